@@ -1,0 +1,112 @@
+/** What is wrong, where, and what to do: the one shape of every error that a user can cause. */
+
+/** A text that positions refer to. */
+export interface SourceText {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A place in a text. `line` and `column` start at 1; `column` counts UTF-16 units; `length` is how much the caret underlines. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly length?: number;
+}
+
+export interface Diagnostic {
+  readonly severity: 'error' | 'warning';
+  /** A stable name such as `CONFIG_UNKNOWN_KEY` or `LOAD_ERR_COMPILE_CONDITION`. */
+  readonly code: string;
+  readonly message: string;
+  readonly at?: Place;
+  /** What to do about it, or what was probably meant. */
+  readonly hint?: string;
+  /** How the place was reached, innermost first: "in macro m, defined at FILE:LINE:COLUMN". */
+  readonly via?: readonly string[];
+}
+
+/** sysexits(3), as far as this program uses them. */
+export const exitCode = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  unavailable: 69,
+  software: 70,
+  noPermission: 77,
+  config: 78,
+} as const;
+
+/** An error whose message is for the user: printed without a stack, and the process exits with `exit`. */
+export class UserError extends Error {
+  readonly exit: number;
+  readonly diagnostics: readonly Diagnostic[];
+  constructor(message: string, options: { exit?: number; diagnostics?: readonly Diagnostic[]; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'UserError';
+    this.exit = options.exit ?? exitCode.failure;
+    this.diagnostics = options.diagnostics ?? [];
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const WIDTH = 100;
+
+/**
+ * Renders a diagnostic as `FILE:LINE:COLUMN: severity: message`, the line with a caret under the place, the chain and the
+ * hint. `texts` finds the line; without the text only the first line is printed.
+ */
+export function renderDiagnostic(diagnostic: Diagnostic, texts: readonly SourceText[] = []): string {
+  const { at, severity, message, via = [], hint } = diagnostic;
+  const lines: string[] = [];
+  lines.push(`${at ? `${at.file}:${at.line}:${at.column}: ` : ''}${severity}: ${message}`);
+  const line = at && texts.find((text) => text.name === at.file)?.text.split(/\r?\n/)[at.line - 1];
+  if (at && line !== undefined) {
+    // A long line (a folded condition) is cut around the place, so that the caret stays on the screen.
+    const from = Math.max(0, at.column - 1 - WIDTH / 2);
+    const shown = line.slice(from, from + WIDTH).replaceAll('\t', ' ');
+    const lead = from > 0 ? '…' : '';
+    const caret = at.column - 1 - from + lead.length;
+    const under = Math.max(1, Math.min(at.length ?? 1, shown.length - (at.column - 1 - from)));
+    lines.push(`  ${lead}${shown}`, `  ${' '.repeat(caret)}${'^'.repeat(under)}`);
+  }
+  for (const step of via) lines.push(`  ${step}`);
+  if (hint) lines.push(`  ${hint}`);
+  return lines.join('\n');
+}
+
+/**
+ * The candidate that `name` was probably meant to be, or undefined when none is near: at most a third of the letters
+ * differ (Damerau-Levenshtein, case ignored).
+ */
+export function suggest(name: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  for (const candidate of candidates) {
+    if (Math.abs(candidate.length - name.length) >= least) continue;
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let before: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      let least = Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + (same ? 0 : 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) least = Math.min(least, (before[j - 2] ?? 0) + 1);
+      row.push(least);
+    }
+    [before, previous] = [previous, row];
+  }
+  return previous[b.length] ?? 0;
+}

@@ -1,0 +1,83 @@
+/** The event model: what a field is, what its values are, and how each form of event answers for them. */
+
+/** Falco's names of value types (spec/falco-engine.md §4). */
+export type FieldType =
+  | 'CHARBUF' | 'FSPATH' | 'BYTEBUF' | 'BOOL' | 'DOUBLE' | 'PORT' | 'IPADDR' | 'IPNET' | 'RELTIME' | 'ABSTIME' | 'DYNAMIC'
+  | 'INT8' | 'INT16' | 'INT32' | 'INT64' | 'UINT8' | 'UINT16' | 'UINT32' | 'UINT64';
+
+/**
+ * One value. Text is a string (UTF-8 decoded; invalid bytes are U+FFFD), BYTEBUF a Uint8Array, addresses canonical text
+ * (`10.0.0.7`, `::1`), every integer (also PORT, RELTIME, ABSTIME in ns) a number when it is a safe integer, else a
+ * bigint. A list field is an array of such values. An absent value is `undefined`, never null.
+ */
+export type Scalar = string | number | bigint | boolean | Uint8Array;
+export type Value = Scalar | readonly Scalar[];
+
+/** One entry of an event source's catalogue. */
+export interface Field {
+  readonly name: string;
+  readonly type: FieldType;
+  readonly doc: string;
+  /** The group it is listed under: Falco's class (`process`, `fd`, …) or ours. */
+  readonly class: string;
+  /** Values are arrays; only `in`, `intersects`, `exists` and list transformers take it. */
+  readonly list?: true;
+  /** Whether `[arg]` (or a further `.name`) may or must follow; absent: no argument. */
+  readonly arg?: 'optional' | 'required';
+  /** `index`: a number; `key`: any text. */
+  readonly argKind?: 'index' | 'key';
+  /** The argument is the rest of the dotted name: `evt.arg.flags`. Such a field may also take `[n]` where argKind is index. */
+  readonly dotted?: true;
+  /**
+   * How a comparison treats an array that is not a list. `either` (fd.ip, fd.port): true when any candidate satisfies it,
+   * `!=` only when none is equal. `any` (proc.aname): true when any candidate satisfies it, `!=` included.
+   */
+  readonly candidates?: 'either' | 'any';
+  /** How integers print: ten digits padded with zeros, upper-case hex without prefix, octal; default decimal. */
+  readonly print?: 'dec' | 'hex' | 'oct' | 'pad10';
+  readonly noRhs?: true;
+  readonly noTransformer?: true;
+  readonly filterOnly?: true;
+  readonly printOnly?: true;
+  readonly deprecated?: true;
+  /** Falco's `append_output: suggested_output` names it. */
+  readonly suggested?: true;
+}
+
+/** A field as a condition or format names it. `text` is canonical (`proc.aname[2]`, `evt.arg.flags`) and identifies it. */
+export interface FieldRef {
+  readonly text: string;
+  readonly field: Field;
+  readonly arg?: string;
+}
+
+/** The fields and event types of one event source. */
+export interface Catalogue {
+  /** The event source's name: `syscall`, `aws_cloudtrail`, `alert`, … */
+  readonly source: string;
+  readonly fields: readonly Field[];
+  /** Finds a field by its text, argument included; undefined when the name or the shape of its argument is unknown. */
+  find(text: string): FieldRef | undefined;
+}
+
+/** What every form of event offers to operators that people write. */
+export interface Event {
+  /** Its event source. */
+  readonly source: string;
+  /** Its event type: `openat`, `ConsoleLogin`; for an alert the rule's name. */
+  readonly type: string;
+  /** When it happened: ns since the epoch. */
+  readonly time: bigint;
+  /** The value of a field by its text, or undefined when absent or unknown. */
+  get(field: string): Value | undefined;
+}
+
+export type Reader<E extends Event = Event> = (event: E) => Value | undefined;
+
+/** One form of event: how to read a field of it. Readers are made once, when a condition or format is bound. */
+export interface Form<E extends Event = Event> {
+  /** `kernel`, `record`, `object`. */
+  readonly name: string;
+  /** A reader for the field; undefined when no event of this form ever has it. */
+  reader(ref: FieldRef): Reader<E> | undefined;
+}

@@ -1,0 +1,31 @@
+/** The record: the one form in which an event is kept, sent, replayed and tested. */
+
+import type { Event, FieldRef, Form, Reader, Value } from './field.ts';
+
+/** An event with exactly the fields that something downstream reads. */
+export class EventRecord implements Event {
+  readonly source: string;
+  readonly type: string;
+  readonly time: bigint;
+  readonly fields: Readonly<Record<string, Value>>;
+
+  constructor(source: string, type: string, time: bigint, fields: Readonly<Record<string, Value>>) {
+    this.source = source;
+    this.type = type;
+    this.time = time;
+    this.fields = fields;
+  }
+
+  get(field: string): Value | undefined {
+    return this.fields[field];
+  }
+}
+
+/** Reads a field of a record: by its canonical text, and `evt.type` from the record's own type. */
+export const recordForm: Form<EventRecord> = {
+  name: 'record',
+  reader({ text }: FieldRef): Reader<EventRecord> {
+    if (text === 'evt.type') return (event) => event.fields['evt.type'] ?? event.type;
+    return (event) => event.fields[text];
+  },
+};
