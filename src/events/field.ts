@@ -1,17 +1,13 @@
-/** The event model: what a field is, what its values are, and how each form of event answers for them. */
+/** The event model: what a field is, and how each form of event answers for it. */
+
+import type { Event, EventForm, Value } from '../core/event.ts';
+
+export type { Event, Scalar, Value } from '../core/event.ts';
 
 /** Falco's names of value types (spec/falco-engine.md §4). */
 export type FieldType =
   | 'CHARBUF' | 'FSPATH' | 'BYTEBUF' | 'BOOL' | 'DOUBLE' | 'PORT' | 'IPADDR' | 'IPNET' | 'RELTIME' | 'ABSTIME' | 'DYNAMIC'
   | 'INT8' | 'INT16' | 'INT32' | 'INT64' | 'UINT8' | 'UINT16' | 'UINT32' | 'UINT64';
-
-/**
- * One value. Text is a string (UTF-8 decoded; invalid bytes are U+FFFD), BYTEBUF a Uint8Array, addresses canonical text
- * (`10.0.0.7`, `::1`), every integer (also PORT, RELTIME, ABSTIME in ns) a number when it is a safe integer, else a
- * bigint. A list field is an array of such values. An absent value is `undefined`, never null.
- */
-export type Scalar = string | number | bigint | boolean | Uint8Array;
-export type Value = Scalar | readonly Scalar[];
 
 /** One entry of an event source's catalogue. */
 export interface Field {
@@ -51,6 +47,18 @@ export interface FieldRef {
   readonly arg?: string;
 }
 
+/** What `evt.type` may be in one event source. */
+export interface EventTypes {
+  /** Every name that `evt.type` may have. */
+  readonly names: ReadonlySet<string>;
+  /** Falco's event codes run from 0 to one below this; 0 where a source has no codes. */
+  readonly codeCount: number;
+  /** Falco's codes of a name, enter slots and retired versions included; system calls without an event of their own share some. */
+  codes(name: string): readonly number[];
+  /** The system calls (or kernel tracepoints) that make events of that name. */
+  syscalls(name: string): readonly string[];
+}
+
 /** The fields and event types of one event source. */
 export interface Catalogue {
   /** The event source's name: `syscall`, `aws_cloudtrail`, `alert`, … */
@@ -58,26 +66,14 @@ export interface Catalogue {
   readonly fields: readonly Field[];
   /** Finds a field by its text, argument included; undefined when the name or the shape of its argument is unknown. */
   find(text: string): FieldRef | undefined;
-}
-
-/** What every form of event offers to operators that people write. */
-export interface Event {
-  /** Its event source. */
-  readonly source: string;
-  /** Its event type: `openat`, `ConsoleLogin`; for an alert the rule's name. */
-  readonly type: string;
-  /** When it happened: ns since the epoch. */
-  readonly time: bigint;
-  /** The value of a field by its text, or undefined when absent or unknown. */
-  get(field: string): Value | undefined;
+  /** Its event types; absent where they are not known beforehand. */
+  readonly eventTypes?: EventTypes;
 }
 
 export type Reader<E extends Event = Event> = (event: E) => Value | undefined;
 
 /** One form of event: how to read a field of it. Readers are made once, when a condition or format is bound. */
-export interface Form<E extends Event = Event> {
-  /** `kernel`, `record`, `object`. */
-  readonly name: string;
+export interface Form<E extends Event = Event> extends EventForm {
   /** A reader for the field; undefined when no event of this form ever has it. */
   reader(ref: FieldRef): Reader<E> | undefined;
 }

@@ -1,0 +1,41 @@
+/** The event source `internal`: what the program has to say about itself, so that nothing it missed stays unsaid. */
+
+import type { EventTypes, Field, Value } from './field.ts';
+import { defineFields } from './field-table.ts';
+import { EventRecord } from './record.ts';
+
+/** drop: events were lost; error: a component failed on one; gap: a span of time was not seen; health: a change of state. */
+export const internalTypes = ['drop', 'error', 'gap', 'health'] as const;
+export type InternalType = (typeof internalTypes)[number];
+
+export const internalFields: readonly Field[] = defineFields('internal', [
+  ['internal.component', 'CHARBUF', 'The id of the component that reports.'],
+  ['internal.reason', 'CHARBUF', 'Why, in one stable word: `queue_full`, `ring_full`.'],
+  ['internal.count', 'UINT64', 'How many events are concerned.'],
+  ['internal.event_type', 'CHARBUF', 'The type of those events, where it is known.'],
+  ['internal.message', 'CHARBUF', 'The same as a sentence.'],
+]);
+
+const names: ReadonlySet<string> = new Set(internalTypes);
+
+export const internalEventTypes: EventTypes = { names, codeCount: 0, codes: () => [], syscalls: () => [] };
+
+export interface InternalReport {
+  readonly component: string;
+  readonly reason: string;
+  readonly count?: number | bigint;
+  readonly eventType?: string;
+  readonly message: string;
+}
+
+/** An internal event. `time`: ns since the epoch. */
+export function internalEvent(type: InternalType, time: bigint, report: InternalReport): EventRecord {
+  const fields: Record<string, Value> = {
+    'internal.component': report.component,
+    'internal.reason': report.reason,
+    'internal.message': report.message,
+  };
+  if (report.count !== undefined) fields['internal.count'] = report.count;
+  if (report.eventType !== undefined) fields['internal.event_type'] = report.eventType;
+  return new EventRecord('internal', type, time, fields);
+}
