@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { generate } from '../../native/generate.ts';
+import * as layout from '../../src/events/kernel/layout.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+test.each(generate())('$path is fresh', ({ path, content }) => {
+  expect(readFileSync(join(root, path), 'utf8'), 'run `node native/generate.ts`').toBe(content);
+});
+
+/** Every `struct.member` with the offset that layout.ts gives it. */
+function claimed(): Map<string, number> {
+  const offsets = new Map<string, number>();
+  for (const [name, at] of Object.entries(layout.HEADER)) offsets.set(`record_header.${name}`, at);
+  const kinds = { FORK: 1, EXEC: 1, EXIT: 1, OPEN: 1, CONNECT: 1, CHDIR: 1, EXEC_FAILED: 1 };
+  for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
+    const struct = `${kind.toLowerCase()}_record`;
+    for (const [name, at] of Object.entries(layout[kind])) offsets.set(`${struct}.${name}`, at);
+    const texts = (layout as Record<string, unknown>)[`${kind}_TEXTS`] as { lengths: number } | undefined;
+    if (texts) offsets.set(`${struct}.lengths`, texts.lengths);
+  }
+  return offsets;
+}
+
+test('the compiler places every member where layout.ts says', () => {
+  const offsets = claimed();
+  const asserts = [...offsets].map(([path, at]) => {
+    const [struct, member] = path.split('.');
+    return `_Static_assert(offsetof(struct ${struct}, ${member}) == ${at}, "${path}");`;
+  });
+  const program = ['#include <stddef.h>', '#include <linux/types.h>', '#include "records.h"', ...asserts];
+  program.push(`_Static_assert(sizeof(struct record_header) == ${layout.HEADER_SIZE}, "header");`);
+  for (const kind of ['EXEC', 'OPEN', 'CONNECT', 'CHDIR', 'EXEC_FAILED'] as const) {
+    const { first, lengths, count } = layout[`${kind}_TEXTS`];
+    program.push(`_Static_assert(${kind}_TEXTS_AT == ${first}, "${kind} texts");`);
+    program.push(`_Static_assert(sizeof(((struct ${kind.toLowerCase()}_record *)0)->lengths) == ${first - lengths}, "${kind}");`);
+    expect(first).toBe(lengths + 2 * count);
+  }
+  expect(offsets.size).toBeGreaterThan(70);
+  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-layout-'));
+  try {
+    const file = join(folder, 'layout.c');
+    writeFileSync(file, `${program.join('\n')}\n`);
+    execFileSync('gcc', ['-fsyntax-only', `-I${join(root, 'native/bpf')}`, file], { stdio: 'pipe' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
