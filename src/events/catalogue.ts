@@ -9,13 +9,13 @@ import { syscallFields } from './syscall/fields.ts';
 
 export interface CatalogueOptions {
   readonly eventTypes?: EventTypes;
-  /** Whether a well-formed argument means something: `evt.arg.NAME` has to be a param of some event type. Default: yes. */
+  /** Whether a well-formed argument means something: `evt.arg.NAME` has to be a param of some event. Default: yes. */
   readonly accepts?: (field: Field, arg: string) => boolean;
 }
 
 /**
  * Makes a catalogue. A text is looked up as a whole name, then as a name with `[arg]`, then as a name whose argument is
- * the rest after a dot, the longest name first (spec/falco-engine.md §4). Where two fields share a name the first counts.
+ * the rest after a dot, the longest name first (spec/falco-engine.md §4). Of two fields of one name the first counts.
  */
 export function makeCatalogue(source: string, fields: readonly Field[], options: CatalogueOptions = {}): Catalogue {
   const { eventTypes, accepts = () => true } = options;
@@ -74,4 +74,4 @@ const known: readonly Catalogue[] = [
 ];
 
 /** The catalogues of the event sources that this program knows, by their names. */
-export const catalogues: ReadonlyMap<string, Catalogue> = new Map(known.map((catalogue) => [catalogue.source, catalogue]));
+export const catalogues: ReadonlyMap<string, Catalogue> = new Map(known.map((entry) => [entry.source, entry]));

@@ -53,7 +53,7 @@ export interface EventTypes {
   readonly names: ReadonlySet<string>;
   /** Falco's event codes run from 0 to one below this; 0 where a source has no codes. */
   readonly codeCount: number;
-  /** Falco's codes of a name, enter slots and retired versions included; system calls without an event of their own share some. */
+  /** Falco's codes of a name, retired ones included; system calls without an event of their own share theirs. */
   codes(name: string): readonly number[];
   /** The system calls (or kernel tracepoints) that make events of that name. */
   syscalls(name: string): readonly string[];

@@ -4,7 +4,7 @@ import type { EventTypes, Field, Value } from './field.ts';
 import { defineFields } from './field-table.ts';
 import { EventRecord } from './record.ts';
 
-/** drop: events were lost; error: a component failed on one; gap: a span of time was not seen; health: a change of state. */
+/** drop: events were lost; error: a component failed on one; gap: a span was not seen; health: a state has changed. */
 export const internalTypes = ['drop', 'error', 'gap', 'health'] as const;
 export type InternalType = (typeof internalTypes)[number];
 

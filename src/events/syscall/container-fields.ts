@@ -1,4 +1,4 @@
-/** Fields of the container and pod around a process: those of Falco's container plugin (spec/falco-engine.md §4, §6.1). */
+/** Fields of the container and pod around a process, as Falco's container plugin has them (spec/falco-engine.md §4). */
 
 import type { Field } from '../field.ts';
 import { defineFields, deprecated, type FieldRow, type FieldTraits, suggested } from '../field-table.ts';
@@ -10,7 +10,7 @@ function legacy(kind: string, what: string): FieldRow[] {
   return [
     [`k8s.${kind}.name`, 'CHARBUF', `Name of the ${what}; nothing fills it any more.`, deprecated],
     [`k8s.${kind}.id`, 'CHARBUF', `Id of the ${what}; nothing fills it any more.`, deprecated],
-    [`k8s.${kind}.label`, 'CHARBUF', `One label of the ${what}; nothing fills it any more.`, { ...byKey, ...deprecated }],
+    [`k8s.${kind}.label`, 'CHARBUF', `A label of the ${what}; nothing fills it any more.`, { ...byKey, ...deprecated }],
     [`k8s.${kind}.labels`, 'CHARBUF', `Labels of the ${what}; nothing fills it any more.`, deprecated],
   ];
 }

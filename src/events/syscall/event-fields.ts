@@ -1,4 +1,4 @@
-/** Fields of the event itself (spec/falco-engine.md §4, §6.7): `evt.*`, `syscall.type`, `fs.path.*`, `util.*`, `fdlist.*`. */
+/** Fields of the event itself (spec/falco-engine.md §4, §6.7): `evt.*`, `fs.path.*`, `util.*`, `fdlist.*`. */
 
 import type { Field } from '../field.ts';
 import { bare, conditionOnly, defineFields, deprecated, pad10 } from '../field-table.ts';
@@ -96,7 +96,7 @@ export const pathFields: readonly Field[] = defineFields('fs.path', [
   ['fs.path.nameraw', 'CHARBUF', 'That path as the program passed it.'],
   ['fs.path.source', 'CHARBUF', 'Where a call with two paths takes from (the old name, the new link), made absolute.'],
   ['fs.path.sourceraw', 'CHARBUF', 'That path as the program passed it.'],
-  ['fs.path.target', 'CHARBUF', 'Where a call with two paths leads to (the new name, what a link points at), made absolute.'],
+  ['fs.path.target', 'CHARBUF', 'Where a call with two paths leads to (the new name, the end of a link), absolute.'],
   ['fs.path.targetraw', 'CHARBUF', 'That path as the program passed it.'],
 ]);
 

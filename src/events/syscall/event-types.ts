@@ -7,9 +7,9 @@ import type { FlagSet } from './flag-table.ts';
 /** Falco's names of parameter types (spec/falco-engine.md §9). */
 export type ParamType =
   | 'INT8' | 'INT16' | 'INT32' | 'INT64' | 'UINT8' | 'UINT16' | 'UINT32' | 'UINT64' | 'CHARBUF' | 'FSPATH' | 'FSRELPATH'
-  | 'BYTEBUF' | 'ERRNO' | 'SOCKADDR' | 'SOCKTUPLE' | 'FD' | 'FD32' | 'PID' | 'PID32' | 'FDLIST' | 'SYSCALLID' | 'SIGTYPE'
-  | 'RELTIME' | 'ABSTIME' | 'PORT' | 'BOOL' | 'DYN' | 'FLAGS8' | 'FLAGS16' | 'FLAGS32' | 'ENUMFLAGS8' | 'ENUMFLAGS16'
-  | 'ENUMFLAGS32' | 'UID' | 'GID' | 'SIGSET' | 'MODE' | 'CHARBUFARRAY' | 'IPV4ADDR' | 'IPV6ADDR';
+  | 'BYTEBUF' | 'ERRNO' | 'SOCKADDR' | 'SOCKTUPLE' | 'FD' | 'FD32' | 'PID' | 'PID32' | 'FDLIST' | 'SYSCALLID'
+  | 'SIGTYPE' | 'RELTIME' | 'ABSTIME' | 'PORT' | 'BOOL' | 'DYN' | 'FLAGS8' | 'FLAGS16' | 'FLAGS32' | 'ENUMFLAGS8'
+  | 'ENUMFLAGS16' | 'ENUMFLAGS32' | 'UID' | 'GID' | 'SIGSET' | 'MODE' | 'CHARBUFARRAY' | 'IPV4ADDR' | 'IPV6ADDR';
 
 export interface EventParam {
   readonly name: string;
@@ -69,8 +69,9 @@ let tables: Tables | undefined;
 function load(): Tables {
   if (tables !== undefined) return tables;
   const types = new Map<string, EventType>();
-  for (const [origin, rows] of [['syscall', syscallRows], ['tracepoint', tracepointRows], ['meta', metaRows]] as const) {
-    for (const row of rows.trim().split(/\n(?! )/)) {
+  const rowsOf = { syscall: syscallRows, tracepoint: tracepointRows, meta: metaRows };
+  for (const origin of ['syscall', 'tracepoint', 'meta'] as const) {
+    for (const row of rowsOf[origin].trim().split(/\n(?! )/)) {
       const type = parseRow(row, origin);
       types.set(type.name, type);
     }

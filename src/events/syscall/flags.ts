@@ -23,8 +23,8 @@ function parseFlag(word: string): Flag {
 }
 
 /**
- * The names of the bits that are set, joined by `|`, as `evt.arg.flags` shows them; undefined when none has a name. A bit
- * is named once: O_RDWR (3) hides O_WRONLY and O_RDONLY. Zero has a name only where the set gives it one (O_NONE).
+ * The names of the bits that are set, joined by `|`, as `evt.arg.flags` shows them; undefined when none has a name. A
+ * bit is named once: O_RDWR (3) hides O_WRONLY and O_RDONLY. Zero has a name only where the set gives one (O_NONE).
  */
 export function flagNames(set: FlagSet, value: number): string | undefined {
   const flags = flagSet(set);

@@ -1,0 +1,151 @@
+/** The event source `alert`: what a rule raised, as an event, and as the text and JSON that Falco writes. */
+
+import { createHash } from 'node:crypto';
+import { alertFields } from './alert-fields.ts';
+import { exactJson } from './exact-json.ts';
+import type { Event, Value } from './field.ts';
+import { EventRecord } from './record.ts';
+import { clockTime, iso8601, rfc3339 } from './time.ts';
+
+/** The fields that a rule prints, by name; null: asked for and absent on the event. */
+export type OutputFields = Readonly<Record<string, Value | null>>;
+
+export interface AlertContent {
+  readonly rule: string;
+  /** `Critical`, `Warning`, …: capitalised and whole, as Falco prints it. */
+  readonly priority: string;
+  /** In any order; an alert keeps them sorted. */
+  readonly tags: readonly string[];
+  readonly hostname: string;
+  /** The message, without time and priority. */
+  readonly output: string;
+  /** The event source of the event that matched. */
+  readonly source: string;
+  readonly outputFields: OutputFields;
+  /** What tells the event apart from every other, the same each time it is delivered. Default: eventIdentity. */
+  readonly identity?: string;
+}
+
+/**
+ * An alert: an event of type RULE whose fields are `rule`, `priority`, `tags`, `hostname`, `output`, `source`, `id` and
+ * every output field that is present. `outputFields` also names the absent ones.
+ */
+export class Alert extends EventRecord {
+  readonly outputFields: OutputFields;
+
+  constructor(time: bigint, own: Readonly<Record<string, Value>>, outputFields: OutputFields) {
+    super('alert', String(own.rule ?? ''), time, { ...present(outputFields), ...own });
+    this.outputFields = outputFields;
+  }
+
+  /** 32 hex digits, the same for the same event and rule. */
+  get id(): string {
+    return text(this, 'id');
+  }
+}
+
+function present(outputFields: OutputFields): Record<string, Value> {
+  const fields: Record<string, Value> = {};
+  for (const [name, value] of Object.entries(outputFields)) if (value !== null) fields[name] = value;
+  return fields;
+}
+
+/** The alert that `content` describes, about an event at `time` (ns since the epoch). */
+export function makeAlert(time: bigint, content: AlertContent): Alert {
+  const { rule, priority, hostname, output, source, outputFields } = content;
+  const tags = [...new Set(content.tags)].sort();
+  const id = alertId(content.identity ?? eventIdentity(time, content), rule);
+  return new Alert(time, { rule, priority, tags, hostname, output, source, id }, outputFields);
+}
+
+const ownNames: ReadonlySet<string> = new Set(alertFields.map(({ name }) => name));
+
+/** An alert again of a record of the event source `alert`: one that was read, or changed by an operator. */
+export function toAlert(record: EventRecord, absent: readonly string[] = []): Alert {
+  if (record instanceof Alert) return record;
+  const own: Record<string, Value> = {};
+  const outputFields: Record<string, Value | null> = {};
+  for (const name of absent) outputFields[name] = null;
+  for (const [name, value] of Object.entries(record.fields)) (ownNames.has(name) ? own : outputFields)[name] = value;
+  own.rule ??= record.type;
+  return new Alert(record.time, own, outputFields);
+}
+
+/**
+ * What is known of an event wherever it is delivered: source, time, and what its rule prints; the host too for system
+ * calls. (A cloud event may reach any replica, so the host that saw it says nothing.)
+ */
+export function eventIdentity(time: bigint, { source, hostname, outputFields }: AlertContent): string {
+  const fields = Object.entries(outputFields).filter(([name]) => name !== 'evt.num').sort(byName);
+  const host = source === 'syscall' ? hostname : '';
+  return JSON.stringify([source, host, exactJson(time), fields.map(([name, value]) => [name, falcoValue(value)])]);
+}
+
+/** The deterministic id of an alert: 32 hex digits of SHA-256 over the event's identity and the rule's name. */
+export function alertId(identity: string, rule: string): string {
+  return createHash('sha256').update(`${identity}\0${rule}`).digest('hex').slice(0, 32);
+}
+
+export interface AlertShape {
+  /** Times as ISO 8601 in UTC instead of the local time of day (Falco's `time_format_iso_8601`). */
+  readonly iso8601?: boolean;
+  /** Parts of the JSON, Falco's `json_include_*_property`: all but `message` by default. */
+  readonly output?: boolean;
+  readonly message?: boolean;
+  readonly tags?: boolean;
+  readonly outputFields?: boolean;
+}
+
+/** `TIME: PRIORITY MESSAGE`, not escaped. */
+function sentence(alert: EventRecord, shape: AlertShape): string {
+  const time = shape.iso8601 ? iso8601(alert.time) : clockTime(alert.time);
+  return `${time}: ${text(alert, 'priority')} ${text(alert, 'output')}`;
+}
+
+/** Falco's text line (spec/falco-engine.md §3.2), without the line end: control characters and quotes are escaped. */
+export function alertText(alert: EventRecord, shape: AlertShape = {}): string {
+  return JSON.stringify(sentence(alert, shape)).slice(1, -1);
+}
+
+/** Falco's JSON object (spec/falco-engine.md §3.3), without the line end: keys sorted, integers exact. */
+export function alertJson(record: EventRecord, shape: AlertShape = {}): string {
+  const alert = toAlert(record);
+  const { output = true, message = false, tags = true, outputFields = true } = shape;
+  const timeField = shape.iso8601 ? 'evt.time.iso8601' : 'evt.time';
+  const object = {
+    hostname: text(alert, 'hostname'),
+    ...(message ? { message: text(alert, 'output') } : {}),
+    ...(output ? { output: sentence(alert, shape) } : {}),
+    ...(outputFields ? { output_fields: falcoFields({ ...alert.outputFields, [timeField]: alert.time }, alert) } : {}),
+    priority: text(alert, 'priority'),
+    rule: text(alert, 'rule'),
+    source: text(alert, 'source'),
+    ...(tags ? { tags: alert.fields.tags ?? [] } : {}),
+    time: rfc3339(alert.time),
+  };
+  return JSON.stringify(object);
+}
+
+/** In JSON Falco gives every form of the event's time as its nanoseconds. */
+function falcoFields(fields: OutputFields, { time }: Event): Record<string, unknown> {
+  const value = (name: string, given: Value | null) => falcoValue(/^evt\.(date)?time\b/.test(name) ? time : given);
+  return Object.fromEntries(Object.entries(fields).sort(byName).map(([name, given]) => [name, value(name, given)]));
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** A value as Falco's JSON has it: integers in full, bytes as text with dots for what cannot be printed. */
+function falcoValue(value: Value | null): unknown {
+  return exactJson(value, (bytes) => Array.from(bytes, printable).join(''));
+}
+
+function printable(byte: number): string {
+  return byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.';
+}
+
+function text(record: EventRecord, field: string): string {
+  const value = record.fields[field];
+  return typeof value === 'string' ? value : '';
+}

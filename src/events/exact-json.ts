@@ -1,0 +1,32 @@
+/** JSON that keeps integers exact: times in ns exceed what a double holds. */
+
+import type { Scalar, Value } from './field.ts';
+
+/** Reading and writing the text of a number (ECMAScript 2026, Node 21), which TypeScript does not declare yet. */
+interface ExactJson {
+  rawJSON(text: string): unknown;
+  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
+}
+
+const json = JSON as unknown as ExactJson;
+
+/** What JSON.stringify has to be given for a value: bigints as exact integers, bytes as `bytes` has them. */
+export function exactJson(value: Value | null, bytes: (value: Uint8Array) => unknown = dollarBytes): unknown {
+  if (typeof value === 'bigint') return json.rawJSON(String(value));
+  if (value instanceof Uint8Array) return bytes(value);
+  if (Array.isArray(value)) return value.map((item: Scalar) => exactJson(item, bytes));
+  return value;
+}
+
+/** `{"$bytes": "BASE64"}`, the form that records have. */
+function dollarBytes(value: Uint8Array): unknown {
+  return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
+}
+
+/** JSON.parse, but an integer that no number holds exactly becomes a bigint. Throws a SyntaxError as JSON.parse does. */
+export function parseExact(text: string): unknown {
+  return json.parse(text, (_key, value, { source }) => {
+    const lossy = typeof value === 'number' && source !== undefined && !Number.isSafeInteger(value);
+    return lossy && /^-?\d+$/.test(source) ? BigInt(source) : value;
+  });
+}
