@@ -45,9 +45,8 @@ export class Alert extends EventRecord {
 }
 
 function present(outputFields: OutputFields): Record<string, Value> {
-  const fields: Record<string, Value> = {};
-  for (const [name, value] of Object.entries(outputFields)) if (value !== null) fields[name] = value;
-  return fields;
+  const entries = Object.entries(outputFields).filter((entry): entry is [string, Value] => entry[1] !== null);
+  return Object.fromEntries(entries);
 }
 
 /** The alert that `content` describes, about an event at `time` (ns since the epoch). */
@@ -63,12 +62,11 @@ const ownNames: ReadonlySet<string> = new Set(alertFields.map(({ name }) => name
 /** An alert again of a record of the event source `alert`: one that was read, or changed by an operator. */
 export function toAlert(record: EventRecord, absent: readonly string[] = []): Alert {
   if (record instanceof Alert) return record;
-  const own: Record<string, Value> = {};
-  const outputFields: Record<string, Value | null> = {};
-  for (const name of absent) outputFields[name] = null;
-  for (const [name, value] of Object.entries(record.fields)) (ownNames.has(name) ? own : outputFields)[name] = value;
-  own.rule ??= record.type;
-  return new Alert(record.time, own, outputFields);
+  const fields = Object.entries(record.fields);
+  const own = Object.fromEntries(fields.filter(([name]) => ownNames.has(name)));
+  const printed = fields.filter(([name]) => !ownNames.has(name));
+  const missing = absent.map((name): [string, null] => [name, null]);
+  return new Alert(record.time, { rule: record.type, ...own }, Object.fromEntries([...missing, ...printed]));
 }
 
 /**

@@ -23,7 +23,7 @@ function dollarBytes(value: Uint8Array): unknown {
   return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
 }
 
-/** JSON.parse, but an integer that no number holds exactly becomes a bigint. Throws a SyntaxError as JSON.parse does. */
+/** JSON.parse, but an integer that no number holds exactly is a bigint. Throws a SyntaxError as JSON.parse does. */
 export function parseExact(text: string): unknown {
   return json.parse(text, (_key, value, { source }) => {
     const lossy = typeof value === 'number' && source !== undefined && !Number.isSafeInteger(value);

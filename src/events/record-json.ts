@@ -52,8 +52,7 @@ const SHAPE = 'Each line holds one record: {"source": …, "time": …, "type": 
 export function recordJson(record: EventRecord): string {
   const given: Readonly<Record<string, Value | null>> =
     record instanceof Alert ? { ...record.outputFields, ...record.fields } : record.fields;
-  const fields: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(given)) fields[name] = exactJson(value);
+  const fields = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, exactJson(value)]));
   return JSON.stringify({ source: record.source, time: exactJson(record.time), type: record.type, fields });
 }
 
@@ -114,13 +113,13 @@ function toRecord(value: unknown): EventRecord {
   const source = asText(object.source, 'source');
   const type = asText(object.type, 'type');
   const time = asTime(object.time);
-  const fields: Record<string, Value> = {};
+  const present: [string, Value][] = [];
   const absent: string[] = [];
   for (const [name, given] of Object.entries(asObject(object.fields, 'fields', "'fields'"))) {
     if (given === null) absent.push(name);
-    else fields[name] = asValue(given, name);
+    else present.push([name, asValue(given, name)]);
   }
-  const record = new EventRecord(source, type, time, fields);
+  const record = new EventRecord(source, type, time, Object.fromEntries(present));
   return source === 'alert' ? toAlert(record, absent) : record;
 }
 
