@@ -1,0 +1,77 @@
+/** Acknowledgement: what became of a batch, told to the source that must know. */
+
+/**
+ * What became of events, best first; where several parts settle, the worst counts. `filtered`: nothing asked for them.
+ * `delivered`: a sink has them. `dropped`: given up and counted. `failed`: could not be delivered now; the source emits
+ * them again. All but `failed` let the source advance.
+ */
+export type Status = 'filtered' | 'delivered' | 'dropped' | 'failed';
+
+const RANK: Record<Status, number> = { filtered: 0, delivered: 1, dropped: 2, failed: 3 };
+
+/** The worse of two statuses. */
+export function worse(a: Status, b: Status): Status {
+  return RANK[a] >= RANK[b] ? a : b;
+}
+
+/** Settled exactly once; later calls are ignored, so that a part that is both dropped and answered late counts once. */
+export interface Ack {
+  /** The source does not wait for it: past a queue's limit its events may be dropped. */
+  readonly live: boolean;
+  /** `reason` names why events were dropped: `queue_full`, `sink_failed`, … */
+  settle(status: Status, reason?: string): void;
+}
+
+/** The ack of sources that deliver at most once: nobody waits for it. Shared by all their batches. */
+export const liveAck: Ack = { live: true, settle() {} };
+
+/** An ack that calls `settled` once. */
+export function ackOf(settled: (status: Status, reason?: string) => void, live = false): Ack {
+  let open = true;
+  return {
+    live,
+    settle(status, reason) {
+      if (!open) return;
+      open = false;
+      settled(status, reason);
+    },
+  };
+}
+
+/** How many events of a batch ended with each status. */
+export type Counts = Record<Status, number>;
+
+/**
+ * Splits the fate of a batch over the parts that its events were copied to. `parts[p]` holds, for each event that part p
+ * was given, its index below `events`. The result has one ack a part. When all have settled, `ended` gets the counts
+ * (an event that went several ways has the worst of their statuses) with the last reason given for a drop, and `parent`
+ * settles with the worst of all.
+ */
+export function splitAck(
+  parent: Ack,
+  events: number,
+  parts: readonly (readonly number[])[],
+  ended: (counts: Counts, reason?: string) => void,
+): Ack[] {
+  const worst = new Uint8Array(events);
+  let waiting = parts.length;
+  let why: string | undefined;
+  const settled = (members: readonly number[], status: Status, reason?: string) => {
+    why = reason ?? why;
+    const rank = RANK[status];
+    for (const index of members) if ((worst[index] ?? 0) < rank) worst[index] = rank;
+    if (--waiting > 0) return;
+    const counts: Counts = { filtered: 0, delivered: 0, dropped: 0, failed: 0 };
+    let all: Status = 'filtered';
+    for (const rank of worst) {
+      const status = STATUSES[rank] as Status;
+      counts[status]++;
+      all = worse(all, status);
+    }
+    ended(counts, why);
+    parent.settle(all, why);
+  };
+  return parts.map((members) => ackOf((status, reason) => settled(members, status, reason), parent.live));
+}
+
+const STATUSES = Object.keys(RANK) as Status[];

@@ -1,0 +1,235 @@
+/** The contract of components: sources, operators and sinks are each one definition, made by one helper. */
+
+import type { Observable, OperatorFunction } from 'rxjs';
+import type { z } from 'zod';
+import type { Batch } from './batch.ts';
+import type { Diagnostic } from './errors.ts';
+import type { Event, EventForm } from './event.ts';
+import type { Logger } from './log.ts';
+import type { Counters } from './metrics.ts';
+
+/** What is wanted of an event source at one place of the graph. */
+export interface Demand {
+  /** Fields by their texts. */
+  readonly fields: ReadonlySet<string>;
+  /** Event types, or all of them. */
+  readonly types: ReadonlySet<string> | 'all';
+}
+
+/** Demand by event source. */
+export type Demands = ReadonlyMap<string, Demand>;
+
+/** What a component has at run time. */
+export interface Context {
+  /** Its id in the pipeline file. */
+  readonly id: string;
+  /** Aborted when the component must stop. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  readonly metrics: Counters;
+  /** Milliseconds since the epoch; virtual in tests. */
+  now(): number;
+  /** Resolves after so many milliseconds; rejects when the component must stop. */
+  sleep(ms: number): Promise<void>;
+  /** Resolves a path of the configuration: relative ones start at the pipeline file's folder. */
+  resolve(path: string): string;
+}
+
+export interface SourceContext extends Context {
+  /** What the graph below wants of this source, by event source. */
+  readonly demand: Demands;
+  /** Awaited before `count` events are emitted; for sources that deliver at least once. */
+  credit(count: number): Promise<void>;
+  /** Something that the source must say: counted, logged, and emitted by the source `internal`. */
+  report(type: ReportType, fields: InternalFields): void;
+  /** Calls `listener` with what any component reports, until the returned function is called. */
+  reports(listener: (report: Report) => void): () => void;
+  /** Where the source stood when the state directory was last written; undefined at the first start or without one. */
+  position(): unknown;
+  /** Records where it stands, once everything before is settled. Written in groups; nothing happens without `state`. */
+  advance(position: unknown): void;
+}
+
+/** drop: events were lost; error: a component failed on one; gap: a span was not seen; health: a state has changed. */
+export type ReportType = 'drop' | 'error' | 'gap' | 'health';
+
+export interface Report {
+  /** The id of the component that reports. */
+  readonly component: string;
+  readonly type: ReportType;
+  readonly fields: InternalFields;
+}
+
+/** The fields of an `internal` event, without their prefix. */
+export interface InternalFields {
+  readonly reason?: string;
+  readonly count?: number;
+  readonly event_type?: string;
+  /** The event in question as JSON. */
+  readonly event?: string;
+  readonly message: string;
+}
+
+/** What a component says of itself whatever its kind. */
+interface Definition<Config extends z.ZodType> {
+  /** Its name in pipeline files: snake_case; sources and sinks are nouns, operators verbs. */
+  readonly type: string;
+  readonly summary: string;
+  /** Its configuration: `z.strictObject`, each key described. */
+  readonly config: Config;
+  readonly examples: readonly { readonly title: string; readonly yaml: string }[];
+}
+
+export interface SourceDefinition<Config extends z.ZodType = z.ZodType> extends Definition<Config> {
+  readonly kind: 'source';
+  readonly delivery: 'at_least_once' | 'at_most_once';
+  /** The event sources of the events it emits. */
+  emits(config: z.output<Config>): readonly string[];
+  /** Its batches are borrowed: readable only while they are delivered, with just the fields that are demanded. */
+  readonly borrows: boolean;
+  /** Whether it ever fills a field, by its text. Default: it may fill any. */
+  fills(source: string, field: string): boolean;
+  /** Whether it ever emits an event type. Default: it may emit any. */
+  emitsType(source: string, type: string): boolean;
+  /** Finds at plan time what can be wrong beyond the shape of the configuration. */
+  prepare?(config: z.output<Config>, plan: PlanContext): void;
+  /** Emits until unsubscribed or done. An error ends it; the runtime opens it again with back-off. */
+  open(config: z.output<Config>, ctx: SourceContext): Observable<Batch>;
+}
+
+/** What a component may ask while the pipeline is planned. */
+export interface PlanContext {
+  /** Resolves a path of the configuration: relative ones start at the pipeline file's folder. */
+  resolve(path: string): string;
+  /** Reports what is wrong; `path` points into the component's configuration (`['files', 0]`). */
+  report(diagnostic: Omit<Diagnostic, 'at'> & Pick<Partial<Diagnostic>, 'at'>, path?: readonly (string | number)[]): void;
+  /**
+   * The text of a file that the configuration names at `at`. It becomes part of the pipeline's digest and of what
+   * diagnostics can quote. Unreadable: reported, and undefined.
+   */
+  read(path: string, at: readonly (string | number)[]): string | undefined;
+}
+
+/** An operator's place in the graph. */
+export interface Edge extends PlanContext {
+  /** The event sources that reach it. */
+  readonly sources: readonly string[];
+  /** What the graph below wants of what it emits. */
+  readonly demand: Demands;
+  /** Whether some source above ever fills that field of an event source. */
+  fills(source: string, field: string): boolean;
+  /** Whether some source above ever emits that event type. */
+  emitsType(source: string, type: string): boolean;
+}
+
+/** What an operator found out while the pipeline was planned. */
+export interface Prepared<State = unknown> {
+  /** What it reads, by event source; the fields decide what is collected and kept, the types what is asked of the kernel. */
+  readonly reads?: Demands;
+  /** Handed to `create`. */
+  readonly state?: State;
+  /** Named in the plan, for people: `{rules: 25}`. */
+  readonly notes?: Readonly<Record<string, unknown>>;
+}
+
+export interface OperatorContext<State = unknown> extends Context {
+  readonly state: State;
+  /** An event that could not be judged is lost to this operator alone: counted, and reported once a while. */
+  failed(event: Event, error: unknown, what?: string): void;
+}
+
+export interface OperatorDefinition<Config extends z.ZodType = z.ZodType, State = unknown> extends Definition<Config> {
+  readonly kind: 'operator';
+  /** The event source of what it emits; `same`: those that reach it. */
+  readonly emits: 'same' | 'alert';
+  /** Fields it reads on every edge, where `prepare` need not find them out. */
+  readonly reads?: readonly string[];
+  /** Event types it needs, beside `reads`; default: all. */
+  readonly types?: readonly string[];
+  /** Runs when the pipeline is planned: everything that can be wrong is found here. */
+  prepare?(config: z.output<Config>, edge: Edge): Prepared<State>;
+  create(config: z.output<Config>, ctx: OperatorContext<State>): Step;
+}
+
+/** Where a sink's events come from, and with what fields. */
+export interface SinkDefinition<Config extends z.ZodType = z.ZodType> extends Definition<Config> {
+  readonly kind: 'sink';
+  /** Fields it wants of events that are not alerts (an alert is always whole), by event source. */
+  reads?(config: z.output<Config>, sources: readonly string[]): Demands;
+  prepare?(config: z.output<Config>, plan: PlanContext): void;
+  open(config: z.output<Config>, ctx: SinkContext): Promise<Sink>;
+}
+
+export interface SinkContext extends Context {
+  /** Asks for an orderly stop of the whole pipeline, as when the reader of a pipe has gone away. */
+  stop(why: string): void;
+}
+
+export interface Sink {
+  /** Resolves when the events are where they belong; rejects, and they are offered again. */
+  write(events: readonly Event[], signal: AbortSignal): Promise<void>;
+  /** Called once, after the last write. */
+  close(): Promise<void>;
+  /** SIGUSR1: open again what was moved away. */
+  reopen?(): Promise<void>;
+}
+
+/** How an operator works on events. */
+export type Step =
+  | { readonly kind: 'where'; readonly test: (event: Event) => boolean }
+  | { readonly kind: 'change'; readonly map: (event: Event) => Event }
+  | { readonly kind: 'expand'; readonly each: (event: Event, emit: (event: Event) => void) => void }
+  | { readonly kind: 'bound'; readonly bind: (form: EventForm, source: string) => Exclude<Step, { kind: 'bound' | 'stream' }> }
+  | { readonly kind: 'stream'; readonly through: OperatorFunction<Batch, Batch> };
+
+/** Events pass for which `test` is true. Synchronous; fused with its neighbours. */
+export function where(test: (event: Event) => boolean): Step {
+  return { kind: 'where', test };
+}
+
+/** Each event is replaced by what `map` returns. It gets an event of its own (a record), never a borrowed one. */
+export function change(map: (event: Event) => Event): Step {
+  return { kind: 'change', map };
+}
+
+/** Each event is replaced by those that `each` emits, which must be events of their own: records, never `event` itself. */
+export function expand(each: (event: Event, emit: (event: Event) => void) => void): Step {
+  return { kind: 'expand', each };
+}
+
+/** One step for each form and event source of events: conditions are bound to their readers once, not per event. */
+export function bound(bind: (form: EventForm, source: string) => Exclude<Step, { kind: 'bound' | 'stream' }>): Step {
+  return { kind: 'bound', bind };
+}
+
+/** RxJS for what is not synchronous: windows, joins, asynchronous work. Batches are records; each ack must be settled. */
+export function stream(through: OperatorFunction<Batch, Batch>): Step {
+  return { kind: 'stream', through };
+}
+
+/** Marks a definition, so that a second copy of this package recognises it too. */
+export const brand = 'falco-pipe:component:1' as const;
+
+export type AnyDefinition = (SourceDefinition | OperatorDefinition | SinkDefinition) & { readonly brand: typeof brand };
+
+type SourceDefaults = Pick<SourceDefinition, 'borrows' | 'fills' | 'emitsType'>;
+
+/** By default its batches are its own (not borrowed), with any field and any event type. */
+export function defineSource<Config extends z.ZodType>(
+  definition: Omit<SourceDefinition<Config>, 'kind' | keyof SourceDefaults> & Partial<SourceDefaults>,
+): SourceDefinition<Config> & { brand: typeof brand } {
+  return { borrows: false, fills: () => true, emitsType: () => true, ...definition, kind: 'source', brand };
+}
+
+/** `emits` defaults to `same`. */
+export function defineOperator<Config extends z.ZodType, State = unknown>(
+  definition: Omit<OperatorDefinition<Config, State>, 'kind' | 'emits'> & Partial<Pick<OperatorDefinition, 'emits'>>,
+): OperatorDefinition<Config, State> & { brand: typeof brand } {
+  return { emits: 'same', ...definition, kind: 'operator', brand };
+}
+
+export function defineSink<Config extends z.ZodType>(
+  definition: Omit<SinkDefinition<Config>, 'kind'>,
+): SinkDefinition<Config> & { brand: typeof brand } {
+  return { ...definition, kind: 'sink', brand };
+}

@@ -1,0 +1,27 @@
+/** The words of configuration that components share: lengths of time, sizes. */
+
+import { z } from 'zod';
+
+const TIME: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const SIZE: Record<string, number> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+/** A length of time such as `10s`, `1m`, `250ms`, `1.5h`; milliseconds in the program. Default it with `.prefault('1s')`. */
+export function duration() {
+  return z
+    .string()
+    .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'A length of time is a number and a unit: 250ms, 10s, 5m, 1h, 1d')
+    .transform((text) => quantity(text, TIME));
+}
+
+/** A size such as `16MiB`, `512KiB`, `100B`; bytes in the program. */
+export function size() {
+  return z
+    .string()
+    .regex(/^\d+(\.\d+)?(B|KiB|MiB|GiB)$/, 'A size is a number and a unit: 100B, 64KiB, 16MiB, 1GiB')
+    .transform((text) => Math.round(quantity(text, SIZE)));
+}
+
+function quantity(text: string, units: Record<string, number>): number {
+  const [, digits = '', unit = ''] = /^([\d.]+)(\w+)$/.exec(text) ?? [];
+  return Number(digits) * (units[unit] ?? Number.NaN);
+}

@@ -1,0 +1,148 @@
+/** How events get into a sink: queue, batching, time-out, retry and acks are the same for every sink. */
+
+import { z } from 'zod';
+import type { Ack } from './ack.ts';
+import type { Sink } from './component.ts';
+import { duration, size } from './config.ts';
+import { messageOf } from './errors.ts';
+import type { Logger } from './log.ts';
+import type { Counters } from './metrics.ts';
+import { type Parcel, Queue } from './queue.ts';
+import { retrying } from './retry.ts';
+
+/** The keys that every sink has beside its own. */
+export const deliveryKeys = {
+  queue: z
+    .strictObject({
+      events: z.int().min(1).default(10_000).describe('Events that may wait.'),
+      size: size().prefault('64MiB').describe('Memory that waiting events may hold.'),
+      when_full: z
+        .enum(['drop_oldest', 'drop_newest'])
+        .default('drop_oldest')
+        .describe('What gives way when a live source goes on and the queue is full. Replayable sources wait instead.'),
+    })
+    .prefault({})
+    .describe('Events that wait for this sink.'),
+  batch: z.int().min(1).max(100_000).default(500).describe('Events in one write, at most.'),
+  timeout: duration().prefault('30s').describe('Time for one write; then it counts as failed.'),
+  retry: z
+    .strictObject({
+      initial: duration().prefault('1s').describe('Upper bound of the first wait.'),
+      max: duration().prefault('30s').describe('Upper bound of every wait.'),
+      give_up_after: duration().prefault('5m').describe('Time after which a write is given up.'),
+    })
+    .prefault({})
+    .describe('What happens after a failed write: waits grow, each chosen at random below a bound.'),
+};
+
+export type DeliveryConfig = z.output<z.ZodObject<typeof deliveryKeys>>;
+
+/** Delivers to one sink: one write at a time, in order. */
+export class Delivery {
+  readonly queue: Queue;
+  readonly #sink: Sink;
+  readonly #config: DeliveryConfig;
+  readonly #log: Logger;
+  readonly #metrics: Counters;
+  readonly #tell: (reason: string, count: number) => void;
+  readonly #stop = new AbortController();
+  readonly #done: Promise<void>;
+  #writing = false;
+
+  /** @param lost told of events that this sink will not get, and why */
+  constructor(sink: Sink, config: DeliveryConfig, log: Logger, metrics: Counters, lost: (reason: string, count: number) => void) {
+    this.#sink = sink;
+    this.#tell = lost;
+    this.#config = config;
+    this.#log = log;
+    this.#metrics = metrics;
+    const { events, size: bytes, when_full: whenFull } = config.queue;
+    this.queue = new Queue({ events, bytes, whenFull }, (parcel, reason) => this.#lost(parcel, reason));
+    this.#done = this.#run();
+  }
+
+  /** True when nothing waits and nothing is being written. */
+  get idle(): boolean {
+    return this.queue.events === 0 && !this.#writing;
+  }
+
+  /** Writes what waits, then closes the sink. When `deadline` is aborted first, the rest is left behind, and counted. */
+  async close(deadline: AbortSignal): Promise<void> {
+    this.queue.close();
+    const give = () => {
+      this.#stop.abort(deadline.reason);
+      this.queue.abandon();
+    };
+    if (deadline.aborted) give();
+    else deadline.addEventListener('abort', give, { once: true });
+    await this.#done;
+    deadline.removeEventListener('abort', give);
+    // A sink that cannot even close must not keep the program from ending.
+    await Promise.race([this.#sink.close(), aborted(deadline)]).catch((error) => {
+      this.#log.error(`closing failed: ${messageOf(error)}`);
+    });
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      const parcels = await this.queue.take(this.#config.batch);
+      if (!parcels) return;
+      this.#writing = true;
+      await this.#deliver(parcels);
+      this.#writing = false;
+    }
+  }
+
+  async #deliver(parcels: readonly Parcel[]): Promise<void> {
+    const events = parcels.flatMap((parcel) => parcel.events);
+    const { initial, max, give_up_after: giveUpAfter } = this.#config.retry;
+    try {
+      const signal = this.#stop.signal;
+      await retrying(() => this.#write(events), { initial, max, giveUpAfter }, signal, (error, attempt) => {
+        this.#metrics.add('errors', '', 1);
+        if (attempt === 1) this.#log.warn(`writing failed: ${messageOf(error)}; trying again for ${giveUpAfter / 1000} s`);
+      });
+      this.#metrics.add('delivered', '', events.length);
+      for (const { ack } of parcels) ack.settle('delivered');
+    } catch (error) {
+      const reason = this.#stop.signal.aborted ? 'stopped' : 'sink_failed';
+      if (reason === 'sink_failed') this.#log.error(`gave up writing ${events.length} events: ${messageOf(error)}`);
+      for (const parcel of parcels) {
+        settleLost(parcel.ack, reason);
+        this.#lost(parcel, reason);
+      }
+    }
+  }
+
+  async #write(events: Parcel['events']): Promise<void> {
+    const limit = new AbortController();
+    const { timeout } = this.#config;
+    const timer = setTimeout(() => limit.abort(new Error(`no answer within ${timeout / 1000} s`)), timeout);
+    const stop = () => limit.abort(this.#stop.signal.reason);
+    this.#stop.signal.addEventListener('abort', stop, { once: true });
+    try {
+      await Promise.race([this.#sink.write(events, limit.signal), aborted(limit.signal)]);
+    } finally {
+      clearTimeout(timer);
+      this.#stop.signal.removeEventListener('abort', stop);
+    }
+  }
+
+  #lost(parcel: Parcel, reason: string): void {
+    // A replayable source gives it again; what it did not settle is not lost.
+    if (!parcel.ack.live) return;
+    this.#metrics.add('dropped', reason, parcel.events.length);
+    this.#tell(reason, parcel.events.length);
+  }
+}
+
+function settleLost(ack: Ack, reason: string): void {
+  ack.settle(ack.live ? 'dropped' : 'failed', reason);
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

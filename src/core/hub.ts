@@ -1,0 +1,59 @@
+/** The hub: one subscription to a source for its whole life, whatever the graph below becomes. */
+
+import { defer, type Observable, retry, type Subscription, timer } from 'rxjs';
+import type { Batch } from './batch.ts';
+import { messageOf } from './errors.ts';
+import type { Logger } from './log.ts';
+import { backoff } from './retry.ts';
+import type { Trampoline } from './trampoline.ts';
+
+/** A source that fails is opened again after at most this long, in ms; an hour of trouble is not an hour of silence. */
+const REOPEN = { initial: 1000, max: 30_000 };
+
+export interface HubOptions {
+  readonly id: string;
+  readonly open: () => Observable<Batch>;
+  readonly trampoline: Trampoline;
+  readonly log: Logger;
+  /** Told of each failure that leads to another opening. */
+  readonly failed: (error: unknown) => void;
+  /** An error for which this is true ends the source, and with it the program: no other try can succeed. */
+  readonly fatal: (error: unknown) => boolean;
+  /** The source has completed, or failed for good. */
+  readonly ended: (error?: unknown) => void;
+}
+
+export class Hub {
+  /** Where batches go. Replaced between batches, never inside one. */
+  graph: (batch: Batch) => void = () => {};
+  readonly #options: HubOptions;
+  #subscription: Subscription | undefined;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+  }
+
+  /** Subscribes, once. */
+  start(): void {
+    const { id, open, trampoline, log, failed, fatal, ended } = this.#options;
+    const again = (error: unknown, count: number) => {
+      if (fatal(error)) throw error;
+      const wait = backoff(REOPEN, count);
+      failed(error);
+      log.error(`source ${id} failed: ${messageOf(error)}; opening it again in ${Math.ceil(wait / 1000)} s`);
+      return timer(wait);
+    };
+    this.#subscription = defer(open)
+      .pipe(retry({ delay: again, resetOnSuccess: true }))
+      .subscribe({
+        next: (batch) => trampoline.run(() => this.graph(batch)),
+        error: (error) => ended(error),
+        complete: () => ended(),
+      });
+  }
+
+  /** Unsubscribes: the source closes what it holds. */
+  stop(): void {
+    this.#subscription?.unsubscribe();
+  }
+}

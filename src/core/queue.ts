@@ -1,0 +1,142 @@
+/** The queue: bounded in events and bytes, and the only place where a batch waits. */
+
+import type { Ack } from './ack.ts';
+import type { Event } from './event.ts';
+
+/** Some events on their way to one consumer. */
+export interface Parcel {
+  readonly events: readonly Event[];
+  /** Memory they hold, estimated. */
+  readonly bytes: number;
+  readonly ack: Ack;
+}
+
+/** What gives way when a live parcel finds the queue full. */
+export type WhenFull = 'drop_oldest' | 'drop_newest';
+
+export interface QueueLimits {
+  readonly events: number;
+  readonly bytes: number;
+  readonly whenFull: WhenFull;
+}
+
+/**
+ * First in, first out. Live parcels are held to the limits; parcels of replayable sources are always taken, for their
+ * credit bounds them. One consumer at a time may wait in `take`.
+ */
+export class Queue {
+  readonly #limits: QueueLimits;
+  readonly #dropped: (parcel: Parcel, reason: string) => void;
+  // A ring would save nothing: the head index moves and the array is cut when half of it is behind.
+  #parcels: (Parcel | undefined)[] = [];
+  #head = 0;
+  #events = 0;
+  #bytes = 0;
+  #closed = false;
+  #wake: (() => void) | undefined;
+
+  /** @param dropped told of each parcel that gave way (`queue_full`) or was left behind (`stopped`), after its ack has settled */
+  constructor(limits: QueueLimits, dropped: (parcel: Parcel, reason: string) => void) {
+    this.#limits = limits;
+    this.#dropped = dropped;
+  }
+
+  /** Events waiting. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** Bytes waiting, estimated. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes a parcel in, or lets parcels give way. A parcel larger than the queue itself is taken when it is alone. */
+  offer(parcel: Parcel): void {
+    if (this.#closed) return this.#drop(parcel, 'stopped');
+    if (parcel.ack.live && !this.#fits(parcel) && !this.#makeRoom(parcel)) return this.#drop(parcel, 'queue_full');
+    this.#parcels.push(parcel);
+    this.#events += parcel.events.length;
+    this.#bytes += parcel.bytes;
+    this.#wake?.();
+  }
+
+  /**
+   * The oldest parcels together, as many as hold at most `maxEvents` events (at least one parcel). Waits for the first;
+   * undefined when the queue is closed and empty.
+   */
+  async take(maxEvents: number): Promise<Parcel[] | undefined> {
+    while (this.#head === this.#parcels.length) {
+      if (this.#closed) return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+    const taken: Parcel[] = [];
+    let events = 0;
+    for (let next = this.#parcels[this.#head]; next; next = this.#parcels[this.#head]) {
+      if (taken.length > 0 && events + next.events.length > maxEvents) break;
+      taken.push(this.#shift(next));
+      events += next.events.length;
+    }
+    return taken;
+  }
+
+  /** No more is taken in; what waits can still be taken. */
+  close(): void {
+    this.#closed = true;
+    this.#wake?.();
+  }
+
+  /** Closes, and leaves behind what waits. */
+  abandon(): void {
+    this.close();
+    for (let next = this.#parcels[this.#head]; next; next = this.#parcels[this.#head]) this.#drop(this.#shift(next), 'stopped');
+  }
+
+  #fits(parcel: Parcel): boolean {
+    if (this.#events === 0) return true;
+    const { events, bytes } = this.#limits;
+    return this.#events + parcel.events.length <= events && this.#bytes + parcel.bytes <= bytes;
+  }
+
+  // Only live parcels give way: dropping a replayable one would break its source's promise.
+  #makeRoom(parcel: Parcel): boolean {
+    if (this.#limits.whenFull === 'drop_newest') return false;
+    for (let index = this.#head; index < this.#parcels.length && !this.#fits(parcel); ) {
+      const old = this.#parcels[index] as Parcel;
+      if (!old.ack.live) index++;
+      else if (index === this.#head) {
+        this.#drop(this.#shift(old), 'queue_full');
+        index = this.#head;
+      } else {
+        this.#parcels.splice(index, 1);
+        this.#forget(old);
+        this.#drop(old, 'queue_full');
+      }
+    }
+    return this.#fits(parcel);
+  }
+
+  #shift(first: Parcel): Parcel {
+    this.#parcels[this.#head++] = undefined;
+    if (this.#head > 64 && this.#head * 2 > this.#parcels.length) {
+      this.#parcels = this.#parcels.slice(this.#head);
+      this.#head = 0;
+    }
+    return this.#forget(first);
+  }
+
+  #forget(parcel: Parcel): Parcel {
+    this.#events -= parcel.events.length;
+    this.#bytes -= parcel.bytes;
+    return parcel;
+  }
+
+  #drop(parcel: Parcel, reason: string): void {
+    // A replayable source gives what was not written once more, now or after the next start.
+    parcel.ack.settle(parcel.ack.live ? 'dropped' : 'failed', reason);
+    this.#dropped(parcel, reason);
+  }
+}

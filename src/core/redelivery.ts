@@ -1,0 +1,74 @@
+/** At least once: what could not be delivered is emitted again, and the position moves only past what is settled. */
+
+import { ackOf } from './ack.ts';
+import type { Batch } from './batch.ts';
+import type { SourceContext } from './component.ts';
+import { backoff } from './retry.ts';
+
+/** The waits before a batch is emitted again, in ms. */
+const AGAIN = { initial: 1000, max: 60_000 };
+
+interface Emission {
+  position: unknown;
+  settled: boolean;
+}
+
+/**
+ * Emits the batches of one source with acks of its own. A failed batch is emitted again, from memory and with back-off.
+ * `advance` gets the position of the last batch before which everything has settled.
+ */
+export class Redelivery {
+  readonly #next: (batch: Batch) => void;
+  readonly #ctx: Pick<SourceContext, 'advance' | 'sleep'>;
+  readonly #open: Emission[] = [];
+  #idle: (() => void) | undefined;
+
+  constructor(next: (batch: Batch) => void, ctx: Pick<SourceContext, 'advance' | 'sleep'>) {
+    this.#next = next;
+    this.#ctx = ctx;
+  }
+
+  /** Emits a batch; `position` is where the source stands after it. Credit must have been taken. */
+  emit(batch: Omit<Batch, 'ack'>, position: unknown): void {
+    const emission: Emission = { position, settled: false };
+    this.#open.push(emission);
+    this.#try(batch, emission, 1);
+  }
+
+  /** A position with nothing to deliver: reached once everything before it has settled. */
+  mark(position: unknown): void {
+    this.#open.push({ position, settled: true });
+    this.#move();
+  }
+
+  /** Resolves when everything emitted so far has settled. */
+  settled(): Promise<void> {
+    if (this.#open.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  #try(batch: Omit<Batch, 'ack'>, emission: Emission, attempt: number): void {
+    const ack = ackOf((status) => {
+      if (status === 'failed') {
+        // Stopping ends the wait: the batch stays unsettled, and is read again at the next start.
+        this.#ctx.sleep(backoff(AGAIN, attempt)).then(
+          () => this.#try(batch, emission, attempt + 1),
+          () => {},
+        );
+        return;
+      }
+      emission.settled = true;
+      this.#move();
+    });
+    this.#next({ ...batch, ack });
+  }
+
+  #move(): void {
+    let reached: Emission | undefined;
+    while (this.#open[0]?.settled) reached = this.#open.shift();
+    if (reached) this.#ctx.advance(reached.position);
+    if (this.#open.length === 0) this.#idle?.();
+  }
+}

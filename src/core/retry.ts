@@ -1,0 +1,43 @@
+/** Trying again: exponential back-off with full jitter. */
+
+import { now, sleep } from './clock.ts';
+
+export interface RetryPolicy {
+  /** Upper bound of the first wait, in ms. */
+  readonly initial: number;
+  /** Upper bound of every wait, in ms. */
+  readonly max: number;
+  /** Time after which it is given up, in ms; 0: the first error is final. */
+  readonly giveUpAfter: number;
+}
+
+const FACTOR = 1.5; // as the OpenTelemetry collector's exporters grow their waits (spec/style.md §1.2)
+
+/** The wait before try number `attempt` (1 is the first repeat), in ms: uniform below a bound that grows. */
+export function backoff(policy: Pick<RetryPolicy, 'initial' | 'max'>, attempt: number, random = Math.random): number {
+  return random() * Math.min(policy.max, policy.initial * FACTOR ** (attempt - 1));
+}
+
+/**
+ * Runs `work` until it succeeds. Rejects with its last error once the next try would begin after `giveUpAfter`, and
+ * with the signal's reason when that is aborted during a wait.
+ */
+export async function retrying<T>(
+  work: (attempt: number) => Promise<T>,
+  policy: RetryPolicy,
+  signal: AbortSignal,
+  failed: (error: unknown, attempt: number) => void = () => {},
+): Promise<T> {
+  const start = now();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work(attempt);
+    } catch (error) {
+      failed(error, attempt);
+      signal.throwIfAborted();
+      const wait = backoff(policy, attempt);
+      if (now() + wait - start >= policy.giveUpAfter) throw error;
+      await sleep(wait, signal);
+    }
+  }
+}

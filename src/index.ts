@@ -1,0 +1,36 @@
+/** The public API: what components and programs import from `falco-pipe`. */
+
+export { type Ack, ackOf, liveAck, type Status, worse } from './core/ack.ts';
+export type { Batch } from './core/batch.ts';
+export {
+  bound,
+  change,
+  type Context,
+  defineOperator,
+  defineSink,
+  defineSource,
+  type Demand,
+  type Demands,
+  type Edge,
+  expand,
+  type OperatorContext,
+  type PlanContext,
+  type Prepared,
+  type Sink,
+  type SinkContext,
+  type SourceContext,
+  type Step,
+  stream,
+  where,
+} from './core/component.ts';
+export { duration, size } from './core/config.ts';
+export { type Diagnostic, exitCode, renderDiagnostic, UserError } from './core/errors.ts';
+export type { Event, EventList, Scalar, Value } from './core/event.ts';
+export { Redelivery } from './core/redelivery.ts';
+export { Alert, alertJson, alertText, makeAlert } from './events/alert.ts';
+export { EventRecord, recordForm } from './events/record.ts';
+export { parseRecord, recordJson } from './events/record-json.ts';
+export { PipelineDocument } from './pipeline/document.ts';
+export { type Plan, planPipeline } from './pipeline/plan.ts';
+export { builtIn, Registry } from './pipeline/registry.ts';
+export { Run } from './pipeline/run.ts';

@@ -1,0 +1,215 @@
+/** Fusing: the synchronous operators below one origin of batches become one loop over the events of a batch. */
+
+import { splitAck } from '../core/ack.ts';
+import type { Batch } from '../core/batch.ts';
+import type { Step } from '../core/component.ts';
+import type { Event, EventForm, EventList } from '../core/event.ts';
+import type { Parcel } from '../core/queue.ts';
+import { recordForm } from '../events/record.ts';
+import type { Totals } from './totals.ts';
+import { weigh } from './weigh.ts';
+
+/** A place where events leave the loop: a sink's queue, or a `stream` operator. */
+export interface Port {
+  readonly id: string;
+  /** Fields to keep of borrowed events, by event source. */
+  fields(source: string): readonly string[];
+  /** Takes the events of one event source that one batch brought here. */
+  deliver(source: string, parcel: Parcel): void;
+}
+
+/** A node of the fused part of the graph. */
+export interface FusedNode {
+  readonly id: string;
+  readonly step: Exclude<Step, { kind: 'stream' }>;
+  /** The event source that it emits for one that it gets. */
+  emits(source: string): string;
+  /** Fields to keep of borrowed events that it changes. */
+  fields(source: string): readonly string[];
+  readonly next: readonly (FusedNode | Port)[];
+  /** An event that could not be judged here. */
+  failed(event: Event, error: unknown): void;
+  readonly received: { value: number };
+  readonly sent: { value: number };
+}
+
+type Push = (event: Event) => void;
+
+interface Outlet {
+  readonly port: Port;
+  readonly source: string;
+  events: Event[];
+  origins: number[];
+  bytes: number;
+}
+
+/**
+ * The loop of one origin. `process` takes a batch through all operators below and hands what is left to the ports; the
+ * batch's ack settles when every port has settled its part. Each event of a source counts once in `totals`, with the
+ * worst of what became of its copies; below a `stream` operator nothing is counted again (no `totals`). An operator that
+ * throws loses that event alone, for itself alone.
+ */
+export class Segment {
+  readonly #heads: readonly (FusedNode | Port)[];
+  readonly #totals: Totals | undefined;
+  readonly #entries = new Map<EventForm, Map<string, Push>>();
+  readonly #outlets = new Map<Port, Map<string, Outlet>>();
+  // The event in hand: whether it has reached a port, its index among the survivors, and whether an operator threw.
+  #list: EventList = [];
+  #survivors = 0;
+  #reached = false;
+  #threw = false;
+
+  constructor(heads: readonly (FusedNode | Port)[], totals?: Totals) {
+    this.#heads = heads;
+    this.#totals = totals;
+  }
+
+  process(batch: Batch): void {
+    const push = this.#entry(batch.form, batch.source);
+    const { events } = batch;
+    this.#list = events;
+    this.#survivors = 0;
+    let lost = 0;
+    for (let index = 0; index < events.length; index++) {
+      const event = events.at(index);
+      if (!event) continue;
+      this.#reached = false;
+      this.#threw = false;
+      push(event);
+      if (this.#reached) this.#survivors++;
+      else if (this.#threw) lost++;
+    }
+    this.#list = [];
+    if (this.#totals) {
+      this.#totals.seen += events.length;
+      this.#totals.inFlight += this.#survivors;
+      this.#totals.filtered += events.length - this.#survivors - lost;
+      if (lost > 0) this.#totals.drop('operator_error', lost);
+    }
+    this.#flush(batch);
+  }
+
+  #flush(batch: Batch): void {
+    const full: Outlet[] = [];
+    for (const bySource of this.#outlets.values()) {
+      for (const outlet of bySource.values()) if (outlet.events.length > 0) full.push(outlet);
+    }
+    if (full.length === 0) {
+      batch.ack.settle('filtered');
+      return;
+    }
+    const parts = full.map(({ origins }) => origins);
+    const acks = splitAck(batch.ack, this.#survivors, parts, (counts, why) => this.#totals?.settled(counts, why));
+    full.forEach((outlet, part) => {
+      const { events, bytes } = outlet;
+      outlet.events = [];
+      outlet.origins = [];
+      outlet.bytes = 0;
+      outlet.port.deliver(outlet.source, { events, bytes, ack: acks[part] as Parcel['ack'] });
+    });
+  }
+
+  #entry(form: EventForm, source: string): Push {
+    let bySource = this.#entries.get(form);
+    if (!bySource) this.#entries.set(form, (bySource = new Map()));
+    let push = bySource.get(source);
+    if (!push) bySource.set(source, (push = this.#fanOut(this.#heads, form, source)));
+    return push;
+  }
+
+  #fanOut(targets: readonly (FusedNode | Port)[], form: EventForm, source: string): Push {
+    const pushes = targets.map((target) => ('step' in target ? this.#node(target, form, source) : this.#port(target, form, source)));
+    const [only, second] = pushes;
+    if (!only) return () => {};
+    if (!second) return only;
+    return (event) => {
+      for (const push of pushes) push(event);
+    };
+  }
+
+  #node(node: FusedNode, form: EventForm, source: string): Push {
+    const { received, sent } = node;
+    const step = node.step.kind === 'bound' ? node.step.bind(form, source) : node.step;
+    // A borrowed event stays what it is only through `where`; what `change` and `expand` emit are records.
+    const below = this.#fanOut(node.next, step.kind === 'where' ? form : recordForm, node.emits(source));
+    const next: Push = (event) => {
+      sent.value++;
+      below(event);
+    };
+    const threw = (event: Event, error: unknown) => {
+      this.#threw = true;
+      node.failed(event, error);
+    };
+    switch (step.kind) {
+      case 'where': {
+        const { test } = step;
+        return (event) => {
+          received.value++;
+          let pass: boolean;
+          try {
+            pass = test(event);
+          } catch (error) {
+            threw(event, error);
+            return;
+          }
+          if (pass) next(event);
+        };
+      }
+      case 'change': {
+        const { map } = step;
+        const fields = node.fields(source);
+        return (event) => {
+          received.value++;
+          let changed: Event;
+          try {
+            changed = map(this.#own(event, form, fields));
+          } catch (error) {
+            threw(event, error);
+            return;
+          }
+          next(changed);
+        };
+      }
+      case 'expand': {
+        const { each } = step;
+        // What it emits waits until it returns, so that an error below is never taken for its own.
+        let emitted: Event[] = [];
+        const emit = (event: Event) => void emitted.push(event);
+        return (event) => {
+          received.value++;
+          try {
+            each(event, emit);
+          } catch (error) {
+            threw(event, error);
+          }
+          if (emitted.length === 0) return;
+          const events = emitted;
+          emitted = [];
+          for (const one of events) next(one);
+        };
+      }
+    }
+  }
+
+  // A record is its own already, also in a borrowed batch: an operator above has made it.
+  #own(event: Event, form: EventForm, fields: readonly string[]): Event {
+    return form === recordForm ? event : (this.#list.keep?.(event, fields) ?? event);
+  }
+
+  #port(port: Port, form: EventForm, source: string): Push {
+    let bySource = this.#outlets.get(port);
+    if (!bySource) this.#outlets.set(port, (bySource = new Map()));
+    let outlet = bySource.get(source);
+    if (!outlet) bySource.set(source, (outlet = { port, source, events: [], origins: [], bytes: 0 }));
+    const out = outlet;
+    const fields = port.fields(source);
+    return (event) => {
+      const own = this.#own(event, form, fields);
+      this.#reached = true;
+      out.events.push(own);
+      out.origins.push(this.#survivors);
+      out.bytes += weigh(own);
+    };
+  }
+}

@@ -1,0 +1,348 @@
+/** The plan: what a pipeline file says, checked whole, with every edge typed and every demand known. Nothing runs yet. */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Demand, Demands, Edge, PlanContext, Prepared } from '../core/component.ts';
+import type { OperatorDefinition, SinkDefinition, SourceDefinition } from '../core/component.ts';
+import type { DeliveryConfig } from '../core/delivery.ts';
+import { type Diagnostic, messageOf, type SourceText } from '../core/errors.ts';
+import { joinDemands } from './demand.ts';
+import { configError, type Path, PipelineDocument } from './document.ts';
+import type { Registry } from './registry.ts';
+import { componentShape, didYouMean, fileShape, parseShape, type PipelineFile, type Section } from './shape.ts';
+
+interface Placed {
+  readonly id: string;
+  readonly type: string;
+  /** Its own configuration, parsed. */
+  readonly config: unknown;
+  /** What follows in the plan's JSON. */
+  readonly notes: Readonly<Record<string, unknown>>;
+}
+
+export interface PlannedSource extends Placed {
+  readonly definition: SourceDefinition;
+  /** Event sources it emits. */
+  readonly emits: readonly string[];
+  readonly demand: Demands;
+}
+
+export interface PlannedOperator extends Placed {
+  readonly definition: OperatorDefinition;
+  readonly from: readonly string[];
+  /** Event sources that reach it. */
+  readonly reached: readonly string[];
+  readonly emits: readonly string[];
+  /** What the graph below wants of what it emits. */
+  readonly demand: Demands;
+  readonly prepared: Prepared;
+}
+
+export interface PlannedSink extends Placed {
+  readonly definition: SinkDefinition;
+  readonly from: readonly string[];
+  readonly reached: readonly string[];
+  readonly reads: Demands;
+  readonly delivery: DeliveryConfig;
+}
+
+export interface Plan {
+  readonly name: string;
+  readonly sources: readonly PlannedSource[];
+  /** Upstream before downstream. */
+  readonly operators: readonly PlannedOperator[];
+  readonly sinks: readonly PlannedSink[];
+  readonly state: string | undefined;
+  /** sha256 of the configuration and of every file that it names. */
+  readonly digest: string;
+  readonly warnings: readonly Diagnostic[];
+  readonly texts: readonly SourceText[];
+}
+
+/** A pipeline file parsed as far as its components: enough to load the modules it names. */
+export function readPipeline(document: PipelineDocument): PipelineFile {
+  const diagnostics: Diagnostic[] = [];
+  const file = parseShape(fileShape, document.value() ?? {}, [], document, (diagnostic) => diagnostics.push(diagnostic));
+  if (!file) throw configError(document.name, diagnostics);
+  return file;
+}
+
+/** Plans a pipeline. Throws a UserError (exit 78) with everything that is wrong, not just the first thing. */
+export function planPipeline(document: PipelineDocument, registry: Registry): Plan {
+  return new Planner(document, registry).plan();
+}
+
+type Draft<T> = { -readonly [K in keyof T]?: T[K] } & Pick<Placed, 'id' | 'type' | 'config'> & { path: Path };
+
+class Planner {
+  readonly #document: PipelineDocument;
+  readonly #registry: Registry;
+  readonly #diagnostics: Diagnostic[] = [];
+  readonly #texts: SourceText[];
+  readonly #hash = createHash('sha256');
+  readonly #sources = new Map<string, Draft<PlannedSource> & { definition: SourceDefinition }>();
+  readonly #operators = new Map<string, Draft<PlannedOperator> & { definition: OperatorDefinition; from: string[] }>();
+  readonly #sinks = new Map<
+    string,
+    Draft<PlannedSink> & { definition: SinkDefinition; from: string[]; delivery: DeliveryConfig }
+  >();
+
+  constructor(document: PipelineDocument, registry: Registry) {
+    this.#document = document;
+    this.#registry = registry;
+    this.#texts = [...document.texts];
+  }
+
+  plan(): Plan {
+    const file = readPipeline(this.#document);
+    this.#hash.update(JSON.stringify(file));
+    this.#draft(file);
+    this.#check();
+    this.#stopAtErrors();
+    const order = this.#order();
+    this.#stopAtErrors();
+    this.#type(order);
+    this.#prepare(order);
+    this.#stopAtErrors();
+    const operators = order.map((id) => this.#operators.get(id) as unknown as PlannedOperator);
+    return {
+      name: this.#document.name,
+      sources: [...this.#sources.values()] as unknown as PlannedSource[],
+      operators,
+      sinks: [...this.#sinks.values()] as unknown as PlannedSink[],
+      state: file.state === undefined ? undefined : resolve(this.#document.folder, file.state),
+      digest: this.#hash.digest('hex'),
+      warnings: this.#diagnostics,
+      texts: this.#texts,
+    };
+  }
+
+  #error(code: string, message: string, path: Path, hint?: string, what: 'key' | 'value' = 'value'): void {
+    const at = this.#document.place(path, what);
+    this.#diagnostics.push({ severity: 'error', code, message, at, ...(hint ? { hint } : {}) });
+  }
+
+  #stopAtErrors(): void {
+    if (!this.#diagnostics.some(({ severity }) => severity === 'error')) return;
+    throw Object.assign(configError(this.#document.name, this.#diagnostics), { texts: this.#texts });
+  }
+
+  #draft(file: PipelineFile): void {
+    const taken = new Map<string, Section>();
+    for (const section of ['sources', 'operators', 'sinks'] as const) {
+      const known = this.#registry[section] as Map<string, SourceDefinition | OperatorDefinition | SinkDefinition>;
+      for (const [id, value] of Object.entries(file[section])) {
+        const path = [section, id];
+        const before = taken.get(id);
+        if (before) this.#error('CONFIG_ID', `The id "${id}" is taken already, in ${before}`, path, undefined, 'key');
+        taken.set(id, section);
+        const definition = known.get(value.type);
+        if (!definition) {
+          this.#unknownType(value.type, section, [...path, 'type']);
+          continue;
+        }
+        const shape = componentShape(section, value.type, definition.config);
+        const parsed = parseShape(shape, value, path, this.#document, (diagnostic) => this.#diagnostics.push(diagnostic));
+        if (!parsed) continue;
+        const { type, from, queue, batch, timeout, retry, ...config } = parsed as Record<string, never>;
+        // Keys of a section are the section's own only there: a source may have a key named `queue`.
+        const own = section === 'sinks' ? config : { ...config, ...pick(parsed, ['queue', 'batch', 'timeout', 'retry']) };
+        const draft = { id, type: value.type, definition, path };
+        if (section === 'sources') this.#sources.set(id, { ...draft, config: { ...own, ...pick(parsed, ['from']) } } as never);
+        else if (section === 'operators') this.#operators.set(id, { ...draft, from, config: own } as never);
+        else this.#sinks.set(id, { ...draft, from, config: own, delivery: { queue, batch, timeout, retry } } as never);
+      }
+    }
+  }
+
+  #unknownType(type: string, section: Section, path: Path): void {
+    const kind = section.slice(0, -1);
+    for (const other of ['sources', 'operators', 'sinks'] as const) {
+      if (other === section || !this.#registry[other].has(type)) continue;
+      const message = `"${type}" is ${/^[aeiou]/.test(other) ? 'an' : 'a'} ${other.slice(0, -1)}, not a ${kind}`;
+      this.#error('CONFIG_UNKNOWN_TYPE', message, path, `Put it under ${other}.`);
+      return;
+    }
+    const known = [...this.#registry[section].keys()];
+    const hint = didYouMean(type, known) ?? `Known types: ${known.join(', ')}`;
+    this.#error('CONFIG_UNKNOWN_TYPE', `There is no ${kind} of type "${type}"`, path, hint);
+  }
+
+  #check(): void {
+    const read = new Set<string>();
+    for (const { id, from, path } of [...this.#operators.values(), ...this.#sinks.values()]) {
+      const single = !Array.isArray(this.#valueAt([...path, 'from']));
+      from.forEach((origin, index) => {
+        const at = single ? [...path, 'from'] : [...path, 'from', index];
+        read.add(origin);
+        if (from.indexOf(origin) !== index) this.#error('CONFIG_FROM', `${id} reads from "${origin}" twice`, at);
+        if (this.#sources.has(origin) || this.#operators.has(origin)) return;
+        if (this.#isIn('sinks', origin)) return this.#error('CONFIG_FROM', `${id} reads from "${origin}", which is a sink`, at);
+        if (this.#isIn('sources', origin) || this.#isIn('operators', origin)) return; // has an error of its own
+        const ids = [...this.#sources.keys(), ...this.#operators.keys()];
+        this.#error('CONFIG_UNKNOWN_ID', `${id} reads from "${origin}", which is nowhere`, at, didYouMean(origin, ids));
+      });
+    }
+    for (const { id, path } of [...this.#sources.values(), ...this.#operators.values()]) {
+      if (!read.has(id)) this.#error('CONFIG_UNUSED', `Nothing reads from ${id}`, path, 'Connect it with `from`, or remove it.', 'key');
+    }
+    if (this.#sources.size === 0 && !this.#hasAny('sources')) this.#error('CONFIG_EMPTY', 'The pipeline has no source', ['sources'], undefined, 'key');
+    if (this.#sinks.size === 0 && !this.#hasAny('sinks')) this.#error('CONFIG_EMPTY', 'The pipeline has no sink', ['sinks'], undefined, 'key');
+  }
+
+  #valueAt(path: Path): unknown {
+    return path.reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], this.#document.value());
+  }
+
+  #isIn(section: Section, id: string): boolean {
+    const value = this.#valueAt([section]);
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, id);
+  }
+
+  #hasAny(section: Section): boolean {
+    return Object.keys((this.#valueAt([section]) as object | null) ?? {}).length > 0;
+  }
+
+  // Depth first; a node met again while it is open closes a cycle.
+  #order(): string[] {
+    const order: string[] = [];
+    const state = new Map<string, 'open' | 'done'>();
+    const visit = (id: string, trail: readonly string[]): void => {
+      const operator = this.#operators.get(id);
+      if (!operator || state.get(id) === 'done') return;
+      if (state.get(id) === 'open') {
+        const cycle = [...trail.slice(trail.indexOf(id)), id].reverse();
+        this.#error('CONFIG_CYCLE', `The operators go in a circle: ${cycle.join(' -> ')}`, [...operator.path, 'from']);
+        return;
+      }
+      state.set(id, 'open');
+      for (const origin of operator.from) visit(origin, [...trail, id]);
+      state.set(id, 'done');
+      order.push(id);
+    };
+    for (const id of this.#operators.keys()) visit(id, []);
+    return order;
+  }
+
+  #type(order: readonly string[]): void {
+    for (const source of this.#sources.values()) {
+      source.definition.prepare?.(source.config, this.#context(source.path));
+      source.emits = source.definition.emits(source.config);
+    }
+    for (const id of order) {
+      const operator = this.#operators.get(id);
+      if (!operator) continue;
+      operator.reached = this.#reaching(operator.from);
+      operator.emits = operator.definition.emits === 'same' ? operator.reached : [operator.definition.emits];
+    }
+    for (const sink of this.#sinks.values()) sink.reached = this.#reaching(sink.from);
+  }
+
+  #reaching(from: readonly string[]): string[] {
+    const emitted = from.flatMap((id) => this.#sources.get(id)?.emits ?? this.#operators.get(id)?.emits ?? []);
+    return [...new Set(emitted)];
+  }
+
+  // Downstream first: what is wanted below decides what an operator above must provide.
+  #prepare(order: readonly string[]): void {
+    const wanted = new Map<string, Demands>();
+    const want = (from: readonly string[], demands: Demands) => {
+      for (const id of from) wanted.set(id, joinDemands(wanted.get(id), demands));
+    };
+    for (const sink of this.#sinks.values()) {
+      sink.definition.prepare?.(sink.config, this.#context(sink.path));
+      sink.notes = {};
+      sink.reads = sink.definition.reads?.(sink.config, sink.reached ?? []) ?? everything(sink.reached ?? []);
+      want(sink.from, sink.reads);
+    }
+    for (const id of order.toReversed()) {
+      const operator = this.#operators.get(id);
+      if (!operator) continue;
+      operator.demand = wanted.get(id) ?? new Map();
+      const prepared = this.#prepareOperator(operator, operator.demand);
+      operator.prepared = prepared;
+      operator.notes = prepared.notes ?? {};
+      const passes = operator.definition.emits === 'same';
+      want(operator.from, passes ? narrowed(operator.demand, prepared.reads) : (prepared.reads ?? new Map()));
+    }
+    for (const source of this.#sources.values()) {
+      source.demand = wanted.get(source.id) ?? new Map();
+      source.notes = {};
+    }
+  }
+
+  #prepareOperator(operator: Draft<PlannedOperator> & { definition: OperatorDefinition; from: string[] }, demand: Demands): Prepared {
+    const { definition, path, reached = [] } = operator;
+    const origins = this.#origins(operator.from);
+    const edge: Edge = {
+      ...this.#context(path),
+      sources: reached,
+      demand,
+      fills: (source, field) => origins.some(({ definition: of, emits }) => emits?.includes(source) && of.fills(source, field)),
+      emitsType: (source, type) => origins.some(({ definition: of, emits }) => emits?.includes(source) && of.emitsType(source, type)),
+    };
+    if (definition.prepare) return definition.prepare(operator.config, edge);
+    const { reads, types } = definition;
+    if (!reads && !types && operator.from.some((id) => this.#sources.get(id)?.definition.borrows)) {
+      const message = `${operator.type} reads kernel events but does not say which fields it reads`;
+      const hint = "Add `reads: ['proc.name', …]` (and `types: ['execve', …]`) to its definition: they decide what the kernel collects.";
+      this.#error('CONFIG_DEMAND', message, [...path, 'type'], hint);
+    }
+    const demanded: Demand = { fields: new Set(reads), types: types ? new Set(types) : 'all' };
+    return { reads: new Map(reached.map((source) => [source, demanded])) };
+  }
+
+  // The sources whose events can reach a place, through whatever operators.
+  #origins(from: readonly string[]): (Draft<PlannedSource> & { definition: SourceDefinition })[] {
+    return [...new Set(from)].flatMap((id) => {
+      const source = this.#sources.get(id);
+      return source ? [source] : this.#origins(this.#operators.get(id)?.from ?? []);
+    });
+  }
+
+  #context(base: Path): PlanContext {
+    return {
+      resolve: (path) => resolve(this.#document.folder, path),
+      read: (path, at) => this.#read(path, [...base, ...at]),
+      report: (diagnostic, path = []) => {
+        const at = diagnostic.at ?? this.#document.place([...base, ...path]);
+        this.#diagnostics.push({ ...diagnostic, at });
+      },
+    };
+  }
+
+  #read(path: string, at: Path): string | undefined {
+    try {
+      const text = readFileSync(resolve(this.#document.folder, path), 'utf8');
+      this.#hash.update(text);
+      this.#texts.push({ name: path, text });
+      return text;
+    } catch (error) {
+      this.#error('CONFIG_FILE', `Cannot read ${path}: ${messageOf(error)}`, at);
+      return undefined;
+    }
+  }
+}
+
+function everything(sources: readonly string[]): Demands {
+  return new Map(sources.map((source) => [source, { fields: new Set<string>(), types: 'all' as const }]));
+}
+
+// What an operator that passes events on wants of them: its own fields and those wanted below; the types it names, if any.
+function narrowed(below: Demands, own: Demands | undefined): Demands {
+  const sources = new Set([...below.keys(), ...(own?.keys() ?? [])]);
+  return new Map(
+    [...sources].map((source) => {
+      const mine = own?.get(source);
+      const theirs = below.get(source);
+      const fields = new Set([...(mine?.fields ?? []), ...(theirs?.fields ?? [])]);
+      const types = mine && mine.types !== 'all' ? mine.types : (theirs?.types ?? 'all');
+      return [source, { fields, types }];
+    }),
+  );
+}
+
+function pick(from: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(keys.filter((key) => key in from).map((key) => [key, from[key]]));
+}

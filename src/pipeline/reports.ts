@@ -1,0 +1,68 @@
+/** What components report: counted at once, said at most once in a while, and offered to sources of type `internal`. */
+
+import type { Report, ReportType } from '../core/component.ts';
+import type { Logger } from '../core/log.ts';
+
+/** The same kind of report is said once in this many ms; what comes between is said together. */
+const EVERY = 10_000;
+
+interface Pending {
+  report: Report;
+  count: number;
+  timer: NodeJS.Timeout;
+}
+
+export class Reports {
+  readonly #log: Logger;
+  readonly #listeners = new Set<(report: Report) => void>();
+  readonly #pending = new Map<string, Pending>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Says a report, now or together with those like it. */
+  add(report: Report): void {
+    const { component, type, fields } = report;
+    const key = JSON.stringify([component, type, fields.reason, fields.event_type]);
+    const pending = this.#pending.get(key);
+    if (pending) {
+      pending.report = report;
+      pending.count += fields.count ?? 1;
+      return;
+    }
+    const timer = setTimeout(() => this.#end(key), EVERY);
+    timer.unref();
+    this.#pending.set(key, { report, count: 0, timer });
+    this.#say(report);
+  }
+
+  /** Calls `listener` with what is said, until the returned function is called. */
+  listen(listener: (report: Report) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Says what is still held back. */
+  flush(): void {
+    for (const key of [...this.#pending.keys()]) this.#end(key);
+  }
+
+  #end(key: string): void {
+    const pending = this.#pending.get(key);
+    this.#pending.delete(key);
+    clearTimeout(pending?.timer);
+    if (!pending || pending.count === 0) return;
+    const { report, count } = pending;
+    this.#say({ ...report, fields: { ...report.fields, count } });
+  }
+
+  #say(report: Report): void {
+    const { component, type, fields } = report;
+    const times = fields.count !== undefined && fields.count > 1 ? ` (${fields.count} events)` : '';
+    this.#log[LEVEL[type]]({ id: component, report: type, ...fields }, `${fields.message}${times}`);
+    for (const listener of this.#listeners) listener(report);
+  }
+}
+
+const LEVEL: Record<ReportType, 'info' | 'warn' | 'error'> = { drop: 'error', error: 'error', gap: 'warn', health: 'info' };

@@ -1,0 +1,81 @@
+/** Components that people write: modules named under `components:`, in TypeScript or JavaScript. */
+
+import { readFileSync } from 'node:fs';
+import { createRequire, registerHooks, stripTypeScriptTypes } from 'node:module';
+import { join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { isBuilt, packageRoot } from '../core/package.ts';
+import type { Registry } from './registry.ts';
+
+/** What a component imports is ours, whatever its folder has installed: one copy of RxJS and zod. */
+const OURS: Record<string, string> = isBuilt
+  ? { 'falco-pipe': 'dist/index.js', 'falco-pipe/rules': 'dist/rules.js', 'falco-pipe/testing': 'dist/testing.js', rxjs: 'dist/vendor/rxjs.js', zod: 'dist/vendor/zod.js' }
+  : { 'falco-pipe': 'src/index.ts', 'falco-pipe/rules': 'src/rules/index.ts', 'falco-pipe/testing': 'src/testing/index.ts' };
+
+const require = createRequire(import.meta.url);
+
+function ours(specifier: string): string | undefined {
+  const path = OURS[specifier];
+  if (path !== undefined) return pathToFileURL(join(packageRoot, path)).href;
+  if (specifier === 'rxjs' || specifier === 'zod') return pathToFileURL(require.resolve(specifier)).href;
+  return undefined;
+}
+
+let hooked = false;
+
+// Node strips types itself, but not below node_modules, and it asks the folder's package.json what a .ts file is.
+function hook(): void {
+  if (hooked) return;
+  hooked = true;
+  registerHooks({
+    resolve(specifier, context, next) {
+      const own = context.parentURL?.startsWith(pathToFileURL(join(packageRoot, 'src')).href) ? undefined : ours(specifier);
+      return own === undefined ? next(specifier, context) : { url: own, shortCircuit: true };
+    },
+    load(url, context, next) {
+      if (!url.startsWith('file:') || !/\.m?ts$/.test(url) || url.startsWith(pathToFileURL(packageRoot).href)) return next(url, context);
+      const source = stripTypeScriptTypes(readFileSync(fileURLToPath(url), 'utf8'), { mode: 'strip' });
+      return { format: 'module', source, shortCircuit: true };
+    },
+  });
+}
+
+/**
+ * Loads modules and adds their default exports to the registry. A name that begins with `.` or `/` is a path relative to
+ * `folder`; any other is a package, looked for from there. Throws a UserError (exit 78) that names the module and says
+ * what to do.
+ */
+export async function loadComponents(names: readonly string[], folder: string, registry: Registry): Promise<void> {
+  if (names.length > 0) hook();
+  for (const name of names) {
+    const module = await load(name, folder);
+    const { default: exported } = module;
+    for (const definition of Array.isArray(exported) ? exported : [exported]) registry.add(definition, name);
+  }
+}
+
+async function load(name: string, folder: string): Promise<{ default?: unknown }> {
+  const isPath = /^\.{0,2}\//.test(name);
+  try {
+    const path = isPath ? resolve(folder, name) : createRequire(join(folder, 'package.json')).resolve(name);
+    return (await import(pathToFileURL(path).href)) as { default?: unknown };
+  } catch (error) {
+    throw new UserError(explain(name, isPath, error), { exit: exitCode.config, cause: error });
+  }
+}
+
+function explain(name: string, isPath: boolean, error: unknown): string {
+  const { code, stack } = error as NodeJS.ErrnoException;
+  const message = messageOf(error);
+  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
+    const advice = 'Types are only stripped: write enums, namespaces and parameter properties as plain JavaScript';
+    return `${name} has TypeScript that is more than types: ${message}. ${advice} (tsc checks that with erasableSyntaxOnly).`;
+  }
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
+    const advice = isPath ? 'Paths start at the folder of the pipeline file.' : 'Install the package there, or write a path with ./ in front.';
+    return `The component ${name} cannot be found: ${message.split('\n')[0]}. ${advice}`;
+  }
+  const place = stack?.split('\n').find((line) => line.includes('file://') || line.startsWith('/'))?.trim();
+  return `The component ${name} cannot be loaded: ${message}${place ? ` (${place})` : ''}`;
+}

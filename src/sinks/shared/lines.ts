@@ -1,0 +1,80 @@
+/** Events as lines for people and programs: what the sinks stdout and file print. */
+
+import { z } from 'zod';
+import type { Demands } from '../../core/component.ts';
+import type { Event, Value } from '../../core/event.ts';
+import { alertJson, alertText } from '../../events/alert.ts';
+import { recordJson } from '../../events/record-json.ts';
+import { EventRecord } from '../../events/record.ts';
+import { iso8601 } from '../../events/time.ts';
+
+/** The keys of sinks that print lines. */
+export const lineKeys = {
+  format: z
+    .enum(['text', 'json'])
+    .default('text')
+    .describe('text: alerts as Falco prints them. json: one JSON object a line, alerts in the shape that Falco writes.'),
+  iso8601: z.boolean().default(false).describe('Times in text as ISO 8601 in UTC instead of the local time of day.'),
+  fields: z
+    .array(z.string())
+    .optional()
+    .describe('Fields to print of events that are not alerts. Default: a few that say who did what.'),
+};
+
+export interface LineConfig {
+  readonly format: 'text' | 'json';
+  readonly iso8601: boolean;
+  readonly fields?: readonly string[] | undefined;
+}
+
+const WHO_DID_WHAT = ['evt.type', 'user.name', 'proc.cmdline', 'proc.pid', 'proc.pname', 'fd.name'];
+
+/** The fields that lines need, by event source: all types; an alert is whole anyway. */
+export function lineReads(config: LineConfig, sources: readonly string[]): Demands {
+  const fields = (source: string) => new Set(config.fields ?? (source === 'syscall' ? WHO_DID_WHAT : []));
+  return new Map(sources.map((source) => [source, { fields: fields(source), types: 'all' as const }]));
+}
+
+const RED = 31;
+const YELLOW = 33;
+const CYAN = 36;
+const COLOURS: Record<string, number> = {
+  Emergency: RED,
+  Alert: RED,
+  Critical: RED,
+  Error: RED,
+  Warning: YELLOW,
+  Notice: CYAN,
+};
+
+/** A function that gives the line of an event, without its end. */
+export function lineOf(config: LineConfig, colours = false): (event: Event) => string {
+  const { iso8601: iso } = config;
+  if (config.format === 'json') {
+    return (event) => (event.source === 'alert' ? alertJson(event as EventRecord, { iso8601: iso }) : recordJson(asRecord(event)));
+  }
+  return (event) => {
+    if (event.source !== 'alert') return sentence(asRecord(event));
+    const line = alertText(event as EventRecord, { iso8601: iso });
+    const colour = colours ? COLOURS[String(event.get('priority'))] : undefined;
+    return colour === undefined ? line : `\u001b[${colour}m${line}\u001b[0m`;
+  };
+}
+
+function asRecord(event: Event): EventRecord {
+  if (event instanceof EventRecord) return event;
+  throw new TypeError(`an event of ${event.source} came to a sink without having been made a record`);
+}
+
+function sentence({ time, source, type, fields }: EventRecord): string {
+  const values = Object.entries(fields).map(([name, value]) => `${name}=${printed(value)}`);
+  return [`${iso8601(time)}:`, source, type, ...values].join(' ');
+}
+
+// Quoted as JSON where blanks or control characters would make the line ambiguous.
+function printed(value: Value): string {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  if (Array.isArray(value)) return `(${value.map((item: Value) => printed(item)).join(',')})`;
+  const text = String(value);
+  return /^[^\s"\p{Cc}]+$/u.test(text) ? text : JSON.stringify(text);
+}

@@ -1,0 +1,37 @@
+/** The sink `stdout`: events as lines on the standard output. */
+
+import { z } from 'zod';
+import { defineSink } from '../core/component.ts';
+import { lineKeys, lineOf, lineReads } from './shared/lines.ts';
+import { Writer } from './shared/writer.ts';
+
+export const stdout = defineSink({
+  type: 'stdout',
+  summary: 'Prints events on the standard output, alerts as Falco prints them.',
+  config: z.strictObject({
+    ...lineKeys,
+    colours: z
+      .enum(['auto', 'always', 'never'])
+      .default('auto')
+      .describe('Colours by priority; auto: on a terminal, unless NO_COLOR is set.'),
+  }),
+  examples: [{ title: 'Alerts as JSON lines', yaml: 'out: { type: stdout, from: detect, format: json }' }],
+  reads: lineReads,
+  async open(config, ctx) {
+    const terminal = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+    const line = lineOf(config, config.colours === 'always' || (config.colours === 'auto' && terminal));
+    const writer = await Writer.toStdout();
+    return {
+      async write(events, signal) {
+        try {
+          await writer.write(events.map((event) => `${line(event)}\n`).join(''), signal);
+        } catch (error) {
+          // `falco-pipe run … | head`: nobody reads any more, so there is nothing left to do.
+          if ((error as NodeJS.ErrnoException).code === 'EPIPE') ctx.stop('nobody reads the standard output any more');
+          throw error;
+        }
+      },
+      close: () => writer.close(),
+    };
+  },
+});

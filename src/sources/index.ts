@@ -1,0 +1,7 @@
+/** The sources that come with falco-pipe. */
+
+import type { SourceDefinition } from '../core/component.ts';
+import { internal } from './internal.ts';
+import { replay } from './replay.ts';
+
+export const sources: readonly SourceDefinition[] = [internal, replay];

@@ -1,0 +1,141 @@
+/** The source `replay`: records from files, as `record` writes them. */
+
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { createGunzip } from 'node:zlib';
+import { Observable } from 'rxjs';
+import { z } from 'zod';
+import type { Batch } from '../core/batch.ts';
+import { defineSource, type SourceContext } from '../core/component.ts';
+import { type Diagnostic, exitCode, messageOf, renderDiagnostic, UserError } from '../core/errors.ts';
+import { Redelivery } from '../core/redelivery.ts';
+import { parseRecord } from '../events/record-json.ts';
+import { type EventRecord, recordForm } from '../events/record.ts';
+
+/** Records in one batch, at most. */
+const BATCH = 256;
+
+/** Where a replay stands: lines that are settled, in the file at that index. */
+const Position = z.object({ file: z.int().min(0), line: z.int().min(0) });
+
+const paths = z
+  .union([z.string(), z.array(z.string()).min(1)])
+  .transform((value) => (Array.isArray(value) ? value : [value]));
+
+const config = z.strictObject({
+  files: paths.describe('The file, or files one after the other: a record a line; gzip when the name ends in .gz.'),
+  rate: z.number().positive().optional().describe('Events a second. Default: as fast as they are taken.'),
+  emits: z
+    .array(z.string())
+    .min(1)
+    .default(['syscall'])
+    .describe('The event sources of the records; a record of another one is an error.'),
+  on_error: z
+    .enum(['stop', 'skip'])
+    .default('stop')
+    .describe('A line that is no record: stop the pipeline, or count it as dropped and go on.'),
+});
+
+export const replay = defineSource({
+  type: 'replay',
+  summary: 'Replays records from files: JSON lines, also gzip. The pipeline ends when all its sources have.',
+  config,
+  examples: [{ title: 'A thousand events a second', yaml: 'past: { type: replay, files: events.jsonl.gz, rate: 1000 }' }],
+  delivery: 'at_least_once',
+  emits: ({ emits }) => emits,
+  open: (options, ctx) =>
+    new Observable<Batch>((subscriber) => {
+      const delivery = new Redelivery((batch) => subscriber.next(batch), ctx);
+      read(options, ctx, delivery)
+        .then(() => delivery.settled())
+        .then(() => subscriber.complete())
+        .catch((error) => subscriber.error(error));
+    }),
+});
+
+async function read(options: z.output<typeof config>, ctx: SourceContext, delivery: Redelivery): Promise<void> {
+  const from = Position.safeParse(ctx.position()).data ?? { file: 0, line: 0 };
+  const started = ctx.now();
+  let emitted = 0;
+  for (const [file, path] of options.files.entries()) {
+    if (file < from.file) continue;
+    let line = 0;
+    let pending: EventRecord[] = [];
+    const flush = async (): Promise<void> => {
+      const events = pending;
+      pending = [];
+      if (events.length === 0) return;
+      await ctx.credit(events.length);
+      const position = { file, line };
+      for (const [source, group] of Map.groupBy(events, (event) => event.source)) {
+        delivery.emit({ source, form: recordForm, events: group }, position);
+      }
+      emitted += events.length;
+      if (options.rate) await ctx.sleep(Math.max(0, started + (emitted / options.rate) * 1000 - ctx.now()));
+    };
+    const size = options.rate ? Math.max(1, Math.min(BATCH, Math.floor(options.rate / 20))) : BATCH;
+    for await (const text of lines(ctx.resolve(path), path, ctx.signal)) {
+      line++;
+      if (file === from.file && line <= from.line) continue;
+      const record = recordOf(text, path, line, options, ctx);
+      if (record) pending.push(record);
+      // Order within the file is kept: a batch holds records of one event source, so a change of it ends the batch.
+      if (pending.length >= size || (record && pending[0]?.source !== record.source)) await flush();
+    }
+    await flush();
+    delivery.mark({ file: file + 1, line: 0 });
+  }
+}
+
+function recordOf(
+  text: string,
+  file: string,
+  line: number,
+  { emits, on_error }: z.output<typeof config>,
+  ctx: SourceContext,
+): EventRecord | undefined {
+  if (text.trim() === '') return undefined;
+  const parsed = parseRecord(text, { file, line });
+  if ('record' in parsed && emits.includes(parsed.record.source)) return parsed.record;
+  const problem: Diagnostic =
+    'problem' in parsed
+      ? parsed.problem
+      : {
+          severity: 'error',
+          code: 'REPLAY_SOURCE',
+          message: `A record of the event source "${parsed.record.source}" where only ${emits.join(', ')} is announced`,
+          at: { file, line, column: 1 },
+          hint: `Name it under the source's \`emits\`.`,
+        };
+  if (on_error === 'stop') throw new UserError(renderDiagnostic(problem), { exit: exitCode.failure });
+  ctx.report('drop', { reason: 'bad_record', count: 1, message: renderDiagnostic(problem) });
+  return undefined;
+}
+
+async function* lines(path: string, shown: string, signal: AbortSignal): AsyncGenerator<string> {
+  const raw = createReadStream(path, { signal });
+  const input = path.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
+  const failed = new Promise<never>((_, reject) => {
+    for (const stream of [raw, input]) stream.once('error', reject);
+  });
+  failed.catch(() => {});
+  const reader = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  const iterator = reader[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), failed]);
+      if (next.done) {
+        // readline ends on an error of its input too, and silently.
+        await Promise.race([new Promise(setImmediate), failed]);
+        return;
+      }
+      yield next.value;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new UserError(`Cannot read ${shown}: ${messageOf(error)}`, { exit: exitCode.unavailable, cause: error });
+  } finally {
+    reader.close();
+    raw.destroy();
+  }
+}
