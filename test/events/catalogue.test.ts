@@ -85,7 +85,7 @@ describe('find', () => {
 describe('fields', () => {
   it('each have a sentence', () => {
     for (const catalogue of catalogues.values()) {
-      for (const { name, doc } of catalogue.fields) expect(doc, name).toMatch(/^\S.{8,}[.:]$/);
+      for (const { name, doc } of catalogue.fields) expect(doc, name).toMatch(/^\S.{8,}[.:…]$/);
     }
   });
 
