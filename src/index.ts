@@ -4,13 +4,13 @@ export { type Ack, ackOf, liveAck, type Status, worse } from './core/ack.ts';
 export type { Batch } from './core/batch.ts';
 export {
   bound,
-  change,
   type Context,
+  change,
+  type Demand,
+  type Demands,
   defineOperator,
   defineSink,
   defineSource,
-  type Demand,
-  type Demands,
   type Edge,
   expand,
   type OperatorContext,

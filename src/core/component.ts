@@ -102,7 +102,10 @@ export interface PlanContext {
   /** Resolves a path of the configuration: relative ones start at the pipeline file's folder. */
   resolve(path: string): string;
   /** Reports what is wrong; `path` points into the component's configuration (`['files', 0]`). */
-  report(diagnostic: Omit<Diagnostic, 'at'> & Pick<Partial<Diagnostic>, 'at'>, path?: readonly (string | number)[]): void;
+  report(
+    diagnostic: Omit<Diagnostic, 'at'> & Pick<Partial<Diagnostic>, 'at'>,
+    path?: readonly (string | number)[],
+  ): void;
   /**
    * The text of a file that the configuration names at `at`. It becomes part of the pipeline's digest and of what
    * diagnostics can quote. Unreadable: reported, and undefined.
@@ -179,7 +182,10 @@ export type Step =
   | { readonly kind: 'where'; readonly test: (event: Event) => boolean }
   | { readonly kind: 'change'; readonly map: (event: Event) => Event }
   | { readonly kind: 'expand'; readonly each: (event: Event, emit: (event: Event) => void) => void }
-  | { readonly kind: 'bound'; readonly bind: (form: EventForm, source: string) => Exclude<Step, { kind: 'bound' | 'stream' }> }
+  | {
+      readonly kind: 'bound';
+      readonly bind: (form: EventForm, source: string) => Exclude<Step, { kind: 'bound' | 'stream' }>;
+    }
   | { readonly kind: 'stream'; readonly through: OperatorFunction<Batch, Batch> };
 
 /** Events pass for which `test` is true. Synchronous; fused with its neighbours. */

@@ -50,7 +50,13 @@ export class Delivery {
   #writing = false;
 
   /** @param lost told of events that this sink will not get, and why */
-  constructor(sink: Sink, config: DeliveryConfig, log: Logger, metrics: Counters, lost: (reason: string, count: number) => void) {
+  constructor(
+    sink: Sink,
+    config: DeliveryConfig,
+    log: Logger,
+    metrics: Counters,
+    lost: (reason: string, count: number) => void,
+  ) {
     this.#sink = sink;
     this.#tell = lost;
     this.#config = config;
@@ -98,10 +104,16 @@ export class Delivery {
     const { initial, max, give_up_after: giveUpAfter } = this.#config.retry;
     try {
       const signal = this.#stop.signal;
-      await retrying(() => this.#write(events), { initial, max, giveUpAfter }, signal, (error, attempt) => {
-        this.#metrics.add('errors', '', 1);
-        if (attempt === 1) this.#log.warn(`writing failed: ${messageOf(error)}; trying again for ${giveUpAfter / 1000} s`);
-      });
+      await retrying(
+        () => this.#write(events),
+        { initial, max, giveUpAfter },
+        signal,
+        (error, attempt) => {
+          this.#metrics.add('errors', '', 1);
+          if (attempt === 1)
+            this.#log.warn(`writing failed: ${messageOf(error)}; trying again for ${giveUpAfter / 1000} s`);
+        },
+      );
       this.#metrics.add('delivered', '', events.length);
       for (const { ack } of parcels) ack.settle('delivered');
     } catch (error) {

@@ -41,12 +41,22 @@ export const exitCode = {
 export class UserError extends Error {
   readonly exit: number;
   readonly diagnostics: readonly Diagnostic[];
-  constructor(message: string, options: { exit?: number; diagnostics?: readonly Diagnostic[]; cause?: unknown } = {}) {
+  /** What the diagnostics can quote. */
+  readonly texts: readonly SourceText[];
+  constructor(message: string, options: UserErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'UserError';
     this.exit = options.exit ?? exitCode.failure;
     this.diagnostics = options.diagnostics ?? [];
+    this.texts = options.texts ?? [];
   }
+}
+
+export interface UserErrorOptions {
+  readonly exit?: number;
+  readonly diagnostics?: readonly Diagnostic[];
+  readonly texts?: readonly SourceText[];
+  readonly cause?: unknown;
 }
 
 /** The message of anything that was thrown. */

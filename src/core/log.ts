@@ -20,7 +20,12 @@ export function createLogger(options: LogOptions = {}): Logger {
 }
 
 function sentence(line: string): string {
-  const { level, msg, id, err } = JSON.parse(line) as { level: number; msg?: string; id?: string; err?: { message: string } };
+  const { level, msg, id, err } = JSON.parse(line) as {
+    level: number;
+    msg?: string;
+    id?: string;
+    err?: { message: string };
+  };
   const label = pino.levels.labels[level] ?? 'info';
   const cause = err && !msg?.includes(err.message) ? `: ${err.message}` : '';
   return `${label === 'info' ? '' : `${label}: `}${id ? `${id}: ` : ''}${msg ?? ''}${cause}\n`;

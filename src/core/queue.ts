@@ -92,7 +92,8 @@ export class Queue {
   /** Closes, and leaves behind what waits. */
   abandon(): void {
     this.close();
-    for (let next = this.#parcels[this.#head]; next; next = this.#parcels[this.#head]) this.#drop(this.#shift(next), 'stopped');
+    for (let next = this.#parcels[this.#head]; next; next = this.#parcels[this.#head])
+      this.#drop(this.#shift(next), 'stopped');
   }
 
   #fits(parcel: Parcel): boolean {

@@ -34,7 +34,7 @@ export class PipelineDocument {
       const at = this.#at(pos[0], pos[1]);
       return { severity: 'error', code: 'CONFIG_YAML', message: message.replace(/\.?$/, ''), at };
     });
-    if (errors.length > 0) throw configError(name, errors);
+    if (errors.length > 0) throw configError(name, errors, this.texts);
     this.#sets = sets.map((set, index) => this.#set(set, index));
   }
 
@@ -47,7 +47,10 @@ export class PipelineDocument {
     try {
       text = readFileSync(path, 'utf8');
     } catch (error) {
-      throw new UserError(`Cannot read the pipeline ${path}: ${messageOf(error)}`, { exit: exitCode.config, cause: error });
+      throw new UserError(`Cannot read the pipeline ${path}: ${messageOf(error)}`, {
+        exit: exitCode.config,
+        cause: error,
+      });
     }
     return PipelineDocument.parse(path, text, sets);
   }
@@ -62,7 +65,7 @@ export class PipelineDocument {
     try {
       return this.#document.toJS({ maxAliasCount: 100 });
     } catch (error) {
-      throw configError(this.name, [{ severity: 'error', code: 'CONFIG_YAML', message: messageOf(error) }]);
+      throw configError(this.name, [{ severity: 'error', code: 'CONFIG_YAML', message: messageOf(error) }], this.texts);
     }
   }
 
@@ -98,7 +101,12 @@ export class PipelineDocument {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
     const wrong = (message: string) => {
       const at = { file: SETS, line: index + 1, column: 1, length: text.length };
-      return configError(this.name, [{ severity: 'error', code: 'CONFIG_SET', message, at }], exitCode.usage);
+      return configError(
+        this.name,
+        [{ severity: 'error', code: 'CONFIG_SET', message, at }],
+        this.texts,
+        exitCode.usage,
+      );
     };
     if (key === undefined || value === undefined) throw wrong('An argument of --set has the form a.b=value');
     const path = key.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : part));
@@ -115,8 +123,9 @@ export class PipelineDocument {
 export function configError(
   name: string,
   diagnostics: readonly Diagnostic[],
+  texts: readonly SourceText[],
   exit: number = exitCode.config,
 ): UserError {
   const count = diagnostics.filter(({ severity }) => severity === 'error').length;
-  return new UserError(`${name} has ${count === 1 ? 'an error' : `${count} errors`}`, { exit, diagnostics });
+  return new UserError(`${name} has ${count === 1 ? 'an error' : `${count} errors`}`, { exit, diagnostics, texts });
 }

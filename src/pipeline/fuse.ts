@@ -119,7 +119,9 @@ export class Segment {
   }
 
   #fanOut(targets: readonly (FusedNode | Port)[], form: EventForm, source: string): Push {
-    const pushes = targets.map((target) => ('step' in target ? this.#node(target, form, source) : this.#port(target, form, source)));
+    const pushes = targets.map((target) =>
+      'step' in target ? this.#node(target, form, source) : this.#port(target, form, source),
+    );
     const [only, second] = pushes;
     if (!only) return () => {};
     if (!second) return only;

@@ -3,14 +3,22 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Demand, Demands, Edge, PlanContext, Prepared } from '../core/component.ts';
-import type { OperatorDefinition, SinkDefinition, SourceDefinition } from '../core/component.ts';
+import type {
+  Demand,
+  Demands,
+  Edge,
+  OperatorDefinition,
+  PlanContext,
+  Prepared,
+  SinkDefinition,
+  SourceDefinition,
+} from '../core/component.ts';
 import type { DeliveryConfig } from '../core/delivery.ts';
 import { type Diagnostic, messageOf, type SourceText } from '../core/errors.ts';
 import { joinDemands } from './demand.ts';
-import { configError, type Path, PipelineDocument } from './document.ts';
+import { configError, type Path, type PipelineDocument } from './document.ts';
 import type { Registry } from './registry.ts';
-import { componentShape, didYouMean, fileShape, parseShape, type PipelineFile, type Section } from './shape.ts';
+import { componentShape, didYouMean, fileShape, type PipelineFile, parseShape, type Section } from './shape.ts';
 
 interface Placed {
   readonly id: string;
@@ -63,8 +71,10 @@ export interface Plan {
 /** A pipeline file parsed as far as its components: enough to load the modules it names. */
 export function readPipeline(document: PipelineDocument): PipelineFile {
   const diagnostics: Diagnostic[] = [];
-  const file = parseShape(fileShape, document.value() ?? {}, [], document, (diagnostic) => diagnostics.push(diagnostic));
-  if (!file) throw configError(document.name, diagnostics);
+  const file = parseShape(fileShape, document.value() ?? {}, [], document, (diagnostic) =>
+    diagnostics.push(diagnostic),
+  );
+  if (!file) throw configError(document.name, diagnostics, document.texts);
   return file;
 }
 
@@ -125,7 +135,7 @@ class Planner {
 
   #stopAtErrors(): void {
     if (!this.#diagnostics.some(({ severity }) => severity === 'error')) return;
-    throw Object.assign(configError(this.#document.name, this.#diagnostics), { texts: this.#texts });
+    throw configError(this.#document.name, this.#diagnostics, this.#texts);
   }
 
   #draft(file: PipelineFile): void {
@@ -143,13 +153,17 @@ class Planner {
           continue;
         }
         const shape = componentShape(section, value.type, definition.config);
-        const parsed = parseShape(shape, value, path, this.#document, (diagnostic) => this.#diagnostics.push(diagnostic));
+        const parsed = parseShape(shape, value, path, this.#document, (diagnostic) =>
+          this.#diagnostics.push(diagnostic),
+        );
         if (!parsed) continue;
         const { type, from, queue, batch, timeout, retry, ...config } = parsed as Record<string, never>;
         // Keys of a section are the section's own only there: a source may have a key named `queue`.
-        const own = section === 'sinks' ? config : { ...config, ...pick(parsed, ['queue', 'batch', 'timeout', 'retry']) };
+        const own =
+          section === 'sinks' ? config : { ...config, ...pick(parsed, ['queue', 'batch', 'timeout', 'retry']) };
         const draft = { id, type: value.type, definition, path };
-        if (section === 'sources') this.#sources.set(id, { ...draft, config: { ...own, ...pick(parsed, ['from']) } } as never);
+        if (section === 'sources')
+          this.#sources.set(id, { ...draft, config: { ...own, ...pick(parsed, ['from']) } } as never);
         else if (section === 'operators') this.#operators.set(id, { ...draft, from, config: own } as never);
         else this.#sinks.set(id, { ...draft, from, config: own, delivery: { queue, batch, timeout, retry } } as never);
       }
@@ -178,21 +192,28 @@ class Planner {
         read.add(origin);
         if (from.indexOf(origin) !== index) this.#error('CONFIG_FROM', `${id} reads from "${origin}" twice`, at);
         if (this.#sources.has(origin) || this.#operators.has(origin)) return;
-        if (this.#isIn('sinks', origin)) return this.#error('CONFIG_FROM', `${id} reads from "${origin}", which is a sink`, at);
+        if (this.#isIn('sinks', origin))
+          return this.#error('CONFIG_FROM', `${id} reads from "${origin}", which is a sink`, at);
         if (this.#isIn('sources', origin) || this.#isIn('operators', origin)) return; // has an error of its own
         const ids = [...this.#sources.keys(), ...this.#operators.keys()];
         this.#error('CONFIG_UNKNOWN_ID', `${id} reads from "${origin}", which is nowhere`, at, didYouMean(origin, ids));
       });
     }
     for (const { id, path } of [...this.#sources.values(), ...this.#operators.values()]) {
-      if (!read.has(id)) this.#error('CONFIG_UNUSED', `Nothing reads from ${id}`, path, 'Connect it with `from`, or remove it.', 'key');
+      if (!read.has(id))
+        this.#error('CONFIG_UNUSED', `Nothing reads from ${id}`, path, 'Connect it with `from`, or remove it.', 'key');
     }
-    if (this.#sources.size === 0 && !this.#hasAny('sources')) this.#error('CONFIG_EMPTY', 'The pipeline has no source', ['sources'], undefined, 'key');
-    if (this.#sinks.size === 0 && !this.#hasAny('sinks')) this.#error('CONFIG_EMPTY', 'The pipeline has no sink', ['sinks'], undefined, 'key');
+    if (this.#sources.size === 0 && !this.#hasAny('sources'))
+      this.#error('CONFIG_EMPTY', 'The pipeline has no source', ['sources'], undefined, 'key');
+    if (this.#sinks.size === 0 && !this.#hasAny('sinks'))
+      this.#error('CONFIG_EMPTY', 'The pipeline has no sink', ['sinks'], undefined, 'key');
   }
 
   #valueAt(path: Path): unknown {
-    return path.reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], this.#document.value());
+    return path.reduce<unknown>(
+      (value, part) => (value as Record<string, unknown> | undefined)?.[part],
+      this.#document.value(),
+    );
   }
 
   #isIn(section: Section, id: string): boolean {
@@ -272,21 +293,27 @@ class Planner {
     }
   }
 
-  #prepareOperator(operator: Draft<PlannedOperator> & { definition: OperatorDefinition; from: string[] }, demand: Demands): Prepared {
+  #prepareOperator(
+    operator: Draft<PlannedOperator> & { definition: OperatorDefinition; from: string[] },
+    demand: Demands,
+  ): Prepared {
     const { definition, path, reached = [] } = operator;
     const origins = this.#origins(operator.from);
     const edge: Edge = {
       ...this.#context(path),
       sources: reached,
       demand,
-      fills: (source, field) => origins.some(({ definition: of, emits }) => emits?.includes(source) && of.fills(source, field)),
-      emitsType: (source, type) => origins.some(({ definition: of, emits }) => emits?.includes(source) && of.emitsType(source, type)),
+      fills: (source, field) =>
+        origins.some(({ definition: of, emits }) => emits?.includes(source) && of.fills(source, field)),
+      emitsType: (source, type) =>
+        origins.some(({ definition: of, emits }) => emits?.includes(source) && of.emitsType(source, type)),
     };
     if (definition.prepare) return definition.prepare(operator.config, edge);
     const { reads, types } = definition;
     if (!reads && !types && operator.from.some((id) => this.#sources.get(id)?.definition.borrows)) {
       const message = `${operator.type} reads kernel events but does not say which fields it reads`;
-      const hint = "Add `reads: ['proc.name', …]` (and `types: ['execve', …]`) to its definition: they decide what the kernel collects.";
+      const hint =
+        "Add `reads: ['proc.name', …]` (and `types: ['execve', …]`) to its definition: they decide what the kernel collects.";
       this.#error('CONFIG_DEMAND', message, [...path, 'type'], hint);
     }
     const demanded: Demand = { fields: new Set(reads), types: types ? new Set(types) : 'all' };

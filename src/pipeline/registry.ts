@@ -1,6 +1,12 @@
 /** The components that a pipeline may use, by kind and type. */
 
-import { type AnyDefinition, brand, type OperatorDefinition, type SinkDefinition, type SourceDefinition } from '../core/component.ts';
+import {
+  type AnyDefinition,
+  brand,
+  type OperatorDefinition,
+  type SinkDefinition,
+  type SourceDefinition,
+} from '../core/component.ts';
 import { exitCode, UserError } from '../core/errors.ts';
 import { operators } from '../operators/index.ts';
 import { sinks } from '../sinks/index.ts';

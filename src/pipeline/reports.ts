@@ -65,4 +65,9 @@ export class Reports {
   }
 }
 
-const LEVEL: Record<ReportType, 'info' | 'warn' | 'error'> = { drop: 'error', error: 'error', gap: 'warn', health: 'info' };
+const LEVEL: Record<ReportType, 'info' | 'warn' | 'error'> = {
+  drop: 'error',
+  error: 'error',
+  gap: 'warn',
+  health: 'info',
+};

@@ -13,8 +13,8 @@ import { Hub } from '../core/hub.ts';
 import type { Logger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { Trampoline } from '../core/trampoline.ts';
-import { recordJson } from '../events/record-json.ts';
 import { EventRecord, recordForm } from '../events/record.ts';
+import { recordJson } from '../events/record-json.ts';
 import { type FusedNode, type Port, Segment } from './fuse.ts';
 import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import { Reports } from './reports.ts';
@@ -129,7 +129,10 @@ export class Run {
     const context = this.#context(id);
     const stop = (why: string) => this.#finish({ why });
     const sink = await definition.open(config, { ...context, stop }).catch((error) => {
-      throw new UserError(`The sink ${id} cannot be opened: ${messageOf(error)}`, { exit: exitCode.unavailable, cause: error });
+      throw new UserError(`The sink ${id} cannot be opened: ${messageOf(error)}`, {
+        exit: exitCode.unavailable,
+        cause: error,
+      });
     });
     const delivery = new Delivery(sink, planned.delivery, context.log, context.metrics, (reason, count) => {
       const message = `${id} lost ${count} events: ${reason}`;
@@ -203,7 +206,9 @@ export class Run {
 
   #below(id: string): (FusedNode | Port)[] {
     const { operators, sinks } = this.plan;
-    return [...operators, ...sinks].filter(({ from }) => from.includes(id)).map((to) => this.#targets.get(to.id) as FusedNode | Port);
+    return [...operators, ...sinks]
+      .filter(({ from }) => from.includes(id))
+      .map((to) => this.#targets.get(to.id) as FusedNode | Port);
   }
 
   #openSource(planned: PlannedSource): void {

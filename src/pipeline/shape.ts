@@ -5,7 +5,9 @@ import { deliveryKeys } from '../core/delivery.ts';
 import { type Diagnostic, suggest } from '../core/errors.ts';
 import type { Path, PipelineDocument } from './document.ts';
 
-const id = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'An id begins with a letter and has letters, digits, _ and - only');
+const id = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'An id begins with a letter and has letters, digits, _ and - only');
 const component = z.looseObject({ type: z.string().describe('The type of the component.') });
 
 /** One id, or a list of them. */

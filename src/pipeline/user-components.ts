@@ -10,8 +10,18 @@ import type { Registry } from './registry.ts';
 
 /** What a component imports is ours, whatever its folder has installed: one copy of RxJS and zod. */
 const OURS: Record<string, string> = isBuilt
-  ? { 'falco-pipe': 'dist/index.js', 'falco-pipe/rules': 'dist/rules.js', 'falco-pipe/testing': 'dist/testing.js', rxjs: 'dist/vendor/rxjs.js', zod: 'dist/vendor/zod.js' }
-  : { 'falco-pipe': 'src/index.ts', 'falco-pipe/rules': 'src/rules/index.ts', 'falco-pipe/testing': 'src/testing/index.ts' };
+  ? {
+      'falco-pipe': 'dist/index.js',
+      'falco-pipe/rules': 'dist/rules.js',
+      'falco-pipe/testing': 'dist/testing.js',
+      rxjs: 'dist/vendor/rxjs.js',
+      zod: 'dist/vendor/zod.js',
+    }
+  : {
+      'falco-pipe': 'src/index.ts',
+      'falco-pipe/rules': 'src/rules/index.ts',
+      'falco-pipe/testing': 'src/testing/index.ts',
+    };
 
 const require = createRequire(import.meta.url);
 
@@ -30,11 +40,14 @@ function hook(): void {
   hooked = true;
   registerHooks({
     resolve(specifier, context, next) {
-      const own = context.parentURL?.startsWith(pathToFileURL(join(packageRoot, 'src')).href) ? undefined : ours(specifier);
+      const own = context.parentURL?.startsWith(pathToFileURL(join(packageRoot, 'src')).href)
+        ? undefined
+        : ours(specifier);
       return own === undefined ? next(specifier, context) : { url: own, shortCircuit: true };
     },
     load(url, context, next) {
-      if (!url.startsWith('file:') || !/\.m?ts$/.test(url) || url.startsWith(pathToFileURL(packageRoot).href)) return next(url, context);
+      if (!url.startsWith('file:') || !/\.m?ts$/.test(url) || url.startsWith(pathToFileURL(packageRoot).href))
+        return next(url, context);
       const source = stripTypeScriptTypes(readFileSync(fileURLToPath(url), 'utf8'), { mode: 'strip' });
       return { format: 'module', source, shortCircuit: true };
     },
@@ -73,9 +86,14 @@ function explain(name: string, isPath: boolean, error: unknown): string {
     return `${name} has TypeScript that is more than types: ${message}. ${advice} (tsc checks that with erasableSyntaxOnly).`;
   }
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
-    const advice = isPath ? 'Paths start at the folder of the pipeline file.' : 'Install the package there, or write a path with ./ in front.';
+    const advice = isPath
+      ? 'Paths start at the folder of the pipeline file.'
+      : 'Install the package there, or write a path with ./ in front.';
     return `The component ${name} cannot be found: ${message.split('\n')[0]}. ${advice}`;
   }
-  const place = stack?.split('\n').find((line) => line.includes('file://') || line.startsWith('/'))?.trim();
+  const place = stack
+    ?.split('\n')
+    .find((line) => line.includes('file://') || line.startsWith('/'))
+    ?.trim();
   return `The component ${name} cannot be loaded: ${message}${place ? ` (${place})` : ''}`;
 }

@@ -16,9 +16,14 @@ export const file = defineSink({
       .default('600')
       .describe('Permissions of a file that is made, in octal.'),
     ...lineKeys,
-    format: lineKeys.format.unwrap().default('json').describe(lineKeys.format.description ?? ''),
+    format: lineKeys.format
+      .unwrap()
+      .default('json')
+      .describe(lineKeys.format.description ?? ''),
   }),
-  examples: [{ title: 'Alerts for a log shipper', yaml: 'log: { type: file, from: detect, path: /var/log/falco-pipe.jsonl }' }],
+  examples: [
+    { title: 'Alerts for a log shipper', yaml: 'log: { type: file, from: detect, path: /var/log/falco-pipe.jsonl }' },
+  ],
   reads: lineReads,
   async open(config, ctx) {
     const line = lineOf(config);

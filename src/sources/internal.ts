@@ -19,7 +19,13 @@ export const internal = defineSource({
     new Observable<Batch>((subscriber) =>
       ctx.reports(({ component, type, fields }) => {
         const { reason = type, count, event_type: eventType, message } = fields;
-        const report = { component, reason, message, ...(count === undefined ? {} : { count }), ...(eventType ? { eventType } : {}) };
+        const report = {
+          component,
+          reason,
+          message,
+          ...(count === undefined ? {} : { count }),
+          ...(eventType ? { eventType } : {}),
+        };
         const events = [internalEvent(type, BigInt(ctx.now()) * 1_000_000n, report)];
         subscriber.next({ source: 'internal', form: recordForm, events, ack: liveAck });
       }),

@@ -9,8 +9,8 @@ import type { Batch } from '../core/batch.ts';
 import { defineSource, type SourceContext } from '../core/component.ts';
 import { type Diagnostic, exitCode, messageOf, renderDiagnostic, UserError } from '../core/errors.ts';
 import { Redelivery } from '../core/redelivery.ts';
-import { parseRecord } from '../events/record-json.ts';
 import { type EventRecord, recordForm } from '../events/record.ts';
+import { parseRecord } from '../events/record-json.ts';
 
 /** Records in one batch, at most. */
 const BATCH = 256;
@@ -40,7 +40,9 @@ export const replay = defineSource({
   type: 'replay',
   summary: 'Replays records from files: JSON lines, also gzip. The pipeline ends when all its sources have.',
   config,
-  examples: [{ title: 'A thousand events a second', yaml: 'past: { type: replay, files: events.jsonl.gz, rate: 1000 }' }],
+  examples: [
+    { title: 'A thousand events a second', yaml: 'past: { type: replay, files: events.jsonl.gz, rate: 1000 }' },
+  ],
   delivery: 'at_least_once',
   emits: ({ emits }) => emits,
   open: (options, ctx) =>

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import type { Demands } from '../../core/component.ts';
 import type { Event, Value } from '../../core/event.ts';
 import { alertJson, alertText } from '../../events/alert.ts';
-import { recordJson } from '../../events/record-json.ts';
 import { EventRecord } from '../../events/record.ts';
+import { recordJson } from '../../events/record-json.ts';
 import { iso8601 } from '../../events/time.ts';
 
 /** The keys of sinks that print lines. */
@@ -13,7 +13,9 @@ export const lineKeys = {
   format: z
     .enum(['text', 'json'])
     .default('text')
-    .describe('text: alerts as Falco prints them. json: one JSON object a line, alerts in the shape that Falco writes.'),
+    .describe(
+      'text: alerts as Falco prints them. json: one JSON object a line, alerts in the shape that Falco writes.',
+    ),
   iso8601: z.boolean().default(false).describe('Times in text as ISO 8601 in UTC instead of the local time of day.'),
   fields: z
     .array(z.string())
@@ -51,7 +53,8 @@ const COLOURS: Record<string, number> = {
 export function lineOf(config: LineConfig, colours = false): (event: Event) => string {
   const { iso8601: iso } = config;
   if (config.format === 'json') {
-    return (event) => (event.source === 'alert' ? alertJson(event as EventRecord, { iso8601: iso }) : recordJson(asRecord(event)));
+    return (event) =>
+      event.source === 'alert' ? alertJson(event as EventRecord, { iso8601: iso }) : recordJson(asRecord(event));
   }
   return (event) => {
     if (event.source !== 'alert') return sentence(asRecord(event));

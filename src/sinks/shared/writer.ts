@@ -34,7 +34,9 @@ export class Writer {
       // A pipe or terminal is opened anew to make it non-blocking for us alone: a blocked write would hold a thread that
       // nothing can end. A file keeps its offset only through the descriptor that the shell opened.
       const { O_WRONLY, O_NONBLOCK } = constants;
-      return fstatSync(1).isFile() ? open('/dev/fd/1', O_WRONLY | constants.O_APPEND) : open('/dev/fd/1', O_WRONLY | O_NONBLOCK);
+      return fstatSync(1).isFile()
+        ? open('/dev/fd/1', O_WRONLY | constants.O_APPEND)
+        : open('/dev/fd/1', O_WRONLY | O_NONBLOCK);
     };
     return new Writer(await openStdout(), openStdout);
   }

@@ -1,0 +1,24 @@
+/** The end of a verb that failed: everything that is wrong, for people, on the standard error, and the exit status. */
+
+import { type Diagnostic, exitCode, renderDiagnostic, type SourceText, UserError } from '../core/errors.ts';
+
+/** Prints an error and sets the exit status. Only a fault of the program itself shows a stack. */
+export function fail(error: unknown): void {
+  process.exitCode = error instanceof UserError ? error.exit : exitCode.software;
+  process.stderr.write(`${failure(error)}\n`);
+}
+
+function failure(error: unknown): string {
+  if (!(error instanceof UserError)) {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return `falco-pipe has failed; this is a fault of the program, please report it:\n${stack}`;
+  }
+  return [...error.diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, error.texts)), error.message].join(
+    '\n',
+  );
+}
+
+/** Prints warnings to the standard error. */
+export function warn(diagnostics: readonly Diagnostic[], texts: readonly SourceText[]): void {
+  for (const diagnostic of diagnostics) process.stderr.write(`${renderDiagnostic(diagnostic, texts)}\n`);
+}

@@ -1,0 +1,100 @@
+/** `falco-pipe run`: a pipeline from start to orderly stop. */
+
+import { resolve } from 'node:path';
+import { duration } from '../core/config.ts';
+import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { createLogger } from '../core/log.ts';
+import type { Plan } from '../pipeline/plan.ts';
+import { Run } from '../pipeline/run.ts';
+import type { Summary } from '../pipeline/totals.ts';
+import { openPositions } from '../store/positions.ts';
+import { fail } from './fail.ts';
+import { loadPlan } from './load.ts';
+
+export interface RunOptions {
+  readonly output: string;
+  readonly set: readonly string[];
+  readonly state?: string;
+  readonly stopTimeout: string;
+}
+
+/** Runs a pipeline; returns when it has ended, with the exit status set. */
+export async function run(path: string, options: RunOptions): Promise<void> {
+  const deadline = duration().safeParse(options.stopTimeout);
+  if (!deadline.success)
+    throw new UserError(`--stop-timeout: ${deadline.error.issues[0]?.message}`, { exit: exitCode.usage });
+  const json = options.output === 'json';
+  const log = createLogger(json ? { style: 'json' } : {});
+  const { document, plan } = await loadPlan(path, options.set);
+  if (plan.warnings.length > 0) {
+    log.warn(`${plan.warnings.length} warnings about ${path}: 'falco-pipe validate ${path}' prints them`);
+  }
+  const state = options.state === undefined ? plan.state : resolve(options.state);
+  const unwritten = (error: unknown) =>
+    log.error(`positions could not be written to ${state}: ${messageOf(error)}; trying again`);
+  const positions = state === undefined ? undefined : openPositions(state, unwritten);
+  const signals = listen();
+  try {
+    const running = await Run.start(json ? withJson(plan) : plan, {
+      log,
+      resolve: (each) => resolve(document.folder, each),
+      ...(positions ? { positions } : {}),
+    });
+    signals.reopen = () => running.reopen();
+    const counts = { programs: programsOf(running), rules: rulesOf(plan), pipeline: `sha256:${plan.digest}` };
+    log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
+    const { error } = await Promise.race([running.over, signals.stop]);
+    const asked = await Promise.race([signals.stop.then(() => true), Promise.resolve(false)]);
+    // At the end of the sources nothing presses; a signal means that somebody waits.
+    const summary = await running.stop(asked || error !== undefined ? deadline.data : undefined);
+    log.info(summary, sentence(summary));
+    if (error !== undefined) fail(error);
+  } finally {
+    positions?.close();
+    signals.close();
+  }
+}
+
+function listen() {
+  let ask!: (end: { error?: unknown }) => void;
+  const stop = new Promise<{ error?: unknown }>((done) => {
+    ask = done;
+  });
+  let asked = false;
+  const onStop = () => {
+    // The second time somebody has lost patience: what is under way stays where it is.
+    if (asked) process.exit(exitCode.failure);
+    asked = true;
+    ask({});
+  };
+  const signals = { stop, reopen: async () => {}, close };
+  const onReopen = () => void signals.reopen();
+  function close(): void {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onStop);
+    process.off('SIGUSR1', onReopen);
+  }
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, onStop);
+  process.on('SIGUSR1', onReopen);
+  return signals;
+}
+
+function withJson(plan: Plan): Plan {
+  const sinks = plan.sinks.map((sink) =>
+    sink.type === 'stdout' ? { ...sink, config: { ...(sink.config as object), format: 'json' } } : sink,
+  );
+  return { ...plan, sinks };
+}
+
+function rulesOf(plan: Plan): number {
+  return plan.operators.reduce((sum, { notes }) => sum + Number(notes.rules ?? 0), 0);
+}
+
+function programsOf(running: Run): number {
+  return [...running.metrics.values()].reduce((sum, counters) => sum + counters.total('programs'), 0);
+}
+
+function sentence({ seen, delivered, filtered, dropped, in_flight, reasons }: Summary): string {
+  const why = Object.entries(reasons).map(([reason, count]) => `${reason} ${count}`);
+  const open = in_flight > 0 ? `, in flight ${in_flight}` : '';
+  return `seen ${seen}, delivered ${delivered}, filtered ${filtered}, dropped ${dropped}${why.length > 0 ? ` (${why.join(', ')})` : ''}${open}`;
+}

@@ -1,0 +1,16 @@
+/** `falco-pipe --version`. */
+
+import { packageVersion } from '../core/package.ts';
+import { engineVersion, recordSchemaVersion } from '../core/versions.ts';
+
+/** Prints the versions of the program, of the rule engine it is compatible with, and of the records it writes. */
+export async function printVersion(output: string): Promise<void> {
+  const versions = {
+    'falco-pipe': packageVersion,
+    engine: engineVersion,
+    record_schema: recordSchemaVersion,
+    node: process.versions.node,
+  };
+  const text = `falco-pipe ${packageVersion}\nengine ${engineVersion}\nrecord schema ${recordSchemaVersion}\nnode ${process.versions.node}`;
+  process.stdout.write(`${output === 'json' ? JSON.stringify(versions) : text}\n`);
+}

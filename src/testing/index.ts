@@ -1,0 +1,3 @@
+/** What authors of components test with. */
+
+export { runSteps } from './run-steps.ts';

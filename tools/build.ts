@@ -1,0 +1,35 @@
+/** Bundles src/ into dist/: a chunk per verb, so that `--version` loads nothing (135 -> 60 ms to start, spec/performance.md). */
+
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+rmSync('dist', { recursive: true, force: true });
+await build({
+  entryPoints: {
+    cli: 'src/cli/main.ts',
+    index: 'src/index.ts',
+    rules: 'src/rules/index.ts',
+    testing: 'src/testing/index.ts',
+    // One copy of RxJS and zod for us and for people's components.
+    'vendor/rxjs': 'src/vendor/rxjs.ts',
+    'vendor/zod': 'src/vendor/zod.ts',
+  },
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node22.22',
+  minifySyntax: true,
+  sourcemap: 'linked',
+  sourcesContent: false,
+  chunkNames: 'chunks/[name]-[hash]',
+  legalComments: 'linked',
+  // CommonJS dependencies (pino) call require() for what Node brings.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+});
+execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], { stdio: 'inherit' });
