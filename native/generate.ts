@@ -1,6 +1,6 @@
 /**
- * Makes native/bpf/records.h (C) and src/events/kernel/layout.ts (byte offsets) from native/records.yaml, the one table of
- * what the kernel programs send: `node native/generate.ts`. Both are committed; a test holds them fresh.
+ * Makes native/bpf/records.h (C), native/kinds.ts and src/events/kernel/layout.ts (byte offsets) from native/records.yaml,
+ * the one table of what the kernel programs send: `node native/generate.ts`. All are committed; a test holds them fresh.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
@@ -123,6 +123,19 @@ function comment(doc: string | undefined): string {
   return doc ? ` // ${doc}` : '';
 }
 
+function tsKinds(table: PlacedTable): string {
+  const lines = [
+    `// ${NOTE}`,
+    '',
+    '/** The number of each kind of record. */',
+    'export const KIND = {',
+    ...table.numbers.map(([name, number]) => `  ${name}: ${number},`),
+    '} as const;',
+    'export type Kind = keyof typeof KIND;',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
 function tsLayout(table: PlacedTable): string {
   const offsets = (placed: readonly Placed[]) =>
     placed
@@ -133,12 +146,7 @@ function tsLayout(table: PlacedTable): string {
       });
   const lines = [
     `// ${NOTE}`,
-    '',
-    '/** The number of each kind of record. */',
-    'export const KIND = {',
-    ...table.numbers.map(([name, number]) => `  ${name}: ${number},`),
-    '} as const;',
-    'export type Kind = keyof typeof KIND;',
+    "export { KIND, type Kind } from '../../../native/kinds.ts';",
     '',
     '/** Bits of the flags word of the header. */',
     'export const FLAGS = {',
@@ -175,6 +183,7 @@ export function generate(): { readonly path: string; readonly content: string }[
   const table = placeTable(parse(readFileSync(new URL('records.yaml', import.meta.url), 'utf8')) as Table);
   return [
     { path: 'native/bpf/records.h', content: cHeader(table) },
+    { path: 'native/kinds.ts', content: tsKinds(table) },
     { path: 'src/events/kernel/layout.ts', content: tsLayout(table) },
   ];
 }

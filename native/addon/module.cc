@@ -1,0 +1,237 @@
+// The JavaScript door of the addon. Everything is per environment, so worker threads may load it too.
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include <napi.h>
+#include <uv.h>
+
+#include "failure.h"
+#include "host.h"
+#include "probe.h"
+#include "sensor.h"
+
+namespace {
+
+Napi::Error to_error(Napi::Env env, const Failure &failure) {
+  const std::string reason = std::string(strerror(failure.error));
+  Napi::Error error = Napi::Error::New(env, failure.step + ": " + reason);
+  error.Set("step", failure.step);
+  error.Set("errno", static_cast<double>(failure.error));
+  error.Set("log", failure.log);
+  return error;
+}
+
+// Calls a function of the JavaScript side whenever the bell rings. It frees itself when its handle is closed, which also
+// happens when the environment ends first.
+class Bell {
+ public:
+  static Bell *start(Napi::Env env, Sensor *sensor, Napi::Function callback) {
+    uv_loop_t *loop = nullptr;
+    if (napi_get_uv_event_loop(env, &loop) != napi_ok) throw Failure{"doorbell", EINVAL, "no event loop"};
+    auto bell = std::unique_ptr<Bell>(new Bell(env, sensor, callback));
+    const int error = uv_poll_init(loop, &bell->poll_, sensor->bell_fd());
+    if (error != 0) throw Failure{"doorbell", -error, ""};
+    Bell *running = bell.release();
+    running->poll_.data = running;
+    uv_poll_start(&running->poll_, UV_READABLE, rung);
+    napi_add_async_cleanup_hook(env, ended, running, &running->hook_);
+    return running;
+  }
+
+  void stop() {
+    if (closing_) return;
+    closing_ = true;
+    callback_.Reset();
+    uv_close(reinterpret_cast<uv_handle_t *>(&poll_), [](uv_handle_t *handle) {
+      auto *bell = static_cast<Bell *>(handle->data);
+      napi_remove_async_cleanup_hook(bell->hook_);
+      delete bell;
+    });
+  }
+
+ private:
+  Bell(Napi::Env env, Sensor *sensor, Napi::Function callback)
+      : env_(env), sensor_(sensor), callback_(Napi::Persistent(callback)), context_(env, "falco_pipe:doorbell") {}
+
+  static void ended(napi_async_cleanup_hook_handle, void *bell) { static_cast<Bell *>(bell)->stop(); }
+
+  static void rung(uv_poll_t *poll, int, int) {
+    auto *bell = static_cast<Bell *>(poll->data);
+    bell->sensor_->silence();
+    const Napi::HandleScope scope(bell->env_);
+    try {
+      bell->callback_.MakeCallback(bell->env_.Global(), std::initializer_list<napi_value>{}, bell->context_);
+    } catch (const Napi::Error &error) {
+      napi_fatal_exception(bell->env_, error.Value());
+    }
+  }
+
+  Napi::Env env_;
+  Sensor *sensor_;
+  Napi::FunctionReference callback_;
+  Napi::AsyncContext context_;
+  uv_poll_t poll_{};
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+  bool closing_ = false;
+};
+
+class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Sensor", {
+      InstanceMethod<&SensorHandle::drain>("drain"),
+      InstanceMethod<&SensorHandle::arm>("arm"),
+      InstanceMethod<&SensorHandle::on_doorbell>("onDoorbell"),
+      InstanceMethod<&SensorHandle::scan>("scan"),
+      InstanceMethod<&SensorHandle::counters>("counters"),
+      InstanceMethod<&SensorHandle::programs>("programs"),
+      InstanceMethod<&SensorHandle::close>("close"),
+    });
+  }
+
+  explicit SensorHandle(const Napi::CallbackInfo &info) : ObjectWrap(info) {
+    const auto given = info[0].As<Napi::Object>();
+    const auto flag = [&](const char *name) { return given.Get(name).ToBoolean().Value(); };
+    SensorOptions options;
+    options.object = given.Get("object").ToString();
+    options.ring_bytes = given.Get("ringBytes").ToNumber().Uint32Value();
+    options.open = flag("open");
+    options.connect = flag("connect");
+    options.failed_exec = flag("failedExec");
+    options.env = flag("env");
+    options.descendants_of = given.Get("descendantsOf").ToNumber().Uint32Value();
+    try {
+      sensor_ = std::make_unique<Sensor>(options);
+    } catch (const Failure &failure) {
+      throw to_error(info.Env(), failure);
+    }
+  }
+
+  ~SensorHandle() override {
+    if (bell_ != nullptr) bell_->stop();
+  }
+
+ private:
+  Sensor &sensor(Napi::Env env) {
+    if (sensor_ == nullptr) throw Napi::Error::New(env, "the sensor is closed");
+    return *sensor_;
+  }
+
+  Napi::Value drain(const Napi::CallbackInfo &info) {
+    if (!info[0].IsTypedArray()) throw Napi::TypeError::New(info.Env(), "drain(into): into must be a Uint8Array");
+    auto into = info[0].As<Napi::Uint8Array>();
+    bool stuck = false;
+    const size_t copied = sensor(info.Env()).drain(into.Data(), into.ByteLength(), &stuck);
+    if (stuck) throw Napi::RangeError::New(info.Env(), "drain(into): into is smaller than the next record");
+    return Napi::Number::New(info.Env(), static_cast<double>(copied));
+  }
+
+  Napi::Value arm(const Napi::CallbackInfo &info) {
+    return Napi::Boolean::New(info.Env(), sensor(info.Env()).arm());
+  }
+
+  Napi::Value on_doorbell(const Napi::CallbackInfo &info) {
+    if (!info[0].IsFunction()) throw Napi::TypeError::New(info.Env(), "onDoorbell(callback): not a function");
+    Sensor &open = sensor(info.Env());
+    silence();
+    try {
+      bell_ = Bell::start(info.Env(), &open, info[0].As<Napi::Function>());
+    } catch (const Failure &failure) {
+      throw to_error(info.Env(), failure);
+    }
+    Ref();  // a sensor that may still ring is in use
+    return info.Env().Undefined();
+  }
+
+  Napi::Value scan(const Napi::CallbackInfo &info) {
+    try {
+      const auto bytes = sensor(info.Env()).scan(info[0].ToNumber().Uint32Value());
+      auto copy = Napi::Uint8Array::New(info.Env(), bytes.size());
+      if (!bytes.empty()) memcpy(copy.Data(), bytes.data(), bytes.size());
+      return copy;
+    } catch (const Failure &failure) {
+      throw to_error(info.Env(), failure);
+    }
+  }
+
+  // One array: sent, dropped, refused by kind, COUNTED_KINDS each; then scope_full.
+  Napi::Value counters(const Napi::CallbackInfo &info) {
+    try {
+      const auto sum = sensor(info.Env()).count();
+      auto numbers = Napi::Float64Array::New(info.Env(), 3 * COUNTED_KINDS + 1);
+      for (int kind = 0; kind < COUNTED_KINDS; kind++) {
+        numbers[kind] = static_cast<double>(sum.sent[kind]);
+        numbers[COUNTED_KINDS + kind] = static_cast<double>(sum.dropped[kind]);
+        numbers[2 * COUNTED_KINDS + kind] = static_cast<double>(sum.refused[kind]);
+      }
+      numbers[3 * COUNTED_KINDS] = static_cast<double>(sum.scope_full);
+      return numbers;
+    } catch (const Failure &failure) {
+      throw to_error(info.Env(), failure);
+    }
+  }
+
+  Napi::Value programs(const Napi::CallbackInfo &info) {
+    auto list = Napi::Array::New(info.Env());
+    for (const ProgramState &state : sensor(info.Env()).programs()) {
+      auto entry = Napi::Object::New(info.Env());
+      entry.Set("name", state.name);
+      entry.Set("attached", state.attached);
+      entry.Set("runCount", static_cast<double>(state.runs));
+      entry.Set("runNs", static_cast<double>(state.run_ns));
+      entry.Set("missed", static_cast<double>(state.missed));
+      list.Set(list.Length(), entry);
+    }
+    return list;
+  }
+
+  Napi::Value close(const Napi::CallbackInfo &info) {
+    silence();
+    sensor_.reset();
+    return info.Env().Undefined();
+  }
+
+  void silence() {
+    if (bell_ == nullptr) return;
+    bell_->stop();
+    bell_ = nullptr;
+    Unref();
+  }
+
+  std::unique_ptr<Sensor> sensor_;
+  Bell *bell_ = nullptr;
+};
+
+Napi::Value Probe(const Napi::CallbackInfo &info) {
+  auto features = Napi::Array::New(info.Env());
+  for (const Feature &feature : probe_features()) {
+    auto entry = Napi::Object::New(info.Env());
+    entry.Set("name", feature.name);
+    entry.Set("present", feature.present);
+    entry.Set("error", feature.error == 0 ? "" : strerror(feature.error));
+    features.Set(features.Length(), entry);
+  }
+  auto result = Napi::Object::New(info.Env());
+  result.Set("features", features);
+  result.Set("libbpf", libbpf_version());
+  return result;
+}
+
+Napi::Value NotifySystemd(const Napi::CallbackInfo &info) {
+  return Napi::Boolean::New(info.Env(), notify_systemd(info[0].ToString()));
+}
+
+Napi::Value BootOffsetNs(const Napi::CallbackInfo &info) { return Napi::BigInt::New(info.Env(), boot_offset_ns()); }
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("Sensor", SensorHandle::define(env));
+  exports.Set("probe", Napi::Function::New<Probe>(env));
+  exports.Set("notifySystemd", Napi::Function::New<NotifySystemd>(env));
+  exports.Set("bootOffsetNs", Napi::Function::New<BootOffsetNs>(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(falco_pipe, Init)

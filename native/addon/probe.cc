@@ -1,0 +1,57 @@
+#include "probe.h"
+
+#include <cerrno>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <unistd.h>
+
+#include "failure.h"
+
+namespace {
+
+// Loads `return 0` as a tracing program; `target` is a tracepoint or an iterator in the kernel's BTF.
+Feature try_tracing(const char *name, const char *target, bpf_attach_type type, uint32_t flags) {
+  const int id = libbpf_find_vmlinux_btf_id(target, type);
+  if (id < 0) return {name, false, -id};
+  const bpf_insn program[] = {
+    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+    {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+  };
+  bpf_prog_load_opts options{};
+  options.sz = sizeof options;
+  options.expected_attach_type = type;
+  options.attach_btf_id = static_cast<uint32_t>(id);
+  options.prog_flags = flags;
+  const int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "falco_pipe_try", "GPL", program, 2, &options);
+  if (fd < 0) return {name, false, -fd};
+  close(fd);
+  return {name, true, 0};
+}
+
+Feature answer(const char *name, int result) { return {name, result == 1, result < 0 ? -result : 0}; }
+
+Feature kernel_function(const char *name) {
+  btf *kernel = btf__load_vmlinux_btf();
+  if (kernel == nullptr) return {name, false, errno};
+  const bool present = btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
+  btf__free(kernel);
+  return {name, present, 0};
+}
+
+}  // namespace
+
+std::vector<Feature> probe_features() {
+  LogCapture quiet;
+  return {
+    try_tracing("tp_btf", "sched_process_exec", BPF_TRACE_RAW_TP, 0),
+    try_tracing("iter.s/task", "task", BPF_TRACE_ITER, BPF_F_SLEEPABLE),
+    answer("ringbuf", libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, nullptr)),
+    answer("bpf_loop", libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_loop, nullptr)),
+    kernel_function("bpf_rdonly_cast"),
+  };
+}
+
+std::string libbpf_version() { return std::string(libbpf_version_string()).substr(1); }

@@ -1,0 +1,72 @@
+#include "ring.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "failure.h"
+
+namespace {
+
+constexpr uint32_t kBusy = 1u << 31;
+constexpr uint32_t kDiscarded = 1u << 30;
+constexpr uint32_t kHeader = 8;
+
+}  // namespace
+
+Ring::Ring(int fd, size_t bytes) : bytes_(bytes), page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
+  void *consumer = mmap(nullptr, page_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (consumer == MAP_FAILED) throw Failure{"map", errno, "the ring's consumer page"};
+  void *rest = mmap(nullptr, page_ + 2 * bytes, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page_));
+  if (rest == MAP_FAILED) {
+    const int error = errno;
+    munmap(consumer, page_);
+    throw Failure{"map", error, "the ring's data"};
+  }
+  consumer_ = static_cast<uint64_t *>(consumer);
+  producer_ = static_cast<const uint64_t *>(rest);
+  data_ = static_cast<const uint8_t *>(rest) + page_;
+}
+
+Ring::~Ring() {
+  munmap(consumer_, page_);
+  munmap(const_cast<uint64_t *>(producer_), page_ + 2 * bytes_);
+}
+
+bool Ring::pending() const { return __atomic_load_n(producer_, __ATOMIC_ACQUIRE) != *consumer_; }
+
+void Ring::skip() { __atomic_store_n(consumer_, __atomic_load_n(producer_, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE); }
+
+size_t Ring::drain(uint8_t *into, size_t room, bool *stuck) {
+  const uint64_t end = __atomic_load_n(producer_, __ATOMIC_ACQUIRE);
+  uint64_t at = *consumer_;
+  uint64_t run = at;  // what lies between run and at goes out in one copy
+  size_t copied = 0;
+  *stuck = false;
+  const auto flush = [&] {
+    memcpy(into + copied, data_ + (run & (bytes_ - 1)), at - run);
+    copied += at - run;
+  };
+  while (at < end) {
+    const auto *header = reinterpret_cast<const uint32_t *>(data_ + (at & (bytes_ - 1)));
+    const uint32_t word = __atomic_load_n(header, __ATOMIC_ACQUIRE);
+    if (word & kBusy) break;
+    const uint64_t step = ((word & ~(kBusy | kDiscarded)) + kHeader + 7) & ~7ull;
+    if (word & kDiscarded) {
+      flush();
+      at += step;
+      run = at;
+      continue;
+    }
+    if (copied + (at - run) + step > room) {
+      *stuck = copied == 0 && at == run;
+      break;
+    }
+    at += step;
+  }
+  flush();
+  __atomic_store_n(consumer_, at, __ATOMIC_RELEASE);
+  return copied;
+}

@@ -1,0 +1,28 @@
+// The consumer's side of a BPF ring buffer: mapped memory and two positions, no call per record.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+class Ring {
+ public:
+  // Maps the ring `fd` of `bytes` bytes. Throws Failure.
+  Ring(int fd, size_t bytes);
+  ~Ring();
+  Ring(const Ring &) = delete;
+  Ring &operator=(const Ring &) = delete;
+
+  // Copies whole committed records, each with its 8-byte header, and releases them. Returns the bytes copied.
+  // `stuck` is set when the first record is larger than `room`.
+  size_t drain(uint8_t *into, size_t room, bool *stuck);
+  // Something is in the ring, be it not committed yet.
+  bool pending() const;
+  // Releases everything, unread.
+  void skip();
+
+ private:
+  size_t bytes_;
+  size_t page_;
+  uint64_t *consumer_;        // our page, writable
+  const uint64_t *producer_;  // the kernel's page, then the data, mapped twice in a row
+  const uint8_t *data_;
+};

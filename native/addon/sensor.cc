@@ -1,0 +1,202 @@
+#include "sensor.h"
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "calls.h"
+#include "failure.h"
+
+namespace {
+
+constexpr uint32_t kBellBytes = 4096;
+constexpr int kMaxSeedPasses = 64;
+
+bool wanted(call which, const SensorOptions &options) {
+  switch (which) {
+    case CALL_NONE: return false;
+    case CALL_OPEN:
+    case CALL_CREAT:
+    case CALL_OPENAT:
+    case CALL_OPENAT2: return options.open;
+    case CALL_CONNECT:
+    case CALL_SOCKETCALL: return options.connect;
+    // Where calls are read at all, a stale working directory or a missed exec would be a lie that costs nothing to avoid.
+    case CALL_CHDIR:
+    case CALL_FCHDIR:
+    case CALL_EXECVE:
+    case CALL_EXECVEAT: return options.open || options.connect || options.failed_exec;
+  }
+  return false;
+}
+
+bool reads_calls(const SensorOptions &options) { return options.open || options.connect || options.failed_exec; }
+
+void configure(config *values, const SensorOptions &options) {
+  memset(values, 0, sizeof *values);
+  values->refuse_above = options.ring_bytes / 4ull * 3;
+  values->env = options.env;
+  values->scoped = options.descendants_of != 0;
+  for (const auto &[number, which] : kNativeCalls) {
+    if (wanted(which, options)) values->calls[number] |= which;
+  }
+  for (const auto &[number, which] : kCompatCalls) {
+    if (wanted(which, options)) values->calls[number] |= which << 8;
+  }
+}
+
+size_t page_size() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+
+}  // namespace
+
+void Sensor::ObjectDeleter::operator()(bpf_object *object) const { bpf_object__close(object); }
+void Sensor::LinkDeleter::operator()(bpf_link *link) const { bpf_link__destroy(link); }
+
+Sensor::Sensor(const SensorOptions &options) {
+  load(options);
+  ring_ = std::make_unique<Ring>(bpf_map__fd(map("ring")), options.ring_bytes);
+  bell_ = std::make_unique<Ring>(bpf_map__fd(map("bell")), kBellBytes);
+  void *words = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map(".bss.control")), 0);
+  if (words == MAP_FAILED) throw Failure{"map", errno, "the control words"};
+  control_ = static_cast<control *>(words);
+  // Before anything is attached the sensor must know itself, and the root of its scope.
+  seed(options.descendants_of);
+  attach();
+  // From here on forks keep the scope; what was forked meanwhile is found by looking once more.
+  if (options.descendants_of != 0) seed(options.descendants_of);
+}
+
+Sensor::~Sensor() {
+  links_.clear();
+  if (control_ != nullptr) munmap(control_, page_size());
+}
+
+void Sensor::load(const SensorOptions &options) {
+  LogCapture log;
+  object_.reset(bpf_object__open_file(options.object.c_str(), nullptr));
+  if (object_ == nullptr) throw Failure{"open", errno, log.take()};
+  config values;
+  configure(&values, options);
+  int error = bpf_map__set_initial_value(map(".rodata.config"), &values, sizeof values);
+  if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);
+  if (error == 0 && options.descendants_of == 0) error = bpf_map__set_max_entries(map("scope"), 1);
+  bpf_program *calls = bpf_object__find_program_by_name(object_.get(), "on_call");
+  if (error == 0 && calls != nullptr) error = bpf_program__set_autoload(calls, reads_calls(options));
+  if (error != 0) throw Failure{"open", -error, log.take()};
+  error = bpf_object__load(object_.get());
+  if (error != 0) throw Failure{"load", -error, log.take()};
+}
+
+void Sensor::attach() {
+  LogCapture log;
+  bpf_program *program;
+  bpf_object__for_each_program(program, object_.get()) {
+    if (!bpf_program__autoload(program) || strncmp(bpf_program__section_name(program), "tp_btf/", 7) != 0) continue;
+    bpf_link *link = bpf_program__attach(program);
+    if (link == nullptr) throw Failure{"attach", errno, std::string(bpf_program__name(program)) + ": " + log.take()};
+    links_.emplace_back(link);
+  }
+}
+
+bpf_map *Sensor::map(const char *name) const {
+  bpf_map *found = bpf_object__find_map_by_name(object_.get(), name);
+  if (found == nullptr) throw Failure{"open", ENOENT, std::string("the BPF object has no map ") + name};
+  return found;
+}
+
+std::vector<uint8_t> Sensor::iterate(const char *program) {
+  LogCapture log;
+  bpf_program *iterator = bpf_object__find_program_by_name(object_.get(), program);
+  if (iterator == nullptr) throw Failure{"scan", ENOENT, program};
+  const std::unique_ptr<bpf_link, LinkDeleter> link(bpf_program__attach_iter(iterator, nullptr));
+  if (link == nullptr) throw Failure{"scan", errno, log.take()};
+  const int fd = bpf_iter_create(bpf_link__fd(link.get()));
+  if (fd < 0) throw Failure{"scan", -fd, log.take()};
+  std::vector<uint8_t> bytes;
+  size_t used = 0;
+  ssize_t got;
+  do {
+    bytes.resize(used + 65536);
+    got = read(fd, bytes.data() + used, bytes.size() - used);
+    if (got > 0) used += static_cast<size_t>(got);
+  } while (got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN)));
+  const int error = errno;
+  close(fd);
+  if (got < 0) throw Failure{"scan", error, log.take()};
+  bytes.resize(used);
+  return bytes;
+}
+
+// A child can be met before its parent, since the iterator goes by pid: again, until nothing is added.
+void Sensor::seed(uint32_t pid) {
+  control_->seed_pid = pid;
+  for (int pass = 0; pass < kMaxSeedPasses; pass++) {
+    control_->seeded = 0;
+    iterate("seed");
+    if (control_->seeded == 0) {
+      uint32_t key;
+      const bool empty = bpf_map_get_next_key(bpf_map__fd(map("scope")), nullptr, &key) != 0;
+      if (pid != 0 && empty) throw Failure{"scope", ESRCH, std::to_string(pid)};
+      return;
+    }
+  }
+}
+
+bool Sensor::arm() {
+  __atomic_store_n(&control_->doorbell, 1u, __ATOMIC_SEQ_CST);
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  if (!ring_->pending()) return false;
+  __atomic_store_n(&control_->doorbell, 0u, __ATOMIC_RELAXED);
+  return true;
+}
+
+int Sensor::bell_fd() const { return bpf_map__fd(map("bell")); }
+
+std::vector<uint8_t> Sensor::scan(uint32_t tgid) {
+  control_->scan_tgid = tgid;
+  return iterate("scan");
+}
+
+counters Sensor::count() const {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus < 0) throw Failure{"count", -cpus, ""};
+  const bpf_map *counts = map("counts");
+  std::vector<counters> each(static_cast<size_t>(cpus));
+  const uint32_t key = 0;
+  const int error =
+      bpf_map__lookup_elem(counts, &key, sizeof key, each.data(), each.size() * sizeof(counters), 0);
+  if (error != 0) throw Failure{"count", -error, ""};
+  counters sum{};
+  for (const counters &cpu : each) {
+    for (int kind = 0; kind < COUNTED_KINDS; kind++) {
+      sum.sent[kind] += cpu.sent[kind];
+      sum.dropped[kind] += cpu.dropped[kind];
+      sum.refused[kind] += cpu.refused[kind];
+    }
+    sum.scope_full += cpu.scope_full;
+  }
+  return sum;
+}
+
+std::vector<ProgramState> Sensor::programs() const {
+  std::vector<ProgramState> states;
+  bpf_program *program;
+  bpf_object__for_each_program(program, object_.get()) {
+    const bool loaded = bpf_program__autoload(program);
+    ProgramState state{bpf_program__name(program), loaded, 0, 0, 0};
+    bpf_prog_info info{};
+    uint32_t size = sizeof info;
+    if (loaded && bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0) {
+      state.runs = info.run_cnt;
+      state.run_ns = info.run_time_ns;
+      state.missed = info.recursion_misses;
+    }
+    states.push_back(state);
+  }
+  return states;
+}

@@ -1,0 +1,65 @@
+// The loaded kernel programs: open, load, attach, read, close. Nothing of JavaScript here.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <linux/types.h>
+
+#include "../bpf/shared.h"
+#include "ring.h"
+
+struct bpf_link;
+struct bpf_map;
+struct bpf_object;
+struct bpf_program;
+
+struct SensorOptions {
+  std::string object;  // path of sensor.bpf.o
+  uint32_t ring_bytes;
+  bool open, connect, failed_exec, env;
+  uint32_t descendants_of;  // 0: the whole machine
+};
+
+struct ProgramState {
+  std::string name;
+  bool attached;
+  uint64_t runs, run_ns;  // 0 unless kernel.bpf_stats_enabled
+  uint64_t missed;        // times it was skipped because it was already running on that CPU
+};
+
+class Sensor {
+ public:
+  // Loads and attaches; on return events flow. Throws Failure.
+  explicit Sensor(const SensorOptions &options);
+  ~Sensor();
+  Sensor(const Sensor &) = delete;
+  Sensor &operator=(const Sensor &) = delete;
+
+  size_t drain(uint8_t *into, size_t room, bool *stuck) { return ring_->drain(into, room, stuck); }
+  // Asks for a wakeup at the next record. True when there is one already; then no wakeup comes.
+  bool arm();
+  // Readable when the bell has rung.
+  int bell_fd() const;
+  void silence() { bell_->skip(); }
+  // What runs: all processes in scope, or one. Framed as in the ring. Throws Failure.
+  std::vector<uint8_t> scan(uint32_t tgid);
+  counters count() const;
+  std::vector<ProgramState> programs() const;
+
+ private:
+  void load(const SensorOptions &options);
+  void attach();
+  void seed(uint32_t pid);
+  bpf_map *map(const char *name) const;
+  // Runs a task iterator to its end and returns what it wrote.
+  std::vector<uint8_t> iterate(const char *program);
+
+  struct ObjectDeleter { void operator()(bpf_object *object) const; };
+  struct LinkDeleter { void operator()(bpf_link *link) const; };
+  std::unique_ptr<bpf_object, ObjectDeleter> object_;
+  std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
+  std::unique_ptr<Ring> ring_, bell_;
+  control *control_ = nullptr;
+};

@@ -1,0 +1,115 @@
+// The ring, its doorbell and its counters; the scratch memory in which records are put together.
+#pragma once
+
+volatile const struct config config SEC(".rodata.config");
+struct control control SEC(".bss.control");
+
+// All records, in total order; its size is set at load. Nobody is woken by it.
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 4096);
+} ring SEC(".maps");
+
+// Carries no data: a discarded record wakes the consumer. Apart from the ring, so that a full ring cannot swallow a wakeup.
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 4096);
+} bell SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct counters);
+} counts SEC(".maps");
+
+#define PATH_ROOM 4096      // a path with its NUL
+#define NAME_ROOM 256
+#define TEXTS_END 17408     // above where the last text of the longest record (exec) can begin: 204 + 4 * 4095 + 2 * 255
+
+// One per program and CPU: a program can be preempted by another, not by itself. Below the 32 KiB that a per-CPU value may have.
+struct scratch {
+  __u64 frame;                         // the scan writes records as the ring frames them: length first
+  char record[TEXTS_END + PATH_ROOM];
+  char path[PATH_ROOM + NAME_ROOM];    // filled from its end; the slack bounds a write at any masked offset
+  char name[NAME_ROOM];
+};
+enum { SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCHES };
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, SCRATCHES);
+  __type(key, __u32);
+  __type(value, struct scratch);
+} scratches SEC(".maps");
+
+static __always_inline struct counters *counters_here(void)
+{
+  __u32 zero = 0;
+  return bpf_map_lookup_elem(&counts, &zero);
+}
+
+static __always_inline void ring_bell(void)
+{
+  void *record = bpf_ringbuf_reserve(&bell, 8, 0);
+  if (!record) return;
+  control.doorbell = 0;
+  bpf_ringbuf_discard(record, BPF_RB_FORCE_WAKEUP);
+}
+
+static __always_inline void emit(void *record, __u32 size, enum record_kind kind)
+{
+  long failed = bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP);
+  struct counters *c = counters_here();
+  if (c) {
+    if (failed) c->dropped[kind]++;
+    else c->sent[kind]++;
+  }
+  // After the commit, which is a full barrier: the consumer sets the word first and then looks at the ring, so one of the
+  // two sees the other.
+  if (*(volatile __u32 *)&control.doorbell) ring_bell();
+}
+
+// Low-priority records leave the last quarter of the ring to those without which later events cannot be judged.
+static __always_inline bool refused(enum record_kind kind)
+{
+  if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <= config.refuse_above) return 0;
+  struct counters *c = counters_here();
+  if (c) c->refused[kind]++;
+  return 1;
+}
+
+static __always_inline struct scratch *scratch_of(__u32 slot)
+{
+  return bpf_map_lookup_elem(&scratches, &slot);
+}
+
+// Bounds an offset into scratch->record in a way that the verifier sees and the compiler cannot remove.
+#define BOUND(at) ({ barrier_var(at); (at) <= TEXTS_END; })
+
+// Pads a record to 8 bytes and writes its size; returns the size, 0 when it is impossible.
+static __always_inline __u32 finish(struct scratch *s, __u32 at)
+{
+  if (!BOUND(at)) return 0;
+  __builtin_memset(s->record + at, 0, 8);
+  __u32 size = (at + 7) & ~7u;
+  ((struct record_header *)s->record)->size = size;
+  return size;
+}
+
+// Appends a string of the caller's memory at `at`; returns its length.
+static __always_inline __u32 user_text(struct scratch *s, __u32 at, __u64 from)
+{
+  struct record_header *header = (void *)s->record;
+  if (!BOUND(at)) return 0;
+  long read = bpf_probe_read_user_str(s->record + at, PATH_ROOM, (void *)from);
+  if (read <= 0) {
+    header->flags |= FLAG_UNREAD;
+    return 0;
+  }
+  if (read == PATH_ROOM) {
+    char last = 0;
+    bpf_probe_read_user(&last, 1, (void *)(from + PATH_ROOM - 1));
+    if (last) header->flags |= FLAG_CUT;
+  }
+  return (read - 1) & (PATH_ROOM - 1);
+}

@@ -1,0 +1,43 @@
+// Who did it: read at the moment of every event by direct loads (80 bytes for 0-4 ns), remembered nowhere.
+#pragma once
+
+static __always_inline void identify(struct record_header *h, struct task_struct *t, enum record_kind kind, __u16 flags)
+{
+  const struct cred *cred = t->cred;
+  h->kind = kind;
+  h->flags = flags;
+  h->time = bpf_ktime_get_boot_ns();
+  h->tid = t->pid;
+  h->tgid = t->tgid;
+  h->ppid = t->real_parent->tgid;
+  h->uid = cred->uid.val;
+  h->euid = cred->euid.val;
+  h->egid = cred->egid.val;
+  h->loginuid = bpf_core_field_exists(t->loginuid) ? t->loginuid.val : (__u32)-1;
+  h->exec_id = t->self_exec_id;
+  h->start = t->group_leader->start_boottime;
+  h->cap_effective = *(__u64 *)&cred->cap_effective;
+  h->cgroup = t->cgroups->dfl_cgrp->kn->id;
+  h->mnt_ns = t->nsproxy->mnt_ns->ns.inum;
+  h->pad = 0;
+  ((__u64 *)h->comm)[0] = *(__u64 *)t->comm;
+  ((__u64 *)h->comm)[1] = *(__u64 *)(t->comm + 8);
+}
+
+// The number of a pid in the pid namespace `level` levels below the first; 0 where it has none.
+static __always_inline __u32 number_at(struct pid *pid, __u32 level)
+{
+  __u32 number = 0;
+  if (!pid || level > GET(pid, pid, level)) return 0;
+  bpf_probe_read_kernel(&number, sizeof number, (void *)pid + bpf_core_field_offset(struct pid, numbers)
+    + bpf_core_type_size(struct upid) * (level & 31) + bpf_core_field_offset(struct upid, nr));
+  return number;
+}
+
+static __always_inline struct pid_namespace *pid_namespace_of(struct pid *pid, __u32 level)
+{
+  struct pid_namespace *namespace = 0;
+  bpf_probe_read_kernel(&namespace, sizeof namespace, (void *)pid + bpf_core_field_offset(struct pid, numbers)
+    + bpf_core_type_size(struct upid) * (level & 31) + bpf_core_field_offset(struct upid, ns));
+  return namespace;
+}

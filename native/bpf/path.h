@@ -1,0 +1,178 @@
+// Canonical paths, from the kernel's own tree of names.
+#pragma once
+
+#define WALK_STEPS 4096 // more names and mount crossings than PATH_MAX allows; the bound of bpf_loop costs nothing
+
+enum walk_state { WALK_UNFINISHED, WALK_COMPLETE, WALK_OUTSIDE, WALK_TOO_LONG };
+
+struct walk {
+  __u64 dentry, mount, mount_root;
+  __u64 root_dentry, root_mount;
+  __u32 at;
+  __u32 state;
+  struct scratch *scratch;
+};
+
+static __always_inline __u64 mount_of(__u64 vfsmount)
+{
+  return vfsmount - bpf_core_field_offset(struct mount, mnt);
+}
+
+static long walk_step(__u64 index, struct walk *w)
+{
+  if (w->dentry == w->root_dentry && w->mount == w->root_mount) {
+    w->state = WALK_COMPLETE;
+    return 1;
+  }
+  __u64 dentry = w->dentry;
+  if (dentry == w->mount_root) {
+    __u64 mount = w->mount;
+    __u64 up = (__u64)GET(mount, mount, mnt_parent);
+    if (up == mount || !up) {
+      w->state = WALK_OUTSIDE;
+      return 1;
+    }
+    w->dentry = (__u64)GET(mount, mount, mnt_mountpoint);
+    w->mount = up;
+    w->mount_root = (__u64)GET(mount, up, mnt.mnt_root);
+    return 0;
+  }
+  __u64 parent = (__u64)GET(dentry, dentry, d_parent);
+  if (parent == dentry || !parent) {
+    w->state = WALK_OUTSIDE;
+    return 1;
+  }
+  __u32 length = GET(dentry, dentry, d_name.len) & (NAME_ROOM - 1);
+  if (w->at < length + 1) {
+    w->state = WALK_TOO_LONG;
+    return 1;
+  }
+  __u32 at = (w->at - length) & (PATH_ROOM - 1);
+  bpf_probe_read_kernel(w->scratch->path + at, length, GET(dentry, dentry, d_name.name));
+  at = (at - 1) & (PATH_ROOM - 1);
+  w->scratch->path[at] = '/';
+  w->at = at;
+  w->dentry = parent;
+  return 0;
+}
+
+// Memory for the arguments of append_path, since a kernel pointer may not cross into a global function as a number.
+struct place {
+  __u64 dentry, vfsmount;
+  __u64 root_dentry, root_vfsmount;
+  __u32 slot; // which scratch
+  __u32 at;   // where in its record
+};
+
+// Moves what was put at the end of scratch->path to the record; returns its length.
+static __always_inline __u32 take_path(struct scratch *s, __u32 from, __u32 to)
+{
+  from &= PATH_ROOM - 1;
+  __u32 length = (PATH_ROOM - 1 - from) & (PATH_ROOM - 1);
+  if (!BOUND(to)) return 0;
+  return bpf_probe_read_kernel(s->record + to, length, s->path + from) ? 0 : length;
+}
+
+// Appends to the record the path of `place` as its root sees it. Returns the length, and the walk_state from bit 16 on.
+// What has no path (memfd, pipe) yields its name. A global function is verified once, not at each of its calls.
+__noinline int append_path(struct place *p)
+{
+  if (!p) return 0;
+  struct scratch *s = scratch_of(p->slot);
+  if (!s) return 0;
+  struct walk w = {
+    .dentry = p->dentry,
+    .mount = mount_of(p->vfsmount),
+    .mount_root = (__u64)GET(vfsmount, p->vfsmount, mnt_root),
+    .root_dentry = p->root_dentry,
+    .root_mount = mount_of(p->root_vfsmount),
+    .at = PATH_ROOM - 1,
+    .scratch = s,
+  };
+  bpf_loop(WALK_STEPS, walk_step, &w, 0);
+  __u32 at = w.at;
+  if (at == PATH_ROOM - 1) {
+    if (w.state == WALK_COMPLETE) {
+      at = PATH_ROOM - 2;
+      s->path[at] = '/';
+    } else if (w.state == WALK_OUTSIDE) {
+      __u64 dentry = w.dentry;
+      __u32 length = GET(dentry, dentry, d_name.len) & (NAME_ROOM - 1);
+      at = PATH_ROOM - 1 - length;
+      bpf_probe_read_kernel(s->path + at, length, GET(dentry, dentry, d_name.name));
+    }
+  }
+  return (take_path(s, at, p->at) & (PATH_ROOM - 1)) | w.state << 16;
+}
+
+// Appends a path and flags the record when it is not whole; returns its length.
+static __always_inline __u32 path_text(struct scratch *s, __u32 slot, __u32 at, struct path *path, struct fs_struct *fs)
+{
+  struct record_header *header = (void *)s->record;
+  struct place place = {
+    .dentry = (__u64)GET(path, path, dentry),
+    .vfsmount = (__u64)GET(path, path, mnt),
+    .root_dentry = (__u64)GET(fs_struct, fs, root.dentry),
+    .root_vfsmount = (__u64)GET(fs_struct, fs, root.mnt),
+    .slot = slot,
+    .at = at,
+  };
+  int walked = append_path(&place);
+  __u32 state = walked >> 16;
+  if (state == WALK_OUTSIDE) header->flags |= FLAG_PATH_OUTSIDE;
+  else if (state != WALK_COMPLETE) header->flags |= FLAG_PATH_PARTIAL;
+  return walked & (PATH_ROOM - 1);
+}
+
+#define PATH_OF(type, pointer, member) \
+  ((struct path *)((void *)(pointer) + bpf_core_field_offset(struct type, member)))
+
+static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
+{
+  if (bpf_core_field_exists(node->__parent)) return BPF_CORE_READ(node, __parent);
+  return BPF_CORE_READ((struct kernfs_node___until_6_15 *)node, parent);
+}
+
+static long cgroup_step(__u64 index, struct walk *w)
+{
+  struct kernfs_node *node = (void *)w->dentry;
+  struct kernfs_node *parent = kernfs_parent(node);
+  if (!parent) {
+    w->state = WALK_COMPLETE;
+    return 1;
+  }
+  // The name carries no length: it has to be read before its place is known.
+  long read = bpf_probe_read_kernel_str(w->scratch->name, NAME_ROOM, BPF_CORE_READ(node, name));
+  if (read <= 1) return 1;
+  __u32 length = (read - 1) & (NAME_ROOM - 1);
+  if (w->at < length + 1) return 1;
+  __u32 at = (w->at - length) & (PATH_ROOM - 1);
+  bpf_probe_read_kernel(w->scratch->path + at, length, w->scratch->name);
+  at = (at - 1) & (PATH_ROOM - 1);
+  w->scratch->path[at] = '/';
+  w->at = at;
+  w->dentry = (__u64)parent;
+  return 0;
+}
+
+// Appends the path of the cgroup whose kernfs node is place->dentry, from the top of its hierarchy, and at most
+// EXEC_CGROUP_PATH_MAX bytes (its end: that is where runtimes put the id of a container). Returns the length, and the
+// walk_state from bit 16 on.
+__noinline int append_cgroup(struct place *p)
+{
+  if (!p) return 0;
+  struct scratch *s = scratch_of(p->slot);
+  if (!s) return 0;
+  struct walk w = { .dentry = p->dentry, .at = PATH_ROOM - 1, .scratch = s };
+  bpf_loop(256, cgroup_step, &w, 0);
+  __u32 at = w.at, state = w.state;
+  if (at == PATH_ROOM - 1) {
+    at = PATH_ROOM - 2;
+    s->path[at] = '/';
+  }
+  if (at < PATH_ROOM - 1 - EXEC_CGROUP_PATH_MAX) {
+    at = PATH_ROOM - 1 - EXEC_CGROUP_PATH_MAX;
+    state = WALK_TOO_LONG;
+  }
+  return (take_path(s, at, p->at) & (PATH_ROOM - 1)) | state << 16;
+}

@@ -1,0 +1,89 @@
+// The life of processes: fork, exec, exit. These cost no system call anything.
+#pragma once
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(on_fork, struct task_struct *child, __u64 clone_flags)
+{
+  struct task_struct *parent = bpf_get_current_task_btf();
+  if (clone_flags & CLONE_THREAD || child->flags & (PF_KTHREAD | PF_IO_WORKER)) return 0;
+  if (config.scoped) {
+    // The sensor's own children are in scope when it is, though it is not traced itself.
+    __u32 tgid = parent->tgid;
+    if (!bpf_map_lookup_elem(&scope, &tgid)) return 0;
+    scope_add(child->tgid);
+  }
+  struct fork_record r;
+  identify(&r.header, child, KIND_FORK, 0);
+  r.header.size = sizeof r;
+  r.clone_flags = clone_flags;
+  r.parent_start = parent->group_leader->start_boottime;
+  r.parent_tgid = parent->tgid;
+  r.parent_exec_id = parent->self_exec_id;
+  struct pid *pid = child->thread_pid;
+  __u32 level = GET(pid, pid, level);
+  r.vtid = number_at(pid, level);
+  r.vpid = number_at(child->signal->pids[PIDTYPE_TGID], level);
+  emit(&r, sizeof r, KIND_FORK);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, pid_t old_tid, struct linux_binprm *bprm)
+{
+  if (!in_scope(task->tgid)) return 0;
+  struct scratch *s = scratch_of(SCRATCH_EXEC);
+  if (!s) return 0;
+  identify((void *)s->record, task, KIND_EXEC, 0);
+  __u32 size = image(s, SCRATCH_EXEC, task, old_tid, bprm->filename, 0);
+  if (size && size <= sizeof s->record) emit(s->record, size, KIND_EXEC);
+  return 0;
+}
+
+struct reaper_search {
+  __u64 task;
+  __u32 level, reaper;
+};
+
+static long reaper_step(__u64 index, struct reaper_search *search)
+{
+  __u64 task = search->task;
+  if (GET(pid, GET(task_struct, task, thread_pid), level) != search->level) return 1;
+  struct signal_struct *signal = GET(task_struct, task, signal);
+  if (GET_BITFIELD(signal_struct, signal, is_child_subreaper) && GET(signal_struct, signal, live.counter) > 0) {
+    search->reaper = GET(task_struct, task, tgid);
+    return 1;
+  }
+  __u64 parent = (__u64)GET(task_struct, task, real_parent);
+  if (parent == task || !parent) return 1;
+  search->task = parent;
+  return 0;
+}
+
+// Who inherits the children: the nearest subreaper above in the same pid namespace, else the namespace's init.
+static __always_inline __u32 reaper_of(struct task_struct *task)
+{
+  struct pid *pid = task->thread_pid;
+  struct reaper_search search = { .task = (__u64)task->real_parent, .level = GET(pid, pid, level) };
+  if (BPF_CORE_READ_BITFIELD(task->signal, has_child_subreaper)) bpf_loop(4096, reaper_step, &search, 0);
+  if (search.reaper) return search.reaper;
+  struct task_struct *init = GET(pid_namespace, pid_namespace_of(pid, search.level), child_reaper);
+  return init ? GET(task_struct, init, tgid) : 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+  struct signal_struct *signal = task->signal;
+  // Only the last thread ends the process; an exec from another thread ends the leader with one alive.
+  if (signal->live.counter > 0 || task->flags & (PF_KTHREAD | PF_IO_WORKER)) return 0;
+  __u32 tgid = task->tgid;
+  if (!in_scope(tgid)) return 0;
+  if (config.scoped) bpf_map_delete_elem(&scope, &tgid);
+  struct exit_record r;
+  identify(&r.header, task, KIND_EXIT, 0);
+  r.header.size = sizeof r;
+  r.exit_code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->group_leader->exit_code;
+  r.reaper = reaper_of(task);
+  emit(&r, sizeof r, KIND_EXIT);
+  return 0;
+}

@@ -1,0 +1,45 @@
+// Reading kernel memory: plain loads where the kernel offers bpf_rdonly_cast (6.2), the probe helper elsewhere. The loader
+// resolves the weak symbol, the verifier prunes the branch that is not taken.
+#pragma once
+
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+#define VIEW(type, pointer) \
+  ((struct type *)bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(struct type)))
+
+// GET(type, pointer, member): the value of a scalar or pointer member; 0 where the memory is not there.
+#define GET(type, pointer, member) ({ \
+  struct type *_pointer = (struct type *)(pointer); \
+  typeof(_pointer->member) _value; \
+  if (bpf_ksym_exists(bpf_rdonly_cast)) _value = VIEW(type, _pointer)->member; \
+  else _value = BPF_CORE_READ(_pointer, member); \
+  _value; })
+
+#define GET_BITFIELD(type, pointer, member) ({ \
+  struct type *_pointer = (struct type *)(pointer); \
+  bpf_ksym_exists(bpf_rdonly_cast) ? BPF_CORE_READ_BITFIELD(VIEW(type, _pointer), member) \
+                                   : BPF_CORE_READ_BITFIELD_PROBED(_pointer, member); })
+
+// As stat(2) and Falco number devices; the kernel keeps major << 20 | minor.
+static __always_inline __u32 userspace_device(__u32 major, __u32 minor)
+{
+  return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+}
+
+static __always_inline __u32 device_of(struct super_block *sb)
+{
+  __u32 device = GET(super_block, sb, s_dev);
+  return userspace_device(device >> 20, device & 0xfffff);
+}
+
+// The open file behind a descriptor of this task, or NULL.
+static __always_inline struct file *file_of(struct task_struct *task, __s64 fd)
+{
+  struct file *file = 0;
+  struct files_struct *files = task->files;
+  if (fd < 0 || !files) return 0;
+  struct fdtable *table = files->fdt;
+  if (fd >= table->max_fds) return 0;
+  bpf_probe_read_kernel(&file, sizeof file, table->fd + fd);
+  return file;
+}

@@ -1,0 +1,44 @@
+// What already runs: the initial scan, the second look at one process after a loss, and the seeding of the scope.
+#pragma once
+
+static __always_inline bool is_leader(struct task_struct *task)
+{
+  return task->pid == task->tgid;
+}
+
+SEC("iter.s/task")
+int scan(struct bpf_iter__task *context)
+{
+  struct task_struct *task = context->task;
+  if (!task || !is_leader(task)) return 0;
+  __u32 tgid = task->tgid, wanted = control.scan_tgid;
+  if (wanted && tgid != wanted) return 0;
+  if (config.scoped && !bpf_map_lookup_elem(&scope, &tgid)) return 0;
+  if (task->exit_state && task->signal->live.counter == 0) return 0; // dead, not yet waited for
+  struct scratch *s = scratch_of(SCRATCH_SCAN);
+  if (!s) return 0;
+  identify((void *)s->record, task, KIND_SCAN, FLAG_SCANNED);
+  __u32 size = image(s, SCRATCH_SCAN, task, task->pid, 0, 1);
+  if (!size || size > sizeof s->record) return 0;
+  s->frame = size;
+  bpf_seq_write(context->meta->seq, &s->frame, sizeof s->frame + size);
+  return 0;
+}
+
+// One pass of seeding: the process named by its pid in the reader's namespace, and children of what is in scope already. The
+// loader repeats it until nothing is added, because a child can have a lower pid than its parent.
+SEC("iter/task")
+int seed(struct bpf_iter__task *context)
+{
+  struct task_struct *reader = bpf_get_current_task_btf();
+  control.self = reader->tgid;
+  struct task_struct *task = context->task;
+  if (!config.scoped || !task || !is_leader(task)) return 0;
+  __u32 tgid = task->tgid, parent = task->real_parent->tgid;
+  if (bpf_map_lookup_elem(&scope, &tgid)) return 0;
+  struct pid *pid = task->thread_pid, *own = reader->thread_pid;
+  __u32 level = GET(pid, own, level);
+  bool named = number_at(pid, level) == control.seed_pid && pid_namespace_of(pid, level) == pid_namespace_of(own, level);
+  if ((named || bpf_map_lookup_elem(&scope, &parent)) && scope_add(tgid)) control.seeded++;
+  return 0;
+}

@@ -1,0 +1,18 @@
+// The kernel side of the ebpf source: one object, one ring. The loader switches off the programs that nobody needs.
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include "records.h"
+#include "shared.h"
+#include "read.h"
+#include "emit.h"
+#include "identity.h"
+#include "scope.h"
+#include "path.h"
+#include "image.h"
+#include "process.h"
+#include "scan.h"
+#include "calls.h"
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,200 @@
+/**
+ * The only door to the kernel: opens the sensor, drains its ring, asks what already runs. Records are laid out as
+ * native/records.yaml says; src/events/kernel/layout.ts has the offsets.
+ */
+import { type Diagnostic, exitCode, messageOf, UserError } from '../src/core/errors.ts';
+import { KIND, type Kind } from './kinds.ts';
+import { type AddonSensor, bpfObject, loadAddon } from './locate.ts';
+import { capabilities, hasBtf, lockdown, probe } from './probe.ts';
+
+export { KIND, type Kind } from './kinds.ts';
+export { type Capability, type Feature, type Probe, probe } from './probe.ts';
+
+export interface SensorOptions {
+  /** Size of the ring in bytes: a power of two, at least 4096 (a page of this machine), at most 1 GiB. */
+  readonly ringBytes: number;
+  /** Send open, openat, openat2, creat. */
+  readonly open: boolean;
+  /** Send connect. */
+  readonly connect: boolean;
+  /** Send execve and execveat that fail; they come anyway when `open` or `connect` is set, as chdir does. */
+  readonly failedExec: boolean;
+  /** Copy the environment at exec and in scans. */
+  readonly env: boolean;
+  /** Only this process and its descendants; the pid is one of the sensor's own pid namespace. */
+  readonly scope?: { readonly descendantsOf: number };
+}
+
+export type KindCounts = Record<Kind, number>;
+
+export interface Counters {
+  /** Records put into the ring. */
+  readonly sent: KindCounts;
+  /** Records lost because the ring was full. */
+  readonly dropped: KindCounts;
+  /** Low-priority records refused because the ring was more than three quarters full. */
+  readonly refused: KindCounts;
+  /**
+   * By program: how often the kernel skipped it, because a task that it had interrupted was inside it. `scope`: processes
+   * that are not followed because the table of the scope is full.
+   */
+  readonly missed: Record<string, number>;
+}
+
+export interface ProgramState {
+  readonly name: string;
+  readonly attached: boolean;
+  /** Zero unless the sysctl kernel.bpf_stats_enabled is set. */
+  readonly runCount: number;
+  readonly runNs: number;
+}
+
+export interface Sensor {
+  /**
+   * Copies whole records out of the ring, oldest first, each behind the ring's own 8-byte header (u32 length, u32 unused),
+   * and frees their room. The next header is at the next multiple of 8. Returns the bytes copied, 0 when there is nothing.
+   * A record has at most 17 KiB: give at least 32 KiB.
+   */
+  drain(into: Uint8Array): number;
+  /** Asks for one ring of the doorbell at the next record. True when a record is there already: then drain, do not sleep. */
+  arm(): boolean;
+  /** Called when the doorbell rings. Keeps the process alive until `close`. */
+  onDoorbell(callback: () => void): void;
+  /** Records of kind scan, framed as in `drain`, of all processes in scope or of one (its tgid as in the records). */
+  scan(tgid?: number): Uint8Array;
+  counters(): Counters;
+  programs(): readonly ProgramState[];
+  /** Detaches and frees everything. A second call does nothing. */
+  close(): void;
+}
+
+/** The kernel side cannot work here: exit 77 for want of rights, 69 when the kernel lacks something. */
+export class SensorError extends UserError {
+  /** What libbpf and the verifier said, for a bug report. */
+  readonly log: string;
+  constructor(message: string, options: { exit: number; hint: string; log?: string; cause?: unknown }) {
+    const { exit, hint, log = '', cause } = options;
+    const diagnostic: Diagnostic = { severity: 'error', code: 'SENSOR_UNAVAILABLE', message, hint };
+    super(message, { exit, diagnostics: [diagnostic], cause });
+    this.name = 'SensorError';
+    this.log = log;
+  }
+}
+
+/** COUNTED_KINDS in bpf/shared.h. */
+const COUNTED_KINDS = 16;
+
+/**
+ * Loads the programs and attaches them: on return records flow.
+ * @throws {SensorError} exit 77: rights are missing; 69: no BTF, or the kernel lacks something.
+ * @throws {UserError} exit 69: no addon; 78: no process has the pid of the scope.
+ * @throws {RangeError} for a size that no ring can have.
+ */
+export function openSensor(options: SensorOptions): Sensor {
+  const { ringBytes, open, connect, failedExec, env, scope } = options;
+  if (!Number.isInteger(Math.log2(ringBytes)) || ringBytes < 4096 || ringBytes > 2 ** 30) {
+    throw new RangeError(`ringBytes must be a power of two from 4096 to 2^30, not ${ringBytes}`);
+  }
+  const descendantsOf = scope?.descendantsOf ?? 0;
+  if (!Number.isInteger(descendantsOf) || (scope && descendantsOf < 1)) {
+    throw new RangeError(`scope.descendantsOf must be a pid, not ${scope?.descendantsOf}`);
+  }
+  const { addon, path } = loadAddon();
+  if (!hasBtf()) throw noBtf();
+  try {
+    const object = bpfObject(path);
+    return wrap(new addon.Sensor({ object, ringBytes, open, connect, failedExec, env, descendantsOf }));
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+function wrap(sensor: AddonSensor): Sensor {
+  return {
+    drain: (into) => sensor.drain(into),
+    arm: () => sensor.arm(),
+    onDoorbell: (callback) => sensor.onDoorbell(callback),
+    scan: (tgid = 0) => sensor.scan(tgid),
+    counters: () => counters(sensor),
+    programs: () => sensor.programs().map(({ missed: _, ...state }) => state),
+    close: () => sensor.close(),
+  };
+}
+
+function counters(sensor: AddonSensor): Counters {
+  const numbers = sensor.counters();
+  const kinds = Object.entries(KIND) as [Kind, number][];
+  const column = (from: number) =>
+    Object.fromEntries(kinds.map(([kind, number]) => [kind, numbers[from + number] ?? 0])) as KindCounts;
+  const missed: Record<string, number> = { scope: numbers[3 * COUNTED_KINDS] ?? 0 };
+  for (const program of sensor.programs()) missed[program.name] = program.missed;
+  return { sent: column(0), dropped: column(COUNTED_KINDS), refused: column(2 * COUNTED_KINDS), missed };
+}
+
+/** The errnos that say "you may not", and those of a kernel that does not know what we ask for. */
+const EPERM = 1;
+const ESRCH = 3;
+
+function explain(error: unknown): unknown {
+  const { step, errno, log } = error as { step?: string; errno?: number; log?: string };
+  if (step === undefined || errno === undefined) return error;
+  const details = log ? { cause: error, log } : { cause: error };
+  if (step === 'scope' && errno === ESRCH) {
+    return new UserError(`scope: no process has the pid ${log}`, { exit: exitCode.config, cause: error });
+  }
+  if (errno === EPERM) return noRights(details);
+  const missing = probe().features.filter((feature) => !feature.present && feature.name !== 'bpf_rdonly_cast');
+  if (missing.length > 0) {
+    const names = missing.map((feature) => feature.name).join(', ');
+    return new SensorError(`this kernel lacks what the sensor needs: ${names}`, {
+      exit: exitCode.unavailable,
+      hint: 'use a kernel of version 5.18 or later with BPF and BTF',
+      ...details,
+    });
+  }
+  return new SensorError(`the kernel refused the sensor's programs (${messageOf(error)})`, {
+    exit: exitCode.unavailable,
+    hint: 'run `falco-pipe doctor`, and report what it prints',
+    ...details,
+  });
+}
+
+function noBtf(): SensorError {
+  return new SensorError('this kernel does not describe its types: there is no /sys/kernel/btf/vmlinux', {
+    exit: exitCode.unavailable,
+    hint: 'use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian, Ubuntu and Fedora do; in a container, mount /sys',
+  });
+}
+
+function noRights(details: { cause: unknown; log?: string }): SensorError {
+  const held = capabilities();
+  const lacking = (['bpf', 'perfmon'] as const).filter((name) => !held[name] && !held.sys_admin);
+  const exit = exitCode.noPermission;
+  if (lacking.length > 0) {
+    const names = lacking.map((name) => `CAP_${name.toUpperCase()}`).join(' and ');
+    return new SensorError(`this process may not trace the kernel: it lacks ${names}`, {
+      exit,
+      hint: 'run as root, or give the service AmbientCapabilities=CAP_BPF CAP_PERFMON CAP_SYS_PTRACE CAP_DAC_READ_SEARCH',
+      ...details,
+    });
+  }
+  const mode = lockdown();
+  return new SensorError('the kernel refuses to trace, though this process has CAP_BPF and CAP_PERFMON', {
+    exit,
+    hint:
+      mode === 'confidentiality'
+        ? 'the kernel is locked down (confidentiality), which forbids it: boot with lockdown=integrity or none'
+        : "a container's seccomp filter or a security module forbids bpf(2): allow it there",
+    ...details,
+  });
+}
+
+/** Sends a state such as `READY=1` to systemd, sd_notify(3). False when nobody waits for it ($NOTIFY_SOCKET unset). */
+export function notifySystemd(state: string): boolean {
+  return process.env.NOTIFY_SOCKET !== undefined && loadAddon().addon.notifySystemd(state);
+}
+
+/** CLOCK_REALTIME - CLOCK_BOOTTIME in ns: what turns a record's time into the time of day. */
+export function bootOffsetNs(): bigint {
+  return loadAddon().addon.bootOffsetNs();
+}

@@ -1,0 +1,14 @@
+// Made from native/records.yaml by `node native/generate.ts`: do not edit.
+
+/** The number of each kind of record. */
+export const KIND = {
+  fork: 1,
+  exec: 2,
+  exit: 3,
+  open: 4,
+  connect: 5,
+  chdir: 6,
+  exec_failed: 7,
+  scan: 8,
+} as const;
+export type Kind = keyof typeof KIND;

@@ -1,0 +1,102 @@
+/** Finds and loads the compiled addon, and the BPF object beside it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { exitCode, messageOf, UserError } from '../src/core/errors.ts';
+
+/** What the addon exports; `native/addon/module.cc` is the other side. */
+export interface Addon {
+  readonly Sensor: new (options: AddonOptions) => AddonSensor;
+  probe(): { readonly libbpf: string; readonly features: { name: string; present: boolean; error: string }[] };
+  notifySystemd(state: string): boolean;
+  bootOffsetNs(): bigint;
+}
+
+export interface AddonOptions {
+  readonly object: string;
+  readonly ringBytes: number;
+  readonly open: boolean;
+  readonly connect: boolean;
+  readonly failedExec: boolean;
+  readonly env: boolean;
+  readonly descendantsOf: number;
+}
+
+export interface AddonSensor {
+  drain(into: Uint8Array): number;
+  arm(): boolean;
+  onDoorbell(callback: () => void): void;
+  scan(tgid: number): Uint8Array;
+  counters(): Float64Array;
+  programs(): { name: string; attached: boolean; runCount: number; runNs: number; missed: number }[];
+  close(): void;
+}
+
+/** The package's root: the nearest folder above whose package.json names us. The bundle lies elsewhere than the sources. */
+function packageRoot(): string | undefined {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (;;) {
+    try {
+      if (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).name === 'falco-pipe') return folder;
+    } catch {
+      // No package.json here, or another's that cannot be read: look above.
+    }
+    const above = dirname(folder);
+    if (above === folder) return undefined;
+    folder = above;
+  }
+}
+
+/** Where the addon may lie, in the order in which it is looked for. */
+function candidates(): string[] {
+  const given = process.env.FALCO_PIPE_ADDON;
+  if (given) return [resolve(given)];
+  const root = packageRoot();
+  return root === undefined ? [] : [join(root, 'prebuilds', `linux-${process.arch}`, 'falco_pipe.node')];
+}
+
+const LIBRARIES: Readonly<Record<string, string>> = {
+  'libelf.so.1': 'libelf1t64 (Debian 13), libelf1 (older), elfutils-libelf (Fedora)',
+  'libz.so.1': 'zlib1g (Debian), zlib (Fedora)',
+  'libbpf.so.1': 'libbpf1 (Debian), libbpf (Fedora)',
+};
+
+function whyUnloadable(path: string, error: unknown): UserError {
+  const message = messageOf(error);
+  const library = Object.keys(LIBRARIES).find((name) => message.includes(name));
+  const hint = library ? `install the package that holds ${library}: ${LIBRARIES[library]}` : 'build it here: make build';
+  return unavailable(`the native addon ${path} cannot be loaded: ${message}`, hint, error);
+}
+
+function unavailable(message: string, hint: string, cause?: unknown): UserError {
+  const diagnostics = [{ severity: 'error', code: 'ADDON_UNAVAILABLE', message, hint }] as const;
+  return new UserError(message, { exit: exitCode.unavailable, diagnostics, cause });
+}
+
+let loaded: { readonly addon: Addon; readonly path: string } | undefined;
+
+/**
+ * The addon, loaded once, and its path. `$FALCO_PIPE_ADDON` is taken before the package's own.
+ * @throws {UserError} exit 69: there is none for this machine, or a library that it needs is missing (which is said).
+ */
+export function loadAddon(): { readonly addon: Addon; readonly path: string } {
+  if (loaded) return loaded;
+  const tried = candidates();
+  const path = tried.find((file) => existsSync(file));
+  if (path === undefined) {
+    const where = tried.length > 0 ? `: no ${tried.join(', no ')}` : '';
+    throw unavailable(`there is no native addon for linux-${process.arch}${where}`, 'build it: make build');
+  }
+  try {
+    loaded = { addon: createRequire(import.meta.url)(path) as Addon, path };
+  } catch (error) {
+    throw whyUnloadable(path, error);
+  }
+  return loaded;
+}
+
+/** The BPF object, which always lies beside the addon. */
+export function bpfObject(addonPath: string): string {
+  return join(dirname(addonPath), 'sensor.bpf.o');
+}
