@@ -1,0 +1,30 @@
+/** Internet addresses as text (RFC 5952), from the bytes of a record. */
+
+export function ipv4(bytes: Uint8Array, start = 0): string {
+  return `${bytes[start]}.${bytes[start + 1]}.${bytes[start + 2]}.${bytes[start + 3]}`;
+}
+
+/** An IPv4 address inside an IPv6 one: `::ffff:a.b.c.d`. */
+export function isMapped(bytes: Uint8Array): boolean {
+  for (let at = 0; at < 10; at++) if (bytes[at] !== 0) return false;
+  return bytes[10] === 0xff && bytes[11] === 0xff;
+}
+
+export function ipv6(bytes: Uint8Array): string {
+  if (isMapped(bytes)) return `::ffff:${ipv4(bytes, 12)}`;
+  const groups: string[] = [];
+  for (let at = 0; at < 16; at += 2) groups.push((((bytes[at] as number) << 8) | (bytes[at + 1] as number)).toString(16));
+  const [from, to] = longestZeros(groups);
+  if (to - from < 2) return groups.join(':');
+  return `${groups.slice(0, from).join(':')}::${groups.slice(to).join(':')}`;
+}
+
+function longestZeros(groups: readonly string[]): [from: number, to: number] {
+  let best: [number, number] = [0, 0];
+  for (let from = 0; from < groups.length; from++) {
+    let to = from;
+    while (groups[to] === '0') to++;
+    if (to - from > best[1] - best[0]) best = [from, to];
+  }
+  return best;
+}

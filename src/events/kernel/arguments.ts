@@ -1,0 +1,252 @@
+/** `evt.arg.*`, `evt.rawarg.*` and `evt.args`: the parameters of Falco's events, as far as the records tell them. */
+
+import type { Scalar } from '../field.ts';
+import { flagNames } from '../syscall/flags.ts';
+import { joinPath } from '../paths.ts';
+import { dateTime } from '../time.ts';
+import { errnoName } from './errno.ts';
+import type { KernelEvent } from './event.ts';
+import type { Program } from './image.ts';
+import {
+  CHDIR, CHDIR_TEXTS, CONNECT, EXEC, EXEC_FAILED, EXEC_FAILED_TEXTS, EXIT, FORK, HEADER, KIND, OPEN,
+} from './layout.ts';
+import { falcoCloneFlags, falcoOpenFlags } from './open-flags.ts';
+import {
+  AT_FDCWD, isCreat, linuxFlags, NR_OPENAT2, openName, opensADirectory, rawPath, succeeded,
+} from './open-fields.ts';
+import { byKind } from './records.ts';
+import { askedAddress, socketOf } from './socket.ts';
+
+/** One parameter: its value, how that prints, and the text that it stands for. */
+export interface Argument {
+  readonly name: string;
+  readonly raw: (event: KernelEvent) => Scalar | undefined;
+  /** The value as text; default: as it is. */
+  readonly print?: (value: Scalar) => string;
+  /** What it stands for; undefined when it stands for nothing else. */
+  readonly means?: (event: KernelEvent, value: Scalar) => string | undefined;
+}
+
+const hex = (value: Scalar) => value.toString(16).toUpperCase();
+const octal = (value: Scalar) => (value === 0 ? '0' : `0${(value as number).toString(8)}`);
+/** Lists of texts that each end in NUL print with a dot for whatever does not print. */
+const dots = (value: Scalar) =>
+  value === '' ? 'NULL' : String(value).replace(/[^\x20-\x7e]/gu, (char) => '.'.repeat(Buffer.byteLength(char)));
+const terminated = (list: readonly string[]) => list.map((text) => `${text}\0`).join('');
+
+const error = (_: KernelEvent, value: Scalar) => (Number(value) < 0 ? errnoName(-Number(value)) : undefined);
+const self = (event: KernelEvent) => event.comm;
+const ofProgram = (read: (program: Program) => Scalar | undefined) => (event: KernelEvent) =>
+  event.image.data.program && read(event.image.data.program);
+const nameOf = (event: KernelEvent, tgid: number) => event.find(tgid)?.data.comm;
+const user = (event: KernelEvent, uid: Scalar) => event.slab.context.names.userName(Number(uid));
+const group = (event: KernelEvent, gid: Scalar) => event.slab.context.names.groupName(Number(gid));
+const flags = (set: Parameters<typeof flagNames>[0]) => (_: KernelEvent, value: Scalar) => flagNames(set, Number(value));
+const time = (value: Scalar) => dateTime(BigInt(value as number));
+const loginuid = (event: KernelEvent) => event.u32(HEADER.loginuid);
+
+const created = (event: KernelEvent) => event.u32(OPEN.created) !== 0;
+const descriptor: Argument = {
+  name: 'fd',
+  raw: (event) => event.i64(OPEN.ret),
+  means: (event, value) =>
+    succeeded(event) ? `<${opensADirectory(event) ? 'd' : 'f'}>${openName(event) ?? ''}` : error(event, value),
+};
+const dirfd: Argument = {
+  name: 'dirfd',
+  raw: (event) => event.i32(OPEN.dirfd),
+  means: (_, value) => (value === AT_FDCWD ? 'AT_FDCWD' : undefined),
+};
+const path: Argument = {
+  name: 'name',
+  raw: (event) => (event.has('unread') ? undefined : rawPath(event)),
+  means: openName,
+};
+const openFlags: Argument = {
+  name: 'flags',
+  raw: (event) => falcoOpenFlags(linuxFlags(event), created(event)),
+  means: flags('file_flags'),
+};
+const mode: Argument = { name: 'mode', raw: (event) => event.u32(OPEN.mode), print: octal };
+const resolve: Argument = { name: 'resolve', raw: falcoResolve, means: flags('openat2_flags') };
+const device: Argument = { name: 'dev', raw: (event) => event.u32(OPEN.dev), print: hex };
+const inode: Argument = { name: 'ino', raw: (event) => event.u64(OPEN.ino) };
+
+/** RESOLVE_* bits of openat2(2), in order: NO_XDEV, NO_MAGICLINKS, NO_SYMLINKS, BENEATH, IN_ROOT, CACHED. */
+const RESOLVE = [16, 4, 8, 1, 2, 32];
+
+function falcoResolve(event: KernelEvent): number {
+  const bits = event.u32(OPEN.resolve);
+  return RESOLVE.reduce((sum, falco, bit) => ((bits >>> bit) & 1 ? sum | falco : sum), 0);
+}
+
+const OPEN_ARGUMENTS = [descriptor, path, openFlags, mode, device, inode];
+const OPENAT_ARGUMENTS = [descriptor, dirfd, path, openFlags, mode, device, inode];
+const OPENAT2_ARGUMENTS = [descriptor, dirfd, path, openFlags, mode, resolve, device, inode];
+const CREAT_ARGUMENTS = [descriptor, path, mode, device, inode];
+
+/** What clone and execve tell of the process. */
+const process: readonly Argument[] = [
+  { name: 'exe', raw: ofProgram((program) => program.exe) },
+  { name: 'args', raw: ofProgram((program) => terminated(program.args)), print: dots },
+  { name: 'tid', raw: (event) => event.u32(HEADER.tid), means: self },
+  { name: 'pid', raw: (event) => event.u32(HEADER.tgid), means: self },
+  { name: 'ptid', raw: (event) => event.u32(HEADER.ppid), means: (event) => event.parent?.data.comm },
+  { name: 'comm', raw: self },
+  {
+    name: 'cgroups',
+    raw: ({ image }) => image.data.cgroupPath && terminated([`memory=${image.data.cgroupPath}`]),
+    print: dots,
+  },
+];
+const result: Argument = { name: 'res', raw: () => 0 };
+
+const CLONE_ARGUMENTS: readonly Argument[] = [
+  result,
+  ...process,
+  {
+    name: 'flags',
+    raw: (event) => falcoCloneFlags(event.u32(FORK.clone_flags), event.u32(FORK.vpid) !== event.u32(HEADER.tgid)),
+    means: flags('clone_flags'),
+  },
+  { name: 'uid', raw: (event) => event.u32(HEADER.euid) },
+  { name: 'gid', raw: (event) => event.u32(HEADER.egid) },
+  { name: 'vtid', raw: (event) => event.u32(FORK.vtid), means: self },
+  { name: 'vpid', raw: (event) => event.u32(FORK.vpid), means: self },
+];
+
+const EXE_FLAGS = 15;
+const groupLeader = (event: KernelEvent) => nameOf(event, event.u32(EXEC.pgid));
+
+const EXEC_ARGUMENTS: readonly Argument[] = [
+  result,
+  ...process,
+  { name: 'env', raw: ofProgram((program) => program.env && terminated(program.env)), print: dots },
+  { name: 'tty', raw: (event) => event.u32(EXEC.tty) },
+  { name: 'vpgid', raw: (event) => event.u32(EXEC.vpgid), means: groupLeader },
+  { name: 'loginuid', raw: (event) => (loginuid(event) === 0xffff_ffff ? -1 : loginuid(event)), means: user },
+  { name: 'flags', raw: (event) => event.u32(EXEC.exe_flags) & EXE_FLAGS, means: flags('execve_flags') },
+  { name: 'cap_inheritable', raw: (event) => event.u64(EXEC.cap_inheritable), print: hex },
+  { name: 'cap_permitted', raw: (event) => event.u64(EXEC.cap_permitted), print: hex },
+  { name: 'cap_effective', raw: (event) => event.u64(HEADER.cap_effective), print: hex },
+  { name: 'exe_ino', raw: (event) => event.u64(EXEC.exe_ino) },
+  { name: 'exe_ino_ctime', raw: (event) => event.u64(EXEC.exe_ctime), print: time },
+  { name: 'exe_ino_mtime', raw: (event) => event.u64(EXEC.exe_mtime), print: time },
+  { name: 'uid', raw: (event) => event.u32(HEADER.euid), means: user },
+  { name: 'trusted_exepath', raw: ofProgram((program) => program.exePath) },
+  { name: 'pgid', raw: (event) => event.u32(EXEC.pgid), means: groupLeader },
+  { name: 'gid', raw: (event) => event.u32(HEADER.egid), means: group },
+];
+const EXECVE_ARGUMENTS: readonly Argument[] = [
+  ...EXEC_ARGUMENTS,
+  {
+    name: 'filename',
+    raw: ofProgram((program) => program.filename),
+    means: (event, value) => joinPath(event.image.data.cwd ?? '', String(value)),
+  },
+];
+
+const FAILED_ARGUMENTS: readonly Argument[] = [
+  { name: 'res', raw: (event) => event.i64(EXEC_FAILED.ret), means: error },
+  {
+    name: 'filename',
+    raw: (event) => (event.has('unread') ? undefined : event.text(EXEC_FAILED_TEXTS, EXEC_FAILED_TEXTS.raw)),
+    means: (event, value) => joinPath(event.text(EXEC_FAILED_TEXTS, EXEC_FAILED_TEXTS.base), String(value)),
+  },
+];
+
+/** wait(2): the signal in the low seven bits, then whether a core was written, then the status. */
+const exitCode = (event: KernelEvent) => event.u32(EXIT.exit_code);
+const EXIT_ARGUMENTS: readonly Argument[] = [
+  { name: 'status', raw: exitCode },
+  { name: 'ret', raw: (event) => (exitCode(event) >>> 8) & 0xff },
+  { name: 'sig', raw: (event) => exitCode(event) & 0x7f, means: (_, value) => signalName(Number(value)) },
+  { name: 'core', raw: (event) => (exitCode(event) >>> 7) & 1 },
+  {
+    name: 'reaper_tid',
+    raw: (event) => event.u32(EXIT.reaper),
+    means: (event, value) => nameOf(event, Number(value)),
+  },
+];
+
+const connectFd: Argument = {
+  name: 'fd',
+  raw: (event) => event.i32(CONNECT.fd),
+  means: (event) => {
+    const { letter, transport, name } = socketOf(event);
+    return letter === 'o' ? undefined : `<${letter}${transport?.[0] ?? ''}>${name}`;
+  },
+};
+const CONNECT_ARGUMENTS: readonly Argument[] = [
+  { name: 'res', raw: (event) => event.i64(CONNECT.ret), means: error },
+  { name: 'tuple', raw: (event) => socketOf(event).name || 'NULL' },
+  connectFd,
+  { name: 'addr', raw: (event) => askedAddress(event) ?? 'NULL' },
+];
+
+const CHDIR_ARGUMENTS: readonly Argument[] = [
+  { name: 'res', raw: (event) => event.i64(CHDIR.ret) },
+  { name: 'path', raw: (event) => event.text(CHDIR_TEXTS, CHDIR_TEXTS.cwd) },
+];
+const FCHDIR_ARGUMENTS = CHDIR_ARGUMENTS.slice(0, 1);
+
+/** Signals whose names rules and people look for; signal(7), x86 and arm64. */
+const SIGNALS = `HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU
+URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS`.split(/\s+/);
+
+function signalName(signal: number): string | undefined {
+  const name = SIGNALS[signal - 1];
+  return name === undefined ? undefined : `SIG${name}`;
+}
+
+const lists = byKind<(event: KernelEvent) => readonly Argument[]>({
+  fork: () => CLONE_ARGUMENTS,
+  exec: (event) => (event.type === 'execveat' ? EXEC_ARGUMENTS : EXECVE_ARGUMENTS),
+  exit: () => EXIT_ARGUMENTS,
+  open: (event) => {
+    if (isCreat(event)) return CREAT_ARGUMENTS;
+    const nr = event.u32(OPEN.nr);
+    return nr === 2 ? OPEN_ARGUMENTS : nr === NR_OPENAT2 ? OPENAT2_ARGUMENTS : OPENAT_ARGUMENTS;
+  },
+  connect: () => CONNECT_ARGUMENTS,
+  chdir: (event) => (event.type === 'fchdir' ? FCHDIR_ARGUMENTS : CHDIR_ARGUMENTS),
+  exec_failed: () => FAILED_ARGUMENTS,
+  scan: () => [],
+});
+
+/** Names of arguments that some record has. */
+export const argumentNames: ReadonlySet<string> = new Set(
+  [CLONE_ARGUMENTS, EXECVE_ARGUMENTS, EXIT_ARGUMENTS, OPENAT2_ARGUMENTS, CONNECT_ARGUMENTS, CHDIR_ARGUMENTS].flatMap(
+    (list) => list.map(({ name }) => name),
+  ),
+);
+
+/** The parameters that this event has, in Falco's order. */
+export function argumentsOf(event: KernelEvent): readonly Argument[] {
+  return lists[event.kind]?.(event) ?? [];
+}
+
+export function argumentOf(event: KernelEvent, name: string): Argument | undefined {
+  return argumentsOf(event).find((argument) => argument.name === name);
+}
+
+const printed = ({ print = String }: Argument, value: Scalar) => print(value);
+
+/** The text of an argument: what it stands for, else its value. */
+export function argumentText(argument: Argument, event: KernelEvent): string | undefined {
+  const value = argument.raw(event);
+  return value === undefined ? undefined : (argument.means?.(event, value) ?? printed(argument, value));
+}
+
+/** `name=value(meaning)` of every argument that is known, blanks between. */
+export function argumentsText(event: KernelEvent): string {
+  const texts: string[] = [];
+  for (const argument of argumentsOf(event)) {
+    const value = argument.raw(event);
+    if (value === undefined) continue;
+    const text = printed(argument, value);
+    const meaning = argument.means?.(event, value);
+    texts.push(`${argument.name}=${text}${meaning === undefined || meaning === text ? '' : `(${meaning})`}`);
+  }
+  return texts.join(' ');
+}

@@ -1,0 +1,39 @@
+/** What readers of kernel events need beside the event. */
+
+import { hostname } from 'node:os';
+import type { Accounts } from '../accounts.ts';
+
+/** What is known about users and groups of the host. */
+export type Names = Pick<Accounts, 'user' | 'userName' | 'groupName'>;
+
+export class KernelContext {
+  readonly names: Names;
+  /** `evt.hostname`. */
+  readonly hostname: string;
+  /** Names of other mount namespaces are not those of the host. */
+  readonly hostMountNamespace: number | undefined;
+  /** Wall clock minus CLOCK_BOOTTIME in ns; read again now and then by whoever owns the source. */
+  bootOffset: bigint;
+  /** Where the next slab begins in the order of all records, in bytes. */
+  place = 1;
+  /** Events so far. */
+  events = 0;
+  /** Slabs that are not released. */
+  slabs = 0;
+  /** ns since the epoch of the first event, for `evt.reltime`. */
+  firstTime: bigint | undefined;
+  /** ns since boot of the last event, for `evt.deltatime`. */
+  lastTime: bigint | undefined;
+
+  constructor(options: {
+    names: Names;
+    bootOffset: bigint;
+    hostname?: string;
+    hostMountNamespace?: number | undefined;
+  }) {
+    this.names = options.names;
+    this.bootOffset = options.bootOffset;
+    this.hostname = options.hostname ?? process.env.FALCO_HOSTNAME ?? hostname();
+    this.hostMountNamespace = options.hostMountNamespace;
+  }
+}

@@ -1,0 +1,140 @@
+/** Readers of `evt.*`: the event itself (spec/falco-engine.md §6.7). */
+
+import type { Value } from '../field.ts';
+import { eventType } from '../syscall/event-types.ts';
+import { clockSeconds, clockTime, dateTime, dateTimeSeconds, iso8601 } from '../time.ts';
+import { argumentNames, argumentOf, argumentsOf, argumentsText, argumentText } from './arguments.ts';
+import { errnoName } from './errno.ts';
+import type { KernelEvent } from './event.ts';
+import { CHDIR, CONNECT, EXEC_FAILED, KIND, OPEN } from './layout.ts';
+import { exact } from './numbers.ts';
+import { creates, makesTemporary, reads, writes } from './open-flags.ts';
+import { linuxFlags, openName, succeeded } from './open-fields.ts';
+import { given, type KernelReader, plain, type ReaderMaker } from './readers.ts';
+
+const SECOND = 1_000_000_000n;
+
+/** What the call returned; undefined for events that no call made. */
+function rawResult(event: KernelEvent): number | bigint | undefined {
+  switch (event.kind) {
+    case KIND.open:
+      return event.i64(OPEN.ret);
+    case KIND.connect:
+      return event.i64(CONNECT.ret);
+    case KIND.chdir:
+      return event.i64(CHDIR.ret);
+    case KIND.exec_failed:
+      return event.i64(EXEC_FAILED.ret);
+    case KIND.exit:
+      return undefined;
+    default:
+      return 0;
+  }
+}
+
+const failed = (event: KernelEvent) => given(rawResult(event), (result) => result < 0);
+const category = (event: KernelEvent) => eventType(event.type)?.category ?? 'unknown';
+
+/** 1 when the call failed and is of that group; absent for calls of other groups. */
+function errors(group: string): KernelReader {
+  return (event) => {
+    const kind = category(event);
+    const ours = group === 'other' ? kind !== 'file' && kind !== 'net' && kind !== 'memory' : kind === group;
+    return ours ? given(failed(event), Number) : undefined;
+  };
+}
+
+const ofTime = (read: (time: bigint) => Value): KernelReader => (event) => read(event.time);
+
+/** A span of time in three readers: all of it, its seconds, the rest in ns. */
+function span(name: string, read: (event: KernelEvent) => bigint): Record<string, KernelReader> {
+  return {
+    [name]: (event) => exact(read(event)),
+    [`${name}.s`]: (event) => exact(read(event) / SECOND),
+    [`${name}.ns`]: (event) => exact(read(event) % SECOND),
+  };
+}
+
+const sinceFirst = (event: KernelEvent) => event.time - (event.slab.context.firstTime ?? event.time);
+
+const openFamily = (test: (event: KernelEvent) => boolean): KernelReader => (event) =>
+  event.kind === KIND.open && test(event);
+
+/** The call makes a file that may be executed. */
+const makesExecutable = openFamily((event) => {
+  const flags = linuxFlags(event);
+  return (creates(flags) || makesTemporary(flags)) && (event.u32(OPEN.mode) & 0o111) !== 0;
+});
+const created = openFamily(
+  (event) => event.u32(OPEN.created) !== 0 || (makesTemporary(linuxFlags(event)) && succeeded(event)),
+);
+
+const never = () => false;
+
+/** `evt.arg.NAME`, `evt.arg[0]`: the text of an argument. */
+const argument: ReaderMaker = (arg) => {
+  if (arg === undefined) return undefined;
+  if (/^\d+$/.test(arg)) return (event) => given(argumentsOf(event)[Number(arg)], (found) => argumentText(found, event));
+  if (!argumentNames.has(arg)) return undefined;
+  return (event) => given(argumentOf(event, arg), (found) => argumentText(found, event));
+};
+
+/** `evt.rawarg.NAME`: its value. */
+const rawArgument: ReaderMaker = (arg) => {
+  if (arg === undefined) return undefined;
+  if (/^\d+$/.test(arg)) return (event) => given(argumentsOf(event)[Number(arg)], (found) => found.raw(event));
+  if (!argumentNames.has(arg)) return undefined;
+  return (event) => given(argumentOf(event, arg), (found) => found.raw(event));
+};
+
+/** The path of the calls that take a directory descriptor. */
+const absolutePath: KernelReader = (event) =>
+  event.kind === KIND.open && event.type.startsWith('openat') ? openName(event) : undefined;
+
+export const eventReaders: Readonly<Record<string, ReaderMaker>> = {
+  ...plain({
+    'evt.num': (event) => event.slab.firstNumber + event.index,
+    'evt.time': ofTime(clockTime),
+    'evt.time.s': ofTime(clockSeconds),
+    'evt.time.iso8601': ofTime(iso8601),
+    'evt.outputtime': ofTime(clockTime),
+    'evt.datetime': ofTime(dateTime),
+    'evt.datetime.s': ofTime(dateTimeSeconds),
+    ...span('evt.rawtime', (event) => event.time),
+    ...span('evt.reltime', sinceFirst),
+    ...span('evt.deltatime', (event) => event.slab.timeSincePrevious(event)),
+    'evt.source': () => 'syscall',
+    'evt.is_async': never,
+    'evt.hostname': (event) => event.slab.context.hostname,
+    'evt.dir': () => '<',
+    'evt.type': (event) => event.type,
+    'syscall.type': (event) => (event.kind === KIND.exit ? undefined : event.type),
+    'evt.category': category,
+    'evt.args': argumentsText,
+    'evt.info': argumentsText,
+    'evt.res': (event) =>
+      given(rawResult(event), (result) => (result >= 0 ? 'SUCCESS' : errnoName(-Number(result)))),
+    'evt.rawres': rawResult,
+    'evt.failed': failed,
+    'evt.is_io': never,
+    'evt.is_io_read': never,
+    'evt.is_io_write': never,
+    'evt.is_wait': never,
+    'evt.is_syslog': never,
+    'evt.count': () => 1,
+    'evt.count.error': (event) => given(failed(event), Number),
+    'evt.count.error.file': errors('file'),
+    'evt.count.error.net': errors('net'),
+    'evt.count.error.memory': errors('memory'),
+    'evt.count.error.other': errors('other'),
+    'evt.count.exit': (event) => (event.kind === KIND.exit ? undefined : 1),
+    'evt.is_open_read': openFamily((event) => reads(linuxFlags(event))),
+    'evt.is_open_write': openFamily((event) => writes(linuxFlags(event))),
+    'evt.is_open_exec': makesExecutable,
+    'evt.is_open_create': created,
+  }),
+  'evt.abspath': () => absolutePath,
+  'evt.type.is': (arg) => (event) => (event.type === arg ? 1 : 0),
+  'evt.arg': argument,
+  'evt.rawarg': rawArgument,
+};

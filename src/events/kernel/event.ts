@@ -1,0 +1,191 @@
+/** The cursor over a slab: one object, moved from event to event. */
+
+import type { Event, Value } from '../field.ts';
+import { fieldReader } from './form.ts';
+import type { ProcessImage } from './image.ts';
+import { CHDIR, FLAGS, HEADER, KIND, OPEN } from './layout.ts';
+import { big, signed, unsigned } from './numbers.ts';
+import { type Shape, textLength, textStart } from './records.ts';
+import { type KernelSlab, released, type SlabMemory } from './slab.ts';
+import { fixedTextAt, textAt } from './text.ts';
+
+export class KernelEvent implements Event {
+  readonly source = 'syscall';
+  readonly slab: KernelSlab;
+  index = -1;
+  /** What readers worked out of this event; see `memo`. */
+  readonly memos: Memo[] = [];
+  readonly #memory: SlabMemory;
+  #offset = 0;
+  #kind = 0;
+  #image!: ProcessImage;
+
+  constructor(slab: KernelSlab) {
+    this.slab = slab;
+    this.#memory = slab.memory;
+  }
+
+  /** Only for the slab: the cursor's next event. */
+  moveTo(index: number): this {
+    const { offsets, images, view } = this.#memory;
+    this.index = index;
+    this.#offset = offsets[index] as number;
+    this.#image = images[index] as ProcessImage;
+    this.#kind = view.getUint16(this.#offset + HEADER.kind, true);
+    return this;
+  }
+
+  /** Number of its kind of record (layout.ts). */
+  get kind(): number {
+    this.#check();
+    return this.#kind;
+  }
+
+  /** Its process: after a fork the child, after an exec the new program. */
+  get image(): ProcessImage {
+    this.#check();
+    return this.#image;
+  }
+
+  get type(): string {
+    switch (this.kind) {
+      case KIND.open:
+        return openType(this.u32(OPEN.nr));
+      case KIND.exec:
+        // The kernel forgets which call it was; a descriptor's name tells (spec/kernel-fields.md §9).
+        return this.image.data.program?.filename.startsWith('/dev/fd/') ? 'execveat' : 'execve';
+      case KIND.connect:
+        return 'connect';
+      case KIND.fork:
+        return 'clone';
+      case KIND.exit:
+        return 'procexit';
+      case KIND.exec_failed:
+        return this.u32(NR) === NR_EXECVEAT ? 'execveat' : 'execve';
+      default:
+        return this.u32(NR) === NR_FCHDIR ? 'fchdir' : 'chdir';
+    }
+  }
+
+  get time(): bigint {
+    return big(this.u32(HEADER.time + 4), this.u32(HEADER.time)) + this.slab.context.bootOffset;
+  }
+
+  get(field: string): Value | undefined {
+    return fieldReader(field)?.(this);
+  }
+
+  /** The place in the order of all records. */
+  get place(): number {
+    return this.slab.place + this.#offset;
+  }
+
+  get comm(): string {
+    this.#check();
+    return fixedTextAt(this.#memory, this.#offset + HEADER.comm, 16);
+  }
+
+  has(flag: keyof typeof FLAGS): boolean {
+    return (this.u16(HEADER.flags) & FLAGS[flag]) !== 0;
+  }
+
+  u16(field: number): number {
+    this.#check();
+    return this.#memory.view.getUint16(this.#offset + field, true);
+  }
+
+  u32(field: number): number {
+    this.#check();
+    return this.#memory.words[(this.#offset + field) >>> 2] as number;
+  }
+
+  i32(field: number): number {
+    return this.u32(field) | 0;
+  }
+
+  u64(field: number): number | bigint {
+    return unsigned(this.u32(field + 4), this.u32(field));
+  }
+
+  i64(field: number): number | bigint {
+    return signed(this.u32(field + 4), this.u32(field));
+  }
+
+  /** The bytes of an array in the record; valid until the slab is released. */
+  bytes(field: number, length: number): Uint8Array {
+    this.#check();
+    return this.#memory.buffer.subarray(this.#offset + field, this.#offset + field + length);
+  }
+
+  text(shape: Shape, index: number): string {
+    this.#check();
+    const start = textStart(this.#memory, this.#offset, shape, index);
+    return textAt(this.#memory, start, textLength(this.#memory, this.#offset, shape, index));
+  }
+
+  textLength(shape: Shape, index: number): number {
+    this.#check();
+    return textLength(this.#memory, this.#offset, shape, index);
+  }
+
+  /** The image of the parent, when it is known. */
+  get parent(): ProcessImage | undefined {
+    return this.slab.processes.parentOf(this.image, this.place);
+  }
+
+  /** The images of the ancestors, nearest first. */
+  get ancestors(): Iterable<ProcessImage> {
+    return this.slab.processes.ancestors(this.image, this.place);
+  }
+
+  /** The image of ancestor number `n`, 1 the parent. */
+  ancestor(n: number): ProcessImage | undefined {
+    let left = n;
+    for (const image of this.ancestors) if (--left === 0) return image;
+    return undefined;
+  }
+
+  /** The image of the process that has this id now. */
+  find(tgid: number): ProcessImage | undefined {
+    return this.slab.processes.find(tgid, this.place);
+  }
+
+  /** What `make` returns, worked out once for each event and number. */
+  memo<T>(number: number, make: (event: this) => T): T {
+    this.#check();
+    let memo = this.memos[number];
+    if (memo === undefined) this.memos[number] = memo = { index: -1, value: undefined };
+    if (memo.index !== this.index) {
+      memo.value = make(this);
+      memo.index = this.index;
+    }
+    return memo.value as T;
+  }
+
+  #check(): void {
+    if (this.slab.released) throw released();
+  }
+}
+
+interface Memo {
+  index: number;
+  value: unknown;
+}
+
+/** Where records of chdir and exec_failed have the number of their call. */
+const NR = CHDIR.nr;
+const NR_EXECVEAT = 322;
+const NR_FCHDIR = 81;
+
+function openType(nr: number): string {
+  switch (nr) {
+    case 2:
+      return 'open';
+    case 85:
+      return 'creat';
+    case 437:
+      return 'openat2';
+    default:
+      return 'openat';
+  }
+}

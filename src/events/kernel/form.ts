@@ -1,0 +1,66 @@
+/** The kernel view: how fields of an event in a slab are read, and what becomes of one that has to be kept. */
+
+import { catalogues } from '../catalogue.ts';
+import type { FieldRef, Form, Value } from '../field.ts';
+import { EventRecord } from '../record.ts';
+import type { KernelEvent } from './event.ts';
+import { eventReaders } from './event-fields.ts';
+import { fdReaders } from './fd-fields.ts';
+import { processReaders } from './process-fields.ts';
+import type { KernelReader, ReaderMaker } from './readers.ts';
+import { userReaders } from './user-fields.ts';
+
+const makers: ReadonlyMap<string, ReaderMaker> = new Map(
+  [eventReaders, processReaders, userReaders, fdReaders].flatMap((readers) => Object.entries(readers)),
+);
+
+function makeReader({ field, arg }: FieldRef): KernelReader | undefined {
+  return makers.get(field.name)?.(arg);
+}
+
+/** The form of events in slabs. Readers never throw and never read outside of their event. */
+export const kernelForm: Form<KernelEvent> = { name: 'kernel', reader: makeReader };
+
+/** Whether kernel events can have the field at all: a rule that depends on another one cannot fire on them. */
+export function kernelFills(ref: FieldRef): boolean {
+  return makeReader(ref) !== undefined;
+}
+
+const byText = new Map<string, KernelReader | undefined>();
+
+/** The reader of a field by its text; undefined when there is none. */
+export function fieldReader(text: string): KernelReader | undefined {
+  if (byText.has(text)) return byText.get(text);
+  const ref = catalogues.get('syscall')?.find(text);
+  const reader = ref && makeReader(ref);
+  byText.set(text, reader);
+  return reader;
+}
+
+type Readers = readonly (readonly [text: string, reader: KernelReader])[];
+
+const plans = new WeakMap<readonly string[], Readers>();
+
+/** An event of its own with just these fields, absent ones left out. The same array of fields is prepared only once. */
+export function keepEvent(event: KernelEvent, fields: readonly string[]): EventRecord {
+  let readers = plans.get(fields);
+  if (readers === undefined) plans.set(fields, (readers = readersOf(fields)));
+  const values: Record<string, Value> = {};
+  for (const [text, reader] of readers) {
+    const value = reader(event);
+    if (value !== undefined) values[text] = value;
+  }
+  return new EventRecord(event.source, event.type, event.time, values);
+}
+
+function readersOf(fields: readonly string[]): Readers {
+  return fields.flatMap((text) => {
+    const reader = fieldReader(text);
+    return reader === undefined ? [] : [[text, reader] as const];
+  });
+}
+
+/** As `keepEvent`, for fields as conditions and formats name them. */
+export function materialise(event: KernelEvent, fields: readonly FieldRef[]): EventRecord {
+  return keepEvent(event, fields.map(({ text }) => text));
+}

@@ -1,0 +1,185 @@
+/** What only exec and fork know of a process: immutable, shared by whoever has the same. */
+
+import { containerId } from './container-id.ts';
+import { EXEC, EXEC_TEXTS, HEADER } from './layout.ts';
+import { unsigned } from './numbers.ts';
+import { textLength, textStart } from './records.ts';
+import { type Bytes, fixedTextAt, textAt } from './text.ts';
+
+/** Bits of EXEC.exe_flags (native/records.yaml). */
+export const EXE = { writable: 1, upper: 2, memfd: 4, lower: 8, deleted: 16, partial: 32 } as const;
+
+/** What an exec fixes until the next one; forks share it. */
+export interface Program {
+  /** argv[0]. */
+  readonly exe: string;
+  readonly exePath: string;
+  /** argv without argv[0]. */
+  readonly args: readonly string[];
+  /** True when argv was longer than a record carries. */
+  readonly argsCut: boolean;
+  /** Undefined when it was not collected. */
+  readonly env: readonly string[] | undefined;
+  readonly envCut: boolean;
+  /** What execve was given; empty for what already ran. */
+  readonly filename: string;
+  /** Bits of EXE. */
+  readonly exeFlags: number;
+  readonly exeIno: number | bigint;
+  /** ns since the epoch. */
+  readonly exeCtime: number | bigint;
+  readonly exeMtime: number | bigint;
+}
+
+/** What an image has beside its program. */
+export interface ImageData {
+  readonly execId: number;
+  /** Undefined when the record that told it was missed and nothing else could tell it. */
+  readonly program: Program | undefined;
+  /** The name of the main thread when the image was made. */
+  readonly comm: string;
+  readonly cwd: string | undefined;
+  readonly vpid: number | undefined;
+  readonly sid: number | undefined;
+  readonly pgid: number | undefined;
+  readonly vpgid: number | undefined;
+  readonly tty: number | undefined;
+  readonly permitted: number | bigint | undefined;
+  readonly inheritable: number | bigint | undefined;
+  readonly cgroupPath: string | undefined;
+  /** Twelve characters, `host`, or undefined when the cgroup is not known. */
+  readonly containerId: string | undefined;
+  /** Start of the pid namespace's first process: halves of ns since boot. */
+  readonly pidnsStartHigh: number;
+  readonly pidnsStartLow: number;
+  /** The parent's process id when the image was made. */
+  readonly ppid: number;
+}
+
+/** An image: the state of one process between two events that change it. */
+export class ProcessImage {
+  readonly process: Process;
+  readonly data: ImageData;
+  readonly execId: number;
+  readonly ppid: number;
+  /** The parent when the image was made; it may have died since (see ProcessImages.parentOf). */
+  readonly parent: Process | undefined;
+  /** The place in the order of records from which it holds. */
+  readonly since: number;
+  /** The one before, as long as a batch may still ask for it. */
+  previous: ProcessImage | undefined;
+
+  constructor(process: Process, data: ImageData, parent: Process | undefined, since: number) {
+    this.process = process;
+    this.data = data;
+    this.execId = data.execId;
+    this.ppid = data.ppid;
+    this.parent = parent;
+    this.since = since;
+  }
+}
+
+/** A process from fork to exit: its process id and start together name one, however often ids are reused. */
+export class Process {
+  readonly tgid: number;
+  /** Halves of start_boottime in ns. */
+  readonly startHigh: number;
+  readonly startLow: number;
+  /** Undefined only after its exit has passed. */
+  image: ProcessImage | undefined = undefined;
+  /** The place in the order of records where it was first seen, and where it exited. */
+  readonly born: number;
+  exited = Number.POSITIVE_INFINITY;
+  /** Who inherited its children. */
+  heir: Process | undefined = undefined;
+  /** The process that had this id before, as long as a batch may still ask for it. */
+  replaced: Process | undefined = undefined;
+
+  constructor(tgid: number, startHigh: number, startLow: number, born: number) {
+    this.tgid = tgid;
+    this.startHigh = startHigh;
+    this.startLow = startLow;
+    this.born = born;
+  }
+}
+
+/** The image that an exec or scan record tells. */
+export function imageOfExec(bytes: Bytes, offset: number): ImageData {
+  const { words } = bytes;
+  const u32 = (field: number) => words[(offset + field) >>> 2] as number;
+  const u64 = (field: number) => unsigned(u32(field + 4), u32(field));
+  const cgroupPath = text(bytes, offset, EXEC_TEXTS.cgroup_path);
+  return {
+    execId: u32(HEADER.exec_id),
+    program: programOf(bytes, offset),
+    comm: fixedTextAt(bytes, offset + HEADER.comm, 16),
+    cwd: text(bytes, offset, EXEC_TEXTS.cwd),
+    vpid: u32(EXEC.vpid),
+    sid: u32(EXEC.sid),
+    pgid: u32(EXEC.pgid),
+    vpgid: u32(EXEC.vpgid),
+    tty: u32(EXEC.tty),
+    permitted: u64(EXEC.cap_permitted),
+    inheritable: u64(EXEC.cap_inheritable),
+    cgroupPath,
+    containerId: containerId(cgroupPath),
+    pidnsStartHigh: u32(EXEC.pidns_start + 4),
+    pidnsStartLow: u32(EXEC.pidns_start),
+    ppid: u32(HEADER.ppid),
+  };
+}
+
+/** What can be said of a process whose records were missed: what every event says. */
+export function unknownImage(bytes: Bytes, offset: number): ImageData {
+  const { words } = bytes;
+  return {
+    execId: words[(offset + HEADER.exec_id) >>> 2] as number,
+    program: undefined,
+    comm: fixedTextAt(bytes, offset + HEADER.comm, 16),
+    cwd: undefined,
+    vpid: undefined,
+    sid: undefined,
+    pgid: undefined,
+    vpgid: undefined,
+    tty: undefined,
+    permitted: undefined,
+    inheritable: undefined,
+    cgroupPath: undefined,
+    containerId: undefined,
+    pidnsStartHigh: 0,
+    pidnsStartLow: 0,
+    ppid: words[(offset + HEADER.ppid) >>> 2] as number,
+  };
+}
+
+function text(bytes: Bytes, offset: number, index: number): string {
+  return textAt(bytes, textStart(bytes, offset, EXEC_TEXTS, index), textLength(bytes, offset, EXEC_TEXTS, index));
+}
+
+function programOf(bytes: Bytes, offset: number): Program {
+  const u32 = (field: number) => bytes.words[(offset + field) >>> 2] as number;
+  const u64 = (field: number) => unsigned(u32(field + 4), u32(field));
+  const length = (index: number) => textLength(bytes, offset, EXEC_TEXTS, index);
+  const [exe = '', ...args] = list(text(bytes, offset, EXEC_TEXTS.args));
+  const envTotal = u32(EXEC.env_total);
+  const collected = envTotal === 0 || length(EXEC_TEXTS.env) > 0;
+  return {
+    exe,
+    exePath: text(bytes, offset, EXEC_TEXTS.exe_path),
+    args,
+    argsCut: length(EXEC_TEXTS.args) < u32(EXEC.args_total),
+    env: collected ? list(text(bytes, offset, EXEC_TEXTS.env)) : undefined,
+    envCut: length(EXEC_TEXTS.env) < envTotal,
+    filename: text(bytes, offset, EXEC_TEXTS.filename),
+    exeFlags: u32(EXEC.exe_flags),
+    exeIno: u64(EXEC.exe_ino),
+    exeCtime: u64(EXEC.exe_ctime),
+    exeMtime: u64(EXEC.exe_mtime),
+  };
+}
+
+/** Texts that each end in NUL; the last may lack it when it was cut. */
+function list(texts: string): string[] {
+  if (texts === '') return [];
+  return (texts.endsWith('\0') ? texts.slice(0, -1) : texts).split('\0');
+}

@@ -1,0 +1,75 @@
+/** What readers of fields of the open family share. */
+
+import { joinPath } from '../paths.ts';
+import type { KernelEvent } from './event.ts';
+import { OPEN, OPEN_TEXTS } from './layout.ts';
+import { CREAT_FLAGS, opensDirectory } from './open-flags.ts';
+
+export const NR_CREAT = 85;
+export const NR_OPENAT2 = 437;
+export const AT_FDCWD = -100;
+const RESOLVE_IN_ROOT = 0x10;
+const TEXT_MAX = 4095;
+const UNKNOWN = '<UNKNOWN>';
+
+const MEMO_NAME = 0;
+
+export const isCreat = (event: KernelEvent) => event.u32(OPEN.nr) === NR_CREAT;
+
+/** open(2)'s flags; creat has none, and means these. */
+export function linuxFlags(event: KernelEvent): number {
+  return isCreat(event) ? CREAT_FLAGS : event.u32(OPEN.open_flags);
+}
+
+export const succeeded = (event: KernelEvent) => event.i32(OPEN.ret + 4) >= 0;
+export const rawPath = (event: KernelEvent) => event.text(OPEN_TEXTS, OPEN_TEXTS.raw);
+
+/**
+ * The path as the call names it, absolute and normalised; `<UNKNOWN>` in front when its directory is not known. A path
+ * that the kernel could not read from the caller's memory is undefined, or the canonical one when the call succeeded.
+ */
+export function openName(event: KernelEvent): string | undefined {
+  return event.memo(MEMO_NAME, makeName);
+}
+
+function makeName(event: KernelEvent): string | undefined {
+  const raw = rawPath(event);
+  if (raw === '') return event.has('unread') ? realPath(event) : '';
+  const inRoot = event.u32(OPEN.nr) === NR_OPENAT2 && (event.u32(OPEN.resolve) & RESOLVE_IN_ROOT) !== 0;
+  if (raw.startsWith('/') && !inRoot) return joinPath('', raw);
+  const base = event.text(OPEN_TEXTS, OPEN_TEXTS.base);
+  // Without its beginning a directory would pass for another one.
+  if (base === '' || baseIsCut(event)) return UNKNOWN + raw;
+  return joinPath(base, inRoot ? joinPath('', `/${raw}`).slice(1) || '.' : raw);
+}
+
+/** A walk gives up when the next name, of at most 255 bytes, does not fit. */
+function baseIsCut(event: KernelEvent): boolean {
+  return event.has('path_partial') && event.textLength(OPEN_TEXTS, OPEN_TEXTS.base) >= TEXT_MAX - 256;
+}
+
+/** The canonical path of what was opened; undefined unless it is complete and as the process sees it. */
+export function realPath(event: KernelEvent): string | undefined {
+  const length = event.textLength(OPEN_TEXTS, OPEN_TEXTS.real);
+  if (length === 0 || event.has('path_partial') || event.has('path_outside')) return undefined;
+  return event.text(OPEN_TEXTS, OPEN_TEXTS.real);
+}
+
+export const opensADirectory = (event: KernelEvent) => opensDirectory(linuxFlags(event));
+
+/** The part before the last slash of a file's path, `/` for a file in the root directory. */
+export function directoryOf(name: string): string {
+  const at = name.lastIndexOf('/');
+  return at <= 0 ? '/' : name.slice(0, at);
+}
+
+/** The part after the last slash; Falco's `/` when there is none. */
+export function filenameOf(name: string): string {
+  const at = name.lastIndexOf('/');
+  return at < 0 ? '/' : name.slice(at + 1);
+}
+
+/** Major and minor number of a device as userspace encodes it (makedev(3), 32 bits). */
+export const major = (dev: number) => (dev >>> 8) & 0xfff;
+export const minor = (dev: number) => (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+

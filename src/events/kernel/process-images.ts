@@ -1,0 +1,372 @@
+/**
+ * The table of processes: which image each event belongs to, in the order of events. An image is found by (process id,
+ * start, exec id), so neither a reused id nor an exec in the same batch can confuse two programs; a key that is not
+ * there proves that a record was missed (spec/kernel-fields.md §1).
+ */
+
+import { type ImageData, imageOfExec, Process, ProcessImage, unknownImage } from './image.ts';
+import { CHDIR_TEXTS, EXIT, FORK, HEADER, KIND } from './layout.ts';
+import { eachRecord, textLength, textStart } from './records.ts';
+import { type Bytes, fixedTextAt, textAt } from './text.ts';
+
+const CLONE_NEWPID = 0x2000_0000;
+/** Missed processes that are scanned in one batch; the rest is tried again at the next event of theirs. */
+const RESCANS = 32;
+/** Longest chain of ancestors that is followed; deeper ones are made to waste time. */
+const DEPTH = 256;
+
+/** What the table counts; each proves that something was lost or given up, none is ever hidden. */
+export interface ImageCounts {
+  /** Events whose process, or the program it ran, was not in the table. */
+  missed: number;
+  /** Scans of single processes that this led to. */
+  rescans: number;
+  /** Events whose process nothing could tell any more. */
+  unknown: number;
+  /** Processes that gave way because the table was full. */
+  evicted: number;
+}
+
+export interface ProcessImagesOptions {
+  /** Processes that are kept; default 262,144, Falco's thread_table_size. */
+  readonly limit?: number;
+  /** Records of kind scan of one process, framed as in the ring; empty when it is gone. */
+  readonly rescan?: (tgid: number) => Bytes | undefined;
+}
+
+export class ProcessImages {
+  readonly counts: ImageCounts = { missed: 0, rescans: 0, unknown: 0, evicted: 0 };
+  readonly #limit: number;
+  readonly #rescan: (tgid: number) => Bytes | undefined;
+  readonly #table = new Map<number, Process>();
+  /** Images that still know the one before, and processes that have exited or replaced another. */
+  #changed: ProcessImage[] = [];
+  #ended: Process[] = [];
+  #replacing: Process[] = [];
+  #recent: Process | undefined;
+  #rescansLeft = RESCANS;
+
+  constructor({ limit = 262_144, rescan = () => undefined }: ProcessImagesOptions = {}) {
+    this.#limit = limit;
+    this.#rescan = rescan;
+  }
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** Takes over what a scan of all processes found. `place`: in the order of records, as for `apply`. */
+  load(bytes: Bytes, place: number): void {
+    const found: Process[] = [];
+    eachRecord(bytes, bytes.buffer.length, (offset) => {
+      if (kindAt(bytes, offset) === KIND.scan) found.push(this.#scanned(bytes, offset, place));
+    });
+    // A parent may come after its child; now all are there.
+    for (const process of found) {
+      const { image } = process;
+      if (image?.parent !== undefined || image === undefined) continue;
+      this.#put(process, image.data, this.#parent(image.ppid, process, place), image.since);
+    }
+  }
+
+  /** Called before the records of a batch are applied. */
+  begin(): void {
+    this.#rescansLeft = RESCANS;
+  }
+
+  /**
+   * Applies the record at `offset` and returns the image of its process: of a fork the child's, of an exec the new one.
+   * `place` rises with every record.
+   */
+  apply(bytes: Bytes, offset: number, place: number): ProcessImage {
+    switch (kindAt(bytes, offset)) {
+      case KIND.fork:
+        return this.#forked(bytes, offset, place);
+      case KIND.exec:
+        return this.#executed(bytes, offset, place);
+      case KIND.exit:
+        return this.#exited(bytes, offset, place);
+      case KIND.chdir:
+        return this.#moved(bytes, offset, place);
+      case KIND.scan:
+        return this.#scanned(bytes, offset, place).image as ProcessImage;
+      default:
+        return this.#current(bytes, offset, place);
+    }
+  }
+
+  /** Forgets what only batches up to now could ask for. Called when none of them is readable any more. */
+  settle(): void {
+    for (const image of this.#changed) image.previous = undefined;
+    for (const process of this.#replacing) process.replaced = undefined;
+    for (const process of this.#ended) {
+      process.image = undefined;
+      if (this.#table.get(process.tgid) === process) this.#table.delete(process.tgid);
+      if (this.#recent === process) this.#recent = undefined;
+    }
+    if (this.#changed.length > 0) this.#changed = [];
+    if (this.#replacing.length > 0) this.#replacing = [];
+    if (this.#ended.length > 0) this.#ended = [];
+  }
+
+  /** The image of the process that had this id at that place. */
+  find(tgid: number, place: number): ProcessImage | undefined {
+    return imageAt(this.#process(tgid, place), place);
+  }
+
+  /** The image of the parent at that place: when the parent has died, of who inherited its children. */
+  parentOf(image: ProcessImage, place: number): ProcessImage | undefined {
+    let process = image.parent;
+    for (let depth = 0; process !== undefined && process.exited < place && depth < DEPTH; depth++) process = process.heir;
+    return imageAt(process ?? this.#parent(image.ppid, image.process, place), place);
+  }
+
+  /** The images of the ancestors at that place, nearest first. */
+  *ancestors(image: ProcessImage, place: number): Generator<ProcessImage> {
+    let next = this.parentOf(image, place);
+    for (let depth = 0; next !== undefined && depth < DEPTH; depth++) {
+      yield next;
+      next = this.parentOf(next, place);
+    }
+  }
+
+  #process(tgid: number, place: number): Process | undefined {
+    let process = this.#table.get(tgid);
+    while (process !== undefined && process.born > place) process = process.replaced;
+    return process !== undefined && process.exited < place ? undefined : process;
+  }
+
+  /** The process of that id, when it can be the parent: a process that was born after its child has only its parent's id. */
+  #parent(ppid: number, child: Process, place: number): Process | undefined {
+    if (ppid === 0) return undefined;
+    const parent = this.#process(ppid, place);
+    return parent !== undefined && parent !== child && isOlder(parent, child) ? parent : undefined;
+  }
+
+  #current(bytes: Bytes, offset: number, place: number): ProcessImage {
+    const process = this.#known(bytes, offset);
+    const image = process?.image;
+    if (image === undefined || image.execId !== u32(bytes, offset, HEADER.exec_id)) {
+      return this.#missed(bytes, offset, place, process);
+    }
+    const ppid = u32(bytes, offset, HEADER.ppid);
+    return ppid === image.ppid ? image : this.#adopted(image, ppid, place);
+  }
+
+  /** The live process of this record, if it is in the table. */
+  #known({ words }: Bytes, offset: number): Process | undefined {
+    const at = offset >>> 2;
+    const tgid = words[at + HEADER.tgid / 4] as number;
+    let process = this.#recent;
+    if (process === undefined || process.tgid !== tgid) {
+      process = this.#table.get(tgid);
+      if (process === undefined) return undefined;
+      this.#recent = process;
+    }
+    const same = process.startLow === words[at + HEADER.start / 4] && process.startHigh === words[at + HEADER.start / 4 + 1];
+    return same ? process : undefined;
+  }
+
+  /** The kernel names another parent than before: the old one has died. */
+  #adopted(image: ProcessImage, ppid: number, place: number): ProcessImage {
+    const parent = this.#parentOrScan(ppid, image.process, place);
+    return this.#put(image.process, { ...image.data, ppid }, parent, place);
+  }
+
+  #forked(bytes: Bytes, offset: number, place: number): ProcessImage {
+    const creator = this.#creator(bytes, offset, place);
+    if (creator === undefined) return this.#missed(bytes, offset, place, undefined);
+    const process = this.#add(bytes, offset, place);
+    const execId = u32(bytes, offset, HEADER.exec_id);
+    // Scanned while this record waited: the scan knows more.
+    if (process.image?.execId === execId && process.image.data.program !== undefined) return process.image;
+    const own = (u32(bytes, offset, FORK.clone_flags) & CLONE_NEWPID) !== 0;
+    const data: ImageData = {
+      ...creator.data,
+      execId,
+      comm: fixedTextAt(bytes, offset + HEADER.comm, 16),
+      vpid: u32(bytes, offset, FORK.vpid),
+      ppid: u32(bytes, offset, HEADER.ppid),
+      pidnsStartHigh: own ? process.startHigh : creator.data.pidnsStartHigh,
+      pidnsStartLow: own ? process.startLow : creator.data.pidnsStartLow,
+    };
+    const parent = data.ppid === creator.process.tgid ? creator.process : this.#parentOrScan(data.ppid, process, place);
+    return this.#put(process, data, parent, place);
+  }
+
+  /** The image of the process that forked, exactly as it was then. */
+  #creator(bytes: Bytes, offset: number, place: number): ProcessImage | undefined {
+    const tgid = u32(bytes, offset, FORK.parent_tgid);
+    const matches = (image: ProcessImage | undefined) =>
+      image !== undefined &&
+      image.data.program !== undefined &&
+      image.process.startLow === u32(bytes, offset, FORK.parent_start) &&
+      image.process.startHigh === u32(bytes, offset, FORK.parent_start + 4) &&
+      image.execId === u32(bytes, offset, FORK.parent_exec_id);
+    const known = this.find(tgid, place);
+    if (matches(known)) return known;
+    this.counts.missed++;
+    const found = this.#scan(tgid, place)?.image;
+    return matches(found) ? found : undefined;
+  }
+
+  #executed(bytes: Bytes, offset: number, place: number): ProcessImage {
+    let process = this.#known(bytes, offset);
+    if (process === undefined) {
+      this.counts.missed++;
+      process = this.#add(bytes, offset, place);
+    }
+    const data = imageOfExec(bytes, offset);
+    const before = process.image;
+    const parent =
+      before?.parent !== undefined && before.ppid === data.ppid
+        ? before.parent
+        : this.#parentOrScan(data.ppid, process, place);
+    return this.#put(process, data, parent, place);
+  }
+
+  #exited(bytes: Bytes, offset: number, place: number): ProcessImage {
+    let process = this.#known(bytes, offset);
+    if (process?.image === undefined) {
+      this.counts.missed++;
+      this.counts.unknown++;
+      process = this.#add(bytes, offset, place);
+      this.#put(process, unknownImage(bytes, offset), undefined, place);
+    }
+    this.#end(process, place, this.#process(u32(bytes, offset, EXIT.reaper), place));
+    return process.image as ProcessImage;
+  }
+
+  #moved(bytes: Bytes, offset: number, place: number): ProcessImage {
+    const image = this.#current(bytes, offset, place);
+    const start = textStart(bytes, offset, CHDIR_TEXTS, CHDIR_TEXTS.cwd);
+    const cwd = textAt(bytes, start, textLength(bytes, offset, CHDIR_TEXTS, CHDIR_TEXTS.cwd));
+    return cwd === image.data.cwd ? image : this.#put(image.process, { ...image.data, cwd }, image.parent, place);
+  }
+
+  /** A scan is as good as the records that were missed, unless newer ones have passed since. */
+  #scanned(bytes: Bytes, offset: number, place: number): Process {
+    const known = this.#known(bytes, offset);
+    const execId = u32(bytes, offset, HEADER.exec_id);
+    const { image } = known ?? {};
+    if (known !== undefined && image?.data.program !== undefined && image.execId >= execId) return known;
+    const process = known ?? this.#add(bytes, offset, place);
+    const data = imageOfExec(bytes, offset);
+    this.#put(process, data, this.#parent(data.ppid, process, place), place);
+    return process;
+  }
+
+  /** Asks the kernel about a process that should be known. */
+  #scan(tgid: number, place: number): Process | undefined {
+    if (this.#rescansLeft <= 0) return undefined;
+    this.#rescansLeft--;
+    this.counts.rescans++;
+    const bytes = this.#rescan(tgid);
+    let found: Process | undefined;
+    if (bytes !== undefined) {
+      eachRecord(bytes, bytes.buffer.length, (offset) => {
+        if (kindAt(bytes, offset) !== KIND.scan || u32(bytes, offset, HEADER.tgid) !== tgid) return;
+        found = this.#scanned(bytes, offset, place);
+      });
+    }
+    return found;
+  }
+
+  #parentOrScan(ppid: number, child: Process, place: number): Process | undefined {
+    if (ppid === 0) return undefined;
+    const known = this.#parent(ppid, child, place);
+    if (known !== undefined) return known;
+    this.#scan(ppid, place);
+    return this.#parent(ppid, child, place);
+  }
+
+  #missed(bytes: Bytes, offset: number, place: number, known: Process | undefined): ProcessImage {
+    const execId = u32(bytes, offset, HEADER.exec_id);
+    const scanAhead = known?.image !== undefined && known.image.execId > execId;
+    const unknown = unknownImage(bytes, offset);
+    // What was scanned while earlier events still waited is ahead of them; the table must not go back.
+    if (scanAhead) {
+      this.counts.unknown++;
+      return new ProcessImage(known, unknown, known.image?.parent, place);
+    }
+    this.counts.missed++;
+    const tried = this.#rescansLeft > 0;
+    const found = this.#scan(u32(bytes, offset, HEADER.tgid), place);
+    const process = this.#known(bytes, offset);
+    if (found !== undefined && found === process && found.image?.execId === execId) return found.image;
+    this.counts.unknown++;
+    const parent = (child: Process) => this.#parent(unknown.ppid, child, place);
+    if (!tried) {
+      const [high, low] = [u32(bytes, offset, HEADER.start + 4), u32(bytes, offset, HEADER.start)];
+      const passing = known ?? new Process(u32(bytes, offset, HEADER.tgid), high, low, place);
+      return new ProcessImage(passing, unknown, parent(passing), place);
+    }
+    const kept = process ?? this.#add(bytes, offset, place);
+    if (kept.image !== undefined && kept.image.execId > execId) return new ProcessImage(kept, unknown, parent(kept), place);
+    return this.#put(kept, unknown, parent(kept), place);
+  }
+
+  /** A new process under the id of this record. Whoever had the id before has ended, even if that was not seen. */
+  #add(bytes: Bytes, offset: number, place: number): Process {
+    const tgid = u32(bytes, offset, HEADER.tgid);
+    const [high, low] = [u32(bytes, offset, HEADER.start + 4), u32(bytes, offset, HEADER.start)];
+    const before = this.#table.get(tgid);
+    if (before !== undefined && before.startLow === low && before.startHigh === high) return before;
+    const process = new Process(tgid, high, low, place);
+    if (before !== undefined) {
+      if (before.exited === Number.POSITIVE_INFINITY) this.#end(before, place - 1, undefined);
+      process.replaced = before;
+      this.#replacing.push(process);
+      // The order of insertion is the order of eviction: the id begins anew.
+      this.#table.delete(tgid);
+    }
+    this.#table.set(tgid, process);
+    this.#recent = process;
+    if (this.#table.size > this.#limit) this.#evict(place);
+    return process;
+  }
+
+  #evict(place: number): void {
+    const oldest = this.#table.values().next().value as Process;
+    this.#table.delete(oldest.tgid);
+    // Its own next event has it scanned again; until then its children look for it by its id.
+    if (oldest.exited === Number.POSITIVE_INFINITY) {
+      oldest.exited = place;
+      this.#ended.push(oldest);
+      this.counts.evicted++;
+    }
+    if (this.#recent === oldest) this.#recent = undefined;
+  }
+
+  #end(process: Process, place: number, heir: Process | undefined): void {
+    process.exited = place;
+    process.heir = heir === process ? undefined : heir;
+    this.#ended.push(process);
+  }
+
+  #put(process: Process, data: ImageData, parent: Process | undefined, place: number): ProcessImage {
+    const image = new ProcessImage(process, data, parent, place);
+    image.previous = process.image;
+    process.image = image;
+    if (image.previous !== undefined) this.#changed.push(image);
+    return image;
+  }
+}
+
+function imageAt(process: Process | undefined, place: number): ProcessImage | undefined {
+  let image = process?.image;
+  while (image !== undefined && image.since > place && image.previous !== undefined) image = image.previous;
+  return image;
+}
+
+function isOlder(a: Process, b: Process): boolean {
+  return a.startHigh < b.startHigh || (a.startHigh === b.startHigh && a.startLow <= b.startLow);
+}
+
+function kindAt({ view }: Bytes, offset: number): number {
+  return view.getUint16(offset + HEADER.kind, true);
+}
+
+function u32({ words }: Bytes, offset: number, field: number): number {
+  return words[(offset + field) >>> 2] as number;
+}

@@ -1,0 +1,158 @@
+/** A batch of kernel records over one pooled buffer, borrowed: readable until it is released. */
+
+import { UserError } from '../../core/errors.ts';
+import type { EventList } from '../../core/event.ts';
+import type { EventRecord } from '../record.ts';
+import type { KernelContext } from './context.ts';
+import { KernelEvent } from './event.ts';
+import { keepEvent } from './form.ts';
+import type { ProcessImage } from './image.ts';
+import { HEADER } from './layout.ts';
+import { big } from './numbers.ts';
+import type { ProcessImages } from './process-images.ts';
+import { eachRecord } from './records.ts';
+import type { Bytes } from './text.ts';
+
+/** Memory for one batch: the bytes, and for each event where its record is and which image it has. */
+export interface SlabMemory extends Bytes {
+  readonly offsets: number[];
+  readonly images: ProcessImage[];
+}
+
+/** Views over bytes that begin at an 8-aligned place of their buffer; copied when they do not. */
+export function bytesOf(data: Uint8Array): Bytes {
+  const aligned = data.byteOffset % 8 === 0 ? data : new Uint8Array(data);
+  const { buffer, byteOffset, byteLength } = aligned;
+  return {
+    buffer: Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength),
+    words: new Uint32Array(buffer, byteOffset, byteLength >>> 2),
+    view: new DataView(buffer, byteOffset, byteLength),
+  };
+}
+
+/** Hands out memory for slabs and takes it back. */
+export class SlabPool {
+  /** Bytes that one slab holds. */
+  readonly size: number;
+  readonly #free: SlabMemory[] = [];
+
+  constructor(size: number) {
+    this.size = size;
+  }
+
+  take(): SlabMemory {
+    return this.#free.pop() ?? { ...bytesOf(new Uint8Array(this.size)), offsets: [], images: [] };
+  }
+
+  give(memory: SlabMemory): void {
+    memory.offsets.length = 0;
+    // Images are freed after the last batch that names them.
+    memory.images.length = 0;
+    this.#free.push(memory);
+  }
+}
+
+export class KernelSlab implements EventList {
+  readonly length: number;
+  /** Records that were damaged, and are not among the events. */
+  readonly damaged: number;
+  readonly context: KernelContext;
+  readonly processes: ProcessImages;
+  readonly memory: SlabMemory;
+  /** The place of the slab's first byte in the order of all records. */
+  readonly place: number;
+  /** The number (`evt.num`) of the event at index 0. */
+  readonly firstNumber: number;
+  released = false;
+  readonly #pool: SlabPool;
+  readonly #event: KernelEvent;
+  readonly #timeBefore: bigint | undefined;
+
+  private constructor(filled: Filled, pool: SlabPool, damaged: number) {
+    this.memory = filled.memory;
+    this.processes = filled.processes;
+    this.context = filled.context;
+    this.place = filled.context.place;
+    this.firstNumber = filled.context.events + 1;
+    this.length = filled.memory.offsets.length;
+    this.damaged = damaged;
+    this.#pool = pool;
+    this.#event = new KernelEvent(this);
+    this.#timeBefore = filled.context.lastTime;
+  }
+
+  /**
+   * Indexes the records that `memory` holds and applies them to the processes, in their order. Records whose kind is not
+   * among `wanted` only do that; the others become events.
+   */
+  static fill(filled: Filled, length: number, wanted: ReadonlySet<number>, pool: SlabPool): KernelSlab {
+    const { memory, processes, context } = filled;
+    const { offsets, images, view } = memory;
+    const { place } = context;
+    processes.begin();
+    const damaged = eachRecord(memory, length, (offset) => {
+      const image = processes.apply(memory, offset, place + offset);
+      if (!wanted.has(view.getUint16(offset + HEADER.kind, true))) return;
+      offsets.push(offset);
+      images.push(image);
+    });
+    const slab = new KernelSlab(filled, pool, damaged);
+    context.place += length;
+    context.events += slab.length;
+    context.slabs++;
+    const last = offsets.at(-1);
+    if (last !== undefined) {
+      context.firstTime ??= boottime(memory.words, offsets[0] as number) + context.bootOffset;
+      context.lastTime = boottime(memory.words, last);
+    }
+    return slab;
+  }
+
+  /** The event at an index: one cursor, moved at each call. */
+  at(index: number): KernelEvent | undefined {
+    if (this.released) throw released();
+    return index >= 0 && index < this.length ? this.#event.moveTo(index) : undefined;
+  }
+
+  /** ns between the event before this one and this one; 0 for the first of all. */
+  timeSincePrevious(event: KernelEvent): bigint {
+    if (this.released) throw released();
+    const { offsets, words } = this.memory;
+    const before = event.index > 0 ? boottime(words, offsets[event.index - 1] as number) : this.#timeBefore;
+    const here = boottime(words, offsets[event.index] as number);
+    return before === undefined || before > here ? 0n : here - before;
+  }
+
+  /** An event of its own with just these fields, absent ones left out. */
+  keep(event: KernelEvent, fields: readonly string[]): EventRecord {
+    return keepEvent(event, fields);
+  }
+
+  /** Returns the memory. Reading the slab afterwards throws. */
+  release(): void {
+    if (this.released) return;
+    this.released = true;
+    this.#pool.give(this.memory);
+    if (--this.context.slabs === 0) this.processes.settle();
+  }
+}
+
+function boottime(words: Uint32Array, offset: number): bigint {
+  const at = (offset + HEADER.time) >>> 2;
+  return big(words[at + 1] as number, words[at] as number);
+}
+
+/** What a slab is filled with. */
+export interface Filled {
+  readonly memory: SlabMemory;
+  readonly processes: ProcessImages;
+  readonly context: KernelContext;
+}
+
+/** The error of reading a batch that is no longer there. */
+export function released(): UserError {
+  return new UserError(
+    'A kernel event was read after its batch was released: it is only readable inside the call that delivers it. ' +
+      'Use keep() to make a record that stays.',
+  );
+}

@@ -1,0 +1,65 @@
+/** Texts out of a slab: decoded when asked for, and short ones kept, since paths and names come again and again. */
+
+/** Bytes with the views that reading them quickly takes. All begin at the same, 8-aligned place. */
+export interface Bytes {
+  readonly buffer: Buffer;
+  readonly words: Uint32Array;
+  readonly view: DataView;
+}
+
+/** Longest text that is kept, in bytes. */
+const WIDTH = 128;
+const SLOT_BITS = 11;
+const SLOTS = 1 << SLOT_BITS;
+
+const kept = new DataView(new ArrayBuffer(SLOTS * WIDTH));
+const keptLengths = new Uint8Array(SLOTS);
+const keptTexts: string[] = new Array(SLOTS).fill('');
+
+/**
+ * The text in UTF-8 at `start`, of `length` bytes; invalid bytes become U+FFFD. The cache compares bytes, so two texts
+ * that share a slot only displace each other. The same string object comes back for the same bytes: its hash is known.
+ */
+export function textAt(bytes: Bytes, start: number, length: number): string {
+  if (length === 0) return '';
+  if (length > WIDTH) return bytes.buffer.toString('utf8', start, start + length);
+  const { view } = bytes;
+  const slot = hash(view, start, length);
+  if (keptLengths[slot] !== length || !same(view, start, slot * WIDTH, length)) keep(bytes, start, length, slot);
+  return keptTexts[slot] as string;
+}
+
+function hash(view: DataView, start: number, length: number): number {
+  let sum = length;
+  let at = 0;
+  for (; at + 4 <= length; at += 4) sum = mix(sum, view.getUint32(start + at, true));
+  for (; at < length; at++) sum = mix(sum, view.getUint8(start + at));
+  return sum >>> (32 - SLOT_BITS);
+}
+
+function mix(sum: number, next: number): number {
+  const mixed = Math.imul(sum ^ next, 0x9e3779b1);
+  return mixed ^ (mixed >>> 15);
+}
+
+function same(view: DataView, start: number, slot: number, length: number): boolean {
+  let at = 0;
+  for (; at + 4 <= length; at += 4) {
+    if (view.getUint32(start + at, true) !== kept.getUint32(slot + at, true)) return false;
+  }
+  for (; at < length; at++) if (view.getUint8(start + at) !== kept.getUint8(slot + at)) return false;
+  return true;
+}
+
+function keep({ buffer, view }: Bytes, start: number, length: number, slot: number): void {
+  for (let at = 0; at < length; at++) kept.setUint8(slot * WIDTH + at, view.getUint8(start + at));
+  keptLengths[slot] = length;
+  keptTexts[slot] = buffer.toString('utf8', start, start + length);
+}
+
+/** The text in a field of fixed size that ends at the first NUL, if there is one. */
+export function fixedTextAt(bytes: Bytes, start: number, size: number): string {
+  let length = 0;
+  while (length < size && bytes.view.getUint8(start + length) !== 0) length++;
+  return textAt(bytes, start, length);
+}

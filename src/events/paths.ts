@@ -1,0 +1,39 @@
+/** Paths as text: made absolute and normalised as Falco does it (spec/falco-engine.md §6.3), without the file system. */
+
+const TOO_LONG = '/DIR_TOO_LONG/FILENAME_TOO_LONG';
+
+/** The longest path that Falco keeps. */
+export const FALCO_PATH_MAX = 1024;
+
+/**
+ * `path` if it is absolute, else below `base`; `//`, `.` and a trailing slash are dropped, `..` takes its directory with
+ * it. An empty path stays empty. A result longer than `limit` becomes Falco's text for that; by default none is: a long
+ * way round must not hide a file.
+ */
+export function joinPath(base: string, path: string, limit = Number.POSITIVE_INFINITY): string {
+  if (path === '') return '';
+  const joined = path.startsWith('/') ? path : base === '' || base.endsWith('/') ? base + path : `${base}/${path}`;
+  const result = normalise(joined);
+  return result.length > limit ? TOO_LONG : result;
+}
+
+function normalise(path: string): string {
+  if (isPlain(path)) return path;
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') parts.pop();
+    else parts.push(part);
+  }
+  return (path.startsWith('/') ? '/' : '') + parts.join('/');
+}
+
+/** Most paths: nothing to drop, and nothing to allocate. */
+function isPlain(path: string): boolean {
+  const first = path.charCodeAt(0);
+  const last = path.charCodeAt(path.length - 1);
+  return first !== DOT && (last !== SLASH || path.length === 1) && !path.includes('//') && !path.includes('/.');
+}
+
+const DOT = 46;
+const SLASH = 47;

@@ -1,0 +1,137 @@
+/** Writes records as the kernel programs do, from plain objects, in the framing of the ring. */
+
+import { Accounts } from '../../src/events/accounts.ts';
+import { KernelContext } from '../../src/events/kernel/context.ts';
+import {
+  CHDIR, CHDIR_TEXTS, CONNECT, CONNECT_TEXTS, EXEC, EXEC_FAILED, EXEC_FAILED_TEXTS, EXEC_TEXTS, EXIT, FLAGS, FORK,
+  HEADER, type Kind, KIND, OPEN, OPEN_TEXTS,
+} from '../../src/events/kernel/layout.ts';
+import { ProcessImages, type ProcessImagesOptions } from '../../src/events/kernel/process-images.ts';
+import { RING_HEADER, type Shape } from '../../src/events/kernel/records.ts';
+import { bytesOf, KernelSlab, SlabPool } from '../../src/events/kernel/slab.ts';
+import type { Bytes } from '../../src/events/kernel/text.ts';
+
+export interface Fields {
+  readonly kind: Kind;
+  readonly flags?: readonly (keyof typeof FLAGS)[];
+  readonly [name: string]: unknown;
+}
+
+const SIXTY_FOUR = new Set([
+  'time', 'start', 'cap_effective', 'cgroup', 'clone_flags', 'parent_start', 'cap_permitted', 'cap_inheritable',
+  'pidns_start', 'exe_ino', 'exe_ctime', 'exe_mtime', 'ret', 'ino', 'sock', 'peer',
+]);
+const SIXTEEN = new Set(['family', 'sock_type', 'protocol', 'state', 'local_port', 'remote_port', 'addr_family', 'addr_port']);
+const ADDRESSES = new Set(['local_addr', 'remote_addr', 'addr']);
+
+interface KindLayout {
+  readonly fixed: Readonly<Record<string, number>>;
+  readonly texts?: Shape & Readonly<Record<string, number>>;
+  readonly end: number;
+}
+
+const layouts: Record<Kind, KindLayout> = {
+  fork: { fixed: FORK, end: FORK.vtid + 4 },
+  exec: { fixed: EXEC, texts: EXEC_TEXTS, end: 0 },
+  scan: { fixed: EXEC, texts: EXEC_TEXTS, end: 0 },
+  exit: { fixed: EXIT, end: EXIT.reaper + 4 },
+  open: { fixed: OPEN, texts: OPEN_TEXTS, end: 0 },
+  connect: { fixed: CONNECT, texts: CONNECT_TEXTS, end: 0 },
+  chdir: { fixed: CHDIR, texts: CHDIR_TEXTS, end: 0 },
+  exec_failed: { fixed: EXEC_FAILED, texts: EXEC_FAILED_TEXTS, end: 0 },
+};
+
+/** One record without the ring's header. */
+export function record(fields: Fields): Buffer {
+  const layout = layouts[fields.kind];
+  const { texts } = layout;
+  const contents = texts ? textList(texts, fields) : [];
+  const size = contents.reduce((sum, text) => sum + text.length, texts?.first ?? layout.end);
+  const bytes = Buffer.alloc((size + 7) & ~7);
+  put(bytes, HEADER, fields);
+  put(bytes, layout.fixed, fields);
+  bytes.writeUInt16LE(KIND[fields.kind], HEADER.kind);
+  bytes.writeUInt16LE((fields.flags ?? []).reduce((bits, flag) => bits | FLAGS[flag], 0), HEADER.flags);
+  bytes.writeUInt32LE(bytes.length, HEADER.size);
+  bytes.write(String(fields.comm ?? ''), HEADER.comm, 15, 'utf8');
+  let at = texts?.first ?? 0;
+  contents.forEach((text, index) => {
+    bytes.writeUInt16LE(text.length, (texts as Shape).lengths + 2 * index);
+    at += text.copy(bytes, at);
+  });
+  return bytes;
+}
+
+function textList(shape: Shape & Readonly<Record<string, number>>, fields: Fields): Buffer[] {
+  const list: Buffer[] = Array.from({ length: shape.count }, () => Buffer.alloc(0));
+  for (const [name, index] of Object.entries(shape)) {
+    if (['count', 'lengths', 'first'].includes(name)) continue;
+    const value = fields[name] ?? '';
+    list[index] = Array.isArray(value) ? Buffer.from(value.map((text) => `${text}\0`).join('')) : Buffer.from(value as string);
+  }
+  return list;
+}
+
+function put(bytes: Buffer, offsets: Readonly<Record<string, number>>, fields: Fields): void {
+  for (const [name, at] of Object.entries(offsets)) {
+    const value = fields[name];
+    if (value === undefined || ['kind', 'flags', 'size', 'comm'].includes(name)) continue;
+    if (ADDRESSES.has(name)) Buffer.from(value as number[]).copy(bytes, at);
+    else if (SIXTY_FOUR.has(name)) bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value as number)), at);
+    else if (SIXTEEN.has(name)) bytes.writeUInt16LE(value as number, at);
+    else bytes.writeUInt32LE((value as number) >>> 0, at);
+  }
+}
+
+/** Records one after the other, each behind the ring's header. */
+export function ring(records: readonly Buffer[]): Buffer {
+  return Buffer.concat(
+    records.map((bytes) => {
+      const framed = Buffer.alloc(RING_HEADER + ((bytes.length + 7) & ~7));
+      framed.writeUInt32LE(bytes.length, 0);
+      bytes.copy(framed, RING_HEADER);
+      return framed;
+    }),
+  );
+}
+
+/** Scan records of processes, as a rescan returns them. */
+export function scanOf(...fields: readonly Fields[]): Bytes {
+  return bytesOf(Uint8Array.from(ring(fields.map(record))));
+}
+
+/** A source without a kernel: turns records into slabs. */
+export class Bench {
+  readonly processes: ProcessImages;
+  readonly context: KernelContext;
+  readonly pool = new SlabPool(1 << 20);
+
+  constructor(options: ProcessImagesOptions & { passwd?: string; group?: string; hostMountNamespace?: number } = {}) {
+    const file = (text: string) => ({ version: () => text, read: () => text });
+    this.processes = new ProcessImages(options);
+    this.context = new KernelContext({
+      names: new Accounts({ passwd: file(options.passwd ?? ''), group: file(options.group ?? '') }),
+      bootOffset: 1_700_000_000_000_000_000n,
+      hostname: 'node1',
+      hostMountNamespace: options.hostMountNamespace,
+    });
+  }
+
+  /** What is already running. */
+  load(...fields: readonly Omit<Fields, 'kind'>[]): this {
+    this.processes.load(scanOf(...fields.map((one) => ({ ...one, kind: 'scan' as const }))), 0);
+    return this;
+  }
+
+  /** A batch of these records; every kind is an event. */
+  slab(...fields: readonly Fields[]): KernelSlab {
+    return this.raw(ring(fields.map(record)));
+  }
+
+  raw(bytes: Uint8Array): KernelSlab {
+    const memory = this.pool.take();
+    memory.buffer.set(bytes);
+    const filled = { memory, processes: this.processes, context: this.context };
+    return KernelSlab.fill(filled, bytes.length, new Set(Object.values(KIND)), this.pool);
+  }
+}
