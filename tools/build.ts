@@ -11,6 +11,7 @@ await build({
     index: 'src/index.ts',
     rules: 'src/rules/index.ts',
     testing: 'src/testing/index.ts',
+    register: 'src/pipeline/register.ts',
     // One copy of RxJS and zod for us and for people's components.
     'vendor/rxjs': 'src/vendor/rxjs.ts',
     'vendor/zod': 'src/vendor/zod.ts',

@@ -3,7 +3,7 @@
 import type { Observable, OperatorFunction } from 'rxjs';
 import type { z } from 'zod';
 import type { Batch } from './batch.ts';
-import type { Diagnostic } from './errors.ts';
+import type { Diagnostic, Place } from './errors.ts';
 import type { Event, EventForm } from './event.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
@@ -102,10 +102,9 @@ export interface PlanContext {
   /** Resolves a path of the configuration: relative ones start at the pipeline file's folder. */
   resolve(path: string): string;
   /** Reports what is wrong; `path` points into the component's configuration (`['files', 0]`). */
-  report(
-    diagnostic: Omit<Diagnostic, 'at'> & Pick<Partial<Diagnostic>, 'at'>,
-    path?: readonly (string | number)[],
-  ): void;
+  report(diagnostic: Diagnostic, path?: readonly (string | number)[]): void;
+  /** Finds the place in the file of a part of the text at `path` (a condition), given by its offsets in the text. */
+  placer(path: readonly (string | number)[]): (span: { readonly start: number; readonly end: number }) => Place;
   /**
    * The text of a file that the configuration names at `at`. It becomes part of the pipeline's digest and of what
    * diagnostics can quote. Unreadable: reported, and undefined.
@@ -177,34 +176,35 @@ export interface Sink {
   reopen?(): Promise<void>;
 }
 
-/** How an operator works on events. */
-export type Step =
+/** What is done with one event at a time; neighbours are fused into one loop. */
+export type EventStep =
   | { readonly kind: 'where'; readonly test: (event: Event) => boolean }
   | { readonly kind: 'change'; readonly map: (event: Event) => Event }
-  | { readonly kind: 'expand'; readonly each: (event: Event, emit: (event: Event) => void) => void }
-  | {
-      readonly kind: 'bound';
-      readonly bind: (form: EventForm, source: string) => Exclude<Step, { kind: 'bound' | 'stream' }>;
-    }
+  | { readonly kind: 'expand'; readonly each: (event: Event, emit: (event: Event) => void) => void };
+
+/** How an operator works on events. */
+export type Step =
+  | EventStep
+  | { readonly kind: 'bound'; readonly bind: (form: EventForm, source: string) => EventStep }
   | { readonly kind: 'stream'; readonly through: OperatorFunction<Batch, Batch> };
 
 /** Events pass for which `test` is true. Synchronous; fused with its neighbours. */
-export function where(test: (event: Event) => boolean): Step {
+export function where(test: (event: Event) => boolean): EventStep {
   return { kind: 'where', test };
 }
 
 /** Each event is replaced by what `map` returns. It gets an event of its own (a record), never a borrowed one. */
-export function change(map: (event: Event) => Event): Step {
+export function change(map: (event: Event) => Event): EventStep {
   return { kind: 'change', map };
 }
 
 /** Each event is replaced by those that `each` emits, which must be events of their own: records, never `event` itself. */
-export function expand(each: (event: Event, emit: (event: Event) => void) => void): Step {
+export function expand(each: (event: Event, emit: (event: Event) => void) => void): EventStep {
   return { kind: 'expand', each };
 }
 
 /** One step for each form and event source of events: conditions are bound to their readers once, not per event. */
-export function bound(bind: (form: EventForm, source: string) => Exclude<Step, { kind: 'bound' | 'stream' }>): Step {
+export function bound(bind: (form: EventForm, source: string) => EventStep): Step {
   return { kind: 'bound', bind };
 }
 

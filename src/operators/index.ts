@@ -1,5 +1,9 @@
 /** The operators that come with falco-pipe. */
 
 import type { OperatorDefinition } from '../core/component.ts';
+import { filter } from './filter.ts';
+import { map } from './map.ts';
+import { rules } from './rules.ts';
+import { throttle } from './throttle.ts';
 
-export const operators: readonly OperatorDefinition[] = [];
+export const operators = [filter, map, rules, throttle] as unknown as readonly OperatorDefinition[];

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, type Node, parse, parseDocument } from 'yaml';
+import { scalarPlace } from '../rules/source.ts';
 import { type Diagnostic, exitCode, messageOf, type Place, type SourceText, UserError } from '../core/errors.ts';
 
 export type Path = readonly (string | number)[];
@@ -82,6 +83,13 @@ export class PipelineDocument {
     if (range) return this.#at(range[0], range[1]);
     if (path.length === 0) return { file: this.name, line: 1, column: 1 };
     return this.place(path.slice(0, -1), 'key');
+  }
+
+  /** Finds where a part of a text value stands, given its offsets in the value. */
+  placer(path: Path): (span: { readonly start: number; readonly end: number }) => Place {
+    const whole = this.place(path);
+    if (whole.file !== this.name) return () => whole;
+    return scalarPlace(this.name, this.texts[0]?.text ?? '', this.#document.getIn(path, true));
   }
 
   #key(path: Path): Node | undefined {

@@ -332,6 +332,7 @@ class Planner {
     return {
       resolve: (path) => resolve(this.#document.folder, path),
       read: (path, at) => this.#read(path, [...base, ...at]),
+      placer: (path) => this.#document.placer([...base, ...path]),
       report: (diagnostic, path = []) => {
         const at = diagnostic.at ?? this.#document.place([...base, ...path]);
         this.#diagnostics.push({ ...diagnostic, at });

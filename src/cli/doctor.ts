@@ -1,0 +1,104 @@
+/** `falco-pipe doctor`: what the kernel source needs, what of it is here, and how to mend the rest. */
+
+import { type Probe, probe } from '../../native/index.ts';
+import { exitCode } from '../core/errors.ts';
+
+export interface DoctorOptions {
+  readonly output: string;
+}
+
+interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Without it the kernel source works, but less well. */
+  readonly optional?: true;
+  readonly found: string;
+  /** How to mend it. */
+  readonly advice?: string;
+  /** The exit status when it is not ok: rights are something else than features. */
+  readonly exit: number;
+}
+
+/** Prints each check; exit status 0 when the kernel source can run, 77 when rights are missing, 69 when something else is. */
+export async function doctor(options: DoctorOptions): Promise<void> {
+  const checks = checksOf(probe());
+  const bad = checks.filter(({ ok, optional }) => !ok && !optional);
+  process.exitCode = bad.find(({ exit }) => exit !== exitCode.noPermission)?.exit ?? bad[0]?.exit ?? exitCode.ok;
+  if (options.output === 'json') {
+    process.stdout.write(`${JSON.stringify({ ok: bad.length === 0, checks: checks.map(({ exit: _, ...check }) => check) })}\n`);
+    return;
+  }
+  for (const check of checks) process.stdout.write(line(check));
+  const end = bad.length === 0 ? 'The kernel source can run here.' : `The kernel source cannot run here: ${bad.map(({ name }) => name).join(', ')}.`;
+  process.stdout.write(`${end}\n`);
+}
+
+function line({ name, ok, optional, found, advice }: Check): string {
+  const mark = ok ? 'ok  ' : optional ? 'note' : 'BAD ';
+  return `${mark}  ${name.padEnd(22)} ${found}\n${ok || !advice ? '' : `      ${advice}\n`}`;
+}
+
+function checksOf(found: Probe): Check[] {
+  return [nodeCheck(), kernelCheck(found), btfCheck(found), ...rightsChecks(found), lockdownCheck(found), addonCheck(found), ...featureChecks(found)];
+}
+
+function nodeCheck(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const ok = major > 22 || (major === 22 && minor >= 22);
+  const advice = 'Install Node.js 22.22 or later.';
+  return { name: 'Node.js', ok, found: process.versions.node, advice, exit: exitCode.unavailable };
+}
+
+function kernelCheck({ kernel }: Probe): Check {
+  const [major = 0, minor = 0] = kernel.split('.').map(Number.parseFloat);
+  const version = major * 1000 + minor;
+  const level = version >= 6002 ? 'full support' : version >= 5017 ? 'supported, with fewer fields' : 'too old';
+  const advice = 'Use a kernel of version 5.17 or later; 6.2 or later for full support.';
+  return { name: 'kernel', ok: version >= 5017, found: `${kernel} (${level})`, advice, exit: exitCode.unavailable };
+}
+
+function btfCheck({ btf }: Probe): Check {
+  const found = btf ? '/sys/kernel/btf/vmlinux' : 'no /sys/kernel/btf/vmlinux';
+  const advice = 'Use a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian, Ubuntu, Fedora have it); in a container, mount /sys.';
+  return { name: 'BTF', ok: btf, found, advice, exit: exitCode.unavailable };
+}
+
+function rightsChecks({ capabilities }: Probe): Check[] {
+  const has = (name: keyof Probe['capabilities']) => capabilities[name] || capabilities.sys_admin;
+  const check = (name: keyof Probe['capabilities'], what: string, optional: boolean): Check => ({
+    name: `CAP_${name.toUpperCase()}`,
+    ok: optional ? capabilities[name] : has(name),
+    ...(optional ? { optional: true as const } : {}),
+    found: has(name) ? 'held' : `missing: ${what}`,
+    advice: `Run as root, or give the service AmbientCapabilities=CAP_${name.toUpperCase()} (deploy/falco-pipe.service).`,
+    exit: exitCode.noPermission,
+  });
+  return [
+    check('bpf', 'the programs cannot be loaded', false),
+    check('perfmon', 'the programs cannot be attached', false),
+    check('sys_ptrace', 'names of users in containers and facts from /proc of others are not seen', true),
+    check('dac_read_search', 'files below /proc/PID/root of others cannot be read', true),
+  ];
+}
+
+function lockdownCheck({ lockdown }: Probe): Check {
+  const advice = 'Boot with lockdown=integrity or none: confidentiality forbids reading kernel memory.';
+  return { name: 'lockdown', ok: lockdown !== 'confidentiality', found: lockdown ?? 'not in use', advice, exit: exitCode.noPermission };
+}
+
+function addonCheck({ addon }: Probe): Check {
+  const ok = 'path' in addon;
+  const found = ok ? `${addon.path} (libbpf ${addon.libbpf})` : addon.error;
+  return { name: 'addon', ok, found, advice: 'Build it: make build.', exit: exitCode.unavailable };
+}
+
+function featureChecks({ features }: Probe): Check[] {
+  return features.map(({ name, present, error }) => ({
+    name,
+    ok: present,
+    ...(name === 'bpf_rdonly_cast' ? { optional: true as const } : {}),
+    found: present ? 'works' : `refused${error ? `: ${error}` : ''}`,
+    advice: 'With the rights above this needs a newer kernel, or one built with BPF tracing.',
+    exit: exitCode.unavailable,
+  }));
+}

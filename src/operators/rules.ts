@@ -1,0 +1,156 @@
+/** The operator `rules`: events are judged by Falco rules; what leaves it are alerts. */
+
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { bound, type Demands, defineOperator, type Edge, expand } from '../core/component.ts';
+import type { Event, EventForm } from '../core/event.ts';
+import { makeAlert } from '../events/alert.ts';
+import { catalogues } from '../events/catalogue.ts';
+import type { FieldRef, Form, Value } from '../events/field.ts';
+import { bindRules, type BoundFormat, loadRules, priorities, type Rule } from '../rules/index.ts';
+
+const choice = z
+  .strictObject({
+    rule: z.string().optional().describe('Name of a rule; * stands for any text.'),
+    tag: z.string().optional().describe('A tag.'),
+  })
+  .refine(({ rule, tag }) => rule !== undefined || tag !== undefined, 'Name a rule or a tag');
+
+const config = z.strictObject({
+  files: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .transform((value) => (Array.isArray(value) ? value : [value]))
+    .describe("Rules files, in order: Falco's, ours, yours."),
+  matching: z
+    .enum(['all', 'first'])
+    .default('all')
+    .describe("all: every rule that matches raises an alert. first: only the first in the files' order, Falco's default."),
+  priority: z.enum(priorities).default('Debug').describe('Rules below this priority are not loaded.'),
+  select: z
+    .array(z.union([z.strictObject({ enable: choice }), z.strictObject({ disable: choice })]))
+    .default([])
+    .describe('Rules to enable or disable, in order; later entries win.'),
+  hostname: z.string().optional().describe("The host named in alerts. Default: FALCO_HOSTNAME, else the machine's name."),
+});
+
+interface Loaded {
+  readonly rules: readonly Rule[];
+  /** Fields that operators below want in alerts, beside those that a rule prints, by event source. */
+  readonly extra: ReadonlyMap<string, readonly FieldRef[]>;
+}
+
+export const rules = defineOperator<typeof config, Loaded>({
+  type: 'rules',
+  summary: 'Judges events by Falco rules and emits alerts.',
+  config,
+  emits: 'alert',
+  examples: [
+    { title: 'Our rules', yaml: 'detect: { type: rules, from: node, files: ../rules/host.yaml }' },
+    {
+      title: "Falco's rules without one of them",
+      yaml: 'detect: { type: rules, from: node, files: falco_rules.yaml, select: [{ disable: { rule: Clear Log Activities } }] }',
+    },
+  ],
+  prepare(options, edge) {
+    const files = options.files.flatMap((path, index) => {
+      const content = edge.read(path, options.files.length === 1 ? ['files'] : ['files', index]);
+      return content === undefined ? [] : [{ name: path, content }];
+    });
+    const selection = options.select.map((entry) =>
+      'enable' in entry ? { op: 'enable' as const, ...entry.enable } : { op: 'disable' as const, ...entry.disable },
+    );
+    const loaded = loadRules(files, { catalogues, minPriority: options.priority, selection });
+    for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
+    const active = loaded.rules.filter(({ enabled }) => enabled);
+    warnOfIdleRules(active, edge);
+    const list = loaded.rules.map(({ name, priority, source, enabled, tags }) => ({ rule: name, priority, source, enabled, tags: tags.join(',') }));
+    const extra = extraFields(edge);
+    return { state: { rules: active, extra }, reads: readsOf(active, extra, edge), notes: { rules: active.length, list } };
+  },
+  create(options, ctx) {
+    const host = options.hostname ?? process.env.FALCO_HOSTNAME ?? hostname();
+    return bound((form, source) => {
+      const active = ctx.state.rules.filter((rule) => rule.source === source);
+      const ruleset = bindRules(active, form as Form, { matching: options.matching });
+      const formats = new Map(active.map((rule) => [rule, rule.output.bind(form as Form)]));
+      const extra = readersOf(ctx.state.extra.get(source) ?? [], form);
+      const matches = new Map(active.map((rule) => [rule, ctx.metrics.counter('matches', rule.name)]));
+      return expand((event, emit) => {
+        ruleset.judge(
+          event,
+          (rule) => {
+            const matched = matches.get(rule);
+            if (matched) matched.value++;
+            const format = formats.get(rule) as BoundFormat<Event>;
+            const outputFields = { ...extra(event), ...format.fields(event) };
+            const { name, priority, tags } = rule;
+            const output = format.text(event) ?? '';
+            emit(makeAlert(event.time, { rule: name, priority, tags, hostname: host, output, source, outputFields }));
+          },
+          // A rule that throws is counted against that rule; the others still judge.
+          (rule, error) => ctx.failed(event, error, `rule "${rule.name}"`),
+        );
+      });
+    });
+  },
+});
+
+function readersOf(refs: readonly FieldRef[], form: EventForm): (event: Event) => Record<string, Value | null> {
+  const readers = refs.map((ref) => [ref.text, (form as Form).reader(ref)] as const);
+  return (event) => Object.fromEntries(readers.map(([name, read]) => [name, read?.(event) ?? null]));
+}
+
+// An operator below may key on any field of the event that raised the alert.
+function extraFields(edge: Edge): Map<string, FieldRef[]> {
+  const wanted = [...(edge.demand.get('alert')?.fields ?? [])];
+  const own = catalogues.get('alert');
+  return new Map(
+    edge.sources.map((source) => {
+      const catalogue = catalogues.get(source);
+      const isOfEvent = (text: string) => text.includes('.') || own?.find(text) === undefined;
+      return [source, wanted.filter(isOfEvent).flatMap((text) => catalogue?.find(text) ?? [])];
+    }),
+  );
+}
+
+function readsOf(active: readonly Rule[], extra: ReadonlyMap<string, readonly FieldRef[]>, edge: Edge): Demands {
+  return new Map(
+    edge.sources.map((source) => {
+      const mine = active.filter((rule) => rule.source === source);
+      const refs = [...mine.flatMap(({ condition, output }) => [...condition.reads, ...output.reads]), ...(extra.get(source) ?? [])];
+      const all = mine.some(({ condition }) => condition.eventTypes === 'all');
+      const types = all ? ('all' as const) : new Set(mine.flatMap(({ condition }) => [...condition.eventTypes]));
+      return [source, { fields: new Set(refs.map(({ text }) => text)), types }];
+    }),
+  );
+}
+
+// A rule that cannot fire is said, not silent.
+function warnOfIdleRules(active: readonly Rule[], edge: Edge): void {
+  for (const { name, source, condition, file, line } of active) {
+    const at = { file, line, column: 1 };
+    const warning = (message: string) =>
+      edge.report({ severity: 'warning', code: 'RULE_DEPENDS', message: `Rule "${name}" ${message}`, at });
+    if (!edge.sources.includes(source)) {
+      warning(`is for ${source} events, and none come here: it cannot fire`);
+      continue;
+    }
+    const { eventTypes } = condition;
+    if (eventTypes !== 'all') {
+      const here = [...eventTypes].filter((type) => edge.emitsType(source, type));
+      if (here.length === 0) {
+        if (eventTypes.size > 0) warning(`needs ${some(eventTypes)}, which no source here emits: it cannot fire`);
+        continue;
+      }
+      const missing = [...eventTypes].filter((type) => !here.includes(type));
+      if (missing.length > 0) warning(`also looks at ${some(missing)}, which no source here emits`);
+    }
+    const empty = [...new Set(condition.reads.map(({ text }) => text))].filter((text) => !edge.fills(source, text));
+    if (empty.length > 0) warning(`depends on ${some(empty)}, which no source here fills`);
+  }
+}
+
+function some(names: Iterable<string>): string {
+  const all = [...names];
+  return all.length > 6 ? `${all.slice(0, 6).join(', ')} and ${all.length - 6} more` : all.join(', ');
+}
