@@ -1,0 +1,24 @@
+/** Ends a test run with one plain line: `N passed, N failed`, and `, N skipped` when some were. */
+
+import type { Reporter, TestModule } from 'vitest/node';
+
+export default class PlainLine implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
+    const count = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
+    for (const module of modules) {
+      const tests = [...module.children.allTests()];
+      for (const test of tests) {
+        const { state } = test.result();
+        // A run that was broken off leaves tests without a result: they have not passed.
+        count[state === 'pending' ? 'failed' : state]++;
+      }
+      const broken = module.state() === 'failed' && tests.every((test) => test.result().state !== 'failed');
+      if (broken) count.failed++; // it could not be loaded, or a hook failed
+    }
+    if (modules.length === 0) count.failed++;
+    const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : '';
+    const line = `${count.passed} passed, ${count.failed} failed${skipped}\n`;
+    // Other reporters still print; this line is the last whatever they do.
+    process.once('exit', () => process.stdout.write(line));
+  }
+}
