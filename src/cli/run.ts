@@ -1,9 +1,10 @@
 /** `falco-pipe run`: a pipeline from start to orderly stop. */
 
 import { resolve } from 'node:path';
+import { notifySystemd } from '../../native/index.ts';
 import { duration } from '../core/config.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
-import { createLogger } from '../core/log.ts';
+import { createLogger, type Logger } from '../core/log.ts';
 import type { Plan } from '../pipeline/plan.ts';
 import { Run } from '../pipeline/run.ts';
 import type { Summary } from '../pipeline/totals.ts';
@@ -42,9 +43,11 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     });
     signals.reopen = () => running.reopen();
     const counts = { programs: programsOf(running), rules: rulesOf(plan), pipeline: `sha256:${plan.digest}` };
+    tellSystemd('READY=1', log);
     log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
     const { error } = await Promise.race([running.over, signals.stop]);
     const asked = await Promise.race([signals.stop.then(() => true), Promise.resolve(false)]);
+    tellSystemd('STOPPING=1', log);
     // At the end of the sources nothing presses; a signal means that somebody waits.
     const summary = await running.stop(asked || error !== undefined ? deadline.data : undefined);
     log.info(summary, sentence(summary));
@@ -52,6 +55,16 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   } finally {
     positions?.close();
     signals.close();
+  }
+}
+
+// The addon is loaded for this only when systemd waits: a collector without kernel events need not have one.
+function tellSystemd(state: string, log: Logger): void {
+  if (process.env.NOTIFY_SOCKET === undefined) return;
+  try {
+    notifySystemd(state);
+  } catch (error) {
+    log.warn(`systemd could not be told ${state}: ${messageOf(error)}`);
   }
 }
 
