@@ -1,0 +1,297 @@
+// Does what a line on standard input says, one action a line, and answers with one line: the result of the call (a
+// descriptor, a status, -errno). The tests trace this process and its children, nothing else.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_WORDS 16
+static char *words[MAX_WORDS + 1];
+static int count;
+extern char **environ;
+
+static long number(int index) { return index < count ? strtol(words[index], NULL, 0) : 0; }
+static long result(long value) { return value == -1 ? -errno : value; }
+
+static int wait_for(pid_t pid)
+{
+  int status;
+  waitpid(pid, &status, 0);
+  return status;
+}
+
+// 32-bit calls from a 64-bit process, with arguments that 32 bits can address.
+#if defined(__x86_64__)
+static long call32(long nr, long a, long b, long c)
+{
+  long value;
+  __asm__ volatile("int $0x80" : "=a"(value) : "a"(nr), "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
+  return (int)value;
+}
+static void *low_memory(const void *from, size_t size)
+{
+  void *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  return memcpy(low, from, size);
+}
+#endif
+
+static long open32(const char *path)
+{
+#if defined(__x86_64__)
+  return call32(5, (long)low_memory(path, strlen(path) + 1), O_RDONLY, 0);
+#else
+  (void)path;
+  return -ENOSYS;
+#endif
+}
+
+static struct sockaddr_in loopback(int port)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+// connect inet|inet6|udp|bad|socketcall PORT
+static long connect_inet(const char *how, int port)
+{
+  struct sockaddr_in address = loopback(port);
+  struct sockaddr_in6 address6 = { .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+  int six = !strcmp(how, "inet6");
+  int fd = !strcmp(how, "bad") ? 999 : socket(six ? AF_INET6 : AF_INET, strcmp(how, "udp") ? SOCK_STREAM : SOCK_DGRAM, 0);
+  long value;
+  if (!strcmp(how, "socketcall")) {
+#if defined(__x86_64__)
+    unsigned arguments[3] = { fd, (unsigned)(long)low_memory(&address, sizeof address), sizeof address };
+    value = call32(102, 3, (long)low_memory(arguments, sizeof arguments), 0);
+#else
+    value = -ENOSYS;
+#endif
+  } else {
+    value = six ? connect(fd, (void *)&address6, sizeof address6) : connect(fd, (void *)&address, sizeof address);
+    value = result(value);
+  }
+  close(fd);
+  return value;
+}
+
+// A leading @ makes the name abstract, as ss(8) prints it.
+static long connect_unix(const char *path)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  size_t length = strlen(path);
+  memcpy(address.sun_path, path, length);
+  if (path[0] == '@') address.sun_path[0] = 0;
+  long value = result(connect(fd, (void *)&address, offsetof(struct sockaddr_un, sun_path) + length + (path[0] != '@')));
+  close(fd);
+  return value;
+}
+
+static long run(char **arguments)
+{
+  pid_t pid = fork();
+  if (pid == 0) {
+    execve(arguments[0], arguments, environ);
+    _exit(127);
+  }
+  return wait_for(pid);
+}
+
+// Copies a program to a memfd, or to a file that is deleted at once, and runs it from the descriptor.
+static long run_from_fd(int fd, const char *program)
+{
+  char buffer[65536];
+  int from = open(program, O_RDONLY | O_CLOEXEC);
+  ssize_t got;
+  while ((got = read(from, buffer, sizeof buffer)) > 0)
+    if (write(fd, buffer, got) != got) return -EIO;
+  close(from);
+  fchmod(fd, 0755);
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  int readable = open(path, O_RDONLY | O_CLOEXEC);
+  close(fd);
+  pid_t pid = fork();
+  if (pid == 0) {
+    fexecve(readable, (char *[]){ "from-fd", NULL }, environ);
+    _exit(127);
+  }
+  close(readable);
+  return wait_for(pid);
+}
+
+static void *exec_now(void *program)
+{
+  execve(program, (char *[]){ program, NULL }, environ);
+  _exit(127);
+}
+
+static void *end_later(void *unused)
+{
+  usleep(50000);
+  syscall(SYS_exit, 5);
+  return unused;
+}
+
+static void do_nothing(void) {}
+
+// In a child: the action's variants that change what a process is.
+static long in_child(void (*prepare)(void), void (*act)(void))
+{
+  pid_t pid = fork();
+  if (pid == 0) {
+    prepare();
+    act();
+    _exit(0);
+  }
+  return wait_for(pid);
+}
+
+static void thread_exec(void)
+{
+  pthread_t thread;
+  pthread_create(&thread, NULL, exec_now, words[1]);
+  pause();
+}
+static void leader_ends_first(void)
+{
+  pthread_t thread;
+  pthread_create(&thread, NULL, end_later, NULL);
+  syscall(SYS_exit, 3);
+}
+static void become_other(void)
+{
+  prctl(PR_SET_NAME, "renamed");
+  if (setresgid(1003, 1004, 1003) || setresuid(1001, 1002, 1001)) _exit(9);
+}
+static void open_it(void) { open(words[1], O_RDONLY); }
+static void look_outside(void)
+{
+  int top = open("/", O_RDONLY | O_DIRECTORY);
+  if (chroot(words[1])) _exit(9);
+  openat(top, words[2], O_RDONLY);
+}
+static void with_terminal(void)
+{
+  int master = posix_openpt(O_RDWR | O_NOCTTY);
+  grantpt(master);
+  unlockpt(master);
+  setsid();
+  open(ptsname(master), O_RDWR);
+  execve(words[1], (char *[]){ words[1], NULL }, environ);
+}
+static void leave_orphan(void)
+{
+  if (fork() == 0) {
+    usleep(50000);
+    _exit(0);
+  }
+}
+
+// start PROGRAM ...: leaves it running, answers with its pid. stop PID.
+static long start(char **arguments)
+{
+  pid_t pid = fork();
+  if (pid == 0) {
+    execve(arguments[0], arguments, environ);
+    _exit(127);
+  }
+  return pid;
+}
+
+static long openat_in(const char *directory, const char *path, int flags, int resolve)
+{
+  int base = strcmp(directory, "-") ? open(directory, O_PATH | O_DIRECTORY) : AT_FDCWD;
+  struct open_how how = { .flags = flags, .mode = flags & O_CREAT ? 0640 : 0, .resolve = resolve < 0 ? 0 : resolve };
+  if (resolve < 0) return result(openat(base, path, flags, 0640));
+  return result(syscall(SYS_openat2, base, path, &how, sizeof how));
+}
+
+// A directory deeper than PATH_MAX, made and entered step by step.
+static long descend(int levels, const char *name)
+{
+  for (int i = 0; i < levels; i++) {
+    mkdir(name, 0700);
+    if (chdir(name)) return -errno;
+  }
+  return 0;
+}
+
+static long repeat_open(long times, const char *path)
+{
+  for (long i = 0; i < times; i++) close(open(path, O_RDONLY));
+  return times;
+}
+
+static long act(void)
+{
+  const char *what = words[0];
+  if (!strcmp(what, "open")) return result(syscall(SYS_open, words[1], number(2), number(3)));
+  if (!strcmp(what, "creat")) return result(syscall(SYS_creat, words[1], 0600));
+  if (!strcmp(what, "openat")) return openat_in(words[1], words[2], number(3), -1);
+  if (!strcmp(what, "openat2")) return openat_in(words[1], words[2], number(3), number(4));
+  if (!strcmp(what, "open32")) return open32(words[1]);
+  if (!strcmp(what, "open-null")) return result(syscall(SYS_open, NULL, O_RDONLY));
+  if (!strcmp(what, "opens")) return repeat_open(number(1), words[2]);
+  if (!strcmp(what, "fstat")) return result(syscall(SYS_fstat, 0, &(struct stat){ 0 }));
+  if (!strcmp(what, "close")) return result(close(number(1)));
+  if (!strcmp(what, "connect")) return connect_inet(words[1], number(2));
+  if (!strcmp(what, "connect-unix")) return connect_unix(words[1]);
+  if (!strcmp(what, "chdir")) return result(chdir(words[1]));
+  if (!strcmp(what, "fchdir")) return result(fchdir(number(1)));
+  if (!strcmp(what, "descend")) return descend(number(1), words[2]);
+  if (!strcmp(what, "run")) return run(words + 1);
+  if (!strcmp(what, "start")) return start(words + 1);
+  if (!strcmp(what, "stop")) return kill(number(1), SIGKILL), wait_for(number(1));
+  if (!strcmp(what, "execveat")) return result(syscall(SYS_execveat, open(words[1], O_PATH), words[2], NULL, NULL, 0));
+  if (!strcmp(what, "run-memfd")) return run_from_fd(memfd_create("payload", 0), words[1]);
+  if (!strcmp(what, "run-deleted")) {
+    int fd = open(words[2], O_RDWR | O_CREAT, 0700);
+    unlink(words[2]);
+    return run_from_fd(fd, words[1]);
+  }
+  if (!strcmp(what, "thread-exec")) return in_child(do_nothing, thread_exec);
+  if (!strcmp(what, "leader-ends-first")) return in_child(do_nothing, leader_ends_first);
+  if (!strcmp(what, "open-as-other")) return in_child(become_other, open_it);
+  if (!strcmp(what, "look-outside")) return in_child(do_nothing, look_outside);
+  if (!strcmp(what, "run-on-terminal")) return in_child(do_nothing, with_terminal);
+  if (!strcmp(what, "orphan")) {
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    long status = in_child(do_nothing, leave_orphan);
+    wait(NULL);
+    return status;
+  }
+  return -ENOSYS;
+}
+
+int main(void)
+{
+  static char line[8192];
+  setvbuf(stdout, NULL, _IONBF, 0);
+  puts("0");
+  while (fgets(line, sizeof line, stdin)) {
+    line[strcspn(line, "\n")] = 0;
+    count = 0;
+    for (char *word = strtok(line, " "); word && count < MAX_WORDS; word = strtok(NULL, " ")) words[count++] = word;
+    words[count] = NULL;
+    printf("%ld\n", count ? act() : 0);
+  }
+  return 0;
+}

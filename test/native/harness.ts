@@ -1,0 +1,156 @@
+/** What the live tests share: a child that acts on command, the sensor looking at that child alone, and decoded records. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { KIND, type Kind, openSensor, probe, type Sensor, type SensorOptions } from '../../native/index.ts';
+import * as layout from '../../src/events/kernel/layout.ts';
+
+/** Why the kernel cannot be traced here, or undefined. Said aloud, since the tests are then skipped. */
+export function whyNot(): string | undefined {
+  const found = probe();
+  const reason =
+    'error' in found.addon
+      ? found.addon.error
+      : !found.btf
+        ? 'no BTF'
+        : found.capabilities.bpf && found.capabilities.perfmon
+          ? undefined
+          : 'no CAP_BPF and CAP_PERFMON (run as root)';
+  if (reason) console.warn(`SKIPPED: live kernel tests: ${reason}`);
+  return reason;
+}
+
+export interface Decoded {
+  readonly kind: Kind;
+  readonly size: number;
+  /** Header and fixed fields as numbers, u64 as bigint, byte arrays as Buffer, comm as string; texts as strings. */
+  readonly [field: string]: unknown;
+}
+
+type Offsets = Readonly<Record<string, number>>;
+const fixedOf: Readonly<Record<Kind, { fixed: Offsets; texts?: Offsets }>> = {
+  fork: { fixed: layout.FORK },
+  exec: { fixed: layout.EXEC, texts: layout.EXEC_TEXTS },
+  scan: { fixed: layout.EXEC, texts: layout.EXEC_TEXTS },
+  exit: { fixed: layout.EXIT },
+  open: { fixed: layout.OPEN, texts: layout.OPEN_TEXTS },
+  connect: { fixed: layout.CONNECT, texts: layout.CONNECT_TEXTS },
+  chdir: { fixed: layout.CHDIR, texts: layout.CHDIR_TEXTS },
+  exec_failed: { fixed: layout.EXEC_FAILED, texts: layout.EXEC_FAILED_TEXTS },
+};
+
+/** Widths of what is not a u32. */
+const wide = new Set(
+  'time start cap_effective cgroup clone_flags parent_start cap_permitted cap_inheritable pidns_start exe_ino exe_ctime exe_mtime ino sock peer'.split(' '),
+);
+const narrow = new Set('kind flags family sock_type protocol state local_port remote_port addr_family addr_port'.split(' '));
+const signed = new Set(['dirfd', 'fd']);
+const arrays = new Set(['local_addr', 'remote_addr', 'addr']);
+
+function value(record: Buffer, name: string, at: number): unknown {
+  if (name === 'ret') return Number(record.readBigInt64LE(at));
+  if (name === 'comm') return record.toString('latin1', at, at + 16).replace(/\0.*$/s, '');
+  if (arrays.has(name)) return Buffer.from(record.subarray(at, at + 16));
+  if (wide.has(name)) return record.readBigUInt64LE(at);
+  if (narrow.has(name)) return record.readUInt16LE(at);
+  return signed.has(name) ? record.readInt32LE(at) : record.readUInt32LE(at);
+}
+
+const kindNames = Object.fromEntries(Object.entries(KIND).map(([name, number]) => [number, name as Kind]));
+
+function decodeOne(record: Buffer): Decoded {
+  const kind = kindNames[record.readUInt16LE(layout.HEADER.kind)];
+  if (!kind) throw new Error(`unknown kind ${record.readUInt16LE(layout.HEADER.kind)}`);
+  const { fixed, texts } = fixedOf[kind];
+  const fields: Record<string, unknown> = {};
+  for (const [name, at] of [...Object.entries(layout.HEADER), ...Object.entries(fixed)]) fields[name] = value(record, name, at);
+  const { count = 0, lengths = 0, first = 0, ...order } = texts ?? {};
+  let at = first;
+  for (let index = 0; index < count; index++) {
+    const name = Object.keys(order).find((text) => order[text] === index);
+    const length = record.readUInt16LE(lengths + 2 * index);
+    fields[name ?? index] = record.toString('utf8', at, at + length);
+    at += length;
+  }
+  if (count > 0 && Math.ceil(at / 8) * 8 !== record.length) throw new Error(`${kind}: texts end at ${at} of ${record.length}`);
+  return { ...fields, kind, size: record.length };
+}
+
+/** Decodes what `drain` or `scan` gave; checks the framing on the way. */
+export function decode(bytes: Uint8Array): Decoded[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const records: Decoded[] = [];
+  for (let at = 0; at < buffer.length; ) {
+    const length = buffer.readUInt32LE(at);
+    const record = buffer.subarray(at + 8, at + 8 + length);
+    if (record.readUInt32LE(layout.HEADER.size) !== length || length % 8 !== 0) throw new Error(`bad size ${length} at ${at}`);
+    records.push(decodeOne(record));
+    at += 8 + length;
+  }
+  return records;
+}
+
+export function drainAll(sensor: Sensor): Decoded[] {
+  const buffer = new Uint8Array(1 << 20);
+  const records: Decoded[] = [];
+  for (let got = sensor.drain(buffer); got > 0; got = sensor.drain(buffer)) records.push(...decode(buffer.subarray(0, got)));
+  return records;
+}
+
+/** A folder of this test file's own, by its canonical name, with the compiled child in it. */
+export function prepare(): { folder: string; program: string; remove: () => void } {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'falco-pipe-native-')));
+  const program = join(folder, 'actions');
+  const source = fileURLToPath(new URL('actions.c', import.meta.url));
+  execFileSync('gcc', ['-O1', '-o', program, source, '-pthread'], { stdio: 'inherit' });
+  return { folder, program, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** The acting child. */
+export class Actor {
+  readonly child: ChildProcess;
+  readonly #answers: AsyncIterator<string>;
+
+  private constructor(child: ChildProcess) {
+    this.child = child;
+    if (!child.stdout) throw new Error('no stdout');
+    this.#answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  static async start(program: string, cwd: string): Promise<Actor> {
+    const actor = new Actor(spawn(program, { cwd, stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: '/usr/bin', MARK: 'here' } }));
+    await actor.#answer();
+    return actor;
+  }
+
+  get pid(): number {
+    if (this.child.pid === undefined) throw new Error('the child did not start');
+    return this.child.pid;
+  }
+
+  async #answer(): Promise<number> {
+    const { value, done } = await this.#answers.next();
+    if (done) throw new Error('the child ended');
+    return Number(value);
+  }
+
+  /** Does one action and returns its result. */
+  ask(line: string): Promise<number> {
+    this.child.stdin?.write(`${line}\n`);
+    return this.#answer();
+  }
+
+  stop(): void {
+    this.child.stdin?.end();
+  }
+}
+
+export const everything = { ringBytes: 1 << 20, open: true, connect: true, failedExec: true, env: false } as const;
+
+/** A sensor that looks at the actor and its descendants only. */
+export function watch(actor: Actor, options: Partial<SensorOptions> = {}): Sensor {
+  return openSensor({ ...everything, ...options, scope: { descendantsOf: actor.pid } });
+}
