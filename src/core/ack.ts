@@ -41,34 +41,44 @@ export function ackOf(settled: (status: Status, reason?: string) => void, live =
 /** How many events of a batch ended with each status. */
 export type Counts = Record<Status, number>;
 
+/** The reason of events that were dropped without one. */
+const UNNAMED = 'unnamed';
+
 /**
  * Splits the fate of a batch over the parts that its events were copied to. `parts[p]` holds, for each event that part p
- * was given, its index below `events`. The result has one ack a part. When all have settled, `ended` gets the counts
- * (an event that went several ways has the worst of their statuses) with the last reason given for a drop, and `parent`
- * settles with the worst of all.
+ * was given, its index below `events`. The result has one ack a part. When all have settled, `ended` gets the counts (an
+ * event that went several ways has the worst of their statuses) and how many were dropped for each reason (of two the
+ * first), and `parent` settles with the worst of all.
  */
 export function splitAck(
   parent: Ack,
   events: number,
   parts: readonly (readonly number[])[],
-  ended: (counts: Counts, reason?: string) => void,
+  ended: (counts: Counts, reasons: ReadonlyMap<string, number>) => void,
 ): Ack[] {
   const worst = new Uint8Array(events);
+  const reasonOf = new Map<number, string>();
   let waiting = parts.length;
+  let all: Status = 'filtered';
   let why: string | undefined;
   const settled = (members: readonly number[], status: Status, reason?: string) => {
-    why = reason ?? why;
+    if (worse(all, status) === status) [all, why] = [status, reason ?? why];
     const rank = RANK[status];
-    for (const index of members) if ((worst[index] ?? 0) < rank) worst[index] = rank;
+    for (const index of members) {
+      if ((worst[index] ?? 0) < rank) worst[index] = rank;
+      if (status === 'dropped' && !reasonOf.has(index)) reasonOf.set(index, reason ?? UNNAMED);
+    }
     if (--waiting > 0) return;
     const counts: Counts = { filtered: 0, delivered: 0, dropped: 0, failed: 0 };
-    let all: Status = 'filtered';
-    for (const rank of worst) {
-      const status = STATUSES[rank] as Status;
+    const reasons = new Map<string, number>();
+    for (let index = 0; index < events; index++) {
+      const status = STATUSES[worst[index] as number] as Status;
       counts[status]++;
-      all = worse(all, status);
+      if (status !== 'dropped') continue;
+      const name = reasonOf.get(index) as string;
+      reasons.set(name, (reasons.get(name) ?? 0) + 1);
     }
-    ended(counts, why);
+    ended(counts, reasons);
     parent.settle(all, why);
   };
   return parts.map((members) => ackOf((status, reason) => settled(members, status, reason), parent.live));

@@ -100,7 +100,9 @@ export class Segment {
       return;
     }
     const parts = full.map(({ origins }) => origins);
-    const acks = splitAck(batch.ack, this.#survivors, parts, (counts, why) => this.#totals?.settled(counts, why));
+    const acks = splitAck(batch.ack, this.#survivors, parts, (counts, reasons) =>
+      this.#totals?.settled(counts, reasons),
+    );
     full.forEach((outlet, part) => {
       const { events, bytes } = outlet;
       outlet.events = [];

@@ -25,13 +25,12 @@ export class Totals {
   }
 
   /** Events whose last copy has settled. A failed one is emitted again, and then seen again: it is no longer counted. */
-  settled(counts: Counts, reason = 'sink_failed'): void {
-    const { filtered, delivered, dropped, failed } = counts;
+  settled({ filtered, delivered, dropped, failed }: Counts, reasons: ReadonlyMap<string, number>): void {
     this.inFlight -= filtered + delivered + dropped + failed;
     this.filtered += filtered;
     this.delivered += delivered;
     this.seen -= failed;
-    if (dropped > 0) this.drop(reason, dropped);
+    for (const [reason, count] of reasons) this.drop(reason, count);
   }
 
   get dropped(): number {
