@@ -11,6 +11,7 @@ import { exitCode, UserError } from '../core/errors.ts';
 import { operators } from '../operators/index.ts';
 import { sinks } from '../sinks/index.ts';
 import { sources } from '../sources/index.ts';
+import { sectionKeys } from './shape.ts';
 
 export class Registry {
   readonly sources = new Map<string, SourceDefinition>();
@@ -30,6 +31,13 @@ export class Registry {
     if (typeof config !== 'object' || config === null || !('shape' in config)) {
       throw wrong(`the config of ${type} must be z.strictObject({…})`);
     }
+    const reserved = ['type', ...Object.keys(sectionKeys[`${definition.kind}s`])].find(
+      (key) => key in (config as { shape: object }).shape,
+    );
+    if (reserved)
+      throw wrong(
+        `the config of ${type} defines "${reserved}", a key that every ${definition.kind} has; call yours otherwise`,
+      );
     const kinds = { source: this.sources, operator: this.operators, sink: this.sinks };
     const byType = kinds[definition.kind] as Map<string, AnyDefinition>;
     if (byType.has(type)) throw wrong(`there is a ${definition.kind} of type ${type} already; give yours another name`);
