@@ -53,8 +53,11 @@ export class Queue {
 
   /** Takes a parcel in, or lets parcels give way. A parcel larger than the queue itself is taken when it is alone. */
   offer(parcel: Parcel): void {
-    if (this.#closed) return this.#drop(parcel, 'stopped');
-    if (parcel.ack.live && !this.#fits(parcel) && !this.#makeRoom(parcel)) return this.#drop(parcel, 'queue_full');
+    const refused = this.#refuses(parcel);
+    if (refused) {
+      this.#drop(parcel, refused);
+      return;
+    }
     this.#parcels.push(parcel);
     this.#events += parcel.events.length;
     this.#bytes += parcel.bytes;
@@ -96,28 +99,39 @@ export class Queue {
       this.#drop(this.#shift(next), 'stopped');
   }
 
-  #fits(parcel: Parcel): boolean {
-    if (this.#events === 0) return true;
-    const { events, bytes } = this.#limits;
-    return this.#events + parcel.events.length <= events && this.#bytes + parcel.bytes <= bytes;
+  #refuses(parcel: Parcel): string | undefined {
+    if (this.#closed) return 'stopped';
+    return parcel.ack.live && !this.#fits(parcel) && !this.#makeRoom(parcel) ? 'queue_full' : undefined;
   }
 
-  // Only live parcels give way: dropping a replayable one would break its source's promise.
+  #fits(parcel: Parcel, events = this.#events, bytes = this.#bytes): boolean {
+    if (events === 0) return true;
+    return events + parcel.events.length <= this.#limits.events && bytes + parcel.bytes <= this.#limits.bytes;
+  }
+
+  // Only live parcels give way, for dropping a replayable one would break its source's promise; and none gives way in vain.
   #makeRoom(parcel: Parcel): boolean {
     if (this.#limits.whenFull === 'drop_newest') return false;
-    for (let index = this.#head; index < this.#parcels.length && !this.#fits(parcel); ) {
-      const old = this.#parcels[index] as Parcel;
-      if (!old.ack.live) index++;
-      else if (index === this.#head) {
-        this.#drop(this.#shift(old), 'queue_full');
-        index = this.#head;
-      } else {
-        this.#parcels.splice(index, 1);
-        this.#forget(old);
-        this.#drop(old, 'queue_full');
-      }
+    const old: Parcel[] = [];
+    let events = this.#events;
+    let bytes = this.#bytes;
+    for (let index = this.#head; index < this.#parcels.length && !this.#fits(parcel, events, bytes); index++) {
+      const each = this.#parcels[index] as Parcel;
+      if (!each.ack.live) continue;
+      old.push(each);
+      events -= each.events.length;
+      bytes -= each.bytes;
     }
-    return this.#fits(parcel);
+    if (!this.#fits(parcel, events, bytes)) return false;
+    for (const each of old) this.#drop(this.#remove(each), 'queue_full');
+    return true;
+  }
+
+  #remove(parcel: Parcel): Parcel {
+    const index = this.#parcels.indexOf(parcel, this.#head);
+    if (index === this.#head) return this.#shift(parcel);
+    this.#parcels.splice(index, 1);
+    return this.#forget(parcel);
   }
 
   #shift(first: Parcel): Parcel {

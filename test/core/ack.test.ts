@@ -98,7 +98,7 @@ describe('splitAck', () => {
           () => {},
         );
         second.settle(outer);
-        inner.forEach((each, index) => below[index]?.settle(each));
+        for (const [index, each] of inner.entries()) below[index]?.settle(each);
         expect(parent.settled.map(([each]) => each)).toEqual([worstOf([...inner, outer])]);
       }),
     );
