@@ -56,6 +56,11 @@ describe('images', () => {
     expect(bench.processes.counts.missed).toBe(0);
   });
 
+  it('follow the kernel when it names another parent, though the exit of the old one was lost', () => {
+    const slab = new Bench().load(init, shell).slab(fork, open(child), open({ ...child, ppid: 1 }), open({ ...child, ppid: 1 }));
+    expect([1, 2, 3].map((index) => read(slab, index, 'proc.pname')[0])).toEqual(['bash', 'systemd', 'systemd']);
+  });
+
   it('never take a process that reuses the parent id for the parent', () => {
     // The exit of 100 and the re-parenting were lost; another process has its id.
     const other = { ...shell, start: 500, exec_id: 9, comm: 'evil', args: ['evil'] };
@@ -96,6 +101,13 @@ describe('a missed record', () => {
     const slab = bench.slab(open(execed), { ...exec, exec_id: 5, exe_path: '/bin/later' }, open({ ...execed, exec_id: 5 }));
     expect(read(slab, 0, 'proc.exepath', 'proc.name', 'proc.pname', 'container.id')).toEqual([undefined, 'cat', 'bash', undefined]);
     expect(read(slab, 2, 'proc.exepath')).toEqual(['/bin/later']);
+    expect(bench.processes.counts).toMatchObject({ missed: 1, unknown: 1 });
+  });
+
+  it('of an exec shows at the exit: it is not the exit of the old program', () => {
+    const bench = new Bench().load(init, shell);
+    const slab = bench.slab(fork, exit(execed));
+    expect(read(slab, 1, 'proc.exepath', 'proc.name', 'proc.pname')).toEqual([undefined, 'cat', 'bash']);
     expect(bench.processes.counts).toMatchObject({ missed: 1, unknown: 1 });
   });
 

@@ -85,14 +85,21 @@ const OPENAT_ARGUMENTS = [descriptor, dirfd, path, openFlags, mode, device, inod
 const OPENAT2_ARGUMENTS = [descriptor, dirfd, path, openFlags, mode, resolve, device, inode];
 const CREAT_ARGUMENTS = [descriptor, path, mode, device, inode];
 
+const comm: Argument = { name: 'comm', raw: self };
+const uid: Argument = { name: 'uid', raw: (event) => event.u32(HEADER.euid), means: user };
+const gid: Argument = { name: 'gid', raw: (event) => event.u32(HEADER.egid), means: group };
+const ids: readonly Argument[] = [
+  { name: 'tid', raw: (event) => event.u32(HEADER.tid), means: self },
+  { name: 'pid', raw: (event) => event.u32(HEADER.tgid), means: self },
+  { name: 'ptid', raw: (event) => event.u32(HEADER.ppid), means: (event) => event.parent?.data.comm },
+];
+
 /** What clone and execve tell of the process. */
 const process: readonly Argument[] = [
   { name: 'exe', raw: ofProgram((program) => program.exe) },
   { name: 'args', raw: ofProgram((program) => terminated(program.args)), print: dots },
-  { name: 'tid', raw: (event) => event.u32(HEADER.tid), means: self },
-  { name: 'pid', raw: (event) => event.u32(HEADER.tgid), means: self },
-  { name: 'ptid', raw: (event) => event.u32(HEADER.ppid), means: (event) => event.parent?.data.comm },
-  { name: 'comm', raw: self },
+  ...ids,
+  comm,
   {
     name: 'cgroups',
     raw: ({ image }) => image.data.cgroupPath && terminated([`memory=${image.data.cgroupPath}`]),
@@ -132,10 +139,10 @@ const EXEC_ARGUMENTS: readonly Argument[] = [
   { name: 'exe_ino', raw: (event) => event.u64(EXEC.exe_ino) },
   { name: 'exe_ino_ctime', raw: (event) => event.u64(EXEC.exe_ctime), print: time },
   { name: 'exe_ino_mtime', raw: (event) => event.u64(EXEC.exe_mtime), print: time },
-  { name: 'uid', raw: (event) => event.u32(HEADER.euid), means: user },
+  uid,
   { name: 'trusted_exepath', raw: ofProgram((program) => program.exePath) },
   { name: 'pgid', raw: (event) => event.u32(EXEC.pgid), means: groupLeader },
-  { name: 'gid', raw: (event) => event.u32(HEADER.egid), means: group },
+  gid,
 ];
 const EXECVE_ARGUMENTS: readonly Argument[] = [
   ...EXEC_ARGUMENTS,
@@ -148,6 +155,10 @@ const EXECVE_ARGUMENTS: readonly Argument[] = [
 
 const FAILED_ARGUMENTS: readonly Argument[] = [
   { name: 'res', raw: (event) => event.i64(EXEC_FAILED.ret), means: error },
+  ...ids,
+  comm,
+  uid,
+  gid,
   {
     name: 'filename',
     raw: (event) => (event.has('unread') ? undefined : event.text(EXEC_FAILED_TEXTS, EXEC_FAILED_TEXTS.raw)),

@@ -226,12 +226,13 @@ export class ProcessImages {
   }
 
   #exited(bytes: Bytes, offset: number, place: number): ProcessImage {
-    let process = this.#known(bytes, offset);
-    if (process?.image === undefined) {
+    const process = this.#known(bytes, offset) ?? this.#add(bytes, offset, place);
+    if (process.image?.execId !== u32(bytes, offset, HEADER.exec_id)) {
+      // No scan can tell any more what it ran.
       this.counts.missed++;
       this.counts.unknown++;
-      process = this.#add(bytes, offset, place);
-      this.#put(process, unknownImage(bytes, offset), undefined, place);
+      const unknown = unknownImage(bytes, offset);
+      this.#put(process, unknown, process.image?.parent ?? this.#parent(unknown.ppid, process, place), place);
     }
     this.#end(process, place, this.#process(u32(bytes, offset, EXIT.reaper), place));
     return process.image as ProcessImage;
