@@ -57,9 +57,9 @@ function candidates(): string[] {
 }
 
 const LIBRARIES: Readonly<Record<string, string>> = {
-  'libelf.so.1': 'libelf1t64 (Debian 13), libelf1 (older), elfutils-libelf (Fedora)',
-  'libz.so.1': 'zlib1g (Debian), zlib (Fedora)',
-  'libbpf.so.1': 'libbpf1 (Debian), libbpf (Fedora)',
+  'libelf.so': 'libelf1t64 (Debian 13), libelf1 (older), elfutils-libelf (Fedora)',
+  'libz.so': 'zlib1g (Debian), zlib (Fedora)',
+  'libbpf.so': 'libbpf1 (Debian), libbpf (Fedora)',
 };
 
 function whyUnloadable(path: string, error: unknown): UserError {

@@ -104,15 +104,28 @@ static long connect_unix(const char *path)
   return value;
 }
 
-static long run(char **arguments)
+// Answers go to standard output: what a program prints does not.
+static int nowhere;
+
+// start PROGRAM ...: leaves it running, answers with its pid once it has been executed.
+static long start(char **arguments)
 {
+  int executed[2];
+  char end;
+  if (pipe2(executed, O_CLOEXEC)) return -errno;
   pid_t pid = fork();
   if (pid == 0) {
+    dup2(nowhere, 1);
     execve(arguments[0], arguments, environ);
     _exit(127);
   }
-  return wait_for(pid);
+  close(executed[1]);
+  if (read(executed[0], &end, 1)) return -EIO;
+  close(executed[0]);
+  return pid;
 }
+
+static long run(char **arguments) { return wait_for(start(arguments)); }
 
 // Copies a program to a memfd, or to a file that is deleted at once, and runs it from the descriptor.
 static long run_from_fd(int fd, const char *program)
@@ -205,15 +218,11 @@ static void leave_orphan(void)
   }
 }
 
-// start PROGRAM ...: leaves it running, answers with its pid. stop PID.
-static long start(char **arguments)
+static long stop(pid_t pid)
 {
-  pid_t pid = fork();
-  if (pid == 0) {
-    execve(arguments[0], arguments, environ);
-    _exit(127);
-  }
-  return pid;
+  if (pid <= 1) return -ESRCH; // 0 and -1 would be everybody
+  kill(pid, SIGKILL);
+  return wait_for(pid);
 }
 
 static long openat_in(const char *directory, const char *path, int flags, int resolve)
@@ -259,7 +268,7 @@ static long act(void)
   if (!strcmp(what, "descend")) return descend(number(1), words[2]);
   if (!strcmp(what, "run")) return run(words + 1);
   if (!strcmp(what, "start")) return start(words + 1);
-  if (!strcmp(what, "stop")) return kill(number(1), SIGKILL), wait_for(number(1));
+  if (!strcmp(what, "stop")) return stop(number(1));
   if (!strcmp(what, "execveat")) return result(syscall(SYS_execveat, open(words[1], O_PATH), words[2], NULL, NULL, 0));
   if (!strcmp(what, "run-memfd")) return run_from_fd(memfd_create("payload", 0), words[1]);
   if (!strcmp(what, "run-deleted")) {
@@ -285,6 +294,7 @@ int main(void)
 {
   static char line[8192];
   setvbuf(stdout, NULL, _IONBF, 0);
+  nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
   puts("0");
   while (fgets(line, sizeof line, stdin)) {
     line[strcspn(line, "\n")] = 0;

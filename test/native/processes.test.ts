@@ -1,0 +1,169 @@
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Sensor } from '../../native/index.ts';
+import { FLAGS } from '../../src/events/kernel/layout.ts';
+import { Actor, type Decoded, drainAll, decode, prepare, watch, whyNot } from './harness.ts';
+
+const WRITABLE = 1;
+const MEMFD = 4;
+const DELETED = 16;
+
+/** The cgroup path that names a container, as /proc/PID/cgroup has it: v1's memory controller, else v2. */
+function cgroupOf(pid: number): string {
+  const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n');
+  const path = (controllers: (list: string[]) => boolean) =>
+    lines.map((line) => line.split(':')).find((parts) => controllers((parts[1] ?? '').split(',')))?.[2];
+  const memory = path((list) => list.includes('memory'));
+  return (memory !== undefined && memory !== '/' ? memory : path((list) => list[0] === '')) ?? '';
+}
+
+/** Field N of /proc/PID/stat, proc_pid_stat(5); the name in parentheses is field 2. */
+function statOf(pid: number, field: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[field - 3]);
+}
+
+describe.skipIf(whyNot())('processes', () => {
+  let place: ReturnType<typeof prepare>;
+  let actor: Actor;
+  let sensor: Sensor;
+
+  beforeAll(async () => {
+    place = prepare();
+    actor = await Actor.start(place.program, place.folder);
+    sensor = watch(actor, { open: false, connect: false, failedExec: false, env: true });
+  });
+  afterAll(() => {
+    sensor?.close();
+    actor?.stop();
+    place?.remove();
+  });
+
+  async function act(line: string): Promise<Decoded[]> {
+    await actor.ask(line);
+    return drainAll(sensor);
+  }
+  const kinds = (records: Decoded[]) => records.map((record) => record.kind);
+  const only = (records: Decoded[], kind: string): Decoded => {
+    const found = records.filter((record) => record.kind === kind);
+    expect(found, kind).toHaveLength(1);
+    return found[0] as Decoded;
+  };
+
+  test('fork, exec and exit of a command', async () => {
+    const records = await act('run /bin/echo one two');
+    expect(kinds(records)).toEqual(['fork', 'exec', 'exit']);
+    const [fork, exec, exit] = records as [Decoded, Decoded, Decoded];
+    const [scanned] = decode(sensor.scan(actor.pid)) as [Decoded];
+    expect(fork).toMatchObject({
+      ppid: actor.pid, parent_tgid: actor.pid, comm: 'actions', parent_start: scanned.start, parent_exec_id: scanned.exec_id,
+      exec_id: scanned.exec_id, vpid: fork.tgid, vtid: fork.tid,
+    });
+    expect(exec).toMatchObject({
+      tgid: fork.tgid, tid: fork.tgid, old_tid: fork.tgid, start: fork.start, exec_id: (fork.exec_id as number) + 1,
+      comm: 'echo', exe_path: '/usr/bin/echo', filename: '/bin/echo', args: '/bin/echo\0one\0two\0', args_total: 18,
+      cwd: place.folder, env: 'PATH=/usr/bin\0MARK=here\0', cgroup_path: cgroupOf(actor.pid), vpid: fork.tgid,
+      sid: statOf(actor.pid, 6), pgid: statOf(actor.pid, 5), flags: 0, uid: 0, euid: 0,
+    });
+    const { ino, ctimeNs, mtimeNs, dev } = statSync('/usr/bin/echo', { bigint: true });
+    expect(exec).toMatchObject({ exe_ino: ino, exe_ctime: ctimeNs, exe_mtime: mtimeNs });
+    expect((exec.exe_flags as number) & WRITABLE).toBe(WRITABLE);
+    if (((exec.exe_flags as number) & 10) === 0) expect(BigInt(exec.exe_dev as number)).toBe(dev);
+    expect(exit).toMatchObject({ tgid: fork.tgid, exit_code: 0, exec_id: exec.exec_id, start: fork.start, ppid: actor.pid });
+    expect((fork.time as bigint) < (exec.time as bigint) && (exec.time as bigint) < (exit.time as bigint)).toBe(true);
+  });
+
+  test('the exit status is as wait gives it', async () => {
+    const status = await actor.ask('run /bin/false');
+    const killed = await actor.ask('run /bin/sh -c kill${IFS}-9${IFS}$$');
+    const exits = drainAll(sensor).filter((record) => record.kind === 'exit');
+    expect([status, killed]).toEqual([0x100, 9]);
+    expect(exits.map((record) => record.exit_code)).toEqual([status, killed]);
+  });
+
+  test('more than 4095 bytes of arguments are cut, flagged, and their length is known', async () => {
+    const long = 'x'.repeat(5000);
+    const exec = only(await act(`run /bin/true ${long}`), 'exec');
+    expect(exec).toMatchObject({ flags: FLAGS.cut, args_total: '/bin/true'.length + 5000 + 2 });
+    expect(exec.args).toBe(`/bin/true\0${long}`.slice(0, 4095));
+  });
+
+  test('a program in a memfd', async () => {
+    const exec = only(await act('run-memfd /bin/true'), 'exec');
+    expect(exec.exe_path).toBe('memfd:payload');
+    expect((exec.exe_flags as number) & (MEMFD | DELETED)).toBe(MEMFD);
+    expect(exec.filename).toMatch(/^\/dev\/fd\/\d+$/);
+  });
+
+  test('a program that was deleted', async () => {
+    const exec = only(await act('run-deleted /bin/true gone'), 'exec');
+    expect(exec.exe_path).toBe(join(place.folder, 'gone'));
+    expect((exec.exe_flags as number) & (MEMFD | DELETED)).toBe(DELETED);
+  });
+
+  test('exec from another thread than the leader: one process, one exit', async () => {
+    const records = await act('thread-exec /bin/true');
+    expect(kinds(records)).toEqual(['fork', 'exec', 'exit']);
+    const exec = only(records, 'exec');
+    expect(exec.tid).toBe(exec.tgid);
+    expect(exec.old_tid).not.toBe(exec.tgid);
+    expect(exec.start).toBe(only(records, 'fork').start);
+  });
+
+  test('a leader that ends before its threads: the process ends with the last', async () => {
+    const status = await actor.ask('leader-ends-first');
+    const records = drainAll(sensor);
+    expect(kinds(records)).toEqual(['fork', 'exit']);
+    const exit = only(records, 'exit');
+    expect(exit.tid).not.toBe(exit.tgid);
+    expect(exit.exit_code).toBe(status);
+  });
+
+  test('the controlling terminal', async () => {
+    const exec = only(await act('run-on-terminal /bin/true'), 'exec');
+    expect((exec.tty as number) >> 8 & 0xfff).toBeGreaterThanOrEqual(136);
+    expect(exec.sid).toBe(exec.tgid);
+  });
+
+  test('an orphan goes to the nearest subreaper', async () => {
+    const records = await act('orphan');
+    expect(kinds(records)).toEqual(['fork', 'fork', 'exit', 'exit']);
+    const [, second, first, last] = records as [Decoded, Decoded, Decoded, Decoded];
+    expect(first).toMatchObject({ tgid: second.ppid, reaper: actor.pid });
+    expect(last).toMatchObject({ tgid: second.tgid, ppid: actor.pid });
+  });
+
+  describe('scan', () => {
+    test('tells of a running child what its exec told', async () => {
+      const pid = await actor.ask('start /bin/sleep 30 1');
+      const events = drainAll(sensor);
+      const other = await actor.ask('start /bin/sleep 31');
+      try {
+        const records = decode(sensor.scan());
+        expect(records.map((record) => record.tgid).sort()).toEqual([actor.pid, pid, other].sort());
+        const exec = only(events, 'exec');
+        const found = records.find((record) => record.tgid === pid);
+        const { time: _, kind: __, flags: ___, filename: ____, size: _____, ...same } = exec;
+        expect(found).toMatchObject(same);
+        expect(found).toMatchObject({ kind: 'scan', flags: FLAGS.scanned, filename: '' });
+        expect(found?.exe_path).toBe(readlinkSync(`/proc/${pid}/exe`));
+        expect(found?.cwd).toBe(readlinkSync(`/proc/${pid}/cwd`));
+        expect(found?.args).toBe(readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
+        expect(found?.env).toBe(readFileSync(`/proc/${pid}/environ`, 'latin1'));
+        // /proc counts ticks of 10 ms.
+        expect(Math.floor(Number(found?.start) / 1e7)).toBe(statOf(pid, 22));
+      } finally {
+        await actor.ask(`stop ${pid}`);
+        await actor.ask(`stop ${other}`);
+        drainAll(sensor);
+      }
+    });
+
+    test('of one process, and of one that is not there', async () => {
+      expect(decode(sensor.scan(actor.pid)).map((record) => record.tgid)).toEqual([actor.pid]);
+      expect(sensor.scan(2 ** 22 + 1)).toHaveLength(0);
+      expect(sensor.scan(process.pid), 'out of scope').toHaveLength(0);
+    });
+  });
+});

@@ -1,0 +1,51 @@
+/** Run by sensor.test.ts in a process of its own: `trace`, `worker`, `leave-open`. Answers with one line of JSON. */
+import { spawnSync } from 'node:child_process';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { openSensor } from '../../native/index.ts';
+import { messageOf, UserError } from '../../src/core/errors.ts';
+import { decode } from './harness.ts';
+
+const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
+const open = () =>
+  openSensor({ ringBytes: 65536, open: false, connect: false, failedExec: false, env: false, scope: { descendantsOf: process.pid } });
+
+function trace(): void {
+  try {
+    const sensor = open();
+    const scanned = decode(sensor.scan()).some((record) => record.tgid === process.pid);
+    spawnSync('/bin/true');
+    const buffer = new Uint8Array(65536);
+    const records = decode(buffer.subarray(0, sensor.drain(buffer)));
+    sensor.close();
+    answer({ kinds: records.map((record) => record.kind), scanned });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    answer({ error: messageOf(error), exit: error.exit, hint: error.diagnostics[0]?.hint });
+  }
+}
+
+async function worker(): Promise<void> {
+  const thread = new Worker(new URL(import.meta.url));
+  const ready = new Promise((done) => thread.once('message', done));
+  await ready;
+  const woken = new Promise((done) => thread.once('message', done));
+  spawnSync('/bin/true');
+  await woken;
+  await thread.terminate();
+  answer({ woken: true });
+}
+
+/** In the worker: a sensor that is never closed. */
+function sleepInWorker(): void {
+  const sensor = open();
+  sensor.onDoorbell(() => parentPort?.postMessage('rung'));
+  parentPort?.postMessage(sensor.arm() ? 'busy' : 'ready');
+}
+
+if (!isMainThread) sleepInWorker();
+else if (process.argv[2] === 'worker') await worker();
+else if (process.argv[2] === 'leave-open') {
+  open().onDoorbell(() => {});
+  answer({ open: true });
+  process.exit();
+} else trace();

@@ -1,0 +1,209 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bootOffsetNs, openSensor, probe } from '../../native/index.ts';
+import { exitCode } from '../../src/core/errors.ts';
+import { Actor, drainAll, everything, prepare, watch, whyNot } from './harness.ts';
+
+const skipped = whyNot();
+const child = fileURLToPath(new URL('sensor-child.ts', import.meta.url));
+
+describe.skipIf(skipped)('the ring', () => {
+  let place: ReturnType<typeof prepare>;
+  let actor: Actor;
+  beforeAll(async () => {
+    place = prepare();
+    actor = await Actor.start(place.program, place.folder);
+  });
+  afterAll(() => {
+    actor?.stop();
+    place?.remove();
+  });
+
+  test.each([4096, 65536, 1 << 20])('of %i bytes: what was opened is sent, dropped or refused, each once', async (ringBytes) => {
+    const sensor = watch(actor, { ringBytes });
+    try {
+      const opens = 20000;
+      await actor.ask(`opens ${opens} /etc/hostname`);
+      const records = drainAll(sensor);
+      const { sent, dropped, refused } = sensor.counters();
+      expect(sent.open + dropped.open + refused.open).toBe(opens);
+      expect(records.filter((record) => record.kind === 'open')).toHaveLength(sent.open);
+      expect(refused.open).toBeGreaterThan(0);
+    } finally {
+      sensor.close();
+    }
+  });
+
+  test('opens leave the last quarter to the life of processes', async () => {
+    const sensor = watch(actor, { ringBytes: 65536 });
+    try {
+      await actor.ask('opens 2000 /etc/hostname');
+      await actor.ask('run /bin/true');
+      const { sent, dropped, refused } = sensor.counters();
+      expect(refused.open).toBeGreaterThan(0);
+      expect(sent).toMatchObject({ fork: 1, exec: 1, exit: 1 });
+      expect(dropped).toMatchObject({ fork: 0, exec: 0, exit: 0 });
+      expect(drainAll(sensor).slice(-3).map((record) => record.kind)).toEqual(['fork', 'exec', 'exit']);
+    } finally {
+      sensor.close();
+    }
+  });
+
+  test('a buffer that is too small for the next record is refused, nothing is lost', async () => {
+    const sensor = watch(actor);
+    try {
+      await actor.ask('open /etc/hostname');
+      expect(() => sensor.drain(new Uint8Array(16))).toThrow(RangeError);
+      expect(drainAll(sensor)).toHaveLength(1);
+    } finally {
+      sensor.close();
+    }
+  });
+
+  test('the doorbell wakes a loop that sleeps, once for each time it is armed', async () => {
+    const sensor = watch(actor);
+    try {
+      let rings = 0;
+      let heard = () => {};
+      const next = () => new Promise<void>((done) => { heard = done; });
+      sensor.onDoorbell(() => {
+        rings++;
+        heard();
+      });
+      for (let round = 1; round <= 3; round++) {
+        expect(sensor.arm()).toBe(false);
+        const woken = next();
+        await actor.ask('opens 10 /etc/hostname');
+        await woken;
+        expect(rings).toBe(round);
+        expect(drainAll(sensor)).toHaveLength(10);
+      }
+      await actor.ask('open /etc/hostname');
+      expect(sensor.arm(), 'there is something already').toBe(true);
+    } finally {
+      sensor.close();
+    }
+  });
+
+  test('the doorbell rings even when the record that should ring it finds the ring full', async () => {
+    const sensor = watch(actor, { ringBytes: 4096 });
+    try {
+      const woken = new Promise<void>((done) => sensor.onDoorbell(done));
+      expect(sensor.arm()).toBe(false);
+      await actor.ask(`run /bin/true ${'x'.repeat(4080)}`);
+      await woken;
+      expect(sensor.counters().dropped.exec).toBe(1);
+    } finally {
+      sensor.close();
+    }
+  });
+
+  test('close may be called twice, and leaves no descriptor', async () => {
+    const open = () => readdirSync('/proc/self/fd').length;
+    watch(actor).close();
+    const before = open();
+    const sensor = watch(actor);
+    sensor.onDoorbell(() => {});
+    expect(open()).toBeGreaterThan(before);
+    sensor.close();
+    sensor.close();
+    await new Promise((done) => setImmediate(done));
+    expect(open()).toBe(before);
+    expect(() => sensor.drain(new Uint8Array(65536))).toThrow('closed');
+  });
+
+  test('two sensors do not share anything', async () => {
+    const one = watch(actor);
+    const two = watch(actor, { connect: false });
+    try {
+      await actor.ask('open /etc/hostname');
+      expect(drainAll(one)).toHaveLength(1);
+      expect(drainAll(two)).toHaveLength(1);
+    } finally {
+      one.close();
+      two.close();
+    }
+  });
+});
+
+/** Runs sensor-child.ts in a process of its own, under `wrapper`; its answer is one line of JSON. */
+function run(mode: string, wrapper: string[] = [], env: NodeJS.ProcessEnv = {}): Record<string, unknown> {
+  const [command = '', ...words] = [...wrapper, process.execPath, child, mode];
+  const { stdout, stderr, status, signal } = spawnSync(command, words, { encoding: 'utf8', env: { ...process.env, ...env } });
+  expect({ stderr, signal, status }).toEqual({ stderr: '', signal: null, status: 0 });
+  return JSON.parse(stdout);
+}
+
+const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+const rights = (names: string) => [...nobody, `--inh-caps=${names}`, `--ambient-caps=${names}`];
+
+describe.skipIf(skipped)('other processes', () => {
+  test('a user with CAP_BPF and CAP_PERFMON alone can trace', () => {
+    expect(run('trace', rights('+bpf,+perfmon'))).toMatchObject({ kinds: ['fork', 'exec', 'exit'], scanned: true });
+  });
+
+  test.each([
+    [nobody, 'CAP_BPF and CAP_PERFMON'],
+    [rights('+bpf'), 'CAP_PERFMON'],
+    [rights('+perfmon'), 'CAP_BPF'],
+  ])('%j: exit 77 and the name of what is missing', (wrapper, names) => {
+    const { error, exit, hint } = run('trace', wrapper as string[]);
+    expect(exit).toBe(exitCode.noPermission);
+    expect(error).toBe(`this process may not trace the kernel: it lacks ${names}`);
+    expect(hint).toContain('AmbientCapabilities=');
+  });
+
+  test('a worker thread may end, and a process exit, with the sensor open', () => {
+    expect(run('worker')).toEqual({ woken: true });
+    expect(run('leave-open')).toEqual({ open: true });
+  });
+
+  test('a missing addon is a clear error', () => {
+    const answer = run('trace', [], { FALCO_PIPE_ADDON: '/nonexistent/falco_pipe.node' });
+    expect(answer).toMatchObject({ exit: exitCode.unavailable, hint: 'build it: make build' });
+    expect(answer.error).toContain('/nonexistent/falco_pipe.node');
+  });
+
+  test('an addon that cannot be loaded says which package is missing', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-addon-'));
+    try {
+      const found = probe().addon;
+      const file = join(folder, 'falco_pipe.node');
+      cpSync('path' in found ? found.path : '', file);
+      execFileSync('sh', ['-c', `sed -i 's/libelf\\.so\\.1/libelf.so.9/' ${file}`]);
+      const answer = run('trace', [], { FALCO_PIPE_ADDON: file });
+      expect(answer).toMatchObject({ exit: exitCode.unavailable });
+      expect(answer.error).toContain('libelf.so.9');
+      expect(answer.hint).toContain('libelf1t64');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+test.skipIf(skipped)('a scope whose root does not run is a mistake of the configuration', () => {
+  expect(() => openSensor({ ...everything, scope: { descendantsOf: 2 ** 22 + 1 } })).toThrow('no process has the pid 4194305');
+});
+
+test('sizes that no ring can have are refused', () => {
+  for (const ringBytes of [0, 1000, 4097, 2 ** 31, Number.NaN]) {
+    expect(() => openSensor({ ...everything, ringBytes })).toThrow(RangeError);
+  }
+});
+
+test.skipIf(skipped)('the boot clock and its offset give the time of day', () => {
+  const boot = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
+  const skew = Number(bootOffsetNs() / 1_000_000n) + boot - Date.now();
+  expect(Math.abs(skew)).toBeLessThan(10_000);
+});
+
+test('probe tells what is there', () => {
+  const found = probe();
+  expect(found.kernel).toMatch(/^\d+\.\d+/);
+  expect(Object.keys(found.capabilities)).toContain('perfmon');
+  if (!skipped) expect(found.features.map((feature) => feature.name)).toContain('ringbuf');
+});
