@@ -9,7 +9,7 @@ export function now(): number {
 
 /** Resolves after `ms` milliseconds; rejects with the signal's reason when it is aborted first. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  signal?.throwIfAborted();
+  if (signal?.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
     const abort = () => {
       timer.unsubscribe();

@@ -21,7 +21,7 @@ export class Credit {
    * Rejects with the signal's reason when it is aborted first.
    */
   take(count: number, signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
+    if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#waiting.length === 0 && this.#fits(count)) {
       this.#used += count;
       return Promise.resolve();

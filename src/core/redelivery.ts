@@ -21,7 +21,7 @@ export class Redelivery {
   readonly #next: (batch: Batch) => void;
   readonly #ctx: Pick<SourceContext, 'advance' | 'sleep'>;
   readonly #open: Emission[] = [];
-  #idle: (() => void) | undefined;
+  readonly #idle: (() => void)[] = [];
 
   constructor(next: (batch: Batch) => void, ctx: Pick<SourceContext, 'advance' | 'sleep'>) {
     this.#next = next;
@@ -44,9 +44,7 @@ export class Redelivery {
   /** Resolves when everything emitted so far has settled. */
   settled(): Promise<void> {
     if (this.#open.length === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#idle = resolve;
-    });
+    return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   #try(batch: Omit<Batch, 'ack'>, emission: Emission, attempt: number): void {
@@ -69,6 +67,6 @@ export class Redelivery {
     let reached: Emission | undefined;
     while (this.#open[0]?.settled) reached = this.#open.shift();
     if (reached) this.#ctx.advance(reached.position);
-    if (this.#open.length === 0) this.#idle?.();
+    if (this.#open.length === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

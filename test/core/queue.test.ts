@@ -76,7 +76,7 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('offer' as const), events: count, bytes: count, live: fc.boolean() }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('take' as const), max: count }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('close' as const, 'abandon' as const) }) },
+  { weight: 1, arbitrary: fc.constantFrom({ do: 'close' as const }, { do: 'abandon' as const }) },
 );
 const limits = fc.record({
   events: fc.integer({ min: 1, max: 20 }),
@@ -111,14 +111,14 @@ describe('Queue', () => {
             all.push(given);
             model.offer(given);
             queue.offer(given);
+          } else if (each.do === 'take') {
+            open ??= { promise: queue.take(each.max), max: each.max };
           } else if (each.do === 'close') {
             model.closed = true;
             queue.close();
-          } else if (each.do === 'abandon') {
+          } else {
             model.abandon();
             queue.abandon();
-          } else if (!open) {
-            open = { promise: queue.take(each.max), max: each.max };
           }
           if (open && (model.waiting.length > 0 || model.closed)) {
             await compare(await open.promise, open.max);

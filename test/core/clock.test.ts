@@ -1,0 +1,101 @@
+import { TestScheduler } from 'rxjs/testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { now, sleep } from '../../src/core/clock.ts';
+import { backoff, retrying } from '../../src/core/retry.ts';
+
+beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }));
+afterEach(() => void vi.useRealTimers());
+
+describe('sleep', () => {
+  it('resolves after its time, and not before', async () => {
+    let awake = false;
+    void sleep(50).then(() => {
+      awake = true;
+    });
+    await vi.advanceTimersByTimeAsync(49);
+    expect(awake).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(awake).toBe(true);
+  });
+
+  it('rejects with the reason of its signal: during the wait, or at once', async () => {
+    const stop = new AbortController();
+    const during = sleep(1000, stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(during).rejects.toThrow('enough');
+    expect(vi.getTimerCount()).toBe(0);
+    // Never thrown: callers hand it a catch, not a try.
+    const promise = sleep(1000, stop.signal);
+    await expect(promise).rejects.toThrow('enough');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+it('now is virtual where RxJS is', () => {
+  vi.useRealTimers();
+  new TestScheduler(() => {}).run(({ cold, flush }) => {
+    const times: number[] = [];
+    cold('a--b|').subscribe(() => times.push(now()));
+    flush();
+    expect(times).toEqual([0, 3]);
+  });
+});
+
+describe('backoff', () => {
+  it('grows by half, up to its bound, and is spread over all below', () => {
+    const policy = { initial: 1000, max: 3000 };
+    const bounds = [1, 2, 3, 4, 50].map((attempt) => backoff(policy, attempt, () => 1));
+    expect(bounds).toEqual([1000, 1500, 2250, 3000, 3000]);
+    expect(backoff(policy, 3, () => 0.5)).toBe(1125);
+    expect(backoff(policy, 1, () => 0)).toBe(0);
+  });
+});
+
+describe('retrying', () => {
+  const policy = { initial: 1000, max: 1000, giveUpAfter: 10_000 };
+  const signal = new AbortController().signal;
+
+  it('tries until it succeeds, and tells of each failure', async () => {
+    const failures: [string, number][] = [];
+    const work = async (attempt: number) => {
+      if (attempt < 4) throw new Error(`no ${attempt}`);
+      return attempt;
+    };
+    const result = retrying(work, policy, signal, (error, attempt) =>
+      failures.push([(error as Error).message, attempt]),
+    );
+    await vi.runAllTimersAsync();
+    expect(await result).toBe(4);
+    expect(failures).toEqual([
+      ['no 1', 1],
+      ['no 2', 2],
+      ['no 3', 3],
+    ]);
+  });
+
+  it('gives up with the last error before its time is over', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999);
+    let tries = 0;
+    const work = () => Promise.reject(new Error(`no ${++tries}`));
+    const result = retrying(work, policy, signal).catch((error: Error) => error.message);
+    await vi.runAllTimersAsync();
+    // Waits of just under a second: the first try at 0, the last one before 10 s.
+    expect(await result).toBe('no 11');
+    expect(now() - 1_000_000).toBeLessThan(10_000);
+    vi.restoreAllMocks();
+  });
+
+  it('tries once when there is no time to give up after', async () => {
+    let tries = 0;
+    const work = () => Promise.reject(new Error(`no ${++tries}`));
+    await expect(retrying(work, { ...policy, giveUpAfter: 0 }, signal)).rejects.toThrow('no 1');
+  });
+
+  it('ends a wait when it is stopped, with the reason', async () => {
+    const stop = new AbortController();
+    const result = retrying(() => Promise.reject(new Error('no')), policy, stop.signal).catch((error) => error);
+    await vi.advanceTimersByTimeAsync(0);
+    stop.abort(new Error('stopped'));
+    expect(await result).toEqual(new Error('stopped'));
+  });
+});
