@@ -1,0 +1,111 @@
+/** The syntax tree of a condition. Every node knows the part of the text that it came from. */
+
+/** A part of a condition's text: UTF-16 offsets, the end not included. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+export const orderingOperators = ['<=', '<', '>=', '>'] as const;
+export const textOperators = [
+  '==', '=', '!=', 'glob', 'iglob', 'contains', 'icontains', 'bcontains', 'startswith', 'bstartswith', 'endswith', 'regex',
+] as const;
+export const listOperators = ['intersects', 'in', 'pmatch'] as const;
+export const modifiers = ['oneof', 'anyof', 'allof'] as const;
+export const transformerNames = ['val', 'tolower', 'toupper', 'b64', 'basename', 'len', 'join', 'concat', 'getopt'] as const;
+
+export type Operator = (typeof orderingOperators)[number] | (typeof textOperators)[number] | (typeof listOperators)[number];
+export type Modifier = (typeof modifiers)[number];
+export type TransformerName = (typeof transformerNames)[number];
+
+export interface FieldTerm {
+  readonly kind: 'field';
+  readonly name: string;
+  readonly arg?: string;
+  readonly span: Span;
+}
+
+export interface TransformerTerm {
+  readonly kind: 'transformer';
+  readonly name: TransformerName;
+  readonly args: readonly Argument[];
+  readonly arg?: string;
+  readonly span: Span;
+}
+
+/** A constant. `bytes` is set when escapes made it something that is not text. */
+export interface Literal {
+  readonly kind: 'literal';
+  readonly text: string;
+  readonly bytes?: Uint8Array;
+  readonly quoted: boolean;
+  readonly span: Span;
+}
+
+export interface LiteralList {
+  readonly kind: 'list';
+  readonly items: readonly Literal[];
+  readonly span: Span;
+}
+
+/** A list named without parentheses: `in NAME`, `= anyof NAME`. */
+export interface ListName {
+  readonly kind: 'listName';
+  readonly name: string;
+  readonly span: Span;
+}
+
+export interface ArgumentList {
+  readonly kind: 'arguments';
+  readonly items: readonly (Term | Literal)[];
+  readonly span: Span;
+}
+
+export type Term = FieldTerm | TransformerTerm;
+export type Argument = Term | Literal | ArgumentList;
+export type Right = Literal | LiteralList | ListName | Term;
+
+export interface Junction {
+  readonly kind: 'and' | 'or';
+  readonly items: readonly Expr[];
+  readonly span: Span;
+}
+
+export interface Not {
+  readonly kind: 'not';
+  readonly item: Expr;
+  readonly span: Span;
+}
+
+export interface Exists {
+  readonly kind: 'exists';
+  readonly left: Term;
+  readonly span: Span;
+}
+
+export interface Comparison {
+  readonly kind: 'compare';
+  readonly left: Term;
+  readonly operator: Operator;
+  readonly modifier?: Modifier;
+  readonly right: Right;
+  readonly span: Span;
+}
+
+/** The name of a macro. `macro` is set once macros are resolved. */
+export interface MacroRef {
+  readonly kind: 'macro';
+  readonly name: string;
+  readonly macro?: MacroBody;
+  readonly span: Span;
+}
+
+/** What a macro stands for; `owner` says whose text the spans inside refer to. */
+export interface MacroBody {
+  readonly name: string;
+  readonly body: Expr;
+  readonly owner: unknown;
+}
+
+export type Check = Exists | Comparison;
+export type Expr = Junction | Not | Check | MacroRef;

@@ -1,0 +1,303 @@
+/** Checks a syntax tree against a catalogue: fields exist, operators suit types, constants are read. */
+
+import type { Catalogue, FieldRef } from '../events/field.ts';
+import { suggest } from '../core/errors.ts';
+import type { Comparison, Expr, FieldTerm, Literal, MacroRef, Modifier, Operator, Right, Span, Term } from './ast.ts';
+import { readConstant } from './constants.ts';
+import type { Constant } from './constants.ts';
+import { parseTerm } from './parser.ts';
+import { printTerm } from './print.ts';
+import { Problem } from './problem.ts';
+import type { ProblemOptions } from './problem.ts';
+import { isSimpleRegex, regexTest } from './regex.ts';
+import { checkTransformer } from './check-transformer.ts';
+import { isText, operatorError, operatorsOf, typeName } from './types.ts';
+import type { TermType } from './types.ts';
+
+/** A value that a condition reads: a field, a constant, or a transformer of such. */
+export type TypedTerm = TypedField | TypedConstant | TypedCall | TypedList;
+
+export interface TypedField extends TermType {
+  readonly kind: 'field';
+  readonly ref: FieldRef;
+  /** How several values that are not a list compare (see Field.candidates). */
+  readonly candidates?: 'either' | 'any' | undefined;
+}
+
+export interface TypedConstant extends TermType {
+  readonly kind: 'constant';
+  readonly value: string;
+}
+
+export interface TypedCall extends TermType {
+  readonly kind: 'call';
+  readonly name: Exclude<Extract<Term, { kind: 'transformer' }>['name'], 'val'>;
+  readonly args: readonly TypedTerm[];
+  readonly arg?: string | undefined;
+}
+
+/** A list in parentheses, as an argument of a transformer. */
+export interface TypedList extends TermType {
+  readonly kind: 'list';
+  readonly items: readonly TypedTerm[];
+}
+
+/** A condition whose fields and constants are known to be right: what back ends compile. */
+export type TypedExpr =
+  | { readonly kind: 'and' | 'or'; readonly items: readonly TypedExpr[] }
+  | { readonly kind: 'not'; readonly item: TypedExpr }
+  | TypedCheck;
+
+export type TypedOperator = Exclude<Operator, '=='> | 'exists';
+
+export interface TypedCheck {
+  readonly kind: 'check';
+  readonly left: TypedTerm;
+  readonly operator: TypedOperator;
+  readonly modifier?: Modifier | undefined;
+  /** What is compared with: constants, or a term. Neither for `exists`. */
+  readonly constants?: readonly Constant[];
+  readonly right?: TypedTerm;
+  readonly span: Span;
+  /** The macros that the check stands in, outermost first. */
+  readonly within: readonly MacroRef[];
+}
+
+export interface Warning {
+  readonly message: string;
+  readonly span: Span;
+  readonly falcoStart: number;
+  readonly within: readonly MacroRef[];
+  readonly hint?: string;
+}
+
+export interface Checked {
+  readonly expr: TypedExpr;
+  readonly warnings: readonly Warning[];
+  /** Every field that the condition reads, each once. */
+  readonly reads: readonly FieldRef[];
+}
+
+/** Checks a condition. Throws a Problem for the first thing that is wrong. */
+export function checkCondition(expr: Expr, catalogue: Catalogue): Checked {
+  const checker = new Checker(catalogue);
+  const typed = checker.expr(expr, []);
+  return { expr: typed, warnings: checker.warnings, reads: [...checker.reads.values()] };
+}
+
+/** Checks a field or transformer that stands alone, as in a format. */
+export function checkTerm(term: Term, catalogue: Catalogue): { term: TypedTerm; reads: readonly FieldRef[] } {
+  const checker = new Checker(catalogue);
+  const typed = checker.term(term);
+  return { term: typed, reads: [...checker.reads.values()] };
+}
+
+// Macros in macros can make a small file stand for an endless condition.
+const MAX_SIZE = 100_000;
+const MAX_DEPTH = 1000;
+
+export class Checker {
+  readonly #catalogue: Catalogue;
+  readonly warnings: Warning[] = [];
+  readonly reads = new Map<string, FieldRef>();
+  #within: readonly MacroRef[] = [];
+  /** Where the check begins: what Falco points at for anything wrong in it. */
+  #start = 0;
+  #size = 0;
+
+  constructor(catalogue: Catalogue) {
+    this.#catalogue = catalogue;
+  }
+
+  expr(expr: Expr, within: readonly MacroRef[], depth = 0): TypedExpr {
+    if (depth > MAX_DEPTH || ++this.#size > MAX_SIZE) {
+      this.#enter(expr.span, within);
+      this.fail('the condition is too large with its macros in place', expr.span);
+    }
+    switch (expr.kind) {
+      case 'and':
+      case 'or':
+        return { kind: expr.kind, items: expr.items.map((item) => this.expr(item, within, depth + 1)) };
+      case 'not':
+        return { kind: 'not', item: this.expr(expr.item, within, depth + 1) };
+      case 'macro':
+        if (expr.macro !== undefined) return this.expr(expr.macro.body, [...within, expr], depth + 1);
+        this.#enter(expr.span, within);
+        return this.fail(`filter error: unexpected identifier '${expr.name}'`, expr.span, this.#identifierHint(expr.name));
+      case 'exists':
+        this.#enter(expr.span, within);
+        return { kind: 'check', left: this.#left(expr.left), operator: 'exists', span: expr.span, within };
+      case 'compare':
+        this.#enter(expr.span, within);
+        return this.#comparison(expr, within);
+    }
+  }
+
+  fail(message: string, span: Span, options: ProblemOptions = {}): never {
+    const problem = new Problem('compile', message, span, { falcoStart: this.#start, ...options });
+    problem.within = this.#within;
+    throw problem;
+  }
+
+  #enter(span: Span, within: readonly MacroRef[]): void {
+    this.#start = span.start;
+    this.#within = within;
+  }
+
+  #identifierHint(name: string): ProblemOptions {
+    const names = this.#catalogue.fields.map((field) => field.name);
+    const meant = suggest(name, names) ?? names.find((field) => field.endsWith(`.${name}`));
+    return meant === undefined ? {} : { hint: `Did you mean the field ${meant}?` };
+  }
+
+  #left(term: Term): TypedTerm {
+    const typed = this.term(term);
+    if (typed.kind === 'field' && typed.ref.field.printOnly) {
+      this.fail(`field '${typed.ref.text}' can only be printed`, term.span);
+    }
+    return typed;
+  }
+
+  term(term: Term): TypedTerm {
+    return term.kind === 'field' ? this.#field(term) : checkTransformer(this, term);
+  }
+
+  #field(term: FieldTerm): TypedField {
+    const text = term.arg === undefined ? term.name : `${term.name}[${term.arg}]`;
+    const ref = this.#catalogue.find(text) ?? this.#unknownField(term, text);
+    this.reads.set(ref.text, ref);
+    const { field } = ref;
+    const candidates = ref.arg === undefined ? field.candidates : undefined;
+    return { kind: 'field', ref, type: field.type, list: field.list === true, candidates };
+  }
+
+  #unknownField(term: FieldTerm, text: string): never {
+    const argument = /^evt\.(?:raw)?arg\.(.+)$/.exec(term.name);
+    if (argument !== null) {
+      return this.fail(`unknown event argument ${argument[1]}`, term.span, { unknownName: true });
+    }
+    const field = this.#catalogue.fields.find(({ name }) => name === term.name);
+    const falco = `filter_check called with nonexistent field ${text}`;
+    if (field !== undefined) return this.fail(argumentProblem(field.name, term.arg, field), term.span, { falco });
+    const meant = suggest(term.name, this.#catalogue.fields.map(({ name }) => name));
+    return this.fail(`unknown field ${text} (event source ${this.#catalogue.source})`, term.span, {
+      falco, unknownName: true, hint: meant === undefined ? undefined : `Did you mean ${meant}?`,
+    });
+  }
+
+  #comparison(expr: Comparison, within: readonly MacroRef[]): TypedCheck {
+    const left = this.#left(expr.left);
+    const wrong = operatorError(left, expr.operator, expr.modifier);
+    if (wrong !== undefined) {
+      const takes = operatorsOf(left);
+      this.fail(wrong, expr.span, { hint: `${printTerm(expr.left)} is ${typeName(left)}; it takes ${takes.join(' ')}.` });
+    }
+    const operator = expr.operator === '==' ? '=' : expr.operator;
+    const check = { kind: 'check', left, operator, modifier: expr.modifier, span: expr.span, within } as const;
+    const { right } = expr;
+    if (right.kind === 'field' || right.kind === 'transformer') {
+      return { ...check, right: this.#rightTerm(expr, left, right) };
+    }
+    const constants = literalsOf(right).map((literal) => this.#constant(literal, left, expr));
+    return { ...check, constants };
+  }
+
+  #rightTerm(expr: Comparison, left: TypedTerm, right: Term): TypedTerm {
+    if (left.type === 'IPNET') this.fail("field type 'IPNET' doesn't support right-hand side fields", right.span);
+    if (expr.operator === 'regex' || expr.operator === 'pmatch') {
+      this.fail(`operator '${expr.operator.toUpperCase()}' doesn't support right-hand side fields`, right.span);
+    }
+    if (left.kind === 'field' && left.candidates === 'any') {
+      this.fail(`field '${left.ref.field.name}' doesn't support right-hand side fields`, expr.left.span);
+    }
+    const typed = this.term(right);
+    if (typed.kind === 'field' && (typed.ref.field.noRhs || typed.candidates !== undefined)) {
+      this.fail(`field '${typed.ref.field.name}' can't be used as a right-hand side field`, right.span);
+    }
+    if (typed.type !== left.type || typed.list !== left.list) {
+      this.fail(
+        `field '${printTerm(expr.left)}' has type '${typeName(left)}' while the right-hand side field `
+          + `'${printTerm(unwrapVal(right))}' has incompatible type '${typeName(typed)}'`,
+        right.span,
+      );
+    }
+    return typed;
+  }
+
+  #constant(literal: Literal, left: TypedTerm, expr: Comparison): Constant {
+    let constant: Constant;
+    try {
+      constant = readConstant(literal, left.type, expr.operator);
+      if (expr.operator === 'regex') checkRegex(literal.text);
+    } catch (error) {
+      return this.fail((error as Error).message, literal.span, { hint: constantHint(left, literal.text) });
+    }
+    this.#warn(literal, left, expr);
+    return constant;
+  }
+
+  #warn(literal: Literal, left: TypedTerm, { operator, right }: Comparison): void {
+    const at = { span: literal.span, falcoStart: right.span.start, within: this.#within };
+    if (operator === 'regex' && isSimpleRegex(literal.text)) {
+      this.warnings.push({
+        ...at,
+        message: `regex check with '${literal.text}' may be optimized with simpler operators such as `
+          + "'=', 'contains', 'startswith', 'endswith'",
+      });
+    }
+    if (!isText(left.type) || !/[.(]/.test(literal.text)) return;
+    const term = parseTerm(literal.text);
+    if (term === undefined || !this.#isValid(term)) return;
+    const what = term.kind === 'field' ? 'field' : 'field transformer';
+    this.warnings.push({
+      ...at,
+      message: `'${literal.text}' may be a valid ${what} misused as a const string value`,
+      hint: term.kind === 'field' ? `To compare with the field write val(${literal.text}).` : 'Remove the quotes to apply it.',
+    });
+  }
+
+  #isValid(term: Term): boolean {
+    try {
+      checkTerm(term, this.#catalogue);
+      return true;
+    } catch (error) {
+      if (error instanceof Problem) return false;
+      throw error;
+    }
+  }
+}
+
+function unwrapVal(term: Term): Term {
+  const inner = term.kind === 'transformer' && term.name === 'val' ? term.args[0] : undefined;
+  return inner?.kind === 'field' ? inner : term;
+}
+
+function literalsOf(right: Exclude<Right, Term>): readonly Literal[] {
+  if (right.kind === 'literal') return [right];
+  if (right.kind === 'list') return right.items;
+  return [{ kind: 'literal', text: right.name, quoted: false, span: right.span }];
+}
+
+function checkRegex(pattern: string): void {
+  try {
+    regexTest(pattern);
+  } catch (error) {
+    throw new Error(`invalid regex pattern: ${(error as Error).message}`);
+  }
+}
+
+function argumentProblem(name: string, arg: string | undefined, field: FieldRef['field']): string {
+  if (arg === undefined) return `field ${name} needs an argument: ${name}${field.dotted ? '.NAME' : '[…]'}`;
+  if (field.argKind === undefined) return `field ${name} takes no argument in brackets`;
+  return field.argKind === 'index' ? `field ${name} takes a number: ${name}[1]` : `'${arg}' is not an argument of field ${name}`;
+}
+
+function constantHint(left: TypedTerm, text: string): string | undefined {
+  switch (left.type) {
+    case 'BOOL': return 'Write true or false, in lower case and without quotes.';
+    case 'PORT': return 'Write a port number or the name of a service: https, ssh.';
+    case 'IPADDR': return text.includes('/') ? 'A network is compared with a field such as fd.net or fd.snet.' : undefined;
+    case 'IPNET': return 'Write a network: 10.0.0.0/8, 2001:db8::/32.';
+    default: return undefined;
+  }
+}

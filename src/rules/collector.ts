@@ -1,0 +1,156 @@
+/** Collects the definitions of all files, in order: what is defined anew, appended to, replaced (spec/falco-engine.md §1.3-1.5). */
+
+import type { Catalogue } from '../events/field.ts';
+import type {
+  Definitions, ExceptionDefinition, ListDefinition, MacroDefinition, RuleContent, RuleDefinition, RuleUpdate,
+} from './definitions.ts';
+import { completeException } from './exceptions.ts';
+import { failLoad } from './issue.ts';
+import type { Context, IssueCode } from './issue.ts';
+import { checkPluginNames } from './plugin-requirements.ts';
+import type { ComposedText } from './source.ts';
+import type { PluginRequirement } from './versions.ts';
+import { engineVersion, isCompatible, parseVersion } from './versions.ts';
+import type { ScalarText } from './yaml-item.ts';
+
+export type Warn = (code: IssueCode, message: string, context: Context) => void;
+
+export class Collector implements Definitions {
+  readonly lists = new Map<string, ListDefinition>();
+  readonly macros = new Map<string, MacroDefinition>();
+  readonly rules = new Map<string, RuleDefinition>();
+  readonly requiredPlugins: PluginRequirement[] = [];
+  requiredEngineVersion: string | undefined;
+  readonly #catalogues: ReadonlyMap<string, Catalogue>;
+  readonly #warn: Warn;
+  #counter = 0;
+
+  constructor(catalogues: ReadonlyMap<string, Catalogue>, warn: Warn) {
+    this.#catalogues = catalogues;
+    this.#warn = warn;
+  }
+
+  requireEngine(version: string, context: Context): void {
+    const required = parseVersion(version);
+    const engine = parseVersion(engineVersion);
+    if (required === undefined || engine === undefined || !isCompatible(engine, required)) {
+      failLoad('LOAD_ERR_VALIDATE', `Rules require engine version ${version}, but engine version is ${engineVersion}`, context);
+    }
+    this.requiredEngineVersion = version;
+  }
+
+  requirePlugin(requirement: PluginRequirement, context: Context): void {
+    checkPluginNames(requirement, context);
+    this.requiredPlugins.push(requirement);
+  }
+
+  defineList(name: string, items: readonly ScalarText[], context: Context): void {
+    this.lists.set(name, { name, items, context, ...this.#position(this.lists.get(name)) });
+  }
+
+  appendList(name: string, items: readonly ScalarText[], context: Context): void {
+    const list = this.lists.get(name) ?? failLoad(
+      'LOAD_ERR_VALIDATE', "List uses 'append' or 'override.items: append' but no list by that name already exists", context,
+    );
+    this.lists.set(name, { ...list, items: [...list.items, ...items], visibility: this.#counter++ });
+  }
+
+  defineMacro(name: string, condition: ComposedText, conditionContext: Context, context: Context): void {
+    this.macros.set(name, { name, condition, conditionContext, context, ...this.#position(this.macros.get(name)) });
+  }
+
+  appendMacro(name: string, condition: ComposedText, context: Context): void {
+    const macro = this.macros.get(name) ?? failLoad(
+      'LOAD_ERR_VALIDATE', "Macro uses 'append' or 'override.condition: append' but no macro by that name already exists", context,
+    );
+    this.macros.set(name, { ...macro, condition: macro.condition.concat(' ', condition), visibility: this.#counter++ });
+  }
+
+  defineRule(name: string, content: RuleContent, context: Context): void {
+    const previous = this.rules.get(name);
+    this.#sameSource(previous, content.source, context);
+    const unknownSource = !this.#catalogues.has(content.source);
+    if (unknownSource) this.#warn('LOAD_UNKNOWN_SOURCE', `Unknown source ${content.source}, skipping`, context);
+    const exceptions = content.exceptions.map((each) => this.#complete(each, content.source));
+    this.rules.set(name, { name, ...content, exceptions, unknownSource, context, ...this.#position(previous) });
+  }
+
+  /** Appends to a rule; what may be appended to is the caller's business. */
+  appendRule(name: string, update: RuleUpdate, context: Context): void {
+    const rule = this.rules.get(name) ?? failLoad(
+      'LOAD_ERR_VALIDATE', "Rule uses 'append' or 'override.<key>: append' but no rule by that name already exists", context,
+    );
+    this.#sameSource(rule, update.source, context);
+    this.rules.set(name, {
+      ...rule,
+      condition: update.condition === undefined ? rule.condition : rule.condition.concat(' ', update.condition),
+      output: update.output === undefined ? rule.output : rule.output.concat(' ', update.output),
+      desc: update.desc === undefined ? rule.desc : `${rule.desc} ${update.desc}`,
+      tags: sortedSet([...rule.tags, ...update.tags ?? []]),
+      exceptions: this.#appendExceptions(rule, update.exceptions ?? []),
+      visibility: this.#counter++,
+    });
+  }
+
+  replaceRule(name: string, update: RuleUpdate, context: Context): void {
+    const rule = this.rules.get(name) ?? failLoad(
+      'LOAD_ERR_VALIDATE', "An 'override.<key>: replace' to a rule was requested but no rule by that name already exists", context,
+    );
+    this.#sameSource(rule, update.source, context);
+    const exceptions = update.exceptions?.map((each) => this.#complete(each, rule.source)) ?? rule.exceptions;
+    this.rules.set(name, { ...rule, ...update, exceptions, visibility: this.#counter++ });
+  }
+
+  enableRule(name: string, enabled: boolean, context: Context): void {
+    const rule = this.rules.get(name) ?? failLoad(
+      'LOAD_ERR_VALIDATE', "Rule has 'enabled' key but no rule by that name already exists", context,
+    );
+    this.rules.set(name, { ...rule, enabled });
+  }
+
+  #position(previous: { readonly index: number } | undefined): { index: number; visibility: number } {
+    const visibility = this.#counter++;
+    return { index: previous?.index ?? visibility, visibility };
+  }
+
+  #sameSource(previous: RuleDefinition | undefined, source: string | undefined, context: Context): void {
+    if (previous === undefined || source === undefined || source === previous.source) return;
+    failLoad('LOAD_ERR_VALIDATE', 'Rule has been re-defined with a different source', context, {
+      diagnostic: { hint: `It was defined for the source ${previous.source}.` },
+    });
+  }
+
+  #complete(exception: ExceptionDefinition, source: string): ExceptionDefinition {
+    return completeException(exception, this.#catalogues.get(source));
+  }
+
+  #appendExceptions(rule: RuleDefinition, added: readonly ExceptionDefinition[]): readonly ExceptionDefinition[] {
+    const exceptions = [...rule.exceptions];
+    for (const exception of added) {
+      const { name, fields, comps, values, context } = exception;
+      const at = exceptions.findIndex((each) => each.name === name);
+      const previous = exceptions[at];
+      if (previous === undefined) {
+        if (fields === undefined) {
+          failLoad('LOAD_ERR_VALIDATE', 'Rule exception must have fields property with a list of fields', context);
+        }
+        if (values.length === 0) {
+          failLoad('LOAD_ERR_VALIDATE', 'Rule exception must have values property with a list of values', context);
+        }
+        exceptions.push(this.#complete(exception, rule.source));
+        continue;
+      }
+      for (const [what, part] of [['fields', fields], ['comps', comps]] as const) {
+        if (part === undefined) continue;
+        failLoad('LOAD_ERR_VALIDATE', `Can not append exception ${what} to existing exception, only values`, context);
+      }
+      if (values.length === 0) this.#warn('LOAD_APPEND_NO_VALUES', 'Overriding/appending exception with no values', context);
+      exceptions[at] = { ...previous, values: [...previous.values, ...values] };
+    }
+    return exceptions;
+  }
+}
+
+export function sortedSet(texts: readonly string[]): readonly string[] {
+  return [...new Set(texts)].sort();
+}

@@ -1,0 +1,277 @@
+/** Compiles what the files define (spec/falco-engine.md §1.6): lists, then macros, then rules. */
+
+import type { Catalogue } from '../events/field.ts';
+import { addedText, entriesFor, withExtraFields } from './append-output.ts';
+import type { AppendOutput } from './append-output.ts';
+import type { Expr, Span } from './ast.ts';
+import type { TypedExpr } from './check.ts';
+import { makeCondition, refuseComputedEventTypes, refuseUnknownEventTypes } from './condition.ts';
+import type { Condition } from './condition.ts';
+import { countEventTypes } from './event-types.ts';
+import type { Definitions, MacroDefinition, RuleDefinition } from './definitions.ts';
+import { withExceptions } from './exceptions.ts';
+import { parseFormat } from './format.ts';
+import type { Format } from './format.ts';
+import { LoadFailure, makeIssue } from './issue.ts';
+import type { Context, Issue, IssueCode } from './issue.ts';
+import { parseCondition } from './parser.ts';
+import { Problem } from './problem.ts';
+import { MacroResolver, UnresolvedMacro } from './resolve-macros.ts';
+import type { ParsedMacro } from './resolve-macros.ts';
+import type { Rule } from './rule.ts';
+import { ComposedText, placeIn } from './source.ts';
+import { inOrder, resolveLists, substituteLists } from './substitute-lists.ts';
+import type { ResolvedList } from './substitute-lists.ts';
+
+/** A rule without what is decided for all rules together. */
+export type CompiledRule = Omit<Rule, 'enabled'>;
+
+export interface Compilation {
+  readonly rules: readonly CompiledRule[];
+  readonly warnings: readonly Issue[];
+  readonly macros: ReadonlyMap<string, ParsedMacro>;
+}
+
+export interface CompileOptions {
+  readonly catalogues: ReadonlyMap<string, Catalogue>;
+  readonly appendOutput: readonly AppendOutput[];
+}
+
+const MAX_DEPTH = 1000;
+/** More event types than this are "too many". */
+const MANY_EVENT_TYPES = 100;
+
+/** Compiles everything. Throws LoadFailure at the first error; the warnings until then are in `warnings`. */
+export function compileDefinitions(definitions: Definitions, options: CompileOptions, warnings: Issue[]): Compilation {
+  return new RuleCompiler(definitions, options, warnings).compile();
+}
+
+class RuleCompiler {
+  readonly #definitions: Definitions;
+  readonly #options: CompileOptions;
+  readonly #warnings: Issue[];
+  readonly #usedLists = new Set<string>();
+  readonly #macros = new Map<string, ParsedMacro>();
+  readonly #resolver = new MacroResolver(this.#macros);
+  #lists: readonly ResolvedList[] = [];
+
+  constructor(definitions: Definitions, options: CompileOptions, warnings: Issue[]) {
+    this.#definitions = definitions;
+    this.#options = options;
+    this.#warnings = warnings;
+  }
+
+  compile(): Compilation {
+    this.#lists = resolveLists(this.#definitions.lists, this.#usedLists);
+    this.#compileMacros();
+    const rules = inOrder(this.#definitions.rules.values()).map((rule) => this.#rule(rule)).filter((rule) => rule !== undefined);
+    this.#warnUnused();
+    return { rules, warnings: this.#warnings, macros: this.#macros };
+  }
+
+  #compileMacros(): void {
+    const macros = inOrder(this.#definitions.macros.values());
+    for (const definition of macros) {
+      const text = substituteLists(definition.condition, this.#lists, this.#usedLists);
+      const ast = this.#parse(text, definition.conditionContext, viaMacro(definition));
+      this.#macros.set(definition.name, { definition, text, ast });
+    }
+    for (const macro of this.#macros.values()) {
+      const { visibility } = macro.definition;
+      macro.resolved = this.#resolve(macro.ast, macro.text, macro.definition.context, ({ index }) => index < visibility, viaMacro(macro.definition));
+    }
+  }
+
+  #parse(text: ComposedText, context: Context, via: string): Expr {
+    try {
+      return parseCondition(text.text, { maxDepth: MAX_DEPTH });
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      throw new LoadFailure(this.#issue('error', 'LOAD_ERR_COMPILE_CONDITION', error, text, context, via));
+    }
+  }
+
+  #resolve(
+    ast: Expr, text: ComposedText, context: Context, isVisible: (macro: MacroDefinition) => boolean, via: string,
+  ): Expr {
+    try {
+      return this.#resolver.resolve(ast, isVisible);
+    } catch (error) {
+      if (!(error instanceof UnresolvedMacro)) throw error;
+      const problem = new Problem('compile', error.message, error.ref.span, { hint: error.hint });
+      problem.within = error.trail;
+      throw new LoadFailure(this.#issue('error', 'LOAD_ERR_VALIDATE', problem, text, context, via));
+    }
+  }
+
+  #rule(rule: RuleDefinition): CompiledRule | undefined {
+    const catalogue = this.#options.catalogues.get(rule.source);
+    if (rule.unknownSource || catalogue === undefined) return undefined;
+    const output = this.#output(rule, catalogue);
+    const condition = output && this.#condition(rule, catalogue);
+    if (output === undefined || condition === undefined) return undefined;
+    const { context } = rule;
+    const place = placeIn(context.file.name, context.file.content, { start: context.start, end: context.end });
+    return {
+      name: rule.name, source: rule.source, priority: rule.priority, tags: rule.tags, enabledInFile: rule.enabled,
+      desc: rule.desc, condition, output, capture: rule.capture, captureDuration: rule.captureDuration,
+      file: place.file, line: place.line, place, definition: rule,
+    };
+  }
+
+  #output(rule: RuleDefinition, catalogue: Catalogue): Format | undefined {
+    const entries = entriesFor(rule, this.#options.appendOutput);
+    let output = rule.output;
+    if (output.text.includes('%container.info')) {
+      this.#warn('LOAD_DEPRECATED_ITEM', '%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. '
+        + 'The container plugin will automatically add required fields to the output message.', rule.context);
+      output = without(output, '%container.info');
+    }
+    output = output.concat(addedText(entries, catalogue));
+    try {
+      // Falco prints every message in the way that keeps absent values.
+      const format = withExtraFields(parseFormat(`*${output.text}`, catalogue), entries, catalogue);
+      this.#warnDeprecatedOutput(format, rule);
+      return { ...format, text: output.text };
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return this.#skipUnknown(rule, error, 'LOAD_ERR_COMPILE_OUTPUT', this.#outputIssue(rule, error, output));
+    }
+  }
+
+  #outputIssue(rule: RuleDefinition, problem: Problem, output: ComposedText): (severity: Issue['severity'], code: IssueCode) => Issue {
+    // The star in front is not part of the text that the user wrote.
+    const span = { start: Math.max(0, problem.span.start - 1), end: Math.max(1, problem.span.end - 1) };
+    const { place } = output.locate(span);
+    return (severity, code) => makeIssue(severity, code, problem.falco, rule.outputContext, {
+      diagnostic: {
+        message: problem.message, ...(place === undefined ? {} : { at: place }),
+        ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }), via: [viaRule(rule)],
+      },
+    });
+  }
+
+  /** With `skip-if-unknown-filter`, names that are not known are a warning and the rule is left out. */
+  #skipUnknown(rule: RuleDefinition, problem: Problem, code: IssueCode, make: (severity: Issue['severity'], code: IssueCode) => Issue): undefined {
+    if (!rule.skipIfUnknownFilter || !problem.options.unknownName) throw new LoadFailure(make('error', code));
+    this.#warnings.push(make('warning', 'LOAD_UNKNOWN_FILTER'));
+    return undefined;
+  }
+
+  #warnDeprecatedOutput(format: Format, rule: RuleDefinition): void {
+    for (const { text } of format.reads) {
+      if (!isDeprecated(text)) continue;
+      this.#warn('LOAD_DEPRECATED_ITEM', `usage of deprecated field '${text}' has been detected in the rule output`, rule.outputContext);
+    }
+  }
+
+  #condition(rule: RuleDefinition, catalogue: Catalogue): Condition | undefined {
+    const text = substituteLists(withExceptions(rule.condition, rule.exceptions), this.#lists, this.#usedLists);
+    const via = viaRule(rule);
+    const ast = this.#parse(text, rule.conditionContext, via);
+    const resolved = this.#resolve(ast, text, rule.context, () => true, via);
+    try {
+      const condition = makeCondition(text.text, resolved, catalogue);
+      refuseComputedEventTypes(condition.typed, catalogue);
+      refuseUnknownEventTypes(condition.typed, catalogue);
+      this.#warnCondition(rule, condition, catalogue, text);
+      return condition;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return this.#skipUnknown(rule, error, 'LOAD_ERR_COMPILE_CONDITION',
+        (severity, code) => this.#issue(severity, code, error, text, rule.conditionContext, via));
+    }
+  }
+
+  #warnCondition(rule: RuleDefinition, condition: Condition, catalogue: Catalogue, text: ComposedText): void {
+    for (const warning of condition.warnings) {
+      const problem = new Problem('compile', warning.message, warning.span, { falcoStart: warning.falcoStart, hint: warning.hint });
+      problem.within = warning.within;
+      this.#warnings.push(this.#issue('warning', 'LOAD_COMPILE_CONDITION', problem, text, rule.conditionContext, viaRule(rule)));
+    }
+    for (const { text: field } of condition.reads) {
+      if (!isDeprecated(field)) continue;
+      const message = field === 'evt.dir' ? deprecatedDirection
+        : `usage of deprecated field '${field}' has been detected in the rule condition`;
+      this.#warnings.push(makeIssue('warning', 'LOAD_DEPRECATED_ITEM', message, asExpression(rule.conditionContext)));
+    }
+    if (comparesWithNa(condition.typed)) {
+      this.#warn('LOAD_UNSAFE_NA_CHECK', "comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. "
+        + "If you need to check for the existence of a field, consider using the 'exists' operator instead.", rule.conditionContext);
+    }
+    const known = catalogue.eventTypes;
+    if (known !== undefined && rule.warnEventTypes && countEventTypes(condition.eventTypes, known) > MANY_EVENT_TYPES) {
+      this.#warn('LOAD_NO_EVTTYPE', 'Rule matches too many evt.type values. This has a significant performance penalty.', rule.context);
+    }
+  }
+
+  #warnUnused(): void {
+    for (const { name, context } of inOrder(this.#definitions.macros.values())) {
+      if (!this.#resolver.used.has(name)) this.#warn('LOAD_UNUSED_MACRO', 'Macro not referred to by any other rule/macro', context);
+    }
+    for (const { name, context } of inOrder(this.#definitions.lists.values())) {
+      if (!this.#usedLists.has(name)) this.#warn('LOAD_UNUSED_LIST', 'List not referred to by any other rule/macro', context);
+    }
+  }
+
+  #warn(code: IssueCode, message: string, context: Context): void {
+    this.#warnings.push(makeIssue('warning', code, message, context));
+  }
+
+  /** An issue in a condition: Falco's place, and the true one with the way through macros and lists. */
+  #issue(severity: Issue['severity'], code: IssueCode, problem: Problem, text: ComposedText, context: Context, via: string): Issue {
+    const start = problem.stage === 'parse' ? problem.span.start : problem.options.falcoStart ?? problem.span.start;
+    const macros = problem.within.map((ref) => ref.macro?.owner as ParsedMacro);
+    const { place, via: list } = (macros.at(-1)?.text ?? text).locate(problem.span);
+    const steps = [...(list === undefined ? [] : [list]), ...macros.toReversed().map(({ definition }) => viaMacro(definition)), via];
+    return makeIssue(severity, code, problem.falco, context.inText(text.text, start), {
+      diagnostic: {
+        message: problem.message, via: steps,
+        ...(place === undefined ? {} : { at: place }), ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }),
+      },
+    });
+  }
+}
+
+const deprecatedDirection = "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always "
+  + "evaluates to false. The rule expression can be simplified by removing the condition on 'evt.dir'";
+
+function isDeprecated(field: string): boolean {
+  return field === 'evt.dir' || field === 'evt.wait_latency' || field.startsWith('evt.latency');
+}
+
+/** Falco points at the condition as a whole, but calls it an expression. */
+function asExpression(context: Context): Context {
+  const last = context.last;
+  return last === undefined ? context
+    : context.withLast({ ...last, itemType: 'condition expression', itemName: '' });
+}
+
+function comparesWithNa(typed: TypedExpr): boolean {
+  switch (typed.kind) {
+    case 'not': return comparesWithNa(typed.item);
+    case 'check': {
+      const { left, constants = [] } = typed;
+      return left.kind === 'field' && /^(?:ka|jevt)\./.test(left.ref.text) && constants.includes('<NA>');
+    }
+    default: return typed.items.some(comparesWithNa);
+  }
+}
+
+function without(text: ComposedText, part: string): ComposedText {
+  const at = text.text.indexOf(part);
+  return at < 0 ? text : without(text.replace(at, at + part.length, []), part);
+}
+
+function viaRule({ name, context }: RuleDefinition): string {
+  return `in rule '${name}', defined at ${placeText(context)}`;
+}
+
+function viaMacro({ name, context }: MacroDefinition): string {
+  return `in macro ${name}, defined at ${placeText(context)}`;
+}
+
+function placeText({ file, start, end }: Context): string {
+  const { line, column } = placeIn(file.name, file.content, { start, end } satisfies Span);
+  return `${file.name}:${line}:${column}`;
+}

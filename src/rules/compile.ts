@@ -1,0 +1,174 @@
+/** The closure back end: a checked condition becomes functions over one form of event. */
+
+import type { Event, Form, Reader, Scalar, Value } from '../events/field.ts';
+import type { Modifier } from './ast.ts';
+import type { TypedCheck, TypedExpr, TypedOperator, TypedTerm } from './check.ts';
+import type { Constant } from './constants.ts';
+import { termReader } from './terms.ts';
+import { isIdentity, makeTest, pairTest } from './tests.ts';
+
+export type Predicate<E extends Event> = (event: E) => boolean;
+
+/** What is known of the events that a predicate will see. */
+export interface Known {
+  /** Their event type: checks of it need not be made for each event. */
+  readonly eventType?: string;
+}
+
+/** Compiles a condition. The result is `true` or `false` when it is the same for every event. */
+export function compile<E extends Event>(expr: TypedExpr, form: Form<E>, known: Known = {}): Predicate<E> | boolean {
+  switch (expr.kind) {
+    case 'and': return junction(expr.items, form, known, false);
+    case 'or': return junction(expr.items, form, known, true);
+    case 'not': {
+      const item = compile(expr.item, form, known);
+      return typeof item === 'boolean' ? !item : (event) => !item(event);
+    }
+    case 'check': return check(expr, form, known);
+  }
+}
+
+/** `and`, `or`: `decisive` is the value of an operand that decides the whole. */
+function junction<E extends Event>(
+  items: readonly TypedExpr[], form: Form<E>, known: Known, decisive: boolean,
+): Predicate<E> | boolean {
+  const predicates: Predicate<E>[] = [];
+  for (const item of items) {
+    const predicate = compile(item, form, known);
+    if (predicate === decisive) return decisive;
+    if (typeof predicate === 'function') predicates.push(predicate);
+  }
+  return decisive ? anyOf(predicates) : allOf(predicates);
+}
+
+// Two, three and four operands are most of all; calls through constants inline, a loop over an array does not.
+function allOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<E> | boolean {
+  const [a, b, c, d] = predicates;
+  if (a === undefined) return true;
+  if (b === undefined) return a;
+  if (c === undefined) return (event) => a(event) && b(event);
+  if (d === undefined) return (event) => a(event) && b(event) && c(event);
+  if (predicates.length === 4) return (event) => a(event) && b(event) && c(event) && d(event);
+  const rest = allOf(predicates.slice(3)) as Predicate<E>;
+  return (event) => a(event) && b(event) && c(event) && rest(event);
+}
+
+function anyOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<E> | boolean {
+  const [a, b, c, d] = predicates;
+  if (a === undefined) return false;
+  if (b === undefined) return a;
+  if (c === undefined) return (event) => a(event) || b(event);
+  if (d === undefined) return (event) => a(event) || b(event) || c(event);
+  if (predicates.length === 4) return (event) => a(event) || b(event) || c(event) || d(event);
+  const rest = anyOf(predicates.slice(3)) as Predicate<E>;
+  return (event) => a(event) || b(event) || c(event) || rest(event);
+}
+
+function check<E extends Event>(expr: TypedCheck, form: Form<E>, known: Known): Predicate<E> | boolean {
+  const { left, constants, right } = expr;
+  if (known.eventType !== undefined && constants !== undefined && isEventType(left)) {
+    return valueTest(expr, constants)(known.eventType);
+  }
+  const read = termReader(left, form);
+  if (read === undefined) return false;
+  if (constants !== undefined) return constantCheck(expr, read, constants);
+  if (right === undefined) return (event) => read(event) !== undefined;
+  const readRight = termReader(right, form);
+  return readRight === undefined ? false : pairCheck(expr, read, readRight);
+}
+
+function isEventType(term: TypedTerm): boolean {
+  return term.kind === 'field' && term.ref.text === 'evt.type';
+}
+
+function constantCheck<E extends Event>(
+  expr: TypedCheck, read: Reader<E>, constants: readonly Constant[],
+): Predicate<E> | boolean {
+  const { left, operator, modifier } = expr;
+  const plain = !left.list && candidatesOf(left) === undefined && modifier === undefined && isIdentity(left.type);
+  const [constant] = constants;
+  if (plain && operator === '=') return (event) => read(event) === constant;
+  if (plain && operator === '!=') {
+    return (event) => {
+      const value = read(event);
+      return value !== undefined && value !== constant;
+    };
+  }
+  if (plain && (operator === 'in' || operator === 'intersects')) {
+    if (constants.length === 0) return false;
+    const set = new Set<unknown>(constants);
+    return (event) => set.has(read(event));
+  }
+  const test = valueTest(expr, constants);
+  return (event) => {
+    const value = read(event);
+    return value !== undefined && test(value);
+  };
+}
+
+function candidatesOf(term: TypedTerm): 'either' | 'any' | undefined {
+  return term.kind === 'field' ? term.candidates : undefined;
+}
+
+/** A test of a present value, which may be a list or several candidates. */
+function valueTest({ left, operator, modifier }: TypedCheck, constants: readonly Constant[]): (value: Value) => boolean {
+  const compare = (each: readonly Constant[]): ((value: Value) => boolean) => {
+    if (left.list) return listTest(operator, makeTest(left.type, 'in', each));
+    const candidates = candidatesOf(left);
+    if (candidates === undefined) return makeTest(left.type, operator, each) as (value: Value) => boolean;
+    return candidateTest(left, operator, candidates, each);
+  };
+  return modifier === undefined ? compare(constants) : modified(modifier, constants.map((constant) => compare([constant])));
+}
+
+function listTest(operator: TypedOperator, test: (value: Scalar) => boolean): (value: Value) => boolean {
+  return (value) => {
+    const list = Array.isArray(value) ? value as readonly Scalar[] : [value as Scalar];
+    return operator === 'in' ? list.every(test) : list.some(test);
+  };
+}
+
+function candidateTest(
+  left: TypedTerm, operator: TypedOperator, candidates: 'either' | 'any', constants: readonly Constant[],
+): (value: Value) => boolean {
+  const none = candidates === 'either' && operator === '!=';
+  const test = makeTest(left.type, none ? '=' : operator, constants);
+  return (value) => {
+    if (!Array.isArray(value)) return test(value as Scalar) !== none;
+    return none ? value.length > 0 && !value.some(test) : value.some(test);
+  };
+}
+
+function modified(modifier: Modifier, tests: readonly ((value: Value) => boolean)[]): (value: Value) => boolean {
+  switch (modifier) {
+    case 'anyof': return (value) => tests.some((test) => test(value));
+    case 'allof': return (value) => tests.length > 0 && tests.every((test) => test(value));
+    case 'oneof': return (value) => {
+      let holding = 0;
+      for (const test of tests) if (test(value) && ++holding > 1) return false;
+      return holding === 1;
+    };
+  }
+}
+
+function pairCheck<E extends Event>(expr: TypedCheck, read: Reader<E>, readRight: Reader<E>): Predicate<E> {
+  const { left, operator } = expr;
+  const same = pairTest(left.type, operator);
+  return (event) => {
+    const value = read(event);
+    if (value === undefined) return false;
+    const other = readRight(event);
+    if (other === undefined) return false;
+    if (left.list) return listPair(value, other, operator, same);
+    if (!Array.isArray(value)) return same(value as Scalar, other as Scalar);
+    return operator === '!=' ? value.length > 0 && value.every((each) => same(each, other as Scalar))
+      : value.some((each) => same(each, other as Scalar));
+  };
+}
+
+function listPair(
+  left: Value, right: Value, operator: TypedOperator, same: (left: Scalar, right: Scalar) => boolean,
+): boolean {
+  const rights = Array.isArray(right) ? right as readonly Scalar[] : [right as Scalar];
+  return listTest(operator, (value) => rights.some((other) => same(value, other)))(left);
+}

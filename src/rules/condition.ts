@@ -1,0 +1,134 @@
+/** Conditions and formats that stand alone: in a pipeline file, a test, a program. Rules files are the loader's. */
+
+import { suggest } from '../core/errors.ts';
+import type { Place } from '../core/errors.ts';
+import type { Catalogue, Event, FieldRef, Form } from '../events/field.ts';
+import type { Expr, Span } from './ast.ts';
+import { checkCondition } from './check.ts';
+import type { TypedCheck, TypedExpr, Warning } from './check.ts';
+import { compile } from './compile.ts';
+import type { Known } from './compile.ts';
+import { eventTypeChecks, inferEventTypes, isEventTypeField } from './event-types.ts';
+import type { EventTypeSet } from './event-types.ts';
+import { parseFormat } from './format.ts';
+import type { Format } from './format.ts';
+import { parseCondition } from './parser.ts';
+import { printFalco } from './print.ts';
+import { Problem, RuleError } from './problem.ts';
+import type { ProblemOptions } from './problem.ts';
+import { placeIn } from './source.ts';
+
+/** A condition that is known to be right for one event source. */
+export interface Condition {
+  readonly text: string;
+  /** The fields that it reads, each once. */
+  readonly reads: readonly FieldRef[];
+  /** The event types that it can be true for. */
+  readonly eventTypes: EventTypeSet;
+  /** The condition with macros, lists and exceptions in place, in Falco's canonical form. */
+  readonly compiled: string;
+  /** The checked tree: what back ends compile. */
+  readonly typed: TypedExpr;
+  readonly warnings: readonly Warning[];
+  /** A function for one form of event. `known` says what all events that it will see have in common. */
+  bind<E extends Event>(form: Form<E>, known?: Known): (event: E) => boolean;
+}
+
+export interface ConditionOptions {
+  /** Names without a dot may be fields (event source `alert`): `rule = "X" and priority in (Critical, Alert)`. */
+  readonly bareFields?: boolean;
+  /** Where a part of the text stands in the user's file; default: its line and column in the text itself. */
+  readonly place?: (span: Span) => Place;
+  /** How deep it may nest; default 1000. */
+  readonly maxDepth?: number;
+}
+
+/**
+ * Compiles a condition.
+ * @throws RuleError that says what is wrong and where
+ */
+export function compileCondition(text: string, catalogue: Catalogue, options: ConditionOptions = {}): Condition {
+  const { bareFields = false, maxDepth = 1000, place = (span: Span) => placeIn('condition', text, span) } = options;
+  return explained(place, () => {
+    const ast = parseCondition(text, { maxDepth, ...(bareFields ? { bareField: bareFieldOf(catalogue) } : {}) });
+    const condition = makeCondition(text, ast, catalogue);
+    refuseComputedEventTypes(condition.typed, catalogue);
+    refuseUnknownEventTypes(condition.typed, catalogue);
+    return condition;
+  });
+}
+
+/**
+ * Compiles a format: text with `%field` in it.
+ * @throws RuleError that says what is wrong and where
+ */
+export function compileFormat(
+  text: string, catalogue: Catalogue, { place = (span: Span) => placeIn('format', text, span) }: Pick<ConditionOptions, 'place'> = {},
+): Format {
+  return explained(place, () => parseFormat(text, catalogue));
+}
+
+function bareFieldOf(catalogue: Catalogue): (name: string) => boolean {
+  return (name) => catalogue.find(name) !== undefined;
+}
+
+function explained<T>(place: (span: Span) => Place, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const code = error.stage === 'parse' ? 'CONDITION_SYNTAX' : 'CONDITION_INVALID';
+    const { hint } = error.options;
+    throw new RuleError(error, {
+      severity: 'error', code, message: error.message, at: place(error.span), ...(hint === undefined ? {} : { hint }),
+    });
+  }
+}
+
+/** Makes a condition of a tree whose macros are resolved. Throws a Problem. */
+export function makeCondition(text: string, ast: Expr, catalogue: Catalogue): Condition {
+  const { expr, warnings, reads } = checkCondition(ast, catalogue);
+  return {
+    text,
+    reads,
+    // Only where a source's event types are known beforehand does the type of an event say what `evt.type` is.
+    eventTypes: catalogue.eventTypes === undefined ? 'all' : inferEventTypes(expr, catalogue.eventTypes),
+    get compiled() { return printFalco(ast); },
+    typed: expr,
+    warnings,
+    bind(form, known = {}) {
+      const predicate = compile(expr, form, known);
+      return typeof predicate === 'function' ? predicate : () => predicate;
+    },
+  };
+}
+
+/** Refuses names of event types that the source does not have. Throws a Problem. */
+export function refuseUnknownEventTypes(typed: TypedExpr, catalogue: Catalogue): void {
+  const known = catalogue.eventTypes?.names;
+  if (known === undefined) return;
+  for (const check of eventTypeChecks(typed)) {
+    if (!['=', '!=', 'in'].includes(check.operator)) continue;
+    for (const name of check.constants ?? []) {
+      if (typeof name !== 'string' || known.has(name)) continue;
+      const meant = suggest(name, known);
+      refuse(check, `unknown event type ${name}`, { unknownName: true, hint: meant === undefined ? undefined : `Did you mean ${meant}?` });
+    }
+  }
+}
+
+/** Refuses comparisons of the event type that hide which types are meant: rules are found by them. Throws a Problem. */
+export function refuseComputedEventTypes(typed: TypedExpr, catalogue: Catalogue): void {
+  if (catalogue.eventTypes === undefined) return;
+  for (const check of eventTypeChecks(typed)) {
+    const what = isEventTypeField(check.left) ? 'right-hand field comparisons' : 'transformers';
+    if (check.right === undefined && isEventTypeField(check.left)) continue;
+    refuse(check, `${what} on \`evt.type\`/\`syscall.type\` checks are not supported by event code search`, {});
+  }
+}
+
+function refuse(check: TypedCheck, message: string, options: ProblemOptions): never {
+  const problem = new Problem('compile', message, check.span, { falcoStart: check.span.start, ...options });
+  problem.within = check.within;
+  throw problem;
+}

@@ -1,0 +1,103 @@
+/** Constants of conditions: text becomes what the field's type compares with (spec/falco-engine.md §2.5). */
+
+import type { FieldType } from '../events/field.ts';
+import type { Literal, Operator } from './ast.ts';
+import { addressText, parseAddress, parseIpv4, parseIpv6 } from './ip.ts';
+import type { Network } from './ip.ts';
+import { servicePort } from './services.ts';
+
+/**
+ * A constant ready to compare: text (also addresses, in canonical form), an integer as events carry it, a truth value,
+ * bytes, or a network. Where the type is known only at run time, both readings of the text.
+ */
+export type Constant = string | number | bigint | boolean | Uint8Array | Network | EitherConstant;
+
+export interface EitherConstant {
+  readonly text: string;
+  readonly number: number | bigint | undefined;
+}
+
+const widths: Readonly<Partial<Record<FieldType, readonly [bits: number, signed: boolean]>>> = {
+  INT8: [8, true], INT16: [16, true], INT32: [32, true], INT64: [64, true],
+  UINT8: [8, false], UINT16: [16, false], UINT32: [32, false], UINT64: [64, false],
+  RELTIME: [64, false], ABSTIME: [64, false], DOUBLE: [32, true],
+};
+
+/** Reads a constant. @throws Error whose message is Falco's. */
+export function readConstant(literal: Literal, type: FieldType, operator: Operator): Constant {
+  if (type === 'BYTEBUF') return readBytes(literal, operator);
+  if (literal.text.includes('\0')) throw new Error('filter error: filter value cannot contain a NUL byte (\\x00)');
+  switch (type) {
+    case 'CHARBUF':
+    case 'FSPATH':
+      return literal.text;
+    case 'BOOL':
+      if (literal.text !== 'true' && literal.text !== 'false') {
+        throw new Error(`filter error: unrecognized boolean value ${literal.text}`);
+      }
+      return literal.text === 'true';
+    case 'PORT':
+      return readPort(literal.text);
+    case 'IPADDR':
+      return readAddress(literal.text);
+    case 'IPNET':
+      return readNetwork(literal.text);
+    case 'DYNAMIC':
+      return { text: literal.text, number: integer(literal.text) };
+    default:
+      return readInteger(literal.text, type);
+  }
+}
+
+function integer(text: string): number | bigint | undefined {
+  if (!/^\s*[+-]?\d+$/.test(text)) return undefined;
+  return toInteger(BigInt(text.trim().replace('+', '')));
+}
+
+function toInteger(value: bigint): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+function readInteger(text: string, type: FieldType): number | bigint {
+  const value = integer(text);
+  const [bits, signed] = widths[type] ?? [64, true];
+  if (value === undefined) throw new Error(`${text} is not a valid number`);
+  return toInteger(signed ? BigInt.asIntN(bits, BigInt(value)) : BigInt.asUintN(bits, BigInt(value)));
+}
+
+function readPort(text: string): number {
+  if (/^\d*$/.test(text)) return Number(BigInt(text === '' ? 0 : text) & 0xffffn);
+  const port = servicePort(text);
+  if (port === undefined) throw new Error(`unrecognized protocol ${text}`);
+  return port;
+}
+
+function readAddress(text: string): string {
+  const four = text.includes('.');
+  const address = four ? parseIpv4(text) : parseIpv6(text);
+  if (address === undefined) throw new Error(`unrecognized ${four ? 'IPv4' : 'IPv6'} address ${text}`);
+  return addressText(address);
+}
+
+function readNetwork(text: string): Network {
+  const slash = text.indexOf('/');
+  const address = slash < 0 ? undefined : parseAddress(text.slice(0, slash));
+  if (address === undefined) throw new Error(`unrecognized IP network ${text}`);
+  const mask = text.slice(slash + 1);
+  const prefix = /^\d{1,3}$/.test(mask) ? Number(mask) : Number.NaN;
+  if (typeof address === 'number') {
+    if (!(prefix >= 0 && prefix <= 32)) throw new Error(`invalid netmask ${mask}`);
+  } else if (!(prefix >= 1 && prefix <= 128)) {
+    throw new Error(`invalid v6 netmask ${mask}`);
+  }
+  return { address, prefix };
+}
+
+function readBytes(literal: Literal, operator: Operator): Uint8Array {
+  if (operator !== 'bcontains' && operator !== 'bstartswith') return literal.bytes ?? Buffer.from(literal.text, 'utf8');
+  if (!/^(?:[0-9a-fA-F]{2})*$/.test(literal.text)) {
+    throw new Error('filter error: bcontains and bstartswith operator support hex strings only');
+  }
+  return Buffer.from(literal.text, 'hex');
+}

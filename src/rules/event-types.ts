@@ -1,0 +1,119 @@
+/** Which event types a condition can be true for (spec/falco-engine.md §2.8): rules are found by them, syscalls chosen. */
+
+import type { EventTypes } from '../events/field.ts';
+import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
+import type { Constant } from './constants.ts';
+
+/** Names of event types; `all` where the condition does not narrow them. */
+export type EventTypeSet = 'all' | ReadonlySet<string>;
+
+/** These names, or all names but these. */
+export interface Names {
+  readonly except: boolean;
+  readonly names: ReadonlySet<string>;
+}
+
+const everything: Names = { except: true, names: new Set() };
+const nothing: Names = { except: false, names: new Set() };
+
+/** Infers the event types of a condition. */
+export function inferEventTypes(expr: TypedExpr, known: EventTypes): EventTypeSet {
+  const { except, names } = inferNames(expr);
+  if (!except) return names;
+  return names.size === 0 ? 'all' : known.names.difference(names);
+}
+
+/** The names of the event types, or the names that are excluded. */
+export function inferNames(expr: TypedExpr): Names {
+  return infer(expr, false);
+}
+
+/** How many event types a set stands for. */
+export function countEventTypes(types: EventTypeSet, known: EventTypes): number {
+  return types === 'all' ? known.names.size : types.size;
+}
+
+function infer(expr: TypedExpr, negated: boolean): Names {
+  switch (expr.kind) {
+    case 'not': return infer(expr.item, !negated);
+    case 'check': return inferCheck(expr, negated);
+    default: {
+      const items = expr.items.map((item) => infer(item, negated));
+      const intersect = (expr.kind === 'and') !== negated;
+      return items.reduce(intersect ? intersection : union);
+    }
+  }
+}
+
+function complement({ except, names }: Names): Names {
+  return { except: !except, names };
+}
+
+function intersection(a: Names, b: Names): Names {
+  if (a.except && b.except) return { except: true, names: a.names.union(b.names) };
+  if (a.except) return { except: false, names: b.names.difference(a.names) };
+  if (b.except) return { except: false, names: a.names.difference(b.names) };
+  return { except: false, names: a.names.intersection(b.names) };
+}
+
+function union(a: Names, b: Names): Names {
+  return complement(intersection(complement(a), complement(b)));
+}
+
+function inferCheck(check: TypedCheck, negated: boolean): Names {
+  const names = checkedNames(check);
+  if (names !== undefined) return negated ? complement(names) : names;
+  const constant = constantNumber(check);
+  return constant === negated ? nothing : everything;
+}
+
+/** The names that a check of the event type lets pass. */
+function checkedNames({ left, operator, modifier, constants }: TypedCheck): Names | undefined {
+  if (!isEventTypeField(left)) return undefined;
+  if (operator === 'exists') return everything;
+  const names = new Set((constants ?? []).filter((constant) => typeof constant === 'string'));
+  const one = modifier === undefined || names.size === 1;
+  if (operator === 'in') return { except: false, names };
+  if (operator === '=' && (one || modifier === 'anyof' || modifier === 'oneof')) return { except: false, names };
+  if (operator === '!=' && (one || modifier === 'allof')) return { except: true, names };
+  return undefined;
+}
+
+/** `evt.num` counts from 1: whether a check of it is true for every event, or for none; undefined when it depends. */
+function constantNumber({ left, operator, modifier, constants }: TypedCheck): boolean | undefined {
+  if (left.kind !== 'field' || left.ref.text !== 'evt.num' || modifier !== undefined) return undefined;
+  const values = (constants ?? []).filter((constant: Constant) => typeof constant === 'number' || typeof constant === 'bigint');
+  const [value] = values;
+  if (value === undefined) return undefined;
+  switch (operator) {
+    case '=':
+    case 'in':
+    case 'intersects':
+      return values.every((each) => each < 1) ? false : undefined;
+    case '!=': return value < 1 ? true : undefined;
+    case '<': return value <= 1 ? false : undefined;
+    case '<=': return value < 1 ? false : undefined;
+    case '>': return value < 1 ? true : undefined;
+    case '>=': return value <= 1 ? true : undefined;
+    default: return undefined;
+  }
+}
+
+/** Every check of the event type in a condition. */
+export function eventTypeChecks(expr: TypedExpr): readonly TypedCheck[] {
+  switch (expr.kind) {
+    case 'not': return eventTypeChecks(expr.item);
+    case 'check': return readsEventType(expr.left) ? [expr] : [];
+    default: return expr.items.flatMap(eventTypeChecks);
+  }
+}
+
+function readsEventType(term: TypedTerm): boolean {
+  if (term.kind === 'field') return isEventTypeField(term);
+  return term.kind === 'call' && term.args.some(readsEventType);
+}
+
+/** Whether a term is the event's type as it is. */
+export function isEventTypeField(term: TypedTerm): boolean {
+  return term.kind === 'field' && (term.ref.text === 'evt.type' || term.ref.text === 'syscall.type');
+}

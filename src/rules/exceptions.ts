@@ -1,0 +1,142 @@
+/** Exceptions of rules: checked, and written as conditions (spec/falco-engine.md §1.5). */
+
+import type { Catalogue } from '../events/field.ts';
+import { listOperators, modifiers, orderingOperators, textOperators } from './ast.ts';
+import { checkTerm } from './check.ts';
+import { isEntryList } from './definitions.ts';
+import type { Entry, ExceptionDefinition } from './definitions.ts';
+import { failLoad } from './issue.ts';
+import type { Context } from './issue.ts';
+import { parseTerm } from './parser.ts';
+import { Problem } from './problem.ts';
+import { ComposedText } from './source.ts';
+import type { ScalarText } from './yaml-item.ts';
+
+const plainOperators: ReadonlySet<string> = new Set([...orderingOperators, ...textOperators, ...listOperators, 'exists']);
+const listLike: ReadonlySet<string> = new Set(listOperators);
+const modified: ReadonlySet<string> = new Set(textOperators.flatMap((name) => modifiers.map((modifier) => `${name} ${modifier}`)));
+
+function fail(message: string, context: Context, hint?: string): never {
+  return failLoad('LOAD_ERR_VALIDATE', message, context, hint === undefined ? {} : { diagnostic: { hint } });
+}
+
+/** Checks an exception's fields and operators and fills in the operators' defaults. */
+export function completeException(exception: ExceptionDefinition, catalogue: Catalogue | undefined): ExceptionDefinition {
+  const { fields, context } = exception;
+  if (fields === undefined) return exception;
+  const comps = trimmed(exception.comps);
+  if (!isEntryList(fields)) return { ...exception, comps: completeScalar(fields, comps, context, catalogue) };
+  const operators = comps ?? fields.map(() => equals(fields));
+  if (!isEntryList(operators) || operators.length !== fields.length) fail('Fields and comps lists must have equal length', context);
+  for (const operator of operators) {
+    const name = textOf(operator);
+    if (plainOperators.has(name) || modified.has(name)) continue;
+    fail(`'${name}' is not a supported comparison operator`, context, 'A modifier follows an operator for text and one blank: startswith oneof.');
+  }
+  for (const field of fields) checkField(textOf(field), context, catalogue);
+  return { ...exception, comps: operators };
+}
+
+function completeScalar(
+  field: ScalarText, comps: Entry | undefined, context: Context, catalogue: Catalogue | undefined,
+): ScalarText {
+  const operator = comps ?? { text: 'in', from: field.from };
+  if (isEntryList(operator)) fail('Fields and comps must both be strings', context);
+  if (!listLike.has(operator.text) && !modified.has(operator.text)) {
+    fail(
+      'When fields is a single value, comps must be one of (in, pmatch, intersects) or a modifier operator (e.g. startswith oneof)',
+      context,
+    );
+  }
+  checkField(field.text, context, catalogue);
+  return operator;
+}
+
+function equals(fields: readonly Entry[]): ScalarText {
+  const [first] = fields.flat(3) as ScalarText[];
+  return { text: '=', from: (first as ScalarText).from };
+}
+
+function trimmed(entry: Entry | undefined): Entry | undefined {
+  if (entry === undefined) return undefined;
+  return isEntryList(entry) ? entry.map((each) => trimmed(each) as Entry) : { ...entry, text: entry.text.trim() };
+}
+
+function textOf(entry: Entry): string {
+  return isEntryList(entry) ? `(${entry.map(textOf).join(', ')})` : entry.text;
+}
+
+function checkField(text: string, context: Context, catalogue: Catalogue | undefined): void {
+  if (catalogue === undefined) return;
+  const term = parseTerm(text);
+  try {
+    if (term !== undefined) return void checkTerm(term, catalogue);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    fail(`'${text}' is not a supported filter field`, context, error.options.hint ?? error.message);
+  }
+  fail(`'${text}' is not a supported filter field`, context);
+}
+
+/** The condition with the exceptions added: `(CONDITION) and not EXCEPTION…`. */
+export function withExceptions(condition: ComposedText, exceptions: readonly ExceptionDefinition[]): ComposedText {
+  if (exceptions.length === 0) return condition;
+  let text = new ComposedText([]).concat('(', condition, ')');
+  for (const exception of exceptions) {
+    const added = isEntryList(exception.fields) ? tuples(exception, exception.fields) : scalars(exception);
+    if (added !== undefined) text = text.concat(' and not ', added);
+  }
+  return text;
+}
+
+function scalars({ fields, comps, values, context, name }: ExceptionDefinition): ComposedText | undefined {
+  if (values.length === 0) return undefined;
+  const items = values.map((value) => {
+    if (isEntryList(value)) fail('Expected values array to contain a list of strings', context);
+    return written(value, name);
+  });
+  return new ComposedText([]).concat('(', part(fields as ScalarText, name), ` ${textOf(comps as Entry)} (`, commas(items), '))');
+}
+
+function tuples({ comps, values, context, name }: ExceptionDefinition, fields: readonly Entry[]): ComposedText | undefined {
+  if (values.length === 0) return undefined;
+  const operators = comps as readonly ScalarText[];
+  const conjunctions = values.map((tuple) => {
+    if (!isEntryList(tuple) || tuple.length !== fields.length) fail('Fields and values lists must have equal length', context);
+    const checks = tuple.map((value, index) => {
+      const operator = textOf(operators[index] as Entry);
+      return new ComposedText([]).concat(' ', part(fields[index] as ScalarText, name), ` ${operator} `, tupleValue(value, operator, name));
+    });
+    return new ComposedText([]).concat('(', joined(checks, ' and '), ')');
+  });
+  return new ComposedText([]).concat('(', joined(conjunctions, ' or '), ')');
+}
+
+function tupleValue(value: Entry, operator: string, name: string): ComposedText {
+  if (isEntryList(value)) return new ComposedText([]).concat('(', commas(value.map((each) => written(each as ScalarText, name))), ')');
+  const text = written(value, name);
+  return listLike.has(operator) || modified.has(operator) ? new ComposedText([]).concat('(', text, ')') : text;
+}
+
+function joined(texts: readonly ComposedText[], separator: string): ComposedText {
+  return texts.reduce((all, text) => all.concat(separator, text));
+}
+
+function commas(texts: readonly ComposedText[]): ComposedText {
+  return texts.length === 0 ? new ComposedText([]) : joined(texts, ', ');
+}
+
+function part({ text, from }: ScalarText, name: string): ComposedText {
+  return new ComposedText([{ text, from, whole: true, via: `in exception ${name}` }]);
+}
+
+function written(value: Entry, name: string): ComposedText {
+  const text = textOf(value);
+  if (isEntryList(value)) return new ComposedText([{ text }]);
+  return part({ text: quoteIfBlank(text), from: value.from }, name);
+}
+
+/** A value that holds a blank is put in quotes, unless it has its own. */
+export function quoteIfBlank(text: string): string {
+  return /\s/.test(text) && !/^["']/.test(text) ? `"${text}"` : text;
+}

@@ -1,0 +1,200 @@
+/** Output formats (spec/falco-engine.md §3.1): text with `%field` and `%transformer(…)` in it. */
+
+import type { Catalogue, Event, FieldRef, Form, Reader, Value } from '../events/field.ts';
+import { suggest } from '../core/errors.ts';
+import { checkTerm } from './check.ts';
+import type { TypedTerm } from './check.ts';
+import { parseTermAt } from './parser.ts';
+import { printTerm } from './print.ts';
+import { Problem } from './problem.ts';
+import type { Span } from './ast.ts';
+import { printerOf, termReader } from './terms.ts';
+import { typedValue } from './values.ts';
+
+/** A format that is known to be right. */
+export interface Format {
+  readonly text: string;
+  /** The fields that it prints, each once. */
+  readonly reads: readonly FieldRef[];
+  /** Fields and transformers in the order they are printed, fields inside transformers first. */
+  readonly names: readonly string[];
+  bind<E extends Event>(form: Form<E>): BoundFormat<E>;
+}
+
+/** A format for one form of event. */
+export interface BoundFormat<E extends Event> {
+  /** The message; absent values print as `<NA>`. */
+  text(event: E): string;
+  /** The values of the fields by their names, as Falco's `output_fields` has them. */
+  fields(event: E): Record<string, Value | null>;
+  /** The message as libsinsp prints it: without a leading `*` it ends at the first absent value and is not complete. */
+  line(event: E): { readonly text: string; readonly complete: boolean };
+}
+
+interface Token {
+  readonly term: TypedTerm;
+  readonly width: number | undefined;
+}
+
+/** Compiles a format. Throws a Problem whose span is the place in the text. */
+export function parseFormat(text: string, catalogue: Catalogue): Format {
+  if (text === '') throw new Problem('parse', 'empty formatting token', { start: 0, end: 1 });
+  const keepsAbsent = text.startsWith('*');
+  const tokens: (string | Token)[] = [];
+  const reads = new Map<string, FieldRef>();
+  const names = new Set<string>();
+  let at = keepsAbsent ? 1 : 0;
+  while (at < text.length) {
+    const percent = text.indexOf('%', at);
+    const end = percent < 0 ? text.length : percent;
+    if (end > at) tokens.push(text.slice(at, end));
+    if (percent < 0) break;
+    const token = readToken(text, percent, catalogue);
+    tokens.push({ term: token.term, width: token.width });
+    for (const ref of token.reads) reads.set(ref.text, ref);
+    for (const name of [...token.reads.map((ref) => ref.text), token.name]) names.add(name);
+    at = token.end;
+  }
+  return {
+    text,
+    reads: [...reads.values()],
+    names: [...names],
+    bind: (form) => new TokenFormat(tokens, [...reads.values()], keepsAbsent, form),
+  };
+}
+
+interface ReadToken extends Token {
+  readonly name: string;
+  readonly reads: readonly FieldRef[];
+  readonly end: number;
+}
+
+function readToken(text: string, percent: number, catalogue: Catalogue): ReadToken {
+  const digits = /^\d*/.exec(text.slice(percent + 1))?.[0] ?? '';
+  const start = percent + 1 + digits.length;
+  const width = digits === '' ? undefined : Number(digits);
+  if (start >= text.length) {
+    const what = digits === '' ? 'a %' : 'a number';
+    throw new Problem('parse', `invalid formatting syntax: formatting cannot end with ${what}`, { start: percent, end: start }, {
+      hint: 'A % begins a field; there is no way to print a percent sign itself.',
+    });
+  }
+  if (/^[a-z0-9]+\(/.test(text.slice(start))) return { ...readTransformer(text, percent, start, catalogue), width };
+  const found = longestField(text, start, catalogue);
+  if (found === undefined) unknown(text, percent, start, catalogue);
+  const { ref, end } = found;
+  if (ref.field.filterOnly) {
+    throw new Problem('compile', `field '${ref.text}' cannot be printed`, { start: percent, end }, {
+      falco: unknownFilter, hint: 'It has several values at once and is for conditions only.',
+    });
+  }
+  const term: TypedTerm = { kind: 'field', ref, type: ref.field.type, list: ref.field.list === true };
+  return { term, width, name: ref.text, reads: [ref], end };
+}
+
+/** Falco's message goes on with the rest of a parser's error, which is empty here. */
+const unknownFilter = "unknown filter: unexpected token after '";
+
+function unknown(text: string, percent: number, start: number, catalogue: Catalogue): never {
+  const name = /^[a-zA-Z][a-zA-Z0-9_.]*/.exec(text.slice(start))?.[0].replace(/\.$/, '') ?? '';
+  const span: Span = { start: percent, end: start + Math.max(1, name.length) };
+  if (name === '') {
+    throw new Problem('parse', `expected a field after '%', not '${text[start]}'`, span, {
+      falco: unknownFilter, unknownName: true, hint: 'There is no way to print a percent sign itself.',
+    });
+  }
+  const meant = suggest(name, catalogue.fields.map((field) => field.name));
+  throw new Problem('compile', `unknown field %${name} (event source ${catalogue.source})`, span, {
+    falco: unknownFilter, unknownName: true, hint: meant === undefined ? undefined : `Did you mean %${meant}?`,
+  });
+}
+
+function readTransformer(text: string, percent: number, start: number, catalogue: Catalogue): Omit<ReadToken, 'width'> {
+  try {
+    const { term, end } = parseTermAt(text, start);
+    const { term: typed, reads } = checkTerm(term, catalogue);
+    return { term: typed, name: printTerm(term), reads, end };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    throw new Problem('compile', error.message, { start: percent, end: error.span.end }, {
+      ...error.options, falco: unknownFilter, unknownName: true,
+    });
+  }
+}
+
+/** The field with the longest name that the text begins with; what follows is ordinary text. */
+function longestField(text: string, start: number, catalogue: Catalogue): { ref: FieldRef; end: number } | undefined {
+  const run = /^[a-zA-Z][a-zA-Z0-9_.]*/.exec(text.slice(start))?.[0] ?? '';
+  for (let length = run.length; length > 0; length--) {
+    const name = run.slice(0, length);
+    const end = start + length;
+    const argument = /^\[(?:"[^"]*"|'[^']*'|[^\]["'\s]+)\]/.exec(text.slice(end))?.[0];
+    const indexed = argument && catalogue.find(name + argument);
+    if (argument && indexed) return { ref: indexed, end: end + argument.length };
+    const ref = catalogue.find(name);
+    if (ref !== undefined) return { ref, end };
+  }
+  return undefined;
+}
+
+interface BoundToken<E extends Event> {
+  readonly read: Reader<E> | undefined;
+  readonly print: (value: Value) => string;
+  readonly width: number | undefined;
+}
+
+class TokenFormat<E extends Event> implements BoundFormat<E> {
+  readonly #tokens: readonly (string | BoundToken<E>)[];
+  readonly #fields: readonly { readonly ref: FieldRef; readonly read: Reader<E> | undefined }[];
+  readonly #keepsAbsent: boolean;
+
+  constructor(tokens: readonly (string | Token)[], reads: readonly FieldRef[], keepsAbsent: boolean, form: Form<E>) {
+    this.#keepsAbsent = keepsAbsent;
+    this.#tokens = tokens.map((token) => (typeof token === 'string' ? token : {
+      read: termReader(token.term, form), print: printerOf(token.term), width: token.width,
+    }));
+    this.#fields = reads.map((ref) => ({ ref, read: fieldReader(ref, form) }));
+  }
+
+  text(event: E): string {
+    let text = '';
+    for (const token of this.#tokens) text += typeof token === 'string' ? token : (print(token, event) ?? fit('<NA>', token.width));
+    return text;
+  }
+
+  line(event: E): { text: string; complete: boolean } {
+    if (this.#keepsAbsent) return { text: this.text(event), complete: true };
+    let text = '';
+    for (const token of this.#tokens) {
+      const part = typeof token === 'string' ? token : print(token, event);
+      if (part === undefined) return { text, complete: false };
+      text += part;
+    }
+    return { text, complete: true };
+  }
+
+  fields(event: E): Record<string, Value | null> {
+    const fields: Record<string, Value | null> = {};
+    for (const { ref, read } of this.#fields) fields[ref.text] = typedValue(read?.(event), ref.field);
+    return fields;
+  }
+}
+
+function print<E extends Event>({ read, print: printed, width }: BoundToken<E>, event: E): string | undefined {
+  const value = read?.(event);
+  return value === undefined ? undefined : fit(printed(value), width);
+}
+
+/** Cuts or pads a text to a width. */
+function fit(text: string, width: number | undefined): string {
+  return width === undefined ? text : text.slice(0, width).padEnd(width);
+}
+
+/** Fields that print a time are integers in `output_fields`: the event's time in ns. */
+function fieldReader<E extends Event>(ref: FieldRef, form: Form<E>): Reader<E> | undefined {
+  if (!/^evt\.(?:date)?time(?:\.|$)/.test(ref.text)) return form.reader(ref);
+  return (event) => {
+    const time = Number(event.time);
+    return Number.isSafeInteger(time) ? time : event.time;
+  };
+}

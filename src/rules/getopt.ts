@@ -1,0 +1,50 @@
+/** Options of a command line, read as getopt(3) reads them with `+`: the first word that is no option ends them. */
+
+export interface Option {
+  /** The option letter; `?` when it is unknown or lacks its value, `:` for the latter when the option string begins with it. */
+  readonly letter: string;
+  /** The letter that was written. */
+  readonly written: string;
+  /** The option's value: "" when it is missing, undefined when the option takes none. */
+  readonly value?: string;
+}
+
+/** Reads the options that `letters` names: `x` is a flag, `x:` takes a value, `x::` a value in the same word. */
+export function readOptions(words: readonly string[], letters: string): readonly Option[] {
+  const options: Option[] = [];
+  const missing = letters.startsWith(':') ? ':' : '?';
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? '';
+    if (word === '--') break;
+    if (word.startsWith('--')) continue;
+    if (word.length < 2 || !word.startsWith('-')) break;
+    for (let at = 1; at < word.length; at++) {
+      const written = word[at] ?? '';
+      const place = written === ':' ? -1 : letters.indexOf(written);
+      if (place < 0) {
+        options.push({ letter: '?', written });
+        continue;
+      }
+      if (letters[place + 1] !== ':') {
+        options.push({ letter: written, written });
+        continue;
+      }
+      const rest = word.slice(at + 1);
+      const next = rest !== '' || letters[place + 2] === ':' ? rest : words[++index];
+      options.push(next === undefined ? { letter: missing, written, value: '' } : { letter: written, written, value: next });
+      break;
+    }
+  }
+  return options;
+}
+
+/** The options as a flat list: each letter, then its value. */
+export function optionList(options: readonly Option[]): string[] {
+  return options.flatMap(({ letter, value }) => (value === undefined ? [letter] : [letter, value]));
+}
+
+/** The value of the last option of a letter, the letter itself for a flag; undefined when it is not given. */
+export function lastOption(options: readonly Option[], letter: string): string | undefined {
+  const last = options.findLast(({ letter: read, written, value }) => written === letter && (read === letter || value !== undefined));
+  return last && (last.value ?? letter);
+}

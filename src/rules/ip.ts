@@ -1,0 +1,114 @@
+/** IP addresses and networks: reading, canonical text, membership. */
+
+/** An IPv4 address as one unsigned number, or an IPv6 address as eight groups. */
+export type Address = number | readonly number[];
+
+export interface Network {
+  readonly address: Address;
+  readonly prefix: number;
+}
+
+/** Reads a dotted quad as inet_pton(3) does: four decimal numbers without leading zeros. */
+export function parseIpv4(text: string): number | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4) return undefined;
+  let address = 0;
+  for (const part of parts) {
+    if (!/^(?:0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
+    address = address * 256 + Number(part);
+  }
+  return address;
+}
+
+/** Reads an IPv6 address as inet_pton(3) does; the last two groups may be a dotted quad. */
+export function parseIpv6(text: string): readonly number[] | undefined {
+  const [head = '', tail, more] = text.split('::');
+  if (more !== undefined) return undefined;
+  const before = parseGroups(head, tail === undefined);
+  const after = tail === undefined ? [] : parseGroups(tail, true);
+  if (before === undefined || after === undefined) return undefined;
+  const missing = 8 - before.length - after.length;
+  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
+  return [...before, ...Array.from({ length: missing }, () => 0), ...after];
+}
+
+function parseGroups(text: string, last: boolean): number[] | undefined {
+  if (text === '') return [];
+  const groups: number[] = [];
+  const parts = text.split(':');
+  for (const [index, part] of parts.entries()) {
+    if (part.includes('.')) {
+      const quad = last && index === parts.length - 1 ? parseIpv4(part) : undefined;
+      if (quad === undefined) return undefined;
+      groups.push(Math.floor(quad / 0x10000), quad % 0x10000);
+    } else {
+      if (!/^[0-9a-fA-F]{1,4}$/.test(part)) return undefined;
+      groups.push(Number.parseInt(part, 16));
+    }
+  }
+  return groups.length <= 8 ? groups : undefined;
+}
+
+/** Reads an address of either family. */
+export function parseAddress(text: string): Address | undefined {
+  return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
+}
+
+/** The one way to write an address (RFC 5952): events carry addresses in this form. */
+export function addressText(address: Address): string {
+  if (typeof address === 'number') return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
+  if (address.slice(0, 5).every((group) => group === 0) && address[5] === 0xffff) {
+    return `::ffff:${addressText((address[6] ?? 0) * 0x10000 + (address[7] ?? 0))}`;
+  }
+  const [start, length] = longestZeros(address);
+  const groups = address.map((group) => group.toString(16));
+  if (length < 2) return groups.join(':');
+  return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`;
+}
+
+function longestZeros(groups: readonly number[]): [start: number, length: number] {
+  let best: [number, number] = [0, 0];
+  let length = 0;
+  for (const [index, group] of groups.entries()) {
+    length = group === 0 ? length + 1 : 0;
+    if (length > best[1]) best = [index - length + 1, length];
+  }
+  return best;
+}
+
+/** A test whether an address, given as text, lies in a network. Families differ: no. */
+export function networkTest({ address, prefix }: Network): (text: string) => boolean {
+  if (typeof address === 'number') {
+    const size = 2 ** (32 - prefix);
+    const first = Math.floor(address / size);
+    return (text) => {
+      const candidate = parsed(text);
+      return typeof candidate === 'number' && Math.floor(candidate / size) === first;
+    };
+  }
+  return (text) => {
+    const candidate = parsed(text);
+    return typeof candidate === 'object' && samePrefix(candidate, address, prefix);
+  };
+}
+
+function samePrefix(a: readonly number[], b: readonly number[], prefix: number): boolean {
+  const whole = prefix >> 4;
+  for (let i = 0; i < whole; i++) if (a[i] !== b[i]) return false;
+  const rest = 16 - (prefix & 15);
+  return rest === 16 || (a[whole] ?? 0) >> rest === (b[whole] ?? 0) >> rest;
+}
+
+// A machine talks to few addresses again and again: reading each text once is enough.
+const cache = new Map<string, Address | undefined>();
+const CACHE_SIZE = 4096;
+
+function parsed(text: string): Address | undefined {
+  let address = cache.get(text);
+  if (address === undefined && !cache.has(text)) {
+    if (cache.size >= CACHE_SIZE) cache.clear();
+    address = parseAddress(text);
+    cache.set(text, address);
+  }
+  return address;
+}

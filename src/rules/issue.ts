@@ -1,0 +1,145 @@
+/** Errors and warnings of rules files: Falco's codes and places, and our diagnostics with true ones. */
+
+import type { Node } from 'yaml';
+import type { Diagnostic } from '../core/errors.ts';
+import { placeIn } from './source.ts';
+
+/** Codes, each with Falco's short text (spec/falco-engine.md §1.10). */
+export const issueCodes = {
+  LOAD_ERR_FILE_READ: 'File read error',
+  LOAD_ERR_YAML_PARSE: 'YAML parse error',
+  LOAD_ERR_YAML_VALIDATE: 'Error validating internal structure of YAML file',
+  LOAD_ERR_COMPILE_CONDITION: 'Error compiling condition',
+  LOAD_ERR_COMPILE_OUTPUT: 'Error compiling output',
+  LOAD_ERR_VALIDATE: 'Error validating rule/macro/list/exception objects',
+  LOAD_ERR_EXTENSION: 'Error in extension item',
+  LOAD_UNKNOWN_SOURCE: 'Unknown event source',
+  LOAD_UNSAFE_NA_CHECK: 'Unsafe <NA> comparison in condition',
+  LOAD_NO_EVTTYPE: 'Condition has no event-type restriction',
+  LOAD_UNKNOWN_FILTER: 'Unknown field or event-type in condition or output',
+  LOAD_UNUSED_MACRO: 'Unused macro',
+  LOAD_UNUSED_LIST: 'Unused list',
+  LOAD_UNKNOWN_ITEM: 'Unknown rules file item',
+  LOAD_DEPRECATED_ITEM: 'Used deprecated item',
+  LOAD_WARNING_EXTENSION: 'Warning in extension item',
+  LOAD_APPEND_NO_VALUES: 'Overriding/appending with no values',
+  LOAD_EXCEPTION_NAME_NOT_UNIQUE: 'Multiple exceptions defined with the same name',
+  LOAD_INVALID_MACRO_NAME: 'Invalid macro name',
+  LOAD_INVALID_LIST_NAME: 'Invalid list name',
+  LOAD_COMPILE_CONDITION: 'Warning in rule condition',
+  LOAD_UNKNOWN_KEY: 'Unknown key in item definition',
+} as const;
+
+export type IssueCode = keyof typeof issueCodes;
+
+/** A step of Falco's way to a place. Lines, columns and offsets count from 0. */
+export interface Location {
+  readonly itemType: string;
+  readonly itemName: string;
+  /** The file, or for a place in a condition the beginning of its text. */
+  readonly name: string;
+  readonly line: number;
+  readonly column: number;
+  readonly offset: number;
+}
+
+export interface SourceFile {
+  readonly name: string;
+  readonly content: string;
+}
+
+/** A place in a rules file, with the way there. */
+export class Context {
+  readonly file: SourceFile;
+  readonly locations: readonly Location[];
+  /** The part of the file that is meant: offsets. */
+  readonly start: number;
+  readonly end: number;
+
+  constructor(file: SourceFile, locations: readonly Location[], start: number, end: number) {
+    this.file = file;
+    this.locations = locations;
+    this.start = start;
+    this.end = end;
+  }
+
+  static ofFile(file: SourceFile): Context {
+    const { name } = file;
+    return new Context(file, [{ itemType: 'rules content', itemName: '', name, line: 0, column: 0, offset: 0 }], 0, 1);
+  }
+
+  /** The place of a node inside this one. A node that is missing is where this is. */
+  child(itemType: string, itemName: string, node: Node | null | undefined): Context {
+    const start = node?.range?.[0] ?? this.start;
+    const end = node?.range?.[1] ?? this.end;
+    const { line, column } = placeIn(this.file.name, this.file.content, { start, end: start });
+    const location = { itemType, itemName, name: this.file.name, line: line - 1, column: column - 1, offset: start };
+    return new Context(this.file, [...this.locations, location], start, end);
+  }
+
+  /** A place in a condition: Falco adds the position in its text to that of the value. */
+  inText(text: string, start: number): Context {
+    const last = this.locations.at(-1);
+    const { line, column } = placeIn('', text, { start, end: start });
+    const location: Location = {
+      itemType: 'condition expression',
+      itemName: '',
+      name: `"${text.length > 20 ? `${text.slice(0, 17)}...` : text}"`,
+      line: (last?.line ?? 0) + line,
+      column: (last?.column ?? 0) + column,
+      offset: (last?.offset ?? 0) + start,
+    };
+    return new Context(this.file, [...this.locations, location], this.start, this.end);
+  }
+
+  /** The same place with another last step. */
+  withLast(location: Location): Context {
+    return new Context(this.file, [...this.locations.slice(0, -1), location], this.start, this.end);
+  }
+
+  get last(): Location | undefined {
+    return this.locations.at(-1);
+  }
+}
+
+export interface Issue {
+  readonly severity: 'error' | 'warning';
+  readonly code: IssueCode;
+  /** In Falco's words. */
+  readonly message: string;
+  readonly context: Context;
+  readonly diagnostic: Diagnostic;
+}
+
+export interface IssueDetails {
+  /** What replaces Falco's message and place in the diagnostic. */
+  readonly diagnostic?: Partial<Omit<Diagnostic, 'severity' | 'code'>>;
+}
+
+/** Makes an issue; the diagnostic has Falco's message at the place of the context unless the details say otherwise. */
+export function makeIssue(
+  severity: Issue['severity'], code: IssueCode, message: string, context: Context, { diagnostic = {} }: IssueDetails = {},
+): Issue {
+  const { file, start, end } = context;
+  return {
+    severity,
+    code,
+    message,
+    context,
+    diagnostic: { severity, code, message, at: placeIn(file.name, file.content, { start, end }), ...diagnostic },
+  };
+}
+
+/** Thrown to end the loading of a file. */
+export class LoadFailure extends Error {
+  readonly issue: Issue;
+  constructor(issue: Issue) {
+    super(issue.message);
+    this.issue = issue;
+  }
+}
+
+/** Ends the loading of a file. */
+export function failLoad(code: IssueCode, message: string, context: Context, details: IssueDetails = {}): never {
+  throw new LoadFailure(makeIssue('error', code, message, context, details));
+}

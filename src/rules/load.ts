@@ -1,0 +1,148 @@
+/** Loads rules files. */
+
+import { parseAllDocuments } from 'yaml';
+import type { Document } from 'yaml';
+import type { Diagnostic } from '../core/errors.ts';
+import type { Catalogue } from '../events/field.ts';
+import type { AppendOutput } from './append-output.ts';
+import { Collector } from './collector.ts';
+import { compileDefinitions } from './compile-rules.ts';
+import type { CompiledRule } from './compile-rules.ts';
+import type { Definitions, ListDefinition, MacroDefinition } from './definitions.ts';
+import { Context, failLoad, LoadFailure, makeIssue } from './issue.ts';
+import type { Issue, SourceFile } from './issue.ts';
+import { readItems } from './items.ts';
+import { isAtLeast } from './priority.ts';
+import type { Priority } from './priority.ts';
+import type { ParsedMacro } from './resolve-macros.ts';
+import type { Rule } from './rule.ts';
+import { checkSchema } from './schema.ts';
+import type { SchemaResult } from './schema.ts';
+import { isSelected } from './selection.ts';
+import type { SelectionEntry } from './selection.ts';
+import { builtInPlugins, checkPlugins } from './versions.ts';
+import type { Plugin } from './versions.ts';
+
+export interface RulesFile {
+  readonly name: string;
+  readonly content: string;
+}
+
+export interface LoadOptions {
+  /** By event source. Rules of other sources are left out, with the warning LOAD_UNKNOWN_SOURCE. */
+  readonly catalogues: ReadonlyMap<string, Catalogue>;
+  /** Rules that are less severe are not enabled. */
+  readonly minPriority?: Priority | undefined;
+  readonly selection?: readonly SelectionEntry[] | undefined;
+  readonly appendOutput?: readonly AppendOutput[] | undefined;
+  /** What `required_plugin_versions` is held against; default: the plugins whose fields are built in. */
+  readonly plugins?: readonly Plugin[] | undefined;
+}
+
+/** What became of one file. Loading ends with the first file that has an error. */
+export interface FileResult {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly errors: readonly Issue[];
+  readonly warnings: readonly Issue[];
+  readonly schema: SchemaResult;
+}
+
+export interface LoadResult {
+  readonly ok: boolean;
+  /** Every rule that could be compiled, in the order of definition. */
+  readonly rules: readonly Rule[];
+  readonly files: readonly FileResult[];
+  readonly lists: readonly ListDefinition[];
+  readonly macros: readonly MacroDefinition[];
+  /** Errors and warnings with their places in the files, each once. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Why the plugin requirements are not met. */
+  readonly pluginError?: string | undefined;
+  readonly definitions: Definitions;
+  readonly parsedMacros: ReadonlyMap<string, ParsedMacro>;
+}
+
+/** Loads files in order (spec/falco-engine.md §1). Never throws for what is in the files. */
+export function loadRules(files: readonly RulesFile[], options: LoadOptions): LoadResult {
+  const { catalogues, appendOutput = [], plugins = builtInPlugins } = options;
+  const reading: Issue[] = [];
+  const collector = new Collector(catalogues, (code, message, context) => {
+    reading.push(makeIssue('warning', code, message, context));
+  });
+  const results: FileResult[] = [];
+  const diagnostics: Diagnostic[] = [];
+  let compiled: readonly CompiledRule[] = [];
+  let parsedMacros: ReadonlyMap<string, ParsedMacro> = new Map();
+  let compileWarnings: Issue[] = [];
+  for (const file of files) {
+    reading.length = 0;
+    compileWarnings = [];
+    const schemas: SchemaResult[] = [];
+    const errors = attempt(file, () => {
+      for (const document of parseDocuments(file)) {
+        schemas.push(checkSchema(document));
+        readItems(document, file, collector, (code, message, context) => reading.push(makeIssue('warning', code, message, context)));
+      }
+      // Each file has to be right given the files before it.
+      const result = compileDefinitions(collector, { catalogues, appendOutput }, compileWarnings);
+      compiled = result.rules;
+      parsedMacros = result.macros;
+    });
+    const ok = errors.length === 0;
+    results.push({ name: file.name, ok, errors, warnings: [...reading, ...compileWarnings], schema: mergeSchemas(schemas) });
+    diagnostics.push(...errors.map(({ diagnostic }) => diagnostic), ...reading.map(({ diagnostic }) => diagnostic));
+    if (!ok) break;
+  }
+  // Later files can mend what was compiled with a warning: only the last compilation counts.
+  diagnostics.push(...compileWarnings.map(({ diagnostic }) => diagnostic));
+  const pluginError = checkPlugins(collector.requiredPlugins, plugins);
+  if (pluginError !== undefined) diagnostics.push({ severity: 'error', code: 'LOAD_ERR_VALIDATE', message: pluginError });
+  return {
+    ok: pluginError === undefined && results.every(({ ok }) => ok),
+    rules: compiled.map((rule) => ({ ...rule, enabled: isEnabled(rule, options) })),
+    files: results,
+    lists: [...collector.lists.values()],
+    macros: [...collector.macros.values()],
+    diagnostics,
+    pluginError,
+    definitions: collector,
+    parsedMacros,
+  };
+}
+
+function isEnabled(rule: CompiledRule, { minPriority = 'Debug', selection = [] }: LoadOptions): boolean {
+  return isAtLeast(rule.priority, minPriority) && isSelected({ ...rule, enabled: rule.enabledInFile }, selection);
+}
+
+/** Runs a step of loading; its error, or none. */
+function attempt(file: SourceFile, step: () => void): readonly Issue[] {
+  try {
+    step();
+    return [];
+  } catch (error) {
+    if (error instanceof LoadFailure) return [error.issue];
+    // Nesting without end exhausts the stack of whoever reads it.
+    if (!(error instanceof RangeError)) throw error;
+    return [makeIssue('error', 'LOAD_ERR_YAML_PARSE', 'the file nests too deeply', Context.ofFile(file))];
+  }
+}
+
+function parseDocuments(file: SourceFile): readonly Document[] {
+  const documents = parseAllDocuments(file.content, { schema: 'failsafe', uniqueKeys: false, keepSourceTokens: false, logLevel: 'silent' });
+  for (const document of documents) {
+    const [error] = document.errors;
+    if (error === undefined) continue;
+    const [start, end] = error.pos;
+    const message = error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? error.message;
+    const context = Context.ofFile(file).child('value for', '', { range: [start, Math.max(end, start + 1), end] } as never);
+    failLoad('LOAD_ERR_YAML_PARSE', message, context);
+  }
+  return documents as readonly Document[];
+}
+
+function mergeSchemas(schemas: readonly SchemaResult[]): SchemaResult {
+  const results = schemas.filter(({ valid }) => valid !== null);
+  if (results.length === 0) return { valid: null, warnings: [] };
+  return { valid: results.every(({ valid }) => valid === true), warnings: results.flatMap(({ warnings }) => warnings) };
+}

@@ -1,0 +1,88 @@
+/** Reads `override:` of an item (spec/falco-engine.md §1.4). */
+
+import { isScalar } from 'yaml';
+import { failLoad } from './issue.ts';
+import type { Context } from './issue.ts';
+import { scalarText } from './yaml-item.ts';
+import type { YamlItem } from './yaml-item.ts';
+
+export interface OverrideKeys {
+  readonly append: ReadonlySet<string>;
+  readonly replace: ReadonlySet<string>;
+}
+
+export const overrideKeys: Readonly<Record<'list' | 'macro' | 'rule', OverrideKeys>> = {
+  list: { append: new Set(['items']), replace: new Set(['items']) },
+  macro: { append: new Set(['condition']), replace: new Set(['condition']) },
+  rule: {
+    append: new Set(['condition', 'output', 'desc', 'tags', 'exceptions']),
+    replace: new Set([
+      'condition', 'output', 'desc', 'tags', 'exceptions', 'priority', 'enabled', 'warn_evttypes', 'skip-if-unknown-filter',
+      'capture', 'capture_duration',
+    ]),
+  },
+};
+
+/** Which keys of an item append and which replace. `legacy`: the item also has `append: true`. */
+export function readOverrides(item: YamlItem, context: Context, keys: OverrideKeys, legacy: boolean): OverrideKeys {
+  const append = new Set<string>();
+  const replace = new Set<string>();
+  const node = item.get('override');
+  if (node === undefined) return { append, replace };
+  const place = context.child('overrides', '', node);
+  const overrides = item.map(node) ?? failLoad('LOAD_ERR_YAML_VALIDATE', 'Value of override must be a mapping', place);
+  for (const key of overrides.keys) {
+    const operation = readOperation(overrides, key, place);
+    const keyPlace = context.child('overrides', key, overrides.keyNode(key));
+    if (operation === 'append' && !keys.append.has(key)) {
+      failLoad('LOAD_ERR_YAML_VALIDATE', `Key '${key}' cannot be appended to, use 'replace' instead`, keyPlace);
+    }
+    if (operation === 'replace' && !keys.replace.has(key)) {
+      failLoad('LOAD_ERR_YAML_VALIDATE', `Key '${key}' cannot be replaced`, keyPlace);
+    }
+    (operation === 'append' ? append : replace).add(key);
+  }
+  if (legacy && append.size + replace.size > 0) {
+    failLoad(
+      'LOAD_ERR_YAML_VALIDATE',
+      "Keys 'override' and 'append: true' cannot be used together. "
+        + "Add an 'append' entry (e.g. 'condition: append') under 'override' instead.",
+      context,
+    );
+  }
+  if (append.size + replace.size > 0) checkKeys(item, context, keys, append, replace);
+  return { append, replace };
+}
+
+function readOperation(overrides: YamlItem, key: string, place: Context): 'append' | 'replace' {
+  const node = overrides.get(key);
+  const valuePlace = place.child('value for', key, node);
+  const operation = isScalar(node) ? scalarText(node) : '';
+  if (operation === 'append' || operation === 'replace') return operation;
+  return failLoad(
+    'LOAD_ERR_YAML_VALIDATE',
+    // Falco lists the values with a blank after each.
+    `Invalid override operation for key '${key}': '${operation}'. Allowed values are: append replace `,
+    valuePlace,
+    { diagnostic: { message: `'${operation}' is not an override operation for '${key}'`, hint: 'Write append or replace.' } },
+  );
+}
+
+function checkKeys(
+  item: YamlItem, context: Context, keys: OverrideKeys, append: ReadonlySet<string>, replace: ReadonlySet<string>,
+): void {
+  for (const [operation, set] of [['append', append], ['replace', replace]] as const) {
+    const article = operation === 'append' ? 'An append' : 'A replace';
+    for (const key of set) {
+      if (item.has(key)) continue;
+      failLoad('LOAD_ERR_YAML_VALIDATE', `${article} override for '${key}' was specified but '${key}' is not defined`, context);
+    }
+  }
+  for (const key of keys.replace) {
+    if (!item.has(key) || append.has(key) || replace.has(key)) continue;
+    failLoad(
+      'LOAD_ERR_YAML_VALIDATE', `Unexpected key '${key}': no corresponding entry under 'override' is defined.`,
+      context.child('overrides', key, item.get(key)), { diagnostic: { hint: `Add '${key}: append' or '${key}: replace' under override.` } },
+    );
+  }
+}

@@ -1,0 +1,142 @@
+/** Reads a condition or format piece by piece. */
+
+import type { Span } from './ast.ts';
+import { Problem } from './problem.ts';
+
+const blanks = /[ \t\b\r\n]+/y;
+const bareText = /[^()"'\s=,]+/y;
+
+/** A text read from a string: `bytes` is set when hex escapes made it something that is not text. */
+export interface ScannedText {
+  readonly text: string;
+  readonly bytes?: Uint8Array;
+  readonly quoted: boolean;
+  readonly span: Span;
+}
+
+export class Scanner {
+  readonly text: string;
+  position = 0;
+  /** What was read last, as "unexpected token after" shows it. */
+  lastToken = '';
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get atEnd(): boolean {
+    return this.position >= this.text.length;
+  }
+
+  /** Reads what a sticky pattern matches here. */
+  take(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.position;
+    const found = pattern.exec(this.text)?.[0];
+    if (found === undefined) return undefined;
+    this.position += found.length;
+    this.lastToken = found;
+    return found;
+  }
+
+  /** Reads exactly these characters. */
+  takeWord(word: string): boolean {
+    if (!this.text.startsWith(word, this.position)) return false;
+    this.position += word.length;
+    this.lastToken = word;
+    return true;
+  }
+
+  peek(pattern: RegExp): boolean {
+    pattern.lastIndex = this.position;
+    return pattern.test(this.text);
+  }
+
+  /** Skips blanks; whether there were any. */
+  skipBlanks(): boolean {
+    blanks.lastIndex = this.position;
+    const found = blanks.exec(this.text);
+    if (found === null) return false;
+    this.position += found[0].length;
+    return true;
+  }
+
+  span(start: number): Span {
+    return { start, end: this.position };
+  }
+
+  fail(message: string, hint?: string): never {
+    // The caret underlines the word that does not fit.
+    const rest = /^[^\s()]+|^./.exec(this.text.slice(this.position, this.position + 80))?.[0].length ?? 1;
+    throw new Problem('parse', message, { start: this.position, end: this.position + rest }, { hint });
+  }
+
+  takeBare(): ScannedText | undefined {
+    const start = this.position;
+    const text = this.take(bareText);
+    return text === undefined ? undefined : { text, quoted: false, span: this.span(start) };
+  }
+
+  /** Reads a quoted string. It ends at the same quote unless a backslash stands before it (spec/falco-engine.md §2.2). */
+  takeQuoted(): ScannedText | undefined {
+    const start = this.position;
+    const quote = this.text[start];
+    if (quote !== '"' && quote !== "'") return undefined;
+    let end = this.text.indexOf(quote, start + 1);
+    while (end > 0 && this.text[end - 1] === '\\') end = this.text.indexOf(quote, end + 1);
+    if (end < 0) return undefined;
+    this.position = end + 1;
+    const scanned = this.#unescape(this.text.slice(start + 1, end), quote);
+    this.lastToken = scanned.text;
+    return { ...scanned, quoted: true, span: this.span(start) };
+  }
+
+  #unescape(raw: string, quote: string): { text: string; bytes?: Uint8Array } {
+    if (!raw.includes('\\')) return { text: raw };
+    let text = '';
+    let binary = false;
+    const bytes: number[] = [];
+    const add = (part: string): void => {
+      text += part;
+      bytes.push(...new TextEncoder().encode(part));
+    };
+    for (let at = 0; at < raw.length; at++) {
+      if (raw[at] !== '\\') {
+        const next = raw.indexOf('\\', at);
+        add(raw.slice(at, next < 0 ? raw.length : next));
+        at = (next < 0 ? raw.length : next) - 1;
+        continue;
+      }
+      const char = raw[++at] ?? '';
+      if (char === 'x') {
+        const digits = raw.slice(at + 1, at + 3);
+        if (digits.length < 2) this.fail('truncated hex char escape sequence');
+        if (!/^[0-9a-fA-F]{2}$/.test(digits)) this.fail(`invalid hex char escape sequence: ${digits}`);
+        const byte = Number.parseInt(digits, 16);
+        binary ||= byte >= 0x80;
+        bytes.push(byte);
+        text += String.fromCharCode(byte);
+        at += 2;
+      } else {
+        add(this.#simpleEscape(char, quote));
+      }
+    }
+    if (!binary) return { text };
+    const all = Uint8Array.from(bytes);
+    return { text: new TextDecoder().decode(all), bytes: all };
+  }
+
+  #simpleEscape(char: string, quote: string): string {
+    const known = simpleEscapes[char];
+    if (known !== undefined) return known;
+    if (char === quote) return char;
+    if (char === '"' || char === "'") this.fail(`invalid \\${char} escape in ${quote}-quoted string`);
+    return this.fail(
+      `unsupported string escape sequence: \\${char}`,
+      `A backslash is written '\\\\' in a string; in a regex a class such as '[${char}]' or '[[:space:]]' needs none.`,
+    );
+  }
+}
+
+const simpleEscapes: Readonly<Record<string, string>> = {
+  b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', '\\': '\\', '/': '/', ' ': '\\',
+};

@@ -1,0 +1,88 @@
+/** Puts lists in place: their names in conditions are text that is replaced (spec/falco-engine.md §1.3). */
+
+import type { ListDefinition } from './definitions.ts';
+import { quoteIfBlank } from './exceptions.ts';
+import { placeIn } from './source.ts';
+import type { ComposedText, ScalarSource } from './source.ts';
+
+interface Item {
+  readonly text: string;
+  readonly from: ScalarSource;
+  readonly via: string;
+}
+
+/** A list with the lists that it names in place, as text for conditions. */
+export interface ResolvedList {
+  readonly name: string;
+  readonly items: readonly Item[];
+}
+
+/**
+ * Resolves lists among themselves: an item that names an earlier list stands for that list's items as they are written.
+ * The names of lists that are used are added to `used`.
+ */
+export function resolveLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>): readonly ResolvedList[] {
+  return inOrder(lists.values()).map(({ name, items, visibility }) => ({
+    name,
+    items: items.flatMap(({ text, from }) => {
+      const inner = lists.get(text);
+      if (inner === undefined || inner.index >= visibility || inner.name === name) return [item(text, from, viaOf(lists, name))];
+      used.add(text);
+      return inner.items.map((each) => item(each.text, each.from, viaOf(lists, text)));
+    }),
+  }));
+}
+
+function item(text: string, from: ScalarSource, via: string): Item {
+  return { text: quoteIfBlank(text), from, via };
+}
+
+function viaOf(lists: ReadonlyMap<string, ListDefinition>, name: string): string {
+  const context = lists.get(name)?.context;
+  if (context === undefined) return `in list ${name}`;
+  const { file, line, column } = placeIn(context.file.name, context.file.content, { start: context.start, end: context.end });
+  return `in list ${name}, defined at ${file}:${line}:${column}`;
+}
+
+/** Definitions in the order in which they were first given. */
+export function inOrder<T extends { readonly index: number }>(definitions: Iterable<T>): readonly T[] {
+  return [...definitions].sort((a, b) => a.index - b.index);
+}
+
+/** Replaces the names of lists in a condition by their items. */
+export function substituteLists(condition: ComposedText, lists: readonly ResolvedList[], used: Set<string>): ComposedText {
+  let text = condition;
+  for (const list of lists) {
+    for (let at = findWord(text.text, list.name, 0); at >= 0;) {
+      used.add(list.name);
+      const [start, end] = list.items.length === 0 ? withComma(text.text, at, at + list.name.length) : [at, at + list.name.length];
+      const pieces = list.items.flatMap(({ text: value, from, via }, index) => [
+        ...(index === 0 ? [] : [{ text: ', ' }]), { text: value, from, whole: true, via },
+      ]);
+      const length = pieces.reduce((sum, piece) => sum + piece.text.length, 0);
+      text = text.replace(start, end, pieces);
+      at = findWord(text.text, list.name, start + length);
+    }
+  }
+  return text;
+}
+
+const boundary = /[\s(),=]/;
+
+/** Where a name stands as a word of its own. */
+function findWord(text: string, name: string, from: number): number {
+  for (let at = text.indexOf(name, from); at >= 0; at = text.indexOf(name, at + 1)) {
+    const before = at === 0 || boundary.test(text[at - 1] ?? '');
+    const after = at + name.length >= text.length || boundary.test(text[at + name.length] ?? '');
+    if (before && after) return at;
+  }
+  return -1;
+}
+
+/** The name of an empty list goes with one of the commas beside it. */
+function withComma(text: string, start: number, end: number): [start: number, end: number] {
+  const after = /^\s*,\s*/.exec(text.slice(end));
+  if (after !== null) return [start, end + after[0].length];
+  const before = /\s*,\s*$/.exec(text.slice(0, start));
+  return before === null ? [start, end] : [start - before[0].length, end];
+}

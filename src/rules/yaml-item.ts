@@ -1,0 +1,138 @@
+/** Reads the mappings of a rules file, with Falco's errors for whatever has the wrong shape (spec/falco-engine.md §1.2). */
+
+import { isAlias, isMap, isScalar, isSeq } from 'yaml';
+import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import { suggest } from '../core/errors.ts';
+import { failLoad } from './issue.ts';
+import type { Context, SourceFile } from './issue.ts';
+import type { ScalarSource } from './source.ts';
+
+/** A scalar as text, and where it stands. */
+export interface ScalarText {
+  readonly text: string;
+  readonly from: ScalarSource;
+}
+
+/** One mapping of a rules file. */
+export class YamlItem {
+  readonly node: YAMLMap;
+  readonly #document: Document;
+  readonly #file: SourceFile;
+
+  constructor(node: YAMLMap, document: Document, file: SourceFile) {
+    this.node = node;
+    this.#document = document;
+    this.#file = file;
+  }
+
+  get keys(): readonly string[] {
+    return this.node.items.map((pair) => (isScalar(pair.key) ? scalarText(pair.key) : ''));
+  }
+
+  has(key: string): boolean {
+    return this.#pair(key) !== undefined;
+  }
+
+  /** The node of a key, aliases followed; undefined when missing or null. */
+  get(key: string): Node | undefined {
+    const node = this.resolve(this.#pair(key)?.value);
+    return node === undefined || isNull(node) ? undefined : node;
+  }
+
+  keyNode(key: string): Node | undefined {
+    return this.#pair(key)?.key as Node | undefined;
+  }
+
+  #pair(key: string): Pair | undefined {
+    return this.node.items.find((pair) => isScalar(pair.key) && scalarText(pair.key) === key);
+  }
+
+  resolve(node: unknown): Node | undefined {
+    if (isAlias(node)) return node.resolve(this.#document) as Node | undefined;
+    return (node ?? undefined) as Node | undefined;
+  }
+
+  /** Whether a key is there with something in it, as a required value must be. */
+  #required(key: string, context: Context): Node {
+    if (!this.has(key)) {
+      const meant = suggest(key, this.keys);
+      failLoad('LOAD_ERR_YAML_VALIDATE', `Item has no mapping for key '${key}'`, context, {
+        diagnostic: { hint: meant === undefined ? `Add '${key}:'.` : `'${meant}' was probably meant to be '${key}'.` },
+      });
+    }
+    return this.get(key) ?? failLoad('LOAD_ERR_YAML_VALIDATE', `Mapping for key '${key}' is empty`, context);
+  }
+
+  scalar(key: string, context: Context): ScalarText {
+    return this.scalarOf(this.#required(key, context), context.child('value for', key, this.#required(key, context)));
+  }
+
+  optionalScalar(key: string, context: Context): ScalarText | undefined {
+    return this.has(key) ? this.scalar(key, context) : undefined;
+  }
+
+  scalarOf(node: Node, context: Context): ScalarText {
+    const found = this.resolve(node);
+    if (!isScalar(found)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Value is not a scalar value', context);
+    const text = scalarText(found);
+    if (text === '') failLoad('LOAD_ERR_YAML_VALIDATE', 'Value must be non-empty', context);
+    return { text, from: { file: this.#file.name, content: this.#file.content, node: found } };
+  }
+
+  boolean(key: string, context: Context): boolean | undefined {
+    const scalar = this.optionalScalar(key, context);
+    if (scalar === undefined) return undefined;
+    const value = parseBoolean(scalar.text);
+    return value ?? this.#undecodable(key, context, 'Write true or false.');
+  }
+
+  unsigned(key: string, context: Context): number | undefined {
+    const scalar = this.optionalScalar(key, context);
+    if (scalar === undefined) return undefined;
+    const value = /^\d+$/.test(scalar.text) ? Number(scalar.text) : Number.NaN;
+    return value <= 0xffffffff ? value : this.#undecodable(key, context, 'Write a whole number below 2^32.');
+  }
+
+  #undecodable(key: string, context: Context, hint: string): never {
+    return failLoad('LOAD_ERR_YAML_VALIDATE', "Can't decode YAML scalar value", context.child('value for', key, this.get(key)), {
+      diagnostic: { hint },
+    });
+  }
+
+  scalars(key: string, context: Context): readonly ScalarText[] {
+    const node = this.#required(key, context);
+    const place = context.child('value for', key, node);
+    if (!isSeq(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Value is not a sequence', place);
+    return this.sequence(node).map((each) => {
+      const found = this.resolve(each);
+      if (!isScalar(found)) failLoad('LOAD_ERR_YAML_VALIDATE', 'sequence value is not scalar', place.child('value for', key, found));
+      return this.scalarOf(found, place.child('value for', key, found));
+    });
+  }
+
+  sequence(node: YAMLSeq): readonly Node[] {
+    return node.items.map((each) => this.resolve(each)).filter((each) => each !== undefined);
+  }
+
+  map(node: Node | undefined): YamlItem | undefined {
+    const found = this.resolve(node);
+    return isMap(found) ? new YamlItem(found, this.#document, this.#file) : undefined;
+  }
+}
+
+/** The text of a scalar as it is written: numbers and truth values stay as they are. */
+export function scalarText(node: Scalar): string {
+  return typeof node.source === 'string' ? node.source : String(node.value ?? '');
+}
+
+export function isNull(node: Node): boolean {
+  return isScalar(node) && node.type === 'PLAIN' && /^(?:~|null|Null|NULL|)$/.test(scalarText(node));
+}
+
+/** The words of YAML 1.1, in lower case, upper case or capitalised. */
+function parseBoolean(text: string): boolean | undefined {
+  const word = text.toLowerCase();
+  if (text !== word && text !== text.toUpperCase() && text.slice(1) !== word.slice(1)) return undefined;
+  if (['true', 'yes', 'on', 'y'].includes(word)) return true;
+  return ['false', 'no', 'off', 'n'].includes(word) ? false : undefined;
+}
