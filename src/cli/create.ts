@@ -14,16 +14,20 @@ export interface CreateOptions {
  * kebab-case or snake_case; the type in pipelines is the snake_case of it.
  */
 export async function create(kind: string, name: string, { in: folder }: CreateOptions): Promise<void> {
-  if (kind !== 'operator') throw new UserError(`Only operators can be created: falco-pipe create operator NAME`, { exit: exitCode.usage });
+  if (kind !== 'operator')
+    throw new UserError(`Only operators can be created: falco-pipe create operator NAME`, { exit: exitCode.usage });
   if (!/^[a-z][a-z0-9]*([-_][a-z0-9]+)*$/.test(name)) {
-    throw new UserError(`"${name}" is no name: small letters, digits and - only, such as mark-night`, { exit: exitCode.usage });
+    throw new UserError(`"${name}" is no name: small letters, digits and - only, such as mark-night`, {
+      exit: exitCode.usage,
+    });
   }
   const file = name.replaceAll('_', '-');
   const type = name.replaceAll('-', '_');
   const written = { [`${file}.ts`]: operatorText(type), [`${file}.test.ts`]: testText(file, type) };
   for (const each of Object.keys(written)) {
     const path = join(folder, each);
-    if (existsSync(path)) throw new UserError(`${path} is there already; nothing was written`, { exit: exitCode.usage });
+    if (existsSync(path))
+      throw new UserError(`${path} is there already; nothing was written`, { exit: exitCode.usage });
   }
   try {
     mkdirSync(folder, { recursive: true });

@@ -25,11 +25,16 @@ export async function doctor(options: DoctorOptions): Promise<void> {
   const bad = checks.filter(({ ok, optional }) => !ok && !optional);
   process.exitCode = bad.find(({ exit }) => exit !== exitCode.noPermission)?.exit ?? bad[0]?.exit ?? exitCode.ok;
   if (options.output === 'json') {
-    process.stdout.write(`${JSON.stringify({ ok: bad.length === 0, checks: checks.map(({ exit: _, ...check }) => check) })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ok: bad.length === 0, checks: checks.map(({ exit: _, ...check }) => check) })}\n`,
+    );
     return;
   }
   for (const check of checks) process.stdout.write(line(check));
-  const end = bad.length === 0 ? 'The kernel source can run here.' : `The kernel source cannot run here: ${bad.map(({ name }) => name).join(', ')}.`;
+  const end =
+    bad.length === 0
+      ? 'The kernel source can run here.'
+      : `The kernel source cannot run here: ${bad.map(({ name }) => name).join(', ')}.`;
   process.stdout.write(`${end}\n`);
 }
 
@@ -39,7 +44,15 @@ function line({ name, ok, optional, found, advice }: Check): string {
 }
 
 function checksOf(found: Probe): Check[] {
-  return [nodeCheck(), kernelCheck(found), btfCheck(found), ...rightsChecks(found), lockdownCheck(found), addonCheck(found), ...featureChecks(found)];
+  return [
+    nodeCheck(),
+    kernelCheck(found),
+    btfCheck(found),
+    ...rightsChecks(found),
+    lockdownCheck(found),
+    addonCheck(found),
+    ...featureChecks(found),
+  ];
 }
 
 function nodeCheck(): Check {
@@ -59,7 +72,8 @@ function kernelCheck({ kernel }: Probe): Check {
 
 function btfCheck({ btf }: Probe): Check {
   const found = btf ? '/sys/kernel/btf/vmlinux' : 'no /sys/kernel/btf/vmlinux';
-  const advice = 'Use a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian, Ubuntu, Fedora have it); in a container, mount /sys.';
+  const advice =
+    'Use a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian, Ubuntu, Fedora have it); in a container, mount /sys.';
   return { name: 'BTF', ok: btf, found, advice, exit: exitCode.unavailable };
 }
 
@@ -83,7 +97,13 @@ function rightsChecks({ capabilities }: Probe): Check[] {
 
 function lockdownCheck({ lockdown }: Probe): Check {
   const advice = 'Boot with lockdown=integrity or none: confidentiality forbids reading kernel memory.';
-  return { name: 'lockdown', ok: lockdown !== 'confidentiality', found: lockdown ?? 'not in use', advice, exit: exitCode.noPermission };
+  return {
+    name: 'lockdown',
+    ok: lockdown !== 'confidentiality',
+    found: lockdown ?? 'not in use',
+    advice,
+    exit: exitCode.noPermission,
+  };
 }
 
 function addonCheck({ addon }: Probe): Check {

@@ -1,8 +1,8 @@
 /** `falco-pipe record`: kernel events to a file, as records or as the raw bytes of the ring. */
 
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
-import { once } from 'node:events';
 import { createGzip } from 'node:zlib';
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
@@ -11,8 +11,8 @@ import { exitCode, UserError } from '../core/errors.ts';
 import { createLogger } from '../core/log.ts';
 import { packageRoot } from '../core/package.ts';
 import { catalogues } from '../events/catalogue.ts';
-import { recordJson } from '../events/record-json.ts';
 import type { EventRecord } from '../events/record.ts';
+import { recordJson } from '../events/record-json.ts';
 import { PipelineDocument } from '../pipeline/document.ts';
 import { planPipeline } from '../pipeline/plan.ts';
 import { builtIn } from '../pipeline/registry.ts';
@@ -23,7 +23,7 @@ export interface RecordOptions {
   readonly descendantsOf?: string;
   readonly for?: string;
   readonly fields?: string;
-  readonly rules: readonly string[];
+  readonly rules?: readonly string[];
   readonly types?: string;
 }
 
@@ -37,7 +37,10 @@ export async function record(file: string, options: RecordOptions): Promise<void
   }
   const registry = builtIn();
   let written = 0;
-  registry.add(recorder(file, fieldsOf(options), typesOf(options), () => written++), 'record');
+  registry.add(
+    recorder(file, fieldsOf(options), typesOf(options), () => written++),
+    'record',
+  );
   const source = { type: 'ebpf', ...(scope === undefined ? {} : { scope: { descendants_of: scope } }) };
   const text = JSON.stringify({ sources: { node: source }, sinks: { out: { type: 'recorder', from: 'node' } } });
   const plan = planPipeline(PipelineDocument.parse('record', text), registry);
@@ -79,11 +82,12 @@ function recorder(path: string, fields: ReadonlySet<string>, types: ReadonlySet<
   });
 }
 
-function fieldsOf({ fields, rules }: RecordOptions): ReadonlySet<string> {
+function fieldsOf({ fields, rules = [] }: RecordOptions): ReadonlySet<string> {
   if (fields !== undefined) {
     const names = fields.split(',').map((name) => name.trim());
     const unknown = names.find((name) => !catalogues.get('syscall')?.find(name));
-    if (unknown !== undefined) throw new UserError(`--fields: "${unknown}" is no field of syscall events`, { exit: exitCode.usage });
+    if (unknown !== undefined)
+      throw new UserError(`--fields: "${unknown}" is no field of syscall events`, { exit: exitCode.usage });
     return new Set(names);
   }
   // What rules read is what a replay of the records needs: planned as a pipeline with those rules would be.
@@ -107,14 +111,16 @@ function typesOf({ types }: RecordOptions): ReadonlySet<string> | 'all' {
 
 function scopeOf(pid: string | undefined): number | undefined {
   if (pid === undefined) return undefined;
-  if (!/^[1-9]\d*$/.test(pid)) throw new UserError(`--descendants-of needs the id of a process, not "${pid}"`, { exit: exitCode.usage });
+  if (!/^[1-9]\d*$/.test(pid))
+    throw new UserError(`--descendants-of needs the id of a process, not "${pid}"`, { exit: exitCode.usage });
   return Number(pid);
 }
 
 /** Resolves at a signal, or after the time given. */
 function endOf(time: string | undefined): Promise<void> {
   const limit = time === undefined ? undefined : duration().safeParse(time);
-  if (limit && !limit.success) throw new UserError(`--for: ${limit.error.issues[0]?.message}`, { exit: exitCode.usage });
+  if (limit && !limit.success)
+    throw new UserError(`--for: ${limit.error.issues[0]?.message}`, { exit: exitCode.usage });
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
     if (limit?.data !== undefined) setTimeout(resolve, limit.data);

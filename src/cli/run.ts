@@ -14,7 +14,7 @@ import { loadPlan } from './load.ts';
 
 export interface RunOptions {
   readonly output: string;
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
   readonly state?: string;
   readonly stopTimeout: string;
 }

@@ -6,7 +6,7 @@ import { loadPlan } from './load.ts';
 
 export interface ValidateOptions {
   readonly output: string;
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
 }
 
 /** Prints `PIPELINE: ok` or what is wrong; exit status 0 or 78. Warnings do not fail. */

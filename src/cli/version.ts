@@ -1,7 +1,8 @@
 /** `falco-pipe --version`. */
 
 import { packageVersion } from '../core/package.ts';
-import { engineVersion, recordSchemaVersion } from '../core/versions.ts';
+import { recordSchemaVersion } from '../events/record-json.ts';
+import { engineVersion } from '../rules/versions.ts';
 
 /** Prints the versions of the program, of the rule engine it is compatible with, and of the records it writes. */
 export async function printVersion(output: string): Promise<void> {

@@ -1,10 +1,13 @@
 /** Records as lines of JSON: what `record` writes, `replay` and tests read, and NATS and dead letters carry. */
 
-import { type Diagnostic, type Place, messageOf, suggest } from '../core/errors.ts';
+import { type Diagnostic, messageOf, type Place, suggest } from '../core/errors.ts';
 import { Alert, toAlert } from './alert.ts';
 import { exactJson, parseExact } from './exact-json.ts';
 import type { Scalar, Value } from './field.ts';
 import { EventRecord } from './record.ts';
+
+/** The version of the form of records; a new major cannot be read by an older program. */
+export const recordSchemaVersion = '1.0';
 
 /** JSON Schema of one record. */
 export const recordSchema = {

@@ -7,7 +7,7 @@ import type { Event, EventForm } from '../core/event.ts';
 import { makeAlert } from '../events/alert.ts';
 import { catalogues } from '../events/catalogue.ts';
 import type { FieldRef, Form, Value } from '../events/field.ts';
-import { bindRules, type BoundFormat, loadRules, priorities, type Rule } from '../rules/index.ts';
+import { type BoundFormat, bindRules, loadRules, priorities, type Rule, type SelectionEntry } from '../rules/index.ts';
 
 const choice = z
   .strictObject({
@@ -56,9 +56,10 @@ export const rules = defineOperator<typeof config, Loaded>({
       const content = edge.read(path, options.files.length === 1 ? ['files'] : ['files', index]);
       return content === undefined ? [] : [{ name: path, content }];
     });
-    const selection = options.select.map((entry) =>
-      'enable' in entry ? { op: 'enable' as const, ...entry.enable } : { op: 'disable' as const, ...entry.disable },
-    );
+    const selection = options.select.map((entry): SelectionEntry => {
+      const [op, { rule, tag }] = 'enable' in entry ? (['enable', entry.enable] as const) : (['disable', entry.disable] as const);
+      return { op, ...(rule === undefined ? {} : { rule }), ...(tag === undefined ? {} : { tag }) };
+    });
     const loaded = loadRules(files, { catalogues, minPriority: options.priority, selection });
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);

@@ -1,7 +1,8 @@
 /** The sources that come with falco-pipe. */
 
 import type { SourceDefinition } from '../core/component.ts';
+import { ebpf } from './ebpf/index.ts';
 import { internal } from './internal.ts';
 import { replay } from './replay.ts';
 
-export const sources: readonly SourceDefinition[] = [internal, replay];
+export const sources: readonly SourceDefinition[] = [ebpf, internal, replay];

@@ -1,21 +1,26 @@
 /** Writing so that a stalled reader is waited for: the queue above stays the only place where events pile up. */
 
-import { constants, fstatSync } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { close, constants, fstatSync, open, write } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const openFd = promisify(open);
+const closeFd = promisify(close);
+const writeFd: (fd: number, bytes: Buffer) => Promise<{ bytesWritten: number }> = promisify(write);
 
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
 const POLL = 20; // ms between tries at a full pipe
 
 export class Writer {
-  readonly #open: () => Promise<FileHandle>;
-  #handle: FileHandle;
+  readonly #open: () => Promise<number>;
+  #fd: number;
   // A write that failed half-way leaves a torn line; the next one must not be glued to it.
   #torn = false;
 
-  private constructor(handle: FileHandle, reopen: () => Promise<FileHandle>) {
-    this.#handle = handle;
+  private constructor(fd: number, reopen: () => Promise<number>) {
+    this.#fd = fd;
     this.#open = reopen;
   }
 
@@ -23,21 +28,18 @@ export class Writer {
   static async toFile(path: string, mode: number): Promise<Writer> {
     const openFile = async () => {
       await mkdir(dirname(path), { recursive: true });
-      return open(path, APPEND, mode);
+      return openFd(path, APPEND, mode);
     };
     return new Writer(await openFile(), openFile);
   }
 
   /** Writes to the standard output of the process. */
   static async toStdout(): Promise<Writer> {
-    const openStdout = () => {
-      // A pipe or terminal is opened anew to make it non-blocking for us alone: a blocked write would hold a thread that
-      // nothing can end. A file keeps its offset only through the descriptor that the shell opened.
-      const { O_WRONLY, O_NONBLOCK } = constants;
-      return fstatSync(1).isFile()
-        ? open('/dev/fd/1', O_WRONLY | constants.O_APPEND)
-        : open('/dev/fd/1', O_WRONLY | O_NONBLOCK);
-    };
+    const stdout = fstatSync(1);
+    // A pipe or terminal is opened anew to make it non-blocking for us alone: a blocked write would hold a thread that
+    // nothing can end. Other things (a file, whose offset the shell shares; a socket) only work through their descriptor.
+    const anew = stdout.isFIFO() || stdout.isCharacterDevice();
+    const openStdout = async () => (anew ? openFd('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK) : 1);
     return new Writer(await openStdout(), openStdout);
   }
 
@@ -47,7 +49,7 @@ export class Writer {
     while (rest.length > 0) {
       signal.throwIfAborted();
       try {
-        const { bytesWritten } = await this.#handle.write(rest);
+        const { bytesWritten } = await writeFd(this.#fd, rest);
         if (bytesWritten > 0) this.#torn = rest[bytesWritten - 1] !== NEWLINE;
         rest = rest.subarray(bytesWritten);
       } catch (error) {
@@ -59,15 +61,19 @@ export class Writer {
 
   /** Opens the same path again: the file was moved away. */
   async reopen(): Promise<void> {
-    const old = this.#handle;
-    this.#handle = await this.#open();
+    const old = this.#fd;
+    this.#fd = await this.#open();
     this.#torn = false;
-    await old.close();
+    await closeOwn(old);
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
+    await closeOwn(this.#fd);
   }
+}
+
+async function closeOwn(fd: number): Promise<void> {
+  if (fd > 2) await closeFd(fd);
 }
 
 const NEWLINE = 0x0a;

@@ -1,0 +1,98 @@
+/** The verbs of the command line and their help; each verb's code is loaded when it is called. */
+
+import { Command } from 'commander';
+
+const collect = (value: string, before: string[] = []) => [...before, value];
+const output = ['-o, --output <form>', 'text or json', 'text'] as const;
+
+/** The whole command line, ready to parse. */
+export function createProgram(): Command {
+  const program = new Command('falco-pipe')
+    .description(
+      'Runtime security as a streaming dataflow: kernel events and cloud audit logs, Falco rules, pipelines in YAML.',
+    )
+    .option('--version', 'print the versions of the program, the rule engine and the schemas')
+    .option('-o, --output <form>', 'text or json', 'text')
+    .showHelpAfterError('(falco-pipe --help lists what there is)')
+    .showSuggestionAfterError()
+    .enablePositionalOptions()
+    .exitOverride()
+    .addHelpText(
+      'after',
+      '\nExamples:\n  falco-pipe run pipelines/default.yaml\n  falco-pipe run pipelines/demo.yaml --set sinks.out.format=json\n  falco-pipe validate pipelines/default.yaml\n  falco-pipe doctor',
+    );
+
+  program.action(async (options: { version?: boolean; output: string }) => {
+    if (!options.version) return program.help({ error: true });
+    await (await import('./version.ts')).printVersion(options.output);
+  });
+
+  program
+    .command('run <pipeline>')
+    .description('Run a pipeline until its sources end or a signal stops it.')
+    .option(...output)
+    .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
+    .option('--state <folder>', 'remember there where replayable sources stood')
+    .option('--stop-timeout <time>', 'how long an orderly stop may take', '10s')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  falco-pipe run pipelines/default.yaml\n  falco-pipe run pipelines/default.yaml -o json | jq .rule\n  falco-pipe run pipelines/demo.yaml --set sources.past.rate=10\n\nSignals: SIGINT, SIGTERM stop in order (twice: at once); SIGUSR1 opens output files again.',
+    )
+    .action(async (pipeline, options) => (await import('./run.ts')).run(pipeline, options));
+
+  program
+    .command('validate <pipeline>')
+    .description('Check a pipeline and its rules: every error with its place, and every rule that cannot fire here.')
+    .option(...output)
+    .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
+    .addHelpText('after', '\nExample:\n  falco-pipe validate pipelines/default.yaml')
+    .action(async (pipeline, options) => (await import('./validate.ts')).validate(pipeline, options));
+
+  program
+    .command('doctor')
+    .description('Check what this machine offers to the kernel source, and say how to mend what is missing.')
+    .option(...output)
+    .addHelpText('after', '\nExample:\n  sudo falco-pipe doctor')
+    .action(async (options) => (await import('./doctor.ts')).doctor(options));
+
+  program
+    .command('list <what> [pipeline]')
+    .description('List sources, operators, sinks, fields, or the rules of a pipeline.')
+    .option(...output)
+    .option('--source <name>', 'fields of one event source only')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  falco-pipe list operators\n  falco-pipe list fields --source alert\n  falco-pipe list rules pipelines/default.yaml',
+    )
+    .action(async (what, pipeline, options) => (await import('./list.ts')).list(what, pipeline, options));
+
+  program
+    .command('schema [pipeline]')
+    .description('Print the JSON Schema of pipeline files; with a pipeline, of its own components too.')
+    .addHelpText('after', '\nExample:\n  falco-pipe schema pipelines/default.yaml > pipeline.schema.json')
+    .action(async (pipeline) => (await import('./schema.ts')).schema(pipeline));
+
+  program
+    .command('create <kind> <name>')
+    .description('Write a component of your own: its file, a test, and what an editor needs.')
+    .option('--in <folder>', 'where to write', '.')
+    .addHelpText('after', '\nExample:\n  falco-pipe create operator mark-night')
+    .action(async (kind, name, options) => (await import('./create.ts')).create(kind, name, options));
+
+  program
+    .command('record <file>')
+    .description('Record kernel events as records that `replay` and tests read; gzip when the name ends in .gz.')
+    .option('--raw', 'write the bytes of the kernel ring and the initial process images instead, for benchmarks')
+    .option('--descendants-of <pid>', 'record only that process and its descendants')
+    .option('--for <time>', 'stop after that long')
+    .option('--fields <names>', 'fields to record, separated by commas (default: all that the rules given need)')
+    .option('--rules <file>', 'record what these rules read (repeatable)', collect)
+    .option('--types <names>', 'event types to record, separated by commas (default: all)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  falco-pipe record events.jsonl.gz --rules rules/host.yaml --for 30s\n  falco-pipe record slabs.raw --raw --for 10s',
+    )
+    .action(async (file, options) => (await import('./record.ts')).record(file, options));
+
+  return program;
+}
