@@ -74,7 +74,9 @@ export function toAlert(record: EventRecord, absent: readonly string[] = []): Al
  * calls. (A cloud event may reach any replica, so the host that saw it says nothing.)
  */
 export function eventIdentity(time: bigint, { source, hostname, outputFields }: AlertContent): string {
-  const fields = Object.entries(outputFields).filter(([name]) => name !== 'evt.num').sort(byName);
+  const fields = Object.entries(outputFields)
+    .filter(([name]) => name !== 'evt.num')
+    .sort(byName);
   const host = source === 'syscall' ? hostname : '';
   return JSON.stringify([source, host, exactJson(time), fields.map(([name, value]) => [name, falcoValue(value)])]);
 }
@@ -127,7 +129,11 @@ export function alertJson(record: EventRecord, shape: AlertShape = {}): string {
 /** In JSON Falco gives every form of the event's time as its nanoseconds. */
 function falcoFields(fields: OutputFields, { time }: Event): Record<string, unknown> {
   const value = (name: string, given: Value | null) => falcoValue(/^evt\.(date)?time\b/.test(name) ? time : given);
-  return Object.fromEntries(Object.entries(fields).sort(byName).map(([name, given]) => [name, value(name, given)]));
+  return Object.fromEntries(
+    Object.entries(fields)
+      .sort(byName)
+      .map(([name, given]) => [name, value(name, given)]),
+  );
 }
 
 function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

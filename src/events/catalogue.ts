@@ -3,8 +3,8 @@
 import { alertFields } from './alert-fields.ts';
 import type { Catalogue, EventTypes, Field, FieldRef } from './field.ts';
 import { internalEventTypes, internalFields } from './internal.ts';
-import { isEventParam, syscallEventTypes } from './syscall/event-types.ts';
 import { anyEventFields, syscallEventFields } from './syscall/event-fields.ts';
+import { isEventParam, syscallEventTypes } from './syscall/event-types.ts';
 import { syscallFields } from './syscall/fields.ts';
 
 export interface CatalogueOptions {

@@ -6,8 +6,25 @@ export type { Event, Scalar, Value } from '../core/event.ts';
 
 /** Falco's names of value types (spec/falco-engine.md §4). */
 export type FieldType =
-  | 'CHARBUF' | 'FSPATH' | 'BYTEBUF' | 'BOOL' | 'DOUBLE' | 'PORT' | 'IPADDR' | 'IPNET' | 'RELTIME' | 'ABSTIME' | 'DYNAMIC'
-  | 'INT8' | 'INT16' | 'INT32' | 'INT64' | 'UINT8' | 'UINT16' | 'UINT32' | 'UINT64';
+  | 'CHARBUF'
+  | 'FSPATH'
+  | 'BYTEBUF'
+  | 'BOOL'
+  | 'DOUBLE'
+  | 'PORT'
+  | 'IPADDR'
+  | 'IPNET'
+  | 'RELTIME'
+  | 'ABSTIME'
+  | 'DYNAMIC'
+  | 'INT8'
+  | 'INT16'
+  | 'INT32'
+  | 'INT64'
+  | 'UINT8'
+  | 'UINT16'
+  | 'UINT32'
+  | 'UINT64';
 
 /** One entry of an event source's catalogue. */
 export interface Field {

@@ -45,7 +45,10 @@ function fakeFile(contents: string | undefined) {
   const file = { contents, edition: 1, reads: 0 };
   const text: TextFile = {
     version: () => (file.contents === undefined ? undefined : String(file.edition)),
-    read: () => (file.reads++, file.contents),
+    read: () => {
+      file.reads++;
+      return file.contents;
+    },
   };
   return { file, text };
 }

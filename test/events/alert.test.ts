@@ -99,7 +99,8 @@ describe('alertText', () => {
   it('never holds a control character', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (output) => {
-        expect(alertText(makeAlert(time, { ...content, output }))).not.toMatch(/[\u0000-\u001f]/);
+        const codes = Array.from(alertText(makeAlert(time, { ...content, output })), (char) => char.codePointAt(0)!);
+        expect(Math.min(...codes)).toBeGreaterThanOrEqual(0x20);
       }),
     );
   });
@@ -118,15 +119,18 @@ describe.skipIf(golden === undefined)("Falco's own alerts", () => {
   it.each(lines)('%s', (_name, { text, json }) => {
     const given = typeof json === 'string' ? JSON.parse(json) : json;
     const { 'evt.time': _time, ...outputFields } = given.output_fields ?? {};
-    const at = BigInt(Date.parse(given.time.slice(0, 19) + 'Z')) * 1_000_000n + BigInt(given.time.slice(20, 29));
+    const at = BigInt(Date.parse(`${given.time.slice(0, 19)}Z`)) * 1_000_000n + BigInt(given.time.slice(20, 29));
     const output = given.output.slice(given.output.indexOf(`${given.priority} `) + given.priority.length + 1);
     const alert = makeAlert(at, { ...given, output, outputFields });
     const local = new Date(Number(at / 1_000_000n)).getTimezoneOffset() !== 0;
     const shape = { message: 'message' in given, outputFields: given.output_fields !== null };
     if (!local) expect(alertText(alert)).toBe(text);
     const ours = JSON.parse(alertJson(alert, shape));
-    for (const key of ['output_fields', 'output'])
-      if (key === 'output' ? local : given[key] === null) delete given[key], delete ours[key];
+    // Falco loses the fields of an alert that prints an empty list; local times differ where this runs.
+    for (const key of [...(given.output_fields === null ? ['output_fields'] : []), ...(local ? ['output'] : [])]) {
+      delete given[key];
+      delete ours[key];
+    }
     delete ours.output_fields?.['evt.time'];
     delete given.output_fields?.['evt.time'];
     expect(ours).toEqual(given);

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { catalogues } from '../../src/events/catalogue.ts';
-import { enumName, flagNames, flagSet } from '../../src/events/syscall/flags.ts';
-import { type FlagSet, flagRows } from '../../src/events/syscall/flag-table.ts';
 import { eventType, syscallEventTypes } from '../../src/events/syscall/event-types.ts';
 import { syscallFields } from '../../src/events/syscall/fields.ts';
+import { type FlagSet, flagRows } from '../../src/events/syscall/flag-table.ts';
+import { enumName, flagNames, flagSet } from '../../src/events/syscall/flags.ts';
 import { sharedJson } from './shared.ts';
 
 const ours = ['user.realuid', 'fd.realpath'];

@@ -9,7 +9,10 @@ import type { Value } from '../../src/events/field.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
 import { bindRules, loadRules, type Rule } from '../../src/rules/index.ts';
 
-interface ExpectedAlert { rule: string; fields?: Record<string, Value> }
+interface ExpectedAlert {
+  rule: string;
+  fields?: Record<string, Value>;
+}
 interface RuleTest {
   rule: string;
   name: string;
@@ -17,7 +20,10 @@ interface RuleTest {
   alerts?: ExpectedAlert[];
   none?: true;
 }
-interface TestFile { defaults: Record<string, Value>; tests: RuleTest[] }
+interface TestFile {
+  defaults: Record<string, Value>;
+  tests: RuleTest[];
+}
 
 const folder = fileURLToPath(new URL('../../rules/', import.meta.url));
 const ruleFiles = readdirSync(folder).filter((name) => name.endsWith('.yaml') && !name.endsWith('.test.yaml'));
@@ -26,7 +32,11 @@ const read = (name: string) => readFileSync(folder + name, 'utf8');
 describe.each(ruleFiles)('%s', (file) => {
   const loaded = loadRules([{ name: file, content: read(file) }], { catalogues });
   const { defaults, tests } = parse(read(file.replace('.yaml', '.test.yaml'))) as TestFile;
-  const ruleset = bindRules(loaded.rules.filter((rule) => rule.enabled), recordForm, { matching: 'all' });
+  const ruleset = bindRules(
+    loaded.rules.filter((rule) => rule.enabled),
+    recordForm,
+    { matching: 'all' },
+  );
 
   /** What all rules of the file raise on the events, in order: the rule, and the fields that its output prints. */
   function raise(events: RuleTest['events']): Required<ExpectedAlert>[] {
@@ -49,21 +59,39 @@ describe.each(ruleFiles)('%s', (file) => {
     expect(loaded.rules.length).toBeGreaterThanOrEqual(18);
   });
 
-  it.each(loaded.rules.map((rule) => [rule.name, rule] as const))('%s is explained, tagged and tested', (name, rule) => {
-    const own = tests.filter((test) => test.rule === name);
-    expect(own.some(({ alerts }) => alerts?.some((alert) => alert.rule === name)), 'has a positive test').toBe(true);
-    expect(own.some(({ none }) => none), 'has a negative test').toBe(true);
-    expect(rule.desc).toMatch(/False alarms:/);
-    expect(rule.tags.some((tag) => /^T\d{4}(\.\d{3})?$/.test(tag)), 'has a technique').toBe(true);
-    expect(rule.tags.some((tag) => tag.startsWith('mitre_')), 'has a tactic').toBe(true);
-    expect(rule.condition.eventTypes, 'names its event types').not.toBe('all');
-    expect(readFileSync(`${folder}README.md`, 'utf8')).toContain(`**${name}**`);
-  });
+  it.each(loaded.rules.map((rule) => [rule.name, rule] as const))(
+    '%s is explained, tagged and tested',
+    (name, rule) => {
+      const own = tests.filter((test) => test.rule === name);
+      expect(
+        own.some(({ alerts }) => alerts?.some((alert) => alert.rule === name)),
+        'has a positive test',
+      ).toBe(true);
+      expect(
+        own.some(({ none }) => none),
+        'has a negative test',
+      ).toBe(true);
+      expect(rule.desc).toMatch(/False alarms:/);
+      expect(
+        rule.tags.some((tag) => /^T\d{4}(\.\d{3})?$/.test(tag)),
+        'has a technique',
+      ).toBe(true);
+      expect(
+        rule.tags.some((tag) => tag.startsWith('mitre_')),
+        'has a tactic',
+      ).toBe(true);
+      expect(rule.condition.eventTypes, 'names its event types').not.toBe('all');
+      expect(readFileSync(`${folder}README.md`, 'utf8')).toContain(`**${name}**`);
+    },
+  );
 
-  it.each(tests.map((test) => [`${test.rule}: ${test.name}`, test] as const))('%s', (_name, { rule, events, alerts = [] }) => {
-    expect(loaded.rules.map((known) => known.name)).toContain(rule);
-    const raised = raise(events);
-    expect(raised.map((alert) => alert.rule)).toEqual(alerts.map((alert) => alert.rule));
-    for (const [index, { fields = {} }] of alerts.entries()) expect(raised[index]?.fields).toMatchObject(fields);
-  });
+  it.each(tests.map((test) => [`${test.rule}: ${test.name}`, test] as const))(
+    '%s',
+    (_name, { rule, events, alerts = [] }) => {
+      expect(loaded.rules.map((known) => known.name)).toContain(rule);
+      const raised = raise(events);
+      expect(raised.map((alert) => alert.rule)).toEqual(alerts.map((alert) => alert.rule));
+      for (const [index, { fields = {} }] of alerts.entries()) expect(raised[index]?.fields).toMatchObject(fields);
+    },
+  );
 });

@@ -6,10 +6,46 @@ import type { FlagSet } from './flag-table.ts';
 
 /** Falco's names of parameter types (spec/falco-engine.md §9). */
 export type ParamType =
-  | 'INT8' | 'INT16' | 'INT32' | 'INT64' | 'UINT8' | 'UINT16' | 'UINT32' | 'UINT64' | 'CHARBUF' | 'FSPATH' | 'FSRELPATH'
-  | 'BYTEBUF' | 'ERRNO' | 'SOCKADDR' | 'SOCKTUPLE' | 'FD' | 'FD32' | 'PID' | 'PID32' | 'FDLIST' | 'SYSCALLID'
-  | 'SIGTYPE' | 'RELTIME' | 'ABSTIME' | 'PORT' | 'BOOL' | 'DYN' | 'FLAGS8' | 'FLAGS16' | 'FLAGS32' | 'ENUMFLAGS8'
-  | 'ENUMFLAGS16' | 'ENUMFLAGS32' | 'UID' | 'GID' | 'SIGSET' | 'MODE' | 'CHARBUFARRAY' | 'IPV4ADDR' | 'IPV6ADDR';
+  | 'INT8'
+  | 'INT16'
+  | 'INT32'
+  | 'INT64'
+  | 'UINT8'
+  | 'UINT16'
+  | 'UINT32'
+  | 'UINT64'
+  | 'CHARBUF'
+  | 'FSPATH'
+  | 'FSRELPATH'
+  | 'BYTEBUF'
+  | 'ERRNO'
+  | 'SOCKADDR'
+  | 'SOCKTUPLE'
+  | 'FD'
+  | 'FD32'
+  | 'PID'
+  | 'PID32'
+  | 'FDLIST'
+  | 'SYSCALLID'
+  | 'SIGTYPE'
+  | 'RELTIME'
+  | 'ABSTIME'
+  | 'PORT'
+  | 'BOOL'
+  | 'DYN'
+  | 'FLAGS8'
+  | 'FLAGS16'
+  | 'FLAGS32'
+  | 'ENUMFLAGS8'
+  | 'ENUMFLAGS16'
+  | 'ENUMFLAGS32'
+  | 'UID'
+  | 'GID'
+  | 'SIGSET'
+  | 'MODE'
+  | 'CHARBUFARRAY'
+  | 'IPV4ADDR'
+  | 'IPV6ADDR';
 
 export interface EventParam {
   readonly name: string;
@@ -49,12 +85,27 @@ const codeCount = 454;
 
 /** Calls whose name is not the event's. */
 const callsOf: Readonly<Record<string, string>> = {
-  llseek: '_llseek', pread: 'pread64', pwrite: 'pwrite64', prlimit: 'prlimit64', getrlimit: 'getrlimit ugetrlimit',
-  fcntl: 'fcntl fcntl64', sendfile: 'sendfile sendfile64', setresuid: 'setresuid setresuid32',
-  setresgid: 'setresgid setresgid32', setuid: 'setuid setuid32', setgid: 'setgid setgid32', getuid: 'getuid getuid32',
-  geteuid: 'geteuid geteuid32', getgid: 'getgid getgid32', getegid: 'getegid getegid32',
-  getresuid: 'getresuid getresuid32', getresgid: 'getresgid getresgid32', switch: 'sched_switch',
-  procexit: 'sched_process_exit', signaldeliver: 'signal_deliver', page_fault: 'page_fault_user page_fault_kernel',
+  llseek: '_llseek',
+  pread: 'pread64',
+  pwrite: 'pwrite64',
+  prlimit: 'prlimit64',
+  getrlimit: 'getrlimit ugetrlimit',
+  fcntl: 'fcntl fcntl64',
+  sendfile: 'sendfile sendfile64',
+  setresuid: 'setresuid setresuid32',
+  setresgid: 'setresgid setresgid32',
+  setuid: 'setuid setuid32',
+  setgid: 'setgid setgid32',
+  getuid: 'getuid getuid32',
+  geteuid: 'geteuid geteuid32',
+  getgid: 'getgid getgid32',
+  getegid: 'getegid getegid32',
+  getresuid: 'getresuid getresuid32',
+  getresgid: 'getresgid getresgid32',
+  switch: 'sched_switch',
+  procexit: 'sched_process_exit',
+  signaldeliver: 'signal_deliver',
+  page_fault: 'page_fault_user page_fault_kernel',
 };
 
 interface Tables {

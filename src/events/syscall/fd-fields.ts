@@ -11,8 +11,11 @@ export const fdFields: readonly Field[] = defineFields('fd', [
   ['fd.type', 'CHARBUF', 'What it is: `file`, `directory`, `ipv4`, `ipv6`, `unix`, `pipe`, `event`, `memfd`, …'],
   ['fd.typechar', 'CHARBUF', 'The same in one letter: f file, d directory, 4 and 6 sockets, u unix socket, p pipe, …'],
   ['fd.name', 'CHARBUF', 'The absolute path as the call names it, symbolic links kept; for a socket both its ends.'],
-  ['fd.realpath', 'FSPATH',
-    'The file that was opened, from the kernel: symbolic links resolved, no race. Absent when unknown. Not in Falco.'],
+  [
+    'fd.realpath',
+    'FSPATH',
+    'The file that was opened, from the kernel: symbolic links resolved, no race. Absent when unknown. Not in Falco.',
+  ],
   ['fd.directory', 'CHARBUF', 'The directory part of fd.name.'],
   ['fd.filename', 'CHARBUF', 'The last part of fd.name.'],
   ['fd.ip', 'IPADDR', 'The address of either end.', eitherEnd],
@@ -52,8 +55,12 @@ export const fdFields: readonly Field[] = defineFields('fd', [
   ['fd.dev.minor', 'INT32', 'Minor number of that device.'],
   ['fd.ino', 'INT64', 'Inode number of the file.'],
   ['fd.nameraw', 'CHARBUF', 'The path exactly as the program passed it.'],
-  ['fd.types', 'CHARBUF', 'What each open descriptor of the thread is; `[3]` the one of descriptor 3.',
-    { list: true, noRhs: true, arg: 'optional', argKind: 'index' }],
+  [
+    'fd.types',
+    'CHARBUF',
+    'What each open descriptor of the thread is; `[3]` the one of descriptor 3.',
+    { list: true, noRhs: true, arg: 'optional', argKind: 'index' },
+  ],
   ['fd.is_upper_layer', 'BOOL', 'Whether the file was added to a container after it started (upper overlay layer).'],
   ['fd.is_lower_layer', 'BOOL', 'Whether the file comes with the image of a container (lower overlay layer).'],
 ]);
