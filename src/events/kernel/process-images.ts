@@ -69,6 +69,19 @@ export class ProcessImages {
     }
   }
 
+  /** After records of processes' lives were lost: takes over a new scan, and ends whoever is not in it. */
+  reconcile(bytes: Bytes, place: number): void {
+    const running = new Set<Process>();
+    this.load(bytes, place);
+    eachRecord(bytes, bytes.buffer.length, (offset) => {
+      const process = this.#known(bytes, offset);
+      if (process !== undefined) running.add(process);
+    });
+    for (const process of this.#table.values()) {
+      if (!running.has(process) && process.exited === Number.POSITIVE_INFINITY) this.#end(process, place, undefined);
+    }
+  }
+
   /** Called before the records of a batch are applied. */
   begin(): void {
     this.#rescansLeft = RESCANS;

@@ -1,0 +1,186 @@
+/** The loop between the ring and the pipeline: drains, finds each event's process, delivers, releases. */
+
+import type { Sensor } from '../../../native/index.ts';
+import type { SourceContext } from '../../core/component.ts';
+import { messageOf } from '../../core/errors.ts';
+import type { KernelContext } from '../../events/kernel/context.ts';
+import { ProcessImages } from '../../events/kernel/process-images.ts';
+import { bytesOf, KernelSlab, SlabPool } from '../../events/kernel/slab.ts';
+import type { Bytes } from '../../events/kernel/text.ts';
+import { Losses } from './losses.ts';
+
+/** Bytes of one batch: a few thousand events. */
+const SLAB = 512 * 1024;
+/** While events keep coming the ring is drained this often, in ms; a doorbell for each would tax the traced processes. */
+const POLL_MS = 1;
+/** After so long without events the loop sleeps until the doorbell rings. */
+const LINGER_MS = 3;
+/** Batches in one turn of the event loop: timers and sinks must have theirs. */
+const TURN = 8;
+const COUNTERS_MS = 1000;
+const CLOCK_MS = 10_000;
+/** A step of the wall clock worth reporting, in ns; less is the clock being slewed. */
+const STEP_NS = 50_000_000n;
+
+export interface CaptureOptions {
+  readonly sensor: Sensor;
+  /** Kinds of record that become events. */
+  readonly kinds: ReadonlySet<number>;
+  readonly context: KernelContext;
+  readonly ctx: Pick<SourceContext, 'report' | 'metrics' | 'log'>;
+  /** The wall clock's distance from the kernel's, in ns. */
+  readonly bootOffset: () => bigint;
+  /** Given each batch; it must not be read after this returns. */
+  readonly deliver: (slab: KernelSlab) => void;
+  readonly failed: (error: unknown) => void;
+  /** Processes that are kept; for tests. */
+  readonly limit?: number;
+}
+
+export class Capture {
+  readonly processes: ProcessImages;
+  readonly #options: CaptureOptions;
+  readonly #pool = new SlabPool(SLAB);
+  readonly #losses: Losses;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #later: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Immediate | undefined;
+  #lastData = 0;
+  #asleep = false;
+  #closed = false;
+  #scanFailed = false;
+
+  constructor(options: CaptureOptions) {
+    const { limit, ctx } = options;
+    this.#options = options;
+    this.#losses = new Losses(ctx);
+    this.processes = new ProcessImages({
+      rescan: (tgid) => this.#scan(tgid),
+      ...(limit === undefined ? {} : { limit }),
+    });
+  }
+
+  /** Learns what already runs, then drains. The sensor is attached: what happens meanwhile waits in the ring. */
+  start(): void {
+    const { sensor, context } = this.#options;
+    this.processes.load(bytesOf(sensor.scan()), context.place - 1);
+    this.processes.settle();
+    sensor.onDoorbell(() => this.#wake());
+    this.#timers.push(setInterval(() => this.#guard(() => this.#count()), COUNTERS_MS));
+    this.#timers.push(setInterval(() => this.#guard(() => this.#setClock()), CLOCK_MS));
+    this.#lastData = performance.now();
+    this.#again(() => this.#first());
+  }
+
+  /** Says what was lost until now, and closes the sensor. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#later);
+    clearImmediate(this.#soon);
+    for (const timer of this.#timers) clearInterval(timer);
+    try {
+      this.#count();
+    } finally {
+      this.#options.sensor.close();
+    }
+  }
+
+  /** What happened during the scan names processes that the scan could not see any more: nothing was missed. */
+  #first(): void {
+    this.#turn();
+    Object.assign(this.processes.counts, { missed: 0, rescans: 0, unknown: 0, evicted: 0 });
+  }
+
+  #turn(): void {
+    this.#asleep = false;
+    for (let batches = 0; batches < TURN; batches++) {
+      if (!this.#drain()) return this.#rest();
+    }
+    this.#again(() => this.#turn());
+  }
+
+  /** Nothing is left: look again soon, or sleep when nothing came for a while. */
+  #rest(): void {
+    if (this.#closed) return;
+    if (performance.now() - this.#lastData < LINGER_MS) {
+      this.#later = setTimeout(() => this.#guard(() => this.#turn()), POLL_MS);
+    } else if (this.#options.sensor.arm()) {
+      this.#again(() => this.#turn());
+    } else {
+      this.#asleep = true;
+    }
+  }
+
+  #wake(): void {
+    if (this.#asleep) this.#guard(() => this.#turn());
+  }
+
+  /** Delivers what fits into one batch; false when the ring was empty. */
+  #drain(): boolean {
+    const { sensor, kinds, context, deliver } = this.#options;
+    if (this.#closed) return false;
+    const memory = this.#pool.take();
+    const length = sensor.drain(memory.buffer);
+    if (length === 0) {
+      this.#pool.give(memory);
+      return false;
+    }
+    this.#lastData = performance.now();
+    const slab = KernelSlab.fill({ memory, processes: this.processes, context }, length, kinds, this.#pool);
+    try {
+      this.#losses.damaged(slab.damaged);
+      if (slab.length > 0) deliver(slab);
+    } finally {
+      slab.release();
+    }
+    return true;
+  }
+
+  #count(): void {
+    const { sensor, context } = this.#options;
+    const lifeLost = this.#losses.report(sensor.counters());
+    this.#losses.count(this.processes.counts);
+    if (!lifeLost || this.#closed) return;
+    const running = this.#scan();
+    if (running === undefined) return;
+    this.processes.reconcile(running, context.place - 1);
+    this.processes.settle();
+  }
+
+  #setClock(): void {
+    const { context, ctx, bootOffset } = this.#options;
+    const offset = bootOffset();
+    const step = offset - context.bootOffset;
+    context.bootOffset = offset;
+    if (step > -STEP_NS && step < STEP_NS) return;
+    const ms = Number(step / 1_000_000n);
+    const message = `the clock was set ${ms > 0 ? 'forward' : 'back'} by ${Math.abs(ms)} ms`;
+    ctx.report('health', { reason: 'clock_step', message });
+  }
+
+  /** Records of all processes or one; a scan that fails only leaves fields absent. */
+  #scan(tgid?: number): Bytes | undefined {
+    try {
+      return bytesOf(this.#options.sensor.scan(tgid));
+    } catch (error) {
+      if (!this.#scanFailed) this.#options.ctx.log.warn(`scanning processes failed: ${messageOf(error)}`);
+      this.#scanFailed = true;
+      return undefined;
+    }
+  }
+
+  /** In the next turn of the event loop. */
+  #again(run: () => void): void {
+    if (!this.#closed) this.#soon = setImmediate(() => this.#guard(run));
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.close();
+      this.#options.failed(error);
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/** The source `ebpf`: what processes of this machine do, straight from the kernel. */
+
+import { statSync } from 'node:fs';
+import { Observable } from 'rxjs';
+import { z } from 'zod';
+import { bootOffsetNs, openSensor } from '../../../native/index.ts';
+import { liveAck } from '../../core/ack.ts';
+import type { Batch } from '../../core/batch.ts';
+import { defineSource, type SourceContext } from '../../core/component.ts';
+import { size } from '../../core/config.ts';
+import { Accounts } from '../../events/accounts.ts';
+import { catalogues } from '../../events/catalogue.ts';
+import { KernelContext } from '../../events/kernel/context.ts';
+import { kernelFills, kernelForm } from '../../events/kernel/form.ts';
+import { Capture } from './capture.ts';
+import { eventTypes, wantedFor } from './wanted.ts';
+
+const isPowerOfTwo = (bytes: number) => Number.isInteger(Math.log2(bytes));
+
+const config = z.strictObject({
+  ring: size()
+    .refine((bytes) => isPowerOfTwo(bytes) && bytes >= 65_536 && bytes <= 2 ** 30, {
+      message: 'The ring is a power of two from 64KiB to 1GiB: 8MiB, 16MiB, 32MiB',
+    })
+    .prefault('16MiB')
+    .describe('Room for events between the kernel and this program.'),
+  scope: z
+    .strictObject({ descendants_of: z.int().min(1).describe('A process id; the process itself is included.') })
+    .optional()
+    .describe('Only some processes. Default: all of the machine.'),
+  failed_exec: z
+    .boolean()
+    .default(false)
+    .describe('Also executions that fail. They come anyway when a rule looks at files or connections.'),
+});
+
+export const ebpf = defineSource({
+  type: 'ebpf',
+  summary: 'What processes of this machine do: programs, files, connections, straight from the kernel.',
+  config,
+  examples: [
+    { title: 'The whole machine', yaml: 'node: { type: ebpf }' },
+    { title: 'One process and its descendants', yaml: 'app: { type: ebpf, scope: { descendants_of: 4711 } }' },
+  ],
+  delivery: 'at_most_once',
+  borrows: true,
+  emits: () => ['syscall'],
+  emitsType: (_source, type) => eventTypes.has(type),
+  fills: (_source, field) => {
+    const ref = catalogues.get('syscall')?.find(field);
+    return ref !== undefined && kernelFills(ref);
+  },
+  open: (options, ctx) =>
+    new Observable<Batch>((subscriber) => {
+      const capture = open(options, ctx, {
+        next: (batch) => subscriber.next(batch),
+        error: (error) => subscriber.error(error),
+      });
+      return () => capture.close();
+    }),
+});
+
+interface Observer {
+  next(batch: Batch): void;
+  error(error: unknown): void;
+}
+
+function open(options: z.output<typeof config>, ctx: SourceContext, observer: Observer): Capture {
+  const wanted = wantedFor(ctx.demand.get('syscall'), options.failed_exec);
+  const { scope } = options;
+  const sensor = openSensor({
+    ringBytes: options.ring,
+    ...wanted.sensor,
+    ...(scope === undefined ? {} : { scope: { descendantsOf: scope.descendants_of } }),
+  });
+  ctx.metrics.counter('programs').value = sensor.programs().filter(({ attached }) => attached).length;
+  const capture = new Capture({
+    sensor,
+    kinds: wanted.kinds,
+    ctx,
+    context: new KernelContext({
+      names: new Accounts(),
+      bootOffset: bootOffsetNs(),
+      hostMountNamespace: ownMountNamespace(),
+    }),
+    bootOffset: bootOffsetNs,
+    deliver: (slab) => observer.next({ source: 'syscall', form: kernelForm, events: slab, ack: liveAck }),
+    failed: (error) => observer.error(error),
+  });
+  try {
+    capture.start();
+  } catch (error) {
+    sensor.close();
+    throw error;
+  }
+  return capture;
+}
+
+/** The number of the mount namespace whose passwd and group files are read. */
+function ownMountNamespace(): number | undefined {
+  return statSync('/proc/self/ns/mnt', { throwIfNoEntry: false })?.ino;
+}

@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Accounts } from '../../../src/events/accounts.ts';
+import { KernelContext } from '../../../src/events/kernel/context.ts';
+import { KIND } from '../../../src/events/kernel/layout.ts';
+import type { KernelSlab } from '../../../src/events/kernel/slab.ts';
+import { Capture } from '../../../src/sources/ebpf/capture.ts';
+import { wantedFor } from '../../../src/sources/ebpf/wanted.ts';
+import type { Fields } from '../../events-kernel/slab-writer.ts';
+import { contextFor, FakeSensor } from './support.ts';
+
+const shell: Fields = { kind: 'scan', tgid: 100, tid: 100, ppid: 1, start: 50, exec_id: 3, comm: 'bash', args: ['bash'], exe_path: '/bin/bash' };
+const open = (raw: string): Fields => ({ ...shell, kind: 'open', nr: 257, ret: 3, raw });
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function start(options: { kinds?: ReadonlySet<number>; deliver?: (slab: KernelSlab) => void; bootOffset?: () => bigint } = {}) {
+  const sensor = new FakeSensor();
+  sensor.running = [shell];
+  const ctx = contextFor({ fields: new Set(), types: 'all' });
+  const names: unknown[] = [];
+  const errors: unknown[] = [];
+  const capture = new Capture({
+    sensor,
+    ctx,
+    kinds: options.kinds ?? new Set(Object.values(KIND)),
+    context: new KernelContext({ names: new Accounts(), bootOffset: 0n, hostname: 'x' }),
+    bootOffset: options.bootOffset ?? (() => 0n),
+    deliver: options.deliver ?? ((slab) => names.push(...Array.from({ length: slab.length }, (_, index) => slab.at(index)?.get('fd.name')))),
+    failed: (error) => errors.push(error),
+  });
+  return { sensor, ctx, names, errors, capture };
+}
+
+describe('capture', () => {
+  it('scans, drains, and sleeps until the doorbell rings', async () => {
+    const { sensor, names, capture } = start();
+    sensor.put(open('/early'));
+    capture.start();
+    expect(sensor.scans).toEqual([undefined]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(names).toEqual(['/early']);
+    expect(sensor.armed).toBe(true);
+    const before = sensor.drains;
+    await vi.advanceTimersByTimeAsync(900);
+    expect(sensor.drains).toBe(before);
+    sensor.put(open('/a'), open('/b'));
+    expect(names).toEqual(['/early', '/a', '/b']);
+    capture.close();
+  });
+
+  it('polls for a while after events, instead of having the doorbell rung for each', async () => {
+    const { sensor, names, capture } = start();
+    capture.start();
+    await vi.advanceTimersByTimeAsync(20);
+    sensor.put(open('/a'));
+    sensor.put(open('/b'));
+    expect(sensor.armed).toBe(false);
+    await vi.advanceTimersByTimeAsync(2);
+    expect(names).toEqual(['/a', '/b']);
+    capture.close();
+  });
+
+  it('releases each batch when it is delivered, also when that throws', async () => {
+    const slabs: KernelSlab[] = [];
+    const { sensor, capture, errors } = start({
+      deliver: (slab) => {
+        slabs.push(slab);
+        throw new Error('no');
+      },
+    });
+    sensor.put(open('/a'));
+    capture.start();
+    await vi.advanceTimersByTimeAsync(5);
+    expect(slabs.map(({ released }) => released)).toEqual([true]);
+    expect(errors).toEqual([new Error('no')]);
+    expect(sensor.closed).toBe(1);
+  });
+
+  it('delivers only the kinds asked for; the others still tell what processes do', async () => {
+    const { sensor, names, capture } = start({ kinds: new Set([KIND.open]) });
+    sensor.put({ ...shell, kind: 'exec', exec_id: 4, exe_path: '/bin/new' }, { ...open('/a'), exec_id: 4 });
+    capture.start();
+    await vi.advanceTimersByTimeAsync(5);
+    expect(names).toEqual(['/a']);
+    expect(capture.processes.find(100, Number.MAX_SAFE_INTEGER)?.data.program?.exePath).toBe('/bin/new');
+    capture.close();
+  });
+
+  it('reports losses once, by event type and reason', async () => {
+    const { sensor, ctx, capture } = start();
+    capture.start();
+    sensor.lose('open', 7);
+    sensor.counts.refused.open = 2;
+    sensor.counts.missed.sys_exit = 1;
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(ctx.said.map(({ type, fields }) => [type, fields.reason, fields.event_type, fields.count])).toEqual([
+      ['drop', 'ring_full', 'open', 7],
+      ['drop', 'ring_pressure', 'open', 2],
+      ['drop', 'program_missed', undefined, 1],
+    ]);
+    sensor.lose('connect', 1);
+    capture.close();
+    expect(ctx.said.at(-1)?.fields.message).toBe('1 event of type connect lost: the ring was full');
+    expect(sensor.scans).toEqual([undefined]);
+  });
+
+  it('scans again when records of processes were lost, and forgets who is gone', async () => {
+    const { sensor, capture } = start();
+    const child = { ...shell, tgid: 200, tid: 200, start: 60 };
+    sensor.running = [shell, child];
+    capture.start();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(capture.processes.size).toBe(2);
+    sensor.lose('exit', 1);
+    sensor.lose('fork', 1);
+    sensor.running = [shell, { ...child, tgid: 300, tid: 300, start: 90, exe_path: '/bin/late' }];
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(sensor.scans).toEqual([undefined, undefined]);
+    expect(capture.processes.size).toBe(2);
+    expect(capture.processes.find(300, Number.MAX_SAFE_INTEGER)?.data.program?.exePath).toBe('/bin/late');
+    expect(capture.processes.find(200, Number.MAX_SAFE_INTEGER)).toBeUndefined();
+    capture.close();
+  });
+
+  it('counts processes whose records it missed, but not those of the time of the first scan', async () => {
+    const { sensor, ctx, capture } = start();
+    const gone = { ...open('/x'), tgid: 555, tid: 555, start: 9 };
+    sensor.put(gone);
+    capture.start();
+    await vi.advanceTimersByTimeAsync(20);
+    sensor.put({ ...gone, tgid: 556 });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(sensor.scans).toEqual([undefined, 555, 556]);
+    expect([ctx.metrics.total('process_missed'), ctx.metrics.total('process_unknown')]).toEqual([1, 1]);
+    capture.close();
+  });
+
+  it('follows the clock, and reports when it is set', async () => {
+    let offset = 1_000_000_000n;
+    const { ctx, capture } = start({ bootOffset: () => offset });
+    capture.start();
+    await vi.advanceTimersByTimeAsync(10_000);
+    offset += 1_000_000n;
+    await vi.advanceTimersByTimeAsync(10_000);
+    offset -= 500_000_000n;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(ctx.said.map(({ fields }) => fields.message)).toEqual([
+      'the clock was set forward by 1000 ms', 'the clock was set back by 500 ms',
+    ]);
+    capture.close();
+  });
+
+  it('closes once, and does nothing afterwards', async () => {
+    const { sensor, names, capture } = start();
+    capture.start();
+    capture.close();
+    capture.close();
+    sensor.put(open('/late'));
+    await vi.advanceTimersByTimeAsync(5000);
+    expect([sensor.closed, names]).toEqual([1, []]);
+  });
+});
+
+describe('demand', () => {
+  const demand = (types: string[] | 'all', fields: string[] = []) =>
+    wantedFor({ types: types === 'all' ? 'all' : new Set(types), fields: new Set(fields) }, false);
+
+  it('decides what the kernel sends', () => {
+    expect(demand(['execve']).sensor).toEqual({ open: false, connect: false, failedExec: false, env: false });
+    expect(demand(['openat2', 'connect']).sensor).toEqual({ open: true, connect: true, failedExec: false, env: false });
+    expect(demand(['chdir']).sensor.failedExec).toBe(true);
+    expect(demand('all').sensor).toEqual({ open: true, connect: true, failedExec: false, env: false });
+    expect(wantedFor(undefined, true).sensor).toEqual({ open: false, connect: false, failedExec: true, env: false });
+  });
+
+  it('has the environment copied only when it is read', () => {
+    for (const field of ['proc.env', 'proc.env[LD_PRELOAD]', 'proc.aenv[X]', 'evt.arg.env']) {
+      expect(demand(['execve'], [field]).sensor.env, field).toBe(true);
+    }
+    expect(demand(['execve'], ['proc.envoy', 'evt.args', 'proc.exe']).sensor.env).toBe(false);
+  });
+
+  it('decides which records become events', () => {
+    expect(demand(['execve']).kinds).toEqual(new Set([KIND.exec, KIND.exec_failed]));
+    expect(demand(['creat', 'procexit']).kinds).toEqual(new Set([KIND.open, KIND.exit]));
+    expect(wantedFor(undefined, false).kinds.size).toBe(0);
+  });
+});

@@ -1,0 +1,104 @@
+/** A context and a sensor for the source `ebpf`, without a pipeline and, where wanted, without a kernel. */
+
+import type { Counters as SensorCounters, KindCounts, Sensor } from '../../../native/index.ts';
+import type { Demand, InternalFields, ReportType, SourceContext } from '../../../src/core/component.ts';
+import { createLogger } from '../../../src/core/log.ts';
+import { Counters } from '../../../src/core/metrics.ts';
+import { KIND, type Kind } from '../../../src/events/kernel/layout.ts';
+import { type Fields, record, ring } from '../../events-kernel/slab-writer.ts';
+
+export interface Said {
+  readonly type: ReportType;
+  readonly fields: InternalFields;
+}
+
+export interface TestContext extends SourceContext {
+  readonly said: Said[];
+  readonly abort: AbortController;
+}
+
+/** What a source gets; `said` is what it reported. */
+export function contextFor(demand: Demand): TestContext {
+  const abort = new AbortController();
+  const said: Said[] = [];
+  return {
+    id: 'node',
+    abort,
+    said,
+    signal: abort.signal,
+    log: createLogger({ level: 'silent' }),
+    metrics: new Counters(),
+    now: () => Date.now(),
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    resolve: (path) => path,
+    demand: new Map([['syscall', demand]]),
+    credit: async () => {},
+    report: (type, fields) => void said.push({ type, fields }),
+    reports: () => () => {},
+    position: () => undefined,
+    advance: () => {},
+  };
+}
+
+const zeros = () => Object.fromEntries(Object.keys(KIND).map((kind) => [kind, 0])) as KindCounts;
+
+/** A sensor whose ring the test fills. */
+export class FakeSensor implements Sensor {
+  running: Fields[] = [];
+  scans: (number | undefined)[] = [];
+  armed = false;
+  closed = 0;
+  drains = 0;
+  readonly counts: { sent: KindCounts; dropped: KindCounts; refused: KindCounts; missed: Record<string, number> } = {
+    sent: zeros(), dropped: zeros(), refused: zeros(), missed: {},
+  };
+  #waiting: Buffer[] = [];
+  #rung: () => void = () => {};
+
+  /** Puts one batch of records into the ring, and rings when that was asked for. */
+  put(...records: Fields[]): void {
+    this.#waiting.push(ring(records.map(record)));
+    if (!this.armed) return;
+    this.armed = false;
+    this.#rung();
+  }
+
+  drain(into: Uint8Array): number {
+    this.drains++;
+    const bytes = this.#waiting.shift();
+    into.set(bytes ?? []);
+    return bytes?.length ?? 0;
+  }
+
+  arm(): boolean {
+    if (this.#waiting.length > 0) return true;
+    this.armed = true;
+    return false;
+  }
+
+  onDoorbell(callback: () => void): void {
+    this.#rung = callback;
+  }
+
+  scan(tgid?: number): Uint8Array {
+    this.scans.push(tgid);
+    const found = this.running.filter((process) => tgid === undefined || process.tgid === tgid);
+    return Uint8Array.from(ring(found.map((process) => record({ ...process, kind: 'scan' }))));
+  }
+
+  counters(): SensorCounters {
+    return structuredClone(this.counts);
+  }
+
+  lose(kind: Kind, count: number): void {
+    this.counts.dropped[kind] += count;
+  }
+
+  programs() {
+    return [];
+  }
+
+  close(): void {
+    this.closed++;
+  }
+}
