@@ -1,0 +1,27 @@
+/** Everything that is generated and committed, so that editors and people find it without a build. */
+
+import { recordSchema } from '../src/events/record-json.ts';
+import { pipelineSchema } from '../src/pipeline/json-schema.ts';
+import { builtIn } from '../src/pipeline/registry.ts';
+import { cliPage } from './reference/cli.ts';
+import { componentPage } from './reference/components.ts';
+import { fieldsPage } from './reference/fields.ts';
+import { notice } from './reference/markdown.ts';
+
+/** Texts by path below the root of the repository; the same for the same sources. */
+export function generated(): ReadonlyMap<string, string> {
+  const registry = builtIn();
+  return new Map([
+    ['schema/pipeline.schema.json', json(pipelineSchema(registry))],
+    ['docs/reference/record.schema.json', json(recordSchema)],
+    ['docs/reference/sources.md', componentPage('sources', registry)],
+    ['docs/reference/operators.md', componentPage('operators', registry)],
+    ['docs/reference/sinks.md', componentPage('sinks', registry)],
+    ['docs/reference/fields.md', fieldsPage()],
+    ['docs/reference/cli.md', cliPage()],
+  ]);
+}
+
+function json(schema: object): string {
+  return `${JSON.stringify({ $comment: notice, ...schema }, null, 2)}\n`;
+}

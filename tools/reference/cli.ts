@@ -1,0 +1,49 @@
+/** The reference of the command line: the help of each verb, word for word. */
+
+import type { Command } from 'commander';
+import { createProgram } from '../../src/cli/program.ts';
+import { exitCode } from '../../src/core/errors.ts';
+import { code, fence, page, table } from './markdown.ts';
+
+const WIDTH = 100;
+
+const introduction = 'Data goes to the standard output, logs and errors to the standard error.';
+
+/** What each exit status of src/core/errors.ts means to people. */
+const meanings: Readonly<Record<keyof typeof exitCode, string>> = {
+  ok: 'all went well',
+  failure: 'it failed while it ran',
+  usage: 'the command line is wrong',
+  unavailable: 'something that it needs is not here: a kernel feature, the addon, a newer Node.js, a file to replay',
+  software: 'a fault of the program',
+  noPermission: 'rights are missing',
+  config: 'the pipeline, a rule or a component is wrong',
+};
+
+/** The page of all verbs. */
+export function cliPage(): string {
+  const program = createProgram();
+  const sections = [program, ...program.commands].map((command) => {
+    const name = command === program ? 'falco-pipe' : `falco-pipe ${command.name()}`;
+    return `## ${name}\n\n${fence('text', helpOf(command))}`;
+  });
+  return page('Command line', introduction, [...sections, `## Exit status\n\n${exitTable()}`]);
+}
+
+function helpOf(command: Command): string {
+  let text = '';
+  const writeOut = (piece: string) => {
+    text += piece;
+  };
+  command.configureOutput({ writeOut, getOutHelpWidth: () => WIDTH, getOutHasColors: () => false });
+  command.outputHelp();
+  return text;
+}
+
+function exitTable(): string {
+  const names = Object.keys(exitCode) as (keyof typeof exitCode)[];
+  return table(
+    ['status', 'meaning'],
+    names.map((name) => [code(String(exitCode[name])), meanings[name]]),
+  );
+}
