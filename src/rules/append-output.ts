@@ -23,22 +23,29 @@ interface RuleFacts {
 
 /** The entries for a rule. */
 export function entriesFor(rule: RuleFacts, entries: readonly AppendOutput[]): readonly AppendOutput[] {
-  return entries.filter(({ match = {} }) => (match.rule === undefined || match.rule === rule.name)
-    && (match.source === undefined || match.source === rule.source)
-    && (match.tags ?? []).every((tag) => rule.tags.includes(tag)));
+  return entries.filter(
+    ({ match = {} }) =>
+      (match.rule === undefined || match.rule === rule.name) &&
+      (match.source === undefined || match.source === rule.source) &&
+      (match.tags ?? []).every((tag) => rule.tags.includes(tag)),
+  );
 }
 
 /** The text that the entries add to a message. */
 export function addedText(entries: readonly AppendOutput[], catalogue: Catalogue): string {
-  return entries.map(({ extraOutput, suggestedOutput }) => {
-    const extra = extraOutput === undefined ? '' : ` ${extraOutput}`;
-    return extra + (suggestedOutput ? suggested(catalogue) : '');
-  }).join('');
+  return entries
+    .map(({ extraOutput, suggestedOutput }) => {
+      const extra = extraOutput === undefined ? '' : ` ${extraOutput}`;
+      return extra + (suggestedOutput ? suggested(catalogue) : '');
+    })
+    .join('');
 }
 
 function suggested(catalogue: Catalogue): string {
-  return catalogue.fields.filter((field) => field.suggested)
-    .map(({ name }) => ` ${name.replaceAll('.', '_')}=%${name}`).join('');
+  return catalogue.fields
+    .filter((field) => field.suggested)
+    .map(({ name }) => ` ${name.replaceAll('.', '_')}=%${name}`)
+    .join('');
 }
 
 interface ExtraField {
@@ -49,21 +56,30 @@ interface ExtraField {
 
 /** The format with the entries' extra fields. Throws a Problem when one is wrong. */
 export function withExtraFields(format: Format, entries: readonly AppendOutput[], catalogue: Catalogue): Format {
-  const extra = entries.flatMap(({ extraFields = [] }) => extraFields).flatMap((field): ExtraField[] => {
-    if (typeof field === 'string') return [{ key: undefined, format: parseFormat(`%${field}`, catalogue) }];
-    return Object.entries(field).map(([key, text]) => ({ key, format: parseFormat(text, catalogue) }));
-  });
+  const extra = entries
+    .flatMap(({ extraFields = [] }) => extraFields)
+    .flatMap((field): ExtraField[] => {
+      if (typeof field === 'string') return [{ key: undefined, format: parseFormat(`%${field}`, catalogue) }];
+      return Object.entries(field).map(([key, text]) => ({ key, format: parseFormat(text, catalogue) }));
+    });
   if (extra.length === 0) return format;
-  const reads = new Map([format, ...extra.map((each) => each.format)].flatMap((each) => each.reads).map((ref) => [ref.text, ref]));
+  const reads = new Map(
+    [format, ...extra.map((each) => each.format)].flatMap((each) => each.reads).map((ref) => [ref.text, ref]),
+  );
   return {
     ...format,
     reads: [...reads.values()],
-    bind: (form) => withMore(format.bind(form), extra.map(({ key, format: each }) => ({ key, bound: each.bind(form) }))),
+    bind: (form) =>
+      withMore(
+        format.bind(form),
+        extra.map(({ key, format: each }) => ({ key, bound: each.bind(form) })),
+      ),
   };
 }
 
 function withMore<E extends Event>(
-  bound: BoundFormat<E>, extra: readonly { readonly key: string | undefined; readonly bound: BoundFormat<E> }[],
+  bound: BoundFormat<E>,
+  extra: readonly { readonly key: string | undefined; readonly bound: BoundFormat<E> }[],
 ): BoundFormat<E> {
   return {
     text: (event) => bound.text(event),

@@ -8,13 +8,37 @@ export interface Span {
 
 export const orderingOperators = ['<=', '<', '>=', '>'] as const;
 export const textOperators = [
-  '==', '=', '!=', 'glob', 'iglob', 'contains', 'icontains', 'bcontains', 'startswith', 'bstartswith', 'endswith', 'regex',
+  '==',
+  '=',
+  '!=',
+  'glob',
+  'iglob',
+  'contains',
+  'icontains',
+  'bcontains',
+  'startswith',
+  'bstartswith',
+  'endswith',
+  'regex',
 ] as const;
 export const listOperators = ['intersects', 'in', 'pmatch'] as const;
 export const modifiers = ['oneof', 'anyof', 'allof'] as const;
-export const transformerNames = ['val', 'tolower', 'toupper', 'b64', 'basename', 'len', 'join', 'concat', 'getopt'] as const;
+export const transformerNames = [
+  'val',
+  'tolower',
+  'toupper',
+  'b64',
+  'basename',
+  'len',
+  'join',
+  'concat',
+  'getopt',
+] as const;
 
-export type Operator = (typeof orderingOperators)[number] | (typeof textOperators)[number] | (typeof listOperators)[number];
+export type Operator =
+  | (typeof orderingOperators)[number]
+  | (typeof textOperators)[number]
+  | (typeof listOperators)[number];
 export type Modifier = (typeof modifiers)[number];
 export type TransformerName = (typeof transformerNames)[number];
 

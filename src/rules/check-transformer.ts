@@ -3,22 +3,27 @@
 import type { Argument, TransformerTerm } from './ast.ts';
 import type { Checker, TypedTerm } from './check.ts';
 import { printTerm } from './print.ts';
-import { isText, typeName } from './types.ts';
 import type { TermType } from './types.ts';
+import { isText, typeName } from './types.ts';
 
 /** Types a transformer. Anything wrong is reported through the checker. */
 export function checkTransformer(checker: Checker, term: TransformerTerm): TypedTerm {
   switch (term.name) {
-    case 'join': return join(checker, term);
-    case 'concat': return concat(checker, term);
-    case 'getopt': return getopt(checker, term);
-    default: return unary(checker, term);
+    case 'join':
+      return join(checker, term);
+    case 'concat':
+      return concat(checker, term);
+    case 'getopt':
+      return getopt(checker, term);
+    default:
+      return unary(checker, term);
   }
 }
 
 function argument(checker: Checker, each: Argument): TypedTerm {
   switch (each.kind) {
-    case 'literal': return { kind: 'constant', value: each.text, type: 'CHARBUF', list: false };
+    case 'literal':
+      return { kind: 'constant', value: each.text, type: 'CHARBUF', list: false };
     case 'arguments':
       return { kind: 'list', items: each.items.map((item) => argument(checker, item)), type: 'CHARBUF', list: true };
     default: {
@@ -54,8 +59,8 @@ function unary(checker: Checker, term: TransformerTerm): TypedTerm {
   if (result === undefined) {
     const shown = first.kind === 'field' || first.kind === 'transformer' ? printTerm(innermost(first)) : 'constant';
     checker.fail(
-      `can't add field transformer: type '${typeName(inner)}' is not supported by '${term.name}' transformer `
-        + `applied on field '${shown}'`,
+      `can't add field transformer: type '${typeName(inner)}' is not supported by '${term.name}' transformer ` +
+        `applied on field '${shown}'`,
       term.span,
     );
   }
@@ -109,5 +114,12 @@ function getopt(checker: Checker, term: TransformerTerm): TypedTerm {
   if (term.arg !== undefined && term.arg.length !== 1) {
     checker.fail('getopt() field argument must be a single option character', term.span);
   }
-  return { kind: 'call', name: 'getopt', args: [words, letters], arg: term.arg, type: 'CHARBUF', list: term.arg === undefined };
+  return {
+    kind: 'call',
+    name: 'getopt',
+    args: [words, letters],
+    arg: term.arg,
+    type: 'CHARBUF',
+    list: term.arg === undefined,
+  };
 }

@@ -1,18 +1,18 @@
 /** Checks a syntax tree against a catalogue: fields exist, operators suit types, constants are read. */
 
-import type { Catalogue, FieldRef } from '../events/field.ts';
 import { suggest } from '../core/errors.ts';
+import type { Catalogue, FieldRef } from '../events/field.ts';
 import type { Comparison, Expr, FieldTerm, Literal, MacroRef, Modifier, Operator, Right, Span, Term } from './ast.ts';
-import { readConstant } from './constants.ts';
+import { checkTransformer } from './check-transformer.ts';
 import type { Constant } from './constants.ts';
+import { readConstant } from './constants.ts';
 import { parseTerm } from './parser.ts';
 import { printTerm } from './print.ts';
-import { Problem } from './problem.ts';
 import type { ProblemOptions } from './problem.ts';
+import { Problem } from './problem.ts';
 import { isSimpleRegex, regexTest } from './regex.ts';
-import { checkTransformer } from './check-transformer.ts';
-import { isText, operatorError, operatorsOf, typeName } from './types.ts';
 import type { TermType } from './types.ts';
+import { isText, operatorError, operatorsOf, typeName } from './types.ts';
 
 /** A value that a condition reads: a field, a constant, or a transformer of such. */
 export type TypedTerm = TypedField | TypedConstant | TypedCall | TypedList;
@@ -123,7 +123,11 @@ export class Checker {
       case 'macro':
         if (expr.macro !== undefined) return this.expr(expr.macro.body, [...within, expr], depth + 1);
         this.#enter(expr.span, within);
-        return this.fail(`filter error: unexpected identifier '${expr.name}'`, expr.span, this.#identifierHint(expr.name));
+        return this.fail(
+          `filter error: unexpected identifier '${expr.name}'`,
+          expr.span,
+          this.#identifierHint(expr.name),
+        );
       case 'exists':
         this.#enter(expr.span, within);
         return { kind: 'check', left: this.#left(expr.left), operator: 'exists', span: expr.span, within };
@@ -163,7 +167,7 @@ export class Checker {
   }
 
   #field(term: FieldTerm): TypedField {
-    const text = term.arg === undefined ? term.name : `${term.name}[${term.arg}]`;
+    const text = fieldText(term);
     const ref = this.#catalogue.find(text) ?? this.#unknownField(term, text);
     this.reads.set(ref.text, ref);
     const { field } = ref;
@@ -179,9 +183,14 @@ export class Checker {
     const field = this.#catalogue.fields.find(({ name }) => name === term.name);
     const falco = `filter_check called with nonexistent field ${text}`;
     if (field !== undefined) return this.fail(argumentProblem(field.name, term.arg, field), term.span, { falco });
-    const meant = suggest(term.name, this.#catalogue.fields.map(({ name }) => name));
+    const meant = suggest(
+      term.name,
+      this.#catalogue.fields.map(({ name }) => name),
+    );
     return this.fail(`unknown field ${text} (event source ${this.#catalogue.source})`, term.span, {
-      falco, unknownName: true, hint: meant === undefined ? undefined : `Did you mean ${meant}?`,
+      falco,
+      unknownName: true,
+      hint: meant === undefined ? undefined : `Did you mean ${meant}?`,
     });
   }
 
@@ -190,7 +199,9 @@ export class Checker {
     const wrong = operatorError(left, expr.operator, expr.modifier);
     if (wrong !== undefined) {
       const takes = operatorsOf(left);
-      this.fail(wrong, expr.span, { hint: `${printTerm(expr.left)} is ${typeName(left)}; it takes ${takes.join(' ')}.` });
+      this.fail(wrong, expr.span, {
+        hint: `${printTerm(expr.left)} is ${typeName(left)}; it takes ${takes.join(' ')}.`,
+      });
     }
     const operator = expr.operator === '==' ? '=' : expr.operator;
     const check = { kind: 'check', left, operator, modifier: expr.modifier, span: expr.span, within } as const;
@@ -216,8 +227,8 @@ export class Checker {
     }
     if (typed.type !== left.type || typed.list !== left.list) {
       this.fail(
-        `field '${printTerm(expr.left)}' has type '${typeName(left)}' while the right-hand side field `
-          + `'${printTerm(unwrapVal(right))}' has incompatible type '${typeName(typed)}'`,
+        `field '${printTerm(expr.left)}' has type '${typeName(left)}' while the right-hand side field ` +
+          `'${printTerm(unwrapVal(right))}' has incompatible type '${typeName(typed)}'`,
         right.span,
       );
     }
@@ -241,8 +252,9 @@ export class Checker {
     if (operator === 'regex' && isSimpleRegex(literal.text)) {
       this.warnings.push({
         ...at,
-        message: `regex check with '${literal.text}' may be optimized with simpler operators such as `
-          + "'=', 'contains', 'startswith', 'endswith'",
+        message:
+          `regex check with '${literal.text}' may be optimized with simpler operators such as ` +
+          "'=', 'contains', 'startswith', 'endswith'",
       });
     }
     if (!isText(left.type) || !/[.(]/.test(literal.text)) return;
@@ -252,11 +264,15 @@ export class Checker {
     this.warnings.push({
       ...at,
       message: `'${literal.text}' may be a valid ${what} misused as a const string value`,
-      hint: term.kind === 'field' ? `To compare with the field write val(${literal.text}).` : 'Remove the quotes to apply it.',
+      hint:
+        term.kind === 'field'
+          ? `To compare with the field write val(${literal.text}).`
+          : 'Remove the quotes to apply it.',
     });
   }
 
   #isValid(term: Term): boolean {
+    if (term.kind === 'field') return this.#catalogue.find(fieldText(term)) !== undefined;
     try {
       checkTerm(term, this.#catalogue);
       return true;
@@ -265,6 +281,10 @@ export class Checker {
       throw error;
     }
   }
+}
+
+function fieldText({ name, arg }: FieldTerm): string {
+  return arg === undefined ? name : `${name}[${arg}]`;
 }
 
 function unwrapVal(term: Term): Term {
@@ -289,15 +309,22 @@ function checkRegex(pattern: string): void {
 function argumentProblem(name: string, arg: string | undefined, field: FieldRef['field']): string {
   if (arg === undefined) return `field ${name} needs an argument: ${name}${field.dotted ? '.NAME' : '[…]'}`;
   if (field.argKind === undefined) return `field ${name} takes no argument in brackets`;
-  return field.argKind === 'index' ? `field ${name} takes a number: ${name}[1]` : `'${arg}' is not an argument of field ${name}`;
+  return field.argKind === 'index'
+    ? `field ${name} takes a number: ${name}[1]`
+    : `'${arg}' is not an argument of field ${name}`;
 }
 
 function constantHint(left: TypedTerm, text: string): string | undefined {
   switch (left.type) {
-    case 'BOOL': return 'Write true or false, in lower case and without quotes.';
-    case 'PORT': return 'Write a port number or the name of a service: https, ssh.';
-    case 'IPADDR': return text.includes('/') ? 'A network is compared with a field such as fd.net or fd.snet.' : undefined;
-    case 'IPNET': return 'Write a network: 10.0.0.0/8, 2001:db8::/32.';
-    default: return undefined;
+    case 'BOOL':
+      return 'Write true or false, in lower case and without quotes.';
+    case 'PORT':
+      return 'Write a port number or the name of a service: https, ssh.';
+    case 'IPADDR':
+      return text.includes('/') ? 'A network is compared with a field such as fd.net or fd.snet.' : undefined;
+    case 'IPNET':
+      return 'Write a network: 10.0.0.0/8, 2001:db8::/32.';
+    default:
+      return undefined;
   }
 }

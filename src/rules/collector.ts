@@ -2,11 +2,17 @@
 
 import type { Catalogue } from '../events/field.ts';
 import type {
-  Definitions, ExceptionDefinition, ListDefinition, MacroDefinition, RuleContent, RuleDefinition, RuleUpdate,
+  Definitions,
+  ExceptionDefinition,
+  ListDefinition,
+  MacroDefinition,
+  RuleContent,
+  RuleDefinition,
+  RuleUpdate,
 } from './definitions.ts';
 import { completeException } from './exceptions.ts';
-import { failLoad } from './issue.ts';
 import type { Context, IssueCode } from './issue.ts';
+import { failLoad } from './issue.ts';
 import { checkPluginNames } from './plugin-requirements.ts';
 import type { ComposedText } from './source.ts';
 import type { PluginRequirement } from './versions.ts';
@@ -34,7 +40,11 @@ export class Collector implements Definitions {
     const required = parseVersion(version);
     const engine = parseVersion(engineVersion);
     if (required === undefined || engine === undefined || !isCompatible(engine, required)) {
-      failLoad('LOAD_ERR_VALIDATE', `Rules require engine version ${version}, but engine version is ${engineVersion}`, context);
+      failLoad(
+        'LOAD_ERR_VALIDATE',
+        `Rules require engine version ${version}, but engine version is ${engineVersion}`,
+        context,
+      );
     }
     this.requiredEngineVersion = version;
   }
@@ -49,9 +59,13 @@ export class Collector implements Definitions {
   }
 
   appendList(name: string, items: readonly ScalarText[], context: Context): void {
-    const list = this.lists.get(name) ?? failLoad(
-      'LOAD_ERR_VALIDATE', "List uses 'append' or 'override.items: append' but no list by that name already exists", context,
-    );
+    const list =
+      this.lists.get(name) ??
+      failLoad(
+        'LOAD_ERR_VALIDATE',
+        "List uses 'append' or 'override.items: append' but no list by that name already exists",
+        context,
+      );
     this.lists.set(name, { ...list, items: [...list.items, ...items], visibility: this.#counter++ });
   }
 
@@ -60,9 +74,13 @@ export class Collector implements Definitions {
   }
 
   appendMacro(name: string, condition: ComposedText, context: Context): void {
-    const macro = this.macros.get(name) ?? failLoad(
-      'LOAD_ERR_VALIDATE', "Macro uses 'append' or 'override.condition: append' but no macro by that name already exists", context,
-    );
+    const macro =
+      this.macros.get(name) ??
+      failLoad(
+        'LOAD_ERR_VALIDATE',
+        "Macro uses 'append' or 'override.condition: append' but no macro by that name already exists",
+        context,
+      );
     this.macros.set(name, { ...macro, condition: macro.condition.concat(' ', condition), visibility: this.#counter++ });
   }
 
@@ -77,34 +95,42 @@ export class Collector implements Definitions {
 
   /** Appends to a rule; what may be appended to is the caller's business. */
   appendRule(name: string, update: RuleUpdate, context: Context): void {
-    const rule = this.rules.get(name) ?? failLoad(
-      'LOAD_ERR_VALIDATE', "Rule uses 'append' or 'override.<key>: append' but no rule by that name already exists", context,
-    );
+    const rule =
+      this.rules.get(name) ??
+      failLoad(
+        'LOAD_ERR_VALIDATE',
+        "Rule uses 'append' or 'override.<key>: append' but no rule by that name already exists",
+        context,
+      );
     this.#sameSource(rule, update.source, context);
     this.rules.set(name, {
       ...rule,
       condition: update.condition === undefined ? rule.condition : rule.condition.concat(' ', update.condition),
       output: update.output === undefined ? rule.output : rule.output.concat(' ', update.output),
       desc: update.desc === undefined ? rule.desc : `${rule.desc} ${update.desc}`,
-      tags: sortedSet([...rule.tags, ...update.tags ?? []]),
+      tags: sortedSet([...rule.tags, ...(update.tags ?? [])]),
       exceptions: this.#appendExceptions(rule, update.exceptions ?? []),
       visibility: this.#counter++,
     });
   }
 
   replaceRule(name: string, update: RuleUpdate, context: Context): void {
-    const rule = this.rules.get(name) ?? failLoad(
-      'LOAD_ERR_VALIDATE', "An 'override.<key>: replace' to a rule was requested but no rule by that name already exists", context,
-    );
+    const rule =
+      this.rules.get(name) ??
+      failLoad(
+        'LOAD_ERR_VALIDATE',
+        "An 'override.<key>: replace' to a rule was requested but no rule by that name already exists",
+        context,
+      );
     this.#sameSource(rule, update.source, context);
     const exceptions = update.exceptions?.map((each) => this.#complete(each, rule.source)) ?? rule.exceptions;
     this.rules.set(name, { ...rule, ...update, exceptions, visibility: this.#counter++ });
   }
 
   enableRule(name: string, enabled: boolean, context: Context): void {
-    const rule = this.rules.get(name) ?? failLoad(
-      'LOAD_ERR_VALIDATE', "Rule has 'enabled' key but no rule by that name already exists", context,
-    );
+    const rule =
+      this.rules.get(name) ??
+      failLoad('LOAD_ERR_VALIDATE', "Rule has 'enabled' key but no rule by that name already exists", context);
     this.rules.set(name, { ...rule, enabled });
   }
 
@@ -140,11 +166,15 @@ export class Collector implements Definitions {
         exceptions.push(this.#complete(exception, rule.source));
         continue;
       }
-      for (const [what, part] of [['fields', fields], ['comps', comps]] as const) {
+      for (const [what, part] of [
+        ['fields', fields],
+        ['comps', comps],
+      ] as const) {
         if (part === undefined) continue;
         failLoad('LOAD_ERR_VALIDATE', `Can not append exception ${what} to existing exception, only values`, context);
       }
-      if (values.length === 0) this.#warn('LOAD_APPEND_NO_VALUES', 'Overriding/appending exception with no values', context);
+      if (values.length === 0)
+        this.#warn('LOAD_APPEND_NO_VALUES', 'Overriding/appending exception with no values', context);
       exceptions[at] = { ...previous, values: [...previous.values, ...values] };
     }
     return exceptions;

@@ -1,27 +1,27 @@
 /** Compiles what the files define (spec/falco-engine.md §1.6): lists, then macros, then rules. */
 
 import type { Catalogue } from '../events/field.ts';
-import { addedText, entriesFor, withExtraFields } from './append-output.ts';
 import type { AppendOutput } from './append-output.ts';
+import { addedText, entriesFor, withExtraFields } from './append-output.ts';
 import type { Expr, Span } from './ast.ts';
 import type { TypedExpr } from './check.ts';
-import { makeCondition, refuseComputedEventTypes, refuseUnknownEventTypes } from './condition.ts';
 import type { Condition } from './condition.ts';
-import { countEventTypes } from './event-types.ts';
+import { makeCondition, refuseComputedEventTypes, refuseUnknownEventTypes } from './condition.ts';
 import type { Definitions, MacroDefinition, RuleDefinition } from './definitions.ts';
+import { countEventTypes } from './event-types.ts';
 import { withExceptions } from './exceptions.ts';
-import { parseFormat } from './format.ts';
 import type { Format } from './format.ts';
-import { LoadFailure, makeIssue } from './issue.ts';
+import { parseFormat } from './format.ts';
 import type { Context, Issue, IssueCode } from './issue.ts';
+import { LoadFailure, makeIssue } from './issue.ts';
 import { parseCondition } from './parser.ts';
 import { Problem } from './problem.ts';
-import { MacroResolver, UnresolvedMacro } from './resolve-macros.ts';
 import type { ParsedMacro } from './resolve-macros.ts';
+import { MacroResolver, UnresolvedMacro } from './resolve-macros.ts';
 import type { Rule } from './rule.ts';
-import { ComposedText, placeIn } from './source.ts';
-import { inOrder, resolveLists, substituteLists } from './substitute-lists.ts';
+import { type ComposedText, placeIn } from './source.ts';
 import type { ResolvedList } from './substitute-lists.ts';
+import { inOrder, resolveLists, substituteLists } from './substitute-lists.ts';
 
 /** A rule without what is decided for all rules together. */
 export type CompiledRule = Omit<Rule, 'enabled'>;
@@ -64,7 +64,9 @@ class RuleCompiler {
   compile(): Compilation {
     this.#lists = resolveLists(this.#definitions.lists, this.#usedLists);
     this.#compileMacros();
-    const rules = inOrder(this.#definitions.rules.values()).map((rule) => this.#rule(rule)).filter((rule) => rule !== undefined);
+    const rules = inOrder(this.#definitions.rules.values())
+      .map((rule) => this.#rule(rule))
+      .filter((rule) => rule !== undefined);
     this.#warnUnused();
     return { rules, warnings: this.#warnings, macros: this.#macros };
   }
@@ -78,7 +80,13 @@ class RuleCompiler {
     }
     for (const macro of this.#macros.values()) {
       const { visibility } = macro.definition;
-      macro.resolved = this.#resolve(macro.ast, macro.text, macro.definition.context, ({ index }) => index < visibility, viaMacro(macro.definition));
+      macro.resolved = this.#resolve(
+        macro.ast,
+        macro.text,
+        macro.definition.context,
+        ({ index }) => index < visibility,
+        viaMacro(macro.definition),
+      );
     }
   }
 
@@ -92,7 +100,11 @@ class RuleCompiler {
   }
 
   #resolve(
-    ast: Expr, text: ComposedText, context: Context, isVisible: (macro: MacroDefinition) => boolean, via: string,
+    ast: Expr,
+    text: ComposedText,
+    context: Context,
+    isVisible: (macro: MacroDefinition) => boolean,
+    via: string,
   ): Expr {
     try {
       return this.#resolver.resolve(ast, isVisible);
@@ -113,9 +125,20 @@ class RuleCompiler {
     const { context } = rule;
     const place = placeIn(context.file.name, context.file.content, { start: context.start, end: context.end });
     return {
-      name: rule.name, source: rule.source, priority: rule.priority, tags: rule.tags, enabledInFile: rule.enabled,
-      desc: rule.desc, condition, output, capture: rule.capture, captureDuration: rule.captureDuration,
-      file: place.file, line: place.line, place, definition: rule,
+      name: rule.name,
+      source: rule.source,
+      priority: rule.priority,
+      tags: rule.tags,
+      enabledInFile: rule.enabled,
+      desc: rule.desc,
+      condition,
+      output,
+      capture: rule.capture,
+      captureDuration: rule.captureDuration,
+      file: place.file,
+      line: place.line,
+      place,
+      definition: rule,
     };
   }
 
@@ -123,8 +146,12 @@ class RuleCompiler {
     const entries = entriesFor(rule, this.#options.appendOutput);
     let output = rule.output;
     if (output.text.includes('%container.info')) {
-      this.#warn('LOAD_DEPRECATED_ITEM', '%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. '
-        + 'The container plugin will automatically add required fields to the output message.', rule.context);
+      this.#warn(
+        'LOAD_DEPRECATED_ITEM',
+        '%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. ' +
+          'The container plugin will automatically add required fields to the output message.',
+        rule.context,
+      );
       output = without(output, '%container.info');
     }
     output = output.concat(addedText(entries, catalogue));
@@ -139,20 +166,32 @@ class RuleCompiler {
     }
   }
 
-  #outputIssue(rule: RuleDefinition, problem: Problem, output: ComposedText): (severity: Issue['severity'], code: IssueCode) => Issue {
+  #outputIssue(
+    rule: RuleDefinition,
+    problem: Problem,
+    output: ComposedText,
+  ): (severity: Issue['severity'], code: IssueCode) => Issue {
     // The star in front is not part of the text that the user wrote.
     const span = { start: Math.max(0, problem.span.start - 1), end: Math.max(1, problem.span.end - 1) };
     const { place } = output.locate(span);
-    return (severity, code) => makeIssue(severity, code, problem.falco, rule.outputContext, {
-      diagnostic: {
-        message: problem.message, ...(place === undefined ? {} : { at: place }),
-        ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }), via: [viaRule(rule)],
-      },
-    });
+    return (severity, code) =>
+      makeIssue(severity, code, problem.falco, rule.outputContext, {
+        diagnostic: {
+          message: problem.message,
+          ...(place === undefined ? {} : { at: place }),
+          ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }),
+          via: [viaRule(rule)],
+        },
+      });
   }
 
   /** With `skip-if-unknown-filter`, names that are not known are a warning and the rule is left out. */
-  #skipUnknown(rule: RuleDefinition, problem: Problem, code: IssueCode, make: (severity: Issue['severity'], code: IssueCode) => Issue): undefined {
+  #skipUnknown(
+    rule: RuleDefinition,
+    problem: Problem,
+    code: IssueCode,
+    make: (severity: Issue['severity'], code: IssueCode) => Issue,
+  ): undefined {
     if (!rule.skipIfUnknownFilter || !problem.options.unknownName) throw new LoadFailure(make('error', code));
     this.#warnings.push(make('warning', 'LOAD_UNKNOWN_FILTER'));
     return undefined;
@@ -161,7 +200,11 @@ class RuleCompiler {
   #warnDeprecatedOutput(format: Format, rule: RuleDefinition): void {
     for (const { text } of format.reads) {
       if (!isDeprecated(text)) continue;
-      this.#warn('LOAD_DEPRECATED_ITEM', `usage of deprecated field '${text}' has been detected in the rule output`, rule.outputContext);
+      this.#warn(
+        'LOAD_DEPRECATED_ITEM',
+        `usage of deprecated field '${text}' has been detected in the rule output`,
+        rule.outputContext,
+      );
     }
   }
 
@@ -178,39 +221,57 @@ class RuleCompiler {
       return condition;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      return this.#skipUnknown(rule, error, 'LOAD_ERR_COMPILE_CONDITION',
-        (severity, code) => this.#issue(severity, code, error, text, rule.conditionContext, via));
+      return this.#skipUnknown(rule, error, 'LOAD_ERR_COMPILE_CONDITION', (severity, code) =>
+        this.#issue(severity, code, error, text, rule.conditionContext, via),
+      );
     }
   }
 
   #warnCondition(rule: RuleDefinition, condition: Condition, catalogue: Catalogue, text: ComposedText): void {
     for (const warning of condition.warnings) {
-      const problem = new Problem('compile', warning.message, warning.span, { falcoStart: warning.falcoStart, hint: warning.hint });
+      const problem = new Problem('compile', warning.message, warning.span, {
+        falcoStart: warning.falcoStart,
+        hint: warning.hint,
+      });
       problem.within = warning.within;
-      this.#warnings.push(this.#issue('warning', 'LOAD_COMPILE_CONDITION', problem, text, rule.conditionContext, viaRule(rule)));
+      this.#warnings.push(
+        this.#issue('warning', 'LOAD_COMPILE_CONDITION', problem, text, rule.conditionContext, viaRule(rule)),
+      );
     }
     for (const { text: field } of condition.reads) {
       if (!isDeprecated(field)) continue;
-      const message = field === 'evt.dir' ? deprecatedDirection
-        : `usage of deprecated field '${field}' has been detected in the rule condition`;
+      const message =
+        field === 'evt.dir'
+          ? deprecatedDirection
+          : `usage of deprecated field '${field}' has been detected in the rule condition`;
       this.#warnings.push(makeIssue('warning', 'LOAD_DEPRECATED_ITEM', message, asExpression(rule.conditionContext)));
     }
     if (comparesWithNa(condition.typed)) {
-      this.#warn('LOAD_UNSAFE_NA_CHECK', "comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. "
-        + "If you need to check for the existence of a field, consider using the 'exists' operator instead.", rule.conditionContext);
+      this.#warn(
+        'LOAD_UNSAFE_NA_CHECK',
+        'comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. ' +
+          "If you need to check for the existence of a field, consider using the 'exists' operator instead.",
+        rule.conditionContext,
+      );
     }
     const known = catalogue.eventTypes;
     if (known !== undefined && rule.warnEventTypes && countEventTypes(condition.eventTypes, known) > MANY_EVENT_TYPES) {
-      this.#warn('LOAD_NO_EVTTYPE', 'Rule matches too many evt.type values. This has a significant performance penalty.', rule.context);
+      this.#warn(
+        'LOAD_NO_EVTTYPE',
+        'Rule matches too many evt.type values. This has a significant performance penalty.',
+        rule.context,
+      );
     }
   }
 
   #warnUnused(): void {
     for (const { name, context } of inOrder(this.#definitions.macros.values())) {
-      if (!this.#resolver.used.has(name)) this.#warn('LOAD_UNUSED_MACRO', 'Macro not referred to by any other rule/macro', context);
+      if (!this.#resolver.used.has(name))
+        this.#warn('LOAD_UNUSED_MACRO', 'Macro not referred to by any other rule/macro', context);
     }
     for (const { name, context } of inOrder(this.#definitions.lists.values())) {
-      if (!this.#usedLists.has(name)) this.#warn('LOAD_UNUSED_LIST', 'List not referred to by any other rule/macro', context);
+      if (!this.#usedLists.has(name))
+        this.#warn('LOAD_UNUSED_LIST', 'List not referred to by any other rule/macro', context);
     }
   }
 
@@ -219,22 +280,36 @@ class RuleCompiler {
   }
 
   /** An issue in a condition: Falco's place, and the true one with the way through macros and lists. */
-  #issue(severity: Issue['severity'], code: IssueCode, problem: Problem, text: ComposedText, context: Context, via: string): Issue {
-    const start = problem.stage === 'parse' ? problem.span.start : problem.options.falcoStart ?? problem.span.start;
+  #issue(
+    severity: Issue['severity'],
+    code: IssueCode,
+    problem: Problem,
+    text: ComposedText,
+    context: Context,
+    via: string,
+  ): Issue {
+    const start = problem.stage === 'parse' ? problem.span.start : (problem.options.falcoStart ?? problem.span.start);
     const macros = problem.within.map((ref) => ref.macro?.owner as ParsedMacro);
     const { place, via: list } = (macros.at(-1)?.text ?? text).locate(problem.span);
-    const steps = [...(list === undefined ? [] : [list]), ...macros.toReversed().map(({ definition }) => viaMacro(definition)), via];
+    const steps = [
+      ...(list === undefined ? [] : [list]),
+      ...macros.toReversed().map(({ definition }) => viaMacro(definition)),
+      via,
+    ];
     return makeIssue(severity, code, problem.falco, context.inText(text.text, start), {
       diagnostic: {
-        message: problem.message, via: steps,
-        ...(place === undefined ? {} : { at: place }), ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }),
+        message: problem.message,
+        via: steps,
+        ...(place === undefined ? {} : { at: place }),
+        ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }),
       },
     });
   }
 }
 
-const deprecatedDirection = "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always "
-  + "evaluates to false. The rule expression can be simplified by removing the condition on 'evt.dir'";
+const deprecatedDirection =
+  "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always " +
+  "evaluates to false. The rule expression can be simplified by removing the condition on 'evt.dir'";
 
 function isDeprecated(field: string): boolean {
   return field === 'evt.dir' || field === 'evt.wait_latency' || field.startsWith('evt.latency');
@@ -243,18 +318,19 @@ function isDeprecated(field: string): boolean {
 /** Falco points at the condition as a whole, but calls it an expression. */
 function asExpression(context: Context): Context {
   const last = context.last;
-  return last === undefined ? context
-    : context.withLast({ ...last, itemType: 'condition expression', itemName: '' });
+  return last === undefined ? context : context.withLast({ ...last, itemType: 'condition expression', itemName: '' });
 }
 
 function comparesWithNa(typed: TypedExpr): boolean {
   switch (typed.kind) {
-    case 'not': return comparesWithNa(typed.item);
+    case 'not':
+      return comparesWithNa(typed.item);
     case 'check': {
       const { left, constants = [] } = typed;
       return left.kind === 'field' && /^(?:ka|jevt)\./.test(left.ref.text) && constants.includes('<NA>');
     }
-    default: return typed.items.some(comparesWithNa);
+    default:
+      return typed.items.some(comparesWithNa);
   }
 }
 

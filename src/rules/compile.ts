@@ -18,19 +18,25 @@ export interface Known {
 /** Compiles a condition. The result is `true` or `false` when it is the same for every event. */
 export function compile<E extends Event>(expr: TypedExpr, form: Form<E>, known: Known = {}): Predicate<E> | boolean {
   switch (expr.kind) {
-    case 'and': return junction(expr.items, form, known, false);
-    case 'or': return junction(expr.items, form, known, true);
+    case 'and':
+      return junction(expr.items, form, known, false);
+    case 'or':
+      return junction(expr.items, form, known, true);
     case 'not': {
       const item = compile(expr.item, form, known);
       return typeof item === 'boolean' ? !item : (event) => !item(event);
     }
-    case 'check': return check(expr, form, known);
+    case 'check':
+      return check(expr, form, known);
   }
 }
 
 /** `and`, `or`: `decisive` is the value of an operand that decides the whole. */
 function junction<E extends Event>(
-  items: readonly TypedExpr[], form: Form<E>, known: Known, decisive: boolean,
+  items: readonly TypedExpr[],
+  form: Form<E>,
+  known: Known,
+  decisive: boolean,
 ): Predicate<E> | boolean {
   const predicates: Predicate<E>[] = [];
   for (const item of items) {
@@ -82,7 +88,9 @@ function isEventType(term: TypedTerm): boolean {
 }
 
 function constantCheck<E extends Event>(
-  expr: TypedCheck, read: Reader<E>, constants: readonly Constant[],
+  expr: TypedCheck,
+  read: Reader<E>,
+  constants: readonly Constant[],
 ): Predicate<E> | boolean {
   const { left, operator, modifier } = expr;
   const plain = !left.list && candidatesOf(left) === undefined && modifier === undefined && isIdentity(left.type);
@@ -111,25 +119,36 @@ function candidatesOf(term: TypedTerm): 'either' | 'any' | undefined {
 }
 
 /** A test of a present value, which may be a list or several candidates. */
-function valueTest({ left, operator, modifier }: TypedCheck, constants: readonly Constant[]): (value: Value) => boolean {
+function valueTest(
+  { left, operator, modifier }: TypedCheck,
+  constants: readonly Constant[],
+): (value: Value) => boolean {
   const compare = (each: readonly Constant[]): ((value: Value) => boolean) => {
     if (left.list) return listTest(operator, makeTest(left.type, 'in', each));
     const candidates = candidatesOf(left);
     if (candidates === undefined) return makeTest(left.type, operator, each) as (value: Value) => boolean;
     return candidateTest(left, operator, candidates, each);
   };
-  return modifier === undefined ? compare(constants) : modified(modifier, constants.map((constant) => compare([constant])));
+  return modifier === undefined
+    ? compare(constants)
+    : modified(
+        modifier,
+        constants.map((constant) => compare([constant])),
+      );
 }
 
 function listTest(operator: TypedOperator, test: (value: Scalar) => boolean): (value: Value) => boolean {
   return (value) => {
-    const list = Array.isArray(value) ? value as readonly Scalar[] : [value as Scalar];
+    const list = Array.isArray(value) ? (value as readonly Scalar[]) : [value as Scalar];
     return operator === 'in' ? list.every(test) : list.some(test);
   };
 }
 
 function candidateTest(
-  left: TypedTerm, operator: TypedOperator, candidates: 'either' | 'any', constants: readonly Constant[],
+  left: TypedTerm,
+  operator: TypedOperator,
+  candidates: 'either' | 'any',
+  constants: readonly Constant[],
 ): (value: Value) => boolean {
   const none = candidates === 'either' && operator === '!=';
   const test = makeTest(left.type, none ? '=' : operator, constants);
@@ -141,13 +160,16 @@ function candidateTest(
 
 function modified(modifier: Modifier, tests: readonly ((value: Value) => boolean)[]): (value: Value) => boolean {
   switch (modifier) {
-    case 'anyof': return (value) => tests.some((test) => test(value));
-    case 'allof': return (value) => tests.length > 0 && tests.every((test) => test(value));
-    case 'oneof': return (value) => {
-      let holding = 0;
-      for (const test of tests) if (test(value) && ++holding > 1) return false;
-      return holding === 1;
-    };
+    case 'anyof':
+      return (value) => tests.some((test) => test(value));
+    case 'allof':
+      return (value) => tests.length > 0 && tests.every((test) => test(value));
+    case 'oneof':
+      return (value) => {
+        let holding = 0;
+        for (const test of tests) if (test(value) && ++holding > 1) return false;
+        return holding === 1;
+      };
   }
 }
 
@@ -161,14 +183,18 @@ function pairCheck<E extends Event>(expr: TypedCheck, read: Reader<E>, readRight
     if (other === undefined) return false;
     if (left.list) return listPair(value, other, operator, same);
     if (!Array.isArray(value)) return same(value as Scalar, other as Scalar);
-    return operator === '!=' ? value.length > 0 && value.every((each) => same(each, other as Scalar))
+    return operator === '!='
+      ? value.length > 0 && value.every((each) => same(each, other as Scalar))
       : value.some((each) => same(each, other as Scalar));
   };
 }
 
 function listPair(
-  left: Value, right: Value, operator: TypedOperator, same: (left: Scalar, right: Scalar) => boolean,
+  left: Value,
+  right: Value,
+  operator: TypedOperator,
+  same: (left: Scalar, right: Scalar) => boolean,
 ): boolean {
-  const rights = Array.isArray(right) ? right as readonly Scalar[] : [right as Scalar];
+  const rights = Array.isArray(right) ? (right as readonly Scalar[]) : [right as Scalar];
   return listTest(operator, (value) => rights.some((other) => same(value, other)))(left);
 }

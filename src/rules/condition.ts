@@ -1,21 +1,21 @@
 /** Conditions and formats that stand alone: in a pipeline file, a test, a program. Rules files are the loader's. */
 
-import { suggest } from '../core/errors.ts';
 import type { Place } from '../core/errors.ts';
+import { suggest } from '../core/errors.ts';
 import type { Catalogue, Event, FieldRef, Form } from '../events/field.ts';
 import type { Expr, Span } from './ast.ts';
-import { checkCondition } from './check.ts';
 import type { TypedCheck, TypedExpr, Warning } from './check.ts';
-import { compile } from './compile.ts';
+import { checkCondition } from './check.ts';
 import type { Known } from './compile.ts';
-import { eventTypeChecks, inferEventTypes, isEventTypeField } from './event-types.ts';
+import { compile } from './compile.ts';
 import type { EventTypeSet } from './event-types.ts';
-import { parseFormat } from './format.ts';
+import { eventTypeChecks, inferEventTypes, isEventTypeField } from './event-types.ts';
 import type { Format } from './format.ts';
+import { parseFormat } from './format.ts';
 import { parseCondition } from './parser.ts';
 import { printFalco } from './print.ts';
-import { Problem, RuleError } from './problem.ts';
 import type { ProblemOptions } from './problem.ts';
+import { Problem, RuleError } from './problem.ts';
 import { placeIn } from './source.ts';
 
 /** A condition that is known to be right for one event source. */
@@ -63,7 +63,9 @@ export function compileCondition(text: string, catalogue: Catalogue, options: Co
  * @throws RuleError that says what is wrong and where
  */
 export function compileFormat(
-  text: string, catalogue: Catalogue, { place = (span: Span) => placeIn('format', text, span) }: Pick<ConditionOptions, 'place'> = {},
+  text: string,
+  catalogue: Catalogue,
+  { place = (span: Span) => placeIn('format', text, span) }: Pick<ConditionOptions, 'place'> = {},
 ): Format {
   return explained(place, () => parseFormat(text, catalogue));
 }
@@ -80,7 +82,11 @@ function explained<T>(place: (span: Span) => Place, make: () => T): T {
     const code = error.stage === 'parse' ? 'CONDITION_SYNTAX' : 'CONDITION_INVALID';
     const { hint } = error.options;
     throw new RuleError(error, {
-      severity: 'error', code, message: error.message, at: place(error.span), ...(hint === undefined ? {} : { hint }),
+      severity: 'error',
+      code,
+      message: error.message,
+      at: place(error.span),
+      ...(hint === undefined ? {} : { hint }),
     });
   }
 }
@@ -93,7 +99,9 @@ export function makeCondition(text: string, ast: Expr, catalogue: Catalogue): Co
     reads,
     // Only where a source's event types are known beforehand does the type of an event say what `evt.type` is.
     eventTypes: catalogue.eventTypes === undefined ? 'all' : inferEventTypes(expr, catalogue.eventTypes),
-    get compiled() { return printFalco(ast); },
+    get compiled() {
+      return printFalco(ast);
+    },
     typed: expr,
     warnings,
     bind(form, known = {}) {
@@ -112,7 +120,10 @@ export function refuseUnknownEventTypes(typed: TypedExpr, catalogue: Catalogue):
     for (const name of check.constants ?? []) {
       if (typeof name !== 'string' || known.has(name)) continue;
       const meant = suggest(name, known);
-      refuse(check, `unknown event type ${name}`, { unknownName: true, hint: meant === undefined ? undefined : `Did you mean ${meant}?` });
+      refuse(check, `unknown event type ${name}`, {
+        unknownName: true,
+        hint: meant === undefined ? undefined : `Did you mean ${meant}?`,
+      });
     }
   }
 }

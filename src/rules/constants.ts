@@ -2,8 +2,8 @@
 
 import type { FieldType } from '../events/field.ts';
 import type { Literal, Operator } from './ast.ts';
-import { addressText, parseAddress, parseIpv4, parseIpv6 } from './ip.ts';
 import type { Network } from './ip.ts';
+import { addressText, parseAddress, parseIpv4, parseIpv6 } from './ip.ts';
 import { servicePort } from './services.ts';
 
 /**
@@ -18,9 +18,17 @@ export interface EitherConstant {
 }
 
 const widths: Readonly<Partial<Record<FieldType, readonly [bits: number, signed: boolean]>>> = {
-  INT8: [8, true], INT16: [16, true], INT32: [32, true], INT64: [64, true],
-  UINT8: [8, false], UINT16: [16, false], UINT32: [32, false], UINT64: [64, false],
-  RELTIME: [64, false], ABSTIME: [64, false], DOUBLE: [32, true],
+  INT8: [8, true],
+  INT16: [16, true],
+  INT32: [32, true],
+  INT64: [64, true],
+  UINT8: [8, false],
+  UINT16: [16, false],
+  UINT32: [32, false],
+  UINT64: [64, false],
+  RELTIME: [64, false],
+  ABSTIME: [64, false],
+  DOUBLE: [32, true],
 };
 
 /** Reads a constant. @throws Error whose message is Falco's. */

@@ -35,8 +35,10 @@ export function countEventTypes(types: EventTypeSet, known: EventTypes): number 
 
 function infer(expr: TypedExpr, negated: boolean): Names {
   switch (expr.kind) {
-    case 'not': return infer(expr.item, !negated);
-    case 'check': return inferCheck(expr, negated);
+    case 'not':
+      return infer(expr.item, !negated);
+    case 'check':
+      return inferCheck(expr, negated);
     default: {
       const items = expr.items.map((item) => infer(item, negated));
       const intersect = (expr.kind === 'and') !== negated;
@@ -82,7 +84,9 @@ function checkedNames({ left, operator, modifier, constants }: TypedCheck): Name
 /** `evt.num` counts from 1: whether a check of it is true for every event, or for none; undefined when it depends. */
 function constantNumber({ left, operator, modifier, constants }: TypedCheck): boolean | undefined {
   if (left.kind !== 'field' || left.ref.text !== 'evt.num' || modifier !== undefined) return undefined;
-  const values = (constants ?? []).filter((constant: Constant) => typeof constant === 'number' || typeof constant === 'bigint');
+  const values = (constants ?? []).filter(
+    (constant: Constant) => typeof constant === 'number' || typeof constant === 'bigint',
+  );
   const [value] = values;
   if (value === undefined) return undefined;
   switch (operator) {
@@ -90,21 +94,30 @@ function constantNumber({ left, operator, modifier, constants }: TypedCheck): bo
     case 'in':
     case 'intersects':
       return values.every((each) => each < 1) ? false : undefined;
-    case '!=': return value < 1 ? true : undefined;
-    case '<': return value <= 1 ? false : undefined;
-    case '<=': return value < 1 ? false : undefined;
-    case '>': return value < 1 ? true : undefined;
-    case '>=': return value <= 1 ? true : undefined;
-    default: return undefined;
+    case '!=':
+      return value < 1 ? true : undefined;
+    case '<':
+      return value <= 1 ? false : undefined;
+    case '<=':
+      return value < 1 ? false : undefined;
+    case '>':
+      return value < 1 ? true : undefined;
+    case '>=':
+      return value <= 1 ? true : undefined;
+    default:
+      return undefined;
   }
 }
 
 /** Every check of the event type in a condition. */
 export function eventTypeChecks(expr: TypedExpr): readonly TypedCheck[] {
   switch (expr.kind) {
-    case 'not': return eventTypeChecks(expr.item);
-    case 'check': return readsEventType(expr.left) ? [expr] : [];
-    default: return expr.items.flatMap(eventTypeChecks);
+    case 'not':
+      return eventTypeChecks(expr.item);
+    case 'check':
+      return readsEventType(expr.left) ? [expr] : [];
+    default:
+      return expr.items.flatMap(eventTypeChecks);
   }
 }
 

@@ -3,42 +3,60 @@
 import type { Catalogue } from '../events/field.ts';
 import { listOperators, modifiers, orderingOperators, textOperators } from './ast.ts';
 import { checkTerm } from './check.ts';
-import { isEntryList } from './definitions.ts';
 import type { Entry, ExceptionDefinition } from './definitions.ts';
-import { failLoad } from './issue.ts';
+import { isEntryList } from './definitions.ts';
 import type { Context } from './issue.ts';
+import { failLoad } from './issue.ts';
 import { parseTerm } from './parser.ts';
 import { Problem } from './problem.ts';
 import { ComposedText } from './source.ts';
 import type { ScalarText } from './yaml-item.ts';
 
-const plainOperators: ReadonlySet<string> = new Set([...orderingOperators, ...textOperators, ...listOperators, 'exists']);
+const plainOperators: ReadonlySet<string> = new Set([
+  ...orderingOperators,
+  ...textOperators,
+  ...listOperators,
+  'exists',
+]);
 const listLike: ReadonlySet<string> = new Set(listOperators);
-const modified: ReadonlySet<string> = new Set(textOperators.flatMap((name) => modifiers.map((modifier) => `${name} ${modifier}`)));
+const modified: ReadonlySet<string> = new Set(
+  textOperators.flatMap((name) => modifiers.map((modifier) => `${name} ${modifier}`)),
+);
 
 function fail(message: string, context: Context, hint?: string): never {
   return failLoad('LOAD_ERR_VALIDATE', message, context, hint === undefined ? {} : { diagnostic: { hint } });
 }
 
 /** Checks an exception's fields and operators and fills in the operators' defaults. */
-export function completeException(exception: ExceptionDefinition, catalogue: Catalogue | undefined): ExceptionDefinition {
+export function completeException(
+  exception: ExceptionDefinition,
+  catalogue: Catalogue | undefined,
+): ExceptionDefinition {
   const { fields, context } = exception;
   if (fields === undefined) return exception;
   const comps = trimmed(exception.comps);
   if (!isEntryList(fields)) return { ...exception, comps: completeScalar(fields, comps, context, catalogue) };
   const operators = comps ?? fields.map(() => equals(fields));
-  if (!isEntryList(operators) || operators.length !== fields.length) fail('Fields and comps lists must have equal length', context);
+  if (!isEntryList(operators) || operators.length !== fields.length)
+    fail('Fields and comps lists must have equal length', context);
   for (const operator of operators) {
     const name = textOf(operator);
     if (plainOperators.has(name) || modified.has(name)) continue;
-    fail(`'${name}' is not a supported comparison operator`, context, 'A modifier follows an operator for text and one blank: startswith oneof.');
+    fail(
+      `'${name}' is not a supported comparison operator`,
+      context,
+      'A modifier follows an operator for text and one blank: startswith oneof.',
+    );
   }
   for (const field of fields) checkField(textOf(field), context, catalogue);
   return { ...exception, comps: operators };
 }
 
 function completeScalar(
-  field: ScalarText, comps: Entry | undefined, context: Context, catalogue: Catalogue | undefined,
+  field: ScalarText,
+  comps: Entry | undefined,
+  context: Context,
+  catalogue: Catalogue | undefined,
 ): ScalarText {
   const operator = comps ?? { text: 'in', from: field.from };
   if (isEntryList(operator)) fail('Fields and comps must both be strings', context);
@@ -95,17 +113,32 @@ function scalars({ fields, comps, values, context, name }: ExceptionDefinition):
     if (isEntryList(value)) fail('Expected values array to contain a list of strings', context);
     return written(value, name);
   });
-  return new ComposedText([]).concat('(', part(fields as ScalarText, name), ` ${textOf(comps as Entry)} (`, commas(items), '))');
+  return new ComposedText([]).concat(
+    '(',
+    part(fields as ScalarText, name),
+    ` ${textOf(comps as Entry)} (`,
+    commas(items),
+    '))',
+  );
 }
 
-function tuples({ comps, values, context, name }: ExceptionDefinition, fields: readonly Entry[]): ComposedText | undefined {
+function tuples(
+  { comps, values, context, name }: ExceptionDefinition,
+  fields: readonly Entry[],
+): ComposedText | undefined {
   if (values.length === 0) return undefined;
   const operators = comps as readonly ScalarText[];
   const conjunctions = values.map((tuple) => {
-    if (!isEntryList(tuple) || tuple.length !== fields.length) fail('Fields and values lists must have equal length', context);
+    if (!isEntryList(tuple) || tuple.length !== fields.length)
+      fail('Fields and values lists must have equal length', context);
     const checks = tuple.map((value, index) => {
       const operator = textOf(operators[index] as Entry);
-      return new ComposedText([]).concat(' ', part(fields[index] as ScalarText, name), ` ${operator} `, tupleValue(value, operator, name));
+      return new ComposedText([]).concat(
+        ' ',
+        part(fields[index] as ScalarText, name),
+        ` ${operator} `,
+        tupleValue(value, operator, name),
+      );
     });
     return new ComposedText([]).concat('(', joined(checks, ' and '), ')');
   });
@@ -113,7 +146,8 @@ function tuples({ comps, values, context, name }: ExceptionDefinition, fields: r
 }
 
 function tupleValue(value: Entry, operator: string, name: string): ComposedText {
-  if (isEntryList(value)) return new ComposedText([]).concat('(', commas(value.map((each) => written(each as ScalarText, name))), ')');
+  if (isEntryList(value))
+    return new ComposedText([]).concat('(', commas(value.map((each) => written(each as ScalarText, name))), ')');
   const text = written(value, name);
   return listLike.has(operator) || modified.has(operator) ? new ComposedText([]).concat('(', text, ')') : text;
 }
@@ -127,7 +161,7 @@ function commas(texts: readonly ComposedText[]): ComposedText {
 }
 
 function part({ text, from }: ScalarText, name: string): ComposedText {
-  return new ComposedText([{ text, from, whole: true, via: `in exception ${name}` }]);
+  return new ComposedText([{ text, from, whole: true, via: () => `in exception ${name}` }]);
 }
 
 function written(value: Entry, name: string): ComposedText {

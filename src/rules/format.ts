@@ -1,13 +1,13 @@
 /** Output formats (spec/falco-engine.md §3.1): text with `%field` and `%transformer(…)` in it. */
 
-import type { Catalogue, Event, FieldRef, Form, Reader, Value } from '../events/field.ts';
 import { suggest } from '../core/errors.ts';
-import { checkTerm } from './check.ts';
+import type { Catalogue, Event, FieldRef, Form, Reader, Value } from '../events/field.ts';
+import type { Span } from './ast.ts';
 import type { TypedTerm } from './check.ts';
+import { checkTerm } from './check.ts';
 import { parseTermAt } from './parser.ts';
 import { printTerm } from './print.ts';
 import { Problem } from './problem.ts';
-import type { Span } from './ast.ts';
 import { printerOf, termReader } from './terms.ts';
 import { typedValue } from './values.ts';
 
@@ -75,18 +75,29 @@ function readToken(text: string, percent: number, catalogue: Catalogue): ReadTok
   const width = digits === '' ? undefined : Number(digits);
   if (start >= text.length) {
     const what = digits === '' ? 'a %' : 'a number';
-    throw new Problem('parse', `invalid formatting syntax: formatting cannot end with ${what}`, { start: percent, end: start }, {
-      hint: 'A % begins a field; there is no way to print a percent sign itself.',
-    });
+    throw new Problem(
+      'parse',
+      `invalid formatting syntax: formatting cannot end with ${what}`,
+      { start: percent, end: start },
+      {
+        hint: 'A % begins a field; there is no way to print a percent sign itself.',
+      },
+    );
   }
   if (/^[a-z0-9]+\(/.test(text.slice(start))) return { ...readTransformer(text, percent, start, catalogue), width };
   const found = longestField(text, start, catalogue);
   if (found === undefined) unknown(text, percent, start, catalogue);
   const { ref, end } = found;
   if (ref.field.filterOnly) {
-    throw new Problem('compile', `field '${ref.text}' cannot be printed`, { start: percent, end }, {
-      falco: unknownFilter, hint: 'It has several values at once and is for conditions only.',
-    });
+    throw new Problem(
+      'compile',
+      `field '${ref.text}' cannot be printed`,
+      { start: percent, end },
+      {
+        falco: unknownFilter,
+        hint: 'It has several values at once and is for conditions only.',
+      },
+    );
   }
   const term: TypedTerm = { kind: 'field', ref, type: ref.field.type, list: ref.field.list === true };
   return { term, width, name: ref.text, reads: [ref], end };
@@ -100,12 +111,19 @@ function unknown(text: string, percent: number, start: number, catalogue: Catalo
   const span: Span = { start: percent, end: start + Math.max(1, name.length) };
   if (name === '') {
     throw new Problem('parse', `expected a field after '%', not '${text[start]}'`, span, {
-      falco: unknownFilter, unknownName: true, hint: 'There is no way to print a percent sign itself.',
+      falco: unknownFilter,
+      unknownName: true,
+      hint: 'There is no way to print a percent sign itself.',
     });
   }
-  const meant = suggest(name, catalogue.fields.map((field) => field.name));
+  const meant = suggest(
+    name,
+    catalogue.fields.map((field) => field.name),
+  );
   throw new Problem('compile', `unknown field %${name} (event source ${catalogue.source})`, span, {
-    falco: unknownFilter, unknownName: true, hint: meant === undefined ? undefined : `Did you mean %${meant}?`,
+    falco: unknownFilter,
+    unknownName: true,
+    hint: meant === undefined ? undefined : `Did you mean %${meant}?`,
   });
 }
 
@@ -116,9 +134,16 @@ function readTransformer(text: string, percent: number, start: number, catalogue
     return { term: typed, name: printTerm(term), reads, end };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    throw new Problem('compile', error.message, { start: percent, end: error.span.end }, {
-      ...error.options, falco: unknownFilter, unknownName: true,
-    });
+    throw new Problem(
+      'compile',
+      error.message,
+      { start: percent, end: error.span.end },
+      {
+        ...error.options,
+        falco: unknownFilter,
+        unknownName: true,
+      },
+    );
   }
 }
 
@@ -150,15 +175,22 @@ class TokenFormat<E extends Event> implements BoundFormat<E> {
 
   constructor(tokens: readonly (string | Token)[], reads: readonly FieldRef[], keepsAbsent: boolean, form: Form<E>) {
     this.#keepsAbsent = keepsAbsent;
-    this.#tokens = tokens.map((token) => (typeof token === 'string' ? token : {
-      read: termReader(token.term, form), print: printerOf(token.term), width: token.width,
-    }));
+    this.#tokens = tokens.map((token) =>
+      typeof token === 'string'
+        ? token
+        : {
+            read: termReader(token.term, form),
+            print: printerOf(token.term),
+            width: token.width,
+          },
+    );
     this.#fields = reads.map((ref) => ({ ref, read: fieldReader(ref, form) }));
   }
 
   text(event: E): string {
     let text = '';
-    for (const token of this.#tokens) text += typeof token === 'string' ? token : (print(token, event) ?? fit('<NA>', token.width));
+    for (const token of this.#tokens)
+      text += typeof token === 'string' ? token : (print(token, event) ?? padTo('<NA>', token.width));
     return text;
   }
 
@@ -182,11 +214,11 @@ class TokenFormat<E extends Event> implements BoundFormat<E> {
 
 function print<E extends Event>({ read, print: printed, width }: BoundToken<E>, event: E): string | undefined {
   const value = read?.(event);
-  return value === undefined ? undefined : fit(printed(value), width);
+  return value === undefined ? undefined : padTo(printed(value), width);
 }
 
 /** Cuts or pads a text to a width. */
-function fit(text: string, width: number | undefined): string {
+function _fit(text: string, width: number | undefined): string {
   return width === undefined ? text : text.slice(0, width).padEnd(width);
 }
 

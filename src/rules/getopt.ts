@@ -31,7 +31,9 @@ export function readOptions(words: readonly string[], letters: string): readonly
       }
       const rest = word.slice(at + 1);
       const next = rest !== '' || letters[place + 2] === ':' ? rest : words[++index];
-      options.push(next === undefined ? { letter: missing, written, value: '' } : { letter: written, written, value: next });
+      options.push(
+        next === undefined ? { letter: missing, written, value: '' } : { letter: written, written, value: next },
+      );
       break;
     }
   }
@@ -45,6 +47,8 @@ export function optionList(options: readonly Option[]): string[] {
 
 /** The value of the last option of a letter, the letter itself for a flag; undefined when it is not given. */
 export function lastOption(options: readonly Option[], letter: string): string | undefined {
-  const last = options.findLast(({ letter: read, written, value }) => written === letter && (read === letter || value !== undefined));
+  const last = options.findLast(
+    ({ letter: read, written, value }) => written === letter && (read === letter || value !== undefined),
+  );
   return last && (last.value ?? letter);
 }

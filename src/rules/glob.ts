@@ -25,7 +25,7 @@ export function foldAscii(text: string): string {
 
 /** The text with one character a byte. Most text is ASCII and stays as it is. */
 function bytesOf(text: string): string {
-  return /[^\0-\x7f]/.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
+  return /\P{ASCII}/u.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
 }
 
 /** The common shapes `text`, `text*`, `*text` and `*text*` without walking. */
@@ -63,8 +63,18 @@ function tokenize(pattern: string): Token[] {
 }
 
 const classes: Readonly<Record<string, RegExp>> = {
-  alpha: /[a-z]/i, digit: /\d/, alnum: /[a-z\d]/i, upper: /[A-Z]/, lower: /[a-z]/, space: /[ \t\n\v\f\r]/, blank: /[ \t]/,
-  punct: /[!-/:-@[-`{-~]/, print: /[ -~]/, graph: /[!-~]/, cntrl: /[\0-\x1f\x7f]/, xdigit: /[\da-f]/i,
+  alpha: /[a-z]/i,
+  digit: /\d/,
+  alnum: /[a-z\d]/i,
+  upper: /[A-Z]/,
+  lower: /[a-z]/,
+  space: /[ \t\n\v\f\r]/,
+  blank: /[ \t]/,
+  punct: /[!-/:-@[-`{-~]/,
+  print: /[ -~]/,
+  graph: /[!-~]/,
+  cntrl: /\p{Cc}/u,
+  xdigit: /[\da-f]/i,
 };
 
 /** Reads `[…]`; undefined when it is not closed: the bracket then stands for itself. */
@@ -109,7 +119,10 @@ function matchTokens(tokens: readonly Token[], text: string): boolean {
     if (current === star) {
       starToken = token++;
       starAt = at;
-    } else if (current !== undefined && (typeof current === 'string' ? current === text[at] : current(text[at] ?? ''))) {
+    } else if (
+      current !== undefined &&
+      (typeof current === 'string' ? current === text[at] : current(text[at] ?? ''))
+    ) {
       token++;
       at++;
     } else if (starToken >= 0) {

@@ -1,20 +1,20 @@
 /** Falco's rule language: `falco-pipe/rules`. */
 
 export type { AppendOutput } from './append-output.ts';
-export { compileCondition, compileFormat } from './condition.ts';
 export type { Condition, ConditionOptions } from './condition.ts';
+export { compileCondition, compileFormat } from './condition.ts';
 export type { EventTypeSet } from './event-types.ts';
 export type { BoundFormat, Format } from './format.ts';
 export type { Issue, IssueCode } from './issue.ts';
-export { loadRules } from './load.ts';
 export type { FileResult, LoadOptions, LoadResult, RulesFile } from './load.ts';
-export { isAtLeast, parsePriority, priorities } from './priority.ts';
+export { loadRules } from './load.ts';
 export type { Priority } from './priority.ts';
+export { isAtLeast, parsePriority, priorities } from './priority.ts';
 export { RuleError } from './problem.ts';
 export type { Rule } from './rule.ts';
-export { bindRules } from './ruleset.ts';
 export type { Ruleset } from './ruleset.ts';
-export { scalarPlace } from './source.ts';
+export { bindRules } from './ruleset.ts';
 export type { SelectionEntry } from './selection.ts';
+export { scalarPlace } from './source.ts';
 export { printValue, typedValue } from './values.ts';
 export { builtInPlugins, engineVersion } from './versions.ts';

@@ -118,7 +118,11 @@ export interface IssueDetails {
 
 /** Makes an issue; the diagnostic has Falco's message at the place of the context unless the details say otherwise. */
 export function makeIssue(
-  severity: Issue['severity'], code: IssueCode, message: string, context: Context, { diagnostic = {} }: IssueDetails = {},
+  severity: Issue['severity'],
+  code: IssueCode,
+  message: string,
+  context: Context,
+  { diagnostic = {} }: IssueDetails = {},
 ): Issue {
   const { file, start, end } = context;
   return {

@@ -1,36 +1,31 @@
 /** Reads the items of a rules file and hands them to the collector (spec/falco-engine.md §1.1-1.5). */
 
-import { isMap, isScalar, isSeq } from 'yaml';
 import type { Document, Node } from 'yaml';
+import { isMap, isScalar, isSeq } from 'yaml';
 import type { Collector, Warn } from './collector.ts';
-import { sortedSet } from './collector.ts';
-import type { Entry, ExceptionDefinition, RuleContent, RuleUpdate } from './definitions.ts';
-import { failLoad } from './issue.ts';
-import { Context } from './issue.ts';
+import type { RuleContent, RuleUpdate } from './definitions.ts';
 import type { SourceFile } from './issue.ts';
+import { Context, failLoad } from './issue.ts';
 import { overrideKeys, readOverrides } from './overrides.ts';
-import { parsePriority, priorities } from './priority.ts';
-import type { Priority } from './priority.ts';
+import { readRuleContent } from './rule-content.ts';
 import { ComposedText } from './source.ts';
-import { parseVersion } from './versions.ts';
 import type { Plugin } from './versions.ts';
+import { parseVersion } from './versions.ts';
 import { isNull, YamlItem } from './yaml-item.ts';
-import type { ScalarText } from './yaml-item.ts';
 
 const itemKeys: Readonly<Record<string, readonly string[]>> = {
   required_engine_version: ['required_engine_version'],
   required_plugin_versions: ['required_plugin_versions'],
   list: ['list', 'items', 'append', 'override'],
   macro: ['macro', 'condition', 'append', 'override'],
-  rule: [
-    'rule', 'condition', 'output', 'desc', 'priority', 'source', 'enabled', 'capture', 'capture_duration', 'warn_evttypes',
-    'skip-if-unknown-filter', 'tags', 'exceptions', 'append', 'override',
-  ],
+  rule: ['rule', 'source', 'append', 'override', ...overrideKeys.rule.replace],
 };
 
-const appendDeprecated = "'append' key is deprecated. Add an 'append' entry (e.g. 'condition: append') under 'override' instead.";
-const enabledDeprecated = "The standalone 'enabled' key usage is deprecated. "
-  + "The correct approach requires also a 'replace' entry under the 'override' key (i.e. 'enabled: replace').";
+const appendDeprecated =
+  "'append' key is deprecated. Add an 'append' entry (e.g. 'condition: append') under 'override' instead.";
+const enabledDeprecated =
+  "The standalone 'enabled' key usage is deprecated. " +
+  "The correct approach requires also a 'replace' entry under the 'override' key (i.e. 'enabled: replace').";
 
 /** Reads one document. Throws LoadFailure at the first error. */
 export function readItems(document: Document, file: SourceFile, collector: Collector, warn: Warn): void {
@@ -45,7 +40,11 @@ export function readItems(document: Document, file: SourceFile, collector: Colle
     if (isNull(node)) continue;
     const place = context.child('rules content item', '', node);
     if (!isMap(node)) {
-      failLoad('LOAD_ERR_YAML_VALIDATE', 'Unexpected element type. Each element should be a yaml associative array.', place);
+      failLoad(
+        'LOAD_ERR_YAML_VALIDATE',
+        'Unexpected element type. Each element should be a yaml associative array.',
+        place,
+      );
     }
     reader.read(new YamlItem(node, document, file), context, place);
   }
@@ -62,14 +61,12 @@ class ItemReader {
 
   read(item: YamlItem, file: Context, place: Context): void {
     const kind = Object.keys(itemKeys).find((key) => item.has(key));
-    switch (kind) {
-      case 'required_engine_version': return this.#engineVersion(item, file);
-      case 'required_plugin_versions': return this.#pluginVersions(item, file);
-      case 'list': return this.#list(item, file);
-      case 'macro': return this.#macro(item, file);
-      case 'rule': return this.#rule(item, file);
-      default: return this.#warn('LOAD_UNKNOWN_ITEM', 'Unknown top level item', place);
-    }
+    if (kind === 'rule') this.#rule(item, file);
+    else if (kind === 'macro') this.#macro(item, file);
+    else if (kind === 'list') this.#list(item, file);
+    else if (kind === 'required_engine_version') this.#engineVersion(item, file);
+    else if (kind === 'required_plugin_versions') this.#pluginVersions(item, file);
+    else this.#warn('LOAD_UNKNOWN_ITEM', 'Unknown top level item', place);
   }
 
   #unknownKeys(item: YamlItem, kind: string, context: Context): void {
@@ -97,15 +94,20 @@ class ItemReader {
   #pluginVersions(item: YamlItem, file: Context): void {
     const context = file.child('required plugin versions', '', item.node);
     const node = item.get('required_plugin_versions');
-    if (!isSeq(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Value of required_plugin_versions must be a sequence', context);
+    if (!isSeq(node))
+      failLoad('LOAD_ERR_YAML_VALIDATE', 'Value of required_plugin_versions must be a sequence', context);
     for (const each of item.sequence(node)) {
       const [plugin, entry, place] = this.#plugin(item, each, context, 'required plugin versions entry');
       const alternatives = entry.get('alternatives');
       if (alternatives !== undefined && !isSeq(alternatives)) {
         failLoad('LOAD_ERR_YAML_VALIDATE', 'Value of plugin version alternatives must be a sequence', place);
       }
-      const others = alternatives === undefined ? []
-        : entry.sequence(alternatives).map((other) => this.#plugin(entry, other, place, 'required plugin versions alternative')[0]);
+      const others =
+        alternatives === undefined
+          ? []
+          : entry
+              .sequence(alternatives)
+              .map((other) => this.#plugin(entry, other, place, 'required plugin versions alternative')[0]);
       this.#collector.requirePlugin([plugin, ...others], place);
     }
     this.#unknownKeys(item, 'required_plugin_versions', context);
@@ -113,7 +115,9 @@ class ItemReader {
 
   #plugin(item: YamlItem, node: Node, context: Context, type: string): [Plugin, YamlItem, Context] {
     const unnamed = context.child(type, '', node);
-    const entry = item.map(node) ?? failLoad('LOAD_ERR_YAML_VALIDATE', 'Plugin version must be a mapping of name and version', unnamed);
+    const entry =
+      item.map(node) ??
+      failLoad('LOAD_ERR_YAML_VALIDATE', 'Plugin version must be a mapping of name and version', unnamed);
     const name = entry.scalar('name', unnamed).text;
     const place = context.child(type, name, node);
     return [{ name, version: entry.scalar('version', place).text }, entry, place];
@@ -123,7 +127,11 @@ class ItemReader {
     const { text: name } = item.scalar('list', file.child('list', '', item.node));
     const context = file.child('list', name, item.node);
     if (!/^[^()"'\s=,]+$/.test(name)) {
-      this.#warn('LOAD_INVALID_LIST_NAME', `List has an invalid name. List names should match a regular expression: ${'[^()"\'[:space:]=,]+'}`, context);
+      this.#warn(
+        'LOAD_INVALID_LIST_NAME',
+        `List has an invalid name. List names should match a regular expression: ${'[^()"\'[:space:]=,]+'}`,
+        context,
+      );
     }
     const items = item.scalars('items', context);
     const { append } = this.#changes(item, context, 'list');
@@ -138,7 +146,8 @@ class ItemReader {
     if (!/^[a-zA-Z]+[a-zA-Z0-9_]*$/.test(name)) {
       this.#warn(
         'LOAD_INVALID_MACRO_NAME',
-        'Macro has an invalid name. Macro names should match a regular expression: ([a-zA-Z]+[a-zA-Z0-9_]*)', context,
+        'Macro has an invalid name. Macro names should match a regular expression: ([a-zA-Z]+[a-zA-Z0-9_]*)',
+        context,
       );
     }
     const condition = item.scalar('condition', context);
@@ -169,19 +178,29 @@ class ItemReader {
     const overrides = readOverrides(item, context, overrideKeys.rule, append);
     if (overrides.append.size + overrides.replace.size > 0) this.#override(item, name, context, overrides);
     else if (append) this.#legacyAppend(item, name, context);
-    else if (['condition', 'output', 'desc', 'priority'].some((key) => item.has(key))) this.#define(item, name, context);
+    else if (['condition', 'output', 'desc', 'priority'].some((key) => item.has(key)))
+      this.#define(item, name, context);
     else this.#enable(item, name, context);
     this.#unknownKeys(item, 'rule', context);
   }
 
-  #override(item: YamlItem, name: string, context: Context, overrides: { append: ReadonlySet<string>; replace: ReadonlySet<string> }): void {
+  #override(
+    item: YamlItem,
+    name: string,
+    context: Context,
+    overrides: { append: ReadonlySet<string>; replace: ReadonlySet<string> },
+  ): void {
     const source = item.optionalScalar('source', context)?.text;
     const named = source === undefined ? {} : { source };
     if (overrides.append.size > 0) {
       this.#collector.appendRule(name, { ...named, ...this.#content(item, context, overrides.append, true) }, context);
     }
     if (overrides.replace.size > 0) {
-      this.#collector.replaceRule(name, { ...named, ...this.#content(item, context, overrides.replace, false) }, context);
+      this.#collector.replaceRule(
+        name,
+        { ...named, ...this.#content(item, context, overrides.replace, false) },
+        context,
+      );
     }
   }
 
@@ -192,7 +211,9 @@ class ItemReader {
     const keys = new Set(['condition', 'exceptions'].filter((key) => item.has(key)));
     const source = item.optionalScalar('source', context)?.text;
     this.#collector.appendRule(
-      name, { ...(source === undefined ? {} : { source }), ...this.#content(item, context, keys, true) }, context,
+      name,
+      { ...(source === undefined ? {} : { source }), ...this.#content(item, context, keys, true) },
+      context,
     );
   }
 
@@ -204,103 +225,28 @@ class ItemReader {
   }
 
   #define(item: YamlItem, name: string, context: Context): void {
-    const keys = new Set([
-      'condition', 'output', 'desc', 'priority',
-      ...['enabled', 'warn_evttypes', 'skip-if-unknown-filter', 'capture', 'capture_duration', 'tags', 'exceptions'].filter((key) => item.has(key)),
-    ]);
+    const required = ['condition', 'output', 'desc', 'priority'];
+    const keys = new Set([...required, ...[...overrideKeys.rule.replace].filter((key) => item.has(key))]);
     const source = item.optionalScalar('source', context)?.text ?? 'syscall';
     const content = this.#content(item, context, keys, false);
-    this.#collector.defineRule(name, {
-      enabled: true, warnEventTypes: true, skipIfUnknownFilter: false, capture: false, captureDuration: 0, tags: [],
-      exceptions: [], ...content, source,
-    } as RuleContent, context);
-  }
-
-  /** Reads the named keys of a rule. */
-  #content(item: YamlItem, context: Context, keys: ReadonlySet<string>, appending: boolean): RuleUpdate {
-    const update: RuleUpdate = {};
-    if (keys.has('condition')) {
-      const condition = item.scalar('condition', context);
-      update.condition = ComposedText.of(condition.text, condition.from);
-      if (!appending) update.conditionContext = context.child('rule condition', '', item.get('condition'));
-    }
-    if (keys.has('output')) {
-      const output = item.scalar('output', context);
-      update.output = trimmedText(output);
-      if (!appending) update.outputContext = context.child('rule output', '', item.get('output'));
-    }
-    if (keys.has('desc')) update.desc = item.scalar('desc', context).text;
-    if (keys.has('priority')) update.priority = this.#priority(item, context);
-    const flags = {
-      enabled: item.boolean('enabled', context), warnEventTypes: item.boolean('warn_evttypes', context),
-      skipIfUnknownFilter: item.boolean('skip-if-unknown-filter', context), capture: item.boolean('capture', context),
-      captureDuration: item.unsigned('capture_duration', context),
-    };
-    const names = {
-      enabled: 'enabled', warnEventTypes: 'warn_evttypes', skipIfUnknownFilter: 'skip-if-unknown-filter', capture: 'capture',
-      captureDuration: 'capture_duration',
-    } as const;
-    for (const [key, value] of Object.entries(flags)) {
-      if (value !== undefined && keys.has(names[key as keyof typeof names])) Object.assign(update, { [key]: value });
-    }
-    if (keys.has('tags')) update.tags = sortedSet(item.scalars('tags', context).map(({ text }) => text));
-    if (keys.has('exceptions')) update.exceptions = this.#exceptions(item, context, appending);
-    return update;
-  }
-
-  #priority(item: YamlItem, context: Context): Priority {
-    const { text } = item.scalar('priority', context);
-    return parsePriority(text) ?? failLoad(
-      'LOAD_ERR_YAML_VALIDATE', 'Invalid priority', context.child('rule priority', '', item.get('priority')),
-      { diagnostic: { message: `'${text}' is not a priority`, hint: `One of ${priorities.join(', ')}.` } },
+    this.#collector.defineRule(
+      name,
+      {
+        enabled: true,
+        warnEventTypes: true,
+        skipIfUnknownFilter: false,
+        capture: false,
+        captureDuration: 0,
+        tags: [],
+        exceptions: [],
+        ...content,
+        source,
+      } as RuleContent,
+      context,
     );
   }
 
-  #exceptions(item: YamlItem, context: Context, appending: boolean): readonly ExceptionDefinition[] {
-    const node = item.get('exceptions');
-    if (node === undefined) return [];
-    const place = context.child('exceptions', '', node);
-    if (!isSeq(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Rule exceptions must be a sequence', place);
-    const names = new Set<string>();
-    return item.sequence(node).map((each) => {
-      const exception = this.#exception(item, each, place, appending);
-      if (names.has(exception.name)) {
-        this.#warn(
-          'LOAD_EXCEPTION_NAME_NOT_UNIQUE', `Multiple definitions of exception '${exception.name}' in the same rule`, exception.context,
-        );
-      }
-      names.add(exception.name);
-      return exception;
-    });
+  #content(item: YamlItem, context: Context, keys: ReadonlySet<string>, appending: boolean): RuleUpdate {
+    return readRuleContent(item, context, keys, appending, this.#warn);
   }
-
-  #exception(item: YamlItem, node: Node, exceptions: Context, appending: boolean): ExceptionDefinition {
-    const unnamed = exceptions.child('exception', '', node);
-    const entry = item.map(node) ?? failLoad('LOAD_ERR_YAML_VALIDATE', 'Rule exception must be a mapping', unnamed);
-    const { text: name } = entry.scalar('name', unnamed);
-    const context = exceptions.child('exception', name, node);
-    const read = (key: string): Entry | undefined => {
-      const value = entry.get(key);
-      return value === undefined ? undefined : this.#entry(entry, value, context.child('exception values', key, value));
-    };
-    if (!appending && entry.get('fields') === undefined) {
-      failLoad('LOAD_ERR_YAML_VALIDATE', "Item has no mapping for key 'fields'", context);
-    }
-    const values = read('values');
-    if (values !== undefined && !Array.isArray(values)) {
-      failLoad('LOAD_ERR_VALIDATE', 'Rule exception must have values property with a list of values', context);
-    }
-    return { name, fields: read('fields'), comps: read('comps'), values: values as readonly Entry[] | undefined ?? [], context };
-  }
-
-  #entry(item: YamlItem, node: Node, context: Context): Entry {
-    if (isSeq(node)) return item.sequence(node).map((each) => this.#entry(item, each, context.child('exception value', '', each)));
-    return item.scalarOf(node, context);
-  }
-}
-
-/** A value without the blanks around it. */
-function trimmedText({ text, from }: ScalarText): ComposedText {
-  const start = text.length - text.trimStart().length;
-  return new ComposedText([{ text: text.trim(), from, offset: start }]);
 }

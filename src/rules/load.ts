@@ -1,27 +1,27 @@
 /** Loads rules files. */
 
-import { parseAllDocuments } from 'yaml';
 import type { Document } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import type { Diagnostic } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
 import type { AppendOutput } from './append-output.ts';
 import { Collector } from './collector.ts';
-import { compileDefinitions } from './compile-rules.ts';
 import type { CompiledRule } from './compile-rules.ts';
+import { compileDefinitions } from './compile-rules.ts';
 import type { Definitions, ListDefinition, MacroDefinition } from './definitions.ts';
-import { Context, failLoad, LoadFailure, makeIssue } from './issue.ts';
 import type { Issue, SourceFile } from './issue.ts';
+import { Context, failLoad, LoadFailure, makeIssue } from './issue.ts';
 import { readItems } from './items.ts';
-import { isAtLeast } from './priority.ts';
 import type { Priority } from './priority.ts';
+import { isAtLeast } from './priority.ts';
 import type { ParsedMacro } from './resolve-macros.ts';
 import type { Rule } from './rule.ts';
-import { checkSchema } from './schema.ts';
 import type { SchemaResult } from './schema.ts';
-import { isSelected } from './selection.ts';
+import { checkSchema } from './schema.ts';
 import type { SelectionEntry } from './selection.ts';
-import { builtInPlugins, checkPlugins } from './versions.ts';
+import { isSelected } from './selection.ts';
 import type { Plugin } from './versions.ts';
+import { builtInPlugins, checkPlugins } from './versions.ts';
 
 export interface RulesFile {
   readonly name: string;
@@ -82,7 +82,9 @@ export function loadRules(files: readonly RulesFile[], options: LoadOptions): Lo
     const errors = attempt(file, () => {
       for (const document of parseDocuments(file)) {
         schemas.push(checkSchema(document));
-        readItems(document, file, collector, (code, message, context) => reading.push(makeIssue('warning', code, message, context)));
+        readItems(document, file, collector, (code, message, context) =>
+          reading.push(makeIssue('warning', code, message, context)),
+        );
       }
       // Each file has to be right given the files before it.
       const result = compileDefinitions(collector, { catalogues, appendOutput }, compileWarnings);
@@ -90,14 +92,21 @@ export function loadRules(files: readonly RulesFile[], options: LoadOptions): Lo
       parsedMacros = result.macros;
     });
     const ok = errors.length === 0;
-    results.push({ name: file.name, ok, errors, warnings: [...reading, ...compileWarnings], schema: mergeSchemas(schemas) });
+    results.push({
+      name: file.name,
+      ok,
+      errors,
+      warnings: [...reading, ...compileWarnings],
+      schema: mergeSchemas(schemas),
+    });
     diagnostics.push(...errors.map(({ diagnostic }) => diagnostic), ...reading.map(({ diagnostic }) => diagnostic));
     if (!ok) break;
   }
   // Later files can mend what was compiled with a warning: only the last compilation counts.
   diagnostics.push(...compileWarnings.map(({ diagnostic }) => diagnostic));
   const pluginError = checkPlugins(collector.requiredPlugins, plugins);
-  if (pluginError !== undefined) diagnostics.push({ severity: 'error', code: 'LOAD_ERR_VALIDATE', message: pluginError });
+  if (pluginError !== undefined)
+    diagnostics.push({ severity: 'error', code: 'LOAD_ERR_VALIDATE', message: pluginError });
   return {
     ok: pluginError === undefined && results.every(({ ok }) => ok),
     rules: compiled.map((rule) => ({ ...rule, enabled: isEnabled(rule, options) })),
@@ -129,13 +138,20 @@ function attempt(file: SourceFile, step: () => void): readonly Issue[] {
 }
 
 function parseDocuments(file: SourceFile): readonly Document[] {
-  const documents = parseAllDocuments(file.content, { schema: 'failsafe', uniqueKeys: false, keepSourceTokens: false, logLevel: 'silent' });
+  const documents = parseAllDocuments(file.content, {
+    schema: 'failsafe',
+    uniqueKeys: false,
+    keepSourceTokens: false,
+    logLevel: 'silent',
+  });
   for (const document of documents) {
     const [error] = document.errors;
     if (error === undefined) continue;
     const [start, end] = error.pos;
     const message = error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? error.message;
-    const context = Context.ofFile(file).child('value for', '', { range: [start, Math.max(end, start + 1), end] } as never);
+    const context = Context.ofFile(file).child('value for', '', {
+      range: [start, Math.max(end, start + 1), end],
+    } as never);
     failLoad('LOAD_ERR_YAML_PARSE', message, context);
   }
   return documents as readonly Document[];

@@ -1,10 +1,10 @@
 /** Reads `override:` of an item (spec/falco-engine.md §1.4). */
 
 import { isScalar } from 'yaml';
-import { failLoad } from './issue.ts';
 import type { Context } from './issue.ts';
-import { scalarText } from './yaml-item.ts';
+import { failLoad } from './issue.ts';
 import type { YamlItem } from './yaml-item.ts';
+import { scalarText } from './yaml-item.ts';
 
 export interface OverrideKeys {
   readonly append: ReadonlySet<string>;
@@ -17,8 +17,17 @@ export const overrideKeys: Readonly<Record<'list' | 'macro' | 'rule', OverrideKe
   rule: {
     append: new Set(['condition', 'output', 'desc', 'tags', 'exceptions']),
     replace: new Set([
-      'condition', 'output', 'desc', 'tags', 'exceptions', 'priority', 'enabled', 'warn_evttypes', 'skip-if-unknown-filter',
-      'capture', 'capture_duration',
+      'condition',
+      'output',
+      'desc',
+      'tags',
+      'exceptions',
+      'priority',
+      'enabled',
+      'warn_evttypes',
+      'skip-if-unknown-filter',
+      'capture',
+      'capture_duration',
     ]),
   },
 };
@@ -45,8 +54,8 @@ export function readOverrides(item: YamlItem, context: Context, keys: OverrideKe
   if (legacy && append.size + replace.size > 0) {
     failLoad(
       'LOAD_ERR_YAML_VALIDATE',
-      "Keys 'override' and 'append: true' cannot be used together. "
-        + "Add an 'append' entry (e.g. 'condition: append') under 'override' instead.",
+      "Keys 'override' and 'append: true' cannot be used together. " +
+        "Add an 'append' entry (e.g. 'condition: append') under 'override' instead.",
       context,
     );
   }
@@ -64,25 +73,43 @@ function readOperation(overrides: YamlItem, key: string, place: Context): 'appen
     // Falco lists the values with a blank after each.
     `Invalid override operation for key '${key}': '${operation}'. Allowed values are: append replace `,
     valuePlace,
-    { diagnostic: { message: `'${operation}' is not an override operation for '${key}'`, hint: 'Write append or replace.' } },
+    {
+      diagnostic: {
+        message: `'${operation}' is not an override operation for '${key}'`,
+        hint: 'Write append or replace.',
+      },
+    },
   );
 }
 
 function checkKeys(
-  item: YamlItem, context: Context, keys: OverrideKeys, append: ReadonlySet<string>, replace: ReadonlySet<string>,
+  item: YamlItem,
+  context: Context,
+  keys: OverrideKeys,
+  append: ReadonlySet<string>,
+  replace: ReadonlySet<string>,
 ): void {
-  for (const [operation, set] of [['append', append], ['replace', replace]] as const) {
+  for (const [operation, set] of [
+    ['append', append],
+    ['replace', replace],
+  ] as const) {
     const article = operation === 'append' ? 'An append' : 'A replace';
     for (const key of set) {
       if (item.has(key)) continue;
-      failLoad('LOAD_ERR_YAML_VALIDATE', `${article} override for '${key}' was specified but '${key}' is not defined`, context);
+      failLoad(
+        'LOAD_ERR_YAML_VALIDATE',
+        `${article} override for '${key}' was specified but '${key}' is not defined`,
+        context,
+      );
     }
   }
   for (const key of keys.replace) {
     if (!item.has(key) || append.has(key) || replace.has(key)) continue;
     failLoad(
-      'LOAD_ERR_YAML_VALIDATE', `Unexpected key '${key}': no corresponding entry under 'override' is defined.`,
-      context.child('overrides', key, item.get(key)), { diagnostic: { hint: `Add '${key}: append' or '${key}: replace' under override.` } },
+      'LOAD_ERR_YAML_VALIDATE',
+      `Unexpected key '${key}': no corresponding entry under 'override' is defined.`,
+      context.child('overrides', key, item.get(key)),
+      { diagnostic: { hint: `Add '${key}: append' or '${key}: replace' under override.` } },
     );
   }
 }

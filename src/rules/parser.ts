@@ -1,15 +1,26 @@
 /** Parses conditions (spec/falco-engine.md §2.1): recursive descent, operators tried in Falco's order. */
 
-import {
-  listOperators, modifiers, orderingOperators, textOperators, transformerNames,
-} from './ast.ts';
 import type {
-  Argument, ArgumentList, Check, Expr, FieldTerm, ListName, Literal, LiteralList, Modifier, Operator, Right, Term,
-  TransformerName, TransformerTerm,
+  Argument,
+  ArgumentList,
+  Check,
+  Expr,
+  FieldTerm,
+  ListName,
+  Literal,
+  LiteralList,
+  Modifier,
+  Operator,
+  Right,
+  Term,
+  TransformerName,
+  TransformerTerm,
 } from './ast.ts';
+import { listOperators, modifiers, orderingOperators, textOperators, transformerNames } from './ast.ts';
+import { hintAfter } from './parse-hints.ts';
 import { Problem } from './problem.ts';
-import { Scanner } from './scanner.ts';
 import type { ScannedText } from './scanner.ts';
+import { Scanner } from './scanner.ts';
 
 export interface ParseOptions {
   /** How deep expressions may nest; default 100, rules use 1000. */
@@ -26,13 +37,16 @@ const rightTransformerStart = /(?:val|tolower|toupper|b64|basename|len|join|conc
 const number = /0[xX][0-9a-fA-F]+|[+-]?[0-9]+[.]?[0-9]*(?:[eE][+-][0-9]+)?/y;
 const wordOperator = /[a-z]+(?=[ \t\b\r\n])/y;
 const modifierWord = new RegExp(`(?:${modifiers.join('|')})(?=[ \\t\\b\\r\\n])`, 'y');
-const operatorAhead = /[ \t\b\r\n]*(?:[=!<>]|(?:exists|in|intersects|pmatch|i?glob|[ib]?contains|b?startswith|endswith|regex)\b)/y;
+const operatorAhead =
+  /[ \t\b\r\n]*(?:[=!<>]|(?:exists|in|intersects|pmatch|i?glob|[ib]?contains|b?startswith|endswith|regex)\b)/y;
 
 const transformerWords = transformerNames.map((name) => `'${name}'`).join(', ');
 const valueError = `or a field with a valid transformer: ${transformerWords}`;
-const operatorError = 'expected a valid check operator: one of '
-  + ['exists', ...orderingOperators, ...textOperators, ...listOperators].map((name) => `'${name}'`).join(', ');
-const argumentError = 'expected field transformer argument: field, transformer, quoted string, number, or transformer list';
+const operatorError =
+  'expected a valid check operator: one of ' +
+  ['exists', ...orderingOperators, ...textOperators, ...listOperators].map((name) => `'${name}'`).join(', ');
+const argumentError =
+  'expected field transformer argument: field, transformer, quoted string, number, or transformer list';
 const elementError = 'expected transformer list argument: field, transformer, quoted string, or number';
 
 /** Parses a condition. Throws a Problem whose span is the place in the text. */
@@ -74,7 +88,7 @@ class Parser {
     const scanner = this.#scanner;
     const expr = this.#or();
     if (!scanner.atEnd) {
-      scanner.fail(`unexpected token after '${scanner.lastToken}', expecting 'or', 'and'`, this.#hintAfter(scanner.lastToken));
+      scanner.fail(`unexpected token after '${scanner.lastToken}', expecting 'or', 'and'`, hintAfter(scanner));
     }
     return expr;
   }
@@ -150,7 +164,7 @@ class Parser {
       scanner.skipBlanks();
       const expr = this.#or();
       scanner.skipBlanks();
-      if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", this.#hintAfter(scanner.lastToken));
+      if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", hintAfter(scanner));
       return expr;
     });
   }
@@ -182,7 +196,11 @@ class Parser {
     const scanner = this.#scanner;
     const start = scanner.position;
     const name = scanner.take(identifier);
-    if (name !== undefined && this.#bareField(name) && (scanner.text[scanner.position] === '[' || scanner.peek(operatorAhead))) {
+    if (
+      name !== undefined &&
+      this.#bareField(name) &&
+      (scanner.text[scanner.position] === '[' || scanner.peek(operatorAhead))
+    ) {
       return name;
     }
     scanner.position = start;
@@ -232,7 +250,13 @@ class Parser {
     scanner.skipBlanks();
     if (!scanner.takeWord(')')) scanner.fail("expected a ')' token closing the transformer");
     const arg = this.#bracketArgument();
-    return { kind: 'transformer', name: 'val', args: [field], ...(arg === undefined ? {} : { arg }), span: scanner.span(start) };
+    return {
+      kind: 'transformer',
+      name: 'val',
+      args: [field],
+      ...(arg === undefined ? {} : { arg }),
+      span: scanner.span(start),
+    };
   }
 
   #argument(): Argument | undefined {
@@ -296,7 +320,7 @@ class Parser {
   #textComparison(left: Term, operator: Operator, start: number): Check {
     const scanner = this.#scanner;
     const afterOperator = scanner.position;
-    const modifier = scanner.skipBlanks() ? scanner.take(modifierWord) as Modifier | undefined : undefined;
+    const modifier = scanner.skipBlanks() ? (scanner.take(modifierWord) as Modifier | undefined) : undefined;
     if (modifier !== undefined) {
       scanner.skipBlanks();
       const right = this.#literalList() ?? this.#listName();
@@ -320,8 +344,12 @@ class Parser {
 
   #listRight(): Right {
     this.#scanner.skipBlanks();
-    return this.#literalList() ?? this.#rightTerm() ?? this.#listName()
-      ?? this.#scanner.fail(`expected a list, an identifier, ${valueError}`);
+    return (
+      this.#literalList() ??
+      this.#rightTerm() ??
+      this.#listName() ??
+      this.#scanner.fail(`expected a list, an identifier, ${valueError}`)
+    );
   }
 
   #literalList(): LiteralList | undefined {
@@ -341,7 +369,7 @@ class Parser {
           scanner.skipBlanks();
         }
       }
-      if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", this.#hintAfter(scanner.lastToken));
+      if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", hintAfter(scanner));
       return { kind: 'list', items, span: scanner.span(start) };
     });
   }
@@ -365,24 +393,12 @@ class Parser {
     const start = scanner.position;
     const opening = scanner.take(rightTransformerStart);
     if (opening === undefined) return undefined;
-    return opening === 'val(' ? this.#valRest(start) : this.#transformerRest(opening.slice(0, -1) as TransformerName, start);
-  }
-
-  #hintAfter(token: string): string | undefined {
-    const { text, position } = this.#scanner;
-    const next = /^[^\s()]+/.exec(text.slice(position))?.[0] ?? '';
-    if (/^(AND|OR|NOT|And|Or|Not)$/.test(next) || /^(AND|OR|NOT|And|Or|Not)$/.test(token)) {
-      return 'Keywords are written in lower case: and, or, not.';
-    }
-    if (next.startsWith('#')) return 'A condition cannot hold comments.';
-    if (/^(oneof|anyof|allof)$/i.test(token)) {
-      return 'A modifier is written in lower case, with a blank before and after it: = anyof (a, b).';
-    }
-    return undefined;
+    return opening === 'val('
+      ? this.#valRest(start)
+      : this.#transformerRest(opening.slice(0, -1) as TransformerName, start);
   }
 }
 
 function literal({ text, bytes, quoted, span }: ScannedText): Literal {
   return { kind: 'literal', text, ...(bytes === undefined ? {} : { bytes }), quoted, span };
 }
-

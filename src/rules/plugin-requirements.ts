@@ -1,9 +1,9 @@
 /** Checks the shape of a plugin requirement. */
 
-import { failLoad } from './issue.ts';
 import type { Context } from './issue.ts';
-import { parseVersion } from './versions.ts';
+import { failLoad } from './issue.ts';
 import type { PluginRequirement } from './versions.ts';
+import { parseVersion } from './versions.ts';
 
 export function checkPluginNames(requirement: PluginRequirement, context: Context): void {
   const names = new Set<string>();

@@ -40,10 +40,14 @@ function print(expr: Expr, quote: Quote): string {
 
 function writeRight(right: Right, quote: Quote): string {
   switch (right.kind) {
-    case 'literal': return writeLiteral(right, quote);
-    case 'list': return `(${right.items.map((item) => writeLiteral(item, quote)).join(', ')})`;
-    case 'listName': return right.name;
-    default: return writeTerm(right, quote);
+    case 'literal':
+      return writeLiteral(right, quote);
+    case 'list':
+      return `(${right.items.map((item) => writeLiteral(item, quote)).join(', ')})`;
+    case 'listName':
+      return right.name;
+    default:
+      return writeTerm(right, quote);
   }
 }
 
@@ -76,7 +80,13 @@ function hexEscape(byte: number): string {
 }
 
 const escapes: Readonly<Record<string, string>> = {
-  '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\', '"': '\\"',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\\': '\\\\',
+  '"': '\\"',
 };
 
 function escapeText(text: string): string {

@@ -1,7 +1,14 @@
 /** Priorities of rules, most severe first (syslog's levels). */
 
 export const priorities = [
-  'Emergency', 'Alert', 'Critical', 'Error', 'Warning', 'Notice', 'Informational', 'Debug',
+  'Emergency',
+  'Alert',
+  'Critical',
+  'Error',
+  'Warning',
+  'Notice',
+  'Informational',
+  'Debug',
 ] as const;
 
 export type Priority = (typeof priorities)[number];

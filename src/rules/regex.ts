@@ -46,9 +46,9 @@ function fromPosix(pattern: string): string {
     const start = out.length;
     const char = pattern[at] ?? '';
     if (char === '\\') {
-      const escape = readEscape(pattern, at);
-      out += escape;
-      at += escape.length - 1;
+      const sequence = readEscape(pattern, at);
+      out += sequence;
+      at += sequence.length - 1;
     } else if (char === '[') {
       const end = bracketEnd(pattern, at);
       out += pattern.slice(at, end);
@@ -65,7 +65,10 @@ function fromPosix(pattern: string): string {
       atomStart = groups.pop() ?? -1;
       repeated = false;
       continue;
-    } else if (atomStart >= 0 && (char === '*' || char === '+' || char === '?' || /^\{\d+(?:,\d*)?\}/.test(pattern.slice(at)))) {
+    } else if (
+      atomStart >= 0 &&
+      (char === '*' || char === '+' || char === '?' || /^\{\d+(?:,\d*)?\}/.test(pattern.slice(at)))
+    ) {
       // POSIX reads a doubled operator as a repeated repetition; Perl would read it as lazy, or refuse.
       if (repeated) out = `${out.slice(0, atomStart)}(?:${out.slice(atomStart)})`;
       const operator = char === '{' ? pattern.slice(at, pattern.indexOf('}', at) + 1) : char;

@@ -72,7 +72,8 @@ export class MacroResolver {
     if (macro === undefined || !this.#isVisible(macro.definition)) {
       throw new UnresolvedMacro(`Undefined macro '${name}' used in filter.`, ref, trail, this.#hint(name, macro));
     }
-    if (trail.some((step) => step.name === name)) throw new UnresolvedMacro(`reference loop in macro '${name}'`, ref, trail);
+    if (trail.some((step) => step.name === name))
+      throw new UnresolvedMacro(`reference loop in macro '${name}'`, ref, trail);
     if (++this.#steps > MAX_STEPS) throw new UnresolvedMacro('macros expand too far', ref, trail);
     this.used.add(name);
     const entered: MacroRef = { ...ref, macro: { name, body: macro.ast, owner: macro } };
@@ -81,7 +82,8 @@ export class MacroResolver {
   }
 
   #hint(name: string, macro: ParsedMacro | undefined): string | undefined {
-    if (macro !== undefined) return `Macro ${name} is defined later: a macro can use only macros that are defined before it.`;
+    if (macro !== undefined)
+      return `Macro ${name} is defined later: a macro can use only macros that are defined before it.`;
     const meant = suggest(name, this.#macros.keys());
     return meant === undefined ? undefined : `Did you mean ${meant}?`;
   }

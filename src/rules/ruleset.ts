@@ -1,8 +1,8 @@
 /** Rules of one event source bound to one form of event, found by the event's type (spec/falco-engine.md §1.9). */
 
 import type { Event, Form } from '../events/field.ts';
-import { compile } from './compile.ts';
 import type { Predicate } from './compile.ts';
+import { compile } from './compile.ts';
 import type { Rule } from './rule.ts';
 
 export interface Ruleset<E extends Event> {
@@ -23,7 +23,9 @@ const MAX_TYPES = 2048;
 
 /** Binds rules of one event source. Only enabled rules take part. */
 export function bindRules<E extends Event>(
-  rules: readonly Rule[], form: Form<E>, { matching }: { readonly matching: 'first' | 'all' },
+  rules: readonly Rule[],
+  form: Form<E>,
+  { matching }: { readonly matching: 'first' | 'all' },
 ): Ruleset<E> {
   const enabled = rules.filter((rule) => rule.enabled);
   const first = matching === 'first';
@@ -31,8 +33,9 @@ export function bindRules<E extends Event>(
   let general: readonly Candidate<E>[] | undefined;
 
   function candidatesOf(type: string): readonly Candidate<E>[] {
-    if (byType.size >= MAX_TYPES) return general ??= enabled.flatMap((rule) => candidate(rule, form));
-    const found = enabled.filter(({ condition: { eventTypes } }) => eventTypes === 'all' || eventTypes.has(type))
+    if (byType.size >= MAX_TYPES) return (general ??= enabled.flatMap((rule) => candidate(rule, form)));
+    const found = enabled
+      .filter(({ condition: { eventTypes } }) => eventTypes === 'all' || eventTypes.has(type))
       .flatMap((rule) => candidate(rule, form, type));
     byType.set(type, found);
     return found;

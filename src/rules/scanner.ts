@@ -138,5 +138,12 @@ export class Scanner {
 }
 
 const simpleEscapes: Readonly<Record<string, string>> = {
-  b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', '\\': '\\', '/': '/', ' ': '\\',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  '\\': '\\',
+  '/': '/',
+  ' ': '\\',
 };

@@ -1,7 +1,7 @@
 /** Falco's strict schema of rules files: it only informs, no file is refused for it (spec/falco-engine.md §1.1). */
 
-import { isMap, isScalar, isSeq } from 'yaml';
 import type { Document, Node, Pair } from 'yaml';
+import { isMap, isScalar, isSeq } from 'yaml';
 import { isNull, scalarText } from './yaml-item.ts';
 
 export interface SchemaResult {
@@ -16,8 +16,12 @@ const text: Shape = (node) => isScalar(node) && !isNull(node);
 const textList: Shape = (node) => isSeq(node) && node.items.every((each) => text(each as Node));
 const truth: Shape = (node) => isScalar(node) && /^(?:true|false)$/i.test(scalarText(node));
 const whole: Shape = (node) => isScalar(node) && /^\d+$/.test(scalarText(node));
-const oneOf = (...words: string[]): Shape => (node) => isScalar(node) && words.includes(scalarText(node));
-const textOrLists: Shape = (node) => text(node) || (isSeq(node) && node.items.every((each) => textOrLists(each as Node)));
+const oneOf =
+  (...words: string[]): Shape =>
+  (node) =>
+    isScalar(node) && words.includes(scalarText(node));
+const textOrLists: Shape = (node) =>
+  text(node) || (isSeq(node) && node.items.every((each) => textOrLists(each as Node)));
 const operation = oneOf('append', 'replace');
 
 function mapping(shapes: Readonly<Record<string, Shape>>): Shape {
@@ -52,9 +56,18 @@ const itemShapes: Readonly<Record<string, Shape>> = {
   tags: textList,
   exceptions: listOf(mapping({ name: text, fields: textOrLists, comps: textOrLists, values: textOrLists })),
   override: mapping({
-    items: operation, condition: operation, output: operation, desc: operation, tags: operation, exceptions: operation,
-    priority: oneOf('replace'), enabled: oneOf('replace'), warn_evttypes: oneOf('replace'), capture: oneOf('replace'),
-    capture_duration: oneOf('replace'), 'skip-if-unknown-filter': oneOf('replace'),
+    items: operation,
+    condition: operation,
+    output: operation,
+    desc: operation,
+    tags: operation,
+    exceptions: operation,
+    priority: oneOf('replace'),
+    enabled: oneOf('replace'),
+    warn_evttypes: oneOf('replace'),
+    capture: oneOf('replace'),
+    capture_duration: oneOf('replace'),
+    'skip-if-unknown-filter': oneOf('replace'),
   }),
 };
 
@@ -68,7 +81,7 @@ export function checkSchema(document: Document): SchemaResult {
   if (root === null || isNull(root)) return { valid: null, warnings: [] };
   const warnings: string[] = [];
   if (!isSeq(root)) warnings.push('The document is not a list of items.');
-  else root.items.forEach((item, index) => checkItem(item as Node, index, warnings));
+  else for (const [index, item] of root.items.entries()) checkItem(item as Node, index, warnings);
   return { valid: warnings.length === 0, warnings };
 }
 

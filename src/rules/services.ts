@@ -43,9 +43,14 @@ let ports: Map<string, number> | undefined;
 
 /** The port that a service is known for; undefined when the name is not known. */
 export function servicePort(name: string): number | undefined {
-  ports ??= new Map(rows.trim().split(/\s+/).flatMap((row) => {
-    const [port, names = ''] = row.split(':');
-    return names.split(',').map((each) => [each, Number(port)] as const);
-  }));
+  ports ??= new Map(
+    rows
+      .trim()
+      .split(/\s+/)
+      .flatMap((row) => {
+        const [port, names = ''] = row.split(':');
+        return names.split(',').map((each) => [each, Number(port)] as const);
+      }),
+  );
   return ports.get(name);
 }

@@ -1,22 +1,41 @@
 /** Where the parts of a text came from: through folded YAML scalars, appended conditions, lists and exceptions. */
 
-import { isScalar } from 'yaml';
 import type { Scalar } from 'yaml';
+import { isScalar } from 'yaml';
 import type { Place } from '../core/errors.ts';
 import type { Span } from './ast.ts';
 
 /** The place of a span in a text: line and column from 1. */
 export function placeIn(file: string, text: string, { start, end }: Span): Place {
-  const before = text.slice(0, start);
-  const lineStart = before.lastIndexOf('\n') + 1;
-  const lineEnd = text.indexOf('\n', start);
-  const last = lineEnd < 0 ? text.length : lineEnd;
-  return {
-    file,
-    line: before.split('\n').length,
-    column: start - lineStart + 1,
-    length: Math.max(1, Math.min(end, last) - start),
-  };
+  const starts = lineStarts(text);
+  let line = 0;
+  // Binary search for the last line that begins at or before the place.
+  for (let low = 0, high = starts.length - 1; low <= high; ) {
+    const middle = (low + high) >> 1;
+    if ((starts[middle] ?? 0) <= start) {
+      line = middle;
+      low = middle + 1;
+    } else {
+      high = middle - 1;
+    }
+  }
+  const lineEnd = (starts[line + 1] ?? text.length + 1) - 1;
+  const length = Math.max(1, Math.min(end, lineEnd) - start);
+  return { file, line: line + 1, column: start - (starts[line] ?? 0) + 1, length };
+}
+
+// Files are asked about again and again.
+const known = new Map<string, readonly number[]>();
+const KNOWN_TEXTS = 64;
+
+function lineStarts(text: string): readonly number[] {
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  if (known.size >= KNOWN_TEXTS) known.clear();
+  known.set(text, starts);
+  return starts;
 }
 
 /** A YAML scalar in its file. */
@@ -55,7 +74,8 @@ export function scalarOffsets(content: string, node: Scalar): readonly number[] 
       continue;
     }
     at = skipBlanks(content, at, end);
-    if (node.type === 'QUOTE_DOUBLE') while (/^\\\r?\n/.test(content.slice(at, at + 3))) at = skipBlanks(content, at + 1, end);
+    if (node.type === 'QUOTE_DOUBLE')
+      while (/^\\\r?\n/.test(content.slice(at, at + 3))) at = skipBlanks(content, at + 1, end);
     offsets.push(at);
     if (node.type === 'QUOTE_DOUBLE' && content[at] === '\\') at += escapeLength(content, at);
     else if (node.type === 'QUOTE_SINGLE' && char === "'" && content[at + 1] === "'") at += 2;
@@ -73,10 +93,14 @@ function skipBlanks(content: string, from: number, end: number): number {
 
 function escapeLength(content: string, at: number): number {
   switch (content[at + 1]) {
-    case 'x': return 4;
-    case 'u': return 6;
-    case 'U': return 10;
-    default: return 2;
+    case 'x':
+      return 4;
+    case 'u':
+      return 6;
+    case 'U':
+      return 10;
+    default:
+      return 2;
   }
 }
 
@@ -95,7 +119,7 @@ interface Piece {
   /** Set when the whole piece stands for that scalar, whose text it need not equal. */
   readonly whole?: boolean | undefined;
   /** How it got here: "in list l, defined at …". */
-  readonly via?: string | undefined;
+  readonly via?: (() => string) | undefined;
 }
 
 /** A text made of pieces, each of which remembers where it came from. */
@@ -129,7 +153,11 @@ export class ComposedText {
       const from = Math.max(start - at, 0);
       const to = Math.min(end - at, piece.text.length);
       if (from < to) {
-        result.push({ ...piece, text: piece.text.slice(from, to), offset: piece.whole ? 0 : (piece.offset ?? 0) + from });
+        result.push({
+          ...piece,
+          text: piece.text.slice(from, to),
+          offset: piece.whole ? 0 : (piece.offset ?? 0) + from,
+        });
       }
       at += piece.text.length;
     }
@@ -159,5 +187,5 @@ function located(piece: Piece, from: number, to: number): { place: Place; via?: 
   const span = piece.whole
     ? { start: 0, end: String(source.node.source ?? source.node.value).length }
     : { start: offset + from, end: offset + Math.max(from + 1, Math.min(to, piece.text.length)) };
-  return { place: placeInScalar(source, span), ...(piece.via === undefined ? {} : { via: piece.via }) };
+  return { place: placeInScalar(source, span), ...(piece.via === undefined ? {} : { via: piece.via() }) };
 }

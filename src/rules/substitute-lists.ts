@@ -2,13 +2,13 @@
 
 import type { ListDefinition } from './definitions.ts';
 import { quoteIfBlank } from './exceptions.ts';
-import { placeIn } from './source.ts';
 import type { ComposedText, ScalarSource } from './source.ts';
+import { placeIn } from './source.ts';
 
 interface Item {
   readonly text: string;
   readonly from: ScalarSource;
-  readonly via: string;
+  readonly via: () => string;
 }
 
 /** A list with the lists that it names in place, as text for conditions. */
@@ -26,22 +26,25 @@ export function resolveLists(lists: ReadonlyMap<string, ListDefinition>, used: S
     name,
     items: items.flatMap(({ text, from }) => {
       const inner = lists.get(text);
-      if (inner === undefined || inner.index >= visibility || inner.name === name) return [item(text, from, viaOf(lists, name))];
+      if (inner === undefined || inner.index >= visibility || inner.name === name)
+        return [item(text, from, viaOf(lists, name))];
       used.add(text);
       return inner.items.map((each) => item(each.text, each.from, viaOf(lists, text)));
     }),
   }));
 }
 
-function item(text: string, from: ScalarSource, via: string): Item {
+function item(text: string, from: ScalarSource, via: () => string): Item {
   return { text: quoteIfBlank(text), from, via };
 }
 
-function viaOf(lists: ReadonlyMap<string, ListDefinition>, name: string): string {
-  const context = lists.get(name)?.context;
-  if (context === undefined) return `in list ${name}`;
-  const { file, line, column } = placeIn(context.file.name, context.file.content, { start: context.start, end: context.end });
-  return `in list ${name}, defined at ${file}:${line}:${column}`;
+function viaOf(lists: ReadonlyMap<string, ListDefinition>, name: string): () => string {
+  return () => {
+    const context = lists.get(name)?.context;
+    if (context === undefined) return `in list ${name}`;
+    const { file, line, column } = placeIn(context.file.name, context.file.content, context);
+    return `in list ${name}, defined at ${file}:${line}:${column}`;
+  };
 }
 
 /** Definitions in the order in which they were first given. */
@@ -50,14 +53,20 @@ export function inOrder<T extends { readonly index: number }>(definitions: Itera
 }
 
 /** Replaces the names of lists in a condition by their items. */
-export function substituteLists(condition: ComposedText, lists: readonly ResolvedList[], used: Set<string>): ComposedText {
+export function substituteLists(
+  condition: ComposedText,
+  lists: readonly ResolvedList[],
+  used: Set<string>,
+): ComposedText {
   let text = condition;
   for (const list of lists) {
-    for (let at = findWord(text.text, list.name, 0); at >= 0;) {
+    for (let at = findWord(text.text, list.name, 0); at >= 0; ) {
       used.add(list.name);
-      const [start, end] = list.items.length === 0 ? withComma(text.text, at, at + list.name.length) : [at, at + list.name.length];
+      const [start, end] =
+        list.items.length === 0 ? withComma(text.text, at, at + list.name.length) : [at, at + list.name.length];
       const pieces = list.items.flatMap(({ text: value, from, via }, index) => [
-        ...(index === 0 ? [] : [{ text: ', ' }]), { text: value, from, whole: true, via },
+        ...(index === 0 ? [] : [{ text: ', ' }]),
+        { text: value, from, whole: true, via },
       ]);
       const length = pieces.reduce((sum, piece) => sum + piece.text.length, 0);
       text = text.replace(start, end, pieces);

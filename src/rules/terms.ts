@@ -8,26 +8,33 @@ import { printValue } from './values.ts';
 /** A reader for a term; undefined when no event of the form ever has it. */
 export function termReader<E extends Event>(term: TypedTerm, form: Form<E>): Reader<E> | undefined {
   switch (term.kind) {
-    case 'field': return form.reader(term.ref);
-    case 'constant': return () => term.value;
-    case 'list': return listReader(term.items, form);
-    case 'call': return callReader(term, form);
+    case 'field':
+      return form.reader(term.ref);
+    case 'constant':
+      return () => term.value;
+    case 'list':
+      return listReader(term.items, form);
+    case 'call':
+      return callReader(term, form);
   }
 }
 
 /** All items, or absent when one is. */
 function listReader<E extends Event>(items: readonly TypedTerm[], form: Form<E>): Reader<E> | undefined {
   const readers = allReaders(items, form);
-  return readers && ((event) => {
-    const values: Scalar[] = [];
-    for (const read of readers) {
-      const value = read(event);
-      if (value === undefined) return undefined;
-      if (Array.isArray(value)) values.push(...value);
-      else values.push(value as Scalar);
-    }
-    return values;
-  });
+  return (
+    readers &&
+    ((event) => {
+      const values: Scalar[] = [];
+      for (const read of readers) {
+        const value = read(event);
+        if (value === undefined) return undefined;
+        if (Array.isArray(value)) values.push(...value);
+        else values.push(value as Scalar);
+      }
+      return values;
+    })
+  );
 }
 
 function allReaders<E extends Event>(items: readonly TypedTerm[], form: Form<E>): Reader<E>[] | undefined {
@@ -37,7 +44,11 @@ function allReaders<E extends Event>(items: readonly TypedTerm[], form: Form<E>)
 
 function callReader<E extends Event>(call: TypedCall, form: Form<E>): Reader<E> | undefined {
   const [first, second] = call.args;
-  if (call.name === 'concat') return joinReader(() => '', call.args.map((term) => printedReader(term, form)));
+  if (call.name === 'concat')
+    return joinReader(
+      () => '',
+      call.args.map((term) => printedReader(term, form)),
+    );
   if (first === undefined) return undefined;
   if (call.name === 'join' && second !== undefined) return joinCall(first, second, form);
   const read = termReader(first, form);
@@ -52,27 +63,39 @@ function callReader<E extends Event>(call: TypedCall, form: Form<E>): Reader<E> 
   };
 }
 
-function applyGetopt(words: Value | undefined, letters: Value | undefined, option: string | undefined): Value | undefined {
+function applyGetopt(
+  words: Value | undefined,
+  letters: Value | undefined,
+  option: string | undefined,
+): Value | undefined {
   if (words === undefined || letters === undefined) return undefined;
-  return getopt(Array.isArray(words) ? words as readonly Scalar[] : [words as Scalar], String(letters), option);
+  return getopt(Array.isArray(words) ? (words as readonly Scalar[]) : [words as Scalar], String(letters), option);
 }
 
 function joinCall<E extends Event>(separator: TypedTerm, list: TypedTerm, form: Form<E>): Reader<E> | undefined {
   const readSeparator = printedReader(separator, form);
   if (readSeparator === undefined) return undefined;
-  if (list.kind === 'list') return joinReader(readSeparator, list.items.map((term) => printedReader(term, form)));
+  if (list.kind === 'list')
+    return joinReader(
+      readSeparator,
+      list.items.map((term) => printedReader(term, form)),
+    );
   const read = termReader(list, form);
   const print = printerOf(list);
-  return read && ((event) => {
-    const between = readSeparator(event);
-    const values = read(event);
-    if (between === undefined || values === undefined) return undefined;
-    return (Array.isArray(values) ? values : [values as Scalar]).map(print).join(between);
-  });
+  return (
+    read &&
+    ((event) => {
+      const between = readSeparator(event);
+      const values = read(event);
+      if (between === undefined || values === undefined) return undefined;
+      return (Array.isArray(values) ? values : [values as Scalar]).map(print).join(between);
+    })
+  );
 }
 
 function joinReader<E extends Event>(
-  separator: (event: E) => string | undefined, readers: readonly (((event: E) => string | undefined) | undefined)[],
+  separator: (event: E) => string | undefined,
+  readers: readonly (((event: E) => string | undefined) | undefined)[],
 ): Reader<E> | undefined {
   if (readers.includes(undefined)) return undefined;
   return (event) => {
@@ -97,12 +120,16 @@ export function printerOf(term: TypedTerm): (value: Value) => string {
 
 /** A reader of a term's text; undefined when no event of the form ever has it. */
 export function printedReader<E extends Event>(
-  term: TypedTerm, form: Form<E>,
+  term: TypedTerm,
+  form: Form<E>,
 ): ((event: E) => string | undefined) | undefined {
   const read = termReader(term, form);
   const print = printerOf(term);
-  return read && ((event) => {
-    const value = read(event);
-    return value === undefined ? undefined : print(value);
-  });
+  return (
+    read &&
+    ((event) => {
+      const value = read(event);
+      return value === undefined ? undefined : print(value);
+    })
+  );
 }

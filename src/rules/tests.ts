@@ -4,8 +4,8 @@ import type { FieldType, Scalar } from '../events/field.ts';
 import type { TypedOperator } from './check.ts';
 import type { Constant, EitherConstant } from './constants.ts';
 import { foldAscii, globTest } from './glob.ts';
-import { networkTest } from './ip.ts';
 import type { Network } from './ip.ts';
+import { networkTest } from './ip.ts';
 import { prefixTest } from './pmatch.ts';
 import { regexTest } from './regex.ts';
 
@@ -75,13 +75,17 @@ export function pairTest(type: FieldType, operator: TypedOperator): PairTest {
       return type === 'BYTEBUF' ? sameBytes : (left, right) => left === right;
     case '!=':
       return type === 'BYTEBUF' ? (left, right) => !sameBytes(left, right) : (left, right) => left !== right;
-    case '<': return (left, right) => order(left, right) < 0;
-    case '<=': return (left, right) => order(left, right) <= 0;
-    case '>': return (left, right) => order(left, right) > 0;
-    case '>=': return (left, right) => order(left, right) >= 0;
+    case '<':
+      return (left, right) => order(left, right) < 0;
+    case '<=':
+      return (left, right) => order(left, right) <= 0;
+    case '>':
+      return (left, right) => order(left, right) > 0;
+    case '>=':
+      return (left, right) => order(left, right) >= 0;
     case 'contains':
     case 'bcontains':
-      return (left, right) => (bytesOf(left)?.includes(bytesOf(right) ?? '') ?? String(left).includes(String(right)));
+      return (left, right) => bytesOf(left)?.includes(bytesOf(right) ?? '') ?? String(left).includes(String(right));
     case 'startswith':
     case 'bstartswith':
       return (left, right) => startsWith(left, right);
@@ -116,7 +120,11 @@ function startsWith(left: Scalar, right: Scalar): boolean {
 function endsWith(left: Scalar, right: Scalar): boolean {
   const bytes = bytesOf(left);
   if (bytes === undefined) return String(left).endsWith(String(right));
-  return right instanceof Uint8Array && bytes.length >= right.length && bytes.subarray(bytes.length - right.length).equals(right);
+  return (
+    right instanceof Uint8Array &&
+    bytes.length >= right.length &&
+    bytes.subarray(bytes.length - right.length).equals(right)
+  );
 }
 
 /** Numbers by size, text by its bytes in UTF-8; NaN (two kinds of value) is no order at all. */

@@ -6,11 +6,16 @@ import { lastOption, optionList, readOptions } from './getopt.ts';
 /** Applies `tolower`, `toupper`, `basename`, `b64` or `len` to a value; undefined when there is no result. */
 export function applyUnary(name: string, value: Value): Value | undefined {
   switch (name) {
-    case 'tolower': return mapText(value, lower);
-    case 'toupper': return mapText(value, upper);
-    case 'basename': return mapText(value, (text) => text.slice(text.lastIndexOf('/') + 1));
-    case 'b64': return decodeBase64(value as Scalar);
-    default: return lengthOf(value);
+    case 'tolower':
+      return mapText(value, lower);
+    case 'toupper':
+      return mapText(value, upper);
+    case 'basename':
+      return mapText(value, (text) => text.slice(text.lastIndexOf('/') + 1));
+    case 'b64':
+      return decodeBase64(value as Scalar);
+    default:
+      return lengthOf(value);
   }
 }
 

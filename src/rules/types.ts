@@ -11,9 +11,25 @@ export interface TermType {
 type Family = 'number' | 'bool' | 'text' | 'bytes' | 'address' | 'any';
 
 const families: Readonly<Record<FieldType, Family>> = {
-  CHARBUF: 'text', FSPATH: 'text', BYTEBUF: 'bytes', BOOL: 'bool', IPADDR: 'address', IPNET: 'address', DYNAMIC: 'any',
-  DOUBLE: 'number', PORT: 'number', RELTIME: 'number', ABSTIME: 'number', INT8: 'number', INT16: 'number', INT32: 'number',
-  INT64: 'number', UINT8: 'number', UINT16: 'number', UINT32: 'number', UINT64: 'number',
+  CHARBUF: 'text',
+  FSPATH: 'text',
+  BYTEBUF: 'bytes',
+  BOOL: 'bool',
+  IPADDR: 'address',
+  IPNET: 'address',
+  DYNAMIC: 'any',
+  DOUBLE: 'number',
+  PORT: 'number',
+  RELTIME: 'number',
+  ABSTIME: 'number',
+  INT8: 'number',
+  INT16: 'number',
+  INT32: 'number',
+  INT64: 'number',
+  UINT8: 'number',
+  UINT16: 'number',
+  UINT32: 'number',
+  UINT64: 'number',
 };
 
 const equality = ['=', '==', '!=', 'in', 'intersects'] as const;
@@ -23,7 +39,16 @@ const operators: Readonly<Record<Exclude<Family, 'any'>, ReadonlySet<Operator>>>
   number: new Set<Operator>([...equality, ...ordering]),
   bool: new Set<Operator>(equality),
   text: new Set<Operator>([
-    ...equality, ...ordering, 'glob', 'iglob', 'contains', 'icontains', 'startswith', 'endswith', 'regex', 'pmatch',
+    ...equality,
+    ...ordering,
+    'glob',
+    'iglob',
+    'contains',
+    'icontains',
+    'startswith',
+    'endswith',
+    'regex',
+    'pmatch',
   ]),
   bytes: new Set<Operator>([...equality, 'contains', 'startswith', 'endswith', 'bcontains', 'bstartswith']),
   address: new Set<Operator>(equality),
@@ -31,7 +56,11 @@ const operators: Readonly<Record<Exclude<Family, 'any'>, ReadonlySet<Operator>>>
 
 /** How Falco names the values of a family in errors. */
 const filters: Readonly<Record<Exclude<Family, 'any'>, string>> = {
-  number: 'for numeric', bool: 'for numeric', text: 'for string', bytes: 'for buffer', address: 'for ip address and network',
+  number: 'for numeric',
+  bool: 'for numeric',
+  text: 'for string',
+  bytes: 'for buffer',
+  address: 'for ip address and network',
 };
 
 export function isText(type: FieldType): boolean {
@@ -51,14 +80,18 @@ export function typeName({ type, list }: TermType): string {
 export function operatorError(type: TermType, operator: Operator, modifier: Modifier | undefined): string | undefined {
   const shown = operator === '==' ? '=' : operator;
   if (type.list) {
-    return operator === 'in' || operator === 'intersects' ? undefined : `filter error: '${shown}' operator not supported list filters`;
+    return operator === 'in' || operator === 'intersects'
+      ? undefined
+      : `filter error: '${shown}' operator not supported list filters`;
   }
   const family = families[type.type];
   if (family === 'any') return undefined;
   if (family === 'address' && modifier !== undefined && !['=', '==', '!='].includes(operator)) {
     return `filter error: '${shown}' with modifier not supported ${filters.address} filters`;
   }
-  return operators[family].has(operator) ? undefined : `filter error: '${shown}' operator not supported ${filters[family]} filters`;
+  return operators[family].has(operator)
+    ? undefined
+    : `filter error: '${shown}' operator not supported ${filters[family]} filters`;
 }
 
 /** The operators that a type takes, for hints. */

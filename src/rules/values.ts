@@ -21,17 +21,23 @@ function printScalar(value: Scalar, format: PrintFormat | undefined, double: boo
 
 function printInteger(value: number | bigint, format: PrintFormat | undefined): string {
   switch (format) {
-    case 'hex': return value.toString(16).toUpperCase();
-    case 'oct': return value.toString(8);
+    case 'hex':
+      return value.toString(16).toUpperCase();
+    case 'oct':
+      return value.toString(8);
     // Falco's name for it says ten, its format pads to nine: the nanoseconds of a second.
-    case 'pad10': return String(value).padStart(9, '0');
-    default: return String(value);
+    case 'pad10':
+      return String(value).padStart(9, '0');
+    default:
+      return String(value);
   }
 }
 
 /** Bytes as text, with a dot for each byte outside printable ASCII. */
 export function printBytes(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1').replace(/[^ -~]/g, '.');
+  return Buffer.from(bytes)
+    .toString('latin1')
+    .replace(/[^ -~]/g, '.');
 }
 
 /** A value as `output_fields` shows it: numbers in a print format are text, bytes are text, lists are arrays. */

@@ -29,7 +29,10 @@ export function isCompatible(version: Version, required: Version): boolean {
 }
 
 /** Why the plugins do not meet the requirements; undefined when they do. */
-export function checkPlugins(requirements: readonly PluginRequirement[], plugins: readonly Plugin[]): string | undefined {
+export function checkPlugins(
+  requirements: readonly PluginRequirement[],
+  plugins: readonly Plugin[],
+): string | undefined {
   for (const requirement of requirements) {
     const loaded = plugins.find(({ name }) => requirement.some((each) => each.name === name));
     const required = requirement.find(({ name }) => name === loaded?.name);

@@ -1,10 +1,10 @@
 /** Reads the mappings of a rules file, with Falco's errors for whatever has the wrong shape (spec/falco-engine.md §1.2). */
 
-import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import { suggest } from '../core/errors.ts';
-import { failLoad } from './issue.ts';
 import type { Context, SourceFile } from './issue.ts';
+import { failLoad } from './issue.ts';
 import type { ScalarSource } from './source.ts';
 
 /** A scalar as text, and where it stands. */
@@ -94,9 +94,14 @@ export class YamlItem {
   }
 
   #undecodable(key: string, context: Context, hint: string): never {
-    return failLoad('LOAD_ERR_YAML_VALIDATE', "Can't decode YAML scalar value", context.child('value for', key, this.get(key)), {
-      diagnostic: { hint },
-    });
+    return failLoad(
+      'LOAD_ERR_YAML_VALIDATE',
+      "Can't decode YAML scalar value",
+      context.child('value for', key, this.get(key)),
+      {
+        diagnostic: { hint },
+      },
+    );
   }
 
   scalars(key: string, context: Context): readonly ScalarText[] {
@@ -105,7 +110,8 @@ export class YamlItem {
     if (!isSeq(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Value is not a sequence', place);
     return this.sequence(node).map((each) => {
       const found = this.resolve(each);
-      if (!isScalar(found)) failLoad('LOAD_ERR_YAML_VALIDATE', 'sequence value is not scalar', place.child('value for', key, found));
+      if (!isScalar(found))
+        failLoad('LOAD_ERR_YAML_VALIDATE', 'sequence value is not scalar', place.child('value for', key, found));
       return this.scalarOf(found, place.child('value for', key, found));
     });
   }

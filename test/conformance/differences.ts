@@ -19,5 +19,8 @@ export function differences(expected: Record<string, unknown>, got: Record<strin
 }
 
 function shown(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? `${each}` : each))?.slice(0, 300) ?? 'nothing';
+  return (
+    JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? `${each}` : each))?.slice(0, 300) ??
+    'nothing'
+  );
 }

@@ -1,24 +1,31 @@
 /** One function for each kind of conformance case: runs it and says how the result differs, or undefined. */
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Catalogue, Event } from '../../src/events/field.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
+import type { Catalogue, Event } from '../../src/events/field.ts';
+import { FALCO_PATH_MAX, joinPath } from '../../src/events/paths.ts';
 import { makeCondition, refuseComputedEventTypes } from '../../src/rules/condition.ts';
 import { inferNames } from '../../src/rules/event-types.ts';
 import { parseFormat } from '../../src/rules/format.ts';
 import { parseCondition } from '../../src/rules/parser.ts';
 import { printFalco } from '../../src/rules/print.ts';
 import { Problem } from '../../src/rules/problem.ts';
-import { differences } from './differences.ts';
 import type { Case } from './differences.ts';
-import { mockCatalogue, mockEvent, mockForm } from './mocks.ts';
+import { differences } from './differences.ts';
 import type { MockField } from './mocks.ts';
+import { mockCatalogue, mockEvent, mockForm } from './mocks.ts';
 import { runRules } from './rules-kind.ts';
 
 export type Runner = (test: Case) => string | undefined;
 
 export const runners: Readonly<Record<string, Runner>> = {
-  parse: runParse, compile: runCompile, eval: runEval, eval_socket: runSocket, evttypes: runEventTypes, format: runFormat,
+  parse: runParse,
+  compile: runCompile,
+  eval: runEval,
+  eval_socket: runSocket,
+  path: runPath,
+  evttypes: runEventTypes,
+  format: runFormat,
   rules: runRules,
 };
 
@@ -31,14 +38,14 @@ export function falcoPosition(text: string, start: number): { idx: number; line:
 
 function failure(error: unknown, text: string): Record<string, unknown> {
   if (!(error instanceof Problem)) throw error;
-  const start = error.stage === 'parse' ? error.span.start : error.options.falcoStart ?? error.span.start;
+  const start = error.stage === 'parse' ? error.span.start : (error.options.falcoStart ?? error.span.start);
   return { ok: false, stage: error.stage, error: error.falco, pos: falcoPosition(text, start) };
 }
 
 function runParse(test: Case): string | undefined {
-  const text = test['condition'] as string;
+  const text = test.condition as string;
   try {
-    const ast = parseCondition(text, { maxDepth: (test['max_depth'] as number | undefined) ?? 100 });
+    const ast = parseCondition(text, { maxDepth: (test.max_depth as number | undefined) ?? 100 });
     return differences(test.expect, { ok: true, ast: printFalco(ast) });
   } catch (error) {
     return differences(test.expect, failure(error, text));
@@ -52,8 +59,8 @@ function compiled(text: string, catalogue: Catalogue) {
 }
 
 function runCompile(test: Case): string | undefined {
-  const text = test['condition'] as string;
-  const fields = test['fields'] as Record<string, MockField> | undefined;
+  const text = test.condition as string;
+  const fields = test.fields as Record<string, MockField> | undefined;
   try {
     const { warnings } = compiled(text, fields === undefined ? syscall : mockCatalogue(fields));
     return differences(test.expect, withWarnings({ ok: true }, warnings));
@@ -62,13 +69,16 @@ function runCompile(test: Case): string | undefined {
   }
 }
 
-function withWarnings(result: Record<string, unknown>, warnings: readonly { message: string }[]): Record<string, unknown> {
+function withWarnings(
+  result: Record<string, unknown>,
+  warnings: readonly { message: string }[],
+): Record<string, unknown> {
   return warnings.length === 0 ? result : { ...result, warnings: warnings.map(({ message }) => message) };
 }
 
 function runEval(test: Case): string | undefined {
-  const text = test['condition'] as string;
-  const fields = test['fields'] as Record<string, MockField>;
+  const text = test.condition as string;
+  const fields = test.fields as Record<string, MockField>;
   try {
     const condition = compiled(text, mockCatalogue(fields));
     const result = condition.bind(mockForm)(mockEvent(fields));
@@ -87,19 +97,34 @@ interface Socket {
 }
 
 function runSocket(test: Case): string | undefined {
-  const { client_ip, client_port, server_ip, server_port, client_ip_is_local } = test['socket'] as Socket;
+  const { client_ip, client_port, server_ip, server_port, client_ip_is_local } = test.socket as Socket;
   const [lip, lport, rip, rport] = client_ip_is_local
-    ? [client_ip, client_port, server_ip, server_port] : [server_ip, server_port, client_ip, client_port];
+    ? [client_ip, client_port, server_ip, server_port]
+    : [server_ip, server_port, client_ip, client_port];
   const values: Record<string, Event['time'] | unknown> = {
-    'fd.cip': client_ip, 'fd.sip': server_ip, 'fd.lip': lip, 'fd.rip': rip, 'fd.ip': [client_ip, server_ip],
-    'fd.cport': client_port, 'fd.sport': server_port, 'fd.lport': lport, 'fd.rport': rport,
+    'fd.cip': client_ip,
+    'fd.sip': server_ip,
+    'fd.lip': lip,
+    'fd.rip': rip,
+    'fd.ip': [client_ip, server_ip],
+    'fd.cport': client_port,
+    'fd.sport': server_port,
+    'fd.lport': lport,
+    'fd.rport': rport,
     'fd.port': [client_port, server_port],
-    'fd.cnet': client_ip, 'fd.snet': server_ip, 'fd.lnet': lip, 'fd.rnet': rip, 'fd.net': [client_ip, server_ip],
-    'fd.cproto': client_port, 'fd.sproto': server_port, 'fd.lproto': lport, 'fd.rproto': rport,
+    'fd.cnet': client_ip,
+    'fd.snet': server_ip,
+    'fd.lnet': lip,
+    'fd.rnet': rip,
+    'fd.net': [client_ip, server_ip],
+    'fd.cproto': client_port,
+    'fd.sproto': server_port,
+    'fd.lproto': lport,
+    'fd.rproto': rport,
     'fd.proto': [client_port, server_port],
   };
   const event = { source: 'syscall', type: 'connect', time: 0n, get: (name: string) => values[name] } as Event;
-  const condition = compiled(test['condition'] as string, syscall);
+  const condition = compiled(test.condition as string, syscall);
   return differences(test.expect, { ok: true, result: condition.bind(mockForm)(event) });
 }
 
@@ -107,7 +132,7 @@ function runSocket(test: Case): string | undefined {
 const genericEvent = 'syscall';
 
 function runEventTypes(test: Case): string | undefined {
-  const text = test['condition'] as string;
+  const text = test.condition as string;
   const known = syscall.eventTypes;
   if (known === undefined) throw new Error('the syscall catalogue has no event types');
   try {
@@ -123,12 +148,15 @@ function runEventTypes(test: Case): string | undefined {
     return differences(test.expect, {
       all: eventTypes === 'all',
       count: except ? known.codeCount - excluded.size : codes.size,
-      names: sortedLike(test.expect['names'], [...known.names].filter((name) => {
-        return name !== genericEvent && known.codes(name).some((code) => codes.has(code));
-      })),
+      names: sortedLike(
+        test.expect.names,
+        [...known.names].filter((name) => {
+          return name !== genericEvent && known.codes(name).some((code) => codes.has(code));
+        }),
+      ),
       sc_count: calls.size,
-      sc: sortedLike(test.expect['sc'], [...calls]),
-      sc_all_except: sortedLike(test.expect['sc_all_except'], [...everyCall.difference(calls)]),
+      sc: sortedLike(test.expect.sc, [...calls]),
+      sc_all_except: sortedLike(test.expect.sc_all_except, [...everyCall.difference(calls)]),
     });
   } catch (error) {
     return differences(test.expect, failure(error, text));
@@ -141,23 +169,29 @@ function sortedLike(expected: unknown, got: string[]): unknown {
 }
 
 function runFormat(test: Case): string | undefined {
-  const fields = test['fields'] as Record<string, MockField>;
+  const fields = test.fields as Record<string, MockField>;
   const { output, ...expect } = test.expect;
   try {
-    const format = parseFormat(test['format'] as string, mockCatalogue(fields));
+    const format = parseFormat(test.format as string, mockCatalogue(fields));
     const bound = format.bind(mockForm);
     const event = mockEvent(fields);
     const { text, complete } = bound.line(event);
-    if (test['json'] !== true) {
+    if (test.json !== true) {
       return differences(test.expect, { ok: true, emitted: complete, output: text, names: format.names });
     }
     const values = bound.fields(event);
     const json = JSON.stringify(values, (_, each: unknown) => (typeof each === 'bigint' ? Number(each) : each));
-    const got = Object.keys(values).length === 0 ? null : JSON.parse(json) as unknown;
-    return differences(expect, { ok: true, emitted: true, names: format.names })
-      ?? differences({ output: JSON.parse(output as string) as unknown }, { output: got });
+    const got = Object.keys(values).length === 0 ? null : (JSON.parse(json) as unknown);
+    return (
+      differences(expect, { ok: true, emitted: true, names: format.names }) ??
+      differences({ output: JSON.parse(output as string) as unknown }, { output: got })
+    );
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return differences(test.expect, { ok: false, error: error.falco });
   }
+}
+
+function runPath(test: Case): string | undefined {
+  return differences(test.expect, { output: joinPath(test.base as string, test.path as string, FALCO_PATH_MAX) });
 }

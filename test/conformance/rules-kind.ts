@@ -1,19 +1,24 @@
 /** Conformance cases of rules files. */
 
-import type { Catalogue } from '../../src/events/field.ts';
 import { catalogues, makeCatalogue } from '../../src/events/catalogue.ts';
+import type { Catalogue } from '../../src/events/field.ts';
 import { anyEventFields } from '../../src/events/syscall/event-fields.ts';
-import { loadRules } from '../../src/rules/index.ts';
 import type { AppendOutput, Issue } from '../../src/rules/index.ts';
+import { loadRules } from '../../src/rules/index.ts';
 import { parsePriority } from '../../src/rules/priority.ts';
 import type { Plugin } from '../../src/rules/versions.ts';
-import { differences } from './differences.ts';
 import type { Case } from './differences.ts';
+import { differences } from './differences.ts';
 
 interface ExpectedIssue {
   readonly code: string;
   readonly message: string;
-  readonly at: { readonly item_type: string; readonly item_name: string; readonly line: number; readonly column: number };
+  readonly at: {
+    readonly item_type: string;
+    readonly item_name: string;
+    readonly line: number;
+    readonly column: number;
+  };
 }
 
 interface ExpectedRules {
@@ -51,35 +56,67 @@ export function runRules(test: Case): string | undefined {
   if (input.plugin_source) sources.push(['dummy', dummy]);
   const minPriority = input.min_priority === undefined ? undefined : parsePriority(input.min_priority);
   const result = loadRules(input.files, {
-    catalogues: new Map(sources), minPriority, selection: input.selection, plugins: input.plugins ?? [],
+    catalogues: new Map(sources),
+    minPriority,
+    selection: input.selection,
+    plugins: input.plugins ?? [],
     appendOutput: appendOutput(input),
   });
   const ok = result.files.every((file) => file.ok);
   const rules = result.rules.map((rule) => ({
-    name: rule.name, condition_compiled: rule.condition.compiled, output_compiled: rule.output.text, priority: rule.priority,
-    enabled: rule.enabledInFile, source: rule.source, tags: rule.tags, description: rule.desc, capture: rule.capture,
+    name: rule.name,
+    condition_compiled: rule.condition.compiled,
+    output_compiled: rule.output.text,
+    priority: rule.priority,
+    enabled: rule.enabledInFile,
+    source: rule.source,
+    tags: rule.tags,
+    description: rule.desc,
+    capture: rule.capture,
     capture_duration: rule.captureDuration,
   }));
-  return differences({ ok: expect.ok }, { ok })
-    ?? issueDifferences('errors', expect.errors, result.files.flatMap((file) => file.errors))
-    ?? issueDifferences('warnings', expect.warnings, result.files.flatMap((file) => file.warnings))
-    ?? differences({ schema_valid: expect.schema_valid }, { schema_valid: result.files.map((file) => file.schema.valid) })
-    ?? (expect.enabled_count === undefined ? undefined
-      : differences({ enabled_count: expect.enabled_count }, { enabled_count: result.rules.filter((rule) => rule.enabled).length }))
-    ?? ruleDifferences(expect.rules, rules)
-    ?? (expect.plugin_reqs === undefined ? undefined : differences(
-      { plugin_reqs: expect.plugin_reqs },
-      { plugin_reqs: { ok: result.pluginError === undefined, error: result.pluginError ?? '' } },
-    ));
+  return (
+    differences({ ok: expect.ok }, { ok }) ??
+    issueDifferences(
+      'errors',
+      expect.errors,
+      result.files.flatMap((file) => file.errors),
+    ) ??
+    issueDifferences(
+      'warnings',
+      expect.warnings,
+      result.files.flatMap((file) => file.warnings),
+    ) ??
+    differences(
+      { schema_valid: expect.schema_valid },
+      { schema_valid: result.files.map((file) => file.schema.valid) },
+    ) ??
+    (expect.enabled_count === undefined
+      ? undefined
+      : differences(
+          { enabled_count: expect.enabled_count },
+          { enabled_count: result.rules.filter((rule) => rule.enabled).length },
+        )) ??
+    ruleDifferences(expect.rules, rules) ??
+    (expect.plugin_reqs === undefined
+      ? undefined
+      : differences(
+          { plugin_reqs: expect.plugin_reqs },
+          { plugin_reqs: { ok: result.pluginError === undefined, error: result.pluginError ?? '' } },
+        ))
+  );
 }
 
-function ruleDifferences(expected: ExpectedRules['rules'], got: readonly Record<string, unknown>[]): string | undefined {
+function ruleDifferences(
+  expected: ExpectedRules['rules'],
+  got: readonly Record<string, unknown>[],
+): string | undefined {
   if (expected === undefined) return undefined;
   const count = differences({ names: expected.map(({ name }) => name) }, { names: got.map(({ name }) => name) });
   if (count !== undefined) return count;
   for (const [index, rule] of expected.entries()) {
     const wrong = differences(rule, got[index] ?? {});
-    if (wrong !== undefined) return `rule ${String(rule['name'])}: ${wrong}`;
+    if (wrong !== undefined) return `rule ${String(rule.name)}: ${wrong}`;
   }
   return undefined;
 }
@@ -106,12 +143,15 @@ function issueDifferences(what: string, expected: readonly ExpectedIssue[], got:
 
 function appendOutput({ extra_output = [], extra_fields = [] }: RulesCase): readonly AppendOutput[] {
   const match = ({ rule, source, tags }: Match): AppendOutput['match'] => ({
-    ...(rule === undefined ? {} : { rule }), ...(source === undefined ? {} : { source }), ...(tags === undefined ? {} : { tags }),
+    ...(rule === undefined ? {} : { rule }),
+    ...(source === undefined ? {} : { source }),
+    ...(tags === undefined ? {} : { tags }),
   });
   return [
     ...extra_output.map((entry) => ({ match: match(entry), extraOutput: entry.format })),
     ...extra_fields.map((entry) => ({
-      match: match(entry), extraFields: [entry.format === undefined ? entry.key : { [entry.key]: entry.format }],
+      match: match(entry),
+      extraFields: [entry.format === undefined ? entry.key : { [entry.key]: entry.format }],
     })),
   ] as readonly AppendOutput[];
 }

@@ -7,19 +7,19 @@ import { readFileSync } from 'node:fs';
 import type { Case } from './differences.ts';
 import { runners } from './kinds.ts';
 
-const settings: Record<string, string | undefined> = { CASES: process.env['CASES'], KINDS: process.env['KINDS'] };
+const settings: Record<string, string | undefined> = { CASES: process.env.CASES, KINDS: process.env.KINDS };
 for (const argument of process.argv.slice(2)) {
   const [name = '', ...rest] = argument.split('=');
   settings[name] = rest.join('=');
 }
 
-if (settings['CASES'] === undefined) {
+if (settings.CASES === undefined) {
   process.stderr.write('usage: run.ts CASES=FILE [KINDS=a,b]\n');
   process.exit(2);
 }
 
-const { cases } = JSON.parse(readFileSync(settings['CASES'], 'utf8')) as { cases: readonly Case[] };
-const kinds = settings['KINDS'] ? new Set(settings['KINDS'].split(',')) : undefined;
+const { cases } = JSON.parse(readFileSync(settings.CASES, 'utf8')) as { cases: readonly Case[] };
+const kinds = settings.KINDS ? new Set(settings.KINDS.split(',')) : undefined;
 let passed = 0;
 let failed = 0;
 for (const test of cases) {
@@ -41,6 +41,6 @@ function outcome(test: Case): string | undefined {
   try {
     return run(test);
   } catch (error) {
-    return `crashed: ${error instanceof Error ? error.stack ?? error.message : String(error)}`;
+    return `crashed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
   }
 }
