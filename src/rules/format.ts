@@ -218,7 +218,7 @@ function print<E extends Event>({ read, print: printed, width }: BoundToken<E>, 
 }
 
 /** Cuts or pads a text to a width. */
-function _fit(text: string, width: number | undefined): string {
+function padTo(text: string, width: number | undefined): string {
   return width === undefined ? text : text.slice(0, width).padEnd(width);
 }
 
