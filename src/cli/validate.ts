@@ -18,9 +18,9 @@ export async function validate(path: string, options: ValidateOptions): Promise<
     if (json) return print({ pipeline: path, ok: true, digest: `sha256:${plan.digest}`, diagnostics: warnings });
     warn(warnings, plan.texts);
     const { sources, operators, sinks } = plan;
-    const parts = `${sources.length} sources, ${operators.length} operators, ${sinks.length} sinks`;
+    const parts = [count(sources, 'source'), count(operators, 'operator'), count(sinks, 'sink')].join(', ');
     process.stdout.write(
-      `${path}: ok${warnings.length > 0 ? `, ${warnings.length} warnings` : ''} (${parts}, sha256:${plan.digest})\n`,
+      `${path}: ok${warnings.length > 0 ? `, ${count(warnings, 'warning')}` : ''} (${parts}, sha256:${plan.digest})\n`,
     );
   } catch (error) {
     if (!json || !(error instanceof UserError)) throw error;
@@ -29,6 +29,10 @@ export async function validate(path: string, options: ValidateOptions): Promise<
     print({ pipeline: path, ok: false, diagnostics: diagnostics.length > 0 ? diagnostics : [fallback] });
     process.exitCode = error.exit === exitCode.usage ? exitCode.usage : exitCode.config;
   }
+}
+
+function count(things: readonly unknown[], name: string): string {
+  return `${things.length} ${name}${things.length === 1 ? '' : 's'}`;
 }
 
 function print(value: unknown): void {

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, type Node, parse, parseDocument } from 'yaml';
-import { scalarPlace } from '../rules/source.ts';
 import { type Diagnostic, exitCode, messageOf, type Place, type SourceText, UserError } from '../core/errors.ts';
+import { scalarPlace } from '../rules/source.ts';
 
 export type Path = readonly (string | number)[];
 

@@ -1,11 +1,11 @@
 /** Fusing: the synchronous operators below one origin of batches become one loop over the events of a batch. */
 
-import { splitAck } from '../core/ack.ts';
+import { type Ack, ackOf, splitAck, worse } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
-import type { Step } from '../core/component.ts';
+import type { EventStep, Step } from '../core/component.ts';
 import type { Event, EventForm, EventList } from '../core/event.ts';
 import type { Parcel } from '../core/queue.ts';
-import { recordForm } from '../events/record.ts';
+import { EventRecord, recordForm } from '../events/record.ts';
 import type { Totals } from './totals.ts';
 import { weigh } from './weigh.ts';
 
@@ -47,62 +47,66 @@ interface Outlet {
  * The loop of one origin. `process` takes a batch through all operators below and hands what is left to the ports; the
  * batch's ack settles when every port has settled its part. Each event of a source counts once in `totals`, with the
  * worst of what became of its copies; below a `stream` operator nothing is counted again (no `totals`). An operator that
- * throws loses that event alone, for itself alone.
+ * throws loses that event alone, for itself alone; an event that cannot even be read is lost to all, and `broken` is told.
  */
 export class Segment {
   readonly #heads: readonly (FusedNode | Port)[];
   readonly #totals: Totals | undefined;
+  readonly #broken: (error: unknown) => void;
   readonly #entries = new Map<EventForm, Map<string, Push>>();
   readonly #outlets = new Map<Port, Map<string, Outlet>>();
-  // The event in hand: whether it has reached a port, its index among the survivors, and whether an operator threw.
+  // The event in hand: whether it has reached a port, its index among those that did, whether anything threw.
   #list: EventList = [];
-  #survivors = 0;
+  #kept = 0;
   #reached = false;
   #threw = false;
 
-  constructor(heads: readonly (FusedNode | Port)[], totals?: Totals) {
+  constructor(heads: readonly (FusedNode | Port)[], totals?: Totals, broken: (error: unknown) => void = () => {}) {
     this.#heads = heads;
     this.#totals = totals;
+    this.#broken = broken;
   }
 
   process(batch: Batch): void {
     const push = this.#entry(batch.form, batch.source);
     const { events } = batch;
     this.#list = events;
-    this.#survivors = 0;
+    this.#kept = 0;
     let lost = 0;
     for (let index = 0; index < events.length; index++) {
-      const event = events.at(index);
-      if (!event) continue;
       this.#reached = false;
       this.#threw = false;
-      push(event);
-      if (this.#reached) this.#survivors++;
+      try {
+        const event = events.at(index);
+        if (event) push(event);
+      } catch (error) {
+        this.#threw = true;
+        this.#broken(error);
+      }
+      if (this.#reached) this.#kept++;
       else if (this.#threw) lost++;
     }
     this.#list = [];
     if (this.#totals) {
       this.#totals.seen += events.length;
-      this.#totals.inFlight += this.#survivors;
-      this.#totals.filtered += events.length - this.#survivors - lost;
+      this.#totals.inFlight += this.#kept;
+      this.#totals.filtered += events.length - this.#kept - lost;
       if (lost > 0) this.#totals.drop('operator_error', lost);
     }
-    this.#flush(batch);
+    this.#flush(lost > 0 ? lossy(batch.ack) : batch.ack);
   }
 
-  #flush(batch: Batch): void {
+  #flush(parent: Ack): void {
     const full: Outlet[] = [];
     for (const bySource of this.#outlets.values()) {
       for (const outlet of bySource.values()) if (outlet.events.length > 0) full.push(outlet);
     }
     if (full.length === 0) {
-      batch.ack.settle('filtered');
+      parent.settle('filtered');
       return;
     }
     const parts = full.map(({ origins }) => origins);
-    const acks = splitAck(batch.ack, this.#survivors, parts, (counts, reasons) =>
-      this.#totals?.settled(counts, reasons),
-    );
+    const acks = splitAck(parent, this.#kept, parts, (counts, reasons) => this.#totals?.settled(counts, reasons));
     full.forEach((outlet, part) => {
       const { events, bytes } = outlet;
       outlet.events = [];
@@ -134,7 +138,7 @@ export class Segment {
 
   #node(node: FusedNode, form: EventForm, source: string): Push {
     const { received, sent } = node;
-    const step = node.step.kind === 'bound' ? node.step.bind(form, source) : node.step;
+    const step = bound(node, form, source);
     // A borrowed event stays what it is only through `where`; what `change` and `expand` emit are records.
     const below = this.#fanOut(node.next, step.kind === 'where' ? form : recordForm, node.emits(source));
     const next: Push = (event) => {
@@ -163,11 +167,12 @@ export class Segment {
       case 'change': {
         const { map } = step;
         const fields = node.fields(source);
+        const wanted = node.fields(node.emits(source));
         return (event) => {
           received.value++;
           let changed: Event;
           try {
-            changed = map(this.#own(event, form, fields));
+            changed = this.#own(map(this.#own(event, form, fields)), recordForm, wanted);
           } catch (error) {
             threw(event, error);
             return;
@@ -177,11 +182,14 @@ export class Segment {
       }
       case 'expand': {
         const { each } = step;
+        const fields = node.fields(node.emits(source));
         // What it emits waits until it returns, so that an error below is never taken for its own.
         let emitted: Event[] = [];
-        const emit = (event: Event) => void emitted.push(event);
+        let given: Event;
+        const emit = (event: Event) => void emitted.push(this.#own(event, event === given ? form : recordForm, fields));
         return (event) => {
           received.value++;
+          given = event;
           try {
             each(event, emit);
           } catch (error) {
@@ -198,7 +206,9 @@ export class Segment {
 
   // A record is its own already, also in a borrowed batch: an operator above has made it.
   #own(event: Event, form: EventForm, fields: readonly string[]): Event {
-    return form === recordForm ? event : (this.#list.keep?.(event, fields) ?? event);
+    if (event instanceof EventRecord) return event;
+    const kept = form === recordForm ? undefined : this.#list.keep?.(event, fields);
+    return kept ?? toRecord(event, fields);
   }
 
   #port(port: Port, form: EventForm, source: string): Push {
@@ -212,8 +222,41 @@ export class Segment {
       const own = this.#own(event, form, fields);
       this.#reached = true;
       out.events.push(own);
-      out.origins.push(this.#survivors);
+      out.origins.push(this.#kept);
       out.bytes += weigh(own);
     };
   }
+}
+
+// A batch of which an operator has lost an event is not delivered whole.
+function lossy(ack: Ack): Ack {
+  return ackOf((status, reason) => {
+    const worst = worse(status, 'dropped');
+    ack.settle(worst, worst === status ? reason : 'operator_error');
+  }, ack.live);
+}
+
+function bound({ step }: FusedNode, form: EventForm, source: string): EventStep {
+  if (step.kind !== 'bound') return step;
+  try {
+    return step.bind(form, source);
+  } catch (error) {
+    // It cannot be had for these events: each of them is lost here, and says why.
+    const test = () => {
+      throw error;
+    };
+    return { kind: 'where', test };
+  }
+}
+
+// Events that people make need not be records.
+function toRecord(event: Event, fields: readonly string[]): EventRecord {
+  if (typeof (event as Partial<Event> | undefined)?.get !== 'function') {
+    throw new TypeError(
+      `no event but ${event === null ? 'null' : typeof event} came of it: make one with new EventRecord(…)`,
+    );
+  }
+  const { source, type, time } = event;
+  const values = fields.map((field) => [field, event.get(field)] as const).filter(([, value]) => value !== undefined);
+  return new EventRecord(source, type, time, Object.fromEntries(values) as EventRecord['fields']);
 }

@@ -18,7 +18,15 @@ import { type Diagnostic, messageOf, type SourceText } from '../core/errors.ts';
 import { joinDemands } from './demand.ts';
 import { configError, type Path, type PipelineDocument } from './document.ts';
 import type { Registry } from './registry.ts';
-import { componentShape, didYouMean, fileShape, type PipelineFile, parseShape, type Section } from './shape.ts';
+import {
+  componentShape,
+  didYouMean,
+  fileShape,
+  type PipelineFile,
+  parseShape,
+  type Section,
+  sectionKeys,
+} from './shape.ts';
 
 interface Placed {
   readonly id: string;
@@ -157,15 +165,16 @@ class Planner {
           this.#diagnostics.push(diagnostic),
         );
         if (!parsed) continue;
-        const { type, from, queue, batch, timeout, retry, ...config } = parsed as Record<string, never>;
-        // Keys of a section are the section's own only there: a source may have a key named `queue`.
-        const own =
-          section === 'sinks' ? config : { ...config, ...pick(parsed, ['queue', 'batch', 'timeout', 'retry']) };
-        const draft = { id, type: value.type, definition, path };
-        if (section === 'sources')
-          this.#sources.set(id, { ...draft, config: { ...own, ...pick(parsed, ['from']) } } as never);
-        else if (section === 'operators') this.#operators.set(id, { ...draft, from, config: own } as never);
-        else this.#sinks.set(id, { ...draft, from, config: own, delivery: { queue, batch, timeout, retry } } as never);
+        const { type: _, ...given } = parsed as Record<string, unknown>;
+        const shared = pick(given, (key) => key in sectionKeys[section]);
+        const config = pick(given, (key) => !(key in shared));
+        const draft = { id, type: value.type, definition, path, config };
+        if (section === 'sources') this.#sources.set(id, draft as never);
+        else if (section === 'operators') this.#operators.set(id, { ...draft, ...shared } as never);
+        else {
+          const { from, ...delivery } = shared;
+          this.#sinks.set(id, { ...draft, from, delivery } as never);
+        }
       }
     }
   }
@@ -187,17 +196,12 @@ class Planner {
     const read = new Set<string>();
     for (const { id, from, path } of [...this.#operators.values(), ...this.#sinks.values()]) {
       const single = !Array.isArray(this.#valueAt([...path, 'from']));
-      from.forEach((origin, index) => {
+      for (const [index, origin] of from.entries()) {
         const at = single ? [...path, 'from'] : [...path, 'from', index];
         read.add(origin);
         if (from.indexOf(origin) !== index) this.#error('CONFIG_FROM', `${id} reads from "${origin}" twice`, at);
-        if (this.#sources.has(origin) || this.#operators.has(origin)) return;
-        if (this.#isIn('sinks', origin))
-          return this.#error('CONFIG_FROM', `${id} reads from "${origin}", which is a sink`, at);
-        if (this.#isIn('sources', origin) || this.#isIn('operators', origin)) return; // has an error of its own
-        const ids = [...this.#sources.keys(), ...this.#operators.keys()];
-        this.#error('CONFIG_UNKNOWN_ID', `${id} reads from "${origin}", which is nowhere`, at, didYouMean(origin, ids));
-      });
+        this.#checkOrigin(id, origin, at);
+      }
     }
     for (const { id, path } of [...this.#sources.values(), ...this.#operators.values()]) {
       if (!read.has(id))
@@ -207,6 +211,16 @@ class Planner {
       this.#error('CONFIG_EMPTY', 'The pipeline has no source', ['sources'], undefined, 'key');
     if (this.#sinks.size === 0 && !this.#hasAny('sinks'))
       this.#error('CONFIG_EMPTY', 'The pipeline has no sink', ['sinks'], undefined, 'key');
+  }
+
+  #checkOrigin(id: string, origin: string, at: Path): void {
+    if (this.#isIn('sources', origin) || this.#isIn('operators', origin)) return;
+    if (this.#isIn('sinks', origin)) {
+      this.#error('CONFIG_FROM', `${id} reads from "${origin}", which is a sink`, at);
+      return;
+    }
+    const ids = (['sources', 'operators'] as const).flatMap((section) => Object.keys(this.#valueAt([section]) ?? {}));
+    this.#error('CONFIG_UNKNOWN_ID', `${id} reads from "${origin}", which is nowhere`, at, didYouMean(origin, ids));
   }
 
   #valueAt(path: Path): unknown {
@@ -371,6 +385,6 @@ function narrowed(below: Demands, own: Demands | undefined): Demands {
   );
 }
 
-function pick(from: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(keys.filter((key) => key in from).map((key) => [key, from[key]]));
+function pick(from: Record<string, unknown>, chosen: (key: string) => boolean): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(from).filter(([key]) => chosen(key)));
 }
