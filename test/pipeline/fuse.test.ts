@@ -1,0 +1,294 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { liveAck, type Status } from '../../src/core/ack.ts';
+import type { Batch } from '../../src/core/batch.ts';
+import { bound, change, expand, type Step, where } from '../../src/core/component.ts';
+import type { Event } from '../../src/core/event.ts';
+import type { Parcel } from '../../src/core/queue.ts';
+import { EventRecord, recordForm } from '../../src/events/record.ts';
+import { type FusedNode, type Port, Segment } from '../../src/pipeline/fuse.ts';
+import { Totals } from '../../src/pipeline/totals.ts';
+import { eventsOf, numbersOf, recordedAck } from '../core/shared.ts';
+import { BorrowedList, borrowedForm, buildGraph, graphPlan, interpret, recordsOf } from './graphs.ts';
+
+const ORDER: readonly Status[] = ['filtered', 'delivered', 'dropped', 'failed'];
+
+interface Arrived {
+  readonly port: number;
+  readonly source: string;
+  readonly parcel: Parcel;
+}
+
+const batches = fc.array(
+  fc.record({
+    source: fc.constantFrom('syscall', 'internal'),
+    borrowed: fc.boolean(),
+    numbers: fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 12 }),
+  }),
+  { maxLength: 5 },
+);
+
+describe('Segment', () => {
+  it('does what an interpreter of one event at a time does, and its books are right at every moment', () => {
+    const fates = fc.array(fc.record({ pick: fc.nat(), status: fc.constantFrom(...ORDER) }), {
+      minLength: 60,
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(graphPlan, batches, fates, (plan, batches, fates) => {
+        const arrived: Arrived[] = [];
+        const ports = plan.ports.map(
+          (_, index): Port => ({
+            id: `port ${index}`,
+            fields: () => ['n', 'absent'],
+            deliver: (source, parcel) => {
+              balanced();
+              arrived.push({ port: index, source, parcel });
+            },
+          }),
+        );
+        const errors: string[] = [];
+        const totals = new Totals();
+        const balanced = () => {
+          const { seen, delivered, filtered, dropped, in_flight, reasons } = totals.summary();
+          expect(delivered + filtered + dropped + in_flight).toBe(seen);
+          expect(in_flight).toBeGreaterThanOrEqual(0);
+          expect(Object.values(reasons).reduce((sum, count) => sum + count, 0)).toBe(dropped);
+        };
+        const segment = new Segment(buildGraph(plan, ports, errors), totals, (error) => {
+          throw error;
+        });
+        const books = { seen: 0, delivered: 0, filtered: 0, dropped: 0 };
+        const open: { each: Arrived; settle: (status: Status) => void }[] = [];
+        let fate = 0;
+        const settleOne = () => {
+          const { pick, status } = fates[fate++ % fates.length] as { pick: number; status: Status };
+          const [one] = open.splice(pick % open.length, 1);
+          one?.settle(status);
+          balanced();
+        };
+        for (const { source, borrowed, numbers } of batches) {
+          const records = recordsOf(source, numbers);
+          const list = borrowed ? new BorrowedList(source, numbers) : undefined;
+          const ack = recordedAck();
+          const before = errors.length;
+          const batch: Batch = list
+            ? { source, form: borrowedForm, events: list, ack }
+            : { source, form: records.form, events: records.events, ack };
+          segment.process(batch);
+          list?.release();
+          balanced();
+
+          const expected = interpret(plan, records.events);
+          expect(errors.slice(before)).toEqual(expected.errors);
+          const here = arrived.splice(0);
+          const statuses: Status[][] = numbers.map(() => []);
+          const shown = (all: readonly { port: number; source: string; numbers: unknown[] }[]) =>
+            [...all].sort((a, b) => a.port - b.port || (a.source < b.source ? -1 : 1));
+          expect(
+            shown(here.map(({ port, source, parcel }) => ({ port, source, numbers: numbersOf(parcel.events) }))),
+          ).toEqual(
+            shown(
+              expected.arrived.flatMap((bySource, port) =>
+                [...bySource].map(([source, all]) => ({ port, source, numbers: all.map(({ n }) => n) })),
+              ),
+            ),
+          );
+          for (const { parcel } of here) {
+            // What reaches a port may be kept: it is a record, readable now that the batch is gone.
+            expect(parcel.events.every((event) => event instanceof EventRecord)).toBe(true);
+            expect(parcel.bytes).toBeGreaterThan(0);
+            expect(parcel.ack.live).toBe(false);
+          }
+          const reached = new Set(
+            expected.arrived.flatMap((bySource) => [...bySource.values()].flat()).map(({ origin }) => origin),
+          );
+          const lost = numbers.filter((_, index) => !reached.has(index) && expected.threw[index]).length;
+          let waiting = here.length;
+          const count = () => {
+            books.seen += numbers.length;
+            books.dropped += lost;
+            books.filtered += numbers.length - reached.size - lost;
+            for (const origin of reached) {
+              const worst =
+                statuses[origin]?.reduce((a, b) => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a)) ?? 'filtered';
+              if (worst === 'failed') books.seen--;
+              else books[worst]++;
+            }
+            const all = [
+              ...(lost > 0 ? ['dropped' as const] : []),
+              ...[...reached].flatMap((origin) => statuses[origin] ?? []),
+            ];
+            const worst = all.reduce<Status>((a, b) => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a), 'filtered');
+            expect(ack.settled.map(([status]) => status)).toEqual([worst]);
+          };
+          if (here.length === 0) count();
+          for (const each of here) {
+            const settle = (status: Status) => {
+              for (const { origin } of expected.arrived[each.port]?.get(each.source) ?? [])
+                statuses[origin]?.push(status);
+              if (waiting > 1) expect(ack.settled).toEqual([]);
+              each.parcel.ack.settle(status);
+              if (--waiting === 0) count();
+            };
+            open.push({ each, settle });
+          }
+          if (open.length > 3) settleOne();
+        }
+        while (open.length > 0) settleOne();
+        const { seen, delivered, filtered, dropped, in_flight } = totals.summary();
+        expect({ seen, delivered, filtered, dropped, in_flight }).toEqual({ ...books, in_flight: 0 });
+      }),
+    );
+  });
+});
+
+/** Runs one step over events with numbers, borrowed or not; what it did and said. */
+function runStep(step: Step, events: Batch['events'], form = recordForm as Batch['form']) {
+  const errors: string[] = [];
+  const parcels: Parcel[] = [];
+  const port: Port = { id: 'port', fields: () => ['n'], deliver: (_source, parcel) => parcels.push(parcel) };
+  const node: FusedNode = {
+    id: 'step',
+    step: step as FusedNode['step'],
+    emits: String,
+    fields: () => ['n', 'm'],
+    next: [port],
+    failed: (_event, error) => errors.push((error as Error).message),
+    received: { value: 0 },
+    sent: { value: 0 },
+  };
+  const totals = new Totals();
+  const broken: string[] = [];
+  const segment = new Segment([node], totals, (error) => broken.push((error as Error).message));
+  segment.process({ source: 'syscall', form, events, ack: liveAck });
+  const left = parcels.flatMap((parcel) => parcel.events);
+  return { left, numbers: numbersOf(left), errors, broken, node, totals: totals.summary() };
+}
+
+describe('an operator that breaks the contract loses the event, is told so, and nothing else happens', () => {
+  it('change that returns nothing, or a copy that is no event', () => {
+    const step = change((event) => {
+      if (event.get('n') === 1) return undefined as unknown as Event;
+      return event.get('n') === 2 ? ({ ...event } as Event) : event;
+    });
+    const { numbers, errors, totals } = runStep(step, eventsOf(4));
+    expect(numbers).toEqual([0, 3]);
+    expect(errors).toEqual([
+      'no event but undefined came of it: make one with new EventRecord(…)',
+      'no event but object came of it: make one with new EventRecord(…)',
+    ]);
+    expect(totals).toMatchObject({ seen: 4, in_flight: 2, dropped: 2, reasons: { operator_error: 2 } });
+  });
+
+  it('an asynchronous change', () => {
+    const { errors, numbers } = runStep(change((async (event: Event) => event) as never), eventsOf(1));
+    expect({ errors: errors.length, numbers }).toEqual({ errors: 1, numbers: [] });
+  });
+
+  it('expand that emits something else than events', () => {
+    const step = expand((event, emit) => {
+      emit(event);
+      emit(null as unknown as Event);
+    });
+    const { numbers, errors, totals } = runStep(step, eventsOf(2));
+    expect(numbers).toEqual([0, 1]);
+    expect(errors).toHaveLength(2);
+    // An event of which something has arrived is not lost.
+    expect(totals).toMatchObject({ seen: 2, in_flight: 2, dropped: 0 });
+  });
+
+  it('bound that cannot bind', () => {
+    const step = bound((_form, source) => {
+      throw new Error(`nothing for ${source}`);
+    });
+    const { errors, totals } = runStep(step, eventsOf(2));
+    expect(errors).toEqual(['nothing for syscall', 'nothing for syscall']);
+    expect(totals).toMatchObject({ seen: 2, dropped: 2 });
+  });
+});
+
+describe('borrowed events', () => {
+  it('become records before `change` sees them, with what it reads and what is wanted below', () => {
+    const list = new BorrowedList('syscall', [1, 2]);
+    let seen: Event | undefined;
+    const step = change((event) => {
+      seen = event;
+      return event;
+    });
+    const { left } = runStep(step, list, borrowedForm);
+    list.release();
+    expect(seen).toBeInstanceOf(EventRecord);
+    expect(numbersOf(left)).toEqual([1, 2]);
+    expect(list.kept).toEqual([
+      ['n', 'm'],
+      ['n', 'm'],
+    ]);
+  });
+
+  it('become records when `expand` emits them as they are', () => {
+    const list = new BorrowedList('syscall', [1, 2, 3]);
+    const { left } = runStep(
+      expand((event, emit) => emit(event)),
+      list,
+      borrowedForm,
+    );
+    list.release();
+    expect(numbersOf(left)).toEqual([1, 2, 3]);
+  });
+
+  it('cost no record where nothing passes', () => {
+    const list = new BorrowedList('syscall', [1, 2, 3]);
+    const { left, totals } = runStep(
+      where(() => false),
+      list,
+      borrowedForm,
+    );
+    expect({ left, kept: list.kept }).toEqual({ left: [], kept: [] });
+    expect(totals).toMatchObject({ seen: 3, filtered: 3, in_flight: 0 });
+  });
+
+  it('that cannot be read cost themselves alone', () => {
+    const events = eventsOf(3);
+    const list = {
+      length: 3,
+      at(index: number): Event | undefined {
+        if (index === 1) throw new Error('torn record');
+        return events[index];
+      },
+    };
+    const { numbers, broken, totals } = runStep(
+      where(() => true),
+      list,
+    );
+    expect({ numbers, broken }).toEqual({ numbers: [0, 2], broken: ['torn record'] });
+    expect(totals).toMatchObject({ seen: 3, in_flight: 2, dropped: 1, reasons: { operator_error: 1 } });
+  });
+});
+
+it('events of a class of their own become records at the port, with the fields that are wanted there', () => {
+  const document = { n: 5, secret: 'x' };
+  const own: Event = {
+    source: 'syscall',
+    type: 'open',
+    time: 7n,
+    get: (field) => document[field as 'n'],
+  };
+  const { left } = runStep(
+    where((event) => event.get('secret') === 'x'),
+    [own],
+    { name: 'document' },
+  );
+  expect(left).toEqual([new EventRecord('syscall', 'open', 7n, { n: 5 })]);
+});
+
+it('counts what goes into and out of an operator', () => {
+  const { node } = runStep(
+    expand((event, emit) => {
+      emit(event);
+      emit(event);
+    }),
+    eventsOf(3),
+  );
+  expect([node.received.value, node.sent.value]).toEqual([3, 6]);
+});
