@@ -12,10 +12,15 @@ const config = z
     set: z
       .record(z.string().min(1), z.string().min(1))
       .default({})
-      .describe("Fields to set, each to a format as in a rule's output: `who: '%user.name on %evt.hostname'`. Absent values print <NA>."),
+      .describe(
+        "Fields to set, each to a format as in a rule's output: `who: '%user.name on %evt.hostname'`. Absent values print <NA>.",
+      ),
     remove: z.array(z.string().min(1)).default([]).describe('Fields to take away.'),
   })
-  .refine(({ set, remove }) => Object.keys(set).length + remove.length > 0, 'Nothing is mapped: name fields under `set` or `remove`');
+  .refine(
+    ({ set, remove }) => Object.keys(set).length + remove.length > 0,
+    'Nothing is mapped: name fields under `set` or `remove`',
+  );
 
 type Formats = ReadonlyMap<string, ReadonlyMap<string, Format>>;
 
@@ -23,7 +28,12 @@ export const map = defineOperator<typeof config, Formats>({
   type: 'map',
   summary: 'Sets fields to formatted text, and takes fields away.',
   config,
-  examples: [{ title: 'Name the cluster in every alert', yaml: "named: { type: map, from: detect, set: { cluster: 'prod-eu' } }" }],
+  examples: [
+    {
+      title: 'Name the cluster in every alert',
+      yaml: "named: { type: map, from: detect, set: { cluster: 'prod-eu' } }",
+    },
+  ],
   prepare({ set }, edge) {
     const state = new Map(edge.sources.map((source) => [source, formatsOf(source, set, edge)]));
     const reads = new Map(
@@ -54,7 +64,14 @@ function formatsOf(source: string, set: Readonly<Record<string, string>>, edge: 
   for (const [name, text] of Object.entries(set)) {
     const catalogue = catalogues.get(source);
     if (!catalogue) {
-      edge.report({ severity: 'error', code: 'CONFIG_SOURCE', message: `The fields of the event source "${source}" are not known` }, ['set', name]);
+      edge.report(
+        {
+          severity: 'error',
+          code: 'CONFIG_SOURCE',
+          message: `The fields of the event source "${source}" are not known`,
+        },
+        ['set', name],
+      );
       continue;
     }
     try {

@@ -24,13 +24,18 @@ const config = z.strictObject({
   matching: z
     .enum(['all', 'first'])
     .default('all')
-    .describe("all: every rule that matches raises an alert. first: only the first in the files' order, Falco's default."),
+    .describe(
+      "all: every rule that matches raises an alert. first: only the first in the files' order, Falco's default.",
+    ),
   priority: z.enum(priorities).default('Debug').describe('Rules below this priority are not loaded.'),
   select: z
     .array(z.union([z.strictObject({ enable: choice }), z.strictObject({ disable: choice })]))
     .default([])
     .describe('Rules to enable or disable, in order; later entries win.'),
-  hostname: z.string().optional().describe("The host named in alerts. Default: FALCO_HOSTNAME, else the machine's name."),
+  hostname: z
+    .string()
+    .optional()
+    .describe("The host named in alerts. Default: FALCO_HOSTNAME, else the machine's name."),
 });
 
 interface Loaded {
@@ -57,16 +62,27 @@ export const rules = defineOperator<typeof config, Loaded>({
       return content === undefined ? [] : [{ name: path, content }];
     });
     const selection = options.select.map((entry): SelectionEntry => {
-      const [op, { rule, tag }] = 'enable' in entry ? (['enable', entry.enable] as const) : (['disable', entry.disable] as const);
+      const [op, { rule, tag }] =
+        'enable' in entry ? (['enable', entry.enable] as const) : (['disable', entry.disable] as const);
       return { op, ...(rule === undefined ? {} : { rule }), ...(tag === undefined ? {} : { tag }) };
     });
     const loaded = loadRules(files, { catalogues, minPriority: options.priority, selection });
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);
     warnOfIdleRules(active, edge);
-    const list = loaded.rules.map(({ name, priority, source, enabled, tags }) => ({ rule: name, priority, source, enabled, tags: tags.join(',') }));
+    const list = loaded.rules.map(({ name, priority, source, enabled, tags }) => ({
+      rule: name,
+      priority,
+      source,
+      enabled,
+      tags: tags.join(','),
+    }));
     const extra = extraFields(edge);
-    return { state: { rules: active, extra }, reads: readsOf(active, extra, edge), notes: { rules: active.length, list } };
+    return {
+      state: { rules: active, extra },
+      reads: readsOf(active, extra, edge),
+      notes: { rules: active.length, list },
+    };
   },
   create(options, ctx) {
     const host = options.hostname ?? process.env.FALCO_HOSTNAME ?? hostname();
@@ -118,7 +134,10 @@ function readsOf(active: readonly Rule[], extra: ReadonlyMap<string, readonly Fi
   return new Map(
     edge.sources.map((source) => {
       const mine = active.filter((rule) => rule.source === source);
-      const refs = [...mine.flatMap(({ condition, output }) => [...condition.reads, ...output.reads]), ...(extra.get(source) ?? [])];
+      const refs = [
+        ...mine.flatMap(({ condition, output }) => [...condition.reads, ...output.reads]),
+        ...(extra.get(source) ?? []),
+      ];
       const all = mine.some(({ condition }) => condition.eventTypes === 'all');
       const types = all ? ('all' as const) : new Set(mine.flatMap(({ condition }) => [...condition.eventTypes]));
       return [source, { fields: new Set(refs.map(({ text }) => text)), types }];

@@ -8,8 +8,14 @@ import { boundKey, type EdgeKey, key, keyOn, keyReads } from './shared/key.ts';
 const config = z.strictObject({
   limit: z.int().min(1).default(100).describe('Events that pass in one window.'),
   per: duration().prefault('1s').describe('Length of a window; it begins with its first event.'),
-  key: key().optional().describe('The field whose values have windows of their own; by event source where they differ.'),
-  max_keys: z.int().min(1).default(10_000).describe('Windows held at once; past that the oldest is forgotten, and counted.'),
+  key: key()
+    .optional()
+    .describe('The field whose values have windows of their own; by event source where they differ.'),
+  max_keys: z
+    .int()
+    .min(1)
+    .default(10_000)
+    .describe('Windows held at once; past that the oldest is forgotten, and counted.'),
 });
 
 interface Window {
@@ -21,7 +27,12 @@ export const throttle = defineOperator<typeof config, EdgeKey>({
   type: 'throttle',
   summary: 'Limits how many events pass in each window.',
   config,
-  examples: [{ title: 'Ten a minute of each rule', yaml: 'calm: { type: throttle, from: detect, limit: 10, per: 1m, key: rule }' }],
+  examples: [
+    {
+      title: 'Ten a minute of each rule',
+      yaml: 'calm: { type: throttle, from: detect, limit: 10, per: 1m, key: rule }',
+    },
+  ],
   prepare(options, edge) {
     const state = keyOn(edge, options.key);
     return { state, reads: keyReads(edge, state) };

@@ -102,10 +102,10 @@ setTimeout(() => server.close(), 3000).unref();
     writeFileSync(client, 'exec 3<>/dev/tcp/$1/4444\n');
     const up = join(folder, 'up');
     const script = join(folder, 'net.sh');
-    // A network of the test's own: its public address is on a device that leads nowhere.
+    // A network of the test's own: the public address is on its loopback device and leads nowhere.
     writeFileSync(
       script,
-      `ip link set lo up; ip link add outside type dummy; ip addr add 203.0.113.10/32 dev outside; ip link set outside up
+      `ip link set lo up; ip addr add 203.0.113.10/32 dev lo
 ${process.execPath} ${listener} ${up} & server=$!
 while [ ! -e ${up} ]; do sleep 0.02; done
 bash ${client} 127.0.0.1

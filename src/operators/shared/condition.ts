@@ -19,7 +19,9 @@ export function conditionOn(edge: Edge, text: string, source: string | undefined
   if (source !== undefined && !edge.sources.includes(source)) {
     const near = suggest(source, edge.sources);
     const hint = near ? `Did you mean "${near}"?` : `There are ${edge.sources.join(', ')}.`;
-    edge.report({ severity: 'error', code: 'CONFIG_SOURCE', message: `No event of "${source}" comes here`, hint }, ['source']);
+    edge.report({ severity: 'error', code: 'CONFIG_SOURCE', message: `No event of "${source}" comes here`, hint }, [
+      'source',
+    ]);
     return conditions;
   }
   for (const each of source === undefined ? edge.sources : [source]) {
@@ -58,6 +60,10 @@ export function conditionReads(edge: Edge, conditions: EdgeCondition): Demands {
 }
 
 /** The test of a condition for one form and event source of events; undefined where it is for another source. */
-export function boundCondition(conditions: EdgeCondition, form: EventForm, source: string): ((event: Event) => boolean) | undefined {
+export function boundCondition(
+  conditions: EdgeCondition,
+  form: EventForm,
+  source: string,
+): ((event: Event) => boolean) | undefined {
   return conditions.get(source)?.bind(form as Form);
 }

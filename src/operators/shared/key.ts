@@ -30,7 +30,10 @@ export function keyOn(edge: Edge, given: string | Readonly<Record<string, string
     }
     const names = catalogue?.fields.map(({ name }) => name) ?? [];
     const near = text === undefined ? undefined : suggest(text, names);
-    const message = text === undefined ? `The key names no field for the event source "${source}"` : `"${text}" is no field of ${source} events`;
+    const message =
+      text === undefined
+        ? `The key names no field for the event source "${source}"`
+        : `"${text}" is no field of ${source} events`;
     const example = `key: {${edge.sources.map((each) => `${each}: …`).join(', ')}}`;
     const hint = near ? `Did you mean "${near}"?` : `A key may name a field for each event source: \`${example}\`.`;
     edge.report({ severity: 'error', code: 'CONFIG_KEY', message, hint }, path);
@@ -38,7 +41,10 @@ export function keyOn(edge: Edge, given: string | Readonly<Record<string, string
   if (typeof given === 'object') {
     for (const source of Object.keys(given)) {
       if (edge.sources.includes(source)) continue;
-      edge.report({ severity: 'error', code: 'CONFIG_KEY', message: `No event of "${source}" comes here` }, ['key', source]);
+      edge.report({ severity: 'error', code: 'CONFIG_KEY', message: `No event of "${source}" comes here` }, [
+        'key',
+        source,
+      ]);
     }
   }
   return fields;
