@@ -33,7 +33,15 @@ interface Table {
 
 const SIZE = { u8: 1, char: 1, u16: 2, u32: 4, s32: 4, u64: 8, s64: 8 } as const;
 
-const C_TYPE = { u8: '__u8', char: 'char', u16: '__u16', u32: '__u32', s32: '__s32', u64: '__u64', s64: '__s64' } as const;
+const C_TYPE = {
+  u8: '__u8',
+  char: 'char',
+  u16: '__u16',
+  u32: '__u32',
+  s32: '__s32',
+  u64: '__u64',
+  s64: '__s64',
+} as const;
 
 interface Placed {
   readonly field: Field;
@@ -46,7 +54,8 @@ const KEYS = new Set(['name', 'type', 'count', 'max', 'doc']);
 function checkKeys(entries: readonly (Field | Text)[]): void {
   for (const entry of entries) {
     const unknown = Object.keys(entry).find((key) => !KEYS.has(key));
-    if (unknown !== undefined) throw new Error(`records.yaml: ${entry.name} has the unknown key "${unknown}": quote the doc`);
+    if (unknown !== undefined)
+      throw new Error(`records.yaml: ${entry.name} has the unknown key "${unknown}": quote the doc`);
   }
 }
 
@@ -100,10 +109,16 @@ function placeTable(table: Table): PlacedTable {
 const NOTE = 'Made from native/records.yaml by `node native/generate.ts`: do not edit.';
 
 function cHeader(table: PlacedTable): string {
-  const member = ({ field }: Placed) => `  ${C_TYPE[field.type]} ${field.name}${field.count ? `[${field.count}]` : ''};`;
+  const member = ({ field }: Placed) =>
+    `  ${C_TYPE[field.type]} ${field.name}${field.count ? `[${field.count}]` : ''};`;
   const lines = [`// ${NOTE}`, '#pragma once', '', 'enum record_kind {'];
   for (const [name, number] of table.numbers) lines.push(`  KIND_${name.toUpperCase()} = ${number},`);
-  lines.push(`  KIND_END = ${Math.max(...table.numbers.map(([, number]) => number)) + 1},`, '};', '', 'enum record_flag {');
+  lines.push(
+    `  KIND_END = ${Math.max(...table.numbers.map(([, number]) => number)) + 1},`,
+    '};',
+    '',
+    'enum record_flag {',
+  );
   for (const [name, bit] of Object.entries(table.flags)) lines.push(`  FLAG_${name.toUpperCase()} = ${bit},`);
   lines.push('};', '', 'struct record_header {', ...table.header.map(member), '};');
   for (const kind of table.kinds) {

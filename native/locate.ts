@@ -65,7 +65,9 @@ const LIBRARIES: Readonly<Record<string, string>> = {
 function whyUnloadable(path: string, error: unknown): UserError {
   const message = messageOf(error);
   const library = Object.keys(LIBRARIES).find((name) => message.includes(name));
-  const hint = library ? `install the package that holds ${library}: ${LIBRARIES[library]}` : 'build it here: make build';
+  const hint = library
+    ? `install the package that holds ${library}: ${LIBRARIES[library]}`
+    : 'build it here: make build';
   return unavailable(`the native addon ${path} cannot be loaded: ${message}`, hint, error);
 }
 

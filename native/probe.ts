@@ -5,7 +5,14 @@ import { messageOf } from '../src/core/errors.ts';
 import { loadAddon } from './locate.ts';
 
 /** Bits of capabilities(7). */
-const CAPABILITY = { dac_read_search: 2, sys_ptrace: 19, sys_admin: 21, sys_resource: 24, perfmon: 38, bpf: 39 } as const;
+const CAPABILITY = {
+  dac_read_search: 2,
+  sys_ptrace: 19,
+  sys_admin: 21,
+  sys_resource: 24,
+  perfmon: 38,
+  bpf: 39,
+} as const;
 export type Capability = keyof typeof CAPABILITY;
 
 export interface Feature {

@@ -24,20 +24,19 @@ static __always_inline void identify(struct record_header *h, struct task_struct
   ((__u64 *)h->comm)[1] = *(__u64 *)(t->comm + 8);
 }
 
-// The number of a pid in the pid namespace `level` levels below the first; 0 where it has none.
+// What a pid is in the pid namespace `level` levels below the first.
+static __always_inline struct upid *pid_at(struct pid *pid, __u32 level)
+{
+  return (void *)pid + bpf_core_field_offset(struct pid, numbers) + bpf_core_type_size(struct upid) * (level & 31);
+}
+
+// Its number there; 0 where it has none.
 static __always_inline __u32 number_at(struct pid *pid, __u32 level)
 {
-  __u32 number = 0;
-  if (!pid || level > GET(pid, pid, level)) return 0;
-  bpf_probe_read_kernel(&number, sizeof number, (void *)pid + bpf_core_field_offset(struct pid, numbers)
-    + bpf_core_type_size(struct upid) * (level & 31) + bpf_core_field_offset(struct upid, nr));
-  return number;
+  return pid && level <= GET(pid, pid, level) ? GET(upid, pid_at(pid, level), nr) : 0;
 }
 
 static __always_inline struct pid_namespace *pid_namespace_of(struct pid *pid, __u32 level)
 {
-  struct pid_namespace *namespace = 0;
-  bpf_probe_read_kernel(&namespace, sizeof namespace, (void *)pid + bpf_core_field_offset(struct pid, numbers)
-    + bpf_core_type_size(struct upid) * (level & 31) + bpf_core_field_offset(struct upid, ns));
-  return namespace;
+  return GET(upid, pid_at(pid, level), ns);
 }

@@ -60,13 +60,11 @@ static __always_inline bool can_write(struct inode *inode, const struct cred *cr
 // Overlayfs keeps the dentry of the writable layer right behind the inode; it is set when the file lives there.
 static __always_inline __u32 overlay_layer(struct inode *inode)
 {
-  void *upper = 0;
   void *at = bpf_core_type_exists(struct ovl_inode)
     ? (void *)inode - bpf_core_field_offset(struct ovl_inode, vfs_inode)
         + bpf_core_field_offset(struct ovl_inode, __upperdentry)
     : (void *)inode + bpf_core_type_size(struct inode);
-  bpf_probe_read_kernel(&upper, sizeof upper, at);
-  return upper ? EXE_UPPER : EXE_LOWER;
+  return WORD_AT(at) ? EXE_UPPER : EXE_LOWER;
 }
 
 // Appends the path of the executable and fills what the record says about its file; returns the length of the path.
@@ -127,10 +125,8 @@ static __always_inline __u32 image_cgroup(struct scratch *s, __u32 slot, __u32 a
   struct place place = { .slot = slot, .at = at };
   int written = 0;
   if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
-    struct cgroup_subsys_state *memory = 0;
     __u32 id = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) & 31;
-    bpf_probe_read_kernel(&memory, sizeof memory,
-      (void *)set + bpf_core_field_offset(struct css_set, subsys) + sizeof memory * id);
+    __u64 memory = WORD_AT((void *)set + bpf_core_field_offset(struct css_set, subsys) + sizeof(void *) * id);
     struct cgroup *v1 = memory ? GET(cgroup_subsys_state, memory, cgroup) : 0;
     if (v1 && GET(cgroup, v1, root) != GET(cgroup, v2, root)) {
       place.dentry = (__u64)GET(cgroup, v1, kn);

@@ -15,6 +15,9 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
   else _value = BPF_CORE_READ(_pointer, member); \
   _value; })
 
+// The 64-bit word at an address: of a struct that happens to begin with one.
+#define WORD_AT(address) ((__u64)GET(timespec64, address, tv_sec))
+
 #define GET_BITFIELD(type, pointer, member) ({ \
   struct type *_pointer = (struct type *)(pointer); \
   bpf_ksym_exists(bpf_rdonly_cast) ? BPF_CORE_READ_BITFIELD(VIEW(type, _pointer), member) \
@@ -35,11 +38,8 @@ static __always_inline __u32 device_of(struct super_block *sb)
 // The open file behind a descriptor of this task, or NULL.
 static __always_inline struct file *file_of(struct task_struct *task, __s64 fd)
 {
-  struct file *file = 0;
   struct files_struct *files = task->files;
   if (fd < 0 || !files) return 0;
   struct fdtable *table = files->fdt;
-  if (fd >= table->max_fds) return 0;
-  bpf_probe_read_kernel(&file, sizeof file, table->fd + fd);
-  return file;
+  return fd < table->max_fds ? (struct file *)WORD_AT(table->fd + fd) : 0;
 }

@@ -50,14 +50,27 @@ describe.skipIf(whyNot())('system calls', () => {
     test('an absolute path has no base', async () => {
       const path = join(place.folder, 'dir/file');
       const record = await one(`open ${path}`);
-      expect(record).toMatchObject({ kind: 'open', nr: 2, raw: path, base: '', real: path, dirfd: AT_FDCWD, created: 0, flags: 0 });
+      expect(record).toMatchObject({
+        kind: 'open',
+        nr: 2,
+        raw: path,
+        base: '',
+        real: path,
+        dirfd: AT_FDCWD,
+        created: 0,
+        flags: 0,
+      });
       const { ino, dev, mode } = statSync(path);
       expect(record).toMatchObject({ ino: BigInt(ino), dev, file_mode: mode });
     });
 
     test('a relative path has the working directory as base, and a canonical path', async () => {
       const record = await one('open dir/sub/../file');
-      expect(record).toMatchObject({ raw: 'dir/sub/../file', base: place.folder, real: join(place.folder, 'dir/file') });
+      expect(record).toMatchObject({
+        raw: 'dir/sub/../file',
+        base: place.folder,
+        real: join(place.folder, 'dir/file'),
+      });
     });
 
     test('a symlink is resolved in the canonical path only', async () => {
@@ -87,24 +100,37 @@ describe.skipIf(whyNot())('system calls', () => {
     test('openat starts from its descriptor', async () => {
       const { records } = await act(`openat ${join(place.folder, 'dir')} file`);
       const record = records.at(-1);
-      expect(record).toMatchObject({ nr: 257, raw: 'file', base: join(place.folder, 'dir'), real: join(place.folder, 'dir/file') });
+      expect(record).toMatchObject({
+        nr: 257,
+        raw: 'file',
+        base: join(place.folder, 'dir'),
+        real: join(place.folder, 'dir/file'),
+      });
       expect(record?.dirfd).toBeGreaterThan(2);
     });
 
     test('openat2 reads its flags and resolve from memory', async () => {
       const { records } = await act(`openat2 ${join(place.folder, 'dir')} /file ${O_CREAT | O_WRONLY} 0x10`);
       expect(records.at(-1)).toMatchObject({
-        nr: 437, raw: '/file', base: join(place.folder, 'dir'), real: join(place.folder, 'dir/file'),
-        open_flags: O_CREAT | O_WRONLY, mode: 0o640, resolve: 0x10,
+        nr: 437,
+        raw: '/file',
+        base: join(place.folder, 'dir'),
+        real: join(place.folder, 'dir/file'),
+        open_flags: O_CREAT | O_WRONLY,
+        mode: 0o640,
+        resolve: 0x10,
       });
     });
 
-    test.skipIf(process.arch !== 'x64')('a 32-bit call of a 64-bit process is what it is, and number 5 of 64 bits is not', async () => {
-      const path = join(place.folder, 'dir/file');
-      expect(await one(`open32 ${path}`)).toMatchObject({ nr: 2, raw: path, real: path, flags: FLAGS.compat });
-      const { records } = await act('fstat');
-      expect(records).toEqual([]);
-    });
+    test.skipIf(process.arch !== 'x64')(
+      'a 32-bit call of a 64-bit process is what it is, and number 5 of 64 bits is not',
+      async () => {
+        const path = join(place.folder, 'dir/file');
+        expect(await one(`open32 ${path}`)).toMatchObject({ nr: 2, raw: path, real: path, flags: FLAGS.compat });
+        const { records } = await act('fstat');
+        expect(records).toEqual([]);
+      },
+    );
 
     test('what a descriptor leads to outside the root is flagged', async () => {
       const { records } = await act(`look-outside ${place.folder} etc/hostname`);
@@ -115,7 +141,14 @@ describe.skipIf(whyNot())('system calls', () => {
     test('identity is that of the moment', async () => {
       const { records } = await act(`open-as-other ${join(place.folder, 'dir')}`);
       const record = records.find((each) => each.kind === 'open');
-      expect(record).toMatchObject({ uid: 1001, euid: 1002, egid: 1004, comm: 'renamed', cap_effective: 0n, ppid: actor.pid });
+      expect(record).toMatchObject({
+        uid: 1001,
+        euid: 1002,
+        egid: 1004,
+        comm: 'renamed',
+        cap_effective: 0n,
+        ppid: actor.pid,
+      });
     });
 
     test('a path below a directory deeper than PATH_MAX is flagged as partial', async () => {
@@ -162,7 +195,15 @@ describe.skipIf(whyNot())('system calls', () => {
 
     test('tcp', async () => {
       const record = await one(`connect inet ${port}`);
-      expect(record).toMatchObject({ kind: 'connect', ret: 0, family: 2, sock_type: 1, protocol: 6, state: 1, remote_port: port });
+      expect(record).toMatchObject({
+        kind: 'connect',
+        ret: 0,
+        family: 2,
+        sock_type: 1,
+        protocol: 6,
+        state: 1,
+        remote_port: port,
+      });
       expect(record).toMatchObject({ addr_family: 2, addr_port: port, flags: 0 });
       expect(first4(record.remote_addr)).toEqual(localhost);
       expect(first4(record.local_addr)).toEqual(localhost);
@@ -185,7 +226,12 @@ describe.skipIf(whyNot())('system calls', () => {
     });
 
     test('unix, by path and by abstract name', async () => {
-      expect(await one(`connect-unix ${unixPath()}`)).toMatchObject({ ret: 0, family: 1, addr_family: 1, unix_path: unixPath() });
+      expect(await one(`connect-unix ${unixPath()}`)).toMatchObject({
+        ret: 0,
+        family: 1,
+        addr_family: 1,
+        unix_path: unixPath(),
+      });
       const abstract = await one('connect-unix @nobody-listens');
       expect(abstract).toMatchObject({ ret: -ECONNREFUSED, family: 1, unix_path: '\0nobody-listens', peer: 0n });
     });
@@ -205,7 +251,14 @@ describe.skipIf(whyNot())('system calls', () => {
   test('exec that fails', async () => {
     const { records } = await act('run /no/such/program');
     expect(records.map((record) => record.kind)).toEqual(['fork', 'exec_failed', 'exit']);
-    expect(records[1]).toMatchObject({ ret: -ENOENT, nr: 59, raw: '/no/such/program', base: '', dirfd: AT_FDCWD, comm: 'actions' });
+    expect(records[1]).toMatchObject({
+      ret: -ENOENT,
+      nr: 59,
+      raw: '/no/such/program',
+      base: '',
+      dirfd: AT_FDCWD,
+      comm: 'actions',
+    });
     const at = (await act(`execveat ${place.folder} missing`)).records.at(-1);
     expect(at).toMatchObject({ kind: 'exec_failed', ret: -ENOENT, nr: 322, raw: 'missing', base: place.folder });
   });

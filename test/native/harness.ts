@@ -44,9 +44,13 @@ const fixedOf: Readonly<Record<Kind, { fixed: Offsets; texts?: Offsets }>> = {
 
 /** Widths of what is not a u32. */
 const wide = new Set(
-  'time start cap_effective cgroup clone_flags parent_start cap_permitted cap_inheritable pidns_start exe_ino exe_ctime exe_mtime ino sock peer'.split(' '),
+  'time start cap_effective cgroup clone_flags parent_start cap_permitted cap_inheritable pidns_start exe_ino exe_ctime exe_mtime ino sock peer'.split(
+    ' ',
+  ),
 );
-const narrow = new Set('kind flags family sock_type protocol state local_port remote_port addr_family addr_port'.split(' '));
+const narrow = new Set(
+  'kind flags family sock_type protocol state local_port remote_port addr_family addr_port'.split(' '),
+);
 const signed = new Set(['dirfd', 'fd']);
 const arrays = new Set(['local_addr', 'remote_addr', 'addr']);
 
@@ -66,7 +70,8 @@ function decodeOne(record: Buffer): Decoded {
   if (!kind) throw new Error(`unknown kind ${record.readUInt16LE(layout.HEADER.kind)}`);
   const { fixed, texts } = fixedOf[kind];
   const fields: Record<string, unknown> = {};
-  for (const [name, at] of [...Object.entries(layout.HEADER), ...Object.entries(fixed)]) fields[name] = value(record, name, at);
+  for (const [name, at] of [...Object.entries(layout.HEADER), ...Object.entries(fixed)])
+    fields[name] = value(record, name, at);
   const { count = 0, lengths = 0, first = 0, ...order } = texts ?? {};
   let at = first;
   for (let index = 0; index < count; index++) {
@@ -75,7 +80,8 @@ function decodeOne(record: Buffer): Decoded {
     fields[name ?? index] = record.toString('utf8', at, at + length);
     at += length;
   }
-  if (count > 0 && Math.ceil(at / 8) * 8 !== record.length) throw new Error(`${kind}: texts end at ${at} of ${record.length}`);
+  if (count > 0 && Math.ceil(at / 8) * 8 !== record.length)
+    throw new Error(`${kind}: texts end at ${at} of ${record.length}`);
   return { ...fields, kind, size: record.length };
 }
 
@@ -86,7 +92,8 @@ export function decode(bytes: Uint8Array): Decoded[] {
   for (let at = 0; at < buffer.length; ) {
     const length = buffer.readUInt32LE(at);
     const record = buffer.subarray(at + 8, at + 8 + length);
-    if (record.readUInt32LE(layout.HEADER.size) !== length || length % 8 !== 0) throw new Error(`bad size ${length} at ${at}`);
+    if (record.readUInt32LE(layout.HEADER.size) !== length || length % 8 !== 0)
+      throw new Error(`bad size ${length} at ${at}`);
     records.push(decodeOne(record));
     at += 8 + length;
   }
@@ -96,7 +103,8 @@ export function decode(bytes: Uint8Array): Decoded[] {
 export function drainAll(sensor: Sensor): Decoded[] {
   const buffer = new Uint8Array(1 << 20);
   const records: Decoded[] = [];
-  for (let got = sensor.drain(buffer); got > 0; got = sensor.drain(buffer)) records.push(...decode(buffer.subarray(0, got)));
+  for (let got = sensor.drain(buffer); got > 0; got = sensor.drain(buffer))
+    records.push(...decode(buffer.subarray(0, got)));
   return records;
 }
 
@@ -121,7 +129,9 @@ export class Actor {
   }
 
   static async start(program: string, cwd: string): Promise<Actor> {
-    const actor = new Actor(spawn(program, { cwd, stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: '/usr/bin', MARK: 'here' } }));
+    const actor = new Actor(
+      spawn(program, { cwd, stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: '/usr/bin', MARK: 'here' } }),
+    );
     await actor.#answer();
     return actor;
   }

@@ -38,7 +38,9 @@ test('the compiler places every member where layout.ts says', () => {
   for (const kind of ['EXEC', 'OPEN', 'CONNECT', 'CHDIR', 'EXEC_FAILED'] as const) {
     const { first, lengths, count } = layout[`${kind}_TEXTS`];
     program.push(`_Static_assert(${kind}_TEXTS_AT == ${first}, "${kind} texts");`);
-    program.push(`_Static_assert(sizeof(((struct ${kind.toLowerCase()}_record *)0)->lengths) == ${first - lengths}, "${kind}");`);
+    program.push(
+      `_Static_assert(sizeof(((struct ${kind.toLowerCase()}_record *)0)->lengths) == ${first - lengths}, "${kind}");`,
+    );
     expect(first).toBe(lengths + 2 * count);
   }
   expect(offsets.size).toBeGreaterThan(70);

@@ -7,7 +7,14 @@ import { decode } from './harness.ts';
 
 const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
 const open = () =>
-  openSensor({ ringBytes: 65536, open: false, connect: false, failedExec: false, env: false, scope: { descendantsOf: process.pid } });
+  openSensor({
+    ringBytes: 65536,
+    open: false,
+    connect: false,
+    failedExec: false,
+    env: false,
+    scope: { descendantsOf: process.pid },
+  });
 
 function trace(): void {
   try {

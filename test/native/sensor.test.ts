@@ -23,20 +23,23 @@ describe.skipIf(skipped)('the ring', () => {
     place?.remove();
   });
 
-  test.each([4096, 65536, 1 << 20])('of %i bytes: what was opened is sent, dropped or refused, each once', async (ringBytes) => {
-    const sensor = watch(actor, { ringBytes });
-    try {
-      const opens = 20000;
-      await actor.ask(`opens ${opens} /etc/hostname`);
-      const records = drainAll(sensor);
-      const { sent, dropped, refused } = sensor.counters();
-      expect(sent.open + dropped.open + refused.open).toBe(opens);
-      expect(records.filter((record) => record.kind === 'open')).toHaveLength(sent.open);
-      expect(refused.open).toBeGreaterThan(0);
-    } finally {
-      sensor.close();
-    }
-  });
+  test.each([4096, 65536, 1 << 20])(
+    'of %i bytes: what was opened is sent, dropped or refused, each once',
+    async (ringBytes) => {
+      const sensor = watch(actor, { ringBytes });
+      try {
+        const opens = 20000;
+        await actor.ask(`opens ${opens} /etc/hostname`);
+        const records = drainAll(sensor);
+        const { sent, dropped, refused } = sensor.counters();
+        expect(sent.open + dropped.open + refused.open).toBe(opens);
+        expect(records.filter((record) => record.kind === 'open')).toHaveLength(sent.open);
+        expect(refused.open).toBeGreaterThan(0);
+      } finally {
+        sensor.close();
+      }
+    },
+  );
 
   test('opens leave the last quarter to the life of processes', async () => {
     const sensor = watch(actor, { ringBytes: 65536 });
@@ -47,7 +50,11 @@ describe.skipIf(skipped)('the ring', () => {
       expect(refused.open).toBeGreaterThan(0);
       expect(sent).toMatchObject({ fork: 1, exec: 1, exit: 1 });
       expect(dropped).toMatchObject({ fork: 0, exec: 0, exit: 0 });
-      expect(drainAll(sensor).slice(-3).map((record) => record.kind)).toEqual(['fork', 'exec', 'exit']);
+      expect(
+        drainAll(sensor)
+          .slice(-3)
+          .map((record) => record.kind),
+      ).toEqual(['fork', 'exec', 'exit']);
     } finally {
       sensor.close();
     }
@@ -69,7 +76,10 @@ describe.skipIf(skipped)('the ring', () => {
     try {
       let rings = 0;
       let heard = () => {};
-      const next = () => new Promise<void>((done) => { heard = done; });
+      const next = () =>
+        new Promise<void>((done) => {
+          heard = done;
+        });
       sensor.onDoorbell(() => {
         rings++;
         heard();
@@ -133,7 +143,10 @@ describe.skipIf(skipped)('the ring', () => {
 /** Runs sensor-child.ts in a process of its own, under `wrapper`; its answer is one line of JSON. */
 function run(mode: string, wrapper: string[] = [], env: NodeJS.ProcessEnv = {}): Record<string, unknown> {
   const [command = '', ...words] = [...wrapper, process.execPath, child, mode];
-  const { stdout, stderr, status, signal } = spawnSync(command, words, { encoding: 'utf8', env: { ...process.env, ...env } });
+  const { stdout, stderr, status, signal } = spawnSync(command, words, {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
   expect({ stderr, signal, status }).toEqual({ stderr: '', signal: null, status: 0 });
   return JSON.parse(stdout);
 }
@@ -186,7 +199,9 @@ describe.skipIf(skipped)('other processes', () => {
 });
 
 test.skipIf(skipped)('a scope whose root does not run is a mistake of the configuration', () => {
-  expect(() => openSensor({ ...everything, scope: { descendantsOf: 2 ** 22 + 1 } })).toThrow('no process has the pid 4194305');
+  expect(() => openSensor({ ...everything, scope: { descendantsOf: 2 ** 22 + 1 } })).toThrow(
+    'no process has the pid 4194305',
+  );
 });
 
 test('sizes that no ring can have are refused', () => {
