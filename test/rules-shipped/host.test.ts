@@ -95,3 +95,27 @@ describe.each(ruleFiles)('%s', (file) => {
     },
   );
 });
+
+describe('README.md', () => {
+  it('shows additions that load after host.yaml', () => {
+    const example = /```yaml\n(.*?)```/s.exec(read('README.md'))?.[1] ?? '';
+    const files = [
+      { name: 'host.yaml', content: read('host.yaml') },
+      { name: 'own.yaml', content: example },
+    ];
+    const loaded = loadRules(files, { catalogues });
+    expect(loaded.diagnostics).toEqual([]);
+    const rule = (name: string) => loaded.rules.find((each) => each.name === name)!;
+    expect(rule('Attack tool started').enabled).toBe(false);
+    const backup = {
+      'fd.name': '/etc/shadow',
+      'fd.num': 3,
+      'fd.typechar': 'f',
+      'evt.is_open_read': true,
+      'proc.exepath': '/usr/bin/restic',
+    };
+    const reads = rule('Password file read').condition.bind(recordForm);
+    expect(reads(new EventRecord('syscall', 'openat', 0n, backup))).toBe(false);
+    expect(reads(new EventRecord('syscall', 'openat', 0n, { ...backup, 'proc.exepath': '/usr/bin/cat' }))).toBe(true);
+  });
+});
