@@ -120,8 +120,10 @@ class RuleCompiler {
     const catalogue = this.#options.catalogues.get(rule.source);
     if (rule.unknownSource || catalogue === undefined) return undefined;
     const output = this.#output(rule, catalogue);
-    const condition = output && this.#condition(rule, catalogue);
-    if (output === undefined || condition === undefined) return undefined;
+    if (output === undefined) return undefined;
+    const composed = substituteLists(withExceptions(rule.condition, rule.exceptions), this.#lists, this.#usedLists);
+    const condition = this.#condition(rule, composed, catalogue);
+    if (condition === undefined) return undefined;
     const { context } = rule;
     const place = placeIn(context.file.name, context.file.content, { start: context.start, end: context.end });
     return {
@@ -138,6 +140,7 @@ class RuleCompiler {
       file: place.file,
       line: place.line,
       place,
+      composed,
       definition: rule,
     };
   }
@@ -208,8 +211,7 @@ class RuleCompiler {
     }
   }
 
-  #condition(rule: RuleDefinition, catalogue: Catalogue): Condition | undefined {
-    const text = substituteLists(withExceptions(rule.condition, rule.exceptions), this.#lists, this.#usedLists);
+  #condition(rule: RuleDefinition, text: ComposedText, catalogue: Catalogue): Condition | undefined {
     const via = viaRule(rule);
     const ast = this.#parse(text, rule.conditionContext, via);
     const resolved = this.#resolve(ast, text, rule.context, () => true, via);

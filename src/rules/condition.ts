@@ -27,6 +27,8 @@ export interface Condition {
   readonly eventTypes: EventTypeSet;
   /** The condition with macros, lists and exceptions in place, in Falco's canonical form. */
   readonly compiled: string;
+  /** The tree as it was parsed, macros in place. */
+  readonly ast: Expr;
   /** The checked tree: what back ends compile. */
   readonly typed: TypedExpr;
   readonly warnings: readonly Warning[];
@@ -102,6 +104,7 @@ export function makeCondition(text: string, ast: Expr, catalogue: Catalogue): Co
     get compiled() {
       return printFalco(ast);
     },
+    ast,
     typed: expr,
     warnings,
     bind(form, known = {}) {

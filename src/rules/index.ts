@@ -3,11 +3,16 @@
 export type { AppendOutput } from './append-output.ts';
 export type { Condition, ConditionOptions } from './condition.ts';
 export { compileCondition, compileFormat } from './condition.ts';
+export { describeRule, describeRules } from './describe.ts';
 export type { EventTypeSet } from './event-types.ts';
+export type { ExplainedNode, Explanation } from './explain.ts';
+export { explainRule } from './explain.ts';
 export type { BoundFormat, Format } from './format.ts';
 export type { Issue, IssueCode } from './issue.ts';
 export type { FileResult, LoadOptions, LoadResult, RulesFile } from './load.ts';
 export { loadRules } from './load.ts';
+export type { FalcoLoadResult } from './load-report.ts';
+export { falcoLoadResults, loadReport } from './load-report.ts';
 export type { Priority } from './priority.ts';
 export { isAtLeast, parsePriority, priorities } from './priority.ts';
 export { RuleError } from './problem.ts';

@@ -5,6 +5,7 @@ import type { Condition } from './condition.ts';
 import type { RuleDefinition } from './definitions.ts';
 import type { Format } from './format.ts';
 import type { Priority } from './priority.ts';
+import type { ComposedText } from './source.ts';
 
 export interface Rule {
   readonly name: string;
@@ -28,6 +29,8 @@ export interface Rule {
   /** Where it is defined, from 1. */
   readonly line: number;
   readonly place: Place;
+  /** The text of the condition with exceptions and lists in place, and where its parts came from. */
+  readonly composed: ComposedText;
   /** As its files define it. */
   readonly definition: RuleDefinition;
 }
