@@ -84,9 +84,13 @@ export class Delivery {
     await this.#done;
     deadline.removeEventListener('abort', give);
     // A sink that cannot even close must not keep the program from ending.
-    await Promise.race([this.#sink.close(), aborted(deadline)]).catch((error) => {
+    await Promise.race([this.#closeSink(), aborted(deadline)]).catch((error) => {
       this.#log.error(`closing failed: ${messageOf(error)}`);
     });
+  }
+
+  async #closeSink(): Promise<void> {
+    await this.#sink.close();
   }
 
   async #run(): Promise<void> {
@@ -99,34 +103,45 @@ export class Delivery {
     }
   }
 
+  // Parcels are taken up to a batch; only one alone can be larger, and is written in several.
   async #deliver(parcels: readonly Parcel[]): Promise<void> {
     const events = parcels.flatMap((parcel) => parcel.events);
-    const { initial, max, give_up_after: giveUpAfter } = this.#config.retry;
+    let written = 0;
     try {
-      const signal = this.#stop.signal;
-      await retrying(
-        () => this.#write(events),
-        { initial, max, giveUpAfter },
-        signal,
-        (error, attempt) => {
-          this.#metrics.add('errors', '', 1);
-          if (attempt === 1)
-            this.#log.warn(`writing failed: ${messageOf(error)}; trying again for ${giveUpAfter / 1000} s`);
-        },
-      );
-      this.#metrics.add('delivered', '', events.length);
+      while (written < events.length) {
+        const some = events.slice(written, written + this.#config.batch);
+        await this.#writeAgain(some);
+        written += some.length;
+        this.#metrics.add('delivered', '', some.length);
+      }
       for (const { ack } of parcels) ack.settle('delivered');
     } catch (error) {
       const reason = this.#stop.signal.aborted ? 'stopped' : 'sink_failed';
-      if (reason === 'sink_failed') this.#log.error(`gave up writing ${events.length} events: ${messageOf(error)}`);
+      const left = events.length - written;
+      if (reason === 'sink_failed') this.#log.error(`gave up writing ${left} events: ${messageOf(error)}`);
       for (const parcel of parcels) {
         settleLost(parcel.ack, reason);
-        this.#lost(parcel, reason);
+        this.#lost(parcel, reason, written);
       }
     }
   }
 
+  #writeAgain(events: Parcel['events']): Promise<void> {
+    const { initial, max, give_up_after: giveUpAfter } = this.#config.retry;
+    return retrying(
+      () => this.#write(events),
+      { initial, max, giveUpAfter },
+      this.#stop.signal,
+      (error, attempt) => {
+        this.#metrics.add('errors', '', 1);
+        if (attempt === 1)
+          this.#log.warn(`writing failed: ${messageOf(error)}; trying again for ${giveUpAfter / 1000} s`);
+      },
+    );
+  }
+
   async #write(events: Parcel['events']): Promise<void> {
+    this.#stop.signal.throwIfAborted();
     const limit = new AbortController();
     const { timeout } = this.#config;
     const timer = setTimeout(() => limit.abort(new Error(`no answer within ${timeout / 1000} s`)), timeout);
@@ -140,11 +155,12 @@ export class Delivery {
     }
   }
 
-  #lost(parcel: Parcel, reason: string): void {
+  #lost(parcel: Parcel, reason: string, written = 0): void {
     // A replayable source gives it again; what it did not settle is not lost.
     if (!parcel.ack.live) return;
-    this.#metrics.add('dropped', reason, parcel.events.length);
-    this.#tell(reason, parcel.events.length);
+    const count = parcel.events.length - written;
+    this.#metrics.add('dropped', reason, count);
+    this.#tell(reason, count);
   }
 }
 

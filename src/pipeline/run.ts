@@ -1,10 +1,9 @@
 /** Running a plan: sinks open first, sources last; stopping goes the other way, and loses nothing that can be kept. */
 
-import { Subject, type Subscription } from 'rxjs';
 import { ackOf } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
 import { now, sleep } from '../core/clock.ts';
-import type { Context, Demands, SourceContext, Step } from '../core/component.ts';
+import type { Context, Demands, Sink, SourceContext, Step } from '../core/component.ts';
 import { Credit } from '../core/credit.ts';
 import { Delivery } from '../core/delivery.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
@@ -13,11 +12,12 @@ import { Hub } from '../core/hub.ts';
 import type { Logger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { Trampoline } from '../core/trampoline.ts';
-import { EventRecord, recordForm } from '../events/record.ts';
+import { EventRecord } from '../events/record.ts';
 import { recordJson } from '../events/record-json.ts';
 import { type FusedNode, type Port, Segment } from './fuse.ts';
 import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import { Reports } from './reports.ts';
+import { StreamPort } from './stream.ts';
 import { type Summary, Totals } from './totals.ts';
 
 /** Events of one replayable source that may be unsettled. */
@@ -33,6 +33,7 @@ export interface RunOptions {
   readonly log: Logger;
   /** Resolves relative paths of the configuration. */
   readonly resolve: (path: string) => string;
+  /** Default: they last as long as the run. */
   readonly positions?: Positions;
 }
 
@@ -46,9 +47,12 @@ export class Run {
   readonly #options: RunOptions;
   readonly #reports: Reports;
   readonly #trampoline = new Trampoline();
-  readonly #abort = new AbortController();
+  readonly #positions: Positions;
+  // Sources stop first; what is under way is still delivered, so the others stop later.
+  readonly #stopSources = new AbortController();
+  readonly #stop = new AbortController();
   readonly #hubs: Hub[] = [];
-  readonly #streams: Stream[] = [];
+  readonly #streams: StreamPort[] = [];
   readonly #deliveries: Delivery[] = [];
   readonly #reopens: { id: string; reopen: () => Promise<void> }[] = [];
   readonly #targets = new Map<string, FusedNode | Port>();
@@ -60,6 +64,7 @@ export class Run {
     this.plan = plan;
     this.#options = options;
     this.#reports = new Reports(options.log);
+    this.#positions = options.positions ?? new Map<string, unknown>();
     this.over = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -71,6 +76,7 @@ export class Run {
     try {
       for (const sink of plan.sinks) run.#targets.set(sink.id, await run.#openSink(sink));
       for (const operator of plan.operators.toReversed()) run.#targets.set(operator.id, run.#createOperator(operator));
+      run.#running = plan.sources.filter(({ emits }) => !emits.includes('internal')).length;
       for (const source of plan.sources) run.#openSource(source);
       if (run.#failure) throw run.#failure.error;
     } catch (error) {
@@ -86,14 +92,14 @@ export class Run {
    */
   async stop(deadline?: number): Promise<Summary> {
     for (const hub of this.#hubs) hub.stop();
-    this.#abort.abort(new Error('the pipeline stops'));
-    for (const { input } of this.#streams) input.complete();
-    const limit = new AbortController();
+    this.#stopSources.abort(new Error('the pipeline stops'));
     const why = new Error('the time to stop was over');
-    const timer = deadline === undefined ? undefined : setTimeout(() => limit.abort(why), deadline);
-    await Promise.all(this.#deliveries.map((delivery) => delivery.close(limit.signal)));
+    const timer = deadline === undefined ? undefined : setTimeout(() => this.#stop.abort(why), deadline);
+    // Upstream first: what one stream still emits may go through the next.
+    for (const stream of this.#streams.toReversed()) await stream.close(this.#stop.signal);
+    await Promise.all(this.#deliveries.map((delivery) => delivery.close(this.#stop.signal)));
     clearTimeout(timer);
-    for (const { subscription } of this.#streams) subscription?.unsubscribe();
+    this.#stop.abort(new Error('the pipeline has stopped'));
     this.#reports.flush();
     return this.totals.summary();
   }
@@ -111,8 +117,7 @@ export class Run {
     return counters;
   }
 
-  #context(id: string): Context {
-    const { signal } = this.#abort;
+  #context(id: string, { signal }: AbortController = this.#stop): Context {
     return {
       id,
       signal,
@@ -128,12 +133,7 @@ export class Run {
     const { id, definition, config, reads } = planned;
     const context = this.#context(id);
     const stop = (why: string) => this.#finish({ why });
-    const sink = await definition.open(config, { ...context, stop }).catch((error) => {
-      throw new UserError(`The sink ${id} cannot be opened: ${messageOf(error)}`, {
-        exit: exitCode.unavailable,
-        cause: error,
-      });
-    });
+    const sink = await openSink(() => definition.open(config, { ...context, stop }), id);
     const delivery = new Delivery(sink, planned.delivery, context.log, context.metrics, (reason, count) => {
       const message = `${id} lost ${count} events: ${reason}`;
       this.#reports.add({ component: id, type: 'drop', fields: { reason, count, message } });
@@ -152,7 +152,7 @@ export class Run {
       const fields = { reason: 'operator_error', count: 1, message, ...shown(event) };
       this.#reports.add({ component: id, type: 'error', fields });
     };
-    const step = definition.create(config, { ...context, state: prepared.state, failed });
+    const step = createStep(() => definition.create(config, { ...context, state: prepared.state, failed }), id);
     const reads = fieldsOf(prepared.reads ?? new Map());
     const below = fieldsOf(demand);
     const fields = (source: string) => [...new Set([...reads(source), ...below(source)])];
@@ -169,39 +169,39 @@ export class Run {
     };
   }
 
-  #createStream({ id }: PlannedOperator, step: Stream['step'], fields: Port['fields']): Port {
-    const segment = new Segment(this.#below(id));
-    const input = new Subject<Batch>();
+  #createStream({ id }: PlannedOperator, { through }: StreamStep, fields: Port['fields']): Port {
+    const report = (type: 'error' | 'health', reason: string, message: string) =>
+      this.#reports.add({ component: id, type, fields: { reason, message } });
+    const segment = new Segment(this.#below(id), undefined, (error) =>
+      report('error', 'operator_error', `${id} emitted what cannot be read: ${messageOf(error)}`),
+    );
     const metrics = this.#counters(id);
     const received = metrics.counter('received');
     const sent = metrics.counter('sent');
-    const stream: Stream = { id, input, step, subscription: undefined };
-    this.#streams.push(stream);
-    this.#subscribe(stream, (batch) => {
-      sent.value += batch.events.length;
-      this.#trampoline.run(() => segment.process(batch));
+    const errors = metrics.counter('errors');
+    const stream = new StreamPort({
+      id,
+      fields,
+      through,
+      next: (batch) => {
+        sent.value += batch.events.length;
+        this.#trampoline.run(() => segment.process(batch));
+      },
+      failed: (error) => {
+        errors.value++;
+        report('error', 'operator_error', `${id} failed and starts anew: ${messageOf(error)}`);
+      },
+      completed: () => report('health', 'completed', `${id} has completed: nothing passes it any more`),
     });
+    this.#streams.push(stream);
     return {
       id,
       fields,
-      deliver(source, { events, ack }) {
-        received.value += events.length;
-        input.next({ source, form: recordForm, events, ack });
+      deliver(source, parcel) {
+        received.value += parcel.events.length;
+        stream.deliver(source, parcel);
       },
     };
-  }
-
-  // An error ends a stream in RxJS; it must not end the pipeline: the operator starts anew, and it is said.
-  #subscribe(stream: Stream, next: (batch: Batch) => void): void {
-    const { id, input, step } = stream;
-    stream.subscription = step.through(input).subscribe({
-      next,
-      error: (error) => {
-        const message = `${id} failed and starts anew: ${messageOf(error)}`;
-        this.#reports.add({ component: id, type: 'error', fields: { reason: 'stream_error', message } });
-        queueMicrotask(() => this.#subscribe(stream, next));
-      },
-    });
   }
 
   #below(id: string): (FusedNode | Port)[] {
@@ -213,8 +213,8 @@ export class Run {
 
   #openSource(planned: PlannedSource): void {
     const { id, definition, config, demand } = planned;
-    const context = this.#context(id);
-    const credit = new Credit(MAX_IN_FLIGHT);
+    const context = this.#context(id, this.#stopSources);
+    let credit = new Credit(MAX_IN_FLIGHT);
     const key = `${id} ${JSON.stringify(config)}`;
     const ctx: SourceContext = {
       ...context,
@@ -230,15 +230,22 @@ export class Run {
         this.#reports.add({ component: id, type, fields });
       },
       reports: (listener) => this.#reports.listen(listener),
-      position: () => this.#options.positions?.get(key),
-      advance: (position) => this.#options.positions?.set(key, position),
+      position: () => this.#positions.get(key),
+      advance: (position) => this.#positions.set(key, position),
     };
-    const segment = new Segment(this.#below(id), this.totals);
+    const segment = new Segment(this.#below(id), this.totals, (error) => {
+      const message = `${id} emitted what cannot be read: ${messageOf(error)}`;
+      this.#reports.add({ component: id, type: 'error', fields: { reason: 'operator_error', message } });
+    });
     const received = context.metrics.counter('received');
     const errors = context.metrics.counter('errors');
     const hub = new Hub({
       id,
-      open: () => definition.open(config, ctx),
+      open: () => {
+        // What a failed source had under way is emitted again by the one that follows, on credit of its own.
+        credit = new Credit(MAX_IN_FLIGHT);
+        return definition.open(config, ctx);
+      },
       trampoline: this.#trampoline,
       log: context.log,
       failed: () => errors.value++,
@@ -251,14 +258,13 @@ export class Run {
       segment.process(replayable ? returningCredit(batch, credit) : batch);
     };
     this.#hubs.push(hub);
-    this.#running += planned.emits.includes('internal') ? 0 : 1;
     hub.start();
   }
 
   // A source that can never be opened ends the run; so does the end of the last source. `internal` never ends by itself.
   #ended(id: string, error: unknown): void {
     if (error !== undefined) {
-      if (this.#abort.signal.aborted) return; // closing is no failure
+      if (this.#stopSources.signal.aborted) return; // closing is no failure
       this.#failure = { error };
       this.#finish({ why: `source ${id} failed`, error });
       return;
@@ -267,11 +273,27 @@ export class Run {
   }
 }
 
-interface Stream {
-  readonly id: string;
-  readonly input: Subject<Batch>;
-  readonly step: Extract<Step, { kind: 'stream' }>;
-  subscription: Subscription | undefined;
+type StreamStep = Extract<Step, { kind: 'stream' }>;
+
+async function openSink(open: () => Promise<Sink>, id: string): Promise<Sink> {
+  try {
+    return await open();
+  } catch (error) {
+    throw unusable(`The sink ${id} cannot be opened`, error, exitCode.unavailable);
+  }
+}
+
+function createStep(create: () => Step, id: string): Step {
+  try {
+    return create();
+  } catch (error) {
+    throw unusable(`The operator ${id} cannot be created`, error, exitCode.config);
+  }
+}
+
+function unusable(what: string, error: unknown, exit: number): UserError {
+  const own = error instanceof UserError ? error : { exit };
+  return new UserError(`${what}: ${messageOf(error)}`, { ...own, cause: error });
 }
 
 function returningCredit(batch: Batch, credit: Credit): Batch {
@@ -290,5 +312,9 @@ function fieldsOf(demands: Demands): (source: string) => readonly string[] {
 }
 
 function shown(event: Event): { event?: string } {
-  return event instanceof EventRecord ? { event: recordJson(event) } : {};
+  try {
+    return event instanceof EventRecord ? { event: recordJson(event) } : {};
+  } catch {
+    return {}; // an operator above has put into it what JSON cannot say
+  }
 }

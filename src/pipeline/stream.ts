@@ -1,0 +1,120 @@
+/** A `stream` operator at run time: RxJS that people write, kept from harming what is around it. */
+
+import { defer, Subject, Subscription } from 'rxjs';
+import { type Ack, ackOf } from '../core/ack.ts';
+import type { Batch } from '../core/batch.ts';
+import type { Step } from '../core/component.ts';
+import type { Parcel } from '../core/queue.ts';
+import { recordForm } from '../events/record.ts';
+import type { Port } from './fuse.ts';
+
+export interface StreamOptions extends Pick<Port, 'id' | 'fields'> {
+  readonly through: Extract<Step, { kind: 'stream' }>['through'];
+  /** Takes each batch that leaves it. */
+  readonly next: (batch: Batch) => void;
+  /** Told of the error that ended it. */
+  readonly failed: (error: unknown) => void;
+  /** Told when it has completed although more may come. */
+  readonly completed: () => void;
+}
+
+/**
+ * An error ends a stream in RxJS, but not the pipeline: what the operator held is dropped (`operator_error`), and it
+ * starts anew with the next batch. After it has completed by itself nothing passes any more: that is `filtered`.
+ */
+export class StreamPort implements Port {
+  readonly id: string;
+  readonly fields: Port['fields'];
+  readonly #options: StreamOptions;
+  // What went in and has neither come out nor been settled.
+  readonly #held = new Set<Ack>();
+  #input = new Subject<Batch>();
+  #subscription: Subscription | undefined;
+  #completed = false;
+  #closing = false;
+  #wake: (() => void) | undefined;
+
+  constructor(options: StreamOptions) {
+    this.id = options.id;
+    this.fields = options.fields;
+    this.#options = options;
+    this.#subscribe();
+  }
+
+  deliver(source: string, { events, ack }: Parcel): void {
+    if (this.#closing || this.#completed) {
+      settleLeft(ack, this.#closing ? 'stopped' : undefined);
+      return;
+    }
+    if (!this.#subscription) this.#subscribe();
+    const held = ackOf((status, reason) => {
+      this.#held.delete(held);
+      ack.settle(status, reason);
+      this.#settled();
+    }, ack.live);
+    this.#held.add(held);
+    this.#input.next({ source, form: recordForm, events, ack: held });
+    // It may have failed while it was being subscribed; then nobody has taken the batch.
+    if (!this.#subscription) this.#dropHeld();
+  }
+
+  /** Ends its input; resolves when it has completed or holds nothing more. After `deadline` what it holds is left behind. */
+  async close(deadline: AbortSignal): Promise<void> {
+    this.#closing = true;
+    const done = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      deadline.addEventListener('abort', () => resolve(), { once: true });
+    });
+    this.#input.complete();
+    this.#settled();
+    if (!deadline.aborted) await done;
+    this.#subscription?.unsubscribe();
+    for (const ack of [...this.#held]) settleLeft(ack, 'stopped');
+  }
+
+  #subscribe(): void {
+    const { through, next, completed } = this.#options;
+    const input = new Subject<Batch>();
+    const subscription = new Subscription();
+    this.#input = input;
+    this.#subscription = subscription;
+    const error = (error: unknown) => {
+      subscription.unsubscribe();
+      this.#subscription = undefined;
+      this.#options.failed(error);
+      this.#dropHeld();
+    };
+    const running = defer(() => through(input)).subscribe({
+      next: (batch) => {
+        try {
+          this.#held.delete(batch.ack);
+          next(batch);
+        } catch (thrown) {
+          error(thrown);
+        }
+      },
+      error,
+      complete: () => {
+        this.#completed = true;
+        if (!this.#closing) completed();
+        this.#settled();
+      },
+    });
+    subscription.add(running);
+  }
+
+  // After an error its events would only meet it again.
+  #dropHeld(): void {
+    for (const ack of [...this.#held]) ack.settle('dropped', 'operator_error');
+  }
+
+  #settled(): void {
+    if (this.#completed || this.#held.size === 0) this.#wake?.();
+  }
+}
+
+// Events of replayable sources come again after a stop.
+function settleLeft(ack: Ack, reason: string | undefined): void {
+  if (reason === undefined) ack.settle('filtered');
+  else ack.settle(ack.live ? 'dropped' : 'failed', reason);
+}

@@ -1,0 +1,276 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import type { Sink } from '../../src/core/component.ts';
+import { Delivery, type DeliveryConfig, deliveryKeys } from '../../src/core/delivery.ts';
+import { Counters } from '../../src/core/metrics.ts';
+import { eventsOf, numbersOf, recordedAck, recordedLog } from './shared.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const configOf = (given: object): DeliveryConfig => z.object(deliveryKeys).parse(given);
+const never = new AbortController().signal;
+
+function deliveryOf(sink: Partial<Sink>, given: object = {}) {
+  const { log, lines } = recordedLog();
+  const metrics = new Counters();
+  const lost: [string, number][] = [];
+  const whole: Sink = { write: async () => {}, close: async () => {}, ...sink };
+  const delivery = new Delivery(whole, configOf(given), log, metrics, (reason, count) => lost.push([reason, count]));
+  const offer = (count: number, from = 0, live = false) => {
+    const ack = recordedAck(live);
+    delivery.queue.offer({ events: eventsOf(count, from), bytes: count * 100, ack });
+    return ack;
+  };
+  return { delivery, offer, lost, lines, metrics };
+}
+
+describe('Delivery', () => {
+  it('writes in order, one write at a time, up to a batch together; acks settle when it is written', async () => {
+    const writes: unknown[][] = [];
+    let writing = 0;
+    const { delivery, offer } = deliveryOf(
+      {
+        async write(events) {
+          expect(++writing).toBe(1);
+          await new Promise((resolve) => setTimeout(resolve, 10));
+          writes.push(numbersOf(events));
+          writing--;
+        },
+      },
+      { batch: 5 },
+    );
+    const acks = [offer(2, 0), offer(2, 2), offer(3, 4), offer(1, 7)];
+    expect(acks.map(({ settled }) => settled.length)).toEqual([0, 0, 0, 0]);
+    await vi.runAllTimersAsync();
+    expect(writes).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+    ]);
+    expect(acks.map(({ settled }) => settled)).toEqual(Array(4).fill([['delivered', undefined]]));
+    expect(delivery.idle).toBe(true);
+  });
+
+  it('no write holds more than a batch, also when one parcel does', async () => {
+    const writes: number[] = [];
+    const { offer, metrics } = deliveryOf({ write: async (events) => void writes.push(events.length) }, { batch: 4 });
+    const ack = offer(10);
+    await vi.runAllTimersAsync();
+    expect(writes).toEqual([4, 4, 2]);
+    expect(ack.settled).toEqual([['delivered', undefined]]);
+    expect(metrics.total('delivered')).toBe(10);
+  });
+
+  it('tries again after a failure, says so once, and then has delivered', async () => {
+    let tries = 0;
+    const { offer, lines, metrics } = deliveryOf({
+      async write() {
+        if (++tries < 4) throw new Error('connection refused');
+      },
+    });
+    const ack = offer(3);
+    await vi.runAllTimersAsync();
+    expect(ack.settled).toEqual([['delivered', undefined]]);
+    expect(lines).toEqual(['warn: writing failed: connection refused; trying again for 300 s']);
+    expect([metrics.total('errors'), metrics.total('delivered')]).toEqual([3, 3]);
+  });
+
+  it('gives up in the end: live events are dropped and counted, replayable ones fail, so that they come back', async () => {
+    const config = { retry: { give_up_after: '5s' } };
+    const { offer, lost, lines, metrics } = deliveryOf({ write: () => Promise.reject(new Error('no')) }, config);
+    const live = offer(2, 0, true);
+    const replayable = offer(3, 2, false);
+    await vi.runAllTimersAsync();
+    expect(live.settled).toEqual([['dropped', 'sink_failed']]);
+    expect(replayable.settled).toEqual([['failed', 'sink_failed']]);
+    expect(lost).toEqual([['sink_failed', 2]]);
+    expect(metrics.byLabel('dropped')).toEqual({ sink_failed: 2 });
+    expect(lines.at(-1)).toBe('error: gave up writing 5 events: no');
+  });
+
+  it('goes on with the next events after it has given up', async () => {
+    let works = false;
+    const { offer } = deliveryOf(
+      { write: () => (works ? Promise.resolve() : Promise.reject(new Error('no'))) },
+      { batch: 1, retry: { give_up_after: '0s' } },
+    );
+    const first = offer(1, 0, true);
+    await vi.advanceTimersByTimeAsync(0);
+    works = true;
+    const second = offer(1, 1, true);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([first.settled[0]?.[0], second.settled[0]?.[0]]).toEqual(['dropped', 'delivered']);
+  });
+
+  it('of a parcel in several writes counts only what was not written', async () => {
+    let tries = 0;
+    const { offer, lost, metrics } = deliveryOf(
+      {
+        async write() {
+          if (++tries > 2) throw new Error('full');
+        },
+      },
+      { batch: 4, retry: { give_up_after: '0s' } },
+    );
+    const ack = offer(11, 0, true);
+    await vi.runAllTimersAsync();
+    expect(ack.settled).toEqual([['dropped', 'sink_failed']]);
+    expect(lost).toEqual([['sink_failed', 3]]);
+    expect(metrics.total('delivered')).toBe(8);
+  });
+
+  it('takes a write that does not answer in time as failed, and tells the sink', async () => {
+    const signals: AbortSignal[] = [];
+    const { offer, lines } = deliveryOf(
+      {
+        write(_events, signal) {
+          signals.push(signal);
+          return signals.length < 3 ? new Promise(() => {}) : Promise.resolve();
+        },
+      },
+      { timeout: '2s' },
+    );
+    const ack = offer(1);
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+    await vi.runAllTimersAsync();
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, false]);
+    expect(ack.settled).toEqual([['delivered', undefined]]);
+    expect(lines[0]).toBe('warn: writing failed: no answer within 2 s; trying again for 300 s');
+  });
+
+  it('a sink that throws instead of rejecting is no different', async () => {
+    const { offer, delivery, lines } = deliveryOf(
+      {
+        write() {
+          throw new Error('thrown');
+        },
+        close() {
+          throw new Error('thrown too');
+        },
+      },
+      { retry: { give_up_after: '0s' } },
+    );
+    const ack = offer(1, 0, true);
+    await vi.runAllTimersAsync();
+    await delivery.close(never);
+    expect(ack.settled).toEqual([['dropped', 'sink_failed']]);
+    expect(lines.at(-1)).toBe('error: closing failed: thrown too');
+  });
+
+  it('a live source past the limit: the oldest give way, are counted by reason, and the rest is written', async () => {
+    const writes: unknown[][] = [];
+    let open: () => void = () => {};
+    const { offer, lost, metrics } = deliveryOf(
+      {
+        write: (events) =>
+          new Promise((resolve) => {
+            writes.push(numbersOf(events));
+            open = resolve;
+          }),
+      },
+      { queue: { events: 4 }, batch: 2 },
+    );
+    for (let n = 0; n < 10; n += 2) {
+      offer(2, n, true);
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    const replayable = offer(3, 100, false);
+    expect(lost).toEqual([
+      ['queue_full', 2],
+      ['queue_full', 2],
+    ]);
+    for (let index = 0; index < 5; index++) {
+      open();
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    expect(writes).toEqual([[0, 1], [6, 7], [8, 9], [100, 101], [102]]);
+    expect(replayable.settled).toEqual([['delivered', undefined]]);
+    expect(metrics.byLabel('dropped')).toEqual({ queue_full: 4 });
+  });
+});
+
+describe('closing', () => {
+  it('writes what waits, then closes the sink, once', async () => {
+    const order: string[] = [];
+    const { delivery, offer } = deliveryOf({
+      async write(events) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        order.push(`write ${numbersOf(events)}`);
+      },
+      close: async () => void order.push('close'),
+    });
+    offer(1, 0);
+    await vi.advanceTimersByTimeAsync(0);
+    offer(2, 1);
+    const closed = delivery.close(never);
+    await vi.runAllTimersAsync();
+    await closed;
+    expect(order).toEqual(['write 0', 'write 1,2', 'close']);
+    const late = offer(1, 3, true);
+    expect(late.settled).toEqual([['dropped', 'stopped']]);
+  });
+
+  it('gives up at the deadline while a write hangs: live events are counted, replayable ones are left', async () => {
+    const { delivery, offer, lost } = deliveryOf({
+      write: () => new Promise(() => {}),
+      close: () => new Promise(() => {}),
+    });
+    const hanging = offer(2, 0, true);
+    await vi.advanceTimersByTimeAsync(0);
+    const waiting = [offer(3, 2, true), offer(4, 5, false)];
+    const deadline = new AbortController();
+    let closed = false;
+    void delivery.close(deadline.signal).then(() => {
+      closed = true;
+    });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(closed).toBe(false);
+    deadline.abort(new Error('the time to stop was over'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(closed).toBe(true);
+    expect(hanging.settled).toEqual([['dropped', 'stopped']]);
+    expect(waiting.map(({ settled }) => settled)).toEqual([[['dropped', 'stopped']], [['failed', 'stopped']]]);
+    expect(lost.reduce((sum, [, count]) => sum + count, 0)).toBe(5);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('gives up at the deadline in the middle of a wait, and between two writes of a parcel', async () => {
+    const failing = deliveryOf({ write: () => Promise.reject(new Error('no')) });
+    const ack = failing.offer(1, 0, false);
+    await vi.advanceTimersByTimeAsync(0);
+    const deadline = new AbortController();
+    const closed = failing.delivery.close(deadline.signal);
+    deadline.abort(new Error('over'));
+    await closed;
+    expect(ack.settled).toEqual([['failed', 'stopped']]);
+
+    let writes = 0;
+    const large = deliveryOf(
+      {
+        write() {
+          writes++;
+          return new Promise((resolve) => setTimeout(resolve, 10));
+        },
+      },
+      { batch: 1, timeout: '1m' },
+    );
+    const parts = large.offer(3, 0, true);
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(new Error('over')), 15);
+    const ended = large.delivery.close(stop.signal);
+    await vi.runAllTimersAsync();
+    await ended;
+    expect(writes).toBe(2);
+    expect(parts.settled).toEqual([['dropped', 'stopped']]);
+    expect(large.lost).toEqual([['stopped', 2]]);
+  });
+
+  it('at a deadline that is over writes nothing more', async () => {
+    let writes = 0;
+    const { delivery, offer } = deliveryOf({ write: async () => void writes++ });
+    const ack = offer(1, 0, true);
+    await delivery.close(AbortSignal.abort(new Error('over')));
+    expect({ writes, settled: ack.settled }).toEqual({ writes: 0, settled: [['dropped', 'stopped']] });
+  });
+});
