@@ -23,7 +23,7 @@ run: build
 demo: build
 	@bin/falco-pipe run pipelines/demo.yaml
 
-build: dist/.built native
+build: .build/system dist/.built native
 
 test: build
 	@node_modules/.bin/tsc -p tsconfig.json

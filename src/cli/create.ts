@@ -1,7 +1,8 @@
 /** `falco-pipe create`: a component of one's own, ready to run and to test. */
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { findPackageJSON } from 'node:module';
+import { dirname, join } from 'node:path';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import { packageRoot } from '../core/package.ts';
 
@@ -80,12 +81,15 @@ function tsconfigText(): string {
     'falco-pipe': ours('dist/types/src/index.d.ts'),
     'falco-pipe/testing': ours('dist/types/src/testing/index.d.ts'),
     'falco-pipe/rules': ours('dist/types/src/rules/index.d.ts'),
-    rxjs: ours('node_modules/rxjs'),
-    zod: ours('node_modules/zod'),
+    rxjs: installed('rxjs'),
+    zod: installed('zod'),
   };
+  const node = installed('@types/node')[0];
   const compilerOptions = {
     target: 'es2024',
-    module: 'nodenext',
+    // Whatever the package.json above says, components are loaded as modules.
+    module: 'esnext',
+    moduleResolution: 'bundler',
     strict: true,
     noEmit: true,
     allowImportingTsExtensions: true,
@@ -93,9 +97,20 @@ function tsconfigText(): string {
     erasableSyntaxOnly: true,
     verbatimModuleSyntax: true,
     skipLibCheck: true,
+    ...(node === undefined ? {} : { types: ['node'], typeRoots: [dirname(node)] }),
     paths,
   };
   return `${JSON.stringify({ compilerOptions }, null, 2)}\n`;
+}
+
+/** The folder of a package as we see it: below our own folder in a checkout, beside it where npm has installed us. */
+function installed(name: string): string[] {
+  try {
+    const found = findPackageJSON(name, join(packageRoot, 'package.json'));
+    return found === undefined ? [] : [dirname(found)];
+  } catch {
+    return [];
+  }
 }
 
 function camel(type: string): string {
@@ -107,10 +122,15 @@ function nextSteps(folder: string, file: string, type: string): string {
   return `${join(folder, `${file}.ts`)}, its test and tsconfig.json are written.
 
 Test it:
-  node --import ${join(packageRoot, 'dist/register.js')} --test ${join(folder, `${file}.test.ts`)}
+  ${nodeCommand()} --import ${join(packageRoot, 'dist/register.js')} --test ${join(folder, `${file}.test.ts`)}
 
 Use it in a pipeline (paths start at the pipeline's folder):
   components: [${path}]
   operators:
     mine: { type: ${type}, from: detect, prefix: bash }`;
+}
+
+// A checkout brings a Node of its own, which need not be the one in PATH.
+function nodeCommand(): string {
+  return process.execPath.startsWith(packageRoot) ? process.execPath : 'node';
 }

@@ -1,9 +1,10 @@
 /** The verbs of the command line and their help; each verb's code is loaded when it is called. */
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { exitCode, suggest, UserError } from '../core/errors.ts';
 
 const collect = (value: string, before: string[] = []) => [...before, value];
-const output = ['-o, --output <form>', 'text or json', 'text'] as const;
+const output = () => new Option('-o, --output <form>', 'how to print').choices(['text', 'json']).default('text');
 
 /** The whole command line, ready to parse. */
 export function createProgram(): Command {
@@ -12,7 +13,7 @@ export function createProgram(): Command {
       'Runtime security as a streaming dataflow: kernel events and cloud audit logs, Falco rules, pipelines in YAML.',
     )
     .option('--version', 'print the versions of the program, the rule engine and the schemas')
-    .option('-o, --output <form>', 'text or json', 'text')
+    .addOption(output())
     .showHelpAfterError('(falco-pipe --help lists what there is)')
     .showSuggestionAfterError()
     .enablePositionalOptions()
@@ -23,6 +24,7 @@ export function createProgram(): Command {
     );
 
   program.action(async (options: { version?: boolean; output: string }) => {
+    if (program.args.length > 0) throw unknownVerb(program);
     if (!options.version) return program.help({ error: true });
     await (await import('./version.ts')).printVersion(options.output);
   });
@@ -30,7 +32,7 @@ export function createProgram(): Command {
   program
     .command('run <pipeline>')
     .description('Run a pipeline until its sources end or a signal stops it.')
-    .option(...output)
+    .addOption(output())
     .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
     .option('--state <folder>', 'remember there where replayable sources stood')
     .option('--stop-timeout <time>', 'how long an orderly stop may take', '10s')
@@ -43,7 +45,7 @@ export function createProgram(): Command {
   program
     .command('validate <pipeline>')
     .description('Check a pipeline and its rules: every error with its place, and every rule that cannot fire here.')
-    .option(...output)
+    .addOption(output())
     .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
     .addHelpText('after', '\nExample:\n  falco-pipe validate pipelines/default.yaml')
     .action(async (pipeline, options) => (await import('./validate.ts')).validate(pipeline, options));
@@ -51,14 +53,14 @@ export function createProgram(): Command {
   program
     .command('doctor')
     .description('Check what this machine offers to the kernel source, and say how to mend what is missing.')
-    .option(...output)
+    .addOption(output())
     .addHelpText('after', '\nExample:\n  sudo falco-pipe doctor')
     .action(async (options) => (await import('./doctor.ts')).doctor(options));
 
   program
     .command('list <what> [pipeline]')
     .description('List sources, operators, sinks, fields, or the rules of a pipeline.')
-    .option(...output)
+    .addOption(output())
     .option('--source <name>', 'fields of one event source only')
     .addHelpText(
       'after',
@@ -94,5 +96,13 @@ export function createProgram(): Command {
     )
     .action(async (file, options) => (await import('./record.ts')).record(file, options));
 
-  return program;
+  // Only now: verbs would inherit it. What is in excess here is a verb that does not exist.
+  return program.allowExcessArguments();
+}
+
+function unknownVerb({ args, commands }: Command): UserError {
+  const names = commands.map((command) => command.name());
+  const near = suggest(args[0] ?? '', names);
+  const hint = near ? `did you mean "${near}"?` : `there are ${names.join(', ')}`;
+  return new UserError(`There is no verb "${args[0]}"; ${hint}`, { exit: exitCode.usage });
 }
