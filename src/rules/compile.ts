@@ -55,8 +55,11 @@ function allOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<
   if (c === undefined) return (event) => a(event) && b(event);
   if (d === undefined) return (event) => a(event) && b(event) && c(event);
   if (predicates.length === 4) return (event) => a(event) && b(event) && c(event) && d(event);
-  const rest = allOf(predicates.slice(3)) as Predicate<E>;
-  return (event) => a(event) && b(event) && c(event) && rest(event);
+  // Halves, so that a condition of thousands nests only a dozen deep.
+  const middle = predicates.length >> 1;
+  const left = allOf(predicates.slice(0, middle)) as Predicate<E>;
+  const right = allOf(predicates.slice(middle)) as Predicate<E>;
+  return (event) => left(event) && right(event);
 }
 
 function anyOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<E> | boolean {
@@ -66,8 +69,11 @@ function anyOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<
   if (c === undefined) return (event) => a(event) || b(event);
   if (d === undefined) return (event) => a(event) || b(event) || c(event);
   if (predicates.length === 4) return (event) => a(event) || b(event) || c(event) || d(event);
-  const rest = anyOf(predicates.slice(3)) as Predicate<E>;
-  return (event) => a(event) || b(event) || c(event) || rest(event);
+  // Halves, so that a condition of thousands nests only a dozen deep.
+  const middle = predicates.length >> 1;
+  const left = anyOf(predicates.slice(0, middle)) as Predicate<E>;
+  const right = anyOf(predicates.slice(middle)) as Predicate<E>;
+  return (event) => left(event) || right(event);
 }
 
 function check<E extends Event>(expr: TypedCheck, form: Form<E>, known: Known): Predicate<E> | boolean {

@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import { compileFormat } from '../../src/rules/index.ts';
+import type { Values } from './support.ts';
+import { catalogue, eventOf, form, syscall } from './support.ts';
+
+function text(format: string, values: Values = {}): string {
+  return compileFormat(format, catalogue).bind(form).text(eventOf(values));
+}
+
+describe('the message', () => {
+  test.each<[string, Values, string]>([
+    ['x %t.s y', { 't.s': 'v' }, 'x v y'],
+    ['%t.s', {}, '<NA>'],
+    ['%t.s.', { 't.s': 'v' }, 'v.'],
+    ['%t.sx', { 't.s': 'v' }, 'vx'],
+    ['%t.s%t.i', { 't.s': 'v', 't.i': -7 }, 'v-7'],
+    ['%20t.s|', { 't.s': 'Hello World' }, 'Hello World         |'],
+    ['%5t.s|', { 't.s': 'Hello World' }, 'Hello|'],
+    ['%6t.s|', {}, '<NA>  |'],
+    ['%t.hex %t.ns', { 't.hex': 255, 't.ns': 42 }, 'FF 000000042'],
+    ['%t.b %t.d', { 't.b': true, 't.d': 0.39 }, 'true 0.4'],
+    ['%t.list %t.list', { 't.list': ['a', 'b'] }, '(a,b) (a,b)'],
+    ['%t.list', { 't.list': [] }, '()'],
+    ['%t.buf', { 't.buf': Buffer.from('00ff6869', 'hex') }, '..hi'],
+    ['%t.anc[2]!', { 't.anc[2]': 'sh' }, 'sh!'],
+    ['%t.dyn.flags)', { 't.dyn.flags': 3 }, '3)'],
+    ['%toupper(t.s)!', { 't.s': 'v' }, 'V!'],
+    ['%join("-",(t.s,t.i))', { 't.s': 'v', 't.i': 1 }, 'v-1'],
+    ['%len(t.s)', { 't.s': 'café' }, '5'],
+    ['plain', {}, 'plain'],
+  ])('%s of %o is %s', (format, values, expected) => {
+    expect(text(format, values)).toBe(expected);
+  });
+});
+
+test('output fields are typed: numbers, lists, null; numbers in a print format and bytes are text', () => {
+  const format = compileFormat('%t.s %t.i %t.b %t.d %t.hex %t.list %t.buf %toupper(t.other) %t.port', catalogue);
+  const values: Values = {
+    't.i': 18446744073709551615n,
+    't.b': false,
+    't.d': 1.5,
+    't.hex': 255,
+    't.list': [],
+    't.buf': Buffer.from('hi\0'),
+    't.other': 'v',
+    't.port': 443,
+  };
+  expect(format.bind(form).fields(eventOf(values))).toEqual({
+    't.s': null,
+    't.i': 18446744073709551615n,
+    't.b': false,
+    't.d': 1.5,
+    't.hex': 'FF',
+    't.list': [],
+    't.buf': 'hi.',
+    't.other': 'v',
+    't.port': 443,
+  });
+});
+
+test('times among the output fields are the event time in ns', () => {
+  const format = compileFormat('%evt.time %evt.time.iso8601', syscall).bind(form);
+  expect(format.fields(eventOf({ 'evt.time': 'noon' }))).toEqual({
+    'evt.time': 1_700_000_000_123_456_789n,
+    'evt.time.iso8601': 1_700_000_000_123_456_789n,
+  });
+});
+
+test('without a leading star a line ends at the first absent value', () => {
+  const line = (format: string) => compileFormat(format, catalogue).bind(form).line(eventOf({ 't.s': 'v' }));
+  expect(line('%t.s %t.i x')).toEqual({ text: 'v ', complete: false });
+  expect(line('*%t.s %t.i x')).toEqual({ text: 'v <NA> x', complete: true });
+});
+
+describe('what is refused', () => {
+  test.each([
+    ['%', 'formatting cannot end with a %'],
+    ['x %5', 'formatting cannot end with a number'],
+    ['', 'empty formatting token'],
+    ['%no.field', 'unknown field %no.field'],
+    ['100%% sure', "expected a field after '%', not '%'"],
+    ['%t.tested', "field 't.tested' cannot be printed"],
+    ['%tolower(t.i)', "type 'INT64' is not supported by 'tolower'"],
+    ['%tolower(t.s', "expected a ')' token closing the transformer"],
+  ])('%s: %s', (format, message) => {
+    expect(() => compileFormat(format, catalogue)).toThrow(message);
+  });
+
+  test('a misspelt field is suggested', () => {
+    expect(() => compileFormat('%proc.nmae', syscall)).toThrow('Did you mean %proc.name?');
+  });
+});
