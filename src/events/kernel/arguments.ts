@@ -41,7 +41,19 @@ const ofProgram = (read: (program: Program) => Scalar | undefined) => (event: Ke
 const nameOf = (event: KernelEvent, tgid: number) => event.find(tgid)?.data.comm;
 const user = (event: KernelEvent, uid: Scalar) => event.slab.context.names.userName(Number(uid));
 const group = (event: KernelEvent, gid: Scalar) => event.slab.context.names.groupName(Number(gid));
-const flags = (set: Parameters<typeof flagNames>[0]) => (_: KernelEvent, value: Scalar) => flagNames(set, Number(value));
+
+/** Few sets of flags are in use; their names are put together once. */
+function flags(set: Parameters<typeof flagNames>[0]) {
+  const known = new Map<Scalar, string | undefined>();
+  return (_: KernelEvent, value: Scalar): string | undefined => {
+    if (!known.has(value)) {
+      if (known.size > 4096) known.clear();
+      known.set(value, flagNames(set, Number(value)));
+    }
+    return known.get(value);
+  };
+}
+
 const time = (value: Scalar) => dateTime(BigInt(value as number));
 const loginuid = (event: KernelEvent) => event.u32(HEADER.loginuid);
 
@@ -210,6 +222,8 @@ function signalName(signal: number): string | undefined {
   return name === undefined ? undefined : `SIG${name}`;
 }
 
+const NO_ARGUMENTS: readonly Argument[] = [];
+
 const lists = byKind<(event: KernelEvent) => readonly Argument[]>({
   fork: () => CLONE_ARGUMENTS,
   exec: (event) => (event.type === 'execveat' ? EXEC_ARGUMENTS : EXECVE_ARGUMENTS),
@@ -222,7 +236,7 @@ const lists = byKind<(event: KernelEvent) => readonly Argument[]>({
   connect: () => CONNECT_ARGUMENTS,
   chdir: (event) => (event.type === 'fchdir' ? FCHDIR_ARGUMENTS : CHDIR_ARGUMENTS),
   exec_failed: () => FAILED_ARGUMENTS,
-  scan: () => [],
+  scan: () => NO_ARGUMENTS,
 });
 
 /** Names of arguments that some record has. */
@@ -234,11 +248,17 @@ export const argumentNames: ReadonlySet<string> = new Set(
 
 /** The parameters that this event has, in Falco's order. */
 export function argumentsOf(event: KernelEvent): readonly Argument[] {
-  return lists[event.kind]?.(event) ?? [];
+  return lists[event.kind]?.(event) ?? NO_ARGUMENTS;
 }
 
-export function argumentOf(event: KernelEvent, name: string): Argument | undefined {
-  return argumentsOf(event).find((argument) => argument.name === name);
+/** Finds the argument of that name in an event. */
+export function argumentFinder(name: string): (event: KernelEvent) => Argument | undefined {
+  const found = new Map<readonly Argument[], Argument | undefined>();
+  return (event) => {
+    const list = argumentsOf(event);
+    if (!found.has(list)) found.set(list, list.find((argument) => argument.name === name));
+    return found.get(list);
+  };
 }
 
 const printed = ({ print = String }: Argument, value: Scalar) => print(value);

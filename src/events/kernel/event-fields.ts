@@ -3,7 +3,7 @@
 import type { Value } from '../field.ts';
 import { eventType } from '../syscall/event-types.ts';
 import { clockSeconds, clockTime, dateTime, dateTimeSeconds, iso8601 } from '../time.ts';
-import { argumentNames, argumentOf, argumentsOf, argumentsText, argumentText } from './arguments.ts';
+import { type Argument, argumentFinder, argumentNames, argumentsOf, argumentsText, argumentText } from './arguments.ts';
 import { errnoName } from './errno.ts';
 import type { KernelEvent } from './event.ts';
 import { CHDIR, CONNECT, EXEC_FAILED, KIND, OPEN } from './layout.ts';
@@ -71,20 +71,22 @@ const created = openFamily(
 
 const never = () => false;
 
-/** `evt.arg.NAME`, `evt.arg[0]`: the text of an argument. */
+/** Finds the argument that `evt.arg.NAME` or `evt.arg[0]` means; undefined when no event has it. */
+function finder(arg: string): ((event: KernelEvent) => Argument | undefined) | undefined {
+  if (/^\d+$/.test(arg)) return (event) => argumentsOf(event)[Number(arg)];
+  return argumentNames.has(arg) ? argumentFinder(arg) : undefined;
+}
+
+/** `evt.arg.NAME`: the text of an argument. */
 const argument: ReaderMaker = (arg) => {
-  if (arg === undefined) return undefined;
-  if (/^\d+$/.test(arg)) return (event) => given(argumentsOf(event)[Number(arg)], (found) => argumentText(found, event));
-  if (!argumentNames.has(arg)) return undefined;
-  return (event) => given(argumentOf(event, arg), (found) => argumentText(found, event));
+  const find = arg === undefined ? undefined : finder(arg);
+  return find && ((event) => given(find(event), (found) => argumentText(found, event)));
 };
 
 /** `evt.rawarg.NAME`: its value. */
 const rawArgument: ReaderMaker = (arg) => {
-  if (arg === undefined) return undefined;
-  if (/^\d+$/.test(arg)) return (event) => given(argumentsOf(event)[Number(arg)], (found) => found.raw(event));
-  if (!argumentNames.has(arg)) return undefined;
-  return (event) => given(argumentOf(event, arg), (found) => found.raw(event));
+  const find = arg === undefined ? undefined : finder(arg);
+  return find && ((event) => given(find(event), (found) => found.raw(event)));
 };
 
 /** The path of the calls that take a directory descriptor. */

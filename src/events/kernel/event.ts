@@ -134,15 +134,17 @@ export class KernelEvent implements Event {
   }
 
   /** The images of the ancestors, nearest first. */
-  get ancestors(): Iterable<ProcessImage> {
+  get ancestors(): readonly ProcessImage[] {
     return this.slab.processes.ancestors(this.image, this.place);
   }
 
   /** The image of ancestor number `n`, 1 the parent. */
   ancestor(n: number): ProcessImage | undefined {
-    let left = n;
-    for (const image of this.ancestors) if (--left === 0) return image;
-    return undefined;
+    const { place } = this;
+    const { processes } = this.slab;
+    let image: ProcessImage | undefined = this.image;
+    for (let level = 0; level < n && image !== undefined; level++) image = processes.parentOf(image, place);
+    return image;
   }
 
   /** The image of the process that has this id now. */

@@ -10,7 +10,7 @@ import { type Bytes, fixedTextAt, textAt } from './text.ts';
 export const EXE = { writable: 1, upper: 2, memfd: 4, lower: 8, deleted: 16, partial: 32 } as const;
 
 /** What an exec fixes until the next one; forks share it. */
-export interface Program {
+export class Program {
   /** argv[0]. */
   readonly exe: string;
   readonly exePath: string;
@@ -29,7 +29,40 @@ export interface Program {
   /** ns since the epoch. */
   readonly exeCtime: number | bigint;
   readonly exeMtime: number | bigint;
+  #argsText: string | undefined;
+  #comm = '';
+  #commandLine: string | undefined;
+
+  constructor(data: ProgramData) {
+    this.exe = data.exe;
+    this.exePath = data.exePath;
+    this.args = data.args;
+    this.argsCut = data.argsCut;
+    this.env = data.env;
+    this.envCut = data.envCut;
+    this.filename = data.filename;
+    this.exeFlags = data.exeFlags;
+    this.exeIno = data.exeIno;
+    this.exeCtime = data.exeCtime;
+    this.exeMtime = data.exeMtime;
+  }
+
+  /** The arguments, blanks between. */
+  get argsText(): string {
+    return (this.#argsText ??= this.args.join(' '));
+  }
+
+  /** `comm` and the arguments; no blank where there are none. */
+  commandLine(comm: string): string {
+    if (this.#commandLine === undefined || this.#comm !== comm) {
+      this.#comm = comm;
+      this.#commandLine = this.args.length === 0 ? comm : `${comm} ${this.argsText}`;
+    }
+    return this.#commandLine;
+  }
 }
+
+type ProgramData = Omit<Program, 'argsText' | 'commandLine'>;
 
 /** What an image has beside its program. */
 export interface ImageData {
@@ -163,7 +196,7 @@ function programOf(bytes: Bytes, offset: number): Program {
   const [exe = '', ...args] = list(text(bytes, offset, EXEC_TEXTS.args));
   const envTotal = u32(EXEC.env_total);
   const collected = envTotal === 0 || length(EXEC_TEXTS.env) > 0;
-  return {
+  return new Program({
     exe,
     exePath: text(bytes, offset, EXEC_TEXTS.exe_path),
     args,
@@ -175,7 +208,7 @@ function programOf(bytes: Bytes, offset: number): Program {
     exeIno: u64(EXEC.exe_ino),
     exeCtime: u64(EXEC.exe_ctime),
     exeMtime: u64(EXEC.exe_mtime),
-  };
+  });
 }
 
 /** Texts that each end in NUL; the last may lack it when it was cut. */

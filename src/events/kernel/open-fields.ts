@@ -2,6 +2,7 @@
 
 import { joinPath } from '../paths.ts';
 import type { KernelEvent } from './event.ts';
+import { joined } from './joined.ts';
 import { OPEN, OPEN_TEXTS } from './layout.ts';
 import { CREAT_FLAGS, opensDirectory } from './open-flags.ts';
 
@@ -36,11 +37,11 @@ function makeName(event: KernelEvent): string | undefined {
   const raw = rawPath(event);
   if (raw === '') return event.has('unread') ? realPath(event) : '';
   const inRoot = event.u32(OPEN.nr) === NR_OPENAT2 && (event.u32(OPEN.resolve) & RESOLVE_IN_ROOT) !== 0;
-  if (raw.startsWith('/') && !inRoot) return joinPath('', raw);
+  if (raw.startsWith('/') && !inRoot) return joined('', raw);
   const base = event.text(OPEN_TEXTS, OPEN_TEXTS.base);
   // Without its beginning a directory would pass for another one.
   if (base === '' || baseIsCut(event)) return UNKNOWN + raw;
-  return joinPath(base, inRoot ? joinPath('', `/${raw}`).slice(1) || '.' : raw);
+  return joined(base, inRoot ? joinPath('', `/${raw}`).slice(1) || '.' : raw);
 }
 
 /** A walk gives up when the next name, of at most 255 bytes, does not fit. */

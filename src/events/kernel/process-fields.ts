@@ -16,17 +16,14 @@ const ofData = (read: (data: ImageData) => Value | undefined): Read => ({ data }
 
 const exe = ofProgram((program) => program.exe);
 const exePath = ofProgram((program) => program.exePath);
-const args = ofProgram((program) => program.args.join(' '));
+const args = ofProgram((program) => program.argsText);
 const pid: Read = ({ process }) => process.tgid;
 /** A relative's name is what it was when its image was made; the process's own comes with the event. */
-const comm: Read = ({ data }, event) => (data === event.image.data ? event.comm : data.comm);
+const commOf = ({ data }: ProcessImage, event: KernelEvent) => (data === event.image.data ? event.comm : data.comm);
+const comm: Read = commOf;
 const commandLine: Read = (image, event) =>
-  given(image.data.program, (program) => words(String(comm(image, event)), program.args));
-const exeLine = ofProgram((program) => words(program.exe, program.args));
-
-function words(first: string, rest: readonly string[]): string {
-  return rest.length === 0 ? first : `${first} ${rest.join(' ')}`;
-}
+  given(image.data.program, (program) => program.commandLine(commOf(image, event)));
+const exeLine = ofProgram(({ exe: first, args: rest, argsText }) => (rest.length === 0 ? first : `${first} ${argsText}`));
 
 const own = (read: Read): KernelReader => (event) => read(event.image, event);
 const ofParent = (read: Read): KernelReader => (event) => given(event.parent, (image) => read(image, event));

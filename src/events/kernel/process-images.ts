@@ -45,6 +45,7 @@ export class ProcessImages {
   #replacing: Process[] = [];
   #recent: Process | undefined;
   #rescansLeft = RESCANS;
+  #base = 0;
 
   constructor({ limit = 262_144, rescan = () => undefined }: ProcessImagesOptions = {}) {
     this.#limit = limit;
@@ -58,8 +59,8 @@ export class ProcessImages {
   /** Takes over what a scan of all processes found. `place`: in the order of records, as for `apply`. */
   load(bytes: Bytes, place: number): void {
     const found: Process[] = [];
-    eachRecord(bytes, bytes.buffer.length, (offset) => {
-      if (kindAt(bytes, offset) === KIND.scan) found.push(this.#scanned(bytes, offset, place));
+    eachRecord(bytes, bytes.buffer.length, (offset, kind) => {
+      if (kind === KIND.scan) found.push(this.#scanned(bytes, offset, place));
     });
     // A parent may come after its child; now all are there.
     for (const process of found) {
@@ -82,17 +83,35 @@ export class ProcessImages {
     }
   }
 
-  /** Called before the records of a batch are applied. */
-  begin(): void {
+  /** Called before the records of a batch are applied. `base`: the place of its first byte in the order of records. */
+  begin(base: number): void {
+    this.#base = base;
     this.#rescansLeft = RESCANS;
   }
 
   /**
-   * Applies the record at `offset` and returns the image of its process: of a fork the child's, of an exec the new one.
-   * `place` rises with every record.
+   * Applies the record of that kind at `offset` and returns the image of its process: of a fork the child's, of an exec the new one.
+   * The place of a record is the batch's and its offset, so it rises with every record.
    */
-  apply(bytes: Bytes, offset: number, place: number): ProcessImage {
-    switch (kindAt(bytes, offset)) {
+  apply(bytes: Bytes, offset: number, kind: number): ProcessImage {
+    const process = this.#known(bytes, offset);
+    const image = process?.image;
+    // Nearly all records: of a process and program that are known, and change nothing.
+    if (
+      kind > KIND.exit &&
+      kind !== KIND.chdir &&
+      kind !== KIND.scan &&
+      image !== undefined &&
+      image.execId === u32(bytes, offset, HEADER.exec_id) &&
+      image.ppid === u32(bytes, offset, HEADER.ppid)
+    ) {
+      return image;
+    }
+    return this.#change(bytes, offset, kind, this.#base + offset);
+  }
+
+  #change(bytes: Bytes, offset: number, kind: number, place: number): ProcessImage {
+    switch (kind) {
       case KIND.fork:
         return this.#forked(bytes, offset, place);
       case KIND.exec:
@@ -135,12 +154,14 @@ export class ProcessImages {
   }
 
   /** The images of the ancestors at that place, nearest first. */
-  *ancestors(image: ProcessImage, place: number): Generator<ProcessImage> {
+  ancestors(image: ProcessImage, place: number): ProcessImage[] {
+    const found: ProcessImage[] = [];
     let next = this.parentOf(image, place);
-    for (let depth = 0; next !== undefined && depth < DEPTH; depth++) {
-      yield next;
+    while (next !== undefined && found.length < DEPTH) {
+      found.push(next);
       next = this.parentOf(next, place);
     }
+    return found;
   }
 
   #process(tgid: number, place: number): Process | undefined {
@@ -278,8 +299,8 @@ export class ProcessImages {
     const bytes = this.#rescan(tgid);
     let found: Process | undefined;
     if (bytes !== undefined) {
-      eachRecord(bytes, bytes.buffer.length, (offset) => {
-        if (kindAt(bytes, offset) !== KIND.scan || u32(bytes, offset, HEADER.tgid) !== tgid) return;
+      eachRecord(bytes, bytes.buffer.length, (offset, kind) => {
+        if (kind !== KIND.scan || u32(bytes, offset, HEADER.tgid) !== tgid) return;
         found = this.#scanned(bytes, offset, place);
       });
     }
@@ -375,10 +396,6 @@ function imageAt(process: Process | undefined, place: number): ProcessImage | un
 
 function isOlder(a: Process, b: Process): boolean {
   return a.startHigh < b.startHigh || (a.startHigh === b.startHigh && a.startLow <= b.startLow);
-}
-
-function kindAt({ view }: Bytes, offset: number): number {
-  return view.getUint16(offset + HEADER.kind, true);
 }
 
 function u32({ words }: Bytes, offset: number, field: number): number {

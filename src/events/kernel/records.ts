@@ -38,11 +38,11 @@ export function byKind<T>(table: Record<keyof typeof KIND, T>): readonly (T | un
 }
 
 /**
- * Calls `each` with the offset of every whole record in the first `length` bytes. Returns how many were damaged: unknown
- * kinds, and sizes or lengths that point outside. Reading any field or text of a record handed on stays inside it.
+ * Calls `each` with the offset and kind of every whole record in the first `length` bytes. Returns how many were damaged:
+ * unknown kinds, and sizes or lengths that point outside. Reading any field or text of a record handed on stays inside it.
  */
-export function eachRecord(bytes: Bytes, length: number, each: (offset: number) => void): number {
-  const { words } = bytes;
+export function eachRecord(bytes: Bytes, length: number, each: (offset: number, kind: number) => void): number {
+  const { words, view } = bytes;
   let damaged = 0;
   for (let at = 0; at + RING_HEADER <= length; ) {
     const head = words[at >>> 2] as number;
@@ -50,7 +50,8 @@ export function eachRecord(bytes: Bytes, length: number, each: (offset: number) 
     const offset = at + RING_HEADER;
     if (size > length - offset) return damaged + 1;
     if ((head & DISCARD) === 0) {
-      if (isWhole(bytes, offset, size)) each(offset);
+      const kind = size < HEADER_SIZE ? 0 : view.getUint16(offset + HEADER.kind, true);
+      if (isWhole(bytes, offset, size, kind)) each(offset, kind);
       else damaged++;
     }
     at = offset + ((size + 7) & ~7);
@@ -58,13 +59,15 @@ export function eachRecord(bytes: Bytes, length: number, each: (offset: number) 
   return damaged;
 }
 
-function isWhole({ words, view }: Bytes, offset: number, room: number): boolean {
-  if (room < HEADER_SIZE) return false;
-  const shape = shapes[view.getUint16(offset + HEADER.kind, true)];
+function isWhole({ words, view }: Bytes, offset: number, room: number, kind: number): boolean {
+  const shape = kind < shapes.length ? shapes[kind] : undefined;
+  if (shape === undefined) return false;
+  const { first, lengths, count } = shape;
   const size = words[(offset + HEADER.size) >>> 2] as number;
-  if (shape === undefined || size > room || size < shape.first) return false;
-  let end = shape.first;
-  for (let text = 0; text < shape.count; text++) end += view.getUint16(offset + shape.lengths + 2 * text, true);
+  if (size > room || size < first) return false;
+  let end = first;
+  const stop = offset + lengths + 2 * count;
+  for (let at = offset + lengths; at < stop; at += 2) end += view.getUint16(at, true);
   return end <= size;
 }
 

@@ -7,16 +7,16 @@ import type { KernelContext } from './context.ts';
 import { KernelEvent } from './event.ts';
 import { keepEvent } from './form.ts';
 import type { ProcessImage } from './image.ts';
-import { HEADER } from './layout.ts';
+import { HEADER, HEADER_SIZE } from './layout.ts';
 import { big } from './numbers.ts';
 import type { ProcessImages } from './process-images.ts';
-import { eachRecord } from './records.ts';
+import { eachRecord, RING_HEADER } from './records.ts';
 import type { Bytes } from './text.ts';
 
 /** Memory for one batch: the bytes, and for each event where its record is and which image it has. */
 export interface SlabMemory extends Bytes {
-  readonly offsets: number[];
-  readonly images: ProcessImage[];
+  readonly offsets: Uint32Array;
+  readonly images: (ProcessImage | undefined)[];
 }
 
 /** Views over bytes that begin at an 8-aligned place of their buffer; copied when they do not. */
@@ -41,13 +41,16 @@ export class SlabPool {
   }
 
   take(): SlabMemory {
-    return this.#free.pop() ?? { ...bytesOf(new Uint8Array(this.size)), offsets: [], images: [] };
+    const most = Math.floor(this.size / (RING_HEADER + HEADER_SIZE));
+    return (
+      this.#free.pop() ?? { ...bytesOf(new Uint8Array(this.size)), offsets: new Uint32Array(most), images: [] }
+    );
   }
 
-  give(memory: SlabMemory): void {
-    memory.offsets.length = 0;
+  /** `events`: how many it held. */
+  give(memory: SlabMemory, events: number): void {
     // Images are freed after the last batch that names them.
-    memory.images.length = 0;
+    memory.images.fill(undefined, 0, events);
     this.#free.push(memory);
   }
 }
@@ -68,13 +71,13 @@ export class KernelSlab implements EventList {
   readonly #event: KernelEvent;
   readonly #timeBefore: bigint | undefined;
 
-  private constructor(filled: Filled, pool: SlabPool, damaged: number) {
+  private constructor(filled: Filled, pool: SlabPool, length: number, damaged: number) {
     this.memory = filled.memory;
     this.processes = filled.processes;
     this.context = filled.context;
     this.place = filled.context.place;
     this.firstNumber = filled.context.events + 1;
-    this.length = filled.memory.offsets.length;
+    this.length = length;
     this.damaged = damaged;
     this.#pool = pool;
     this.#event = new KernelEvent(this);
@@ -87,23 +90,24 @@ export class KernelSlab implements EventList {
    */
   static fill(filled: Filled, length: number, wanted: ReadonlySet<number>, pool: SlabPool): KernelSlab {
     const { memory, processes, context } = filled;
-    const { offsets, images, view } = memory;
-    const { place } = context;
-    processes.begin();
-    const damaged = eachRecord(memory, length, (offset) => {
-      const image = processes.apply(memory, offset, place + offset);
-      if (!wanted.has(view.getUint16(offset + HEADER.kind, true))) return;
-      offsets.push(offset);
-      images.push(image);
+    const { offsets, images } = memory;
+    let kinds = 0;
+    for (const kind of wanted) kinds |= 1 << kind;
+    let events = 0;
+    processes.begin(context.place);
+    const damaged = eachRecord(memory, length, (offset, kind) => {
+      const image = processes.apply(memory, offset, kind);
+      if ((kinds & (1 << kind)) === 0) return;
+      offsets[events] = offset;
+      images[events++] = image;
     });
-    const slab = new KernelSlab(filled, pool, damaged);
+    const slab = new KernelSlab(filled, pool, events, damaged);
     context.place += length;
     context.events += slab.length;
     context.slabs++;
-    const last = offsets.at(-1);
-    if (last !== undefined) {
+    if (events > 0) {
       context.firstTime ??= boottime(memory.words, offsets[0] as number) + context.bootOffset;
-      context.lastTime = boottime(memory.words, last);
+      context.lastTime = boottime(memory.words, offsets[events - 1] as number);
     }
     return slab;
   }
@@ -132,7 +136,7 @@ export class KernelSlab implements EventList {
   release(): void {
     if (this.released) return;
     this.released = true;
-    this.#pool.give(this.memory);
+    this.#pool.give(this.memory, this.length);
     if (--this.context.slabs === 0) this.processes.settle();
   }
 }

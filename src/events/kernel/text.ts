@@ -9,7 +9,7 @@ export interface Bytes {
 
 /** Longest text that is kept, in bytes. */
 const WIDTH = 128;
-const SLOT_BITS = 11;
+const SLOT_BITS = 13;
 const SLOTS = 1 << SLOT_BITS;
 
 const kept = new DataView(new ArrayBuffer(SLOTS * WIDTH));
@@ -23,15 +23,26 @@ const keptTexts: string[] = new Array(SLOTS).fill('');
 export function textAt(bytes: Bytes, start: number, length: number): string {
   if (length === 0) return '';
   if (length > WIDTH) return bytes.buffer.toString('utf8', start, start + length);
+  return keptTexts[slotOf(bytes, start, length)] as string;
+}
+
+/** The slot that keeps this text; one that kept another text before gives it up. */
+function slotOf(bytes: Bytes, start: number, length: number): number {
   const { view } = bytes;
   const slot = hash(view, start, length);
   if (keptLengths[slot] !== length || !same(view, start, slot * WIDTH, length)) keep(bytes, start, length, slot);
-  return keptTexts[slot] as string;
+  return slot;
 }
 
+/** Of a long text its end and two places before: paths differ there, and `same` looks at the rest. */
 function hash(view: DataView, start: number, length: number): number {
   let sum = length;
   let at = 0;
+  if (length > 24) {
+    at = length - 16;
+    sum = mix(sum, view.getUint32(start + (at >> 2), true));
+    sum = mix(sum, view.getUint32(start + (at >> 1), true));
+  }
   for (; at + 4 <= length; at += 4) sum = mix(sum, view.getUint32(start + at, true));
   for (; at < length; at++) sum = mix(sum, view.getUint8(start + at));
   return sum >>> (32 - SLOT_BITS);

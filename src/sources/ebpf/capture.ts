@@ -123,7 +123,7 @@ export class Capture {
     const memory = this.#pool.take();
     const length = sensor.drain(memory.buffer);
     if (length === 0) {
-      this.#pool.give(memory);
+      this.#pool.give(memory, 0);
       return false;
     }
     this.#lastData = performance.now();
