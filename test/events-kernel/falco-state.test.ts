@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { catalogues } from '../../src/events/catalogue.ts';
-import { kernelFills } from '../../src/events/kernel/form.ts';
-import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import type { Value } from '../../src/events/field.ts';
+import type { KernelEvent } from '../../src/events/kernel/event.ts';
+import { kernelFills } from '../../src/events/kernel/form.ts';
 import { sharedJson } from '../events/shared.ts';
 import { type StateCases, Translator } from './falco-state.ts';
 import { Bench } from './slab-writer.ts';
@@ -11,9 +11,20 @@ const data = (sharedJson('data/falco/state_cases.json') ?? { initial: {}, cases:
 
 /** Cases whose events our kernel programs send, as far as they send them. */
 const CASES = [
-  'process/clone_exec_exit', 'process/exec_failed', 'process/exec_flags', 'process/exec_times', 'process/ancestors', 'process/reparent',
-  'process/container_pidns', 'process/caps', 'process/long_args', 'file/open_variants', 'net/tcp_client', 'net/connect_in_progress',
-  'net/ipv6_mapped', 'net/unix',
+  'process/clone_exec_exit',
+  'process/exec_failed',
+  'process/exec_flags',
+  'process/exec_times',
+  'process/ancestors',
+  'process/reparent',
+  'process/container_pidns',
+  'process/caps',
+  'process/long_args',
+  'file/open_variants',
+  'net/tcp_client',
+  'net/connect_in_progress',
+  'net/ipv6_mapped',
+  'net/unix',
 ];
 
 /** Where we differ, and why. */
@@ -47,23 +58,58 @@ const DIFFERENT: Readonly<Record<string, string>> = {
 const DIFFERENT_IN: Readonly<Record<string, readonly string[]>> = {
   // Falco sees no container plugin there, and looks the group up by its number in the namespace.
   'process/container_pidns': [
-    'evt.arg.flags', 'evt.arg.vpid', 'evt.arg.vtid', 'proc.vpgid.name', 'proc.vpgid.exe', 'proc.vpgid.exepath', 'proc.pidns_init_start_ts', 'proc.exe_ino.ctime_duration_pidns_start',
+    'evt.arg.flags',
+    'evt.arg.vpid',
+    'evt.arg.vtid',
+    'proc.vpgid.name',
+    'proc.vpgid.exe',
+    'proc.vpgid.exepath',
+    'proc.pidns_init_start_ts',
+    'proc.exe_ino.ctime_duration_pidns_start',
   ],
   // What the new program would have been is not read.
-  'process/exec_failed': ['args', 'cap_effective', 'cap_inheritable', 'cap_permitted', 'env', 'exe', 'exe_ino', 'flags', 'pgid', 'trusted_exepath', 'tty']
-    .map((name) => `evt.arg.${name}`),
+  'process/exec_failed': [
+    'args',
+    'cap_effective',
+    'cap_inheritable',
+    'cap_permitted',
+    'env',
+    'exe',
+    'exe_ino',
+    'flags',
+    'pgid',
+    'trusted_exepath',
+    'tty',
+  ].map((name) => `evt.arg.${name}`),
   'process/exec_flags': ['evt.arg.trusted_exepath'],
   // A fork without exec: Falco keeps the span of the parent.
   'process/ancestors': ['proc.exe_ino.ctime_duration_proc_start'],
   // IPv4 in IPv6: Falco prints <unknown>; and takes the server for the local end when it lists no IPv6 interface.
-  'net/ipv6_mapped': ['fd.name', 'fd.l4proto', 'evt.arg.fd', 'fd.lip', 'fd.lport', 'fd.rip', 'fd.rport', 'fd.lproto', 'fd.rproto'],
+  'net/ipv6_mapped': [
+    'fd.name',
+    'fd.l4proto',
+    'evt.arg.fd',
+    'fd.lip',
+    'fd.lport',
+    'fd.rip',
+    'fd.rport',
+    'fd.lproto',
+    'fd.rproto',
+  ],
   'file/open_variants': [
     // Failed: absent, as meant; dirfd is shown by its number; the path exactly as it was passed.
-    'fs.path.name', 'fs.path.nameraw', 'evt.arg.dirfd', 'fd.nameraw', 'evt.abspath', 'evt.arg.name',
+    'fs.path.name',
+    'fs.path.nameraw',
+    'evt.arg.dirfd',
+    'fd.nameraw',
+    'evt.abspath',
+    'evt.arg.name',
     // creat is an open with O_CREAT|O_WRONLY|O_TRUNC.
-    'evt.is_open_write', 'evt.is_open_create',
+    'evt.is_open_write',
+    'evt.is_open_create',
     // The layer of a file is not sent.
-    'evt.arg.flags', 'fd.is_upper_layer',
+    'evt.arg.flags',
+    'fd.is_upper_layer',
   ],
 };
 
@@ -80,7 +126,9 @@ describe.skipIf(data.cases.length === 0)("Falco's state engine", () => {
     const ref = catalogue?.find(text);
     return ref !== undefined && kernelFills(ref);
   };
-  const passwd = data.initial.users?.map(([uid, gid, name, home, shell]) => `${name}:x:${uid}:${gid}::${home}:${shell}`).join('\n');
+  const passwd = data.initial.users
+    ?.map(([uid, gid, name, home, shell]) => `${name}:x:${uid}:${gid}::${home}:${shell}`)
+    .join('\n');
   const group = data.initial.groups?.map(([gid, name]) => `${name}:x:${gid}:`).join('\n');
 
   it.each(CASES)('%s', (id) => {

@@ -2,19 +2,64 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import type { KernelSlab } from '../../src/events/kernel/slab.ts';
-import { Bench, type Fields, record, ring, scanOf } from './slab-writer.ts';
 import { Model, type Step } from './process-model.ts';
+import { Bench, type Fields, record, ring, scanOf } from './slab-writer.ts';
 
 const read = (slab: KernelSlab, index: number, ...fields: string[]) => {
   const event = slab.at(index) as KernelEvent;
   return fields.map((field) => event.get(field));
 };
 
-const init = { tgid: 1, tid: 1, ppid: 0, start: 1, exec_id: 1, comm: 'systemd', args: ['/sbin/init'], exe_path: '/usr/lib/systemd/systemd', cwd: '/', sid: 1, pgid: 1, vpid: 1 };
-const shell = { tgid: 100, tid: 100, ppid: 1, start: 50, exec_id: 3, comm: 'bash', args: ['-bash', '-i'], exe_path: '/bin/bash', cwd: '/home/alice', sid: 100, pgid: 100, vpid: 100 };
+const init = {
+  tgid: 1,
+  tid: 1,
+  ppid: 0,
+  start: 1,
+  exec_id: 1,
+  comm: 'systemd',
+  args: ['/sbin/init'],
+  exe_path: '/usr/lib/systemd/systemd',
+  cwd: '/',
+  sid: 1,
+  pgid: 1,
+  vpid: 1,
+};
+const shell = {
+  tgid: 100,
+  tid: 100,
+  ppid: 1,
+  start: 50,
+  exec_id: 3,
+  comm: 'bash',
+  args: ['-bash', '-i'],
+  exe_path: '/bin/bash',
+  cwd: '/home/alice',
+  sid: 100,
+  pgid: 100,
+  vpid: 100,
+};
 const child = { tgid: 200, tid: 200, ppid: 100, start: 60, exec_id: 3, comm: 'bash' };
-const fork: Fields = { ...child, kind: 'fork', parent_tgid: 100, parent_start: 50, parent_exec_id: 3, vpid: 200, vtid: 200 };
-const exec: Fields = { ...child, kind: 'exec', exec_id: 4, comm: 'cat', args: ['cat', '/etc/hosts'], exe_path: '/bin/cat', cwd: '/home/alice', sid: 100, pgid: 200, vpid: 200 };
+const fork: Fields = {
+  ...child,
+  kind: 'fork',
+  parent_tgid: 100,
+  parent_start: 50,
+  parent_exec_id: 3,
+  vpid: 200,
+  vtid: 200,
+};
+const exec: Fields = {
+  ...child,
+  kind: 'exec',
+  exec_id: 4,
+  comm: 'cat',
+  args: ['cat', '/etc/hosts'],
+  exe_path: '/bin/cat',
+  cwd: '/home/alice',
+  sid: 100,
+  pgid: 200,
+  vpid: 200,
+};
 const open = (of: object, raw = '/x'): Fields => ({ ...of, kind: 'open', nr: 257, ret: 3, raw }) as Fields;
 const exit = (of: object, reaper = 1): Fields => ({ ...of, kind: 'exit', reaper }) as Fields;
 const execed = { ...child, exec_id: 4, comm: 'cat' };
@@ -22,7 +67,9 @@ const execed = { ...child, exec_id: 4, comm: 'cat' };
 describe('images', () => {
   it('judge each event of a batch with the image of its moment', () => {
     const slab = new Bench().load(init, shell).slab(fork, open(child), exec, open(execed), exit(execed));
-    expect([0, 1, 2, 3, 4].map((index) => read(slab, index, 'evt.type', 'proc.exepath', 'proc.cmdline', 'proc.pname'))).toEqual([
+    expect(
+      [0, 1, 2, 3, 4].map((index) => read(slab, index, 'evt.type', 'proc.exepath', 'proc.cmdline', 'proc.pname')),
+    ).toEqual([
       ['clone', '/bin/bash', 'bash -i', 'bash'],
       ['openat', '/bin/bash', 'bash -i', 'bash'],
       ['execve', '/bin/cat', 'cat /etc/hosts', 'bash'],
@@ -50,14 +97,21 @@ describe('images', () => {
     const bench = new Bench().load(init, shell);
     const second = { ...fork, start: 90 };
     const slab = bench.slab(fork, exec, exit(execed), second, open({ ...child, start: 90 }));
-    expect([1, 2, 3, 4].map((index) => read(slab, index, 'proc.exepath')[0])).toEqual(['/bin/cat', '/bin/cat', '/bin/bash', '/bin/bash']);
+    expect([1, 2, 3, 4].map((index) => read(slab, index, 'proc.exepath')[0])).toEqual([
+      '/bin/cat',
+      '/bin/cat',
+      '/bin/bash',
+      '/bin/bash',
+    ]);
     slab.release();
     expect(read(bench.slab(open({ ...child, start: 90 })), 0, 'proc.exepath')).toEqual(['/bin/bash']);
     expect(bench.processes.counts.missed).toBe(0);
   });
 
   it('follow the kernel when it names another parent, though the exit of the old one was lost', () => {
-    const slab = new Bench().load(init, shell).slab(fork, open(child), open({ ...child, ppid: 1 }), open({ ...child, ppid: 1 }));
+    const slab = new Bench()
+      .load(init, shell)
+      .slab(fork, open(child), open({ ...child, ppid: 1 }), open({ ...child, ppid: 1 }));
     expect([1, 2, 3].map((index) => read(slab, index, 'proc.pname')[0])).toEqual(['bash', 'systemd', 'systemd']);
   });
 
@@ -69,14 +123,20 @@ describe('images', () => {
   });
 
   it('change with the working directory', () => {
-    const slab = new Bench().load(init, shell).slab(open(shell), { ...shell, kind: 'chdir', nr: 80, cwd: '/etc' }, fork, open(child));
+    const slab = new Bench()
+      .load(init, shell)
+      .slab(open(shell), { ...shell, kind: 'chdir', nr: 80, cwd: '/etc' }, fork, open(child));
     expect([0, 1, 3].map((index) => read(slab, index, 'proc.cwd')[0])).toEqual(['/home/alice/', '/etc/', '/etc/']);
   });
 
   it('of a namespace: a child of clone(CLONE_NEWPID) starts it', () => {
-    const slab = new Bench().load(init, { ...shell, pidns_start: 1 }).slab({ ...fork, clone_flags: 0x2000_0000, vpid: 1, vtid: 1 });
+    const slab = new Bench()
+      .load(init, { ...shell, pidns_start: 1 })
+      .slab({ ...fork, clone_flags: 0x2000_0000, vpid: 1, vtid: 1 });
     expect(read(slab, 0, 'proc.vpid', 'proc.pidns_init_start_ts', 'evt.arg.flags')).toEqual([
-      1, 1_700_000_000_000_000_060n, 'CLONE_NEWPID|CLONE_CHILD_IN_PIDNS',
+      1,
+      1_700_000_000_000_000_060n,
+      'CLONE_NEWPID|CLONE_CHILD_IN_PIDNS',
     ]);
   });
 });
@@ -97,9 +157,20 @@ describe('a missed record', () => {
   });
 
   it('leaves fields absent when the scan comes too late, and does not take the later program for it', () => {
-    const bench = new Bench({ rescan: () => scanOf({ ...exec, kind: 'scan', exec_id: 5, exe_path: '/bin/later' }) }).load(init, shell);
-    const slab = bench.slab(open(execed), { ...exec, exec_id: 5, exe_path: '/bin/later' }, open({ ...execed, exec_id: 5 }));
-    expect(read(slab, 0, 'proc.exepath', 'proc.name', 'proc.pname', 'container.id')).toEqual([undefined, 'cat', 'bash', undefined]);
+    const bench = new Bench({
+      rescan: () => scanOf({ ...exec, kind: 'scan', exec_id: 5, exe_path: '/bin/later' }),
+    }).load(init, shell);
+    const slab = bench.slab(
+      open(execed),
+      { ...exec, exec_id: 5, exe_path: '/bin/later' },
+      open({ ...execed, exec_id: 5 }),
+    );
+    expect(read(slab, 0, 'proc.exepath', 'proc.name', 'proc.pname', 'container.id')).toEqual([
+      undefined,
+      'cat',
+      'bash',
+      undefined,
+    ]);
     expect(read(slab, 2, 'proc.exepath')).toEqual(['/bin/later']);
     expect(bench.processes.counts).toMatchObject({ missed: 1, unknown: 1 });
   });
@@ -141,8 +212,13 @@ describe('the table', () => {
   });
 
   it('has a limit; who gave way comes back by a scan', () => {
-    const bench = new Bench({ limit: 10, rescan: (tgid) => scanOf({ ...shell, tgid, kind: 'scan' }) }).load(init, shell);
-    const slab = bench.slab(...Array.from({ length: 20 }, (_, index) => ({ ...fork, tgid: 300 + index, start: 100 + index })));
+    const bench = new Bench({ limit: 10, rescan: (tgid) => scanOf({ ...shell, tgid, kind: 'scan' }) }).load(
+      init,
+      shell,
+    );
+    const slab = bench.slab(
+      ...Array.from({ length: 20 }, (_, index) => ({ ...fork, tgid: 300 + index, start: 100 + index })),
+    );
     slab.release();
     expect(bench.processes.size).toBeLessThanOrEqual(10);
     expect(bench.processes.counts.evicted).toBeGreaterThan(10);
@@ -166,7 +242,17 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 120 },
 );
 
-const CHECKED = ['evt.type', 'proc.exepath', 'proc.cmdline', 'proc.cwd', 'proc.ppid', 'proc.pname', 'proc.aname', 'user.uid', 'fd.name'];
+const CHECKED = [
+  'evt.type',
+  'proc.exepath',
+  'proc.cmdline',
+  'proc.cwd',
+  'proc.ppid',
+  'proc.pname',
+  'proc.aname',
+  'user.uid',
+  'fd.name',
+];
 
 describe('against a simple model', () => {
   it('every event reads as the model says, whatever the order and the batches', () => {
@@ -208,7 +294,9 @@ describe('against a simple model', () => {
         }).load(...model.running());
         const check = () => {
           const { records, expected } = model.take();
-          const kept = records.map((fields, index) => ({ fields, want: expected[index] })).filter(() => luck.next().value !== 0);
+          const kept = records
+            .map((fields, index) => ({ fields, want: expected[index] }))
+            .filter(() => luck.next().value !== 0);
           const slab = bench.raw(ring(kept.map(({ fields }) => record(fields))));
           kept.forEach(({ want }, index) => {
             const event = slab.at(index) as KernelEvent;

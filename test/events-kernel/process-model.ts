@@ -61,7 +61,12 @@ export class Model {
     const child = { ...parent, tgid, start: this.#time, parent };
     this.#processes.push(child);
     this.#put(child, {
-      kind: 'fork', parent_tgid: parent.tgid, parent_start: parent.start, parent_exec_id: parent.execId, vpid: tgid, vtid: tgid,
+      kind: 'fork',
+      parent_tgid: parent.tgid,
+      parent_start: parent.start,
+      parent_exec_id: parent.execId,
+      vpid: tgid,
+      vtid: tgid,
     });
   }
 
@@ -97,7 +102,10 @@ export class Model {
     this.#records.push({ time: this.#time, ...this.#identity(process), ...fields });
     const ancestors: string[] = [];
     for (let next = process.parent; next; next = next.parent) ancestors.push(next.comm);
-    const types = { fork: 'clone', exec: 'execve', exit: 'procexit', chdir: 'chdir', open: 'openat' } as Record<string, string>;
+    const types = { fork: 'clone', exec: 'execve', exit: 'procexit', chdir: 'chdir', open: 'openat' } as Record<
+      string,
+      string
+    >;
     this.#expected.push({
       'evt.type': types[fields.kind],
       'proc.exepath': process.exe,

@@ -6,16 +6,31 @@ import { KIND } from '../../src/events/kernel/layout.ts';
 import { RawReplay, RawWriter, readRaw } from '../../src/events/kernel/raw-file.ts';
 import { type Fields, record, ring } from './slab-writer.ts';
 
-const shell: Fields = { kind: 'scan', tgid: 100, tid: 100, ppid: 1, start: 50, exec_id: 3, comm: 'bash', args: ['bash'], exe_path: '/bin/bash' };
+const shell: Fields = {
+  kind: 'scan',
+  tgid: 100,
+  tid: 100,
+  ppid: 1,
+  start: 50,
+  exec_id: 3,
+  comm: 'bash',
+  args: ['bash'],
+  exe_path: '/bin/bash',
+};
 const open = (raw: string): Fields => ({ ...shell, kind: 'open', nr: 257, ret: 3, raw, time: 5 });
 const names = new Accounts();
 
 function recording(): Buffer {
   const parts: Buffer[] = [];
-  const writer = new RawWriter((bytes) => parts.push(Buffer.from(bytes)), { bootOffset: 1_700_000_000_123_456_789n, hostMountNamespace: 7 });
+  const writer = new RawWriter((bytes) => parts.push(Buffer.from(bytes)), {
+    bootOffset: 1_700_000_000_123_456_789n,
+    hostMountNamespace: 7,
+  });
   writer.scan(ring([record(shell)]));
   writer.slab(ring([record(open('/a')), record(open('/b'))]));
-  writer.slab(ring([record({ ...shell, kind: 'exec', exec_id: 4, exe_path: '/bin/zsh' }), record({ ...open('/c'), exec_id: 4 })]));
+  writer.slab(
+    ring([record({ ...shell, kind: 'exec', exec_id: 4, exe_path: '/bin/zsh' }), record({ ...open('/c'), exec_id: 4 })]),
+  );
   return Buffer.concat(parts);
 }
 
@@ -31,7 +46,11 @@ describe('a raw recording', () => {
       slab.release();
     }
     const time = 1_700_000_000_123_456_794n;
-    expect(rows).toEqual([['/a', '/bin/bash', time], ['/b', '/bin/bash', time], ['/c', '/bin/zsh', time]]);
+    expect(rows).toEqual([
+      ['/a', '/bin/bash', time],
+      ['/b', '/bin/bash', time],
+      ['/c', '/bin/zsh', time],
+    ]);
     expect(replay.processes.counts.missed).toBe(0);
   });
 
@@ -49,19 +68,22 @@ describe('a raw recording', () => {
   it('never crashes the reader, whatever is changed', () => {
     const good = recording();
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(good.length - 1), fc.integer({ min: 0, max: 255 })), { maxLength: 8 }), (changes) => {
-        const bytes = Buffer.from(good);
-        for (const [at, value] of changes) bytes[at] = value;
-        try {
-          const replay = new RawReplay(readRaw(bytes, 'x.raw'), names);
-          for (const slab of replay.slabs()) {
-            for (let index = 0; index < slab.length; index++) slab.at(index)?.get('evt.args');
-            slab.release();
+      fc.property(
+        fc.array(fc.tuple(fc.nat(good.length - 1), fc.integer({ min: 0, max: 255 })), { maxLength: 8 }),
+        (changes) => {
+          const bytes = Buffer.from(good);
+          for (const [at, value] of changes) bytes[at] = value;
+          try {
+            const replay = new RawReplay(readRaw(bytes, 'x.raw'), names);
+            for (const slab of replay.slabs()) {
+              for (let index = 0; index < slab.length; index++) slab.at(index)?.get('evt.args');
+              slab.release();
+            }
+          } catch (error) {
+            expect(error).toBeInstanceOf(UserError);
           }
-        } catch (error) {
-          expect(error).toBeInstanceOf(UserError);
-        }
-      }),
+        },
+      ),
     );
   });
 });

@@ -3,8 +3,22 @@
 import { Accounts } from '../../src/events/accounts.ts';
 import { KernelContext } from '../../src/events/kernel/context.ts';
 import {
-  CHDIR, CHDIR_TEXTS, CONNECT, CONNECT_TEXTS, EXEC, EXEC_FAILED, EXEC_FAILED_TEXTS, EXEC_TEXTS, EXIT, FLAGS, FORK,
-  HEADER, type Kind, KIND, OPEN, OPEN_TEXTS,
+  CHDIR,
+  CHDIR_TEXTS,
+  CONNECT,
+  CONNECT_TEXTS,
+  EXEC,
+  EXEC_FAILED,
+  EXEC_FAILED_TEXTS,
+  EXEC_TEXTS,
+  EXIT,
+  FLAGS,
+  FORK,
+  HEADER,
+  KIND,
+  type Kind,
+  OPEN,
+  OPEN_TEXTS,
 } from '../../src/events/kernel/layout.ts';
 import { ProcessImages, type ProcessImagesOptions } from '../../src/events/kernel/process-images.ts';
 import { RING_HEADER, type Shape } from '../../src/events/kernel/records.ts';
@@ -18,10 +32,33 @@ export interface Fields {
 }
 
 const SIXTY_FOUR = new Set([
-  'time', 'start', 'cap_effective', 'cgroup', 'clone_flags', 'parent_start', 'cap_permitted', 'cap_inheritable',
-  'pidns_start', 'exe_ino', 'exe_ctime', 'exe_mtime', 'ret', 'ino', 'sock', 'peer',
+  'time',
+  'start',
+  'cap_effective',
+  'cgroup',
+  'clone_flags',
+  'parent_start',
+  'cap_permitted',
+  'cap_inheritable',
+  'pidns_start',
+  'exe_ino',
+  'exe_ctime',
+  'exe_mtime',
+  'ret',
+  'ino',
+  'sock',
+  'peer',
 ]);
-const SIXTEEN = new Set(['family', 'sock_type', 'protocol', 'state', 'local_port', 'remote_port', 'addr_family', 'addr_port']);
+const SIXTEEN = new Set([
+  'family',
+  'sock_type',
+  'protocol',
+  'state',
+  'local_port',
+  'remote_port',
+  'addr_family',
+  'addr_port',
+]);
 const ADDRESSES = new Set(['local_addr', 'remote_addr', 'addr']);
 
 interface KindLayout {
@@ -51,7 +88,10 @@ export function record(fields: Fields): Buffer {
   put(bytes, HEADER, fields);
   put(bytes, layout.fixed, fields);
   bytes.writeUInt16LE(KIND[fields.kind], HEADER.kind);
-  bytes.writeUInt16LE((fields.flags ?? []).reduce((bits, flag) => bits | FLAGS[flag], 0), HEADER.flags);
+  bytes.writeUInt16LE(
+    (fields.flags ?? []).reduce((bits, flag) => bits | FLAGS[flag], 0),
+    HEADER.flags,
+  );
   bytes.writeUInt32LE(bytes.length, HEADER.size);
   bytes.write(String(fields.comm ?? ''), HEADER.comm, 15, 'utf8');
   let at = texts?.first ?? 0;
@@ -67,7 +107,9 @@ function textList(shape: Shape & Readonly<Record<string, number>>, fields: Field
   for (const [name, index] of Object.entries(shape)) {
     if (['count', 'lengths', 'first'].includes(name)) continue;
     const value = fields[name] ?? '';
-    list[index] = Array.isArray(value) ? Buffer.from(value.map((text) => `${text}\0`).join('')) : Buffer.from(value as string);
+    list[index] = Array.isArray(value)
+      ? Buffer.from(value.map((text) => `${text}\0`).join(''))
+      : Buffer.from(value as string);
   }
   return list;
 }

@@ -1,15 +1,38 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { catalogues } from '../../src/events/catalogue.ts';
-import { kernelForm } from '../../src/events/kernel/form.ts';
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
+import { kernelForm } from '../../src/events/kernel/form.ts';
 import { bytesOf } from '../../src/events/kernel/slab.ts';
 import { textAt } from '../../src/events/kernel/text.ts';
 import { Bench, type Fields, record, ring } from './slab-writer.ts';
 
-const shell = { tgid: 100, tid: 100, ppid: 1, start: 50, exec_id: 3, comm: 'bash', args: ['-bash', '-i'], exe_path: '/bin/bash', cwd: '/home/alice' };
+const shell = {
+  tgid: 100,
+  tid: 100,
+  ppid: 1,
+  start: 50,
+  exec_id: 3,
+  comm: 'bash',
+  args: ['-bash', '-i'],
+  exe_path: '/bin/bash',
+  cwd: '/home/alice',
+};
 const open = (raw: string, more: object = {}): Fields => ({
-  kind: 'open', tgid: 100, tid: 100, ppid: 1, start: 50, exec_id: 3, comm: 'bash', time: 1000, nr: 257, ret: 3, dirfd: -100, raw, base: '/home/alice', ...more,
+  kind: 'open',
+  tgid: 100,
+  tid: 100,
+  ppid: 1,
+  start: 50,
+  exec_id: 3,
+  comm: 'bash',
+  time: 1000,
+  nr: 257,
+  ret: 3,
+  dirfd: -100,
+  raw,
+  base: '/home/alice',
+  ...more,
 });
 
 describe('slab', () => {
@@ -31,7 +54,17 @@ describe('slab', () => {
     slab.release();
     bench.slab(open('/other'));
     expect(() => slab.at(0)).toThrow(/after its batch was released/);
-    for (const field of ['fd.name', 'proc.exe', 'proc.name', 'evt.type', 'evt.time', 'fd.ip', 'user.uid', 'proc.aname', 'evt.deltatime']) {
+    for (const field of [
+      'fd.name',
+      'proc.exe',
+      'proc.name',
+      'evt.type',
+      'evt.time',
+      'fd.ip',
+      'user.uid',
+      'proc.aname',
+      'evt.deltatime',
+    ]) {
       expect(() => event.get(field), field).toThrow(/after its batch was released/);
     }
     expect(() => slab.keep(event, ['fd.name'])).toThrow(/released/);
@@ -51,7 +84,10 @@ describe('slab', () => {
     const kept = slab.keep(slab.at(0) as KernelEvent, ['fd.name', 'proc.name', 'container.image', 'no.such']);
     slab.release();
     expect(kept).toEqual({
-      source: 'syscall', type: 'openat', time: 1_700_000_000_000_001_000n, fields: { 'fd.name': '/a', 'proc.name': 'bash' },
+      source: 'syscall',
+      type: 'openat',
+      time: 1_700_000_000_000_001_000n,
+      fields: { 'fd.name': '/a', 'proc.name': 'bash' },
     });
   });
 
@@ -81,26 +117,33 @@ describe('texts', () => {
   it('are what a decoder makes of the same bytes, however often they come and whatever they displace', () => {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     const bytes = fc.uint8Array({ maxLength: 200 });
-    const similar = fc.tuple(fc.constantFrom(1, 60, 127, 128, 129), fc.integer({ min: 0, max: 5 })).map(([length, last]) => {
-      const text = new Uint8Array(length).fill(97);
-      text[length - 1] = 97 + last;
-      return text;
-    });
+    const similar = fc
+      .tuple(fc.constantFrom(1, 60, 127, 128, 129), fc.integer({ min: 0, max: 5 }))
+      .map(([length, last]) => {
+        const text = new Uint8Array(length).fill(97);
+        text[length - 1] = 97 + last;
+        return text;
+      });
     fc.assert(
-      fc.property(fc.array(fc.oneof(bytes, similar), { maxLength: 60 }), fc.integer({ min: 0, max: 7 }), (texts, shift) => {
-        for (const text of texts) {
-          const memory = new Uint8Array(shift + text.length);
-          memory.set(text, shift);
-          expect(textAt(bytesOf(memory), shift, text.length)).toBe(decoder.decode(text));
-        }
-      }),
+      fc.property(
+        fc.array(fc.oneof(bytes, similar), { maxLength: 60 }),
+        fc.integer({ min: 0, max: 7 }),
+        (texts, shift) => {
+          for (const text of texts) {
+            const memory = new Uint8Array(shift + text.length);
+            memory.set(text, shift);
+            expect(textAt(bytesOf(memory), shift, text.length)).toBe(decoder.decode(text));
+          }
+        },
+      ),
     );
   });
 
   it('come back as the same text after thousands of others', () => {
     const at = (text: string) => textAt(bytesOf(Uint8Array.from(Buffer.from(text))), 0, Buffer.byteLength(text));
     for (let round = 0; round < 3; round++) {
-      for (let number = 0; number < 5000; number++) expect(at(`/usr/lib/file-${number}`)).toBe(`/usr/lib/file-${number}`);
+      for (let number = 0; number < 5000; number++)
+        expect(at(`/usr/lib/file-${number}`)).toBe(`/usr/lib/file-${number}`);
     }
   });
 });
@@ -122,17 +165,66 @@ describe('damaged slabs', () => {
   };
 
   const whole = ring(
-    ([
-      { ...shell, kind: 'scan', time: 1 },
-      { kind: 'fork', tgid: 200, tid: 200, ppid: 100, start: 60, exec_id: 3, parent_tgid: 100, parent_start: 50, parent_exec_id: 3, vpid: 200, vtid: 200 },
-      { kind: 'exec', tgid: 200, tid: 200, ppid: 100, start: 60, exec_id: 4, comm: 'cat', args: ['cat', 'x'], env: ['A=1'], env_total: 4, exe_path: '/bin/cat', cwd: '/', filename: '/bin/cat', cgroup_path: '/' },
-      { ...open('../x'), tgid: 200, tid: 200, start: 60, exec_id: 4, real: '/x' },
-      { kind: 'connect', tgid: 200, tid: 200, start: 60, exec_id: 4, family: 10, ret: -115, addr_family: 10, unix_path: '\0abc' },
-      { kind: 'connect', tgid: 200, tid: 200, start: 60, exec_id: 4, family: 1, ret: 0, addr_family: 1, unix_path: '/run/x' },
-      { kind: 'chdir', tgid: 200, tid: 200, start: 60, exec_id: 4, nr: 80, cwd: '/tmp' },
-      { kind: 'exec_failed', tgid: 200, tid: 200, start: 60, exec_id: 4, nr: 59, ret: -2, raw: 'nope', base: '/tmp' },
-      { kind: 'exit', tgid: 200, tid: 200, start: 60, exec_id: 4, exit_code: 9, reaper: 1 },
-    ] as Fields[]).map(record),
+    (
+      [
+        { ...shell, kind: 'scan', time: 1 },
+        {
+          kind: 'fork',
+          tgid: 200,
+          tid: 200,
+          ppid: 100,
+          start: 60,
+          exec_id: 3,
+          parent_tgid: 100,
+          parent_start: 50,
+          parent_exec_id: 3,
+          vpid: 200,
+          vtid: 200,
+        },
+        {
+          kind: 'exec',
+          tgid: 200,
+          tid: 200,
+          ppid: 100,
+          start: 60,
+          exec_id: 4,
+          comm: 'cat',
+          args: ['cat', 'x'],
+          env: ['A=1'],
+          env_total: 4,
+          exe_path: '/bin/cat',
+          cwd: '/',
+          filename: '/bin/cat',
+          cgroup_path: '/',
+        },
+        { ...open('../x'), tgid: 200, tid: 200, start: 60, exec_id: 4, real: '/x' },
+        {
+          kind: 'connect',
+          tgid: 200,
+          tid: 200,
+          start: 60,
+          exec_id: 4,
+          family: 10,
+          ret: -115,
+          addr_family: 10,
+          unix_path: '\0abc',
+        },
+        {
+          kind: 'connect',
+          tgid: 200,
+          tid: 200,
+          start: 60,
+          exec_id: 4,
+          family: 1,
+          ret: 0,
+          addr_family: 1,
+          unix_path: '/run/x',
+        },
+        { kind: 'chdir', tgid: 200, tid: 200, start: 60, exec_id: 4, nr: 80, cwd: '/tmp' },
+        { kind: 'exec_failed', tgid: 200, tid: 200, start: 60, exec_id: 4, nr: 59, ret: -2, raw: 'nope', base: '/tmp' },
+        { kind: 'exit', tgid: 200, tid: 200, start: 60, exec_id: 4, exit_code: 9, reaper: 1 },
+      ] as Fields[]
+    ).map(record),
   );
 
   it('never make a reader throw, hang or read outside, when bytes are changed', () => {

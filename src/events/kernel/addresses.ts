@@ -13,7 +13,8 @@ export function isMapped(bytes: Uint8Array): boolean {
 export function ipv6(bytes: Uint8Array): string {
   if (isMapped(bytes)) return `::ffff:${ipv4(bytes, 12)}`;
   const groups: string[] = [];
-  for (let at = 0; at < 16; at += 2) groups.push((((bytes[at] as number) << 8) | (bytes[at + 1] as number)).toString(16));
+  for (let at = 0; at < 16; at += 2)
+    groups.push((((bytes[at] as number) << 8) | (bytes[at + 1] as number)).toString(16));
   const [from, to] = longestZeros(groups);
   if (to - from < 2) return groups.join(':');
   return `${groups.slice(0, from).join(':')}::${groups.slice(to).join(':')}`;

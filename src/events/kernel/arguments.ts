@@ -1,19 +1,35 @@
 /** `evt.arg.*`, `evt.rawarg.*` and `evt.args`: the parameters of Falco's events, as far as the records tell them. */
 
 import type { Scalar } from '../field.ts';
-import { flagNames } from '../syscall/flags.ts';
 import { joinPath } from '../paths.ts';
+import { flagNames } from '../syscall/flags.ts';
 import { dateTime } from '../time.ts';
 import { errnoName } from './errno.ts';
 import type { KernelEvent } from './event.ts';
 import type { Program } from './image.ts';
 import {
-  CHDIR, CHDIR_TEXTS, CONNECT, EXEC, EXEC_FAILED, EXEC_FAILED_TEXTS, EXIT, FORK, HEADER, KIND, OPEN,
+  CHDIR,
+  CHDIR_TEXTS,
+  CONNECT,
+  EXEC,
+  EXEC_FAILED,
+  EXEC_FAILED_TEXTS,
+  EXIT,
+  FORK,
+  HEADER,
+  OPEN,
 } from './layout.ts';
-import { falcoCloneFlags, falcoOpenFlags } from './open-flags.ts';
 import {
-  AT_FDCWD, isCreat, linuxFlags, NR_OPENAT2, openName, opensADirectory, rawPath, succeeded,
+  AT_FDCWD,
+  isCreat,
+  linuxFlags,
+  NR_OPENAT2,
+  openName,
+  opensADirectory,
+  rawPath,
+  succeeded,
 } from './open-fields.ts';
+import { falcoCloneFlags, falcoOpenFlags } from './open-flags.ts';
 import { byKind } from './records.ts';
 import { askedAddress, socketOf } from './socket.ts';
 
@@ -214,7 +230,8 @@ const CHDIR_ARGUMENTS: readonly Argument[] = [
 const FCHDIR_ARGUMENTS = CHDIR_ARGUMENTS.slice(0, 1);
 
 /** Signals whose names rules and people look for; signal(7), x86 and arm64. */
-const SIGNALS = `HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU
+const SIGNALS =
+  `HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU
 URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS`.split(/\s+/);
 
 function signalName(signal: number): string | undefined {
@@ -256,7 +273,11 @@ export function argumentFinder(name: string): (event: KernelEvent) => Argument |
   const found = new Map<readonly Argument[], Argument | undefined>();
   return (event) => {
     const list = argumentsOf(event);
-    if (!found.has(list)) found.set(list, list.find((argument) => argument.name === name));
+    if (!found.has(list))
+      found.set(
+        list,
+        list.find((argument) => argument.name === name),
+      );
     return found.get(list);
   };
 }

@@ -13,7 +13,10 @@ EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON`.split(/\s+/);
 
 /** What a call that a signal interrupted returns inside the kernel, before it starts again. */
 const RESTARTS: Readonly<Record<number, string>> = {
-  512: 'ERESTARTSYS', 513: 'ERESTARTNOINTR', 514: 'ERESTARTNOHAND', 516: 'ERESTART_RESTARTBLOCK',
+  512: 'ERESTARTSYS',
+  513: 'ERESTARTNOINTR',
+  514: 'ERESTARTNOHAND',
+  516: 'ERESTART_RESTARTBLOCK',
 };
 
 export const EINPROGRESS = 115;

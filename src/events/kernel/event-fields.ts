@@ -8,8 +8,8 @@ import { errnoName } from './errno.ts';
 import type { KernelEvent } from './event.ts';
 import { CHDIR, CONNECT, EXEC_FAILED, KIND, OPEN } from './layout.ts';
 import { exact } from './numbers.ts';
-import { creates, makesTemporary, reads, writes } from './open-flags.ts';
 import { linuxFlags, openName, succeeded } from './open-fields.ts';
+import { creates, makesTemporary, reads, writes } from './open-flags.ts';
 import { given, type KernelReader, plain, type ReaderMaker } from './readers.ts';
 
 const SECOND = 1_000_000_000n;
@@ -44,7 +44,10 @@ function errors(group: string): KernelReader {
   };
 }
 
-const ofTime = (read: (time: bigint) => Value): KernelReader => (event) => read(event.time);
+const ofTime =
+  (read: (time: bigint) => Value): KernelReader =>
+  (event) =>
+    read(event.time);
 
 /** A span of time in three readers: all of it, its seconds, the rest in ns. */
 function span(name: string, read: (event: KernelEvent) => bigint): Record<string, KernelReader> {
@@ -57,8 +60,10 @@ function span(name: string, read: (event: KernelEvent) => bigint): Record<string
 
 const sinceFirst = (event: KernelEvent) => event.time - (event.slab.context.firstTime ?? event.time);
 
-const openFamily = (test: (event: KernelEvent) => boolean): KernelReader => (event) =>
-  event.kind === KIND.open && test(event);
+const openFamily =
+  (test: (event: KernelEvent) => boolean): KernelReader =>
+  (event) =>
+    event.kind === KIND.open && test(event);
 
 /** The call makes a file that may be executed. */
 const makesExecutable = openFamily((event) => {
@@ -114,8 +119,7 @@ export const eventReaders: Readonly<Record<string, ReaderMaker>> = {
     'evt.category': category,
     'evt.args': argumentsText,
     'evt.info': argumentsText,
-    'evt.res': (event) =>
-      given(rawResult(event), (result) => (result >= 0 ? 'SUCCESS' : errnoName(-Number(result)))),
+    'evt.res': (event) => given(rawResult(event), (result) => (result >= 0 ? 'SUCCESS' : errnoName(-Number(result)))),
     'evt.rawres': rawResult,
     'evt.failed': failed,
     'evt.is_io': never,

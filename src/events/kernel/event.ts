@@ -6,7 +6,8 @@ import type { ProcessImage } from './image.ts';
 import { CHDIR, FLAGS, HEADER, KIND, OPEN } from './layout.ts';
 import { big, signed, unsigned } from './numbers.ts';
 import { type Shape, textLength, textStart } from './records.ts';
-import { type KernelSlab, released, type SlabMemory } from './slab.ts';
+import { released } from './released.ts';
+import type { KernelSlab, SlabMemory } from './slab.ts';
 import { fixedTextAt, textAt } from './text.ts';
 
 export class KernelEvent implements Event {

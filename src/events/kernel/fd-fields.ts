@@ -4,7 +4,15 @@ import type { Value } from '../field.ts';
 import type { KernelEvent } from './event.ts';
 import { CHDIR, CHDIR_TEXTS, CONNECT, HEADER, KIND, OPEN } from './layout.ts';
 import {
-  directoryOf, filenameOf, major, minor, openName, opensADirectory, rawPath, realPath, succeeded,
+  directoryOf,
+  filenameOf,
+  major,
+  minor,
+  openName,
+  opensADirectory,
+  rawPath,
+  realPath,
+  succeeded,
 } from './open-fields.ts';
 import { type KernelReader, on, plain, type ReaderMaker } from './readers.ts';
 import { type End, isLocalPeer, type Socket, socketOf } from './socket.ts';
@@ -76,7 +84,10 @@ const bothPorts = ofSocket(({ family, local, remote }) =>
   family === 'ip' ? [local?.port ?? 0, remote?.port ?? 0] : undefined,
 );
 
-const deviceOf = either((event) => (succeeded(event) ? event.u32(OPEN.dev) : undefined), () => 0);
+const deviceOf = either(
+  (event) => (succeeded(event) ? event.u32(OPEN.dev) : undefined),
+  () => 0,
+);
 
 function ofDevice(part: (dev: number) => number): KernelReader {
   return (event) => {
@@ -128,11 +139,20 @@ export const fdReaders: Readonly<Record<string, ReaderMaker>> = plain({
   'fd.lproto': service(client),
   'fd.sproto': service(server),
   'fd.rproto': service(server),
-  'fd.l4proto': either(() => UNKNOWN_TRANSPORT, (socket) => socket.transport ?? UNKNOWN_TRANSPORT),
+  'fd.l4proto': either(
+    () => UNKNOWN_TRANSPORT,
+    (socket) => socket.transport ?? UNKNOWN_TRANSPORT,
+  ),
   'fd.sockfamily': ofSocket((socket) => socket.family),
   'fd.is_server': either(() => false, isLocalPeer),
-  'fd.connected': either(() => false, (socket) => socket.connected),
-  'fd.name_changed': either((event) => succeeded(event) && openName(event) !== '', (socket) => socket.name !== ''),
+  'fd.connected': either(
+    () => false,
+    (socket) => socket.connected,
+  ),
+  'fd.name_changed': either(
+    (event) => succeeded(event) && openName(event) !== '',
+    (socket) => socket.name !== '',
+  ),
   'fd.uid': (event) => {
     const descriptor = number(event);
     return descriptor === undefined ? undefined : `${event.u32(HEADER.tid)}${descriptor}`;
@@ -142,7 +162,10 @@ export const fdReaders: Readonly<Record<string, ReaderMaker>> = plain({
   'fd.dev': deviceOf,
   'fd.dev.major': ofDevice(major),
   'fd.dev.minor': ofDevice(minor),
-  'fd.ino': either((event) => (succeeded(event) ? event.u64(OPEN.ino) : undefined), (_, event) => event.u64(CONNECT.ino)),
+  'fd.ino': either(
+    (event) => (succeeded(event) ? event.u64(OPEN.ino) : undefined),
+    (_, event) => event.u64(CONNECT.ino),
+  ),
   'fs.path.name': pathName,
   'fs.path.nameraw': ofOpened(rawName),
 });

@@ -62,5 +62,8 @@ function readersOf(fields: readonly string[]): Readers {
 
 /** As `keepEvent`, for fields as conditions and formats name them. */
 export function materialise(event: KernelEvent, fields: readonly FieldRef[]): EventRecord {
-  return keepEvent(event, fields.map(({ text }) => text));
+  return keepEvent(
+    event,
+    fields.map(({ text }) => text),
+  );
 }

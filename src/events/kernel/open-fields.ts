@@ -73,4 +73,3 @@ export function filenameOf(name: string): string {
 /** Major and minor number of a device as userspace encodes it (makedev(3), 32 bits). */
 export const major = (dev: number) => (dev >>> 8) & 0xfff;
 export const minor = (dev: number) => (dev & 0xff) | ((dev >>> 12) & 0xfff00);
-

@@ -1,7 +1,7 @@
 /** The flags of open(2) and clone(2) in Falco's numbers (spec/falco-engine.md §6.4, flag table). */
 
-import { flagSet } from '../syscall/flags.ts';
 import type { FlagSet } from '../syscall/flag-table.ts';
+import { flagSet } from '../syscall/flags.ts';
 
 const arm = process.arch === 'arm64';
 
@@ -33,7 +33,18 @@ type Translation = readonly (readonly [linux: number, falco: number])[];
 let openFlags: Translation | undefined;
 let cloneFlags: Translation | undefined;
 
-const SINGLE = ['CREAT', 'APPEND', 'DSYNC', 'EXCL', 'NONBLOCK', 'SYNC', 'TRUNC', 'DIRECT', 'LARGEFILE', 'CLOEXEC'] as const;
+const SINGLE = [
+  'CREAT',
+  'APPEND',
+  'DSYNC',
+  'EXCL',
+  'NONBLOCK',
+  'SYNC',
+  'TRUNC',
+  'DIRECT',
+  'LARGEFILE',
+  'CLOEXEC',
+] as const;
 
 /** O_F_CREATED: the call made the file. */
 export const CREATED = 16384;
@@ -62,10 +73,28 @@ export const CREAT_FLAGS = O.CREAT | O.WRONLY | O.TRUNC;
 
 /** clone(2): every bit that has a name in Falco. */
 const CLONE: Readonly<Record<string, number>> = {
-  VM: 0x100, FS: 0x200, FILES: 0x400, SIGHAND: 0x800, PTRACE: 0x2000, VFORK: 0x4000, PARENT: 0x8000, THREAD: 0x1_0000,
-  NEWNS: 0x2_0000, SYSVSEM: 0x4_0000, SETTLS: 0x8_0000, PARENT_SETTID: 0x10_0000, CHILD_CLEARTID: 0x20_0000,
-  UNTRACED: 0x80_0000, CHILD_SETTID: 0x100_0000, NEWCGROUP: 0x200_0000, NEWUTS: 0x400_0000, NEWIPC: 0x800_0000,
-  NEWUSER: 0x1000_0000, NEWPID: 0x2000_0000, NEWNET: 0x4000_0000, IO: 0x8000_0000,
+  VM: 0x100,
+  FS: 0x200,
+  FILES: 0x400,
+  SIGHAND: 0x800,
+  PTRACE: 0x2000,
+  VFORK: 0x4000,
+  PARENT: 0x8000,
+  THREAD: 0x1_0000,
+  NEWNS: 0x2_0000,
+  SYSVSEM: 0x4_0000,
+  SETTLS: 0x8_0000,
+  PARENT_SETTID: 0x10_0000,
+  CHILD_CLEARTID: 0x20_0000,
+  UNTRACED: 0x80_0000,
+  CHILD_SETTID: 0x100_0000,
+  NEWCGROUP: 0x200_0000,
+  NEWUTS: 0x400_0000,
+  NEWIPC: 0x800_0000,
+  NEWUSER: 0x1000_0000,
+  NEWPID: 0x2000_0000,
+  NEWNET: 0x4000_0000,
+  IO: 0x8000_0000,
 };
 const IN_PIDNS = 'CLONE_CHILD_IN_PIDNS';
 

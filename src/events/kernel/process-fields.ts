@@ -11,8 +11,14 @@ import { given, type KernelReader, plain, type ReaderMaker } from './readers.ts'
 /** What can be told of a process at an event: of the process itself, or of a relative of it. */
 type Read = (image: ProcessImage, event: KernelEvent) => Value | undefined;
 
-const ofProgram = (read: (program: Program) => Value | undefined): Read => ({ data }) => given(data.program, read);
-const ofData = (read: (data: ImageData) => Value | undefined): Read => ({ data }) => read(data);
+const ofProgram =
+  (read: (program: Program) => Value | undefined): Read =>
+  ({ data }) =>
+    given(data.program, read);
+const ofData =
+  (read: (data: ImageData) => Value | undefined): Read =>
+  ({ data }) =>
+    read(data);
 
 const exe = ofProgram((program) => program.exe);
 const exePath = ofProgram((program) => program.exePath);
@@ -23,10 +29,18 @@ const commOf = ({ data }: ProcessImage, event: KernelEvent) => (data === event.i
 const comm: Read = commOf;
 const commandLine: Read = (image, event) =>
   given(image.data.program, (program) => program.commandLine(commOf(image, event)));
-const exeLine = ofProgram(({ exe: first, args: rest, argsText }) => (rest.length === 0 ? first : `${first} ${argsText}`));
+const exeLine = ofProgram(({ exe: first, args: rest, argsText }) =>
+  rest.length === 0 ? first : `${first} ${argsText}`,
+);
 
-const own = (read: Read): KernelReader => (event) => read(event.image, event);
-const ofParent = (read: Read): KernelReader => (event) => given(event.parent, (image) => read(image, event));
+const own =
+  (read: Read): KernelReader =>
+  (event) =>
+    read(event.image, event);
+const ofParent =
+  (read: Read): KernelReader =>
+  (event) =>
+    given(event.parent, (image) => read(image, event));
 
 /** `field[n]`: of ancestor n, 0 the process itself; without an argument of all of them, nearest first. */
 function ofAncestors(read: Read): ReaderMaker {
@@ -96,8 +110,10 @@ function leader(event: KernelEvent, id: 'sid' | 'pgid'): ProcessImage | undefine
   return highest;
 }
 
-const ofLeader = (id: 'sid' | 'pgid', read: Read): KernelReader => (event) =>
-  given(leader(event, id), (image) => read(image, event));
+const ofLeader =
+  (id: 'sid' | 'pgid', read: Read): KernelReader =>
+  (event) =>
+    given(leader(event, id), (image) => read(image, event));
 
 /** ns since boot to ns since the epoch. */
 function wall(event: KernelEvent, high: number, low: number): bigint {
@@ -142,7 +158,8 @@ function virtualThread(event: KernelEvent): number | undefined {
   return event.u32(HEADER.tid) === event.u32(HEADER.tgid) ? event.image.data.vpid : undefined;
 }
 
-const same = (a: number | undefined, b: number | undefined) => (a === undefined || b === undefined ? undefined : a === b);
+const same = (a: number | undefined, b: number | undefined) =>
+  a === undefined || b === undefined ? undefined : a === b;
 
 /** The controller whose path the kernel programs read. */
 const CGROUP = 'memory';

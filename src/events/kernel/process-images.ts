@@ -149,7 +149,8 @@ export class ProcessImages {
   /** The image of the parent at that place: when the parent has died, of who inherited its children. */
   parentOf(image: ProcessImage, place: number): ProcessImage | undefined {
     let process = image.parent;
-    for (let depth = 0; process !== undefined && process.exited < place && depth < DEPTH; depth++) process = process.heir;
+    for (let depth = 0; process !== undefined && process.exited < place && depth < DEPTH; depth++)
+      process = process.heir;
     return imageAt(process ?? this.#parent(image.ppid, image.process, place), place);
   }
 
@@ -197,7 +198,8 @@ export class ProcessImages {
       if (process === undefined) return undefined;
       this.#recent = process;
     }
-    const same = process.startLow === words[at + HEADER.start / 4] && process.startHigh === words[at + HEADER.start / 4 + 1];
+    const same =
+      process.startLow === words[at + HEADER.start / 4] && process.startHigh === words[at + HEADER.start / 4 + 1];
     return same ? process : undefined;
   }
 
@@ -337,7 +339,8 @@ export class ProcessImages {
       return new ProcessImage(passing, unknown, parent(passing), place);
     }
     const kept = process ?? this.#add(bytes, offset, place);
-    if (kept.image !== undefined && kept.image.execId > execId) return new ProcessImage(kept, unknown, parent(kept), place);
+    if (kept.image !== undefined && kept.image.execId > execId)
+      return new ProcessImage(kept, unknown, parent(kept), place);
     return this.#put(kept, unknown, parent(kept), place);
   }
 

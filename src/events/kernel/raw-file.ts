@@ -79,7 +79,8 @@ export function readRaw(file: Uint8Array, name: string): RawRecording {
     const what = at + FRAME_HEADER <= bytes.length ? bytes.readUInt32LE(at) : undefined;
     const length = what === undefined ? 0 : bytes.readUInt32LE(at + 4);
     const start = at + FRAME_HEADER;
-    if (what === undefined || start + length > bytes.length) throw damaged(name, `it is cut off at byte ${bytes.length}`);
+    if (what === undefined || start + length > bytes.length)
+      throw damaged(name, `it is cut off at byte ${bytes.length}`);
     if (what !== SCAN && what !== SLAB) throw damaged(name, `what is at byte ${at} is no frame`);
     frames[what].push(bytes.subarray(start, start + length));
     at = start + length;
@@ -129,7 +130,8 @@ export class RawReplay {
   }
 
   *slabs(): Generator<KernelSlab> {
-    for (const scan of this.#recording.scans) this.processes.load(bytesOf(Uint8Array.from(scan)), this.#context.place - 1);
+    for (const scan of this.#recording.scans)
+      this.processes.load(bytesOf(Uint8Array.from(scan)), this.#context.place - 1);
     for (const slab of this.#recording.slabs) {
       const memory = this.#pool.take();
       memory.buffer.set(slab);

@@ -1,7 +1,16 @@
 /** Finds the records in bytes that came from the ring, and takes none for whole that is not (native/records.yaml). */
 
 import {
-  CHDIR_TEXTS, CONNECT_TEXTS, EXEC_FAILED_TEXTS, EXEC_TEXTS, EXIT, FORK, HEADER, HEADER_SIZE, KIND, OPEN_TEXTS,
+  CHDIR_TEXTS,
+  CONNECT_TEXTS,
+  EXEC_FAILED_TEXTS,
+  EXEC_TEXTS,
+  EXIT,
+  FORK,
+  HEADER,
+  HEADER_SIZE,
+  KIND,
+  OPEN_TEXTS,
 } from './layout.ts';
 import type { Bytes } from './text.ts';
 
@@ -82,5 +91,3 @@ export function textStart({ view }: Bytes, offset: number, shape: Shape, index: 
 export function textLength({ view }: Bytes, offset: number, shape: Shape, index: number): number {
   return view.getUint16(offset + shape.lengths + 2 * index, true);
 }
-
-

@@ -1,6 +1,5 @@
 /** A batch of kernel records over one pooled buffer, borrowed: readable until it is released. */
 
-import { UserError } from '../../core/errors.ts';
 import type { EventList } from '../../core/event.ts';
 import type { EventRecord } from '../record.ts';
 import type { KernelContext } from './context.ts';
@@ -11,6 +10,7 @@ import { HEADER, HEADER_SIZE } from './layout.ts';
 import { big } from './numbers.ts';
 import type { ProcessImages } from './process-images.ts';
 import { eachRecord, RING_HEADER } from './records.ts';
+import { released } from './released.ts';
 import type { Bytes } from './text.ts';
 
 /** Memory for one batch: the bytes, and for each event where its record is and which image it has. */
@@ -42,9 +42,7 @@ export class SlabPool {
 
   take(): SlabMemory {
     const most = Math.floor(this.size / (RING_HEADER + HEADER_SIZE));
-    return (
-      this.#free.pop() ?? { ...bytesOf(new Uint8Array(this.size)), offsets: new Uint32Array(most), images: [] }
-    );
+    return this.#free.pop() ?? { ...bytesOf(new Uint8Array(this.size)), offsets: new Uint32Array(most), images: [] };
   }
 
   /** `events`: how many it held. */
@@ -151,12 +149,4 @@ export interface Filled {
   readonly memory: SlabMemory;
   readonly processes: ProcessImages;
   readonly context: KernelContext;
-}
-
-/** The error of reading a batch that is no longer there. */
-export function released(): UserError {
-  return new UserError(
-    'A kernel event was read after its batch was released: it is only readable inside the call that delivers it. ' +
-      'Use keep() to make a record that stays.',
-  );
 }

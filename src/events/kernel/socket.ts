@@ -12,7 +12,10 @@ const AF_NETLINK = 16;
 const MEMO_SOCKET = 1;
 
 const TYPES: Readonly<Record<number, readonly [word: string, letter: string]>> = {
-  [AF_UNIX]: ['unix', 'u'], [AF_INET]: ['ipv4', '4'], [AF_INET6]: ['ipv6', '6'], [AF_NETLINK]: ['netlink', 'n'],
+  [AF_UNIX]: ['unix', 'u'],
+  [AF_INET]: ['ipv4', '4'],
+  [AF_INET6]: ['ipv6', '6'],
+  [AF_NETLINK]: ['netlink', 'n'],
 };
 
 /** IPPROTO numbers; a socket's protocol names its transport, else its type does. */

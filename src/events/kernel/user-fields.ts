@@ -1,7 +1,7 @@
 /** Readers of `user.*` and `group.*`: the ids that were in force at the event (spec/kernel-fields.md §0). */
 
-import type { Value } from '../field.ts';
 import type { User } from '../accounts.ts';
+import type { Value } from '../field.ts';
 import type { KernelEvent } from './event.ts';
 import { HEADER } from './layout.ts';
 import { given, type KernelReader, plain, type ReaderMaker } from './readers.ts';
@@ -19,8 +19,10 @@ function userOf(event: KernelEvent, uid: number): User | undefined {
   return uid === 0 ? { uid, name: 'root', home: '/root', shell: '' } : undefined;
 }
 
-const ofUser = (read: (user: User) => Value | undefined): KernelReader => (event) =>
-  given(userOf(event, event.u32(HEADER.euid)), read);
+const ofUser =
+  (read: (user: User) => Value | undefined): KernelReader =>
+  (event) =>
+    given(userOf(event, event.u32(HEADER.euid)), read);
 
 export const userReaders: Readonly<Record<string, ReaderMaker>> = plain({
   'user.uid': (event) => event.u32(HEADER.euid),

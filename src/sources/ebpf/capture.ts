@@ -95,7 +95,9 @@ export class Capture {
   #turn(): void {
     this.#asleep = false;
     for (let batches = 0; batches < TURN; batches++) {
-      if (!this.#drain()) return this.#rest();
+      if (this.#drain()) continue;
+      this.#rest();
+      return;
     }
     this.#again(() => this.#turn());
   }

@@ -2,7 +2,7 @@
 
 import type { Counters as SensorCounters } from '../../../native/index.ts';
 import type { SourceContext } from '../../core/component.ts';
-import { type Kind, KIND } from '../../events/kernel/layout.ts';
+import { KIND, type Kind } from '../../events/kernel/layout.ts';
 import type { ImageCounts } from '../../events/kernel/process-images.ts';
 import { typeOfKind } from './wanted.ts';
 
@@ -26,7 +26,12 @@ export class Losses {
       life ||= dropped > 0 && LIFE.includes(kind);
       this.#drop('ring_full', dropped, typeOfKind(kind), 'the ring was full');
       const refused = this.#since(`refused ${kind}`, counters.refused[kind]);
-      this.#drop('ring_pressure', refused, typeOfKind(kind), 'the ring was nearly full, the rest is for events that matter more');
+      this.#drop(
+        'ring_pressure',
+        refused,
+        typeOfKind(kind),
+        'the ring was nearly full, the rest is for events that matter more',
+      );
     }
     for (const [program, count] of Object.entries(counters.missed)) {
       const missed = this.#since(`missed ${program}`, count);

@@ -8,17 +8,39 @@ import { wantedFor } from '../../../src/sources/ebpf/wanted.ts';
 import type { Fields } from '../../events-kernel/slab-writer.ts';
 import { contextFor, FakeSensor } from './support.ts';
 
-const shell: Fields = { kind: 'scan', tgid: 100, tid: 100, ppid: 1, start: 50, exec_id: 3, comm: 'bash', args: ['bash'], exe_path: '/bin/bash' };
+const shell: Fields = {
+  kind: 'scan',
+  tgid: 100,
+  tid: 100,
+  ppid: 1,
+  start: 50,
+  exec_id: 3,
+  comm: 'bash',
+  args: ['bash'],
+  exe_path: '/bin/bash',
+};
 const open = (raw: string): Fields => ({ ...shell, kind: 'open', nr: 257, ret: 3, raw });
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'performance'] });
+  vi.useFakeTimers({
+    toFake: [
+      'setTimeout',
+      'clearTimeout',
+      'setInterval',
+      'clearInterval',
+      'setImmediate',
+      'clearImmediate',
+      'performance',
+    ],
+  });
 });
 afterEach(() => {
   vi.useRealTimers();
 });
 
-function start(options: { kinds?: ReadonlySet<number>; deliver?: (slab: KernelSlab) => void; bootOffset?: () => bigint } = {}) {
+function start(
+  options: { kinds?: ReadonlySet<number>; deliver?: (slab: KernelSlab) => void; bootOffset?: () => bigint } = {},
+) {
   const sensor = new FakeSensor();
   sensor.running = [shell];
   const ctx = contextFor({ fields: new Set(), types: 'all' });
@@ -30,7 +52,9 @@ function start(options: { kinds?: ReadonlySet<number>; deliver?: (slab: KernelSl
     kinds: options.kinds ?? new Set(Object.values(KIND)),
     context: new KernelContext({ names: new Accounts(), bootOffset: 0n, hostname: 'x' }),
     bootOffset: options.bootOffset ?? (() => 0n),
-    deliver: options.deliver ?? ((slab) => names.push(...Array.from({ length: slab.length }, (_, index) => slab.at(index)?.get('fd.name')))),
+    deliver:
+      options.deliver ??
+      ((slab) => names.push(...Array.from({ length: slab.length }, (_, index) => slab.at(index)?.get('fd.name')))),
     failed: (error) => errors.push(error),
   });
   return { sensor, ctx, names, errors, capture };
@@ -150,7 +174,8 @@ describe('capture', () => {
     offset -= 500_000_000n;
     await vi.advanceTimersByTimeAsync(10_000);
     expect(ctx.said.map(({ fields }) => fields.message)).toEqual([
-      'the clock was set forward by 1000 ms', 'the clock was set back by 500 ms',
+      'the clock was set forward by 1000 ms',
+      'the clock was set back by 500 ms',
     ]);
     capture.close();
   });

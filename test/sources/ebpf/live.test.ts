@@ -16,7 +16,11 @@ const skipped = whyNot();
 
 /** A shell of our own: only it and what it starts is traced. */
 class Shell {
-  readonly child: ChildProcess = spawn('/bin/sh', { cwd: '/', stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: '/usr/bin:/bin' } });
+  readonly child: ChildProcess = spawn('/bin/sh', {
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { PATH: '/usr/bin:/bin' },
+  });
   readonly #lines = createInterface({ input: this.child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
 
   get pid(): number {
@@ -99,7 +103,16 @@ describe.skipIf(skipped)('live', () => {
   });
 
   it('judges open, exec, open and exit of one process in one batch with the image of each moment', async () => {
-    const fields = ['evt.type', 'fd.name', 'proc.exepath', 'proc.cmdline', 'proc.pname', 'proc.pid', 'proc.ppid', 'proc.duration'];
+    const fields = [
+      'evt.type',
+      'fd.name',
+      'proc.exepath',
+      'proc.cmdline',
+      'proc.pname',
+      'proc.pid',
+      'proc.ppid',
+      'proc.duration',
+    ];
     watch = new Watch(shell, fields, ['open', 'openat', 'execve', 'procexit', 'clone']);
     await new Promise((resolve) => setTimeout(resolve, 30));
     shell.child.stdin?.write(`sh -c 'read x < ${folder}/file; exec cat ${folder}/link' > /dev/null\n`);
@@ -125,28 +138,68 @@ describe.skipIf(skipped)('live', () => {
   });
 
   it('knows the process that ran before, and everyone in between', async () => {
-    watch = new Watch(shell, ['proc.name', 'proc.pid', 'proc.exepath', 'proc.cwd', 'proc.aname', 'proc.apid', 'user.uid', 'user.name', 'proc.sid', 'container.id', 'fd.name', 'evt.time']);
+    watch = new Watch(shell, [
+      'proc.name',
+      'proc.pid',
+      'proc.exepath',
+      'proc.cwd',
+      'proc.aname',
+      'proc.apid',
+      'user.uid',
+      'user.name',
+      'proc.sid',
+      'container.id',
+      'fd.name',
+      'evt.time',
+    ]);
     await shell.run(`cd ${folder}; sh -c 'sh -c "cat file; :"; :'`);
     const row = await watch.until((one) => one['proc.name'] === 'cat' && one['fd.name'] === `${folder}/file`);
-    expect(row).toMatchObject({ 'proc.exepath': realpathSync('/bin/cat'), 'proc.cwd': `${folder}/`, 'user.uid': 0, 'user.name': 'root' });
+    expect(row).toMatchObject({
+      'proc.exepath': realpathSync('/bin/cat'),
+      'proc.cwd': `${folder}/`,
+      'user.uid': 0,
+      'user.name': 'root',
+    });
     expect((row['proc.aname'] as string[]).slice(0, 3)).toEqual(['sh', 'sh', 'sh']);
     expect((row['proc.apid'] as number[])[2]).toBe(shell.pid);
     expect(row['evt.time']).toMatch(/^\d\d:\d\d:\d\d\.\d{9}$/);
   });
 
   it('reads paths as they were written, and where they led', async () => {
-    watch = new Watch(shell, ['evt.type', 'fd.name', 'fd.nameraw', 'fd.realpath', 'fd.directory', 'fd.filename', 'fd.num', 'evt.res', 'evt.is_open_write', 'evt.is_open_create', 'evt.arg.flags', 'fd.typechar']);
+    watch = new Watch(shell, [
+      'evt.type',
+      'fd.name',
+      'fd.nameraw',
+      'fd.realpath',
+      'fd.directory',
+      'fd.filename',
+      'fd.num',
+      'evt.res',
+      'evt.is_open_write',
+      'evt.is_open_create',
+      'evt.arg.flags',
+      'fd.typechar',
+    ]);
     await shell.run(`cd ${folder}; cat ./link .//../nope 2>/dev/null; echo x > new`);
     const link = await watch.until((row) => row['fd.nameraw'] === './link');
     expect(link).toMatchObject({
-      'fd.name': `${folder}/link`, 'fd.realpath': `${folder}/file`, 'fd.directory': folder, 'fd.filename': 'link', 'evt.res': 'SUCCESS',
-      'fd.typechar': 'f', 'evt.is_open_write': false,
+      'fd.name': `${folder}/link`,
+      'fd.realpath': `${folder}/file`,
+      'fd.directory': folder,
+      'fd.filename': 'link',
+      'evt.res': 'SUCCESS',
+      'fd.typechar': 'f',
+      'evt.is_open_write': false,
     });
     const nope = await watch.until((row) => row['fd.nameraw'] === './/../nope');
     expect(nope).toMatchObject({ 'fd.num': -1, 'evt.res': 'ENOENT', 'fd.name': join(folder, '../nope') });
     expect(nope['fd.realpath']).toBeUndefined();
     const created = await watch.until((row) => row['fd.nameraw'] === 'new');
-    expect(created).toMatchObject({ 'evt.is_open_write': true, 'evt.is_open_create': true, 'evt.arg.flags': 'O_TRUNC|O_CREAT|O_WRONLY|O_F_CREATED' });
+    expect(created).toMatchObject({
+      'evt.is_open_write': true,
+      'evt.is_open_create': true,
+      'evt.arg.flags': 'O_TRUNC|O_CREAT|O_WRONLY|O_F_CREATED',
+    });
   });
 
   it('has the environment only when it is asked for', async () => {
@@ -171,12 +224,31 @@ describe.skipIf(skipped)('live', () => {
     afterAll(() => server.close());
 
     it('show both ends', async () => {
-      watch = new Watch(shell, ['evt.type', 'fd.name', 'fd.sip', 'fd.sport', 'fd.cip', 'fd.l4proto', 'fd.typechar', 'fd.connected', 'evt.rawres'], ['connect']);
+      watch = new Watch(
+        shell,
+        [
+          'evt.type',
+          'fd.name',
+          'fd.sip',
+          'fd.sport',
+          'fd.cip',
+          'fd.l4proto',
+          'fd.typechar',
+          'fd.connected',
+          'evt.rawres',
+        ],
+        ['connect'],
+      );
       const script = `const s = require('net').connect(${port}, '127.0.0.1'); s.on('connect', () => s.destroy()); s.on('error', () => {})`;
       await shell.run(`${process.execPath} -e "${script}"`);
       const row = await watch.until((one) => one['fd.sport'] === port);
       expect(row).toMatchObject({
-        'evt.type': 'connect', 'fd.sip': '127.0.0.1', 'fd.cip': '127.0.0.1', 'fd.l4proto': 'tcp', 'fd.typechar': '4', 'fd.connected': true,
+        'evt.type': 'connect',
+        'fd.sip': '127.0.0.1',
+        'fd.cip': '127.0.0.1',
+        'fd.l4proto': 'tcp',
+        'fd.typechar': '4',
+        'fd.connected': true,
       });
       expect(row['fd.name']).toMatch(new RegExp(`^127\\.0\\.0\\.1:\\d+->127\\.0\\.0\\.1:${port}$`));
     });
@@ -186,7 +258,9 @@ describe.skipIf(skipped)('live', () => {
     watch = new Watch(shell, ['evt.type', 'proc.exepath', 'proc.name', 'proc.pid'], 'all', { ring: '64KiB' });
     await new Promise((resolve) => setTimeout(resolve, 30));
     // sleep is forked and executed while the ring overflows.
-    shell.child.stdin?.write(`for i in 1 2 3 4 5 6 7 8 9 10; do (for j in 1 2 3 4 5 6 7 8 9 10; do : < ${folder}/file; true < ${folder}/file; /bin/true; done); done; sleep 2 &\n`);
+    shell.child.stdin?.write(
+      `for i in 1 2 3 4 5 6 7 8 9 10; do (for j in 1 2 3 4 5 6 7 8 9 10; do : < ${folder}/file; true < ${folder}/file; /bin/true; done); done; sleep 2 &\n`,
+    );
     hold(1500);
     const drop = await waitFor(() => watch?.ctx.said.find(({ fields }) => fields.reason === 'ring_full'));
     expect(drop).toMatchObject({ type: 'drop' });
@@ -199,7 +273,9 @@ describe.skipIf(skipped)('live', () => {
   it('fails for a scope that is not there, with what to do', () => {
     const ctx = contextFor({ fields: new Set(), types: 'all' });
     const errors: Error[] = [];
-    ebpf.open(ebpf.config.parse({ scope: { descendants_of: 2 ** 22 + 7 } }), ctx).subscribe({ error: (error) => errors.push(error) });
+    ebpf
+      .open(ebpf.config.parse({ scope: { descendants_of: 2 ** 22 + 7 } }), ctx)
+      .subscribe({ error: (error) => errors.push(error) });
     expect(errors[0]?.message).toMatch(/no process has the pid/);
   });
 

@@ -1,6 +1,6 @@
 /** A context and a sensor for the source `ebpf`, without a pipeline and, where wanted, without a kernel. */
 
-import type { Counters as SensorCounters, KindCounts, Sensor } from '../../../native/index.ts';
+import type { KindCounts, Sensor, Counters as SensorCounters } from '../../../native/index.ts';
 import type { Demand, InternalFields, ReportType, SourceContext } from '../../../src/core/component.ts';
 import { createLogger } from '../../../src/core/log.ts';
 import { Counters } from '../../../src/core/metrics.ts';
@@ -50,7 +50,10 @@ export class FakeSensor implements Sensor {
   closed = 0;
   drains = 0;
   readonly counts: { sent: KindCounts; dropped: KindCounts; refused: KindCounts; missed: Record<string, number> } = {
-    sent: zeros(), dropped: zeros(), refused: zeros(), missed: {},
+    sent: zeros(),
+    dropped: zeros(),
+    refused: zeros(),
+    missed: {},
   };
   #waiting: Buffer[] = [];
   #rung: () => void = () => {};
