@@ -41,6 +41,7 @@ export interface Counters {
   readonly missed: Record<string, number>;
 }
 
+/** A program on a tracepoint. */
 export interface ProgramState {
   readonly name: string;
   readonly attached: boolean;

@@ -22,26 +22,27 @@ Napi::Error to_error(Napi::Env env, const Failure &failure) {
   return error;
 }
 
-// Calls a function of the JavaScript side whenever the bell rings. It frees itself when its handle is closed, which also
-// happens when the environment ends first.
+// Calls a function of the JavaScript side whenever the bell rings. It is stopped by its owner or by the end of the
+// environment, whichever comes first, empties the owner's `slot` then, and frees itself when its handle is closed.
 class Bell {
  public:
-  static Bell *start(Napi::Env env, Sensor *sensor, Napi::Function callback) {
+  static void start(Napi::Env env, Sensor *sensor, Napi::Function callback, Bell **slot) {
     uv_loop_t *loop = nullptr;
     if (napi_get_uv_event_loop(env, &loop) != napi_ok) throw Failure{"doorbell", EINVAL, "no event loop"};
-    auto bell = std::unique_ptr<Bell>(new Bell(env, sensor, callback));
+    auto bell = std::unique_ptr<Bell>(new Bell(env, sensor, callback, slot));
     const int error = uv_poll_init(loop, &bell->poll_, sensor->bell_fd());
     if (error != 0) throw Failure{"doorbell", -error, ""};
     Bell *running = bell.release();
     running->poll_.data = running;
     uv_poll_start(&running->poll_, UV_READABLE, rung);
     napi_add_async_cleanup_hook(env, ended, running, &running->hook_);
-    return running;
+    *slot = running;
   }
 
   void stop() {
-    if (closing_) return;
-    closing_ = true;
+    if (slot_ == nullptr) return;
+    *slot_ = nullptr;
+    slot_ = nullptr;
     callback_.Reset();
     uv_close(reinterpret_cast<uv_handle_t *>(&poll_), [](uv_handle_t *handle) {
       auto *bell = static_cast<Bell *>(handle->data);
@@ -51,8 +52,12 @@ class Bell {
   }
 
  private:
-  Bell(Napi::Env env, Sensor *sensor, Napi::Function callback)
-      : env_(env), sensor_(sensor), callback_(Napi::Persistent(callback)), context_(env, "falco_pipe:doorbell") {}
+  Bell(Napi::Env env, Sensor *sensor, Napi::Function callback, Bell **slot)
+      : env_(env),
+        sensor_(sensor),
+        callback_(Napi::Persistent(callback)),
+        context_(env, "falco_pipe:doorbell"),
+        slot_(slot) {}
 
   static void ended(napi_async_cleanup_hook_handle, void *bell) { static_cast<Bell *>(bell)->stop(); }
 
@@ -73,7 +78,7 @@ class Bell {
   Napi::AsyncContext context_;
   uv_poll_t poll_{};
   napi_async_cleanup_hook_handle hook_ = nullptr;
-  bool closing_ = false;
+  Bell **slot_;
 };
 
 class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
@@ -136,7 +141,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     Sensor &open = sensor(info.Env());
     silence();
     try {
-      bell_ = Bell::start(info.Env(), &open, info[0].As<Napi::Function>());
+      Bell::start(info.Env(), &open, info[0].As<Napi::Function>(), &bell_);
     } catch (const Failure &failure) {
       throw to_error(info.Env(), failure);
     }
@@ -195,7 +200,6 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
   void silence() {
     if (bell_ == nullptr) return;
     bell_->stop();
-    bell_ = nullptr;
     Unref();
   }
 

@@ -14,7 +14,6 @@
 
 namespace {
 
-constexpr uint32_t kBellBytes = 4096;
 constexpr int kMaxSeedPasses = 64;
 
 bool wanted(call which, const SensorOptions &options) {
@@ -50,30 +49,31 @@ void configure(config *values, const SensorOptions &options) {
   }
 }
 
+bool is_tracepoint(const bpf_program *program) {
+  return strncmp(bpf_program__section_name(program), "tp_btf/", 7) == 0;
+}
+
 size_t page_size() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
 
 }  // namespace
 
 void Sensor::ObjectDeleter::operator()(bpf_object *object) const { bpf_object__close(object); }
 void Sensor::LinkDeleter::operator()(bpf_link *link) const { bpf_link__destroy(link); }
+void Sensor::ControlDeleter::operator()(control *words) const { munmap(words, page_size()); }
 
 Sensor::Sensor(const SensorOptions &options) {
   load(options);
-  ring_ = std::make_unique<Ring>(bpf_map__fd(map("ring")), options.ring_bytes);
-  bell_ = std::make_unique<Ring>(bpf_map__fd(map("bell")), kBellBytes);
+  // libbpf rounds sizes up to this machine's page.
+  ring_ = std::make_unique<Ring>(bpf_map__fd(map("ring")), bpf_map__max_entries(map("ring")));
+  bell_ = std::make_unique<Ring>(bpf_map__fd(map("bell")), bpf_map__max_entries(map("bell")));
   void *words = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map(".bss.control")), 0);
   if (words == MAP_FAILED) throw Failure{"map", errno, "the control words"};
-  control_ = static_cast<control *>(words);
+  control_.reset(static_cast<control *>(words));
   // Before anything is attached the sensor must know itself, and the root of its scope.
   seed(options.descendants_of);
   attach();
   // From here on forks keep the scope; what was forked meanwhile is found by looking once more.
   if (options.descendants_of != 0) seed(options.descendants_of);
-}
-
-Sensor::~Sensor() {
-  links_.clear();
-  if (control_ != nullptr) munmap(control_, page_size());
 }
 
 void Sensor::load(const SensorOptions &options) {
@@ -96,7 +96,7 @@ void Sensor::attach() {
   LogCapture log;
   bpf_program *program;
   bpf_object__for_each_program(program, object_.get()) {
-    if (!bpf_program__autoload(program) || strncmp(bpf_program__section_name(program), "tp_btf/", 7) != 0) continue;
+    if (!bpf_program__autoload(program) || !is_tracepoint(program)) continue;
     bpf_link *link = bpf_program__attach(program);
     if (link == nullptr) throw Failure{"attach", errno, std::string(bpf_program__name(program)) + ": " + log.take()};
     links_.emplace_back(link);
@@ -109,11 +109,19 @@ bpf_map *Sensor::map(const char *name) const {
   return found;
 }
 
-std::vector<uint8_t> Sensor::iterate(const char *program) {
+std::vector<uint8_t> Sensor::iterate(const char *program, uint32_t tid) {
   LogCapture log;
   bpf_program *iterator = bpf_object__find_program_by_name(object_.get(), program);
   if (iterator == nullptr) throw Failure{"scan", ENOENT, program};
-  const std::unique_ptr<bpf_link, LinkDeleter> link(bpf_program__attach_iter(iterator, nullptr));
+  bpf_iter_link_info one{};
+  one.task.tid = tid;
+  bpf_iter_attach_opts options{};
+  options.sz = sizeof options;
+  options.link_info = &one;
+  options.link_info_len = sizeof one;
+  std::unique_ptr<bpf_link, LinkDeleter> link(bpf_program__attach_iter(iterator, tid != 0 ? &options : nullptr));
+  // Kernels that cannot name a thread look at all: the program itself passes over the others.
+  if (link == nullptr && tid != 0) link.reset(bpf_program__attach_iter(iterator, nullptr));
   if (link == nullptr) throw Failure{"scan", errno, log.take()};
   const int fd = bpf_iter_create(bpf_link__fd(link.get()));
   if (fd < 0) throw Failure{"scan", -fd, log.take()};
@@ -137,7 +145,7 @@ void Sensor::seed(uint32_t pid) {
   control_->seed_pid = pid;
   for (int pass = 0; pass < kMaxSeedPasses; pass++) {
     control_->seeded = 0;
-    iterate("seed");
+    iterate("seed", 0);
     if (control_->seeded == 0) {
       uint32_t key;
       const bool empty = bpf_map_get_next_key(bpf_map__fd(map("scope")), nullptr, &key) != 0;
@@ -159,7 +167,9 @@ int Sensor::bell_fd() const { return bpf_map__fd(map("bell")); }
 
 std::vector<uint8_t> Sensor::scan(uint32_t tgid) {
   control_->scan_tgid = tgid;
-  return iterate("scan");
+  // The kernel takes the number for one of our pid namespace, which must be the first for it to mean the same process.
+  const bool same_numbers = control_->self == static_cast<uint32_t>(getpid());
+  return iterate("scan", same_numbers ? tgid : 0);
 }
 
 counters Sensor::count() const {
@@ -187,6 +197,7 @@ std::vector<ProgramState> Sensor::programs() const {
   std::vector<ProgramState> states;
   bpf_program *program;
   bpf_object__for_each_program(program, object_.get()) {
+    if (!is_tracepoint(program)) continue;
     const bool loaded = bpf_program__autoload(program);
     ProgramState state{bpf_program__name(program), loaded, 0, 0, 0};
     bpf_prog_info info{};

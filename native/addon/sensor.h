@@ -33,7 +33,6 @@ class Sensor {
  public:
   // Loads and attaches; on return events flow. Throws Failure.
   explicit Sensor(const SensorOptions &options);
-  ~Sensor();
   Sensor(const Sensor &) = delete;
   Sensor &operator=(const Sensor &) = delete;
 
@@ -43,9 +42,10 @@ class Sensor {
   // Readable when the bell has rung.
   int bell_fd() const;
   void silence() { bell_->skip(); }
-  // What runs: all processes in scope, or one. Framed as in the ring. Throws Failure.
+  // What runs: all processes in scope, or one (0: all). Framed as in the ring. Throws Failure.
   std::vector<uint8_t> scan(uint32_t tgid);
   counters count() const;
+  // Of the programs that are attached to tracepoints.
   std::vector<ProgramState> programs() const;
 
  private:
@@ -53,13 +53,15 @@ class Sensor {
   void attach();
   void seed(uint32_t pid);
   bpf_map *map(const char *name) const;
-  // Runs a task iterator to its end and returns what it wrote.
-  std::vector<uint8_t> iterate(const char *program);
+  // Runs a task iterator to its end and returns what it wrote; over one thread only where `tid` is not 0 and that is possible.
+  std::vector<uint8_t> iterate(const char *program, uint32_t tid);
 
   struct ObjectDeleter { void operator()(bpf_object *object) const; };
   struct LinkDeleter { void operator()(bpf_link *link) const; };
+  struct ControlDeleter { void operator()(control *words) const; };
+  // Released from the last to the first: nothing is unloaded before it is detached.
   std::unique_ptr<bpf_object, ObjectDeleter> object_;
-  std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
   std::unique_ptr<Ring> ring_, bell_;
-  control *control_ = nullptr;
+  std::unique_ptr<control, ControlDeleter> control_;
+  std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
 };

@@ -6,7 +6,6 @@ struct call_context {
   struct scratch *scratch;
   __u64 a, b, c, d; // the first four arguments
   long ret;
-  __u16 flags;
 };
 
 #if defined(__TARGET_ARCH_x86)
@@ -113,11 +112,9 @@ static __always_inline void read_open_arguments(struct call_context *call, enum 
 
 static __always_inline void on_open(struct call_context *call, enum call which)
 {
-  if (refused(KIND_OPEN)) return;
   struct scratch *s = call->scratch;
   struct open_record *r = (void *)s->record;
   __u64 path;
-  identify(&r->header, call->task, KIND_OPEN, call->flags);
   r->ret = call->ret;
   read_open_arguments(call, which, r, &path);
   __u32 at = raw_and_base(call, r->lengths, OPEN_TEXTS_AT, path, r->dirfd, r->resolve & RESOLVE_IN_ROOT);
@@ -220,8 +217,7 @@ static __always_inline void on_connect(struct call_context *call)
 {
   struct scratch *s = call->scratch;
   struct connect_record *r = (void *)s->record;
-  __builtin_memset(r, 0, sizeof *r);
-  identify(&r->header, call->task, KIND_CONNECT, call->flags);
+  __builtin_memset(s->record + sizeof r->header, 0, sizeof *r - sizeof r->header);
   r->ret = call->ret;
   r->fd = call->a;
   struct file *file = file_of(call->task, r->fd);
@@ -232,23 +228,23 @@ static __always_inline void on_connect(struct call_context *call)
   send(call, CONNECT_TEXTS_AT + length, KIND_CONNECT);
 }
 
-static __always_inline void on_socketcall(struct call_context *call)
+// IA-32's socketcall has the arguments in memory. Makes the context that of a connect, or says that it is none.
+static __always_inline bool unpack_socketcall(struct call_context *call)
 {
   __u32 arguments[3];
-  if (call->a != 3 /* SYS_CONNECT */) return;
-  if (bpf_probe_read_user(arguments, sizeof arguments, (void *)call->b)) return;
+  if (call->a != 3 /* SYS_CONNECT */) return 0;
+  if (bpf_probe_read_user(arguments, sizeof arguments, (void *)call->b)) return 0;
   call->a = arguments[0];
   call->b = arguments[1];
   call->c = arguments[2];
-  on_connect(call);
+  return 1;
 }
 
 static __always_inline void on_chdir(struct call_context *call, enum call which)
 {
   struct fs_struct *fs = call->task->fs;
-  if (call->ret < 0 || !fs) return;
   struct chdir_record *r = (void *)call->scratch->record;
-  identify(&r->header, call->task, KIND_CHDIR, call->flags);
+  if (!fs) return;
   r->ret = call->ret;
   r->nr = which == CALL_CHDIR ? 80 : 81;
   r->pad3 = 0;
@@ -259,15 +255,31 @@ static __always_inline void on_chdir(struct call_context *call, enum call which)
 
 static __always_inline void on_failed_exec(struct call_context *call, enum call which)
 {
-  if (call->ret >= 0) return; // success is sched_process_exec's
   struct exec_failed_record *r = (void *)call->scratch->record;
   bool at_call = which == CALL_EXECVEAT;
-  identify(&r->header, call->task, KIND_EXEC_FAILED, call->flags);
   r->ret = call->ret;
   r->nr = at_call ? 322 : 59;
   r->dirfd = at_call ? (__s32)call->a : AT_FDCWD;
   __u32 at = raw_and_base(call, r->lengths, EXEC_FAILED_TEXTS_AT, at_call ? call->b : call->a, r->dirfd, 0);
   send(call, at, KIND_EXEC_FAILED);
+}
+
+// What a call becomes; 0 when its outcome is of no interest.
+static __always_inline __u32 kind_of(enum call which, long ret)
+{
+  switch (which) {
+  case CALL_OPEN:
+  case CALL_CREAT:
+  case CALL_OPENAT:
+  case CALL_OPENAT2: return KIND_OPEN;
+  case CALL_CONNECT:
+  case CALL_SOCKETCALL: return KIND_CONNECT;
+  case CALL_CHDIR:
+  case CALL_FCHDIR: return ret < 0 ? 0 : KIND_CHDIR;
+  case CALL_EXECVE:
+  case CALL_EXECVEAT: return ret < 0 ? KIND_EXEC_FAILED : 0; // success is sched_process_exec's
+  default: return 0;
+  }
 }
 
 SEC("tp_btf/sys_exit")
@@ -277,27 +289,22 @@ int BPF_PROG(on_call, struct pt_regs *regs, long ret)
   if (number >= CALL_NUMBERS) return 0;
   __u32 both = config.calls[number];
   if (!both) return 0;
-  struct call_context call = { .task = bpf_get_current_task_btf(), .ret = ret };
+  struct call_context call = { .task = untrusted(bpf_get_current_task_btf()), .ret = ret };
   if (!in_scope(call.task->tgid)) return 0;
   bool compat = is_compat(call.task);
   enum call which = compat ? both >> 8 : both & 0xff;
-  if (which == CALL_NONE) return 0;
+  __u32 kind = kind_of(which, ret);
+  if (!kind || (kind == KIND_OPEN && refused(KIND_OPEN))) return 0;
+  read_arguments(&call, regs, compat);
+  if (which == CALL_SOCKETCALL && !unpack_socketcall(&call)) return 0;
   call.scratch = scratch_of(SCRATCH_CALL);
   if (!call.scratch) return 0;
-  call.flags = compat ? FLAG_COMPAT : 0;
-  read_arguments(&call, regs, compat);
-  switch (which) {
-  case CALL_OPEN:
-  case CALL_CREAT:
-  case CALL_OPENAT:
-  case CALL_OPENAT2: on_open(&call, which); break;
-  case CALL_CONNECT: on_connect(&call); break;
-  case CALL_SOCKETCALL: on_socketcall(&call); break;
-  case CALL_CHDIR:
-  case CALL_FCHDIR: on_chdir(&call, which); break;
-  case CALL_EXECVE:
-  case CALL_EXECVEAT: on_failed_exec(&call, which); break;
-  default: break;
+  identify((void *)call.scratch->record, call.task, kind, compat ? FLAG_COMPAT : 0);
+  switch (kind) {
+  case KIND_OPEN: on_open(&call, which); break;
+  case KIND_CONNECT: on_connect(&call); break;
+  case KIND_CHDIR: on_chdir(&call, which); break;
+  default: on_failed_exec(&call, which);
   }
   return 0;
 }

@@ -97,7 +97,7 @@ static __always_inline __u32 image_exe(struct scratch *s, __u32 slot, __u32 at, 
 }
 
 // Appends a block of NUL-ended strings of the process's memory; returns its length, and its whole length in *total.
-static __always_inline __u32 image_strings(struct scratch *s, __u32 at, struct task_struct *t, __u64 from, __u64 to,
+static __always_inline __u32 image_strings(struct scratch *s, __u32 at, struct task_struct *task, __u64 from, __u64 to,
                                            __u32 *total, bool scan)
 {
   struct exec_record *r = (void *)s->record;
@@ -109,7 +109,7 @@ static __always_inline __u32 image_strings(struct scratch *s, __u32 at, struct t
   }
   length &= PATH_ROOM - 1;
   if (!length || !BOUND(at)) return 0;
-  long failed = scan ? bpf_copy_from_user_task(s->record + at, length, (void *)from, t, 0)
+  long failed = scan ? bpf_copy_from_user_task(s->record + at, length, (void *)from, task, 0)
                      : bpf_probe_read_user(s->record + at, length, (void *)from);
   if (!failed) return length;
   r->header.flags |= FLAG_UNREAD;
@@ -169,10 +169,11 @@ static __always_inline void image_ids(struct exec_record *r, struct task_struct 
 }
 
 // Puts an exec or scan record together after its header; returns its size. `filename` is kernel memory, or NULL.
-static __always_inline __u32 image(struct scratch *s, __u32 slot, struct task_struct *t, __u32 old_tid, const char *filename,
-                                   bool scan)
+static __always_inline __u32 image(struct scratch *s, __u32 slot, struct task_struct *task, __u32 old_tid,
+                                   const char *filename, bool scan)
 {
   struct exec_record *r = (void *)s->record;
+  struct task_struct *t = untrusted(task);
   struct mm_struct *mm = t->mm;
   struct fs_struct *fs = t->fs;
   __u32 at = EXEC_TEXTS_AT, length;
@@ -187,10 +188,10 @@ static __always_inline __u32 image(struct scratch *s, __u32 slot, struct task_st
   length = fs ? path_text(s, slot, at, PATH_OF(fs_struct, fs, pwd), fs) : 0;
   r->lengths[EXEC_CWD] = length;
   at += length;
-  length = mm ? image_strings(s, at, t, mm->arg_start, mm->arg_end, &r->args_total, scan) : 0;
+  length = mm ? image_strings(s, at, task, mm->arg_start, mm->arg_end, &r->args_total, scan) : 0;
   r->lengths[EXEC_ARGS] = length;
   at += length;
-  length = mm && config.env ? image_strings(s, at, t, mm->env_start, mm->env_end, &r->env_total, scan) : 0;
+  length = mm && config.env ? image_strings(s, at, task, mm->env_start, mm->env_end, &r->env_total, scan) : 0;
   r->lengths[EXEC_ENV] = length;
   at += length;
   length = 0;

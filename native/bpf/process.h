@@ -2,9 +2,9 @@
 #pragma once
 
 SEC("tp_btf/task_newtask")
-int BPF_PROG(on_fork, struct task_struct *child, __u64 clone_flags)
+int BPF_PROG(on_fork, struct task_struct *task, __u64 clone_flags)
 {
-  struct task_struct *parent = bpf_get_current_task_btf();
+  struct task_struct *child = untrusted(task), *parent = untrusted(bpf_get_current_task_btf());
   if (clone_flags & CLONE_THREAD || child->flags & (PF_KTHREAD | PF_IO_WORKER)) return 0;
   if (config.scoped) {
     // The sensor's own children are in scope when it is, though it is not traced itself.
@@ -33,7 +33,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_tid, struct linux_binp
   if (!in_scope(task->tgid)) return 0;
   struct scratch *s = scratch_of(SCRATCH_EXEC);
   if (!s) return 0;
-  identify((void *)s->record, task, KIND_EXEC, 0);
+  identify((void *)s->record, untrusted(task), KIND_EXEC, 0);
   __u32 size = image(s, SCRATCH_EXEC, task, old_tid, bprm->filename, 0);
   if (size && size <= sizeof s->record) emit(s->record, size, KIND_EXEC);
   return 0;
@@ -71,8 +71,9 @@ static __always_inline __u32 reaper_of(struct task_struct *task)
 }
 
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(on_exit, struct task_struct *task)
+int BPF_PROG(on_exit, struct task_struct *exiting)
 {
+  struct task_struct *task = untrusted(exiting);
   struct signal_struct *signal = task->signal;
   // Only the last thread ends the process; an exec from another thread ends the leader with one alive.
   if (signal->live.counter > 0 || task->flags & (PF_KTHREAD | PF_IO_WORKER)) return 0;

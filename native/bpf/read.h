@@ -7,6 +7,13 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 #define VIEW(type, pointer) \
   ((struct type *)bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(struct type)))
 
+// The same task without the verifier's trust in it: following a pointer from a trusted one makes it search all types of the
+// kernel, which is milliseconds of load time for each. Nothing here needs the trust, except where a helper asks for a task.
+static __always_inline struct task_struct *untrusted(struct task_struct *task)
+{
+  return bpf_ksym_exists(bpf_rdonly_cast) ? VIEW(task_struct, task) : task;
+}
+
 // GET(type, pointer, member): the value of a scalar or pointer member; 0 where the memory is not there.
 #define GET(type, pointer, member) ({ \
   struct type *_pointer = (struct type *)(pointer); \

@@ -9,8 +9,10 @@ static __always_inline bool is_leader(struct task_struct *task)
 SEC("iter.s/task")
 int scan(struct bpf_iter__task *context)
 {
-  struct task_struct *task = context->task;
-  if (!task || !is_leader(task)) return 0;
+  struct task_struct *trusted = context->task;
+  if (!trusted) return 0;
+  struct task_struct *task = untrusted(trusted);
+  if (!is_leader(task)) return 0;
   __u32 tgid = task->tgid, wanted = control.scan_tgid;
   if (wanted && tgid != wanted) return 0;
   if (config.scoped && !bpf_map_lookup_elem(&scope, &tgid)) return 0;
@@ -18,7 +20,7 @@ int scan(struct bpf_iter__task *context)
   struct scratch *s = scratch_of(SCRATCH_SCAN);
   if (!s) return 0;
   identify((void *)s->record, task, KIND_SCAN, FLAG_SCANNED);
-  __u32 size = image(s, SCRATCH_SCAN, task, task->pid, 0, 1);
+  __u32 size = image(s, SCRATCH_SCAN, trusted, tgid, 0, 1);
   if (!size || size > sizeof s->record) return 0;
   s->frame = size;
   bpf_seq_write(context->meta->seq, &s->frame, sizeof s->frame + size);
@@ -30,10 +32,12 @@ int scan(struct bpf_iter__task *context)
 SEC("iter/task")
 int seed(struct bpf_iter__task *context)
 {
-  struct task_struct *reader = bpf_get_current_task_btf();
+  struct task_struct *reader = untrusted(bpf_get_current_task_btf());
   control.self = reader->tgid;
-  struct task_struct *task = context->task;
-  if (!config.scoped || !task || !is_leader(task)) return 0;
+  struct task_struct *trusted = context->task;
+  if (!config.scoped || !trusted) return 0;
+  struct task_struct *task = untrusted(trusted);
+  if (!is_leader(task)) return 0;
   __u32 tgid = task->tgid, parent = task->real_parent->tgid;
   if (bpf_map_lookup_elem(&scope, &tgid)) return 0;
   struct pid *pid = task->thread_pid, *own = reader->thread_pid;

@@ -19,7 +19,7 @@ const open = () =>
 function trace(): void {
   try {
     const sensor = open();
-    const scanned = decode(sensor.scan()).some((record) => record.tgid === process.pid);
+    const scanned = decode(sensor.scan()).some((record) => record.vpid === process.pid);
     spawnSync('/bin/true');
     const buffer = new Uint8Array(65536);
     const records = decode(buffer.subarray(0, sensor.drain(buffer)));

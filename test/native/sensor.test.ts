@@ -140,6 +140,24 @@ describe.skipIf(skipped)('the ring', () => {
   });
 });
 
+function addonPath(): string {
+  const { addon } = probe();
+  if ('error' in addon) throw new Error(addon.error);
+  return addon.path;
+}
+
+/** Compiles the kernel programs as native/Makefile does, with one more definition. */
+function compileBpf(object: string, define: string): void {
+  const arch = process.arch === 'x64' ? 'x86' : 'arm64';
+  const native = fileURLToPath(new URL('../../native', import.meta.url));
+  const flags = ['-O2', '-g', '-target', 'bpf', '-mcpu=v3', `-D__TARGET_ARCH_${arch}`, define];
+  const include = [`-I.output/${process.arch}/include`, '-Ibpf'];
+  execFileSync('clang-19', [...flags, ...include, '-c', 'bpf/sensor.bpf.c', '-o', object], {
+    cwd: native,
+    stdio: 'pipe',
+  });
+}
+
 /** Runs sensor-child.ts in a process of its own, under `wrapper`; its answer is one line of JSON. */
 function run(mode: string, wrapper: string[] = [], env: NodeJS.ProcessEnv = {}): Record<string, unknown> {
   const [command = '', ...words] = [...wrapper, process.execPath, child, mode];
@@ -159,6 +177,11 @@ describe.skipIf(skipped)('other processes', () => {
     expect(run('trace', rights('+bpf,+perfmon'))).toMatchObject({ kinds: ['fork', 'exec', 'exit'], scanned: true });
   });
 
+  test('in a pid namespace of its own the scope goes by the pids that the sensor sees', () => {
+    const wrapper = ['unshare', '--pid', '--fork', '--mount-proc'];
+    expect(run('trace', wrapper)).toMatchObject({ kinds: ['fork', 'exec', 'exit'], scanned: true });
+  });
+
   test.each([
     [nobody, 'CAP_BPF and CAP_PERFMON'],
     [rights('+bpf'), 'CAP_PERFMON'],
@@ -175,6 +198,22 @@ describe.skipIf(skipped)('other processes', () => {
     expect(run('leave-open')).toEqual({ open: true });
   });
 
+  test('without bpf_rdonly_cast, as before Linux 6.2, the programs read by helpers', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-helpers-'));
+    try {
+      const file = join(folder, 'falco_pipe.node');
+      cpSync(addonPath(), file);
+      compileBpf(join(folder, 'sensor.bpf.o'), '-Dbpf_rdonly_cast=no_such_function');
+      expect(run('trace', [], { FALCO_PIPE_ADDON: file })).toMatchObject({
+        kinds: ['fork', 'exec', 'exit'],
+        scanned: true,
+      });
+      expect(run('trace', [])).toEqual(run('trace', [], { FALCO_PIPE_ADDON: file }));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test('a missing addon is a clear error', () => {
     const answer = run('trace', [], { FALCO_PIPE_ADDON: '/nonexistent/falco_pipe.node' });
     expect(answer).toMatchObject({ exit: exitCode.unavailable, hint: 'build it: make build' });
@@ -184,9 +223,8 @@ describe.skipIf(skipped)('other processes', () => {
   test('an addon that cannot be loaded says which package is missing', () => {
     const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-addon-'));
     try {
-      const found = probe().addon;
       const file = join(folder, 'falco_pipe.node');
-      cpSync('path' in found ? found.path : '', file);
+      cpSync(addonPath(), file);
       execFileSync('sh', ['-c', `sed -i 's/libelf\\.so\\.1/libelf.so.9/' ${file}`]);
       const answer = run('trace', [], { FALCO_PIPE_ADDON: file });
       expect(answer).toMatchObject({ exit: exitCode.unavailable });
