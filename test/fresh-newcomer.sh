@@ -28,9 +28,10 @@ until_seen() {
     done
 }
 
+# make hands the signal on to the program, which then stops in order.
 stop() {
     kill -TERM "$pid" 2>/dev/null || return 0
-    wait "$pid" || true
+    wait "$pid" 2>/dev/null || true
 }
 
 run() {
@@ -42,6 +43,9 @@ run() {
     sh -c 'cat /etc/shadow' >/dev/null
     until_seen '/etc/shadow' out $(($(elapsed) + 30))
     say "an alert: $(grep -m 1 '/etc/shadow' out)"
+    stop
+    grep -q 'seen [0-9]*, delivered' err || { cat err >&2; die 'it did not stop in order'; }
+    say "$(grep -o 'seen [^"]*' err)"
 }
 
 if [ "$command" = run ]; then
