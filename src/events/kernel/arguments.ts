@@ -19,6 +19,7 @@ import {
   HEADER,
   OPEN,
 } from './layout.ts';
+import { groupNameAt, loginNameAt, userAt } from './names.ts';
 import {
   AT_FDCWD,
   isCreat,
@@ -32,6 +33,7 @@ import {
 import { falcoCloneFlags, falcoOpenFlags } from './open-flags.ts';
 import { byKind } from './records.ts';
 import { askedAddress, socketOf } from './socket.ts';
+import { UNSET } from './user-fields.ts';
 
 /** One parameter: its value, how that prints, and the text that it stands for. */
 export interface Argument {
@@ -55,8 +57,9 @@ const self = (event: KernelEvent) => event.comm;
 const ofProgram = (read: (program: Program) => Scalar | undefined) => (event: KernelEvent) =>
   event.image.data.program && read(event.image.data.program);
 const nameOf = (event: KernelEvent, tgid: number) => event.find(tgid)?.data.comm;
-const user = (event: KernelEvent, uid: Scalar) => event.slab.context.names.userName(Number(uid));
-const group = (event: KernelEvent, gid: Scalar) => event.slab.context.names.groupName(Number(gid));
+const user = (event: KernelEvent, uid: Scalar) => userAt(event, Number(uid))?.name;
+const login = (event: KernelEvent, uid: Scalar) => loginNameAt(event, Number(uid));
+const group = (event: KernelEvent, gid: Scalar) => groupNameAt(event, Number(gid));
 
 /** Few sets of flags are in use; their names are put together once. */
 function flags(set: Parameters<typeof flagNames>[0]) {
@@ -159,7 +162,7 @@ const EXEC_ARGUMENTS: readonly Argument[] = [
   { name: 'env', raw: ofProgram((program) => program.env && terminated(program.env)), print: dots },
   { name: 'tty', raw: (event) => event.u32(EXEC.tty) },
   { name: 'vpgid', raw: (event) => event.u32(EXEC.vpgid), means: groupLeader },
-  { name: 'loginuid', raw: (event) => (loginuid(event) === 0xffff_ffff ? -1 : loginuid(event)), means: user },
+  { name: 'loginuid', raw: (event) => (loginuid(event) === UNSET ? -1 : loginuid(event)), means: login },
   { name: 'flags', raw: (event) => event.u32(EXEC.exe_flags) & EXE_FLAGS, means: flags('execve_flags') },
   { name: 'cap_inheritable', raw: (event) => event.u64(EXEC.cap_inheritable), print: hex },
   { name: 'cap_permitted', raw: (event) => event.u64(EXEC.cap_permitted), print: hex },
