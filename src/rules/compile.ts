@@ -12,7 +12,7 @@ export type Predicate<E extends Event> = (event: E) => boolean;
 /** What is known of the events that a predicate will see. */
 export interface Known {
   /** Their event type: checks of it need not be made for each event. */
-  readonly eventType?: string;
+  readonly eventType?: string | undefined;
 }
 
 /** Compiles a condition. The result is `true` or `false` when it is the same for every event. */

@@ -9,7 +9,7 @@ import { checkCondition } from './check.ts';
 import type { Known } from './compile.ts';
 import { compile } from './compile.ts';
 import type { EventTypeSet } from './event-types.ts';
-import { eventTypeChecks, inferEventTypes, isEventTypeField } from './event-types.ts';
+import { eventTypeChecks, includesName, inferEventTypes, isEventTypeField } from './event-types.ts';
 import type { Format } from './format.ts';
 import { parseFormat } from './format.ts';
 import { parseCondition } from './parser.ts';
@@ -25,6 +25,10 @@ export interface Condition {
   readonly reads: readonly FieldRef[];
   /** The event types that it can be true for. */
   readonly eventTypes: EventTypeSet;
+  /** Whether `evt.type` is what the type of an event is called: where the source's event types are known. */
+  readonly namesEventTypes: boolean;
+  /** Whether it can be true for events of a type, also one that the catalogue does not know. */
+  mayMatch(eventType: string): boolean;
   /** The condition with macros, lists and exceptions in place, in Falco's canonical form. */
   readonly compiled: string;
   /** The tree as it was parsed, macros in place. */
@@ -99,8 +103,9 @@ export function makeCondition(text: string, ast: Expr, catalogue: Catalogue): Co
   return {
     text,
     reads,
-    // Only where a source's event types are known beforehand does the type of an event say what `evt.type` is.
+    namesEventTypes: catalogue.eventTypes !== undefined,
     eventTypes: catalogue.eventTypes === undefined ? 'all' : inferEventTypes(expr, catalogue.eventTypes),
+    mayMatch: (type) => catalogue.eventTypes === undefined || includesName(expr, type),
     get compiled() {
       return printFalco(ast);
     },

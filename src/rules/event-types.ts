@@ -28,6 +28,12 @@ export function inferNames(expr: TypedExpr): Names {
   return infer(expr, false);
 }
 
+/** Whether a condition can be true for events of a type, whatever types are known. */
+export function includesName(expr: TypedExpr, name: string): boolean {
+  const { except, names } = inferNames(expr);
+  return names.has(name) !== except;
+}
+
 /** How many event types a set stands for. */
 export function countEventTypes(types: EventTypeSet, known: EventTypes): number {
   return types === 'all' ? known.names.size : types.size;

@@ -30,7 +30,7 @@ export interface ParseOptions {
 }
 
 const fieldName = /[a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+/y;
-const fieldArgument = /[^\][\\"'\s][^\]["'\s]*/y;
+const fieldArgument = /[^\]["'\s]+/y;
 const identifier = /[a-zA-Z]+[a-zA-Z0-9_]*/y;
 const transformerStart = /(?:tolower|toupper|b64|basename|len|join|concat|getopt)\(/y;
 const rightTransformerStart = /(?:val|tolower|toupper|b64|basename|len|join|concat|getopt)\(/y;

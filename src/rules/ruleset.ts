@@ -34,9 +34,7 @@ export function bindRules<E extends Event>(
 
   function candidatesOf(type: string): readonly Candidate<E>[] {
     if (byType.size >= MAX_TYPES) return (general ??= enabled.flatMap((rule) => candidate(rule, form)));
-    const found = enabled
-      .filter(({ condition: { eventTypes } }) => eventTypes === 'all' || eventTypes.has(type))
-      .flatMap((rule) => candidate(rule, form, type));
+    const found = enabled.flatMap((rule) => candidate(rule, form, type));
     byType.set(type, found);
     return found;
   }
@@ -61,9 +59,9 @@ export function bindRules<E extends Event>(
 
 /** The rule as a candidate for events of a type, or none when it cannot match them. */
 function candidate<E extends Event>(rule: Rule, form: Form<E>, type?: string): readonly Candidate<E>[] {
-  // Only where event types are inferred is the type of an event what `evt.type` says.
-  const known = type === undefined || rule.condition.eventTypes === 'all' ? {} : { eventType: type };
-  const predicate = compile(rule.condition.typed, form, known);
+  const { condition } = rule;
+  if (type !== undefined && !condition.mayMatch(type)) return [];
+  const predicate = compile(condition.typed, form, condition.namesEventTypes ? { eventType: type } : {});
   if (predicate === false) return [];
   return [{ rule, matches: predicate === true ? () => true : predicate }];
 }

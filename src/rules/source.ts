@@ -53,55 +53,76 @@ export function placeInScalar({ file, content, node }: ScalarSource, { start, en
   return placeIn(file, content, { start: from, end: Math.max(to, from + 1) });
 }
 
-/**
- * For each character of a scalar's value, and for its end, the offset in the file. Folding only changes blanks, so that
- * other characters follow each other in the file as in the value; escapes of quoted scalars are longer than what they mean.
- */
+/** For each character of a scalar's value, and for its end, the offset in the file. */
 export function scalarOffsets(content: string, node: Scalar): readonly number[] {
   const [start, end] = node.range ?? [0, 0, 0];
-  const value = String(node.source ?? node.value);
+  const value = scalarValue(node);
+  const offsets =
+    node.type === 'QUOTE_DOUBLE' ? escapedOffsets(content, start + 1, end - 1) : plainOffsets(content, node, value);
+  while (offsets.length < value.length) offsets.push(end);
+  offsets.length = value.length;
+  offsets.push(Math.min(offsets.at(-1) === undefined ? start : (offsets.at(-1) as number) + 1, end));
+  return offsets;
+}
+
+function scalarValue(node: Scalar): string {
+  return String(node.source ?? node.value);
+}
+
+/** Folding only changes blanks, so that other characters follow each other in the file as in the value. */
+function plainOffsets(content: string, node: Scalar, value: string): number[] {
+  const [start, end] = node.range ?? [0, 0, 0];
+  const block = node.type === 'BLOCK_FOLDED' || node.type === 'BLOCK_LITERAL';
+  const single = node.type === 'QUOTE_SINGLE';
+  let at = block ? content.indexOf('\n', start) + 1 : start + (single ? 1 : 0);
   const offsets: number[] = [];
-  let at = start;
-  if (node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE') at++;
-  if (node.type === 'BLOCK_FOLDED' || node.type === 'BLOCK_LITERAL') at = content.indexOf('\n', start) + 1;
-  for (let index = 0; index < value.length; index++) {
-    const char = value[index] ?? '';
-    if (/\s/.test(char)) {
-      offsets.push(at);
-      if (/\s/.test(content[at] ?? '') && !/\s/.test(value[index + 1] ?? 'x')) at = skipBlanks(content, at, end);
-      else if (/\s/.test(content[at] ?? '')) at++;
-      else if (content[at] === '\\') at += escapeLength(content, at);
+  for (const [index, char] of value.split('').entries()) {
+    if (!isBlank(char)) at = skipBlanks(content, at, end);
+    offsets.push(at);
+    if (isBlank(char)) {
+      if (isBlank(content[at])) at = isBlank(value[index + 1]) ? at + 1 : skipBlanks(content, at, end);
+    } else {
+      at += single && char === "'" ? 2 : 1;
+    }
+  }
+  return offsets;
+}
+
+/** Double quotes: escapes are longer than what they mean, a backslash at the end of a line joins it to the next. */
+function escapedOffsets(content: string, start: number, end: number): number[] {
+  const offsets: number[] = [];
+  for (let at = start; at < end; ) {
+    const rest = content.slice(at, end);
+    const joined = /^\\\r?\n[ \t]*/.exec(rest);
+    const fold = joined ?? /^[ \t]*(?:\r?\n[ \t]*)+/.exec(rest);
+    if (fold !== null) {
+      // One line break is a blank, each further one a line break; a joined line adds nothing.
+      const breaks = joined === null ? fold[0].split('\n').length - 1 : 0;
+      for (let n = 0; n < Math.max(Math.min(breaks, 1), breaks - 1); n++) offsets.push(at);
+      at += fold[0].length;
       continue;
     }
-    at = skipBlanks(content, at, end);
-    if (node.type === 'QUOTE_DOUBLE')
-      while (/^\\\r?\n/.test(content.slice(at, at + 3))) at = skipBlanks(content, at + 1, end);
     offsets.push(at);
-    if (node.type === 'QUOTE_DOUBLE' && content[at] === '\\') at += escapeLength(content, at);
-    else if (node.type === 'QUOTE_SINGLE' && char === "'" && content[at + 1] === "'") at += 2;
-    else at++;
+    if (content[at] !== '\\') {
+      at++;
+      continue;
+    }
+    if (content[at + 1] === 'U' && Number.parseInt(content.slice(at + 2, at + 10), 16) > 0xffff) offsets.push(at);
+    at += escapeLengths[content[at + 1] ?? ''] ?? 2;
   }
-  offsets.push(Math.min(at, end));
   return offsets;
+}
+
+const escapeLengths: Readonly<Record<string, number>> = { x: 4, u: 6, U: 10 };
+
+function isBlank(char: string | undefined): boolean {
+  return char !== undefined && /\s/.test(char);
 }
 
 function skipBlanks(content: string, from: number, end: number): number {
   let at = from;
-  while (at < end && /\s/.test(content[at] ?? '')) at++;
+  while (at < end && isBlank(content[at])) at++;
   return at;
-}
-
-function escapeLength(content: string, at: number): number {
-  switch (content[at + 1]) {
-    case 'x':
-      return 4;
-    case 'u':
-      return 6;
-    case 'U':
-      return 10;
-    default:
-      return 2;
-  }
 }
 
 /** A function that finds parts of a scalar in its file, for `compileCondition(text, catalogue, { place })`. */
@@ -185,7 +206,7 @@ function located(piece: Piece, from: number, to: number): { place: Place; via?: 
   const source = piece.from as ScalarSource;
   const offset = piece.offset ?? 0;
   const span = piece.whole
-    ? { start: 0, end: String(source.node.source ?? source.node.value).length }
+    ? { start: 0, end: scalarValue(source.node).length }
     : { start: offset + from, end: offset + Math.max(from + 1, Math.min(to, piece.text.length)) };
   return { place: placeInScalar(source, span), ...(piece.via === undefined ? {} : { via: piece.via() }) };
 }

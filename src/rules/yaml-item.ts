@@ -1,10 +1,10 @@
 /** Reads the mappings of a rules file, with Falco's errors for whatever has the wrong shape (spec/falco-engine.md §1.2). */
 
-import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import type { Alias, Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import { suggest } from '../core/errors.ts';
-import type { Context, SourceFile } from './issue.ts';
-import { failLoad } from './issue.ts';
+import type { SourceFile } from './issue.ts';
+import { Context, failLoad } from './issue.ts';
 import type { ScalarSource } from './source.ts';
 
 /** A scalar as text, and where it stands. */
@@ -48,8 +48,13 @@ export class YamlItem {
   }
 
   resolve(node: unknown): Node | undefined {
-    if (isAlias(node)) return node.resolve(this.#document) as Node | undefined;
+    if (isAlias(node)) return (node.resolve(this.#document) as Node | undefined) ?? this.#unknownAlias(node);
     return (node ?? undefined) as Node | undefined;
+  }
+
+  #unknownAlias(node: Alias): never {
+    const context = Context.ofFile(this.#file).child('value for', '', node);
+    return failLoad('LOAD_ERR_YAML_PARSE', `the referenced anchor is not defined: ${node.source}`, context);
   }
 
   /** Whether a key is there with something in it, as a required value must be. */

@@ -232,7 +232,10 @@ describe('what does not compile', () => {
     ['t.buf bcontains zz', 'support hex strings only'],
     ['t.i contains 7', "'contains' operator not supported for numeric filters"],
     ['t.list = a', "'=' operator not supported list filters"],
-    ['t.s = val(t.i)', "field 't.s' has type 'CHARBUF' while the right-hand side field 't.i' has incompatible type 'INT64'"],
+    [
+      't.s = val(t.i)',
+      "field 't.s' has type 'CHARBUF' while the right-hand side field 't.i' has incompatible type 'INT64'",
+    ],
     ['t.s = val(t.anc)', "field 't.anc' can't be used as a right-hand side field"],
     ['t.anc = val(t.s)', "field 't.anc' doesn't support right-hand side fields"],
     ['t.net = val(t.net)', "field type 'IPNET' doesn't support right-hand side fields"],

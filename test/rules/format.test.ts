@@ -67,7 +67,10 @@ test('times among the output fields are the event time in ns', () => {
 });
 
 test('without a leading star a line ends at the first absent value', () => {
-  const line = (format: string) => compileFormat(format, catalogue).bind(form).line(eventOf({ 't.s': 'v' }));
+  const line = (format: string) =>
+    compileFormat(format, catalogue)
+      .bind(form)
+      .line(eventOf({ 't.s': 'v' }));
   expect(line('%t.s %t.i x')).toEqual({ text: 'v ', complete: false });
   expect(line('*%t.s %t.i x')).toEqual({ text: 'v <NA> x', complete: true });
 });

@@ -1,0 +1,341 @@
+import { describe, expect, test } from 'vitest';
+import { catalogues } from '../../src/events/catalogue.ts';
+import { loadRules } from '../../src/rules/index.ts';
+import { catalogue, codes, load, messages, rule } from './support.ts';
+
+/** The compiled conditions of a file's rules. */
+function compiled(content: string): readonly string[] {
+  const result = load(content);
+  expect(result.diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+  return result.rules.map(({ condition }) => condition.compiled);
+}
+
+describe('definitions', () => {
+  test('a rule has everything that its file says', () => {
+    const more = { tags: '[b, a, b]', enabled: 'no', capture: 'true', capture_duration: '5', priority: 'info' };
+    const [found] = load(rule({ ...more, output: '" o %proc.name "' })).rules;
+    expect(found).toMatchObject({
+      name: 'r1',
+      source: 'syscall',
+      priority: 'Informational',
+      tags: ['a', 'b'],
+      enabled: false,
+      desc: 'd',
+      capture: true,
+      captureDuration: 5,
+      file: 'rules.yaml',
+      line: 1,
+    });
+    expect(found?.output.text).toBe('o %proc.name');
+  });
+
+  test('a rule that is defined again keeps its place and takes the new content', () => {
+    const result = load(rule() + rule({}, 'r2') + rule({ condition: 'evt.type=dup' }));
+    expect(result.rules.map(({ name, condition }) => [name, condition.text])).toEqual([
+      ['r1', 'evt.type=dup'],
+      ['r2', 'evt.type=openat'],
+    ]);
+  });
+
+  test('lists are text, one level deep, and quoted where they hold blanks', () => {
+    const lists = '- list: a\n  items: [x y, \'"p q"\']\n- list: b\n  items: [a, z]\n- list: e\n  items: []\n';
+    expect(compiled(lists + rule({ condition: 'evt.type=openat and proc.name in (b, e, last)' }))).toEqual([
+      '(evt.type = openat and proc.name in ("x y", "p q", z, last))',
+    ]);
+  });
+
+  test('a macro is one operand; a rule may use macros that come later', () => {
+    const macro = '- macro: m\n  condition: proc.name=a or proc.name=b\n';
+    expect(compiled(rule({ condition: 'evt.type=openat and not m' }) + macro)).toEqual([
+      '(evt.type = openat and not (proc.name = a or proc.name = b))',
+    ]);
+  });
+
+  test('override appends and replaces', () => {
+    const override = `- rule: r1
+  condition: and proc.pid>1
+  tags: [t]
+  priority: DEBUG
+  override: {condition: append, tags: append, priority: replace}
+`;
+    const [found] = load(rule({ tags: '[s]' }) + override).rules;
+    expect(found).toMatchObject({ priority: 'Debug', tags: ['s', 't'] });
+    expect(found?.condition.compiled).toBe('(evt.type = openat and proc.pid > 1)');
+  });
+
+  test('the old way to append reads condition and exceptions only', () => {
+    const append = '- rule: r1\n  append: true\n  output: 5\n  enabled: perhaps\n  condition: and proc.pid>1\n';
+    const result = load(rule() + append);
+    expect(codes(result)).toEqual(['LOAD_DEPRECATED_ITEM']);
+    expect(result.rules[0]?.condition.compiled).toBe('(evt.type = openat and proc.pid > 1)');
+    expect(result.rules[0]?.output.text).toBe('o');
+  });
+
+  test.each([
+    ['{fields: proc.name, values: [cat, a b]}', 'not proc.name in (cat, "a b")'],
+    ['{fields: [proc.name], values: [[cat], [dog]]}', 'not (proc.name = cat or proc.name = dog)'],
+    [
+      '{fields: [proc.name, fd.name], comps: [in, startswith anyof], values: [[[a, b], [/x]]]}',
+      'not (proc.name in (a, b) and fd.name startswith anyof (/x))',
+    ],
+    ['{fields: fd.name, comps: pmatch, values: [/etc]}', 'not fd.name pmatch (/etc)'],
+    ['{fields: ["tolower(proc.name)"], values: [[x]]}', 'not tolower(proc.name) = x'],
+  ])('exception %s', (exception, expected) => {
+    const content = rule({ exceptions: `[{name: e, ${exception.slice(1, -1)}}]` });
+    expect(compiled(content)).toEqual([`(evt.type = openat and ${expected})`]);
+  });
+
+  test('an exception gets more values', () => {
+    const first = rule({ exceptions: '[{name: e, fields: proc.name, values: [cat]}]' });
+    const more = '- rule: r1\n  exceptions: [{name: e, values: [dog]}]\n  override: {exceptions: append}\n';
+    expect(compiled(first + more)).toEqual(['(evt.type = openat and not proc.name in (cat, dog))']);
+  });
+
+  test('append_output adds text, fields and what the event source suggests', () => {
+    const suggesting = { ...catalogue, source: 'test', fields: [...catalogue.fields] };
+    const first = suggesting.fields[0];
+    if (first) suggesting.fields[0] = { ...first, suggested: true };
+    const content = rule({ source: 'test', condition: 't.i=1', tags: '[x]', output: 'o' });
+    const result = loadRules([{ name: 'r.yaml', content }], {
+      catalogues: new Map([['test', suggesting]]),
+      appendOutput: [
+        { match: { tags: ['x'] }, extraOutput: 'i=%t.i', suggestedOutput: true },
+        { match: { tags: ['y'] }, extraOutput: 'never' },
+        { extraFields: ['t.b', { mine: 'b is %t.b' }] },
+      ],
+    });
+    const output = result.rules[0]?.output;
+    expect(output?.text).toBe('o i=%t.i t_s=%t.s');
+    const values: Record<string, string | number | boolean> = { 't.i': 1, 't.b': true };
+    const plain = {
+      name: 'p',
+      reader:
+        ({ text }: { text: string }) =>
+        () =>
+          values[text],
+    };
+    const event = { source: 'test', type: 'x', time: 0n, get: () => undefined };
+    expect(output?.bind(plain).text(event)).toBe('o i=1 t_s=<NA>');
+    expect(output?.bind(plain).fields(event)).toEqual({ 't.i': 1, 't.s': null, 't.b': true, mine: 'b is true' });
+  });
+});
+
+describe('selection', () => {
+  const content = rule({ tags: '[t1]' }, 'alpha one') + rule({ priority: 'ERROR' }, 'beta one') + rule({}, 'gamma');
+  const enabled = (options: Parameters<typeof load>[1]) =>
+    load(content, options)
+      .rules.filter((each) => each.enabled)
+      .map(({ name }) => name);
+
+  test('later entries win', () => {
+    expect(
+      enabled({
+        selection: [
+          { op: 'disable', rule: '*' },
+          { op: 'enable', tag: 't1' },
+        ],
+      }),
+    ).toEqual(['alpha one']);
+    expect(enabled({ selection: [{ op: 'disable', rule: '*one' }] })).toEqual(['gamma']);
+    expect(enabled({ selection: [{ op: 'disable', rule: 'one' }] })).toEqual(['alpha one', 'beta one', 'gamma']);
+  });
+
+  test('rules below the least priority are not enabled', () => {
+    expect(enabled({ minPriority: 'Warning' })).toEqual(['beta one']);
+  });
+});
+
+describe('requirements', () => {
+  const plugins =
+    '- required_plugin_versions: [{name: a, version: 0.2.0, alternatives: [{name: b, version: 1.0.0}]}]\n';
+  test.each([
+    [[{ name: 'b', version: '1.2.0' }], undefined],
+    [
+      [{ name: 'a', version: '0.1.9' }],
+      "Plugin 'a' version '0.1.9' is not compatible with required plugin version '0.2.0'",
+    ],
+    [
+      [{ name: 'a', version: '1.0.0' }],
+      "Plugin 'a' version '1.0.0' is not compatible with required plugin version '0.2.0'",
+    ],
+    [[], 'Plugin requirement not satisfied, must load one of: a (>= 0.2.0), b (>= 1.0.0)'],
+  ])('with %o', (loaded, error) => {
+    const result = load(plugins + rule(), { plugins: loaded });
+    expect(result.pluginError).toBe(error);
+    expect(result.ok).toBe(error === undefined);
+  });
+
+  test('container is built in', () => {
+    const content =
+      '- required_plugin_versions: [{name: container, version: 0.4.0}]\n- required_engine_version: 0.57.0\n';
+    expect(loadRules([{ name: 'r', content }], { catalogues }).ok).toBe(true);
+  });
+});
+
+/** Every code, with the smallest file that earns it. */
+const earned: Readonly<Record<string, readonly string[]>> = {
+  LOAD_ERR_YAML_PARSE: ['- list: l\n  items: *nowhere\n', '- rule: [', '- rule: "x', '\t- a', `${'['.repeat(20_000)}`],
+  LOAD_ERR_YAML_VALIDATE: [
+    'rule: x',
+    'hello',
+    '- hello',
+    '- rule: r1\n',
+    rule({ condition: '""' }),
+    rule({ condition: '' }),
+    rule({ condition: '[a]' }),
+    rule({ priority: 'URGENT' }),
+    rule({ tags: 'abc' }),
+    rule({ tags: '[[a]]' }),
+    rule({ enabled: 'perhaps' }),
+    rule({ capture_duration: '-1' }),
+    rule({ exceptions: 'abc' }),
+    rule({ exceptions: '[{values: []}]' }),
+    rule({ exceptions: '[{name: e, values: []}]' }),
+    '- list: l\n',
+    '- macro: m\n',
+    '- required_engine_version: 0.26\n',
+    '- required_plugin_versions: x\n',
+    `${rule()}- rule: r1\n  source: x\n  override: {source: replace}\n`,
+    `${rule()}- rule: r1\n  priority: INFO\n  override: {priority: append}\n`,
+    `${rule()}- rule: r1\n  condition: x\n  override: {condition: prepend}\n`,
+    `${rule()}- rule: r1\n  override: {condition: append}\n`,
+    `${rule()}- rule: r1\n  condition: and x\n  desc: d\n  override: {condition: append}\n`,
+    `${rule()}- rule: r1\n  append: true\n  condition: and x\n  override: {condition: append}\n`,
+  ],
+  LOAD_ERR_COMPILE_CONDITION: [
+    rule({ condition: 'evt.type=' }),
+    rule({ condition: 'evt.type=openat and nosuch.field=1' }),
+    rule({ condition: 'evt.type=nosuchcall' }),
+    rule({ condition: 'evt.type=openat and evt.arg.nosuch=1' }),
+    rule({ condition: 'tolower(evt.type)=openat' }),
+    rule({ condition: 'evt.type=val(proc.name)' }),
+    rule({ condition: 'evt.type=openat and proc.pid=abc' }),
+    '- macro: m\n  condition: evt.type=\n',
+  ],
+  LOAD_ERR_COMPILE_OUTPUT: [rule({ output: 'o %no.field' }), rule({ output: '"100%"' })],
+  LOAD_ERR_VALIDATE: [
+    rule({ condition: 'evt.type=openat and nomacro' }),
+    '- macro: m\n  condition: m\n',
+    '- macro: a\n  condition: evt.type=dup\n- macro: b\n  condition: a\n- macro: a\n  condition: b\n',
+    '- required_engine_version: 0.63.1\n',
+    '- required_engine_version: 1.0.0\n',
+    '- required_plugin_versions: [{name: p, version: x}]\n',
+    '- required_plugin_versions: [{name: p, version: 0.1.0, alternatives: [{name: p, version: 0.2.0}]}]\n',
+    '- rule: r1\n  append: true\n  condition: x\n',
+    '- rule: r1\n  enabled: true\n',
+    '- rule: r1\n  condition: x\n  override: {condition: replace}\n',
+    '- list: l\n  items: [a]\n  append: true\n',
+    '- macro: m\n  condition: x\n  append: true\n',
+    `${rule()}- rule: r1\n  append: true\n`,
+    `${rule()}${rule({ source: 'alert' })}`,
+    rule({ exceptions: '[{name: e, fields: [proc.name, fd.name], comps: [in]}]' }),
+    rule({ exceptions: '[{name: e, fields: [proc.name, fd.name], values: [[a]]}]' }),
+    rule({ exceptions: '[{name: e, fields: proc.name, comps: [in]}]' }),
+    rule({ exceptions: '[{name: e, fields: proc.name, comps: startswith}]' }),
+    rule({ exceptions: '[{name: e, fields: proc.name, values: [[a]]}]' }),
+    rule({ exceptions: '[{name: e, fields: [no.field]}]' }),
+    rule({ exceptions: '[{name: e, fields: [proc.name], comps: [in oneof]}]' }),
+    `${rule()}- rule: r1\n  exceptions: [{name: e, values: [a]}]\n  override: {exceptions: append}\n`,
+    `${rule()}- rule: r1\n  exceptions: [{name: e, fields: proc.name}]\n  override: {exceptions: append}\n`,
+    `${rule({ exceptions: '[{name: e, fields: proc.name}]' })}- rule: r1\n  exceptions: [{name: e, comps: in}]\n  override: {exceptions: append}\n`,
+  ],
+  LOAD_UNKNOWN_SOURCE: [rule({ source: 'nowhere' })],
+  LOAD_NO_EVTTYPE: [rule({ condition: 'proc.name=cat' }), rule({ condition: 'evt.type!=open' })],
+  LOAD_UNKNOWN_FILTER: [
+    rule({ condition: 'evt.type=openat and no.field=1', 'skip-if-unknown-filter': 'true' }),
+    rule({ condition: 'evt.type=nosuchcall', 'skip-if-unknown-filter': 'true' }),
+    rule({ output: '"%no.field"', 'skip-if-unknown-filter': 'true' }),
+  ],
+  LOAD_UNUSED_MACRO: ['- macro: m\n  condition: evt.type=dup\n'],
+  LOAD_UNUSED_LIST: ['- list: l\n  items: [a]\n'],
+  LOAD_UNKNOWN_ITEM: ['- foo: bar\n'],
+  LOAD_DEPRECATED_ITEM: [
+    rule({ condition: 'evt.type=openat and evt.dir=<' }),
+    rule({ output: '"%evt.latency"' }),
+    rule({ output: '"%container.info"' }),
+    `${rule()}- rule: r1\n  enabled: false\n`,
+  ],
+  LOAD_APPEND_NO_VALUES: [
+    `${rule({ exceptions: '[{name: e, fields: proc.name}]' })}- rule: r1\n  exceptions: [{name: e}]\n  override: {exceptions: append}\n`,
+  ],
+  LOAD_EXCEPTION_NAME_NOT_UNIQUE: [rule({ exceptions: '[{name: e, fields: proc.name}, {name: e, fields: fd.name}]' })],
+  LOAD_COMPILE_CONDITION: [
+    rule({ condition: 'evt.type=openat and proc.name=proc.pname' }),
+    rule({ condition: 'evt.type=openat and proc.name="tolower(proc.pname)"' }),
+    rule({ condition: 'evt.type=openat and proc.name regex a.*' }),
+  ],
+  LOAD_UNKNOWN_KEY: [rule({ bogus: '1' })],
+};
+
+describe.each(Object.entries(earned))('%s', (code, contents) => {
+  test.each(contents.map((content) => [content.slice(0, 200), content]))('%s', (_, content) => {
+    const result = load(content);
+    // The old keys are deprecated whatever else is wrong with them.
+    const others =
+      content.includes('append: true') || content.includes('\n  enabled: true') ? ['LOAD_DEPRECATED_ITEM'] : [];
+    expect(codes(result)).toEqual([code, ...others]);
+    expect(result.ok).toBe(!code.startsWith('LOAD_ERR'));
+    expect(result.diagnostics.map((diagnostic) => diagnostic.code)).toEqual([code, ...others]);
+    expect(result.diagnostics[0]?.at?.file).toBe('rules.yaml');
+  });
+});
+
+test('invalid names of lists and macros are warned of', () => {
+  expect(codes(load('- macro: my-macro\n  condition: evt.type=dup\n'))).toEqual([
+    'LOAD_INVALID_MACRO_NAME',
+    'LOAD_UNUSED_MACRO',
+  ]);
+  expect(codes(load('- list: my list\n  items: []\n'))).toEqual(['LOAD_INVALID_LIST_NAME', 'LOAD_UNUSED_LIST']);
+});
+
+test('comparing k8s audit fields with <NA> is warned of', () => {
+  const ka = { ...catalogue, find: (text: string) => catalogue.find(text.startsWith('ka.') ? 't.s' : text) };
+  const named = {
+    ...ka,
+    find: (text: string) =>
+      text === 'ka.x' ? { text, field: { name: text, type: 'CHARBUF' as const, doc: '', class: '' } } : undefined,
+  };
+  const content = rule({ source: 'k8s_audit', condition: 'ka.x != <NA>' });
+  const result = load(content, { catalogues: new Map([['k8s_audit', named]]) });
+  expect(codes(result)).toEqual(['LOAD_UNSAFE_NA_CHECK']);
+});
+
+test('loading ends with the first file that has an error', () => {
+  const files = [
+    { name: 'a.yaml', content: rule() },
+    { name: 'b.yaml', content: rule({ condition: '(' }, 'r2') },
+    { name: 'c.yaml', content: rule({}, 'r3') },
+  ];
+  const result = loadRules(files, { catalogues });
+  expect(result.files.map(({ name, ok }) => [name, ok])).toEqual([
+    ['a.yaml', true],
+    ['b.yaml', false],
+  ]);
+  expect(result.ok).toBe(false);
+});
+
+test('a warning that a later file mends is not among the diagnostics', () => {
+  const files = [
+    { name: 'a.yaml', content: '- list: l\n  items: [a]\n' },
+    { name: 'b.yaml', content: rule({ condition: 'evt.type=openat and proc.name in (l)' }) },
+  ];
+  const result = loadRules(files, { catalogues });
+  expect(result.files[0]?.warnings.map(({ code }) => code)).toEqual(['LOAD_UNUSED_LIST']);
+  expect(result.diagnostics).toEqual([]);
+});
+
+test('several documents, null items, anchors and empty files are fine', () => {
+  const content = `- list: l\n  items: &items [a, b]\n-\n- list: k\n  items: *items\n---\n${rule({ condition: 'evt.type=openat and proc.name in (l, k)' })}`;
+  expect(compiled(content)).toEqual(['(evt.type = openat and proc.name in (a, b, a, b))']);
+  expect(load('').ok).toBe(true);
+  expect(load('# nothing\n').ok).toBe(true);
+});
+
+test('macros that expand without end are refused quickly', () => {
+  const doubling = Array.from({ length: 40 }, (_, n) => `- macro: m${n + 1}\n  condition: m${n} and m${n}\n`).join('');
+  const content = `- macro: m0\n  condition: evt.type=openat\n${doubling}${rule({ condition: 'm40' })}`;
+  expect(messages(load(content))).toEqual(['the condition is too large with its macros in place']);
+  const chain = Array.from({ length: 5000 }, (_, n) => `- macro: m${n + 1}\n  condition: m${n}\n`).join('');
+  const deep = `- macro: m0\n  condition: evt.type=openat\n${chain}${rule({ condition: 'm5000' })}`;
+  expect(messages(load(deep))).toEqual(['the condition is too large with its macros in place']);
+});
