@@ -125,6 +125,25 @@ static long start(char **arguments)
   return pid;
 }
 
+// bind PATH: a datagram socket, as systemd's. hear FD TEXT: is TEXT the next datagram?
+static long bind_datagram(const char *path)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  size_t length = strlen(path);
+  memcpy(address.sun_path, path, length);
+  if (path[0] == '@') address.sun_path[0] = 0;
+  if (bind(fd, (void *)&address, offsetof(struct sockaddr_un, sun_path) + length)) return -errno;
+  return fd;
+}
+
+static long hear(int fd, const char *text)
+{
+  char buffer[256];
+  ssize_t got = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
+  return got == (ssize_t)strlen(text) && !memcmp(buffer, text, got);
+}
+
 static long run(char **arguments) { return wait_for(start(arguments)); }
 
 // Copies a program to a memfd, or to a file that is deleted at once, and runs it from the descriptor.
@@ -263,6 +282,8 @@ static long act(void)
   if (!strcmp(what, "close")) return result(close(number(1)));
   if (!strcmp(what, "connect")) return connect_inet(words[1], number(2));
   if (!strcmp(what, "connect-unix")) return connect_unix(words[1]);
+  if (!strcmp(what, "bind")) return bind_datagram(words[1]);
+  if (!strcmp(what, "hear")) return hear(number(1), words[2]);
   if (!strcmp(what, "chdir")) return result(chdir(words[1]));
   if (!strcmp(what, "fchdir")) return result(fchdir(number(1)));
   if (!strcmp(what, "descend")) return descend(number(1), words[2]);

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { generate } from '../../native/generate.ts';
-import * as layout from '../../src/events/kernel/layout.ts';
+import * as generated from '../../src/events/kernel/layout.ts';
 
+const layout = { ...generated };
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 test.each(generate())('$path is fresh', ({ path, content }) => {

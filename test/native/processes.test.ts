@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync, statSync } from 'node:fs';
+import { readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sensor } from '../../native/index.ts';
@@ -159,6 +159,24 @@ describe.skipIf(whyNot())('processes', () => {
     const [, second, first, last] = records as [Decoded, Decoded, Decoded, Decoded];
     expect(first).toMatchObject({ tgid: second.ppid, reaper: actor.pid });
     expect(last).toMatchObject({ tgid: second.tgid, ppid: actor.pid });
+  });
+
+  test('of a thousand short lives none is missed, and every record has the key of its process', async () => {
+    const loop = '( i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i+1)); done ) &';
+    writeFileSync(join(place.folder, 'lives.sh'), `${loop}\n${loop}\nwait\n`);
+    const records = await act('run /bin/sh lives.sh');
+    expect(records.filter((record) => record.kind === 'exec')).toHaveLength(1001);
+    const alive = new Map<string, number>();
+    for (const { kind, tgid, start, exec_id: id } of records) {
+      const key = `${tgid}/${start}`;
+      const before = alive.get(key);
+      if (kind === 'fork') expect(before).toBeUndefined();
+      else expect(before).toBe(kind === 'exec' ? (id as number) - 1 : id);
+      if (kind === 'exit') alive.delete(key);
+      else alive.set(key, id as number);
+    }
+    expect(alive.size).toBe(0);
+    expect(Object.values(sensor.counters().dropped).every((count) => count === 0)).toBe(true);
   });
 
   describe('scan', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bootOffsetNs, openSensor, probe } from '../../native/index.ts';
+import { bootOffsetNs, notifySystemd, openSensor, probe } from '../../native/index.ts';
 import { exitCode } from '../../src/core/errors.ts';
 import { Actor, drainAll, everything, prepare, watch, whyNot } from './harness.ts';
 
@@ -252,6 +252,37 @@ test.skipIf(skipped)('the boot clock and its offset give the time of day', () =>
   const boot = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
   const skew = Number(bootOffsetNs() / 1_000_000n) + boot - Date.now();
   expect(Math.abs(skew)).toBeLessThan(10_000);
+});
+
+describe('notifySystemd', () => {
+  let place: ReturnType<typeof prepare>;
+  let actor: Actor;
+  beforeAll(async () => {
+    place = prepare();
+    actor = await Actor.start(place.program, place.folder);
+  });
+  afterAll(() => {
+    delete process.env.NOTIFY_SOCKET;
+    actor?.stop();
+    place?.remove();
+  });
+
+  test.each([
+    ['a path', () => join(place.folder, 'notify')],
+    ['an abstract name', () => `@falco-pipe-test-${process.pid}`],
+  ])('sends one datagram to %s', async (_, name) => {
+    const fd = await actor.ask(`bind ${name()}`);
+    process.env.NOTIFY_SOCKET = name();
+    expect(notifySystemd('READY=1')).toBe(true);
+    expect(await actor.ask(`hear ${fd} READY=1`)).toBe(1);
+  });
+
+  test('does nothing where nobody listens, or nobody asked', () => {
+    process.env.NOTIFY_SOCKET = join(place.folder, 'nobody');
+    expect(notifySystemd('READY=1')).toBe(false);
+    delete process.env.NOTIFY_SOCKET;
+    expect(notifySystemd('READY=1')).toBe(false);
+  });
 });
 
 test('probe tells what is there', () => {
