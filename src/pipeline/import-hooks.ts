@@ -32,6 +32,9 @@ function ours(specifier: string): string | undefined {
   return undefined;
 }
 
+/** Modules of our own, which Node loads as they are; what lies elsewhere in the package, as examples do, is people's. */
+const ourSources = pathToFileURL(join(packageRoot, 'src/')).href;
+
 let hooked = false;
 
 /**
@@ -43,14 +46,11 @@ export function hookImports(): void {
   hooked = true;
   registerHooks({
     resolve(specifier, context, next) {
-      const own = context.parentURL?.startsWith(pathToFileURL(join(packageRoot, 'src')).href)
-        ? undefined
-        : ours(specifier);
+      const own = context.parentURL?.startsWith(ourSources) ? undefined : ours(specifier);
       return own === undefined ? next(specifier, context) : { url: own, shortCircuit: true };
     },
     load(url, context, next) {
-      if (!url.startsWith('file:') || !/\.m?ts$/.test(url) || url.startsWith(pathToFileURL(packageRoot).href))
-        return next(url, context);
+      if (!url.startsWith('file:') || !/\.m?ts$/.test(url) || url.startsWith(ourSources)) return next(url, context);
       const source = stripTypeScriptTypes(readFileSync(fileURLToPath(url), 'utf8'), { mode: 'strip' });
       return { format: 'module', source, shortCircuit: true };
     },

@@ -20,6 +20,12 @@ export function scratch(): string {
   return folder;
 }
 
+export interface ProgramOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  readonly command?: string;
+}
+
 export class Program {
   readonly child: ChildProcess;
   stdout = '';
@@ -48,16 +54,15 @@ export class Program {
     );
   }
 
-  /** Starts `bin/falco-pipe ARGS`. */
-  static start(args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): Program {
+  /** Starts `bin/falco-pipe ARGS`, or another installation's launcher. */
+  static start(args: readonly string[], options: ProgramOptions = {}): Program {
     const env = { ...process.env, FALCO_HOSTNAME: 'node1', ...options.env };
-    return new Program(
-      spawn(launcher, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: options.cwd ?? repository }),
-    );
+    const { cwd = repository, command = launcher } = options;
+    return new Program(spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd }));
   }
 
   /** Runs it to its end. */
-  static async run(args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): Promise<Program> {
+  static async run(args: readonly string[], options: ProgramOptions = {}): Promise<Program> {
     const program = Program.start(args, options);
     await program.ended;
     return program;
