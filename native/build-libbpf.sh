@@ -15,7 +15,7 @@ fi
 
 rm -rf "$out/include/bpf"
 if [ ! -f "$src/src/libbpf.c" ]; then
-    echo '  native: WARNING: no source of libbpf (see above; or set LIBBPF_SRC): linking the shared library of this machine' >&2
+    echo '  native: WARNING: no source of libbpf (or set LIBBPF_SRC): linking the shared library of this machine' >&2
     [ -f /usr/include/bpf/libbpf.h ] || { echo '  native: and there is none: install libbpf-dev' >&2; exit 1; }
     echo '-lbpf' >"$out/libbpf.flags"
     exit 0

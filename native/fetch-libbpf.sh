@@ -24,7 +24,10 @@ fetch() {
         cd "$apt"
         apt-get "$@" update && apt-get "$@" source --download-only --tar-only libbpf
     ) >"$apt/log" 2>&1 || { sed 's/^/  /' "$apt/log" >&2; return 1; }
-    mv "$apt/$tarball" "$dir/$tarball" 2>/dev/null || { echo "  the archive has another version than $tarball" >&2; return 1; }
+    mv "$apt/$tarball" "$dir/$tarball" 2>/dev/null || {
+        echo "  the archive has another version than $tarball" >&2
+        return 1
+    }
     rm -rf "$apt"
 }
 

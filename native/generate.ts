@@ -1,6 +1,7 @@
 /**
- * Makes native/bpf/records.h (C), native/kinds.ts and src/events/kernel/layout.ts (byte offsets) from native/records.yaml,
- * the one table of what the kernel programs send: `node native/generate.ts`. All are committed; a test holds them fresh.
+ * Makes native/bpf/records.h (C), native/kinds.ts and src/events/kernel/layout.ts (byte offsets) from
+ * native/records.yaml, the one table of what the kernel programs send: `node native/generate.ts`. All are committed; a
+ * test holds them fresh.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
@@ -181,7 +182,7 @@ function tsLayout(table: PlacedTable): string {
     lines.push(...offsets(kind.placed), '} as const;');
     if (kind.texts.length === 0) continue;
     lines.push(
-      `/** ${names}: the order of the texts; \`lengths\` is the offset of their u16 lengths, \`first\` where the first begins. */`,
+      `/** ${names}: the order of the texts; \`lengths\`: where their u16 lengths are, \`first\`: where the first begins. */`,
       `export const ${upper}_TEXTS = {`,
       `  count: ${kind.texts.length},`,
       `  lengths: ${kind.lengths},`,

@@ -35,8 +35,8 @@ export interface Counters {
   /** Low-priority records refused because the ring was more than three quarters full. */
   readonly refused: KindCounts;
   /**
-   * By program: how often the kernel skipped it, because a task that it had interrupted was inside it. `scope`: processes
-   * that are not followed because the table of the scope is full.
+   * By program: how often the kernel skipped it, because a task that it had interrupted was inside it. `scope`:
+   * processes that are not followed because the table of the scope is full.
    */
   readonly missed: Record<string, number>;
 }
@@ -52,12 +52,12 @@ export interface ProgramState {
 
 export interface Sensor {
   /**
-   * Copies whole records out of the ring, oldest first, each behind the ring's own 8-byte header (u32 length, u32 unused),
-   * and frees their room. The next header is at the next multiple of 8. Returns the bytes copied, 0 when there is nothing.
-   * A record has at most 17 KiB: give at least 32 KiB.
+   * Copies whole records out of the ring, oldest first, each behind the ring's own 8-byte header (u32 length, u32
+   * unused), and frees their room. The next header is at the next multiple of 8. Returns the bytes copied, 0 when there
+   * is nothing. A record has at most 17 KiB: give at least 32 KiB.
    */
   drain(into: Uint8Array): number;
-  /** Asks for one ring of the doorbell at the next record. True when a record is there already: then drain, do not sleep. */
+  /** Asks for one ring of the doorbell at the next record. True when one is there already: then drain, do not sleep. */
   arm(): boolean;
   /** Called when the doorbell rings. Keeps the process alive until `close`. */
   onDoorbell(callback: () => void): void;
@@ -163,9 +163,12 @@ function explain(error: unknown): unknown {
 function noBtf(): SensorError {
   return new SensorError('this kernel does not describe its types: there is no /sys/kernel/btf/vmlinux', {
     exit: exitCode.unavailable,
-    hint: 'use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian, Ubuntu and Fedora do; in a container, mount /sys',
+    hint: 'use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as those of most distributions; in a container, mount /sys',
   });
 }
+
+/** The first two load and attach; the others read what /proc keeps from strangers. */
+const AMBIENT = 'CAP_BPF CAP_PERFMON CAP_SYS_PTRACE CAP_DAC_READ_SEARCH';
 
 function noRights(details: { cause: unknown; log?: string }): SensorError {
   const held = capabilities();
@@ -175,7 +178,7 @@ function noRights(details: { cause: unknown; log?: string }): SensorError {
     const names = lacking.map((name) => `CAP_${name.toUpperCase()}`).join(' and ');
     return new SensorError(`this process may not trace the kernel: it lacks ${names}`, {
       exit,
-      hint: 'run as root, or give the service AmbientCapabilities=CAP_BPF CAP_PERFMON CAP_SYS_PTRACE CAP_DAC_READ_SEARCH',
+      hint: `run as root, or give the service AmbientCapabilities=${AMBIENT}`,
       ...details,
     });
   }

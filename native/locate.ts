@@ -33,7 +33,7 @@ export interface AddonSensor {
   close(): void;
 }
 
-/** The package's root: the nearest folder above whose package.json names us. The bundle lies elsewhere than the sources. */
+/** The package's root, the nearest folder above whose package.json names us. */
 function packageRoot(): string | undefined {
   let folder = dirname(fileURLToPath(import.meta.url));
   for (;;) {

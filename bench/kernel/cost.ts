@@ -1,7 +1,7 @@
 /**
- * What tracing costs the traced process: `node bench/kernel/cost.ts [ROUNDS]`, as root. Ratios of one run, configurations
- * interleaved; in each round the second lowest of eight chunks counts, over the rounds the median. The sensor is scoped to
- * the measured loop alone, which costs it one look-up more a record than it has on a whole machine.
+ * What tracing costs the traced process: `node bench/kernel/cost.ts [ROUNDS]`, as root. Ratios of one run,
+ * configurations interleaved; in each round the second lowest of eight chunks counts, over the rounds the median. The
+ * sensor is scoped to the measured loop alone, which costs it one look-up more a record than it has on a whole machine.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

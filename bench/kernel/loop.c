@@ -1,6 +1,6 @@
-// Makes the same system call over and over and says what each cost this thread. Pinned to one CPU; in SCHED_FIFO while it
-// measures, where that is allowed, so that nothing else runs in between. A line on standard input: OPERATION TIMES; the
-// answer: ns of thread CPU time for each.
+// Makes the same system call over and over and says what each cost this thread. Pinned to one CPU; in SCHED_FIFO while
+// it measures, where that is allowed, so that nothing else runs in between. A line on standard input: OPERATION TIMES;
+// the answer: ns of thread CPU time for each.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -25,7 +25,8 @@ bool wanted(call which, const SensorOptions &options) {
     case CALL_OPENAT2: return options.open;
     case CALL_CONNECT:
     case CALL_SOCKETCALL: return options.connect;
-    // Where calls are read at all, a stale working directory or a missed exec would be a lie that costs nothing to avoid.
+    // Where calls are read at all, a stale working directory or a missed exec would be a lie that costs nothing to
+    // avoid.
     case CALL_CHDIR:
     case CALL_FCHDIR:
     case CALL_EXECVE:

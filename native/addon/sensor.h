@@ -53,7 +53,8 @@ class Sensor {
   void attach();
   void seed(uint32_t pid);
   bpf_map *map(const char *name) const;
-  // Runs a task iterator to its end and returns what it wrote; over one thread only where `tid` is not 0 and that is possible.
+  // Runs a task iterator to its end and returns what it wrote; over one thread only where `tid` is not 0 and that is
+  // possible.
   std::vector<uint8_t> iterate(const char *program, uint32_t tid);
 
   struct ObjectDeleter { void operator()(bpf_object *object) const; };

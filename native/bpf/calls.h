@@ -76,9 +76,11 @@ static __always_inline __u32 raw_and_base(struct call_context *call, __u16 *leng
 }
 
 struct open_how { __u64 flags, mode, resolve; };
-_Static_assert(OPEN_RAW == 0 && OPEN_BASE == 1 && EXEC_FAILED_RAW == 0 && EXEC_FAILED_BASE == 1, "raw_and_base's order");
+_Static_assert(OPEN_RAW == 0 && OPEN_BASE == 1, "raw_and_base's order");
+_Static_assert(EXEC_FAILED_RAW == 0 && EXEC_FAILED_BASE == 1, "raw_and_base's order");
 
-static __always_inline void read_open_arguments(struct call_context *call, enum call which, struct open_record *r, __u64 *path)
+static __always_inline void read_open_arguments(struct call_context *call, enum call which, struct open_record *r,
+                                                __u64 *path)
 {
   struct open_how how = {};
   *path = call->a;

@@ -10,7 +10,8 @@ struct {
   __uint(max_entries, 4096);
 } ring SEC(".maps");
 
-// Carries no data: a discarded record wakes the consumer. Apart from the ring, so that a full ring cannot swallow a wakeup.
+// Carries no data: a discarded record wakes the consumer. Apart from the ring, so that a full ring cannot swallow a
+// wakeup.
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 4096);
@@ -25,9 +26,10 @@ struct {
 
 #define PATH_ROOM 4096      // a path with its NUL
 #define NAME_ROOM 256
-#define TEXTS_END 17408     // above where the last text of the longest record (exec) can begin: 204 + 4 * 4095 + 2 * 255
+#define TEXTS_END 17408     // above where the last text of the longest record, exec, can end: 204 + 4 * 4095 + 2 * 255
 
-// One per program and CPU: a program can be preempted by another, not by itself. Below the 32 KiB that a per-CPU value may have.
+// One per program and CPU: a program can be preempted by another, not by itself. Below the 32 KiB that a per-CPU value
+// may have.
 struct scratch {
   __u64 frame;                         // the scan writes records as the ring frames them: length first
   char record[TEXTS_END + PATH_ROOM];
@@ -64,8 +66,8 @@ static __always_inline void emit(void *record, __u32 size, enum record_kind kind
     if (failed) c->dropped[kind]++;
     else c->sent[kind]++;
   }
-  // After the commit, which is a full barrier: the consumer sets the word first and then looks at the ring, so one of the
-  // two sees the other.
+  // After the commit, which is a full barrier: the consumer sets the word first and then looks at the ring, so one of
+  // the two sees the other.
   if (*(volatile __u32 *)&control.doorbell) ring_bell();
 }
 

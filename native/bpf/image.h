@@ -68,8 +68,8 @@ static __always_inline __u32 overlay_layer(struct inode *inode)
 }
 
 // Appends the path of the executable and fills what the record says about its file; returns the length of the path.
-static __always_inline __u32 image_exe(struct scratch *s, __u32 slot, __u32 at, struct task_struct *t, struct mm_struct *mm,
-                                       struct fs_struct *fs)
+static __always_inline __u32 image_exe(struct scratch *s, __u32 slot, __u32 at, struct task_struct *t,
+                                       struct mm_struct *mm, struct fs_struct *fs)
 {
   struct exec_record *r = (void *)s->record;
   struct file *file = mm->exe_file;
@@ -146,7 +146,8 @@ static __always_inline __u32 terminal_of(struct signal_struct *signal)
   struct tty_struct *tty = signal->tty;
   if (!tty) return 0;
   struct tty_driver *driver = GET(tty_struct, tty, driver);
-  return userspace_device(GET(tty_driver, driver, major), GET(tty_driver, driver, minor_start) + GET(tty_struct, tty, index));
+  __u32 minor = GET(tty_driver, driver, minor_start) + GET(tty_struct, tty, index);
+  return userspace_device(GET(tty_driver, driver, major), minor);
 }
 
 static __always_inline void image_ids(struct exec_record *r, struct task_struct *t)

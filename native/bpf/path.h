@@ -18,9 +18,11 @@ static __always_inline __u64 mount_of(__u64 vfsmount)
   return vfsmount - bpf_core_field_offset(struct mount, mnt);
 }
 
-// Copies a name of up to 16 bytes by overlapping loads, which is half the price of the helper and by far the usual case;
-// the rest by the helper. `behind` is where the name ends in scratch->path. The structs lend their words as types to load.
-static __always_inline void copy_name(struct scratch *s, __u32 at, __u32 behind, __u32 length, const unsigned char *name)
+// Copies a name of up to 16 bytes by overlapping loads, which is half the price of the helper and by far the usual
+// case; the rest by the helper. `behind` is where the name ends in scratch->path. The structs lend their words as types
+// to load.
+static __always_inline void copy_name(struct scratch *s, __u32 at, __u32 behind, __u32 length,
+                                      const unsigned char *name)
 {
   if (!bpf_ksym_exists(bpf_rdonly_cast) || length > 16) {
     bpf_probe_read_kernel(s->path + at, length, name);

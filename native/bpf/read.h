@@ -1,5 +1,5 @@
-// Reading kernel memory: plain loads where the kernel offers bpf_rdonly_cast (6.2), the probe helper elsewhere. The loader
-// resolves the weak symbol, the verifier prunes the branch that is not taken.
+// Reading kernel memory: plain loads where the kernel offers bpf_rdonly_cast (6.2), the probe helper elsewhere. The
+// loader resolves the weak symbol, the verifier prunes the branch that is not taken.
 #pragma once
 
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
@@ -7,8 +7,9 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 #define VIEW(type, pointer) \
   ((struct type *)bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(struct type)))
 
-// The same task without the verifier's trust in it: following a pointer from a trusted one makes it search all types of the
-// kernel, which is milliseconds of load time for each. Nothing here needs the trust, except where a helper asks for a task.
+// The same task without the verifier's trust in it: following a pointer from a trusted one makes it search all types of
+// the kernel, which is milliseconds of load time for each. Nothing here needs the trust, except where a helper asks for
+// a task.
 static __always_inline struct task_struct *untrusted(struct task_struct *task)
 {
   return bpf_ksym_exists(bpf_rdonly_cast) ? VIEW(task_struct, task) : task;

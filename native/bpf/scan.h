@@ -27,8 +27,8 @@ int scan(struct bpf_iter__task *context)
   return 0;
 }
 
-// One pass of seeding: the process named by its pid in the reader's namespace, and children of what is in scope already. The
-// loader repeats it until nothing is added, because a child can have a lower pid than its parent.
+// One pass of seeding: the process named by its pid in the reader's namespace, and children of what is in scope
+// already. The loader repeats it until nothing is added, because a child can have a lower pid than its parent.
 SEC("iter/task")
 int seed(struct bpf_iter__task *context)
 {
@@ -42,7 +42,8 @@ int seed(struct bpf_iter__task *context)
   if (bpf_map_lookup_elem(&scope, &tgid)) return 0;
   struct pid *pid = task->thread_pid, *own = reader->thread_pid;
   __u32 level = GET(pid, own, level);
-  bool named = number_at(pid, level) == control.seed_pid && pid_namespace_of(pid, level) == pid_namespace_of(own, level);
+  bool same_namespace = pid_namespace_of(pid, level) == pid_namespace_of(own, level);
+  bool named = same_namespace && number_at(pid, level) == control.seed_pid;
   if ((named || bpf_map_lookup_elem(&scope, &parent)) && scope_add(tgid)) control.seeded++;
   return 0;
 }

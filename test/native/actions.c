@@ -72,9 +72,11 @@ static struct sockaddr_in loopback(int port)
 static long connect_inet(const char *how, int port)
 {
   struct sockaddr_in address = loopback(port);
-  struct sockaddr_in6 address6 = { .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+  struct sockaddr_in6 address6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+  address6.sin6_addr = in6addr_loopback;
   int six = !strcmp(how, "inet6");
-  int fd = !strcmp(how, "bad") ? 999 : socket(six ? AF_INET6 : AF_INET, strcmp(how, "udp") ? SOCK_STREAM : SOCK_DGRAM, 0);
+  int type = strcmp(how, "udp") ? SOCK_STREAM : SOCK_DGRAM;
+  int fd = !strcmp(how, "bad") ? 999 : socket(six ? AF_INET6 : AF_INET, type, 0);
   long value;
   if (!strcmp(how, "socketcall")) {
 #if defined(__x86_64__)
@@ -99,7 +101,8 @@ static long connect_unix(const char *path)
   size_t length = strlen(path);
   memcpy(address.sun_path, path, length);
   if (path[0] == '@') address.sun_path[0] = 0;
-  long value = result(connect(fd, (void *)&address, offsetof(struct sockaddr_un, sun_path) + length + (path[0] != '@')));
+  socklen_t size = offsetof(struct sockaddr_un, sun_path) + length + (path[0] != '@');
+  long value = result(connect(fd, (void *)&address, size));
   close(fd);
   return value;
 }

@@ -1,4 +1,4 @@
-/** What the live tests share: a child that acts on command, the sensor looking at that child alone, and decoded records. */
+/** What the live tests share: a child that acts on command, a sensor that looks at it alone, decoded records. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,9 +44,10 @@ const fixedOf: Readonly<Record<Kind, { fixed: Offsets; texts?: Offsets }>> = {
 
 /** Widths of what is not a u32. */
 const wide = new Set(
-  'time start cap_effective cgroup clone_flags parent_start cap_permitted cap_inheritable pidns_start exe_ino exe_ctime exe_mtime ino sock peer'.split(
-    ' ',
-  ),
+  [
+    'time start cap_effective cgroup clone_flags parent_start cap_permitted cap_inheritable pidns_start',
+    'exe_ino exe_ctime exe_mtime ino sock peer',
+  ].flatMap((names) => names.split(' ')),
 );
 const narrow = new Set(
   'kind flags family sock_type protocol state local_port remote_port addr_family addr_port'.split(' '),

@@ -53,7 +53,7 @@ export const EXEC = {
   vpgid: 116, // u32: process group in its own pid namespace; 0 when its leader is outside
   tty: 120, // u32: device number as userspace encodes it; 0 without a terminal
   gid: 124, // u32: real group id
-  exe_flags: 128, // u32: 1 writable by the process, 2 overlay upper layer, 4 memfd, 8 overlay lower layer, 16 deleted, 32 path incomplete
+  exe_flags: 128, // u32: 1 writable by the process, 2 overlay upper layer, 4 memfd, 8 overlay lower layer, 16 deleted, 32 path cut
   exe_dev: 132, // u32: super block's device as userspace encodes it
   args_total: 136, // u32: bytes that argv had before the cut
   env_total: 140, // u32
@@ -64,7 +64,7 @@ export const EXEC = {
   exe_ctime: 176, // u64: ns since the epoch
   exe_mtime: 184, // u64: ns since the epoch
 } as const;
-/** exec, scan: the order of the texts; `lengths` is the offset of their u16 lengths, `first` where the first begins. */
+/** exec, scan: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
 export const EXEC_TEXTS = {
   count: 6,
   lengths: 192,
@@ -98,13 +98,13 @@ export const OPEN = {
   file_flags: 144, // u32: f_flags
   magic: 148, // u32: super block magic
 } as const;
-/** open: the order of the texts; `lengths` is the offset of their u16 lengths, `first` where the first begins. */
+/** open: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
 export const OPEN_TEXTS = {
   count: 3,
   lengths: 152,
   first: 158,
   raw: 0, // the path as the caller wrote it, read at exit
-  base: 1, // directory the path starts from; empty for an absolute path, except with RESOLVE_IN_ROOT (resolve & 0x10)
+  base: 1, // directory the path starts from; empty for an absolute one, except with RESOLVE_IN_ROOT (resolve & 0x10)
   real: 2, // canonical path of the file that was opened; empty on failure
 } as const;
 
@@ -127,7 +127,7 @@ export const CONNECT = {
   addr_port: 178, // u16: host order
   addr: 184, // u8[16]: address in the sockaddr that the caller gave
 } as const;
-/** connect: the order of the texts; `lengths` is the offset of their u16 lengths, `first` where the first begins. */
+/** connect: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
 export const CONNECT_TEXTS = {
   count: 1,
   lengths: 200,
@@ -140,7 +140,7 @@ export const CHDIR = {
   ret: 96, // s64
   nr: 104, // u32: 80 chdir, 81 fchdir
 } as const;
-/** chdir: the order of the texts; `lengths` is the offset of their u16 lengths, `first` where the first begins. */
+/** chdir: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
 export const CHDIR_TEXTS = {
   count: 1,
   lengths: 112,
@@ -154,7 +154,7 @@ export const EXEC_FAILED = {
   nr: 104, // u32: 59 execve, 322 execveat
   dirfd: 108, // s32
 } as const;
-/** exec_failed: the order of the texts; `lengths` is the offset of their u16 lengths, `first` where the first begins. */
+/** exec_failed: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
 export const EXEC_FAILED_TEXTS = {
   count: 2,
   lengths: 112,
