@@ -4,7 +4,7 @@ import { catalogues } from '../../src/events/catalogue.ts';
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
 import { bytesOf } from '../../src/events/kernel/slab.ts';
-import { textAt } from '../../src/events/kernel/text.ts';
+import { pathAt, textAt } from '../../src/events/kernel/text.ts';
 import { Bench, type Fields, record, ring } from './slab-writer.ts';
 
 const shell = {
@@ -137,6 +137,14 @@ describe('texts', () => {
         },
       ),
     );
+  });
+
+  it('are paths, normalised, though another text had their place before', () => {
+    for (let number = 0; number < 20_000; number++) {
+      const bytes = bytesOf(Uint8Array.from(Buffer.from(`/a/./${number}`)));
+      if (number % 2 === 0) expect(textAt(bytes, 0, bytes.buffer.length)).toBe(`/a/./${number}`);
+      expect(pathAt(bytes, 0, bytes.buffer.length)).toBe(`/a/${number}`);
+    }
   });
 
   it('come back as the same text after thousands of others', () => {

@@ -8,7 +8,7 @@ import { big, signed, unsigned } from './numbers.ts';
 import { type Shape, textLength, textStart } from './records.ts';
 import { released } from './released.ts';
 import type { KernelSlab, SlabMemory } from './slab.ts';
-import { fixedTextAt, textAt } from './text.ts';
+import { fixedTextAt, pathAt, textAt } from './text.ts';
 
 export class KernelEvent implements Event {
   readonly source = 'syscall';
@@ -122,6 +122,20 @@ export class KernelEvent implements Event {
     this.#check();
     const start = textStart(this.#memory, this.#offset, shape, index);
     return textAt(this.#memory, start, textLength(this.#memory, this.#offset, shape, index));
+  }
+
+  /** A text that is an absolute path, normalised. */
+  path(shape: Shape, index: number): string {
+    this.#check();
+    const start = textStart(this.#memory, this.#offset, shape, index);
+    return pathAt(this.#memory, start, textLength(this.#memory, this.#offset, shape, index));
+  }
+
+  /** The first byte of a text; 0 when it is empty. */
+  firstByte(shape: Shape, index: number): number {
+    this.#check();
+    if (textLength(this.#memory, this.#offset, shape, index) === 0) return 0;
+    return this.#memory.view.getUint8(textStart(this.#memory, this.#offset, shape, index));
   }
 
   textLength(shape: Shape, index: number): number {

@@ -12,6 +12,7 @@ export const AT_FDCWD = -100;
 const RESOLVE_IN_ROOT = 0x10;
 const TEXT_MAX = 4095;
 const UNKNOWN = '<UNKNOWN>';
+const SLASH = 47;
 
 const MEMO_NAME = 0;
 
@@ -34,10 +35,10 @@ export function openName(event: KernelEvent): string | undefined {
 }
 
 function makeName(event: KernelEvent): string | undefined {
+  const inRoot = event.u32(OPEN.nr) === NR_OPENAT2 && (event.u32(OPEN.resolve) & RESOLVE_IN_ROOT) !== 0;
+  if (!inRoot && event.firstByte(OPEN_TEXTS, OPEN_TEXTS.raw) === SLASH) return event.path(OPEN_TEXTS, OPEN_TEXTS.raw);
   const raw = rawPath(event);
   if (raw === '') return event.has('unread') ? realPath(event) : '';
-  const inRoot = event.u32(OPEN.nr) === NR_OPENAT2 && (event.u32(OPEN.resolve) & RESOLVE_IN_ROOT) !== 0;
-  if (raw.startsWith('/') && !inRoot) return joined('', raw);
   const base = event.text(OPEN_TEXTS, OPEN_TEXTS.base);
   // Without its beginning a directory would pass for another one.
   if (base === '' || baseIsCut(event)) return UNKNOWN + raw;

@@ -1,5 +1,7 @@
 /** Texts out of a slab: decoded when asked for, and short ones kept, since paths and names come again and again. */
 
+import { joinPath } from '../paths.ts';
+
 /** Bytes with the views that reading them quickly takes. All begin at the same, 8-aligned place. */
 export interface Bytes {
   readonly buffer: Buffer;
@@ -15,6 +17,8 @@ const SLOTS = 1 << SLOT_BITS;
 const kept = new DataView(new ArrayBuffer(SLOTS * WIDTH));
 const keptLengths = new Uint8Array(SLOTS);
 const keptTexts: string[] = new Array(SLOTS).fill('');
+/** The text of a slot as a normalised path, once it was asked for. */
+const keptPaths: (string | undefined)[] = new Array(SLOTS).fill(undefined);
 
 /**
  * The text in UTF-8 at `start`, of `length` bytes; invalid bytes become U+FFFD. The cache compares bytes, so two texts
@@ -24,6 +28,15 @@ export function textAt(bytes: Bytes, start: number, length: number): string {
   if (length === 0) return '';
   if (length > WIDTH) return bytes.buffer.toString('utf8', start, start + length);
   return keptTexts[slotOf(bytes, start, length)] as string;
+}
+
+/** As `textAt`, for an absolute path: normalised (paths.ts). */
+export function pathAt(bytes: Bytes, start: number, length: number): string {
+  if (length === 0 || length > WIDTH) return joinPath('', textAt(bytes, start, length));
+  const slot = slotOf(bytes, start, length);
+  let path = keptPaths[slot];
+  if (path === undefined) keptPaths[slot] = path = joinPath('', keptTexts[slot] as string);
+  return path;
 }
 
 /** The slot that keeps this text; one that kept another text before gives it up. */
@@ -65,6 +78,7 @@ function same(view: DataView, start: number, slot: number, length: number): bool
 function keep({ buffer, view }: Bytes, start: number, length: number, slot: number): void {
   for (let at = 0; at < length; at++) kept.setUint8(slot * WIDTH + at, view.getUint8(start + at));
   keptLengths[slot] = length;
+  keptPaths[slot] = undefined;
   keptTexts[slot] = buffer.toString('utf8', start, start + length);
 }
 

@@ -202,6 +202,19 @@ describe.skipIf(skipped)('live', () => {
     });
   });
 
+  it('has the effective user of the moment, with the name that the host gives it', async () => {
+    watch = new Watch(
+      shell,
+      ['evt.type', 'proc.name', 'user.uid', 'user.name', 'group.gid', 'user.loginuid'],
+      ['execve'],
+    );
+    await shell.run('setpriv --reuid=1 --regid=2 --clear-groups /bin/true');
+    const before = await watch.until((row) => row['proc.name'] === 'setpriv');
+    const after = await watch.until((row) => row['proc.name'] === 'true');
+    expect([before['user.uid'], before['user.name']]).toEqual([0, 'root']);
+    expect([after['user.uid'], after['user.name'], after['group.gid']]).toEqual([1, 'daemon', 2]);
+  });
+
   it('has the environment only when it is asked for', async () => {
     watch = new Watch(shell, ['proc.name', 'evt.type', 'proc.env[MARK]', 'proc.env[NONE]'], ['execve']);
     await shell.run('MARK=here true; MARK=there /bin/true');
