@@ -140,7 +140,7 @@ export function refuseUnknownEventTypes(typed: TypedExpr, catalogue: Catalogue):
 export function refuseComputedEventTypes(typed: TypedExpr, catalogue: Catalogue): void {
   if (catalogue.eventTypes === undefined) return;
   for (const check of eventTypeChecks(typed)) {
-    const what = isEventTypeField(check.left) ? 'right-hand field comparisons' : 'transformers';
+    const what = isEventTypeField(check.left) ? 'right-hand field comparisons' : 'field transformers';
     if (check.right === undefined && isEventTypeField(check.left)) continue;
     refuse(check, `${what} on \`evt.type\`/\`syscall.type\` checks are not supported by event code search`, {});
   }

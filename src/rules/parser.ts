@@ -16,38 +16,33 @@ import type {
   TransformerName,
   TransformerTerm,
 } from './ast.ts';
-import { listOperators, modifiers, orderingOperators, textOperators, transformerNames } from './ast.ts';
+import { listOperators, orderingOperators, textOperators } from './ast.ts';
 import { hintAfter } from './parse-hints.ts';
 import { Problem } from './problem.ts';
 import type { ScannedText } from './scanner.ts';
 import { Scanner } from './scanner.ts';
+import {
+  argumentError,
+  elementError,
+  fieldArgument,
+  fieldName,
+  identifier,
+  modifierWord,
+  number,
+  operatorAhead,
+  operatorError,
+  rightTransformerStart,
+  transformerStart,
+  valueError,
+  wordOperator,
+} from './tokens.ts';
 
 export interface ParseOptions {
-  /** How deep expressions may nest; default 100, rules use 1000. */
+  /** How deep expressions may nest, each operator, parenthesis and value counted; default 100, rules use 1000. */
   readonly maxDepth?: number;
   /** Which names without a dot are fields: those of our event source `alert`. */
   readonly bareField?: (name: string) => boolean;
 }
-
-const fieldName = /[a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+/y;
-const fieldArgument = /[^\]["'\s]+/y;
-const identifier = /[a-zA-Z]+[a-zA-Z0-9_]*/y;
-const transformerStart = /(?:tolower|toupper|b64|basename|len|join|concat|getopt)\(/y;
-const rightTransformerStart = /(?:val|tolower|toupper|b64|basename|len|join|concat|getopt)\(/y;
-const number = /0[xX][0-9a-fA-F]+|[+-]?[0-9]+[.]?[0-9]*(?:[eE][+-][0-9]+)?/y;
-const wordOperator = /[a-z]+(?=[ \t\b\r\n])/y;
-const modifierWord = new RegExp(`(?:${modifiers.join('|')})(?=[ \\t\\b\\r\\n])`, 'y');
-const operatorAhead =
-  /[ \t\b\r\n]*(?:[=!<>]|(?:exists|in|intersects|pmatch|i?glob|[ib]?contains|b?startswith|endswith|regex)\b)/y;
-
-const transformerWords = transformerNames.map((name) => `'${name}'`).join(', ');
-const valueError = `or a field with a valid transformer: ${transformerWords}`;
-const operatorError =
-  'expected a valid check operator: one of ' +
-  ['exists', ...orderingOperators, ...textOperators, ...listOperators].map((name) => `'${name}'`).join(', ');
-const argumentError =
-  'expected field transformer argument: field, transformer, quoted string, number, or transformer list';
-const elementError = 'expected transformer list argument: field, transformer, quoted string, or number';
 
 /** Parses a condition. Throws a Problem whose span is the place in the text. */
 export function parseCondition(text: string, options: ParseOptions = {}): Expr {
@@ -105,7 +100,7 @@ class Parser {
   }
 
   #nested<T>(parse: () => T): T {
-    if (++this.#depth > this.#maxDepth) this.#scanner.fail(`exceeded max depth limit of ${this.#maxDepth}`);
+    if (++this.#depth >= this.#maxDepth) this.#scanner.fail(`exceeded max depth limit of ${this.#maxDepth}`);
     const result = parse();
     this.#depth--;
     return result;
@@ -294,11 +289,23 @@ class Parser {
     scanner.skipBlanks();
     if (scanner.takeWord('exists')) return { kind: 'exists', left, span: scanner.span(start) };
     const ordering = orderingOperators.find((operator) => scanner.takeWord(operator));
-    if (ordering !== undefined) return this.#finish(left, ordering, this.#orderingRight(), start);
+    if (ordering !== undefined)
+      return this.#finish(
+        left,
+        ordering,
+        this.#nested(() => this.#orderingRight()),
+        start,
+      );
     const text = this.#textOperator();
-    if (text !== undefined) return this.#textComparison(left, text, start);
+    if (text !== undefined) return this.#nested(() => this.#textComparison(left, text, start));
     const list = listOperators.find((operator) => scanner.takeWord(operator));
-    if (list !== undefined) return this.#finish(left, list, this.#listRight(), start);
+    if (list !== undefined)
+      return this.#finish(
+        left,
+        list,
+        this.#nested(() => this.#listRight()),
+        start,
+      );
     return scanner.fail(operatorError);
   }
 
