@@ -25,9 +25,7 @@ export async function doctor(options: DoctorOptions): Promise<void> {
   const bad = checks.filter(({ ok, optional }) => !ok && !optional);
   process.exitCode = bad.find(({ exit }) => exit !== exitCode.noPermission)?.exit ?? bad[0]?.exit ?? exitCode.ok;
   if (options.output === 'json') {
-    process.stdout.write(
-      `${JSON.stringify({ ok: bad.length === 0, checks: checks.map(({ exit: _, ...check }) => check) })}\n`,
-    );
+    process.stdout.write(`${JSON.stringify({ ok: bad.length === 0, checks: checks.map(forPrograms) })}\n`);
     return;
   }
   for (const check of checks) process.stdout.write(line(check));
@@ -36,6 +34,10 @@ export async function doctor(options: DoctorOptions): Promise<void> {
       ? 'The kernel source can run here.'
       : `The kernel source cannot run here: ${bad.map(({ name }) => name).join(', ')}.`;
   process.stdout.write(`${end}\n`);
+}
+
+function forPrograms({ exit: _, advice, ...check }: Check): object {
+  return check.ok || advice === undefined ? check : { ...check, advice };
 }
 
 function line({ name, ok, optional, found, advice }: Check): string {
@@ -112,13 +114,24 @@ function addonCheck({ addon }: Probe): Check {
   return { name: 'addon', ok, found, advice: 'Build it: make build.', exit: exitCode.unavailable };
 }
 
-function featureChecks({ features }: Probe): Check[] {
+function featureChecks({ features, capabilities: held }: Probe): Check[] {
+  // Without rights everything is refused, which says nothing of the kernel.
+  const blind = !held.sys_admin && !(held.bpf && held.perfmon);
   return features.map(({ name, present, error }) => ({
     name,
     ok: present,
-    ...(name === 'bpf_rdonly_cast' ? { optional: true as const } : {}),
-    found: present ? 'works' : `refused${error ? `: ${error}` : ''}`,
-    advice: 'With the rights above this needs a newer kernel, or one built with BPF tracing.',
-    exit: exitCode.unavailable,
+    ...(blind || name === 'bpf_rdonly_cast' ? { optional: true as const } : {}),
+    found: present ? 'works' : blind ? 'not tried without the rights above' : `refused${error ? `: ${error}` : ''}`,
+    ...(blind ? {} : { advice: featureAdvice(error) }),
+    exit: error === REFUSED ? exitCode.noPermission : exitCode.unavailable,
   }));
+}
+
+/** EPERM in words. */
+const REFUSED = 'Operation not permitted';
+
+function featureAdvice(error: string): string {
+  return error === REFUSED
+    ? "A container's seccomp filter or a security module forbids bpf(2): allow it there."
+    : 'Use a newer kernel, or one built with BPF tracing.';
 }

@@ -13,10 +13,17 @@ function failure(error: unknown): string {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return `falco-pipe has failed; this is a fault of the program, please report it:\n${stack}`;
   }
-  return [...error.diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, error.texts)), error.message].join(
-    '\n',
-  );
+  const { diagnostics, message, texts } = error;
+  const lines = diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, texts));
+  // What the only diagnostic says already is not said twice.
+  if (diagnostics.length !== 1 || diagnostics[0]?.message !== message) lines.push(message);
+  if (diagnostics.some(({ code }) => KERNEL.has(code))) lines.push(DOCTOR);
+  return lines.join('\n');
 }
+
+/** Errors of native/: what the kernel source needs is missing. */
+const KERNEL: ReadonlySet<string> = new Set(['SENSOR_UNAVAILABLE', 'ADDON_UNAVAILABLE']);
+const DOCTOR = "'falco-pipe doctor' checks all that the kernel source needs, and says how to mend it.";
 
 /** Prints warnings to the standard error. */
 export function warn(diagnostics: readonly Diagnostic[], texts: readonly SourceText[]): void {

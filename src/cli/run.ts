@@ -62,7 +62,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
 function tellSystemd(state: string, log: Logger): void {
   if (process.env.NOTIFY_SOCKET === undefined) return;
   try {
-    notifySystemd(state);
+    if (!notifySystemd(state)) throw new Error('nobody receives at $NOTIFY_SOCKET');
   } catch (error) {
     log.warn(`systemd could not be told ${state}: ${messageOf(error)}`);
   }

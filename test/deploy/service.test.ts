@@ -1,0 +1,78 @@
+/** The systemd unit: systemd accepts it, its rights suffice, and the program tells systemd what it waits for. */
+
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { cannotTrace, launcher, Program, pipeline, repository, Stage, scratch } from '../e2e/program.ts';
+
+const unit = readFileSync(join(repository, 'deploy/falco-pipe.service'), 'utf8');
+const folder = scratch();
+
+const noSystemd = spawnSync('systemd-analyze', ['--version']).status !== 0;
+
+test.skipIf(noSystemd)(`systemd-analyze finds nothing wrong${noSystemd ? ' (skipped: there is none)' : ''}`, () => {
+  const path = join(folder, 'falco-pipe.service');
+  // Installed it lies elsewhere; which commands it starts is checked too, so it has to be one that is there.
+  writeFileSync(path, unit.replace(/^(ExecStart=)\S+/m, `$1${launcher}`));
+  const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', path], { encoding: 'utf8' });
+  expect({ status, said: `${stdout}${stderr}` }).toEqual({ status: 0, said: '' });
+});
+
+describe('what systemd is told', () => {
+  const listen = join(folder, 'listen');
+
+  beforeAll(() => {
+    execFileSync('g++', ['-x', 'c', '-o', listen, join(import.meta.dirname, 'listen.c')]);
+  });
+
+  test.each([
+    ['at a path', join(folder, 'notify')],
+    ['at an abstract name', `@falco-pipe-test-${process.pid}`],
+  ])('READY=1 when it runs, STOPPING=1 when it ends, %s', async (_where, address) => {
+    const listener = spawn(listen, [address], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let heard = '';
+    listener.stdout.on('data', (data) => {
+      heard += data;
+    });
+    const closed = once(listener, 'close');
+    await once(listener.stdout, 'data');
+    const { code, stderr } = await Program.run(['run', 'pipelines/demo.yaml'], { env: { NOTIFY_SOCKET: address } });
+    expect(code, stderr).toBe(0);
+    await closed;
+    expect(heard).toBe('listening\nREADY=1\nSTOPPING=1\n');
+  });
+
+  test('that nobody listens is said, and no reason to fail', async () => {
+    const env = { NOTIFY_SOCKET: join(folder, 'nobody') };
+    const { code, stderr } = await Program.run(['run', 'pipelines/demo.yaml'], { env });
+    expect(code).toBe(0);
+    expect(stderr).toContain('systemd could not be told READY=1');
+  });
+});
+
+describe.skipIf(cannotTrace)(`the rights of the unit${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
+  const [, names = ''] = /^AmbientCapabilities=(.*)$/m.exec(unit) ?? [];
+  const rights = names.split(' ').map((name) => `+${name.replace('CAP_', '').toLowerCase()}`);
+
+  test('suffice for alerts, without root', async () => {
+    const stage = new Stage();
+    const path = pipeline(
+      folder,
+      `sources: { node: { type: ebpf, scope: { descendants_of: ${stage.pid} } } }
+operators: { detect: { type: rules, from: node, files: ${repository}/rules/host.yaml } }
+sinks: { out: { type: stdout, from: detect } }
+`,
+    );
+    const caps = rights.join(',');
+    const words = ['--reuid=65534', '--regid=65534', '--clear-groups', `--inh-caps=${caps}`, `--ambient-caps=${caps}`];
+    const bounds = [`--bounding-set=-all,${caps}`, '--no-new-privs', launcher, 'run', path];
+    const program = Program.start([...words, ...bounds], { command: 'setpriv' });
+    await program.ready();
+    await stage.run('cat /etc/shadow >/dev/null');
+    await program.until(({ stdout }) => stdout.includes('/etc/shadow'));
+    expect(await program.stop()).toBe(0);
+    await stage.close();
+  });
+});
