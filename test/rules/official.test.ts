@@ -3,10 +3,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { catalogues } from '../../src/events/catalogue.ts';
+import { catalogues, makeCatalogue } from '../../src/events/catalogue.ts';
+import type { Field, FieldType } from '../../src/events/field.ts';
+import { anyEventFields } from '../../src/events/syscall/event-fields.ts';
 import { loadRules } from '../../src/rules/index.ts';
 import { parseCondition } from '../../src/rules/parser.ts';
 import { printExpr } from '../../src/rules/print.ts';
+import { sharedJson } from '../events/shared.ts';
 
 const folder = fileURLToPath(new URL('../../../shared/data/rules/', import.meta.url));
 const names = ['falco_rules.yaml', 'falco-incubating_rules.yaml', 'falco-sandbox_rules.yaml'];
@@ -37,5 +40,59 @@ describe.runIf(there)("Falco's rules", () => {
       const printed = printExpr(condition.ast);
       expect(printExpr(parseCondition(printed, { maxDepth: 1000 }))).toBe(printed);
     }
+  });
+});
+
+interface PluginField {
+  readonly name: string;
+  readonly type: string;
+  readonly isList: boolean;
+  readonly arg?: { readonly isRequired: boolean; readonly isIndex: boolean; readonly isKey: boolean };
+}
+
+interface PluginData {
+  readonly event_source: string;
+  readonly version: string;
+  readonly fields: readonly PluginField[];
+}
+
+const plugins = (sharedJson('data/falco/plugin_fields.json')?.plugins ?? {}) as Readonly<Record<string, PluginData>>;
+const types: Readonly<Record<string, FieldType>> = {
+  uint64: 'UINT64',
+  bool: 'BOOL',
+  reltime: 'RELTIME',
+  abstime: 'ABSTIME',
+  ipaddr: 'IPADDR',
+  ipnet: 'IPNET',
+};
+
+function pluginField({ name, type, isList, arg }: PluginField): Field {
+  return {
+    name,
+    type: types[type] ?? 'CHARBUF',
+    doc: '',
+    class: 'plugin',
+    ...(isList ? { list: true } : {}),
+    ...(arg?.isRequired || arg?.isIndex || arg?.isKey
+      ? { arg: arg.isRequired ? 'required' : 'optional', argKind: arg.isIndex ? 'index' : 'key' }
+      : {}),
+  };
+}
+
+describe.runIf(Object.keys(plugins).length > 0)("The rules of Falco's plugins load, given the plugins' fields", () => {
+  test.each([
+    ['aws_cloudtrail_rules.yaml', 'cloudtrail', 22],
+    ['k8s_audit_rules.yaml', 'k8saudit', 48],
+    ['okta_rules.yaml', 'okta', 21],
+    ['github.yaml', 'github', 15],
+  ])('%s', (name, plugin, count) => {
+    const source = plugins[plugin]?.event_source ?? '';
+    const fields = [plugin, 'json'].flatMap((each) => plugins[each]?.fields ?? []).map(pluginField);
+    const result = loadRules([{ name, content: readFileSync(folder + name, 'utf8') }], {
+      catalogues: new Map([[source, makeCatalogue(source, [...anyEventFields, ...fields])]]),
+      plugins: Object.entries(plugins).map(([each, { version }]) => ({ name: each, version })),
+    });
+    expect(result.diagnostics).toEqual([]);
+    expect(result.rules).toHaveLength(count);
   });
 });
