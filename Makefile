@@ -7,7 +7,7 @@ NODE_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 NODE_BIN  := $(CURDIR)/tools/node/node_modules/node-linux-$(NODE_ARCH)/bin
 export PATH := $(NODE_BIN):$(PATH)
 
-SOURCES := $(shell find src -name '*.ts')
+SOURCES := $(shell find src native -name '*.ts')
 
 help:
 	@echo "make run     see alerts for what happens on this machine (root)"
@@ -40,7 +40,7 @@ bench: build
 conformance: .build/packages
 	@node test/conformance/run.ts CASES=$(CASES) KINDS=$(KINDS)
 
-generate: dist/.built
+generate: .build/packages
 	@node native/generate.ts
 	@node tools/generate.ts
 
