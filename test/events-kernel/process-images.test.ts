@@ -194,6 +194,15 @@ describe('a missed record', () => {
     expect(scans).toEqual([100]);
   });
 
+  it('is none when a kernel thread that is new forks: those are not sent', () => {
+    const worker = { ...shell, exe_path: '', args: [], comm: 'kworker/0:1' };
+    const bench = new Bench({
+      rescan: (tgid) => (tgid === 100 ? scanOf({ ...worker, kind: 'scan' }) : undefined),
+    }).load(init);
+    expect(read(bench.slab(fork), 0, 'proc.pname', 'proc.exepath')).toEqual(['kworker/0:1', '']);
+    expect(bench.processes.counts).toMatchObject({ missed: 0, unknown: 0 });
+  });
+
   it('of many processes does not cost a scan each in one batch', () => {
     const bench = new Bench().load(init);
     bench.slab(...Array.from({ length: 500 }, (_, index) => open({ ...execed, tgid: 1000 + index }))).release();

@@ -241,8 +241,9 @@ export class ProcessImages {
       image.execId === u32(bytes, offset, FORK.parent_exec_id);
     const known = this.find(tgid, place);
     if (matches(known)) return known;
-    this.counts.missed++;
     const found = this.#scan(tgid, place)?.image;
+    // Kernel threads run no file; their forks are not sent, so a new one is no loss.
+    if (!matches(found) || found?.data.program?.exePath !== '') this.counts.missed++;
     return matches(found) ? found : undefined;
   }
 

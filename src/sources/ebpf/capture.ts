@@ -81,9 +81,10 @@ export class Capture {
     for (const timer of this.#timers) clearInterval(timer);
     try {
       this.#count();
-    } finally {
-      this.#options.sensor.close();
+    } catch (error) {
+      this.#options.ctx.log.warn(`the last losses could not be read: ${messageOf(error)}`);
     }
+    this.#options.sensor.close();
   }
 
   /** What happened during the scan names processes that the scan could not see any more: nothing was missed. */

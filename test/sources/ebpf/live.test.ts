@@ -267,6 +267,18 @@ describe.skipIf(skipped)('live', () => {
     });
   });
 
+  it('misses nothing of many short processes on all processors', async () => {
+    watch = new Watch(shell, ['evt.type', 'proc.pid', 'proc.exepath', 'proc.pname', 'proc.ppid']);
+    await shell.run('for i in $(seq 150); do (/bin/true; sh -c "/bin/true; :") & done; wait');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    watch.stop();
+    const { ctx, rows } = watch;
+    expect(rows.filter((row) => row['evt.type'] === 'procexit').length).toBeGreaterThanOrEqual(450);
+    expect(rows.filter((row) => row['proc.exepath'] === undefined || row['proc.pname'] === undefined)).toEqual([]);
+    expect(['missed', 'unknown', 'rescans'].map((name) => ctx.metrics.total(`process_${name}`))).toEqual([0, 0, 0]);
+    expect(ctx.said).toEqual([]);
+  });
+
   it('names what a small ring lost, and knows every process again afterwards', async () => {
     watch = new Watch(shell, ['evt.type', 'proc.exepath', 'proc.name', 'proc.pid'], 'all', { ring: '64KiB' });
     await new Promise((resolve) => setTimeout(resolve, 30));
