@@ -7,17 +7,19 @@ const SIZE: Record<string, number> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 102
 
 /** A length of time such as `10s`, `1m`, `250ms`, `1.5h`; milliseconds in the program. Default it with `.prefault('1s')`. */
 export function duration() {
+  const wrong = 'a length of time is a number and a unit (250ms, 10s, 5m, 1h, 1d)';
   return z
-    .string()
-    .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'A length of time is a number and a unit: 250ms, 10s, 5m, 1h, 1d')
+    .string(wrong)
+    .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, wrong)
     .transform((text) => quantity(text, TIME));
 }
 
 /** A size such as `16MiB`, `512KiB`, `100B`; bytes in the program. */
 export function size() {
+  const wrong = 'a size is a number and a unit (100B, 64KiB, 16MiB, 1GiB)';
   return z
-    .string()
-    .regex(/^\d+(\.\d+)?(B|KiB|MiB|GiB)$/, 'A size is a number and a unit: 100B, 64KiB, 16MiB, 1GiB')
+    .string(wrong)
+    .regex(/^\d+(\.\d+)?(B|KiB|MiB|GiB)$/, wrong)
     .transform((text) => Math.round(quantity(text, SIZE)));
 }
 

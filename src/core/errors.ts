@@ -77,7 +77,7 @@ export function renderDiagnostic(diagnostic: Diagnostic, texts: readonly SourceT
   const line = at && texts.find((text) => text.name === at.file)?.text.split(/\r?\n/)[at.line - 1];
   if (at && line !== undefined) {
     // A long line (a folded condition) is cut around the place, so that the caret stays on the screen.
-    const from = Math.max(0, at.column - 1 - WIDTH / 2);
+    const from = line.length <= WIDTH ? 0 : Math.max(0, at.column - 1 - WIDTH / 2);
     const shown = line.slice(from, from + WIDTH).replaceAll('\t', ' ');
     const lead = from > 0 ? '…' : '';
     const caret = at.column - 1 - from + lead.length;

@@ -2,7 +2,19 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type Document, isMap, isNode, isPair, isScalar, LineCounter, type Node, parse, parseDocument } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  parse,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml';
 import { type Diagnostic, exitCode, messageOf, type Place, type SourceText, UserError } from '../core/errors.ts';
 import { scalarPlace } from '../rules/source.ts';
 
@@ -27,14 +39,14 @@ export class PipelineDocument {
     this.folder = dirname(resolve(name));
     this.texts = [
       { name, text },
-      { name: SETS, text: sets.join('\n') },
+      { name: SETS, text: sets.map((set) => set.replaceAll('\n', ' ')).join('\n') },
     ];
     this.#lines = new LineCounter();
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
-    const errors = this.#document.errors.map(({ message, pos }): Diagnostic => {
-      const at = this.#at(pos[0], pos[1]);
-      return { severity: 'error', code: 'CONFIG_YAML', message: message.replace(/\.?$/, ''), at };
-    });
+    // What follows a slip is often only its consequence.
+    const slips = this.#document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY').slice(0, 1);
+    const twice = this.#document.errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+    const errors = [...[...slips, ...twice].map((error) => this.#syntax(error, text)), ...this.#aliases()];
     if (errors.length > 0) throw configError(name, errors, this.texts);
     this.#sets = sets.map((set, index) => this.#set(set, index));
   }
@@ -66,21 +78,24 @@ export class PipelineDocument {
     try {
       return this.#document.toJS({ maxAliasCount: 100 });
     } catch (error) {
-      throw configError(this.name, [{ severity: 'error', code: 'CONFIG_YAML', message: messageOf(error) }], this.texts);
+      const message = `Its aliases (*name) expand to more than can be read: ${messageOf(error)}`;
+      const at = { file: this.name, line: 1, column: 1 };
+      throw configError(this.name, [{ severity: 'error', code: 'CONFIG_YAML', message, at }], this.texts);
     }
   }
 
   /** Where a value stands, or with `key` the key that it stands under; a missing part gives the nearest thing above. */
   place(path: Path, what: 'key' | 'value' = 'value'): Place {
-    const set = this.#sets.findIndex((each) => each.path.every((part, index) => part === path[index]));
-    const given = this.#sets[set];
-    if (given) {
-      const column = given.text.indexOf('=') + 2;
-      return { file: SETS, line: set + 1, column, length: Math.max(1, given.text.length - column + 1) };
-    }
+    const set = this.#sets.findLastIndex((each) => each.path.every((part, index) => same(part, path[index])));
+    if (set >= 0) return this.#atSet(set, what === 'key' && this.#sets[set]?.path.length === path.length);
     const node = what === 'key' ? this.#key(path) : this.#document.getIn(path, true);
     const range = isNode(node) ? node.range : undefined;
     if (range) return this.#at(range[0], range[1]);
+    // What the file does not have, a --set below it has made.
+    const maker = this.#sets.findLastIndex(
+      (each) => path.length > 0 && path.every((part, index) => same(part, each.path[index])),
+    );
+    if (maker >= 0) return this.#atSet(maker, true);
     if (path.length === 0) return { file: this.name, line: 1, column: 1 };
     return this.place(path.slice(0, -1), 'key');
   }
@@ -96,7 +111,7 @@ export class PipelineDocument {
     const parent = this.#document.getIn(path.slice(0, -1), true);
     const last = path.at(-1);
     if (!isMap(parent)) return undefined;
-    const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === last);
+    const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && same(item.key.value, last));
     return isNode(pair?.key) ? pair.key : undefined;
   }
 
@@ -105,26 +120,77 @@ export class PipelineDocument {
     return { file: this.name, line, column: col, length: Math.max(1, to - from) };
   }
 
+  #atSet(index: number, key: boolean): Place {
+    const text = this.#sets[index]?.text ?? '';
+    const equals = text.indexOf('=');
+    const from = key ? 0 : equals + 1;
+    return { file: SETS, line: index + 1, column: from + 1, length: Math.max(1, (key ? equals : text.length) - from) };
+  }
+
+  #syntax({ code, message, pos }: YAMLError, text: string): Diagnostic {
+    const at = this.#at(pos[0], pos[1]);
+    const word = /^[^\s:,{}[\]]+/.exec(text.slice(pos[0]))?.[0] ?? '';
+    const [said, hint] = SYNTAX[code] ?? [];
+    const place = code === 'DUPLICATE_KEY' ? { ...at, length: Math.max(1, word.length) } : at;
+    const shown = said?.replace('$', word) ?? message.replace(/\.?$/, '');
+    return { severity: 'error', code: 'CONFIG_YAML', message: shown, at: place, ...(hint ? { hint } : {}) };
+  }
+
+  #aliases(): Diagnostic[] {
+    const found: Diagnostic[] = [];
+    visit(this.#document, {
+      Alias: (_key, alias) => {
+        if (alias.resolve(this.#document) || !alias.range) return;
+        const message = `There is no anchor &${alias.source} above this alias`;
+        const hint = 'A text that begins with * must be quoted.';
+        const at = this.#at(alias.range[0], alias.range[1]);
+        found.push({ severity: 'error', code: 'CONFIG_YAML', message, at, hint });
+      },
+    });
+    return found;
+  }
+
   #set(text: string, index: number): { path: Path; text: string } {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
     const wrong = (message: string) => {
       const at = { file: SETS, line: index + 1, column: 1, length: text.length };
-      return configError(
-        this.name,
-        [{ severity: 'error', code: 'CONFIG_SET', message, at }],
-        this.texts,
-        exitCode.usage,
-      );
+      const diagnostic = { severity: 'error', code: 'CONFIG_SET', message, at } as const;
+      return configError(this.name, [diagnostic], this.texts, exitCode.usage);
     };
     if (key === undefined || value === undefined) throw wrong('An argument of --set has the form a.b=value');
     const path = key.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+    let given: unknown;
     try {
-      this.#document.setIn(path, this.#document.createNode(parse(value)));
+      given = parse(value, { prettyErrors: false });
     } catch (error) {
-      throw wrong(`--set cannot put a value at ${key}: ${messageOf(error)}`);
+      throw wrong(`The value of --set ${key} is no YAML: ${messageOf(error)}`);
+    }
+    try {
+      this.#document.setIn(path, this.#document.createNode(given));
+    } catch {
+      throw wrong(`--set cannot put a value at ${key}: what is above it is neither a map nor a list`);
     }
     return { path, text };
   }
+}
+
+/** What is said of common slips instead of the parser's words, and the advice; $ is the word at the place. */
+const SYNTAX: Record<string, readonly [string | undefined, string]> = {
+  TAB_AS_INDENT: ['This line is indented with a tab', 'Indent with spaces.'],
+  DUPLICATE_KEY: ['The key "$" stands twice in this map', 'Keep one of them.'],
+  MULTIPLE_DOCS: ['A second document begins here', 'A pipeline file has one; give each pipeline a file of its own.'],
+  BAD_INDENT: [undefined, 'Is a { or [ above still open? The keys of one map begin in the same column.'],
+  BLOCK_AS_IMPLICIT_KEY: [
+    'A value ends here and another begins',
+    'Quote a text with ": " in it; put the keys of one map in the same column.',
+  ],
+  MULTILINE_IMPLICIT_KEY: ['This key has no colon', 'Write key: value.'],
+  BAD_SCALAR_START: [undefined, 'Put the text in quotes.'],
+};
+
+// A key that is written as a number is met as text elsewhere.
+function same(a: unknown, b: unknown): boolean {
+  return b !== undefined && String(a) === String(b);
 }
 
 /** An error of configuration: exit status 78, with the places it was found at. */

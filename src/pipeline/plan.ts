@@ -17,16 +17,9 @@ import type { DeliveryConfig } from '../core/delivery.ts';
 import { type Diagnostic, messageOf, type SourceText } from '../core/errors.ts';
 import { joinDemands } from './demand.ts';
 import { configError, type Path, type PipelineDocument } from './document.ts';
+import { didYouMean } from './explain.ts';
 import type { Registry } from './registry.ts';
-import {
-  componentShape,
-  didYouMean,
-  fileShape,
-  type PipelineFile,
-  parseShape,
-  type Section,
-  sectionKeys,
-} from './shape.ts';
+import { componentShape, fileShape, type PipelineFile, parseShape, type Section, sectionKeys } from './shape.ts';
 
 interface Placed {
   readonly id: string;
@@ -93,6 +86,8 @@ export function planPipeline(document: PipelineDocument, registry: Registry): Pl
 
 type Draft<T> = { -readonly [K in keyof T]?: T[K] } & Pick<Placed, 'id' | 'type' | 'config'> & { path: Path };
 
+const ONE: Record<Section, string> = { sources: 'a source', operators: 'an operator', sinks: 'a sink' };
+
 class Planner {
   readonly #document: PipelineDocument;
   readonly #registry: Registry;
@@ -153,7 +148,8 @@ class Planner {
       for (const [id, value] of Object.entries(file[section])) {
         const path = [section, id];
         const before = taken.get(id);
-        if (before) this.#error('CONFIG_ID', `The id "${id}" is taken already, in ${before}`, path, undefined, 'key');
+        const isTaken = `The id "${id}" is taken already, in ${before}`;
+        if (before) this.#error('CONFIG_ID', isTaken, path, 'Give it another one.', 'key');
         taken.set(id, section);
         const definition = known.get(value.type);
         if (!definition) {
@@ -183,7 +179,7 @@ class Planner {
     const kind = section.slice(0, -1);
     for (const other of ['sources', 'operators', 'sinks'] as const) {
       if (other === section || !this.#registry[other].has(type)) continue;
-      const message = `"${type}" is ${/^[aeiou]/.test(other) ? 'an' : 'a'} ${other.slice(0, -1)}, not a ${kind}`;
+      const message = `"${type}" is ${ONE[other]}, not ${ONE[section]}`;
       this.#error('CONFIG_UNKNOWN_TYPE', message, path, `Put it under ${other}.`);
       return;
     }
@@ -203,7 +199,9 @@ class Planner {
         this.#checkOrigin(id, origin, at);
       }
     }
-    for (const { id, path } of [...this.#sources.values(), ...this.#operators.values()]) {
+    // What reads from them may be what is wrong already.
+    const unused = this.#diagnostics.length > 0 ? [] : [...this.#sources.values(), ...this.#operators.values()];
+    for (const { id, path } of unused) {
       if (!read.has(id))
         this.#error('CONFIG_UNUSED', `Nothing reads from ${id}`, path, 'Connect it with `from`, or remove it.', 'key');
     }
@@ -220,7 +218,8 @@ class Planner {
       return;
     }
     const ids = (['sources', 'operators'] as const).flatMap((section) => Object.keys(this.#valueAt([section]) ?? {}));
-    this.#error('CONFIG_UNKNOWN_ID', `${id} reads from "${origin}", which is nowhere`, at, didYouMean(origin, ids));
+    const hint = didYouMean(origin, ids) ?? `Ids here: ${ids.join(', ')}`;
+    this.#error('CONFIG_UNKNOWN_ID', `${id} reads from "${origin}", which is nowhere`, at, hint);
   }
 
   #valueAt(path: Path): unknown {

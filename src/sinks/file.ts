@@ -5,14 +5,16 @@ import { defineSink } from '../core/component.ts';
 import { lineKeys, lineOf, lineReads } from './shared/lines.ts';
 import { Writer } from './shared/writer.ts';
 
+const MODE = 'a file mode is three octal digits in quotes ("600")';
+
 export const file = defineSink({
   type: 'file',
   summary: 'Appends events to a file; SIGUSR1 opens it again after a rotation.',
   config: z.strictObject({
     path: z.string().min(1).describe('The file; it and its folder are made when missing.'),
     mode: z
-      .string()
-      .regex(/^0?[0-7]{3}$/, 'A file mode is three octal digits: 600')
+      .string(MODE)
+      .regex(/^0?[0-7]{3}$/, MODE)
       .default('600')
       .describe('Permissions of a file that is made, in octal.'),
     ...lineKeys,

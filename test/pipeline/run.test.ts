@@ -306,8 +306,7 @@ describe('operators', () => {
     await expect(start(through, parts)).rejects.toThrow(
       new UserError('The operator op cannot be created: no model file', { exit: 78 }),
     );
-    const yaml =
-      'sources: { self: { type: internal } }\nsinks: { out: { type: file, from: self, path: /dev/null/x } }';
+    const yaml = 'sources: { self: { type: internal } }\nsinks: { out: { type: file, from: self, path: /dev/null/x } }';
     await expect(start(yaml, {})).rejects.toThrow(/^The sink out cannot be opened: EEXIST.*'.dev.null'/);
   });
 });

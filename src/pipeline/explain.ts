@@ -1,0 +1,200 @@
+/** What zod finds wrong with a pipeline file, said so that one knows what to write, and where. */
+
+import type { z } from 'zod';
+import { type Diagnostic, suggest } from '../core/errors.ts';
+import type { Path, PipelineDocument } from './document.ts';
+
+/** Names of types in messages. */
+const WORDS: Record<string, string> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a map',
+  record: 'a map',
+};
+
+/** Messages that zod has by itself; any other is our own, written for people. */
+const ZODS = /^(Invalid|Too (small|big)|Unrecognized)/;
+
+/** Where an issue is: in a value of the document at `base`, which has a shape. */
+interface Scene {
+  readonly shape: z.ZodType;
+  readonly base: Path;
+  readonly document: PipelineDocument;
+}
+
+/** The diagnostics of issues. A key that is missing because it is misspelt is said once. */
+export function explain(issues: readonly z.core.$ZodIssue[], scene: Scene): Diagnostic[] {
+  const meant = new Set<string | undefined>();
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const known = keysAt(scene.shape, issue.path as Path);
+    for (const key of issue.keys) meant.add([...issue.path, suggest(key, known)].join('.'));
+  }
+  const value = (path: PropertyKey[]) => valueAt(scene.document.value(), [...scene.base, ...(path as Path)]);
+  const said = issues.filter(({ path }) => value(path) !== undefined || !meant.has(path.join('.')));
+  return said.flatMap((issue) => explainOne(issue, scene));
+}
+
+function explainOne(issue: z.core.$ZodIssue, scene: Scene): Diagnostic[] {
+  const { shape, base, document } = scene;
+  const inner = issue.path.filter((part) => typeof part !== 'symbol');
+  const path = [...base, ...inner];
+  const value = valueAt(document.value(), path);
+  const error = (code: string, message: string, at = document.place(path), hint?: string): Diagnostic[] => [
+    { severity: 'error', code, message, at, ...(hint ? { hint } : {}) },
+  ];
+  if (issue.code === 'unrecognized_keys') return issue.keys.flatMap((key) => unknownKey(key, inner, scene));
+  if (issue.code === 'invalid_key') {
+    const why = issue.issues[0]?.message ?? '';
+    return error('CONFIG_ID', `"${path.at(-1)}" cannot be an id`, document.place(path, 'key'), why);
+  }
+  if (value === undefined && path.length > 0) {
+    const above = path.slice(0, -1);
+    const at = above.length > 0 ? ` at ${above.join('.')}` : '';
+    const place = document.place(above, 'key');
+    return error('CONFIG_MISSING_KEY', `Missing key "${path.at(-1)}"${at}`, place, described(shape, inner));
+  }
+  if (issue.code === 'invalid_union') return explainUnion(issue, scene);
+  if (issue.message && !ZODS.test(issue.message)) {
+    return error(
+      'CONFIG_VALUE',
+      `${path.join('.')}: ${issue.message}${typeof value === 'object' ? '' : `, not ${named(value)}`}`,
+    );
+  }
+  if (issue.code === 'too_small' && named(value) === 'empty') {
+    return error('CONFIG_VALUE', `${path.join('.')} must not be empty`, document.place(path), described(shape, inner));
+  }
+  const must = path.length > 0 ? `${path.join('.')} must be` : 'A pipeline file must be';
+  if (issue.code === 'invalid_value') {
+    const values = issue.values.map(String);
+    const hint = typeof value === 'string' ? didYouMean(value, values) : undefined;
+    return error('CONFIG_VALUE', `${must} ${oneOf(values)}, not ${named(value)}`, document.place(path), hint);
+  }
+  return error(
+    'CONFIG_VALUE',
+    `${must} ${wanted(issue)}, not ${named(value)}`,
+    document.place(path),
+    described(shape, inner),
+  );
+}
+
+function keysAt(shape: z.ZodType, path: Path): string[] {
+  return shapesAt(shape, path).flatMap((each) => Object.keys((each as Parts).shape ?? {}));
+}
+
+function unknownKey(key: string, inner: Path, { shape, base, document }: Scene): Diagnostic[] {
+  const known = keysAt(shape, inner);
+  const path = [...base, ...inner];
+  const message = `Unknown key "${key}"${path.length > 0 ? ` at ${path.join('.')}` : ''}`;
+  const hint = didYouMean(key, known) ?? `Known keys: ${known.join(', ')}`;
+  return [{ severity: 'error', code: 'CONFIG_UNKNOWN_KEY', message, at: document.place([...path, key], 'key'), hint }];
+}
+
+// Of the forms that a value may have, what it comes nearest to is what was meant.
+function explainUnion(issue: z.core.$ZodIssueInvalidUnion, scene: Scene): Diagnostic[] {
+  const within = (each: z.core.$ZodIssue): z.core.$ZodIssue => ({ ...each, path: [...issue.path, ...each.path] });
+  const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(...issues.map(({ path }) => path.length));
+  const unknown = issue.errors.flat().find(({ code }) => code === 'unrecognized_keys');
+  if (unknown) return explainOne(within(unknown), scene);
+  const [first, ...others] = issue.errors;
+  const nearest = others.reduce((best, each) => (depth(each) > depth(best) ? each : best), first ?? []);
+  const own = issue.errors.flat().find(({ message }) => !ZODS.test(message));
+  if (depth(nearest) > 0 || own) return (own ? [own] : nearest).flatMap((each) => explainOne(within(each), scene));
+  const forms = issue.errors.flatMap((issues) => issues.map(wanted));
+  const message = [...new Set(forms)].join(' or ');
+  const path = [...scene.base, ...(issue.path as Path)];
+  const given = named(valueAt(scene.document.value(), path));
+  const at = scene.document.place(path);
+  const hint = described(scene.shape, issue.path as Path);
+  const diagnostic = {
+    severity: 'error',
+    code: 'CONFIG_VALUE',
+    message: `${path.join('.')} must be ${message}, not ${given}`,
+    at,
+  } as const;
+  return [hint ? { ...diagnostic, hint } : diagnostic];
+}
+
+function wanted(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return WORDS[issue.expected] ?? issue.expected;
+  if (issue.code === 'too_small') {
+    const { minimum, inclusive, origin } = issue;
+    if (origin === 'string' || origin === 'array') return `${minimum} long at least`;
+    return inclusive === false ? `more than ${minimum}` : `at least ${minimum}`;
+  }
+  if (issue.code === 'too_big') {
+    const { maximum, inclusive, origin } = issue;
+    if (origin === 'string' || origin === 'array') return `${maximum} long at most`;
+    return inclusive === false ? `less than ${maximum}` : `at most ${maximum}`;
+  }
+  if (issue.code === 'invalid_value') return oneOf(issue.values.map(String));
+  return 'something else';
+}
+
+function oneOf(values: readonly string[]): string {
+  return values.length > 1 ? `one of ${values.join(', ')}` : (values[0] ?? '');
+}
+
+function named(value: unknown): string {
+  if (value === null || value === undefined || value === '') return 'empty';
+  if (Array.isArray(value)) return value.length > 0 ? 'a list' : 'empty';
+  if (typeof value === 'object') return 'a map';
+  return typeof value === 'string' ? `"${value.length > 40 ? `${value.slice(0, 40)}…` : value}"` : String(value);
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>((inner, part) => (inner as Record<string | number, unknown> | null)?.[part], value);
+}
+
+/** "Did you mean …?", or undefined when nothing is near. */
+export function didYouMean(name: string, candidates: Iterable<string>): string | undefined {
+  const near = suggest(name, candidates);
+  return near === undefined ? undefined : `Did you mean "${near}"?`;
+}
+
+/** What zod schemas are made of, as far as it is needed here. */
+interface Parts {
+  readonly def?: {
+    readonly innerType?: unknown;
+    readonly in?: unknown;
+    readonly options?: readonly unknown[];
+    readonly element?: unknown;
+    readonly valueType?: unknown;
+  };
+  readonly shape?: Record<string, unknown>;
+  readonly description?: string;
+}
+
+// default, prefault, optional, transform and the like wrap what is wanted; a union has several of it.
+function unwrapped(schema: unknown): unknown[] {
+  const { innerType, in: input, options } = (schema as Parts | undefined)?.def ?? {};
+  if (options) return options.flatMap(unwrapped);
+  const inside = innerType ?? input;
+  return inside ? unwrapped(inside) : schema ? [schema] : [];
+}
+
+function below(schema: unknown, part: string | number): unknown[] {
+  return unwrapped(schema).flatMap((each) => {
+    const { shape, def } = each as Parts;
+    const found = shape?.[part] ?? def?.element ?? def?.valueType;
+    return found ? [found] : [];
+  });
+}
+
+function shapesAt(schema: unknown, path: Path): unknown[] {
+  const found = path.reduce<unknown[]>((schemas, part) => schemas.flatMap((each) => below(each, part)), [schema]);
+  return found.flatMap(unwrapped);
+}
+
+// What the schema says of the value: of itself, else of the list or map that it is in.
+function described(schema: unknown, path: Path): string | undefined {
+  if (path.length === 0) return (schema as Parts).description;
+  const above = path
+    .slice(0, -1)
+    .reduce<unknown[]>((schemas, part) => schemas.flatMap((each) => below(each, part)), [schema]);
+  const found = above.flatMap((each) => below(each, path.at(-1) as string)).map((each) => (each as Parts).description);
+  return found.find((each) => each !== undefined);
+}
