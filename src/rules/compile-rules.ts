@@ -246,7 +246,8 @@ class RuleCompiler {
         field === 'evt.dir'
           ? deprecatedDirection
           : `usage of deprecated field '${field}' has been detected in the rule condition`;
-      this.#warnings.push(makeIssue('warning', 'LOAD_DEPRECATED_ITEM', message, asExpression(rule.conditionContext)));
+      // Falco points at the condition as a whole here, but calls it an expression.
+      this.#warn('LOAD_DEPRECATED_ITEM', message, rule.conditionContext.renamed('condition expression', ''));
     }
     if (comparesWithNa(condition.typed)) {
       this.#warn(
@@ -315,12 +316,6 @@ const deprecatedDirection =
 
 function isDeprecated(field: string): boolean {
   return field === 'evt.dir' || field === 'evt.wait_latency' || field.startsWith('evt.latency');
-}
-
-/** Falco points at the condition as a whole, but calls it an expression. */
-function asExpression(context: Context): Context {
-  const last = context.last;
-  return last === undefined ? context : context.withLast({ ...last, itemType: 'condition expression', itemName: '' });
 }
 
 function comparesWithNa(typed: TypedExpr): boolean {

@@ -92,7 +92,7 @@ function describeList({ name, items }: ListDefinition, result: LoadResult) {
 
 function isUsed(code: string, name: string, { files }: LoadResult): boolean {
   const last = files.at(-1)?.warnings ?? [];
-  return !last.some((issue) => issue.code === code && issue.context.last?.itemName === name);
+  return !last.some((issue) => issue.code === code && issue.context.lastName === name);
 }
 
 /** The names of lists that stand in a condition as words. */

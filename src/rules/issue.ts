@@ -48,57 +48,80 @@ export interface SourceFile {
   readonly content: string;
 }
 
+/** A step of the way to a place; lines and columns are worked out only for those who ask. */
+interface Step {
+  readonly itemType: string;
+  readonly itemName: string;
+  readonly offset: number;
+  /** Set for a step into the text of a condition. */
+  readonly inText?: string;
+}
+
 /** A place in a rules file, with the way there. */
 export class Context {
   readonly file: SourceFile;
-  readonly locations: readonly Location[];
+  readonly #steps: readonly Step[];
   /** The part of the file that is meant: offsets. */
   readonly start: number;
   readonly end: number;
 
-  constructor(file: SourceFile, locations: readonly Location[], start: number, end: number) {
+  private constructor(file: SourceFile, steps: readonly Step[], start: number, end: number) {
     this.file = file;
-    this.locations = locations;
+    this.#steps = steps;
     this.start = start;
     this.end = end;
   }
 
   static ofFile(file: SourceFile): Context {
-    const { name } = file;
-    return new Context(file, [{ itemType: 'rules content', itemName: '', name, line: 0, column: 0, offset: 0 }], 0, 1);
+    return new Context(file, [{ itemType: 'rules content', itemName: '', offset: 0 }], 0, 1);
   }
 
   /** The place of a node inside this one. A node that is missing is where this is. */
-  child(itemType: string, itemName: string, node: Node | null | undefined): Context {
+  child(itemType: string, itemName: string, node: Pick<Node, 'range'> | null | undefined): Context {
     const start = node?.range?.[0] ?? this.start;
     const end = node?.range?.[1] ?? this.end;
-    const { line, column } = placeIn(this.file.name, this.file.content, { start, end: start });
-    const location = { itemType, itemName, name: this.file.name, line: line - 1, column: column - 1, offset: start };
-    return new Context(this.file, [...this.locations, location], start, end);
+    return new Context(this.file, [...this.#steps, { itemType, itemName, offset: start }], start, end);
   }
 
-  /** A place in a condition: Falco adds the position in its text to that of the value. */
+  /** A place in a condition. */
   inText(text: string, start: number): Context {
-    const last = this.locations.at(-1);
-    const { line, column } = placeIn('', text, { start, end: start });
-    const location: Location = {
-      itemType: 'condition expression',
-      itemName: '',
-      name: `"${text.length > 20 ? `${text.slice(0, 17)}...` : text}"`,
-      line: (last?.line ?? 0) + line,
-      column: (last?.column ?? 0) + column,
-      offset: (last?.offset ?? 0) + start,
-    };
-    return new Context(this.file, [...this.locations, location], this.start, this.end);
+    const step = { itemType: 'condition expression', itemName: '', offset: start, inText: text };
+    return new Context(this.file, [...this.#steps, step], this.start, this.end);
   }
 
-  /** The same place with another last step. */
-  withLast(location: Location): Context {
-    return new Context(this.file, [...this.locations.slice(0, -1), location], this.start, this.end);
+  /** The same place, its last step called otherwise. */
+  renamed(itemType: string, itemName: string): Context {
+    const last = this.#steps.at(-1);
+    const steps = last === undefined ? [] : [...this.#steps.slice(0, -1), { ...last, itemType, itemName }];
+    return new Context(this.file, steps, this.start, this.end);
   }
 
-  get last(): Location | undefined {
-    return this.locations.at(-1);
+  get lastName(): string {
+    return this.#steps.at(-1)?.itemName ?? '';
+  }
+
+  get locations(): readonly Location[] {
+    const locations: Location[] = [];
+    for (const step of this.#steps) {
+      const { itemType, itemName, offset, inText: text } = step;
+      const { name, content } = this.file;
+      const { line, column } = placeIn(name, text ?? content, { start: offset, end: offset });
+      if (text === undefined) {
+        locations.push({ itemType, itemName, name, line: line - 1, column: column - 1, offset });
+        continue;
+      }
+      // Falco adds the position in the text, which counts from 1, to that of the value.
+      const value = locations.at(-1);
+      locations.push({
+        itemType,
+        itemName,
+        name: `"${text.length > 20 ? `${text.slice(0, 17)}...` : text}"`,
+        line: (value?.line ?? 0) + line,
+        column: (value?.column ?? 0) + column,
+        offset: (value?.offset ?? 0) + offset,
+      });
+    }
+    return locations;
   }
 }
 

@@ -70,7 +70,12 @@ class ItemReader {
   }
 
   #unknownKeys(item: YamlItem, kind: string, context: Context): void {
+    const seen = new Set<string>();
     for (const key of item.keys) {
+      if (seen.has(key)) {
+        this.#warn('LOAD_UNKNOWN_KEY', `Key '${key}' is given more than once. The first one counts.`, context);
+      }
+      seen.add(key);
       if (itemKeys[kind]?.includes(key)) continue;
       this.#warn('LOAD_UNKNOWN_KEY', `Unknown key '${key}'. The key will be ignored.`, context);
     }

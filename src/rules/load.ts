@@ -141,18 +141,15 @@ function parseDocuments(file: SourceFile): readonly Document[] {
   const documents = parseAllDocuments(file.content, {
     schema: 'failsafe',
     uniqueKeys: false,
-    keepSourceTokens: false,
+    prettyErrors: false,
     logLevel: 'silent',
   });
   for (const document of documents) {
     const [error] = document.errors;
     if (error === undefined) continue;
     const [start, end] = error.pos;
-    const message = error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? error.message;
-    const context = Context.ofFile(file).child('value for', '', {
-      range: [start, Math.max(end, start + 1), end],
-    } as never);
-    failLoad('LOAD_ERR_YAML_PARSE', message, context);
+    const range: [number, number, number] = [start, Math.max(end, start + 1), end];
+    failLoad('LOAD_ERR_YAML_PARSE', error.message, Context.ofFile(file).child('value for', '', { range }));
   }
   return documents as readonly Document[];
 }

@@ -264,7 +264,7 @@ const earned: Readonly<Record<string, readonly string[]>> = {
     rule({ condition: 'evt.type=openat and proc.name="tolower(proc.pname)"' }),
     rule({ condition: 'evt.type=openat and proc.name regex a.*' }),
   ],
-  LOAD_UNKNOWN_KEY: [rule({ bogus: '1' })],
+  LOAD_UNKNOWN_KEY: [rule({ bogus: '1' }), `${rule()}  condition: evt.type=dup\n`],
 };
 
 describe.each(Object.entries(earned))('%s', (code, contents) => {
