@@ -3,17 +3,8 @@
 import type { Value } from '../field.ts';
 import type { KernelEvent } from './event.ts';
 import { CHDIR, CHDIR_TEXTS, CONNECT, HEADER, KIND, OPEN } from './layout.ts';
-import {
-  directoryOf,
-  filenameOf,
-  major,
-  minor,
-  openName,
-  opensADirectory,
-  rawPath,
-  realPath,
-  succeeded,
-} from './open-fields.ts';
+import { major, minor, openName, opensADirectory, rawPath, realPath, succeeded } from './open-fields.ts';
+import { split } from './path-cache.ts';
 import { type KernelReader, on, plain, type ReaderMaker } from './readers.ts';
 import { type End, isLocalPeer, type Socket, socketOf } from './socket.ts';
 
@@ -45,13 +36,13 @@ const name = either(openName, (socket) => socket.name);
 const directory = ofOpen((event) => {
   const path = openName(event);
   if (path === undefined) return undefined;
-  return succeeded(event) && opensADirectory(event) ? path : directoryOf(path);
+  return succeeded(event) && opensADirectory(event) ? path : split(path).directory;
 });
 
 /** Absent for directories and for what could not be opened. */
 const filename = ofOpened((event) => {
   const path = openName(event);
-  return path === undefined || opensADirectory(event) ? undefined : filenameOf(path);
+  return path === undefined || opensADirectory(event) ? undefined : split(path).filename;
 });
 
 const containerPrefix = (event: KernelEvent) => {

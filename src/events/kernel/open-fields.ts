@@ -2,9 +2,9 @@
 
 import { joinPath } from '../paths.ts';
 import type { KernelEvent } from './event.ts';
-import { joined } from './joined.ts';
 import { OPEN, OPEN_TEXTS } from './layout.ts';
 import { CREAT_FLAGS, opensDirectory } from './open-flags.ts';
+import { joined } from './path-cache.ts';
 
 export const NR_CREAT = 85;
 export const NR_OPENAT2 = 437;
@@ -58,18 +58,6 @@ export function realPath(event: KernelEvent): string | undefined {
 }
 
 export const opensADirectory = (event: KernelEvent) => opensDirectory(linuxFlags(event));
-
-/** The part before the last slash of a file's path, `/` for a file in the root directory. */
-export function directoryOf(name: string): string {
-  const at = name.lastIndexOf('/');
-  return at <= 0 ? '/' : name.slice(0, at);
-}
-
-/** The part after the last slash; Falco's `/` when there is none. */
-export function filenameOf(name: string): string {
-  const at = name.lastIndexOf('/');
-  return at < 0 ? '/' : name.slice(at + 1);
-}
 
 /** Major and minor number of a device as userspace encodes it (makedev(3), 32 bits). */
 export const major = (dev: number) => (dev >>> 8) & 0xfff;

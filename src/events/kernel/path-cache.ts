@@ -1,0 +1,48 @@
+/** Paths that were joined or split before: the same few programs open the same few files. */
+
+import { joinPath } from '../paths.ts';
+
+/** Longer texts come back as new objects each time (text.ts), and are rare: they are not kept. */
+const LONGEST = 128;
+const MOST = 8192;
+
+let kept = new Map<string, Map<string, string>>();
+let size = 0;
+
+/** As `joinPath`. */
+export function joined(base: string, path: string): string {
+  if (base.length > LONGEST || path.length > LONGEST) return joinPath(base, path);
+  let paths = kept.get(base);
+  const known = paths?.get(path);
+  if (known !== undefined) return known;
+  if (++size > MOST) {
+    kept = new Map();
+    size = 1;
+    paths = undefined;
+  }
+  if (paths === undefined) kept.set(base, (paths = new Map()));
+  const result = joinPath(base, path);
+  paths.set(path, result);
+  return result;
+}
+
+/** A file's path in two. */
+export interface SplitPath {
+  /** The part before the last slash, `/` for a file in the root directory and where there is no slash. */
+  readonly directory: string;
+  /** The part after the last slash; Falco's `/` when there is none. */
+  readonly filename: string;
+}
+
+const splits = new Map<string, SplitPath>();
+
+export function split(path: string): SplitPath {
+  const known = splits.get(path);
+  if (known !== undefined) return known;
+  const at = path.lastIndexOf('/');
+  const result = { directory: at <= 0 ? '/' : path.slice(0, at), filename: at < 0 ? '/' : path.slice(at + 1) };
+  if (path.length > LONGEST) return result;
+  if (splits.size >= MOST) splits.clear();
+  splits.set(path, result);
+  return result;
+}
