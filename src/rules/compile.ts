@@ -5,7 +5,7 @@ import type { Modifier } from './ast.ts';
 import type { TypedCheck, TypedExpr, TypedOperator, TypedTerm } from './check.ts';
 import type { Constant } from './constants.ts';
 import { termReader } from './terms.ts';
-import { isIdentity, makeTest, pairTest } from './tests.ts';
+import { isIdentity, pairTest, testOf } from './tests.ts';
 
 export type Predicate<E extends Event> = (event: E) => boolean;
 
@@ -110,7 +110,7 @@ function constantCheck<E extends Event>(
   }
   if (plain && (operator === 'in' || operator === 'intersects')) {
     if (constants.length === 0) return false;
-    const set = new Set<unknown>(constants);
+    const set = setOf(constants);
     return (event) => set.has(read(event));
   }
   const test = valueTest(expr, constants);
@@ -118,6 +118,18 @@ function constantCheck<E extends Event>(
     const value = read(event);
     return value !== undefined && test(value);
   };
+}
+
+const sets = new WeakMap<readonly Constant[], ReadonlySet<unknown>>();
+
+/** The constants as a set, the same one however often the check is compiled. */
+function setOf(constants: readonly Constant[]): ReadonlySet<unknown> {
+  let set = sets.get(constants);
+  if (set === undefined) {
+    set = new Set<unknown>(constants);
+    sets.set(constants, set);
+  }
+  return set;
 }
 
 function candidatesOf(term: TypedTerm): 'either' | 'any' | undefined {
@@ -130,9 +142,9 @@ function valueTest(
   constants: readonly Constant[],
 ): (value: Value) => boolean {
   const compare = (each: readonly Constant[]): ((value: Value) => boolean) => {
-    if (left.list) return listTest(operator, makeTest(left.type, 'in', each));
+    if (left.list) return listTest(operator, testOf(left.type, 'in', each));
     const candidates = candidatesOf(left);
-    if (candidates === undefined) return makeTest(left.type, operator, each) as (value: Value) => boolean;
+    if (candidates === undefined) return testOf(left.type, operator, each) as (value: Value) => boolean;
     return candidateTest(left, operator, candidates, each);
   };
   return modifier === undefined
@@ -157,7 +169,7 @@ function candidateTest(
   constants: readonly Constant[],
 ): (value: Value) => boolean {
   const none = candidates === 'either' && operator === '!=';
-  const test = makeTest(left.type, none ? '=' : operator, constants);
+  const test = testOf(left.type, none ? '=' : operator, constants);
   return (value) => {
     if (!Array.isArray(value)) return test(value as Scalar) !== none;
     return none ? value.length > 0 && !value.some(test) : value.some(test);

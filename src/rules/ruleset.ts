@@ -29,11 +29,13 @@ export function bindRules<E extends Event>(
 ): Ruleset<E> {
   const enabled = rules.filter((rule) => rule.enabled);
   const first = matching === 'first';
+  // Where conditions do not know event types, one list serves all events.
+  const byEventType = enabled.some(({ condition }) => condition.namesEventTypes);
   const byType = new Map<string, readonly Candidate<E>[]>();
   let general: readonly Candidate<E>[] | undefined;
 
   function candidatesOf(type: string): readonly Candidate<E>[] {
-    if (byType.size >= MAX_TYPES) return (general ??= enabled.flatMap((rule) => candidate(rule, form)));
+    if (!byEventType || byType.size >= MAX_TYPES) return (general ??= enabled.flatMap((rule) => candidate(rule, form)));
     const found = enabled.flatMap((rule) => candidate(rule, form, type));
     byType.set(type, found);
     return found;

@@ -17,8 +17,20 @@ export function isIdentity(type: FieldType): boolean {
   return type !== 'BYTEBUF' && type !== 'IPNET' && type !== 'DYNAMIC';
 }
 
+// A condition is compiled once for each event type: its sets, trees and expressions are made once for all.
+const made = new WeakMap<readonly Constant[], Test>();
+
 /** A test of one value against the constants of a check; operators other than those of lists have one constant. */
-export function makeTest(type: FieldType, operator: TypedOperator, constants: readonly Constant[]): Test {
+export function testOf(type: FieldType, operator: TypedOperator, constants: readonly Constant[]): Test {
+  let test = made.get(constants);
+  if (test === undefined) {
+    test = makeTest(type, operator, constants);
+    made.set(constants, test);
+  }
+  return test;
+}
+
+function makeTest(type: FieldType, operator: TypedOperator, constants: readonly Constant[]): Test {
   if (operator === 'in' || operator === 'intersects') return memberTest(type, constants);
   if (operator === 'pmatch') return textTest(prefixTest(constants.map((constant) => textOf(constant))));
   const [constant = ''] = constants;
