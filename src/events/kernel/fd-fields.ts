@@ -1,4 +1,4 @@
-/** Readers of `fd.*` and `fs.path.*`: the descriptor that an open or a connect is about (spec/falco-engine.md §6.3-§6.6). */
+/** Readers of `fd.*` and `fs.path.*`: the descriptor that an open or a connect is about (spec/falco-engine.md §6.3-6.6). */
 
 import type { Value } from '../field.ts';
 import type { KernelEvent } from './event.ts';

@@ -90,8 +90,8 @@ export class ProcessImages {
   }
 
   /**
-   * Applies the record of that kind at `offset` and returns the image of its process: of a fork the child's, of an exec the new one.
-   * The place of a record is the batch's and its offset, so it rises with every record.
+   * Applies the record of that kind at `offset` and returns the image of its process: of a fork the child's, of an exec
+   * the new one. The place of a record is the batch's and its offset, so it rises with every record.
    */
   apply(bytes: Bytes, offset: number, kind: number): ProcessImage {
     const process = this.#known(bytes, offset);
