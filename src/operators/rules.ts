@@ -58,7 +58,7 @@ export const rules = defineOperator<typeof config, Loaded>({
   ],
   prepare(options, edge) {
     const files = options.files.flatMap((path, index) => {
-      const content = edge.read(path, options.files.length === 1 ? ['files'] : ['files', index]);
+      const content = edge.read(path, ['files', index]);
       return content === undefined ? [] : [{ name: path, content }];
     });
     const selection = options.select.map((entry): SelectionEntry => {

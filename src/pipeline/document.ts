@@ -91,13 +91,16 @@ export class PipelineDocument {
     const node = what === 'key' ? this.#key(path) : this.#document.getIn(path, true);
     const range = isNode(node) ? node.range : undefined;
     if (range) return this.#at(range[0], range[1]);
+    // Where a list may stand, one value may stand for it.
+    const above = path.slice(0, -1);
+    if (typeof path.at(-1) === 'number' && isScalar(this.#document.getIn(above, true))) return this.place(above);
     // What the file does not have, a --set below it has made.
     const maker = this.#sets.findLastIndex(
       (each) => path.length > 0 && path.every((part, index) => same(part, each.path[index])),
     );
     if (maker >= 0) return this.#atSet(maker, true);
     if (path.length === 0) return { file: this.name, line: 1, column: 1 };
-    return this.place(path.slice(0, -1), 'key');
+    return this.place(above, 'key');
   }
 
   /** Finds where a part of a text value stands, given its offsets in the value. */

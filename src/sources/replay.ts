@@ -1,6 +1,6 @@
 /** The source `replay`: records from files, as `record` writes them. */
 
-import { createReadStream } from 'node:fs';
+import { accessSync, constants, createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 import { Observable } from 'rxjs';
@@ -45,6 +45,16 @@ export const replay = defineSource({
   ],
   delivery: 'at_least_once',
   emits: ({ emits }) => emits,
+  prepare({ files }, plan) {
+    for (const [index, path] of files.entries()) {
+      try {
+        accessSync(plan.resolve(path), constants.R_OK);
+      } catch (error) {
+        const message = `Cannot read ${path}: ${messageOf(error)}`;
+        plan.report({ severity: 'error', code: 'CONFIG_FILE', message }, ['files', index]);
+      }
+    }
+  },
   open: (options, ctx) =>
     new Observable<Batch>((subscriber) => {
       const delivery = new Redelivery((batch) => subscriber.next(batch), ctx);
@@ -63,15 +73,13 @@ async function read(options: z.output<typeof config>, ctx: SourceContext, delive
     if (file < from.file) continue;
     let line = 0;
     let pending: EventRecord[] = [];
-    const flush = async (): Promise<void> => {
+    const flush = async (last: number): Promise<void> => {
       const events = pending;
+      const source = events[0]?.source;
       pending = [];
-      if (events.length === 0) return;
+      if (source === undefined) return;
       await ctx.credit(events.length);
-      const position = { file, line };
-      for (const [source, group] of Map.groupBy(events, (event) => event.source)) {
-        delivery.emit({ source, form: recordForm, events: group }, position);
-      }
+      delivery.emit({ source, form: recordForm, events }, { file, line: last });
       emitted += events.length;
       if (options.rate) await ctx.sleep(Math.max(0, started + (emitted / options.rate) * 1000 - ctx.now()));
     };
@@ -80,11 +88,13 @@ async function read(options: z.output<typeof config>, ctx: SourceContext, delive
       line++;
       if (file === from.file && line <= from.line) continue;
       const record = recordOf(text, path, line, options, ctx);
-      if (record) pending.push(record);
-      // Order within the file is kept: a batch holds records of one event source, so a change of it ends the batch.
-      if (pending.length >= size || (record && pending[0]?.source !== record.source)) await flush();
+      if (!record) continue;
+      // A batch holds records of one event source. So that order is kept, a change of it ends the batch.
+      if (pending[0] && pending[0].source !== record.source) await flush(line - 1);
+      pending.push(record);
+      if (pending.length >= size) await flush(line);
     }
-    await flush();
+    await flush(line);
     delivery.mark({ file: file + 1, line: 0 });
   }
 }

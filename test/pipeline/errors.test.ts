@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { shown } from './shown.ts';
 
 const ok = `sources:
-  past: { type: replay, files: [events.jsonl] }
+  past: { type: replay, files: [/dev/null] }
 operators:
   calm: { type: throttle, from: past, limit: 10 }
 sinks:
@@ -199,7 +199,7 @@ describe('wrong: what is missing or too much', () => {
   });
 
   it('a key that is needed', () => {
-    expect(shown(ok.replace(', files: [events.jsonl]', ''))).toMatchInlineSnapshot(`
+    expect(shown(ok.replace(', files: [/dev/null]', ''))).toMatchInlineSnapshot(`
       "exit 78
       p.yaml:2:3: error: Missing key "files" at sources.past
           past: { type: replay }
@@ -242,7 +242,7 @@ describe('wrong: what is missing or too much', () => {
     ).toMatchInlineSnapshot(`
       "exit 78
       p.yaml:2:3: error: Nothing reads from past
-          past: { type: replay, files: [events.jsonl] }
+          past: { type: replay, files: [/dev/null] }
           ^^^^
         Connect it with \`from\`, or remove it.
       p.yaml:3:1: error: The pipeline has no sink
@@ -483,7 +483,7 @@ describe('wrong: values', () => {
 
   it('everything at once', () => {
     expect(
-      shown(ok.replace('[events.jsonl]', 'x, ratee: 1').replace('limit: 10', 'limit: x').replace('stdout', 'stout')),
+      shown(ok.replace('[/dev/null]', 'x, ratee: 1').replace('limit: 10', 'limit: x').replace('stdout', 'stout')),
     ).toMatchInlineSnapshot(`
       "exit 78
       p.yaml:2:35: error: Unknown key "ratee" at sources.past
@@ -527,7 +527,7 @@ describe('wrong: YAML', () => {
 
   it('a colon in a text', () => {
     expect(
-      shown(ok.replace('limit: 10', 'limit: 10').replace('[events.jsonl] }', 'x }').replace('past: {', 'past: a: {')),
+      shown(ok.replace('limit: 10', 'limit: 10').replace('[/dev/null] }', 'x }').replace('past: {', 'past: a: {')),
     ).toMatchInlineSnapshot(`
       "exit 78
       p.yaml:2:9: error: A value ends here and another begins
@@ -601,6 +601,17 @@ describe('wrong: YAML', () => {
         ^
       p.yaml has an error"
     `);
+  });
+});
+
+describe('wrong: files', () => {
+  it('one that is not there, alone or in a list', () => {
+    const message = (yaml: string, sets?: string[]) => shown(yaml, sets).split('\n')[1];
+    const missing = (at: string) => `${at}: error: Cannot read /none/x: ENOENT`;
+    expect(message(ok.replace('[/dev/null]', '/none/x'))).toContain(missing('p.yaml:2:32'));
+    expect(message(ok.replace('[/dev/null]', '[/dev/null, /none/x]'))).toContain(missing('p.yaml:2:44'));
+    expect(message(ok, ['sources.past.files.0=/none/x'])).toContain(missing('--set:1:22'));
+    expect(message(ok.replace(THROTTLE, 'type: rules, from: past, files: /none/x'))).toContain(missing('p.yaml:4:43'));
   });
 });
 
@@ -738,7 +749,7 @@ describe('wrong: --set', () => {
 
   it('good ones', () => {
     expect(
-      shown(ok, ['sinks.out.format=json', 'operators.calm.limit=5', 'sources.past.files.0=a', 'state=/tmp/x']),
+      shown(ok, ['sinks.out.format=json', 'operators.calm.limit=5', 'sources.past.files.0=/dev/zero', 'state=/tmp/x']),
     ).toMatchInlineSnapshot(`"ok"`);
   });
 });
