@@ -1,8 +1,8 @@
 /** Where replayable sources stood, kept across runs in one SQLite file. */
 
-import { chmodSync, mkdirSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 
 /** The version of the file's layout; a newer file is refused, an older one is migrated. */
@@ -29,9 +29,13 @@ export interface PositionStore {
  */
 export function openPositions(folder: string, failed: (error: unknown) => void): PositionStore {
   const path = join(folder, 'state.db');
-  let database: DatabaseSync;
+  let database: DatabaseSync | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // Asked beforehand: SQLite would call it an I/O error.
+    const { R_OK, W_OK, X_OK } = constants;
+    accessSync(folder, R_OK | W_OK | X_OK);
+    if (existsSync(path)) accessSync(path, R_OK | W_OK);
     database = new DatabaseSync(path);
     // The exclusive lock is taken by the first write and kept until the file is closed.
     database.exec(
@@ -39,10 +43,11 @@ export function openPositions(folder: string, failed: (error: unknown) => void):
     );
     chmodSync(path, 0o600);
     migrate(database, path);
+    return new Positions(database, failed);
   } catch (error) {
+    if (database?.isOpen) database.close();
     throw explain(path, error);
   }
-  return new Positions(database, failed);
 }
 
 function migrate(database: DatabaseSync, path: string): void {
@@ -63,13 +68,18 @@ function explain(path: string, error: unknown): UserError {
   if (error instanceof UserError) return error;
   const message = messageOf(error);
   if (/locked|busy/.test(message)) {
-    return new UserError(`${path} is in use by another falco-pipe; give this one a --state folder of its own`, {
+    return new UserError(`${path} is in use by another falco-pipe; give this one a --state folder of its own.`, {
       exit: exitCode.config,
       cause: error,
     });
   }
-  if (/readonly|EACCES|EPERM|unable to open/.test(message)) {
-    return new UserError(`${path} cannot be written: ${message}`, { exit: exitCode.noPermission, cause: error });
+  const { code } = error as NodeJS.ErrnoException;
+  if (/readonly|unable to open/.test(message) || (code && /^E(ACCES|PERM|ROFS|EXIST|NOTDIR|NOENT|NOSPC)$/.test(code))) {
+    const advice = 'Name a folder that this user may write to with --state or `state:`';
+    return new UserError(`${path} cannot be written: ${message}. ${advice}.`, {
+      exit: exitCode.noPermission,
+      cause: error,
+    });
   }
   const advice = 'Move it away to start afresh: replayable sources then begin where they first began';
   return new UserError(`${path} cannot be used: ${message}. ${advice}.`, { exit: exitCode.config, cause: error });
@@ -78,18 +88,24 @@ function explain(path: string, error: unknown): UserError {
 class Positions implements PositionStore {
   readonly #database: DatabaseSync;
   readonly #failed: (error: unknown) => void;
+  readonly #read: StatementSync;
+  readonly #put: StatementSync;
   readonly #changed = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(database: DatabaseSync, failed: (error: unknown) => void) {
     this.#database = database;
     this.#failed = failed;
+    this.#read = database.prepare('SELECT value FROM position WHERE key = ?');
+    this.#put = database.prepare(
+      'INSERT INTO position VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    );
   }
 
   get(key: string): unknown {
-    const row = this.#database.prepare('SELECT value FROM position WHERE key = ?').get(key) as
-      | { value: string }
-      | undefined;
+    const changed = this.#changed.get(key);
+    if (changed !== undefined) return JSON.parse(changed);
+    const row = this.#read.get(key) as { value: string } | undefined;
     return row === undefined ? undefined : JSON.parse(row.value);
   }
 
@@ -109,11 +125,8 @@ class Positions implements PositionStore {
     this.#timer = undefined;
     if (this.#changed.size === 0) return;
     try {
-      const put = this.#database.prepare(
-        'INSERT INTO position VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-      );
       this.#database.exec('BEGIN');
-      for (const [key, value] of this.#changed) put.run(key, value);
+      for (const [key, value] of this.#changed) this.#put.run(key, value);
       this.#database.exec('COMMIT');
       this.#changed.clear();
     } catch (error) {
