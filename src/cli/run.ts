@@ -45,13 +45,13 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     const counts = { programs: programsOf(running), rules: rulesOf(plan), pipeline: `sha256:${plan.digest}` };
     tellSystemd('READY=1', log);
     log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
-    const { error } = await Promise.race([running.over, signals.stop]);
-    const asked = await Promise.race([signals.stop.then(() => true), Promise.resolve(false)]);
-    tellSystemd('STOPPING=1', log);
     // At the end of the sources nothing presses; a signal means that somebody waits.
-    const summary = await running.stop(asked || error !== undefined ? deadline.data : undefined);
+    void signals.stop.then(() => running.hurry(deadline.data));
+    const end = await Promise.race([running.over, signals.stop]);
+    tellSystemd('STOPPING=1', log);
+    const summary = await running.stop(end?.pressing ? deadline.data : undefined);
     log.info(summary, sentence(summary));
-    if (error !== undefined) fail(error);
+    if (end?.error !== undefined) fail(end.error);
   } finally {
     positions?.close();
     signals.close();
@@ -69,16 +69,16 @@ function tellSystemd(state: string, log: Logger): void {
 }
 
 function listen() {
-  let ask!: (end: { error?: unknown }) => void;
-  const stop = new Promise<{ error?: unknown }>((done) => {
-    ask = done;
+  let ask!: () => void;
+  const stop = new Promise<undefined>((done) => {
+    ask = () => done(undefined);
   });
   let asked = false;
   const onStop = () => {
     // The second time somebody has lost patience: what is under way stays where it is.
     if (asked) process.exit(exitCode.failure);
     asked = true;
-    ask({});
+    ask();
   };
   const signals = { stop, reopen: async () => {}, close };
   const onReopen = () => void signals.reopen();

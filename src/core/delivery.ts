@@ -75,10 +75,7 @@ export class Delivery {
   /** Writes what waits, then closes the sink. When `deadline` is aborted first, the rest is left behind, and counted. */
   async close(deadline: AbortSignal): Promise<void> {
     this.queue.close();
-    const give = () => {
-      this.#stop.abort(deadline.reason);
-      this.queue.abandon();
-    };
+    const give = () => this.giveUp(deadline.reason);
     if (deadline.aborted) give();
     else deadline.addEventListener('abort', give, { once: true });
     await this.#done;
@@ -91,6 +88,12 @@ export class Delivery {
 
   async #closeSink(): Promise<void> {
     await this.#sink.close();
+  }
+
+  /** Leaves behind what waits and what is being written, at once. */
+  giveUp(reason: unknown): void {
+    this.#stop.abort(reason);
+    this.queue.abandon();
   }
 
   async #run(): Promise<void> {

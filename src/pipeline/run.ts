@@ -37,13 +37,21 @@ export interface RunOptions {
   readonly positions?: Positions;
 }
 
+/** Why a run should be stopped. */
+export interface RunOver {
+  readonly why: string;
+  /** Whether the stop should have a deadline: it is not the quiet end of all sources. */
+  readonly pressing: boolean;
+  readonly error?: unknown;
+}
+
 export class Run {
   readonly plan: Plan;
   readonly totals = new Totals();
   /** Counters by component id. */
   readonly metrics = new Map<string, Counters>();
   /** Resolves when a sink or a source wants the run to stop, or all sources have ended. */
-  readonly over: Promise<{ why: string; error?: unknown }>;
+  readonly over: Promise<RunOver>;
   readonly #options: RunOptions;
   readonly #reports: Reports;
   readonly #trampoline = new Trampoline();
@@ -56,8 +64,9 @@ export class Run {
   readonly #deliveries: Delivery[] = [];
   readonly #reopens: { id: string; reopen: () => Promise<void> }[] = [];
   readonly #targets = new Map<string, FusedNode | Port>();
-  #finish!: (end: { why: string; error?: unknown }) => void;
+  #finish!: (end: RunOver) => void;
   #running = 0;
+  #hurry: NodeJS.Timeout | undefined;
   #failure: { error: unknown } | undefined;
 
   private constructor(plan: Plan, options: RunOptions) {
@@ -88,20 +97,24 @@ export class Run {
 
   /**
    * Stops in order: sources close, what is under way is delivered, sinks close. After `deadline` ms the rest is given up:
-   * counted as dropped (`stopped`), or left to be replayed. Undefined: no deadline.
+   * counted as dropped (`stopped`), or left to be replayed. Undefined: no deadline, until `hurry` sets one.
    */
   async stop(deadline?: number): Promise<Summary> {
+    if (deadline !== undefined) this.hurry(deadline);
     for (const hub of this.#hubs) hub.stop();
     this.#stopSources.abort(new Error('the pipeline stops'));
-    const why = new Error('the time to stop was over');
-    const timer = deadline === undefined ? undefined : setTimeout(() => this.#stop.abort(why), deadline);
     // Upstream first: what one stream still emits may go through the next.
     for (const stream of this.#streams.toReversed()) await stream.close(this.#stop.signal);
     await Promise.all(this.#deliveries.map((delivery) => delivery.close(this.#stop.signal)));
-    clearTimeout(timer);
+    clearTimeout(this.#hurry);
     this.#stop.abort(new Error('the pipeline has stopped'));
     this.#reports.flush();
     return this.totals.summary();
+  }
+
+  /** Gives a stop that is under way, or comes, this many ms more. */
+  hurry(ms: number): void {
+    this.#hurry ??= setTimeout(() => this.#stop.abort(new Error('the time to stop was over')), ms);
   }
 
   /** Sinks open again what was moved away (SIGUSR1). */
@@ -132,15 +145,21 @@ export class Run {
   async #openSink(planned: PlannedSink): Promise<Port> {
     const { id, definition, config, reads } = planned;
     const context = this.#context(id);
-    const stop = (why: string) => this.#finish({ why });
+    let delivery: Delivery | undefined;
+    // A sink that wants to stop has nobody to write to any more; the others still get what is under way.
+    const stop = (why: string) => {
+      delivery?.giveUp(new Error(why));
+      this.#finish({ why, pressing: true });
+    };
     const sink = await openSink(() => definition.open(config, { ...context, stop }), id);
-    const delivery = new Delivery(sink, planned.delivery, context.log, context.metrics, (reason, count) => {
+    const opened = new Delivery(sink, planned.delivery, context.log, context.metrics, (reason, count) => {
       const message = `${id} lost ${count} events: ${reason}`;
       this.#reports.add({ component: id, type: 'drop', fields: { reason, count, message } });
     });
-    this.#deliveries.push(delivery);
+    delivery = opened;
+    this.#deliveries.push(opened);
     if (sink.reopen) this.#reopens.push({ id, reopen: () => (sink.reopen as () => Promise<void>)() });
-    return { id, fields: fieldsOf(reads), deliver: (_source, parcel) => delivery.queue.offer(parcel) };
+    return { id, fields: fieldsOf(reads), deliver: (_source, parcel) => opened.queue.offer(parcel) };
   }
 
   #createOperator(planned: PlannedOperator): FusedNode | Port {
@@ -266,10 +285,10 @@ export class Run {
     if (error !== undefined) {
       if (this.#stopSources.signal.aborted) return; // closing is no failure
       this.#failure = { error };
-      this.#finish({ why: `source ${id} failed`, error });
+      this.#finish({ why: `source ${id} failed`, pressing: true, error });
       return;
     }
-    if (--this.#running === 0) this.#finish({ why: 'all sources have ended' });
+    if (--this.#running === 0) this.#finish({ why: 'all sources have ended', pressing: false });
   }
 }
 

@@ -1,5 +1,6 @@
 /** The sink `stdout`: events as lines on the standard output. */
 
+import { isatty } from 'node:tty';
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
 import { lineKeys, lineOf, lineReads } from './shared/lines.ts';
@@ -18,7 +19,8 @@ export const stdout = defineSink({
   examples: [{ title: 'Alerts as JSON lines', yaml: 'out: { type: stdout, from: detect, format: json }' }],
   reads: lineReads,
   async open(config, ctx) {
-    const terminal = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+    // Not by process.stdout: that would make it non-blocking for all who share it.
+    const terminal = isatty(1) && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
     const line = lineOf(config, config.colours === 'always' || (config.colours === 'auto' && terminal));
     const writer = await Writer.toStdout();
     return {

@@ -2,6 +2,7 @@
 
 import { close, constants, fstatSync, open, write } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -10,48 +11,57 @@ const openFd = promisify(open);
 const closeFd = promisify(close);
 const writeFd: (fd: number, bytes: Buffer) => Promise<{ bytesWritten: number }> = promisify(write);
 
-const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
+const NEWLINE = 0x0a;
 const POLL = 20; // ms between tries at a full pipe
 
+/** What is written to. */
+interface Target {
+  /** Writes some of the bytes and resolves with how many. */
+  write(bytes: Buffer): Promise<number>;
+  close(): Promise<void>;
+}
+
 export class Writer {
-  readonly #open: () => Promise<number>;
-  #fd: number;
+  readonly #open: () => Promise<Target>;
+  #target: Target;
+  // A write that was given up may still be under way, and a file may be opened again at any time: one after the other.
+  #busy: Promise<void> | undefined;
   // A write that failed half-way leaves a torn line; the next one must not be glued to it.
   #torn = false;
 
-  private constructor(fd: number, reopen: () => Promise<number>) {
-    this.#fd = fd;
+  private constructor(target: Target, reopen: () => Promise<Target>) {
+    this.#target = target;
     this.#open = reopen;
   }
 
-  /** Appends to a file, made with its folder when it is not there. */
+  /** Appends to a file, made with its folder when it is not there; one level: a longer path is rather a mistake. */
   static async toFile(path: string, mode: number): Promise<Writer> {
     const openFile = async () => {
-      await mkdir(dirname(path), { recursive: true });
-      return openFd(path, APPEND, mode);
+      await mkdir(dirname(path)).catch(() => {});
+      return descriptor(await openFd(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, mode));
     };
     return new Writer(await openFile(), openFile);
   }
 
   /** Writes to the standard output of the process. */
   static async toStdout(): Promise<Writer> {
-    const stdout = fstatSync(1);
-    // A pipe or terminal is opened anew to make it non-blocking for us alone: a blocked write would hold a thread that
-    // nothing can end. Other things (a file, whose offset the shell shares; a socket) only work through their descriptor.
-    const anew = stdout.isFIFO() || stdout.isCharacterDevice();
-    const openStdout = async () => (anew ? openFd('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK) : 1);
-    return new Writer(await openStdout(), openStdout);
+    const target = await stdoutTarget();
+    return new Writer(target, async () => target);
   }
 
-  /** Resolves when the system has taken all of it; one call at a time. Rejects with the system's error or the signal's. */
-  async write(text: string, signal: AbortSignal): Promise<void> {
+  /** Resolves when the system has taken all of it. Rejects with the system's error or the signal's. */
+  write(text: string, signal: AbortSignal): Promise<void> {
+    return this.#alone(() => this.#write(text, signal), signal);
+  }
+
+  async #write(text: string, signal: AbortSignal): Promise<void> {
     let rest = Buffer.from(this.#torn ? `\n${text}` : text);
     while (rest.length > 0) {
       signal.throwIfAborted();
       try {
-        const { bytesWritten } = await writeFd(this.#fd, rest);
-        if (bytesWritten > 0) this.#torn = rest[bytesWritten - 1] !== NEWLINE;
-        rest = rest.subarray(bytesWritten);
+        const count = await this.#target.write(rest);
+        if (count > 0) this.#torn = rest[count - 1] !== NEWLINE;
+        rest = rest.subarray(count);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
         await sleep(POLL);
@@ -60,20 +70,63 @@ export class Writer {
   }
 
   /** Opens the same path again: the file was moved away. */
-  async reopen(): Promise<void> {
-    const old = this.#fd;
-    this.#fd = await this.#open();
-    this.#torn = false;
-    await closeOwn(old);
+  reopen(): Promise<void> {
+    return this.#alone(async () => {
+      const old = this.#target;
+      this.#target = await this.#open();
+      this.#torn = false;
+      await old.close();
+    });
   }
 
-  async close(): Promise<void> {
-    await closeOwn(this.#fd);
+  async #alone(work: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+    while (this.#busy) await (signal ? Promise.race([this.#busy, aborted(signal)]) : this.#busy);
+    const done = work();
+    this.#busy = done
+      .catch(() => {})
+      .then(() => {
+        this.#busy = undefined;
+      });
+    return done;
+  }
+
+  close(): Promise<void> {
+    return this.#target.close();
   }
 }
 
-async function closeOwn(fd: number): Promise<void> {
-  if (fd > 2) await closeFd(fd);
+async function aborted(signal: AbortSignal): Promise<never> {
+  signal.throwIfAborted();
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
-const NEWLINE = 0x0a;
+// A blocked write would hold a thread that nothing can end. So a pipe or terminal is opened anew, non-blocking for us
+// alone, and a socket (the journal's, of a service) is written by Node's own. A file is written through the shell's
+// descriptor, with which it shares the offset, and never blocks.
+async function stdoutTarget(): Promise<Target> {
+  const stdout = fstatSync(1);
+  if (stdout.isSocket()) return socket(1);
+  if (!stdout.isFIFO() && !stdout.isCharacterDevice()) return { ...descriptor(1), close: async () => {} };
+  return descriptor(await openFd('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK));
+}
+
+function descriptor(fd: number): Target {
+  return {
+    write: async (bytes) => (await writeFd(fd, bytes)).bytesWritten,
+    close: () => closeFd(fd),
+  };
+}
+
+function socket(fd: number): Target {
+  const stream = new Socket({ fd, readable: false, writable: true });
+  stream.on('error', () => {}); // the write that failed says so itself
+  return {
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        stream.write(bytes, (error) => (error ? reject(error) : resolve(bytes.length)));
+      }),
+    close: async () => void stream.destroy(),
+  };
+}
