@@ -1,5 +1,5 @@
 /** Finds and loads the compiled addon, and the BPF object beside it. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -56,6 +56,15 @@ function candidates(): string[] {
   return root === undefined ? [] : [join(root, 'prebuilds', `linux-${process.arch}`, 'falco_pipe.node')];
 }
 
+// Not access(2), which knows nothing of the capabilities with which a service may read everything.
+function exists(file: string): boolean {
+  try {
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
 const LIBRARIES: Readonly<Record<string, string>> = {
   'libelf.so': 'libelf1t64 (Debian 13), libelf1 (older), elfutils-libelf (Fedora)',
   'libz.so': 'zlib1g (Debian), zlib (Fedora)',
@@ -85,7 +94,7 @@ let loaded: { readonly addon: Addon; readonly path: string } | undefined;
 export function loadAddon(): { readonly addon: Addon; readonly path: string } {
   if (loaded) return loaded;
   const tried = candidates();
-  const path = tried.find((file) => existsSync(file));
+  const path = tried.find(exists);
   if (path === undefined) {
     const where = tried.length > 0 ? `: no ${tried.join(', no ')}` : '';
     throw unavailable(`there is no native addon for linux-${process.arch}${where}`, 'build it: make build');

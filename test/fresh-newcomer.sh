@@ -51,7 +51,7 @@ run() {
 if [ "$command" = run ]; then
     run
 else
-    make "$command" >out 2>&1 || { tail -n 60 out >&2; die "make $command"; }
+    make "$command" >out 2>&1 || { grep -aE 'FAIL|Error|error' out >&2; tail -n 20 out >&2; die "make $command"; }
     say "$(tail -n 1 out)"
 fi
 [ "$(elapsed)" -le "$limit" ] || die "make $command took longer than $limit s"

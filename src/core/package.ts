@@ -1,17 +1,23 @@
 /** Where this package is installed, and what of it is where. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-function find(folder: string): { root: string; version: string } {
-  const file = join(folder, 'package.json');
-  if (existsSync(file)) {
-    const { name, version } = JSON.parse(readFileSync(file, 'utf8')) as { name?: string; version?: string };
-    if (name === 'falco-pipe') return { root: folder, version: version ?? '0.0.0' };
+// Read, not asked for first: access(2) knows nothing of the capabilities with which a service may read everything.
+function described(folder: string): { name?: string; version?: string } {
+  try {
+    return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  } catch {
+    return {};
   }
+}
+
+function find(folder: string): { root: string; version: string } {
+  const { name, version } = described(folder);
+  if (name === 'falco-pipe') return { root: folder, version: version ?? '0.0.0' };
   const up = dirname(folder);
   if (up === folder) throw new Error(`${here} is not inside an installation of falco-pipe`);
   return find(up);
