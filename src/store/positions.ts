@@ -1,6 +1,6 @@
 /** Where replayable sources stood, kept across runs in one SQLite file. */
 
-import { accessSync, chmodSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
@@ -32,10 +32,8 @@ export function openPositions(folder: string, failed: (error: unknown) => void):
   let database: DatabaseSync | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    // Asked beforehand: SQLite would call it an I/O error.
-    const { R_OK, W_OK, X_OK } = constants;
-    accessSync(folder, R_OK | W_OK | X_OK);
-    if (existsSync(path)) accessSync(path, R_OK | W_OK);
+    // Tried beforehand: SQLite would call a want of rights an I/O error.
+    closeSync(openSync(path, 'a', 0o600));
     database = new DatabaseSync(path);
     // The exclusive lock is taken by the first write and kept until the file is closed.
     database.exec(

@@ -85,7 +85,7 @@ describe('a sink that fails', () => {
     balanced(run.totals.summary());
     down = false;
     await vi.runAllTimersAsync();
-    expect(await run.over).toEqual({ why: 'all sources have ended' });
+    expect(await run.over).toEqual({ why: 'all sources have ended', pressing: false });
     const summary = await stopped(run.stop());
     expect(new Set(bad.got)).toEqual(new Set(range(30_000)));
     expect(new Set(good.got)).toEqual(new Set(range(30_000)));
@@ -159,7 +159,7 @@ describe('sources', () => {
     const out = new ManualSink();
     const { run, lines } = await start(one, { sources: { src: flaky }, replayable: ['src'], sinks: { out } });
     await vi.runAllTimersAsync();
-    expect(await run.over).toEqual({ why: 'all sources have ended' });
+    expect(await run.over).toEqual({ why: 'all sources have ended', pressing: false });
     expect(out.got).toEqual(range(20_000));
     expect(opened).toBe(4);
     expect(lines[0]).toMatch(/^error: src: source src failed: connection lost; opening it again in \d s$/);
@@ -177,7 +177,7 @@ describe('sources', () => {
     const later = new Subject<Batch>();
     const { run } = await start(one, { sources: { src: () => later }, sinks: { out: new ManualSink() } });
     later.error(error);
-    expect(await run.over).toEqual({ why: 'source src failed', error });
+    expect(await run.over).toEqual({ why: 'source src failed', pressing: true, error });
     await stopped(run.stop());
   });
 
@@ -307,6 +307,6 @@ describe('operators', () => {
       new UserError('The operator op cannot be created: no model file', { exit: 78 }),
     );
     const yaml = 'sources: { self: { type: internal } }\nsinks: { out: { type: file, from: self, path: /dev/null/x } }';
-    await expect(start(yaml, {})).rejects.toThrow(/^The sink out cannot be opened: EEXIST.*'.dev.null'/);
+    await expect(start(yaml, {})).rejects.toThrow(/^The sink out cannot be opened: ENOTDIR/);
   });
 });

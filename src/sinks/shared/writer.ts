@@ -11,6 +11,7 @@ const openFd = promisify(open);
 const closeFd = promisify(close);
 const writeFd: (fd: number, bytes: Buffer) => Promise<{ bytesWritten: number }> = promisify(write);
 
+const NEVER = new AbortController().signal;
 const NEWLINE = 0x0a;
 const POLL = 20; // ms between tries at a full pipe
 
@@ -79,15 +80,15 @@ export class Writer {
     });
   }
 
-  async #alone(work: () => Promise<void>, signal?: AbortSignal): Promise<void> {
-    while (this.#busy) await (signal ? Promise.race([this.#busy, aborted(signal)]) : this.#busy);
+  async #alone(work: () => Promise<void>, signal: AbortSignal = NEVER): Promise<void> {
+    while (this.#busy) await Promise.race([this.#busy, aborted(signal)]);
     const done = work();
     this.#busy = done
       .catch(() => {})
       .then(() => {
         this.#busy = undefined;
       });
-    return done;
+    await Promise.race([done, aborted(signal)]);
   }
 
   close(): Promise<void> {

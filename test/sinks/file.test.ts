@@ -1,0 +1,116 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { file } from '../../src/sinks/file.ts';
+import { childOf } from './children.ts';
+import { alertOf, never, openSink, recordOf } from './shared.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-file-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const rulesIn = (path: string) =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line).rule);
+
+describe('the sink file', () => {
+  it('appends JSON lines to a file, which it makes with its folder and mode', async () => {
+    const path = join(folder, 'made', 'alerts.jsonl');
+    for (const rules of [['a', 'b'], ['c']]) {
+      const sink = await openSink(file, { path, mode: '640' });
+      await sink.write(
+        rules.map((rule) => alertOf(rule)),
+        never,
+      );
+      await sink.close();
+    }
+    expect(rulesIn(path)).toEqual(['a', 'b', 'c']);
+    expect(statSync(path).mode & 0o777).toBe(0o640);
+    expect(readFileSync(path, 'utf8')).toMatch(/\}\n$/);
+  });
+
+  it('writes text when asked to, and keeps the mode of a file that is there', async () => {
+    const path = join(folder, 'alerts.log');
+    writeFileSync(path, '', { mode: 0o604 });
+    const sink = await openSink(file, { path, format: 'text', iso8601: true });
+    await sink.write([alertOf('a'), recordOf({ 'proc.name': 'cat' })], never);
+    await sink.close();
+    expect(readFileSync(path, 'utf8').split('\n')).toEqual([
+      expect.stringMatching(/^2023.*: Warning a happened/),
+      expect.stringMatching(/^2023.*: syscall open proc.name=cat$/),
+      '',
+    ]);
+    expect(statSync(path).mode & 0o777).toBe(0o604);
+  });
+
+  it('after a rotation goes on in a new file; nothing is lost, nothing twice', async () => {
+    const path = join(folder, 'alerts.jsonl');
+    const sink = await openSink(file, { path });
+    for (let n = 0; n < 20; n++) {
+      const writing = sink.write([alertOf(`rule ${n}`)], never);
+      if (n % 5 === 4) {
+        renameSync(path, `${path}.${n}`);
+        // SIGUSR1 comes whenever it comes, also in the middle of a write.
+        await Promise.all([writing, sink.reopen?.()]);
+      }
+      await writing;
+    }
+    await sink.close();
+    const all = [4, 9, 14, 19].map((n) => rulesIn(`${path}.${n}`));
+    expect([...all.flat(), ...rulesIn(path)]).toEqual(Array.from({ length: 20 }, (_, n) => `rule ${n}`));
+    expect(all.every((rules) => rules.length > 0)).toBe(true);
+  });
+
+  it('that may not be opened, or not be opened again, says what and goes on where it was', async () => {
+    await expect(openSink(file, { path: join(folder, 'a', 'b', 'c.log') })).rejects.toThrow(/ENOENT.*c\.log/);
+    await expect(openSink(file, { path: folder })).rejects.toThrow(/EISDIR/);
+    const path = join(folder, 'alerts.jsonl');
+    const sink = await openSink(file, { path });
+    renameSync(path, `${path}.1`);
+    execFileSync('mkdir', [path]);
+    await expect(sink.reopen?.()).rejects.toThrow(/EISDIR/);
+    await sink.write([alertOf('after')], never);
+    await sink.close();
+    expect(rulesIn(`${path}.1`)).toEqual(['after']);
+  });
+
+  it('a full disk is an error; a line that was torn by it stays alone, and what comes after is whole', async () => {
+    const full = await openSink(file, { path: '/dev/full' });
+    await expect(full.write([alertOf('a')], never)).rejects.toThrow(/ENOSPC/);
+    await full.close();
+    const path = join(folder, 'alerts.jsonl');
+    const { stdout } = childOf('torn', [path]);
+    expect(stdout).toBe('EFBIG\n');
+    const lines = readFileSync(path, 'utf8').split('\n');
+    const rules = lines.map((line) => {
+      try {
+        return JSON.parse(line).rule;
+      } catch {
+        return line.length;
+      }
+    });
+    // Under a limit of 1 KiB two lines fit and a third is torn; then the limit was lifted and all was written again.
+    const torn = 1024 - (lines[0]?.length ?? 0) - (lines[1]?.length ?? 0) - 2;
+    expect(rules).toEqual(['r0', 'r1', torn, 'r0', 'r1', 'r2', 'r3', 0]);
+  });
+
+  it('writes nothing for a write that was given up', async () => {
+    const path = join(folder, 'alerts.jsonl');
+    const sink = await openSink(file, { path });
+    await expect(sink.write([alertOf('a')], AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
+    await sink.close();
+    expect(readFileSync(path, 'utf8')).toBe('');
+  });
+
+  it('reads a mode as octal digits only', () => {
+    for (const mode of ['600', '0640', '777']) expect(file.config.safeParse({ path: 'x', mode }).success).toBe(true);
+    for (const mode of ['888', '0o600', 600, 'rw', ''])
+      expect(file.config.safeParse({ path: 'x', mode }).success).toBe(false);
+  });
+});
