@@ -209,7 +209,7 @@ describe('an end in order', () => {
 describe('faults', () => {
   test('an operator that throws on an event loses that event alone, counted and said', async () => {
     const path = stage(
-      'out: { type: stdout, from: picky, format: json }, all: { type: file, from: detect, path: all.jsonl }, self: { type: file, from: self, path: self.jsonl }',
+      'out: { type: stdout, from: picky, format: json }, all: { type: file, from: detect, path: all.jsonl }, said: { type: file, from: self, path: self.jsonl }',
       {
         events: records(20),
         operators: '  picky: { type: picky, from: detect }',
