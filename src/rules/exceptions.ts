@@ -117,7 +117,7 @@ function scalars({ fields, comps, values, context, name }: ExceptionDefinition):
     '(',
     part(fields as ScalarText, name),
     ` ${textOf(comps as Entry)} (`,
-    commas(items),
+    ComposedText.join(items, ', '),
     '))',
   );
 }
@@ -140,24 +140,18 @@ function tuples(
         tupleValue(value, operator, name),
       );
     });
-    return new ComposedText([]).concat('(', joined(checks, ' and '), ')');
+    return new ComposedText([]).concat('(', ComposedText.join(checks, ' and '), ')');
   });
-  return new ComposedText([]).concat('(', joined(conjunctions, ' or '), ')');
+  return new ComposedText([]).concat('(', ComposedText.join(conjunctions, ' or '), ')');
 }
 
 function tupleValue(value: Entry, operator: string, name: string): ComposedText {
-  if (isEntryList(value))
-    return new ComposedText([]).concat('(', commas(value.map((each) => written(each as ScalarText, name))), ')');
+  if (isEntryList(value)) {
+    const items = value.map((each) => written(each, name));
+    return new ComposedText([]).concat('(', ComposedText.join(items, ', '), ')');
+  }
   const text = written(value, name);
   return listLike.has(operator) || modified.has(operator) ? new ComposedText([]).concat('(', text, ')') : text;
-}
-
-function joined(texts: readonly ComposedText[], separator: string): ComposedText {
-  return texts.reduce((all, text) => all.concat(separator, text));
-}
-
-function commas(texts: readonly ComposedText[]): ComposedText {
-  return texts.length === 0 ? new ComposedText([]) : joined(texts, ', ');
 }
 
 function part({ text, from }: ScalarText, name: string): ComposedText {

@@ -107,7 +107,7 @@ function readToken(text: string, percent: number, catalogue: Catalogue): ReadTok
 const unknownFilter = "unknown filter: unexpected token after '";
 
 function unknown(text: string, percent: number, start: number, catalogue: Catalogue): never {
-  const name = /^[a-zA-Z][a-zA-Z0-9_.]*/.exec(text.slice(start))?.[0].replace(/\.$/, '') ?? '';
+  const name = /^[a-zA-Z][a-zA-Z0-9_.]{0,127}/.exec(text.slice(start))?.[0].replace(/\.$/, '') ?? '';
   const span: Span = { start: percent, end: start + Math.max(1, name.length) };
   if (name === '') {
     throw new Problem('parse', `expected a field after '%', not '${text[start]}'`, span, {
@@ -147,9 +147,9 @@ function readTransformer(text: string, percent: number, start: number, catalogue
   }
 }
 
-/** The field with the longest name that the text begins with; what follows is ordinary text. */
+/** The field with the longest name that the text begins with; what follows is ordinary text. No name is longer than 128. */
 function longestField(text: string, start: number, catalogue: Catalogue): { ref: FieldRef; end: number } | undefined {
-  const run = /^[a-zA-Z][a-zA-Z0-9_.]*/.exec(text.slice(start))?.[0] ?? '';
+  const run = /^[a-zA-Z][a-zA-Z0-9_.]{0,127}/.exec(text.slice(start))?.[0] ?? '';
   for (let length = run.length; length > 0; length--) {
     const name = run.slice(0, length);
     const end = start + length;

@@ -157,6 +157,13 @@ export class ComposedText {
     return new ComposedText([{ text, from, offset: 0 }]);
   }
 
+  /** The texts with a separator between them. */
+  static join(texts: readonly ComposedText[], separator: string): ComposedText {
+    return new ComposedText(
+      texts.flatMap((text, index) => (index === 0 ? text.#pieces : [{ text: separator }, ...text.#pieces])),
+    );
+  }
+
   concat(...others: readonly (ComposedText | string)[]): ComposedText {
     const pieces = others.flatMap((other) => (typeof other === 'string' ? [{ text: other }] : other.#pieces));
     return new ComposedText([...this.#pieces, ...pieces]);

@@ -266,3 +266,31 @@ ${rule({ condition: 'evt.type=openat and m', output: 'o %proc.name', exceptions:
     );
   });
 });
+
+describe('texts that are large on purpose', () => {
+  // Each would run for minutes, or exhaust the stack, if its cost grew faster than its size.
+  test.each([
+    ['a dotted name', `t${'.a'.repeat(100_000)} = 1`, 'unknown field'],
+    ['a field in a format', `%t${'.a'.repeat(100_000)}`, 'unknown field'],
+    ['nested transformers', `${'tolower('.repeat(5000)}t.s${')'.repeat(5000)} = x`, 'exceeded max depth limit'],
+    ['an open quote', `t.s = "${'\\"'.repeat(200_000)}`, 'expected a string value'],
+  ])('%s', (_, content, message) => {
+    const compileIt = content.startsWith('%') ? compileFormat : compileCondition;
+    expect(() => compileIt(content, catalogue)).toThrow(message);
+  });
+
+  test('a glob of many stars', () => {
+    const condition = compileCondition(`t.s glob "${'*a'.repeat(2000)}b"`, catalogue).bind(form);
+    expect(condition(eventOf({ 't.s': 'a'.repeat(20_000) }))).toBe(false);
+  });
+
+  test('exceptions and lists of thousands', () => {
+    const tuples = Array.from({ length: 3000 }, (_, n) => `[a${n}, b${n}]`).join(', ');
+    const items = Array.from({ length: 20_000 }, (_, n) => `item${n}`).join(', ');
+    const exceptions = `[{name: e, fields: [proc.name, proc.pname], values: [${tuples}]}]`;
+    const condition = 'evt.type=openat and proc.name in (l)';
+    const result = load(`- list: l\n  items: [${items}]\n${rule({ condition, exceptions })}`);
+    expect(result.diagnostics).toEqual([]);
+    expect(result.rules).toHaveLength(1);
+  });
+});
