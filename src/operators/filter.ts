@@ -22,7 +22,7 @@ export const filter = defineOperator<typeof config, EdgeCondition>({
   examples: [
     {
       title: 'Alerts that wake somebody up',
-      yaml: 'urgent: { type: filter, from: detect, condition: priority in (Emergency, Alert, Critical) }',
+      yaml: 'urgent: { type: filter, from: detect, condition: "priority in (Emergency, Alert, Critical)" }',
     },
     {
       title: 'No events of one program',
