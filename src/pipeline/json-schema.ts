@@ -26,6 +26,8 @@ function componentSchema(
 ): JsonSchema {
   const { $schema: _, ...schema } = z.toJSONSchema(componentShape(section, definition.type, definition.config), {
     io: 'input',
+    // Components that people write may check what JSON Schema cannot say.
+    unrepresentable: 'any',
   });
   return { ...schema, title: definition.type, description: definition.summary };
 }

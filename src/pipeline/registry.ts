@@ -1,5 +1,6 @@
 /** The components that a pipeline may use, by kind and type. */
 
+import type { z } from 'zod';
 import {
   type AnyDefinition,
   brand,
@@ -24,29 +25,39 @@ export class Registry {
     if (!isDefinition(definition)) {
       throw wrong('the default export is not a component; export default defineOperator({…}), or an array of such');
     }
-    const { type, config } = definition as { type: unknown; config: unknown };
+    const { kind, type, config } = definition;
     if (typeof type !== 'string' || !/^[a-z][a-z0-9_]*$/.test(type)) {
       throw wrong(`the type ${JSON.stringify(type)} is not snake_case`);
     }
-    if (typeof config !== 'object' || config === null || !('shape' in config)) {
-      throw wrong(`the config of ${type} must be z.strictObject({…})`);
+    // Any other object would let misspelt keys pass.
+    if (!isStrictObject(config)) throw wrong(`the config of ${type} must be z.strictObject({…})`);
+    const missing = METHODS[kind].find((name) => typeof (definition as never)[name] !== 'function');
+    if (missing !== undefined) throw wrong(`the ${kind} ${type} has no method ${missing}`);
+    const reserved = ['type', ...Object.keys(sectionKeys[`${kind}s`])].find((key) => key in config.shape);
+    if (reserved) {
+      throw wrong(`the config of ${type} defines "${reserved}", a key that every ${kind} has; call yours otherwise`);
     }
-    const reserved = ['type', ...Object.keys(sectionKeys[`${definition.kind}s`])].find(
-      (key) => key in (config as { shape: object }).shape,
-    );
-    if (reserved)
-      throw wrong(
-        `the config of ${type} defines "${reserved}", a key that every ${definition.kind} has; call yours otherwise`,
-      );
     const kinds = { source: this.sources, operator: this.operators, sink: this.sinks };
-    const byType = kinds[definition.kind] as Map<string, AnyDefinition>;
-    if (byType.has(type)) throw wrong(`there is a ${definition.kind} of type ${type} already; give yours another name`);
+    const byType = kinds[kind] as Map<string, AnyDefinition>;
+    if (byType.has(type))
+      throw wrong(
+        `there is ${kind === 'operator' ? 'an' : 'a'} ${kind} of type ${type} already; give yours another name`,
+      );
     byType.set(type, definition);
   }
 }
 
+/** What each kind must be able to do. */
+const METHODS = { source: ['emits', 'open'], operator: ['create'], sink: ['open'] } as const;
+
 function isDefinition(value: unknown): value is AnyDefinition {
-  return typeof value === 'object' && value !== null && 'brand' in value && value.brand === brand;
+  if (typeof value !== 'object' || value === null || !('brand' in value && value.brand === brand)) return false;
+  return 'kind' in value && Object.hasOwn(METHODS, value.kind as string);
+}
+
+function isStrictObject(config: z.ZodType | undefined): config is z.ZodObject {
+  const { def, shape } = (config ?? {}) as Partial<z.ZodObject>;
+  return shape !== undefined && (def?.catchall as z.ZodType | undefined)?.def.type === 'never';
 }
 
 /** The components that come with falco-pipe. */
