@@ -25,12 +25,12 @@ demo: build
 
 build: .build/system dist/.built native
 
-test: build
+test: build .build/test-system
 	@node_modules/.bin/tsc -p tsconfig.json
 	@node_modules/.bin/biome check --error-on-warnings --log-level=warn
 	@node_modules/.bin/vitest run
 
-test-long: build
+test-long: build .build/test-system
 	@FALCO_PIPE_LONG=1 node_modules/.bin/vitest run
 	@test/fresh.sh
 
@@ -52,9 +52,11 @@ dist/.built: .build/packages $(SOURCES) tools/build.ts tsconfig.json tsconfig.ty
 native: .build/system .build/packages
 	@$(MAKE) -C native
 
-# The system's packages: compilers and headers for the addon and the BPF programs.
-.build/system: native/apt-packages.txt tools/install-system-packages
-	@tools/install-system-packages $$(cat native/apt-packages.txt)
+# The system's packages: compilers and headers for the addon and the BPF programs; and what tests act with.
+.build/system: native/apt-packages.txt
+.build/test-system: test/apt-packages.txt
+.build/system .build/test-system: tools/install-system-packages
+	@tools/install-system-packages $$(cat $(filter %.txt,$^))
 	@mkdir -p .build && touch $@
 
 .build/node: tools/node/package-lock.json
