@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, renameSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { build } from 'esbuild';
 
 // Built beside and then exchanged: a program that runs, or starts meanwhile, finds its files.
@@ -27,6 +28,8 @@ const { errors } = await build({
   minifySyntax: true,
   sourcemap: 'linked',
   sourcesContent: false,
+  // For Node RxJS names its CommonJS files, whose exports an ES module cannot pass on by name.
+  alias: { rxjs: resolve('node_modules/rxjs/dist/esm/index.js') },
   chunkNames: 'chunks/[name]-[hash]',
   legalComments: 'linked',
   // CommonJS dependencies (pino) call require() for what Node brings.
