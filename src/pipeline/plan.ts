@@ -14,7 +14,7 @@ import type {
   SourceDefinition,
 } from '../core/component.ts';
 import type { DeliveryConfig } from '../core/delivery.ts';
-import { type Diagnostic, messageOf, type SourceText } from '../core/errors.ts';
+import { type Diagnostic, messageOf, type SourceText, UserError } from '../core/errors.ts';
 import { joinDemands } from './demand.ts';
 import { configError, type Path, type PipelineDocument } from './document.ts';
 import { didYouMean } from './explain.ts';
@@ -261,8 +261,9 @@ class Planner {
 
   #type(order: readonly string[]): void {
     for (const source of this.#sources.values()) {
-      source.definition.prepare?.(source.config, this.#context(source.path));
-      source.emits = source.definition.emits(source.config);
+      const { definition, config, path } = source;
+      this.#ask(source, () => definition.prepare?.(config, this.#context(path)));
+      source.emits = this.#ask(source, () => definition.emits(config)) ?? [];
     }
     for (const id of order) {
       const operator = this.#operators.get(id);
@@ -285,16 +286,18 @@ class Planner {
       for (const id of from) wanted.set(id, joinDemands(wanted.get(id), demands));
     };
     for (const sink of this.#sinks.values()) {
-      sink.definition.prepare?.(sink.config, this.#context(sink.path));
+      const { definition, config, path, reached = [] } = sink;
+      this.#ask(sink, () => definition.prepare?.(config, this.#context(path)));
       sink.notes = {};
-      sink.reads = sink.definition.reads?.(sink.config, sink.reached ?? []) ?? everything(sink.reached ?? []);
+      sink.reads = this.#ask(sink, () => definition.reads?.(config, reached)) ?? everything(reached);
       want(sink.from, sink.reads);
     }
     for (const id of order.toReversed()) {
       const operator = this.#operators.get(id);
       if (!operator) continue;
       operator.demand = wanted.get(id) ?? new Map();
-      const prepared = this.#prepareOperator(operator, operator.demand);
+      const { demand } = operator;
+      const prepared = this.#ask(operator, () => this.#prepareOperator(operator, demand)) ?? {};
       operator.prepared = prepared;
       operator.notes = prepared.notes ?? {};
       const passes = operator.definition.emits === 'same';
@@ -323,7 +326,10 @@ class Planner {
     };
     if (definition.prepare) return definition.prepare(operator.config, edge);
     const { reads, types } = definition;
-    if (!reads && !types && operator.from.some((id) => this.#sources.get(id)?.definition.borrows)) {
+    const borrowed = origins.some(
+      ({ definition: of, emits }) => of.borrows && emits?.some((each) => reached.includes(each)),
+    );
+    if (!reads && !types && borrowed) {
       const message = `${operator.type} reads kernel events but does not say which fields it reads`;
       const hint =
         "Add `reads: ['proc.name', …]` (and `types: ['execve', …]`) to its definition: they decide what the kernel collects.";
@@ -331,6 +337,18 @@ class Planner {
     }
     const demanded: Demand = { fields: new Set(reads), types: types ? new Set(types) : 'all' };
     return { reads: new Map(reached.map((source) => [source, demanded])) };
+  }
+
+  // What the author of a component did not foresee is an error of the pipeline, not a fault of this program.
+  #ask<T>({ id, type, path }: Pick<Draft<Placed>, 'id' | 'type' | 'path'>, question: () => T): T | undefined {
+    try {
+      return question();
+    } catch (error) {
+      if (error instanceof UserError) throw error;
+      const message = `${id} cannot be planned, for its type has a fault: ${messageOf(error)}`;
+      this.#error('CONFIG_COMPONENT', message, [...path, 'type'], `Tell those who wrote ${type}.`);
+      return undefined;
+    }
   }
 
   // The sources whose events can reach a place, through whatever operators.

@@ -1,0 +1,200 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { NEVER } from 'rxjs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { type Demands, defineOperator, defineSink, defineSource, type Edge, where } from '../../src/core/component.ts';
+import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { type Plan, planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
+
+const common = { summary: 'For tests.', config: z.strictObject({}), examples: [] };
+const demand = (entries: Record<string, [string[], string[] | 'all']>): Demands =>
+  new Map(
+    Object.entries(entries).map(([source, [fields, types]]) => [
+      source,
+      { fields: new Set(fields), types: types === 'all' ? types : new Set(types) },
+    ]),
+  );
+const shown = (demands: Demands) =>
+  Object.fromEntries(
+    [...demands].map(([source, { fields, types }]) => [
+      source,
+      [[...fields].sort(), types === 'all' ? types : [...types].sort()],
+    ]),
+  );
+
+let edges: Edge[] = [];
+
+/** A registry with a kernel-like source, a cloud-like one, operators and a sink that say what they want. */
+function registry(fault?: 'emits' | 'prepare' | 'reads') {
+  const all = builtIn();
+  const unless = <T>(where: string, value: T): T => {
+    if (fault === where) throw new TypeError(`no ${where}`);
+    return value;
+  };
+  const kernel = {
+    ...common,
+    type: 'kernel',
+    delivery: 'at_most_once' as const,
+    borrows: true,
+    emits: () => ['syscall'],
+    fills: (_source: string, field: string) => field.startsWith('proc.'),
+    emitsType: (_source: string, type: string) => type === 'execve',
+    open: () => NEVER,
+  };
+  all.add(defineSource(kernel), 'test');
+  all.add(defineSource({ ...kernel, type: 'cloud', borrows: false, emits: () => unless('emits', ['cloud']) }), 'test');
+  const create = () => where(() => true);
+  all.add(defineOperator({ ...common, type: 'execs', reads: ['proc.exe'], types: ['execve'], create }), 'test');
+  all.add(defineOperator({ ...common, type: 'plain', create }), 'test');
+  const prepare = (_config: object, edge: Edge) => {
+    edges.push(unless('prepare', edge));
+    return { reads: demand({ syscall: [['proc.name'], ['execve', 'open']] }), notes: { rules: 3 } };
+  };
+  all.add(defineOperator({ ...common, type: 'judge', emits: 'alert', prepare, create }), 'test');
+  const reads = () => unless('reads', demand({ syscall: [['fd.name'], 'all'], alert: [['user.name'], 'all'] }));
+  all.add(defineSink({ ...common, type: 'away', reads, open: async () => ({}) as never }), 'test');
+  return all;
+}
+
+const plan = (yaml: string, sets: string[] = [], fault?: Parameters<typeof registry>[0]): Plan =>
+  planPipeline(PipelineDocument.parse('p.yaml', yaml, sets), registry(fault));
+
+beforeEach(() => {
+  edges = [];
+});
+
+const GRAPH = `
+sources: { node: { type: kernel }, aws: { type: cloud } }
+operators:
+  narrow: { type: execs, from: node }
+  detect: { type: judge, from: [narrow, aws] }
+sinks:
+  out: { type: away, from: [detect, aws] }
+`;
+
+describe('the plan', () => {
+  it('types every edge: what reaches an operator and a sink', () => {
+    const { sources, operators, sinks } = plan(GRAPH);
+    expect(sources.map(({ id, emits }) => [id, emits])).toEqual([
+      ['node', ['syscall']],
+      ['aws', ['cloud']],
+    ]);
+    expect(operators.map(({ id, reached, emits }) => [id, reached, emits])).toEqual([
+      ['narrow', ['syscall'], ['syscall']],
+      ['detect', ['syscall', 'cloud'], ['alert']],
+    ]);
+    expect(sinks.map(({ id, reached }) => [id, reached])).toEqual([['out', ['alert', 'cloud']]]);
+    expect(operators[1]?.notes).toEqual({ rules: 3 });
+  });
+
+  it('orders operators upstream first, however they are written', () => {
+    const { operators } = plan(`
+sources: { a: { type: cloud } }
+operators: { z: { type: plain, from: y }, y: { type: plain, from: [x, a] }, x: { type: plain, from: a } }
+sinks: { out: { type: away, from: z } }`);
+    expect(operators.map(({ id }) => id)).toEqual(['x', 'y', 'z']);
+  });
+
+  it('lets demand flow upstream: joined where ways join, narrowed by types, ended by alerts', () => {
+    const { sources, operators } = plan(GRAPH);
+    // What the sink wants of alerts is asked of the rules; of the kernel only what is read before.
+    expect(shown(operators[1]?.demand as Demands)).toMatchObject({ alert: [['user.name'], 'all'] });
+    expect(shown(operators[0]?.demand as Demands)).toEqual({ syscall: [['proc.name'], ['execve', 'open']] });
+    expect(shown(sources[0]?.demand as Demands)).toEqual({ syscall: [['proc.exe', 'proc.name'], ['execve']] });
+    const both = plan(GRAPH.replace('from: [detect, aws]', 'from: [detect, aws, node]'));
+    expect(shown(both.sources[0]?.demand as Demands)).toMatchObject({
+      syscall: [['fd.name', 'proc.exe', 'proc.name'], 'all'],
+    });
+  });
+
+  it('answers an operator what the sources above ever fill and emit', () => {
+    plan(GRAPH);
+    const [edge] = edges as [Edge];
+    expect([edge.fills('syscall', 'proc.name'), edge.fills('syscall', 'fd.name')]).toEqual([true, false]);
+    expect([edge.emitsType('syscall', 'execve'), edge.emitsType('syscall', 'open')]).toEqual([true, false]);
+    // Of an event source that does not come here, nothing.
+    expect(edge.fills('k8s_audit', 'proc.name')).toBe(false);
+    expect(edge.sources).toEqual(['syscall', 'cloud']);
+  });
+});
+
+/** The rendered errors of a plan. */
+function errorsOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return error.diagnostics.map((each) => renderDiagnostic(each, error.texts)).join('\n');
+  }
+  return '';
+}
+
+describe('an operator that does not say what it reads', () => {
+  const refused = /^p.yaml:\d+:\d+: error: plain reads kernel events but does not say which fields it reads\n/;
+
+  it('is refused below kernel events, directly or through others that pass them on', () => {
+    for (const yaml of [
+      'operators: { mine: { type: plain, from: node } }',
+      'operators: { narrow: { type: execs, from: node }, mine: { type: plain, from: narrow } }',
+    ]) {
+      expect(
+        errorsOf(() =>
+          plan(`sources: { node: { type: kernel } }\n${yaml}\nsinks: { out: { type: away, from: mine } }`),
+        ),
+      ).toMatch(refused);
+    }
+  });
+
+  it('is welcome on events that come whole, and on alerts', () => {
+    const yaml = `${GRAPH.replace('from: [detect, aws]', 'from: mine')}`.replace(
+      'sinks:',
+      '  mine: { type: plain, from: [detect, aws] }\nsinks:',
+    );
+    expect(plan(yaml).operators).toHaveLength(3);
+  });
+});
+
+it.each(['emits', 'prepare', 'reads'] as const)(
+  'a component that throws in %s is named, and nobody thinks that we failed',
+  (fault) => {
+    expect(errorsOf(() => plan(GRAPH, [], fault))).toMatch(
+      new RegExp(`^p.yaml:\\d+:\\d+: error: \\w+ cannot be planned, for its type has a fault: no ${fault}\n`),
+    );
+  },
+);
+
+describe('the digest', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'falco-pipe-plan-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('is the same for the same pipeline, and another one when it or a file that it names has changed', () => {
+    const rule = (output: string) =>
+      `- rule: R\n  desc: d\n  condition: proc.name = x\n  output: ${output}\n  priority: NOTICE\n`;
+    const yaml = `
+sources: { past: { type: replay, files: /dev/null } }
+operators: { detect: { type: rules, from: past, files: rules.yaml } }
+sinks: { out: { type: stdout, from: detect } }
+`;
+    const digest = (text: string, sets: string[] = []) =>
+      planPipeline(PipelineDocument.parse(join(folder, 'p.yaml'), text, sets), builtIn()).digest;
+    writeFileSync(join(folder, 'rules.yaml'), rule('one'));
+    const first = digest(yaml);
+    expect(first).toMatch(/^[0-9a-f]{64}$/);
+    expect(digest(`# a comment\n${yaml}`)).toBe(first);
+    expect(digest(yaml, ['sinks.out.format=json'])).not.toBe(first);
+    writeFileSync(join(folder, 'rules.yaml'), rule('two'));
+    expect(digest(yaml)).not.toBe(first);
+  });
+
+  it('paths start at the folder of the file', () => {
+    const document = PipelineDocument.parse(join(folder, 'p.yaml'), `${GRAPH}\nstate: here\n`);
+    expect(planPipeline(document, registry()).state).toBe(join(folder, 'here'));
+  });
+});
