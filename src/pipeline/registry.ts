@@ -39,10 +39,7 @@ export class Registry {
     }
     const kinds = { source: this.sources, operator: this.operators, sink: this.sinks };
     const byType = kinds[kind] as Map<string, AnyDefinition>;
-    if (byType.has(type))
-      throw wrong(
-        `there is ${kind === 'operator' ? 'an' : 'a'} ${kind} of type ${type} already; give yours another name`,
-      );
+    if (byType.has(type)) throw wrong(`the ${kind} type ${type} is taken; give yours another name`);
     byType.set(type, definition);
   }
 }

@@ -45,7 +45,7 @@ describe('a component of one’s own is refused', () => {
     [
       'a type that is taken',
       defineOperator({ ...operator, type: 'throttle' }),
-      './mine.ts: there is an operator of type throttle already; give yours another name',
+      './mine.ts: the operator type throttle is taken; give yours another name',
     ],
     [
       'a configuration that lets misspelt keys pass',
