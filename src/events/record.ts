@@ -1,6 +1,7 @@
 /** The record: the one form in which an event is kept, sent, replayed and tested. */
 
 import type { Event, FieldRef, Form, Reader, Value } from './field.ts';
+import { timeFields } from './time-fields.ts';
 
 /** An event with exactly the fields that something downstream reads. */
 export class EventRecord implements Event {
@@ -21,11 +22,13 @@ export class EventRecord implements Event {
   }
 }
 
-/** Reads a field of a record: by its canonical text, and `evt.type` from the record's own type. */
+/** Reads a field of a record: what it holds, or what its own type, source and time answer. */
 export const recordForm: Form<EventRecord> = {
   name: 'record',
   reader({ text }: FieldRef): Reader<EventRecord> {
-    if (text === 'evt.type') return (event) => event.fields['evt.type'] ?? event.type;
-    return (event) => event.fields[text];
+    if (text === 'evt.type') return (event) => event.fields[text] ?? event.type;
+    if (text === 'evt.source') return (event) => event.fields[text] ?? event.source;
+    const ofTime = timeFields.get(text);
+    return ofTime ? (event) => event.fields[text] ?? ofTime(event.time) : (event) => event.fields[text];
   },
 };

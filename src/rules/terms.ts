@@ -3,7 +3,7 @@
 import type { Event, Form, Reader, Scalar, Value } from '../events/field.ts';
 import type { TypedCall, TypedTerm } from './check.ts';
 import { applyUnary, getopt } from './transformers.ts';
-import { printValue } from './values.ts';
+import { joined, printValue } from './values.ts';
 
 /** A reader for a term; undefined when no event of the form ever has it. */
 export function termReader<E extends Event>(term: TypedTerm, form: Form<E>): Reader<E> | undefined {
@@ -113,7 +113,9 @@ function joinReader<E extends Event>(
 
 /** How a term's values print. */
 export function printerOf(term: TypedTerm): (value: Value) => string {
-  const format = term.kind === 'field' ? term.ref.field.print : undefined;
+  const field = term.kind === 'field' ? term.ref.field : undefined;
+  if (field?.candidates === 'any') return (value) => (Array.isArray(value) ? joined(value) : printValue(value));
+  const format = field?.print;
   const double = term.type === 'DOUBLE';
   return (value) => printValue(value, format, double);
 }

@@ -43,8 +43,14 @@ export function printBytes(bytes: Uint8Array): string {
 /** A value as `output_fields` shows it: numbers in a print format are text, bytes are text, lists are arrays. */
 export function typedValue(value: Value | undefined, field: Field): Value | null {
   if (value === undefined) return null;
+  if (field.candidates === 'any' && Array.isArray(value)) return joined(value);
   if (Array.isArray(value)) return value.map((each) => typedScalar(each, field));
   return typedScalar(value as Scalar, field);
+}
+
+/** Values of several processes in one text: ancestors, nearest first (spec/falco-engine.md §6.2). */
+export function joined(values: readonly Scalar[]): string {
+  return values.map((each) => printValue(each)).join(' ');
 }
 
 function typedScalar(value: Scalar, field: Field): Scalar {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { EventRecord, recordForm } from '../../src/events/record.ts';
 import { compileFormat } from '../../src/rules/index.ts';
 import type { Values } from './support.ts';
 import { catalogue, eventOf, form, syscall } from './support.ts';
@@ -92,4 +93,21 @@ describe('what is refused', () => {
   test('a misspelt field is suggested', () => {
     expect(() => compileFormat('%proc.nmae', syscall)).toThrow('Did you mean %proc.name?');
   });
+});
+
+test('ancestors print nearest first, joined by blanks, in the message and in output fields', () => {
+  const format = compileFormat('%proc.aname|%proc.aname[2]', syscall);
+  const bound = format.bind(recordForm);
+  const event = new EventRecord('syscall', 'execve', 0n, {
+    'proc.aname': ['sh', 'bash', 'sshd'],
+    'proc.aname[2]': 'bash',
+  });
+  expect(bound.text(event)).toBe('sh bash sshd|bash');
+  expect(bound.fields(event)).toEqual({ 'proc.aname': 'sh bash sshd', 'proc.aname[2]': 'bash' });
+});
+
+test('the time, source and type of a record are fields although it does not hold them', () => {
+  const bound = compileFormat('%evt.type %evt.source %evt.time.iso8601 %evt.rawtime', syscall).bind(recordForm);
+  const event = new EventRecord('syscall', 'openat', 1_700_000_000_000_000_001n, {});
+  expect(bound.text(event)).toBe('openat syscall 2023-11-14T22:13:20.000000001+0000 1700000000000000001');
 });

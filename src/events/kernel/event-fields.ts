@@ -2,7 +2,7 @@
 
 import type { Value } from '../field.ts';
 import { eventType } from '../syscall/event-types.ts';
-import { clockSeconds, clockTime, dateTime, dateTimeSeconds, iso8601 } from '../time.ts';
+import { timeFields } from '../time-fields.ts';
 import { type Argument, argumentFinder, argumentNames, argumentsOf, argumentsText, argumentText } from './arguments.ts';
 import { errnoName } from './errno.ts';
 import type { KernelEvent } from './event.ts';
@@ -101,13 +101,7 @@ const absolutePath: KernelReader = (event) =>
 export const eventReaders: Readonly<Record<string, ReaderMaker>> = {
   ...plain({
     'evt.num': (event) => event.slab.firstNumber + event.index,
-    'evt.time': ofTime(clockTime),
-    'evt.time.s': ofTime(clockSeconds),
-    'evt.time.iso8601': ofTime(iso8601),
-    'evt.outputtime': ofTime(clockTime),
-    'evt.datetime': ofTime(dateTime),
-    'evt.datetime.s': ofTime(dateTimeSeconds),
-    ...span('evt.rawtime', (event) => event.time),
+    ...Object.fromEntries([...timeFields].map(([name, read]) => [name, ofTime(read)])),
     ...span('evt.reltime', sinceFirst),
     ...span('evt.deltatime', (event) => event.slab.timeSincePrevious(event)),
     'evt.source': () => 'syscall',
