@@ -18,22 +18,28 @@ export function worse(a: Status, b: Status): Status {
 export interface Ack {
   /** The source does not wait for it: past a queue's limit its events may be dropped. */
   readonly live: boolean;
-  /** `reason` names why events were dropped: `queue_full`, `sink_failed`, … */
-  settle(status: Status, reason?: string): void;
+  /**
+   * `reason` names why events were dropped: `queue_full`, `sink_failed`, … Where only some were, `lost` has the place of
+   * each in the batch, and why; the others were delivered.
+   */
+  settle(status: Status, reason?: string, lost?: Losses): void;
 }
+
+/** Reasons by place in a batch. */
+export type Losses = ReadonlyMap<number, string>;
 
 /** The ack of sources that deliver at most once: nobody waits for it. Shared by all their batches. */
 export const liveAck: Ack = { live: true, settle() {} };
 
 /** An ack that calls `settled` once. */
-export function ackOf(settled: (status: Status, reason?: string) => void, live = false): Ack {
+export function ackOf(settled: (status: Status, reason?: string, lost?: Losses) => void, live = false): Ack {
   let open = true;
   return {
     live,
-    settle(status, reason) {
+    settle(status, reason, lost) {
       if (!open) return;
       open = false;
-      settled(status, reason);
+      settled(status, reason, lost);
     },
   };
 }
@@ -61,12 +67,12 @@ export function splitAck(
   let waiting = parts.length;
   let all: Status = 'filtered';
   let why: string | undefined;
-  const settled = (members: readonly number[], status: Status, reason?: string) => {
+  const settled = (members: readonly number[], status: Status, reason?: string, lost?: Losses) => {
     if (worse(all, status) === status) [all, why] = [status, reason ?? why];
-    const rank = RANK[status];
-    for (const index of members) {
-      if ((worst[index] ?? 0) < rank) worst[index] = rank;
-      if (status === 'dropped' && !reasonOf.has(index)) reasonOf.set(index, reason ?? UNNAMED);
+    for (const [place, index] of members.entries()) {
+      const own = lost && !lost.has(place) ? 'delivered' : status;
+      if ((worst[index] ?? 0) < RANK[own]) worst[index] = RANK[own];
+      if (own === 'dropped' && !reasonOf.has(index)) reasonOf.set(index, lost?.get(place) ?? reason ?? UNNAMED);
     }
     if (--waiting > 0) return;
     const counts: Counts = { filtered: 0, delivered: 0, dropped: 0, failed: 0 };
@@ -81,7 +87,7 @@ export function splitAck(
     ended(counts, reasons);
     parent.settle(all, why);
   };
-  return parts.map((members) => ackOf((status, reason) => settled(members, status, reason), parent.live));
+  return parts.map((members) => ackOf((...fate) => settled(members, ...fate), parent.live));
 }
 
 const STATUSES = Object.keys(RANK) as Status[];

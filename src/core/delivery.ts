@@ -1,14 +1,15 @@
 /** How events get into a sink: queue, batching, time-out, retry and acks are the same for every sink. */
 
 import { z } from 'zod';
-import type { Ack } from './ack.ts';
 import type { Sink } from './component.ts';
 import { duration, size } from './config.ts';
 import { messageOf } from './errors.ts';
+import type { Event } from './event.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
 import { type Parcel, Queue } from './queue.ts';
 import { retrying } from './retry.ts';
+import { outcomeOf } from './write-error.ts';
 
 /** The keys that every sink has beside its own. */
 export const deliveryKeys = {
@@ -37,6 +38,12 @@ export const deliveryKeys = {
 
 export type DeliveryConfig = z.output<z.ZodObject<typeof deliveryKeys>>;
 
+/** Why a sink will not get an event, by event. */
+type Lost = Map<Event, string>;
+
+/** The reason of events that the receiver will never take: also a replayable source goes on without them. */
+const REFUSED = 'refused';
+
 /** Delivers to one sink: one write at a time, in order. */
 export class Delivery {
   readonly queue: Queue;
@@ -48,6 +55,7 @@ export class Delivery {
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
   #writing = false;
+  #refusal = '';
 
   /** @param lost told of events that this sink will not get, and why */
   constructor(
@@ -63,7 +71,9 @@ export class Delivery {
     this.#log = log;
     this.#metrics = metrics;
     const { events, size: bytes, when_full: whenFull } = config.queue;
-    this.queue = new Queue({ events, bytes, whenFull }, (parcel, reason) => this.#lost(parcel, reason));
+    this.queue = new Queue({ events, bytes, whenFull }, (parcel, reason) => {
+      if (parcel.ack.live) this.#lost(reason, parcel.events.length);
+    });
     this.#done = this.#run();
   }
 
@@ -108,42 +118,82 @@ export class Delivery {
 
   // Parcels are taken up to a batch; only one alone can be larger, and is written in several.
   async #deliver(parcels: readonly Parcel[]): Promise<void> {
+    const { batch } = this.#config;
     const events = parcels.flatMap((parcel) => parcel.events);
-    let written = 0;
-    try {
-      while (written < events.length) {
-        const some = events.slice(written, written + this.#config.batch);
-        await this.#writeAgain(some);
-        written += some.length;
-        this.#metrics.add('delivered', '', some.length);
-      }
-      for (const { ack } of parcels) ack.settle('delivered');
-    } catch (error) {
+    const lost: Lost = new Map();
+    for (let from = 0, next = 0; from < events.length; from = next) {
+      next = from + batch;
+      const given = await this.#writeAgain(events.slice(from, next), lost);
+      if (given) continue;
       const reason = this.#stop.signal.aborted ? 'stopped' : 'sink_failed';
-      const left = events.length - written;
-      if (reason === 'sink_failed') this.#log.error(`gave up writing ${left} events: ${messageOf(error)}`);
-      for (const parcel of parcels) {
-        settleLost(parcel.ack, reason);
-        this.#lost(parcel, reason, written);
+      for (const event of events.slice(next)) lost.set(event, reason);
+      break;
+    }
+    for (const parcel of parcels) this.#settle(parcel, lost);
+  }
+
+  // False when it was given up; what is lost, and why, is put into `lost`.
+  async #writeAgain(events: readonly Event[], lost: Lost): Promise<boolean> {
+    const { initial, max, give_up_after: giveUpAfter } = this.#config.retry;
+    let left: readonly Event[] = events;
+    const write = async () => {
+      try {
+        await this.#write(left);
+        this.#metrics.add('delivered', '', left.length);
+      } catch (error) {
+        const before = left.length;
+        const { refused, again } = outcomeOf(error, left);
+        left = again;
+        this.#metrics.add('delivered', '', before - refused.length - again.length);
+        for (const event of refused) lost.set(event, REFUSED);
+        if (refused.length > 0) this.#refused(refused.length, error);
+        if (again.length > 0) throw error;
       }
+    };
+    const failed = (error: unknown, attempt: number) => {
+      this.#metrics.add('errors', '', 1);
+      if (attempt > 1) return;
+      this.#log.warn(`writing failed: ${messageOf(error)}; trying again for ${giveUpAfter / 1000} s`);
+    };
+    try {
+      await retrying(write, { initial, max, giveUpAfter }, this.#stop.signal, failed);
+      return true;
+    } catch (error) {
+      const stopped = this.#stop.signal.aborted;
+      if (!stopped) this.#log.error(`gave up writing ${left.length} events: ${messageOf(error)}`);
+      for (const event of left) lost.set(event, stopped ? 'stopped' : 'sink_failed');
+      return false;
     }
   }
 
-  #writeAgain(events: Parcel['events']): Promise<void> {
-    const { initial, max, give_up_after: giveUpAfter } = this.#config.retry;
-    return retrying(
-      () => this.#write(events),
-      { initial, max, giveUpAfter },
-      this.#stop.signal,
-      (error, attempt) => {
-        this.#metrics.add('errors', '', 1);
-        if (attempt === 1)
-          this.#log.warn(`writing failed: ${messageOf(error)}; trying again for ${giveUpAfter / 1000} s`);
-      },
-    );
+  // A receiver that refuses all would fill the log: the same refusal is said once.
+  #refused(count: number, error: unknown): void {
+    this.#metrics.add('errors', REFUSED, 1);
+    const message = messageOf(error);
+    if (message === this.#refusal) return;
+    this.#refusal = message;
+    this.#log.error(`${count} events were refused and are lost: ${message}`);
   }
 
-  async #write(events: Parcel['events']): Promise<void> {
+  #settle({ events, ack }: Parcel, lost: Lost): void {
+    const losses = new Map<number, string>();
+    for (const [place, event] of events.entries()) {
+      const reason = lost.get(event);
+      if (reason !== undefined) losses.set(place, reason);
+    }
+    const reasons = [...losses.values()];
+    const [first] = reasons;
+    // A replayable source gives it again; what it did not settle is not lost.
+    const failed = ack.live ? undefined : reasons.find((reason) => reason !== REFUSED);
+    if (failed) ack.settle('failed', failed);
+    else if (first === undefined) ack.settle('delivered');
+    else {
+      ack.settle('dropped', first, losses);
+      for (const reason of new Set(reasons)) this.#lost(reason, reasons.filter((each) => each === reason).length);
+    }
+  }
+
+  async #write(events: readonly Event[]): Promise<void> {
     this.#stop.signal.throwIfAborted();
     const limit = new AbortController();
     const { timeout } = this.#config;
@@ -158,17 +208,10 @@ export class Delivery {
     }
   }
 
-  #lost(parcel: Parcel, reason: string, written = 0): void {
-    // A replayable source gives it again; what it did not settle is not lost.
-    if (!parcel.ack.live) return;
-    const count = parcel.events.length - written;
+  #lost(reason: string, count: number): void {
     this.#metrics.add('dropped', reason, count);
     this.#tell(reason, count);
   }
-}
-
-function settleLost(ack: Ack, reason: string): void {
-  ack.settle(ack.live ? 'dropped' : 'failed', reason);
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

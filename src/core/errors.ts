@@ -20,6 +20,8 @@ export interface Diagnostic {
   readonly code: string;
   readonly message: string;
   readonly at?: Place;
+  /** The line at the place is not to be shown. */
+  readonly hidden?: true;
   /** What to do about it, or what was probably meant. */
   readonly hint?: string;
   /** How the place was reached, innermost first: "in macro m, defined at FILE:LINE:COLUMN". */
@@ -74,7 +76,8 @@ export function renderDiagnostic(diagnostic: Diagnostic, texts: readonly SourceT
   const { at, severity, message, via = [], hint } = diagnostic;
   const lines: string[] = [];
   lines.push(`${at ? `${at.file}:${at.line}:${at.column}: ` : ''}${severity}: ${message}`);
-  const line = at && texts.find((text) => text.name === at.file)?.text.split(/\r?\n/)[at.line - 1];
+  const line =
+    at && !diagnostic.hidden && texts.find((text) => text.name === at.file)?.text.split(/\r?\n/)[at.line - 1];
   if (at && line !== undefined) {
     // A long line (a folded condition) is cut around the place, so that the caret stays on the screen.
     const from = line.length <= WIDTH ? 0 : Math.max(0, at.column - 1 - WIDTH / 2);

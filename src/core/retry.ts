@@ -1,6 +1,7 @@
 /** Trying again: exponential back-off with full jitter. */
 
 import { now, sleep } from './clock.ts';
+import type { WriteFailure } from './write-error.ts';
 
 export interface RetryPolicy {
   /** Upper bound of the first wait, in ms. */
@@ -20,7 +21,8 @@ export function backoff(policy: Pick<RetryPolicy, 'initial' | 'max'>, attempt: n
 
 /**
  * Runs `work` until it succeeds. Rejects with its last error once the next try would begin after `giveUpAfter`, and
- * with the signal's reason when that is aborted during a wait.
+ * with the signal's reason when that is aborted during a wait. An error may ask for a longer wait (WriteFailure): that is
+ * kept to also when there is no next try, so that what follows does not come sooner either.
  */
 export async function retrying<T>(
   work: (attempt: number) => Promise<T>,
@@ -35,9 +37,15 @@ export async function retrying<T>(
     } catch (error) {
       failed(error, attempt);
       signal.throwIfAborted();
-      const wait = backoff(policy, attempt);
-      if (now() + wait - start >= policy.giveUpAfter) throw error;
-      await sleep(wait, signal);
+      const asked = (error as WriteFailure | undefined)?.wait ?? 0;
+      const wait = Math.max(backoff(policy, attempt), asked);
+      const left = start + policy.giveUpAfter - now();
+      if (wait < left) {
+        await sleep(wait, signal);
+        continue;
+      }
+      if (asked > 0 && left > 0) await sleep(left, signal);
+      throw error;
     }
   }
 }

@@ -2,6 +2,7 @@
 
 import type { z } from 'zod';
 import { type Diagnostic, suggest } from '../core/errors.ts';
+import { PLAIN_SECRET } from '../core/secret.ts';
 import type { Path, PipelineDocument } from './document.ts';
 
 /** Names of types in messages. */
@@ -57,7 +58,11 @@ function explainOne(issue: z.core.$ZodIssue, scene: Scene): Diagnostic[] {
     const place = document.place(above, 'key');
     return error('CONFIG_MISSING_KEY', `Missing key "${path.at(-1)}"${at}`, place, described(shape, inner));
   }
-  if (issue.code === 'invalid_union') return explainUnion(issue, scene);
+  if (issue.code === 'invalid_union' && issue.message !== PLAIN_SECRET) return explainUnion(issue, scene);
+  if (issue.message === PLAIN_SECRET) {
+    const [diagnostic] = error('CONFIG_SECRET', `${path.join('.')}: ${issue.message}`);
+    return [{ ...(diagnostic as Diagnostic), hidden: true }];
+  }
   if (issue.message && !ZODS.test(issue.message)) {
     return error(
       'CONFIG_VALUE',

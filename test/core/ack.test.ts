@@ -86,6 +86,22 @@ describe('splitAck', () => {
     expect(reasons).toEqual([{ queue_full: 3, unnamed: 1 }]);
   });
 
+  it('counts what was lost of a part, each for its reason; the rest of it was delivered', () => {
+    const ended: unknown[] = [];
+    const parent = recorder();
+    const [part] = splitAck(parent.ack, 5, [[4, 0, 2]], (counts, why) => ended.push(counts, Object.fromEntries(why)));
+    const losses = new Map([
+      [0, 'refused'],
+      [2, 'sink_failed'],
+    ]);
+    part?.settle('dropped', 'refused', losses);
+    expect(ended).toEqual([
+      { filtered: 2, delivered: 1, dropped: 2, failed: 0 },
+      { refused: 1, sink_failed: 1 },
+    ]);
+    expect(parent.settled).toEqual([['dropped', 'refused']]);
+  });
+
   it('nests: what the inner split settles is what the outer part gets', () => {
     fc.assert(
       fc.property(fc.array(status, { minLength: 1, maxLength: 6 }), status, (inner, outer) => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Sink } from '../../src/core/component.ts';
 import { Delivery, type DeliveryConfig, deliveryKeys } from '../../src/core/delivery.ts';
 import { Counters } from '../../src/core/metrics.ts';
+import { WriteError } from '../../src/core/write-error.ts';
 import { eventsOf, numbersOf, recordedAck, recordedLog } from './shared.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -137,6 +138,82 @@ describe('Delivery', () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, false]);
     expect(ack.settled).toEqual([['delivered', undefined]]);
     expect(lines[0]).toBe('warn: writing failed: no answer within 2 s; trying again for 300 s');
+  });
+
+  it('what is refused for good is dropped at once, also for a replayable source; its neighbours are delivered', async () => {
+    const writes: unknown[][] = [];
+    const { offer, lost, lines, metrics } = deliveryOf({
+      async write(events) {
+        writes.push(numbersOf(events));
+        const refused = events.filter((event) => event.get('n') === 1 || event.get('n') === 5);
+        if (refused.length > 0) throw new WriteError('no such field', { refused, again: [] });
+      },
+    });
+    const acks = [offer(2, 0, true), offer(2, 2, true), offer(2, 4, false)];
+    await vi.runAllTimersAsync();
+    expect(writes).toEqual([[0, 1, 2, 3, 4, 5]]);
+    expect(acks.map(({ settled }) => settled)).toEqual([
+      [['dropped', 'refused']],
+      [['delivered', undefined]],
+      [['dropped', 'refused']],
+    ]);
+    expect(lost).toEqual([
+      ['refused', 1],
+      ['refused', 1],
+    ]);
+    expect(metrics.total('delivered')).toBe(4);
+    expect(lines).toEqual(['error: 2 events were refused and are lost: no such field']);
+  });
+
+  it('a permanent error of any kind refuses the whole write, and says the same thing once', async () => {
+    const { offer, lines, metrics } = deliveryOf({
+      write: () => Promise.reject(Object.assign(new Error('404'), { permanent: true })),
+    });
+    const first = offer(3);
+    await vi.runAllTimersAsync();
+    const second = offer(2);
+    await vi.runAllTimersAsync();
+    expect([first.settled, second.settled]).toEqual([[['dropped', 'refused']], [['dropped', 'refused']]]);
+    expect(metrics.byLabel('dropped')).toEqual({ refused: 5 });
+    expect(lines).toEqual(['error: 3 events were refused and are lost: 404']);
+  });
+
+  it('offers only that again which is to be, not before the receiver wants it', async () => {
+    const writes: [number, unknown[]][] = [];
+    const { offer } = deliveryOf({
+      async write(events) {
+        writes.push([Date.now() - start, numbersOf(events)]);
+        if (writes.length === 1) throw new WriteError('busy', { again: events.slice(2), wait: 20_000 });
+      },
+    });
+    const start = Date.now();
+    const ack = offer(4);
+    await vi.runAllTimersAsync();
+    expect(writes).toEqual([
+      [0, [0, 1, 2, 3]],
+      [20_000, [2, 3]],
+    ]);
+    expect(ack.settled).toEqual([['delivered', undefined]]);
+  });
+
+  it('a receiver that asks for more time than there is gets all there is', async () => {
+    const times: number[] = [];
+    const start = Date.now();
+    const { offer } = deliveryOf(
+      {
+        async write() {
+          times.push(Date.now() - start);
+          throw new WriteError('busy', { wait: 3_600_000 });
+        },
+      },
+      { retry: { give_up_after: '60s' } },
+    );
+    const acks = [offer(1, 0, true)];
+    await vi.advanceTimersByTimeAsync(0);
+    acks.push(offer(1, 1, true));
+    await vi.runAllTimersAsync();
+    expect(times).toEqual([0, 60_000]);
+    expect(acks.map(({ settled }) => settled)).toEqual(Array(2).fill([['dropped', 'sink_failed']]));
   });
 
   it('a sink that throws instead of rejecting is no different', async () => {

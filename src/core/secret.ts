@@ -1,0 +1,66 @@
+/** Secrets of a configuration: named there, read when they are needed, never held or printed. */
+
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { exitCode, messageOf, UserError } from './errors.ts';
+
+type Reference = { readonly env: string } | { readonly file: string };
+
+/** The message about a secret that stands in the file itself. */
+export const PLAIN_SECRET = 'a secret does not stand in the file: name where it is, { env: NAME } or { file: PATH }';
+
+/** `{env: NAME}` or `{file: PATH}`; what it stands for is never part of a plan, a dump or an error. */
+export function secret() {
+  return z
+    .union(
+      [
+        z.strictObject({ env: z.string().min(1).describe('The environment variable that holds it.') }),
+        z.strictObject({
+          file: z.string().min(1).describe('The file that holds it; a last line end is not part of it.'),
+        }),
+      ],
+      { error: (issue) => (typeof issue.input === 'string' ? PLAIN_SECRET : undefined) },
+    )
+    .transform((reference) => new Secret(reference));
+}
+
+/** Where a secret is. JSON has the reference only, so that plans and digests do not change with the value. */
+export class Secret {
+  readonly #reference: Reference;
+
+  constructor(reference: Reference) {
+    this.#reference = reference;
+  }
+
+  /**
+   * Reads it, each time anew: files are rotated. `resolve` makes a path of the configuration absolute. Throws a UserError
+   * (exit 78) when it is not there or empty.
+   */
+  read(resolve: (path: string) => string): string {
+    const reference = this.#reference;
+    const value = 'env' in reference ? process.env[reference.env] : fileText(resolve(reference.file));
+    if (value) return value;
+    const where =
+      'env' in reference ? `environment variable ${reference.env} is not set` : `file ${reference.file} is empty`;
+    throw new UserError(`a secret is missing: the ${where}`, { exit: exitCode.config });
+  }
+
+  toJSON(): Reference {
+    return this.#reference;
+  }
+}
+
+function fileText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch (cause) {
+    throw new UserError(`a secret cannot be read: ${messageOf(cause)}`, { exit: exitCode.config, cause });
+  }
+}
+
+/** Takes secrets out of a text that may quote them (what a server answered). */
+export function withoutSecrets(text: string, secrets: Iterable<string>): string {
+  let clean = text;
+  for (const each of secrets) if (each.length > 3) clean = clean.replaceAll(each, '[secret]');
+  return clean;
+}

@@ -1,0 +1,40 @@
+/** What a sink can say of a write that failed, beside that it failed. */
+
+import type { Event } from './event.ts';
+
+export interface WriteFailure {
+  /** Nothing of it will ever be taken; it is not offered again. */
+  readonly permanent?: boolean;
+  /** Events that will never be taken; they are not offered again, and counted as `refused`. */
+  readonly refused?: readonly Event[];
+  /** Events to be offered again; all others but the refused ones were taken. Default: all but the refused ones. */
+  readonly again?: readonly Event[] | undefined;
+  /** The receiver asks to be left alone for so many milliseconds. */
+  readonly wait?: number;
+}
+
+/** Rejects a write with more than its failure: what is lost, what is to be tried again, and when. */
+export class WriteError extends Error implements WriteFailure {
+  readonly permanent: boolean;
+  readonly refused: readonly Event[];
+  readonly again: readonly Event[] | undefined;
+  readonly wait: number;
+
+  constructor(message: string, failure: WriteFailure = {}, options: ErrorOptions = {}) {
+    super(message, options);
+    this.name = 'WriteError';
+    this.permanent = failure.permanent ?? false;
+    this.refused = failure.refused ?? [];
+    this.again = failure.again;
+    this.wait = failure.wait ?? 0;
+  }
+}
+
+/** What became of the events of a write that ended with `error`: any error may have the keys of WriteFailure. */
+export function outcomeOf(error: unknown, events: readonly Event[]): { refused: readonly Event[]; again: Event[] } {
+  const { permanent, refused = [], again } = (error ?? {}) as WriteFailure;
+  if (permanent) return { refused: events, again: [] };
+  const lost = new Set(refused);
+  const wanted = again && new Set(again);
+  return { refused, again: events.filter((event) => !lost.has(event) && (wanted?.has(event) ?? true)) };
+}
