@@ -1,5 +1,6 @@
 #include "ring.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -19,7 +20,8 @@ constexpr uint32_t kHeader = 8;
 Ring::Ring(int fd, size_t bytes) : bytes_(bytes), page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
   void *consumer = mmap(nullptr, page_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (consumer == MAP_FAILED) throw Failure{"map", errno, "the ring's consumer page"};
-  void *rest = mmap(nullptr, page_ + 2 * bytes, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page_));
+  // The kernel would map the data twice, so that no record is torn at the end; both would count as this process's memory.
+  void *rest = mmap(nullptr, page_ + bytes, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page_));
   if (rest == MAP_FAILED) {
     const int error = errno;
     munmap(consumer, page_);
@@ -32,7 +34,7 @@ Ring::Ring(int fd, size_t bytes) : bytes_(bytes), page_(static_cast<size_t>(sysc
 
 Ring::~Ring() {
   munmap(consumer_, page_);
-  munmap(const_cast<uint64_t *>(producer_), page_ + 2 * bytes_);
+  munmap(const_cast<uint64_t *>(producer_), page_ + bytes_);
 }
 
 bool Ring::pending() const { return __atomic_load_n(producer_, __ATOMIC_ACQUIRE) != *consumer_; }
@@ -46,8 +48,12 @@ size_t Ring::drain(uint8_t *into, size_t room, bool *stuck) {
   size_t copied = 0;
   *stuck = false;
   const auto flush = [&] {
-    memcpy(into + copied, data_ + (run & (bytes_ - 1)), at - run);
-    copied += at - run;
+    const size_t from = run & (bytes_ - 1);
+    const size_t length = at - run;
+    const size_t whole = std::min(length, bytes_ - from);
+    memcpy(into + copied, data_ + from, whole);
+    memcpy(into + copied + whole, data_, length - whole);
+    copied += length;
   };
   while (at < end) {
     const auto *header = reinterpret_cast<const uint32_t *>(data_ + (at & (bytes_ - 1)));

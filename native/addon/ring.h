@@ -23,6 +23,6 @@ class Ring {
   size_t bytes_;
   size_t page_;
   uint64_t *consumer_;        // our page, writable
-  const uint64_t *producer_;  // the kernel's page, then the data, mapped twice in a row
+  const uint64_t *producer_;  // the kernel's page, then the data
   const uint8_t *data_;
 };

@@ -6,6 +6,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -91,6 +92,8 @@ void Sensor::load(const SensorOptions &options) {
   if (error != 0) throw Failure{"open", -error, log.take()};
   error = bpf_object__load(object_.get());
   if (error != 0) throw Failure{"load", -error, log.take()};
+  // Loading parses the kernel's types, some megabytes that nobody needs again: they go back to the system.
+  malloc_trim(0);
 }
 
 void Sensor::attach() {
