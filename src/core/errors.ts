@@ -76,8 +76,8 @@ export function renderDiagnostic(diagnostic: Diagnostic, texts: readonly SourceT
   const { at, severity, message, via = [], hint } = diagnostic;
   const lines: string[] = [];
   lines.push(`${at ? `${at.file}:${at.line}:${at.column}: ` : ''}${severity}: ${message}`);
-  const line =
-    at && !diagnostic.hidden && texts.find((text) => text.name === at.file)?.text.split(/\r?\n/)[at.line - 1];
+  const text = diagnostic.hidden ? undefined : texts.find(({ name }) => name === at?.file)?.text;
+  const line = at && text?.split(/\r?\n/)[at.line - 1];
   if (at && line !== undefined) {
     // A long line (a folded condition) is cut around the place, so that the caret stays on the screen.
     const from = line.length <= WIDTH ? 0 : Math.max(0, at.column - 1 - WIDTH / 2);
