@@ -1,6 +1,6 @@
 /** The event source `alert`: what a rule raised, as an event, and as the text and JSON that Falco writes. */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { alertFields } from './alert-fields.ts';
 import { exactJson } from './exact-json.ts';
 import type { Event, Value } from './field.ts';
@@ -32,48 +32,82 @@ export interface AlertContent {
  */
 export class Alert extends EventRecord {
   readonly outputFields: OutputFields;
+  // Hashing costs more than the rest of an alert, and few read it: it is done when somebody does.
+  #id: string | (() => string);
 
-  constructor(time: bigint, own: Readonly<Record<string, Value>>, outputFields: OutputFields) {
-    super('alert', String(own.rule ?? ''), time, { ...present(outputFields), ...own });
+  /** `id`: of an alert that has one already, or how to make it. */
+  constructor(
+    time: bigint,
+    own: Readonly<Record<string, Value>>,
+    outputFields: OutputFields,
+    id: string | (() => string),
+  ) {
+    const fields: Record<string, Value> = {};
+    for (const name in outputFields) {
+      const value = outputFields[name];
+      if (value !== null && value !== undefined) fields[name] = value;
+    }
+    super('alert', String(own.rule ?? ''), time, Object.assign(fields, own));
     this.outputFields = outputFields;
+    this.#id = id;
   }
 
   /** 32 hex digits, the same for the same event and rule. */
   get id(): string {
-    return text(this, 'id');
+    if (typeof this.#id === 'function') this.#id = this.#id();
+    return this.#id;
   }
-}
 
-function present(outputFields: OutputFields): Record<string, Value> {
-  const entries = Object.entries(outputFields).filter((entry): entry is [string, Value] => entry[1] !== null);
-  return Object.fromEntries(entries);
+  override get(field: string): Value | undefined {
+    return field === 'id' ? this.id : super.get(field);
+  }
+
+  override with(fields: Readonly<Record<string, Value>>): Alert {
+    return alertOf(this.time, fields, {}, this.id);
+  }
 }
 
 /** The alert that `content` describes, about an event at `time` (ns since the epoch). */
 export function makeAlert(time: bigint, content: AlertContent): Alert {
   const { rule, priority, hostname, output, source, outputFields } = content;
   const tags = [...new Set(content.tags)].sort();
-  const id = alertId(content.identity ?? eventIdentity(time, content), rule);
-  return new Alert(time, { rule, priority, tags, hostname, output, source, id }, outputFields);
+  const id = () => alertId(content.identity ?? eventIdentity(time, content), rule);
+  return new Alert(time, { rule, priority, tags, hostname, output, source }, outputFields, id);
 }
 
 const ownNames: ReadonlySet<string> = new Set(alertFields.map(({ name }) => name));
 
-/** An alert again of a record of the event source `alert`: one that was read, or changed by an operator. */
+/** An alert again of a record of the event source `alert`: one that was read, or made by an operator. */
 export function toAlert(record: EventRecord, absent: readonly string[] = []): Alert {
   if (record instanceof Alert) return record;
-  const fields = Object.entries(record.fields);
-  const own = Object.fromEntries(fields.filter(([name]) => ownNames.has(name)));
-  const printed = fields.filter(([name]) => !ownNames.has(name));
-  const missing = absent.map((name): [string, null] => [name, null]);
-  return new Alert(record.time, { rule: record.type, ...own }, Object.fromEntries([...missing, ...printed]));
+  const missing = Object.fromEntries(absent.map((name) => [name, null]));
+  return alertOf(record.time, { rule: record.type, ...record.fields }, missing, record.fields.id);
+}
+
+function alertOf(
+  time: bigint,
+  fields: Readonly<Record<string, Value>>,
+  absent: OutputFields,
+  id: Value | undefined,
+): Alert {
+  const own: Record<string, Value> = {};
+  const outputFields: Record<string, Value | null> = { ...absent };
+  for (const [name, value] of Object.entries(fields)) {
+    if (name !== 'id') (ownNames.has(name) ? own : outputFields)[name] = value;
+  }
+  const { rule, source, hostname } = own as { rule: string; source: string; hostname: string };
+  const made = () => alertId(eventIdentity(time, { source, hostname, outputFields }), rule);
+  return new Alert(time, own, outputFields, typeof id === 'string' ? id : made);
 }
 
 /**
  * What is known of an event wherever it is delivered: source, time, and what its rule prints; the host too for system
  * calls. (A cloud event may reach any replica, so the host that saw it says nothing.)
  */
-export function eventIdentity(time: bigint, { source, hostname, outputFields }: AlertContent): string {
+export function eventIdentity(
+  time: bigint,
+  { source, hostname, outputFields }: Pick<AlertContent, 'source' | 'hostname' | 'outputFields'>,
+): string {
   const fields = Object.entries(outputFields)
     .filter(([name]) => name !== 'evt.num')
     .sort(byName);
@@ -83,7 +117,7 @@ export function eventIdentity(time: bigint, { source, hostname, outputFields }: 
 
 /** The deterministic id of an alert: 32 hex digits of SHA-256 over the event's identity and the rule's name. */
 export function alertId(identity: string, rule: string): string {
-  return createHash('sha256').update(`${identity}\0${rule}`).digest('hex').slice(0, 32);
+  return hash('sha256', `${identity}\0${rule}`, 'hex').slice(0, 32);
 }
 
 export interface AlertShape {

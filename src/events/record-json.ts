@@ -54,7 +54,7 @@ const SHAPE = 'Each line holds one record: {"source": …, "time": …, "type": 
 /** One line of JSON, without the line end; integers exact, bytes as `{"$bytes": BASE64}`. Numbers must be finite. */
 export function recordJson(record: EventRecord): string {
   const given: Readonly<Record<string, Value | null>> =
-    record instanceof Alert ? { ...record.outputFields, ...record.fields } : record.fields;
+    record instanceof Alert ? { ...record.outputFields, ...record.fields, id: record.id } : record.fields;
   const fields = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, exactJson(value)]));
   return JSON.stringify({ source: record.source, time: exactJson(record.time), type: record.type, fields });
 }

@@ -20,6 +20,11 @@ export class EventRecord implements Event {
   get(field: string): Value | undefined {
     return this.fields[field];
   }
+
+  /** The same event with other fields. */
+  with(fields: Readonly<Record<string, Value>>): EventRecord {
+    return new EventRecord(this.source, this.type, this.time, fields);
+  }
 }
 
 /** Reads a field of a record: what it holds, or what its own type, source and time answer. */
@@ -27,6 +32,7 @@ export const recordForm: Form<EventRecord> = {
   name: 'record',
   reader({ text }: FieldRef): Reader<EventRecord> {
     if (text === 'evt.type') return (event) => event.fields[text] ?? event.type;
+    if (text === 'id') return (event) => event.get(text);
     if (text === 'evt.source') return (event) => event.fields[text] ?? event.source;
     const ofTime = timeFields.get(text);
     return ofTime ? (event) => event.fields[text] ?? ofTime(event.time) : (event) => event.fields[text];

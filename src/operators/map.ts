@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { bound, change, defineOperator, type Edge } from '../core/component.ts';
 import type { Value } from '../core/event.ts';
 import { catalogues } from '../events/catalogue.ts';
-import { EventRecord, recordForm } from '../events/record.ts';
+import { type EventRecord, recordForm } from '../events/record.ts';
 import { compileFormat, type Format, RuleError } from '../rules/index.ts';
 
 const config = z
@@ -53,7 +53,7 @@ export const map = defineOperator<typeof config, Formats>({
         const fields: Record<string, Value> = {};
         for (const name in record.fields) if (!removed.has(name)) fields[name] = record.fields[name] as Value;
         for (const [name, format] of formats) fields[name] = format.text(record);
-        return new EventRecord(record.source, record.type, record.time, fields);
+        return record.with(fields);
       });
     });
   },

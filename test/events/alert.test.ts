@@ -88,6 +88,9 @@ describe('alertJson', () => {
     const changed = new EventRecord('alert', alert.type, time, { ...alert.fields });
     expect(alertJson(changed)).toBe(alertJson(alert));
     expect(toAlert(changed).id).toBe(alert.id);
+    const named = alert.with({ ...alert.fields, cluster: 'prod' });
+    expect(named.id).toBe(alert.id);
+    expect(alertJson(named)).toContain('"cluster":"prod"');
   });
 });
 
