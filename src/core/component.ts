@@ -174,6 +174,8 @@ export interface Sink {
   close(): Promise<void>;
   /** SIGUSR1: open again what was moved away. */
   reopen?(): Promise<void>;
+  /** Sends events once, and resolves with what came back, in words for people. Without it, `write` is tried. */
+  probe?(events: readonly Event[], signal: AbortSignal): Promise<string>;
 }
 
 /** What is done with one event at a time; neighbours are fused into one loop. */
