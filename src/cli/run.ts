@@ -50,7 +50,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     const end = await Promise.race([running.over, signals.stop]);
     tellSystemd('STOPPING=1', log);
     const summary = await running.stop(end?.pressing ? deadline.data : undefined);
-    log.info(summary, sentence(summary));
+    log.info({ ...summary }, sentence(summary));
     if (end?.error !== undefined) fail(end.error);
   } finally {
     positions?.close();

@@ -1,8 +1,20 @@
 /** Logs go to stderr: plain sentences on a terminal, JSON lines elsewhere. Nothing is logged per event. */
 
-import { type Logger, pino } from 'pino';
+import { pino } from 'pino';
 
-export type { Logger } from 'pino';
+interface Say {
+  (message: string): void;
+  (fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+/** What components log with: pino's, as far as they need it. */
+export interface Logger {
+  readonly debug: Say;
+  readonly info: Say;
+  readonly warn: Say;
+  readonly error: Say;
+  child(fields: Readonly<Record<string, unknown>>): Logger;
+}
 
 export interface LogOptions {
   readonly level?: string;
