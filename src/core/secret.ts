@@ -24,6 +24,16 @@ export function secret() {
     .transform((reference) => new Secret(reference));
 }
 
+/** A text, or a secret where it may be one: `"text"`, `{env: NAME}` or `{file: PATH}`. */
+export function textOrSecret() {
+  return z.union([z.string().min(1), secret()]);
+}
+
+/** The text of what may be a secret. Throws as Secret.read does. */
+export function reveal(value: string | Secret, resolve: (path: string) => string): string {
+  return typeof value === 'string' ? value : value.read(resolve);
+}
+
 /** Where a secret is. JSON has the reference only, so that plans and digests do not change with the value. */
 export class Secret {
   readonly #reference: Reference;

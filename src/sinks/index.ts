@@ -2,6 +2,7 @@
 
 import type { SinkDefinition } from '../core/component.ts';
 import { file } from './file.ts';
+import { http } from './http.ts';
 import { stdout } from './stdout.ts';
 
-export const sinks: readonly SinkDefinition[] = [file, stdout];
+export const sinks: readonly SinkDefinition[] = [file, http, stdout];

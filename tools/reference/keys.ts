@@ -8,6 +8,7 @@ export interface Schema {
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
   readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: Schema | boolean;
@@ -28,8 +29,20 @@ export function keyRows(schema: Schema, without: ReadonlySet<string> = new Set()
     .filter(([name]) => !without.has(name))
     .flatMap(([name, each]) => {
       const required = schema.required?.includes(name) ?? false;
-      return [row(`${prefix}${name}`, each, required), ...keyRows(each, new Set(), `${prefix}${name}.`)];
+      const inner = [each, ...kinds(each)].flatMap((kind) => keyRows(kind, new Set(), `${prefix}${name}.`));
+      return [row(`${prefix}${name}`, each, required), ...inner];
     });
+}
+
+// Of a value that is one of several maps told apart by `type` (a format), the keys of each; each kind names itself first.
+function kinds(schema: Schema): Schema[] {
+  const alternatives = [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
+  return alternatives.flatMap((each) => (each.properties?.type?.const === undefined ? kinds(each) : [kind(each)]));
+}
+
+function kind({ properties = {}, description = '', ...schema }: Schema): Schema {
+  const { type, ...others } = properties;
+  return { ...schema, properties: { type: { ...type, description }, ...others } };
 }
 
 function row(name: string, schema: Schema, required: boolean): string[] {
@@ -43,8 +56,15 @@ function shown(value: unknown): string {
   return typeof value === 'string' && value !== '' ? value : JSON.stringify(value);
 }
 
+// What src/core/secret.ts reads.
+function isSecret({ anyOf = [] }: Schema): boolean {
+  return anyOf.length === 2 && anyOf[0]?.properties?.env !== undefined && anyOf[1]?.properties?.file !== undefined;
+}
+
 function typeOf(schema: Schema): string {
-  if (schema.anyOf) return [...new Set(schema.anyOf.map(typeOf))].join(' or ');
+  if (isSecret(schema)) return `${code('{env: NAME}')} or ${code('{file: PATH}')}`;
+  const alternatives = schema.anyOf ?? schema.oneOf;
+  if (alternatives) return [...new Set(alternatives.map(typeOf))].join(' or ');
   if (schema.enum) return schema.enum.map((value) => code(String(value))).join(', ');
   if (schema.const !== undefined) return code(String(schema.const));
   if (schema.type === 'array') return `list of ${typeOf(schema.items ?? {})}`;

@@ -32,7 +32,7 @@ export interface LineConfig {
 const WHO_DID_WHAT = ['evt.type', 'user.name', 'proc.cmdline', 'proc.pid', 'proc.pname', 'fd.name'];
 
 /** The fields that lines need, by event source: all types; an alert is whole anyway. */
-export function lineReads(config: LineConfig, sources: readonly string[]): Demands {
+export function lineReads(config: Pick<LineConfig, 'fields'>, sources: readonly string[]): Demands {
   const fields = (source: string) => new Set(config.fields ?? (source === 'syscall' ? WHO_DID_WHAT : []));
   return new Map(sources.map((source) => [source, { fields: fields(source), types: 'all' as const }]));
 }

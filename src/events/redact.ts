@@ -1,0 +1,90 @@
+/** Secrets that people put on command lines, taken out of texts before they leave the machine. */
+
+import { Alert, toAlert } from './alert.ts';
+import { alertFields } from './alert-fields.ts';
+import type { Scalar, Value } from './field.ts';
+import { EventRecord } from './record.ts';
+
+/** What stands in the place of a secret. */
+export const REDACTED = '[redacted]';
+
+/** Replaces what a text has to hide. */
+export type Redactor = (text: string) => string;
+
+const NAME = '(?:password|passwd|passphrase|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential)';
+// Where such a name says that the secret is elsewhere, its value is no secret: --password-stdin, --token-file=PATH.
+const ELSEWHERE = '(?![\\w-]{0,24}(?:stdin|file|path|env))';
+
+/*
+ * Command lines are an attacker's to choose, so every pattern begins with something fixed and every repetition before
+ * the secret is bounded: the time grows with the length of the text. Group 1 stays, the rest is replaced.
+ */
+const PATTERNS: readonly RegExp[] = [
+  // --password=x, PGPASSWORD=x, "token": "x", secret: x
+  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}["']?\\s{0,3}[=:]\\s{0,3}["']?)[^\\s"'&;,]+`, 'gi'),
+  // --password x, -token x
+  new RegExp(`((?:^|\\s)--?[\\w-]{0,24}${NAME}${ELSEWHERE}[\\w-]{0,24}\\s{1,8}["']?)[^\\s"'-][^\\s"']*`, 'gi'),
+  // mysql -pSECRET; sshpass -p SECRET; curl -u user:SECRET
+  /(\bmysql\w{0,8}\s[^|;&]{0,256}?(?<=\s)-p)[^\s]+/g,
+  /(\bsshpass\s{1,8}-p\s{0,8})[^\s]+/g,
+  /(\bcurl\s[^|;&]{0,512}?(?<=\s)(?:-u|--user|--proxy-user)[\s=]{0,3}["']?[^\s:"']{1,128}:)[^\s"']+/g,
+  // https://user:SECRET@host
+  /(:\/\/[^\s:@/]{0,128}:)[^\s@/]{1,256}(?=@)/g,
+  // Authorization: Bearer SECRET
+  /(authorization["']?\s{0,3}[:=]\s{0,3}["']?(?:(?:basic|bearer|token|digest|apikey)\s{1,3})?)[^\s"']+/gi,
+  /(\bbearer\s{1,3})[\w.~+/=-]{16,}/gi,
+  // Secrets that are known by their looks; of AWS key ids the first letters tell whose key it is.
+  /(\b(?:AKIA|ASIA)[A-Z0-9]{4})[A-Z0-9]{12}\b/g,
+  /(\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk_live_|npm_))[\w-]{10,}/g,
+  /(\bAIza)[\w-]{35}/g,
+  /(\beyJ)[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+/g,
+  /(-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----)[^-]*/g,
+];
+
+// Most texts have none of it: one pass over them is enough.
+const WORTH_A_LOOK =
+  /pass|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential|mysql|curl|:\/\/|authorization|bearer|A[KS]IA|gh[pousr]_|github_pat|glpat|xox|sk_live|npm_|AIza|eyJ|PRIVATE KEY/i;
+
+/** Replaces common secrets in a text: passwords and tokens of options, assignments, addresses and headers; AWS keys. */
+export function redactCommon(text: string): string {
+  if (!WORTH_A_LOOK.test(text)) return text;
+  return PATTERNS.reduce((rest, pattern) => rest.replace(pattern, `$1${REDACTED}`), text);
+}
+
+const OWN: ReadonlySet<string> = new Set(alertFields.map(({ name }) => name));
+
+/** The event with every text among its fields (of an alert its output too) redacted; the event itself if nothing was found. */
+export function redacted(event: EventRecord, redact: Redactor): EventRecord {
+  if (event.source !== 'alert') {
+    const fields = redactAll(event.fields, redact);
+    return fields === event.fields ? event : new EventRecord(event.source, event.type, event.time, fields);
+  }
+  const alert = toAlert(event);
+  const given = String(alert.fields.output ?? '');
+  const output = redact(given);
+  const fields = redactAll(alert.outputFields, redact);
+  if (fields === alert.outputFields && output === given) return event;
+  const own = Object.fromEntries(Object.entries(alert.fields).filter(([name]) => OWN.has(name)));
+  // It stays the same alert, whatever its texts were.
+  return new Alert(alert.time, { ...own, output }, fields, () => alert.id);
+}
+
+type Fields = Readonly<Record<string, Value | null>>;
+
+function redactAll<F extends Fields>(fields: F, redact: Redactor): F {
+  let changed = false;
+  const clean: Record<string, Value | null> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    const own = value === null ? null : redactValue(value, redact);
+    changed ||= own !== value;
+    clean[name] = own;
+  }
+  return changed ? (clean as F) : fields;
+}
+
+function redactValue(value: Value, redact: Redactor): Value {
+  if (typeof value === 'string') return redact(value);
+  if (!Array.isArray(value)) return value;
+  const items = value.map((item: Scalar) => (typeof item === 'string' ? redact(item) : item));
+  return items.every((item, index) => item === value[index]) ? value : items;
+}

@@ -1,0 +1,52 @@
+/** Formats of the sink `http`: how alerts are written into a request, and what its answer means. A page each. */
+
+import type { z } from 'zod';
+import type { Alert } from '../../events/alert.ts';
+
+export interface HttpContent {
+  /** Appended to an address that has no path of its own. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** What became of the alerts of a request that was answered with 2xx. */
+export interface Verdict {
+  /** Never to be taken: their places in the request. */
+  readonly refused: readonly number[];
+  /** To be sent again. */
+  readonly again: readonly number[];
+  /** What was said of the first of them. */
+  readonly why: string;
+}
+
+export interface Encoder {
+  /** Alerts in one request, at most. */
+  readonly most: number;
+  encode(alerts: readonly Alert[]): HttpContent;
+  /** Looks into an answer with 2xx. Undefined, or without this function: all were taken. */
+  accepted?(response: HttpResponse, alerts: readonly Alert[]): Verdict | undefined;
+}
+
+export interface Format<Options extends z.ZodObject = z.ZodObject> {
+  /** Its name in pipeline files. */
+  readonly type: string;
+  readonly summary: string;
+  /** `z.strictObject`, each key described. */
+  readonly options: Options;
+  create(options: z.output<Options>): Encoder;
+}
+
+/** Keeps the type of the options for `create`. */
+export function defineFormat<Options extends z.ZodObject>(format: Format<Options>): Format {
+  return format as unknown as Format;
+}
+
+export const JSON_TYPE = { 'content-type': 'application/json' };

@@ -1,0 +1,254 @@
+/** The sink `http`: alerts as HTTP requests, in one of the formats that receivers know. */
+
+import { z } from 'zod';
+import { now } from '../core/clock.ts';
+import { defineSink } from '../core/component.ts';
+import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import type { Event } from '../core/event.ts';
+import { reveal, secret, textOrSecret } from '../core/secret.ts';
+import { WriteError } from '../core/write-error.ts';
+import type { Alert } from '../events/alert.ts';
+import type { Encoder, Format, HttpResponse } from './formats/format.ts';
+import { formats } from './formats/index.ts';
+import { asAlert } from './shared/as-alert.ts';
+import { HttpClient } from './shared/http-client.ts';
+import { lineReads } from './shared/lines.ts';
+import { oauthKeys } from './shared/oauth.ts';
+import { tlsKeys } from './shared/tls.ts';
+
+const names = formats.map(({ type }) => type) as [string, ...string[]];
+
+const withOptions = formats.map(({ type, options, summary }) =>
+  options.safeExtend({ type: z.literal(type) }).describe(summary),
+) as unknown as [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]];
+
+const format = z
+  .union([z.enum(names), z.discriminatedUnion('type', withOptions)])
+  .default('falco')
+  .describe(`How alerts are written: ${names.join(', ')}. With options: \`format: { type: loki, line: text }\`.`);
+
+const config = z.strictObject({
+  url: textOrSecret().describe(
+    "Where requests go. An address without a path gets the format's: `https://loki:3100` becomes `…/loki/api/v1/push`.",
+  ),
+  format,
+  method: z.enum(['POST', 'PUT']).default('POST').describe('The method of requests.'),
+  headers: z
+    .record(z.string().regex(/^[\w-]+$/), textOrSecret())
+    .prefault({})
+    .describe('Headers beside those of the format.'),
+  bearer_token: secret().optional().describe('A token, sent as `Authorization: Bearer …`.'),
+  basic: z
+    .strictObject({
+      user: z.string().min(1).describe('The user.'),
+      password: secret().describe('The password.'),
+    })
+    .optional()
+    .describe('A user and a password, sent as `Authorization: Basic …`.'),
+  oauth: oauthKeys.optional(),
+  gzip: z.boolean().default(false).describe('Compress requests.'),
+  concurrency: z.int().min(1).max(64).default(4).describe('Requests at once, where a format has one alert a request.'),
+  tls: tlsKeys.optional(),
+  proxy: textOrSecret().optional().describe('An HTTP proxy: `http://proxy:3128`, also with user and password.'),
+  redact: z
+    .boolean()
+    .default(true)
+    .describe('Replace passwords, tokens and AWS keys in texts, as the operator `redact` does.'),
+  fields: z
+    .array(z.string())
+    .optional()
+    .describe('Fields to send of events that are not alerts. Default: a few that say who did what.'),
+});
+
+export const http = defineSink({
+  type: 'http',
+  summary: 'Sends alerts by HTTP: to falcosidekick, Alertmanager, Loki, Elasticsearch, Slack, OpenTelemetry and more.',
+  config,
+  examples: [
+    { title: 'To falcosidekick', yaml: "out: { type: http, from: detect, url: 'http://falcosidekick:2801' }" },
+    {
+      title: 'To Slack, no more than can be read',
+      yaml: 'chat: { type: http, from: detect, format: slack, url: { env: SLACK_WEBHOOK } }',
+    },
+    {
+      title: 'To Elasticsearch with a private authority and a password',
+      yaml: [
+        'search:',
+        '  type: http',
+        '  from: detect',
+        '  url: https://elastic.example:9200',
+        '  format: { type: elasticsearch, index: falco, suffix: daily }',
+        '  basic: { user: falco, password: { file: /run/secrets/elastic } }',
+        '  tls: { ca: /etc/ssl/private-ca.pem }',
+        '  gzip: true',
+      ].join('\n'),
+    },
+  ],
+  reads: ({ fields }, sources) => lineReads({ fields }, sources),
+  async open(given, ctx) {
+    const encoder = encoderOf(given.format as Chosen);
+    const url = addressOf(reveal(given.url, ctx.resolve));
+    const client = await HttpClient.open(given, ctx.resolve);
+    const sender = new Sender(client, encoder, url, given.concurrency);
+    const alertsOf = (events: readonly Event[]) =>
+      events.map((event) => [event, asAlert(event, given.redact)] as const);
+    return {
+      write: (events, signal) => sender.write(alertsOf(events), signal),
+      probe: async (events, signal) =>
+        shown(
+          await sender.send(
+            alertsOf(events).map(([, alert]) => alert),
+            signal,
+          ),
+        ),
+      reopen: () => client.reopen(),
+      close: () => client.close(),
+    };
+  },
+});
+
+type Chosen = string | { readonly type: string };
+
+function encoderOf(chosen: Chosen): Encoder {
+  const { type, ...options } = typeof chosen === 'string' ? { type: chosen } : chosen;
+  const found = formats.find((each) => each.type === type) as Format;
+  return found.create(found.options.parse(options));
+}
+
+function addressOf(text: string): URL {
+  const url = URL.parse(text);
+  if (url && /^https?:$/.test(url.protocol)) return url;
+  // The address may be a secret itself: it is not repeated.
+  throw new UserError('its url is not an address that begins with http:// or https://', { exit: exitCode.config });
+}
+
+/** An event as it came, and the alert that is sent for it. */
+type Pair = readonly [Event, Alert];
+
+/** What became of the events of one write. */
+interface Outcome {
+  readonly refused: Event[];
+  readonly again: Event[];
+  wait: number;
+  why: string;
+}
+
+class Sender {
+  readonly #client: HttpClient;
+  readonly #encoder: Encoder;
+  readonly #url: URL;
+  readonly #concurrency: number;
+
+  constructor(client: HttpClient, encoder: Encoder, url: URL, concurrency: number) {
+    this.#client = client;
+    this.#encoder = encoder;
+    this.#url = url;
+    this.#concurrency = concurrency;
+  }
+
+  /** Rejects with a WriteError that tells what was refused and what is to be sent again. */
+  async write(pairs: readonly Pair[], signal: AbortSignal): Promise<void> {
+    const outcome: Outcome = { refused: [], again: [], wait: 0, why: '' };
+    const requests = slices(pairs, this.#encoder.most);
+    let next = 0;
+    const work = async () => {
+      for (let request = requests[next++]; request; request = requests[next++]) {
+        // Where one was turned away for now, the others would be too.
+        if (outcome.again.length > 0) outcome.again.push(...request.map(([event]) => event));
+        else await this.#deliver(request, outcome, signal);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(this.#concurrency, requests.length) }, work));
+    const { refused, again, wait, why } = outcome;
+    if (refused.length + again.length > 0) throw new WriteError(why, { refused, again, wait });
+  }
+
+  /** One request; resolves with its answer, whatever its status. */
+  send(alerts: readonly Alert[], signal: AbortSignal): Promise<HttpResponse> {
+    const { path, headers, body } = this.#encoder.encode(alerts);
+    const url = this.#url.pathname === '/' && !this.#url.search ? new URL(path, this.#url) : this.#url;
+    return this.#client.send({ url, headers, body }, signal).then((answer) => ({
+      ...answer,
+      body: this.#client.clean(answer.body),
+    }));
+  }
+
+  async #deliver(pairs: readonly Pair[], outcome: Outcome, signal: AbortSignal): Promise<void> {
+    const events = pairs.map(([event]) => event);
+    let response: HttpResponse;
+    try {
+      response = await this.send(
+        pairs.map(([, alert]) => alert),
+        signal,
+      );
+    } catch (error) {
+      outcome.again.push(...events);
+      outcome.why = messageOf(error);
+      return;
+    }
+    const { status } = response;
+    if (status >= 200 && status < 300) {
+      this.#judge(response, pairs, outcome);
+      return;
+    }
+    if (isTemporary(status)) {
+      outcome.again.push(...events);
+      outcome.wait = Math.max(outcome.wait, retryAfter(response));
+      outcome.why = told(response);
+    } else if (mayBeOfOne(status) && pairs.length > 1) {
+      // One of them may be at fault, or all be too large together: the halves are tried by themselves.
+      const half = Math.ceil(pairs.length / 2);
+      await this.#deliver(pairs.slice(0, half), outcome, signal);
+      await this.#deliver(pairs.slice(half), outcome, signal);
+    } else {
+      outcome.refused.push(...events);
+      outcome.why ||= told(response);
+    }
+  }
+
+  #judge(response: HttpResponse, pairs: readonly Pair[], outcome: Outcome): void {
+    const verdict = this.#encoder.accepted?.(
+      response,
+      pairs.map(([, alert]) => alert),
+    );
+    if (!verdict) return;
+    const eventsAt = (places: readonly number[]) => places.flatMap((place) => pairs[place]?.[0] ?? []);
+    outcome.refused.push(...eventsAt(verdict.refused));
+    outcome.again.push(...eventsAt(verdict.again));
+    outcome.why ||= verdict.why;
+  }
+}
+
+function slices<T>(items: readonly T[], most: number): T[][] {
+  const all: T[][] = [];
+  for (let from = 0; from < items.length; from += most) all.push(items.slice(from, from + most));
+  return all;
+}
+
+// 501 and 505 say that it never will be.
+function isTemporary(status: number): boolean {
+  return status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
+}
+
+function mayBeOfOne(status: number): boolean {
+  return status === 400 || status === 413 || status === 422;
+}
+
+/** The header Retry-After (RFC 9110 §10.2.3), seconds or a date, in milliseconds from now. */
+function retryAfter({ headers }: HttpResponse): number {
+  const value = headers['retry-after']?.trim() ?? '';
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now();
+  return Number.isNaN(ms) ? 0 : Math.max(ms, 0);
+}
+
+function told({ status, headers, body }: HttpResponse): string {
+  const to = status >= 300 && status < 400 && headers.location ? ` to ${headers.location}: put that into url` : '';
+  const said = body.replace(/\s+/g, ' ').trim().slice(0, 200);
+  return `status ${status}${to}${said ? `: ${said}` : ''}`;
+}
+
+/** An answer for people, as HTTP has it. */
+function shown({ status, headers, body }: HttpResponse): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return [`HTTP status ${status}`, ...lines, '', body.slice(0, 4096)].join('\n').trimEnd();
+}

@@ -1,0 +1,66 @@
+/** TLS to a server: the keys of it, shared by the sinks that connect to one. */
+
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { exitCode, messageOf, UserError } from '../../core/errors.ts';
+
+/** Files are read when a connection is prepared, and again on SIGUSR1, so that certificates can be rotated. */
+export const tlsKeys = z
+  .strictObject({
+    ca: z.string().optional().describe('File with the certificates (PEM) to trust instead of the public ones.'),
+    cert: z.string().optional().describe('File with the certificate (PEM) to show to the server.'),
+    key: z.string().optional().describe('File with the private key (PEM) of that certificate.'),
+    server_name: z
+      .string()
+      .optional()
+      .describe("The name that the server's certificate must have. Default: the host's."),
+  })
+  .refine(({ cert, key }) => (cert === undefined) === (key === undefined), '`cert` and `key` belong together')
+  .describe('How the server is trusted, and how we show who we are (mutual TLS).');
+
+export type TlsConfig = z.output<typeof tlsKeys>;
+
+export interface TlsFiles {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+}
+
+/** Reads the files, as tls.connect wants them. Throws a UserError (exit 78) for one that cannot be read. */
+export function readTls(config: TlsConfig | undefined, resolve: (path: string) => string): TlsFiles {
+  const { ca, cert, key, server_name: servername } = config ?? {};
+  return {
+    ...(ca ? { ca: text(resolve(ca)) } : {}),
+    ...(cert ? { cert: text(resolve(cert)) } : {}),
+    ...(key ? { key: text(resolve(key)) } : {}),
+    ...(servername ? { servername } : {}),
+  };
+}
+
+function text(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new UserError(`a file of TLS cannot be read: ${messageOf(cause)}`, { exit: exitCode.config, cause });
+  }
+}
+
+const HINTS: Record<string, string> = {
+  SELF_SIGNED_CERT_IN_CHAIN: 'name the file of its authority under tls.ca',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'name the file of its certificate under tls.ca',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'name the file of its authority under tls.ca',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'name the file of its authority under tls.ca',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'use that name as the host, or name it under tls.server_name',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a certificate: tls.cert and tls.key',
+};
+
+/** What went wrong with a connection, and what to do where that is known. */
+export function connectionError(error: unknown): string {
+  const { code = '', errors, cause } = error as NodeJS.ErrnoException & { errors?: unknown[] };
+  // One host, several addresses: none of them answered.
+  if (errors && errors.length > 0) return [...new Set(errors.map(connectionError))].join('; ');
+  if (cause instanceof Error && !HINTS[code]) return connectionError(cause);
+  const hint = HINTS[code];
+  return hint ? `${messageOf(error)}: ${hint}` : messageOf(error) || code;
+}

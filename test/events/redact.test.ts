@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { Alert, makeAlert } from '../../src/events/alert.ts';
+import { EventRecord } from '../../src/events/record.ts';
+import { redactCommon, redacted } from '../../src/events/redact.ts';
+
+const R = '[redacted]';
+
+describe('redactCommon', () => {
+  it.each([
+    ['mysqldump --password=hunter2 db', `mysqldump --password=${R} db`],
+    ['tool --api-key sk-123 --verbose', `tool --api-key ${R} --verbose`],
+    ['PGPASSWORD=hunter2 psql -h db', `PGPASSWORD=${R} psql -h db`],
+    ['DB_PASSWORD="two words"', `DB_PASSWORD="${R} words"`],
+    ['{"client_secret": "abc", "id": 1}', `{"client_secret": "${R}", "id": 1}`],
+    ['mysql -u root -phunter2 db', `mysql -u root -p${R} db`],
+    ['sshpass -p hunter2 ssh host', `sshpass -p ${R} ssh host`],
+    ['curl -s -u admin:hunter2 https://x', `curl -s -u admin:${R} https://x`],
+    ['git clone https://me:hunter2@host/r.git', `git clone https://me:${R}@host/r.git`],
+    ['curl -H "Authorization: Bearer abc.def" x', `curl -H "Authorization: Bearer ${R}" x`],
+    ['aws AKIAIOSFODNN7EXAMPLE', `aws AKIAIOSF${R}`],
+    ['AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG', `AWS_SECRET_ACCESS_KEY=${R}`],
+    [`x ghp_${'a'.repeat(36)} y`, `x ghp_${R} y`],
+    [`eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM.abc-DEF_1`, `eyJ${R}`],
+    ['-----BEGIN RSA PRIVATE KEY-----MIIE', `-----BEGIN RSA PRIVATE KEY-----${R}`],
+  ])('%s', (text, clean) => {
+    expect(redactCommon(text)).toBe(clean);
+    // What is clean stays as it is.
+    expect(redactCommon(clean)).toBe(clean);
+  });
+
+  it.each([
+    'cat /etc/passwd',
+    'Sensitive file opened (file=/etc/shadow user=root command=cat /etc/passwd)',
+    'passwd -l root',
+    'docker run -u 1000:1000 alpine',
+    'ssh -p 22 host',
+    'docker login --password-stdin registry',
+    'vault --token-file=/run/token status',
+    'open /var/run/secrets/kubernetes.io/serviceaccount/token',
+    'https://host:8443/path',
+    'basic authentication failed',
+  ])('leaves %s', (text) => expect(redactCommon(text)).toBe(text));
+
+  // A million letters: with quadratic time none of these would end within the time that a test has.
+  it.each(['password', '-token', 'mysql ', 'curl -u a', '://a', 'authorization:', 'eyJ', 'a-', ' --'])(
+    'ends soon on a long text of %s',
+    (part) => {
+      expect(redactCommon(`${part.repeat(1_000_000 / part.length)} --password=x`)).toMatch(/\[redacted\]$/);
+    },
+  );
+});
+
+describe('redacted', () => {
+  const content = {
+    rule: 'password=x',
+    priority: 'Notice',
+    tags: ['token=abc'],
+    hostname: 'node1',
+    output: 'ran x --token=abc',
+    source: 'syscall',
+    outputFields: {
+      'proc.cmdline': 'x --token=abc',
+      'proc.args': ['--token=abc', 'b'],
+      'proc.pid': 7,
+      'fd.name': null,
+    },
+  };
+
+  it('changes the output and fields of an alert; its rule, tags and id stay', () => {
+    const alert = makeAlert(1n, content);
+    const clean = redacted(alert, redactCommon) as Alert;
+    expect(clean).toBeInstanceOf(Alert);
+    expect(clean.get('output')).toBe(`ran x --token=${R}`);
+    expect(clean.outputFields).toEqual({
+      'proc.cmdline': `x --token=${R}`,
+      'proc.args': [`--token=${R}`, 'b'],
+      'proc.pid': 7,
+      'fd.name': null,
+    });
+    expect(clean.get('proc.cmdline')).toBe(`x --token=${R}`);
+    expect([clean.type, clean.get('rule'), clean.get('tags')]).toEqual(['password=x', 'password=x', ['token=abc']]);
+    expect([clean.id, clean.get('id')]).toEqual([alert.id, alert.id]);
+  });
+
+  it('changes the fields of other events, and returns what has nothing to hide as it is', () => {
+    const record = new EventRecord('syscall', 'execve', 1n, { 'proc.cmdline': 'x --token=abc', n: 1n });
+    expect(redacted(record, redactCommon).fields).toEqual({ 'proc.cmdline': `x --token=${R}`, n: 1n });
+    for (const event of [
+      new EventRecord('syscall', 'open', 1n, { a: 'b' }),
+      makeAlert(1n, { ...content, output: '', outputFields: {} }),
+    ])
+      expect(redacted(event, redactCommon)).toBe(event);
+  });
+});
