@@ -91,6 +91,32 @@ export type Reader<E extends Event = Event> = (event: E) => Value | undefined;
 
 /** One form of event: how to read a field of it. Readers are made once, when a condition or format is bound. */
 export interface Form<E extends Event = Event> extends EventForm {
-  /** A reader for the field; undefined when no event of this form ever has it. */
-  reader(ref: FieldRef): Reader<E> | undefined;
+  /**
+   * A reader for the field; undefined when no event of this form ever has it. With `eventType` it is for events of that
+   * type only.
+   */
+  reader(ref: FieldRef, eventType?: string): Reader<E> | undefined;
+  /** Whether `evt.num` counts from 1: checks that it is less, which Falco's rules use for "never", need no event. */
+  readonly numbersFromOne?: true;
+  /** What verdicts may be kept by; see Facet. */
+  readonly facets?: readonly Facet<E>[];
+}
+
+/**
+ * A part of an event that comes again and again, such as the path of a file or the process: checks of nothing else need
+ * not be made again.
+ */
+export interface Facet<E extends Event = Event> {
+  readonly name: string;
+  /** Whether the part comes again in events of that type. */
+  recurs(eventType: string): boolean;
+  /** Whether the field has the same value in all events of that type whose slot is the same. */
+  covers(ref: FieldRef, eventType: string): boolean;
+  /** Where verdicts on the event's part are kept; undefined when the part is not remembered. */
+  slot(event: E): Slot | undefined;
+}
+
+/** Keeps what its facet's users put there, until the facet forgets the slot. */
+export interface Slot {
+  kept: unknown;
 }

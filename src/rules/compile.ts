@@ -89,7 +89,8 @@ function check<E extends Event>(expr: TypedCheck, form: Form<E>, known: Known): 
   return readRight === undefined ? false : pairCheck(expr, read, readRight);
 }
 
-function isEventType(term: TypedTerm): boolean {
+/** Whether a term is the type of the event, which may be known beforehand. */
+export function isEventType(term: TypedTerm): boolean {
   return term.kind === 'field' && term.ref.text === 'evt.type';
 }
 
@@ -132,12 +133,12 @@ function setOf(constants: readonly Constant[]): ReadonlySet<unknown> {
   return set;
 }
 
-function candidatesOf(term: TypedTerm): 'either' | 'any' | undefined {
+export function candidatesOf(term: TypedTerm): 'either' | 'any' | undefined {
   return term.kind === 'field' ? term.candidates : undefined;
 }
 
 /** A test of a present value, which may be a list or several candidates. */
-function valueTest(
+export function valueTest(
   { left, operator, modifier }: TypedCheck,
   constants: readonly Constant[],
 ): (value: Value) => boolean {
@@ -191,7 +192,7 @@ function modified(modifier: Modifier, tests: readonly ((value: Value) => boolean
   }
 }
 
-function pairCheck<E extends Event>(expr: TypedCheck, read: Reader<E>, readRight: Reader<E>): Predicate<E> {
+export function pairCheck<E extends Event>(expr: TypedCheck, read: Reader<E>, readRight: Reader<E>): Predicate<E> {
   const { left, operator } = expr;
   const same = pairTest(left.type, operator);
   return (event) => {

@@ -8,10 +8,14 @@ import type { TypedCheck, TypedExpr, Warning } from './check.ts';
 import { checkCondition } from './check.ts';
 import type { Known } from './compile.ts';
 import { compile } from './compile.ts';
+import type { Engine } from './engine.ts';
 import type { EventTypeSet } from './event-types.ts';
 import { eventTypeChecks, includesName, inferEventTypes, isEventTypeField } from './event-types.ts';
 import type { Format } from './format.ts';
 import { parseFormat } from './format.ts';
+import { canGenerate } from './generate.ts';
+import { makePredicate } from './judge.ts';
+import { Nodes } from './nodes.ts';
 import { parseCondition } from './parser.ts';
 import { printFalco } from './print.ts';
 import type { ProblemOptions } from './problem.ts';
@@ -37,7 +41,7 @@ export interface Condition {
   readonly typed: TypedExpr;
   readonly warnings: readonly Warning[];
   /** A function for one form of event. `known` says what all events that it will see have in common. */
-  bind<E extends Event>(form: Form<E>, known?: Known): (event: E) => boolean;
+  bind<E extends Event>(form: Form<E>, known?: Known, engine?: Engine): (event: E) => boolean;
 }
 
 export interface ConditionOptions {
@@ -112,7 +116,11 @@ export function makeCondition(text: string, ast: Expr, catalogue: Catalogue): Co
     ast,
     typed: expr,
     warnings,
-    bind(form, known = {}) {
+    bind(form, known = {}, engine = 'generated') {
+      if (engine !== 'closures' && canGenerate()) {
+        const nodes = new Nodes(form, known);
+        return makePredicate(nodes.lower(expr), nodes);
+      }
       const predicate = compile(expr, form, known);
       return typeof predicate === 'function' ? predicate : () => predicate;
     },

@@ -71,7 +71,7 @@ function union(a: Names, b: Names): Names {
 function inferCheck(check: TypedCheck, negated: boolean): Names {
   const names = checkedNames(check);
   if (names !== undefined) return negated ? complement(names) : names;
-  const constant = constantNumber(check);
+  const constant = constantNumberCheck(check);
   return constant === negated ? nothing : everything;
 }
 
@@ -88,7 +88,7 @@ function checkedNames({ left, operator, modifier, constants }: TypedCheck): Name
 }
 
 /** `evt.num` counts from 1: whether a check of it is true for every event, or for none; undefined when it depends. */
-function constantNumber({ left, operator, modifier, constants }: TypedCheck): boolean | undefined {
+export function constantNumberCheck({ left, operator, modifier, constants }: TypedCheck): boolean | undefined {
   if (left.kind !== 'field' || left.ref.text !== 'evt.num' || modifier !== undefined) return undefined;
   const values = (constants ?? []).filter(
     (constant: Constant) => typeof constant === 'number' || typeof constant === 'bigint',

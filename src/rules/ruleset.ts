@@ -3,6 +3,12 @@
 import type { Event, Form } from '../events/field.ts';
 import type { Predicate } from './compile.ts';
 import { compile } from './compile.ts';
+import type { Engine } from './engine.ts';
+import { canGenerate } from './generate.ts';
+import type { Judge, Part } from './judge.ts';
+import { makeJudge } from './judge.ts';
+import type { Node } from './nodes.ts';
+import { Nodes } from './nodes.ts';
 import type { Rule } from './rule.ts';
 
 export interface Ruleset<E extends Event> {
@@ -13,9 +19,25 @@ export interface Ruleset<E extends Event> {
   judge(event: E, hit: (rule: Rule, event: E) => void, failed: (rule: Rule, error: unknown) => void): void;
 }
 
+export interface BindOptions {
+  readonly matching: 'first' | 'all';
+  /** Default: `cached`. */
+  readonly engine?: Engine;
+}
+
 interface Candidate<E extends Event> {
   readonly rule: Rule;
   readonly matches: Predicate<E>;
+}
+
+/** The rules for events of one type. */
+interface Candidates<E extends Event> {
+  readonly rules: readonly Rule[];
+  /** The type, unless they are for events of any. */
+  readonly type: string | undefined;
+  readonly judge: Judge<E> | undefined;
+  /** Closures: made when they are needed. */
+  one: readonly Candidate<E>[] | undefined;
 }
 
 /** Event types beyond this many share one list: where they are names that others choose, there is no end of them. */
@@ -25,45 +47,116 @@ const MAX_TYPES = 2048;
 export function bindRules<E extends Event>(
   rules: readonly Rule[],
   form: Form<E>,
-  { matching }: { readonly matching: 'first' | 'all' },
+  { matching, engine = 'cached' }: BindOptions,
 ): Ruleset<E> {
-  const enabled = rules.filter((rule) => rule.enabled);
-  const first = matching === 'first';
-  // Where conditions do not know event types, one list serves all events.
-  const byEventType = enabled.some(({ condition }) => condition.namesEventTypes);
-  const byType = new Map<string, readonly Candidate<E>[]>();
-  let general: readonly Candidate<E>[] | undefined;
-
-  function candidatesOf(type: string): readonly Candidate<E>[] {
-    if (!byEventType || byType.size >= MAX_TYPES) return (general ??= enabled.flatMap((rule) => candidate(rule, form)));
-    const found = enabled.flatMap((rule) => candidate(rule, form, type));
-    byType.set(type, found);
-    return found;
-  }
-
-  return {
-    judge(event, hit, failed) {
-      const candidates = byType.get(event.type) ?? candidatesOf(event.type);
-      for (let index = 0; index < candidates.length; index++) {
-        const { rule, matches } = candidates[index] as Candidate<E>;
-        try {
-          if (!matches(event)) continue;
-          hit(rule, event);
-        } catch (error) {
-          failed(rule, error);
-          continue;
-        }
-        if (first) return;
-      }
-    },
-  };
+  return new BoundRules(
+    rules.filter((rule) => rule.enabled),
+    form,
+    matching === 'first',
+    engine === 'closures' || canGenerate() ? engine : 'closures',
+  );
 }
 
-/** The rule as a candidate for events of a type, or none when it cannot match them. */
-function candidate<E extends Event>(rule: Rule, form: Form<E>, type?: string): readonly Candidate<E>[] {
-  const { condition } = rule;
-  if (type !== undefined && !condition.mayMatch(type)) return [];
-  const predicate = compile(condition.typed, form, condition.namesEventTypes ? { eventType: type } : {});
-  if (predicate === false) return [];
-  return [{ rule, matches: predicate === true ? () => true : predicate }];
+class BoundRules<E extends Event> implements Ruleset<E> {
+  readonly #rules: readonly Rule[];
+  readonly #form: Form<E>;
+  readonly #first: boolean;
+  readonly #engine: Engine;
+  readonly #byType = new Map<string, Candidates<E>>();
+  // Where conditions do not know event types, one list serves all events.
+  readonly #byEventType: boolean;
+  #general: Candidates<E> | undefined;
+
+  constructor(rules: readonly Rule[], form: Form<E>, first: boolean, engine: Engine) {
+    this.#rules = rules;
+    this.#form = form;
+    this.#first = first;
+    this.#engine = engine;
+    this.#byEventType = rules.some(({ condition }) => condition.namesEventTypes);
+  }
+
+  judge(event: E, hit: (rule: Rule, event: E) => void, failed: (rule: Rule, error: unknown) => void): void {
+    const candidates = this.#byType.get(event.type) ?? this.#candidatesOf(event.type);
+    const { rules, judge } = candidates;
+    if (judge === undefined) {
+      this.#judgeOneByOne(event, candidates, hit, failed);
+      return;
+    }
+    let found: readonly number[];
+    try {
+      found = judge(event);
+    } catch {
+      // One rule throws: which one, and what the others say, is found out one by one.
+      this.#judgeOneByOne(event, candidates, hit, failed);
+      return;
+    }
+    for (let index = 0; index < found.length; index++) {
+      const rule = rules[found[index] as number] as Rule;
+      try {
+        hit(rule, event);
+      } catch (error) {
+        failed(rule, error);
+        continue;
+      }
+      if (this.#first) return;
+    }
+  }
+
+  #judgeOneByOne(
+    event: E,
+    candidates: Candidates<E>,
+    hit: (rule: Rule, event: E) => void,
+    failed: (rule: Rule, error: unknown) => void,
+  ): void {
+    candidates.one ??= candidates.rules.flatMap((rule) => this.#closure(rule, candidates.type));
+    for (let index = 0; index < candidates.one.length; index++) {
+      const { rule, matches } = candidates.one[index] as Candidate<E>;
+      try {
+        if (!matches(event)) continue;
+        hit(rule, event);
+      } catch (error) {
+        failed(rule, error);
+        continue;
+      }
+      if (this.#first) return;
+    }
+  }
+
+  #candidatesOf(type: string): Candidates<E> {
+    if (!this.#byEventType || this.#byType.size >= MAX_TYPES) return (this.#general ??= this.#make(undefined));
+    const made = this.#make(type);
+    this.#byType.set(type, made);
+    return made;
+  }
+
+  #make(eventType: string | undefined): Candidates<E> {
+    const type = this.#byEventType ? eventType : undefined;
+    const possible = type === undefined ? this.#rules : this.#rules.filter(({ condition }) => condition.mayMatch(type));
+    if (this.#engine === 'closures') return { rules: possible, type, judge: undefined, one: undefined };
+    const nodes = new Nodes(this.#form, { eventType: type });
+    const rules: Rule[] = [];
+    const conditions: Node<E>[] = [];
+    for (const rule of possible) {
+      const lowered = nodes.lower(rule.condition.typed);
+      if (lowered === false) continue;
+      rules.push(rule);
+      conditions.push(lowered === true ? nodes.call(() => true, 0) : lowered);
+    }
+    const facets = type === undefined || this.#engine !== 'cached' ? [] : this.#facetsOf(type);
+    return { rules, type, judge: makeJudge(conditions, nodes, facets), one: undefined };
+  }
+
+  #facetsOf(type: string): readonly Part<E>[] {
+    const facets = (this.#form.facets ?? []).filter((facet) => facet.recurs(type));
+    return facets.map((facet) => ({
+      facet,
+      covers: ({ left, right }) => [...left.refs, ...(right?.refs ?? [])].every((ref) => facet.covers(ref, type)),
+    }));
+  }
+
+  #closure(rule: Rule, type: string | undefined): readonly Candidate<E>[] {
+    const predicate = compile(rule.condition.typed, this.#form, { eventType: type });
+    if (predicate === false) return [];
+    return [{ rule, matches: predicate === true ? () => true : predicate }];
+  }
 }

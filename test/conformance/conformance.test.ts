@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { sharedJson } from '../events/shared.ts';
 import type { Case } from './differences.ts';
-import { runners } from './kinds.ts';
+import { makeRunners } from './kinds.ts';
 
 /** Cases in which we differ on purpose: Falco's answer is a mistake that would hide or lose something. */
 const better: Readonly<Record<string, string>> = {
@@ -15,7 +15,10 @@ const better: Readonly<Record<string, string>> = {
 const cases = (sharedJson('data/falco/filter_cases.json') as { cases: readonly Case[] } | undefined)?.cases ?? [];
 
 describe.runIf(cases.length > 0)("Falco's answers", () => {
-  test.each(Object.entries(runners))('%s', (kind, run) => {
+  const generated = Object.entries(makeRunners('generated')).map(([kind, run]) => ({ kind, engine: 'generated', run }));
+  const closures = Object.entries(makeRunners('closures')).map(([kind, run]) => ({ kind, engine: 'closures', run }));
+  const engines = [...generated, ...closures.filter(({ kind }) => kind.startsWith('eval'))];
+  test.each(engines)('$kind, $engine', ({ kind, run }) => {
     const own = cases.filter((each) => each.kind === kind);
     expect(own.length).toBeGreaterThan(0);
     const wrong = own.flatMap((each) => {

@@ -5,6 +5,7 @@ import { catalogues } from '../../src/events/catalogue.ts';
 import type { Catalogue, Event } from '../../src/events/field.ts';
 import { FALCO_PATH_MAX, joinPath } from '../../src/events/paths.ts';
 import { makeCondition, refuseComputedEventTypes } from '../../src/rules/condition.ts';
+import type { Engine } from '../../src/rules/engine.ts';
 import { inferNames } from '../../src/rules/event-types.ts';
 import { parseFormat } from '../../src/rules/format.ts';
 import { parseCondition } from '../../src/rules/parser.ts';
@@ -18,16 +19,19 @@ import { runRules } from './rules-kind.ts';
 
 export type Runner = (test: Case) => string | undefined;
 
-export const runners: Readonly<Record<string, Runner>> = {
-  parse: runParse,
-  compile: runCompile,
-  eval: runEval,
-  eval_socket: runSocket,
-  path: runPath,
-  evttypes: runEventTypes,
-  format: runFormat,
-  rules: runRules,
-};
+/** The runners of all kinds; conditions are judged by that engine. */
+export function makeRunners(engine: Engine): Readonly<Record<string, Runner>> {
+  return {
+    parse: runParse,
+    compile: runCompile,
+    eval: (test) => runEval(test, engine),
+    eval_socket: (test) => runSocket(test, engine),
+    path: runPath,
+    evttypes: runEventTypes,
+    format: runFormat,
+    rules: runRules,
+  };
+}
 
 /** Falco's position: byte offset from 0, line and column from 1. */
 export function falcoPosition(text: string, start: number): { idx: number; line: number; col: number } {
@@ -76,12 +80,12 @@ function withWarnings(
   return warnings.length === 0 ? result : { ...result, warnings: warnings.map(({ message }) => message) };
 }
 
-function runEval(test: Case): string | undefined {
+function runEval(test: Case, engine: Engine): string | undefined {
   const text = test.condition as string;
   const fields = test.fields as Record<string, MockField>;
   try {
     const condition = compiled(text, mockCatalogue(fields));
-    const result = condition.bind(mockForm)(mockEvent(fields));
+    const result = condition.bind(mockForm, {}, engine)(mockEvent(fields));
     return differences(test.expect, withWarnings({ ok: true, result }, condition.warnings));
   } catch (error) {
     return differences(test.expect, failure(error, text));
@@ -96,7 +100,7 @@ interface Socket {
   readonly client_ip_is_local: boolean;
 }
 
-function runSocket(test: Case): string | undefined {
+function runSocket(test: Case, engine: Engine): string | undefined {
   const { client_ip, client_port, server_ip, server_port, client_ip_is_local } = test.socket as Socket;
   const [lip, lport, rip, rport] = client_ip_is_local
     ? [client_ip, client_port, server_ip, server_port]
@@ -125,7 +129,7 @@ function runSocket(test: Case): string | undefined {
   };
   const event = { source: 'syscall', type: 'connect', time: 0n, get: (name: string) => values[name] } as Event;
   const condition = compiled(test.condition as string, syscall);
-  return differences(test.expect, { ok: true, result: condition.bind(mockForm)(event) });
+  return differences(test.expect, { ok: true, result: condition.bind(mockForm, {}, engine)(event) });
 }
 
 /** The event that system calls without one of their own share; Falco goes by their names. */

@@ -1,24 +1,31 @@
 /**
- * Runs conformance cases: `node test/conformance/run.ts CASES=FILE [KINDS=a,b]`. Prints the ids that fail and how, then
+ * Runs conformance cases: `node test/conformance/run.ts CASES=FILE [KINDS=a,b] [ENGINE=closures]`. Prints the ids that fail and how, then
  * `N passed, N failed`; the exit status is 1 when any failed. Kinds that cannot be run count as failed.
  */
 
 import { readFileSync } from 'node:fs';
 import type { Case } from './differences.ts';
-import { runners } from './kinds.ts';
+import { makeRunners } from './kinds.ts';
 
-const settings: Record<string, string | undefined> = { CASES: process.env.CASES, KINDS: process.env.KINDS };
+const { CASES, KINDS, ENGINE } = process.env;
+const settings: Record<string, string | undefined> = { CASES, KINDS, ENGINE };
 for (const argument of process.argv.slice(2)) {
   const [name = '', ...rest] = argument.split('=');
   settings[name] = rest.join('=');
 }
 
 if (settings.CASES === undefined) {
-  process.stderr.write('usage: run.ts CASES=FILE [KINDS=a,b]\n');
+  process.stderr.write('usage: run.ts CASES=FILE [KINDS=a,b] [ENGINE=closures|generated]\n');
   process.exit(2);
 }
 
 const { cases } = JSON.parse(readFileSync(settings.CASES, 'utf8')) as { cases: readonly Case[] };
+const engine = settings.ENGINE || 'generated';
+if (engine !== 'closures' && engine !== 'generated') {
+  process.stderr.write(`ENGINE is closures or generated, not ${engine}\n`);
+  process.exit(2);
+}
+const runners = makeRunners(engine);
 const kinds = settings.KINDS ? new Set(settings.KINDS.split(',')) : undefined;
 let passed = 0;
 let failed = 0;

@@ -1,6 +1,7 @@
 /** What only exec and fork know of a process: immutable, shared by whoever has the same. */
 
-import { containerId } from './container-id.ts';
+import type { ContainerEntry } from '../containers/container.ts';
+import type { ContainerTable } from '../containers/table.ts';
 import { EXEC, EXEC_TEXTS, HEADER } from './layout.ts';
 import { unsigned } from './numbers.ts';
 import { textLength, textStart } from './records.ts';
@@ -80,8 +81,10 @@ export interface ImageData {
   readonly permitted: number | bigint | undefined;
   readonly inheritable: number | bigint | undefined;
   readonly cgroupPath: string | undefined;
-  /** Twelve characters, `host`, or undefined when the cgroup is not known. */
-  readonly containerId: string | undefined;
+  /** The lower half of the id of the v2 cgroup: another one says that the process was moved. */
+  readonly cgroup: number;
+  /** Undefined when the cgroup is not known. */
+  readonly container: ContainerEntry | undefined;
   /** Start of the pid namespace's first process: halves of ns since boot. */
   readonly pidnsStartHigh: number;
   readonly pidnsStartLow: number;
@@ -95,21 +98,35 @@ export class ProcessImage {
   readonly data: ImageData;
   readonly execId: number;
   readonly ppid: number;
+  readonly cgroup: number;
   /** The parent when the image was made; it may have died since (see ProcessImages.parentOf). */
   readonly parent: Process | undefined;
   /** The place in the order of records from which it holds. */
   readonly since: number;
   /** The one before, as long as a batch may still ask for it. */
   previous: ProcessImage | undefined;
+  /** Its ancestors as they were last looked for; see ProcessImages.ancestors. */
+  lineage: Lineage | undefined = undefined;
 
   constructor(process: Process, data: ImageData, parent: Process | undefined, since: number) {
     this.process = process;
     this.data = data;
     this.execId = data.execId;
     this.ppid = data.ppid;
+    this.cgroup = data.cgroup;
     this.parent = parent;
     this.since = since;
   }
+}
+
+/** The ancestors of an image, nearest first, and in which places of the order of records they are these. */
+export interface Lineage {
+  readonly images: readonly ProcessImage[];
+  readonly from: number;
+  /** The first place where one of them is another. */
+  readonly until: number;
+  /** Unless ancestors have changed since: as ProcessImages counts their changes. */
+  readonly changes: number;
 }
 
 /** A process from fork to exit: its process id and start together name one, however often ids are reused. */
@@ -127,6 +144,8 @@ export class Process {
   heir: Process | undefined = undefined;
   /** The process that had this id before, as long as a batch may still ask for it. */
   replaced: Process | undefined = undefined;
+  /** Whether it is in a lineage that is kept: a change of it has to be noticed. */
+  watched = false;
 
   constructor(tgid: number, startHigh: number, startLow: number, born: number) {
     this.tgid = tgid;
@@ -137,7 +156,7 @@ export class Process {
 }
 
 /** The image that an exec or scan record tells. */
-export function imageOfExec(bytes: Bytes, offset: number): ImageData {
+export function imageOfExec(bytes: Bytes, offset: number, containers: ContainerTable): ImageData {
   const { words } = bytes;
   const u32 = (field: number) => words[(offset + field) >>> 2] as number;
   const u64 = (field: number) => unsigned(u32(field + 4), u32(field));
@@ -155,7 +174,8 @@ export function imageOfExec(bytes: Bytes, offset: number): ImageData {
     permitted: u64(EXEC.cap_permitted),
     inheritable: u64(EXEC.cap_inheritable),
     cgroupPath,
-    containerId: containerId(cgroupPath),
+    cgroup: u32(HEADER.cgroup),
+    container: containers.at(cgroupPath),
     pidnsStartHigh: u32(EXEC.pidns_start + 4),
     pidnsStartLow: u32(EXEC.pidns_start),
     ppid: u32(HEADER.ppid),
@@ -178,7 +198,8 @@ export function unknownImage(bytes: Bytes, offset: number): ImageData {
     permitted: undefined,
     inheritable: undefined,
     cgroupPath: undefined,
-    containerId: undefined,
+    cgroup: words[(offset + HEADER.cgroup) >>> 2] as number,
+    container: undefined,
     pidnsStartHigh: 0,
     pidnsStartLow: 0,
     ppid: words[(offset + HEADER.ppid) >>> 2] as number,

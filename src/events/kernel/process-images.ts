@@ -4,7 +4,8 @@
  * there proves that a record was missed (spec/kernel-fields.md §1).
  */
 
-import { type ImageData, imageOfExec, Process, ProcessImage, unknownImage } from './image.ts';
+import { ContainerTable } from '../containers/table.ts';
+import { type ImageData, imageOfExec, type Lineage, Process, ProcessImage, unknownImage } from './image.ts';
 import { CHDIR_TEXTS, EXIT, FORK, HEADER, KIND } from './layout.ts';
 import { eachRecord, textLength, textStart } from './records.ts';
 import { type Bytes, fixedTextAt, textAt } from './text.ts';
@@ -12,6 +13,8 @@ import { type Bytes, fixedTextAt, textAt } from './text.ts';
 const CLONE_NEWPID = 0x2000_0000;
 /** Missed processes that are scanned in one batch; the rest is tried again at the next event of theirs. */
 const RESCANS = 32;
+/** Cgroups whose paths are remembered. */
+const CGROUPS = 16_384;
 /** Longest chain of ancestors that is followed; deeper ones are made to waste time. */
 const DEPTH = 256;
 
@@ -32,12 +35,20 @@ export interface ProcessImagesOptions {
   readonly limit?: number;
   /** Records of kind scan of one process, framed as in the ring; empty when it is gone. */
   readonly rescan?: (tgid: number) => Bytes | undefined;
+  /** The path of the cgroup that a process is in now; undefined when it is gone. */
+  readonly cgroupPath?: (tgid: number) => string | undefined;
+  /** Default: one of its own, in which nothing is looked up. */
+  readonly containers?: ContainerTable;
 }
 
 export class ProcessImages {
   readonly counts: ImageCounts = { missed: 0, rescans: 0, unknown: 0, evicted: 0 };
   readonly #limit: number;
   readonly #rescan: (tgid: number) => Bytes | undefined;
+  readonly #cgroupPath: (tgid: number) => string | undefined;
+  readonly #containers: ContainerTable;
+  /** Paths of cgroups by their ids, as records told them. */
+  readonly #cgroups = new Map<number, string>();
   readonly #table = new Map<number, Process>();
   /** Images that still know the one before, and processes that have exited or replaced another. */
   #changed: ProcessImage[] = [];
@@ -46,10 +57,15 @@ export class ProcessImages {
   #recent: Process | undefined;
   #rescansLeft = RESCANS;
   #base = 0;
+  /** How often a watched process has changed: lineages that were kept before may be others now. */
+  #changes = 0;
 
-  constructor({ limit = 262_144, rescan = () => undefined }: ProcessImagesOptions = {}) {
+  constructor(options: ProcessImagesOptions = {}) {
+    const { limit = 262_144, rescan = () => undefined, cgroupPath = () => undefined } = options;
     this.#limit = limit;
     this.#rescan = rescan;
+    this.#cgroupPath = cgroupPath;
+    this.#containers = options.containers ?? new ContainerTable();
   }
 
   get size(): number {
@@ -103,7 +119,8 @@ export class ProcessImages {
       kind !== KIND.scan &&
       image !== undefined &&
       image.execId === u32(bytes, offset, HEADER.exec_id) &&
-      image.ppid === u32(bytes, offset, HEADER.ppid)
+      image.ppid === u32(bytes, offset, HEADER.ppid) &&
+      image.cgroup === u32(bytes, offset, HEADER.cgroup)
     ) {
       return image;
     }
@@ -154,15 +171,39 @@ export class ProcessImages {
     return imageAt(process ?? this.#parent(image.ppid, image.process, place), place);
   }
 
-  /** The images of the ancestors at that place, nearest first. */
-  ancestors(image: ProcessImage, place: number): ProcessImage[] {
-    const found: ProcessImage[] = [];
-    let next = this.parentOf(image, place);
-    while (next !== undefined && found.length < DEPTH) {
-      found.push(next);
-      next = this.parentOf(next, place);
+  /**
+   * The images of the ancestors at that place, nearest first: the same array as for the last event of the image, unless
+   * one of them is another.
+   */
+  ancestors(image: ProcessImage, place: number): readonly ProcessImage[] {
+    let { lineage } = image;
+    if (
+      lineage === undefined ||
+      lineage.changes !== this.#changes ||
+      place < lineage.from ||
+      place >= lineage.until
+    ) {
+      image.lineage = lineage = this.#lineage(image, place);
     }
-    return found;
+    return lineage.images;
+  }
+
+  #lineage(image: ProcessImage, place: number): Lineage {
+    const found: ProcessImage[] = [];
+    let until = Number.POSITIVE_INFINITY;
+    let next: ProcessImage | undefined = image;
+    while (found.length < DEPTH) {
+      // A parent that is looked up by its id may be found later, or be another one.
+      if (isLookedUp(next, place)) until = place + 1;
+      next = this.parentOf(next, place);
+      if (next === undefined) break;
+      found.push(next);
+      next.process.watched = true;
+      until = Math.min(until, endOf(next, place));
+    }
+    const before = image.lineage?.images;
+    const images = before !== undefined && isSame(before, found) ? before : found;
+    return { images, from: place, until, changes: this.#changes };
   }
 
   #process(tgid: number, place: number): Process | undefined {
@@ -185,7 +226,32 @@ export class ProcessImages {
       return this.#missed(bytes, offset, place, process);
     }
     const ppid = u32(bytes, offset, HEADER.ppid);
-    return ppid === image.ppid ? image : this.#adopted(image, ppid, place);
+    const here = ppid === image.ppid ? image : this.#adopted(image, ppid, place);
+    const cgroup = u32(bytes, offset, HEADER.cgroup);
+    // A thread may be in a cgroup of its own; the process is where its first thread is.
+    if (cgroup === here.cgroup || u32(bytes, offset, HEADER.tid) !== here.process.tgid) return here;
+    const data = this.#inCgroup(here.data, cgroup, here.process.tgid);
+    return data === here.data ? here : this.#put(here.process, data, here.parent, place);
+  }
+
+  /** The process was moved to another cgroup, as runtimes do with what they start. */
+  #inCgroup(data: ImageData, cgroup: number, tgid: number): ImageData {
+    let path = this.#cgroups.get(cgroup);
+    if (path === undefined) {
+      if (this.#rescansLeft <= 0) return data;
+      this.#rescansLeft--;
+      path = this.#cgroupPath(tgid);
+    }
+    return path === undefined
+      ? { ...data, cgroup }
+      : { ...data, cgroup, cgroupPath: path, container: this.#containers.at(path) };
+  }
+
+  #imageOfExec(bytes: Bytes, offset: number): ImageData {
+    const data = imageOfExec(bytes, offset, this.#containers);
+    if (this.#cgroups.size >= CGROUPS) this.#cgroups.clear();
+    if (data.cgroupPath !== undefined) this.#cgroups.set(data.cgroup, data.cgroupPath);
+    return data;
   }
 
   /** The live process of this record, if it is in the table. */
@@ -216,9 +282,11 @@ export class ProcessImages {
     const execId = u32(bytes, offset, HEADER.exec_id);
     // Scanned while this record waited: the scan knows more.
     if (process.image?.execId === execId && process.image.data.program !== undefined) return process.image;
+    const cgroup = u32(bytes, offset, HEADER.cgroup);
+    const above = cgroup === creator.cgroup ? creator.data : this.#inCgroup(creator.data, cgroup, process.tgid);
     const own = (u32(bytes, offset, FORK.clone_flags) & CLONE_NEWPID) !== 0;
     const data: ImageData = {
-      ...creator.data,
+      ...above,
       execId,
       comm: fixedTextAt(bytes, offset + HEADER.comm, 16),
       vpid: u32(bytes, offset, FORK.vpid),
@@ -253,7 +321,7 @@ export class ProcessImages {
       this.counts.missed++;
       process = this.#add(bytes, offset, place);
     }
-    const data = imageOfExec(bytes, offset);
+    const data = this.#imageOfExec(bytes, offset);
     const before = process.image;
     const parent =
       before?.parent !== undefined && before.ppid === data.ppid
@@ -289,7 +357,7 @@ export class ProcessImages {
     const { image } = known ?? {};
     if (known !== undefined && image?.data.program !== undefined && image.execId >= execId) return known;
     const process = known ?? this.#add(bytes, offset, place);
-    const data = imageOfExec(bytes, offset);
+    const data = this.#imageOfExec(bytes, offset);
     this.#put(process, data, this.#parent(data.ppid, process, place), place);
     return process;
   }
@@ -370,6 +438,7 @@ export class ProcessImages {
     this.#table.delete(oldest.tgid);
     // Its own next event has it scanned again; until then its children look for it by its id.
     if (oldest.exited === Number.POSITIVE_INFINITY) {
+      this.#noteChange(oldest);
       oldest.exited = place;
       this.#ended.push(oldest);
       this.counts.evicted++;
@@ -378,18 +447,47 @@ export class ProcessImages {
   }
 
   #end(process: Process, place: number, heir: Process | undefined): void {
+    this.#noteChange(process);
     process.exited = place;
     process.heir = heir === process ? undefined : heir;
     this.#ended.push(process);
   }
 
+  #noteChange(process: Process): void {
+    if (!process.watched) return;
+    process.watched = false;
+    this.#changes++;
+  }
+
   #put(process: Process, data: ImageData, parent: Process | undefined, place: number): ProcessImage {
     const image = new ProcessImage(process, data, parent, place);
+    this.#noteChange(process);
     image.previous = process.image;
     process.image = image;
     if (image.previous !== undefined) this.#changed.push(image);
     return image;
   }
+}
+
+/** Whether the parent of an image is not known as a process, only by its id. */
+function isLookedUp({ parent, ppid }: ProcessImage, place: number): boolean {
+  let process = parent;
+  for (let depth = 0; process !== undefined && process.exited < place && depth < DEPTH; depth++) process = process.heir;
+  return process === undefined && ppid !== 0;
+}
+
+/** The first place where an image that was in force at `place` no longer is. */
+function endOf(image: ProcessImage, place: number): number {
+  const { process } = image;
+  let end = process.exited + 1;
+  for (let later = process.image; later !== undefined && later !== image; later = later.previous) {
+    if (later.since > place) end = Math.min(end, later.since);
+  }
+  return end;
+}
+
+function isSame(a: readonly ProcessImage[], b: readonly ProcessImage[]): boolean {
+  return a.length === b.length && a.every((image, index) => image === b[index]);
 }
 
 function imageAt(process: Process | undefined, place: number): ProcessImage | undefined {

@@ -1,0 +1,143 @@
+/**
+ * The generated back end: conditions become one JavaScript function. Constants enter its source as JSON literals, all
+ * else as indexes of tables, so no text of a rule is ever read as code.
+ */
+
+import type { Event } from '../events/field.ts';
+import type { CheckNode, Lowered, Node, Nodes } from './nodes.ts';
+import { WrittenChecks } from './write-checks.ts';
+
+/**
+ * Judges up to `MOST_CONDITIONS` conditions: bit n of the result is set when condition n holds, and bit n of `among` is.
+ */
+export type Matcher<E extends Event> = (event: E, among: number) => number;
+
+/** Results are integers of 31 bits, which V8 keeps without an object. */
+export const MOST_CONDITIONS = 30;
+/** V8 stops optimising large functions; beyond this many checks a part gets a function of its own. */
+export const MOST_CHECKS = 100;
+const MOST_DEPTH = 40;
+
+/** Whether functions can be made of text: `--disallow-code-generation-from-strings` forbids it. */
+export function canGenerate(): boolean {
+  try {
+    return new Function('return true')() === true;
+  } catch {
+    return false;
+  }
+}
+
+/** Makes the matcher of conditions that are fitted (see `splitLarge`), at most `MOST_CONDITIONS`. */
+export function generate<E extends Event>(conditions: readonly Lowered<E>[]): Matcher<E> {
+  const writer = new Writer(conditions.filter((condition) => typeof condition !== 'boolean'));
+  const lines = conditions.map(
+    (condition, n) => `if ((a & ${1 << n}) !== 0 && ${writer.code(condition)}) h |= ${1 << n};`,
+  );
+  const { names, values } = writer.tables;
+  const source = `'use strict';
+return function match(e, a) {
+let h = 0${writer.variables};
+${lines.join('\n')}
+return h;
+};`;
+  return new Function(...names, source)(...values) as Matcher<E>;
+}
+
+/** The same condition, of at most `MOST_CHECKS` checks: parts that are too much get functions of their own. */
+export function splitLarge<E extends Event>(node: Node<E>, nodes: Nodes<E>): Node<E> {
+  if (node.size <= MOST_CHECKS && node.depth <= MOST_DEPTH) return node;
+  if (node.kind === 'not') return nodes.not(splitLarge(node.item, nodes)) as Node<E>;
+  if (node.kind !== 'and' && node.kind !== 'or') return node;
+  let items: readonly Node<E>[] = node.items.map((item) => {
+    const fitted = splitLarge(item, nodes);
+    return fitted.depth >= MOST_DEPTH ? outline(fitted, nodes) : fitted;
+  });
+  while (sizeOf(items) > MOST_CHECKS) {
+    items = groupsOf(items).map((group) => outline(nodes.junction(node.kind, group) as Node<E>, nodes));
+  }
+  return nodes.junction(node.kind, items) as Node<E>;
+}
+
+function sizeOf<E extends Event>(items: readonly Node<E>[]): number {
+  return items.reduce((sum, item) => sum + item.size, 0);
+}
+
+/** Neighbours together, as many as one function takes. */
+function groupsOf<E extends Event>(items: readonly Node<E>[]): readonly (readonly Node<E>[])[] {
+  const groups: Node<E>[][] = [];
+  let size = MOST_CHECKS;
+  for (const item of items) {
+    size += item.size;
+    if (size > MOST_CHECKS) {
+      groups.push([]);
+      size = item.size;
+    }
+    groups.at(-1)?.push(item);
+  }
+  return groups;
+}
+
+function outline<E extends Event>(node: Node<E>, nodes: Nodes<E>): Node<E> {
+  if (node.kind === 'call' || node.kind === 'check') return node;
+  const match = generate([node]);
+  return nodes.call((event) => match(event, 1) === 1, node.cost);
+}
+
+/** Writes expressions; what several of them share is worked out once, when it is first needed. */
+class Writer<E extends Event> {
+  readonly #uses = new Map<number, number>();
+  readonly #checks: WrittenChecks<E>;
+  readonly #memos = new Map<number, string>();
+
+  constructor(conditions: readonly Node<E>[]) {
+    for (const condition of conditions) this.#count(condition);
+    const checks = new Map<number, CheckNode<E>>();
+    for (const condition of conditions) collect(condition, checks);
+    this.#checks = new WrittenChecks([...checks.values()], (check) => this.#uses.get(check.id) ?? 0);
+  }
+
+  #count(node: Node<E>): void {
+    const uses = (this.#uses.get(node.id) ?? 0) + 1;
+    this.#uses.set(node.id, uses);
+    if (uses > 1) return;
+    if (node.kind === 'not') this.#count(node.item);
+    else if (node.kind === 'and' || node.kind === 'or') for (const item of node.items) this.#count(item);
+  }
+
+  /** `, v0 = null, …` */
+  get variables(): string {
+    return [...this.#checks.variables, ...this.#memos.values()].map((variable) => `, ${variable}`).join('');
+  }
+
+  get tables(): { readonly names: readonly string[]; readonly values: readonly unknown[] } {
+    return this.#checks.tables;
+  }
+
+  code(node: Lowered<E>): string {
+    if (typeof node === 'boolean') return String(node);
+    if (node.kind === 'not') return `!${this.code(node.item)}`;
+    if ((this.#uses.get(node.id) ?? 0) < 2 || (node.kind === 'check' && this.#checks.isCheap(node))) {
+      return this.#write(node);
+    }
+    const memo = this.#memos.get(node.id) ?? `b${node.id}`;
+    this.#memos.set(node.id, memo);
+    return `(${memo} ??= ${this.#write(node)})`;
+  }
+
+  #write(node: Exclude<Node<E>, { kind: 'not' }>): string {
+    switch (node.kind) {
+      case 'check':
+        return this.#checks.code(node);
+      case 'call':
+        return `${this.#checks.constant(node.matches)}(e)`;
+      default:
+        return `(${node.items.map((item) => this.code(item)).join(node.kind === 'and' ? ' && ' : ' || ')})`;
+    }
+  }
+}
+
+function collect<E extends Event>(node: Node<E>, into: Map<number, CheckNode<E>>): void {
+  if (node.kind === 'check') into.set(node.id, node);
+  else if (node.kind === 'not') collect(node.item, into);
+  else if (node.kind !== 'call') for (const item of node.items) collect(item, into);
+}

@@ -1,0 +1,218 @@
+/**
+ * Conditions for one form of event and one event type, simplified, with equal parts found: what the generated back end
+ * and the verdict caches work on.
+ */
+
+import type { Event, FieldRef, Form, Reader } from '../events/field.ts';
+import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
+import { isEventType, type Known, valueTest } from './compile.ts';
+import type { Constant } from './constants.ts';
+import { constantNumberCheck } from './event-types.ts';
+import { termReader } from './terms.ts';
+
+/** A term and how it is read. Equal terms are one object. */
+export interface TermNode<E extends Event> {
+  readonly key: string;
+  readonly term: TypedTerm;
+  readonly read: Reader<E>;
+  /** The fields that its value depends on. */
+  readonly refs: readonly FieldRef[];
+}
+
+/** A check. Equal checks are one object. */
+export interface CheckNode<E extends Event> {
+  readonly kind: 'check';
+  readonly id: number;
+  readonly check: TypedCheck;
+  readonly left: TermNode<E>;
+  readonly right: TermNode<E> | undefined;
+  /** How many checks it holds, and how deep it nests. */
+  readonly size: 1;
+  readonly depth: 1;
+  readonly cost: number;
+}
+
+export interface JunctionNode<E extends Event> {
+  readonly kind: 'and' | 'or';
+  readonly id: number;
+  readonly items: readonly Node<E>[];
+  readonly size: number;
+  readonly depth: number;
+  readonly cost: number;
+}
+
+export interface NotNode<E extends Event> {
+  readonly kind: 'not';
+  readonly id: number;
+  readonly item: Node<E>;
+  readonly size: number;
+  readonly depth: number;
+  readonly cost: number;
+}
+
+/** A part of a condition that has a function of its own, since all of it would be too much for one. */
+export interface CallNode<E extends Event> {
+  readonly kind: 'call';
+  readonly id: number;
+  readonly matches: (event: E) => boolean;
+  readonly size: 1;
+  readonly depth: 1;
+  readonly cost: number;
+}
+
+export type Node<E extends Event> = CheckNode<E> | JunctionNode<E> | NotNode<E> | CallNode<E>;
+/** A condition that does not depend on the event is its value. */
+export type Lowered<E extends Event> = Node<E> | boolean;
+
+/** Makes nodes for one form of event; equal conditions become the same object, so `id` is what tells them apart. */
+export class Nodes<E extends Event> {
+  readonly #form: Form<E>;
+  readonly #known: Known;
+  readonly #nodes = new Map<string, Node<E>>();
+  readonly #terms = new Map<string, TermNode<E> | undefined>();
+
+  constructor(form: Form<E>, known: Known = {}) {
+    this.#form = form;
+    this.#known = known;
+  }
+
+  lower(expr: TypedExpr): Lowered<E> {
+    switch (expr.kind) {
+      case 'and':
+      case 'or':
+        return this.junction(
+          expr.kind,
+          expr.items.map((item) => this.lower(item)),
+        );
+      case 'not':
+        return this.not(this.lower(expr.item));
+      case 'check':
+        return this.#check(expr);
+    }
+  }
+
+  not(item: Lowered<E>): Lowered<E> {
+    if (typeof item === 'boolean') return !item;
+    if (item.kind === 'not') return item.item;
+    const { size, depth, cost } = item;
+    return this.#node(`!${item.id}`, (id) => ({ kind: 'not', id, item, size, depth: depth + 1, cost }));
+  }
+
+  call(matches: (event: E) => boolean, cost: number): Node<E> {
+    return this.#node(`call ${this.#nodes.size}`, (id) => ({ kind: 'call', id, matches, size: 1, depth: 1, cost }));
+  }
+
+  junction(kind: 'and' | 'or', items: readonly Lowered<E>[]): Lowered<E> {
+    const decisive = kind === 'or';
+    if (items.includes(decisive)) return decisive;
+    const nodes = items.filter((item) => typeof item !== 'boolean');
+    const flat = new Set(nodes.flatMap((item) => (item.kind === kind ? item.items : [item])));
+    const [first] = flat;
+    if (first === undefined) return !decisive;
+    if (flat.size === 1) return first;
+    // What is cheap to know comes first; the order makes no other difference.
+    const sorted = [...flat].sort((a, b) => a.cost - b.cost);
+    const key = `${kind}${sorted.map(({ id }) => id).join(' ')}`;
+    return this.#node(key, (id) => ({
+      kind,
+      id,
+      items: sorted,
+      size: sorted.reduce((sum, item) => sum + item.size, 0),
+      depth: 1 + Math.max(...sorted.map((item) => item.depth)),
+      cost: sorted.reduce((sum, item) => sum + item.cost, 0),
+    }));
+  }
+
+  #node(key: string, make: (id: number) => Node<E>): Node<E> {
+    let node = this.#nodes.get(key);
+    if (node === undefined) this.#nodes.set(key, (node = make(this.#nodes.size)));
+    return node;
+  }
+
+  #check(check: TypedCheck): Lowered<E> {
+    const { left, constants, right, operator, modifier } = check;
+    const { eventType } = this.#known;
+    if (eventType !== undefined && constants !== undefined && isEventType(left)) {
+      return valueTest(check, constants)(eventType);
+    }
+    const numbered = this.#form.numbersFromOne ? constantNumberCheck(check) : undefined;
+    if (numbered !== undefined) return numbered;
+    const term = this.#term(left);
+    const other = right && this.#term(right);
+    if (term === undefined || (right !== undefined && other === undefined)) return false;
+    const against = other?.key ?? constants?.map(constantKey).join(',') ?? '';
+    const key = JSON.stringify([term.key, operator, modifier, other === undefined, against]);
+    return this.#node(key, (id) => {
+      const cost = costOf(check);
+      return { kind: 'check', id, check, left: term, right: other, size: 1, depth: 1, cost };
+    });
+  }
+
+  #term(term: TypedTerm): TermNode<E> | undefined {
+    const key = termKey(term);
+    if (!this.#terms.has(key)) {
+      const read = termReader(term, this.#specialForm());
+      this.#terms.set(key, read && { key, term, read, refs: refsOf(term) });
+    }
+    return this.#terms.get(key);
+  }
+
+  /** The form as it is for the event type: readers need not look at the type again. */
+  #specialForm(): Form<E> {
+    const { eventType } = this.#known;
+    if (eventType === undefined) return this.#form;
+    return { ...this.#form, reader: (ref) => this.#form.reader(ref, eventType) };
+  }
+}
+
+function termKey(term: TypedTerm): string {
+  switch (term.kind) {
+    case 'field':
+      return term.ref.text;
+    case 'constant':
+      return JSON.stringify(term.value);
+    case 'list':
+      return `(${JSON.stringify(term.items.map(termKey))})`;
+    case 'call':
+      return `${term.name}(${JSON.stringify([term.args.map(termKey), term.arg])})`;
+  }
+}
+
+function refsOf(term: TypedTerm): readonly FieldRef[] {
+  switch (term.kind) {
+    case 'field':
+      return [term.ref];
+    case 'constant':
+      return [];
+    case 'list':
+      return term.items.flatMap(refsOf);
+    case 'call':
+      return term.args.flatMap(refsOf);
+  }
+}
+
+function constantKey(constant: Constant): string {
+  if (constant instanceof Uint8Array) return `b${Buffer.from(constant).toString('hex')}`;
+  if (typeof constant !== 'object') return JSON.stringify([typeof constant, String(constant)]);
+  if ('text' in constant) return JSON.stringify([constant.text, String(constant.number)]);
+  return JSON.stringify(constant);
+}
+
+/** A guess of what a check costs, next to a comparison with `===`. */
+function costOf({ left, operator, modifier, right }: TypedCheck): number {
+  const many = left.list || (left.kind === 'field' && left.candidates !== undefined);
+  const term = (left.kind === 'field' ? 0 : 8) + (many ? 8 : 0) + (right === undefined ? 0 : 4);
+  return term + (modifier === undefined ? 0 : 4) + (operatorCosts[operator] ?? 1);
+}
+
+const operatorCosts: Readonly<Record<string, number>> = {
+  contains: 3,
+  icontains: 6,
+  bcontains: 6,
+  glob: 6,
+  iglob: 6,
+  pmatch: 6,
+  regex: 20,
+  endswith: 2,
+  startswith: 2,
+};
