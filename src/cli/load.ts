@@ -1,8 +1,9 @@
 /** From a pipeline file to its plan, as every verb that takes one does it. */
 
 import { PipelineDocument } from '../pipeline/document.ts';
-import { type Plan, planPipeline, readPipeline } from '../pipeline/plan.ts';
+import { type Plan, planPipeline } from '../pipeline/plan.ts';
 import { builtIn, type Registry } from '../pipeline/registry.ts';
+import { readPipeline } from '../pipeline/shape.ts';
 import { loadComponents } from '../pipeline/user-components.ts';
 
 export interface Loaded {

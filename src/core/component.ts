@@ -36,8 +36,14 @@ export interface Context {
 }
 
 export interface SourceContext extends Context {
-  /** What the graph below wants of this source, by event source. */
+  /** What the graph below wants of this source now, by event source. */
   readonly demand: Demands;
+  /**
+   * Calls `listener` when a reload changes the demand: before the new graph takes over with what either graph wants, and
+   * after it with what the new one wants. The listener throws a UserError where that cannot be met: then nothing is
+   * reloaded. Until the returned function is called.
+   */
+  onDemand(listener: (demand: Demands) => void): () => void;
   /** Awaited before `count` events are emitted; for sources that deliver at least once. */
   credit(count: number): Promise<void>;
   /** Something that the source must say: counted, logged, and emitted by the source `internal`. */

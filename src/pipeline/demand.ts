@@ -16,3 +16,22 @@ function join(a: Demand, b: Demand): Demand {
   const fields = a.fields.union(b.fields);
   return { fields, types: a.types === 'all' || b.types === 'all' ? 'all' : a.types.union(b.types) };
 }
+
+/** Everything of these event sources, with no field asked for. */
+export function everything(sources: readonly string[]): Demands {
+  return new Map(sources.map((source) => [source, { fields: new Set<string>(), types: 'all' as const }]));
+}
+
+/** What an operator that passes events on wants of them: its own fields and those wanted below; the types it names, if any. */
+export function narrowed(below: Demands, own: Demands | undefined): Demands {
+  const sources = new Set([...below.keys(), ...(own?.keys() ?? [])]);
+  return new Map(
+    [...sources].map((source) => {
+      const mine = own?.get(source);
+      const theirs = below.get(source);
+      const fields = new Set([...(mine?.fields ?? []), ...(theirs?.fields ?? [])]);
+      const types = mine && mine.types !== 'all' ? mine.types : (theirs?.types ?? 'all');
+      return [source, { fields, types }];
+    }),
+  );
+}

@@ -67,6 +67,18 @@ export class Segment {
     this.#broken = broken;
   }
 
+  /** The forms and event sources of the batches so far. */
+  get met(): readonly (readonly [EventForm, string])[] {
+    return [...this.#entries].flatMap(([form, bySource]) =>
+      [...bySource.keys()].map((source) => [form, source] as const),
+    );
+  }
+
+  /** Binds all operators for batches of that kind, so that the first one need not wait for it. */
+  prepare(form: EventForm, source: string): void {
+    this.#entry(form, source);
+  }
+
   process(batch: Batch): void {
     const push = this.#entry(batch.form, batch.source);
     const { events } = batch;

@@ -1,41 +1,21 @@
-/** Running a plan: sinks open first, sources last; stopping goes the other way, and loses nothing that can be kept. */
+/** Running a plan: sinks open first, sources last; a reload swaps the graph between batches; stopping loses nothing. */
 
-import { ackOf } from '../core/ack.ts';
-import type { Batch } from '../core/batch.ts';
-import { now, sleep } from '../core/clock.ts';
-import type { Context, Demands, Sink, SourceContext, Step } from '../core/component.ts';
-import { Credit } from '../core/credit.ts';
-import { Delivery } from '../core/delivery.ts';
-import { exitCode, messageOf, UserError } from '../core/errors.ts';
-import type { Event } from '../core/event.ts';
-import { Hub } from '../core/hub.ts';
-import type { Logger } from '../core/log.ts';
-import { Counters } from '../core/metrics.ts';
-import { Trampoline } from '../core/trampoline.ts';
-import { EventRecord } from '../events/record.ts';
-import { recordJson } from '../events/record-json.ts';
-import { type FusedNode, type Port, Segment } from './fuse.ts';
+import { now } from '../core/clock.ts';
+import type { Demands } from '../core/component.ts';
+import { messageOf, UserError } from '../core/errors.ts';
+import type { Counters } from '../core/metrics.ts';
+import { connect, type Live, type Wiring, wire } from './graph.ts';
+import { LiveOperator } from './live-operator.ts';
+import { LiveSink } from './live-sink.ts';
+import { LiveSource } from './live-source.ts';
 import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
-import { Reports } from './reports.ts';
-import { StreamPort } from './stream.ts';
-import { type Summary, Totals } from './totals.ts';
+import { type RunOptions, Runtime } from './runtime.ts';
+import type { Summary, Totals } from './totals.ts';
 
-/** Events of one replayable source that may be unsettled. */
-const MAX_IN_FLIGHT = 10_000;
+export type { Positions, RunOptions } from './runtime.ts';
 
-/** Where sources stood, across runs. */
-export interface Positions {
-  get(key: string): unknown;
-  set(key: string, position: unknown): void;
-}
-
-export interface RunOptions {
-  readonly log: Logger;
-  /** Resolves relative paths of the configuration. */
-  readonly resolve: (path: string) => string;
-  /** Default: they last as long as the run. */
-  readonly positions?: Positions;
-}
+/** After a reload, what is no longer part of the graph has this many ms to deliver what it has. */
+const RETIRE = 10_000;
 
 /** Why a run should be stopped. */
 export interface RunOver {
@@ -45,35 +25,27 @@ export interface RunOver {
   readonly error?: unknown;
 }
 
+const NOTHING: Omit<Live, 'plan'> = { sources: new Map(), operators: new Map(), sinks: new Map() };
+
 export class Run {
-  readonly plan: Plan;
-  readonly totals = new Totals();
-  /** Counters by component id. */
-  readonly metrics = new Map<string, Counters>();
   /** Resolves when a sink or a source wants the run to stop, or all sources have ended. */
   readonly over: Promise<RunOver>;
-  readonly #options: RunOptions;
-  readonly #reports: Reports;
-  readonly #trampoline = new Trampoline();
-  readonly #positions: Positions;
+  readonly #runtime: Runtime;
   // Sources stop first; what is under way is still delivered, so the others stop later.
-  readonly #stopSources = new AbortController();
   readonly #stop = new AbortController();
-  readonly #hubs: Hub[] = [];
-  readonly #streams: StreamPort[] = [];
-  readonly #deliveries: Delivery[] = [];
-  readonly #reopens: { id: string; reopen: () => Promise<void> }[] = [];
-  readonly #targets = new Map<string, FusedNode | Port>();
+  readonly #active = new Set<LiveSource>();
+  readonly #retiring = new Set<Promise<unknown>>();
+  #live: Live;
+  #wiring: Wiring = new Map();
   #finish!: (end: RunOver) => void;
-  #running = 0;
-  #hurry: NodeJS.Timeout | undefined;
+  #hurry: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
   #failure: { error: unknown } | undefined;
+  #reloading: Promise<unknown> = Promise.resolve();
+  #state: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting';
 
   private constructor(plan: Plan, options: RunOptions) {
-    this.plan = plan;
-    this.#options = options;
-    this.#reports = new Reports(options.log);
-    this.#positions = options.positions ?? new Map<string, unknown>();
+    this.#live = { ...NOTHING, plan };
+    this.#runtime = new Runtime(options);
     this.over = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -83,11 +55,8 @@ export class Run {
   static async start(plan: Plan, options: RunOptions): Promise<Run> {
     const run = new Run(plan, options);
     try {
-      for (const sink of plan.sinks) run.#targets.set(sink.id, await run.#openSink(sink));
-      for (const operator of plan.operators.toReversed()) run.#targets.set(operator.id, run.#createOperator(operator));
-      run.#running = plan.sources.filter(({ emits }) => !emits.includes('internal')).length;
-      for (const source of plan.sources) run.#openSource(source);
-      if (run.#failure) throw run.#failure.error;
+      await run.#exchange(plan);
+      run.#state = 'running';
     } catch (error) {
       await run.stop(0);
       throw error;
@@ -95,245 +64,226 @@ export class Run {
     return run;
   }
 
+  get plan(): Plan {
+    return this.#live.plan;
+  }
+
+  get totals(): Totals {
+    return this.#runtime.totals;
+  }
+
+  /** Counters by component id. */
+  get metrics(): ReadonlyMap<string, Counters> {
+    return this.#runtime.metrics;
+  }
+
+  /**
+   * Goes on with another plan. Components whose identity is the same stay as they are, with what they hold: sources run
+   * on, sinks keep their queues, operators their state. The graph is swapped between two batches; what is no longer part
+   * of it delivers what it has. Throws a UserError when something cannot be opened: then all is as before.
+   */
+  async reload(plan: Plan): Promise<void> {
+    const after = this.#reloading.catch(() => {});
+    const reloading = after.then(() => {
+      if (this.#state !== 'running') throw new UserError('the pipeline stops: nothing is reloaded');
+      return this.#exchange(plan);
+    });
+    this.#reloading = reloading;
+    await reloading;
+  }
+
   /**
    * Stops in order: sources close, what is under way is delivered, sinks close. After `deadline` ms the rest is given up:
    * counted as dropped (`stopped`), or left to be replayed. Undefined: no deadline, until `hurry` sets one.
    */
   async stop(deadline?: number): Promise<Summary> {
+    this.#state = 'stopping';
     if (deadline !== undefined) this.hurry(deadline);
-    for (const hub of this.#hubs) hub.stop();
-    this.#stopSources.abort(new Error('the pipeline stops'));
+    const { signal } = this.#stop;
+    await Promise.race([this.#reloading.catch(() => {}), aborted(signal)]);
+    const { sources, operators, sinks, plan } = this.#live;
+    for (const source of sources.values()) source.stop();
     // Upstream first: what one stream still emits may go through the next.
-    for (const stream of this.#streams.toReversed()) await stream.close(this.#stop.signal);
-    await Promise.all(this.#deliveries.map((delivery) => delivery.close(this.#stop.signal)));
-    clearTimeout(this.#hurry);
+    for (const { id } of plan.operators) await operators.get(id)?.close(signal);
+    await Promise.all([...sinks.values()].map((sink) => sink.close(signal)));
+    await Promise.all(this.#retiring);
+    this.#state = 'stopped';
+    clearTimeout(this.#hurry?.timer);
     this.#stop.abort(new Error('the pipeline has stopped'));
-    this.#reports.flush();
+    this.#runtime.reports.flush();
     return this.totals.summary();
   }
 
-  /** Gives a stop that is under way, or comes, this many ms more. */
+  /** Gives a stop that is under way, or comes, this many ms and no more. */
   hurry(ms: number): void {
-    this.#hurry ??= setTimeout(() => this.#stop.abort(new Error('the time to stop was over')), ms);
+    const at = now() + ms;
+    if (this.#state === 'stopped' || (this.#hurry && this.#hurry.at <= at)) return;
+    clearTimeout(this.#hurry?.timer);
+    const over = () => this.#stop.abort(new Error('the time to stop was over'));
+    this.#hurry = { at, timer: setTimeout(over, ms) };
   }
 
   /** Sinks open again what was moved away (SIGUSR1). */
   async reopen(): Promise<void> {
-    for (const { id, reopen } of this.#reopens) {
-      await reopen().catch((error) => this.#options.log.error({ id }, `cannot open again: ${messageOf(error)}`));
+    for (const [id, sink] of this.#live.sinks) {
+      await sink.reopen().catch((error) => this.#runtime.log.error({ id }, `cannot open again: ${messageOf(error)}`));
     }
   }
 
-  #counters(id: string): Counters {
-    let counters = this.metrics.get(id);
-    if (!counters) this.metrics.set(id, (counters = new Counters()));
-    return counters;
+  // All or nothing: up to the swap whatever fails is undone.
+  async #exchange(plan: Plan): Promise<void> {
+    const old = this.#live;
+    const fresh: Closable[] = [];
+    try {
+      const live = { plan, ...(await this.#open(plan, old, fresh)) };
+      const wiring = wire(live, this.#runtime, () => []);
+      for (const [id, segment] of wiring) {
+        for (const [form, source] of this.#wiring.get(id)?.met ?? []) segment.prepare(form, source);
+      }
+      this.#startSources(old, live, wiring);
+      this.#runtime.trampoline.run(() => connect(live, wiring));
+      this.#wiring = wiring;
+      this.#live = live;
+    } catch (error) {
+      for (const each of fresh) await each.close(AbortSignal.abort(error)).catch(() => {});
+      throw error;
+    }
+    this.#retire(old, this.#live);
   }
 
-  #context(id: string, { signal }: AbortController = this.#stop): Context {
-    return {
-      id,
-      signal,
-      log: this.#options.log.child({ id }),
-      metrics: this.#counters(id),
-      now,
-      sleep: (ms) => sleep(ms, signal),
-      resolve: this.#options.resolve,
-    };
+  // What is asked of the sources that run on is widened first: until the swap the old graph must have what it wants.
+  #startSources(old: Live, live: Live, wiring: Wiring): void {
+    const fresh = [...live.sources.values()].filter((source) => old.sources.get(source.id) !== source);
+    const changed = fresh.flatMap(({ id }) => old.sources.get(id) ?? []);
+    const widened: LiveSource[] = [];
+    connect({ ...live, sources: new Map(), operators: without(live.operators, old.operators) }, wiring);
+    try {
+      for (const { id, demand } of live.plan.sources) {
+        const source = old.sources.get(id);
+        if (!source || source !== live.sources.get(id)) continue;
+        source.widen(demand);
+        widened.push(source);
+      }
+      for (const source of changed) this.#end(source);
+      this.#start(fresh, wiring);
+    } catch (error) {
+      for (const source of fresh) this.#end(source);
+      for (const source of widened) source.narrow(demandOf(old.plan, source.id));
+      // They were closed so that the new ones could be opened: back again, where they stood.
+      const again = changed.map(({ planned }) => this.#source(planned));
+      this.#live = { ...old, sources: new Map([...old.sources, ...again.map((each) => [each.id, each] as const)]) };
+      this.#start(again, this.#wiring);
+      throw error;
+    }
   }
 
-  async #openSink(planned: PlannedSink): Promise<Port> {
-    const { id, definition, config, reads } = planned;
-    const context = this.#context(id);
-    let delivery: Delivery | undefined;
-    // A sink that wants to stop has nobody to write to any more; the others still get what is under way.
-    const stop = (why: string) => {
-      delivery?.giveUp(new Error(why));
-      this.#finish({ why, pressing: true });
-    };
-    const sink = await openSink(() => definition.open(config, { ...context, stop }), id);
-    const opened = new Delivery(sink, planned.delivery, context.log, context.metrics, (reason, count) => {
-      const message = `${id} lost ${count} events: ${reason}`;
-      this.#reports.add({ component: id, type: 'drop', fields: { reason, count, message } });
-    });
-    delivery = opened;
-    this.#deliveries.push(opened);
-    if (sink.reopen) this.#reopens.push({ id, reopen: () => (sink.reopen as () => Promise<void>)() });
-    return { id, fields: fieldsOf(reads), deliver: (_source, parcel) => opened.queue.offer(parcel) };
+  #start(sources: readonly LiveSource[], wiring: Wiring): void {
+    this.#failure = undefined;
+    for (const source of sources) if (!source.planned.emits.includes('internal')) this.#active.add(source);
+    for (const source of sources) {
+      const segment = wiring.get(source.id);
+      if (segment) source.graph = (batch) => segment.process(batch);
+      source.start();
+      if (this.#failure) throw (this.#failure as { error: unknown }).error;
+    }
   }
 
-  #createOperator(planned: PlannedOperator): FusedNode | Port {
-    const { id, definition, config, prepared, demand } = planned;
-    const context = this.#context(id);
-    const failed = (event: Event, error: unknown, what = id) => {
-      context.metrics.add('errors', what === id ? '' : what, 1);
-      const message = `${what} failed on an event of type ${event.type}: ${messageOf(error)}`;
-      const fields = { reason: 'operator_error', count: 1, message, ...shown(event) };
-      this.#reports.add({ component: id, type: 'error', fields });
-    };
-    const step = createStep(() => definition.create(config, { ...context, state: prepared.state, failed }), id);
-    const reads = fieldsOf(prepared.reads ?? new Map());
-    const below = fieldsOf(demand);
-    const fields = (source: string) => [...new Set([...reads(source), ...below(source)])];
-    if (step.kind === 'stream') return this.#createStream(planned, step, fields);
-    return {
-      id,
-      step,
-      fields,
-      emits: (source) => (definition.emits === 'same' ? source : definition.emits),
-      next: this.#below(id),
-      failed,
-      received: context.metrics.counter('received'),
-      sent: context.metrics.counter('sent'),
-    };
-  }
-
-  #createStream({ id }: PlannedOperator, { through }: StreamStep, fields: Port['fields']): Port {
-    const report = (type: 'error' | 'health', reason: string, message: string) =>
-      this.#reports.add({ component: id, type, fields: { reason, message } });
-    const segment = new Segment(this.#below(id), undefined, (error) =>
-      report('error', 'operator_error', `${id} emitted what cannot be read: ${messageOf(error)}`),
-    );
-    const metrics = this.#counters(id);
-    const received = metrics.counter('received');
-    const sent = metrics.counter('sent');
-    const errors = metrics.counter('errors');
-    const stream = new StreamPort({
-      id,
-      fields,
-      through,
-      next: (batch) => {
-        sent.value += batch.events.length;
-        this.#trampoline.run(() => segment.process(batch));
-      },
-      failed: (error) => {
-        errors.value++;
-        report('error', 'operator_error', `${id} failed and starts anew: ${messageOf(error)}`);
-      },
-      completed: () => report('health', 'completed', `${id} has completed: nothing passes it any more`),
-    });
-    this.#streams.push(stream);
-    return {
-      id,
-      fields,
-      deliver(source, parcel) {
-        received.value += parcel.events.length;
-        stream.deliver(source, parcel);
-      },
-    };
-  }
-
-  #below(id: string): (FusedNode | Port)[] {
-    const { operators, sinks } = this.plan;
-    return [...operators, ...sinks]
-      .filter(({ from }) => from.includes(id))
-      .map((to) => this.#targets.get(to.id) as FusedNode | Port);
-  }
-
-  #openSource(planned: PlannedSource): void {
-    const { id, definition, config, demand } = planned;
-    const context = this.#context(id, this.#stopSources);
-    let credit = new Credit(MAX_IN_FLIGHT);
-    const key = `${id} ${JSON.stringify(config)}`;
-    const ctx: SourceContext = {
-      ...context,
-      demand,
-      credit: (count) => credit.take(count, context.signal),
-      report: (type, fields) => {
-        if (type === 'drop' && fields.count) {
-          // What a source lost was seen, and is gone: the books must say so.
-          this.totals.seen += fields.count;
-          this.totals.drop(fields.reason ?? 'source', fields.count);
-          context.metrics.add('dropped', fields.reason ?? 'source', fields.count);
-        }
-        this.#reports.add({ component: id, type, fields });
-      },
-      reports: (listener) => this.#reports.listen(listener),
-      position: () => this.#positions.get(key),
-      advance: (position) => this.#positions.set(key, position),
-    };
-    const segment = new Segment(this.#below(id), this.totals, (error) => {
-      const message = `${id} emitted what cannot be read: ${messageOf(error)}`;
-      this.#reports.add({ component: id, type: 'error', fields: { reason: 'operator_error', message } });
-    });
-    const received = context.metrics.counter('received');
-    const errors = context.metrics.counter('errors');
-    const hub = new Hub({
-      id,
-      open: () => {
-        // What a failed source had under way is emitted again by the one that follows, on credit of its own.
-        credit = new Credit(MAX_IN_FLIGHT);
-        return definition.open(config, ctx);
-      },
-      trampoline: this.#trampoline,
-      log: context.log,
-      failed: () => errors.value++,
-      fatal: (error) => error instanceof UserError,
-      ended: (error) => this.#ended(id, error),
-    });
-    const replayable = definition.delivery === 'at_least_once';
-    hub.graph = (batch) => {
-      received.value += batch.events.length;
-      segment.process(replayable ? returningCredit(batch, credit) : batch);
-    };
-    this.#hubs.push(hub);
-    hub.start();
+  #end(source: LiveSource): void {
+    this.#active.delete(source);
+    source.stop();
   }
 
   // A source that can never be opened ends the run; so does the end of the last source. `internal` never ends by itself.
-  #ended(id: string, error: unknown): void {
+  #ended(source: LiveSource, error: unknown): void {
     if (error !== undefined) {
-      if (this.#stopSources.signal.aborted) return; // closing is no failure
       this.#failure = { error };
-      this.#finish({ why: `source ${id} failed`, pressing: true, error });
-      return;
+      this.#finish({ why: `source ${source.id} failed`, pressing: true, error });
+    } else if (this.#active.delete(source) && this.#active.size === 0) {
+      this.#finish({ why: 'all sources have ended', pressing: false });
     }
-    if (--this.#running === 0) this.#finish({ why: 'all sources have ended', pressing: false });
+  }
+
+  // In the background: a sink that fails must not hold up the next reload.
+  #retire(old: Live, live: Live): void {
+    for (const { id, demand } of live.plan.sources) {
+      const source = live.sources.get(id);
+      if (source && old.sources.get(id) === source) source.narrow(demand);
+    }
+    for (const source of without(old.sources, live.sources).values()) this.#end(source);
+    const operators = without(old.operators, live.operators);
+    const sinks = without(old.sinks, live.sinks);
+    if (operators.size === 0 && sinks.size === 0) return;
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(new Error('the time to deliver after a reload was over')), RETIRE);
+    const signal = AbortSignal.any([limit.signal, this.#stop.signal]);
+    const retire = async () => {
+      for (const { id } of old.plan.operators) await operators.get(id)?.close(signal);
+      await Promise.all([...sinks.values()].map((sink) => sink.close(signal)));
+      clearTimeout(timer);
+      this.#retiring.delete(retiring);
+    };
+    const retiring = retire();
+    this.#retiring.add(retiring);
+  }
+
+  /** What of a plan does not run already. */
+  async #open(plan: Plan, old: Live, fresh: Closable[]) {
+    const { signal } = this.#stop;
+    const sinks = new Map<string, LiveSink>();
+    for (const planned of plan.sinks) {
+      let sink = kept(old.sinks, planned);
+      if (!sink) {
+        const stop = (why: string) => this.#finish({ why, pressing: true });
+        sink = await LiveSink.open(planned, this.#runtime, signal, stop);
+        fresh.push(sink);
+      }
+      sinks.set(planned.id, sink);
+    }
+    const operators = new Map<string, LiveOperator>();
+    for (const planned of plan.operators) {
+      let operator = kept(old.operators, planned);
+      if (!operator) fresh.push((operator = new LiveOperator(planned, this.#runtime, signal)));
+      operators.set(planned.id, operator);
+    }
+    const sources = new Map<string, LiveSource>();
+    for (const planned of plan.sources) {
+      sources.set(planned.id, kept(old.sources, planned) ?? this.#source(planned));
+    }
+    return { sinks, operators, sources };
+  }
+
+  #source(planned: PlannedSource): LiveSource {
+    return new LiveSource(planned, this.#runtime, (source, error) => this.#ended(source, error));
   }
 }
 
-type StreamStep = Extract<Step, { kind: 'stream' }>;
-
-async function openSink(open: () => Promise<Sink>, id: string): Promise<Sink> {
-  try {
-    return await open();
-  } catch (error) {
-    throw unusable(`The sink ${id} cannot be opened`, error, exitCode.unavailable);
-  }
+interface Closable {
+  close(deadline: AbortSignal): Promise<void>;
 }
 
-function createStep(create: () => Step, id: string): Step {
-  try {
-    return create();
-  } catch (error) {
-    throw unusable(`The operator ${id} cannot be created`, error, exitCode.config);
-  }
+function kept<Component extends { readonly planned: Planned }>(
+  old: ReadonlyMap<string, Component>,
+  { id, identity, definition }: Planned,
+): Component | undefined {
+  const component = old.get(id);
+  const same = component?.planned.identity === identity && component.planned.definition === definition;
+  return same ? component : undefined;
 }
 
-function unusable(what: string, error: unknown, exit: number): UserError {
-  const own = error instanceof UserError ? error : { exit };
-  return new UserError(`${what}: ${messageOf(error)}`, { ...own, cause: error });
+type Planned = Pick<PlannedSource | PlannedOperator | PlannedSink, 'id' | 'identity' | 'definition'>;
+
+/** What is not the same in another map. */
+function without<T>(all: ReadonlyMap<string, T>, others: ReadonlyMap<string, T>): Map<string, T> {
+  return new Map([...all].filter(([id, each]) => others.get(id) !== each));
 }
 
-function returningCredit(batch: Batch, credit: Credit): Batch {
-  const { length } = batch.events;
-  const ack = ackOf((status, reason) => {
-    // A failed batch is emitted again on the credit it has.
-    if (status !== 'failed') credit.release(length);
-    batch.ack.settle(status, reason);
+function demandOf(plan: Plan, id: string): Demands {
+  return plan.sources.find((source) => source.id === id)?.demand ?? new Map();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  return { ...batch, ack };
-}
-
-function fieldsOf(demands: Demands): (source: string) => readonly string[] {
-  const fields = new Map([...demands].map(([source, demand]) => [source, [...demand.fields]]));
-  return (source) => fields.get(source) ?? [];
-}
-
-function shown(event: Event): { event?: string } {
-  try {
-    return event instanceof EventRecord ? { event: recordJson(event) } : {};
-  } catch {
-    return {}; // an operator above has put into it what JSON cannot say
-  }
 }

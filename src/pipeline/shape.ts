@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { deliveryKeys } from '../core/delivery.ts';
 import type { Diagnostic } from '../core/errors.ts';
-import type { Path, PipelineDocument } from './document.ts';
+import { configError, type Path, type PipelineDocument } from './document.ts';
 import { explain } from './explain.ts';
 
 const id = z
@@ -62,4 +62,14 @@ export function parseShape<Shape extends z.ZodType>(
   if (result.success) return result.data;
   for (const each of explain(result.error.issues, { shape, base, document })) report(each);
   return undefined;
+}
+
+/** A pipeline file parsed as far as its components: enough to load the modules it names. */
+export function readPipeline(document: PipelineDocument): PipelineFile {
+  const diagnostics: Diagnostic[] = [];
+  const file = parseShape(fileShape, document.value() ?? {}, [], document, (diagnostic) =>
+    diagnostics.push(diagnostic),
+  );
+  if (!file) throw configError(document.name, diagnostics, document.texts);
+  return file;
 }

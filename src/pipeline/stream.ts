@@ -6,9 +6,8 @@ import type { Batch } from '../core/batch.ts';
 import type { Step } from '../core/component.ts';
 import type { Parcel } from '../core/queue.ts';
 import { recordForm } from '../events/record.ts';
-import type { Port } from './fuse.ts';
 
-export interface StreamOptions extends Pick<Port, 'id' | 'fields'> {
+export interface StreamOptions {
   readonly through: Extract<Step, { kind: 'stream' }>['through'];
   /** Takes each batch that leaves it. */
   readonly next: (batch: Batch) => void;
@@ -22,9 +21,7 @@ export interface StreamOptions extends Pick<Port, 'id' | 'fields'> {
  * An error ends a stream in RxJS, but not the pipeline: what the operator held is dropped (`operator_error`), and it
  * starts anew with the next batch. After it has completed by itself nothing passes any more: that is `filtered`.
  */
-export class StreamPort implements Port {
-  readonly id: string;
-  readonly fields: Port['fields'];
+export class StreamPort {
   readonly #options: StreamOptions;
   // What went in and has neither come out nor been settled.
   readonly #held = new Set<Ack>();
@@ -35,8 +32,6 @@ export class StreamPort implements Port {
   #wake: (() => void) | undefined;
 
   constructor(options: StreamOptions) {
-    this.id = options.id;
-    this.fields = options.fields;
     this.#options = options;
     this.#subscribe();
   }

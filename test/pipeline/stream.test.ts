@@ -80,15 +80,14 @@ it('RxJS in virtual time: a stream between a fused segment and the next, as marb
         sent: { value: 0 },
       },
     ]);
-    const through = new StreamPort({
-      id: 'calm',
-      fields: () => [],
+    const stream = new StreamPort({
       through: throttleTime(3),
       next: (batch) => below.process(batch),
       failed: (error) => left.error(error),
       completed: () => left.complete(),
     });
     const totals = new Totals();
+    const through: Port = { id: 'calm', fields: () => [], deliver: (source, parcel) => stream.deliver(source, parcel) };
     const above = new Segment([through], totals);
     expectObservable(left).toBe('a---c-----d', { a: [0, 2], c: [22], d: [30, 32] });
     // Each letter is a batch of three events that begins with that number.

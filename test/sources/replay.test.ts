@@ -65,6 +65,7 @@ function play(
     },
     resolve: (path) => join(folder, path),
     demand: new Map(),
+    onDemand: () => () => {},
     credit: async (count) => void credits.push(count),
     report: (type, { reason, message }) => reports.push(`${type} ${reason}: ${message}`),
     reports: () => () => {},

@@ -32,6 +32,7 @@ export function contextFor(demand: Demand): TestContext {
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     resolve: (path) => path,
     demand: new Map([['syscall', demand]]),
+    onDemand: () => () => {},
     credit: async () => {},
     report: (type, fields) => void said.push({ type, fields }),
     reports: () => () => {},

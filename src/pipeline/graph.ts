@@ -1,0 +1,55 @@
+/** Wiring: from a plan and the components at work to the loops that batches go through. Nothing runs by it. */
+
+import { messageOf } from '../core/errors.ts';
+import { type FusedNode, type Port, Segment } from './fuse.ts';
+import type { LiveOperator } from './live-operator.ts';
+import type { LiveSink } from './live-sink.ts';
+import type { LiveSource } from './live-source.ts';
+import type { Plan } from './plan.ts';
+import type { Runtime } from './runtime.ts';
+
+/** The components of a plan, at work. */
+export interface Live {
+  readonly plan: Plan;
+  readonly sources: ReadonlyMap<string, LiveSource>;
+  readonly operators: ReadonlyMap<string, LiveOperator>;
+  readonly sinks: ReadonlyMap<string, LiveSink>;
+}
+
+/** The loops of a plan: below each source and below each `stream` operator, by id. */
+export type Wiring = ReadonlyMap<string, Segment>;
+
+/** More places where events go, by the id of the component that they come from. */
+export type Extras = (id: string) => readonly (FusedNode | Port)[];
+
+/** Wires a plan. Books are kept once for each event: below sources, not again below streams. */
+export function wire({ plan, operators, sinks }: Omit<Live, 'sources'>, runtime: Runtime, extras: Extras): Wiring {
+  const wiring = new Map<string, Segment>();
+  const targets = new Map<string, FusedNode | Port>();
+  const below = (id: string) => {
+    const readers = [...plan.operators, ...plan.sinks].filter(({ from }) => from.includes(id));
+    return [...readers.map((to) => targets.get(to.id) as FusedNode | Port), ...extras(id)];
+  };
+  const segment = (id: string, totals?: Runtime['totals']) =>
+    new Segment(below(id), totals, (error) => {
+      const message = `${id} emitted what cannot be read: ${messageOf(error)}`;
+      runtime.reports.add({ component: id, type: 'error', fields: { reason: 'operator_error', message } });
+    });
+  for (const planned of plan.sinks) targets.set(planned.id, (sinks.get(planned.id) as LiveSink).port(planned));
+  for (const planned of plan.operators.toReversed()) {
+    const { id } = planned;
+    const operator = operators.get(id) as LiveOperator;
+    targets.set(id, operator.node(planned, operator.isStream ? [] : below(id)));
+    if (operator.isStream) wiring.set(id, segment(id));
+  }
+  for (const { id } of plan.sources) wiring.set(id, segment(id, runtime.totals));
+  return wiring;
+}
+
+/** Lets batches go through a wiring from now on. Called between batches. */
+export function connect({ sources, operators }: Live, wiring: Wiring): void {
+  for (const [id, node] of [...sources, ...operators]) {
+    const segment = wiring.get(id);
+    if (segment) node.graph = (batch) => segment.process(batch);
+  }
+}

@@ -1,0 +1,135 @@
+/** An operator at work: its instance, which holds its state and may outlive the graph it was made for. */
+
+import type { EventStep, Step } from '../core/component.ts';
+import { exitCode, messageOf } from '../core/errors.ts';
+import type { Event, EventForm } from '../core/event.ts';
+import { EventRecord } from '../events/record.ts';
+import { recordJson } from '../events/record-json.ts';
+import type { FusedNode, Port } from './fuse.ts';
+import { fieldsOf, unusable } from './live-sink.ts';
+import type { PlannedOperator } from './plan.ts';
+import type { Process, Runtime } from './runtime.ts';
+import { StreamPort } from './stream.ts';
+
+export class LiveOperator {
+  readonly planned: PlannedOperator;
+  /** Where the batches of a `stream` operator go. Replaced between batches. */
+  graph: Process = () => {};
+  readonly #runtime: Runtime;
+  readonly #own = new AbortController();
+  readonly #step: Exclude<Step, { kind: 'stream' }> | undefined;
+  readonly #stream: StreamPort | undefined;
+
+  /** Creates an instance. `signal` ends its waits. Throws a UserError that names it. */
+  constructor(planned: PlannedOperator, runtime: Runtime, signal: AbortSignal) {
+    const { id, definition, config, prepared } = planned;
+    this.planned = planned;
+    this.#runtime = runtime;
+    const context = runtime.context(id, AbortSignal.any([signal, this.#own.signal]));
+    let step: Step;
+    try {
+      step = definition.create(config, { ...context, state: prepared.state, failed: this.#failed });
+    } catch (error) {
+      throw unusable(`The operator ${id} cannot be created`, error, exitCode.config);
+    }
+    if (step.kind === 'stream') this.#stream = this.#open(step.through);
+    else this.#step = boundOnce(step);
+  }
+
+  /** True when it works on streams of batches: then what leaves it goes to `graph`, not to `next` of its node. */
+  get isStream(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  /** Its place in a graph. */
+  node(planned: PlannedOperator, next: readonly (FusedNode | Port)[]): FusedNode | Port {
+    const { id, definition, prepared, demand } = planned;
+    const reads = fieldsOf(prepared.reads ?? new Map());
+    const below = fieldsOf(demand);
+    const kept = new Map<string, readonly string[]>();
+    const fields = (source: string) => {
+      let all = kept.get(source);
+      if (!all) kept.set(source, (all = [...new Set([...reads(source), ...below(source)])]));
+      return all;
+    };
+    const metrics = this.#runtime.counters(id);
+    const received = metrics.counter('received');
+    const stream = this.#stream;
+    if (stream) {
+      return {
+        id,
+        fields,
+        deliver(source, parcel) {
+          received.value += parcel.events.length;
+          stream.deliver(source, parcel);
+        },
+      };
+    }
+    return {
+      id,
+      step: this.#step as Exclude<Step, { kind: 'stream' }>,
+      fields,
+      emits: (source) => (definition.emits === 'same' ? source : definition.emits),
+      next,
+      failed: this.#failed,
+      received,
+      sent: metrics.counter('sent'),
+    };
+  }
+
+  /** Ends a stream: what it holds still goes on, until `deadline` is aborted. */
+  async close(deadline: AbortSignal): Promise<void> {
+    await this.#stream?.close(deadline);
+    this.#own.abort(new Error('the operator has stopped'));
+  }
+
+  readonly #failed = (event: Event, error: unknown, what: string = this.planned.id) => {
+    const { id } = this.planned;
+    this.#runtime.counters(id).add('errors', what === id ? '' : what, 1);
+    const message = `${what} failed on an event of type ${event.type}: ${messageOf(error)}`;
+    const fields = { reason: 'operator_error', count: 1, message, ...shown(event) };
+    this.#runtime.reports.add({ component: id, type: 'error', fields });
+  };
+
+  #open(through: Extract<Step, { kind: 'stream' }>['through']): StreamPort {
+    const { id } = this.planned;
+    const report = (type: 'error' | 'health', reason: string, message: string) =>
+      this.#runtime.reports.add({ component: id, type, fields: { reason, message } });
+    const sent = this.#runtime.counters(id).counter('sent');
+    const errors = this.#runtime.counters(id).counter('errors');
+    return new StreamPort({
+      through,
+      next: (batch) => {
+        sent.value += batch.events.length;
+        this.#runtime.trampoline.run(() => this.graph(batch));
+      },
+      failed: (error) => {
+        errors.value++;
+        report('error', 'operator_error', `${id} failed and starts anew: ${messageOf(error)}`);
+      },
+      completed: () => report('health', 'completed', `${id} has completed: nothing passes it any more`),
+    });
+  }
+}
+
+// Binding may be dear (rules are compiled then), and a graph is wired anew at each reload.
+function boundOnce(step: Exclude<Step, { kind: 'stream' }>): Exclude<Step, { kind: 'stream' }> {
+  if (step.kind !== 'bound') return step;
+  const steps = new Map<EventForm, Map<string, EventStep>>();
+  const bind = (form: EventForm, source: string): EventStep => {
+    let bySource = steps.get(form);
+    if (!bySource) steps.set(form, (bySource = new Map()));
+    let made = bySource.get(source);
+    if (!made) bySource.set(source, (made = step.bind(form, source)));
+    return made;
+  };
+  return { kind: 'bound', bind };
+}
+
+function shown(event: Event): { event?: string } {
+  try {
+    return event instanceof EventRecord ? { event: recordJson(event) } : {};
+  } catch {
+    return {}; // an operator above has put into it what JSON cannot say
+  }
+}

@@ -1,0 +1,82 @@
+/** A sink at work: opened, with its queue. */
+
+import type { Demands, Sink } from '../core/component.ts';
+import { Delivery } from '../core/delivery.ts';
+import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import type { Port } from './fuse.ts';
+import type { PlannedSink } from './plan.ts';
+import type { Runtime } from './runtime.ts';
+
+export class LiveSink {
+  readonly planned: PlannedSink;
+  readonly delivery: Delivery;
+  readonly #sink: Sink;
+  readonly #own: AbortController;
+
+  private constructor(planned: PlannedSink, sink: Sink, delivery: Delivery, own: AbortController) {
+    this.planned = planned;
+    this.delivery = delivery;
+    this.#sink = sink;
+    this.#own = own;
+  }
+
+  /**
+   * Opens a sink. `stop` is called when it wants the whole run to stop; `signal` ends its waits. Throws a UserError that
+   * names it.
+   */
+  static async open(
+    planned: PlannedSink,
+    runtime: Runtime,
+    signal: AbortSignal,
+    stop: (why: string) => void,
+  ): Promise<LiveSink> {
+    const { id, definition, config } = planned;
+    const own = new AbortController();
+    const context = runtime.context(id, AbortSignal.any([signal, own.signal]));
+    let delivery: Delivery | undefined;
+    // A sink that wants to stop has nobody to write to any more; the others still get what is under way.
+    const stopAll = (why: string) => {
+      delivery?.giveUp(new Error(why));
+      stop(why);
+    };
+    let sink: Sink;
+    try {
+      sink = await definition.open(config, { ...context, stop: stopAll });
+    } catch (error) {
+      throw unusable(`The sink ${id} cannot be opened`, error, exitCode.unavailable);
+    }
+    delivery = new Delivery(sink, planned.delivery, context.log, context.metrics, (reason, count) => {
+      const message = `${id} lost ${count} events: ${reason}`;
+      runtime.reports.add({ component: id, type: 'drop', fields: { reason, count, message } });
+    });
+    return new LiveSink(planned, sink, delivery, own);
+  }
+
+  /** Its place in a graph: the queue is the same in each. */
+  port({ id, reads }: PlannedSink): Port {
+    return { id, fields: fieldsOf(reads), deliver: (_source, parcel) => this.delivery.queue.offer(parcel) };
+  }
+
+  /** Opens again what was moved away. */
+  async reopen(): Promise<void> {
+    await this.#sink.reopen?.();
+  }
+
+  /** Writes what waits, then closes; when `deadline` is aborted the rest is left behind. */
+  async close(deadline: AbortSignal): Promise<void> {
+    await this.delivery.close(deadline);
+    this.#own.abort(new Error('the sink is closed'));
+  }
+}
+
+/** An error that names what cannot be used. */
+export function unusable(what: string, error: unknown, exit: number): UserError {
+  const own = error instanceof UserError ? error : { exit };
+  return new UserError(`${what}: ${messageOf(error)}`, { ...own, cause: error });
+}
+
+/** The fields of demands by event source; the same array each time. */
+export function fieldsOf(demands: Demands): (source: string) => readonly string[] {
+  const fields = new Map([...demands].map(([source, demand]) => [source, [...demand.fields]]));
+  return (source) => fields.get(source) ?? [];
+}

@@ -1,0 +1,143 @@
+/** A source at work: one subscription for its whole life, whatever the graph below becomes. */
+
+import { ackOf } from '../core/ack.ts';
+import type { Batch } from '../core/batch.ts';
+import type { Demands, SourceContext } from '../core/component.ts';
+import { Credit } from '../core/credit.ts';
+import { UserError } from '../core/errors.ts';
+import { Hub } from '../core/hub.ts';
+import { joinDemands } from './demand.ts';
+import type { PlannedSource } from './plan.ts';
+import type { Process, Runtime } from './runtime.ts';
+
+/** Events of one replayable source that may be unsettled. */
+const MAX_IN_FLIGHT = 10_000;
+
+export class LiveSource {
+  readonly planned: PlannedSource;
+  readonly #runtime: Runtime;
+  readonly #own = new AbortController();
+  readonly #listeners = new Set<(demand: Demands) => void>();
+  readonly #hub: Hub;
+  #credit = new Credit(MAX_IN_FLIGHT);
+  #demand: Demands;
+  #graph: Process = () => {};
+
+  /** @param ended told that it has completed or, with an error, that it can never be opened; not after `stop` */
+  constructor(planned: PlannedSource, runtime: Runtime, ended: (source: LiveSource, error?: unknown) => void) {
+    this.planned = planned;
+    this.#runtime = runtime;
+    this.#demand = planned.demand;
+    const { id, definition, config } = planned;
+    const ctx = this.#context();
+    const metrics = runtime.counters(id);
+    const received = metrics.counter('received');
+    const errors = metrics.counter('errors');
+    this.#hub = new Hub({
+      id,
+      open: () => {
+        // What a failed source had under way is emitted again by the one that follows, on credit of its own.
+        this.#credit = new Credit(MAX_IN_FLIGHT);
+        return definition.open(config, ctx);
+      },
+      trampoline: runtime.trampoline,
+      log: ctx.log,
+      failed: () => errors.value++,
+      fatal: (error) => error instanceof UserError,
+      ended: (error) => {
+        if (!this.#own.signal.aborted) ended(this, error);
+      },
+    });
+    const replayable = definition.delivery === 'at_least_once';
+    this.#hub.graph = (batch) => {
+      received.value += batch.events.length;
+      this.#graph(replayable ? returningCredit(batch, this.#credit) : batch);
+    };
+  }
+
+  get id(): string {
+    return this.planned.id;
+  }
+
+  /** Where its batches go. Replaced between batches, never inside one. */
+  set graph(graph: Process) {
+    this.#graph = graph;
+  }
+
+  /** Events granted to it that have not settled. */
+  get inFlight(): number {
+    return this.#credit.used;
+  }
+
+  start(): void {
+    this.#hub.start();
+  }
+
+  /** Unsubscribes: it closes what it holds. What it has under way still settles. */
+  stop(): void {
+    this.#hub.stop();
+    this.#own.abort(new Error('the source stops'));
+  }
+
+  /** Asks it for what another plan wants as well as for what it gives now. Throws a UserError when it cannot. */
+  widen(demand: Demands): void {
+    this.#ask(joinDemands(this.#demand, demand));
+  }
+
+  /** Asks it for what a plan wants, and no more. */
+  narrow(demand: Demands): void {
+    this.#ask(demand);
+  }
+
+  #ask(demand: Demands): void {
+    const before = this.#demand;
+    this.#demand = demand;
+    try {
+      for (const listener of this.#listeners) listener(demand);
+    } catch (error) {
+      this.#demand = before;
+      throw error;
+    }
+  }
+
+  #context(): SourceContext {
+    const { id, config } = this.planned;
+    const { totals, positions, reports } = this.#runtime;
+    const context = this.#runtime.context(id, this.#own.signal);
+    const key = `${id} ${JSON.stringify(config)}`;
+    const demand = () => this.#demand;
+    return {
+      ...context,
+      get demand() {
+        return demand();
+      },
+      onDemand: (listener) => {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      },
+      credit: (count) => this.#credit.take(count, context.signal),
+      report: (type, fields) => {
+        if (type === 'drop' && fields.count) {
+          // What a source lost was seen, and is gone: the books must say so.
+          totals.seen += fields.count;
+          totals.drop(fields.reason ?? 'source', fields.count);
+          context.metrics.add('dropped', fields.reason ?? 'source', fields.count);
+        }
+        reports.add({ component: id, type, fields });
+      },
+      reports: (listener) => reports.listen(listener),
+      position: () => positions.get(key),
+      advance: (position) => positions.set(key, position),
+    };
+  }
+}
+
+function returningCredit(batch: Batch, credit: Credit): Batch {
+  const { length } = batch.events;
+  const ack = ackOf((status, reason) => {
+    // A failed batch is emitted again on the credit it has.
+    if (status !== 'failed') credit.release(length);
+    batch.ack.settle(status, reason);
+  });
+  return { ...batch, ack };
+}

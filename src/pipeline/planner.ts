@@ -1,0 +1,339 @@
+/** Making a plan: components are drafted, connected, typed from the sources down, and asked from the sinks up. */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type {
+  Demand,
+  Demands,
+  OperatorDefinition,
+  PlanContext,
+  Prepared,
+  SinkDefinition,
+  SourceDefinition,
+} from '../core/component.ts';
+import type { DeliveryConfig } from '../core/delivery.ts';
+import { type Diagnostic, messageOf, type SourceText, UserError } from '../core/errors.ts';
+import { Answers } from './answers.ts';
+import { everything, joinDemands, narrowed } from './demand.ts';
+import { configError, type Path, type PipelineDocument } from './document.ts';
+import { didYouMean } from './explain.ts';
+import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
+import type { Registry } from './registry.ts';
+import { componentShape, type PipelineFile, parseShape, readPipeline, type Section, sectionKeys } from './shape.ts';
+
+type Draft<T> = { -readonly [K in keyof T]?: T[K] } & Pick<Placed, 'id' | 'type' | 'config'> & {
+    path: Path;
+    identity: string;
+  };
+
+const ONE: Record<Section, string> = { sources: 'a source', operators: 'an operator', sinks: 'a sink' };
+
+export class Planner {
+  readonly #document: PipelineDocument;
+  readonly #registry: Registry;
+  readonly #diagnostics: Diagnostic[] = [];
+  readonly #texts: SourceText[];
+  readonly #hash = createHash('sha256');
+  readonly #files = new Set<string>();
+  readonly #sources = new Map<string, Draft<PlannedSource> & { definition: SourceDefinition }>();
+  readonly #operators = new Map<string, Draft<PlannedOperator> & { definition: OperatorDefinition; from: string[] }>();
+  readonly #sinks = new Map<
+    string,
+    Draft<PlannedSink> & { definition: SinkDefinition; from: string[]; delivery: DeliveryConfig }
+  >();
+
+  constructor(document: PipelineDocument, registry: Registry) {
+    this.#document = document;
+    this.#registry = registry;
+    this.#texts = [...document.texts];
+  }
+
+  plan(): Plan {
+    const file = readPipeline(this.#document);
+    this.#hash.update(JSON.stringify(file));
+    this.#draft(file);
+    this.#check();
+    this.#stopAtErrors();
+    const order = this.#order();
+    this.#stopAtErrors();
+    this.#type(order);
+    this.#prepare(order);
+    this.#stopAtErrors();
+    const operators = order.map((id) => this.#operators.get(id) as unknown as PlannedOperator);
+    return {
+      name: this.#document.name,
+      sources: [...this.#sources.values()] as unknown as PlannedSource[],
+      operators,
+      sinks: [...this.#sinks.values()] as unknown as PlannedSink[],
+      state: file.state === undefined ? undefined : resolve(this.#document.folder, file.state),
+      digest: this.#hash.digest('hex'),
+      warnings: this.#diagnostics,
+      texts: this.#texts,
+      files: [resolve(this.#document.name), ...this.#files],
+    };
+  }
+
+  #error(code: string, message: string, path: Path, hint?: string, what: 'key' | 'value' = 'value'): void {
+    const at = this.#document.place(path, what);
+    this.#diagnostics.push({ severity: 'error', code, message, at, ...(hint ? { hint } : {}) });
+  }
+
+  #stopAtErrors(): void {
+    if (!this.#diagnostics.some(({ severity }) => severity === 'error')) return;
+    throw configError(this.#document.name, this.#diagnostics, this.#texts);
+  }
+
+  #draft(file: PipelineFile): void {
+    const taken = new Map<string, Section>();
+    for (const section of ['sources', 'operators', 'sinks'] as const) {
+      const known = this.#registry[section] as Map<string, SourceDefinition | OperatorDefinition | SinkDefinition>;
+      for (const [id, value] of Object.entries(file[section])) {
+        const path = [section, id];
+        const before = taken.get(id);
+        const isTaken = `The id "${id}" is taken already, in ${before}`;
+        if (before) this.#error('CONFIG_ID', isTaken, path, 'Give it another one.', 'key');
+        taken.set(id, section);
+        const definition = known.get(value.type);
+        if (!definition) {
+          this.#unknownType(value.type, section, [...path, 'type']);
+          continue;
+        }
+        const shape = componentShape(section, value.type, definition.config);
+        const parsed = parseShape(shape, value, path, this.#document, (diagnostic) =>
+          this.#diagnostics.push(diagnostic),
+        );
+        if (!parsed) continue;
+        const { type: _, ...given } = parsed as Record<string, unknown>;
+        const shared = pick(given, (key) => key in sectionKeys[section]);
+        const config = pick(given, (key) => !(key in shared));
+        const identity = JSON.stringify([value.type, config, pick(shared, (key) => key !== 'from')]);
+        const draft = { id, type: value.type, definition, path, config, identity };
+        if (section === 'sources') this.#sources.set(id, draft as never);
+        else if (section === 'operators') this.#operators.set(id, { ...draft, ...shared } as never);
+        else {
+          const { from, ...delivery } = shared;
+          this.#sinks.set(id, { ...draft, from, delivery } as never);
+        }
+      }
+    }
+  }
+
+  #unknownType(type: string, section: Section, path: Path): void {
+    const kind = section.slice(0, -1);
+    for (const other of ['sources', 'operators', 'sinks'] as const) {
+      if (other === section || !this.#registry[other].has(type)) continue;
+      const message = `"${type}" is ${ONE[other]}, not ${ONE[section]}`;
+      this.#error('CONFIG_UNKNOWN_TYPE', message, path, `Put it under ${other}.`);
+      return;
+    }
+    const known = [...this.#registry[section].keys()];
+    const hint = didYouMean(type, known) ?? `Known types: ${known.join(', ')}`;
+    this.#error('CONFIG_UNKNOWN_TYPE', `There is no ${kind} of type "${type}"`, path, hint);
+  }
+
+  #check(): void {
+    const read = new Set<string>();
+    for (const { id, from, path } of [...this.#operators.values(), ...this.#sinks.values()]) {
+      const single = !Array.isArray(this.#valueAt([...path, 'from']));
+      for (const [index, origin] of from.entries()) {
+        const at = single ? [...path, 'from'] : [...path, 'from', index];
+        read.add(origin);
+        if (from.indexOf(origin) !== index) this.#error('CONFIG_FROM', `${id} reads from "${origin}" twice`, at);
+        this.#checkOrigin(id, origin, at);
+      }
+    }
+    // What reads from them may be what is wrong already.
+    const unused = this.#diagnostics.length > 0 ? [] : [...this.#sources.values(), ...this.#operators.values()];
+    for (const { id, path } of unused) {
+      if (!read.has(id))
+        this.#error('CONFIG_UNUSED', `Nothing reads from ${id}`, path, 'Connect it with `from`, or remove it.', 'key');
+    }
+    if (this.#sources.size === 0 && !this.#hasAny('sources'))
+      this.#error('CONFIG_EMPTY', 'The pipeline has no source', ['sources'], undefined, 'key');
+    if (this.#sinks.size === 0 && !this.#hasAny('sinks'))
+      this.#error('CONFIG_EMPTY', 'The pipeline has no sink', ['sinks'], undefined, 'key');
+  }
+
+  #checkOrigin(id: string, origin: string, at: Path): void {
+    if (this.#isIn('sources', origin) || this.#isIn('operators', origin)) return;
+    if (this.#isIn('sinks', origin)) {
+      this.#error('CONFIG_FROM', `${id} reads from "${origin}", which is a sink`, at);
+      return;
+    }
+    const ids = (['sources', 'operators'] as const).flatMap((section) => Object.keys(this.#valueAt([section]) ?? {}));
+    const hint = didYouMean(origin, ids) ?? `Ids here: ${ids.join(', ')}`;
+    this.#error('CONFIG_UNKNOWN_ID', `${id} reads from "${origin}", which is nowhere`, at, hint);
+  }
+
+  #valueAt(path: Path): unknown {
+    return path.reduce<unknown>(
+      (value, part) => (value as Record<string, unknown> | undefined)?.[part],
+      this.#document.value(),
+    );
+  }
+
+  #isIn(section: Section, id: string): boolean {
+    const value = this.#valueAt([section]);
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, id);
+  }
+
+  #hasAny(section: Section): boolean {
+    return Object.keys((this.#valueAt([section]) as object | null) ?? {}).length > 0;
+  }
+
+  // Depth first; a node met again while it is open closes a cycle.
+  #order(): string[] {
+    const order: string[] = [];
+    const state = new Map<string, 'open' | 'done'>();
+    const visit = (id: string, trail: readonly string[]): void => {
+      const operator = this.#operators.get(id);
+      if (!operator || state.get(id) === 'done') return;
+      if (state.get(id) === 'open') {
+        const cycle = [...trail.slice(trail.indexOf(id)), id].reverse();
+        this.#error('CONFIG_CYCLE', `The operators go in a circle: ${cycle.join(' -> ')}`, [...operator.path, 'from']);
+        return;
+      }
+      state.set(id, 'open');
+      for (const origin of operator.from) visit(origin, [...trail, id]);
+      state.set(id, 'done');
+      order.push(id);
+    };
+    for (const id of this.#operators.keys()) visit(id, []);
+    return order;
+  }
+
+  #type(order: readonly string[]): void {
+    for (const source of this.#sources.values()) {
+      const { definition, config, path } = source;
+      this.#ask(source, () => definition.prepare?.(config, this.#context(path)));
+      source.emits = this.#ask(source, () => definition.emits(config)) ?? [];
+    }
+    for (const id of order) {
+      const operator = this.#operators.get(id);
+      if (!operator) continue;
+      operator.reached = this.#reaching(operator.from);
+      operator.emits = operator.definition.emits === 'same' ? operator.reached : [operator.definition.emits];
+    }
+    for (const sink of this.#sinks.values()) sink.reached = this.#reaching(sink.from);
+  }
+
+  #reaching(from: readonly string[]): string[] {
+    const emitted = from.flatMap((id) => this.#sources.get(id)?.emits ?? this.#operators.get(id)?.emits ?? []);
+    return [...new Set(emitted)];
+  }
+
+  // Downstream first: what is wanted below decides what an operator above must provide.
+  #prepare(order: readonly string[]): void {
+    const wanted = new Map<string, Demands>();
+    const want = (from: readonly string[], demands: Demands) => {
+      for (const id of from) wanted.set(id, joinDemands(wanted.get(id), demands));
+    };
+    for (const sink of this.#sinks.values()) {
+      const { definition, config, path, reached = [] } = sink;
+      this.#ask(sink, () => definition.prepare?.(config, this.#context(path)));
+      sink.notes = {};
+      sink.reads = this.#ask(sink, () => definition.reads?.(config, reached)) ?? everything(reached);
+      want(sink.from, sink.reads);
+    }
+    for (const id of order.toReversed()) {
+      const operator = this.#operators.get(id);
+      if (!operator) continue;
+      operator.demand = wanted.get(id) ?? new Map();
+      const { demand } = operator;
+      const prepared = this.#ask(operator, () => this.#prepareOperator(operator, demand)) ?? {};
+      operator.prepared = prepared;
+      operator.notes = prepared.notes ?? {};
+      const passes = operator.definition.emits === 'same';
+      want(operator.from, passes ? narrowed(operator.demand, prepared.reads) : (prepared.reads ?? new Map()));
+    }
+    for (const source of this.#sources.values()) {
+      source.demand = wanted.get(source.id) ?? new Map();
+      source.notes = {};
+    }
+  }
+
+  #prepareOperator(
+    operator: Draft<PlannedOperator> & { definition: OperatorDefinition; from: string[] },
+    demand: Demands,
+  ): Prepared {
+    const { definition, path, reached = [] } = operator;
+    const origins = this.#origins(operator.from);
+    const edge = new Answers({
+      ...this.#context(path),
+      sources: reached,
+      demand,
+      fills: (source, field) =>
+        origins.some(({ definition: of, emits }) => emits?.includes(source) && of.fills(source, field)),
+      emitsType: (source, type) =>
+        origins.some(({ definition: of, emits }) => emits?.includes(source) && of.emitsType(source, type)),
+    });
+    if (definition.prepare) {
+      const prepared = definition.prepare(operator.config, edge);
+      operator.identity = `${operator.identity} ${edge.digest()}`;
+      return prepared;
+    }
+    const { reads, types } = definition;
+    const borrowed = origins.some(
+      ({ definition: of, emits }) => of.borrows && emits?.some((each) => reached.includes(each)),
+    );
+    if (!reads && !types && borrowed) {
+      const message = `${operator.type} reads kernel events but does not say which fields it reads`;
+      const hint =
+        "Add `reads: ['proc.name', …]` (and `types: ['execve', …]`) to its definition: they decide what the kernel collects.";
+      this.#error('CONFIG_DEMAND', message, [...path, 'type'], hint);
+    }
+    const demanded: Demand = { fields: new Set(reads), types: types ? new Set(types) : 'all' };
+    return { reads: new Map(reached.map((source) => [source, demanded])) };
+  }
+
+  // What the author of a component did not foresee is an error of the pipeline, not a fault of this program.
+  #ask<T>({ id, type, path }: Pick<Draft<Placed>, 'id' | 'type' | 'path'>, question: () => T): T | undefined {
+    try {
+      return question();
+    } catch (error) {
+      if (error instanceof UserError) throw error;
+      const message = `${id} cannot be planned, for its type has a fault: ${messageOf(error)}`;
+      this.#error('CONFIG_COMPONENT', message, [...path, 'type'], `Tell those who wrote ${type}.`);
+      return undefined;
+    }
+  }
+
+  // The sources whose events can reach a place, through whatever operators.
+  #origins(from: readonly string[]): (Draft<PlannedSource> & { definition: SourceDefinition })[] {
+    return [...new Set(from)].flatMap((id) => {
+      const source = this.#sources.get(id);
+      return source ? [source] : this.#origins(this.#operators.get(id)?.from ?? []);
+    });
+  }
+
+  #context(base: Path): PlanContext {
+    return {
+      resolve: (path) => resolve(this.#document.folder, path),
+      read: (path, at) => this.#read(path, [...base, ...at]),
+      placer: (path) => this.#document.placer([...base, ...path]),
+      report: (diagnostic, path = []) => {
+        const at = diagnostic.at ?? this.#document.place([...base, ...path]);
+        this.#diagnostics.push({ ...diagnostic, at });
+      },
+    };
+  }
+
+  #read(path: string, at: Path): string | undefined {
+    const file = resolve(this.#document.folder, path);
+    this.#files.add(file);
+    try {
+      const text = readFileSync(file, 'utf8');
+      this.#hash.update(text);
+      this.#texts.push({ name: path, text });
+      return text;
+    } catch (error) {
+      this.#error('CONFIG_FILE', `Cannot read ${path}: ${messageOf(error)}`, at);
+      return undefined;
+    }
+  }
+}
+
+function pick(from: Record<string, unknown>, chosen: (key: string) => boolean): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(from).filter(([key]) => chosen(key)));
+}
