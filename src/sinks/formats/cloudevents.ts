@@ -27,7 +27,7 @@ export const cloudevents = defineFormat({
     const attributes = (alert: Alert): Record<string, string> => ({
       specversion: '1.0',
       id: alert.id,
-      source: source ?? `//falco-pipe/${encodeURIComponent(fieldText(alert, 'hostname'))}`,
+      source: source ?? `//falco-pipe/${encodeURIComponent(fieldText(alert, 'hostname').toWellFormed())}`,
       type,
       time: rfc3339(alert.time),
       datacontenttype: 'application/json',

@@ -1,0 +1,156 @@
+/** Formats against golden files, which hold what receivers are to get; UPDATE=1 writes them, and a person reads the change. */
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { packageVersion } from '../../src/core/package.ts';
+import { makeAlert } from '../../src/events/alert.ts';
+import type { Encoder } from '../../src/sinks/formats/format.ts';
+import { formats } from '../../src/sinks/formats/index.ts';
+
+const folder = join(import.meta.dirname, 'golden');
+
+// Falco prints the local time of day.
+beforeAll(() => {
+  process.env.TZ = 'UTC';
+});
+
+const file = makeAlert(1_700_000_000_123_456_789n, {
+  rule: 'Read sensitive file',
+  priority: 'Warning',
+  tags: ['mitre_credential_access', 'T1555', 'host'],
+  hostname: 'node1',
+  output: 'Sensitive file <opened> & read (file=/etc/shadow user=root)',
+  source: 'syscall',
+  outputFields: {
+    'evt.type': 'openat',
+    'proc.name': 'cat',
+    'proc.cmdline': 'cat /etc/shadow',
+    'proc.pid': 4242,
+    'proc.pname': 'bash',
+    'proc.aname[2]': 'sshd',
+    'user.name': 'root',
+    'user.uid': 0,
+    'fd.name': '/etc/shadow',
+    'container.id': null,
+    'evt.rawtime': 1_700_000_000_123_456_789n,
+    'evt.failed': false,
+    'thread.cpu': 0.5,
+  },
+});
+
+const network = makeAlert(1_700_000_001_000_000_000n, {
+  rule: 'Outbound connection ü "x"',
+  priority: 'Critical',
+  tags: [],
+  hostname: 'node2',
+  output: 'Connection to 203.0.113.9',
+  source: 'syscall',
+  outputFields: {
+    'proc.name': 'nc',
+    'fd.name': '10.0.0.7:5000->203.0.113.9:443',
+    'fd.cip': '10.0.0.7',
+    'fd.cport': 5000,
+    'fd.sip': '203.0.113.9',
+    'fd.sport': 443,
+    'fd.l4proto': 'tcp',
+    'k8s.ns.name': 'shop',
+    'k8s.pod.name': 'web-0',
+  },
+});
+
+function encoderOf(type: string, options: object = {}): Encoder {
+  const found = formats.find((each) => each.type === type);
+  if (!found) throw new Error(`no format ${type}`);
+  return found.create(found.options.parse(options));
+}
+
+const cases: [name: string, type: string, options?: object][] = [
+  ['alertmanager', 'alertmanager', { labels: { cluster: 'eu' }, resolve_after: '15m' }],
+  ['cloudevents-binary', 'cloudevents'],
+  ['cloudevents-structured', 'cloudevents', { mode: 'structured', source: '//here', event_type: 'my.alert' }],
+  ['cloudevents-batch', 'cloudevents', { mode: 'batch' }],
+  ['ecs', 'ecs'],
+  ['elasticsearch', 'elasticsearch', { index: 'falco', suffix: 'daily' }],
+  ['elasticsearch-ecs', 'elasticsearch', { document: 'ecs' }],
+  ['falco', 'falco'],
+  ['json-lines', 'json_lines'],
+  ['loki', 'loki', { labels: { job: 'falco' } }],
+  ['loki-text', 'loki', { line: 'text', label_fields: [] }],
+  ['ocsf', 'ocsf'],
+  ['otlp', 'otlp', { resource: { 'deployment.environment': 'prod' } }],
+  ['slack', 'slack', { username: 'falco', icon: ':owl:' }],
+  ['slack-text', 'slack', { show: 'text', alerts_per_message: 1 }],
+];
+
+/** The requests that a format makes of the two alerts, for people to read. */
+function requestsOf(encoder: Encoder): string {
+  const groups = encoder.most === 1 ? [[file], [network]] : [[file, network]];
+  return groups
+    .map((alerts) => {
+      const { path, headers, body } = encoder.encode(alerts);
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+      return [`POST ${path}`, ...lines, '', body.replaceAll(`"${packageVersion}"`, '"VERSION"')].join('\n');
+    })
+    .join('\n\n');
+}
+
+describe('formats', () => {
+  it('are all here', () => {
+    expect(new Set(cases.map(([, type]) => type))).toEqual(new Set(formats.map(({ type }) => type)));
+  });
+
+  it.each(cases)('%s', (name, type, options) => {
+    const path = join(folder, `${name}.http`);
+    const text = `${requestsOf(encoderOf(type, options)).trimEnd()}\n`;
+    if (process.env.UPDATE) {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(path, text);
+    }
+    expect(text).toBe(readFileSync(path, 'utf8'));
+  });
+
+  it.each(formats.map(({ type }) => type))('%s writes JSON, whatever a text holds', (type) => {
+    const nasty = 'a"b\\c\n\u0000\u2028\ud800</script>%41';
+    const alert = makeAlert(1n, {
+      ...{ rule: nasty, priority: nasty, tags: [nasty], hostname: nasty, output: nasty, source: nasty },
+      outputFields: { [nasty]: nasty, list: ['a', nasty], bytes: new Uint8Array([0, 255]), big: 2n ** 63n },
+    });
+    const { headers, body } = encoderOf(type).encode([alert]);
+    const documents = headers['content-type']?.includes('ndjson') ? body.trimEnd().split('\n') : [body];
+    for (const document of documents) expect(() => JSON.parse(document)).not.toThrow();
+    for (const value of Object.values(headers)) expect(value).toMatch(/^[\x20-\x7e]*$/);
+  });
+});
+
+describe('the answer of a bulk request', () => {
+  const alerts = [file, network, file, network];
+  const verdictOf = (body: string) => {
+    const { accepted } = encoderOf('elasticsearch');
+    return accepted?.({ status: 200, headers: {}, body }, alerts);
+  };
+  const item = (status: number, type = 'x', reason = 'y') => ({ create: { status, error: { type, reason } } });
+
+  it('judges each document: there already is good, some are refused, some come again', () => {
+    const items = [item(409), item(400, 'mapper_parsing_exception', 'failed'), item(429), { create: { status: 201 } }];
+    expect(verdictOf(JSON.stringify({ errors: true, items }))).toEqual({
+      refused: [1],
+      again: [2],
+      why: '400 mapper_parsing_exception: failed',
+    });
+  });
+
+  it('without errors all were taken; what is no JSON says nothing, so all come again', () => {
+    expect(verdictOf('{"errors":false}')).toBeUndefined();
+    expect(verdictOf('<html>')).toMatchObject({ refused: [], again: [0, 1, 2, 3] });
+  });
+});
+
+it('OTLP: what was rejected is refused, so many of them', () => {
+  const { accepted } = encoderOf('otlp');
+  const verdictOf = (body: string) => accepted?.({ status: 200, headers: {}, body }, [file, network]);
+  const partialSuccess = { rejectedLogRecords: '1', errorMessage: 'too old' };
+  expect(verdictOf(JSON.stringify({ partialSuccess }))).toEqual({ refused: [0], again: [], why: 'too old' });
+  for (const body of ['', '{}', '{"partialSuccess":{}}', '{"partialSuccess":{"rejectedLogRecords":0}}', 'null'])
+    expect(verdictOf(body)).toBeUndefined();
+});
