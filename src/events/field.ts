@@ -87,10 +87,27 @@ export interface Catalogue {
   readonly eventTypes?: EventTypes;
 }
 
+/** What of the events of a form may come after the event itself: it is still being looked up somewhere. */
+export interface Late<E extends Event = Event> {
+  /** Whether a field may come late. */
+  includes(ref: FieldRef): boolean;
+  /** What is still to come of this event; undefined when all is known, or is not worth waiting for. */
+  of(event: E): Awaited | undefined;
+}
+
+export interface Awaited {
+  /** Resolves when it has come, or has taken too long. */
+  readonly ready: Promise<void>;
+  /** Keeps these fields of the event; the result makes the record, with what has come by then. */
+  keep(fields: readonly FieldRef[]): () => Event;
+}
+
 export type Reader<E extends Event = Event> = (event: E) => Value | undefined;
 
 /** One form of event: how to read a field of it. Readers are made once, when a condition or format is bound. */
 export interface Form<E extends Event = Event> extends EventForm {
+  /** Absent where nothing comes late. */
+  readonly late?: Late<E>;
   /**
    * A reader for the field; undefined when no event of this form ever has it. With `eventType` it is for events of that
    * type only.

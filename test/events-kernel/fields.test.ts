@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { catalogues } from '../../src/events/catalogue.ts';
 import { ipv6 } from '../../src/events/kernel/addresses.ts';
-import { containerId } from '../../src/events/kernel/container-id.ts';
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import { kernelFills, materialise } from '../../src/events/kernel/form.ts';
 import { difference, signed, unsigned } from '../../src/events/kernel/numbers.ts';
@@ -93,34 +92,6 @@ describe('users and groups', () => {
 });
 
 describe('containers', () => {
-  it.each([
-    [`/docker/${HEX}`],
-    [`/system.slice/docker-${HEX}.scope`],
-    [`/system.slice/docker-${HEX}.scope/init.scope`],
-    [`/machine.slice/libpod-${HEX}.scope/container`],
-    [`/libpod_parent/libpod-${HEX}`],
-    [`/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice/cri-containerd-${HEX}.scope`],
-    [`/kubepods/burstable/pod12ab/${HEX}`],
-    [`/kubepods/besteffort/pod12ab/crio-${HEX}`],
-    [`/kubelet.slice/kubelet-kubepods.slice:cri-containerd:${HEX}`],
-    [`/default/${HEX}`],
-    [`/ecs/task/${HEX}`],
-    [`/docker/${'f'.repeat(64)}/docker/${HEX}`],
-  ])('%s is one', (path) => expect(containerId(path)).toBe('3ad7b26ded6d'));
-
-  it.each([
-    ['/'],
-    ['/user.slice/user-1000.slice'],
-    [`/build/${HEX}`],
-    [`/system.slice/run-${HEX}.scope`],
-    [`/docker/${HEX.slice(1)}`],
-    [`/docker/${HEX}a`],
-    [`/docker/${HEX}.service`],
-    [`/docker/${HEX.toUpperCase()}`],
-    [`/system.slice/crio-conmon-${HEX}.scope`],
-    ['/system.slice/docker.service'],
-  ])('%s is none', (path) => expect(containerId(path)).toBe('host'));
-
   it('have an id, and a name only on the host', () => {
     const texts = ['container.id', 'container.name', 'fd.containername', 'thread.cgroup.memory', 'thread.cgroup.cpu'];
     expect(read(open('/a'), texts)).toEqual(['host', 'host', ':/a', '/', undefined]);
@@ -508,10 +479,11 @@ describe('the form', () => {
       'evt.rawarg.fd',
       'thread.cgroup.memory',
       'container.id',
+      'container.image',
     ])
       expect(fills(text), text).toBe(true);
     for (const text of [
-      'container.image',
+      'k8s.rc.name',
       'evt.buffer',
       'evt.arg.target',
       'fd.sip.name',

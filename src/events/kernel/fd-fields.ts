@@ -46,7 +46,7 @@ const filename = ofOpened((event) => {
 });
 
 const containerPrefix = (event: KernelEvent) => {
-  const id = event.image.data.containerId;
+  const id = event.image.data.container?.id;
   return id === undefined || id === 'host' ? ':' : `${id}:`;
 };
 

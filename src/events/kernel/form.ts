@@ -3,6 +3,7 @@
 import { catalogues } from '../catalogue.ts';
 import type { FieldRef, Form, Value } from '../field.ts';
 import { EventRecord } from '../record.ts';
+import { containerFieldReader, lateFields } from './container-fields.ts';
 import type { KernelEvent } from './event.ts';
 import { eventReaders } from './event-fields.ts';
 import { fdReaders } from './fd-fields.ts';
@@ -14,12 +15,12 @@ const makers: ReadonlyMap<string, ReaderMaker> = new Map(
   [eventReaders, processReaders, userReaders, fdReaders].flatMap((readers) => Object.entries(readers)),
 );
 
-function makeReader({ field, arg }: FieldRef): KernelReader | undefined {
-  return makers.get(field.name)?.(arg);
+function makeReader(ref: FieldRef): KernelReader | undefined {
+  return makers.get(ref.field.name)?.(ref.arg) ?? containerFieldReader(ref);
 }
 
 /** The form of events in slabs. Readers never throw and never read outside of their event. */
-export const kernelForm: Form<KernelEvent> = { name: 'kernel', reader: makeReader };
+export const kernelForm: Form<KernelEvent> = { name: 'kernel', reader: makeReader, late: lateFields };
 
 /** Whether kernel events can have the field at all: a rule that depends on another one cannot fire on them. */
 export function kernelFills(ref: FieldRef): boolean {

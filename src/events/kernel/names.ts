@@ -9,7 +9,7 @@ import { HEADER } from './layout.ts';
  * container; who is in a container has the container's names, which are not read: only root is root everywhere.
  */
 function hasHostNames(event: KernelEvent): boolean {
-  if (event.image.data.containerId === 'host') return true;
+  if (event.image.data.container?.isHost) return true;
   const { hostMountNamespace } = event.slab.context;
   return hostMountNamespace === undefined || event.u32(HEADER.mnt_ns) === hostMountNamespace;
 }

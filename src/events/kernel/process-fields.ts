@@ -222,8 +222,6 @@ export const processReaders: Readonly<Record<string, ReaderMaker>> = {
     'thread.vtid': virtualThread,
     'thread.ismain': (event) => event.u32(HEADER.tid) === event.u32(HEADER.tgid),
     'thread.cgroups': own(ofData(({ cgroupPath }) => given(cgroupPath, (path) => `${CGROUP}=${path}`))),
-    'container.id': own(ofData((data) => data.containerId)),
-    'container.name': own(ofData((data) => (data.containerId === 'host' ? 'host' : undefined))),
   }),
   'proc.aexe': ofAncestors(exe),
   'proc.aexepath': ofAncestors(exePath),
