@@ -15,7 +15,7 @@ import type {
 import type { DeliveryConfig } from '../core/delivery.ts';
 import { type Diagnostic, messageOf, type SourceText, UserError } from '../core/errors.ts';
 import { Answers } from './answers.ts';
-import { everything, joinDemands, narrowed } from './demand.ts';
+import { joinDemands } from './demand.ts';
 import { configError, type Path, type PipelineDocument } from './document.ts';
 import { didYouMean } from './explain.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
@@ -332,6 +332,24 @@ export class Planner {
       return undefined;
     }
   }
+}
+
+function everything(sources: readonly string[]): Demands {
+  return new Map(sources.map((source) => [source, { fields: new Set<string>(), types: 'all' as const }]));
+}
+
+// What an operator that passes events on wants of them: its own fields and those wanted below; the types it names, if any.
+function narrowed(below: Demands, own: Demands | undefined): Demands {
+  const sources = new Set([...below.keys(), ...(own?.keys() ?? [])]);
+  return new Map(
+    [...sources].map((source) => {
+      const mine = own?.get(source);
+      const theirs = below.get(source);
+      const fields = new Set([...(mine?.fields ?? []), ...(theirs?.fields ?? [])]);
+      const types = mine && mine.types !== 'all' ? mine.types : (theirs?.types ?? 'all');
+      return [source, { fields, types }];
+    }),
+  );
 }
 
 function pick(from: Record<string, unknown>, chosen: (key: string) => boolean): Record<string, unknown> {

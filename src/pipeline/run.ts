@@ -39,7 +39,8 @@ export class Run {
   #wiring: Wiring = new Map();
   #finish!: (end: RunOver) => void;
   #hurry: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
-  #failure: { error: unknown } | undefined;
+  // While sources are being opened: whether one cannot be.
+  #failure: { error: unknown } | 'none' | undefined;
   #reloading: Promise<unknown> = Promise.resolve();
   #state: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting';
 
@@ -178,14 +179,15 @@ export class Run {
   }
 
   #start(sources: readonly LiveSource[], wiring: Wiring): void {
-    this.#failure = undefined;
+    this.#failure = 'none';
     for (const source of sources) if (!source.planned.emits.includes('internal')) this.#active.add(source);
     for (const source of sources) {
       const segment = wiring.get(source.id);
       if (segment) source.graph = (batch) => segment.process(batch);
       source.start();
-      if (this.#failure) throw (this.#failure as { error: unknown }).error;
+      if (this.#failure !== 'none') throw (this.#failure as { error: unknown }).error;
     }
+    this.#failure = undefined;
   }
 
   #end(source: LiveSource): void {
@@ -196,8 +198,8 @@ export class Run {
   // A source that can never be opened ends the run; so does the end of the last source. `internal` never ends by itself.
   #ended(source: LiveSource, error: unknown): void {
     if (error !== undefined) {
-      this.#failure = { error };
-      this.#finish({ why: `source ${source.id} failed`, pressing: true, error });
+      if (this.#failure) this.#failure = { error };
+      else this.#finish({ why: `source ${source.id} failed`, pressing: true, error });
     } else if (this.#active.delete(source) && this.#active.size === 0) {
       this.#finish({ why: 'all sources have ended', pressing: false });
     }

@@ -1,0 +1,284 @@
+import { Subject } from 'rxjs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type OperatorContext, type SourceContext, stream, where } from '../../src/core/component.ts';
+import { UserError } from '../../src/core/errors.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { Run } from '../../src/pipeline/run.ts';
+import { recordedAck, recordedLog } from '../core/shared.ts';
+import { ManualSink, ManualSource, type Parts, registryOf } from './harness.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const flush = () => vi.advanceTimersByTimeAsync(0);
+const range = (count: number, from = 0) => Array.from({ length: count }, (_, index) => from + index);
+
+/** A run whose plan can be exchanged; the registry, and so every definition, is the same throughout. */
+async function running(yaml: string, parts: Parts) {
+  const registry = registryOf(parts);
+  const { log, lines } = recordedLog();
+  const plan = (text: string) => planPipeline(PipelineDocument.parse('test.yaml', text), registry);
+  const run = await Run.start(plan(yaml), { log, resolve: String });
+  return { run, lines, reload: (text: string) => run.reload(plan(text)) };
+}
+
+async function stopped(run: Run) {
+  const stop = run.stop(1000);
+  await vi.runAllTimersAsync();
+  const summary = await stop;
+  expect(summary.delivered + summary.filtered + summary.dropped + summary.in_flight).toBe(summary.seen);
+  return summary;
+}
+
+/** A source that counts how often it is opened and closed, and remembers what was asked of it. */
+function observed() {
+  const input = new ManualSource();
+  const seen = { opened: 0, closed: 0, asked: [] as string[][], refuse: false };
+  const open = (ctx: SourceContext) => {
+    seen.opened++;
+    ctx.onDemand((demand) => {
+      if (seen.refuse) throw new UserError('that cannot be had');
+      seen.asked.push([...(demand.get('syscall')?.fields ?? [])].sort());
+    });
+    ctx.signal.addEventListener('abort', () => seen.closed++);
+    return input.input;
+  };
+  return { input, seen, open };
+}
+
+describe('a reload', () => {
+  it('keeps sources, queues and operators that are the same, with their state', async () => {
+    const source = observed();
+    const out = new ManualSink();
+    let created = 0;
+    const first = () => {
+      created++;
+      let passed = 0;
+      return where(() => ++passed <= 3);
+    };
+    const parts = { sources: { src: source.open }, operators: { first }, sinks: { out } };
+    const yaml = (more: string) => `sources: { src: { type: src } }
+operators: { head: { type: first, from: src }${more} }
+sinks: { out: { type: out, from: ${more ? 'odd' : 'head'} } }`;
+    const { run, reload } = await running(yaml(''), parts);
+    source.input.emit(2);
+    await reload(yaml(`, odd: { type: map, from: head, set: { more: 'yes' } }`));
+    source.input.emit(2, 2);
+    await flush();
+    // The third event of all is the last that passes: the operator has counted on.
+    expect(out.got).toEqual([0, 1, 2]);
+    expect([created, source.seen.opened, source.seen.closed, out.closed]).toEqual([1, 1, 0, 0]);
+    expect(await stopped(run)).toMatchObject({ seen: 4, delivered: 3, filtered: 1 });
+  });
+
+  it('delivers through the old graph what came before it, through the new one what comes after', async () => {
+    const source = observed();
+    const [a, b] = [new ManualSink(), new ManualSink()];
+    let open!: () => void;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    a.write = () => gate;
+    const parts = { sources: { src: source.open }, sinks: { a, b } };
+    const yaml = (sink: string) => `sources: { src: { type: src } }\nsinks: { ${sink}: { type: ${sink}, from: src } }`;
+    const { run, reload } = await running(yaml('a'), parts);
+    source.input.emit(5);
+    await flush();
+    source.input.emit(5, 5);
+    await reload(yaml('b'));
+    source.input.emit(5, 10);
+    await flush();
+    expect([a.got, a.closed, b.got]).toEqual([[], 0, range(5, 10)]);
+    open();
+    await flush();
+    expect([a.got, a.closed]).toEqual([range(10), 1]);
+    expect(await stopped(run)).toMatchObject({ seen: 15, delivered: 15, dropped: 0 });
+  });
+
+  it('gives what is retired ten seconds; a sink that hangs holds up nobody', async () => {
+    const source = observed();
+    const [hanging, out] = [new ManualSink(), new ManualSink()];
+    hanging.write = () => new Promise(() => {});
+    const parts = { sources: { src: source.open }, sinks: { hanging, out } };
+    const yaml = (sink: string) => `sources: { src: { type: src } }\nsinks: { it: { type: ${sink}, from: src } }`;
+    const { run, reload } = await running(yaml('hanging'), parts);
+    source.input.emit(2);
+    await reload(yaml('out'));
+    await reload(yaml('out'));
+    expect(run.totals.summary()).toMatchObject({ in_flight: 2 });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(hanging.closed).toBe(1);
+    expect(run.totals.summary()).toMatchObject({ in_flight: 0, dropped: 2, reasons: { stopped: 2 } });
+    await stopped(run);
+  });
+
+  it('asks sources first for what either graph wants, then for what the new one does', async () => {
+    const source = observed();
+    const parts = { sources: { src: source.open }, sinks: { out: new ManualSink() } };
+    const yaml = (field: string) => `sources: { src: { type: src } }
+operators: { some: { type: filter, from: src, condition: '${field} = x' } }
+sinks: { out: { type: out, from: some } }`;
+    const { run, reload } = await running(yaml('proc.name'), parts);
+    await reload(yaml('fd.name'));
+    expect(source.seen.asked).toEqual([['fd.name', 'proc.name'], ['fd.name']]);
+    source.seen.refuse = true;
+    await expect(reload(yaml('proc.exe'))).rejects.toThrow('that cannot be had');
+    expect(run.plan.operators[0]?.config).toMatchObject({ condition: 'fd.name = x' });
+    await stopped(run);
+  });
+
+  it('that fails leaves everything as it was: sinks, operators, sources', async () => {
+    const source = observed();
+    const out = new ManualSink();
+    const broken = () => {
+      throw new Error('no model');
+    };
+    const shut = () => {
+      throw new UserError('no such queue');
+    };
+    const parts = { sources: { src: source.open, shut }, operators: { broken }, sinks: { out } };
+    const good = 'sources: { src: { type: src } }\nsinks: { out: { type: out, from: src } }';
+    const { run, reload } = await running(good, parts);
+    const bad = [
+      [good.replace('sinks: { ', 'sinks: { no: { type: file, from: src, path: /dev/null/x }, '), /^The sink no cannot/],
+      [`${good.replace('from: src', 'from: op')}\noperators: { op: { type: broken, from: src } }`, /^The operator op/],
+      [good.replace('type: src', 'type: shut'), /^no such queue/],
+    ] as const;
+    for (const [yaml, message] of bad) {
+      await expect(reload(yaml)).rejects.toThrow(message);
+      source.input.emit(1, 7);
+      await flush();
+      expect(out.got.splice(0)).toEqual([7]);
+    }
+    // Only the one that was to be replaced had to be closed, and is back.
+    expect([source.seen.opened, source.seen.closed, out.closed]).toEqual([2, 1, 0]);
+    let over = false;
+    void run.over.then(() => (over = true));
+    await flush();
+    expect(over).toBe(false);
+    await stopped(run);
+  });
+
+  it('keeps what a stream holds when it stays, and lets it out when it goes', async () => {
+    const source = observed();
+    const out = new ManualSink();
+    const hold = () =>
+      stream((batches) => {
+        const left = new Subject<never>();
+        const held: never[] = [];
+        batches.subscribe({
+          next: (batch) => void held.push(batch as never),
+          complete: () => {
+            for (const each of held) left.next(each);
+            left.complete();
+          },
+        });
+        return left;
+      });
+    const parts = { sources: { src: source.open }, operators: { hold }, sinks: { out } };
+    const yaml = (from: string, more = '') => `sources: { src: { type: src } }
+${from === 'op' ? 'operators: { op: { type: hold, from: src } }' : ''}
+sinks: { out: { type: out, from: ${from}${more} } }`;
+    const { run, reload } = await running(yaml('op'), parts);
+    source.input.emit(2);
+    await reload(yaml('op', ', batch: 7'));
+    await flush();
+    expect([out.closed, out.got]).toEqual([1, []]);
+    source.input.emit(2, 2);
+    await reload(yaml('src'));
+    await flush();
+    expect(out.got).toEqual(range(4));
+    expect(await stopped(run)).toMatchObject({ seen: 4, delivered: 4 });
+  });
+
+  it('can come from inside a batch, and many times at once', async () => {
+    const source = observed();
+    const out = new ManualSink();
+    let reload!: (text: string) => Promise<void>;
+    const reloads: Promise<void>[] = [];
+    const yaml = (n: number) => `sources: { src: { type: src } }
+operators: { op: { type: op, from: src }, then: { type: map, from: op, set: { a: '${n}' } } }
+sinks: { out: { type: out, from: then } }`;
+    const op = () =>
+      where((event) => {
+        reloads.push(reload(yaml(Number(event.get('n')))));
+        return true;
+      });
+    const started = await running(yaml(-1), { sources: { src: source.open }, operators: { op }, sinks: { out } });
+    reload = started.reload;
+    source.input.emit(20);
+    source.input.emit(1, 20);
+    await Promise.all(reloads);
+    await flush();
+    expect(out.got).toEqual(range(21));
+    expect(reloads).toHaveLength(21);
+    await stopped(started.run);
+    await expect(reload(yaml(1))).rejects.toThrow('the pipeline stops');
+  });
+
+  it('gives a failed batch of a source that stays to the new graph', async () => {
+    const source = observed();
+    const [a, b] = [new ManualSink(), new ManualSink()];
+    a.write = () => Promise.reject(new Error('down'));
+    const parts = { sources: { src: source.open }, replayable: ['src'], sinks: { a, b } };
+    const yaml = (sink: string) =>
+      `sources: { src: { type: src } }\nsinks: { ${sink}: { type: ${sink}, from: src, retry: { give_up_after: 1s } } }`;
+    const { run, reload } = await running(yaml('a'), parts);
+    const ack = recordedAck();
+    source.input.emit(1, 0, ack);
+    await reload(yaml('b'));
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(ack.settled).toEqual([['failed', 'sink_failed']]);
+    source.input.emit(1, 0, recordedAck());
+    await flush();
+    expect(b.got).toEqual([0]);
+    await stopped(run);
+  });
+
+  it('makes an operator anew when what it is told has changed, not when only its neighbours have', async () => {
+    const source = observed();
+    const made: string[] = [];
+    const op = (ctx: OperatorContext) => {
+      made.push(ctx.id);
+      return where(() => true);
+    };
+    const parts = {
+      sources: { src: source.open, other: source.open },
+      operators: { op },
+      sinks: { out: new ManualSink() },
+    };
+    const yaml = (calm: string, sources = 'src') => `sources: { src: { type: src }, other: { type: other } }
+operators: { op: { type: op, from: [src, other] }, calm: { type: throttle, from: ${sources}, ${calm} } }
+sinks: { out: { type: out, from: [calm, op] } }`;
+    const { run, reload } = await running(yaml('limit: 2, per: 1h'), parts);
+    source.input.emit(5);
+    await reload(yaml('limit: 2, per: 1h', '[src, other]'));
+    source.input.emit(5);
+    await flush();
+    expect(run.metrics.get('calm')?.total('sent')).toBe(2);
+    await reload(yaml('limit: 3, per: 1h'));
+    source.input.emit(5);
+    await flush();
+    expect(run.metrics.get('calm')?.total('sent')).toBe(5);
+    expect(made).toEqual(['op']);
+    await stopped(run);
+  });
+});
+
+describe('the deadline of a stop', () => {
+  it('is the earliest that was asked for', async () => {
+    const source = observed();
+    const out = new ManualSink();
+    out.write = () => new Promise(() => {});
+    const yaml = 'sources: { src: { type: src } }\nsinks: { out: { type: out, from: src } }';
+    const { run } = await running(yaml, { sources: { src: source.open }, sinks: { out } });
+    source.input.emit(1);
+    let done = false;
+    void run.stop(60_000).then(() => (done = true));
+    run.hurry(1000);
+    run.hurry(30_000);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(done).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(done).toBe(true);
+  });
+});
