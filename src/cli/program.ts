@@ -57,6 +57,18 @@ export function createProgram(): Command {
     .addHelpText('after', '\nExample:\n  sudo falco-pipe doctor')
     .action(async (options) => (await import('./doctor.ts')).doctor(options));
 
+  const sinkExample = '\nExample:\n  falco-pipe sink test pipelines/default.yaml out';
+  program
+    .command('sink')
+    .description('Try a sink of a pipeline.')
+    .addHelpText('after', sinkExample)
+    .command('test <pipeline> <id>')
+    .description('Send one alert to a sink of a pipeline and print what came back.')
+    .addOption(output())
+    .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
+    .addHelpText('after', sinkExample)
+    .action(async (pipeline, id, options) => (await import('./sink.ts')).testSink(pipeline, id, options));
+
   program
     .command('list <what> [pipeline]')
     .description('List sources, operators, sinks, fields, or the rules of a pipeline.')

@@ -94,13 +94,7 @@ export const http = defineSink({
       events.map((event) => [event, asAlert(event, given.redact)] as const);
     return {
       write: (events, signal) => sender.write(alertsOf(events), signal),
-      probe: async (events, signal) =>
-        shown(
-          await sender.send(
-            alertsOf(events).map(([, alert]) => alert),
-            signal,
-          ),
-        ),
+      probe: (events, signal) => sender.probe(alertsOf(events), signal),
       reopen: () => client.reopen(),
       close: () => client.close(),
     };
@@ -163,21 +157,28 @@ class Sender {
     if (refused.length + again.length > 0) throw new WriteError(why, { refused, again, wait });
   }
 
-  /** One request; resolves with its answer, whatever its status. */
-  send(alerts: readonly Alert[], signal: AbortSignal): Promise<HttpResponse> {
+  /** One request; resolves with what came back, and rejects with it when the alerts were not taken. */
+  async probe(pairs: readonly Pair[], signal: AbortSignal): Promise<string> {
+    const alerts = pairs.map(([, alert]) => alert);
+    const response = await this.#send(alerts, signal);
+    const { status } = response;
+    const verdict = isTaken(status) ? this.#encoder.accepted?.(response, alerts) : undefined;
+    if (verdict) throw new Error(`${verdict.why}\n\n${shown(response)}`);
+    if (!isTaken(status)) throw new Error(shown(response));
+    return shown(response);
+  }
+
+  #send(alerts: readonly Alert[], signal: AbortSignal): Promise<HttpResponse> {
     const { path, headers, body } = this.#encoder.encode(alerts);
     const url = this.#url.pathname === '/' && !this.#url.search ? new URL(path, this.#url) : this.#url;
-    return this.#client.send({ url, headers, body }, signal).then((answer) => ({
-      ...answer,
-      body: this.#client.clean(answer.body),
-    }));
+    return this.#client.send({ url, headers, body }, signal);
   }
 
   async #deliver(pairs: readonly Pair[], outcome: Outcome, signal: AbortSignal): Promise<void> {
     const events = pairs.map(([event]) => event);
     let response: HttpResponse;
     try {
-      response = await this.send(
+      response = await this.#send(
         pairs.map(([, alert]) => alert),
         signal,
       );
@@ -187,7 +188,7 @@ class Sender {
       return;
     }
     const { status } = response;
-    if (status >= 200 && status < 300) {
+    if (isTaken(status)) {
       this.#judge(response, pairs, outcome);
       return;
     }
@@ -223,6 +224,10 @@ function slices<T>(items: readonly T[], most: number): T[][] {
   const all: T[][] = [];
   for (let from = 0; from < items.length; from += most) all.push(items.slice(from, from + most));
   return all;
+}
+
+function isTaken(status: number): boolean {
+  return status >= 200 && status < 300;
 }
 
 // 501 and 505 say that it never will be.

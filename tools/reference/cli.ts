@@ -23,11 +23,13 @@ const meanings: Readonly<Record<keyof typeof exitCode, string>> = {
 /** The page of all verbs. */
 export function cliPage(): string {
   const program = createProgram();
-  const sections = [program, ...program.commands].map((command) => {
-    const name = command === program ? 'falco-pipe' : `falco-pipe ${command.name()}`;
-    return `## ${name}\n\n${fence('text', helpOf(command))}`;
-  });
+  const verbs = program.commands.flatMap((verb) => (verb.commands.length > 0 ? verb.commands : verb));
+  const sections = [program, ...verbs].map((command) => `## ${nameOf(command)}\n\n${fence('text', helpOf(command))}`);
   return page('Command line', introduction, [...sections, `## Exit status\n\n${exitTable()}`]);
+}
+
+function nameOf(command: Command): string {
+  return command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
 }
 
 function helpOf(command: Command): string {

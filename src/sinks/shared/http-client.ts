@@ -2,12 +2,12 @@
 
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { Dispatcher } from 'undici';
 import { packageVersion } from '../../core/package.ts';
 import { reveal, type Secret, withoutSecrets } from '../../core/secret.ts';
 import type { HttpResponse } from '../formats/format.ts';
 import { OAuth, type OAuthConfig } from './oauth.ts';
 import { connectionError, readTls, type TlsConfig } from './tls.ts';
+import type { Dispatcher } from './undici.ts';
 
 const compress = promisify(gzip);
 
@@ -34,13 +34,13 @@ export interface HttpRequest {
 export class HttpClient {
   readonly #config: ClientConfig;
   readonly #resolve: (path: string) => string;
-  readonly #undici: typeof import('undici');
+  readonly #undici: typeof import('./undici.ts');
   readonly #oauth: OAuth | undefined;
   #dispatcher: Dispatcher;
   // What was sent and is nobody's to see; servers like to repeat it in their errors.
   #secrets = new Set<string>();
 
-  private constructor(config: ClientConfig, resolve: (path: string) => string, undici: typeof import('undici')) {
+  private constructor(config: ClientConfig, resolve: (path: string) => string, undici: typeof import('./undici.ts')) {
     this.#config = config;
     this.#resolve = resolve;
     this.#undici = undici;
@@ -52,12 +52,11 @@ export class HttpClient {
 
   /** Throws a UserError when a file or a secret is missing. */
   static async open(config: ClientConfig, resolve: (path: string) => string): Promise<HttpClient> {
-    return new HttpClient(config, resolve, await import('undici'));
+    return new HttpClient(config, resolve, await import('./undici.ts'));
   }
 
   /**
-   * Sends a request and reads the answer, whatever its status. Rejects when there is none, with an error that quotes no
-   * secret.
+   * Sends a request and reads the answer, whatever its status. Rejects when there is none. No secret is quoted by either.
    */
   async send(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
     const { gzip: compressed, method } = this.#config;
@@ -66,9 +65,9 @@ export class HttpClient {
     const authorized = async () => ({ ...this.#headers(headers), ...(await this.#authorization(signal)) });
     const response = await this.#send({ url: request.url, headers: await authorized(), body }, method, signal);
     // A token may end before its time: once with a new one.
-    if (response.status !== 401 || !this.#oauth) return response;
+    if (response.status !== 401 || !this.#oauth) return this.#cleaned(response);
     this.#oauth.forget();
-    return this.#send({ url: request.url, headers: await authorized(), body }, method, signal);
+    return this.#cleaned(await this.#send({ url: request.url, headers: await authorized(), body }, method, signal));
   }
 
   /** Reads certificates again; requests under way end on the old connections. */
@@ -82,8 +81,12 @@ export class HttpClient {
     return this.#dispatcher.destroy();
   }
 
-  /** A text without the secrets that were sent. */
-  clean(text: string): string {
+  #cleaned({ status, headers, body }: HttpResponse): HttpResponse {
+    const clean = Object.entries(headers).map(([name, value]) => [name, this.#clean(value)]);
+    return { status, headers: Object.fromEntries(clean), body: this.#clean(body) };
+  }
+
+  #clean(text: string): string {
     return withoutSecrets(text, this.#secrets);
   }
 
@@ -141,7 +144,7 @@ export class HttpClient {
       return { status: response.statusCode, headers: Object.fromEntries(given), body: await read(response.body) };
     } catch (error) {
       signal.throwIfAborted();
-      const what = `${url.origin}: ${this.clean(connectionError(error))}`;
+      const what = `${url.origin}: ${this.#clean(connectionError(error))}`;
       throw new Error(what, { cause: error });
     }
   }
