@@ -8,7 +8,8 @@ export function fail(error: unknown): void {
   process.stderr.write(`${failure(error)}\n`);
 }
 
-function failure(error: unknown): string {
+/** All that is wrong, as text. */
+export function failure(error: unknown): string {
   if (!(error instanceof UserError)) {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return `falco-pipe has failed; this is a fault of the program, please report it:\n${stack}`;

@@ -1,10 +1,13 @@
 /** From a pipeline file to its plan, as every verb that takes one does it. */
 
+import { resolve } from 'node:path';
 import { PipelineDocument } from '../pipeline/document.ts';
+import { loadedFiles } from '../pipeline/import-hooks.ts';
 import { type Plan, planPipeline } from '../pipeline/plan.ts';
 import { builtIn, type Registry } from '../pipeline/registry.ts';
 import { readPipeline } from '../pipeline/shape.ts';
 import { loadComponents } from '../pipeline/user-components.ts';
+import { type Contents, contentOf } from '../pipeline/watch.ts';
 
 export interface Loaded {
   readonly document: PipelineDocument;
@@ -19,9 +22,21 @@ export async function loadRegistry(document?: PipelineDocument): Promise<Registr
   return registry;
 }
 
-/** Reads, checks and plans a pipeline. Throws a UserError (exit 78, or 2 for a wrong `--set`). */
-export async function loadPlan(path: string, sets: readonly string[] = []): Promise<Loaded> {
+/**
+ * Reads, checks and plans a pipeline. Throws a UserError (exit 78, or 2 for a wrong `--set`). The files that it is made of
+ * are noted in `read`, also when something is wrong with them.
+ */
+export async function loadPlan(
+  path: string,
+  sets: readonly string[] = [],
+  read: Contents = new Map(),
+): Promise<Loaded> {
+  read.set(resolve(path), contentOf(path));
   const document = PipelineDocument.load(path, sets);
-  const registry = await loadRegistry(document);
-  return { document, registry, plan: planPipeline(document, registry) };
+  try {
+    const registry = await loadRegistry(document);
+    return { document, registry, plan: planPipeline(document, registry, read) };
+  } finally {
+    for (const [file, content] of loadedFiles()) read.set(file, content);
+  }
 }

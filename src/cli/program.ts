@@ -36,9 +36,10 @@ export function createProgram(): Command {
     .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
     .option('--state <folder>', 'remember there where replayable sources stood')
     .option('--stop-timeout <time>', 'how long an orderly stop may take', '10s')
+    .option('--no-watch', 'reload at SIGHUP only, not when a file of the pipeline has changed')
     .addHelpText(
       'after',
-      '\nExamples:\n  falco-pipe run pipelines/default.yaml\n  falco-pipe run pipelines/default.yaml -o json | jq .rule\n  falco-pipe run pipelines/demo.yaml --set sources.past.rate=10\n\nSignals: SIGINT, SIGTERM stop in order (twice: at once); SIGUSR1 opens output files again.',
+      '\nExamples:\n  falco-pipe run pipelines/default.yaml\n  falco-pipe run pipelines/default.yaml -o json | jq .rule\n  falco-pipe run pipelines/demo.yaml --set sources.past.rate=10\n\nSignals: SIGINT, SIGTERM stop in order (twice: at once); SIGHUP loads the pipeline anew; SIGUSR1 opens output files again.',
     )
     .action(async (pipeline, options) => (await import('./run.ts')).run(pipeline, options));
 

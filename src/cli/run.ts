@@ -1,22 +1,26 @@
 /** `falco-pipe run`: a pipeline from start to orderly stop. */
 
 import { resolve } from 'node:path';
-import { notifySystemd } from '../../native/index.ts';
 import { duration } from '../core/config.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
-import { createLogger, type Logger } from '../core/log.ts';
+import { createLogger } from '../core/log.ts';
 import type { Plan } from '../pipeline/plan.ts';
 import { Run } from '../pipeline/run.ts';
 import type { Summary } from '../pipeline/totals.ts';
+import type { Contents } from '../pipeline/watch.ts';
 import { openPositions } from '../store/positions.ts';
 import { fail } from './fail.ts';
 import { loadPlan } from './load.ts';
+import { Reloader } from './reload.ts';
+import { listen } from './signals.ts';
+import { feedWatchdog, tellSystemd } from './systemd.ts';
 
 export interface RunOptions {
   readonly output: string;
   readonly set?: readonly string[];
   readonly state?: string;
   readonly stopTimeout: string;
+  readonly watch: boolean;
 }
 
 /** Runs a pipeline; returns when it has ended, with the exit status set. */
@@ -26,7 +30,12 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     throw new UserError(`--stop-timeout: ${deadline.error.issues[0]?.message}`, { exit: exitCode.usage });
   const json = options.output === 'json';
   const log = createLogger(json ? { style: 'json' } : {});
-  const { document, plan } = await loadPlan(path, options.set);
+  const contents: Contents = new Map();
+  const load = async (read: Contents) => {
+    const { document, plan } = await loadPlan(path, options.set, read);
+    return { folder: document.folder, plan: json ? withJson(plan) : plan };
+  };
+  const { folder, plan } = await load(contents);
   if (plan.warnings.length > 0) {
     log.warn(`${plan.warnings.length} warnings about ${path}: 'falco-pipe validate ${path}' prints them`);
   }
@@ -36,18 +45,29 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   const positions = state === undefined ? undefined : openPositions(state, unwritten);
   const signals = listen();
   try {
-    const running = await Run.start(json ? withJson(plan) : plan, {
+    const running = await Run.start(plan, {
       log,
-      resolve: (each) => resolve(document.folder, each),
+      resolve: (each) => resolve(folder, each),
       ...(positions ? { positions } : {}),
     });
     signals.reopen = () => running.reopen();
+    const reloader = new Reloader({
+      run: running,
+      log,
+      load: async (read) => (await load(read)).plan,
+      contents,
+      watch: options.watch,
+    });
+    signals.reload = () => reloader.reload('SIGHUP');
     const counts = { programs: programsOf(running), rules: rulesOf(plan), pipeline: `sha256:${plan.digest}` };
     tellSystemd('READY=1', log);
+    const rest = feedWatchdog(log);
     log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
     // At the end of the sources nothing presses; a signal means that somebody waits.
     void signals.stop.then(() => running.hurry(deadline.data));
     const end = await Promise.race([running.over, signals.stop]);
+    reloader.close();
+    rest();
     tellSystemd('STOPPING=1', log);
     const summary = await running.stop(end?.pressing ? deadline.data : undefined);
     log.info({ ...summary }, sentence(summary));
@@ -56,39 +76,6 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     positions?.close();
     signals.close();
   }
-}
-
-// The addon is loaded for this only when systemd waits: a collector without kernel events need not have one.
-function tellSystemd(state: string, log: Logger): void {
-  if (process.env.NOTIFY_SOCKET === undefined) return;
-  try {
-    if (!notifySystemd(state)) throw new Error('nobody receives at $NOTIFY_SOCKET');
-  } catch (error) {
-    log.warn(`systemd could not be told ${state}: ${messageOf(error)}`);
-  }
-}
-
-function listen() {
-  let ask!: () => void;
-  const stop = new Promise<undefined>((done) => {
-    ask = () => done(undefined);
-  });
-  let asked = false;
-  const onStop = () => {
-    // The second time somebody has lost patience: what is under way stays where it is.
-    if (asked) process.exit(exitCode.failure);
-    asked = true;
-    ask();
-  };
-  const signals = { stop, reopen: async () => {}, close };
-  const onReopen = () => void signals.reopen();
-  function close(): void {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onStop);
-    process.off('SIGUSR1', onReopen);
-  }
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, onStop);
-  process.on('SIGUSR1', onReopen);
-  return signals;
 }
 
 function withJson(plan: Plan): Plan {

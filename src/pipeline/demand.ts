@@ -1,6 +1,7 @@
 /** Demand: what is wanted of events, joined from all that want it. */
 
 import type { Demand, Demands } from '../core/component.ts';
+import type { Necessary } from '../core/necessary.ts';
 
 /** Both demands together, by event source. */
 export function joinDemands(a: Demands | undefined, b: Demands): Demands {
@@ -14,7 +15,21 @@ export function joinDemands(a: Demands | undefined, b: Demands): Demands {
 
 function join(a: Demand, b: Demand): Demand {
   const fields = a.fields.union(b.fields);
-  return { fields, types: a.types === 'all' || b.types === 'all' ? 'all' : a.types.union(b.types) };
+  const types = a.types === 'all' || b.types === 'all' ? 'all' : a.types.union(b.types);
+  const where = joinWhere(a, b);
+  return where.size === 0 ? { fields, types } : { fields, types, where };
+}
+
+/** Of a type that both want, what either wants; nothing is known of it unless both say. */
+function joinWhere(a: Demand, b: Demand): Map<string, Necessary> {
+  const wants = ({ types }: Demand, type: string) => types === 'all' || types.has(type);
+  const joined = new Map<string, Necessary>();
+  for (const type of new Set([...(a.where?.keys() ?? []), ...(b.where?.keys() ?? [])])) {
+    const [mine, theirs] = [a.where?.get(type), b.where?.get(type)];
+    if ((mine === undefined && wants(a, type)) || (theirs === undefined && wants(b, type))) continue;
+    joined.set(type, [...(mine ?? []), ...(theirs ?? [])]);
+  }
+  return joined;
 }
 
 /** Everything of these event sources, with no field asked for. */
@@ -22,7 +37,10 @@ export function everything(sources: readonly string[]): Demands {
   return new Map(sources.map((source) => [source, { fields: new Set<string>(), types: 'all' as const }]));
 }
 
-/** What an operator that passes events on wants of them: its own fields and those wanted below; the types it names, if any. */
+/**
+ * What an operator that passes events on wants of them: its own fields and those wanted below; the types it names, if
+ * any. What must hold below is not known to hold above: the operator may change the event.
+ */
 export function narrowed(below: Demands, own: Demands | undefined): Demands {
   const sources = new Set([...below.keys(), ...(own?.keys() ?? [])]);
   return new Map(
@@ -31,7 +49,7 @@ export function narrowed(below: Demands, own: Demands | undefined): Demands {
       const theirs = below.get(source);
       const fields = new Set([...(mine?.fields ?? []), ...(theirs?.fields ?? [])]);
       const types = mine && mine.types !== 'all' ? mine.types : (theirs?.types ?? 'all');
-      return [source, { fields, types }];
+      return [source, { fields, types, ...(mine?.where ? { where: mine.where } : {}) }];
     }),
   );
 }

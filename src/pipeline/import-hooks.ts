@@ -5,6 +5,7 @@ import { createRequire, registerHooks, stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isBuilt, packageRoot } from '../core/package.ts';
+import { type Contents, contentOf, digestOf } from './watch.ts';
 
 /** What a component imports is ours, whatever its folder has installed: one copy of RxJS and zod. */
 const OURS: Record<string, string> = isBuilt
@@ -34,8 +35,31 @@ function ours(specifier: string): string | undefined {
 
 /** Modules of our own, which Node loads as they are; what lies elsewhere in the package, as examples do, is people's. */
 const ourSources = pathToFileURL(join(packageRoot, 'src/')).href;
+const ourBuild = pathToFileURL(join(packageRoot, 'dist/')).href;
 
 let hooked = false;
+
+/** What has been loaded of people's own, and how often it has changed since: then it is another module to Node. */
+const loaded: Contents = new Map();
+let generation = 0;
+
+/** The files of people's components, and of what they import from beside them, as they were loaded. */
+export function loadedFiles(): Contents {
+  return new Map(loaded);
+}
+
+/** From now on files that have changed are loaded anew, and with them all others, for these may import them. */
+export function renewImports(): void {
+  const changed = [...loaded].some(([path, digest]) => contentOf(path) !== digest);
+  if (!changed) return;
+  generation++;
+  loaded.clear();
+}
+
+/** Whether a module is one that people wrote, by its URL. */
+function isPeoples(url: string): boolean {
+  return /^file:.*\.[cm]?[jt]s(?:\?|$)/.test(url) && !url.startsWith(ourSources) && !url.startsWith(ourBuild);
+}
 
 /**
  * From here on, `falco-pipe`, `rxjs` and `zod` mean ours in every module, and types are stripped whatever the folder's
@@ -47,11 +71,18 @@ export function hookImports(): void {
   registerHooks({
     resolve(specifier, context, next) {
       const own = context.parentURL?.startsWith(ourSources) ? undefined : ours(specifier);
-      return own === undefined ? next(specifier, context) : { url: own, shortCircuit: true };
+      if (own !== undefined) return { url: own, shortCircuit: true };
+      const found = next(specifier, context);
+      const anew = generation > 0 && isPeoples(found.url) && !found.url.includes('/node_modules/');
+      return anew ? { ...found, url: `${found.url}?${generation}` } : found;
     },
     load(url, context, next) {
-      if (!url.startsWith('file:') || !/\.m?ts$/.test(url) || url.startsWith(ourSources)) return next(url, context);
-      const source = stripTypeScriptTypes(readFileSync(fileURLToPath(url), 'utf8'), { mode: 'strip' });
+      if (!isPeoples(url)) return next(url, context);
+      const path = fileURLToPath(url);
+      const text = readFileSync(path, 'utf8');
+      if (!url.includes('/node_modules/')) loaded.set(path, digestOf(text));
+      if (!/\.m?ts$/.test(path)) return next(url, context);
+      const source = stripTypeScriptTypes(text, { mode: 'strip' });
       return { format: 'module', source, shortCircuit: true };
     },
   });

@@ -6,6 +6,7 @@ import type { Diagnostic, SourceText } from '../core/errors.ts';
 import type { PipelineDocument } from './document.ts';
 import { Planner } from './planner.ts';
 import type { Registry } from './registry.ts';
+import type { Contents } from './watch.ts';
 
 export interface Placed {
   readonly id: string;
@@ -55,11 +56,12 @@ export interface Plan {
   readonly digest: string;
   readonly warnings: readonly Diagnostic[];
   readonly texts: readonly SourceText[];
-  /** Absolute paths of the files that it was made from. */
-  readonly files: readonly string[];
 }
 
-/** Plans a pipeline. Throws a UserError (exit 78) with everything that is wrong, not just the first thing. */
-export function planPipeline(document: PipelineDocument, registry: Registry): Plan {
-  return new Planner(document, registry).plan();
+/**
+ * Plans a pipeline. Throws a UserError (exit 78) with everything that is wrong, not just the first thing. The files that
+ * components read are noted in `read`.
+ */
+export function planPipeline(document: PipelineDocument, registry: Registry, read: Contents = new Map()): Plan {
+  return new Planner(document, registry, read).plan();
 }

@@ -21,6 +21,7 @@ import { didYouMean } from './explain.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import type { Registry } from './registry.ts';
 import { componentShape, type PipelineFile, parseShape, readPipeline, type Section, sectionKeys } from './shape.ts';
+import { type Contents, digestOf } from './watch.ts';
 
 type Draft<T> = { -readonly [K in keyof T]?: T[K] } & Pick<Placed, 'id' | 'type' | 'config'> & {
     path: Path;
@@ -32,10 +33,10 @@ const ONE: Record<Section, string> = { sources: 'a source', operators: 'an opera
 export class Planner {
   readonly #document: PipelineDocument;
   readonly #registry: Registry;
+  readonly #read: Contents;
   readonly #diagnostics: Diagnostic[] = [];
   readonly #texts: SourceText[];
   readonly #hash = createHash('sha256');
-  readonly #files = new Set<string>();
   readonly #sources = new Map<string, Draft<PlannedSource> & { definition: SourceDefinition }>();
   readonly #operators = new Map<string, Draft<PlannedOperator> & { definition: OperatorDefinition; from: string[] }>();
   readonly #sinks = new Map<
@@ -43,9 +44,10 @@ export class Planner {
     Draft<PlannedSink> & { definition: SinkDefinition; from: string[]; delivery: DeliveryConfig }
   >();
 
-  constructor(document: PipelineDocument, registry: Registry) {
+  constructor(document: PipelineDocument, registry: Registry, read: Contents) {
     this.#document = document;
     this.#registry = registry;
+    this.#read = read;
     this.#texts = [...document.texts];
   }
 
@@ -70,7 +72,6 @@ export class Planner {
       digest: this.#hash.digest('hex'),
       warnings: this.#diagnostics,
       texts: this.#texts,
-      files: [resolve(this.#document.name), ...this.#files],
     };
   }
 
@@ -310,7 +311,7 @@ export class Planner {
   #context(base: Path): PlanContext {
     return {
       resolve: (path) => resolve(this.#document.folder, path),
-      read: (path, at) => this.#read(path, [...base, ...at]),
+      read: (path, at) => this.#text(path, [...base, ...at]),
       placer: (path) => this.#document.placer([...base, ...path]),
       report: (diagnostic, path = []) => {
         const at = diagnostic.at ?? this.#document.place([...base, ...path]);
@@ -319,11 +320,12 @@ export class Planner {
     };
   }
 
-  #read(path: string, at: Path): string | undefined {
+  #text(path: string, at: Path): string | undefined {
     const file = resolve(this.#document.folder, path);
-    this.#files.add(file);
+    this.#read.set(file, digestOf(undefined));
     try {
       const text = readFileSync(file, 'utf8');
+      this.#read.set(file, digestOf(text));
       this.#hash.update(text);
       this.#texts.push({ name: path, text });
       return text;

@@ -3,7 +3,7 @@
 import { now } from '../core/clock.ts';
 import type { Demands } from '../core/component.ts';
 import { messageOf, UserError } from '../core/errors.ts';
-import type { Counters } from '../core/metrics.ts';
+import { Counters } from '../core/metrics.ts';
 import { connect, type Live, type Wiring, wire } from './graph.ts';
 import { LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
@@ -28,6 +28,8 @@ export interface RunOver {
 const NOTHING: Omit<Live, 'plan'> = { sources: new Map(), operators: new Map(), sinks: new Map() };
 
 export class Run {
+  /** Of the run itself: `reloads` by `done` and `failed`. */
+  readonly counters = new Counters();
   /** Resolves when a sink or a source wants the run to stop, or all sources have ended. */
   readonly over: Promise<RunOver>;
   readonly #runtime: Runtime;

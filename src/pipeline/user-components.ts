@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
-import { hookImports } from './import-hooks.ts';
+import { hookImports, renewImports } from './import-hooks.ts';
 import type { Registry } from './registry.ts';
 
 /**
@@ -14,6 +14,7 @@ import type { Registry } from './registry.ts';
  */
 export async function loadComponents(names: readonly string[], folder: string, registry: Registry): Promise<void> {
   if (names.length > 0) hookImports();
+  renewImports();
   for (const name of names) {
     const module = await load(name, folder);
     const { default: exported } = module;

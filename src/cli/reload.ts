@@ -1,0 +1,69 @@
+/** Loading a pipeline anew while it runs: at SIGHUP, and when one of its files has changed. */
+
+import { messageOf } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import type { Plan } from '../pipeline/plan.ts';
+import type { Run } from '../pipeline/run.ts';
+import { type Contents, Watcher } from '../pipeline/watch.ts';
+import { failure } from './fail.ts';
+import { reloadingState, tellSystemd } from './systemd.ts';
+
+export interface ReloaderOptions {
+  readonly run: Run;
+  readonly log: Logger;
+  /** Loads the plan; notes the files it is made of, also when it fails. */
+  readonly load: (read: Contents) => Promise<Plan>;
+  /** What the running plan was made of. */
+  readonly contents: Contents;
+  /** Whether files are watched. */
+  readonly watch: boolean;
+}
+
+export class Reloader {
+  readonly #options: ReloaderOptions;
+  readonly #watcher: Watcher | undefined;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: ReloaderOptions) {
+    this.#options = options;
+    const { log, watch, contents } = options;
+    if (!watch) return;
+    const changed = () => void this.reload('a file has changed');
+    this.#watcher = new Watcher(changed, (error) =>
+      log.warn(`changes of files will not be seen: ${messageOf(error)}; SIGHUP reloads`),
+    );
+    this.#watcher.watch(contents);
+  }
+
+  /** Loads and goes on with what was loaded, or says why not and changes nothing. One after the other. */
+  reload(why: string): Promise<void> {
+    this.#last = this.#last.then(() => this.#reload(why));
+    return this.#last;
+  }
+
+  close(): void {
+    this.#watcher?.close();
+  }
+
+  async #reload(why: string): Promise<void> {
+    const { run, log, load, contents } = this.#options;
+    const read: Contents = new Map();
+    tellSystemd(reloadingState(), log);
+    try {
+      const before = run.plan.digest;
+      const plan = await load(read);
+      await run.reload(plan);
+      const digest = `sha256:${plan.digest}`;
+      run.counters.add('reloads', 'done', 1);
+      contents.clear();
+      log.info({ pipeline: digest }, `reloaded (${why}): ${digest}${plan.digest === before ? ', as before' : ''}`);
+    } catch (error) {
+      run.counters.add('reloads', 'failed', 1);
+      log.error(`not reloaded (${why}), the pipeline goes on as before:\n${failure(error)}`);
+    }
+    // After a failure the files of the running plan too: to take a change back is a change.
+    for (const [path, content] of read) contents.set(path, content);
+    this.#watcher?.watch(contents);
+    tellSystemd('READY=1', log);
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Watching files by their content. Folders are watched, not files: a rename, an editor that writes another file and a
+ * ConfigMap whose `..data` link is turned elsewhere are all changes of an entry of a folder (inotify(7)).
+ */
+
+import { createHash } from 'node:crypto';
+import { type FSWatcher, readFileSync, readlinkSync, statSync, watch } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+
+/** Changes within so many ms belong together. */
+const TOGETHER = 100;
+/** As many symbolic links as the kernel follows. */
+const LINKS = 40;
+
+/** The content of files as it was read: digests by absolute path. */
+export type Contents = Map<string, string>;
+
+/** The content of a file as it is now. */
+export function contentOf(path: string): string {
+  try {
+    return digestOf(readFileSync(path, 'utf8'));
+  } catch {
+    return digestOf(undefined);
+  }
+}
+
+/** What stands for a text, or for none that could be read, in `Contents`. */
+export function digestOf(text: string | undefined): string {
+  return text === undefined ? 'none' : createHash('sha256').update(text).digest('hex');
+}
+
+/** Tells when files have another content than they had. */
+export class Watcher {
+  readonly #changed: () => void;
+  readonly #failed: (error: unknown) => void;
+  readonly #watched = new Map<string, FSWatcher>();
+  #contents: Contents = new Map();
+  #names = new Map<string, Set<string>>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param failed told that a folder cannot be watched */
+  constructor(changed: () => void, failed: (error: unknown) => void) {
+    this.#changed = changed;
+    this.#failed = failed;
+  }
+
+  /** Watches these files, and no others, against this content; what has changed since it was read is told soon. */
+  watch(contents: Contents): void {
+    this.#contents = contents;
+    this.#arm();
+    this.#soon();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const watcher of this.#watched.values()) watcher.close();
+    this.#watched.clear();
+  }
+
+  #arm(): void {
+    this.#names = entriesOf(this.#contents.keys());
+    for (const [folder, watcher] of this.#watched) if (!this.#names.has(folder)) this.#forget(folder, watcher);
+    for (const folder of this.#names.keys()) if (!this.#watched.has(folder)) this.#open(folder);
+  }
+
+  #open(folder: string): void {
+    try {
+      // Not persistent: watching alone keeps no program alive.
+      const watcher = watch(folder, { persistent: false }, (_event, name) => {
+        // A folder that is gone says its own name; what replaces it has to be watched anew.
+        if (name === basename(folder)) this.#forget(folder, watcher);
+        else if (name !== null && !this.#names.get(folder)?.has(name)) return;
+        this.#soon();
+      });
+      watcher.on('error', () => this.#forget(folder, watcher));
+      this.#watched.set(folder, watcher);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #forget(folder: string, watcher: FSWatcher): void {
+    watcher.close();
+    if (this.#watched.get(folder) === watcher) this.#watched.delete(folder);
+  }
+
+  #soon(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#look(), TOGETHER);
+    this.#timer.unref();
+  }
+
+  #look(): void {
+    this.#arm();
+    const changed = [...this.#contents].filter(([path, digest]) => contentOf(path) !== digest);
+    if (changed.length === 0) return;
+    // Told once: whoever reads it again says then what it has read.
+    for (const [path] of changed) this.#contents.set(path, contentOf(path));
+    this.#changed();
+  }
+}
+
+/** The folders whose entries decide what the paths lead to, and the names of those entries. */
+export function entriesOf(paths: Iterable<string>): Map<string, Set<string>> {
+  const entries = new Map<string, Set<string>>();
+  const add = (folder: string, name: string) => {
+    let names = entries.get(folder);
+    if (!names) entries.set(folder, (names = new Set()));
+    names.add(name);
+  };
+  for (const path of paths) {
+    let parts = resolve(path).split(sep).slice(1);
+    let folder: string = sep;
+    for (let links = 0; parts.length > 0; ) {
+      const [name = '', ...rest] = parts;
+      const target = linkTarget(join(folder, name));
+      if (target !== undefined && ++links <= LINKS) {
+        add(folder, name);
+        parts = [...resolve(folder, target).split(sep).slice(1), ...rest];
+        folder = sep;
+        continue;
+      }
+      if (rest.length === 0) add(folder, name);
+      folder = join(folder, name);
+      parts = rest;
+    }
+  }
+  return existing(entries);
+}
+
+// Of what is not there yet the nearest folder above is watched, until it is.
+function existing(entries: Map<string, Set<string>>): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const [folder, names] of entries) {
+    let here = folder;
+    let wanted = names;
+    while (here !== sep && !isFolder(here)) [here, wanted] = [dirname(here), new Set([basename(here)])];
+    found.set(here, (found.get(here) ?? new Set()).union(wanted));
+  }
+  return found;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
