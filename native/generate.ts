@@ -1,10 +1,11 @@
 /**
  * Makes native/bpf/records.h (C), native/kinds.ts and src/events/kernel/layout.ts (byte offsets) from
- * native/records.yaml, the one table of what the kernel programs send: `node native/generate.ts`. All are committed; a
- * test holds them fresh.
+ * native/records.yaml, the one table of what the kernel programs send, and the table of system calls from
+ * native/calls.yaml: `node native/generate.ts`. All are committed; a test holds them fresh.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { generateCalls } from './generate-calls.ts';
 
 interface Field {
   readonly name: string;
@@ -201,6 +202,7 @@ export function generate(): { readonly path: string; readonly content: string }[
     { path: 'native/bpf/records.h', content: cHeader(table) },
     { path: 'native/kinds.ts', content: tsKinds(table) },
     { path: 'src/events/kernel/layout.ts', content: tsLayout(table) },
+    ...generateCalls(),
   ];
 }
 

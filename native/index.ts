@@ -3,37 +3,48 @@
  * native/records.yaml says; src/events/kernel/layout.ts has the offsets.
  */
 import { type Diagnostic, exitCode, messageOf, UserError } from '../src/core/errors.ts';
-import { KIND, type Kind } from './kinds.ts';
+import type { Clause } from '../src/core/necessary.ts';
+import { CALLS } from './calls.ts';
+import { type CallFilters, filterTables } from './filter.ts';
+import { KIND } from './kinds.ts';
 import { type AddonSensor, bpfObject, loadAddon } from './locate.ts';
 import { capabilities, hasBtf, lockdown, probe } from './probe.ts';
 
+export { CALLS, type Call } from './calls.ts';
+export type { CallFilters } from './filter.ts';
 export { KIND, type Kind } from './kinds.ts';
 export { type Capability, type Feature, type Probe, probe } from './probe.ts';
 
 export interface SensorOptions {
   /** Size of the ring in bytes: a power of two, at least 4096 (a page of this machine), at most 1 GiB. */
   readonly ringBytes: number;
-  /** Send open, openat, openat2, creat. */
-  readonly open: boolean;
-  /** Send connect. */
-  readonly connect: boolean;
-  /** Send execve and execveat that fail; they come anyway when `open` or `connect` is set, as chdir does. */
-  readonly failedExec: boolean;
+  /**
+   * The system calls that are sent, by their names in calls.yaml, and what of each. Of execve and execveat only failures
+   * are calls; where any call is read, changes of the working directory come too. None: system calls cost nothing.
+   */
+  readonly calls: CallFilters;
+  /** Collect the canonical path of what is opened. It comes anyway when the path given could not be read. */
+  readonly real: boolean;
+  /** Collect inode, device, mode and flags of what is opened, and whether the call made it. */
+  readonly file: boolean;
   /** Copy the environment at exec and in scans. */
   readonly env: boolean;
   /** Only this process and its descendants; the pid is one of the sensor's own pid namespace. */
   readonly scope?: { readonly descendantsOf: number };
 }
 
-export type KindCounts = Record<Kind, number>;
+/** By `fork`, `exec`, `exit`, `scan`, and by the names of system calls; what is zero throughout may be missing. */
+export type Counts = Readonly<Record<string, number>>;
 
 export interface Counters {
   /** Records put into the ring. */
-  readonly sent: KindCounts;
+  readonly sent: Counts;
   /** Records lost because the ring was full. */
-  readonly dropped: KindCounts;
+  readonly dropped: Counts;
   /** Low-priority records refused because the ring was more than three quarters full. */
-  readonly refused: KindCounts;
+  readonly refused: Counts;
+  /** Calls that were not sent because of their filter. */
+  readonly filtered: Counts;
   /**
    * By program: how often the kernel skipped it, because a task that it had interrupted was inside it. `scope`:
    * processes that are not followed because the table of the scope is full.
@@ -82,17 +93,18 @@ export class SensorError extends UserError {
   }
 }
 
-/** COUNTED_KINDS in bpf/shared.h. */
+/** COUNTED_KINDS and COUNTED in bpf/shared.h. */
 const COUNTED_KINDS = 16;
+const COUNTED = COUNTED_KINDS + 128;
 
 /**
  * Loads the programs and attaches them: on return records flow.
  * @throws {SensorError} exit 77: rights are missing; 69: no BTF, or the kernel lacks something.
  * @throws {UserError} exit 69: no addon; 78: no process has the pid of the scope.
- * @throws {RangeError} for a size that no ring can have.
+ * @throws {RangeError} for a size that no ring can have, and for a call that is not in calls.yaml.
  */
 export function openSensor(options: SensorOptions): Sensor {
-  const { ringBytes, open, connect, failedExec, env, scope } = options;
+  const { ringBytes, calls, env, real, file, scope } = options;
   if (!Number.isInteger(Math.log2(ringBytes)) || ringBytes < 4096 || ringBytes > 2 ** 30) {
     throw new RangeError(`ringBytes must be a power of two from 4096 to 2^30, not ${ringBytes}`);
   }
@@ -100,15 +112,34 @@ export function openSensor(options: SensorOptions): Sensor {
   if (!Number.isInteger(descendantsOf) || (scope && descendantsOf < 1)) {
     throw new RangeError(`scope.descendantsOf must be a pid, not ${scope?.descendantsOf}`);
   }
+  const tables = filterTables(withChdir(calls));
   const { addon, path } = loadAddon();
   if (!hasBtf()) throw noBtf();
   try {
     const object = bpfObject(path);
-    return wrap(new addon.Sensor({ object, ringBytes, open, connect, failedExec, env, descendantsOf }));
+    return wrap(new addon.Sensor({ object, ringBytes, descendantsOf, env, real, file, ...tables }));
   } catch (error) {
     throw explain(error);
   }
 }
+
+/** Where calls are read at all, a stale working directory would be a lie that costs nothing to avoid. */
+function withChdir(calls: CallFilters): CallFilters {
+  if (calls.size === 0) return calls;
+  const succeeded: Clause = { results: new Set(['ok']) };
+  const all = new Map(calls);
+  for (const name of ['chdir', 'fchdir']) {
+    const wanted = calls.get(name) ?? [];
+    all.set(name, wanted === 'all' ? wanted : [...wanted, succeeded]);
+  }
+  return all;
+}
+
+/** What each place of the counters counts. */
+const COUNTED_NAMES: readonly (readonly [name: string, place: number])[] = [
+  ...(['fork', 'exec', 'exit', 'scan'] as const).map((name) => [name, KIND[name]] as const),
+  ...Object.keys(CALLS).map((name, index) => [name, COUNTED_KINDS + index + 1] as const),
+];
 
 function wrap(sensor: AddonSensor): Sensor {
   return {
@@ -124,12 +155,11 @@ function wrap(sensor: AddonSensor): Sensor {
 
 function counters(sensor: AddonSensor): Counters {
   const numbers = sensor.counters();
-  const kinds = Object.entries(KIND) as [Kind, number][];
-  const column = (from: number) =>
-    Object.fromEntries(kinds.map(([kind, number]) => [kind, numbers[from + number] ?? 0])) as KindCounts;
-  const missed: Record<string, number> = { scope: numbers[3 * COUNTED_KINDS] ?? 0 };
+  const column = (number: number) =>
+    Object.fromEntries(COUNTED_NAMES.map(([name, place]) => [name, numbers[number * COUNTED + place] ?? 0]));
+  const missed: Record<string, number> = { scope: numbers[4 * COUNTED] ?? 0 };
   for (const program of sensor.programs()) missed[program.name] = program.missed;
-  return { sent: column(0), dropped: column(COUNTED_KINDS), refused: column(2 * COUNTED_KINDS), missed };
+  return { sent: column(0), dropped: column(1), refused: column(2), filtered: column(3), missed };
 }
 
 /** The errnos that say "you may not", and those of a kernel that does not know what we ask for. */

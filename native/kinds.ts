@@ -6,9 +6,9 @@ export const KIND = {
   exec: 2,
   exit: 3,
   open: 4,
-  connect: 5,
+  socket: 5,
   chdir: 6,
-  exec_failed: 7,
+  call: 7,
   scan: 8,
 } as const;
 export type Kind = keyof typeof KIND;

@@ -13,14 +13,21 @@ export interface Addon {
   bootOffsetNs(): bigint;
 }
 
+/** `struct config` of native/bpf/shared.h, and the entries of the maps of the filter. */
 export interface AddonOptions {
   readonly object: string;
   readonly ringBytes: number;
-  readonly open: boolean;
-  readonly connect: boolean;
-  readonly failedExec: boolean;
-  readonly env: boolean;
   readonly descendantsOf: number;
+  readonly env: boolean;
+  readonly real: boolean;
+  readonly file: boolean;
+  readonly testsReal: boolean;
+  readonly calls: Uint16Array;
+  readonly keep: Uint16Array;
+  readonly test: Uint16Array;
+  readonly hidden: Uint16Array;
+  readonly prefixes: Uint8Array;
+  readonly names: Uint8Array;
 }
 
 export interface AddonSensor {

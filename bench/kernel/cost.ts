@@ -9,7 +9,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { openSensor, type Sensor } from '../../native/index.ts';
+import { openSensor, type Sensor, type SensorOptions } from '../../native/index.ts';
+import type { Necessary } from '../../src/core/necessary.ts';
 
 const rounds = Number(process.argv[2] ?? 5);
 const chunks = 8;
@@ -82,9 +83,32 @@ interface Attached {
   close(): Promise<void> | void;
 }
 
-function sensorOf(pid: number, calls: boolean): Attached {
-  const options = { ringBytes: 16 << 20, open: calls, connect: calls, failedExec: false, env: false };
-  const sensor: Sensor = openSensor({ ...options, scope: { descendantsOf: pid } });
+type Options = Pick<SensorOptions, 'calls' | 'real' | 'file'>;
+const none: Options = { calls: new Map(), real: false, file: false };
+const calls = ['open', 'creat', 'openat', 'openat2', 'connect', 'execve'] as const;
+const all = new Map(calls.map((name) => [name, 'all' as const]));
+/** What no open of the loop fulfils: writes, other prefixes, other names. */
+const etc: Necessary = [
+  { writes: true },
+  {
+    paths: [
+      { of: 'text', kind: 'prefix', value: '/etc/' },
+      { of: 'text', kind: 'name', value: 'credentials' },
+    ],
+  },
+];
+const writes: Necessary = [{ writes: true }];
+const real: Necessary = [{ paths: [{ of: 'real', kind: 'prefix', value: '/etc/' }] }];
+const filtered = (opens: Necessary) =>
+  new Map<string, 'all' | Necessary>(calls.map((name) => [name, name.includes('open') ? opens : 'all']));
+
+function sensorOf(pid: number, options: Options): Attached {
+  const sensor: Sensor = openSensor({
+    ...options,
+    ringBytes: 16 << 20,
+    env: false,
+    scope: { descendantsOf: pid },
+  });
   const buffer = new Uint8Array(16 << 20);
   return {
     empty: () => {
@@ -93,8 +117,8 @@ function sensorOf(pid: number, calls: boolean): Attached {
     close: () => {
       const { dropped, refused } = sensor.counters();
       sensor.close();
-      if (dropped.open + refused.open + dropped.connect > 0)
-        throw new Error('the ring was full: the figures are too low');
+      const lost = [...Object.values(dropped), ...Object.values(refused)].some((count) => count > 0);
+      if (lost) throw new Error('the ring was full: the figures are too low');
     },
   };
 }
@@ -110,8 +134,12 @@ const nothing: Attached = { empty: () => {}, close: () => {} };
 const configurations: Readonly<Record<string, (pid: number) => Attached | Promise<Attached>>> = {
   bare: () => nothing,
   'sys_exit, return only': floor,
-  'processes only': (pid) => sensorOf(pid, false),
-  'processes, open, connect': (pid) => sensorOf(pid, true),
+  'processes only': (pid) => sensorOf(pid, none),
+  'all, with real path': (pid) => sensorOf(pid, { calls: all, real: true, file: true }),
+  'all, path as text': (pid) => sensorOf(pid, { calls: all, real: false, file: true }),
+  'dropped by flags': (pid) => sensorOf(pid, { calls: filtered(writes), real: false, file: true }),
+  'dropped by text': (pid) => sensorOf(pid, { calls: filtered(etc), real: false, file: true }),
+  'dropped by real path': (pid) => sensorOf(pid, { calls: filtered(real), real: true, file: true }),
 };
 
 const middle = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;

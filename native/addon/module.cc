@@ -2,6 +2,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <napi.h>
 #include <uv.h>
@@ -81,6 +82,35 @@ class Bell {
   Bell **slot_;
 };
 
+std::vector<uint8_t> bytes_of(const Napi::Value &value) {
+  const auto bytes = value.As<Napi::Uint8Array>();
+  return std::vector<uint8_t>(bytes.Data(), bytes.Data() + bytes.ByteLength());
+}
+
+// Copies an array of u16 as far as there is room.
+template <size_t room>
+void copy_words(const Napi::Value &value, __u16 (&into)[room]) {
+  const auto words = value.As<Napi::Uint16Array>();
+  for (size_t i = 0; i < room && i < words.ElementLength(); i++) into[i] = words[i];
+}
+
+config config_of(const Napi::Object &given) {
+  const auto flag = [&](const char *name) { return static_cast<__u8>(given.Get(name).ToBoolean().Value()); };
+  config values{};
+  copy_words(given.Get("calls"), values.calls);
+  copy_words(given.Get("keep"), values.keep);
+  copy_words(given.Get("test"), values.test);
+  __u16 hidden[2] = {};
+  copy_words(given.Get("hidden"), hidden);
+  values.hidden = {hidden[0], hidden[1]};
+  values.env = flag("env");
+  values.real = flag("real");
+  values.file = flag("file");
+  values.tests_real = flag("testsReal");
+  values.tests_names = given.Get("names").As<Napi::Uint8Array>().ByteLength() > 0;
+  return values;
+}
+
 class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -97,15 +127,13 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
 
   explicit SensorHandle(const Napi::CallbackInfo &info) : ObjectWrap(info) {
     const auto given = info[0].As<Napi::Object>();
-    const auto flag = [&](const char *name) { return given.Get(name).ToBoolean().Value(); };
-    SensorOptions options;
+    SensorOptions options{};
     options.object = given.Get("object").ToString();
     options.ring_bytes = given.Get("ringBytes").ToNumber().Uint32Value();
-    options.open = flag("open");
-    options.connect = flag("connect");
-    options.failed_exec = flag("failedExec");
-    options.env = flag("env");
     options.descendants_of = given.Get("descendantsOf").ToNumber().Uint32Value();
+    options.values = config_of(given);
+    options.prefixes = bytes_of(given.Get("prefixes"));
+    options.names = bytes_of(given.Get("names"));
     try {
       sensor_ = std::make_unique<Sensor>(options);
     } catch (const Failure &failure) {
@@ -160,17 +188,18 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     }
   }
 
-  // One array: sent, dropped, refused by kind, COUNTED_KINDS each; then scope_full.
+  // One array: sent, dropped, refused, filtered, COUNTED each; then scope_full.
   Napi::Value counters(const Napi::CallbackInfo &info) {
     try {
       const auto sum = sensor(info.Env()).count();
-      auto numbers = Napi::Float64Array::New(info.Env(), 3 * COUNTED_KINDS + 1);
-      for (int kind = 0; kind < COUNTED_KINDS; kind++) {
+      auto numbers = Napi::Float64Array::New(info.Env(), 4 * COUNTED + 1);
+      for (int kind = 0; kind < COUNTED; kind++) {
         numbers[kind] = static_cast<double>(sum.sent[kind]);
-        numbers[COUNTED_KINDS + kind] = static_cast<double>(sum.dropped[kind]);
-        numbers[2 * COUNTED_KINDS + kind] = static_cast<double>(sum.refused[kind]);
+        numbers[COUNTED + kind] = static_cast<double>(sum.dropped[kind]);
+        numbers[2 * COUNTED + kind] = static_cast<double>(sum.refused[kind]);
+        numbers[3 * COUNTED + kind] = static_cast<double>(sum.filtered[kind]);
       }
-      numbers[3 * COUNTED_KINDS] = static_cast<double>(sum.scope_full);
+      numbers[4 * COUNTED] = static_cast<double>(sum.scope_full);
       return numbers;
     } catch (const Failure &failure) {
       throw to_error(info.Env(), failure);

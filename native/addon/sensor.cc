@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -10,46 +11,27 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "calls.h"
 #include "failure.h"
 
 namespace {
 
 constexpr int kMaxSeedPasses = 64;
 
-bool wanted(call which, const SensorOptions &options) {
-  switch (which) {
-    case CALL_NONE: return false;
-    case CALL_OPEN:
-    case CALL_CREAT:
-    case CALL_OPENAT:
-    case CALL_OPENAT2: return options.open;
-    case CALL_CONNECT:
-    case CALL_SOCKETCALL: return options.connect;
-    // Where calls are read at all, a stale working directory or a missed exec would be a lie that costs nothing to
-    // avoid.
-    case CALL_CHDIR:
-    case CALL_FCHDIR:
-    case CALL_EXECVE:
-    case CALL_EXECVEAT: return options.open || options.connect || options.failed_exec;
+config configure(const SensorOptions &options) {
+  config values = options.values;
+  values.refuse_above = options.ring_bytes / 4ull * 3;
+  values.scoped = options.descendants_of != 0;
+  return values;
+}
+
+bool reads_calls(const config &values) {
+  for (const __u16 call : values.calls) {
+    if (call != 0) return true;
   }
   return false;
 }
 
-bool reads_calls(const SensorOptions &options) { return options.open || options.connect || options.failed_exec; }
-
-void configure(config *values, const SensorOptions &options) {
-  memset(values, 0, sizeof *values);
-  values->refuse_above = options.ring_bytes / 4ull * 3;
-  values->env = options.env;
-  values->scoped = options.descendants_of != 0;
-  for (const auto &[number, which] : kNativeCalls) {
-    if (wanted(which, options)) values->calls[number] |= which;
-  }
-  for (const auto &[number, which] : kCompatCalls) {
-    if (wanted(which, options)) values->calls[number] |= which << 8;
-  }
-}
+size_t entry_size(const bpf_map *map) { return bpf_map__key_size(map) + bpf_map__value_size(map); }
 
 bool is_tracepoint(const bpf_program *program) {
   return strncmp(bpf_program__section_name(program), "tp_btf/", 7) == 0;
@@ -82,13 +64,16 @@ void Sensor::load(const SensorOptions &options) {
   LogCapture log;
   object_.reset(bpf_object__open_file(options.object.c_str(), nullptr));
   if (object_ == nullptr) throw Failure{"open", errno, log.take()};
-  config values;
-  configure(&values, options);
+  const config values = configure(options);
   int error = bpf_map__set_initial_value(map(".rodata.config"), &values, sizeof values);
   if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);
   if (error == 0 && options.descendants_of == 0) error = bpf_map__set_max_entries(map("scope"), 1);
+  for (const auto &[name, entries] : {std::pair{"prefixes", &options.prefixes}, {"names", &options.names}}) {
+    const auto count = static_cast<uint32_t>(entries->size() / entry_size(map(name)));
+    if (error == 0 && count > 0) error = bpf_map__set_max_entries(map(name), count);
+  }
   bpf_program *calls = bpf_object__find_program_by_name(object_.get(), "on_call");
-  if (error == 0 && calls != nullptr) error = bpf_program__set_autoload(calls, reads_calls(options));
+  if (error == 0 && calls != nullptr) error = bpf_program__set_autoload(calls, reads_calls(values));
   if (error != 0) throw Failure{"open", -error, log.take()};
   error = bpf_object__load(object_.get());
   if (error != 0) throw Failure{"load", -error, log.take()};
@@ -187,10 +172,11 @@ counters Sensor::count() const {
   if (error != 0) throw Failure{"count", -error, ""};
   counters sum{};
   for (const counters &cpu : each) {
-    for (int kind = 0; kind < COUNTED_KINDS; kind++) {
+    for (int kind = 0; kind < COUNTED; kind++) {
       sum.sent[kind] += cpu.sent[kind];
       sum.dropped[kind] += cpu.dropped[kind];
       sum.refused[kind] += cpu.refused[kind];
+      sum.filtered[kind] += cpu.filtered[kind];
     }
     sum.scope_full += cpu.scope_full;
   }

@@ -18,8 +18,9 @@ struct bpf_program;
 struct SensorOptions {
   std::string object;  // path of sensor.bpf.o
   uint32_t ring_bytes;
-  bool open, connect, failed_exec, env;
   uint32_t descendants_of;  // 0: the whole machine
+  config values;            // all but refuse_above and scoped
+  std::vector<uint8_t> prefixes, names;  // entries of the maps of these names: key and value, one after the other
 };
 
 struct ProgramState {
@@ -50,6 +51,7 @@ class Sensor {
 
  private:
   void load(const SensorOptions &options);
+  void fill(const char *name, const std::vector<uint8_t> &entries);
   void attach();
   void seed(uint32_t pid);
   bpf_map *map(const char *name) const;

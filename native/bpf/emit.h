@@ -27,6 +27,7 @@ struct {
 #define PATH_ROOM 4096      // a path with its NUL
 #define NAME_ROOM 256
 #define TEXTS_END 17408     // above where the last text of the longest record, exec, can end: 204 + 4 * 4095 + 2 * 255
+                            // (no call has more than four texts)
 
 // One per program and CPU: a program can be preempted by another, not by itself. Below the 32 KiB that a per-CPU value
 // may have.
@@ -35,6 +36,8 @@ struct scratch {
   char record[TEXTS_END + PATH_ROOM];
   char path[PATH_ROOM + NAME_ROOM];    // filled from its end; the slack bounds a write at any masked offset
   char name[NAME_ROOM];
+  struct prefix_key prefix;            // the slack behind it bounds a copy that begins anywhere in it
+  char slack[PREFIX_MAX];
 };
 enum { SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCHES };
 struct {
@@ -58,13 +61,14 @@ static __always_inline void ring_bell(void)
   bpf_ringbuf_discard(record, BPF_RB_FORCE_WAKEUP);
 }
 
-static __always_inline void emit(void *record, __u32 size, enum record_kind kind)
+// `counted`: the kind of a record of a process's life, or COUNTED_KINDS and the call.
+static __always_inline void emit(void *record, __u32 size, __u32 counted)
 {
   long failed = bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP);
   struct counters *c = counters_here();
-  if (c) {
-    if (failed) c->dropped[kind]++;
-    else c->sent[kind]++;
+  if (c && counted < COUNTED) {
+    if (failed) c->dropped[counted]++;
+    else c->sent[counted]++;
   }
   // After the commit, which is a full barrier: the consumer sets the word first and then looks at the ring, so one of
   // the two sees the other.
@@ -72,12 +76,18 @@ static __always_inline void emit(void *record, __u32 size, enum record_kind kind
 }
 
 // Low-priority records leave the last quarter of the ring to those without which later events cannot be judged.
-static __always_inline bool refused(enum record_kind kind)
+static __always_inline bool refused(__u32 counted)
 {
   if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <= config.refuse_above) return 0;
   struct counters *c = counters_here();
-  if (c) c->refused[kind]++;
+  if (c && counted < COUNTED) c->refused[counted]++;
   return 1;
+}
+
+static __always_inline void filtered(__u32 counted)
+{
+  struct counters *c = counters_here();
+  if (c && counted < COUNTED) c->filtered[counted]++;
 }
 
 static __always_inline struct scratch *scratch_of(__u32 slot)

@@ -1,11 +1,11 @@
 // Who did it: read at the moment of every event by direct loads (80 bytes for 0-4 ns), remembered nowhere.
 #pragma once
 
-static __always_inline void identify(struct record_header *h, struct task_struct *t, enum record_kind kind, __u16 flags)
+// The flags are the caller's: texts may have set some already.
+static __always_inline void identify(struct record_header *h, struct task_struct *t, enum record_kind kind)
 {
   const struct cred *cred = t->cred;
   h->kind = kind;
-  h->flags = flags;
   h->time = bpf_ktime_get_boot_ns();
   h->tid = t->pid;
   h->tgid = t->tgid;

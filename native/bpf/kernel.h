@@ -15,7 +15,10 @@ typedef _Bool bool;
 typedef int pid_t;
 
 // uapi/linux/bpf.h
-enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_RINGBUF = 27 };
+enum {
+  BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_LRU_HASH = 9,
+  BPF_MAP_TYPE_LPM_TRIE = 11, BPF_MAP_TYPE_RINGBUF = 27,
+};
 enum { BPF_ANY = 0, BPF_F_NO_PREALLOC = 1 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0 };
@@ -32,6 +35,8 @@ enum { BPF_RB_AVAIL_DATA = 0 };
 #define RESOLVE_IN_ROOT 0x10
 #define OVERLAYFS_MAGIC 0x794c7630
 #define SOCKFS_MAGIC 0x534f434b
+#define EINPROGRESS 115
+#define O_ACCMODE 3
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
@@ -151,13 +156,14 @@ struct sock_common {
 };
 struct sock { struct sock_common __sk_common; __u16 sk_type, sk_protocol; };
 struct inet_sock { struct sock sk; __be32 inet_saddr; };
-struct unix_sock { struct sock sk; struct sock *peer; };
+struct unix_address { int len; };
+struct unix_sock { struct sock sk; struct unix_address *addr; struct sock *peer; };
 struct socket { struct sock *sk; };
 
 // Registers and iterators.
 
 #if defined(__TARGET_ARCH_x86)
-struct pt_regs { unsigned long orig_ax, bx, cx, dx, si, di, r10, r8; };
+struct pt_regs { unsigned long orig_ax, bx, cx, dx, si, di, bp, r10, r8, r9; };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs { __u64 regs[31]; __u64 orig_x0; __s32 syscallno; };
 #else

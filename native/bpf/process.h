@@ -13,7 +13,8 @@ int BPF_PROG(on_fork, struct task_struct *task, __u64 clone_flags)
     scope_add(child->tgid);
   }
   struct fork_record r;
-  identify(&r.header, child, KIND_FORK, 0);
+  r.header.flags = 0;
+  identify(&r.header, child, KIND_FORK);
   r.header.size = sizeof r;
   r.clone_flags = clone_flags;
   r.parent_start = parent->group_leader->start_boottime;
@@ -33,7 +34,8 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_tid, struct linux_binp
   if (!in_scope(task->tgid)) return 0;
   struct scratch *s = scratch_of(SCRATCH_EXEC);
   if (!s) return 0;
-  identify((void *)s->record, untrusted(task), KIND_EXEC, 0);
+  ((struct record_header *)s->record)->flags = 0;
+  identify((void *)s->record, untrusted(task), KIND_EXEC);
   __u32 size = image(s, SCRATCH_EXEC, task, old_tid, bprm->filename, 0);
   if (size && size <= sizeof s->record) emit(s->record, size, KIND_EXEC);
   return 0;
@@ -81,7 +83,8 @@ int BPF_PROG(on_exit, struct task_struct *exiting)
   if (!in_scope(tgid)) return 0;
   if (config.scoped) bpf_map_delete_elem(&scope, &tgid);
   struct exit_record r;
-  identify(&r.header, task, KIND_EXIT, 0);
+  r.header.flags = 0;
+  identify(&r.header, task, KIND_EXIT);
   r.header.size = sizeof r;
   r.exit_code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->group_leader->exit_code;
   r.reaper = reaper_of(task);

@@ -6,9 +6,9 @@ enum record_kind {
   KIND_EXEC = 2,
   KIND_EXIT = 3,
   KIND_OPEN = 4,
-  KIND_CONNECT = 5,
+  KIND_SOCKET = 5,
   KIND_CHDIR = 6,
-  KIND_EXEC_FAILED = 7,
+  KIND_CALL = 7,
   KIND_SCAN = 8,
   KIND_END = 9,
 };
@@ -20,6 +20,7 @@ enum record_flag {
   FLAG_PATH_OUTSIDE = 8,
   FLAG_SCANNED = 16,
   FLAG_UNREAD = 32,
+  FLAG_URING = 64,
 };
 
 struct record_header {
@@ -121,30 +122,36 @@ struct open_record {
 #define OPEN_REAL 2
 #define OPEN_REAL_MAX 4095
 
-struct connect_record {
+struct socket_record {
   struct record_header header;
   __s64 ret;
+  __u32 nr;
   __s32 fd;
+  __u64 args[6];
   __u16 family;
   __u16 sock_type;
   __u16 protocol;
   __u16 state;
   __u16 local_port;
   __u16 remote_port;
+  __u8 role;
+  __u8 changed;
+  __u8 connected;
+  __u8 pad2;
   __u8 local_addr[16];
   __u8 remote_addr[16];
+  __u8 addr[16];
+  __u16 addr_family;
+  __u16 addr_port;
+  __u32 pad3;
   __u64 ino;
   __u64 sock;
   __u64 peer;
-  __u16 addr_family;
-  __u16 addr_port;
-  __u32 pad2;
-  __u8 addr[16];
   __u16 lengths[1];
 };
-#define CONNECT_TEXTS_AT 202
-#define CONNECT_UNIX_PATH 0
-#define CONNECT_UNIX_PATH_MAX 108
+#define SOCKET_TEXTS_AT 258
+#define SOCKET_UNIX_PATH 0
+#define SOCKET_UNIX_PATH_MAX 108
 
 struct chdir_record {
   struct record_header header;
@@ -157,15 +164,27 @@ struct chdir_record {
 #define CHDIR_CWD 0
 #define CHDIR_CWD_MAX 4095
 
-struct exec_failed_record {
+struct call_record {
   struct record_header header;
   __s64 ret;
   __u32 nr;
-  __s32 dirfd;
-  __u16 lengths[2];
+  __s32 fd;
+  __u64 args[6];
+  __u64 ino;
+  __u32 dev;
+  __u32 file_mode;
+  __u32 file_flags;
+  __u32 magic;
+  __u16 lengths[5];
 };
-#define EXEC_FAILED_TEXTS_AT 116
-#define EXEC_FAILED_RAW 0
-#define EXEC_FAILED_RAW_MAX 4095
-#define EXEC_FAILED_BASE 1
-#define EXEC_FAILED_BASE_MAX 4095
+#define CALL_TEXTS_AT 194
+#define CALL_RAW 0
+#define CALL_RAW_MAX 4095
+#define CALL_BASE 1
+#define CALL_BASE_MAX 4095
+#define CALL_RAW2 2
+#define CALL_RAW2_MAX 4095
+#define CALL_BASE2 3
+#define CALL_BASE2_MAX 4095
+#define CALL_REAL 4
+#define CALL_REAL_MAX 4095

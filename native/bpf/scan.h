@@ -19,7 +19,8 @@ int scan(struct bpf_iter__task *context)
   if (task->exit_state && task->signal->live.counter == 0) return 0; // dead, not yet waited for
   struct scratch *s = scratch_of(SCRATCH_SCAN);
   if (!s) return 0;
-  identify((void *)s->record, task, KIND_SCAN, FLAG_SCANNED);
+  ((struct record_header *)s->record)->flags = FLAG_SCANNED;
+  identify((void *)s->record, task, KIND_SCAN);
   __u32 size = image(s, SCRATCH_SCAN, trusted, tgid, 0, 1);
   if (!size || size > sizeof s->record) return 0;
   s->frame = size;

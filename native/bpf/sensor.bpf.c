@@ -13,6 +13,10 @@
 #include "image.h"
 #include "process.h"
 #include "scan.h"
+#include "registers.h"
+#include "filter.h"
+#include "open.h"
+#include "socket.h"
 #include "calls.h"
 
 char LICENSE[] SEC("license") = "GPL";

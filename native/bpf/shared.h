@@ -1,28 +1,61 @@
 // What the loader (addon) and the kernel programs agree on, besides the records themselves.
 #pragma once
 
-// A system call as one byte, so that one table serves every machine and ABI.
-enum call {
-  CALL_NONE,
-  CALL_OPEN,
-  CALL_CREAT,
-  CALL_OPENAT,
-  CALL_OPENAT2,
-  CALL_CONNECT,
-  CALL_SOCKETCALL, // IA-32's multiplexer: only its connect counts
-  CALL_CHDIR,
-  CALL_FCHDIR,
-  CALL_EXECVE,
-  CALL_EXECVEAT,
+#define CALLS_ROOM 128    // above every enum call
+#define CALL_NUMBERS 1024 // above every system call number, x32's 512-547 included
+
+// How a call is read; call-table.h has one for each. Registers are counted from 1; 0 is none.
+struct shape {
+  __u16 nr;       // what the record carries
+  __u8 kind;      // of record
+  __u8 fd;        // the register with the descriptor, or one of the bits below
+  __u8 text[2];   // registers that point to texts
+  __u8 base[2];   // the register with the directory that each starts from; 0: not a path
+  __u8 address;   // the register that points to a sockaddr
+  __u8 low;       // yields to other records when the ring is nearly full
+};
+#define FROM_RESULT 0x10   // the call returns the descriptor; after a failure the register, if there is one
+#define FROM_CWD 0x10      // a path that starts at the working directory
+#define LENGTH_BEHIND 0x10 // the next register points to the sockaddr's length; else it is the length
+#define IN_MESSAGE 0x20    // the register points to a msghdr
+#define REGISTER 0x0f
+
+#include "call-table.h"
+
+// Outcomes of a call are told apart in these classes: 3 * access + result. The access of an open: 1 read, 2 write, 3
+// both. Of a call on a socket: 1 when that is not an internet socket. Else 0.
+enum result { RESULT_OK, RESULT_IN_PROGRESS, RESULT_FAILED };
+#define CLASSES 12
+
+// Classes of outcome, a bit for each: of files whose path has a property.
+struct path_classes {
+  __u16 text; // the path that the call names
+  __u16 real; // the canonical one
 };
 
-#define CALL_NUMBERS 1024 // above every system call number, x32's 512-547 included
+#define PREFIX_MAX 64 // longer prefixes are cut: they let more pass, never less
+#define NAME_MAX_FILTERED 32
+
+struct prefix_key {
+  __u32 bits;
+  char path[PREFIX_MAX];
+};
+struct name_key {
+  __u64 words[NAME_MAX_FILTERED / 8]; // padded with zeros
+};
 
 // Constants of the loaded programs (.rodata): the verifier removes what they switch off.
 struct config {
   __u64 refuse_above;            // bytes in the ring above which low-priority records are refused
   __u16 calls[CALL_NUMBERS];     // by number: low byte the native ABI's call, high byte the 32-bit ABI's
+  __u16 keep[CALLS_ROOM];        // by call: the classes that are sent
+  __u16 test[CALLS_ROOM];        // of opens: the classes that are sent when the path passes
+  struct path_classes hidden;    // passes when a name of the path begins with a dot
   __u8 env;                      // copy environments
+  __u8 real;                     // canonical paths of what is opened
+  __u8 file;                     // what else is known of the file that is opened
+  __u8 tests_real;               // some class is sent for its canonical path
+  __u8 tests_names;              // some class is sent for the last name of its path
   __u8 scoped;                   // only processes in the scope map
 };
 
@@ -36,11 +69,14 @@ struct control {
   __u32 pad;
 };
 
+// Counted apart: records of processes' lives by their kind, others by their call.
 #define COUNTED_KINDS 16
+#define COUNTED (COUNTED_KINDS + CALLS_ROOM)
 
 struct counters {                // per CPU
-  __u64 sent[COUNTED_KINDS];     // by kind of record
-  __u64 dropped[COUNTED_KINDS];  // the ring was full
-  __u64 refused[COUNTED_KINDS];  // low priority, and the ring nearly full
+  __u64 sent[COUNTED];
+  __u64 dropped[COUNTED];        // the ring was full
+  __u64 refused[COUNTED];        // low priority, and the ring nearly full
+  __u64 filtered[COUNTED];       // no rule can match it
   __u64 scope_full;              // processes that did not fit into the scope map
 };

@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bootOffsetNs, openSensor } from '../../native/index.ts';
+import { bootOffsetNs, CALLS, openSensor } from '../../native/index.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import { createLogger } from '../core/log.ts';
 import { RawWriter } from '../events/kernel/raw-file.ts';
@@ -16,10 +16,10 @@ export async function recordRaw(file: string, scope: number | undefined, end: Pr
   const log = createLogger();
   const sensor = openSensor({
     ringBytes: RING,
-    open: true,
-    connect: true,
-    failedExec: true,
+    calls: new Map(Object.keys(CALLS).map((name) => [name, 'all'])),
     env: true,
+    real: true,
+    file: true,
     ...(scope === undefined ? {} : { scope: { descendantsOf: scope } }),
   });
   try {

@@ -7,6 +7,7 @@ import type { Diagnostic, Place } from './errors.ts';
 import type { Event, EventForm } from './event.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
+import type { Necessary } from './necessary.ts';
 
 /** What is wanted of an event source at one place of the graph. */
 export interface Demand {
@@ -14,6 +15,8 @@ export interface Demand {
   readonly fields: ReadonlySet<string>;
   /** Event types, or all of them. */
   readonly types: ReadonlySet<string> | 'all';
+  /** What must hold of an event of a type to be wanted; for a type that is not here, nothing is known. */
+  readonly where?: ReadonlyMap<string, Necessary>;
 }
 
 /** Demand by event source. */

@@ -161,7 +161,7 @@ export class Translator {
     if (p.res < 0)
       return {
         ...known.identity,
-        kind: 'exec_failed',
+        kind: 'call',
         time,
         nr: 59,
         ret: p.res,
@@ -209,7 +209,7 @@ function socketOf(p: StateEvent['params']): Record<string, unknown> {
     addr.path === undefined
       ? { addr_family: addr.ip.includes(':') ? 10 : 2, addr: bytes(addr.ip), addr_port: addr.port }
       : { addr_family: 1 };
-  const common = { kind: 'connect', ret: p.res, fd: p.fd, unix_path: addr.path ?? '', sock_type: 1, ...asked };
+  const common = { kind: 'socket', nr: 42, ret: p.res, fd: p.fd, unix_path: addr.path ?? '', sock_type: 1, ...asked };
   if (tuple?.path !== undefined)
     return { ...common, family: 1, sock: BigInt('0xffff888000000001'), peer: BigInt('0xffff888000000002') };
   const family = addr.ip.includes(':') ? 10 : 2;

@@ -236,7 +236,8 @@ describe('opens', () => {
 describe('connections', () => {
   const v6 = (...groups: number[]) => groups.flatMap((one) => [one >> 8, one & 255]);
   const tcp = {
-    kind: 'connect',
+    kind: 'socket',
+    nr: 42,
     fd: 5,
     ret: 0,
     family: 2,
@@ -317,7 +318,7 @@ describe('connections', () => {
   it('with what is no socket', () => {
     expect(
       read({ ...tcp, family: 0, ret: -88, fd: -1 }, ['fd.num', 'fd.type', 'fd.typechar', 'fd.name', 'evt.res']),
-    ).toEqual([-1, undefined, 'o', '', 'ENOTSOCK']);
+    ).toEqual([-1, undefined, 'o', '1.2.3.4:443', 'ENOTSOCK']);
   });
 
   it('print IPv6 as the standard library reads it', () => {
@@ -391,7 +392,7 @@ describe('programs', () => {
   it('run from a descriptor are execveat', () => {
     expect(read({ ...exec, filename: '/dev/fd/3' }, ['evt.type'])).toEqual(['execveat']);
     expect(
-      read({ kind: 'exec_failed', nr: 322, ret: -13, raw: 'x', base: '/tmp' }, [
+      read({ kind: 'call', nr: 322, ret: -13, raw: 'x', base: '/tmp' }, [
         'evt.type',
         'evt.arg.filename',
         'evt.res',
@@ -482,14 +483,7 @@ describe('the form', () => {
       'container.image',
     ])
       expect(fills(text), text).toBe(true);
-    for (const text of [
-      'k8s.rc.name',
-      'evt.buffer',
-      'evt.arg.target',
-      'fd.sip.name',
-      'thread.cgroup.cpu',
-      'evt.cpu',
-    ])
+    for (const text of ['k8s.rc.name', 'evt.buffer', 'evt.arg.img', 'fd.sip.name', 'thread.cgroup.cpu', 'evt.cpu'])
       expect(fills(text), text).toBe(false);
   });
 

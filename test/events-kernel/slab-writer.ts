@@ -3,13 +3,11 @@
 import { Accounts } from '../../src/events/accounts.ts';
 import { KernelContext } from '../../src/events/kernel/context.ts';
 import {
+  CALL,
+  CALL_TEXTS,
   CHDIR,
   CHDIR_TEXTS,
-  CONNECT,
-  CONNECT_TEXTS,
   EXEC,
-  EXEC_FAILED,
-  EXEC_FAILED_TEXTS,
   EXEC_TEXTS,
   EXIT,
   FLAGS,
@@ -19,6 +17,8 @@ import {
   type Kind,
   OPEN,
   OPEN_TEXTS,
+  SOCKET,
+  SOCKET_TEXTS,
 } from '../../src/events/kernel/layout.ts';
 import { ProcessImages, type ProcessImagesOptions } from '../../src/events/kernel/process-images.ts';
 import { RING_HEADER, type Shape } from '../../src/events/kernel/records.ts';
@@ -59,6 +59,7 @@ const SIXTEEN = new Set([
   'addr_family',
   'addr_port',
 ]);
+const EIGHT = new Set(['role', 'changed', 'connected']);
 const ADDRESSES = new Set(['local_addr', 'remote_addr', 'addr']);
 
 interface KindLayout {
@@ -73,9 +74,9 @@ const layouts: Record<Kind, KindLayout> = {
   scan: { fixed: EXEC, texts: EXEC_TEXTS, end: 0 },
   exit: { fixed: EXIT, end: EXIT.reaper + 4 },
   open: { fixed: OPEN, texts: OPEN_TEXTS, end: 0 },
-  connect: { fixed: CONNECT, texts: CONNECT_TEXTS, end: 0 },
+  socket: { fixed: SOCKET, texts: SOCKET_TEXTS, end: 0 },
   chdir: { fixed: CHDIR, texts: CHDIR_TEXTS, end: 0 },
-  exec_failed: { fixed: EXEC_FAILED, texts: EXEC_FAILED_TEXTS, end: 0 },
+  call: { fixed: CALL, texts: CALL_TEXTS, end: 0 },
 };
 
 /** One record without the ring's header. */
@@ -118,11 +119,21 @@ function put(bytes: Buffer, offsets: Readonly<Record<string, number>>, fields: F
   for (const [name, at] of Object.entries(offsets)) {
     const value = fields[name];
     if (value === undefined || ['kind', 'flags', 'size', 'comm'].includes(name)) continue;
-    if (ADDRESSES.has(name)) Buffer.from(value as number[]).copy(bytes, at);
+    if (name === 'args') writeArguments(bytes, at, value as readonly unknown[]);
+    else if (EIGHT.has(name)) bytes.writeUInt8(value as number, at);
+    else if (ADDRESSES.has(name)) Buffer.from(value as number[]).copy(bytes, at);
     else if (SIXTY_FOUR.has(name)) bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value as number)), at);
     else if (SIXTEEN.has(name)) bytes.writeUInt16LE(value as number, at);
     else bytes.writeUInt32LE((value as number) >>> 0, at);
   }
+}
+
+/** Registers; of a process that stands in the same fields they are texts, and meant for its image. */
+function writeArguments(bytes: Buffer, at: number, args: readonly unknown[]): void {
+  args.forEach((arg, index) => {
+    if (typeof arg === 'string') return;
+    bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(arg as number)), at + 8 * index);
+  });
 }
 
 /** Records one after the other, each behind the ring's header. */

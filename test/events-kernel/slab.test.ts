@@ -207,7 +207,8 @@ describe('damaged slabs', () => {
         },
         { ...open('../x'), tgid: 200, tid: 200, start: 60, exec_id: 4, real: '/x' },
         {
-          kind: 'connect',
+          kind: 'socket',
+          nr: 42,
           tgid: 200,
           tid: 200,
           start: 60,
@@ -218,7 +219,8 @@ describe('damaged slabs', () => {
           unix_path: '\0abc',
         },
         {
-          kind: 'connect',
+          kind: 'socket',
+          nr: 42,
           tgid: 200,
           tid: 200,
           start: 60,
@@ -229,7 +231,7 @@ describe('damaged slabs', () => {
           unix_path: '/run/x',
         },
         { kind: 'chdir', tgid: 200, tid: 200, start: 60, exec_id: 4, nr: 80, cwd: '/tmp' },
-        { kind: 'exec_failed', tgid: 200, tid: 200, start: 60, exec_id: 4, nr: 59, ret: -2, raw: 'nope', base: '/tmp' },
+        { kind: 'call', tgid: 200, tid: 200, start: 60, exec_id: 4, nr: 59, ret: -2, raw: 'nope', base: '/tmp' },
         { kind: 'exit', tgid: 200, tid: 200, start: 60, exec_id: 4, exit_code: 9, reaper: 1 },
       ] as Fields[]
     ).map(record),

@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { KIND, type Kind, openSensor, probe, type Sensor, type SensorOptions } from '../../native/index.ts';
+import {
+  type CallFilters,
+  KIND,
+  type Kind,
+  openSensor,
+  probe,
+  type Sensor,
+  type SensorOptions,
+} from '../../native/index.ts';
 import * as layout from '../../src/events/kernel/layout.ts';
 
 /** Why the kernel cannot be traced here, or undefined. Said aloud, since the tests are then skipped. */
@@ -37,9 +45,9 @@ const fixedOf: Readonly<Record<Kind, { fixed: Offsets; texts?: Offsets }>> = {
   scan: { fixed: layout.EXEC, texts: layout.EXEC_TEXTS },
   exit: { fixed: layout.EXIT },
   open: { fixed: layout.OPEN, texts: layout.OPEN_TEXTS },
-  connect: { fixed: layout.CONNECT, texts: layout.CONNECT_TEXTS },
+  socket: { fixed: layout.SOCKET, texts: layout.SOCKET_TEXTS },
   chdir: { fixed: layout.CHDIR, texts: layout.CHDIR_TEXTS },
-  exec_failed: { fixed: layout.EXEC_FAILED, texts: layout.EXEC_FAILED_TEXTS },
+  call: { fixed: layout.CALL, texts: layout.CALL_TEXTS },
 };
 
 /** Widths of what is not a u32. */
@@ -52,12 +60,15 @@ const wide = new Set(
 const narrow = new Set(
   'kind flags family sock_type protocol state local_port remote_port addr_family addr_port'.split(' '),
 );
+const bytes = new Set(['role', 'changed', 'connected']);
 const signed = new Set(['dirfd', 'fd']);
 const arrays = new Set(['local_addr', 'remote_addr', 'addr']);
 
 function value(record: Buffer, name: string, at: number): unknown {
   if (name === 'ret') return Number(record.readBigInt64LE(at));
   if (name === 'comm') return record.toString('latin1', at, at + 16).replace(/\0.*$/s, '');
+  if (name === 'args') return Array.from({ length: 6 }, (_, index) => record.readBigUInt64LE(at + 8 * index));
+  if (bytes.has(name)) return record.readUInt8(at);
   if (arrays.has(name)) return Buffer.from(record.subarray(at, at + 16));
   if (wide.has(name)) return record.readBigUInt64LE(at);
   if (narrow.has(name)) return record.readUInt16LE(at);
@@ -159,7 +170,20 @@ export class Actor {
   }
 }
 
-export const everything = { ringBytes: 1 << 20, open: true, connect: true, failedExec: true, env: false } as const;
+const allOf = (names: readonly string[]): CallFilters => new Map(names.map((name) => [name, 'all']));
+
+export const everything: Omit<SensorOptions, 'scope'> = {
+  ringBytes: 1 << 20,
+  calls: allOf(['open', 'creat', 'openat', 'openat2', 'connect', 'execve', 'execveat']),
+  env: false,
+  real: true,
+  file: true,
+};
+
+/** As `everything`, with these calls. */
+export function only(...names: string[]): Pick<SensorOptions, 'calls'> {
+  return { calls: allOf(names) };
+}
 
 /** A sensor that looks at the actor and its descendants only. */
 export function watch(actor: Actor, options: Partial<SensorOptions> = {}): Sensor {

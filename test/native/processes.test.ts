@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sensor } from '../../native/index.ts';
 import { FLAGS } from '../../src/events/kernel/layout.ts';
-import { Actor, type Decoded, decode, drainAll, prepare, watch, whyNot } from './harness.ts';
+import { Actor, type Decoded, decode, drainAll, only as onlyCalls, prepare, watch, whyNot } from './harness.ts';
 
 const WRITABLE = 1;
 const MEMFD = 4;
@@ -32,7 +32,7 @@ describe.skipIf(whyNot())('processes', () => {
   beforeAll(async () => {
     place = prepare();
     actor = await Actor.start(place.program, place.folder);
-    sensor = watch(actor, { open: false, connect: false, failedExec: false, env: true });
+    sensor = watch(actor, { ...onlyCalls(), env: true });
   });
   afterAll(() => {
     sensor?.close();

@@ -9,9 +9,9 @@ const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)
 const open = () =>
   openSensor({
     ringBytes: 65536,
-    open: false,
-    connect: false,
-    failedExec: false,
+    calls: new Map(),
+    real: false,
+    file: false,
     env: false,
     scope: { descendantsOf: process.pid },
   });

@@ -2,57 +2,27 @@
 
 import type { Scalar } from '../field.ts';
 import { joinPath } from '../paths.ts';
-import { flagNames } from '../syscall/flags.ts';
 import { dateTime } from '../time.ts';
-import { errnoName } from './errno.ts';
+import { type Argument, directory, error, flags, hex, octal, signalName } from './argument.ts';
+import { argumentsOfCall, callArguments } from './call-arguments.ts';
+import { joinedPath, rawText } from './call-paths.ts';
+import { callNumbers, NR, RET } from './calls.ts';
 import type { KernelEvent } from './event.ts';
 import type { Program } from './image.ts';
-import {
-  CHDIR,
-  CHDIR_TEXTS,
-  CONNECT,
-  EXEC,
-  EXEC_FAILED,
-  EXEC_FAILED_TEXTS,
-  EXIT,
-  FORK,
-  HEADER,
-  OPEN,
-} from './layout.ts';
+import { CHDIR_TEXTS, EXEC, EXIT, FORK, HEADER, OPEN } from './layout.ts';
 import { groupNameAt, loginNameAt, userAt } from './names.ts';
-import {
-  AT_FDCWD,
-  isCreat,
-  linuxFlags,
-  NR_OPENAT2,
-  openName,
-  opensADirectory,
-  rawPath,
-  succeeded,
-} from './open-fields.ts';
+import { isCreat, linuxFlags, NR_OPENAT2, openName, opensADirectory, rawPath, succeeded } from './open-fields.ts';
 import { falcoCloneFlags, falcoOpenFlags } from './open-flags.ts';
 import { byKind } from './records.ts';
-import { askedAddress, socketOf } from './socket.ts';
 import { UNSET } from './user-fields.ts';
 
-/** One parameter: its value, how that prints, and the text that it stands for. */
-export interface Argument {
-  readonly name: string;
-  readonly raw: (event: KernelEvent) => Scalar | undefined;
-  /** The value as text; default: as it is. */
-  readonly print?: (value: Scalar) => string;
-  /** What it stands for; undefined when it stands for nothing else. */
-  readonly means?: (event: KernelEvent, value: Scalar) => string | undefined;
-}
+export type { Argument } from './argument.ts';
 
-const hex = (value: Scalar) => value.toString(16).toUpperCase();
-const octal = (value: Scalar) => (value === 0 ? '0' : `0${(value as number).toString(8)}`);
 /** Lists of texts that each end in NUL print with a dot for whatever does not print. */
 const dots = (value: Scalar) =>
   value === '' ? 'NULL' : String(value).replace(/[^\x20-\x7e]/gu, (char) => '.'.repeat(Buffer.byteLength(char)));
 const terminated = (list: readonly string[]) => list.map((text) => `${text}\0`).join('');
 
-const error = (_: KernelEvent, value: Scalar) => (Number(value) < 0 ? errnoName(-Number(value)) : undefined);
 const self = (event: KernelEvent) => event.comm;
 const ofProgram = (read: (program: Program) => Scalar | undefined) => (event: KernelEvent) =>
   event.image.data.program && read(event.image.data.program);
@@ -60,18 +30,6 @@ const nameOf = (event: KernelEvent, tgid: number) => event.find(tgid)?.data.comm
 const user = (event: KernelEvent, uid: Scalar) => userAt(event, Number(uid))?.name;
 const login = (event: KernelEvent, uid: Scalar) => loginNameAt(event, Number(uid));
 const group = (event: KernelEvent, gid: Scalar) => groupNameAt(event, Number(gid));
-
-/** Few sets of flags are in use; their names are put together once. */
-function flags(set: Parameters<typeof flagNames>[0]) {
-  const known = new Map<Scalar, string | undefined>();
-  return (_: KernelEvent, value: Scalar): string | undefined => {
-    if (!known.has(value)) {
-      if (known.size > 4096) known.clear();
-      known.set(value, flagNames(set, Number(value)));
-    }
-    return known.get(value);
-  };
-}
 
 const time = (value: Scalar) => dateTime(BigInt(value as number));
 const loginuid = (event: KernelEvent) => event.u32(HEADER.loginuid);
@@ -86,7 +44,7 @@ const descriptor: Argument = {
 const dirfd: Argument = {
   name: 'dirfd',
   raw: (event) => event.i32(OPEN.dirfd),
-  means: (_, value) => (value === AT_FDCWD ? 'AT_FDCWD' : undefined),
+  means: directory,
 };
 const path: Argument = {
   name: 'name',
@@ -184,17 +142,14 @@ const EXECVE_ARGUMENTS: readonly Argument[] = [
   },
 ];
 
+/** Of an execution that failed: the process is still what it was. */
 const FAILED_ARGUMENTS: readonly Argument[] = [
-  { name: 'res', raw: (event) => event.i64(EXEC_FAILED.ret), means: error },
+  { name: 'res', raw: (event) => event.i64(RET), means: error },
   ...ids,
   comm,
   uid,
   gid,
-  {
-    name: 'filename',
-    raw: (event) => (event.has('unread') ? undefined : event.text(EXEC_FAILED_TEXTS, EXEC_FAILED_TEXTS.raw)),
-    means: (event, value) => joinPath(event.text(EXEC_FAILED_TEXTS, EXEC_FAILED_TEXTS.base), String(value)),
-  },
+  { name: 'filename', raw: (event) => rawText(event, 0), means: (event) => joinedPath(event, 0) },
 ];
 
 /** wait(2): the signal in the low seven bits, then whether a core was written, then the status. */
@@ -211,38 +166,14 @@ const EXIT_ARGUMENTS: readonly Argument[] = [
   },
 ];
 
-const connectFd: Argument = {
-  name: 'fd',
-  raw: (event) => event.i32(CONNECT.fd),
-  means: (event) => {
-    const { letter, transport, name } = socketOf(event);
-    return letter === 'o' ? undefined : `<${letter}${transport?.[0] ?? ''}>${name}`;
-  },
-};
-const CONNECT_ARGUMENTS: readonly Argument[] = [
-  { name: 'res', raw: (event) => event.i64(CONNECT.ret), means: error },
-  { name: 'tuple', raw: (event) => socketOf(event).name || 'NULL' },
-  connectFd,
-  { name: 'addr', raw: (event) => askedAddress(event) ?? 'NULL' },
-];
-
 const CHDIR_ARGUMENTS: readonly Argument[] = [
-  { name: 'res', raw: (event) => event.i64(CHDIR.ret) },
+  { name: 'res', raw: (event) => event.i64(RET) },
   { name: 'path', raw: (event) => event.text(CHDIR_TEXTS, CHDIR_TEXTS.cwd) },
 ];
 const FCHDIR_ARGUMENTS = CHDIR_ARGUMENTS.slice(0, 1);
 
-/** Signals whose names rules and people look for; signal(7), x86 and arm64. */
-const SIGNALS =
-  `HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU
-URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS`.split(/\s+/);
-
-function signalName(signal: number): string | undefined {
-  const name = SIGNALS[signal - 1];
-  return name === undefined ? undefined : `SIG${name}`;
-}
-
 const NO_ARGUMENTS: readonly Argument[] = [];
+const EXECUTIONS: ReadonlySet<number> = new Set([59, 322]);
 
 const lists = byKind<(event: KernelEvent) => readonly Argument[]>({
   fork: () => CLONE_ARGUMENTS,
@@ -253,18 +184,20 @@ const lists = byKind<(event: KernelEvent) => readonly Argument[]>({
     const nr = event.u32(OPEN.nr);
     return nr === 2 ? OPEN_ARGUMENTS : nr === NR_OPENAT2 ? OPENAT2_ARGUMENTS : OPENAT_ARGUMENTS;
   },
-  connect: () => CONNECT_ARGUMENTS,
+  socket: callArguments,
   chdir: (event) => (event.type === 'fchdir' ? FCHDIR_ARGUMENTS : CHDIR_ARGUMENTS),
-  exec_failed: () => FAILED_ARGUMENTS,
+  call: (event) => (EXECUTIONS.has(event.u32(NR)) ? FAILED_ARGUMENTS : callArguments(event)),
   scan: () => NO_ARGUMENTS,
 });
 
-/** Names of arguments that some record has. */
-export const argumentNames: ReadonlySet<string> = new Set(
-  [CLONE_ARGUMENTS, EXECVE_ARGUMENTS, EXIT_ARGUMENTS, OPENAT2_ARGUMENTS, CONNECT_ARGUMENTS, CHDIR_ARGUMENTS].flatMap(
-    (list) => list.map(({ name }) => name),
-  ),
-);
+let names: ReadonlySet<string> | undefined;
+
+/** Whether some record has an argument of that name. */
+export function isArgument(name: string): boolean {
+  const lists = () => [CLONE_ARGUMENTS, EXECVE_ARGUMENTS, EXIT_ARGUMENTS, OPENAT2_ARGUMENTS];
+  names ??= new Set([...lists(), ...callNumbers.map(argumentsOfCall)].flat().map((argument) => argument.name));
+  return names.has(name);
+}
 
 /** The parameters that this event has, in Falco's order. */
 export function argumentsOf(event: KernelEvent): readonly Argument[] {

@@ -3,10 +3,12 @@
 import type { Value } from '../field.ts';
 import { eventType } from '../syscall/event-types.ts';
 import { timeFields } from '../time-fields.ts';
-import { type Argument, argumentFinder, argumentNames, argumentsOf, argumentsText, argumentText } from './arguments.ts';
+import { type Argument, argumentFinder, argumentsOf, argumentsText, argumentText, isArgument } from './arguments.ts';
+import { absolutePath } from './call-paths.ts';
+import { RET } from './calls.ts';
 import { errnoName } from './errno.ts';
 import type { KernelEvent } from './event.ts';
-import { CHDIR, CONNECT, EXEC_FAILED, KIND, OPEN } from './layout.ts';
+import { KIND, OPEN } from './layout.ts';
 import { exact } from './numbers.ts';
 import { linuxFlags, openName, succeeded } from './open-fields.ts';
 import { creates, makesTemporary, reads, writes } from './open-flags.ts';
@@ -17,18 +19,13 @@ const SECOND = 1_000_000_000n;
 /** What the call returned; undefined for events that no call made. */
 function rawResult(event: KernelEvent): number | bigint | undefined {
   switch (event.kind) {
-    case KIND.open:
-      return event.i64(OPEN.ret);
-    case KIND.connect:
-      return event.i64(CONNECT.ret);
-    case KIND.chdir:
-      return event.i64(CHDIR.ret);
-    case KIND.exec_failed:
-      return event.i64(EXEC_FAILED.ret);
     case KIND.exit:
       return undefined;
-    default:
+    case KIND.fork:
+    case KIND.exec:
       return 0;
+    default:
+      return event.i64(RET);
   }
 }
 
@@ -79,7 +76,7 @@ const never = () => false;
 /** Finds the argument that `evt.arg.NAME` or `evt.arg[0]` means; undefined when no event has it. */
 function finder(arg: string): ((event: KernelEvent) => Argument | undefined) | undefined {
   if (/^\d+$/.test(arg)) return (event) => argumentsOf(event)[Number(arg)];
-  return argumentNames.has(arg) ? argumentFinder(arg) : undefined;
+  return isArgument(arg) ? argumentFinder(arg) : undefined;
 }
 
 /** `evt.arg.NAME`: the text of an argument. */
@@ -95,8 +92,22 @@ const rawArgument: ReaderMaker = (arg) => {
 };
 
 /** The path of the calls that take a directory descriptor. */
-const absolutePath: KernelReader = (event) =>
-  event.kind === KIND.open && event.type.startsWith('openat') ? openName(event) : undefined;
+const abspath: ReaderMaker = (arg) => {
+  const ofCall = absolutePath(arg === 'src' || arg === 'dst' ? arg : 'one');
+  return (event) => {
+    if (event.kind !== KIND.open) return ofCall(event);
+    return event.type.startsWith('openat') ? openName(event) : undefined;
+  };
+};
+
+/** Whether the call moves data through its descriptor. */
+const moves =
+  (trait: 'reads' | 'writes'): ((event: KernelEvent) => boolean) =>
+  (event) =>
+    eventType(event.type)?.traits.has(trait) === true;
+const readsData = moves('reads');
+const writesData = moves('writes');
+const direction: KernelReader = (event) => (readsData(event) ? 'read' : writesData(event) ? 'write' : undefined);
 
 export const eventReaders: Readonly<Record<string, ReaderMaker>> = {
   ...plain({
@@ -116,9 +127,10 @@ export const eventReaders: Readonly<Record<string, ReaderMaker>> = {
     'evt.res': (event) => given(rawResult(event), (result) => (result >= 0 ? 'SUCCESS' : errnoName(-Number(result)))),
     'evt.rawres': rawResult,
     'evt.failed': failed,
-    'evt.is_io': never,
-    'evt.is_io_read': never,
-    'evt.is_io_write': never,
+    'evt.is_io': (event) => readsData(event) || writesData(event),
+    'evt.is_io_read': readsData,
+    'evt.is_io_write': writesData,
+    'evt.io_dir': direction,
     'evt.is_wait': never,
     'evt.is_syslog': never,
     'evt.count': () => 1,
@@ -133,7 +145,7 @@ export const eventReaders: Readonly<Record<string, ReaderMaker>> = {
     'evt.is_open_exec': makesExecutable,
     'evt.is_open_create': created,
   }),
-  'evt.abspath': () => absolutePath,
+  'evt.abspath': abspath,
   'evt.type.is': (arg) => (event) => (event.type === arg ? 1 : 0),
   'evt.arg': argument,
   'evt.rawarg': rawArgument,

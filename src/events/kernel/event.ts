@@ -1,9 +1,10 @@
 /** The cursor over a slab: one object, moved from event to event. */
 
 import type { Event, Value } from '../field.ts';
+import { callOf, NR } from './calls.ts';
 import { fieldReader } from './form.ts';
 import type { ProcessImage } from './image.ts';
-import { CHDIR, FLAGS, HEADER, KIND, OPEN } from './layout.ts';
+import { FLAGS, HEADER, KIND } from './layout.ts';
 import { big, signed, unsigned } from './numbers.ts';
 import { type Shape, textLength, textStart } from './records.ts';
 import { released } from './released.ts';
@@ -50,21 +51,15 @@ export class KernelEvent implements Event {
 
   get type(): string {
     switch (this.kind) {
-      case KIND.open:
-        return openType(this.u32(OPEN.nr));
       case KIND.exec:
         // The kernel forgets which call it was; a descriptor's name tells (spec/kernel-fields.md §9).
         return this.image.data.program?.filename.startsWith('/dev/fd/') ? 'execveat' : 'execve';
-      case KIND.connect:
-        return 'connect';
       case KIND.fork:
         return 'clone';
       case KIND.exit:
         return 'procexit';
-      case KIND.exec_failed:
-        return this.u32(NR) === NR_EXECVEAT ? 'execveat' : 'execve';
       default:
-        return this.u32(NR) === NR_FCHDIR ? 'fchdir' : 'chdir';
+        return callOf(this.u32(NR))?.name ?? 'syscall';
     }
   }
 
@@ -88,6 +83,11 @@ export class KernelEvent implements Event {
 
   has(flag: keyof typeof FLAGS): boolean {
     return (this.u16(HEADER.flags) & FLAGS[flag]) !== 0;
+  }
+
+  u8(field: number): number {
+    this.#check();
+    return this.#memory.view.getUint8(this.#offset + field);
   }
 
   u16(field: number): number {
@@ -187,22 +187,4 @@ export class KernelEvent implements Event {
 interface Memo {
   index: number;
   value: unknown;
-}
-
-/** Where records of chdir and exec_failed have the number of their call. */
-const NR = CHDIR.nr;
-const NR_EXECVEAT = 322;
-const NR_FCHDIR = 81;
-
-function openType(nr: number): string {
-  switch (nr) {
-    case 2:
-      return 'open';
-    case 85:
-      return 'creat';
-    case 437:
-      return 'openat2';
-    default:
-      return 'openat';
-  }
 }

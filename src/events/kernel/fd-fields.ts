@@ -1,49 +1,74 @@
-/** Readers of `fd.*` and `fs.path.*`: the descriptor that an open or a connect is about (spec/falco-engine.md §6.3-6.6). */
+/** Readers of `fd.*` and `fs.path.*`: the descriptor that a call is about (spec/falco-engine.md §6.3-6.6). */
 
 import type { Value } from '../field.ts';
+import { onePath, pairPath } from './call-paths.ts';
+import { callOf, NR } from './calls.ts';
+import { descriptorName, descriptorType, isDirectory } from './descriptor.ts';
 import type { KernelEvent } from './event.ts';
-import { CHDIR, CHDIR_TEXTS, CONNECT, HEADER, KIND, OPEN } from './layout.ts';
+import { CALL, CHDIR, CHDIR_TEXTS, HEADER, KIND, OPEN, SOCKET } from './layout.ts';
 import { major, minor, openName, opensADirectory, rawPath, realPath, succeeded } from './open-fields.ts';
 import { split } from './path-cache.ts';
 import { type KernelReader, on, plain, type ReaderMaker } from './readers.ts';
 import { type End, isLocalPeer, type Socket, socketOf } from './socket.ts';
 
 type Make = (event: KernelEvent) => Value | undefined;
+type OfSocket = (socket: Socket, event: KernelEvent) => Value | undefined;
 
 const ofOpen = (read: Make): KernelReader => on([KIND.open], read);
 const ofOpened = (read: Make): KernelReader => ofOpen((event) => (succeeded(event) ? read(event) : undefined));
-const ofSocket = (read: (socket: Socket, event: KernelEvent) => Value | undefined): KernelReader =>
-  on([KIND.connect], (event) => read(socketOf(event), event));
+const ofSocket = (read: OfSocket): KernelReader => on([KIND.socket], (event) => read(socketOf(event), event));
 
-/** One reader for events on files, one for events on sockets. */
-function either(file: Make, socket: (socket: Socket, event: KernelEvent) => Value | undefined): KernelReader {
+/** Whether a call that names no socket is about a descriptor at all. */
+const hasDescriptor = (event: KernelEvent) => event.kind === KIND.call && callOf(event.u32(NR))?.fd === true;
+
+/** One reader for opens, one for calls on sockets, one for other calls that are about a descriptor. */
+function either(file: Make, socket: OfSocket, other: Make): KernelReader {
   return (event) => {
     if (event.kind === KIND.open) return file(event);
-    return event.kind === KIND.connect ? socket(socketOf(event), event) : undefined;
+    if (event.kind === KIND.socket) return socket(socketOf(event), event);
+    return hasDescriptor(event) ? other(event) : undefined;
   };
 }
 
 /** What Falco calls a transport that is not known. */
 const UNKNOWN_TRANSPORT = '<NA>';
 
+const never = () => false;
+
 const number = either(
   (event) => (succeeded(event) ? event.i64(OPEN.ret) : -1),
-  (_, event) => event.i32(CONNECT.fd),
+  (_, event) => event.i32(SOCKET.fd),
+  (event) => event.i32(CALL.fd),
 );
 
-const name = either(openName, (socket) => socket.name);
+const name = either(openName, (socket) => socket.name, descriptorName);
 
-const directory = ofOpen((event) => {
-  const path = openName(event);
-  if (path === undefined) return undefined;
-  return succeeded(event) && opensADirectory(event) ? path : split(path).directory;
-});
+const directory = either(
+  (event) => {
+    const path = openName(event);
+    if (path === undefined) return undefined;
+    return succeeded(event) && opensADirectory(event) ? path : split(path).directory;
+  },
+  () => undefined,
+  (event) => {
+    const path = descriptorName(event);
+    if (!path.startsWith('/')) return undefined;
+    return isDirectory(event) ? path : split(path).directory;
+  },
+);
 
 /** Absent for directories and for what could not be opened. */
-const filename = ofOpened((event) => {
-  const path = openName(event);
-  return path === undefined || opensADirectory(event) ? undefined : split(path).filename;
-});
+const filename = either(
+  (event) => {
+    const path = succeeded(event) ? openName(event) : undefined;
+    return path === undefined || opensADirectory(event) ? undefined : split(path).filename;
+  },
+  () => undefined,
+  (event) => {
+    const path = descriptorName(event);
+    return path.startsWith('/') && !isDirectory(event) ? split(path).filename : undefined;
+  },
+);
 
 const containerPrefix = (event: KernelEvent) => {
   const id = event.image.data.container?.id;
@@ -57,9 +82,10 @@ function prefixed(reader: KernelReader): KernelReader {
   };
 }
 
-// The one who connects is the client.
-const client = (socket: Socket) => socket.local;
-const server = (socket: Socket) => socket.remote;
+const client = (socket: Socket) => socket.client;
+const server = (socket: Socket) => socket.server;
+const local = (socket: Socket) => socket.local;
+const remote = (socket: Socket) => socket.remote;
 
 const ip = (end: (socket: Socket) => End | undefined) => ofSocket((socket) => end(socket)?.ip);
 const port = (end: (socket: Socket) => End | undefined) => ofSocket((socket) => end(socket)?.port);
@@ -78,6 +104,7 @@ const bothPorts = ofSocket(({ family, local, remote }) =>
 const deviceOf = either(
   (event) => (succeeded(event) ? event.u32(OPEN.dev) : undefined),
   () => 0,
+  (event) => event.u32(CALL.dev),
 );
 
 function ofDevice(part: (dev: number) => number): KernelReader {
@@ -87,62 +114,74 @@ function ofDevice(part: (dev: number) => number): KernelReader {
   };
 }
 
+const openedPath = onePath(false);
 const pathName = (event: KernelEvent): string | undefined => {
   if (event.kind === KIND.open) return succeeded(event) ? openName(event) : undefined;
+  if (event.kind === KIND.call) return openedPath(event);
   const isChdir = event.kind === KIND.chdir && event.u32(CHDIR.nr) === 80;
   return isChdir ? event.text(CHDIR_TEXTS, CHDIR_TEXTS.cwd) : undefined;
 };
 
 const rawName = (event: KernelEvent) => (event.has('unread') ? undefined : rawPath(event));
+const rawPathOfCall = onePath(true);
+const rawPathName = (event: KernelEvent) => {
+  if (event.kind === KIND.call) return rawPathOfCall(event);
+  return event.kind === KIND.open && succeeded(event) ? rawName(event) : undefined;
+};
 
 export const fdReaders: Readonly<Record<string, ReaderMaker>> = plain({
   'fd.num': number,
   'fd.type': either(
     (event) => (succeeded(event) ? (opensADirectory(event) ? 'directory' : 'file') : undefined),
     (socket) => socket.type,
+    (event) => descriptorType(event).word,
   ),
   'fd.typechar': either(
     (event) => (succeeded(event) && opensADirectory(event) ? 'd' : 'f'),
     (socket) => socket.letter,
+    (event) => descriptorType(event).letter,
   ),
   'fd.name': name,
   'fd.realpath': ofOpened(realPath),
   'fd.directory': directory,
   'fd.filename': filename,
-  'fd.nameraw': either(rawName, () => ''),
+  'fd.nameraw': either(
+    rawName,
+    () => '',
+    () => '',
+  ),
   'fd.ip': bothIps,
   'fd.net': bothIps,
   'fd.port': bothPorts,
   'fd.proto': bothPorts,
   'fd.cip': ip(client),
   'fd.cnet': ip(client),
-  'fd.lip': ip(client),
-  'fd.lnet': ip(client),
+  'fd.lip': ip(local),
+  'fd.lnet': ip(local),
   'fd.sip': ip(server),
   'fd.snet': ip(server),
-  'fd.rip': ip(server),
-  'fd.rnet': ip(server),
+  'fd.rip': ip(remote),
+  'fd.rnet': ip(remote),
   'fd.cport': port(client),
-  'fd.lport': port(client),
+  'fd.lport': port(local),
   'fd.sport': port(server),
-  'fd.rport': port(server),
+  'fd.rport': port(remote),
   'fd.cproto': service(client),
-  'fd.lproto': service(client),
+  'fd.lproto': service(local),
   'fd.sproto': service(server),
-  'fd.rproto': service(server),
+  'fd.rproto': service(remote),
   'fd.l4proto': either(
     () => UNKNOWN_TRANSPORT,
     (socket) => socket.transport ?? UNKNOWN_TRANSPORT,
+    () => UNKNOWN_TRANSPORT,
   ),
   'fd.sockfamily': ofSocket((socket) => socket.family),
-  'fd.is_server': either(() => false, isLocalPeer),
-  'fd.connected': either(
-    () => false,
-    (socket) => socket.connected,
-  ),
+  'fd.is_server': either(never, (socket) => socket.isServer || isLocalPeer(socket), never),
+  'fd.connected': either(never, (socket) => socket.connected, never),
   'fd.name_changed': either(
     (event) => succeeded(event) && openName(event) !== '',
-    (socket) => socket.name !== '',
+    (socket, event) => event.u8(SOCKET.changed) !== 0 || (event.type === 'connect' && socket.connected),
+    never,
   ),
   'fd.uid': (event) => {
     const descriptor = number(event);
@@ -155,8 +194,13 @@ export const fdReaders: Readonly<Record<string, ReaderMaker>> = plain({
   'fd.dev.minor': ofDevice(minor),
   'fd.ino': either(
     (event) => (succeeded(event) ? event.u64(OPEN.ino) : undefined),
-    (_, event) => event.u64(CONNECT.ino),
+    (_, event) => event.u64(SOCKET.ino),
+    (event) => event.u64(CALL.ino),
   ),
   'fs.path.name': pathName,
-  'fs.path.nameraw': ofOpened(rawName),
+  'fs.path.nameraw': rawPathName,
+  'fs.path.source': pairPath('source', false),
+  'fs.path.sourceraw': pairPath('source', true),
+  'fs.path.target': pairPath('target', false),
+  'fs.path.targetraw': pairPath('target', true),
 });

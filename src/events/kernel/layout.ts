@@ -9,6 +9,7 @@ export const FLAGS = {
   path_outside: 8,
   scanned: 16,
   unread: 32,
+  uring: 64,
 } as const;
 
 /** Byte offsets in the header, from the start of a record. */
@@ -105,34 +106,39 @@ export const OPEN_TEXTS = {
   first: 158,
   raw: 0, // the path as the caller wrote it, read at exit
   base: 1, // directory the path starts from; empty for an absolute one, except with RESOLVE_IN_ROOT (resolve & 0x10)
-  real: 2, // canonical path of the file that was opened; empty on failure
+  real: 2, // canonical path of the file that was opened; empty on failure, and unless asked for
 } as const;
 
-/** connect: byte offsets from the start of a record. */
-export const CONNECT = {
+/** socket: byte offsets from the start of a record. */
+export const SOCKET = {
   ret: 96, // s64
-  fd: 104, // s32
-  family: 108, // u16: of the socket; 0 when the descriptor is none
-  sock_type: 110, // u16: SOCK_STREAM 1, SOCK_DGRAM 2, …
-  protocol: 112, // u16
-  state: 114, // u16: TCP state
-  local_port: 116, // u16
-  remote_port: 118, // u16: host order
-  local_addr: 120, // u8[16]: network order; IPv4 uses the first four
-  remote_addr: 136, // u8[16]
-  ino: 152, // u64: sockfs inode
-  sock: 160, // u64: kernel address of struct sock (identity only)
-  peer: 168, // u64: unix sockets: kernel address of the peer (identity only)
-  addr_family: 176, // u16: family in the sockaddr that the caller gave
-  addr_port: 178, // u16: host order
-  addr: 184, // u8[16]: address in the sockaddr that the caller gave
+  nr: 104, // u32: system call, as calls.yaml numbers them
+  fd: 108, // s32: the descriptor of the socket; -1 when there is none
+  args: 112, // u64[6]: the arguments in registers
+  family: 160, // u16: of the socket; 0 when the descriptor is none
+  sock_type: 162, // u16: SOCK_STREAM 1, SOCK_DGRAM 2, …
+  protocol: 164, // u16
+  state: 166, // u16: TCP state
+  local_port: 168, // u16
+  remote_port: 170, // u16: host order; of a datagram: its other end
+  role: 172, // u8: who this end is: 0 unknown, 1 client, 2 server
+  changed: 173, // u8: 1: this event gave the descriptor another name
+  connected: 174, // u8: 1: the socket has a peer, or has sent
+  local_addr: 176, // u8[16]: network order; IPv4 uses the first four
+  remote_addr: 192, // u8[16]
+  addr: 208, // u8[16]: address in the sockaddr that the caller gave
+  addr_family: 224, // u16: family in the sockaddr that the caller gave
+  addr_port: 226, // u16: host order
+  ino: 232, // u64: sockfs inode
+  sock: 240, // u64: kernel address of struct sock (identity only)
+  peer: 248, // u64: unix sockets: kernel address of the peer (identity only)
 } as const;
-/** connect: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
-export const CONNECT_TEXTS = {
+/** socket: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
+export const SOCKET_TEXTS = {
   count: 1,
-  lengths: 200,
-  first: 202,
-  unix_path: 0, // unix sockets: the path given; abstract names begin with NUL
+  lengths: 256,
+  first: 258,
+  unix_path: 0, // unix sockets: the path given, else the socket's own or its peer's; abstract names begin with NUL
 } as const;
 
 /** chdir: byte offsets from the start of a record. */
@@ -148,17 +154,26 @@ export const CHDIR_TEXTS = {
   cwd: 0, // the new one, canonical
 } as const;
 
-/** exec_failed: byte offsets from the start of a record. */
-export const EXEC_FAILED = {
+/** call: byte offsets from the start of a record. */
+export const CALL = {
   ret: 96, // s64
-  nr: 104, // u32: 59 execve, 322 execveat
-  dirfd: 108, // s32
+  nr: 104, // u32: system call, as calls.yaml numbers them
+  fd: 108, // s32: the descriptor that the call is about; -1 when there is none
+  args: 112, // u64[6]: the arguments in registers
+  ino: 160, // u64: of the file behind the descriptor; 0 when there is none
+  dev: 168, // u32: super block's device as userspace encodes it
+  file_mode: 172, // u32: i_mode
+  file_flags: 176, // u32: f_flags
+  magic: 180, // u32: super block magic
 } as const;
-/** exec_failed: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
-export const EXEC_FAILED_TEXTS = {
-  count: 2,
-  lengths: 112,
-  first: 116,
-  raw: 0,
-  base: 1,
+/** call: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
+export const CALL_TEXTS = {
+  count: 5,
+  lengths: 184,
+  first: 194,
+  raw: 0, // the first text or path as the caller wrote it, read at exit
+  base: 1, // directory that it starts from; empty for an absolute path and for a mere text
+  raw2: 2, // the second one
+  base2: 3,
+  real: 4, // canonical path of the file behind the descriptor; of what has none its name
 } as const;

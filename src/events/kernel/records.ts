@@ -1,9 +1,8 @@
 /** Finds the records in bytes that came from the ring, and takes none for whole that is not (native/records.yaml). */
 
 import {
+  CALL_TEXTS,
   CHDIR_TEXTS,
-  CONNECT_TEXTS,
-  EXEC_FAILED_TEXTS,
   EXEC_TEXTS,
   EXIT,
   FORK,
@@ -11,6 +10,7 @@ import {
   HEADER_SIZE,
   KIND,
   OPEN_TEXTS,
+  SOCKET_TEXTS,
 } from './layout.ts';
 import type { Bytes } from './text.ts';
 
@@ -33,9 +33,9 @@ const shapes: readonly (Shape | undefined)[] = byKind({
   exec: EXEC_TEXTS,
   exit: noTexts(EXIT.reaper + 4),
   open: OPEN_TEXTS,
-  connect: CONNECT_TEXTS,
+  socket: SOCKET_TEXTS,
   chdir: CHDIR_TEXTS,
-  exec_failed: EXEC_FAILED_TEXTS,
+  call: CALL_TEXTS,
   scan: EXEC_TEXTS,
 });
 

@@ -1,9 +1,9 @@
-/** The socket of a connect, and how Falco sees it (spec/falco-engine.md §6.5). */
+/** The socket of a call, and how Falco sees it (spec/falco-engine.md §6.5). */
 
 import { ipv4, ipv6, isMapped } from './addresses.ts';
 import { EINPROGRESS } from './errno.ts';
 import type { KernelEvent } from './event.ts';
-import { CONNECT, CONNECT_TEXTS } from './layout.ts';
+import { SOCKET, SOCKET_TEXTS } from './layout.ts';
 
 const AF_UNIX = 1;
 const AF_INET = 2;
@@ -22,6 +22,10 @@ const TYPES: Readonly<Record<number, readonly [word: string, letter: string]>> =
 const PROTOCOLS: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp' };
 const SOCKET_TYPES: Readonly<Record<number, string>> = { 1: 'tcp', 2: 'udp', 3: 'raw' };
 
+/** SOCKET.role */
+const CLIENT = 1;
+const SERVER = 2;
+
 /** One end of an internet socket. */
 export interface End {
   readonly ip: string;
@@ -34,66 +38,102 @@ export interface Socket {
   readonly letter: string;
   readonly family: 'ip' | 'unix' | undefined;
   readonly transport: string | undefined;
-  /** As Falco: the call succeeded or is in progress. */
   readonly connected: boolean;
   readonly local: End | undefined;
   readonly remote: End | undefined;
-  /** `fd.name`: both ends, empty unless connected. */
+  readonly client: End | undefined;
+  readonly server: End | undefined;
+  /** This end waits for others, or has one that came. */
+  readonly isServer: boolean;
+  /** `fd.name`: client and server; of a server that has no client its own address. */
   readonly name: string;
 }
 
-/** The socket of a connect event, worked out once. */
+const NOTHING = {
+  family: undefined,
+  transport: undefined,
+  connected: false,
+  local: undefined,
+  remote: undefined,
+  client: undefined,
+  server: undefined,
+  isServer: false,
+  name: '',
+} as const;
+
+/** The socket of an event, worked out once. */
 export function socketOf(event: KernelEvent): Socket {
   return event.memo(MEMO_SOCKET, makeSocket);
 }
 
 function makeSocket(event: KernelEvent): Socket {
-  const family = event.u16(CONNECT.family);
-  const ret = event.i64(CONNECT.ret);
-  // AF_UNSPEC dissolves an association.
-  const connected = (ret >= 0 || ret === -EINPROGRESS) && event.u16(CONNECT.addr_family) !== 0;
-  if (family === AF_INET || family === AF_INET6) return internetSocket(event, family, connected);
+  const family = event.u16(SOCKET.family);
+  if (family === AF_INET || family === AF_INET6) return internetSocket(event, family);
   const [type, letter] = TYPES[family] ?? [undefined, 'o'];
-  const name = family === AF_UNIX && connected ? unixName(event) : '';
-  const of = family === AF_UNIX ? 'unix' : undefined;
-  return { type, letter, family: of, transport: undefined, connected, local: undefined, remote: undefined, name };
+  // Without a socket the address that was asked for is all there is to name.
+  if (family === 0) return { ...NOTHING, type, letter, name: askedAddress(event) ?? '' };
+  if (family !== AF_UNIX) return { ...NOTHING, type, letter };
+  const connected = event.type === 'connect' ? hasConnected(event) : event.u64(SOCKET.peer) !== 0;
+  const isServer = event.type === 'bind' || event.type === 'listen';
+  return { ...NOTHING, type, letter, family: 'unix', connected, isServer, name: unixName(event, connected) };
 }
 
-function internetSocket(event: KernelEvent, family: number, connected: boolean): Socket {
-  const [localBytes, remoteBytes] = [event.bytes(CONNECT.local_addr, 16), event.bytes(CONNECT.remote_addr, 16)];
-  const mapped = family === AF_INET6 && isMapped(remoteBytes);
+/** As Falco: a connect succeeded or is in progress. AF_UNSPEC dissolves an association. */
+function hasConnected(event: KernelEvent): boolean {
+  const ret = event.i64(SOCKET.ret);
+  return (ret >= 0 || ret === -EINPROGRESS) && event.u16(SOCKET.addr_family) !== 0;
+}
+
+function internetSocket(event: KernelEvent, family: number): Socket {
+  const [localBytes, remoteBytes] = [event.bytes(SOCKET.local_addr, 16), event.bytes(SOCKET.remote_addr, 16)];
+  const mapped = family === AF_INET6 && (isMapped(remoteBytes) || (isZero(remoteBytes) && isMapped(localBytes)));
   const show = family === AF_INET ? ipv4 : mapped ? unmapped : ipv6;
   const [type, letter] = TYPES[mapped ? AF_INET : family] as readonly [string, string];
-  const known = { type, letter, family: 'ip' as const, connected };
-  if (!connected) return { ...known, transport: undefined, local: undefined, remote: undefined, name: '' };
-  const local = { ip: show(localBytes), port: event.u16(CONNECT.local_port) };
-  const remote = { ip: show(remoteBytes), port: event.u16(CONNECT.remote_port) };
-  return { ...known, transport: transport(event), local, remote, name: `${endText(local)}->${endText(remote)}` };
+  const known = { ...NOTHING, type, letter, family: 'ip' as const };
+  const isConnect = event.type === 'connect';
+  if (isConnect && !hasConnected(event)) return known;
+  const local = { ip: show(localBytes), port: event.u16(SOCKET.local_port) };
+  const remote = { ip: show(remoteBytes), port: event.u16(SOCKET.remote_port) };
+  const role = event.u8(SOCKET.role);
+  const hasPeer = isConnect || remote.port !== 0 || !isZero(remoteBytes);
+  if (!hasPeer && local.port === 0) return known;
+  const named = { ...known, transport: transport(event), isServer: role === SERVER };
+  if (!hasPeer) {
+    // Bound, but nobody is at the other end.
+    return { ...named, local, server: role === SERVER ? local : undefined, name: endText(local) };
+  }
+  const [client, server] = role === SERVER ? [remote, local] : [local, remote];
+  const connected = isConnect || event.u8(SOCKET.connected) !== 0;
+  const ends = role === CLIENT || role === SERVER || isConnect ? { client, server } : {};
+  return { ...named, connected, local, remote, ...ends, name: `${endText(client)}->${endText(server)}` };
 }
 
+const isZero = (bytes: Uint8Array) => bytes.every((byte) => byte === 0);
 const unmapped = (bytes: Uint8Array) => ipv4(bytes, 12);
 
 export const endText = ({ ip, port }: End) => `${ip}:${port}`;
 
 function transport(event: KernelEvent): string | undefined {
-  return PROTOCOLS[event.u16(CONNECT.protocol)] ?? SOCKET_TYPES[event.u16(CONNECT.sock_type)];
+  return PROTOCOLS[event.u16(SOCKET.protocol)] ?? SOCKET_TYPES[event.u16(SOCKET.sock_type)];
 }
 
-function unixName(event: KernelEvent): string {
-  return `${event.u64(CONNECT.sock).toString(16)}->${event.u64(CONNECT.peer).toString(16)} ${unixPath(event)}`;
+function unixName(event: KernelEvent, connected: boolean): string {
+  const path = unixPath(event);
+  if (!connected) return path;
+  return `${event.u64(SOCKET.sock).toString(16)}->${event.u64(SOCKET.peer).toString(16)} ${path}`;
 }
 
-/** The path in the sockaddr; abstract names begin with `@` instead of NUL. */
+/** The path of a unix socket; abstract names begin with `@` instead of NUL. */
 export function unixPath(event: KernelEvent): string {
-  const text = event.text(CONNECT_TEXTS, CONNECT_TEXTS.unix_path);
+  const text = event.text(SOCKET_TEXTS, SOCKET_TEXTS.unix_path);
   return text.startsWith('\0') ? `@${text.slice(1)}` : text;
 }
 
-/** The address that the caller asked for, as text; undefined when it gave none that is known. */
+/** The address that the caller gave, as text; undefined when it gave none that is known. */
 export function askedAddress(event: KernelEvent): string | undefined {
-  const bytes = event.bytes(CONNECT.addr, 16);
-  const port = event.u16(CONNECT.addr_port);
-  switch (event.u16(CONNECT.addr_family)) {
+  const bytes = event.bytes(SOCKET.addr, 16);
+  const port = event.u16(SOCKET.addr_port);
+  switch (event.u16(SOCKET.addr_family)) {
     case AF_INET:
       return endText({ ip: ipv4(bytes), port });
     case AF_INET6:

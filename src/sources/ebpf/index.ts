@@ -31,7 +31,11 @@ const config = z.strictObject({
   failed_exec: z
     .boolean()
     .default(false)
-    .describe('Also executions that fail. They come anyway when a rule looks at files or connections.'),
+    .describe('Also executions that fail. They come anyway when a rule looks at other system calls.'),
+  pushdown: z
+    .boolean()
+    .default(true)
+    .describe('Drop in the kernel what no rule can match. Alerts are the same without it, at a higher price.'),
 });
 
 export const ebpf = defineSource({
@@ -66,7 +70,10 @@ interface Observer {
 }
 
 function open(options: z.output<typeof config>, ctx: SourceContext, observer: Observer): Capture {
-  const wanted = wantedFor(ctx.demand.get('syscall'), options.failed_exec);
+  const wanted = wantedFor(ctx.demand.get('syscall'), {
+    failedExec: options.failed_exec,
+    pushdown: options.pushdown,
+  });
   const { scope } = options;
   const sensor = openSensor({
     ringBytes: options.ring,

@@ -2,13 +2,11 @@
 
 import type { Counters as SensorCounters } from '../../../native/index.ts';
 import type { SourceContext } from '../../core/component.ts';
-import { KIND, type Kind } from '../../events/kernel/layout.ts';
 import type { ImageCounts } from '../../events/kernel/process-images.ts';
-import { typeOfKind } from './wanted.ts';
+import { typeOfCounted } from './wanted.ts';
 
-const KINDS = Object.keys(KIND) as Kind[];
 /** Without these the process table is wrong until a new scan. */
-const LIFE: readonly Kind[] = ['fork', 'exec', 'exit', 'chdir'];
+const LIFE: readonly string[] = ['fork', 'exec', 'exit', 'chdir', 'fchdir'];
 
 export class Losses {
   readonly #ctx: Pick<SourceContext, 'report' | 'metrics'>;
@@ -21,15 +19,17 @@ export class Losses {
   /** Reports what the counters say beyond the last call. True when records of processes' lives were among the losses. */
   report(counters: SensorCounters): boolean {
     let life = false;
-    for (const kind of KINDS) {
-      const dropped = this.#since(`dropped ${kind}`, counters.dropped[kind]);
-      life ||= dropped > 0 && LIFE.includes(kind);
-      this.#drop('ring_full', dropped, typeOfKind(kind), 'the ring was full');
-      const refused = this.#since(`refused ${kind}`, counters.refused[kind]);
+    for (const [name, count] of Object.entries(counters.dropped)) {
+      const dropped = this.#since(`dropped ${name}`, count);
+      life ||= dropped > 0 && LIFE.includes(name);
+      this.#drop('ring_full', dropped, typeOfCounted(name), 'the ring was full');
+    }
+    for (const [name, count] of Object.entries(counters.refused)) {
+      const refused = this.#since(`refused ${name}`, count);
       this.#drop(
         'ring_pressure',
         refused,
-        typeOfKind(kind),
+        typeOfCounted(name),
         'the ring was nearly full, the rest is for events that matter more',
       );
     }

@@ -1,52 +1,66 @@
 /** What the kernel has to send, from what the pipeline reads. */
 
+import { CALLS } from '../../../native/calls.ts';
 import type { SensorOptions } from '../../../native/index.ts';
 import type { Demand } from '../../core/component.ts';
-import { KIND, type Kind } from '../../events/kernel/layout.ts';
+import type { Necessary } from '../../core/necessary.ts';
+import { KIND } from '../../events/kernel/layout.ts';
 
-/** The event types that records of each kind become. */
-const TYPES: Readonly<Record<Exclude<Kind, 'scan'>, readonly string[]>> = {
-  fork: ['clone'],
-  exec: ['execve', 'execveat'],
-  exit: ['procexit'],
-  open: ['open', 'openat', 'openat2', 'creat'],
-  connect: ['connect'],
-  chdir: ['chdir', 'fchdir'],
-  exec_failed: ['execve', 'execveat'],
-};
+/** The event types that records of processes' lives become. */
+const LIFE = { fork: ['clone'], exec: ['execve', 'execveat'], exit: ['procexit'] } as const;
+/** Of these the calls themselves are only failures: a program that begins to run is a record of its own. */
+const EXECUTIONS: ReadonlySet<string> = new Set(LIFE.exec);
 
 /** Every event type that this source emits. */
-export const eventTypes: ReadonlySet<string> = new Set(Object.values(TYPES).flat());
+export const eventTypes: ReadonlySet<string> = new Set([...Object.values(LIFE).flat(), ...Object.keys(CALLS)]);
 
-/** What the losses of one kind of record are called. */
-export function typeOfKind(kind: Kind): string {
-  return kind === 'scan' ? 'scan' : (TYPES[kind][0] as string);
+/** What the losses that are counted under a name are called. */
+export function typeOfCounted(name: string): string {
+  return name in LIFE ? LIFE[name as keyof typeof LIFE][0] : name;
 }
 
 /** Fields that need the environment copied at every exec. */
 const ENVIRONMENT = /^(?:proc\.a?env(?:\[.*)?|evt\.(?:raw)?arg\.env)$/;
+/** Fields that need the canonical path of what is opened. */
+const REAL_PATH = /^fd\.realpath$/;
+/** Fields that need more of the file that is opened. */
+const FILE = /^(?:fd\.(?:dev|ino|dev\.\w+)|evt\.(?:args|info|is_open_create|(?:raw)?arg(?:\.(?:flags|dev|ino)|\[.*)))$/;
 
 export interface Wanted {
-  readonly sensor: Pick<SensorOptions, 'open' | 'connect' | 'failedExec' | 'env'>;
+  readonly sensor: Pick<SensorOptions, 'calls' | 'env' | 'real' | 'file'>;
   /** Kinds of record that become events; the others only tell what processes do. */
   readonly kinds: ReadonlySet<number>;
 }
 
+export interface WantedOptions {
+  /** Also executions that fail, which otherwise come along with other calls only. */
+  readonly failedExec: boolean;
+  /** Use the necessary conditions of the demand in the kernel. */
+  readonly pushdown: boolean;
+}
+
 /** What is to be collected for a demand. Undefined: nothing reads this source, which is then kept to process records. */
-export function wantedFor(demand: Demand | undefined, failedExec: boolean): Wanted {
+export function wantedFor(demand: Demand | undefined, { failedExec, pushdown }: WantedOptions): Wanted {
   const types = demand?.types ?? new Set<string>();
-  const wants = (kind: keyof typeof TYPES) => types === 'all' || TYPES[kind].some((type) => types.has(type));
-  const kinds = (Object.keys(TYPES) as (keyof typeof TYPES)[]).filter(wants);
-  const open = wants('open');
-  const connect = wants('connect');
+  const wants = (type: string) => types === 'all' || types.has(type);
+  const where = pushdown ? demand?.where : undefined;
+  const calls = new Map<string, 'all' | Necessary>();
+  for (const name of Object.keys(CALLS)) {
+    if (wants(name) && !EXECUTIONS.has(name)) calls.set(name, where?.get(name) ?? 'all');
+  }
+  if (calls.size > 0 || failedExec) {
+    for (const name of EXECUTIONS) if (wants(name)) calls.set(name, where?.get(name) ?? 'all');
+  }
+  const kinds = Object.entries(LIFE).flatMap(([kind, names]) =>
+    names.some(wants) ? [KIND[kind as keyof typeof LIFE]] : [],
+  );
+  const isRead = (pattern: RegExp) => [...(demand?.fields ?? [])].some((field) => pattern.test(field));
   return {
-    sensor: {
-      open,
-      connect,
-      // Changes of directory come when system calls are traced at all; asked for alone, this has them traced.
-      failedExec: failedExec || (wants('chdir') && !open && !connect),
-      env: [...(demand?.fields ?? [])].some((field) => ENVIRONMENT.test(field)),
-    },
-    kinds: new Set(kinds.map((kind) => KIND[kind])),
+    sensor: { calls, env: isRead(ENVIRONMENT), real: isRead(REAL_PATH), file: isRead(FILE) },
+    kinds: new Set([
+      ...kinds,
+      ...(calls.size > 0 ? [KIND.open, KIND.socket, KIND.call] : []),
+      ...(wants('chdir') || wants('fchdir') ? [KIND.chdir] : []),
+    ]),
   };
 }

@@ -192,27 +192,56 @@ describe('capture', () => {
 });
 
 describe('demand', () => {
+  const options = { failedExec: false, pushdown: true };
   const demand = (types: string[] | 'all', fields: string[] = []) =>
-    wantedFor({ types: types === 'all' ? 'all' : new Set(types), fields: new Set(fields) }, false);
+    wantedFor({ types: types === 'all' ? 'all' : new Set(types), fields: new Set(fields) }, options);
 
   it('decides what the kernel sends', () => {
-    expect(demand(['execve']).sensor).toEqual({ open: false, connect: false, failedExec: false, env: false });
-    expect(demand(['openat2', 'connect']).sensor).toEqual({ open: true, connect: true, failedExec: false, env: false });
-    expect(demand(['chdir']).sensor.failedExec).toBe(true);
-    expect(demand('all').sensor).toEqual({ open: true, connect: true, failedExec: false, env: false });
-    expect(wantedFor(undefined, true).sensor).toEqual({ open: false, connect: false, failedExec: true, env: false });
+    expect(demand(['execve']).sensor).toEqual({ calls: new Map(), env: false, real: false, file: false });
+    expect(demand(['openat2', 'connect', 'execve']).sensor.calls).toEqual(
+      new Map<string, unknown>([
+        ['openat2', 'all'],
+        ['connect', 'all'],
+        ['execve', 'all'],
+      ]),
+    );
+    expect([...demand('all').sensor.calls.keys()]).toEqual(expect.arrayContaining(['unlinkat', 'ptrace', 'bpf']));
+    const execOnly = { types: new Set(['execve']), fields: new Set<string>() };
+    expect(wantedFor(execOnly, { ...options, failedExec: true }).sensor.calls).toEqual(new Map([['execve', 'all']]));
   });
 
-  it('has the environment copied only when it is read', () => {
+  it('has conditions tested in the kernel, unless that is switched off', () => {
+    const where = new Map([
+      ['openat', [{ writes: true }]],
+      ['execve', [{ results: new Set(['ok'] as const) }]],
+    ]);
+    const wanted = { types: new Set(['openat', 'execve']), fields: new Set<string>(), where };
+    expect(wantedFor(wanted, options).sensor.calls).toEqual(
+      new Map<string, unknown>([
+        ['openat', [{ writes: true }]],
+        ['execve', where.get('execve')],
+      ]),
+    );
+    expect(wantedFor(wanted, { ...options, pushdown: false }).sensor.calls.get('openat')).toBe('all');
+  });
+
+  it('has the environment, canonical paths and files collected only when they are read', () => {
     for (const field of ['proc.env', 'proc.env[LD_PRELOAD]', 'proc.aenv[X]', 'evt.arg.env']) {
       expect(demand(['execve'], [field]).sensor.env, field).toBe(true);
     }
     expect(demand(['execve'], ['proc.envoy', 'evt.args', 'proc.exe']).sensor.env).toBe(false);
+    expect(demand(['open'], ['fd.realpath']).sensor).toMatchObject({ real: true, file: false });
+    for (const field of ['fd.ino', 'evt.arg.flags', 'evt.rawarg.dev', 'evt.arg[2]', 'evt.args', 'fd.dev.major']) {
+      expect(demand(['open'], [field]).sensor, field).toMatchObject({ real: false, file: true });
+    }
+    expect(demand(['open'], ['fd.name', 'fd.num', 'evt.arg.name']).sensor).toMatchObject({ real: false, file: false });
   });
 
   it('decides which records become events', () => {
-    expect(demand(['execve']).kinds).toEqual(new Set([KIND.exec, KIND.exec_failed]));
-    expect(demand(['creat', 'procexit']).kinds).toEqual(new Set([KIND.open, KIND.exit]));
-    expect(wantedFor(undefined, false).kinds.size).toBe(0);
+    const ofCalls = [KIND.open, KIND.socket, KIND.call];
+    expect(demand(['execve']).kinds).toEqual(new Set([KIND.exec]));
+    expect(demand(['creat', 'procexit']).kinds).toEqual(new Set([...ofCalls, KIND.exit]));
+    expect(demand(['chdir']).kinds).toEqual(new Set([...ofCalls, KIND.chdir]));
+    expect(wantedFor(undefined, options).kinds.size).toBe(0);
   });
 });

@@ -1,10 +1,9 @@
 /** A context and a sensor for the source `ebpf`, without a pipeline and, where wanted, without a kernel. */
 
-import type { KindCounts, Sensor, Counters as SensorCounters } from '../../../native/index.ts';
+import type { Sensor, Counters as SensorCounters } from '../../../native/index.ts';
 import type { Demand, InternalFields, ReportType, SourceContext } from '../../../src/core/component.ts';
 import { createLogger } from '../../../src/core/log.ts';
 import { Counters } from '../../../src/core/metrics.ts';
-import { KIND, type Kind } from '../../../src/events/kernel/layout.ts';
 import { type Fields, record, ring } from '../../events-kernel/slab-writer.ts';
 
 export interface Said {
@@ -41,7 +40,7 @@ export function contextFor(demand: Demand): TestContext {
   };
 }
 
-const zeros = () => Object.fromEntries(Object.keys(KIND).map((kind) => [kind, 0])) as KindCounts;
+const zeros = (): Record<string, number> => ({});
 
 /** A sensor whose ring the test fills. */
 export class FakeSensor implements Sensor {
@@ -50,10 +49,11 @@ export class FakeSensor implements Sensor {
   armed = false;
   closed = 0;
   drains = 0;
-  readonly counts: { sent: KindCounts; dropped: KindCounts; refused: KindCounts; missed: Record<string, number> } = {
+  readonly counts: Record<keyof SensorCounters, Record<string, number>> = {
     sent: zeros(),
     dropped: zeros(),
     refused: zeros(),
+    filtered: zeros(),
     missed: {},
   };
   #waiting: Buffer[] = [];
@@ -94,8 +94,8 @@ export class FakeSensor implements Sensor {
     return structuredClone(this.counts);
   }
 
-  lose(kind: Kind, count: number): void {
-    this.counts.dropped[kind] += count;
+  lose(name: string, count: number): void {
+    this.counts.dropped[name] = (this.counts.dropped[name] ?? 0) + count;
   }
 
   programs() {

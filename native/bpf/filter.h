@@ -1,0 +1,161 @@
+// What no rule can match is dropped here, before it is copied: by its outcome and, of opens, by their path. The loader
+// fills the filter with necessary conditions, so what passes may still match nothing.
+#pragma once
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(max_entries, 1); // set at load
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct prefix_key);
+  __type(value, struct path_classes);
+} prefixes SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1); // set at load
+  __type(key, struct name_key);
+  __type(value, struct path_classes);
+} names SEC(".maps");
+
+static __always_inline __u32 class_bit(__u32 access, long ret)
+{
+  __u32 result = ret >= 0 ? RESULT_OK : ret == -EINPROGRESS ? RESULT_IN_PROGRESS : RESULT_FAILED;
+  return 1u << (3 * access + result);
+}
+
+// Whether a call of that outcome is of interest, and may take room in the ring.
+static __always_inline bool passes(struct call_context *call, __u32 access)
+{
+  if (!(config.keep[call->which & (CALLS_ROOM - 1)] & class_bit(access, call->ret))) {
+    filtered(counted_as(call));
+    return 0;
+  }
+  return !call->shape->low || !refused(counted_as(call));
+}
+
+#define SCANNED_WORDS 32 // longer texts pass
+#define EVERY_CLASS 0xffff
+
+struct text_scan {
+  struct scratch *scratch;
+  __u32 at, length;
+  __u64 slash_before, dot_before; // whether the byte before the next word is one
+  __u64 hidden;                   // not 0: a name begins with a dot
+  __u64 crooked;                  // not 0: says the same as a shorter path
+  __u64 slashes;                  // in the last word that has one, which is at slashes_at
+  __u32 slashes_at;
+};
+
+// The top bit of each byte that equals the pattern's.
+static __always_inline __u64 equal_bytes(__u64 word, __u64 pattern)
+{
+  const __u64 low = 0x7f7f7f7f7f7f7f7f;
+  __u64 x = word ^ pattern;
+  return ~(((x & low) + low) | x | low);
+}
+
+static __always_inline __u64 first_bytes(__s32 count)
+{
+  return count >= 8 ? ~0ull : count <= 0 ? 0 : (1ull << 8 * count) - 1;
+}
+
+// Eight bytes at a time.
+static long scan_step(__u64 index, struct text_scan *scan)
+{
+  __u32 done = index * 8, at = scan->at + done;
+  if (done >= scan->length || !BOUND(at)) return 1;
+  __u64 word = *(__u64 *)(scan->scratch->record + at) & first_bytes(scan->length - done);
+  __u64 slash = equal_bytes(word, 0x2f2f2f2f2f2f2f2f), dot = equal_bytes(word, 0x2e2e2e2e2e2e2e2e);
+  __u64 slash_left = slash << 8 | scan->slash_before, dot_left = dot << 8 | scan->dot_before;
+  scan->hidden |= slash_left & dot;
+  scan->crooked |= (slash_left | dot_left) & slash;
+  scan->slash_before = slash >> 56;
+  scan->dot_before = dot >> 56;
+  if (slash) {
+    scan->slashes = slash;
+    scan->slashes_at = done;
+  }
+  return 0;
+}
+
+static __always_inline void scan_text(struct text_scan *scan, struct scratch *s, __u32 at, __u32 length)
+{
+  *scan = (struct text_scan){ .scratch = s, .at = at, .length = length };
+  bpf_loop(SCANNED_WORDS, scan_step, scan, 0);
+  __u32 end = at + length - 1;
+  char last = BOUND(end) ? s->record[end] : '/';
+  if (last == '.' || (last == '/' && length > 1)) scan->crooked = 1;
+}
+
+// Where the last name begins in the text.
+static __always_inline __u32 last_name(struct text_scan *scan)
+{
+  __u64 slashes = scan->slashes;
+  __u32 byte = 1;
+  if (!slashes) return 0;
+  if (slashes >> 32) byte += 4, slashes >>= 32;
+  if (slashes >> 16) byte += 2, slashes >>= 16;
+  if (slashes >> 8) byte += 1;
+  return scan->slashes_at + byte;
+}
+
+// A text of the record in the making, and the directory that it starts from when it is relative.
+struct named {
+  __u32 at, length;
+  __u32 base_at, base_length;
+};
+
+static __always_inline __u32 prefix_classes(struct scratch *s, struct named *n)
+{
+  struct prefix_key *key = &s->prefix;
+  __u32 length = n->length, first = n->base_length ? n->base_at : n->at;
+  if (!BOUND(first)) return EVERY_CLASS;
+  for (int i = 0; i < PREFIX_MAX; i += 4) *(__u32 *)(key->path + i) = *(__u32 *)(s->record + first + i);
+  __u32 base = n->base_length;
+  if (base) {
+    if (base > 1 && base < PREFIX_MAX) key->path[base++] = '/'; // not behind the root directory
+    __u32 to = base < PREFIX_MAX ? base : PREFIX_MAX, from = n->at;
+    if (!BOUND(from)) return EVERY_CLASS;
+    bpf_probe_read_kernel(key->path + to, PREFIX_MAX, s->record + from);
+    length += base;
+  }
+  key->bits = (length < PREFIX_MAX ? length : PREFIX_MAX) * 8;
+  struct path_classes *found = bpf_map_lookup_elem(&prefixes, key);
+  return found ? found->text | found->real << 16 : 0;
+}
+
+static __always_inline __u32 name_classes(struct scratch *s, __u32 at, __u32 length)
+{
+  struct name_key key;
+  if (!length || length > NAME_MAX_FILTERED || !BOUND(at)) return 0;
+  for (int i = 0; i < NAME_MAX_FILTERED / 8; i++)
+    key.words[i] = *(__u64 *)(s->record + at + 8 * i) & first_bytes(length - 8 * i);
+  struct path_classes *found = bpf_map_lookup_elem(&names, &key);
+  return found ? found->text | found->real << 16 : 0;
+}
+
+// The classes that a path is wanted for, as a text in the low half, as a canonical path in the high one. A text that is
+// not yet in its shortest form passes: that form is made later, by whoever reads it. So does what is too long to look at.
+__noinline int classes_of(struct named *n)
+{
+  if (!n) return 0;
+  struct scratch *s = scratch_of(SCRATCH_CALL);
+  __u32 length = n->length, every = EVERY_CLASS | EVERY_CLASS << 16;
+  if (!s || !length || length > SCANNED_WORDS * 8 || n->base_length > SCANNED_WORDS * 8) return every;
+  struct text_scan scan;
+  bool hidden = 0;
+  if (n->base_length) {
+    __u32 at = n->at;
+    scan_text(&scan, s, n->base_at, n->base_length);
+    hidden = scan.hidden || (BOUND(at) && s->record[at] == '.');
+  }
+  scan_text(&scan, s, n->at, length);
+  __u32 classes = prefix_classes(s, n);
+  if (scan.crooked) classes |= EVERY_CLASS;
+  if (hidden || scan.hidden) classes |= config.hidden.text | config.hidden.real << 16;
+  if (config.tests_names) {
+    __u32 from = last_name(&scan);
+    classes |= name_classes(s, n->at + from, length - from);
+  }
+  return classes;
+}

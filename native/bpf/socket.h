@@ -1,0 +1,145 @@
+// Calls on sockets: both ends are asked of the socket, the address that the caller gave is read from its memory.
+#pragma once
+
+static __always_inline bool is_socket(struct file *file)
+{
+  struct inode *inode = GET(file, file, f_inode);
+  return GET(super_block, GET(inode, inode, i_sb), s_magic) == SOCKFS_MAGIC;
+}
+
+static __always_inline void read_ends(struct socket_record *r, struct sock *sk)
+{
+  r->local_port = GET(sock, sk, __sk_common.skc_num);
+  r->remote_port = __builtin_bswap16(GET(sock, sk, __sk_common.skc_dport));
+  if (r->family == AF_INET) {
+    __u32 local = GET(sock, sk, __sk_common.skc_rcv_saddr);
+    if (!local) local = GET(inet_sock, sk, inet_saddr);
+    *(__u32 *)r->local_addr = local;
+    *(__u32 *)r->remote_addr = GET(sock, sk, __sk_common.skc_daddr);
+  } else {
+    bpf_core_read(r->local_addr, sizeof r->local_addr, &sk->__sk_common.skc_v6_rcv_saddr);
+    bpf_core_read(r->remote_addr, sizeof r->remote_addr, &sk->__sk_common.skc_v6_daddr);
+  }
+}
+
+static __always_inline struct sock *read_socket(struct socket_record *r, struct file *file)
+{
+  if (!is_socket(file)) return 0;
+  struct sock *sk = GET(socket, GET(file, file, private_data), sk);
+  if (!sk) return 0;
+  struct inode *inode = GET(file, file, f_inode);
+  r->ino = GET(inode, inode, i_ino);
+  r->sock = (__u64)sk;
+  r->family = GET(sock, sk, __sk_common.skc_family);
+  r->sock_type = GET_BITFIELD(sock, sk, sk_type);
+  r->protocol = GET_BITFIELD(sock, sk, sk_protocol);
+  r->state = GET(sock, sk, __sk_common.skc_state);
+  if (r->family == AF_UNIX) r->peer = (__u64)GET(unix_sock, sk, peer);
+  if (r->family == AF_INET || r->family == AF_INET6) read_ends(r, sk);
+  return sk;
+}
+
+struct socket_address {
+  __u16 family;
+  __be16 port;
+  __u32 v4_or_flow;
+  __u8 v6[16];
+};
+
+// The address that the caller gave: after a failure the socket does not know it. Returns whether it is a unix path.
+static __always_inline bool read_address(struct socket_record *r, __u64 from, __u32 size)
+{
+  struct socket_address address = {};
+  if (size < sizeof address.family) return 0;
+  barrier_var(size); // else the compiler bounds another register than it passes on
+  if (size > sizeof address) size = sizeof address;
+  if (bpf_probe_read_user(&address, size, (void *)from)) {
+    r->header.flags |= FLAG_UNREAD;
+    return 0;
+  }
+  r->addr_family = address.family;
+  if (address.family == AF_INET || address.family == AF_INET6) {
+    r->addr_port = __builtin_bswap16(address.port);
+    if (address.family == AF_INET) *(__u32 *)r->addr = address.v4_or_flow;
+    else __builtin_memcpy(r->addr, address.v6, sizeof r->addr);
+  }
+  return address.family == AF_UNIX;
+}
+
+// Cuts the path that stands in the record to its length; an abstract name begins with NUL, and every byte is the name.
+static __always_inline __u32 unix_length(char *path, __u32 room)
+{
+  if (!path[0]) return room;
+  path[room] = 0;
+  long read = bpf_probe_read_kernel_str(path, SOCKET_UNIX_PATH_MAX + 1, path);
+  return read > 0 ? (read - 1) & 127 : 0;
+}
+
+static __always_inline __u32 read_unix_path(struct socket_record *r, __u64 from, __u32 size)
+{
+  char *to = (char *)r + SOCKET_TEXTS_AT;
+  __u32 room = size - sizeof(__u16);
+  if (size <= sizeof(__u16)) return 0;
+  barrier_var(room);
+  if (room > SOCKET_UNIX_PATH_MAX) room = SOCKET_UNIX_PATH_MAX;
+  if (bpf_probe_read_user(to, room, (void *)from + sizeof(__u16))) {
+    r->header.flags |= FLAG_UNREAD;
+    return 0;
+  }
+  return unix_length(to, room);
+}
+
+// The path that a unix socket was bound to: its own, else its peer's.
+static __always_inline __u32 read_bound_path(struct socket_record *r)
+{
+  char *to = (char *)r + SOCKET_TEXTS_AT;
+  struct unix_address *address = GET(unix_sock, r->sock, addr);
+  if (!address && r->peer) address = GET(unix_sock, r->peer, addr);
+  if (!address) return 0;
+  __u32 room = GET(unix_address, address, len) - sizeof(__u16);
+  if (!room) return 0;
+  barrier_var(room);
+  if (room > SOCKET_UNIX_PATH_MAX) room = SOCKET_UNIX_PATH_MAX;
+  __u64 name = (__u64)address + bpf_core_type_size(struct unix_address) + sizeof(__u16);
+  if (bpf_probe_read_kernel(to, room, (void *)name)) return 0;
+  return unix_length(to, room);
+}
+
+struct user_message { __u64 name; __u32 name_length; };
+struct compat_message { __u32 name, name_length; };
+
+// Where the caller's sockaddr is, and its length; 0 for none.
+static __always_inline __u64 find_address(struct call_context *call, struct socket_record *r, __u32 *length)
+{
+  __u8 where = call->shape->address;
+  if (!where) return 0;
+  __u32 at = (where & REGISTER) - 1;
+  __u64 value = r->args[at & 7], next = r->args[(at + 1) & 7];
+  if (where & IN_MESSAGE) {
+    struct user_message message = {};
+    struct compat_message small = {};
+    if (call->compat ? bpf_probe_read_user(&small, sizeof small, (void *)value)
+                     : bpf_probe_read_user(&message, sizeof message, (void *)value)) return 0;
+    *length = call->compat ? small.name_length : message.name_length;
+    return call->compat ? small.name : message.name;
+  }
+  *length = next;
+  if (where & LENGTH_BEHIND && bpf_probe_read_user(length, sizeof *length, (void *)next)) return 0;
+  return value;
+}
+
+static __always_inline void on_socket(struct call_context *call, __s32 fd, struct file *file)
+{
+  struct socket_record *r = (void *)call->scratch->record;
+  __builtin_memset((char *)r + __builtin_offsetof(struct socket_record, family), 0,
+                   sizeof *r - __builtin_offsetof(struct socket_record, family));
+  struct sock *sk = file ? read_socket(r, file) : 0;
+  bool internet = r->family == AF_INET || r->family == AF_INET6;
+  if (!passes(call, !internet)) return;
+  __u32 size = 0, length = 0;
+  __u64 address = find_address(call, r, &size);
+  if (address && read_address(r, address, size)) length = read_unix_path(r, address, size);
+  if (!length && sk && r->family == AF_UNIX) length = read_bound_path(r);
+  r->lengths[SOCKET_UNIX_PATH] = length;
+  send(call, SOCKET_TEXTS_AT + length, KIND_SOCKET);
+}

@@ -1,0 +1,165 @@
+/**
+ * What the kernel programs send of each call: by its outcome, and of opens by their path. Everything here may let pass
+ * more than was asked for, never less. native/bpf/shared.h and filter.h are the other side.
+ */
+import type { Clause, Outcome, PathProperty, Result } from '../src/core/necessary.ts';
+import { CALLS } from './calls.ts';
+import type { AddonOptions } from './locate.ts';
+
+/** What is sent of each call, by its name: whatever one of the clauses wants; `all`: everything. */
+export type CallFilters = ReadonlyMap<string, 'all' | readonly Clause[]>;
+
+const ROOM = 128;
+const NUMBERS = 1024;
+const RESULTS: readonly Result[] = ['ok', 'in_progress', 'failed'];
+const EVERYTHING = 0x0fff;
+const SUCCEEDED = 0b001_001_001_001;
+/** A program that begins to run is a record of its own: as calls these only fail. */
+const EXECUTIONS: ReadonlySet<string> = new Set(['execve', 'execveat']);
+const PREFIX_MAX = 64;
+const NAME_MAX = 32;
+
+const indexes: ReadonlyMap<string, number> = new Map(Object.keys(CALLS).map((name, index) => [name, index + 1]));
+const SOCKETCALL = indexes.size + 1;
+const SOCKETCALL_NUMBER = 102;
+
+/** The bits of the outcomes that a clause wants. */
+function classesOf({ results, reads, writes, internet }: Outcome, kind: string): number {
+  let bits = 0;
+  for (let access = 0; access < 4; access++) {
+    if (kind === 'open') {
+      if (access === 0) continue;
+      if (reads !== undefined && reads !== ((access & 1) !== 0)) continue;
+      if (writes !== undefined && writes !== ((access & 2) !== 0)) continue;
+    } else if (access > 1 || (internet !== undefined && internet !== (access === 0))) {
+      continue;
+    }
+    RESULTS.forEach((result, index) => {
+      if (results === undefined || results.has(result)) bits |= 1 << (3 * access + index);
+    });
+  }
+  return bits;
+}
+
+interface Classes {
+  text: number;
+  real: number;
+}
+
+/** Collects properties of paths, and for which classes of outcome each is wanted. */
+class Paths {
+  readonly prefixes = new Map<string, Classes>();
+  readonly names = new Map<string, Classes>();
+  readonly hidden: Classes = { text: 0, real: 0 };
+
+  add({ of, kind, value }: PathProperty, bits: number): void {
+    if (kind === 'hidden') this.hidden[of] |= bits;
+    else if (kind === 'name') entry(this.names, value)[of] |= bits;
+    else entry(this.prefixes, cut(value, PREFIX_MAX))[of] |= bits;
+  }
+
+  /** The longest prefix decides, so each has what the shorter ones want too. */
+  spread(): void {
+    const shorter = [...this.prefixes].sort(([a], [b]) => Buffer.byteLength(a) - Buffer.byteLength(b));
+    for (const [prefix, classes] of shorter) {
+      for (const [other, { text, real }] of shorter) {
+        if (other === prefix || !prefix.startsWith(other)) continue;
+        classes.text |= text;
+        classes.real |= real;
+      }
+    }
+  }
+}
+
+function entry(map: Map<string, Classes>, key: string): Classes {
+  let found = map.get(key);
+  if (found === undefined) map.set(key, (found = { text: 0, real: 0 }));
+  return found;
+}
+
+/** At most so many bytes, whole characters. */
+function cut(text: string, bytes: number): string {
+  let result = text;
+  while (Buffer.byteLength(result) > bytes) result = result.slice(0, -1);
+  return result;
+}
+
+/** Whether the programs can look for a property; where not, the clause is sent whatever its path is. */
+function isKnown({ kind, value }: PathProperty): boolean {
+  if (value.includes('\0')) return false;
+  return kind === 'name' ? value !== '' && Buffer.byteLength(value) <= NAME_MAX : kind === 'hidden' || value !== '';
+}
+
+type Tables = Pick<AddonOptions, 'calls' | 'keep' | 'test' | 'hidden' | 'prefixes' | 'names' | 'testsReal'>;
+
+/**
+ * The tables of the kernel programs for these filters.
+ * @throws {RangeError} for a call that is not in calls.yaml
+ */
+export function filterTables(filters: CallFilters): Tables {
+  const calls = new Uint16Array(NUMBERS);
+  const keep = new Uint16Array(ROOM);
+  const test = new Uint16Array(ROOM);
+  const paths = new Paths();
+  for (const [name, clauses] of filters) {
+    const call = CALLS[name];
+    const index = indexes.get(name);
+    if (call === undefined || index === undefined)
+      throw new RangeError(`there is no system call ${name} in calls.yaml`);
+    addNumbers(calls, index, call.numbers, call.kind);
+    for (const clause of clauses === 'all' ? [{}] : clauses) {
+      const bits = classesOf(clause, call.kind) & (EXECUTIONS.has(name) ? ~SUCCEEDED : EVERYTHING);
+      const { paths: wanted } = clause as Clause;
+      if (wanted !== undefined && call.kind === 'open' && wanted.every(isKnown)) {
+        test[index] = (test[index] ?? 0) | bits;
+        for (const property of wanted) paths.add(property, bits);
+      } else {
+        keep[index] = (keep[index] ?? 0) | bits;
+      }
+    }
+  }
+  paths.spread();
+  const of = (classes: Iterable<Classes>) => [...classes].some(({ real }) => real !== 0);
+  return {
+    calls,
+    keep,
+    test,
+    hidden: Uint16Array.of(paths.hidden.text, paths.hidden.real),
+    prefixes: bytesOf(paths.prefixes, prefixKey),
+    names: bytesOf(paths.names, nameKey),
+    testsReal: of(paths.prefixes.values()) || of(paths.names.values()) || paths.hidden.real !== 0,
+  };
+}
+
+/** The numbers of a call in this machine's ABI (low byte) and in its 32-bit one (high byte). */
+function addNumbers(calls: Uint16Array, index: number, numbers: readonly (readonly number[])[], kind: string): void {
+  const [native, compat] = process.arch === 'arm64' ? [numbers[2], numbers[3]] : [numbers[0], numbers[1]];
+  for (const number of native ?? []) calls[number] = (calls[number] ?? 0) | index;
+  for (const number of compat ?? []) calls[number] = (calls[number] ?? 0) | (index << 8);
+  if (kind === 'socket' && process.arch !== 'arm64') {
+    calls[SOCKETCALL_NUMBER] = ((calls[SOCKETCALL_NUMBER] ?? 0) & 0xff) | (SOCKETCALL << 8);
+  }
+}
+
+function bytesOf(entries: ReadonlyMap<string, Classes>, key: (text: string) => Buffer): Uint8Array {
+  return Buffer.concat(
+    [...entries].map(([text, classes]) => {
+      const value = Buffer.alloc(4);
+      value.writeUInt16LE(classes.text & EVERYTHING, 0);
+      value.writeUInt16LE(classes.real & EVERYTHING, 2);
+      return Buffer.concat([key(text), value]);
+    }),
+  );
+}
+
+function prefixKey(text: string): Buffer {
+  const key = Buffer.alloc(4 + PREFIX_MAX);
+  key.writeUInt32LE(8 * key.write(text, 4, 'utf8'), 0);
+  return key;
+}
+
+function nameKey(text: string): Buffer {
+  const key = Buffer.alloc(NAME_MAX);
+  key.write(text, 'utf8');
+  return key;
+}
