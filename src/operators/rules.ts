@@ -7,7 +7,15 @@ import type { Event, EventForm } from '../core/event.ts';
 import { makeAlert } from '../events/alert.ts';
 import { catalogues } from '../events/catalogue.ts';
 import type { FieldRef, Form, Value } from '../events/field.ts';
-import { type BoundFormat, bindRules, loadRules, priorities, type Rule, type SelectionEntry } from '../rules/index.ts';
+import {
+  type AppendOutput,
+  type BoundFormat,
+  bindRules,
+  loadRules,
+  priorities,
+  type Rule,
+  type SelectionEntry,
+} from '../rules/index.ts';
 
 const choice = z
   .strictObject({
@@ -15,6 +23,26 @@ const choice = z
     tag: z.string().optional().describe('A tag.'),
   })
   .refine(({ rule, tag }) => rule !== undefined || tag !== undefined, 'Name a rule or a tag');
+
+const addition = z.strictObject({
+  match: z
+    .strictObject({
+      rule: z.string().optional().describe('The name of the rule.'),
+      source: z.string().optional().describe('The event source of the rule.'),
+      tags: z.array(z.string()).optional().describe('Tags, all of which the rule has.'),
+    })
+    .optional()
+    .describe('Which rules; all that is given must hold. Default: every rule.'),
+  extra_output: z.string().optional().describe('Text with %fields, added to the message.'),
+  extra_fields: z
+    .array(z.union([z.string(), z.record(z.string(), z.string())]))
+    .optional()
+    .describe('Added to output_fields only: names of fields, or KEY: text with %fields.'),
+  suggested_output: z
+    .boolean()
+    .optional()
+    .describe('Adds the fields that the event source suggests to the message: those of the container and the pod.'),
+});
 
 const config = z.strictObject({
   files: z
@@ -32,6 +60,11 @@ const config = z.strictObject({
     .array(z.union([z.strictObject({ enable: choice }), z.strictObject({ disable: choice })]))
     .default([])
     .describe('Rules to enable or disable, in order; later entries win.'),
+  append_output: z.array(addition).default([]).describe("Additions to the output of rules; Falco's append_output."),
+  buffer_format_base64: z
+    .boolean()
+    .default(false)
+    .describe('Bytes print in base64. Default: as text, with a dot for each byte that does not print.'),
   hostname: z
     .string()
     .optional()
@@ -55,6 +88,10 @@ export const rules = defineOperator<typeof config, Loaded>({
       title: "Falco's rules without one of them",
       yaml: 'detect: { type: rules, from: node, files: falco_rules.yaml, select: [{ disable: { rule: Clear Log Activities } }] }',
     },
+    {
+      title: 'Container and pod in every message, the parents of the process beside it',
+      yaml: 'detect: { type: rules, from: node, files: ../rules/host.yaml, append_output: [{ suggested_output: true, extra_fields: [proc.aname, { who: "%user.name on %proc.tty" }] }] }',
+    },
   ],
   prepare(options, edge) {
     const files = options.files.flatMap((path, index) => {
@@ -66,7 +103,13 @@ export const rules = defineOperator<typeof config, Loaded>({
         'enable' in entry ? (['enable', entry.enable] as const) : (['disable', entry.disable] as const);
       return { op, ...(rule === undefined ? {} : { rule }), ...(tag === undefined ? {} : { tag }) };
     });
-    const loaded = loadRules(files, { catalogues, minPriority: options.priority, selection });
+    const loaded = loadRules(files, {
+      catalogues,
+      minPriority: options.priority,
+      selection,
+      appendOutput: options.append_output.map((entry, index) => additionOf(entry, index, edge)),
+      base64: options.buffer_format_base64,
+    });
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);
     warnOfIdleRules(active, edge);
@@ -111,6 +154,20 @@ export const rules = defineOperator<typeof config, Loaded>({
     });
   },
 });
+
+function additionOf(entry: z.output<typeof addition>, index: number, edge: Edge): AppendOutput {
+  const { match, extra_output, extra_fields, suggested_output } = entry;
+  return {
+    match,
+    extraOutput: extra_output,
+    extraFields: extra_fields,
+    suggestedOutput: suggested_output,
+    place([part, ...rest], span) {
+      const path = ['append_output', index, part === 'extraOutput' ? 'extra_output' : 'extra_fields', ...rest];
+      return edge.placer(path)(span);
+    },
+  };
+}
 
 function readersOf(refs: readonly FieldRef[], form: EventForm): (event: Event) => Record<string, Value | null> {
   const readers = refs.map((ref) => [ref.text, (form as Form).reader(ref)] as const);

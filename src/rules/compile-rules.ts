@@ -1,8 +1,9 @@
 /** Compiles what the files define (spec/falco-engine.md §1.6): lists, then macros, then rules. */
 
+import type { Place } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
 import type { AppendOutput } from './append-output.ts';
-import { addedText, entriesFor, withExtraFields } from './append-output.ts';
+import { addedText, ExtraFieldProblem, entriesFor, placeOfAdded, withExtraFields } from './append-output.ts';
 import type { Expr, Span } from './ast.ts';
 import type { TypedExpr } from './check.ts';
 import type { Condition } from './condition.ts';
@@ -22,6 +23,7 @@ import type { Rule } from './rule.ts';
 import { type ComposedText, placeIn } from './source.ts';
 import type { ResolvedList } from './substitute-lists.ts';
 import { inOrder, resolveLists, substituteLists } from './substitute-lists.ts';
+import type { PrintBytes } from './values.ts';
 
 /** A rule without what is decided for all rules together. */
 export type CompiledRule = Omit<Rule, 'enabled'>;
@@ -35,6 +37,8 @@ export interface Compilation {
 export interface CompileOptions {
   readonly catalogues: ReadonlyMap<string, Catalogue>;
   readonly appendOutput: readonly AppendOutput[];
+  /** How bytes print; default: dots for what does not print. */
+  readonly bytes?: PrintBytes | undefined;
 }
 
 const MAX_DEPTH = 1000;
@@ -146,7 +150,8 @@ class RuleCompiler {
   }
 
   #output(rule: RuleDefinition, catalogue: Catalogue): Format | undefined {
-    const entries = entriesFor(rule, this.#options.appendOutput);
+    const { appendOutput, bytes } = this.#options;
+    const entries = entriesFor(rule, appendOutput);
     let output = rule.output;
     if (output.text.includes('%container.info')) {
       this.#warn(
@@ -157,33 +162,40 @@ class RuleCompiler {
       );
       output = without(output, '%container.info');
     }
+    const own = output.text.length;
     output = output.concat(addedText(entries, catalogue));
     try {
       // Falco prints every message in the way that keeps absent values.
-      const format = withExtraFields(parseFormat(`*${output.text}`, catalogue), entries, catalogue);
+      const format = withExtraFields(parseFormat(`*${output.text}`, catalogue, bytes), entries, catalogue, bytes);
       this.#warnDeprecatedOutput(format, rule);
       return { ...format, text: output.text };
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      return this.#skipUnknown(rule, error, 'LOAD_ERR_COMPILE_OUTPUT', this.#outputIssue(rule, error, output));
+      // The star in front is not part of the text that the user wrote.
+      const span = { start: Math.max(0, error.span.start - 1), end: Math.max(1, error.span.end - 1) };
+      const extra = error instanceof ExtraFieldProblem;
+      const isAdded = extra || span.start >= own;
+      const added = { start: span.start - own, end: span.end - own };
+      const elsewhere = extra ? error.place : isAdded ? placeOfAdded(entries, catalogue, added) : undefined;
+      const place = elsewhere ?? (extra ? undefined : output.locate(span).place);
+      const via = isAdded ? ['added by append_output'] : [];
+      return this.#skipUnknown(rule, error, 'LOAD_ERR_COMPILE_OUTPUT', this.#outputIssue(rule, error, place, via));
     }
   }
 
   #outputIssue(
     rule: RuleDefinition,
     problem: Problem,
-    output: ComposedText,
+    place: Place | undefined,
+    via: readonly string[],
   ): (severity: Issue['severity'], code: IssueCode) => Issue {
-    // The star in front is not part of the text that the user wrote.
-    const span = { start: Math.max(0, problem.span.start - 1), end: Math.max(1, problem.span.end - 1) };
-    const { place } = output.locate(span);
     return (severity, code) =>
       makeIssue(severity, code, problem.falco, rule.outputContext, {
         diagnostic: {
           message: problem.message,
           ...(place === undefined ? {} : { at: place }),
           ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }),
-          via: [viaRule(rule)],
+          via: [...via, viaRule(rule)],
         },
       });
   }

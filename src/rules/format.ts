@@ -9,6 +9,7 @@ import { parseTermAt } from './parser.ts';
 import { printTerm } from './print.ts';
 import { Problem } from './problem.ts';
 import { printerOf, termReader } from './terms.ts';
+import type { PrintBytes } from './values.ts';
 import { typedValue } from './values.ts';
 
 /** A format that is known to be right. */
@@ -36,8 +37,8 @@ interface Token {
   readonly width: number | undefined;
 }
 
-/** Compiles a format. Throws a Problem whose span is the place in the text. */
-export function parseFormat(text: string, catalogue: Catalogue): Format {
+/** Compiles a format; `bytes` says how bytes print. Throws a Problem whose span is the place in the text. */
+export function parseFormat(text: string, catalogue: Catalogue, bytes?: PrintBytes): Format {
   if (text === '') throw new Problem('parse', 'empty formatting token', { start: 0, end: 1 });
   const keepsAbsent = text.startsWith('*');
   const tokens: (string | Token)[] = [];
@@ -59,7 +60,7 @@ export function parseFormat(text: string, catalogue: Catalogue): Format {
     text,
     reads: [...reads.values()],
     names: [...names],
-    bind: (form) => new TokenFormat(tokens, [...reads.values()], keepsAbsent, form),
+    bind: (form) => new TokenFormat(tokens, [...reads.values()], { keepsAbsent, bytes }, form),
   };
 }
 
@@ -168,19 +169,24 @@ interface BoundToken<E extends Event> {
   readonly width: number | undefined;
 }
 
+interface PrintOptions {
+  readonly keepsAbsent: boolean;
+  readonly bytes: PrintBytes | undefined;
+}
+
 class TokenFormat<E extends Event> implements BoundFormat<E> {
   readonly #tokens: readonly (string | BoundToken<E>)[];
   readonly #fields: readonly { readonly ref: FieldRef; readonly read: Reader<E> | undefined }[];
-  readonly #keepsAbsent: boolean;
+  readonly #options: PrintOptions;
 
-  constructor(tokens: readonly (string | Token)[], reads: readonly FieldRef[], keepsAbsent: boolean, form: Form<E>) {
-    this.#keepsAbsent = keepsAbsent;
+  constructor(tokens: readonly (string | Token)[], reads: readonly FieldRef[], options: PrintOptions, form: Form<E>) {
+    this.#options = options;
     this.#tokens = tokens.map((token) =>
       typeof token === 'string'
         ? token
         : {
             read: termReader(token.term, form),
-            print: printerOf(token.term),
+            print: printerOf(token.term, options.bytes),
             width: token.width,
           },
     );
@@ -195,7 +201,7 @@ class TokenFormat<E extends Event> implements BoundFormat<E> {
   }
 
   line(event: E): { text: string; complete: boolean } {
-    if (this.#keepsAbsent) return { text: this.text(event), complete: true };
+    if (this.#options.keepsAbsent) return { text: this.text(event), complete: true };
     let text = '';
     for (const token of this.#tokens) {
       const part = typeof token === 'string' ? token : print(token, event);
@@ -207,7 +213,8 @@ class TokenFormat<E extends Event> implements BoundFormat<E> {
 
   fields(event: E): Record<string, Value | null> {
     const fields: Record<string, Value | null> = {};
-    for (const { ref, read } of this.#fields) fields[ref.text] = typedValue(read?.(event), ref.field);
+    for (const { ref, read } of this.#fields)
+      fields[ref.text] = typedValue(read?.(event), ref.field, this.#options.bytes);
     return fields;
   }
 }

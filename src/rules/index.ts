@@ -1,6 +1,6 @@
 /** Falco's rule language: `falco-pipe/rules`. */
 
-export type { AppendOutput } from './append-output.ts';
+export type { AddedPart, AppendOutput } from './append-output.ts';
 export type { Condition, ConditionOptions } from './condition.ts';
 export { compileCondition, compileFormat } from './condition.ts';
 export { describeRule, describeRules } from './describe.ts';

@@ -20,6 +20,7 @@ import type { SchemaResult } from './schema.ts';
 import { checkSchema } from './schema.ts';
 import type { SelectionEntry } from './selection.ts';
 import { isSelected } from './selection.ts';
+import { base64Bytes } from './values.ts';
 import type { Plugin } from './versions.ts';
 import { builtInPlugins, checkPlugins } from './versions.ts';
 
@@ -35,6 +36,8 @@ export interface LoadOptions {
   readonly minPriority?: Priority | undefined;
   readonly selection?: readonly SelectionEntry[] | undefined;
   readonly appendOutput?: readonly AppendOutput[] | undefined;
+  /** Bytes print in base64, not as text with dots: Falco's `buffer_format_base64`. */
+  readonly base64?: boolean | undefined;
   /** What `required_plugin_versions` is held against; default: the plugins whose fields are built in. */
   readonly plugins?: readonly Plugin[] | undefined;
 }
@@ -66,6 +69,7 @@ export interface LoadResult {
 /** Loads files in order (spec/falco-engine.md §1). Never throws for what is in the files. */
 export function loadRules(files: readonly RulesFile[], options: LoadOptions): LoadResult {
   const { catalogues, appendOutput = [], plugins = builtInPlugins } = options;
+  const bytes = options.base64 ? base64Bytes : undefined;
   const reading: Issue[] = [];
   const collector = new Collector(catalogues, (code, message, context) => {
     reading.push(makeIssue('warning', code, message, context));
@@ -87,7 +91,7 @@ export function loadRules(files: readonly RulesFile[], options: LoadOptions): Lo
         );
       }
       // Each file has to be right given the files before it.
-      const result = compileDefinitions(collector, { catalogues, appendOutput }, compileWarnings);
+      const result = compileDefinitions(collector, { catalogues, appendOutput, bytes }, compileWarnings);
       compiled = result.rules;
       parsedMacros = result.macros;
     });

@@ -3,6 +3,7 @@
 import type { Event, Form, Reader, Scalar, Value } from '../events/field.ts';
 import type { TypedCall, TypedTerm } from './check.ts';
 import { applyUnary, getopt } from './transformers.ts';
+import type { PrintBytes } from './values.ts';
 import { joined, printValue } from './values.ts';
 
 /** A reader for a term; undefined when no event of the form ever has it. */
@@ -112,12 +113,12 @@ function joinReader<E extends Event>(
 }
 
 /** How a term's values print. */
-export function printerOf(term: TypedTerm): (value: Value) => string {
+export function printerOf(term: TypedTerm, bytes?: PrintBytes): (value: Value) => string {
   const field = term.kind === 'field' ? term.ref.field : undefined;
   if (field?.candidates === 'any') return (value) => (Array.isArray(value) ? joined(value) : printValue(value));
   const format = field?.print;
   const double = term.type === 'DOUBLE';
-  return (value) => printValue(value, format, double);
+  return (value) => printValue(value, format, double, bytes);
 }
 
 /** A reader of a term's text; undefined when no event of the form ever has it. */

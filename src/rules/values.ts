@@ -4,19 +4,22 @@ import type { Field, Scalar, Value } from '../events/field.ts';
 
 export type PrintFormat = NonNullable<Field['print']>;
 
-/** The text of a value; lists print as `(a,b)`, bytes that do not print as dots, a DOUBLE with one decimal. */
-export function printValue(value: Value, format?: PrintFormat, double = false): string {
+/** How bytes print. */
+export type PrintBytes = (bytes: Uint8Array) => string;
+
+/** The text of a value; lists print as `(a,b)`, a DOUBLE with one decimal. */
+export function printValue(value: Value, format?: PrintFormat, double = false, bytes = printBytes): string {
   if (typeof value === 'string') return value;
-  if (Array.isArray(value)) return `(${value.map((each) => printValue(each, format, double)).join(',')})`;
-  return printScalar(value as Scalar, format, double);
+  if (Array.isArray(value)) return `(${value.map((each) => printValue(each, format, double, bytes)).join(',')})`;
+  return printScalar(value as Scalar, format, double, bytes);
 }
 
-function printScalar(value: Scalar, format: PrintFormat | undefined, double: boolean): string {
+function printScalar(value: Scalar, format: PrintFormat | undefined, double: boolean, bytes: PrintBytes): string {
   if (typeof value === 'number' || typeof value === 'bigint') {
     if (double) return Number(value).toFixed(1);
     return printInteger(value, format);
   }
-  return value instanceof Uint8Array ? printBytes(value) : String(value);
+  return value instanceof Uint8Array ? bytes(value) : String(value);
 }
 
 function printInteger(value: number | bigint, format: PrintFormat | undefined): string {
@@ -40,12 +43,17 @@ export function printBytes(bytes: Uint8Array): string {
     .replace(/[^ -~]/g, '.');
 }
 
+/** Bytes in base64: Falco's `buffer_format_base64`. */
+export function base64Bytes({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+}
+
 /** A value as `output_fields` shows it: numbers in a print format are text, bytes are text, lists are arrays. */
-export function typedValue(value: Value | undefined, field: Field): Value | null {
+export function typedValue(value: Value | undefined, field: Field, bytes = printBytes): Value | null {
   if (value === undefined) return null;
   if (field.candidates === 'any' && Array.isArray(value)) return joined(value);
-  if (Array.isArray(value)) return value.map((each) => typedScalar(each, field));
-  return typedScalar(value as Scalar, field);
+  if (Array.isArray(value)) return value.map((each) => typedScalar(each, field, bytes));
+  return typedScalar(value as Scalar, field, bytes);
 }
 
 /** Values of several processes in one text: ancestors, nearest first (spec/falco-engine.md §6.2). */
@@ -53,8 +61,8 @@ export function joined(values: readonly Scalar[]): string {
   return values.map((each) => printValue(each)).join(' ');
 }
 
-function typedScalar(value: Scalar, field: Field): Scalar {
-  if (value instanceof Uint8Array) return printBytes(value);
+function typedScalar(value: Scalar, field: Field, bytes: PrintBytes): Scalar {
+  if (value instanceof Uint8Array) return bytes(value);
   if (typeof value !== 'number' && typeof value !== 'bigint') return value;
   // A DOUBLE that is declared to print as an integer is one in JSON too (measured).
   if (field.type === 'DOUBLE') return field.print === 'dec' ? Math.trunc(Number(value)) : value;
