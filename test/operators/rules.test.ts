@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
+import { type Plan, planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 import type { Rule } from '../../src/rules/index.ts';
 
@@ -22,6 +22,12 @@ writeFileSync(
   tags: [files]
 `,
 );
+
+/** The first rule of the only operator. */
+function ruleOf({ operators }: Plan): Rule | undefined {
+  const states = operators.map(({ prepared }) => prepared.state as { readonly rules: readonly Rule[] });
+  return states[0]?.rules[0];
+}
 
 function plan(more: string) {
   const text = `sources: { past: { type: replay, files: /dev/null } }
@@ -57,10 +63,10 @@ describe('append_output', () => {
   - { match: { tags: [files] }, extra_output: "by %proc.name", extra_fields: [proc.pid, { who: "%user.name" }] }
   - { match: { rule: Another }, extra_output: "never %proc.sid" }
   - { suggested_output: true }`;
-    const [operator] = plan(more).planned().operators;
-    const [rule] = (operator?.prepared.state as { rules: readonly Rule[] }).rules;
+    const planned = plan(more).planned();
+    const rule = ruleOf(planned);
     expect(rule?.output.text).toMatch(/^opened %fd.name %evt.buffer by %proc.name container_id=%container.id /);
-    const fields = operator?.prepared.reads?.get('syscall')?.fields;
+    const fields = planned.operators[0]?.prepared.reads?.get('syscall')?.fields;
     expect(fields).toEqual(new Set([...(rule?.output.reads.map(({ text }) => text) ?? []), 'evt.type']));
     expect(fields).toContain('user.name');
     expect(fields).toContain('proc.pid');
@@ -97,8 +103,7 @@ test('buffer_format_base64', () => {
         values[text] as never,
   };
   const output = (more: string) => {
-    const [rule] = (plan(more).planned().operators[0]?.prepared.state as { rules: readonly Rule[] }).rules;
-    const bound = rule?.output.bind(form);
+    const bound = ruleOf(plan(more).planned())?.output.bind(form);
     return [bound?.text(event), bound?.fields(event)['evt.buffer']];
   };
   expect(output('')).toEqual(['opened /x .A.', '.A.']);
