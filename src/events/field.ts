@@ -115,6 +115,8 @@ export interface Form<E extends Event = Event> extends EventForm {
   reader(ref: FieldRef, eventType?: string): Reader<E> | undefined;
   /** Whether `evt.num` counts from 1: checks that it is less, which Falco's rules use for "never", need no event. */
   readonly numbersFromOne?: true;
+  /** What reading a field costs, next to comparing two numbers; default 4. Cheap checks are made first. */
+  cost?(ref: FieldRef): number;
   /** What verdicts may be kept by; see Facet. */
   readonly facets?: readonly Facet<E>[];
 }

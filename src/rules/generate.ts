@@ -80,7 +80,7 @@ function groupsOf<E extends Event>(items: readonly Node<E>[]): readonly (readonl
 function outline<E extends Event>(node: Node<E>, nodes: Nodes<E>): Node<E> {
   if (node.kind === 'call' || node.kind === 'check') return node;
   const match = generate([node]);
-  return nodes.call((event) => match(event, 1) === 1, node.cost);
+  return nodes.call((event) => match(event, 1) === 1, node);
 }
 
 /** Writes expressions; what several of them share is worked out once, when it is first needed. */

@@ -18,9 +18,17 @@ export function hasWildcard(text: string): boolean {
   return /[*?[]/.test(text);
 }
 
+// Rules look for one word after the other in the same text.
+let lastFolded = { text: '', folded: '' };
+
 /** Lower case of ASCII letters only. */
 export function foldAscii(text: string): string {
-  return /[A-Z]/.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
+  if (text === lastFolded.text) return lastFolded.folded;
+  const folded = /\P{ASCII}/u.test(text)
+    ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+    : text.toLowerCase();
+  lastFolded = { text, folded };
+  return folded;
 }
 
 /** The text with one character a byte. Most text is ASCII and stays as it is. */

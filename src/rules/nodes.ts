@@ -29,7 +29,9 @@ export interface CheckNode<E extends Event> {
   /** How many checks it holds, and how deep it nests. */
   readonly size: 1;
   readonly depth: 1;
+  /** Guesses, for the order: what it takes to know it, next to a comparison with `===`, and how often it holds. */
   readonly cost: number;
+  readonly chance: number;
 }
 
 export interface JunctionNode<E extends Event> {
@@ -39,6 +41,7 @@ export interface JunctionNode<E extends Event> {
   readonly size: number;
   readonly depth: number;
   readonly cost: number;
+  readonly chance: number;
 }
 
 export interface NotNode<E extends Event> {
@@ -48,6 +51,7 @@ export interface NotNode<E extends Event> {
   readonly size: number;
   readonly depth: number;
   readonly cost: number;
+  readonly chance: number;
 }
 
 /** A part of a condition that has a function of its own, since all of it would be too much for one. */
@@ -58,6 +62,7 @@ export interface CallNode<E extends Event> {
   readonly size: 1;
   readonly depth: 1;
   readonly cost: number;
+  readonly chance: number;
 }
 
 export type Node<E extends Event> = CheckNode<E> | JunctionNode<E> | NotNode<E> | CallNode<E>;
@@ -94,12 +99,23 @@ export class Nodes<E extends Event> {
   not(item: Lowered<E>): Lowered<E> {
     if (typeof item === 'boolean') return !item;
     if (item.kind === 'not') return item.item;
-    const { size, depth, cost } = item;
-    return this.#node(`!${item.id}`, (id) => ({ kind: 'not', id, item, size, depth: depth + 1, cost }));
+    const { size, depth, cost, chance } = item;
+    return this.#node(`!${item.id}`, (id) => ({
+      kind: 'not',
+      id,
+      item,
+      size,
+      depth: depth + 1,
+      cost,
+      chance: 1 - chance,
+    }));
   }
 
-  call(matches: (event: E) => boolean, cost: number): Node<E> {
-    return this.#node(`call ${this.#nodes.size}`, (id) => ({ kind: 'call', id, matches, size: 1, depth: 1, cost }));
+  /** A node that calls a function; `of` is the part that the function judges. */
+  call(matches: (event: E) => boolean, of: Pick<Node<E>, 'cost' | 'chance'>): Node<E> {
+    const { cost, chance } = of;
+    const key = `call ${this.#nodes.size}`;
+    return this.#node(key, (id) => ({ kind: 'call', id, matches, size: 1, depth: 1, cost, chance }));
   }
 
   junction(kind: 'and' | 'or', items: readonly Lowered<E>[]): Lowered<E> {
@@ -110,16 +126,15 @@ export class Nodes<E extends Event> {
     const [first] = flat;
     if (first === undefined) return !decisive;
     if (flat.size === 1) return first;
-    // What is cheap to know comes first; the order makes no other difference.
-    const sorted = [...flat].sort((a, b) => a.cost - b.cost);
+    const sorted = inOrder(kind, [...flat]);
     const key = `${kind}${sorted.map(({ id }) => id).join(' ')}`;
     return this.#node(key, (id) => ({
       kind,
       id,
       items: sorted,
       size: sorted.reduce((sum, item) => sum + item.size, 0),
-      depth: 1 + Math.max(...sorted.map((item) => item.depth)),
-      cost: sorted.reduce((sum, item) => sum + item.cost, 0),
+      depth: 1 + sorted.reduce((most, item) => Math.max(most, item.depth), 0),
+      ...guess(kind, sorted),
     }));
   }
 
@@ -143,9 +158,27 @@ export class Nodes<E extends Event> {
     const against = other?.key ?? constants?.map(constantKey).join(',') ?? '';
     const key = JSON.stringify([term.key, operator, modifier, other === undefined, against]);
     return this.#node(key, (id) => {
-      const cost = costOf(check);
-      return { kind: 'check', id, check, left: term, right: other, size: 1, depth: 1, cost };
+      const chance = chances[operator] ?? 0.1;
+      return { kind: 'check', id, check, left: term, right: other, size: 1, depth: 1, cost: this.#cost(check), chance };
     });
+  }
+
+  #cost({ left, operator, modifier, right }: TypedCheck): number {
+    const terms = this.#termCost(left) + (right === undefined ? 0 : this.#termCost(right));
+    return terms + (modifier === undefined ? 0 : 4) + (operatorCosts[operator] ?? 1);
+  }
+
+  #termCost(term: TypedTerm): number {
+    switch (term.kind) {
+      case 'field':
+        return this.#form.cost?.(term.ref) ?? 4;
+      case 'constant':
+        return 0;
+      case 'list':
+        return term.items.reduce((sum, item) => sum + this.#termCost(item), 4);
+      case 'call':
+        return term.args.reduce((sum, item) => sum + this.#termCost(item), 8);
+    }
   }
 
   #term(term: TypedTerm): TermNode<E> | undefined {
@@ -198,12 +231,33 @@ function constantKey(constant: Constant): string {
   return JSON.stringify(constant);
 }
 
-/** A guess of what a check costs, next to a comparison with `===`. */
-function costOf({ left, operator, modifier, right }: TypedCheck): number {
-  const many = left.list || (left.kind === 'field' && left.candidates !== undefined);
-  const term = (left.kind === 'field' ? 0 : 8) + (many ? 8 : 0) + (right === undefined ? 0 : 4);
-  return term + (modifier === undefined ? 0 : 4) + (operatorCosts[operator] ?? 1);
+/** What is likely to decide, and cheap to know, comes first; the order makes no other difference. */
+function inOrder<E extends Event>(kind: 'and' | 'or', items: readonly Node<E>[]): readonly Node<E>[] {
+  const rank = ({ cost, chance }: Node<E>) => cost / (kind === 'and' ? 1 - chance : chance);
+  return items.toSorted((a, b) => rank(a) - rank(b));
 }
+
+/** Of items in order: each is only looked at when those before it have not decided. */
+function guess<E extends Event>(kind: 'and' | 'or', items: readonly Node<E>[]): { cost: number; chance: number } {
+  let cost = 0;
+  let undecided = 1;
+  for (const item of items) {
+    cost += undecided * item.cost;
+    undecided *= kind === 'and' ? item.chance : 1 - item.chance;
+  }
+  // Nothing is certain: `inOrder` divides by it.
+  const chance = Math.min(0.999, Math.max(0.001, kind === 'and' ? undecided : 1 - undecided));
+  return { cost, chance };
+}
+
+const chances: Readonly<Record<string, number>> = {
+  '!=': 0.9,
+  exists: 0.9,
+  '<': 0.5,
+  '<=': 0.5,
+  '>': 0.5,
+  '>=': 0.5,
+};
 
 const operatorCosts: Readonly<Record<string, number>> = {
   contains: 3,

@@ -1,0 +1,88 @@
+/** Replays a recording again and again and measures what judging its events costs. */
+
+import { Accounts } from '../../../src/events/accounts.ts';
+import type { KernelEvent } from '../../../src/events/kernel/event.ts';
+import { KIND, OPEN_TEXTS } from '../../../src/events/kernel/layout.ts';
+import { type RawRecording, RawReplay } from '../../../src/events/kernel/raw-file.ts';
+import { eachRecord, textLength, textStart } from '../../../src/events/kernel/records.ts';
+import { bytesOf } from '../../../src/events/kernel/slab.ts';
+
+export type Judge = (event: KernelEvent) => void;
+
+/** Median CPU time; GC and compiling, which other threads do, included. */
+const ROUNDS = 9;
+const WARM_UP = 12;
+const PLAYS = 3;
+
+export class Replay {
+  readonly #recording: RawRecording;
+  readonly #names = new Accounts();
+  /** Where the last two bytes are of paths that are opened only once. */
+  readonly #endings: (readonly [slab: Uint8Array, at: number])[] = [];
+  #plays = 0;
+  /** Events, opens, and paths that opens name. */
+  readonly events: number = 0;
+  readonly opens: number;
+  readonly paths: number;
+
+  constructor(recording: RawRecording) {
+    this.#recording = recording;
+    const seen = new Map<string, (readonly [slab: Uint8Array, at: number])[]>();
+    let opens = 0;
+    for (const slab of recording.slabs) {
+      const bytes = bytesOf(slab);
+      eachRecord(bytes, slab.length, (offset, kind) => {
+        this.events++;
+        if (kind !== KIND.open) return;
+        opens++;
+        const at = textStart(bytes, offset, OPEN_TEXTS, OPEN_TEXTS.raw);
+        const length = textLength(bytes, offset, OPEN_TEXTS, OPEN_TEXTS.raw);
+        const path = bytes.buffer.toString('latin1', at, at + length);
+        const real = textStart(bytes, offset, OPEN_TEXTS, OPEN_TEXTS.real);
+        const realLength = textLength(bytes, offset, OPEN_TEXTS, OPEN_TEXTS.real);
+        const ends = [at + length - 2, ...(realLength > 2 ? [real + realLength - 2] : [])];
+        const places = seen.get(path) ?? [];
+        seen.set(path, places);
+        if (length > 2) places.push(...ends.map((end) => [slab, end] as const));
+        else places.length = 0;
+      });
+    }
+    this.opens = opens;
+    this.paths = seen.size;
+    for (const places of seen.values()) if (places.length <= 2) this.#endings.push(...places);
+  }
+
+  /** Median ns of CPU that judging takes for an event. */
+  measure(judge: Judge): number {
+    for (let round = 0; round < WARM_UP; round++) this.play(judge);
+    const times = Array.from({ length: ROUNDS }, () => {
+      let time = 0;
+      for (let play = 0; play < PLAYS; play++) time += this.play(judge);
+      return (time * 1000) / (PLAYS * this.events);
+    });
+    return times.sort((a, b) => a - b)[ROUNDS >> 1] as number;
+  }
+
+  /** Plays the recording once; returns the µs of CPU that judging took. */
+  play(judge: Judge): number {
+    this.#rename();
+    let time = 0;
+    for (const slab of new RawReplay(this.#recording, this.#names).slabs()) {
+      const before = process.cpuUsage();
+      for (let index = 0; index < slab.length; index++) judge(slab.at(index) as KernelEvent);
+      const { user, system } = process.cpuUsage(before);
+      time += user + system;
+      slab.release();
+    }
+    return time;
+  }
+
+  /** A file that is opened once is another one in each play: else all paths would be known after the first. */
+  #rename(): void {
+    const play = this.#plays++;
+    for (const [slab, at] of this.#endings) {
+      slab[at] = 65 + (play % 26);
+      slab[at + 1] = 65 + (Math.floor(play / 26) % 26);
+    }
+  }
+}
