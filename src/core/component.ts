@@ -4,7 +4,7 @@ import type { Observable, OperatorFunction } from 'rxjs';
 import type { z } from 'zod';
 import type { Batch } from './batch.ts';
 import type { Diagnostic, Place } from './errors.ts';
-import type { Event, EventForm } from './event.ts';
+import type { Event, EventForm, Held } from './event.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
 import type { Necessary } from './necessary.ts';
@@ -153,6 +153,8 @@ export interface OperatorDefinition<Config extends z.ZodType = z.ZodType, State 
   readonly kind: 'operator';
   /** The event source of what it emits; `same`: those that reach it. */
   readonly emits: 'same' | 'alert';
+  /** It may hold events until more is known of them: its steps are `expand`. */
+  readonly holds?: true;
   /** Fields it reads on every edge, where `prepare` need not find them out. */
   readonly reads?: readonly string[];
   /** Event types it needs, beside `reads`; default: all. */
@@ -191,7 +193,13 @@ export interface Sink {
 export type EventStep =
   | { readonly kind: 'where'; readonly test: (event: Event) => boolean }
   | { readonly kind: 'change'; readonly map: (event: Event) => Event }
-  | { readonly kind: 'expand'; readonly each: (event: Event, emit: (event: Event) => void) => void };
+  | { readonly kind: 'expand'; readonly each: Expansion };
+
+/**
+ * Emits what becomes of an event. What cannot be said yet is given to `hold`: it is resumed when it is ready, and its ack
+ * waits with it. Without `hold` (the operator does not declare `holds`) everything has to be said at once.
+ */
+export type Expansion = (event: Event, emit: (event: Event) => void, hold?: (held: Held) => void) => void;
 
 /** How an operator works on events. */
 export type Step =
@@ -210,7 +218,7 @@ export function change(map: (event: Event) => Event): EventStep {
 }
 
 /** Each event is replaced by those that `each` emits, which must be events of their own: records, never `event` itself. */
-export function expand(each: (event: Event, emit: (event: Event) => void) => void): EventStep {
+export function expand(each: Expansion): EventStep {
   return { kind: 'expand', each };
 }
 

@@ -20,6 +20,14 @@ export interface Event {
   get(field: string): Value | undefined;
 }
 
+/** An event that waits for what is still being looked up about it. It is its own, and may be kept. */
+export interface Held extends Event {
+  /** Resolves when it has come, or has taken too long. */
+  readonly ready: Promise<void>;
+  /** Judges it with what has come by then. */
+  resume(emit: (event: Event) => void): void;
+}
+
 /** The identity of a form of event (kernel view, record, cloud object); how to read it is the event model's business. */
 export interface EventForm {
   readonly name: string;

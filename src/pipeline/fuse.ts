@@ -3,7 +3,7 @@
 import { type Ack, ackOf, splitAck, worse } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
 import type { EventStep, Step } from '../core/component.ts';
-import type { Event, EventForm, EventList } from '../core/event.ts';
+import type { Event, EventForm, EventList, Held } from '../core/event.ts';
 import type { Parcel } from '../core/queue.ts';
 import { EventRecord, recordForm } from '../events/record.ts';
 import type { Totals } from './totals.ts';
@@ -27,6 +27,8 @@ export interface FusedNode {
   /** Fields to keep of borrowed events that it changes. */
   fields(source: string): readonly string[];
   readonly next: readonly (FusedNode | Port)[];
+  /** Where events wait that it holds. */
+  readonly held?: Port;
   /** An event that could not be judged here. */
   failed(event: Event, error: unknown): void;
   readonly received: { value: number };
@@ -198,12 +200,13 @@ export class Segment {
         // What it emits waits until it returns, so that an error below is never taken for its own.
         let emitted: Event[] = [];
         let given: Event;
+        const hold = node.held && this.#hold(node.held, source);
         const emit = (event: Event) => void emitted.push(this.#own(event, event === given ? form : recordForm, fields));
         return (event) => {
           received.value++;
           given = event;
           try {
-            each(event, emit);
+            each(event, emit, hold);
           } catch (error) {
             threw(event, error);
           }
@@ -224,19 +227,29 @@ export class Segment {
   }
 
   #port(port: Port, form: EventForm, source: string): Push {
+    const outlet = this.#outlet(port, source);
+    const fields = port.fields(source);
+    return (event) => this.#keep(outlet, this.#own(event, form, fields));
+  }
+
+  #hold(port: Port, source: string): (held: Held) => void {
+    const outlet = this.#outlet(port, source);
+    return (held) => this.#keep(outlet, held);
+  }
+
+  #outlet(port: Port, source: string): Outlet {
     let bySource = this.#outlets.get(port);
     if (!bySource) this.#outlets.set(port, (bySource = new Map()));
     let outlet = bySource.get(source);
     if (!outlet) bySource.set(source, (outlet = { port, source, events: [], origins: [], bytes: 0 }));
-    const out = outlet;
-    const fields = port.fields(source);
-    return (event) => {
-      const own = this.#own(event, form, fields);
-      this.#reached = true;
-      out.events.push(own);
-      out.origins.push(this.#kept);
-      out.bytes += weigh(own);
-    };
+    return outlet;
+  }
+
+  #keep(outlet: Outlet, event: Event): void {
+    this.#reached = true;
+    outlet.events.push(event);
+    outlet.origins.push(this.#kept);
+    outlet.bytes += weigh(event);
   }
 }
 

@@ -16,13 +16,13 @@ export interface Live {
   readonly sinks: ReadonlyMap<string, LiveSink>;
 }
 
-/** The loops of a plan: below each source and below each `stream` operator, by id. */
+/** The loops of a plan, by id: below each source, each `stream` operator, and for what an operator has held. */
 export type Wiring = ReadonlyMap<string, Segment>;
 
 /** More places where events go, by the id of the component that they come from. */
 export type Extras = (id: string) => readonly (FusedNode | Port)[];
 
-/** Wires a plan. Books are kept once for each event: below sources, not again below streams. */
+/** Wires a plan. Books are kept once for each event: below sources, not again for what comes later. */
 export function wire({ plan, operators, sinks }: Omit<Live, 'sources'>, runtime: Runtime, extras: Extras): Wiring {
   const wiring = new Map<string, Segment>();
   const targets = new Map<string, FusedNode | Port>();
@@ -30,8 +30,8 @@ export function wire({ plan, operators, sinks }: Omit<Live, 'sources'>, runtime:
     const readers = [...plan.operators, ...plan.sinks].filter(({ from }) => from.includes(id));
     return [...readers.map((to) => targets.get(to.id) as FusedNode | Port), ...extras(id)];
   };
-  const segment = (id: string, totals?: Runtime['totals']) =>
-    new Segment(below(id), totals, (error) => {
+  const segment = (heads: (FusedNode | Port)[], id: string, totals?: Runtime['totals']) =>
+    new Segment(heads, totals, (error) => {
       const message = `${id} emitted what cannot be read: ${messageOf(error)}`;
       runtime.reports.add({ component: id, type: 'error', fields: { reason: 'operator_error', message } });
     });
@@ -40,9 +40,10 @@ export function wire({ plan, operators, sinks }: Omit<Live, 'sources'>, runtime:
     const { id } = planned;
     const operator = operators.get(id) as LiveOperator;
     targets.set(id, operator.node(planned, operator.isStream ? [] : below(id)));
-    if (operator.isStream) wiring.set(id, segment(id));
+    if (operator.isStream) wiring.set(id, segment(below(id), id));
+    if (operator.holds) wiring.set(id, segment([operator.resumed(planned, below(id))], id));
   }
-  for (const { id } of plan.sources) wiring.set(id, segment(id, runtime.totals));
+  for (const { id } of plan.sources) wiring.set(id, segment(below(id), id, runtime.totals));
   return wiring;
 }
 

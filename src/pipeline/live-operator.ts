@@ -6,6 +6,7 @@ import type { Event, EventForm } from '../core/event.ts';
 import { EventRecord } from '../events/record.ts';
 import { recordJson } from '../events/record-json.ts';
 import type { FusedNode, Port } from './fuse.ts';
+import { HeldEvents, resumed } from './held.ts';
 import { fieldsOf, unusable } from './live-sink.ts';
 import type { PlannedOperator } from './plan.ts';
 import type { Process, Runtime } from './runtime.ts';
@@ -13,12 +14,13 @@ import { StreamPort } from './stream.ts';
 
 export class LiveOperator {
   readonly planned: PlannedOperator;
-  /** Where the batches of a `stream` operator go. Replaced between batches. */
+  /** Where the batches go that do not leave it at once. Replaced between batches. */
   graph: Process = () => {};
   readonly #runtime: Runtime;
   readonly #own = new AbortController();
   readonly #step: Exclude<Step, { kind: 'stream' }> | undefined;
   readonly #stream: StreamPort | undefined;
+  readonly #held: HeldEvents | undefined;
 
   /** Creates an instance. `signal` ends its waits. Throws a UserError that names it. */
   constructor(planned: PlannedOperator, runtime: Runtime, signal: AbortSignal) {
@@ -34,11 +36,17 @@ export class LiveOperator {
     }
     if (step.kind === 'stream') this.#stream = this.#open(step.through);
     else this.#step = boundOnce(step);
+    if (definition.holds) this.#held = this.#openHeld();
   }
 
   /** True when it works on streams of batches: then what leaves it goes to `graph`, not to `next` of its node. */
   get isStream(): boolean {
     return this.#stream !== undefined;
+  }
+
+  /** True when it may hold events: what becomes of them goes to `graph`, through the node that `resumed` gives. */
+  get holds(): boolean {
+    return this.#held !== undefined;
   }
 
   /** Its place in a graph. */
@@ -71,14 +79,21 @@ export class LiveOperator {
       fields,
       emits: (source) => (definition.emits === 'same' ? source : definition.emits),
       next,
+      ...(this.#held ? { held: this.#held } : {}),
       failed: this.#failed,
       received,
       sent: metrics.counter('sent'),
     };
   }
 
-  /** Ends a stream: what it holds still goes on, until `deadline` is aborted. */
+  /** Its place in the graph of what it has held. */
+  resumed(planned: PlannedOperator, next: readonly (FusedNode | Port)[]): FusedNode {
+    return { ...(this.node(planned, next) as FusedNode), step: resumed, received: { value: 0 } };
+  }
+
+  /** Ends a stream: what it holds still goes on, until `deadline` is aborted. What else was held goes on as it is. */
   async close(deadline: AbortSignal): Promise<void> {
+    this.#held?.close();
     await this.#stream?.close(deadline);
     this.#own.abort(new Error('the operator has stopped'));
   }
@@ -90,6 +105,18 @@ export class LiveOperator {
     const fields = { reason: 'operator_error', count: 1, message, ...shown(event) };
     this.#runtime.reports.add({ component: id, type: 'error', fields });
   };
+
+  #openHeld(): HeldEvents {
+    const { id } = this.planned;
+    const held = this.#runtime.counters(id).counter('held');
+    return new HeldEvents({
+      id,
+      next: (batch) => this.#runtime.trampoline.run(() => this.graph(batch)),
+      counted: (events) => {
+        held.value += events;
+      },
+    });
+  }
 
   #open(through: Extract<Step, { kind: 'stream' }>['through']): StreamPort {
     const { id } = this.planned;

@@ -22,5 +22,6 @@ export type { BindOptions, Ruleset } from './ruleset.ts';
 export { bindRules } from './ruleset.ts';
 export type { SelectionEntry } from './selection.ts';
 export { scalarPlace } from './source.ts';
+export { UndecidedRules } from './undecided.ts';
 export { printValue, typedValue } from './values.ts';
 export { builtInPlugins, engineVersion } from './versions.ts';

@@ -150,7 +150,11 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     const facets = (this.#form.facets ?? []).filter((facet) => facet.recurs(type));
     return facets.map((facet) => ({
       facet,
-      covers: ({ left, right }) => [...left.refs, ...(right?.refs ?? [])].every((ref) => facet.covers(ref, type)),
+      // What comes late changes while the part stays the same.
+      covers: ({ left, right }) =>
+        [...left.refs, ...(right?.refs ?? [])].every(
+          (ref) => facet.covers(ref, type) && !this.#form.late?.includes(ref),
+        ),
     }));
   }
 

@@ -26,10 +26,14 @@ const NAMED: readonly (readonly [before: string, runtime: RuntimeKind | undefine
   ['/kubepods(?:/[^/]+)*/pod[0-9a-f_-]+/', undefined], // cgroupfs: /kubepods/burstable/podUID/ID
   ['/ecs/(?:[^/]+/)+', 'ecs'],
 ];
-const hex = new RegExp(`(?:${NAMED.map(([before]) => `(${before})`).join('|')})([0-9a-f]{64})(?=\\.scope(?:/|$)|/|$)`, 'g');
+const hex = new RegExp(
+  `(?:${NAMED.map(([before]) => `(${before})`).join('|')})([0-9a-f]{64})(?=\\.scope(?:/|$)|/|$)`,
+  'g',
+);
 
 /** systemd-machined's scopes and nspawn's service; a virtual machine's scope is no container. */
-const NSPAWN = /\/machine\.slice\/(?:machine-(?!qemu)(.+?)\.scope|systemd-nspawn@(.+?)\.service)(?:\/(?!supervisor)|$)/g;
+const NSPAWN =
+  /\/machine\.slice\/(?:machine-(?!qemu)(.+?)\.scope|systemd-nspawn@(.+?)\.service)(?:\/(?!supervisor)|$)/g;
 const LXC = /\/lxc(?:\.payload[./]|\/)([^/]+)/g;
 const POD = /[/-]pod([0-9a-f]{8}(?:[_-]?[0-9a-f]{4}){3}[_-]?[0-9a-f]{12})(?:\.slice|\/)/;
 
@@ -40,7 +44,10 @@ export function containerOfCgroup(path: string): CgroupContainer | undefined {
     const place = match.slice(1, -1).findIndex((before) => before !== undefined);
     found = { at: match.index, id: match.at(-1) as string, runtime: NAMED[place]?.[1] };
   }
-  for (const [pattern, runtime] of [[NSPAWN, 'systemd-nspawn'], [LXC, 'lxc']] as const) {
+  for (const [pattern, runtime] of [
+    [NSPAWN, 'systemd-nspawn'],
+    [LXC, 'lxc'],
+  ] as const) {
     for (const match of path.matchAll(pattern)) {
       if (found && found.at > match.index) continue;
       found = { at: match.index, id: unescapeUnit(match[1] ?? (match[2] as string)), runtime };

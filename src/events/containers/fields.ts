@@ -49,7 +49,10 @@ const ofMount =
   };
 
 function globOf(text: string): RegExp {
-  const escaped = text.replace(/[\\^$.|+()[\]{}]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const escaped = text
+    .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   return new RegExp(`^${escaped}$`, 's');
 }
 
@@ -90,7 +93,10 @@ const told: Readonly<Record<string, Maker>> = {
   'container.ip': of(({ ip, pod }) => ip ?? pod?.ip),
   'container.cni.json': ofPod(({ cni }) => cni),
   'container.labels': of(({ labels }) => labelsText(labels)),
-  'container.label': (arg = '') => ({ container }) => container?.labels[arg],
+  'container.label':
+    (arg = '') =>
+    ({ container }) =>
+      container?.labels[arg],
   'k8s.pod.name': ofPod(({ name }) => name),
   'k8s.ns.name': ofPod(({ namespace }) => namespace),
   'k8s.pod.id': plain(({ container, podUid }) => container?.pod?.uid ?? podUid),
@@ -98,7 +104,10 @@ const told: Readonly<Record<string, Maker>> = {
   'k8s.pod.sandbox_id': ofPod(({ sandboxId }) => sandboxId?.slice(0, 12)),
   'k8s.pod.full_sandbox_id': ofPod(({ sandboxId }) => sandboxId),
   'k8s.pod.labels': ofPod(({ labels }) => labelsText(labels)),
-  'k8s.pod.label': (arg = '') => ({ container }) => container?.pod?.labels[arg],
+  'k8s.pod.label':
+    (arg = '') =>
+    ({ container }) =>
+      container?.pod?.labels[arg],
   'k8s.pod.ip': ofPod(({ ip }) => ip),
   'k8s.pod.cni.json': ofPod(({ cni }) => cni),
 };

@@ -1,7 +1,7 @@
 /** Readers of `container.*` and `k8s.*` of kernel events, and what becomes of events whose container is still looked up. */
 
-import { containerReader, isTold } from '../containers/fields.ts';
 import type { Probes } from '../containers/container.ts';
+import { containerReader, isTold } from '../containers/fields.ts';
 import type { Awaited, FieldRef, Late, Value } from '../field.ts';
 import { EventRecord } from '../record.ts';
 import type { KernelEvent } from './event.ts';

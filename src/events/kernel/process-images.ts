@@ -177,12 +177,7 @@ export class ProcessImages {
    */
   ancestors(image: ProcessImage, place: number): readonly ProcessImage[] {
     let { lineage } = image;
-    if (
-      lineage === undefined ||
-      lineage.changes !== this.#changes ||
-      place < lineage.from ||
-      place >= lineage.until
-    ) {
+    if (lineage === undefined || lineage.changes !== this.#changes || place < lineage.from || place >= lineage.until) {
       image.lineage = lineage = this.#lineage(image, place);
     }
     return lineage.images;

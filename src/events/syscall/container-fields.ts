@@ -19,7 +19,11 @@ export const containerFields: readonly Field[] = defineFields('container', [
   ['container.id', 'CHARBUF', 'The first 12 characters of the container id; `host` outside of containers.', suggested],
   ['container.full_id', 'CHARBUF', 'The whole container id.'],
   ['container.name', 'CHARBUF', 'The name of the container; `host` outside of containers.', suggested],
-  ['container.pending', 'BOOL', 'Whether what the runtime knows of the container had not come when the event was judged.'],
+  [
+    'container.pending',
+    'BOOL',
+    'Whether what the runtime knows of the container had not come when the event was judged.',
+  ],
   ['container.image', 'CHARBUF', 'The image, as whoever started the container wrote it.'],
   ['container.image.id', 'CHARBUF', 'The id of the image.'],
   ['container.type', 'CHARBUF', 'What runs the container: `docker`, `containerd`, `podman`, …'],

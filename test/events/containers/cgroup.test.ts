@@ -29,7 +29,11 @@ describe('a cgroup path tells the container', () => {
       'containerd',
       UID,
     ],
-    [`/system.slice/containerd.service/kubepods-burstable-pod${UNIT_UID}.slice:cri-containerd:${ID}`, 'containerd', UID],
+    [
+      `/system.slice/containerd.service/kubepods-burstable-pod${UNIT_UID}.slice:cri-containerd:${ID}`,
+      'containerd',
+      UID,
+    ],
     [`/kubepods.slice/kubepods-pod${UNIT_UID}.slice/docker-${ID}.scope`, 'docker', UID],
     [`/kubepods/burstable/pod${UID}/${ID}`, undefined, UID],
     // The uid of a static pod is a hash.

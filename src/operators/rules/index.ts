@@ -2,20 +2,11 @@
 
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { bound, type Demands, defineOperator, type Edge, expand } from '../core/component.ts';
-import type { Event, EventForm } from '../core/event.ts';
-import { makeAlert } from '../events/alert.ts';
-import { catalogues } from '../events/catalogue.ts';
-import type { FieldRef, Form, Value } from '../events/field.ts';
-import {
-  type AppendOutput,
-  type BoundFormat,
-  bindRules,
-  loadRules,
-  priorities,
-  type Rule,
-  type SelectionEntry,
-} from '../rules/index.ts';
+import { bound, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
+import { catalogues } from '../../events/catalogue.ts';
+import type { FieldRef, Form } from '../../events/field.ts';
+import { type AppendOutput, loadRules, priorities, type Rule, type SelectionEntry } from '../../rules/index.ts';
+import { Judge } from './judge.ts';
 
 const choice = z
   .strictObject({
@@ -82,6 +73,7 @@ export const rules = defineOperator<typeof config, Loaded>({
   summary: 'Judges events by Falco rules and emits alerts.',
   config,
   emits: 'alert',
+  holds: true,
   examples: [
     { title: 'Our rules', yaml: 'detect: { type: rules, from: node, files: ../rules/host.yaml }' },
     {
@@ -130,27 +122,10 @@ export const rules = defineOperator<typeof config, Loaded>({
   create(options, ctx) {
     const host = options.hostname ?? process.env.FALCO_HOSTNAME ?? hostname();
     return bound((form, source) => {
-      const active = ctx.state.rules.filter((rule) => rule.source === source);
-      const ruleset = bindRules(active, form as Form, { matching: options.matching });
-      const formats = new Map(active.map((rule) => [rule, rule.output.bind(form as Form)]));
-      const extra = readersOf(ctx.state.extra.get(source) ?? [], form);
-      const matches = new Map(active.map((rule) => [rule, ctx.metrics.counter('matches', rule.name)]));
-      return expand((event, emit) => {
-        ruleset.judge(
-          event,
-          (rule) => {
-            const matched = matches.get(rule);
-            if (matched) matched.value++;
-            const format = formats.get(rule) as BoundFormat<Event>;
-            const outputFields = { ...extra(event), ...format.fields(event) };
-            const { name, priority, tags } = rule;
-            const output = format.text(event) ?? '';
-            emit(makeAlert(event.time, { rule: name, priority, tags, hostname: host, output, source, outputFields }));
-          },
-          // A rule that throws is counted against that rule; the others still judge.
-          (rule, error) => ctx.failed(event, error, `rule "${rule.name}"`),
-        );
-      });
+      const rules = ctx.state.rules.filter((rule) => rule.source === source);
+      const extra = ctx.state.extra.get(source) ?? [];
+      const judge = new Judge(form as Form, { rules, extra, source, hostname: host, matching: options.matching, ctx });
+      return expand((event, emit, hold) => judge.judge(event, emit, hold));
     });
   },
 });
@@ -167,11 +142,6 @@ function additionOf(entry: z.output<typeof addition>, index: number, edge: Edge)
       return edge.placer(path)(span);
     },
   };
-}
-
-function readersOf(refs: readonly FieldRef[], form: EventForm): (event: Event) => Record<string, Value | null> {
-  const readers = refs.map((ref) => [ref.text, (form as Form).reader(ref)] as const);
-  return (event) => Object.fromEntries(readers.map(([name, read]) => [name, read?.(event) ?? null]));
 }
 
 // An operator below may key on any field of the event that raised the alert.

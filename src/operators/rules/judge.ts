@@ -1,0 +1,114 @@
+/** Judging events of one form by rules: what matches becomes alerts, what cannot be told yet is held. */
+
+import type { OperatorContext } from '../../core/component.ts';
+import type { Event, Held } from '../../core/event.ts';
+import { makeAlert } from '../../events/alert.ts';
+import type { FieldRef, Form, Late, Value } from '../../events/field.ts';
+import { HeldEvent } from '../../events/held.ts';
+import { recordForm } from '../../events/record.ts';
+import { type BoundFormat, bindRules, type Rule, type Ruleset, UndecidedRules } from '../../rules/index.ts';
+
+type Emit = (event: Event) => void;
+
+export interface JudgeOptions {
+  /** Rules of one event source. */
+  readonly rules: readonly Rule[];
+  readonly source: string;
+  /** Fields that operators below want in alerts, beside those that a rule prints. */
+  readonly extra: readonly FieldRef[];
+  readonly matching: 'all' | 'first';
+  readonly hostname: string;
+  readonly ctx: Pick<OperatorContext, 'metrics' | 'failed'>;
+}
+
+/** The rules of one event source over events of one form. */
+export class Judge {
+  readonly #options: JudgeOptions;
+  readonly #ruleset: Ruleset<Event>;
+  readonly #raise: (rule: Rule, event: Event, emit: Emit) => void;
+  readonly #late: Late | undefined;
+  readonly #undecided: UndecidedRules<Event> | undefined;
+  readonly #conditions = new Map<Rule, (event: Event) => boolean>();
+  #records: Judge | undefined;
+
+  constructor(form: Form, options: JudgeOptions) {
+    const { rules, extra, matching } = options;
+    this.#options = options;
+    this.#ruleset = bindRules(rules, form, { matching });
+    this.#raise = raiser(form, options);
+    this.#late = form.late;
+    if (!form.late) return;
+    const isLate = (ref: FieldRef) => (form.late as Late).includes(ref);
+    const showsLate = (rule: Rule) => rule.output.reads.some(isLate) || extra.some(isLate);
+    this.#undecided = new UndecidedRules(rules, { form, isLate, matching, showsLate });
+  }
+
+  /** Emits alerts. Rules whose verdict depends on what is not known yet wait for it in `hold`. */
+  judge(event: Event, emit: Emit, hold: ((held: Held) => void) | undefined): void {
+    const awaited = hold && this.#late?.of(event);
+    const hit = (rule: Rule) => this.#raise(rule, event, emit);
+    if (!awaited || !this.#undecided) {
+      this.#ruleset.judge(event, hit, (rule, error) => this.#failed(rule, event, error));
+      return;
+    }
+    const undecided = this.#undecided.judge(event, hit, (rule, error) => this.#failed(rule, event, error));
+    if (undecided.length === 0) return;
+    const fields = fieldsOf(undecided, this.#options.extra);
+    const again = (record: Event, emitLater: Emit) => this.#ofRecords().#judgeBy(undecided, record, emitLater);
+    hold(new HeldEvent(event, awaited, fields, again));
+  }
+
+  #judgeBy(rules: readonly Rule[], event: Event, emit: Emit): void {
+    for (const rule of rules) {
+      try {
+        if (!this.#conditionOf(rule)(event)) continue;
+        this.#raise(rule, event, emit);
+      } catch (error) {
+        this.#failed(rule, event, error);
+        continue;
+      }
+      if (this.#options.matching === 'first') return;
+    }
+  }
+
+  #conditionOf(rule: Rule): (event: Event) => boolean {
+    let condition = this.#conditions.get(rule);
+    if (!condition) this.#conditions.set(rule, (condition = rule.condition.bind(recordForm as Form)));
+    return condition;
+  }
+
+  #ofRecords(): Judge {
+    return (this.#records ??= new Judge(recordForm as Form, this.#options));
+  }
+
+  // A rule that throws is counted against that rule; the others still judge.
+  #failed(rule: Rule, event: Event, error: unknown): void {
+    this.#options.ctx.failed(event, error, `rule "${rule.name}"`);
+  }
+}
+
+function fieldsOf(rules: readonly Rule[], extra: readonly FieldRef[]): FieldRef[] {
+  const refs = [...rules.flatMap(({ condition, output }) => [...condition.reads, ...output.reads]), ...extra];
+  return [...new Map(refs.map((ref) => [ref.text, ref])).values()];
+}
+
+function raiser(form: Form, options: JudgeOptions): (rule: Rule, event: Event, emit: Emit) => void {
+  const { rules, extra, source, hostname, ctx } = options;
+  const formats = new Map(rules.map((rule) => [rule, rule.output.bind(form)]));
+  const matches = new Map(rules.map((rule) => [rule, ctx.metrics.counter('matches', rule.name)]));
+  const more = readersOf(extra, form);
+  return (rule, event, emit) => {
+    const matched = matches.get(rule);
+    if (matched) matched.value++;
+    const format = formats.get(rule) as BoundFormat<Event>;
+    const outputFields = { ...more(event), ...format.fields(event) };
+    const { name, priority, tags } = rule;
+    const output = format.text(event) ?? '';
+    emit(makeAlert(event.time, { rule: name, priority, tags, hostname, output, source, outputFields }));
+  };
+}
+
+function readersOf(refs: readonly FieldRef[], form: Form): (event: Event) => Record<string, Value | null> {
+  const readers = refs.map((ref) => [ref.text, form.reader(ref)] as const);
+  return (event) => Object.fromEntries(readers.map(([name, read]) => [name, read?.(event) ?? null]));
+}
