@@ -3,13 +3,14 @@
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
 import { lineKeys, lineOf, lineReads } from './shared/lines.ts';
+import { Rotation, rotateKeys } from './shared/rotation.ts';
 import { Writer } from './shared/writer.ts';
 
 const MODE = 'a file mode is three octal digits in quotes ("600")';
 
 export const file = defineSink({
   type: 'file',
-  summary: 'Appends events to a file; SIGUSR1 opens it again after a rotation.',
+  summary: 'Appends events to a file, which it can rotate; SIGUSR1 opens it again after somebody else has.',
   config: z.strictObject({
     path: z.string().min(1).describe('The file; it and its folder are made when missing.'),
     mode: z
@@ -17,6 +18,7 @@ export const file = defineSink({
       .regex(/^0?[0-7]{3}$/, MODE)
       .default('600')
       .describe('Permissions of a file that is made, in octal.'),
+    rotate: rotateKeys.optional(),
     ...lineKeys,
     format: lineKeys.format
       .unwrap()
@@ -25,15 +27,33 @@ export const file = defineSink({
   }),
   examples: [
     { title: 'Alerts for a log shipper', yaml: 'log: { type: file, from: detect, path: /var/log/falco-pipe.jsonl }' },
+    {
+      title: 'A file a day, or for each 100 MiB, for two weeks',
+      yaml: 'log: { type: file, from: detect, path: /var/log/falco-pipe.jsonl, rotate: { size: 100MiB, age: 1d, keep: 14 } }',
+    },
   ],
   reads: lineReads,
   async open(config, ctx) {
     const line = lineOf(config);
-    const writer = await Writer.toFile(ctx.resolve(config.path), Number.parseInt(config.mode, 8));
+    const path = ctx.resolve(config.path);
+    const writer = await Writer.toFile(path, Number.parseInt(config.mode, 8));
+    const { log, now } = ctx;
+    const reopen = () => writer.reopen();
+    const rotation = config.rotate && (await Rotation.start({ path, config: config.rotate, log, now, reopen }));
     return {
-      write: (events, signal) => writer.write(events.map((event) => `${line(event)}\n`).join(''), signal),
-      reopen: () => writer.reopen(),
-      close: () => writer.close(),
+      async write(events, signal) {
+        const text = events.map((event) => `${line(event)}\n`).join('');
+        await rotation?.before(Buffer.byteLength(text));
+        await writer.write(text, signal);
+      },
+      async reopen() {
+        await reopen();
+        await rotation?.reopened();
+      },
+      async close() {
+        await writer.close();
+        await rotation?.close();
+      },
     };
   },
 });

@@ -3,6 +3,9 @@
 import type { SinkDefinition } from '../core/component.ts';
 import { file } from './file.ts';
 import { http } from './http.ts';
+import { nats } from './nats.ts';
+import { program } from './program.ts';
 import { stdout } from './stdout.ts';
+import { syslog } from './syslog.ts';
 
-export const sinks: readonly SinkDefinition[] = [file, http, stdout];
+export const sinks: readonly SinkDefinition[] = [file, http, nats, program, stdout, syslog];

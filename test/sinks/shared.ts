@@ -27,7 +27,7 @@ export async function openSink(definition: SinkDefinition, config: object, stop 
     signal,
     log: recordedLog().log,
     metrics: new Counters(),
-    now: () => 0,
+    now: Date.now,
     sleep: async () => {},
     resolve: String,
     stop,

@@ -4,19 +4,31 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { exitCode, messageOf, UserError } from '../../core/errors.ts';
 
+const files = {
+  ca: z.string().optional().describe('File with the certificates (PEM) to trust instead of the public ones.'),
+  cert: z.string().optional().describe('File with the certificate (PEM) to show to the server.'),
+  key: z.string().optional().describe('File with the private key (PEM) of that certificate.'),
+};
+
+const isPair = ({ cert, key }: { readonly cert?: string | undefined; readonly key?: string | undefined }) =>
+  (cert === undefined) === (key === undefined);
+const NO_PAIR = '`cert` and `key` belong together';
+const WHAT = 'How the server is trusted, and how we show who we are (mutual TLS).';
+
 /** Files are read when a connection is prepared, and again on SIGUSR1, so that certificates can be rotated. */
 export const tlsKeys = z
   .strictObject({
-    ca: z.string().optional().describe('File with the certificates (PEM) to trust instead of the public ones.'),
-    cert: z.string().optional().describe('File with the certificate (PEM) to show to the server.'),
-    key: z.string().optional().describe('File with the private key (PEM) of that certificate.'),
+    ...files,
     server_name: z
       .string()
       .optional()
       .describe("The name that the server's certificate must have. Default: the host's."),
   })
-  .refine(({ cert, key }) => (cert === undefined) === (key === undefined), '`cert` and `key` belong together')
-  .describe('How the server is trusted, and how we show who we are (mutual TLS).');
+  .refine(isPair, NO_PAIR)
+  .describe(WHAT);
+
+/** Where the server is always held to the name of its host. */
+export const tlsFileKeys = z.strictObject(files).refine(isPair, NO_PAIR).describe(WHAT);
 
 export type TlsConfig = z.output<typeof tlsKeys>;
 
@@ -28,7 +40,7 @@ export interface TlsFiles {
 }
 
 /** Reads the files, as tls.connect wants them. Throws a UserError (exit 78) for one that cannot be read. */
-export function readTls(config: TlsConfig | undefined, resolve: (path: string) => string): TlsFiles {
+export function readTls(config: Partial<TlsConfig> | undefined, resolve: (path: string) => string): TlsFiles {
   const { ca, cert, key, server_name: servername } = config ?? {};
   return {
     ...(ca ? { ca: text(resolve(ca)) } : {}),

@@ -1,0 +1,167 @@
+/** Messages to a server by datagrams or a stream; a stream is opened by the first write that needs it. */
+
+import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Context } from '../../core/component.ts';
+import { exitCode, UserError } from '../../core/errors.ts';
+import { connectionError, readTls, type TlsConfig, type TlsFiles } from './tls.ts';
+
+/** `octets`: the length in front (RFC 6587 §3.4.1); `newline`: a line end behind. */
+export type Framing = 'octets' | 'newline';
+
+export interface MessageSocket {
+  /** Resolves, once the system has taken all of them, with the places of those too long to be sent. */
+  send(messages: readonly string[], signal: AbortSignal): Promise<readonly number[]>;
+  /** Reads the files of TLS again and connects anew. */
+  reopen(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const PORTS: Record<string, number> = { 'udp:': 514, 'tcp:': 601, 'tls:': 6514 };
+
+/** `address`: udp, tcp, tls with host and port, or unix with a path. Throws a UserError (exit 78) when it is none. */
+export function openSocket(address: string, framing: Framing, tls: TlsConfig | undefined, ctx: Context): MessageSocket {
+  const url = URL.parse(address);
+  if (!url) throw new UserError(`${address} is not an address`, { exit: exitCode.config });
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const port = url.port === '' ? (PORTS[url.protocol] ?? 0) : Number(url.port);
+  if (url.protocol === 'udp:') return new Datagrams(host, port);
+  if (url.protocol === 'unix:') return new Stream(() => connect({ path: url.pathname }), framing);
+  if (url.protocol === 'tcp:') return new Stream(() => connect({ host, port }), framing);
+  let files: TlsFiles = readTls(tls, ctx.resolve);
+  // What a certificate has to name is the host, which for an address is no server name.
+  const dial = () => connectTls({ host, port, ...(/[a-z]/i.test(host) ? { servername: host } : {}), ...files });
+  const read = () => {
+    files = readTls(tls, ctx.resolve);
+  };
+  return new Stream(dial, framing, read);
+}
+
+const LONGEST = 65_507; // bytes that a datagram of IPv4 can carry
+
+class Datagrams implements MessageSocket {
+  readonly #host: string;
+  readonly #port: number;
+  #socket: DatagramSocket | undefined;
+  #refusal: Error | undefined;
+
+  constructor(host: string, port: number) {
+    this.#host = host;
+    this.#port = port;
+  }
+
+  async send(messages: readonly string[], signal: AbortSignal): Promise<readonly number[]> {
+    const tooLong: number[] = [];
+    for (const [place, message] of messages.entries()) {
+      const bytes = Buffer.from(message);
+      if (bytes.length > LONGEST) {
+        tooLong.push(place);
+        continue;
+      }
+      signal.throwIfAborted();
+      this.#throwRefusal();
+      const socket = (this.#socket ??= await this.#open());
+      await new Promise<void>((resolve, reject) => socket.send(bytes, (error) => (error ? reject(error) : resolve())));
+    }
+    return tooLong;
+  }
+
+  async #open(): Promise<DatagramSocket> {
+    const { address, family } = await lookup(this.#host);
+    const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
+    // Connected, so that the system tells when nobody listens there.
+    socket.connect(this.#port, address);
+    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    socket.on('error', (error) => {
+      this.#refusal = error;
+    });
+    return socket;
+  }
+
+  // That nobody listens is told after a datagram has gone; the next one says so.
+  #throwRefusal(): void {
+    const refusal = this.#refusal;
+    this.#refusal = undefined;
+    if (refusal) throw refusal;
+  }
+
+  async reopen(): Promise<void> {
+    await this.close(); // the name may have another address
+  }
+
+  async close(): Promise<void> {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (socket) await new Promise<void>((resolve) => socket.close(resolve));
+  }
+}
+
+class Stream implements MessageSocket {
+  readonly #dial: () => Socket;
+  readonly #framing: Framing;
+  readonly #read: () => void;
+  #socket: Socket | undefined;
+
+  constructor(dial: () => Socket, framing: Framing, read: () => void = () => {}) {
+    this.#dial = dial;
+    this.#framing = framing;
+    this.#read = read;
+  }
+
+  async send(messages: readonly string[], signal: AbortSignal): Promise<readonly number[]> {
+    signal.throwIfAborted();
+    const socket = this.#socket ?? this.#connect();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const gone = (error?: unknown) => reject(new Error(error ? connectionError(error) : 'the server has hung up'));
+    // What it holds unsent would be sent twice.
+    const give = () => {
+      socket.destroy();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', give, { once: true });
+    const closed = () => gone();
+    socket.once('error', gone).once('close', closed);
+    socket.write(Buffer.concat(messages.map((message) => this.#framed(message))), (error) =>
+      error ? gone(error) : resolve(),
+    );
+    try {
+      await promise;
+    } finally {
+      signal.removeEventListener('abort', give);
+      socket.off('error', gone).off('close', closed);
+    }
+    return [];
+  }
+
+  #connect(): Socket {
+    const socket = this.#dial();
+    this.#socket = socket;
+    socket.setKeepAlive(true, 30_000).on('error', () => {});
+    // A server that ends its side reads no more of ours.
+    socket.on('end', () => socket.destroy()).resume();
+    socket.once('close', () => {
+      if (this.#socket === socket) this.#socket = undefined;
+    });
+    return socket;
+  }
+
+  #framed(message: string): Buffer {
+    if (this.#framing === 'newline') return Buffer.from(`${message.replaceAll('\n', ' ')}\n`);
+    const bytes = Buffer.from(message);
+    return Buffer.concat([Buffer.from(`${bytes.length} `), bytes]);
+  }
+
+  async reopen(): Promise<void> {
+    this.#read();
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (!socket || socket.destroyed) return;
+    await new Promise<void>((resolve) => socket.once('close', () => resolve()).end(() => socket.destroySoon()));
+  }
+}

@@ -1,0 +1,200 @@
+/** The sink `nats` against a real nats-server on loopback. */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Sink } from '../../src/core/component.ts';
+import { WriteError } from '../../src/core/write-error.ts';
+import { parseRecord } from '../../src/events/record-json.ts';
+import { nats } from '../../src/sinks/nats.ts';
+import { makeCertificates } from './servers.ts';
+import { alertOf, never, openSink, recordOf } from './shared.ts';
+
+const PROGRAM = 'nats-server';
+const isHere = spawnSync(PROGRAM, ['--version']).status === 0;
+if (!isHere) console.warn(`${PROGRAM} is not installed: the sink nats is not tested (apt-get install ${PROGRAM})`);
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+class NatsServer {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'falco-pipe-nats-'));
+  readonly #args: readonly string[];
+  readonly port: number;
+  #child: ChildProcess | undefined;
+
+  private constructor(port: number, args: readonly string[]) {
+    this.port = port;
+    this.#args = args;
+  }
+
+  static async start(...args: string[]): Promise<NatsServer> {
+    const server = new NatsServer(await freePort(), args);
+    await server.run();
+    return server;
+  }
+
+  get url(): string {
+    return `nats://localhost:${this.port}`;
+  }
+
+  async run(): Promise<void> {
+    const own = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.#folder];
+    const child = spawn(PROGRAM, [...own, ...this.#args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = child;
+    let said = '';
+    await new Promise<void>((ready, failed) => {
+      child.stderr.on('data', (data) => {
+        said += data;
+        if (said.includes('Server is ready')) ready();
+      });
+      child.once('exit', () => failed(new Error(said)));
+    });
+  }
+
+  async halt(): Promise<void> {
+    if (!this.#child) return;
+    this.#child.kill('SIGTERM');
+    await once(this.#child, 'close');
+    this.#child = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.halt();
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+describe.skipIf(!isHere)('the sink nats', () => {
+  let server: NatsServer;
+  let connection: NatsConnection;
+  const open: Sink[] = [];
+  let count = 0;
+  let subject = '';
+
+  beforeAll(async () => {
+    server = await NatsServer.start();
+    connection = await connect({ servers: server.url });
+  });
+  afterAll(async () => {
+    for (const sink of open) await sink.close();
+    await connection.close();
+    await server.stop();
+  });
+  // A stream of its own for each test.
+  beforeEach(async () => {
+    subject = `alerts.${++count}`;
+    const manager = await jetstreamManager(connection);
+    await manager.streams.add({ name: `S${count}`, subjects: [subject], storage: 'file' });
+  });
+
+  const sinkOf = async (config: object = {}) => {
+    const sink = await openSink(nats, { servers: server.url, subject, ...config });
+    open.push(sink);
+    return sink;
+  };
+
+  async function stored(to = connection) {
+    const { state } = await (await jetstreamManager(to)).streams.info(`S${count}`);
+    const stream = await jetstream(to).streams.get(`S${count}`);
+    const messages = [];
+    for (let seq = state.first_seq; seq <= state.last_seq; seq++) messages.push(await stream.getMessage({ seq }));
+    return messages.flatMap((message) => message ?? []);
+  }
+
+  it('publishes records in order, each acknowledged, with the id of the alert', async () => {
+    const alerts = ['a', 'b', 'c'].map((rule) => alertOf(rule));
+    await (await sinkOf()).write([...alerts, recordOf({ 'proc.name': 'cat' })], never);
+    const messages = await stored();
+    const records = messages.map((message) => {
+      const parsed = parseRecord(message.string(), { file: 'x', line: 1 });
+      if ('problem' in parsed) throw new Error(parsed.problem.message);
+      return parsed.record;
+    });
+    expect(records.map(({ type }) => type)).toEqual(['a', 'b', 'c', 'open']);
+    expect(records[0]?.get('proc.pid')).toBe(42);
+    const ids = messages.map((message) => message.header.get('Nats-Msg-Id'));
+    expect(ids).toEqual([...alerts.map(({ id }) => id), '']);
+  });
+
+  it('what is published again is there once', async () => {
+    const sink = await sinkOf({ format: 'falco' });
+    const alerts = ['a', 'b'].map((rule) => alertOf(rule));
+    await sink.write(alerts, never);
+    await sink.write(alerts, never);
+    expect((await stored()).map((message) => JSON.parse(message.string()).rule)).toEqual(['a', 'b']);
+    expect(await sink.probe?.([alertOf('a')], never)).toBe(`stream S${count}, sequence 1, which had it already`);
+  });
+
+  it('a subject that no stream takes is for now, and says what to do', async () => {
+    const sink = await sinkOf({ subject: 'nobody.here' });
+    const error: WriteError = await sink.write([alertOf('a')], never).catch((reason) => reason);
+    expect(error).toBeInstanceOf(WriteError);
+    expect(error.message).toBe('no stream takes the subject nobody.here: make one, or enable JetStream on the server');
+    expect([error.refused, error.again?.length]).toEqual([[], 1]);
+  });
+
+  it('an event that is larger than the server takes is refused, its neighbours are not', async () => {
+    const large = alertOf('large', 'Notice', 'x'.repeat(1_100_000));
+    const error = await (await sinkOf()).write([alertOf('a'), large, alertOf('b')], never).catch((reason) => reason);
+    expect(error.message).toMatch(/^an event of \d+ bytes, where the server takes 1048576 \(max_payload\)$/);
+    expect([error.refused, error.again]).toEqual([[large], []]);
+    expect(await stored()).toHaveLength(2);
+  });
+
+  it('goes on after the server was away', async () => {
+    const own = await NatsServer.start();
+    const first = await connect({ servers: own.url });
+    await (await jetstreamManager(first)).streams.add({ name: `S${count}`, subjects: [subject], storage: 'file' });
+    await first.close();
+    const sink = await openSink(nats, { servers: own.url, subject });
+    await sink.write([alertOf('a')], never);
+    await own.halt();
+    await own.run();
+    // As Delivery would: again, until it is taken.
+    for (let tries = 0; tries < 20; tries++) {
+      const taken = await sink.write([alertOf('b')], never).then(
+        () => true,
+        () => false,
+      );
+      if (taken) break;
+    }
+    const again = await connect({ servers: own.url });
+    expect((await stored(again)).map((message) => JSON.parse(message.string()).type)).toEqual(['a', 'b']);
+    await again.close();
+    await sink.close();
+    await own.stop();
+  });
+
+  it('a server that is not there is named', async () => {
+    const sink = await sinkOf({ servers: `nats://127.0.0.1:${await freePort()}` });
+    await expect(sink.write([alertOf('a')], never)).rejects.toThrow(/^nats:\/\/127\.0\.0\.1:\d+: /);
+  });
+
+  it('gives a token over TLS', async () => {
+    const { ca, cert, key } = makeCertificates();
+    const own = await NatsServer.start('--tls', '--tlscert', cert, '--tlskey', key, '--auth', 'open sesame');
+    process.env.TEST_NATS_TOKEN = 'open sesame';
+    const token = { env: 'TEST_NATS_TOKEN' };
+    const sink = await openSink(nats, { servers: own.url, subject, token, tls: { ca } });
+    // Connected and let in: only the stream is missing.
+    await expect(sink.write([alertOf('a')], never)).rejects.toThrow(/no stream takes/);
+    process.env.TEST_NATS_TOKEN = 'close sesame';
+    const other = await openSink(nats, { servers: own.url, subject, token, tls: { ca } });
+    await expect(other.write([alertOf('a')], never)).rejects.toThrow(/authorization/i);
+    delete process.env.TEST_NATS_TOKEN;
+    for (const each of [sink, other]) await each.close();
+    await own.stop();
+  });
+});

@@ -1,0 +1,82 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Sink } from '../../src/core/component.ts';
+import { WriteError } from '../../src/core/write-error.ts';
+import { program } from '../../src/sinks/program.ts';
+import { until } from './servers.ts';
+import { alertOf, never, openSink } from './shared.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-program-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const shell = (script: string): Promise<Sink> =>
+  openSink(program, { command: ['sh', '-c', script, 'sh', join(folder, 'out')] });
+const out = () => (existsSync(join(folder, 'out')) ? readFileSync(join(folder, 'out'), 'utf8') : '');
+const rules = () =>
+  out()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line).rule);
+
+describe('the sink program', () => {
+  it('gives lines to a program, which ends with its input', async () => {
+    const sink = await shell('cat > "$1"');
+    await sink.write([alertOf('a'), alertOf('b')], never);
+    await sink.write([alertOf('c')], never);
+    await sink.close();
+    expect(rules()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('takes arguments as they are: no shell reads them', async () => {
+    const path = join(folder, 'out');
+    const sink = await openSink(program, { command: ['tee', path, `${folder}/$(id) x`], format: 'text' });
+    await sink.write([alertOf('a')], never);
+    await sink.close();
+    expect(existsSync(`${folder}/$(id) x`)).toBe(true);
+    expect(out()).toMatch(/Warning a happened \(user=root\)\n$/);
+  });
+
+  it('says when a program cannot be run', async () => {
+    await expect(openSink(program, { command: ['/no/such/program'] })).rejects.toThrow(
+      '/no/such/program cannot be run: spawn /no/such/program ENOENT',
+    );
+  });
+
+  it('says how a program has ended, with its last words, and starts it again after a wait', async () => {
+    const sink = await shell('if [ -e "$1" ]; then exec cat >> "$1"; fi; : > "$1"; echo sorry >&2; exit 3');
+    await until(() => existsSync(join(folder, 'out')));
+    const failures: WriteError[] = [];
+    // The first write may meet it while it ends.
+    await until(() => {
+      if (failures.at(-1) instanceof WriteError) return true;
+      void sink.write([alertOf('a')], never).catch((error) => failures.push(error));
+      return false;
+    });
+    const { message, wait } = failures.at(-1) as WriteError;
+    expect(message).toBe('the program has ended with status 3: sorry');
+    expect(wait).toBeGreaterThan(0);
+    expect(wait).toBeLessThanOrEqual(1000);
+    await sink.close();
+  });
+
+  it('a program that does not read is ended, and what it was given is not given up for good', async () => {
+    const sink = await shell('if [ -e "$1" ]; then exec cat >> "$1"; fi; : > "$1"; exec sleep 1000');
+    await until(() => existsSync(join(folder, 'out')));
+    const many = Array.from({ length: 2000 }, (_, n) => alertOf(`r${n}`));
+    await expect(sink.write(many, AbortSignal.timeout(50))).rejects.toThrow();
+    // As Delivery would: again, until it is taken.
+    for (let tries = 0; tries < 500; tries++) {
+      const error: WriteError | undefined = await sink.write(many, never).catch((reason) => reason);
+      if (!error) break;
+      expect(error.message).toMatch(/SIGKILL|does not read/);
+      await new Promise((done) => setTimeout(done, 10));
+    }
+    await sink.close();
+    expect(rules()).toEqual(many.map(({ type }) => type));
+  });
+});

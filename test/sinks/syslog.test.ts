@@ -1,0 +1,200 @@
+import { createSocket, type Socket as Datagrams } from 'node:dgram';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Sink } from '../../src/core/component.ts';
+import { WriteError } from '../../src/core/write-error.ts';
+import { syslog } from '../../src/sinks/syslog.ts';
+import { makeCertificates, until } from './servers.ts';
+import { alertOf, never, openSink } from './shared.ts';
+
+const closing: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function sinkOf(config: object): Promise<Sink> {
+  const sink = await openSink(syslog, config);
+  closing.push(() => sink.close());
+  return sink;
+}
+
+/** A server of streams that keeps what it gets. */
+async function serve(server: Server, where: { port: number; host: string } | { path: string }) {
+  const sockets = new Set<Socket>();
+  const got = { text: '', sockets };
+  server.on(server instanceof createTlsServer().constructor ? 'secureConnection' : 'connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('data', (data) => {
+      got.text += data;
+    });
+    socket.on('error', () => {});
+  });
+  server.listen(where);
+  await once(server, 'listening');
+  closing.push(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise((done) => server.close(done));
+  });
+  return got;
+}
+
+const loopback = { port: 0, host: '127.0.0.1' };
+const portOf = (server: Server | Datagrams) => (server.address() as AddressInfo).port;
+
+/** Messages with their length in front. */
+function octets(text: string): string[] {
+  const messages: string[] = [];
+  let bytes = Buffer.from(text);
+  while (bytes.length > 0) {
+    const blank = bytes.indexOf(0x20);
+    const length = Number(bytes.subarray(0, blank).toString());
+    messages.push(bytes.subarray(blank + 1, blank + 1 + length).toString());
+    bytes = bytes.subarray(blank + 1 + length);
+  }
+  return messages;
+}
+
+async function datagrams() {
+  const server = createSocket('udp4');
+  const got: string[] = [];
+  server.on('message', (message) => got.push(message.toString()));
+  server.bind(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => new Promise<void>((done) => server.close(() => done())));
+  return { got, server };
+}
+
+describe('the sink syslog', () => {
+  it('sends RFC 5424 over UDP, a message a datagram', async () => {
+    const { got, server } = await datagrams();
+    const sink = await sinkOf({ address: `udp://127.0.0.1:${portOf(server)}`, facility: 'local3', app_name: 'falco' });
+    await sink.write([alertOf('a', 'Critical'), alertOf('b', 'Debug', 'two\nlines')], never);
+    await until(() => got.length === 2);
+    const time = '2023-11-14T22:13:20.123456Z';
+    const rest = `node1 falco ${process.pid} alert`;
+    // local3 is 19; Critical is 2 and Debug 7.
+    expect(got).toEqual([
+      `<154>1 ${time} ${rest} [meta sequenceId="1"] 2023-11-14T22:13:20.123456789+0000: Critical a happened (user=root)`,
+      `<159>1 ${time} ${rest} [meta sequenceId="2"] 2023-11-14T22:13:20.123456789+0000: Debug two\\nlines`,
+    ]);
+  });
+
+  it('a message that no datagram can carry is refused, the others are sent', async () => {
+    const { got, server } = await datagrams();
+    const sink = await sinkOf({ address: `udp://localhost:${portOf(server)}` });
+    const large = alertOf('large', 'Notice', 'x'.repeat(70_000));
+    const error = await sink.write([alertOf('a'), large, alertOf('b')], never).catch((reason) => reason);
+    expect(error).toBeInstanceOf(WriteError);
+    expect([error.refused, error.again]).toEqual([[large], []]);
+    await until(() => got.length === 2);
+  });
+
+  it('over UDP a server that is not there is noticed', async () => {
+    const { server } = await datagrams();
+    const address = `udp://127.0.0.1:${portOf(server)}`;
+    await closing.pop()?.();
+    const sink = await sinkOf({ address });
+    // The refusal comes back after the first message has gone.
+    const tries = Array.from({ length: 20 }, (_, n) => alertOf(`r${n}`));
+    let error: Error | undefined;
+    for (const each of tries) {
+      error ??= await sink.write([each], never).catch((reason) => reason);
+      await new Promise((done) => setTimeout(done, 5));
+    }
+    expect(error?.message).toContain('ECONNREFUSED');
+  });
+
+  it('over TCP counts octets, also where a character has several', async () => {
+    const server = createServer();
+    const got = await serve(server, loopback);
+    const sink = await sinkOf({ address: `tcp://localhost:${portOf(server)}`, format: 'json' });
+    await sink.write([alertOf('ä "b"\n'), alertOf('c')], never);
+    await sink.write([alertOf('d')], never);
+    await until(() => octets(got.text).length === 3);
+    const rules = octets(got.text).map((message) => JSON.parse(message.slice(message.indexOf('{'))).rule);
+    expect(rules).toEqual(['ä "b"\n', 'c', 'd']);
+    expect(got.sockets.size).toBe(1);
+  });
+
+  it('separates messages by line ends where that is wanted', async () => {
+    const server = createServer();
+    const got = await serve(server, loopback);
+    const sink = await sinkOf({ address: `tcp://127.0.0.1:${portOf(server)}`, framing: 'newline' });
+    await sink.write([alertOf('a'), alertOf('b')], never);
+    await until(() => got.text.split('\n').length === 3);
+    expect(got.text.split('\n').map((line) => line.slice(0, 6))).toEqual(['<12>1 ', '<12>1 ', '']);
+  });
+
+  it('connects again when the server has hung up', async () => {
+    const server = createServer();
+    const got = await serve(server, loopback);
+    const sink = await sinkOf({ address: `tcp://127.0.0.1:${portOf(server)}` });
+    await sink.write([alertOf('a')], never);
+    await until(() => got.text.includes('a happened'));
+    for (const socket of got.sockets) socket.end();
+    // As Delivery would: again, until it is taken.
+    await until(() => got.sockets.size > 0 && [...got.sockets].every((socket) => socket.destroyed));
+    for (let tries = 0; tries < 50; tries++) {
+      if (
+        await sink.write([alertOf('b')], never).then(
+          () => true,
+          () => false,
+        )
+      )
+        break;
+    }
+    await until(() => got.text.includes('b happened'));
+    expect(got.sockets.size).toBe(2);
+  });
+
+  it('a server that is not there, or takes nothing, is an error', async () => {
+    const server = createServer();
+    const got = await serve(server, loopback);
+    const address = `tcp://127.0.0.1:${portOf(server)}`;
+    server.on('connection', (socket) => socket.pause());
+    const sink = await sinkOf({ address });
+    const large = Array.from({ length: 200 }, () => alertOf('a', 'Notice', 'x'.repeat(50_000)));
+    const limit = new AbortController();
+    const written = sink.write(large, limit.signal);
+    await until(() => got.sockets.size === 1);
+    limit.abort(new Error('no answer within 1 s'));
+    await expect(written).rejects.toThrow('no answer within 1 s');
+    await closing.splice(0, 1)[0]?.();
+    await expect((await sinkOf({ address })).write([alertOf('a')], never)).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it('speaks TLS with an authority of its own and shows its certificate', async () => {
+    const { ca, clientCert: cert, clientKey: key, server: options } = makeCertificates();
+    const server = createTlsServer(options(true));
+    const names: string[] = [];
+    server.on('secureConnection', (socket: TLSSocket) => names.push(String(socket.getPeerCertificate().subject.CN)));
+    const got = await serve(server, loopback);
+    const address = `tls://localhost:${portOf(server)}`;
+    const sink = await sinkOf({ address, tls: { ca, cert, key } });
+    await sink.write([alertOf('a')], never);
+    await until(() => octets(got.text).length === 1);
+    expect(names).toEqual(['sensor-1']);
+    const distrustful = await sinkOf({ address });
+    await expect(distrustful.write([alertOf('b')], never)).rejects.toThrow(/tls\.ca/);
+    expect(got.text).not.toContain('b happened');
+  });
+
+  it('writes to a local stream socket', async () => {
+    const path = join(tmpdir(), `falco-pipe-syslog-${process.pid}`);
+    closing.push(() => rmSync(path, { force: true }));
+    const got = await serve(createServer(), { path });
+    const sink = await sinkOf({ address: `unix://${path}` });
+    await sink.write([alertOf('a')], never);
+    await until(() => octets(got.text).length === 1);
+  });
+
+  it('refuses what is no address', () => {
+    for (const address of ['siem.example:514', 'udp://', 'http://x', 'unix://relative'])
+      expect(syslog.config.safeParse({ address }).success).toBe(false);
+  });
+});
