@@ -21,7 +21,7 @@ export class Replay {
   readonly #endings: (readonly [slab: Uint8Array, at: number])[] = [];
   #plays = 0;
   /** Events, opens, and paths that opens name. */
-  readonly events: number = 0;
+  events = 0;
   readonly opens: number;
   readonly paths: number;
 

@@ -71,6 +71,16 @@ export class KernelEvent implements Event {
     return fieldReader(field)?.(this);
   }
 
+  /** The bytes of all events of the slab, and where its own begin: for whoever compares them whole. */
+  get memory(): SlabMemory {
+    this.#check();
+    return this.#memory;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
   /** The place in the order of all records. */
   get place(): number {
     return this.slab.place + this.#offset;
@@ -145,7 +155,7 @@ export class KernelEvent implements Event {
 
   /** The image of the parent, when it is known. */
   get parent(): ProcessImage | undefined {
-    return this.slab.processes.parentOf(this.image, this.place);
+    return this.ancestors[0];
   }
 
   /** The images of the ancestors, nearest first. */
@@ -155,11 +165,7 @@ export class KernelEvent implements Event {
 
   /** The image of ancestor number `n`, 1 the parent. */
   ancestor(n: number): ProcessImage | undefined {
-    const { place } = this;
-    const { processes } = this.slab;
-    let image: ProcessImage | undefined = this.image;
-    for (let level = 0; level < n && image !== undefined; level++) image = processes.parentOf(image, place);
-    return image;
+    return n === 0 ? this.image : this.ancestors[n - 1];
   }
 
   /** The image of the process that has this id now. */

@@ -8,7 +8,7 @@ import type { KernelEvent } from './event.ts';
 import { CALL, CHDIR, CHDIR_TEXTS, HEADER, KIND, OPEN, SOCKET } from './layout.ts';
 import { major, minor, openName, opensADirectory, rawPath, realPath, succeeded } from './open-fields.ts';
 import { split } from './path-cache.ts';
-import { type KernelReader, on, plain, type ReaderMaker } from './readers.ts';
+import { type KernelReader, on, perKind, plain, type ReaderMaker } from './readers.ts';
 import { type End, isLocalPeer, type Socket, socketOf } from './socket.ts';
 
 type Make = (event: KernelEvent) => Value | undefined;
@@ -19,15 +19,17 @@ const ofOpened = (read: Make): KernelReader => ofOpen((event) => (succeeded(even
 const ofSocket = (read: OfSocket): KernelReader => on([KIND.socket], (event) => read(socketOf(event), event));
 
 /** Whether a call that names no socket is about a descriptor at all. */
-const hasDescriptor = (event: KernelEvent) => event.kind === KIND.call && callOf(event.u32(NR))?.fd === true;
+const hasDescriptor = (event: KernelEvent) => callOf(event.u32(NR))?.fd === true;
 
 /** One reader for opens, one for calls on sockets, one for other calls that are about a descriptor. */
 function either(file: Make, socket: OfSocket, other: Make): KernelReader {
-  return (event) => {
-    if (event.kind === KIND.open) return file(event);
-    if (event.kind === KIND.socket) return socket(socketOf(event), event);
-    return hasDescriptor(event) ? other(event) : undefined;
-  };
+  return perKind(
+    new Map<number, KernelReader>([
+      [KIND.open, file],
+      [KIND.socket, (event) => socket(socketOf(event), event)],
+      [KIND.call, (event) => (hasDescriptor(event) ? other(event) : undefined)],
+    ]),
+  );
 }
 
 /** What Falco calls a transport that is not known. */

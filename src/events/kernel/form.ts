@@ -6,21 +6,60 @@ import { EventRecord } from '../record.ts';
 import { containerFieldReader, lateFields } from './container-fields.ts';
 import type { KernelEvent } from './event.ts';
 import { eventReaders } from './event-fields.ts';
+import { kernelFacets } from './facets.ts';
 import { fdReaders } from './fd-fields.ts';
+import { KIND } from './layout.ts';
 import { processReaders } from './process-fields.ts';
-import type { KernelReader, ReaderMaker } from './readers.ts';
+import { type KernelReader, type ReaderMaker, readerFor } from './readers.ts';
 import { userReaders } from './user-fields.ts';
 
 const makers: ReadonlyMap<string, ReaderMaker> = new Map(
   [eventReaders, processReaders, userReaders, fdReaders].flatMap((readers) => Object.entries(readers)),
 );
 
-function makeReader(ref: FieldRef): KernelReader | undefined {
-  return makers.get(ref.field.name)?.(ref.arg) ?? containerFieldReader(ref);
+function makeReader(ref: FieldRef, eventType?: string): KernelReader | undefined {
+  const reader = makers.get(ref.field.name)?.(ref.arg) ?? containerFieldReader(ref);
+  return reader && eventType !== undefined ? readerFor(reader, kindsOf(eventType)) : reader;
+}
+
+/** The kinds of record that make events of a type. */
+function kindsOf(eventType: string): readonly number[] {
+  return kinds[eventType] ?? [KIND.call, KIND.socket];
+}
+
+const kinds: Readonly<Record<string, readonly number[]>> = {
+  open: [KIND.open],
+  openat: [KIND.open],
+  openat2: [KIND.open],
+  creat: [KIND.open],
+  execve: [KIND.exec, KIND.call],
+  execveat: [KIND.exec, KIND.call],
+  clone: [KIND.fork],
+  procexit: [KIND.exit],
+  chdir: [KIND.chdir],
+  fchdir: [KIND.chdir],
+};
+
+const NUMBERS = /^(?:evt\.(?:is_|dir$|failed$)|fd\.(?:num$|type)|proc\.pid$|user\.(?:uid|loginuid)$|group\.gid$)/;
+const COMPOSED = /^(?:evt\.(?:raw)?arg|proc\.(?:a|p[^i]|sname|sid\.|v?pgid\.)|fd\.uid)/;
+const SHORT = /^proc\.(?:name|exe|args|cmdline)/;
+
+/** Numbers in the record cost little, texts some, other processes and what is put together more. */
+function costOf({ field: { name } }: FieldRef): number {
+  if (NUMBERS.test(name)) return 1;
+  if (COMPOSED.test(name)) return 8;
+  return SHORT.test(name) ? 3 : 5;
 }
 
 /** The form of events in slabs. Readers never throw and never read outside of their event. */
-export const kernelForm: Form<KernelEvent> = { name: 'kernel', reader: makeReader, late: lateFields };
+export const kernelForm: Form<KernelEvent> = {
+  name: 'kernel',
+  reader: makeReader,
+  numbersFromOne: true,
+  cost: costOf,
+  facets: kernelFacets,
+  late: lateFields,
+};
 
 /** Whether kernel events can have the field at all: a rule that depends on another one cannot fire on them. */
 export function kernelFills(ref: FieldRef): boolean {

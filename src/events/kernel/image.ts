@@ -4,6 +4,7 @@ import type { ContainerEntry } from '../containers/container.ts';
 import type { ContainerTable } from '../containers/table.ts';
 import { EXEC, EXEC_TEXTS, HEADER } from './layout.ts';
 import { unsigned } from './numbers.ts';
+import type { ProcessLook } from './process-slots.ts';
 import { textLength, textStart } from './records.ts';
 import { type Bytes, fixedTextAt, textAt } from './text.ts';
 
@@ -92,6 +93,8 @@ export interface ImageData {
   readonly ppid: number;
 }
 
+const NO_LOOKS: readonly ProcessLook[] = [];
+
 /** An image: the state of one process between two events that change it. */
 export class ProcessImage {
   readonly process: Process;
@@ -107,6 +110,8 @@ export class ProcessImage {
   previous: ProcessImage | undefined;
   /** Its ancestors as they were last looked for; see ProcessImages.ancestors. */
   lineage: Lineage | undefined = undefined;
+  /** Where verdicts on it are kept (process-slots.ts). */
+  looks: readonly ProcessLook[] = NO_LOOKS;
 
   constructor(process: Process, data: ImageData, parent: Process | undefined, since: number) {
     this.process = process;

@@ -13,13 +13,29 @@ export function plain(readers: Readonly<Record<string, KernelReader>>): Record<s
   return Object.fromEntries(Object.entries(readers).map(([name, reader]) => [name, () => reader]));
 }
 
+/** Of readers that look at the kind of record: the reader for each kind. */
+const variants = new WeakMap<KernelReader, ReadonlyMap<number, KernelReader>>();
+
+/** Reads only events of the kinds that have a reader. */
+export function perKind(readers: ReadonlyMap<number, KernelReader>): KernelReader {
+  const table: (KernelReader | undefined)[] = [];
+  for (const [kind, reader] of readers) table[kind] = reader;
+  const reader: KernelReader = (event) => table[event.kind]?.(event);
+  variants.set(reader, readers);
+  return reader;
+}
+
 /** Reads only events of some kinds of record. */
 export function on(kinds: readonly number[], reader: KernelReader): KernelReader {
-  const [first, second] = kinds;
-  if (kinds.length === 1) return (event) => (event.kind === first ? reader(event) : undefined);
-  if (kinds.length === 2) return (event) => (event.kind === first || event.kind === second ? reader(event) : undefined);
-  const set = new Set(kinds);
-  return (event) => (set.has(event.kind) ? reader(event) : undefined);
+  return perKind(new Map(kinds.map((kind) => [kind, reader])));
+}
+
+/** The reader for events of these kinds; undefined when it reads nothing of them. */
+export function readerFor(reader: KernelReader, kinds: readonly number[]): KernelReader | undefined {
+  const own = variants.get(reader);
+  if (own === undefined) return reader;
+  const [first, ...others] = new Set(kinds.map((kind) => own.get(kind)));
+  return others.length === 0 ? first : reader;
 }
 
 /** `value` unless it is undefined. */
