@@ -2,22 +2,26 @@
 
 import type { Place } from '../core/errors.ts';
 import type { FieldRef } from '../events/field.ts';
-import type { Expr, Span } from './ast.ts';
+import type { Expr } from './ast.ts';
 import type { EventTypeSet } from './event-types.ts';
 import { printFalco } from './print.ts';
 import type { ParsedMacro } from './resolve-macros.ts';
 import type { Rule } from './rule.ts';
 import type { ComposedText } from './source.ts';
 
-/** A part of a condition. */
-export interface ExplainedNode {
+/** What is known of a part of a condition, apart from its own parts. */
+export interface ExplainedPart {
   readonly kind: 'and' | 'or' | 'not' | 'check' | 'macro';
   /** A check as text, a macro's name. */
   readonly text?: string;
   /** Where it is written. */
   readonly place?: Place;
-  /** The list or exception that put it there: "in list l, defined at …". */
-  readonly via?: string;
+  /** The lists and exceptions that it, or constants of it, come from: "in list l, defined at …". */
+  readonly via?: readonly string[];
+}
+
+/** A part of a condition. */
+export interface ExplainedNode extends ExplainedPart {
   readonly items: readonly ExplainedNode[];
 }
 
@@ -46,21 +50,34 @@ export function explainRule(rule: Rule): Explanation {
 }
 
 function explain(expr: Expr, text: ComposedText): ExplainedNode {
+  const part = explainPart(expr, text);
   switch (expr.kind) {
     case 'and':
     case 'or':
-      return { kind: expr.kind, items: expr.items.map((item) => explain(item, text)) };
+      return { ...part, items: expr.items.map((item) => explain(item, text)) };
     case 'not':
-      return { kind: 'not', items: [explain(expr.item, text)] };
-    case 'macro': {
-      const items = expr.macro === undefined ? [] : [explain(expr.macro.body, (expr.macro.owner as ParsedMacro).text)];
-      return { kind: 'macro', text: expr.name, ...placeOf(expr.span, text), items };
-    }
+      return { ...part, items: [explain(expr.item, text)] };
+    case 'macro':
+      return { ...part, items: expr.macro === undefined ? [] : [explain(expr.macro.body, textOf(expr.macro))] };
     default:
-      return { kind: 'check', text: printFalco(expr), ...placeOf(expr.span, text), items: [] };
+      return { ...part, items: [] };
   }
 }
 
-function placeOf(span: Span, text: ComposedText): { place?: Place; via?: string } {
-  return text.locate(span);
+/** The text of a macro, which the places in its tree refer to. */
+export function textOf(macro: { readonly owner: unknown }): ComposedText {
+  return (macro.owner as ParsedMacro).text;
+}
+
+/** What is known of the root of a tree; `text` is what its places refer to. */
+export function explainPart(expr: Expr, text: ComposedText): ExplainedPart {
+  if (expr.kind === 'and' || expr.kind === 'or' || expr.kind === 'not') return { kind: expr.kind };
+  const { place } = text.locate(expr.span);
+  const via = text.ways(expr.span);
+  return {
+    kind: expr.kind === 'macro' ? 'macro' : 'check',
+    text: expr.kind === 'macro' ? expr.name : printFalco(expr),
+    ...(place === undefined ? {} : { place }),
+    ...(via.length === 0 ? {} : { via }),
+  };
 }

@@ -192,6 +192,17 @@ export class ComposedText {
     return result;
   }
 
+  /** How the parts of a span got here, each way once. */
+  ways({ start, end }: Span): readonly string[] {
+    const ways = new Set<string>();
+    let at = 0;
+    for (const { text, via } of this.#pieces) {
+      if (via !== undefined && at < end && at + text.length > start) ways.add(via());
+      at += text.length;
+    }
+    return [...ways];
+  }
+
   /** Where a span came from: the place of its first character that someone wrote, and how it got here. */
   locate({ start, end }: Span): { readonly place?: Place; readonly via?: string } {
     let at = 0;

@@ -159,7 +159,7 @@ ${rule({ condition: 'evt.type=execve and shell', output: 'o %proc.name', excepti
         },
         {
           kind: 'not',
-          items: [{ kind: 'check', text: 'proc.pid in (1)', via: 'in exception e', place: { line: 10 } }],
+          items: [{ kind: 'check', text: 'proc.pid in (1)', via: ['in exception e'], place: { line: 10 } }],
         },
       ],
     });
