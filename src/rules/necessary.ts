@@ -1,0 +1,278 @@
+/**
+ * What must hold of an event of a type for a condition to be true, in the few words that the kernel programs know
+ * (core/necessary.ts): how the call ended, how a file is opened, and how its path looks. Whatever else the condition
+ * says is left out, so this is true whenever the condition is, and often when it is not.
+ */
+
+import type { Clause, Necessary, PathProperty, Result } from '../events/necessary.ts';
+import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
+import type { Constant } from './constants.ts';
+import { inferNames } from './event-types.ts';
+
+/** Anything may hold. */
+const ANYTHING: Necessary = [{}];
+/** More clauses than this are joined into one that says nothing. */
+const MOST = 64;
+
+/** The necessary condition of `expr` for events of type `eventType`: one of the clauses holds. */
+export function necessary(expr: TypedExpr, eventType: string): Necessary {
+  return ofExpr(expr, eventType, false);
+}
+
+/** What must hold of an event of each type for one of the conditions to be true; types of which nothing is known are left out. */
+export function necessaryByType(
+  conditions: readonly { readonly typed: TypedExpr; mayMatch(eventType: string): boolean }[],
+  types: Iterable<string>,
+): ReadonlyMap<string, Necessary> {
+  const byType = new Map<string, Necessary>();
+  for (const type of types) {
+    const own = conditions.filter((condition) => condition.mayMatch(type));
+    const joined = merge(own.flatMap(({ typed }) => necessary(typed, type)));
+    if (joined !== ANYTHING) byType.set(type, joined);
+  }
+  return byType;
+}
+
+function ofExpr(expr: TypedExpr, type: string, negated: boolean): Necessary {
+  switch (expr.kind) {
+    case 'not':
+      return ofExpr(expr.item, type, !negated);
+    case 'check':
+      return ofCheck(expr, type, negated);
+    default: {
+      const items = expr.items.map((item) => ofExpr(item, type, negated));
+      return (expr.kind === 'and') !== negated ? items.reduce(both, ANYTHING) : merge(items.flat());
+    }
+  }
+}
+
+/** Both hold: each clause of one with each of the other, as far as they do not contradict. */
+function both(a: Necessary, b: Necessary): Necessary {
+  if (a === ANYTHING) return b;
+  if (b === ANYTHING) return a;
+  if (a.length * b.length > MOST * MOST) return a;
+  return merge(a.flatMap((one) => b.flatMap((other) => conjunction(one, other) ?? [])));
+}
+
+function conjunction(a: Clause, b: Clause): Clause | undefined {
+  const results = a.results && b.results ? a.results.intersection(b.results) : (a.results ?? b.results);
+  if (results?.size === 0) return undefined;
+  for (const key of ['reads', 'writes', 'internet'] as const) {
+    if (a[key] !== undefined && b[key] !== undefined && a[key] !== b[key]) return undefined;
+  }
+  const paths = a.paths && b.paths ? narrower(a.paths, b.paths) : (a.paths ?? b.paths);
+  return { ...a, ...b, ...(results ? { results } : {}), ...(paths ? { paths } : {}) };
+}
+
+/** Of two sets of properties the one that fewer paths have. Both are necessary, so either will do. */
+function narrower(a: readonly PathProperty[], b: readonly PathProperty[]): readonly PathProperty[] {
+  return breadth(a) <= breadth(b) ? a : b;
+}
+
+function breadth(paths: readonly PathProperty[]): number {
+  const each = ({ of, kind, value }: PathProperty) =>
+    (of === 'real' ? 1 : 0) + (kind === 'hidden' ? 40 : kind === 'name' ? 1 : Math.max(1, 40 - 4 * value.length));
+  return Math.max(...paths.map(each));
+}
+
+/** Clauses that differ in their paths only become one. */
+function merge(clauses: Necessary): Necessary {
+  const byOutcome = new Map<string, Clause>();
+  for (const clause of clauses) {
+    const { results, reads, writes, internet } = clause;
+    const key = JSON.stringify([results && [...results].sort(), reads, writes, internet]);
+    const known = byOutcome.get(key);
+    byOutcome.set(key, known === undefined ? clause : withPathsOf(known, clause));
+  }
+  const merged = [...byOutcome.values()];
+  if (merged.some((clause) => Object.keys(clause).length === 0) || merged.length > MOST) return ANYTHING;
+  return merged;
+}
+
+function withPathsOf(a: Clause, b: Clause): Clause {
+  const { paths: mine, ...outcome } = a;
+  if (mine === undefined || b.paths === undefined) return outcome;
+  const paths = new Map([...mine, ...b.paths].map((path) => [`${path.of} ${path.kind} ${path.value}`, path]));
+  return { ...outcome, paths: [...paths.values()] };
+}
+
+function ofCheck(check: TypedCheck, type: string, negated: boolean): Necessary {
+  const names = inferNames(negated ? { kind: 'not', item: check } : check);
+  if (names.names.has(type) === names.except) return [];
+  // A check of an absent value is false, and its negation true: nothing is known then.
+  if (negated) return ANYTHING;
+  return ofPositive(check, type) ?? ANYTHING;
+}
+
+const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat']);
+const SOCKET_CALLS: ReadonlySet<string> = new Set(
+  'socket bind connect listen accept accept4 sendto sendmsg recvfrom recvmsg'.split(' '),
+);
+
+function ofPositive(check: TypedCheck, type: string): Necessary | undefined {
+  const { left, constants, modifier } = check;
+  if (constants === undefined) return undefined;
+  // One constant is as good as any modifier; of several `oneof` and `anyof` are alternatives.
+  if (modifier === 'allof' && constants.length !== 1) return undefined;
+  if (left.kind === 'field') {
+    const outcome = ofOutcome(left.ref.text, check, constants, type);
+    if (outcome !== undefined) return outcome;
+  }
+  const paths = OPENS.has(type) ? ofPath(left, check, constants) : undefined;
+  return paths && [{ paths }];
+}
+
+const only = (...results: Result[]): Necessary => [{ results: new Set(results) }];
+
+function ofOutcome(
+  field: string,
+  check: TypedCheck,
+  constants: readonly Constant[],
+  type: string,
+): Necessary | undefined {
+  switch (field) {
+    case 'evt.rawres':
+      return ofNumber(check, constants);
+    case 'fd.num':
+      return OPENS.has(type) ? ofNumber(check, constants) : undefined;
+    case 'evt.res':
+      return isEquality(check) ? ofErrors(constants) : undefined;
+    case 'evt.failed':
+      return ofFlag(check, constants, (failed) => (failed ? only('in_progress', 'failed') : only('ok')));
+    case 'evt.is_open_read':
+      return ofFlag(check, constants, (reads) => (OPENS.has(type) ? [{ reads }] : reads ? [] : ANYTHING));
+    case 'evt.is_open_write':
+      return ofFlag(check, constants, (writes) => (OPENS.has(type) ? [{ writes }] : writes ? [] : ANYTHING));
+    case 'fd.typechar':
+    case 'fd.type':
+    case 'fd.sockfamily':
+      return ofFamily(check, constants, type);
+    default:
+      return undefined;
+  }
+}
+
+const isEquality = ({ operator }: TypedCheck) => operator === '=' || operator === 'in';
+
+/** The number that a call returned: descriptors and lengths are not negative, errors are. */
+function ofNumber(check: TypedCheck, constants: readonly Constant[]): Necessary | undefined {
+  const numbers = constants.filter((constant) => typeof constant === 'number' || typeof constant === 'bigint');
+  if (numbers.length !== constants.length || numbers.length === 0) return undefined;
+  const every = (test: (value: number | bigint) => boolean) => numbers.every(test);
+  switch (check.operator) {
+    case '=':
+    case 'in':
+      if (every((value) => value >= 0)) return only('ok');
+      return every((value) => value < 0) ? only('in_progress', 'failed') : undefined;
+    case '>=':
+      return every((value) => value >= 0) ? only('ok') : undefined;
+    case '>':
+      return every((value) => value >= -1) ? only('ok') : undefined;
+    case '<':
+      return every((value) => value <= 0) ? only('in_progress', 'failed') : undefined;
+    case '<=':
+      return every((value) => value < 0) ? only('in_progress', 'failed') : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function ofErrors(constants: readonly Constant[]): Necessary {
+  const resultOf = (name: Constant): Result =>
+    name === 'SUCCESS' ? 'ok' : name === 'EINPROGRESS' ? 'in_progress' : 'failed';
+  return only(...constants.map(resultOf));
+}
+
+function ofFlag(
+  check: TypedCheck,
+  constants: readonly Constant[],
+  make: (value: boolean) => Necessary,
+): Necessary | undefined {
+  const [value] = constants;
+  return check.operator === '=' && constants.length === 1 && typeof value === 'boolean' ? make(value) : undefined;
+}
+
+const INTERNET: ReadonlySet<Constant> = new Set(['4', '6', 'ipv4', 'ipv6', 'ip']);
+
+function ofFamily(check: TypedCheck, constants: readonly Constant[], type: string): Necessary | undefined {
+  if (!SOCKET_CALLS.has(type) || !isEquality(check)) return undefined;
+  return constants.every((constant) => INTERNET.has(constant)) ? [{ internet: true }] : undefined;
+}
+
+/** Properties one of which a path has when the check is true; undefined when it says nothing that can be looked for. */
+function ofPath(left: TypedTerm, check: TypedCheck, constants: readonly Constant[]): PathProperty[] | undefined {
+  const subject = subjectOf(left);
+  if (subject === undefined) return undefined;
+  const found = constants.map((constant) =>
+    typeof constant === 'string' ? ofText(subject, check.operator, constant) : undefined,
+  );
+  return found.every((one) => one !== undefined) ? found.flat() : undefined;
+}
+
+interface Subject {
+  readonly of: 'text' | 'real';
+  /** The whole path, the directory of it, its last name, the path before it was put in order. */
+  readonly part: 'whole' | 'directory' | 'name' | 'raw';
+}
+
+const SUBJECTS: Readonly<Record<string, Subject>> = {
+  'fd.name': { of: 'text', part: 'whole' },
+  'fs.path.name': { of: 'text', part: 'whole' },
+  'evt.arg.name': { of: 'text', part: 'whole' },
+  'fd.directory': { of: 'text', part: 'directory' },
+  'fd.filename': { of: 'text', part: 'name' },
+  'fd.nameraw': { of: 'text', part: 'raw' },
+  'fd.realpath': { of: 'real', part: 'whole' },
+};
+
+function subjectOf(term: TypedTerm): Subject | undefined {
+  if (term.kind === 'field') return SUBJECTS[term.ref.text];
+  if (term.kind !== 'call' || term.name !== 'basename' || term.args.length !== 1) return undefined;
+  const inner = subjectOf(term.args[0] as TypedTerm);
+  return inner?.part === 'whole' ? { ...inner, part: 'name' } : undefined;
+}
+
+type Find = (text: string) => PathProperty[] | undefined;
+
+/** Makes what looks for a property of one of the two paths. Only what a path certainly has may be asked of it. */
+function finders(of: Subject['of']): Readonly<Record<'prefix' | 'name' | 'hidden', Find>> {
+  const one = (kind: PathProperty['kind'], value: string): PathProperty[] => [{ of, kind, value }];
+  return {
+    // The root directory is in front of everything.
+    prefix: (text) => (text.startsWith('/') && text !== '/' ? one('prefix', text) : undefined),
+    name: (text) => (text !== '' && !text.includes('/') ? one('name', text) : undefined),
+    hidden: (text) => (text.includes('/.') ? one('hidden', '') : undefined),
+  };
+}
+
+function ofText({ of, part }: Subject, operator: TypedCheck['operator'], value: string): PathProperty[] | undefined {
+  const { prefix, name, hidden } = finders(of);
+  // What is written crookedly always passes, so this asks for nothing more: a name that no path has stands for it.
+  if (part === 'raw') return operator === 'contains' && value.includes('./') ? name('.') : undefined;
+  if (part === 'name') return operator === '=' || operator === 'in' ? name(value) : undefined;
+  switch (operator) {
+    case '=':
+    case 'in':
+    case 'startswith':
+      return prefix(value);
+    case 'pmatch':
+      return prefix(`/${beforeWildcards(value).split('/').filter(Boolean).join('/')}`);
+    case 'glob':
+      // In brackets and behind a backslash letters mean something else.
+      return prefix(beforeWildcards(value)) ?? (/[[\\]/.test(value) ? undefined : hidden(value.replace(/[*?]/g, '\0')));
+    case 'contains':
+      return hidden(value);
+    case 'endswith':
+      return (part === 'whole' ? ofEnd(value, name) : undefined) ?? hidden(value);
+    default:
+      return undefined;
+  }
+}
+
+const beforeWildcards = (pattern: string) => pattern.replace(/[*?[\\].*$/s, '');
+
+/** A path that ends in `/name` has that last name. */
+function ofEnd(value: string, name: Find): PathProperty[] | undefined {
+  const slash = value.lastIndexOf('/');
+  return slash < 0 ? undefined : name(value.slice(slash + 1));
+}
