@@ -1,9 +1,11 @@
 /** The operators that come with falco-pipe. */
 
 import type { OperatorDefinition } from '../core/component.ts';
+import { dedupe } from './dedupe/index.ts';
 import { filter } from './filter.ts';
 import { map } from './map.ts';
+import { redact } from './redact.ts';
 import { rules } from './rules/index.ts';
 import { throttle } from './throttle.ts';
 
-export const operators = [filter, map, rules, throttle] as unknown as readonly OperatorDefinition[];
+export const operators = [dedupe, filter, map, redact, rules, throttle] as unknown as readonly OperatorDefinition[];

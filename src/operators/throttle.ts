@@ -10,7 +10,7 @@ const config = z.strictObject({
   per: duration().prefault('1s').describe('Length of a window; it begins with its first event.'),
   key: key()
     .optional()
-    .describe('The field whose values have windows of their own; by event source where they differ.'),
+    .describe('The field, or fields, whose values have windows of their own; by event source where they differ.'),
   max_keys: z
     .int()
     .min(1)

@@ -98,6 +98,11 @@ export class LiveOperator {
     this.#own.abort(new Error('the operator has stopped'));
   }
 
+  /** After `close`: waits for what has left a stream and is on its way, until `deadline` is aborted. */
+  async finish(deadline: AbortSignal): Promise<void> {
+    await this.#stream?.finish(deadline);
+  }
+
   readonly #failed = (event: Event, error: unknown, what: string = this.planned.id) => {
     const { id } = this.planned;
     this.#runtime.counters(id).add('errors', what === id ? '' : what, 1);

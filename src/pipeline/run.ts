@@ -109,6 +109,8 @@ export class Run {
     // Upstream first: what one stream still emits may go through the next.
     for (const { id } of plan.operators) await operators.get(id)?.close(signal);
     await Promise.all([...sinks.values()].map((sink) => sink.close(signal)));
+    // Nothing is on its way any more: what a stream has not settled by now it never will.
+    await Promise.all([...operators.values()].map((operator) => operator.finish(AbortSignal.abort())));
     await Promise.all(this.#retiring);
     this.#state = 'stopped';
     clearTimeout(this.#hurry?.timer);
@@ -223,6 +225,8 @@ export class Run {
     const retire = async () => {
       for (const { id } of old.plan.operators) await operators.get(id)?.close(signal);
       await Promise.all([...sinks.values()].map((sink) => sink.close(signal)));
+      // A sink that stays may still have some of it.
+      await Promise.all([...operators.values()].map((operator) => operator.finish(signal)));
       clearTimeout(timer);
       this.#retiring.delete(retiring);
     };

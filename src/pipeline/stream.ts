@@ -45,7 +45,7 @@ export class StreamPort {
     const held = ackOf((status, reason) => {
       this.#held.delete(held);
       ack.settle(status, reason);
-      this.#settled();
+      this.#wake?.();
     }, ack.live);
     this.#held.add(held);
     this.#input.next({ source, form: recordForm, events, ack: held });
@@ -53,18 +53,30 @@ export class StreamPort {
     if (!this.#subscription) this.#dropHeld();
   }
 
-  /** Ends its input; resolves when it has completed or holds nothing more. After `deadline` what it holds is left behind. */
+  /** Ends its input; resolves when it has completed or holds nothing more, or `deadline` is aborted. */
   async close(deadline: AbortSignal): Promise<void> {
     this.#closing = true;
-    const done = new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      deadline.addEventListener('abort', () => resolve(), { once: true });
-    });
+    const done = this.#until(() => this.#completed || this.#held.size === 0, deadline);
     this.#input.complete();
-    this.#settled();
-    if (!deadline.aborted) await done;
+    await done;
     this.#subscription?.unsubscribe();
+  }
+
+  /** After `close`: waits for what has left it and is on its way, until `deadline` is aborted. The rest is left behind. */
+  async finish(deadline: AbortSignal): Promise<void> {
+    await this.#until(() => this.#held.size === 0, deadline);
     for (const ack of [...this.#held]) settleLeft(ack, 'stopped');
+  }
+
+  #until(test: () => boolean, deadline: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        if (test()) resolve();
+      };
+      if (deadline.aborted) resolve();
+      else deadline.addEventListener('abort', () => resolve(), { once: true });
+      this.#wake();
+    });
   }
 
   #subscribe(): void {
@@ -92,7 +104,7 @@ export class StreamPort {
       complete: () => {
         this.#completed = true;
         if (!this.#closing) completed();
-        this.#settled();
+        this.#wake?.();
       },
     });
     subscription.add(running);
@@ -101,10 +113,6 @@ export class StreamPort {
   // After an error its events would only meet it again.
   #dropHeld(): void {
     for (const ack of [...this.#held]) ack.settle('dropped', 'operator_error');
-  }
-
-  #settled(): void {
-    if (this.#completed || this.#held.size === 0) this.#wake?.();
   }
 }
 

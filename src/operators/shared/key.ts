@@ -1,69 +1,89 @@
-/** A key: the field whose values are looked at separately, one for all event sources or one for each. */
+/** A key: the fields whose values are looked at separately, the same for all event sources or some for each. */
 
 import { z } from 'zod';
 import type { Demands, Edge } from '../../core/component.ts';
 import { suggest } from '../../core/errors.ts';
 import type { Event, EventForm } from '../../core/event.ts';
 import { catalogues } from '../../events/catalogue.ts';
-import type { FieldRef, Form } from '../../events/field.ts';
+import type { FieldRef, Form, Value } from '../../events/field.ts';
 
-/** `rule`, or `{syscall: user.name, aws_cloudtrail: ct.user}`. */
+const fields = () => z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+
+/** `rule`, `[rule, proc.name]`, or for each event source: `{syscall: user.name, aws_cloudtrail: ct.user}`. */
 export function key() {
-  return z.union([z.string().min(1), z.record(z.string(), z.string().min(1))]);
+  return z.union([z.string().min(1), z.array(z.string().min(1)).min(1), z.record(z.string(), fields())]);
 }
 
-/** The field of each event source that has one. */
-export type EdgeKey = ReadonlyMap<string, FieldRef>;
+export type Key = string | readonly string[] | Readonly<Record<string, string | readonly string[]>>;
 
-/** Finds the fields of a key; one that an event source does not have, or a source that does not come here, is reported. */
-export function keyOn(edge: Edge, given: string | Readonly<Record<string, string>> | undefined): EdgeKey {
-  const fields = new Map<string, FieldRef>();
-  if (given === undefined) return fields;
+/** The fields of each event source that has some. */
+export type EdgeKey = ReadonlyMap<string, readonly FieldRef[]>;
+
+/**
+ * Finds the fields of a key; one that an event source does not have, or a source that does not come here, is reported at
+ * `at` in the configuration.
+ */
+export function keyOn(edge: Edge, given: Key | undefined, at: readonly (string | number)[] = ['key']): EdgeKey {
+  const found = new Map<string, FieldRef[]>();
+  if (given === undefined) return found;
+  const bySource =
+    typeof given === 'object' && !Array.isArray(given) ? (given as Record<string, string | string[]>) : undefined;
   for (const source of edge.sources) {
-    const text = typeof given === 'string' ? given : given[source];
-    const path = typeof given === 'string' ? ['key'] : ['key', source];
-    const catalogue = catalogues.get(source);
-    const ref = text === undefined ? undefined : catalogue?.find(text);
-    if (ref) {
-      fields.set(source, ref);
+    const own = bySource ? bySource[source] : (given as string | readonly string[]);
+    const path = bySource ? [...at, source] : [...at];
+    const hint = `A key may name fields for each event source: \`key: {${edge.sources.map((each) => `${each}: …`).join(', ')}}\`.`;
+    if (own === undefined) {
+      const message = `The key names no field for the event source "${source}"`;
+      edge.report({ severity: 'error', code: 'CONFIG_KEY', message, hint }, path);
       continue;
     }
-    const names = catalogue?.fields.map(({ name }) => name) ?? [];
-    const near = text === undefined ? undefined : suggest(text, names);
-    const message =
-      text === undefined
-        ? `The key names no field for the event source "${source}"`
-        : `"${text}" is no field of ${source} events`;
-    const example = `key: {${edge.sources.map((each) => `${each}: …`).join(', ')}}`;
-    const hint = near ? `Did you mean "${near}"?` : `A key may name a field for each event source: \`${example}\`.`;
-    edge.report({ severity: 'error', code: 'CONFIG_KEY', message, hint }, path);
+    const refs = [own].flat().flatMap((text, index) => {
+      const catalogue = catalogues.get(source);
+      const ref = catalogue?.find(text);
+      if (ref) return ref;
+      const near = suggest(text, catalogue?.fields.map(({ name }) => name) ?? []);
+      const message = `"${text}" is no field of ${source} events`;
+      const advice = near ? `Did you mean "${near}"?` : hint;
+      edge.report(
+        { severity: 'error', code: 'CONFIG_KEY', message, hint: advice },
+        Array.isArray(own) ? [...path, index] : path,
+      );
+      return [];
+    });
+    found.set(source, refs);
   }
-  if (typeof given === 'object') {
-    for (const source of Object.keys(given)) {
-      if (edge.sources.includes(source)) continue;
-      edge.report({ severity: 'error', code: 'CONFIG_KEY', message: `No event of "${source}" comes here` }, [
-        'key',
-        source,
-      ]);
-    }
+  for (const source of Object.keys(bySource ?? {})) {
+    if (edge.sources.includes(source)) continue;
+    edge.report({ severity: 'error', code: 'CONFIG_KEY', message: `No event of "${source}" comes here` }, [
+      ...at,
+      source,
+    ]);
   }
-  return fields;
+  return found;
 }
 
 /** What a key reads, by event source. */
 export function keyReads(edge: Edge, key: EdgeKey): Demands {
   return new Map(
     edge.sources.map((source) => {
-      const text = key.get(source)?.text;
-      return [source, { fields: new Set(text === undefined ? [] : [text]), types: 'all' as const }];
+      const texts = (key.get(source) ?? []).map(({ text }) => text);
+      return [source, { fields: new Set(texts), types: 'all' as const }];
     }),
   );
 }
 
+/** Reads the values of the key of an event, in the order of its fields. */
+export function boundKeyValues(key: EdgeKey, form: EventForm, source: string): (event: Event) => (Value | undefined)[] {
+  const readers = (key.get(source) ?? []).map((ref) => (form as Form).reader(ref));
+  return (event) => readers.map((read) => read?.(event));
+}
+
 /** Reads the key of an event as text; '' when it has none. */
 export function boundKey(key: EdgeKey, form: EventForm, source: string): (event: Event) => string {
-  const ref = key.get(source);
-  const read = ref && (form as Form).reader(ref);
-  if (!read) return () => '';
-  return (event) => String(read(event) ?? '');
+  const [first, ...others] = (key.get(source) ?? []).map((ref) => (form as Form).reader(ref));
+  if (others.length > 0) {
+    const valuesOf = boundKeyValues(key, form, source);
+    return (event) => JSON.stringify(valuesOf(event).map((value) => String(value ?? '')));
+  }
+  return first ? (event) => String(first(event) ?? '') : () => '';
 }

@@ -1,0 +1,140 @@
+import { map } from 'rxjs';
+import { TestScheduler } from 'rxjs/testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { liveAck, type Status, splitAck } from '../../src/core/ack.ts';
+import type { Batch } from '../../src/core/batch.ts';
+import type { Counter } from '../../src/core/metrics.ts';
+import { catalogues } from '../../src/events/catalogue.ts';
+import type { FieldRef } from '../../src/events/field.ts';
+import type { EventRecord } from '../../src/events/record.ts';
+import { recordForm } from '../../src/events/record.ts';
+import { lastOfEach } from '../../src/operators/dedupe/last.ts';
+import { recordedAck } from '../core/shared.ts';
+import { alertOf } from '../sinks/shared.ts';
+import { errorsOf, start } from './shared.ts';
+
+const rule = catalogues.get('alert')?.find('rule') as FieldRef;
+const counter = (): Counter => ({ value: 0 });
+
+/** Alerts of the rules a, b, … by marble; what comes out is written as rule and count: `a3`. */
+function marbles(input: string, expected: string, values: Record<string, string>, options: object = {}) {
+  const counters = { repeated: counter(), evicted: counter() };
+  const config = { key: new Map([['alert', [rule]]]), within: 10, emit: 'last' as const, max_keys: 100, ...counters };
+  const through = lastOfEach({ ...config, ...options });
+  const batchOf = (name: string): Batch => ({
+    source: 'alert',
+    form: recordForm,
+    events: [alertOf(name)],
+    ack: liveAck,
+  });
+  const text = ({ events }: Batch) =>
+    Array.from({ length: events.length }, (_, index) => {
+      const event = events.at(index) as EventRecord;
+      return `${event.type}${event.get('dedupe.count') ?? ''}`;
+    }).join(' ');
+  const scheduler = new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted));
+  scheduler.run(({ cold, expectObservable }) => {
+    const names = Object.fromEntries([...'abc'].map((name) => [name, name]));
+    const batches = cold(input, names).pipe(map(batchOf));
+    expectObservable(batches.pipe(through, map(text))).toBe(expected, values);
+  });
+  return { repeated: counters.repeated.value, evicted: counters.evicted.value };
+}
+
+describe('dedupe, the last of each, in virtual time', () => {
+  it('emits at the end of the time of the first', () => {
+    const counts = marbles('a--a-b-a-------------------', '----------x----y-----------', { x: 'a3', y: 'b1' });
+    expect(counts).toEqual({ repeated: 2, evicted: 0 });
+  });
+
+  it('begins again after it', () => {
+    marbles('a---------a---|', '----------x---(y|)', { x: 'a1', y: 'a1' });
+  });
+
+  it('at the end of its input emits what it holds', () => {
+    marbles('ab-a|', '----(x|)', { x: 'a2 b1' });
+  });
+
+  it('both: the first at once, and the last if there were more', () => {
+    marbles('a--a--b------------------', 'x-----y---z--------------', { x: 'a', y: 'b', z: 'a2' }, { emit: 'both' });
+  });
+
+  it('past its limit closes the oldest early, and counts it', () => {
+    const counts = marbles('aabc-------------', '---x--------yz---', { x: 'a2', y: 'b1', z: 'c1' }, { max_keys: 2 });
+    expect(counts).toEqual({ repeated: 1, evicted: 1 });
+  });
+
+  it('an error of its input is its own', () => {
+    const scheduler = new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted));
+    scheduler.run(({ cold, expectObservable }) => {
+      const config = { key: new Map(), within: 10, emit: 'last' as const, max_keys: 1 };
+      const through = lastOfEach({ ...config, repeated: counter(), evicted: counter() });
+      expectObservable(cold<Batch>('--#').pipe(through)).toBe('--#');
+    });
+  });
+});
+
+describe('dedupe in a pipeline', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it('lets the first pass at once, and counts the others', async () => {
+    const run = await start('{ type: dedupe, from: in, key: rule, within: 1m }');
+    for (let n = 0; n < 3; n++) {
+      run.put([alertOf('a'), alertOf('b'), alertOf('a')]);
+      await vi.advanceTimersByTimeAsync(30_000);
+    }
+    expect(run.events.map(({ type }) => type)).toEqual(['a', 'b', 'a', 'b']);
+    expect(run.counters()).toMatchObject({ deduplicated: 5 });
+    const { seen, delivered, filtered } = await run.running.stop();
+    expect({ seen, delivered, filtered }).toEqual({ seen: 9, delivered: 4, filtered: 5 });
+  });
+
+  it('tells events apart by several fields, and by source', async () => {
+    const run = await start(
+      '{ type: dedupe, from: [in, kernel], key: { alert: [rule, user.name], syscall: proc.name } }',
+    );
+    const user = (name: string) => alertOf('a').with({ ...alertOf('a').fields, 'user.name': name });
+    run.put([user('x'), user('y'), user('x')]);
+    await run.running.stop();
+    expect(run.events.map((event) => event.get('user.name'))).toEqual(['x', 'y']);
+  });
+
+  it('keeps the id of the alert, and gives counts and times to it', async () => {
+    const run = await start('{ type: dedupe, from: in, key: rule, emit: last, within: 1m }');
+    run.put([alertOf('a', 'Notice', 'first'), alertOf('a', 'Notice', 'second')]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    const [event] = run.events;
+    expect(event?.get('output')).toBe('second');
+    expect(event?.get('id')).toBe(alertOf('a').id);
+    const { time } = alertOf('a');
+    expect(event?.fields).toMatchObject({ 'dedupe.count': 2, 'dedupe.first_time': time, 'dedupe.last_time': time });
+    await run.running.stop();
+  });
+
+  it('settles repetitions at once, what it holds when that has arrived, and everything at a stop', async () => {
+    const run = await start('{ type: dedupe, from: in, key: rule, emit: last, within: 1m }');
+    const parent = recordedAck();
+    const counted: Record<Status, number>[] = [];
+    const acks = splitAck(parent, 3, [[0], [1], [2]], (counts) => counted.push(counts));
+    for (const ack of acks) run.put([alertOf('a')], ack);
+    expect(parent.settled).toEqual([]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(parent.settled).toEqual([['delivered', undefined]]);
+    expect(counted).toEqual([{ filtered: 2, delivered: 1, dropped: 0, failed: 0 }]);
+    const last = recordedAck();
+    run.put([alertOf('b')], last);
+    const { in_flight } = await run.running.stop();
+    expect([last.settled, in_flight]).toEqual([[['delivered', undefined]], 0]);
+    expect(run.events.map(({ type }) => type)).toEqual(['a', 'b']);
+  });
+
+  it('says what is wrong with a key', () => {
+    const wrong = errorsOf('{ type: dedupe, from: [in, kernel], key: { alert: [rule, prioritty], okta: x } }');
+    expect(wrong).toContain('"prioritty" is no field of alert events');
+    expect(wrong).toContain('Did you mean "priority"?');
+    expect(wrong).toContain('The key names no field for the event source "syscall"');
+    expect(wrong).toContain('No event of "okta" comes here');
+    expect(errorsOf('{ type: dedupe, from: in }')).toContain('Missing key "key"');
+  });
+});

@@ -1,0 +1,98 @@
+/** One operator in a pipeline of its own: what is put in, and what comes out of it. */
+
+import { Subject } from 'rxjs';
+import { z } from 'zod';
+import { type Ack, liveAck } from '../../src/core/ack.ts';
+import type { Batch } from '../../src/core/batch.ts';
+import { defineSink, defineSource } from '../../src/core/component.ts';
+import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
+import { type EventRecord, recordForm } from '../../src/events/record.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
+import { Run } from '../../src/pipeline/run.ts';
+import { recordedLog } from '../core/shared.ts';
+
+const common = { summary: 'For tests.', config: z.strictObject({}), examples: [] };
+
+/** A pipeline around an operator: its sources `in` (alerts), `kernel` (syscall) and a sink. */
+function planOf(
+  operator: string,
+  input = new Subject<Batch>(),
+  kernel = new Subject<Batch>(),
+  got: EventRecord[] = [],
+) {
+  const registry = builtIn();
+  const source = (type: string, emits: string, from: Subject<Batch>) =>
+    defineSource({ ...common, type, delivery: 'at_most_once', emits: () => [emits], open: () => from });
+  registry.add(source('alerts', 'alert', input), 'test');
+  registry.add(source('calls', 'syscall', kernel), 'test');
+  const write = async (events: readonly unknown[]) => void got.push(...(events as EventRecord[]));
+  registry.add(
+    defineSink({ ...common, type: 'test_sink', open: async () => ({ write, close: async () => {} }) }),
+    'test',
+  );
+  const uses = (id: string) => new RegExp(`\\b${id}\\b`).test(operator);
+  const sources = [
+    ...(uses('in') ? ['in: { type: alerts }'] : []),
+    ...(uses('kernel') ? ['kernel: { type: calls }'] : []),
+  ];
+  const yaml = `sources: { ${sources.join(', ')} }\noperators:\n  op: ${operator}\nsinks: { out: { type: test_sink, from: op } }\n`;
+  return planPipeline(PipelineDocument.parse('test.yaml', yaml), registry);
+}
+
+/** The errors of a pipeline with that operator, as people see them; '' when there are none. */
+export function errorsOf(operator: string): string {
+  try {
+    planOf(operator);
+    return '';
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return error.diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, error.texts)).join('\n');
+  }
+}
+
+export class OperatorRun {
+  readonly events: EventRecord[];
+  readonly running: Run;
+  readonly #inputs: Readonly<Record<string, Subject<Batch>>>;
+
+  constructor(running: Run, events: EventRecord[], inputs: Readonly<Record<string, Subject<Batch>>>) {
+    this.running = running;
+    this.events = events;
+    this.#inputs = inputs;
+  }
+
+  /** Puts events in, in one batch for each event source. */
+  put(events: readonly EventRecord[], ack: Ack = liveAck): void {
+    for (const [source, own] of Map.groupBy(events, (event) => event.source)) {
+      this.#inputs[source]?.next({ source, form: recordForm, events: own, ack });
+    }
+  }
+
+  counters(): Record<string, number> {
+    const counters = this.running.metrics.get('op');
+    return Object.fromEntries((counters?.names() ?? []).map((name) => [name, counters?.total(name) ?? 0]));
+  }
+}
+
+/** Starts a pipeline of one operator, given as YAML that reads from `in` (alerts) or `kernel` (system calls) or both. */
+export async function start(operator: string): Promise<OperatorRun> {
+  const got: EventRecord[] = [];
+  const inputs = { alert: new Subject<Batch>(), syscall: new Subject<Batch>() };
+  const plan = planOf(operator, inputs.alert, inputs.syscall, got);
+  const { log } = recordedLog();
+  return new OperatorRun(await Run.start(plan, { log, resolve: String }), got, inputs);
+}
+
+/** Runs events through an operator and returns what came out once the pipeline has stopped. */
+export async function run(
+  operator: string,
+  { alerts = [], calls = [] }: { alerts?: EventRecord[]; calls?: EventRecord[] },
+) {
+  const running = await start(operator);
+  running.put(calls);
+  running.put(alerts);
+  const summary = await running.running.stop();
+  return { events: running.events, summary, counters: running.counters() };
+}
