@@ -79,6 +79,18 @@ void Sensor::load(const SensorOptions &options) {
   if (error != 0) throw Failure{"load", -error, log.take()};
   // Loading parses the kernel's types, some megabytes that nobody needs again: they go back to the system.
   malloc_trim(0);
+  fill("prefixes", options.prefixes);
+  fill("names", options.names);
+}
+
+void Sensor::fill(const char *name, const std::vector<uint8_t> &entries) {
+  const bpf_map *into = map(name);
+  for (size_t at = 0; at + entry_size(into) <= entries.size(); at += entry_size(into)) {
+    const uint8_t *key = entries.data() + at, *value = key + bpf_map__key_size(into);
+    const int error =
+        bpf_map__update_elem(into, key, bpf_map__key_size(into), value, bpf_map__value_size(into), BPF_ANY);
+    if (error != 0) throw Failure{"load", -error, std::string("filling the map ") + name};
+  }
 }
 
 void Sensor::attach() {

@@ -8,7 +8,13 @@ const root = fileURLToPath(new URL('../../../shared/', import.meta.url));
 /** The parsed JSON file, or undefined (and a line on stderr) when it is not there. */
 // biome-ignore lint/suspicious/noExplicitAny: foreign data, its shape is what the tests check.
 export function sharedJson(path: string): any {
-  if (existsSync(root + path)) return JSON.parse(readFileSync(root + path, 'utf8'));
+  const text = sharedText(path);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+/** As `sharedJson`, the text of the file. */
+export function sharedText(path: string): string | undefined {
+  if (existsSync(root + path)) return readFileSync(root + path, 'utf8');
   process.stderr.write(`SKIPPED: tests over ../shared/${path}, which is not there\n`);
   return undefined;
 }

@@ -2,10 +2,19 @@
 
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { bound, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
+import { bound, type Demand, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form } from '../../events/field.ts';
-import { type AppendOutput, loadRules, priorities, type Rule, type SelectionEntry } from '../../rules/index.ts';
+import {
+  type AppendOutput,
+  type LoadResult,
+  loadRules,
+  necessaryByType,
+  priorities,
+  type Rule,
+  type RulesFile,
+  type SelectionEntry,
+} from '../../rules/index.ts';
 import { Judge } from './judge.ts';
 
 const choice = z
@@ -90,18 +99,7 @@ export const rules = defineOperator<typeof config, Loaded>({
       const content = edge.read(path, ['files', index]);
       return content === undefined ? [] : [{ name: path, content }];
     });
-    const selection = options.select.map((entry): SelectionEntry => {
-      const [op, { rule, tag }] =
-        'enable' in entry ? (['enable', entry.enable] as const) : (['disable', entry.disable] as const);
-      return { op, ...(rule === undefined ? {} : { rule }), ...(tag === undefined ? {} : { tag }) };
-    });
-    const loaded = loadRules(files, {
-      catalogues,
-      minPriority: options.priority,
-      selection,
-      appendOutput: options.append_output.map((entry, index) => additionOf(entry, index, edge)),
-      base64: options.buffer_format_base64,
-    });
+    const loaded = loadConfigured(options, files, edge);
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);
     warnOfIdleRules(active, edge);
@@ -130,7 +128,30 @@ export const rules = defineOperator<typeof config, Loaded>({
   },
 });
 
-function additionOf(entry: z.output<typeof addition>, index: number, edge: Edge): AppendOutput {
+/** The configuration of the operator. */
+export type RulesConfig = z.output<typeof config>;
+
+/** Loads rules files as the operator is configured to. Without `edge` errors in its additions have no place. */
+export function loadConfigured(
+  { priority, select, append_output, buffer_format_base64 }: RulesConfig,
+  files: readonly RulesFile[],
+  edge?: Pick<Edge, 'placer'>,
+): LoadResult {
+  const selection = select.map((entry): SelectionEntry => {
+    const [op, { rule, tag }] =
+      'enable' in entry ? (['enable', entry.enable] as const) : (['disable', entry.disable] as const);
+    return { op, ...(rule === undefined ? {} : { rule }), ...(tag === undefined ? {} : { tag }) };
+  });
+  return loadRules(files, {
+    catalogues,
+    minPriority: priority,
+    selection,
+    appendOutput: append_output.map((entry, index) => additionOf(entry, index, edge)),
+    base64: buffer_format_base64,
+  });
+}
+
+function additionOf(entry: z.output<typeof addition>, index: number, edge?: Pick<Edge, 'placer'>): AppendOutput {
   const { match, extra_output, extra_fields, suggested_output } = entry;
   return {
     match,
@@ -139,7 +160,7 @@ function additionOf(entry: z.output<typeof addition>, index: number, edge: Edge)
     suggestedOutput: suggested_output,
     place([part, ...rest], span) {
       const path = ['append_output', index, part === 'extraOutput' ? 'extra_output' : 'extra_fields', ...rest];
-      return edge.placer(path)(span);
+      return edge?.placer(path)(span);
     },
   };
 }
@@ -159,7 +180,7 @@ function extraFields(edge: Edge): Map<string, FieldRef[]> {
 
 function readsOf(active: readonly Rule[], extra: ReadonlyMap<string, readonly FieldRef[]>, edge: Edge): Demands {
   return new Map(
-    edge.sources.map((source) => {
+    edge.sources.map((source): [string, Demand] => {
       const mine = active.filter((rule) => rule.source === source);
       const refs = [
         ...mine.flatMap(({ condition, output }) => [...condition.reads, ...output.reads]),
@@ -167,7 +188,13 @@ function readsOf(active: readonly Rule[], extra: ReadonlyMap<string, readonly Fi
       ];
       const all = mine.some(({ condition }) => condition.eventTypes === 'all');
       const types = all ? ('all' as const) : new Set(mine.flatMap(({ condition }) => [...condition.eventTypes]));
-      return [source, { fields: new Set(refs.map(({ text }) => text)), types }];
+      const fields = new Set(refs.map(({ text }) => text));
+      if (types === 'all') return [source, { fields, types }];
+      const where = necessaryByType(
+        mine.map(({ condition }) => condition),
+        types,
+      );
+      return [source, { fields, types, where }];
     }),
   );
 }

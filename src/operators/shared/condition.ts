@@ -1,11 +1,11 @@
 /** A condition on an edge: checked against each event source there, and bound to each form of event once. */
 
-import type { Demands, Edge } from '../../core/component.ts';
+import type { Demand, Demands, Edge } from '../../core/component.ts';
 import { suggest } from '../../core/errors.ts';
 import type { Event, EventForm } from '../../core/event.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import type { Form } from '../../events/field.ts';
-import { type Condition, compileCondition, RuleError } from '../../rules/index.ts';
+import { type Condition, compileCondition, necessaryByType, RuleError } from '../../rules/index.ts';
 
 /** Conditions by the event source they are for. */
 export type EdgeCondition = ReadonlyMap<string, Condition>;
@@ -51,10 +51,12 @@ export function conditionOn(edge: Edge, text: string, source: string | undefined
 /** What conditions read, by event source; sources without a condition want all types. */
 export function conditionReads(edge: Edge, conditions: EdgeCondition): Demands {
   return new Map(
-    edge.sources.map((source) => {
+    edge.sources.map((source): [string, Demand] => {
       const condition = conditions.get(source);
       const fields = new Set(condition?.reads.map(({ text }) => text));
-      return [source, { fields, types: condition?.eventTypes ?? 'all' }];
+      const types = condition?.eventTypes ?? 'all';
+      if (condition === undefined || types === 'all') return [source, { fields, types }];
+      return [source, { fields, types, where: necessaryByType([condition], types) }];
     }),
   );
 }

@@ -1,0 +1,96 @@
+/** Alerts are the same whether the kernel drops what no rule can match or not. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sharedText } from '../events/shared.ts';
+import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
+
+const official = ['falco_rules', 'falco-incubating_rules', 'falco-sandbox_rules'].map(
+  (name) => `data/rules/${name}.yaml`,
+);
+
+/** Real actions in a mount namespace of their own, where what lies below /etc, /root and /usr/bin is a copy. */
+const ACTIONS = `
+mount -t tmpfs none /root; mount -t tmpfs none /mnt
+mkdir -p /mnt/etc/pam.d /mnt/etc/cron.d /root/.ssh /mnt/bin
+echo x | tee /mnt/etc/shadow /mnt/etc/sudoers /mnt/etc/pam.d/su /root/.ssh/id_rsa /root/.bash_history > /dev/null
+mount --bind /mnt/etc /etc
+cat /etc/shadow /etc/hostname /etc/pam.d/su 2>/dev/null
+cd /etc; cat shadow sudoers; cat ./pam.d/su; cd pam.d; cat ../shadow; cat su; cd /
+cat /etc/../etc/shadow /etc//shadow /mnt/../etc/sudoers /mnt/etc/shadow
+ln -s /etc/shadow /mnt/link; ln -s etc /mnt/way; cat /mnt/link /mnt/way/sudoers
+ln /etc/shadow /etc/hard; ln -s /etc/sudoers /mnt/soft
+echo x > /etc/cron.d/job; echo y >> /etc/app.conf; touch /etc/sudoers /dev/shm/falco-pipe-pushdown
+cat /root/.ssh/id_rsa /root/.bash_history; echo > /root/.bash_history; : > /root/.profile; rm /root/.bash_history
+mkdir -p /root/.hidden; chmod u+s /etc/app.conf; chmod 4755 /mnt/etc/hostname 2>/dev/null
+mv /etc/app.conf /etc/app.old; rm -rf /etc/cron.d /dev/shm/falco-pipe-pushdown
+cat /proc/self/environ > /dev/null; cat /proc/1/mem 2>/dev/null; cat /nonexistent /etc/nonexistent 2>/dev/null
+`;
+
+interface Alert {
+  readonly rule: string;
+  readonly output_fields: Readonly<Record<string, unknown>>;
+}
+
+describe.skipIf(cannotTrace)(`pushdown${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
+  const folder = scratch();
+  let stage: Stage;
+  beforeAll(() => {
+    stage = new Stage();
+  });
+  afterAll(() => stage.close());
+
+  /** The alerts of the actions, from a source that tests in the kernel and from one that does not. */
+  async function alertsOf(name: string, files: readonly string[]): Promise<{ on: string[]; off: string[] }> {
+    const file = (side: string) => join(folder, `${name}.${side}.jsonl`);
+    const source = (pushdown: boolean) =>
+      `{ type: ebpf, pushdown: ${pushdown}, scope: { descendants_of: ${stage.pid} } }`;
+    const detect = (side: string) => `{ type: rules, from: ${side}, files: [${files.join(', ')}] }`;
+    const path = pipeline(
+      folder,
+      `sources: { on: ${source(true)}, off: ${source(false)} }
+operators: { judged_on: ${detect('on')}, judged_off: ${detect('off')} }
+sinks:
+  out_on: { type: file, from: judged_on, path: ${file('on')}, format: json }
+  out_off: { type: file, from: judged_off, path: ${file('off')}, format: json }
+`,
+      `${name}.yaml`,
+    );
+    const program = Program.start(['run', path]);
+    await program.ready();
+    await stage.run(`unshare --mount sh -c '${ACTIONS}' > /dev/null 2>&1`);
+    await program.stop();
+    const read = (side: string) =>
+      readFileSync(file(side), 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => {
+          const { rule, output_fields: fields } = JSON.parse(line) as Alert;
+          return JSON.stringify([rule, { ...fields, 'evt.time': 0, 'evt.time.iso8601': 0, 'evt.num': 0 }]);
+        })
+        .sort();
+    return { on: read('on'), off: read('off') };
+  }
+
+  const rulesOf = (alerts: readonly string[]) => new Set(alerts.map((line) => (JSON.parse(line) as [string])[0]));
+
+  test('under our own rules', async () => {
+    const { on, off } = await alertsOf('host', [`${repository}/rules/host.yaml`]);
+    expect(on).toEqual(off);
+    expect(rulesOf(on).size).toBeGreaterThanOrEqual(6);
+  });
+
+  const missing = official.some((path) => sharedText(path) === undefined);
+  test.skipIf(missing).each([
+    ['stable', official.slice(0, 1), 3],
+    ['all', official, 10],
+  ] as const)("under Falco's rules: %s", async (name, files, rules) => {
+    const { on, off } = await alertsOf(
+      name,
+      files.map((path) => join(repository, '../shared', path)),
+    );
+    expect(on).toEqual(off);
+    expect([...rulesOf(on)].length, [...rulesOf(on)].join()).toBeGreaterThanOrEqual(rules);
+  });
+});

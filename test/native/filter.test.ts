@@ -1,0 +1,136 @@
+/** The filter of the kernel programs on real opens: it drops what the model drops, and nothing else. */
+
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Necessary } from '../../src/core/necessary.ts';
+import { type Opened, passes } from './filter-model.ts';
+import { Actor, drainAll, prepare, watch, whyNot } from './harness.ts';
+
+const WRITE = 1;
+
+describe.skipIf(whyNot())('filters in the kernel', () => {
+  let place: ReturnType<typeof prepare>;
+  let actor: Actor;
+
+  beforeAll(async () => {
+    place = prepare();
+    for (const folder of ['dir', '.ssh', 'etc/sub']) mkdirSync(join(place.folder, folder), { recursive: true });
+    for (const file of [
+      'dir/file',
+      '.ssh/id_rsa',
+      'etc/shadow',
+      'etc/sub/x',
+      'etc/a-name-of-more-than-32-bytes-in-all',
+    ])
+      writeFileSync(join(place.folder, file), 'x');
+    symlinkSync('../etc/shadow', join(place.folder, 'dir/link'));
+    symlinkSync('dir', join(place.folder, 'way'));
+    actor = await Actor.start(place.program, place.folder);
+  });
+  afterAll(() => {
+    actor?.stop();
+    place?.remove();
+  });
+
+  /** Opens each path, relative and absolute, for reading and writing; what was sent, and what the model sends. */
+  async function compare(necessary: Necessary): Promise<{ sent: string[]; expected: string[] }> {
+    const names = ['dir/file', 'dir/link', 'way/link', '.ssh/id_rsa', 'etc/shadow', 'etc/sub/x', 'missing', 'etc', '.'];
+    names.push(
+      'etc/a-name-of-more-than-32-bytes-in-all',
+      'etc//shadow',
+      'dir/../etc/shadow',
+      './etc/shadow',
+      'etc/sub/',
+    );
+    const calls = names.flatMap((name) => [name, join(place.folder, '/').concat(name)]);
+    const every = watch(actor, { calls: new Map([['open', 'all']]) });
+    const some = watch(actor, { calls: new Map([['open', necessary]]) });
+    try {
+      for (const path of calls) {
+        for (const flags of [0, WRITE]) {
+          const fd = await actor.ask(`open ${path} ${flags}`);
+          if (fd >= 0) await actor.ask(`close ${fd}`);
+        }
+      }
+      const records = drainAll(every).filter(({ kind }) => kind === 'open') as unknown as (Opened & {
+        open_flags: number;
+      })[];
+      const show = ({ raw, flags, ret }: Opened) => `${raw} ${flags} ${ret < 0 ? 'failed' : 'ok'}`;
+      const all = records.map((record) => ({ ...record, flags: record.open_flags }));
+      const sent = (drainAll(some) as unknown as (Opened & { open_flags: number })[]).map((record) =>
+        show({ ...record, flags: record.open_flags }),
+      );
+      expect(all.length).toBe(calls.length * 2);
+      expect(sent.length + Number(some.counters().filtered.open)).toBe(all.length);
+      return { sent, expected: all.filter((open) => passes(necessary, open)).map(show) };
+    } finally {
+      every.close();
+      some.close();
+    }
+  }
+
+  const under = (path: string) => join(place.folder, path);
+  const path = (of: 'text' | 'real', kind: 'prefix' | 'name' | 'hidden', value: string) =>
+    ({ of, kind, value }) as const;
+  const cases: [string, () => Necessary][] = [
+    ['nothing', () => []],
+    ['everything', () => [{}]],
+    ['writes', () => [{ writes: true }]],
+    ['failures', () => [{ results: new Set(['failed']) }]],
+    ['reads that succeed', () => [{ reads: true, results: new Set(['ok']) }]],
+    ['a prefix of the text', () => [{ paths: [path('text', 'prefix', under('etc/'))] }]],
+    ['a prefix of the canonical path', () => [{ paths: [path('real', 'prefix', under('etc/'))] }]],
+    [
+      'a prefix within a prefix',
+      () => [
+        { reads: true, paths: [path('text', 'prefix', under('etc'))] },
+        { writes: true, paths: [path('text', 'prefix', under('etc/sub'))] },
+      ],
+    ],
+    ['last names', () => [{ paths: [path('text', 'name', 'shadow'), path('real', 'name', 'file')] }]],
+    [
+      'a name too long to look for',
+      () => [{ paths: [path('text', 'name', 'a-name-of-more-than-32-bytes-in-all')], reads: true }],
+    ],
+    ['hidden names', () => [{ paths: [path('text', 'hidden', ''), path('real', 'hidden', '')] }]],
+    ['a prefix longer than its key', () => [{ paths: [path('text', 'prefix', `${under('etc/')}${'x'.repeat(80)}`)] }]],
+    [
+      'different things of reads and writes',
+      () => [
+        { reads: true, results: new Set(['ok']), paths: [path('real', 'name', 'shadow')] },
+        { writes: true, paths: [path('text', 'prefix', under('dir'))] },
+      ],
+    ],
+  ];
+
+  test.each(cases)('%s', async (name, make) => {
+    const { sent, expected } = await compare(make());
+    // What cannot be looked for passes: more is sent than the model says, never less.
+    if (name.includes('too long') || name.includes('longer')) expect(sent).toEqual(expect.arrayContaining(expected));
+    else expect(sent).toEqual(expected);
+  });
+
+  test('a path that cannot be read passes every filter', async () => {
+    const sensor = watch(actor, { calls: new Map([['open', [{ paths: [path('text', 'prefix', '/etc/')] }]]]) });
+    try {
+      await actor.ask('open-null');
+      expect(drainAll(sensor)).toHaveLength(1);
+    } finally {
+      sensor.close();
+    }
+  });
+
+  test('sockets that are none of the internet', async () => {
+    const sensor = watch(actor, { calls: new Map([['connect', [{ internet: true }]]]) });
+    try {
+      await actor.ask(`connect-unix ${place.folder}/nobody`);
+      await actor.ask('connect inet 1');
+      await actor.ask('connect inet6 1');
+      expect(drainAll(sensor).map(({ family }) => family)).toEqual([2, 10]);
+      expect(sensor.counters().filtered.connect).toBe(1);
+    } finally {
+      sensor.close();
+    }
+  });
+});

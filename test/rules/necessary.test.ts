@@ -1,0 +1,201 @@
+/** Necessary conditions: they hold whenever the condition does, and they are worth having. */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { catalogues } from '../../src/events/catalogue.ts';
+import type { Catalogue } from '../../src/events/field.ts';
+import type { KernelEvent } from '../../src/events/kernel/event.ts';
+import { kernelForm } from '../../src/events/kernel/form.ts';
+import { joinPath } from '../../src/events/paths.ts';
+import { compileCondition, loadRules, necessary, necessaryByType } from '../../src/rules/index.ts';
+import { sharedText } from '../events/shared.ts';
+import { Bench } from '../events-kernel/slab-writer.ts';
+import { type Opened, passes } from '../native/filter-model.ts';
+
+const catalogue = catalogues.get('syscall') as Catalogue;
+
+const checks = [
+  'evt.type = openat',
+  'evt.type in (open, openat)',
+  'evt.type != openat',
+  'evt.type = connect',
+  'fd.num >= 0',
+  'fd.num < 0',
+  'fd.num > 3',
+  'fd.num in (3, 4)',
+  'evt.rawres = -2',
+  'evt.rawres <= 0',
+  'evt.res = SUCCESS',
+  'evt.res in (ENOENT, EACCES)',
+  'evt.res != SUCCESS',
+  'evt.failed = true',
+  'evt.is_open_read = true',
+  'evt.is_open_read = false',
+  'evt.is_open_write = true',
+  'evt.is_open_write != true',
+  'fd.typechar = f',
+  'fd.name startswith /etc',
+  'fd.name startswith etc',
+  'fd.name = /etc/shadow',
+  'fd.name in (/etc/shadow, /.ssh/id)',
+  'fd.name endswith /shadow',
+  'fd.name endswith dow',
+  'fd.name endswith anyof (/id, /.ssh)',
+  'fd.name startswith allof (/etc, /etc/s)',
+  'fd.name contains /.ssh/',
+  'fd.name contains shadow',
+  'fd.name glob "/etc/*"',
+  'fd.name glob "*/.ssh/*"',
+  'fd.name glob "*[/.]ssh*"',
+  'fd.name glob "/e?c/shadow"',
+  'fd.name pmatch (/etc/sud, etc//shadow, "/home/*/.ssh")',
+  'fd.name pmatch (/)',
+  'fd.name regex "^/etc.*"',
+  'fd.name = fd.nameraw',
+  'fd.directory = /etc',
+  'fd.directory in (/, /home/u)',
+  'fd.directory startswith /home/u/.ssh',
+  'fd.directory contains /.',
+  'fd.directory endswith /.ssh',
+  'fd.filename in (shadow, id)',
+  'fd.filename = .ssh',
+  'fd.filename startswith s',
+  'fd.nameraw contains ../',
+  'fd.nameraw glob "*../*../*"',
+  'fd.nameraw contains //',
+  'fd.realpath startswith /etc',
+  'fd.realpath = /etc/shadow',
+  'fd.realpath contains /.ssh',
+  'basename(fd.realpath) in (shadow, id)',
+  'tolower(fd.name) startswith /etc',
+  'fd.name exists',
+  'proc.name = bash',
+  'evt.arg.name startswith /etc',
+  'fs.path.name = /etc/shadow',
+];
+
+const condition: fc.Arbitrary<string> = fc.letrec<{ expr: string }>((tie) => ({
+  expr: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.constantFrom(...checks),
+    fc.array(tie('expr'), { minLength: 2, maxLength: 4 }).map((items) => `(${items.join(' and ')})`),
+    fc.array(tie('expr'), { minLength: 2, maxLength: 3 }).map((items) => `(${items.join(' or ')})`),
+    tie('expr').map((item) => `not (${item})`),
+  ),
+})).expr;
+
+const part = fc.constantFrom('etc', 'shadow', '.ssh', 'id', '..', '.', '', 'home', 'u', 'sud', 'ssh', '.');
+const path = fc
+  .record({ absolute: fc.boolean(), parts: fc.array(part, { maxLength: 5 }) })
+  .map(({ absolute, parts }) => (absolute ? '/' : '') + parts.join('/'));
+
+const opened: fc.Arbitrary<Opened> = fc
+  .record({
+    ret: fc.constantFrom(3, 4, 0, -2, -13, -115),
+    flags: fc.constantFrom(0, 1, 2, 3, 0o101),
+    raw: path,
+    base: fc.constantFrom('/', '/etc', '/home/u', '/home/u/.ssh'),
+    elsewhere: fc.option(path, { nil: undefined }),
+  })
+  .map(({ elsewhere, ...open }) => {
+    const seen = joinPath('/', elsewhere ?? joinPath(open.base, open.raw)) || '/';
+    return { ...open, real: open.ret < 0 ? '' : seen };
+  });
+
+const shell = {
+  tgid: 100,
+  tid: 100,
+  ppid: 1,
+  start: 50,
+  exec_id: 3,
+  comm: 'bash',
+  args: ['bash'],
+  exe_path: '/bin/sh',
+};
+
+const bench = new Bench().load(shell);
+
+/** Judges an open by a condition, as the pipeline would. */
+function judge(text: string, { ret, flags, raw, base, real }: Opened): boolean {
+  const from = raw.startsWith('/') ? '' : base;
+  const slab = bench.slab({
+    ...shell,
+    kind: 'open',
+    nr: 257,
+    dirfd: -100,
+    ret,
+    open_flags: flags,
+    raw,
+    base: from,
+    real,
+  });
+  const matches = compileCondition(text, catalogue).bind(kernelForm)(slab.at(0) as KernelEvent);
+  slab.release();
+  return matches;
+}
+
+describe('necessary conditions', () => {
+  it('hold whenever the condition does', () => {
+    let rejected = 0;
+    let matched = 0;
+    fc.assert(
+      fc.property(condition, opened, (text, open) => {
+        const needed = necessary(compileCondition(text, catalogue).typed, 'openat');
+        const matches = judge(text, open);
+        if (matches) matched++;
+        if (passes(needed, open)) return true;
+        rejected++;
+        return !matches;
+      }),
+      { numRuns: 4000 },
+    );
+    expect(matched).toBeGreaterThan(400);
+    expect(rejected).toBeGreaterThan(400);
+  });
+
+  const needs = (text: string, type = 'openat') => necessary(compileCondition(text, catalogue).typed, type);
+
+  it('say nothing of what they do not know, and nothing passes what cannot be', () => {
+    expect(needs('proc.name = bash')).toEqual([{}]);
+    expect(needs('evt.type = open')).toEqual([]);
+    expect(needs('fd.num >= 0 and evt.failed = true')).toEqual([]);
+    expect(needs('evt.is_open_write = true', 'unlink')).toEqual([]);
+    expect(needs('not fd.name startswith /etc')).toEqual([{}]);
+  });
+
+  it('tell how a call ended, how a file is opened, and where it may be', () => {
+    expect(needs('fd.num >= 0 and evt.is_open_write = true and fd.name startswith /etc/')).toEqual([
+      { results: new Set(['ok']), writes: true, paths: [{ of: 'text', kind: 'prefix', value: '/etc/' }] },
+    ]);
+    expect(needs('fd.name endswith /credentials or basename(fd.realpath) = id_rsa')).toEqual([
+      {
+        paths: [
+          { of: 'text', kind: 'name', value: 'credentials' },
+          { of: 'real', kind: 'name', value: 'id_rsa' },
+        ],
+      },
+    ]);
+    expect(needs('fd.typechar in (4, 6) and (evt.rawres >= 0 or evt.res = EINPROGRESS)', 'connect')).toEqual([
+      { internet: true, results: new Set(['ok']) },
+      { internet: true, results: new Set(['in_progress']) },
+    ]);
+  });
+
+  it('take of two places the narrower one', () => {
+    const [clause] = needs('fd.name startswith / and fd.name contains /.ssh/ and fd.name startswith /home/');
+    expect(clause?.paths).toEqual([{ of: 'text', kind: 'prefix', value: '/home/' }]);
+  });
+
+  const official = sharedText('data/rules/falco_rules.yaml');
+  it.skipIf(official === undefined)("bound the reads of Falco's stable rules", () => {
+    const { rules } = loadRules([{ name: 'falco_rules.yaml', content: official ?? '' }], { catalogues });
+    const conditions = rules.filter(({ enabled }) => enabled).map((rule) => rule.condition);
+    const byType = necessaryByType(conditions, ['openat', 'connect', 'execve']);
+    const open = { ret: 3, flags: 0, raw: '/usr/lib/libc.so.6', base: '/', real: '/usr/lib/libc.so.6' };
+    expect(passes(byType.get('openat') ?? [{}], open)).toBe(false);
+    expect(passes(byType.get('openat') ?? [{}], { ...open, raw: '/etc/shadow' })).toBe(true);
+    expect(passes(byType.get('openat') ?? [{}], { ...open, raw: '/x/../etc/y' })).toBe(true);
+    expect(byType.get('connect')?.every(({ internet }) => internet)).toBe(true);
+    expect(byType.has('execve')).toBe(false);
+  });
+});
