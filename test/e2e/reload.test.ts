@@ -1,7 +1,8 @@
 /** A pipeline that is loaded anew while it runs: by every way in which files change, and without a gap in what is seen. */
 
-import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { cannotTrace, Program, repository, Stage, scratch } from './program.ts';
 
@@ -179,9 +180,9 @@ describe.skipIf(cannotTrace)(`kernel events${cannotTrace ? ` (skipped: ${cannotT
     write(0);
     writeFileSync(
       path,
-      `sources: { node: { type: ebpf, scope: { descendants_of: ${stage.pid} } } }
+      `sources: { node: { type: ebpf, ring: 64MiB, scope: { descendants_of: ${stage.pid} } } }
 operators: { detect: { type: rules, from: node, files: [rules.yaml, ${repository}/rules/host.yaml] } }
-sinks: { out: { type: stdout, from: detect, format: json, queue: { events: 100000 } } }
+sinks: { out: { type: file, path: alerts.jsonl, from: detect, queue: { events: 1000000, size: 1GiB } } }
 `,
     );
     const run = await started(path);
@@ -196,12 +197,14 @@ sinks: { out: { type: stdout, from: detect, format: json, queue: { events: 10000
     await load;
     const total = readdirSync(files).length;
     await stage.run(`: > ${files}/series-end-`);
-    await run.until(({ stdout }) => stdout.includes('series-end-'));
-    expect(run.stdout).toContain('"rule":"Series 20"');
-    const seen = [...run.stdout.matchAll(/"output":"[^"]*series-(\d+)-"/g)].map(([, n]) => Number(n));
-    expect(seen).toEqual(Array.from({ length: total }, (_, n) => n));
-    await stage.close();
+    while (!readFileSync(join(folder, 'alerts.jsonl'), 'utf8').includes('series-end-')) await sleep(100);
     expect(await run.stop()).toBe(0);
     expect(run.stderr).toContain('dropped 0');
+    await stage.close();
+    const alerts = readFileSync(join(folder, 'alerts.jsonl'), 'utf8');
+    const seen = [...alerts.matchAll(/"output":"[^"]*series-(\d+)-"/g)].map(([, n]) => Number(n));
+    expect(seen).toEqual(Array.from({ length: total }, (_, n) => n));
+    // The last version is in force.
+    expect(alerts).toContain('"rule":"Series 20"');
   }, 60_000);
 });
