@@ -62,7 +62,8 @@ function shown(name: string, arg: 'optional' | 'required' | undefined): string {
   return arg === undefined ? name : arg === 'optional' ? `${name}[…]?` : `${name}[…]`;
 }
 
-function table(rows: readonly Row[]): string {
+/** Rows under each other, their columns in line; the last one is as long as it is. */
+export function table(rows: readonly Row[]): string {
   const columns = Object.keys(rows[0] ?? {});
   const width = (column: string) => Math.max(...rows.map((row) => String(row[column]).length));
   const widths = columns.map((column, index) => (index === columns.length - 1 ? 0 : width(column)));

@@ -44,12 +44,46 @@ export function createProgram(): Command {
     .action(async (pipeline, options) => (await import('./run.ts')).run(pipeline, options));
 
   program
-    .command('validate <pipeline>')
-    .description('Check a pipeline and its rules: every error with its place, and every rule that cannot fire here.')
+    .command('validate <files...>')
+    .description('Check pipelines with their rules, or rules files alone: every error with its place.')
     .addOption(output())
     .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
-    .addHelpText('after', '\nExample:\n  falco-pipe validate pipelines/default.yaml')
-    .action(async (pipeline, options) => (await import('./validate.ts')).validate(pipeline, options));
+    .addHelpText(
+      'after',
+      '\nExamples:\n  falco-pipe validate pipelines/default.yaml\n  falco-pipe validate rules/host.yaml my-rules.yaml -o json\n\nOf a pipeline it also says which rules cannot fire there. Rules files are loaded together, in order.',
+    )
+    .action(async (files, options) => (await import('./validate.ts')).validate(files, options));
+
+  const ofWhat = "\nFILES are rules files, or one pipeline. Default: the program's own rules.";
+  const ruleList = '\nExamples:\n  falco-pipe rules list\n  falco-pipe rules list pipelines/default.yaml -o json';
+  const ruleExample = '\nExample:\n  falco-pipe rules';
+  const rules = program
+    .command('rules')
+    .description('Look at rules: what there is, what each consists of, why it does or does not fire.')
+    .addHelpText('after', ruleList);
+  rules
+    .command('list [files...]')
+    .description('List rules.')
+    .addOption(output())
+    .addHelpText('after', `${ruleList}\n${ofWhat}`)
+    .action(async (files, options) => (await import('./rules.ts')).listRules(files, options));
+  rules
+    .command('show <name> [files...]')
+    .description('Show what a rule consists of.')
+    .addOption(output())
+    .addHelpText('after', `${ruleExample} show "Scheduled job changed"\n${ofWhat}`)
+    .action(async (name, files, options) => (await import('./rules.ts')).showRule(name, files, options));
+  rules
+    .command('explain <name> [files...]')
+    .description('Show where each part of a rule comes from and what it needs; with an event, why it does (not) match.')
+    .addOption(output())
+    .option('--event <file>', 'records to judge, one JSON object a line (.gz: compressed; -: standard input)')
+    .option('--event-line <n>', 'which line of them, from 1')
+    .addHelpText(
+      'after',
+      `${ruleExample} explain "Scheduled job changed" --event pipelines/demo.jsonl.gz --event-line 1\n${ofWhat}`,
+    )
+    .action(async (name, files, options) => (await import('./rules.ts')).explain(name, files, options));
 
   program
     .command('doctor')

@@ -1,16 +1,49 @@
-/** `falco-pipe validate`: everything that is wrong or doubtful about a pipeline and its rules, without running it. */
+/** `falco-pipe validate`: everything that is wrong or doubtful about pipelines and rules, without running them. */
 
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
-import { warn } from './fail.ts';
+import { catalogues } from '../events/catalogue.ts';
+import { falcoLoadResults, loadRules, type RulesFile } from '../rules/index.ts';
+import { fail, warn } from './fail.ts';
 import { loadPlan } from './load.ts';
+import { isRulesText, readRulesFile, rulesError } from './rules-files.ts';
 
 export interface ValidateOptions {
   readonly output: string;
   readonly set?: readonly string[];
 }
 
-/** Prints `PIPELINE: ok` or what is wrong; exit status 0 or 78. Warnings do not fail. */
-export async function validate(path: string, options: ValidateOptions): Promise<void> {
+/**
+ * Prints `FILE: ok` for each file, or what is wrong; exit status 0 or 78. Warnings do not fail. Pipelines are checked one
+ * by one; rules files, told apart by their form, are loaded together in their order.
+ */
+export async function validate(paths: readonly string[], options: ValidateOptions): Promise<void> {
+  const files = paths.map(readRulesFile);
+  // What cannot be read is whatever the others are.
+  const found = files.filter(({ unreadable }) => unreadable === undefined);
+  const mostlyRules = found.some(({ content }) => isRulesText(content));
+  const isRules = ({ content, unreadable }: RulesFile) =>
+    unreadable === undefined ? isRulesText(content) : mostlyRules;
+  const rules = files.filter(isRules);
+  const pipelines = files.filter((file) => !isRules(file));
+  if (pipelines.length === 0 && options.set !== undefined) {
+    throw new UserError('--set changes pipelines, and none is given', { exit: exitCode.usage });
+  }
+  for (const { name } of pipelines) await attempt(() => validatePipeline(name, options));
+  if (rules.length > 0) await attempt(() => validateRules(rules, options));
+}
+
+/** One bad file does not hide what is wrong with the next. */
+async function attempt(check: () => void | Promise<void>): Promise<void> {
+  const before = process.exitCode;
+  try {
+    await check();
+  } catch (error) {
+    fail(error);
+  }
+  if (before !== undefined && before !== exitCode.ok) process.exitCode = before;
+}
+
+async function validatePipeline(path: string, options: ValidateOptions): Promise<void> {
   const json = options.output === 'json';
   try {
     const { plan } = await loadPlan(path, options.set);
@@ -19,9 +52,7 @@ export async function validate(path: string, options: ValidateOptions): Promise<
     warn(warnings, plan.texts);
     const { sources, operators, sinks } = plan;
     const parts = [count(sources, 'source'), count(operators, 'operator'), count(sinks, 'sink')].join(', ');
-    process.stdout.write(
-      `${path}: ok${warnings.length > 0 ? `, ${count(warnings, 'warning')}` : ''} (${parts}, sha256:${plan.digest})\n`,
-    );
+    process.stdout.write(`${path}: ok${warned(warnings)} (${parts}, sha256:${plan.digest})\n`);
   } catch (error) {
     if (!json || !(error instanceof UserError)) throw error;
     const fallback: Diagnostic = { severity: 'error', code: 'CONFIG', message: error.message };
@@ -29,6 +60,27 @@ export async function validate(path: string, options: ValidateOptions): Promise<
     print({ pipeline: path, ok: false, diagnostics: diagnostics.length > 0 ? diagnostics : [fallback] });
     process.exitCode = error.exit === exitCode.usage ? exitCode.usage : exitCode.config;
   }
+}
+
+function validateRules(files: readonly RulesFile[], { output }: ValidateOptions): void {
+  const result = loadRules(files, { catalogues });
+  const { ok, diagnostics, rules, macros, lists } = result;
+  if (output === 'json') {
+    // Falco's places in conditions are not those of the file; the diagnostics' are.
+    print({ falco_load_results: falcoLoadResults(result), diagnostics });
+    if (!ok) process.exitCode = exitCode.config;
+    return;
+  }
+  const texts = files.map(({ name, content }) => ({ name, text: content }));
+  if (!ok) throw rulesError(diagnostics, texts);
+  warn(diagnostics, texts);
+  const parts = [count(rules, 'rule'), count(macros, 'macro'), count(lists, 'list')].join(', ');
+  const names = files.map(({ name }) => name).join(', ');
+  process.stdout.write(`${names}: ok${warned(diagnostics)} (${parts})\n`);
+}
+
+function warned(warnings: readonly Diagnostic[]): string {
+  return warnings.length > 0 ? `, ${count(warnings, 'warning')}` : '';
 }
 
 function count(things: readonly unknown[], name: string): string {

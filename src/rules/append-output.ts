@@ -24,7 +24,7 @@ export interface AppendOutput {
   /** Adds ` a_b=%a.b` to the message for each field that the event source suggests. */
   readonly suggestedOutput?: boolean | undefined;
   /** Where a part of it stands in the user's configuration; default: errors are shown at the output of the rule. */
-  readonly place?: ((part: AddedPart, span: Span) => Place) | undefined;
+  readonly place?: ((part: AddedPart, span: Span) => Place | undefined) | undefined;
 }
 
 /** A text of an entry: its extra output, or an extra field by its number and, where it has one, its key. */

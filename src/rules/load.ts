@@ -27,6 +27,8 @@ import { builtInPlugins, checkPlugins } from './versions.ts';
 export interface RulesFile {
   readonly name: string;
   readonly content: string;
+  /** Why it could not be read. */
+  readonly unreadable?: string | undefined;
 }
 
 export interface LoadOptions {
@@ -84,6 +86,9 @@ export function loadRules(files: readonly RulesFile[], options: LoadOptions): Lo
     compileWarnings = [];
     const schemas: SchemaResult[] = [];
     const errors = attempt(file, () => {
+      if (file.unreadable !== undefined) {
+        failLoad('LOAD_ERR_FILE_READ', `Cannot read ${file.name}: ${file.unreadable}`, Context.ofFile(file));
+      }
       for (const document of parseDocuments(file)) {
         schemas.push(checkSchema(document));
         readItems(document, file, collector, (code, message, context) =>

@@ -1,0 +1,30 @@
+/** `rules explain -o json`: the explanation of a rule as one object. */
+
+import { explainRule, type Rule } from '../rules/index.ts';
+import { needsOf } from './explain-needs.ts';
+import type { Feed } from './rules-files.ts';
+
+export function explanationJson(rule: Rule, feeds: readonly Feed[]): object {
+  const { place, condition, compiled } = explainRule(rule);
+  const { eventTypes, conditionFields, outputFields, pushdown } = needsOf(rule, feeds);
+  return {
+    rule: rule.name,
+    source: rule.source,
+    enabled: rule.enabled,
+    place,
+    compiled,
+    event_types: eventTypes === 'all' ? 'all' : Object.fromEntries(eventTypes),
+    condition_fields: Object.fromEntries(conditionFields),
+    output_fields: Object.fromEntries(outputFields),
+    pushdown: Object.fromEntries(
+      [...pushdown].map(([type, clauses]) => [
+        type,
+        clauses.map(({ results, ...rest }) => ({
+          ...(results === undefined ? {} : { results: [...results] }),
+          ...rest,
+        })),
+      ]),
+    ),
+    condition,
+  };
+}

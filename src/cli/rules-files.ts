@@ -1,0 +1,132 @@
+/** Rules as the verbs that look at them take them: from rules files, from a pipeline, or those that come with the program. */
+
+import { readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { exitCode, messageOf, type SourceText, suggest, UserError } from '../core/errors.ts';
+import { packageRoot } from '../core/package.ts';
+import { catalogues } from '../events/catalogue.ts';
+import { loadConfigured, type RulesConfig } from '../operators/rules/index.ts';
+import type { Plan, PlannedOperator } from '../pipeline/plan.ts';
+import { type LoadResult, loadRules, type Rule, type RulesFile } from '../rules/index.ts';
+import { loadPlan, loadRegistry } from './load.ts';
+
+/** A source that feeds rules. */
+export interface Feed {
+  readonly id: string;
+  /** Whether it ever fills a field of an event source, and emits an event type. */
+  fills(source: string, field: string): boolean;
+  emitsType(source: string, type: string): boolean;
+}
+
+/** The rules of some files, or of one operator of a pipeline. */
+export interface LoadedRules {
+  /** The operator's id. */
+  readonly operator?: string;
+  readonly result: LoadResult;
+  readonly texts: readonly SourceText[];
+  readonly feeds: readonly Feed[];
+}
+
+/** Whether a text is a rules file: a list of items. What is neither that nor a pipeline counts as a pipeline. */
+export function isRulesText(text: string): boolean {
+  const first = text.split('\n').find((line) => !/^(?:\uFEFF)?(?:\s*(?:#.*)?|---.*|%.*)$/.test(line)) ?? '';
+  return /^\s*(?:- |-\s*$|\[)/.test(first) || /^(?:rule|macro|list|required_\w+_versions?)\s*:/m.test(text);
+}
+
+/** Reads a rules file. What cannot be read becomes an error of the file when it is loaded. */
+export function readRulesFile(name: string): RulesFile {
+  try {
+    return { name, content: readFileSync(name, 'utf8') };
+  } catch (error) {
+    return { name, content: '', unreadable: messageOf(error) };
+  }
+}
+
+/** Loads rules: of pipelines or of rules files, never both; of none: those that come with the program. */
+export async function loadFrom(paths: readonly string[]): Promise<readonly LoadedRules[]> {
+  const files = (paths.length > 0 ? paths : [shipped()]).map(readRulesFile);
+  const areRules = files.map(({ content, unreadable }) => unreadable !== undefined || isRulesText(content));
+  if (areRules.every((isRules) => isRules)) return [await loadFiles(files)];
+  const [pipeline, ...more] = paths;
+  if (pipeline === undefined || more.length > 0) {
+    throw new UserError('Name rules files, or one pipeline', { exit: exitCode.usage });
+  }
+  const { plan } = await loadPlan(pipeline);
+  return plan.operators.filter(({ type }) => type === 'rules').map((operator) => loadOperator(plan, operator));
+}
+
+/** The path of the rules that come with the program, as short as it can be written. */
+function shipped(): string {
+  const path = join(packageRoot, 'rules/host.yaml');
+  const near = relative('', path);
+  return near.startsWith('..') ? path : near;
+}
+
+async function loadFiles(files: readonly RulesFile[]): Promise<LoadedRules> {
+  const result = loadRules(files, { catalogues });
+  const texts = files.map(({ name, content }) => ({ name, text: content }));
+  refuse(result, texts);
+  // Without a pipeline the question is what this program can see by itself.
+  const kernel = (await loadRegistry()).sources.get('ebpf');
+  const feeds = kernel === undefined ? [] : [{ id: 'ebpf', ...answersOf(kernel, kernel.emits({})) }];
+  return { result, texts, feeds };
+}
+
+function loadOperator(plan: Plan, operator: PlannedOperator): LoadedRules {
+  const { texts } = plan;
+  const config = operator.config as RulesConfig;
+  const contentOf = (name: string) => texts.find((text) => text.name === name)?.text ?? '';
+  const result = loadConfigured(
+    config,
+    config.files.map((name) => ({ name, content: contentOf(name) })),
+  );
+  refuse(result, texts);
+  const feeds = originsOf(plan, operator).map(({ id, definition, emits }) => ({ id, ...answersOf(definition, emits) }));
+  return { operator: operator.id, result, texts, feeds };
+}
+
+function answersOf(definition: Omit<Feed, 'id'>, emits: readonly string[]): Omit<Feed, 'id'> {
+  return {
+    fills: (source, field) => emits.includes(source) && definition.fills(source, field),
+    emitsType: (source, type) => emits.includes(source) && definition.emitsType(source, type),
+  };
+}
+
+/** The sources whose events can reach an operator. */
+function originsOf(plan: Plan, { from }: Pick<PlannedOperator, 'from'>): Plan['sources'] {
+  const found = from.flatMap((id) => {
+    const source = plan.sources.find((each) => each.id === id);
+    const operator = plan.operators.find((each) => each.id === id);
+    return source !== undefined ? [source] : operator !== undefined ? originsOf(plan, operator) : [];
+  });
+  return [...new Set(found)];
+}
+
+function refuse({ ok, diagnostics }: LoadResult, texts: readonly SourceText[]): void {
+  if (!ok) throw rulesError(diagnostics, texts);
+}
+
+/** What is wrong with rules files: exit status 78. */
+export function rulesError(diagnostics: LoadResult['diagnostics'], texts: readonly SourceText[]): UserError {
+  const [first, ...more] = diagnostics.filter(({ severity }) => severity === 'error');
+  const what = more.length === 0 ? 'an error' : `${more.length + 1} errors`;
+  const message = first?.at === undefined ? `There is ${what} in the rules` : `${first.at.file} has ${what}`;
+  return new UserError(message, { exit: exitCode.config, diagnostics, texts });
+}
+
+/** Finds a rule by its name. @throws UserError (exit 2) that names the nearest one */
+export function findRule(
+  name: string,
+  loads: readonly LoadedRules[],
+): { readonly rule: Rule; readonly load: LoadedRules } {
+  for (const load of loads) {
+    const rule = load.result.rules.find((each) => each.name === name);
+    if (rule !== undefined) return { rule, load };
+  }
+  const names = loads.flatMap(({ result }) => result.rules.map((each) => each.name));
+  const folded = names.find((each) => each.toLowerCase() === name.toLowerCase());
+  const meant = folded ?? suggest(name, names) ?? names.find((each) => each.toLowerCase().includes(name.toLowerCase()));
+  const hint =
+    meant === undefined ? `there are ${names.length} others; 'rules list' names them` : `did you mean "${meant}"?`;
+  throw new UserError(`There is no rule "${name}"; ${hint}`, { exit: exitCode.usage });
+}

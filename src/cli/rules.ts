@@ -1,0 +1,138 @@
+/** `falco-pipe rules`: what rules there are, what each consists of, and why it does or does not match an event. */
+
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { exactJson } from '../events/exact-json.ts';
+import { type EventRecord, recordForm } from '../events/record.ts';
+import { parseRecord } from '../events/record-json.ts';
+import { describeRule, describeRules, explainVerdict, type Rule } from '../rules/index.ts';
+import { explanationJson } from './explain-json.ts';
+import { explanationText, verdictText } from './explain-text.ts';
+import { table } from './list.ts';
+import { findRule, loadFrom } from './rules-files.ts';
+import { ruleText } from './rules-text.ts';
+
+export interface RulesOptions {
+  readonly output: string;
+}
+
+export interface ExplainOptions extends RulesOptions {
+  readonly event?: string;
+  readonly eventLine?: string;
+}
+
+/** Prints a table of all rules, or `falco_describe_results` of everything. */
+export async function listRules(paths: readonly string[], { output }: RulesOptions): Promise<void> {
+  const loads = await loadFrom(paths);
+  if (output === 'json') {
+    for (const { result } of loads) print({ falco_describe_results: describeRules(result) });
+    return;
+  }
+  const rows = loads.flatMap(({ operator, result }) =>
+    result.rules.map(({ name, priority, source, enabled, tags }) => ({
+      ...(loads.length > 1 ? { operator } : {}),
+      name,
+      priority,
+      source,
+      state: enabled ? 'enabled' : 'disabled',
+      tags: tags.join(', '),
+    })),
+  );
+  process.stdout.write(rows.length === 0 ? 'There are no rules here.\n' : table(rows));
+}
+
+/** Prints what a rule consists of. */
+export async function showRule(name: string, paths: readonly string[], { output }: RulesOptions): Promise<void> {
+  const { rule, load } = findRule(name, await loadFrom(paths));
+  const described = describeRule(rule, load.result);
+  if (output === 'json') print({ falco_describe_results: { rules: [described] } });
+  else process.stdout.write(ruleText(rule, described));
+}
+
+/** Prints where each part of a rule comes from and what it needs; with an event, why it does or does not match. */
+export async function explain(name: string, paths: readonly string[], options: ExplainOptions): Promise<void> {
+  if (options.eventLine !== undefined && options.event === undefined) usage('--event-line goes with --event FILE');
+  const { rule, load } = findRule(name, await loadFrom(paths));
+  if (options.event === undefined) {
+    if (options.output === 'json') {
+      const described = { rules: [describeRule(rule, load.result)] };
+      print({ falco_describe_results: described, explanation: explanationJson(rule, load.feeds) });
+    } else {
+      process.stdout.write(explanationText(rule, load));
+    }
+    return;
+  }
+  const events = readEvents(options.event);
+  const line = lineOf(options, events);
+  if (line === undefined) printOverview(rule, events, options);
+  else explainEvent(rule, events.get(line) as EventRecord, line, options);
+}
+
+function explainEvent(rule: Rule, event: EventRecord, line: number, { output, event: file }: ExplainOptions): void {
+  if (event.source !== rule.source) {
+    const why = `the event is of the source ${event.source}, and the rule judges ${rule.source} events only`;
+    if (output === 'json') print({ rule: rule.name, file, line, matches: false, why });
+    else process.stdout.write(`Rule "${rule.name}" does not match ${file}:${line}: ${why}.\n`);
+    return;
+  }
+  const verdict = explainVerdict(rule, event, recordForm);
+  if (output === 'json') print({ rule: rule.name, file, line, enabled: rule.enabled, ...verdict });
+  else process.stdout.write(verdictText(rule, event, { verdict, file: `${file}:${line}` }));
+}
+
+/** Of many events: which match. */
+function printOverview(rule: Rule, events: ReadonlyMap<number, EventRecord>, { output, event }: ExplainOptions): void {
+  const matches = [...events]
+    .filter(([, each]) => each.source === rule.source && explainVerdict(rule, each, recordForm).matches)
+    .map(([line]) => line);
+  if (output === 'json') {
+    print({ rule: rule.name, file: event, events: events.size, matches });
+    return;
+  }
+  const found = matches.length === 0 ? 'none matches' : `${matches.length} match: ${matches.join(', ')}`;
+  process.stdout.write(`Of ${events.size} events in ${event} ${found}.\nExplain one with --event-line N.\n`);
+}
+
+/** The records of a file by their lines, from 1; `-` is the standard input. */
+function readEvents(path: string): ReadonlyMap<number, EventRecord> {
+  let text: string;
+  try {
+    const bytes = readFileSync(path === '-' ? 0 : path);
+    text = (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+  } catch (error) {
+    throw new UserError(`Cannot read events from ${path}: ${messageOf(error)}`, {
+      exit: exitCode.unavailable,
+      cause: error,
+    });
+  }
+  const events = new Map<number, EventRecord>();
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    const parsed = parseRecord(line, { file: path, line: index + 1 });
+    if ('problem' in parsed) {
+      const texts = [{ name: path, text }];
+      throw new UserError(parsed.problem.message, { exit: exitCode.config, diagnostics: [parsed.problem], texts });
+    }
+    events.set(index + 1, parsed.record);
+  }
+  if (events.size === 0) throw new UserError(`There is no event in ${path}`, { exit: exitCode.config });
+  return events;
+}
+
+/** The line that is meant; undefined when there are several to choose from. */
+function lineOf({ eventLine, event }: ExplainOptions, events: ReadonlyMap<number, EventRecord>): number | undefined {
+  if (eventLine === undefined) return events.size === 1 ? [...events.keys()][0] : undefined;
+  const line = /^\d+$/.test(eventLine) ? Number(eventLine) : Number.NaN;
+  if (!events.has(line)) usage(`--event-line ${eventLine}: ${event} has no event there; its lines count from 1`);
+  return line;
+}
+
+function usage(message: string): never {
+  throw new UserError(message, { exit: exitCode.usage });
+}
+
+/** JSON in one line; integers exact. */
+function print(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, (_key, each) => exactJson(each))}\n`);
+}
