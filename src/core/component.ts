@@ -121,10 +121,19 @@ export interface PlanContext {
   read(path: string, at: readonly (string | number)[]): string | undefined;
 }
 
+/** A field that an operator adds to events, whatever their event source. Its value is text. */
+export interface ProvidedField {
+  /** Words joined by dots. */
+  readonly name: string;
+  readonly doc: string;
+}
+
 /** An operator's place in the graph. */
 export interface Edge extends PlanContext {
   /** The event sources that reach it. */
   readonly sources: readonly string[];
+  /** The fields that operators above add. */
+  readonly provided: readonly ProvidedField[];
   /** What the graph below wants of what it emits. */
   readonly demand: Demands;
   /** Whether some source above ever fills that field of an event source. */
@@ -159,6 +168,8 @@ export interface OperatorDefinition<Config extends z.ZodType = z.ZodType, State 
   readonly reads?: readonly string[];
   /** Event types it needs, beside `reads`; default: all. */
   readonly types?: readonly string[];
+  /** The fields that it adds to events; what is below may use them like any other. */
+  provides?(config: z.output<Config>): readonly ProvidedField[];
   /** Runs when the pipeline is planned: everything that can be wrong is found here. */
   prepare?(config: z.output<Config>, edge: Edge): Prepared<State>;
   create(config: z.output<Config>, ctx: OperatorContext<State>): Step;

@@ -2,10 +2,19 @@
 
 import type { OperatorDefinition } from '../core/component.ts';
 import { dedupe } from './dedupe/index.ts';
+import { enrich } from './enrich/index.ts';
 import { filter } from './filter.ts';
 import { map } from './map.ts';
 import { redact } from './redact.ts';
 import { rules } from './rules/index.ts';
 import { throttle } from './throttle.ts';
 
-export const operators = [dedupe, filter, map, redact, rules, throttle] as unknown as readonly OperatorDefinition[];
+export const operators = [
+  dedupe,
+  enrich,
+  filter,
+  map,
+  redact,
+  rules,
+  throttle,
+] as unknown as readonly OperatorDefinition[];

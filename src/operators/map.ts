@@ -3,9 +3,9 @@
 import { z } from 'zod';
 import { bound, change, defineOperator, type Edge } from '../core/component.ts';
 import type { Value } from '../core/event.ts';
-import { catalogues } from '../events/catalogue.ts';
 import { type EventRecord, recordForm } from '../events/record.ts';
 import { compileFormat, type Format, RuleError } from '../rules/index.ts';
+import { cataloguesOn } from './shared/catalogues.ts';
 
 const config = z
   .strictObject({
@@ -62,7 +62,7 @@ export const map = defineOperator<typeof config, Formats>({
 function formatsOf(source: string, set: Readonly<Record<string, string>>, edge: Edge): Map<string, Format> {
   const formats = new Map<string, Format>();
   for (const [name, text] of Object.entries(set)) {
-    const catalogue = catalogues.get(source);
+    const catalogue = cataloguesOn(edge).get(source);
     if (!catalogue) {
       edge.report(
         {

@@ -36,7 +36,7 @@ export const redact = defineOperator<typeof config, readonly RE2JS[]>({
       try {
         return RE2JS.compile(pattern);
       } catch (error) {
-        const message = `"${pattern}" is no regular expression: ${messageOf(error)}`;
+        const message = `"${pattern}" is no regular expression: ${messageOf(error).replace(/^error parsing regexp: /, '')}`;
         edge.report({ severity: 'error', code: 'CONFIG_PATTERN', message }, ['patterns', index]);
         return [];
       }

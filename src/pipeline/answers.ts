@@ -1,7 +1,7 @@
 /** What an operator was told while it was planned: when all of it is the same again, so is what the operator made of it. */
 
 import { createHash } from 'node:crypto';
-import type { Demands, Edge } from '../core/component.ts';
+import type { Demands, Edge, ProvidedField } from '../core/component.ts';
 
 /** An edge that remembers what was asked of it, and answered. */
 export class Answers implements Edge {
@@ -29,6 +29,10 @@ export class Answers implements Edge {
 
   get sources(): readonly string[] {
     return this.#told(['sources'], this.#edge.sources);
+  }
+
+  get provided(): readonly ProvidedField[] {
+    return this.#told(['provided'], this.#edge.provided);
   }
 
   get demand(): Demands {

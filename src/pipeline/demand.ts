@@ -1,6 +1,6 @@
 /** Demand: what is wanted of events, joined from all that want it. */
 
-import type { Demand, Demands } from '../core/component.ts';
+import type { Demand, Demands, ProvidedField } from '../core/component.ts';
 import type { Necessary } from '../core/necessary.ts';
 
 /** Both demands together, by event source. */
@@ -51,5 +51,14 @@ export function narrowed(below: Demands, own: Demands | undefined): Demands {
       const types = mine && mine.types !== 'all' ? mine.types : (theirs?.types ?? 'all');
       return [source, { fields, types, ...(mine?.where ? { where: mine.where } : {}) }];
     }),
+  );
+}
+
+/** A demand without fields that an operator adds itself: nothing above has them. */
+export function without(demands: Demands, provided: readonly ProvidedField[]): Demands {
+  if (provided.length === 0) return demands;
+  const names = new Set(provided.map(({ name }) => name));
+  return new Map(
+    [...demands].map(([source, demand]) => [source, { ...demand, fields: demand.fields.difference(names) }]),
   );
 }

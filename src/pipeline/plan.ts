@@ -1,6 +1,13 @@
 /** The plan: what a pipeline file says, checked whole, with every edge typed and every demand known. Nothing runs yet. */
 
-import type { Demands, OperatorDefinition, Prepared, SinkDefinition, SourceDefinition } from '../core/component.ts';
+import type {
+  Demands,
+  OperatorDefinition,
+  Prepared,
+  ProvidedField,
+  SinkDefinition,
+  SourceDefinition,
+} from '../core/component.ts';
 import type { DeliveryConfig } from '../core/delivery.ts';
 import type { Diagnostic, SourceText } from '../core/errors.ts';
 import type { PipelineDocument } from './document.ts';
@@ -32,6 +39,8 @@ export interface PlannedOperator extends Placed {
   /** Event sources that reach it. */
   readonly reached: readonly string[];
   readonly emits: readonly string[];
+  /** Fields that it and operators above add to what it emits. */
+  readonly provided: readonly ProvidedField[];
   /** What the graph below wants of what it emits. */
   readonly demand: Demands;
   readonly prepared: Prepared;

@@ -9,13 +9,14 @@ import type {
   OperatorDefinition,
   PlanContext,
   Prepared,
+  ProvidedField,
   SinkDefinition,
   SourceDefinition,
 } from '../core/component.ts';
 import type { DeliveryConfig } from '../core/delivery.ts';
 import { type Diagnostic, messageOf, type SourceText, UserError } from '../core/errors.ts';
 import { Answers } from './answers.ts';
-import { joinDemands } from './demand.ts';
+import { everything, joinDemands, narrowed, without } from './demand.ts';
 import { configError, type Path, type PipelineDocument } from './document.ts';
 import { didYouMean } from './explain.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
@@ -215,8 +216,18 @@ export class Planner {
       if (!operator) continue;
       operator.reached = this.#reaching(operator.from);
       operator.emits = operator.definition.emits === 'same' ? operator.reached : [operator.definition.emits];
+      operator.provided = [...this.#provided(operator.from), ...this.#providedBy(operator)];
     }
     for (const sink of this.#sinks.values()) sink.reached = this.#reaching(sink.from);
+  }
+
+  // The fields that operators above a place add.
+  #provided(from: readonly string[]): ProvidedField[] {
+    return [...new Set(from.flatMap((id) => this.#operators.get(id)?.provided ?? []))];
+  }
+
+  #providedBy(operator: Draft<PlannedOperator> & { definition: OperatorDefinition }): readonly ProvidedField[] {
+    return this.#ask(operator, () => operator.definition.provides?.(operator.config)) ?? [];
   }
 
   #reaching(from: readonly string[]): string[] {
@@ -246,7 +257,8 @@ export class Planner {
       operator.prepared = prepared;
       operator.notes = prepared.notes ?? {};
       const passes = operator.definition.emits === 'same';
-      want(operator.from, passes ? narrowed(operator.demand, prepared.reads) : (prepared.reads ?? new Map()));
+      const above = passes ? narrowed(operator.demand, prepared.reads) : (prepared.reads ?? new Map());
+      want(operator.from, without(above, this.#providedBy(operator)));
     }
     for (const source of this.#sources.values()) {
       source.demand = wanted.get(source.id) ?? new Map();
@@ -260,11 +272,14 @@ export class Planner {
   ): Prepared {
     const { definition, path, reached = [] } = operator;
     const origins = this.#origins(operator.from);
+    const provided = this.#provided(operator.from);
     const edge = new Answers({
       ...this.#context(path),
       sources: reached,
+      provided,
       demand,
       fills: (source, field) =>
+        provided.some(({ name }) => name === field) ||
         origins.some(({ definition: of, emits }) => emits?.includes(source) && of.fills(source, field)),
       emitsType: (source, type) =>
         origins.some(({ definition: of, emits }) => emits?.includes(source) && of.emitsType(source, type)),
@@ -334,24 +349,6 @@ export class Planner {
       return undefined;
     }
   }
-}
-
-function everything(sources: readonly string[]): Demands {
-  return new Map(sources.map((source) => [source, { fields: new Set<string>(), types: 'all' as const }]));
-}
-
-// What an operator that passes events on wants of them: its own fields and those wanted below; the types it names, if any.
-function narrowed(below: Demands, own: Demands | undefined): Demands {
-  const sources = new Set([...below.keys(), ...(own?.keys() ?? [])]);
-  return new Map(
-    [...sources].map((source) => {
-      const mine = own?.get(source);
-      const theirs = below.get(source);
-      const fields = new Set([...(mine?.fields ?? []), ...(theirs?.fields ?? [])]);
-      const types = mine && mine.types !== 'all' ? mine.types : (theirs?.types ?? 'all');
-      return [source, { fields, types }];
-    }),
-  );
 }
 
 function pick(from: Record<string, unknown>, chosen: (key: string) => boolean): Record<string, unknown> {

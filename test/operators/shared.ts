@@ -37,7 +37,8 @@ function planOf(
     ...(uses('in') ? ['in: { type: alerts }'] : []),
     ...(uses('kernel') ? ['kernel: { type: calls }'] : []),
   ];
-  const yaml = `sources: { ${sources.join(', ')} }\noperators:\n  op: ${operator}\nsinks: { out: { type: test_sink, from: op } }\n`;
+  const last = [...operator.matchAll(/^ {2}(\w+):/gm)].at(-1)?.[1] ?? 'op';
+  const yaml = `sources: { ${sources.join(', ')} }\noperators:\n  op: ${operator}\nsinks: { out: { type: test_sink, from: ${last} } }\n`;
   return planPipeline(PipelineDocument.parse('test.yaml', yaml), registry);
 }
 

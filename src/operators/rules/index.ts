@@ -3,7 +3,6 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { bound, type Demand, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
-import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form } from '../../events/field.ts';
 import {
   type AppendOutput,
@@ -15,6 +14,7 @@ import {
   type RulesFile,
   type SelectionEntry,
 } from '../../rules/index.ts';
+import { cataloguesOn } from '../shared/catalogues.ts';
 import { Judge } from './judge.ts';
 
 const choice = z
@@ -135,7 +135,7 @@ export type RulesConfig = z.output<typeof config>;
 export function loadConfigured(
   { priority, select, append_output, buffer_format_base64 }: RulesConfig,
   files: readonly RulesFile[],
-  edge?: Pick<Edge, 'placer'>,
+  edge?: Pick<Edge, 'placer' | 'provided'>,
 ): LoadResult {
   const selection = select.map((entry): SelectionEntry => {
     const [op, { rule, tag }] =
@@ -143,7 +143,7 @@ export function loadConfigured(
     return { op, ...(rule === undefined ? {} : { rule }), ...(tag === undefined ? {} : { tag }) };
   });
   return loadRules(files, {
-    catalogues,
+    catalogues: cataloguesOn(edge ?? { provided: [] }),
     minPriority: priority,
     selection,
     appendOutput: append_output.map((entry, index) => additionOf(entry, index, edge)),
@@ -168,6 +168,7 @@ function additionOf(entry: z.output<typeof addition>, index: number, edge?: Pick
 // An operator below may key on any field of the event that raised the alert.
 function extraFields(edge: Edge): Map<string, FieldRef[]> {
   const wanted = [...(edge.demand.get('alert')?.fields ?? [])];
+  const catalogues = cataloguesOn(edge);
   const own = catalogues.get('alert');
   return new Map(
     edge.sources.map((source) => {

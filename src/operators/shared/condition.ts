@@ -3,9 +3,9 @@
 import type { Demand, Demands, Edge } from '../../core/component.ts';
 import { suggest } from '../../core/errors.ts';
 import type { Event, EventForm } from '../../core/event.ts';
-import { catalogues } from '../../events/catalogue.ts';
 import type { Form } from '../../events/field.ts';
 import { type Condition, compileCondition, necessaryByType, RuleError } from '../../rules/index.ts';
+import { cataloguesOn } from './catalogues.ts';
 
 /** Conditions by the event source they are for. */
 export type EdgeCondition = ReadonlyMap<string, Condition>;
@@ -25,7 +25,7 @@ export function conditionOn(edge: Edge, text: string, source: string | undefined
     return conditions;
   }
   for (const each of source === undefined ? edge.sources : [source]) {
-    const catalogue = catalogues.get(each);
+    const catalogue = cataloguesOn(edge).get(each);
     if (!catalogue) {
       const message = `The fields of the event source "${each}" are not known: no condition on it can be checked`;
       const hint = 'Name with `source:` the event source that the condition is for.';

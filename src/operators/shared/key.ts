@@ -4,8 +4,8 @@ import { z } from 'zod';
 import type { Demands, Edge } from '../../core/component.ts';
 import { suggest } from '../../core/errors.ts';
 import type { Event, EventForm } from '../../core/event.ts';
-import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form, Value } from '../../events/field.ts';
+import { cataloguesOn } from './catalogues.ts';
 
 const fields = () => z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
 
@@ -38,7 +38,7 @@ export function keyOn(edge: Edge, given: Key | undefined, at: readonly (string |
       continue;
     }
     const refs = [own].flat().flatMap((text, index) => {
-      const catalogue = catalogues.get(source);
+      const catalogue = cataloguesOn(edge).get(source);
       const ref = catalogue?.find(text);
       if (ref) return ref;
       const near = suggest(text, catalogue?.fields.map(({ name }) => name) ?? []);

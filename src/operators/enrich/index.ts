@@ -1,0 +1,134 @@
+/** The operator `enrich`: fields are added that are looked up, in a table or in the DNS. */
+
+import { z } from 'zod';
+import { bound, change, defineOperator, type Edge, stream } from '../../core/component.ts';
+import { duration } from '../../core/config.ts';
+import { suggest } from '../../core/errors.ts';
+import { type EventRecord, recordForm } from '../../events/record.ts';
+import { cataloguesOn } from '../shared/catalogues.ts';
+import { boundKey, type EdgeKey, key, keyOn, keyReads } from '../shared/key.ts';
+import { namesOf } from './dns.ts';
+import { readTable, type Table, TableError } from './table.ts';
+
+const dns = z
+  .strictObject({
+    timeout: duration().prefault('1s').describe('How long an event waits for a name; then it goes on without.'),
+    cache: z.int().min(1).default(10_000).describe('Addresses whose names are kept.'),
+    keep: duration().prefault('10m').describe('How long a name is kept; that there is none, a tenth of it.'),
+    servers: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('Servers to ask: ADDRESS or ADDRESS:PORT. Default: those of the system.'),
+  })
+  .describe('Looks up the names of addresses (PTR); they are the column `name`.');
+
+const config = z
+  .strictObject({
+    key: key().describe('The field whose value is looked up; by event source where they differ.'),
+    table: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'A file: CSV with a line of column names, a JSON array of objects, or a JSON object of objects by key.',
+      ),
+    column: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("The table's column that the key is looked for in. Default: the first; of a JSON object its keys."),
+    dns: dns.optional(),
+    fields: z
+      .record(
+        z.string().regex(/^[a-z]\w*(\.\w+)+$/, 'a field is words joined by dots (asset.owner)'),
+        z.string().min(1),
+      )
+      .describe('The fields to add, each with the column that it comes from: `{ asset.owner: owner }`.'),
+  })
+  .refine(({ table, dns }) => (table === undefined) !== (dns === undefined), 'Name a `table` or `dns`, one of them');
+
+interface State {
+  readonly key: EdgeKey;
+  /** Fields to add, by the value of the key. */
+  readonly table: Table;
+}
+
+export const enrich = defineOperator<typeof config, State>({
+  type: 'enrich',
+  summary: 'Adds fields that are looked up in a table or in the DNS; rules and conditions below may use them.',
+  config,
+  examples: [
+    {
+      title: 'Who owns a host, for rules below',
+      yaml: 'owned: { type: enrich, from: node, table: assets.csv, key: evt.hostname, fields: { asset.owner: owner, asset.tier: tier } }',
+    },
+    {
+      title: 'The name of the server that a process has connected to',
+      yaml: 'named: { type: enrich, from: detect, dns: {}, key: fd.sip, fields: { server.name: name } }',
+    },
+  ],
+  provides({ fields, table }) {
+    const from = table ?? 'the DNS';
+    return Object.entries(fields).map(([name, column]) => ({ name, doc: `The column ${column} of ${from}.` }));
+  },
+  prepare(options, edge) {
+    const found = keyOn(edge, options.key);
+    for (const name of Object.keys(options.fields)) checkName(name, edge);
+    const table = options.table === undefined ? checkDns(options.fields, edge) : tableOn(options, options.table, edge);
+    return { state: { key: found, table }, reads: keyReads(edge, found), notes: { rows: table.size } };
+  },
+  create(options, ctx) {
+    const { key: own, table } = ctx.state;
+    if (options.dns) {
+      const names = Object.keys(options.fields);
+      return stream(namesOf({ ...options.dns, key: own, fields: names, metrics: ctx.metrics }));
+    }
+    const found = ctx.metrics.counter('found');
+    return bound((_form, source) => {
+      // A change is given records only, whatever came.
+      const keyOf = boundKey(own, recordForm, source);
+      return change((event) => {
+        const record = event as EventRecord;
+        const added = table.get(keyOf(record));
+        if (!added) return record;
+        found.value++;
+        return record.with({ ...record.fields, ...added });
+      });
+    });
+  },
+});
+
+function checkName(name: string, edge: Edge): void {
+  const taken = edge.sources.find((source) => cataloguesOn(edge).get(source)?.find(name));
+  if (taken === undefined) return;
+  const message = `${taken} events have a field "${name}" already`;
+  edge.report({ severity: 'error', code: 'CONFIG_FIELD', message, hint: 'Call it otherwise.' }, ['fields', name]);
+}
+
+function checkDns(fields: Readonly<Record<string, string>>, edge: Edge): Table {
+  for (const [name, column] of Object.entries(fields)) {
+    if (column === 'name') continue;
+    const message = `The DNS has no column "${column}": it has "name" only`;
+    edge.report({ severity: 'error', code: 'CONFIG_FIELD', message }, ['fields', name]);
+  }
+  return new Map();
+}
+
+function tableOn({ column, fields }: z.output<typeof config>, path: string, edge: Edge): Table {
+  const text = edge.read(path, ['table']);
+  if (text === undefined) return new Map();
+  try {
+    return readTable(text, path, column, fields);
+  } catch (error) {
+    if (!(error instanceof TableError)) throw error;
+    const { message, wanted, columns, line } = error;
+    const near = wanted === undefined ? undefined : suggest(wanted, columns);
+    const hint = near ? `Did you mean "${near}"?` : columns.length > 0 ? `It has ${columns.join(', ')}.` : undefined;
+    const at = line === undefined ? {} : { at: { file: path, line, column: 1 } };
+    edge.report(
+      { severity: 'error', code: 'CONFIG_TABLE', message: `${path}: ${message}`, ...(hint ? { hint } : {}), ...at },
+      ['table'],
+    );
+    return new Map();
+  }
+}

@@ -1,0 +1,23 @@
+/** What fields there are on an edge: those of each event source, and those that operators above add. */
+
+import type { Edge } from '../../core/component.ts';
+import { catalogues } from '../../events/catalogue.ts';
+import type { Catalogue, FieldRef } from '../../events/field.ts';
+
+/** The catalogues by event source, of every one that is known. */
+export function cataloguesOn(edge: Pick<Edge, 'provided'>): ReadonlyMap<string, Catalogue> {
+  const { provided } = edge;
+  if (provided.length === 0) return catalogues;
+  return new Map([...catalogues].map(([source, catalogue]) => [source, extended(catalogue, provided)]));
+}
+
+function extended(catalogue: Catalogue, provided: Edge['provided']): Catalogue {
+  const own = new Map(
+    provided.map(({ name, doc }): [string, FieldRef] => {
+      const field = { name, type: 'CHARBUF' as const, doc, class: 'provided' };
+      return [name, { text: name, field }];
+    }),
+  );
+  const fields = [...catalogue.fields, ...[...own.values()].map(({ field }) => field)];
+  return { ...catalogue, fields, find: (text) => catalogue.find(text) ?? own.get(text) };
+}
