@@ -16,6 +16,7 @@ const EVERYTHING = 0x0fff;
 const SUCCEEDED = 0b001_001_001_001;
 /** A program that begins to run is a record of its own: as calls these only fail. */
 const EXECUTIONS: ReadonlySet<string> = new Set(['execve', 'execveat']);
+const ALL_STARTS = 0xffff_ffff_ffff_ffffn;
 const PREFIX_MAX = 64;
 const NAME_MAX = 32;
 
@@ -90,7 +91,7 @@ function isKnown({ kind, value }: PathProperty): boolean {
   return kind === 'name' ? value !== '' && Buffer.byteLength(value) <= NAME_MAX : kind === 'hidden' || value !== '';
 }
 
-type Tables = Pick<AddonOptions, 'calls' | 'keep' | 'test' | 'hidden' | 'prefixes' | 'names' | 'testsReal'>;
+type Tables = Pick<AddonOptions, 'calls' | 'keep' | 'test' | 'hidden' | 'prefixes' | 'names' | 'starts' | 'testsReal'>;
 
 /**
  * The tables of the kernel programs for these filters.
@@ -127,6 +128,7 @@ export function filterTables(filters: CallFilters): Tables {
     hidden: Uint16Array.of(paths.hidden.text, paths.hidden.real),
     prefixes: bytesOf(paths.prefixes, prefixKey),
     names: bytesOf(paths.names, nameKey),
+    starts: BigUint64Array.of(startsOf(paths.prefixes.keys(), true), startsOf(paths.names.keys(), false)),
     testsReal: of(paths.prefixes.values()) || of(paths.names.values()) || paths.hidden.real !== 0,
   };
 }
@@ -150,6 +152,18 @@ function bytesOf(entries: ReadonlyMap<string, Classes>, key: (text: string) => B
       return Buffer.concat([key(text), value]);
     }),
   );
+}
+
+/** The bits of the first four bytes. A prefix of fewer may begin anything; a name of fewer ends there. */
+function startsOf(texts: Iterable<string>, open: boolean): bigint {
+  let bits = 0n;
+  for (const text of texts) {
+    const bytes = Buffer.from(text);
+    if (open && bytes.length < 4) return ALL_STARTS;
+    const start = Buffer.concat([bytes, Buffer.alloc(4)]);
+    bits |= 1n << BigInt(Math.imul(start.readUInt32LE(), 0x9e3779b1) >>> 26);
+  }
+  return bits;
 }
 
 function prefixKey(text: string): Buffer {

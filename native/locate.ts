@@ -28,6 +28,8 @@ export interface AddonOptions {
   readonly hidden: Uint16Array;
   readonly prefixes: Uint8Array;
   readonly names: Uint8Array;
+  /** Of the prefixes and of the names. */
+  readonly starts: BigUint64Array;
 }
 
 export interface AddonSensor {

@@ -107,7 +107,9 @@ config config_of(const Napi::Object &given) {
   values.real = flag("real");
   values.file = flag("file");
   values.tests_real = flag("testsReal");
-  values.tests_names = given.Get("names").As<Napi::Uint8Array>().ByteLength() > 0;
+  const auto starts = given.Get("starts").As<Napi::BigUint64Array>();
+  values.prefix_starts = starts[0];
+  values.name_starts = starts[1];
   return values;
 }
 

@@ -14,43 +14,45 @@ static __always_inline __u64 argument(struct call_record *r, __u32 number)
 
 static __always_inline __s32 descriptor_of(struct call_context *call, struct call_record *r)
 {
-  __u32 from = call->shape->fd;
+  __u32 from = shape_of(call)->fd;
   if (from & FROM_RESULT && call->ret >= 0) return call->ret;
   return from & REGISTER ? (__s32)argument(r, from & REGISTER) : -1;
 }
 
-static __always_inline void on_chdir(struct call_context *call)
+static __always_inline void on_chdir(struct call_context *call, struct scratch *s)
 {
-  struct fs_struct *fs = call->task->fs;
-  struct chdir_record *r = (void *)call->scratch->record;
+  struct fs_struct *fs = current_task()->fs;
+  struct chdir_record *r = (void *)s->record;
   if (!fs) return;
-  __u32 length = path_text(call->scratch, SCRATCH_CALL, CHDIR_TEXTS_AT, PATH_OF(fs_struct, fs, pwd), fs);
+  __u32 length = path_text(s, SCRATCH_CALL, CHDIR_TEXTS_AT, PATH_OF(fs_struct, fs, pwd), fs);
   r->lengths[CHDIR_CWD] = length;
-  send(call, CHDIR_TEXTS_AT + length, KIND_CHDIR);
+  send(call, s, CHDIR_TEXTS_AT + length, KIND_CHDIR);
 }
 
 // Appends one of the texts that the shape names, with its base; returns the end.
-static __always_inline __u32 shaped_text(struct call_context *call, struct call_record *r, __u32 at, __u32 number)
+static __always_inline __u32 shaped_text(struct call_context *call, struct scratch *s, __u32 at, __u32 number)
 {
-  __u32 text = call->shape->text[number], base = call->shape->base[number];
+  struct call_record *r = (void *)s->record;
+  __u32 text = shape_of(call)->text[number], base = shape_of(call)->base[number];
   __u16 *lengths = r->lengths + 2 * number;
   lengths[0] = lengths[1] = 0;
   if (!text) return at;
   __u64 from = argument(r, text);
   if (base) {
-    __s32 dirfd = base == FROM_CWD ? AT_FDCWD : (__s32)argument(r, base);
-    return raw_and_base(call, lengths, at, from, dirfd, 0);
+    struct path_argument path = { .from = from, .at = at };
+    path.dirfd = base == FROM_CWD ? AT_FDCWD : (__s32)argument(r, base);
+    return raw_and_base(lengths, &path);
   }
   if (!from) return at; // a text that may be left out
-  lengths[0] = user_text(call->scratch, at, from);
+  lengths[0] = user_text(s, at, from);
   return at + lengths[0];
 }
 
 // Fills in what is known of the file and appends its path; returns the end.
-static __always_inline __u32 described_file(struct call_context *call, struct call_record *r, __u32 at,
-                                            struct file *file)
+static __always_inline __u32 described_file(struct scratch *s, __u32 at, struct file *file)
 {
-  struct fs_struct *fs = call->task->fs;
+  struct call_record *r = (void *)s->record;
+  struct fs_struct *fs = current_task()->fs;
   struct inode *inode = GET(file, file, f_inode);
   struct super_block *sb = GET(inode, inode, i_sb);
   r->ino = GET(inode, inode, i_ino);
@@ -60,39 +62,59 @@ static __always_inline __u32 described_file(struct call_context *call, struct ca
   r->magic = GET(super_block, sb, s_magic);
   // The directory of a relative path stands there already.
   if (!fs || r->lengths[CALL_BASE] || r->lengths[CALL_BASE2]) return at;
-  __u32 length = path_text(call->scratch, SCRATCH_CALL, at, PATH_OF(file, file, f_path), fs);
+  __u32 length = path_text(s, SCRATCH_CALL, at, PATH_OF(file, file, f_path), fs);
   r->lengths[CALL_REAL] = length;
   return at + length;
 }
 
-static __always_inline void on_plain(struct call_context *call, struct file *file)
+static __always_inline void on_plain(struct call_context *call, struct scratch *s)
 {
-  struct call_record *r = (void *)call->scratch->record;
+  struct call_record *r = (void *)s->record;
+  struct file *file = file_of(current_task(), r->fd);
   if (!passes(call, 0)) return;
   r->ino = r->dev = r->file_mode = r->file_flags = r->magic = r->lengths[CALL_REAL] = 0;
-  __u32 at = shaped_text(call, r, CALL_TEXTS_AT, 0);
-  at = shaped_text(call, r, at, 1);
-  if (file) at = described_file(call, r, at, file);
-  send(call, at, KIND_CALL);
+  __u32 at = shaped_text(call, s, CALL_TEXTS_AT, 0);
+  at = shaped_text(call, s, at, 1);
+  if (file) at = described_file(s, at, file);
+  send(call, s, at, KIND_CALL);
 }
 
-static __always_inline void on_other(struct call_context *call)
+// The record's fixed part before `ino` is filled in.
+__noinline int plain_call(struct call_context *call)
 {
-  struct call_record *r = (void *)call->scratch->record;
-  __u32 kind = call->shape->kind;
+  struct scratch *s = scratch_of(SCRATCH_CALL);
+  if (call && s) on_plain(call, s);
+  return 0;
+}
+
+static __always_inline void on_other(struct call_context *call, struct scratch *s)
+{
+  struct call_record *r = (void *)s->record;
+  const struct shape *shape = shape_of(call);
+  __u32 kind = shape->kind;
   r->header.flags = call->compat ? FLAG_COMPAT : 0;
   r->ret = call->ret;
-  r->nr = call->shape->nr;
+  r->nr = shape->nr;
   if (kind == KIND_CHDIR && call->ret >= 0) {
     ((struct chdir_record *)r)->pad3 = 0;
-    if (passes(call, 0)) on_chdir(call);
+    if (passes(call, 0)) on_chdir(call, s);
     return;
   }
   __builtin_memcpy(r->args, call->args, sizeof r->args);
   r->fd = descriptor_of(call, r);
-  struct file *file = file_of(call->task, r->fd);
-  if (kind == KIND_SOCKET || (file && !call->shape->text[0] && is_socket(file))) on_socket(call, r->fd, file);
-  else on_plain(call, file);
+  if (kind != KIND_SOCKET && shape->fd && !shape->text[0]) {
+    struct file *file = file_of(current_task(), r->fd);
+    if (file && is_socket(file)) kind = KIND_SOCKET;
+  }
+  if (kind == KIND_SOCKET) socket_call(call);
+  else plain_call(call);
+}
+
+__noinline int other_call(struct call_context *call)
+{
+  struct scratch *s = scratch_of(SCRATCH_CALL);
+  if (call && s) on_other(call, s);
+  return 0;
 }
 
 // IA-32's socketcall has the number and the arguments in memory. Makes the context that of the real call, or says that
@@ -128,17 +150,14 @@ int BPF_PROG(on_call, struct pt_regs *regs, long ret)
   if (number >= CALL_NUMBERS) return 0;
   __u32 both = config.calls[number];
   if (!both) return 0;
-  struct call_context call = { .task = untrusted(bpf_get_current_task_btf()), .ret = ret };
-  if (!in_scope(call.task->tgid)) return 0;
-  call.compat = is_compat(call.task);
+  struct task_struct *task = current_task();
+  if (!in_scope(task->tgid)) return 0;
+  struct call_context call = { .ret = ret, .compat = is_compat(task) };
   call.which = call.compat ? both >> 8 : both & 0xff;
   if (!call.which) return 0;
   read_arguments(&call, regs);
   if (call.which == CALL_SOCKETCALL && !unpack_socketcall(&call)) return 0;
-  call.shape = &shapes[call.which & (CALLS_ROOM - 1)];
-  call.scratch = scratch_of(SCRATCH_CALL);
-  if (!call.scratch) return 0;
-  if (call.shape->kind == KIND_OPEN) on_open(&call);
-  else on_other(&call);
+  if (shape_of(&call)->kind == KIND_OPEN) open_call(&call);
+  else other_call(&call);
   return 0;
 }

@@ -29,6 +29,14 @@ struct {
 #define TEXTS_END 17408     // above where the last text of the longest record, exec, can end: 204 + 4 * 4095 + 2 * 255
                             // (no call has more than four texts)
 
+// What a look at a text found; in the map, else the verifier would follow each place that the last slash can have.
+struct text_scan {
+  __u64 hidden;     // not 0: a name begins with a dot
+  __u64 crooked;    // not 0: says the same as a shorter path
+  __u64 slashes;    // in the last word that has one, which is at slashes_at
+  __u32 slashes_at;
+};
+
 // One per program and CPU: a program can be preempted by another, not by itself. Below the 32 KiB that a per-CPU value
 // may have.
 struct scratch {
@@ -38,6 +46,7 @@ struct scratch {
   char name[NAME_ROOM];
   struct prefix_key prefix;            // the slack behind it bounds a copy that begins anywhere in it
   char slack[PREFIX_MAX];
+  struct text_scan scan;
 };
 enum { SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCHES };
 struct {

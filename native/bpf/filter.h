@@ -30,20 +30,16 @@ static __always_inline bool passes(struct call_context *call, __u32 access)
     filtered(counted_as(call));
     return 0;
   }
-  return !call->shape->low || !refused(counted_as(call));
+  return !shape_of(call)->low || !refused(counted_as(call));
 }
 
 #define SCANNED_WORDS 32 // longer texts pass
 #define EVERY_CLASS 0xffff
 
-struct text_scan {
-  struct scratch *scratch;
+// A text of the record in the making, and the directory that it starts from when it is relative.
+struct named {
   __u32 at, length;
-  __u64 slash_before, dot_before; // whether the byte before the next word is one
-  __u64 hidden;                   // not 0: a name begins with a dot
-  __u64 crooked;                  // not 0: says the same as a shorter path
-  __u64 slashes;                  // in the last word that has one, which is at slashes_at
-  __u32 slashes_at;
+  __u32 base_at, base_length;
 };
 
 // The top bit of each byte that equals the pattern's.
@@ -59,32 +55,39 @@ static __always_inline __u64 first_bytes(__s32 count)
   return count >= 8 ? ~0ull : count <= 0 ? 0 : (1ull << 8 * count) - 1;
 }
 
-// Eight bytes at a time.
-static long scan_step(__u64 index, struct text_scan *scan)
+// Looks at a text of the record, eight bytes at a time. A function of its own, so that each end of its loop is verified
+// to this end only.
+__noinline int scan_text(struct named *n)
 {
-  __u32 done = index * 8, at = scan->at + done;
-  if (done >= scan->length || !BOUND(at)) return 1;
-  __u64 word = *(__u64 *)(scan->scratch->record + at) & first_bytes(scan->length - done);
-  __u64 slash = equal_bytes(word, 0x2f2f2f2f2f2f2f2f), dot = equal_bytes(word, 0x2e2e2e2e2e2e2e2e);
-  __u64 slash_left = slash << 8 | scan->slash_before, dot_left = dot << 8 | scan->dot_before;
-  scan->hidden |= slash_left & dot;
-  scan->crooked |= (slash_left | dot_left) & slash;
-  scan->slash_before = slash >> 56;
-  scan->dot_before = dot >> 56;
-  if (slash) {
-    scan->slashes = slash;
-    scan->slashes_at = done;
+  struct scratch *s = scratch_of(SCRATCH_CALL);
+  if (!n || !s) return 0;
+  __u64 slash_before = 0, dot_before = 0, hidden = 0, crooked = 0;
+  __u32 at = n->at, length = n->length, end = at + length;
+  s->scan.slashes = s->scan.slashes_at = 0;
+  if (!BOUND(at) || !BOUND(end)) return 0;
+  // Nothing behind the text may count; what stands there comes back.
+  __u64 behind = *(__u64 *)(s->record + end);
+  *(__u64 *)(s->record + end) = 0;
+  for (__u32 i = 0; i < SCANNED_WORDS * 8 && i < length; i += 8) {
+    __u64 word = *(__u64 *)(s->record + at + i);
+    __u64 slash = equal_bytes(word, 0x2f2f2f2f2f2f2f2f), dot = equal_bytes(word, 0x2e2e2e2e2e2e2e2e);
+    __u64 slash_left = slash << 8 | slash_before, dot_left = dot << 8 | dot_before;
+    hidden |= slash_left & dot;
+    crooked |= (slash_left | dot_left) & slash;
+    slash_before = slash >> 56;
+    dot_before = dot >> 56;
+    if (slash) {
+      s->scan.slashes = slash;
+      s->scan.slashes_at = i;
+    }
   }
-  return 0;
-}
-
-static __always_inline void scan_text(struct text_scan *scan, struct scratch *s, __u32 at, __u32 length)
-{
-  *scan = (struct text_scan){ .scratch = s, .at = at, .length = length };
-  bpf_loop(SCANNED_WORDS, scan_step, scan, 0);
-  __u32 end = at + length - 1;
+  *(__u64 *)(s->record + end) = behind;
+  end--;
   char last = BOUND(end) ? s->record[end] : '/';
-  if (last == '.' || (last == '/' && length > 1)) scan->crooked = 1;
+  if (last == '.' || (last == '/' && length > 1)) crooked = 1;
+  s->scan.hidden = hidden;
+  s->scan.crooked = crooked;
+  return 0;
 }
 
 // Where the last name begins in the text.
@@ -99,17 +102,14 @@ static __always_inline __u32 last_name(struct text_scan *scan)
   return scan->slashes_at + byte;
 }
 
-// A text of the record in the making, and the directory that it starts from when it is relative.
-struct named {
-  __u32 at, length;
-  __u32 base_at, base_length;
-};
-
 static __always_inline __u32 prefix_classes(struct scratch *s, struct named *n)
 {
   struct prefix_key *key = &s->prefix;
   __u32 length = n->length, first = n->base_length ? n->base_at : n->at;
   if (!BOUND(first)) return EVERY_CLASS;
+  // A relative path below a directory of one or two letters is not worth putting together for this.
+  bool short_base = n->base_length && n->base_length < 4;
+  if (!short_base && !(config.prefix_starts & START_BIT(*(__u32 *)(s->record + first)))) return 0;
   for (int i = 0; i < PREFIX_MAX; i += 4) *(__u32 *)(key->path + i) = *(__u32 *)(s->record + first + i);
   __u32 base = n->base_length;
   if (base) {
@@ -128,6 +128,8 @@ static __always_inline __u32 name_classes(struct scratch *s, __u32 at, __u32 len
 {
   struct name_key key;
   if (!length || length > NAME_MAX_FILTERED || !BOUND(at)) return 0;
+  __u32 start = *(__u32 *)(s->record + at) & first_bytes(length);
+  if (!(config.name_starts & START_BIT(start))) return 0;
   for (int i = 0; i < NAME_MAX_FILTERED / 8; i++)
     key.words[i] = *(__u64 *)(s->record + at + 8 * i) & first_bytes(length - 8 * i);
   struct path_classes *found = bpf_map_lookup_elem(&names, &key);
@@ -142,19 +144,20 @@ __noinline int classes_of(struct named *n)
   struct scratch *s = scratch_of(SCRATCH_CALL);
   __u32 length = n->length, every = EVERY_CLASS | EVERY_CLASS << 16;
   if (!s || !length || length > SCANNED_WORDS * 8 || n->base_length > SCANNED_WORDS * 8) return every;
-  struct text_scan scan;
+  struct text_scan *scan = &s->scan;
   bool hidden = 0;
   if (n->base_length) {
     __u32 at = n->at;
-    scan_text(&scan, s, n->base_at, n->base_length);
-    hidden = scan.hidden || (BOUND(at) && s->record[at] == '.');
+    struct named base = { .at = n->base_at, .length = n->base_length };
+    scan_text(&base);
+    hidden = scan->hidden || (BOUND(at) && s->record[at] == '.');
   }
-  scan_text(&scan, s, n->at, length);
+  scan_text(n);
   __u32 classes = prefix_classes(s, n);
-  if (scan.crooked) classes |= EVERY_CLASS;
-  if (hidden || scan.hidden) classes |= config.hidden.text | config.hidden.real << 16;
-  if (config.tests_names) {
-    __u32 from = last_name(&scan);
+  if (scan->crooked) classes |= EVERY_CLASS;
+  if (hidden || scan->hidden) classes |= config.hidden.text | config.hidden.real << 16;
+  if (config.name_starts) {
+    __u32 from = last_name(scan);
     classes |= name_classes(s, n->at + from, length - from);
   }
   return classes;

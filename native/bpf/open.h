@@ -74,24 +74,26 @@ static __always_inline bool real_passes(__u32 at, __u32 length, __u32 bit)
   return (__u32)classes_of(&real) >> 16 & bit;
 }
 
-static __always_inline void on_open(struct call_context *call)
+static __always_inline void on_open(struct call_context *call, struct scratch *s)
 {
-  struct scratch *s = call->scratch;
   struct open_record *r = (void *)s->record;
+  struct task_struct *task = current_task();
   __u32 slot = call->which & (CALLS_ROOM - 1);
-  __u64 path;
+  struct path_argument path = { .at = OPEN_TEXTS_AT };
   r->header.flags = call->compat ? FLAG_COMPAT : 0;
   r->ret = call->ret;
-  r->nr = call->shape->nr;
-  read_open_arguments(call, r, &path);
+  r->nr = shape_of(call)->nr;
+  read_open_arguments(call, r, &path.from);
   __u32 bit = class_bit(access_of(r->open_flags), call->ret);
   bool passed = config.keep[slot] & bit || r->header.flags & FLAG_UNREAD;
   if (!passed && !(config.test[slot] & bit)) return filtered(counted_as(call));
-  __u32 at = raw_and_base(call, r->lengths, OPEN_TEXTS_AT, path, r->dirfd, r->resolve & RESOLVE_IN_ROOT);
+  path.dirfd = r->dirfd;
+  path.always_base = r->resolve & RESOLVE_IN_ROOT;
+  __u32 at = raw_and_base(r->lengths, &path);
   passed = passed || text_passes(r, bit);
   if (!passed && !config.tests_real) return filtered(counted_as(call));
-  struct file *file = call->ret < 0 ? 0 : file_of(call->task, call->ret);
-  struct fs_struct *fs = call->task->fs;
+  struct file *file = call->ret < 0 ? 0 : file_of(task, call->ret);
+  struct fs_struct *fs = task->fs;
   __u32 length = 0;
   if (file && fs) {
     if (config.real || !passed || r->header.flags & FLAG_UNREAD)
@@ -106,5 +108,12 @@ static __always_inline void on_open(struct call_context *call)
   r->created = r->dev = r->file_mode = r->file_flags = r->magic = r->ino = 0;
   if (file && config.file) read_opened(r, file);
   r->lengths[OPEN_REAL] = length;
-  send(call, at + length, KIND_OPEN);
+  send(call, s, at + length, KIND_OPEN);
+}
+
+__noinline int open_call(struct call_context *call)
+{
+  struct scratch *s = scratch_of(SCRATCH_CALL);
+  if (call && s) on_open(call, s);
+  return 0;
 }

@@ -1,15 +1,23 @@
 // A system call when it returns: the registers still hold the arguments then.
 #pragma once
 
+// Numbers only, so that it can be handed to global functions, each of which is verified once.
 struct call_context {
-  struct task_struct *task;
-  struct scratch *scratch;
-  const struct shape *shape;
+  __u64 args[6];
+  __s64 ret;
   __u32 which;     // enum call
   bool compat;     // a 32-bit call
-  long ret;
-  __u64 args[6];
 };
+
+static __always_inline struct task_struct *current_task(void)
+{
+  return untrusted(bpf_get_current_task_btf());
+}
+
+static __always_inline const struct shape *shape_of(struct call_context *call)
+{
+  return &shapes[call->which & (CALLS_ROOM - 1)];
+}
 
 #if defined(__TARGET_ARCH_x86)
 #define TS_COMPAT 2
@@ -59,34 +67,49 @@ static __always_inline __u32 counted_as(struct call_context *call)
   return COUNTED_KINDS + call->which;
 }
 
-static __always_inline void send(struct call_context *call, __u32 at, enum record_kind kind)
+static __always_inline void send(struct call_context *call, struct scratch *s, __u32 at, enum record_kind kind)
 {
-  struct scratch *s = call->scratch;
-  identify((void *)s->record, call->task, kind);
+  identify((void *)s->record, current_task(), kind);
   __u32 size = finish(s, at);
   if (size && size <= sizeof s->record) emit(s->record, size, counted_as(call));
 }
 
+// A path in the caller's memory that becomes a text of the record in the making.
+struct path_argument {
+  __u64 from;
+  __u32 at;         // where in the record
+  __s32 dirfd;
+  bool always_base; // also for an absolute path
+};
+
 // Appends the directory that a path given with `dirfd` starts from; returns its length, 0 for a bad descriptor.
-static __always_inline __u32 base_text(struct call_context *call, __u32 at, __s32 dirfd)
+static __always_inline __u32 base_text(struct scratch *s, struct task_struct *task, __u32 at, __s32 dirfd)
 {
-  struct fs_struct *fs = call->task->fs;
+  struct fs_struct *fs = task->fs;
   if (!fs) return 0;
-  if (dirfd == AT_FDCWD) return path_text(call->scratch, SCRATCH_CALL, at, PATH_OF(fs_struct, fs, pwd), fs);
-  struct file *file = file_of(call->task, dirfd);
-  return file ? path_text(call->scratch, SCRATCH_CALL, at, PATH_OF(file, file, f_path), fs) : 0;
+  if (dirfd == AT_FDCWD) return path_text(s, SCRATCH_CALL, at, PATH_OF(fs_struct, fs, pwd), fs);
+  struct file *file = file_of(task, dirfd);
+  return file ? path_text(s, SCRATCH_CALL, at, PATH_OF(file, file, f_path), fs) : 0;
 }
 
-// Appends a path as the caller wrote it and, where it needs one, its base; returns the end. `lengths` are those of the
-// two texts.
-static __always_inline __u32 raw_and_base(struct call_context *call, __u16 *lengths, __u32 at, __u64 from, __s32 dirfd,
-                                          bool always_base)
+// Appends a path as the caller wrote it and, where it needs one, its base. Returns the length of the first, and that of
+// the base from bit 16 on. A global function is verified once, not at each of its calls.
+__noinline int append_argument(struct path_argument *path)
 {
-  __u32 length = user_text(call->scratch, at, from);
-  bool absolute = length && call->scratch->record[at] == '/';
-  lengths[0] = length;
-  at += length;
-  length = absolute && !always_base ? 0 : base_text(call, at, dirfd);
-  lengths[1] = length;
-  return at + length;
+  struct scratch *s = scratch_of(SCRATCH_CALL);
+  if (!path || !s) return 0;
+  __u32 at = path->at, length = user_text(s, at, path->from);
+  if (!BOUND(at)) return 0;
+  bool absolute = length && s->record[at] == '/';
+  if (absolute && !path->always_base) return length;
+  return length | base_text(s, current_task(), at + length, path->dirfd) << 16;
+}
+
+// As `append_argument`; `lengths` are those of the two texts. Returns the end.
+static __always_inline __u32 raw_and_base(__u16 *lengths, struct path_argument *path)
+{
+  __u32 both = append_argument(path);
+  lengths[0] = both & (PATH_ROOM - 1);
+  lengths[1] = both >> 16 & (PATH_ROOM - 1);
+  return path->at + lengths[0] + lengths[1];
 }

@@ -27,6 +27,9 @@ struct shape {
 enum result { RESULT_OK, RESULT_IN_PROGRESS, RESULT_FAILED };
 #define CLASSES 12
 
+// The bit of four bytes in a set of 64.
+#define START_BIT(word) (1ull << ((__u32)((word) * 0x9e3779b1u) >> 26))
+
 // Classes of outcome, a bit for each: of files whose path has a property.
 struct path_classes {
   __u16 text; // the path that the call names
@@ -47,6 +50,8 @@ struct name_key {
 // Constants of the loaded programs (.rodata): the verifier removes what they switch off.
 struct config {
   __u64 refuse_above;            // bytes in the ring above which low-priority records are refused
+  __u64 prefix_starts;           // a bit for the first four bytes of each prefix, and of each name: most paths differ
+  __u64 name_starts;             // there already
   __u16 calls[CALL_NUMBERS];     // by number: low byte the native ABI's call, high byte the 32-bit ABI's
   __u16 keep[CALLS_ROOM];        // by call: the classes that are sent
   __u16 test[CALLS_ROOM];        // of opens: the classes that are sent when the path passes
@@ -55,7 +60,6 @@ struct config {
   __u8 real;                     // canonical paths of what is opened
   __u8 file;                     // what else is known of the file that is opened
   __u8 tests_real;               // some class is sent for its canonical path
-  __u8 tests_names;              // some class is sent for the last name of its path
   __u8 scoped;                   // only processes in the scope map
 };
 

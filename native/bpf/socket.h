@@ -111,7 +111,7 @@ struct compat_message { __u32 name, name_length; };
 // Where the caller's sockaddr is, and its length; 0 for none.
 static __always_inline __u64 find_address(struct call_context *call, struct socket_record *r, __u32 *length)
 {
-  __u8 where = call->shape->address;
+  __u8 where = shape_of(call)->address;
   if (!where) return 0;
   __u32 at = (where & REGISTER) - 1;
   __u64 value = r->args[at & 7], next = r->args[(at + 1) & 7];
@@ -128,9 +128,10 @@ static __always_inline __u64 find_address(struct call_context *call, struct sock
   return value;
 }
 
-static __always_inline void on_socket(struct call_context *call, __s32 fd, struct file *file)
+static __always_inline void on_socket(struct call_context *call, struct scratch *s)
 {
-  struct socket_record *r = (void *)call->scratch->record;
+  struct socket_record *r = (void *)s->record;
+  struct file *file = file_of(current_task(), r->fd);
   __builtin_memset((char *)r + __builtin_offsetof(struct socket_record, family), 0,
                    sizeof *r - __builtin_offsetof(struct socket_record, family));
   struct sock *sk = file ? read_socket(r, file) : 0;
@@ -141,5 +142,13 @@ static __always_inline void on_socket(struct call_context *call, __s32 fd, struc
   if (address && read_address(r, address, size)) length = read_unix_path(r, address, size);
   if (!length && sk && r->family == AF_UNIX) length = read_bound_path(r);
   r->lengths[SOCKET_UNIX_PATH] = length;
-  send(call, SOCKET_TEXTS_AT + length, KIND_SOCKET);
+  send(call, s, SOCKET_TEXTS_AT + length, KIND_SOCKET);
+}
+
+// The record's fixed part before `family` is filled in.
+__noinline int socket_call(struct call_context *call)
+{
+  struct scratch *s = scratch_of(SCRATCH_CALL);
+  if (call && s) on_socket(call, s);
+  return 0;
 }
