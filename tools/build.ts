@@ -15,6 +15,7 @@ const { errors } = await build({
     rules: 'src/rules/index.ts',
     testing: 'src/testing/index.ts',
     register: 'src/pipeline/register.ts',
+    'store-worker': 'src/store/worker.ts',
     // One copy of RxJS and zod for us and for people's components.
     'vendor/rxjs': 'src/vendor/rxjs.ts',
     'vendor/zod': 'src/vendor/zod.ts',

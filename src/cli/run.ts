@@ -8,7 +8,7 @@ import type { Plan } from '../pipeline/plan.ts';
 import { Run } from '../pipeline/run.ts';
 import type { Summary } from '../pipeline/totals.ts';
 import type { Contents } from '../pipeline/watch.ts';
-import { openPositions } from '../store/positions.ts';
+import { Store } from '../store/store.ts';
 import { fail } from './fail.ts';
 import { loadPlan } from './load.ts';
 import { Reloader } from './reload.ts';
@@ -41,14 +41,14 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   }
   const state = options.state === undefined ? plan.state : resolve(options.state);
   const unwritten = (error: unknown) =>
-    log.error(`positions could not be written to ${state}: ${messageOf(error)}; trying again`);
-  const positions = state === undefined ? undefined : openPositions(state, unwritten);
+    log.error(`the state could not be written to ${state}: ${messageOf(error)}; trying again`);
+  const store = state === undefined ? undefined : await Store.open(state, unwritten);
   const signals = listen();
   try {
     const running = await Run.start(plan, {
       log,
       resolve: (each) => resolve(folder, each),
-      ...(positions ? { positions } : {}),
+      ...(store ? { store } : {}),
     });
     signals.reopen = () => running.reopen();
     const reloader = new Reloader({
@@ -73,7 +73,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     log.info({ ...summary }, sentence(summary));
     if (end?.error !== undefined) fail(end.error);
   } finally {
-    positions?.close();
+    await store?.close();
     signals.close();
   }
 }

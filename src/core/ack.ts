@@ -2,12 +2,21 @@
 
 /**
  * What became of events, best first; where several parts settle, the worst counts. `filtered`: nothing asked for them.
- * `delivered`: a sink has them. `dropped`: given up and counted. `failed`: could not be delivered now; the source emits
- * them again. All but `failed` let the source advance.
+ * `delivered`: a sink has them. `spooled`: on disk, for a sink that gets them later. `absorbed`: part of an operator's
+ * state, which is saved. `dead_lettered`: given up, kept on disk for people to look at. `dropped`: given up and counted.
+ * `failed`: could not be delivered now; the source emits them again. All but `failed` let the source advance.
  */
-export type Status = 'filtered' | 'delivered' | 'dropped' | 'failed';
+export type Status = 'filtered' | 'delivered' | 'spooled' | 'absorbed' | 'dead_lettered' | 'dropped' | 'failed';
 
-const RANK: Record<Status, number> = { filtered: 0, delivered: 1, dropped: 2, failed: 3 };
+const RANK: Record<Status, number> = {
+  filtered: 0,
+  delivered: 1,
+  spooled: 2,
+  absorbed: 3,
+  dead_lettered: 4,
+  dropped: 5,
+  failed: 6,
+};
 
 /** The worse of two statuses. */
 export function worse(a: Status, b: Status): Status {
@@ -19,27 +28,32 @@ export interface Ack {
   /** The source does not wait for it: past a queue's limit its events may be dropped. */
   readonly live: boolean;
   /**
-   * `reason` names why events were dropped: `queue_full`, `sink_failed`, … Where only some were, `lost` has the place of
-   * each in the batch, and why; the others were delivered.
+   * `reason` names why events were dropped: `queue_full`, `sink_failed`, … Where not all had the same fate, `fates` has
+   * the place in the batch of each that was not delivered, and what became of it; `status` is then the worst of all.
    */
-  settle(status: Status, reason?: string, lost?: Losses): void;
+  settle(status: Status, reason?: string, fates?: Fates): void;
 }
 
-/** Reasons by place in a batch. */
-export type Losses = ReadonlyMap<number, string>;
+export interface Fate {
+  readonly status: Status;
+  readonly reason?: string;
+}
+
+/** Fates by place in a batch. */
+export type Fates = ReadonlyMap<number, Fate>;
 
 /** The ack of sources that deliver at most once: nobody waits for it. Shared by all their batches. */
 export const liveAck: Ack = { live: true, settle() {} };
 
 /** An ack that calls `settled` once. */
-export function ackOf(settled: (status: Status, reason?: string, lost?: Losses) => void, live = false): Ack {
+export function ackOf(settled: (status: Status, reason?: string, fates?: Fates) => void, live = false): Ack {
   let open = true;
   return {
     live,
-    settle(status, reason, lost) {
+    settle(status, reason, fates) {
       if (!open) return;
       open = false;
-      settled(status, reason, lost);
+      settled(status, reason, fates);
     },
   };
 }
@@ -49,6 +63,8 @@ export type Counts = Record<Status, number>;
 
 /** The reason of events that were dropped without one. */
 const UNNAMED = 'unnamed';
+
+const DELIVERED: Fate = { status: 'delivered' };
 
 /**
  * Splits the fate of a batch over the parts that its events were copied to. `parts[p]` holds, for each event that part p
@@ -67,15 +83,15 @@ export function splitAck(
   let waiting = parts.length;
   let all: Status = 'filtered';
   let why: string | undefined;
-  const settled = (members: readonly number[], status: Status, reason?: string, lost?: Losses) => {
+  const settled = (members: readonly number[], status: Status, reason?: string, fates?: Fates) => {
     if (worse(all, status) === status) [all, why] = [status, reason ?? why];
     for (const [place, index] of members.entries()) {
-      const own = lost && !lost.has(place) ? 'delivered' : status;
-      if ((worst[index] ?? 0) < RANK[own]) worst[index] = RANK[own];
-      if (own === 'dropped' && !reasonOf.has(index)) reasonOf.set(index, lost?.get(place) ?? reason ?? UNNAMED);
+      const own = fates ? (fates.get(place) ?? DELIVERED) : { status, reason };
+      if ((worst[index] ?? 0) < RANK[own.status]) worst[index] = RANK[own.status];
+      if (own.status === 'dropped' && !reasonOf.has(index)) reasonOf.set(index, own.reason ?? UNNAMED);
     }
     if (--waiting > 0) return;
-    const counts: Counts = { filtered: 0, delivered: 0, dropped: 0, failed: 0 };
+    const counts = Object.fromEntries(STATUSES.map((each) => [each, 0])) as Counts;
     const reasons = new Map<string, number>();
     for (let index = 0; index < events; index++) {
       const status = STATUSES[worst[index] as number] as Status;

@@ -2,6 +2,7 @@
 
 import type { Observable, OperatorFunction } from 'rxjs';
 import type { z } from 'zod';
+import type { Ack } from './ack.ts';
 import type { Batch } from './batch.ts';
 import type { Diagnostic, Place } from './errors.ts';
 import type { Event, EventForm, Held } from './event.ts';
@@ -55,8 +56,15 @@ export interface SourceContext extends Context {
   reports(listener: (report: Report) => void): () => void;
   /** Where the source stood when the state directory was last written; undefined at the first start or without one. */
   position(): unknown;
-  /** Records where it stands, once everything before is settled. Written in groups; nothing happens without `state`. */
-  advance(position: unknown): void;
+  /**
+   * Records where it stands, once everything before is settled, and the ids of what was settled: both or neither. Written
+   * in groups; it lasts as long as the run when there is no `state`.
+   */
+  advance(position: unknown, seen?: readonly string[]): void;
+  /** Those of the ids that were not yet recorded by `advance`; of a source the youngest million are remembered. */
+  unseen(ids: readonly string[]): Promise<readonly string[]>;
+  /** Resolves when all that was recorded is on disk: awaited before a remote service is told to forget something. */
+  committed(): Promise<void>;
 }
 
 /** drop: events were lost; error: a component failed on one; gap: a span was not seen; health: a state has changed. */
@@ -156,6 +164,14 @@ export interface OperatorContext<State = unknown> extends Context {
   readonly state: State;
   /** An event that could not be judged is lost to this operator alone: counted, and reported once a while. */
   failed(event: Event, error: unknown, what?: string): void;
+  /** What `save` returned last, in this run or an earlier one, if the configuration is still the same. */
+  saved(): unknown;
+  /**
+   * Keeps state over restarts: `save` is asked for it once a second while acks come in, and at the end; it returns what
+   * the structured clone algorithm takes. The returned function takes the ack of a batch that is now part of the state:
+   * it settles as `absorbed` in the transaction that has the state.
+   */
+  keep(save: () => unknown): (ack: Ack) => void;
 }
 
 export interface OperatorDefinition<Config extends z.ZodType = z.ZodType, State = unknown> extends Definition<Config> {

@@ -1,10 +1,13 @@
 /** How events get into a sink: queue, batching, time-out, retry and acks are the same for every sink. */
 
 import { z } from 'zod';
+import { type Fate, type Status, worse } from './ack.ts';
+import { sleep } from './clock.ts';
 import type { Sink } from './component.ts';
 import { duration, size } from './config.ts';
 import { messageOf } from './errors.ts';
 import type { Event } from './event.ts';
+import type { Keep } from './keep.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
 import { type Parcel, Queue } from './queue.ts';
@@ -18,9 +21,12 @@ export const deliveryKeys = {
       events: z.int().min(1).default(10_000).describe('Events that may wait.'),
       size: size().prefault('64MiB').describe('Memory that waiting events may hold.'),
       when_full: z
-        .enum(['drop_oldest', 'drop_newest'])
+        .enum(['drop_oldest', 'drop_newest', 'spill'])
         .default('drop_oldest')
-        .describe('What gives way when a live source goes on and the queue is full. Replayable sources wait instead.'),
+        .describe(
+          'What gives way when a live source goes on and the queue is full; replayable sources wait instead. spill: events wait on disk, in the state folder, also over a restart.',
+        ),
+      spill_events: z.int().min(1).default(10_000_000).describe('Events that may wait on disk.'),
     })
     .prefault({})
     .describe('Events that wait for this sink.'),
@@ -38,6 +44,9 @@ export const deliveryKeys = {
 
 export type DeliveryConfig = z.output<z.ZodObject<typeof deliveryKeys>>;
 
+/** Time for what is on its way to disk at the end, in ms: a full disk must not keep the program from ending. */
+const KEEPING = 2000;
+
 /** Why a sink will not get an event, by event. */
 type Lost = Map<Event, string>;
 
@@ -48,6 +57,9 @@ const REFUSED = 'refused';
 export class Delivery {
   readonly queue: Queue;
   readonly #sink: Sink;
+  readonly #keep: Keep | undefined;
+  // What is on its way to disk: closing waits for it.
+  readonly #keeping = new Set<Promise<void>>();
   readonly #config: DeliveryConfig;
   readonly #log: Logger;
   readonly #metrics: Counters;
@@ -56,22 +68,31 @@ export class Delivery {
   readonly #done: Promise<void>;
   #writing = false;
   #refusal = '';
+  #problem = '';
+  #closing = false;
 
-  /** @param lost told of events that this sink will not get, and why */
+  /**
+   * @param lost told of events that this sink will not get, and why
+   * @param keep where events can wait on disk
+   */
   constructor(
     sink: Sink,
     config: DeliveryConfig,
     log: Logger,
     metrics: Counters,
     lost: (reason: string, count: number) => void,
+    keep?: Keep,
   ) {
+    this.#keep = keep;
+    if (keep) keep.woken = () => this.queue.poke();
     this.#sink = sink;
     this.#tell = lost;
     this.#config = config;
     this.#log = log;
     this.#metrics = metrics;
     const { events, size: bytes, when_full: whenFull } = config.queue;
-    this.queue = new Queue({ events, bytes, whenFull }, (parcel, reason) => {
+    const limits = { events, bytes, whenFull: whenFull === 'spill' ? ('drop_newest' as const) : whenFull };
+    this.queue = new Queue(limits, (parcel, reason) => {
       if (parcel.ack.live) this.#lost(reason, parcel.events.length);
     });
     this.#done = this.#run();
@@ -82,14 +103,22 @@ export class Delivery {
     return this.queue.events === 0 && !this.#writing;
   }
 
+  /** Takes events in. */
+  offer(parcel: Parcel): void {
+    if (!this.#spills || (this.#keep?.waiting === 0 && this.queue.fits(parcel))) this.queue.offer(parcel);
+    else this.#spool(parcel);
+  }
+
   /** Writes what waits, then closes the sink. When `deadline` is aborted first, the rest is left behind, and counted. */
   async close(deadline: AbortSignal): Promise<void> {
+    this.#closing = true;
     this.queue.close();
     const give = () => this.giveUp(deadline.reason);
     if (deadline.aborted) give();
     else deadline.addEventListener('abort', give, { once: true });
     await this.#done;
     deadline.removeEventListener('abort', give);
+    if (this.#keeping.size > 0) await Promise.race([Promise.all(this.#keeping), sleep(KEEPING)]);
     // A sink that cannot even close must not keep the program from ending.
     await Promise.race([this.#closeSink(), aborted(deadline)]).catch((error) => {
       this.#log.error(`closing failed: ${messageOf(error)}`);
@@ -103,16 +132,32 @@ export class Delivery {
   /** Leaves behind what waits and what is being written, at once. */
   giveUp(reason: unknown): void {
     this.#stop.abort(reason);
+    if (this.#spills) for (const parcel of this.queue.empty()) this.#spool(parcel);
     this.queue.abandon();
+  }
+
+  get #spills(): boolean {
+    return this.#keep !== undefined && this.#config.queue.when_full === 'spill';
   }
 
   async #run(): Promise<void> {
     for (;;) {
-      const parcels = await this.queue.take(this.#config.batch);
+      const parcels = await this.#next();
       if (!parcels) return;
       this.#writing = true;
       await this.#deliver(parcels);
       this.#writing = false;
+    }
+  }
+
+  // What waits on disk came after what waits in memory, and before what comes now. At the end it stays there.
+  async #next(): Promise<Parcel[] | undefined> {
+    for (;;) {
+      const stored = this.#keep && !this.#closing && this.#keep.waiting > 0 && this.queue.events === 0;
+      const kept = stored ? await this.#keep?.next(this.#config.batch).catch(() => undefined) : undefined;
+      if (kept) return kept;
+      const parcels = await this.queue.take(this.#config.batch);
+      if (parcels?.length !== 0) return parcels;
     }
   }
 
@@ -160,7 +205,8 @@ export class Delivery {
       return true;
     } catch (error) {
       const stopped = this.#stop.signal.aborted;
-      if (!stopped) this.#log.error(`gave up writing ${left.length} events: ${messageOf(error)}`);
+      this.#problem = messageOf(error);
+      if (!stopped) this.#log.error(`gave up writing ${left.length} events: ${this.#problem}`);
       for (const event of left) lost.set(event, stopped ? 'stopped' : 'sink_failed');
       return false;
     }
@@ -176,21 +222,72 @@ export class Delivery {
   }
 
   #settle({ events, ack }: Parcel, lost: Lost): void {
-    const losses = new Map<number, string>();
+    const byReason = new Map<string, number[]>();
     for (const [place, event] of events.entries()) {
       const reason = lost.get(event);
-      if (reason !== undefined) losses.set(place, reason);
+      if (reason === undefined) continue;
+      const places = byReason.get(reason);
+      if (places) places.push(place);
+      else byReason.set(reason, [place]);
     }
-    const reasons = [...losses.values()];
-    const [first] = reasons;
     // A replayable source gives it again; what it did not settle is not lost.
-    const failed = ack.live ? undefined : reasons.find((reason) => reason !== REFUSED);
-    if (failed) ack.settle('failed', failed);
-    else if (first === undefined) ack.settle('delivered');
-    else {
-      ack.settle('dropped', first, losses);
-      for (const reason of new Set(reasons)) this.#lost(reason, reasons.filter((each) => each === reason).length);
+    const failed = ack.live ? undefined : [...byReason.keys()].find((reason) => reason !== REFUSED);
+    if (failed) {
+      ack.settle('failed', failed);
+      return;
     }
+    const fates = new Map<number, Fate>();
+    const kept: Promise<void>[] = [];
+    for (const [reason, places] of byReason) {
+      const [fate, written] = this.#lose(
+        places.map((place) => events[place] as Event),
+        reason,
+      );
+      for (const place of places) fates.set(place, fate);
+      if (written) kept.push(written);
+    }
+    const worst = [...fates.values()].reduce<Fate>((a, b) => (worse(a.status, b.status) === a.status ? a : b), {
+      status: 'delivered',
+    });
+    const settle = () => ack.settle(worst.status, worst.reason, fates.size === 0 ? undefined : fates);
+    if (kept.length === 0) settle();
+    else this.#onceKept(Promise.all(kept), settle);
+  }
+
+  // Events that this sink does not get now: where they go instead, and when they are there.
+  #lose(events: readonly Event[], reason: string): [Fate, Promise<void> | undefined] {
+    const spooled = reason !== REFUSED && this.#spills ? this.#keep?.spool(events) : undefined;
+    if (spooled) return [this.#kept('spooled', reason, events.length), spooled];
+    const message = reason === REFUSED ? this.#refusal : this.#problem;
+    const buried = reason === 'stopped' ? undefined : this.#keep?.bury(events, reason, message);
+    if (buried) return [this.#kept('dead_lettered', reason, events.length), buried];
+    this.#lost(reason, events.length);
+    return [{ status: 'dropped', reason }, undefined];
+  }
+
+  #kept(status: Status, reason: string, count: number): Fate {
+    this.#metrics.add(status, status === 'spooled' ? '' : reason, count);
+    return { status, reason };
+  }
+
+  #spool(parcel: Parcel): void {
+    const { events, ack } = parcel;
+    const written = this.#keep?.spool(events);
+    if (written) {
+      this.#kept('spooled', '', events.length);
+      this.#onceKept(written, () => ack.settle('spooled'));
+      return;
+    }
+    if (ack.live) this.#lost('spool_full', events.length);
+    ack.settle(ack.live ? 'dropped' : 'failed', 'spool_full');
+  }
+
+  #onceKept(written: Promise<unknown>, settle: () => void): void {
+    const keeping = written.then(() => {
+      settle();
+      this.#keeping.delete(keeping);
+    });
+    this.#keeping.add(keeping);
   }
 
   async #write(events: readonly Event[]): Promise<void> {

@@ -33,6 +33,7 @@ export class Queue {
   #events = 0;
   #bytes = 0;
   #closed = false;
+  #poked = false;
   #wake: (() => void) | undefined;
 
   /** @param dropped told of each parcel that gave way (`queue_full`) or was left behind (`stopped`), after its ack has settled */
@@ -66,11 +67,15 @@ export class Queue {
 
   /**
    * The oldest parcels together, as many as hold at most `maxEvents` events (at least one parcel). Waits for the first;
-   * undefined when the queue is closed and empty.
+   * undefined when the queue is closed and empty, none when it is poked.
    */
   async take(maxEvents: number): Promise<Parcel[] | undefined> {
     while (this.#head === this.#parcels.length) {
       if (this.#closed) return undefined;
+      if (this.#poked) {
+        this.#poked = false;
+        return [];
+      }
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -84,6 +89,24 @@ export class Queue {
       events += next.events.length;
     }
     return taken;
+  }
+
+  /** Whether a parcel would find room. */
+  fits(parcel: Parcel): boolean {
+    return this.#fits(parcel);
+  }
+
+  /** Ends a wait in `take` with no parcels: there is something else to do. */
+  poke(): void {
+    this.#poked = true;
+    this.#wake?.();
+  }
+
+  /** Takes out everything that waits. */
+  empty(): Parcel[] {
+    const all: Parcel[] = [];
+    for (let next = this.#parcels[this.#head]; next; next = this.#parcels[this.#head]) all.push(this.#shift(next));
+    return all;
   }
 
   /** No more is taken in; what waits can still be taken. */

@@ -1,5 +1,6 @@
 /** An operator at work: its instance, which holds its state and may outlive the graph it was made for. */
 
+import type { Ack } from '../core/ack.ts';
 import type { EventStep, Step } from '../core/component.ts';
 import { exitCode, messageOf } from '../core/errors.ts';
 import type { Event, EventForm } from '../core/event.ts';
@@ -10,6 +11,7 @@ import { HeldEvents, resumed } from './held.ts';
 import { fieldsOf, unusable } from './live-sink.ts';
 import type { PlannedOperator } from './plan.ts';
 import type { Process, Runtime } from './runtime.ts';
+import { Snapshots } from './snapshots.ts';
 import { StreamPort } from './stream.ts';
 
 export class LiveOperator {
@@ -20,6 +22,7 @@ export class LiveOperator {
   readonly #own = new AbortController();
   readonly #step: Exclude<Step, { kind: 'stream' }> | undefined;
   readonly #stream: StreamPort | undefined;
+  #snapshots: Snapshots | undefined;
   readonly #held: HeldEvents | undefined;
 
   /** Creates an instance. `signal` ends its waits. Throws a UserError that names it. */
@@ -30,7 +33,13 @@ export class LiveOperator {
     const context = runtime.context(id, AbortSignal.any([signal, this.#own.signal]));
     let step: Step;
     try {
-      step = definition.create(config, { ...context, state: prepared.state, failed: this.#failed });
+      step = definition.create(config, {
+        ...context,
+        state: prepared.state,
+        failed: this.#failed,
+        saved: () => runtime.memory.snapshot(id, planned.identity),
+        keep: (save) => this.#keep(save),
+      });
     } catch (error) {
       throw unusable(`The operator ${id} cannot be created`, error, exitCode.config);
     }
@@ -91,10 +100,18 @@ export class LiveOperator {
     return { ...(this.node(planned, next) as FusedNode), step: resumed, received: { value: 0 } };
   }
 
+  #keep(save: () => unknown): (ack: Ack) => void {
+    const { id, identity } = this.planned;
+    this.#snapshots = new Snapshots(() => this.#runtime.memory.setSnapshot(id, identity, save()));
+    const snapshots = this.#snapshots;
+    return (ack) => snapshots.absorb(ack);
+  }
+
   /** Ends a stream: what it holds still goes on, until `deadline` is aborted. What else was held goes on as it is. */
   async close(deadline: AbortSignal): Promise<void> {
     this.#held?.close();
     await this.#stream?.close(deadline);
+    this.#snapshots?.take();
     this.#own.abort(new Error('the operator has stopped'));
   }
 

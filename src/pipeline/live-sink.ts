@@ -31,6 +31,10 @@ export class LiveSink {
     stop: (why: string) => void,
   ): Promise<LiveSink> {
     const { id, definition, config } = planned;
+    if (planned.delivery.queue.when_full === 'spill' && !runtime.store) {
+      const advice = 'name a state folder with --state or `state:`, or another `when_full`';
+      throw new UserError(`The sink ${id} has nowhere to spill to: ${advice}`, { exit: exitCode.config });
+    }
     const own = new AbortController();
     const context = runtime.context(id, AbortSignal.any([signal, own.signal]));
     let delivery: Delivery | undefined;
@@ -45,16 +49,18 @@ export class LiveSink {
     } catch (error) {
       throw unusable(`The sink ${id} cannot be opened`, error, exitCode.unavailable);
     }
-    delivery = new Delivery(sink, planned.delivery, context.log, context.metrics, (reason, count) => {
+    const lost = (reason: string, count: number) => {
       const message = `${id} lost ${count} events: ${reason}`;
       runtime.reports.add({ component: id, type: 'drop', fields: { reason, count, message } });
-    });
+    };
+    const keep = runtime.keep(id, planned.delivery.queue.spill_events);
+    delivery = new Delivery(sink, planned.delivery, context.log, context.metrics, lost, keep);
     return new LiveSink(planned, sink, delivery, own);
   }
 
   /** Its place in a graph: the queue is the same in each. */
   port({ id, reads }: PlannedSink): Port {
-    return { id, fields: fieldsOf(reads), deliver: (_source, parcel) => this.delivery.queue.offer(parcel) };
+    return { id, fields: fieldsOf(reads), deliver: (_source, parcel) => this.delivery.offer(parcel) };
   }
 
   /** Opens again what was moved away. */

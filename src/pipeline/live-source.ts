@@ -102,7 +102,7 @@ export class LiveSource {
 
   #context(): SourceContext {
     const { id, config } = this.planned;
-    const { totals, positions, reports } = this.#runtime;
+    const { totals, memory, reports } = this.#runtime;
     const context = this.#runtime.context(id, this.#own.signal);
     const key = `${id} ${JSON.stringify(config)}`;
     const demand = () => this.#demand;
@@ -126,8 +126,16 @@ export class LiveSource {
         reports.add({ component: id, type, fields });
       },
       reports: (listener) => reports.listen(listener),
-      position: () => positions.get(key),
-      advance: (position) => positions.set(key, position),
+      position: () => memory.get(key),
+      advance: (position, seen = []) => {
+        memory.set(key, position);
+        memory.setSeen(key, seen);
+      },
+      unseen: async (ids) => {
+        const seen = new Set(await memory.seen(key, ids));
+        return ids.filter((each) => !seen.has(each));
+      },
+      committed: () => memory.committed(),
     };
   }
 }

@@ -12,7 +12,7 @@ import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.t
 import { type RunOptions, Runtime } from './runtime.ts';
 import type { Summary, Totals } from './totals.ts';
 
-export type { Positions, RunOptions } from './runtime.ts';
+export type { RunOptions } from './runtime.ts';
 
 /** After a reload, what is no longer part of the graph has this many ms to deliver what it has. */
 const RETIRE = 10_000;

@@ -6,14 +6,17 @@ import type { Context } from '../core/component.ts';
 import type { Logger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { Trampoline } from '../core/trampoline.ts';
+import { SinkKeep } from '../store/keep.ts';
+import type { Store } from '../store/store.ts';
 import { Reports } from './reports.ts';
 import { Totals } from './totals.ts';
+import { Transient } from './transient.ts';
 
-/** Where sources stood, across runs. */
-export interface Positions {
-  get(key: string): unknown;
-  set(key: string, position: unknown): void;
-}
+/** What outlives a run: as the store has it in its file, or for as long as the run lasts. */
+export type Memory = Pick<
+  Store,
+  'get' | 'set' | 'seen' | 'setSeen' | 'snapshot' | 'setSnapshot' | 'committed' | 'failing'
+>;
 
 /** Takes a batch through a graph, at once. */
 export type Process = (batch: Batch) => void;
@@ -22,23 +25,28 @@ export interface RunOptions {
   readonly log: Logger;
   /** Resolves relative paths of the configuration. */
   readonly resolve: (path: string) => string;
-  /** Default: they last as long as the run. */
-  readonly positions?: Positions;
+  /** The state file. Without one what it would hold lasts as long as the run, and nothing can wait on disk. */
+  readonly store?: Store;
+  /** In place of a store: positions alone. */
+  readonly positions?: Map<string, unknown>;
 }
 
 export class Runtime {
   readonly log: Logger;
-  readonly positions: Positions;
+  readonly memory: Memory;
+  readonly store: Store | undefined;
   readonly reports: Reports;
   readonly totals = new Totals();
   readonly trampoline = new Trampoline();
   /** Counters by component id; those of components that are no more stay. */
   readonly metrics = new Map<string, Counters>();
+  readonly keeps = new Map<string, SinkKeep>();
   readonly #resolve: (path: string) => string;
 
-  constructor({ log, resolve, positions = new Map<string, unknown>() }: RunOptions) {
+  constructor({ log, resolve, store, positions }: RunOptions) {
     this.log = log;
-    this.positions = positions;
+    this.store = store;
+    this.memory = store ?? new Transient(positions);
     this.reports = new Reports(log);
     this.#resolve = resolve;
   }
@@ -47,6 +55,13 @@ export class Runtime {
     let counters = this.metrics.get(id);
     if (!counters) this.metrics.set(id, (counters = new Counters()));
     return counters;
+  }
+
+  /** What a sink may keep on disk; the same each time. */
+  keep(id: string, limit: number): SinkKeep | undefined {
+    let keep = this.keeps.get(id);
+    if (!keep && this.store) this.keeps.set(id, (keep = new SinkKeep(this.store, id, limit)));
+    return keep;
   }
 
   /** What a component gets; `signal` ends its waits. */

@@ -1,4 +1,7 @@
-/** The books of a run: what came in, and what became of it. seen = delivered + filtered + dropped + in flight. */
+/**
+ * The books of a run: what came in, and what became of it.
+ * seen = delivered + filtered + dropped + in flight, and with a state folder + spooled + dead letters.
+ */
 
 import type { Counts } from '../core/ack.ts';
 
@@ -8,6 +11,10 @@ export interface Summary {
   readonly filtered: number;
   readonly dropped: number;
   readonly in_flight: number;
+  /** On disk, for a sink that gets them later; absent when none. */
+  readonly spooled?: number;
+  /** On disk, given up; absent when none. */
+  readonly dead_lettered?: number;
   /** Dropped events by reason. */
   readonly reasons: Readonly<Record<string, number>>;
 }
@@ -17,6 +24,8 @@ export class Totals {
   delivered = 0;
   filtered = 0;
   inFlight = 0;
+  spooled = 0;
+  deadLettered = 0;
   readonly #dropped = new Map<string, number>();
 
   /** Counts events that are lost for a reason. */
@@ -25,11 +34,14 @@ export class Totals {
   }
 
   /** Events whose last copy has settled. A failed one is emitted again, and then seen again: it is no longer counted. */
-  settled({ filtered, delivered, dropped, failed }: Counts, reasons: ReadonlyMap<string, number>): void {
-    this.inFlight -= filtered + delivered + dropped + failed;
-    this.filtered += filtered;
-    this.delivered += delivered;
-    this.seen -= failed;
+  settled(counts: Counts, reasons: ReadonlyMap<string, number>): void {
+    for (const count of Object.values(counts)) this.inFlight -= count;
+    // What an operator has absorbed goes no further by itself.
+    this.filtered += counts.filtered + counts.absorbed;
+    this.delivered += counts.delivered;
+    this.spooled += counts.spooled;
+    this.deadLettered += counts.dead_lettered;
+    this.seen -= counts.failed;
     for (const [reason, count] of reasons) this.drop(reason, count);
   }
 
@@ -38,7 +50,16 @@ export class Totals {
   }
 
   summary(): Summary {
-    const { seen, delivered, filtered, dropped, inFlight } = this;
-    return { seen, delivered, filtered, dropped, in_flight: inFlight, reasons: Object.fromEntries(this.#dropped) };
+    const { seen, delivered, filtered, dropped, inFlight, spooled, deadLettered } = this;
+    return {
+      seen,
+      delivered,
+      filtered,
+      dropped,
+      in_flight: inFlight,
+      ...(spooled > 0 ? { spooled } : {}),
+      ...(deadLettered > 0 ? { dead_lettered: deadLettered } : {}),
+      reasons: Object.fromEntries(this.#dropped),
+    };
   }
 }

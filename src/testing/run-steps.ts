@@ -47,7 +47,13 @@ export function runSteps(
     sleep: async () => {},
     resolve: String,
   };
-  const step = definition.create(definition.config.parse(config), { ...context, state: undefined, failed });
+  const step = definition.create(definition.config.parse(config), {
+    ...context,
+    state: undefined,
+    failed,
+    saved: () => undefined,
+    keep: () => (ack) => ack.settle('absorbed'),
+  });
   if (step.kind === 'stream') throw new Error(`${definition.type} is a stream: test it with RxJS's TestScheduler`);
   const port = {
     id: 'test',

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Ack, ackOf, type Counts, liveAck, type Status, splitAck, worse } from '../../src/core/ack.ts';
+import { type Ack, ackOf, type Counts, type Fate, liveAck, type Status, splitAck, worse } from '../../src/core/ack.ts';
 
-const ORDER: readonly Status[] = ['filtered', 'delivered', 'dropped', 'failed'];
+const ORDER: readonly Status[] = ['filtered', 'delivered', 'spooled', 'absorbed', 'dead_lettered', 'dropped', 'failed'];
 const status = fc.constantFrom(...ORDER);
 const worstOf = (all: readonly Status[]) =>
   all.reduce((a, b) => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a), 'filtered');
@@ -45,7 +45,7 @@ describe('splitAck', () => {
           if (index < order.length - 1) expect(ended).toHaveLength(0);
         });
         const fateOf = (event: number) => worstOf(fates.filter((_, part) => parts[part]?.includes(event)));
-        const expected: Counts = { filtered: 0, delivered: 0, dropped: 0, failed: 0 };
+        const expected = Object.fromEntries(ORDER.map((each) => [each, 0])) as Counts;
         for (let event = 0; event < events; event++) expected[fateOf(event)]++;
         expect(ended).toEqual([expected]);
         expect(parent.settled.map(([each]) => each)).toEqual([worstOf(fates)]);
@@ -90,16 +90,16 @@ describe('splitAck', () => {
     const ended: unknown[] = [];
     const parent = recorder();
     const [part] = splitAck(parent.ack, 5, [[4, 0, 2]], (counts, why) => ended.push(counts, Object.fromEntries(why)));
-    const losses = new Map([
-      [0, 'refused'],
-      [2, 'sink_failed'],
+    const fates = new Map<number, Fate>([
+      [0, { status: 'dead_lettered', reason: 'refused' }],
+      [2, { status: 'dropped', reason: 'sink_failed' }],
     ]);
-    part?.settle('dropped', 'refused', losses);
+    part?.settle('dropped', 'sink_failed', fates);
     expect(ended).toEqual([
-      { filtered: 2, delivered: 1, dropped: 2, failed: 0 },
-      { refused: 1, sink_failed: 1 },
+      { filtered: 2, delivered: 1, spooled: 0, absorbed: 0, dead_lettered: 1, dropped: 1, failed: 0 },
+      { sink_failed: 1 },
     ]);
-    expect(parent.settled).toEqual([['dropped', 'refused']]);
+    expect(parent.settled).toEqual([['dropped', 'sink_failed']]);
   });
 
   it('nests: what the inner split settles is what the outer part gets', () => {

@@ -66,6 +66,8 @@ function play(
     resolve: (path) => join(folder, path),
     demand: new Map(),
     onDemand: () => () => {},
+    unseen: async (ids) => ids,
+    committed: async () => {},
     credit: async (count) => void credits.push(count),
     report: (type, { reason, message }) => reports.push(`${type} ${reason}: ${message}`),
     reports: () => () => {},

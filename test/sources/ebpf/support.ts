@@ -32,6 +32,8 @@ export function contextFor(demand: Demand): TestContext {
     resolve: (path) => path,
     demand: new Map([['syscall', demand]]),
     onDemand: () => () => {},
+    unseen: async (ids) => ids,
+    committed: async () => {},
     credit: async () => {},
     report: (type, fields) => void said.push({ type, fields }),
     reports: () => () => {},

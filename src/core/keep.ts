@@ -1,0 +1,20 @@
+/** What a sink may keep on disk: events that wait for it, and those that it gave up. */
+
+import type { Event } from './event.ts';
+import type { Parcel } from './queue.ts';
+
+export interface Keep {
+  /** Events that wait on disk, or are on their way there. */
+  readonly waiting: number;
+  /** Adds events to those that wait; resolves when they are on disk. Undefined: there is no room, they are not taken. */
+  spool(events: readonly Event[]): Promise<void> | undefined;
+  /**
+   * The oldest that wait, about so many; undefined when there are none that can be read now. Once a parcel has settled as
+   * anything but `failed` its events wait no longer; after `failed` they are given again.
+   */
+  next(maxEvents: number): Promise<Parcel[] | undefined>;
+  /** Called when `next` may have something that it had not. */
+  woken: () => void;
+  /** Keeps events that are given up, and why. Resolves and refuses as `spool` does. */
+  bury(events: readonly Event[], reason: string, message: string): Promise<void> | undefined;
+}

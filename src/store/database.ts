@@ -1,0 +1,91 @@
+/** The state file: opened for one process alone, migrated, and its errors explained. */
+
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { exitCode, messageOf, UserError } from '../core/errors.ts';
+
+/** The version of the file's layout; a newer file is refused, an older one is migrated. */
+const LAYOUT = 2;
+
+const FILE = 'state.db';
+
+/**
+ * Opens, or makes, the state file in a folder, for this process alone. Throws a UserError: exit 78 when another process
+ * has it, when a newer program wrote it or it is damaged; 77 when it may not be written.
+ */
+export function openDatabase(folder: string): DatabaseSync {
+  const path = join(folder, FILE);
+  let database: DatabaseSync | undefined;
+  try {
+    makeFolder(folder);
+    // Tried beforehand: SQLite would call a want of rights an I/O error.
+    closeSync(openSync(path, 'a', 0o600));
+    database = new DatabaseSync(path);
+    // The exclusive lock is taken by the first write and kept until the file is closed.
+    database.exec(
+      'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE; COMMIT',
+    );
+    chmodSync(path, 0o600);
+    migrate(database, path);
+    return database;
+  } catch (error) {
+    if (database?.isOpen) database.close();
+    throw explain(folder, error);
+  }
+}
+
+// One level at a time, upwards first: mkdir's own recursion never ends below /proc.
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  const above = dirname(folder);
+  if (above !== folder) makeFolder(above);
+  mkdirSync(folder, { mode: 0o700 });
+}
+
+/** What each layout adds to the one before it. */
+const STEPS = [
+  'CREATE TABLE position (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT',
+  `CREATE TABLE seen (source TEXT, id TEXT, time INTEGER NOT NULL, PRIMARY KEY (source, id)) STRICT, WITHOUT ROWID;
+   CREATE INDEX seen_by_time ON seen (source, time);
+   CREATE TABLE spool (id INTEGER PRIMARY KEY AUTOINCREMENT, sink TEXT NOT NULL, count INTEGER NOT NULL,
+     data BLOB NOT NULL) STRICT;
+   CREATE INDEX spool_by_sink ON spool (sink, id);
+   CREATE TABLE dead (id INTEGER PRIMARY KEY AUTOINCREMENT, sink TEXT NOT NULL, reason TEXT NOT NULL,
+     message TEXT NOT NULL, time INTEGER NOT NULL, count INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
+   CREATE TABLE snapshot (operator TEXT PRIMARY KEY, identity TEXT NOT NULL, data BLOB NOT NULL) STRICT`,
+];
+
+function migrate(database: DatabaseSync, path: string): void {
+  const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (version > LAYOUT) {
+    throw new UserError(`${path} was written by a newer falco-pipe (layout ${version}, this one knows ${LAYOUT})`, {
+      exit: exitCode.config,
+    });
+  }
+  if (version === LAYOUT) return;
+  database.exec(`BEGIN; ${STEPS.slice(version).join('; ')}; PRAGMA user_version = ${LAYOUT}; COMMIT`);
+}
+
+/** What is wrong with the state file in a folder, and what to do. */
+export function explain(folder: string, error: unknown): UserError {
+  const path = join(folder, FILE);
+  if (error instanceof UserError) return error;
+  const message = messageOf(error);
+  if (/locked|busy/.test(message)) {
+    return new UserError(`${path} is in use by another falco-pipe; give this one a --state folder of its own.`, {
+      exit: exitCode.config,
+      cause: error,
+    });
+  }
+  const { code } = error as NodeJS.ErrnoException;
+  if (/readonly|unable to open/.test(message) || (code && /^E(ACCES|PERM|ROFS|EXIST|NOTDIR|NOENT|NOSPC)$/.test(code))) {
+    const advice = 'Name a folder that this user may write to with --state or `state:`';
+    return new UserError(`${path} cannot be written: ${message}. ${advice}.`, {
+      exit: exitCode.noPermission,
+      cause: error,
+    });
+  }
+  const advice = 'Move it away to start afresh: replayable sources then begin where they first began';
+  return new UserError(`${path} cannot be used: ${message}. ${advice}.`, { exit: exitCode.config, cause: error });
+}

@@ -1,0 +1,87 @@
+/** The part of the store that belongs to one sink: its spool and its dead letters. */
+
+import { ackOf } from '../core/ack.ts';
+import type { Event } from '../core/event.ts';
+import type { Keep } from '../core/keep.ts';
+import type { Parcel } from '../core/queue.ts';
+import type { EventRecord } from '../events/record.ts';
+import { parseRecord, recordJson } from '../events/record-json.ts';
+import type { SpoolRow, Store } from './store.ts';
+
+/** Text on its way to disk, in UTF-16 units: past that, when the disk does not keep up or is full, nothing is taken. */
+const PENDING = 64 * 1024 ** 2;
+
+export class SinkKeep implements Keep {
+  woken: () => void = () => {};
+  readonly #store: Store;
+  readonly #sink: string;
+  /** Events that may wait on disk. */
+  readonly #limit: number;
+  #waiting: number;
+  #pending = 0;
+  // Rows up to here have been given out.
+  #given = 0;
+
+  constructor(store: Store, sink: string, limit: number) {
+    this.#store = store;
+    this.#sink = sink;
+    this.#limit = limit;
+    this.#waiting = store.waiting(sink);
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  spool(events: readonly Event[]): Promise<void> | undefined {
+    if (this.#waiting + events.length > this.#limit) return undefined;
+    const written = this.#write(events, (text) => this.#store.spool(this.#sink, events.length, text));
+    if (!written) return undefined;
+    this.#waiting += events.length;
+    void written.then(() => this.woken());
+    return written;
+  }
+
+  bury(events: readonly Event[], reason: string, message: string): Promise<void> | undefined {
+    const letter = { sink: this.#sink, reason, message, time: Date.now(), count: events.length };
+    return this.#write(events, (text) => this.#store.bury(letter, text));
+  }
+
+  async next(maxEvents: number): Promise<Parcel[] | undefined> {
+    const rows = await this.#store.spooled(this.#sink, this.#given, maxEvents);
+    if (rows.length === 0) return undefined;
+    this.#given = rows.at(-1)?.id ?? this.#given;
+    return rows.map((row) => this.#parcel(row));
+  }
+
+  /** More waits than was known: dead letters were put back. */
+  added(waiting: number): void {
+    this.#waiting = Math.max(this.#waiting, waiting);
+    this.woken();
+  }
+
+  #parcel({ id, count, text }: SpoolRow): Parcel {
+    const events = text.split('\n').flatMap((line, index) => {
+      const parsed = parseRecord(line, { file: 'spool', line: index + 1 });
+      return 'record' in parsed ? [parsed.record] : [];
+    });
+    const ack = ackOf((status) => {
+      if (status === 'failed') {
+        this.#given = Math.min(this.#given, id - 1);
+        return;
+      }
+      this.#waiting -= count;
+      this.#store.unspool(id);
+    });
+    return { events, bytes: text.length, ack };
+  }
+
+  #write(events: readonly Event[], put: (text: string) => Promise<void>): Promise<void> | undefined {
+    if (this.#pending > PENDING) return undefined;
+    const text = events.map((event) => recordJson(event as EventRecord)).join('\n');
+    this.#pending += text.length;
+    return put(text).then(() => {
+      this.#pending -= text.length;
+    });
+  }
+}

@@ -1,0 +1,222 @@
+/** The store, as the rest of the program sees it: changes are gathered and written in groups by a thread of its own. */
+
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { deserialize, serialize } from 'node:v8';
+import { Worker } from 'node:worker_threads';
+import { UserError } from '../core/errors.ts';
+import { isBuilt, packageRoot } from '../core/package.ts';
+import type { Change, DeadLetter, First, Message, Opened, Question, Reply, SpoolRow } from './messages.ts';
+
+export type { DeadLetter, SpoolRow } from './messages.ts';
+
+/** Changes wait for others at most this many ms, or until there are so many; then they are one transaction. */
+const GROUP = { ms: 10, changes: 256 };
+/** After a failure the same group is tried again in this many ms. */
+const AGAIN = 1000;
+
+interface Group {
+  changes: Change[];
+  done: (() => void)[];
+}
+
+/**
+ * One state file. Changes that are made in the same turn of the event loop are in the same transaction. What cannot be
+ * written (a full disk) is kept and tried again, in order.
+ */
+export class Store {
+  readonly #worker: Worker;
+  readonly #failed: (error: unknown) => void;
+  readonly #positions: Map<string, string>;
+  readonly #snapshots: Map<string, Opened['snapshots'][number]>;
+  readonly #waiting: Map<string, number>;
+  readonly #replies = new Map<number, (reply: Reply) => void>();
+  #gathered: Group = { changes: [], done: [] };
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> | undefined;
+  #next = 0;
+  #closing = false;
+  #failing = false;
+
+  private constructor(worker: Worker, opened: Opened, failed: (error: unknown) => void) {
+    this.#worker = worker;
+    this.#failed = failed;
+    this.#positions = new Map(opened.positions);
+    this.#snapshots = new Map(opened.snapshots.map((each) => [each.operator, each]));
+    this.#waiting = new Map(Object.entries(opened.waiting));
+    worker.on('message', (reply: Reply) => {
+      const answered = this.#replies.get(reply.id);
+      this.#replies.delete(reply.id);
+      answered?.(reply);
+    });
+  }
+
+  /**
+   * Opens, or makes, the state file in a folder, for this process alone. Throws a UserError: exit 78 when another process
+   * has it, when a newer program wrote it or it is damaged; 77 when it may not be written. `failed` is told when a group
+   * could not be written.
+   */
+  static async open(folder: string, failed: (error: unknown) => void): Promise<Store> {
+    const file = join(packageRoot, isBuilt ? 'dist/store-worker.js' : 'src/store/worker.ts');
+    const worker = new Worker(file, { workerData: { folder }, execArgv: ['--disable-warning=ExperimentalWarning'] });
+    const [first] = (await once(worker, 'message')) as [First];
+    if ('opened' in first) {
+      return new Store(worker, first.opened, failed);
+    }
+    await worker.terminate();
+    throw new UserError(first.message, { exit: first.exit });
+  }
+
+  /** True while the file cannot be written. */
+  get failing(): boolean {
+    return this.#failing;
+  }
+
+  /** The position of a key; undefined when it has none. */
+  get(key: string): unknown {
+    const text = this.#positions.get(key);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  /** Notes a position. */
+  set(key: string, position: unknown): void {
+    const value = JSON.stringify(position);
+    this.#positions.set(key, value);
+    void this.#change({ kind: 'position', key, value });
+  }
+
+  /** Notes ids of a source as seen. Of each source the youngest million are remembered. */
+  setSeen(source: string, ids: readonly string[]): void {
+    if (ids.length > 0) void this.#change({ kind: 'seen', source, ids, time: Date.now() });
+  }
+
+  /** Those of the ids that were noted as seen. */
+  async seen(source: string, ids: readonly string[]): Promise<readonly string[]> {
+    return (await this.#ask({ ask: 'seen', source, ids })) as string[];
+  }
+
+  /** What an operator with this identity saved last; undefined for another identity, whose state would mean otherwise. */
+  snapshot(operator: string, identity: string): unknown {
+    const saved = this.#snapshots.get(operator);
+    return saved?.identity === identity ? deserialize(saved.data) : undefined;
+  }
+
+  /** Saves the state of an operator: anything that the structured clone algorithm takes. */
+  setSnapshot(operator: string, identity: string, state: unknown): void {
+    const data = serialize(state);
+    this.#snapshots.set(operator, { operator, identity, data });
+    void this.#change({ kind: 'snapshot', operator, identity, data });
+  }
+
+  /** Events in the spool of a sink when the file was opened, or after the last `exhume`. */
+  waiting(sink: string): number {
+    return this.#waiting.get(sink) ?? 0;
+  }
+
+  /** Adds events, as lines of JSON, to the spool of a sink; resolves when they are written. */
+  spool(sink: string, count: number, text: string): Promise<void> {
+    return this.#change({ kind: 'spool', sink, count, text });
+  }
+
+  /** The oldest rows of a spool behind the row `after`, with about so many events. */
+  async spooled(sink: string, after: number, events: number): Promise<readonly SpoolRow[]> {
+    return (await this.#ask({ ask: 'spooled', sink, after, events })) as SpoolRow[];
+  }
+
+  /** Removes a row that has been delivered. */
+  unspool(id: number): void {
+    void this.#change({ kind: 'unspool', id });
+  }
+
+  /** Adds events that a sink gave up; resolves when they are written. */
+  bury(letter: Omit<DeadLetter, 'id'>, text: string): Promise<void> {
+    return this.#change({ kind: 'bury', ...letter, text });
+  }
+
+  /** Dead letters, of one sink or of all, oldest first. */
+  async dead(sink?: string): Promise<readonly DeadLetter[]> {
+    return (await this.#ask({ ask: 'dead', sink })) as DeadLetter[];
+  }
+
+  /** The events of a dead letter, as lines of JSON. */
+  async letter(id: number): Promise<string | undefined> {
+    return (await this.#ask({ ask: 'letter', id })) as string | undefined;
+  }
+
+  /** Puts dead letters back into the spools of their sinks. Returns the events that wait now, by sink. */
+  async exhume(choice: { readonly sink?: string; readonly ids?: readonly number[] }): Promise<Record<string, number>> {
+    await this.#change({ kind: 'exhume', sink: choice.sink, ids: choice.ids });
+    return (await this.#ask({ ask: 'waiting' })) as Record<string, number>;
+  }
+
+  /** Resolves when everything that was noted so far is on disk. */
+  async committed(): Promise<void> {
+    if (this.#gathered.changes.length > 0) await new Promise<void>((done) => this.#gathered.done.push(done));
+    else await this.#writing;
+  }
+
+  /** Writes what is gathered, once more also after a failure, and closes the file. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#flush();
+    while (this.#writing) await this.#writing;
+    await new Promise<void>((done) => {
+      this.#worker.once('exit', () => done());
+      this.#post({ id: this.#next++, question: { ask: 'close' } });
+    });
+  }
+
+  #change(change: Change): Promise<void> {
+    const { changes, done } = this.#gathered;
+    changes.push(change);
+    if (changes.length >= GROUP.changes) queueMicrotask(() => this.#flush());
+    else this.#timer ??= setTimeout(() => this.#flush(), GROUP.ms);
+    return new Promise((resolve) => done.push(resolve));
+  }
+
+  // One group at a time, so that their order is kept whatever fails.
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#writing || this.#gathered.changes.length === 0) return;
+    const group = this.#gathered;
+    this.#gathered = { changes: [], done: [] };
+    this.#writing = this.#write(group).then(() => {
+      this.#writing = undefined;
+      if (this.#gathered.changes.length > 0) this.#flush();
+    });
+  }
+
+  async #write({ changes, done }: Group): Promise<void> {
+    for (;;) {
+      try {
+        await this.#send((id) => ({ id, changes }));
+        this.#failing = false;
+        for (const resolve of done) resolve();
+        return;
+      } catch (error) {
+        this.#failing = true;
+        this.#failed(error);
+        if (this.#closing) return;
+        await new Promise((resolve) => setTimeout(resolve, AGAIN));
+      }
+    }
+  }
+
+  #ask(question: Question): Promise<unknown> {
+    this.#flush();
+    return this.#send((id) => ({ id, question }));
+  }
+
+  #send(message: (id: number) => Message): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const id = this.#next++;
+      this.#replies.set(id, ({ error, answer }) => (error === undefined ? resolve(answer) : reject(new Error(error))));
+      this.#post(message(id));
+    });
+  }
+
+  #post(message: Message): void {
+    this.#worker.postMessage(message);
+  }
+}

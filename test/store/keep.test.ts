@@ -1,0 +1,155 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import type { Ack } from '../../src/core/ack.ts';
+import { Delivery, type DeliveryConfig, deliveryKeys } from '../../src/core/delivery.ts';
+import type { Event } from '../../src/core/event.ts';
+import { Counters } from '../../src/core/metrics.ts';
+import { WriteError } from '../../src/core/write-error.ts';
+import { SinkKeep } from '../../src/store/keep.ts';
+import { Store } from '../../src/store/store.ts';
+import { eventsOf, numbersOf, recordedAck, recordedLog } from '../core/shared.ts';
+
+let folder = '';
+let store: Store;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-keep-'));
+  store = await Store.open(folder, (error) => {
+    throw error;
+  });
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+const shape = z.strictObject(deliveryKeys);
+const config = (given: object): DeliveryConfig => shape.parse(given);
+const range = (count: number, from = 0) => Array.from({ length: count }, (_, index) => from + index);
+const settled = (ack: { settled: unknown[] }) => vi.waitFor(() => expect(ack.settled).toHaveLength(1));
+
+/** A delivery to a sink that does what `write` says, and what that sink got. */
+function delivery(given: object, write: (events: readonly Event[]) => Promise<void>, limit = 1_000_000) {
+  const got: unknown[] = [];
+  const lost: [string, number][] = [];
+  const metrics = new Counters();
+  const keep = new SinkKeep(store, 'out', limit);
+  const sink = {
+    write: async (events: readonly Event[]) => {
+      await write(events);
+      got.push(...numbersOf(events));
+    },
+    close: async () => {},
+  };
+  const to = new Delivery(sink, config(given), recordedLog().log, metrics, (...each) => lost.push(each), keep);
+  const offer = (count: number, from: number, ack: Ack) => to.offer({ events: eventsOf(count, from), bytes: 100, ack });
+  return { to, keep, got, lost, metrics, offer };
+}
+
+const SPILL = { queue: { events: 4, when_full: 'spill' }, batch: 2, retry: { give_up_after: '10ms', initial: '1ms' } };
+
+describe('a queue that spills', () => {
+  it('sends to disk what finds no room, and gives all of it in order once the sink takes it', async () => {
+    let open!: () => void;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const { to, keep, got, lost, offer } = delivery(SPILL, () => gate);
+    const acks = range(10).map(() => recordedAck(true));
+    for (const [n, ack] of acks.entries()) offer(2, n * 2, ack);
+    // Two parcels find room; what comes behind one that waits on disk waits there too.
+    await Promise.all(acks.slice(2).map(settled));
+    expect(acks.map((ack) => ack.settled[0]?.[0])).toEqual([undefined, undefined, ...Array(8).fill('spooled')]);
+    expect(keep.waiting).toBe(16);
+    open();
+    await vi.waitFor(() => expect(got).toHaveLength(20));
+    expect(got).toEqual(range(20));
+    expect([keep.waiting, lost]).toEqual([0, []]);
+    await to.close(AbortSignal.timeout(1000));
+    await store.committed();
+    expect(await store.spooled('out', 0, 100)).toEqual([]);
+  });
+
+  it('keeps what waits over a restart, also what was in memory when the time to stop was over', async () => {
+    const down = delivery(SPILL, () => new Promise(() => {}));
+    const acks = range(4).map(() => recordedAck(true));
+    for (const [n, ack] of acks.entries()) down.offer(2, n * 2, ack);
+    await down.to.close(AbortSignal.timeout(50));
+    expect(acks.map(({ settled: [first] }) => first?.[0])).toEqual(Array(4).fill('spooled'));
+    await store.close();
+    store = await Store.open(folder, () => {});
+    const up = delivery(SPILL, async () => {});
+    await vi.waitFor(() => expect(up.got).toHaveLength(8));
+    expect([...up.got].sort()).toEqual(range(8));
+    await up.to.close(AbortSignal.timeout(1000));
+  });
+
+  it('gives again what failed from disk; nothing is given up while the sink is down', async () => {
+    let fails = 30;
+    const { to, got, lost, offer } = delivery(SPILL, async () => {
+      if (fails-- > 0) throw new Error('down');
+    });
+    for (let n = 0; n < 6; n++) offer(2, n * 2, recordedAck(true));
+    await vi.waitFor(() => expect(got).toHaveLength(12), 10_000);
+    expect([...got].sort((a, b) => Number(a) - Number(b))).toEqual(range(12));
+    expect(lost).toEqual([]);
+    await to.close(AbortSignal.timeout(1000));
+  });
+
+  it('has a limit: past it live events are dropped, and said', async () => {
+    const { to, lost, offer } = delivery(SPILL, () => new Promise(() => {}), 3);
+    const [live, other, replayable] = [recordedAck(true), recordedAck(true), recordedAck(false)];
+    for (let n = 0; n < 2; n++) offer(2, n, recordedAck(true));
+    offer(2, 6, live);
+    offer(2, 8, other);
+    offer(2, 10, replayable);
+    await settled(live);
+    expect(live.settled[0]?.[0]).toBe('spooled');
+    expect(other.settled).toEqual([['dropped', 'spool_full']]);
+    expect(replayable.settled).toEqual([['failed', 'spool_full']]);
+    expect(lost).toEqual([['spool_full', 2]]);
+    await to.close(AbortSignal.abort());
+  });
+});
+
+describe('dead letters', () => {
+  it('are what the receiver refuses; replayable sources go on', async () => {
+    const { to, got, lost, offer, metrics } = delivery({}, async (events) => {
+      const refused = events.filter((event) => event.get('n') === 1);
+      if (refused.length > 0) throw new WriteError('400 no such field', { refused });
+    });
+    const ack = recordedAck(false);
+    offer(3, 0, ack);
+    await settled(ack);
+    expect(ack.settled).toEqual([['dead_lettered', 'refused']]);
+    expect(got).toEqual([0, 2]);
+    expect(lost).toEqual([]);
+    expect(metrics.byLabel('dead_lettered')).toEqual({ refused: 1 });
+    const [letter] = await store.dead();
+    expect(letter).toMatchObject({ sink: 'out', reason: 'refused', message: '400 no such field', count: 1 });
+    expect(await store.letter(letter?.id as number)).toBe(
+      '{"source":"syscall","time":0,"type":"open","fields":{"n":1}}',
+    );
+    await to.close(AbortSignal.timeout(1000));
+  });
+
+  it('are live events of a sink that stays down; put back, they are delivered', async () => {
+    let down = true;
+    const { to, keep, got, offer } = delivery({ retry: { give_up_after: '5ms', initial: '1ms' } }, async () => {
+      if (down) throw new Error('down');
+    });
+    const [live, replayable] = [recordedAck(true), recordedAck(false)];
+    offer(2, 0, live);
+    await settled(live);
+    offer(2, 2, replayable);
+    await settled(replayable);
+    expect(live.settled).toEqual([['dead_lettered', 'sink_failed']]);
+    expect(replayable.settled).toEqual([['failed', 'sink_failed']]);
+    down = false;
+    const waiting = await store.exhume({});
+    keep.added(waiting.out ?? 0);
+    await vi.waitFor(() => expect(got).toEqual([0, 1]));
+    await to.close(AbortSignal.timeout(1000));
+    expect(await store.dead()).toEqual([]);
+  });
+});
