@@ -5,6 +5,7 @@
 
 import type { Event } from '../events/field.ts';
 import type { CheckNode, Lowered, Node, Nodes } from './nodes.ts';
+import { Order } from './order.ts';
 import { WrittenChecks } from './write-checks.ts';
 
 /**
@@ -33,14 +34,15 @@ export function generate<E extends Event>(conditions: readonly Lowered<E>[]): Ma
   const lines = conditions.map(
     (condition, n) => `if ((a & ${1 << n}) !== 0 && ${writer.code(condition)}) h |= ${1 << n};`,
   );
-  const { names, values } = writer.tables;
+  // Constants, since V8 inlines what they are; parameters could change.
+  const tables = writer.constants.map((_, index) => `const t${index} = t[${index}];\n`).join('');
   const source = `'use strict';
-return function match(e, a) {
+${tables}return function match(e, a) {
 let h = 0${writer.variables};
 ${lines.join('\n')}
 return h;
 };`;
-  return new Function(...names, source)(...values) as Matcher<E>;
+  return new Function('t', source)(writer.constants) as Matcher<E>;
 }
 
 /** The same condition, of at most `MOST_CHECKS` checks: parts that are too much get functions of their own. */
@@ -80,7 +82,7 @@ function groupsOf<E extends Event>(items: readonly Node<E>[]): readonly (readonl
 function outline<E extends Event>(node: Node<E>, nodes: Nodes<E>): Node<E> {
   if (node.kind === 'call' || node.kind === 'check') return node;
   const match = generate([node]);
-  return nodes.call((event) => match(event, 1) === 1, node);
+  return nodes.call((event) => match(event, 1) === 1);
 }
 
 /** Writes expressions; what several of them share is worked out once, when it is first needed. */
@@ -88,8 +90,10 @@ class Writer<E extends Event> {
   readonly #uses = new Map<number, number>();
   readonly #checks: WrittenChecks<E>;
   readonly #memos = new Map<number, string>();
+  readonly #order: Order<E>;
 
   constructor(conditions: readonly Node<E>[]) {
+    this.#order = new Order(conditions);
     for (const condition of conditions) this.#count(condition);
     const checks = new Map<number, CheckNode<E>>();
     for (const condition of conditions) collect(condition, checks);
@@ -109,8 +113,8 @@ class Writer<E extends Event> {
     return [...this.#checks.variables, ...this.#memos.values()].map((variable) => `, ${variable}`).join('');
   }
 
-  get tables(): { readonly names: readonly string[]; readonly values: readonly unknown[] } {
-    return this.#checks.tables;
+  get constants(): readonly unknown[] {
+    return this.#checks.constants;
   }
 
   code(node: Lowered<E>): string {
@@ -131,7 +135,10 @@ class Writer<E extends Event> {
       case 'call':
         return `${this.#checks.constant(node.matches)}(e)`;
       default:
-        return `(${node.items.map((item) => this.code(item)).join(node.kind === 'and' ? ' && ' : ' || ')})`;
+        return `(${this.#order
+          .of(node)
+          .map((item) => this.code(item))
+          .join(node.kind === 'and' ? ' && ' : ' || ')})`;
     }
   }
 }

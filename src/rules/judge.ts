@@ -3,8 +3,9 @@
 import type { Event, Facet } from '../events/field.ts';
 import type { Covers } from './bounds.ts';
 import { necessary, remainder } from './bounds.ts';
-import { generate, MOST_CHECKS, MOST_CONDITIONS, splitLarge } from './generate.ts';
+import { generate, MOST_CONDITIONS, splitLarge } from './generate.ts';
 import type { Lowered, Node, Nodes } from './nodes.ts';
+import { sieve } from './sieve.ts';
 import type { Group, Some } from './verdicts.ts';
 import { both, Verdicts } from './verdicts.ts';
 
@@ -34,12 +35,11 @@ export function makeJudge<E extends Event>(
   nodes: Nodes<E>,
   recurring: readonly Part<E>[],
 ): Judge<E> {
-  const whole = conditions.map((condition) => splitLarge(condition, nodes));
-  const spans = spansOf(whole);
+  const spans = spansOf(conditions);
   const useful = recurring
     .map(({ facet, covers }) => ({ facet, covers, bounds: conditions.map((node) => necessary(node, covers, nodes)) }))
     .filter(({ bounds }) => bounds.some((bound) => bound !== true));
-  if (useful.length === 0) return judgeAll(spans, groupsOf(spans, whole, nodes));
+  if (useful.length === 0) return judgeAll(spans, groupsOf(spans, conditions, nodes));
   const parts = useful.map(({ covers }) => covers);
   const rest = conditions.map((node) => remainder(node, parts, nodes));
   const verdicts = useful.map(({ facet, bounds }) => new Verdicts(facet, groupsOf(spans, bounds, nodes)));
@@ -54,15 +54,9 @@ export function makePredicate<E extends Event>(condition: Lowered<E>, nodes: Nod
 }
 
 function spansOf<E extends Event>(conditions: readonly Node<E>[]): readonly Span[] {
-  const spans: { first: number; count: number }[] = [];
-  let size = MOST_CHECKS;
-  for (const [first, condition] of conditions.entries()) {
-    size += condition.size;
-    if (size > MOST_CHECKS || spans.at(-1)?.count === MOST_CONDITIONS) {
-      spans.push({ first, count: 0 });
-      size = condition.size;
-    }
-    (spans.at(-1) as { count: number }).count++;
+  const spans: Span[] = [];
+  for (let first = 0; first < conditions.length; first += MOST_CONDITIONS) {
+    spans.push({ first, count: Math.min(MOST_CONDITIONS, conditions.length - first) });
   }
   return spans;
 }
@@ -74,12 +68,8 @@ function groupsOf<E extends Event>(
 ): readonly Group<E>[] {
   return spans.map(({ first, count }) => {
     const own = conditions.slice(first, first + count);
-    const all = 2 ** count - 1;
-    if (own.every((condition) => condition === true)) return { all, match: undefined };
-    const match = generate(
-      own.map((condition) => (typeof condition === 'boolean' ? condition : splitLarge(condition, nodes))),
-    );
-    return { all, match };
+    const isAlways = own.every((condition) => condition === true);
+    return { all: 2 ** count - 1, match: isAlways ? undefined : sieve(own, nodes) };
   });
 }
 

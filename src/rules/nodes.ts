@@ -15,6 +15,8 @@ export interface TermNode<E extends Event> {
   readonly key: string;
   readonly term: TypedTerm;
   readonly read: Reader<E>;
+  /** What reading it takes, next to comparing two numbers. */
+  readonly cost: number;
   /** The fields that its value depends on. */
   readonly refs: readonly FieldRef[];
 }
@@ -29,9 +31,6 @@ export interface CheckNode<E extends Event> {
   /** How many checks it holds, and how deep it nests. */
   readonly size: 1;
   readonly depth: 1;
-  /** Guesses, for the order: what it takes to know it, next to a comparison with `===`, and how often it holds. */
-  readonly cost: number;
-  readonly chance: number;
 }
 
 export interface JunctionNode<E extends Event> {
@@ -40,8 +39,6 @@ export interface JunctionNode<E extends Event> {
   readonly items: readonly Node<E>[];
   readonly size: number;
   readonly depth: number;
-  readonly cost: number;
-  readonly chance: number;
 }
 
 export interface NotNode<E extends Event> {
@@ -50,8 +47,6 @@ export interface NotNode<E extends Event> {
   readonly item: Node<E>;
   readonly size: number;
   readonly depth: number;
-  readonly cost: number;
-  readonly chance: number;
 }
 
 /** A part of a condition that has a function of its own, since all of it would be too much for one. */
@@ -61,8 +56,6 @@ export interface CallNode<E extends Event> {
   readonly matches: (event: E) => boolean;
   readonly size: 1;
   readonly depth: 1;
-  readonly cost: number;
-  readonly chance: number;
 }
 
 export type Node<E extends Event> = CheckNode<E> | JunctionNode<E> | NotNode<E> | CallNode<E>;
@@ -99,23 +92,12 @@ export class Nodes<E extends Event> {
   not(item: Lowered<E>): Lowered<E> {
     if (typeof item === 'boolean') return !item;
     if (item.kind === 'not') return item.item;
-    const { size, depth, cost, chance } = item;
-    return this.#node(`!${item.id}`, (id) => ({
-      kind: 'not',
-      id,
-      item,
-      size,
-      depth: depth + 1,
-      cost,
-      chance: 1 - chance,
-    }));
+    const { size, depth } = item;
+    return this.#node(`!${item.id}`, (id) => ({ kind: 'not', id, item, size, depth: depth + 1 }));
   }
 
-  /** A node that calls a function; `of` is the part that the function judges. */
-  call(matches: (event: E) => boolean, of: Pick<Node<E>, 'cost' | 'chance'>): Node<E> {
-    const { cost, chance } = of;
-    const key = `call ${this.#nodes.size}`;
-    return this.#node(key, (id) => ({ kind: 'call', id, matches, size: 1, depth: 1, cost, chance }));
+  call(matches: (event: E) => boolean): Node<E> {
+    return this.#node(`call ${this.#nodes.size}`, (id) => ({ kind: 'call', id, matches, size: 1, depth: 1 }));
   }
 
   junction(kind: 'and' | 'or', items: readonly Lowered<E>[]): Lowered<E> {
@@ -126,7 +108,8 @@ export class Nodes<E extends Event> {
     const [first] = flat;
     if (first === undefined) return !decisive;
     if (flat.size === 1) return first;
-    const sorted = inOrder(kind, [...flat]);
+    // Whatever order they are written in, they are the same.
+    const sorted = [...flat].sort((a, b) => a.id - b.id);
     const key = `${kind}${sorted.map(({ id }) => id).join(' ')}`;
     return this.#node(key, (id) => ({
       kind,
@@ -134,7 +117,6 @@ export class Nodes<E extends Event> {
       items: sorted,
       size: sorted.reduce((sum, item) => sum + item.size, 0),
       depth: 1 + sorted.reduce((most, item) => Math.max(most, item.depth), 0),
-      ...guess(kind, sorted),
     }));
   }
 
@@ -158,14 +140,8 @@ export class Nodes<E extends Event> {
     const against = other?.key ?? constants?.map(constantKey).join(',') ?? '';
     const key = JSON.stringify([term.key, operator, modifier, other === undefined, against]);
     return this.#node(key, (id) => {
-      const chance = chances[operator] ?? 0.1;
-      return { kind: 'check', id, check, left: term, right: other, size: 1, depth: 1, cost: this.#cost(check), chance };
+      return { kind: 'check', id, check, left: term, right: other, size: 1, depth: 1 };
     });
-  }
-
-  #cost({ left, operator, modifier, right }: TypedCheck): number {
-    const terms = this.#termCost(left) + (right === undefined ? 0 : this.#termCost(right));
-    return terms + (modifier === undefined ? 0 : 4) + (operatorCosts[operator] ?? 1);
   }
 
   #termCost(term: TypedTerm): number {
@@ -185,7 +161,7 @@ export class Nodes<E extends Event> {
     const key = termKey(term);
     if (!this.#terms.has(key)) {
       const read = termReader(term, this.#specialForm());
-      this.#terms.set(key, read && { key, term, read, refs: refsOf(term) });
+      this.#terms.set(key, read && { key, term, read, cost: this.#termCost(term), refs: refsOf(term) });
     }
     return this.#terms.get(key);
   }
@@ -230,43 +206,3 @@ function constantKey(constant: Constant): string {
   if ('text' in constant) return JSON.stringify([constant.text, String(constant.number)]);
   return JSON.stringify(constant);
 }
-
-/** What is likely to decide, and cheap to know, comes first; the order makes no other difference. */
-function inOrder<E extends Event>(kind: 'and' | 'or', items: readonly Node<E>[]): readonly Node<E>[] {
-  const rank = ({ cost, chance }: Node<E>) => cost / (kind === 'and' ? 1 - chance : chance);
-  return items.toSorted((a, b) => rank(a) - rank(b));
-}
-
-/** Of items in order: each is only looked at when those before it have not decided. */
-function guess<E extends Event>(kind: 'and' | 'or', items: readonly Node<E>[]): { cost: number; chance: number } {
-  let cost = 0;
-  let undecided = 1;
-  for (const item of items) {
-    cost += undecided * item.cost;
-    undecided *= kind === 'and' ? item.chance : 1 - item.chance;
-  }
-  // Nothing is certain: `inOrder` divides by it.
-  const chance = Math.min(0.999, Math.max(0.001, kind === 'and' ? undecided : 1 - undecided));
-  return { cost, chance };
-}
-
-const chances: Readonly<Record<string, number>> = {
-  '!=': 0.9,
-  exists: 0.9,
-  '<': 0.5,
-  '<=': 0.5,
-  '>': 0.5,
-  '>=': 0.5,
-};
-
-const operatorCosts: Readonly<Record<string, number>> = {
-  contains: 3,
-  icontains: 6,
-  bcontains: 6,
-  glob: 6,
-  iglob: 6,
-  pmatch: 6,
-  regex: 20,
-  endswith: 2,
-  startswith: 2,
-};

@@ -140,7 +140,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
       const lowered = nodes.lower(rule.condition.typed);
       if (lowered === false) continue;
       rules.push(rule);
-      conditions.push(lowered === true ? nodes.call(() => true, { cost: 0, chance: 0.999 }) : lowered);
+      conditions.push(lowered === true ? nodes.call(() => true) : lowered);
     }
     const facets = type === undefined || this.#engine !== 'cached' ? [] : this.#facetsOf(type);
     return { rules, type, judge: makeJudge(conditions, nodes, facets), one: undefined };

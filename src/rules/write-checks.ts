@@ -5,6 +5,7 @@ import { candidatesOf, pairCheck, valueTest } from './compile.ts';
 import type { Constant } from './constants.ts';
 import type { CheckNode, TermNode } from './nodes.ts';
 import { isIdentity } from './tests.ts';
+import { TextTable } from './text-table.ts';
 import { isNumber, isText } from './types.ts';
 
 /** Checks that one look at a table answers together: bit n of what the table has for a value is check n. */
@@ -40,8 +41,9 @@ export class WrittenChecks<E extends Event> {
     }
   }
 
-  get tables(): { readonly names: readonly string[]; readonly values: readonly unknown[] } {
-    return { names: [...this.#tables.values()], values: [...this.#tables.keys()] };
+  /** What `t0`, `t1`, … are. */
+  get constants(): readonly unknown[] {
+    return [...this.#tables.keys()];
   }
 
   /** The name that a value of this program has in the source. */
@@ -93,19 +95,18 @@ export class WrittenChecks<E extends Event> {
 
   #group(checks: readonly CheckNode<E>[]): void {
     for (let start = 0; start < checks.length; start += MOST_IN_GROUP) {
-      const table = new Map<Constant, number>();
-      const group = { name: this.constant(table), variable: this.#variable('m', '-1') };
-      for (const [bit, check] of checks.slice(start, start + MOST_IN_GROUP).entries()) {
-        for (const constant of check.check.constants ?? []) {
-          table.set(constant, (table.get(constant) ?? 0) | (1 << bit));
-        }
-        this.#groups.set(check, [group, bit]);
+      const bits = new Map<Constant, number>();
+      const own = checks.slice(start, start + MOST_IN_GROUP);
+      for (const [bit, { check }] of own.entries()) {
+        for (const constant of check.constants ?? []) bits.set(constant, (bits.get(constant) ?? 0) | (1 << bit));
       }
+      const group = { name: this.constant(bitsOf(bits)), variable: this.#variable('m', '-1') };
+      for (const [bit, check] of own.entries()) this.#groups.set(check, [group, bit]);
     }
   }
 
   #bit({ check, left }: CheckNode<E>, { name, variable }: Group, bit: number): string {
-    const bits = `(${variable} === -1 ? (${variable} = ${name}.get(${this.#read(left)}) | 0) : ${variable})`;
+    const bits = `(${variable} === -1 ? (${variable} = ${name}(${this.#read(left)})) : ${variable})`;
     const test = `(${bits} & ${1 << bit})`;
     return check.operator === '!=' ? `(${test} === 0 && ${this.#read(left)} !== undefined)` : `(${test} !== 0)`;
   }
@@ -117,7 +118,8 @@ export class WrittenChecks<E extends Event> {
       return `(${this.#read(left)} !== undefined && ${this.#again(left)} !== ${this.#literal(first)})`;
     }
     if (constants.length === 1) return `(${this.#read(left)} === ${this.#literal(first)})`;
-    return `${this.constant(new Set(constants))}.has(${this.#read(left)})`;
+    const one = this.constant(bitsOf(new Map(constants.map((constant) => [constant, 1]))));
+    return `(${one}(${this.#read(left)}) === 1)`;
   }
 
   /** A check of the type of value that is to be expected. */
@@ -140,6 +142,13 @@ export class WrittenChecks<E extends Event> {
       ? this.constant(constant)
       : JSON.stringify(constant);
   }
+}
+
+/** The bits that a table has for a value, 0 where it has none. */
+function bitsOf(table: ReadonlyMap<Constant, number>): (value: Value | undefined) => number {
+  const texts = new TextTable([...table].filter((entry): entry is [string, number] => typeof entry[0] === 'string'));
+  const others = new Map<unknown, number>([...table].filter(([constant]) => typeof constant !== 'string'));
+  return (value) => (typeof value === 'string' ? texts.get(value) : others.get(value)) ?? 0;
 }
 
 function isPlain(term: CheckNode<Event>['check']['left']): boolean {

@@ -134,6 +134,14 @@ export class KernelEvent implements Event {
     return textAt(this.#memory, start, textLength(this.#memory, this.#offset, shape, index));
   }
 
+  /** As `text`, for texts that are kept elsewhere. */
+  decode(shape: Shape, index: number): string {
+    this.#check();
+    const start = textStart(this.#memory, this.#offset, shape, index);
+    const end = start + textLength(this.#memory, this.#offset, shape, index);
+    return start === end ? '' : this.#memory.buffer.toString('utf8', start, end);
+  }
+
   /** A text that is an absolute path, normalised. */
   path(shape: Shape, index: number): string {
     this.#check();

@@ -2,12 +2,12 @@
 
 import type { Facet, FieldRef } from '../field.ts';
 import type { KernelEvent } from './event.ts';
-import { pathSlot } from './path-slots.ts';
+import { openedPath } from './opened-paths.ts';
 import { processSlot } from './process-slots.ts';
 
 const OPENS = new Set(['open', 'openat', 'openat2', 'creat']);
 
-/** What `pathSlot` tells apart is all that these depend on. */
+/** What `openedPath` tells apart is all that these depend on. */
 const PATH_FIELDS = new Set([
   'fd.name',
   'fd.nameraw',
@@ -34,7 +34,7 @@ const path: Facet<KernelEvent> = {
   name: 'path',
   recurs: (type) => OPENS.has(type),
   covers: ({ text }) => PATH_FIELDS.has(text),
-  slot: pathSlot,
+  slot: openedPath,
 };
 
 /** These make images: verdicts on them would never be asked for again. */

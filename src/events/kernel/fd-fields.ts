@@ -6,7 +6,7 @@ import { callOf, NR } from './calls.ts';
 import { descriptorName, descriptorType, isDirectory } from './descriptor.ts';
 import type { KernelEvent } from './event.ts';
 import { CALL, CHDIR, CHDIR_TEXTS, HEADER, KIND, OPEN, SOCKET } from './layout.ts';
-import { major, minor, openName, opensADirectory, rawPath, realPath, succeeded } from './open-fields.ts';
+import { major, minor, openName, openParts, opensADirectory, rawPath, realPath, succeeded } from './open-fields.ts';
 import { split } from './path-cache.ts';
 import { type KernelReader, on, perKind, plain, type ReaderMaker } from './readers.ts';
 import { type End, isLocalPeer, type Socket, socketOf } from './socket.ts';
@@ -49,7 +49,7 @@ const directory = either(
   (event) => {
     const path = openName(event);
     if (path === undefined) return undefined;
-    return succeeded(event) && opensADirectory(event) ? path : split(path).directory;
+    return succeeded(event) && opensADirectory(event) ? path : openParts(event, path).directory;
   },
   () => undefined,
   (event) => {
@@ -63,7 +63,7 @@ const directory = either(
 const filename = either(
   (event) => {
     const path = succeeded(event) ? openName(event) : undefined;
-    return path === undefined || opensADirectory(event) ? undefined : split(path).filename;
+    return path === undefined || opensADirectory(event) ? undefined : openParts(event, path).filename;
   },
   () => undefined,
   (event) => {

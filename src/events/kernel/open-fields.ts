@@ -4,7 +4,8 @@ import { joinPath } from '../paths.ts';
 import type { KernelEvent } from './event.ts';
 import { OPEN, OPEN_TEXTS } from './layout.ts';
 import { CREAT_FLAGS, opensDirectory } from './open-flags.ts';
-import { joined } from './path-cache.ts';
+import { openedPath } from './opened-paths.ts';
+import { type SplitPath, split } from './path-cache.ts';
 
 export const NR_CREAT = 85;
 export const NR_OPENAT2 = 437;
@@ -12,9 +13,8 @@ export const AT_FDCWD = -100;
 const RESOLVE_IN_ROOT = 0x10;
 const TEXT_MAX = 4095;
 const UNKNOWN = '<UNKNOWN>';
-const SLASH = 47;
 
-const MEMO_NAME = 0;
+const MEMO_NAME = 2;
 
 export const isCreat = (event: KernelEvent) => event.u32(OPEN.nr) === NR_CREAT;
 
@@ -24,25 +24,40 @@ export function linuxFlags(event: KernelEvent): number {
 }
 
 export const succeeded = (event: KernelEvent) => event.i32(OPEN.ret + 4) >= 0;
-export const rawPath = (event: KernelEvent) => event.text(OPEN_TEXTS, OPEN_TEXTS.raw);
+
+/** The path as the caller wrote it. */
+export function rawPath(event: KernelEvent): string {
+  const path = openedPath(event);
+  if (path === undefined) return event.text(OPEN_TEXTS, OPEN_TEXTS.raw);
+  return (path.raw ??= event.decode(OPEN_TEXTS, OPEN_TEXTS.raw));
+}
 
 /**
  * The path as the call names it, absolute and normalised; `<UNKNOWN>` in front when its directory is not known. A path
  * that the kernel could not read from the caller's memory is undefined, or the canonical one when the call succeeded.
  */
 export function openName(event: KernelEvent): string | undefined {
-  return event.memo(MEMO_NAME, makeName);
+  const path = openedPath(event);
+  if (path === undefined) return event.memo(MEMO_NAME, makeName);
+  if (path.name === null) path.name = makeName(event);
+  return path.name;
 }
 
 function makeName(event: KernelEvent): string | undefined {
   const inRoot = event.u32(OPEN.nr) === NR_OPENAT2 && (event.u32(OPEN.resolve) & RESOLVE_IN_ROOT) !== 0;
-  if (!inRoot && event.firstByte(OPEN_TEXTS, OPEN_TEXTS.raw) === SLASH) return event.path(OPEN_TEXTS, OPEN_TEXTS.raw);
   const raw = rawPath(event);
+  if (!inRoot && raw.startsWith('/')) return joinPath('', raw);
   if (raw === '') return event.has('unread') ? realPath(event) : '';
   const base = event.text(OPEN_TEXTS, OPEN_TEXTS.base);
   // Without its beginning a directory would pass for another one.
   if (base === '' || baseIsCut(event)) return UNKNOWN + raw;
-  return joined(base, inRoot ? joinPath('', `/${raw}`).slice(1) || '.' : raw);
+  return joinPath(base, inRoot ? joinPath('', `/${raw}`).slice(1) || '.' : raw);
+}
+
+/** Directory and name of the file that `openName` names. */
+export function openParts(event: KernelEvent, name: string): SplitPath {
+  const path = openedPath(event);
+  return path === undefined ? split(name) : (path.parts ??= split(name));
 }
 
 /** A walk gives up when the next name, of at most 255 bytes, does not fit. */
@@ -52,9 +67,16 @@ function baseIsCut(event: KernelEvent): boolean {
 
 /** The canonical path of what was opened; undefined unless it is complete and as the process sees it. */
 export function realPath(event: KernelEvent): string | undefined {
+  const path = openedPath(event);
+  if (path === undefined) return makeReal(event);
+  if (path.real === null) path.real = makeReal(event);
+  return path.real;
+}
+
+function makeReal(event: KernelEvent): string | undefined {
   const length = event.textLength(OPEN_TEXTS, OPEN_TEXTS.real);
   if (length === 0 || event.has('path_partial') || event.has('path_outside')) return undefined;
-  return event.text(OPEN_TEXTS, OPEN_TEXTS.real);
+  return event.decode(OPEN_TEXTS, OPEN_TEXTS.real);
 }
 
 export const opensADirectory = (event: KernelEvent) => opensDirectory(linuxFlags(event));

@@ -34,15 +34,14 @@ export interface SplitPath {
   readonly filename: string;
 }
 
-const splits = new Map<string, SplitPath>();
+// An event is asked for both parts one after the other. More is not kept: finding it would cost as much as splitting.
+let last = '';
+let lastSplit: SplitPath = { directory: '/', filename: '/' };
 
 export function split(path: string): SplitPath {
-  const known = splits.get(path);
-  if (known !== undefined) return known;
+  if (path === last) return lastSplit;
   const at = path.lastIndexOf('/');
-  const result = { directory: at <= 0 ? '/' : path.slice(0, at), filename: at < 0 ? '/' : path.slice(at + 1) };
-  if (path.length > LONGEST) return result;
-  if (splits.size >= MOST) splits.clear();
-  splits.set(path, result);
-  return result;
+  lastSplit = { directory: at <= 0 ? '/' : path.slice(0, at), filename: at < 0 ? '/' : path.slice(at + 1) };
+  last = path;
+  return lastSplit;
 }

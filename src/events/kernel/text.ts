@@ -76,7 +76,9 @@ function same(view: DataView, start: number, slot: number, length: number): bool
 }
 
 function keep({ buffer, view }: Bytes, start: number, length: number, slot: number): void {
-  for (let at = 0; at < length; at++) kept.setUint8(slot * WIDTH + at, view.getUint8(start + at));
+  let at = 0;
+  for (; at + 4 <= length; at += 4) kept.setUint32(slot * WIDTH + at, view.getUint32(start + at, true), true);
+  for (; at < length; at++) kept.setUint8(slot * WIDTH + at, view.getUint8(start + at));
   keptLengths[slot] = length;
   keptPaths[slot] = undefined;
   keptTexts[slot] = buffer.toString('utf8', start, start + length);

@@ -1,18 +1,30 @@
 /**
- * One slot for each way in which a path was opened lately. Two records share a slot only when all bytes are the same that
- * readers of the path and of how it was opened look at.
+ * The ways in which paths were opened lately: what was decoded of each, and the verdicts on it. Two records share one only
+ * when all bytes are the same that readers of the path and of how it was opened look at.
  */
 
 import type { Slot } from '../field.ts';
 import type { KernelEvent } from './event.ts';
 import { FLAGS, KIND, OPEN, OPEN_TEXTS } from './layout.ts';
+import type { SplitPath } from './path-cache.ts';
+
+/** What readers have decoded of one. */
+export class OpenedPath implements Slot {
+  kept: unknown = undefined;
+  /** Undefined until it is asked for. */
+  raw: string | undefined = undefined;
+  /** Null until it is asked for. */
+  name: string | undefined | null = null;
+  real: string | undefined | null = null;
+  parts: SplitPath | undefined = undefined;
+}
 
 /** Words of lengths and texts that are remembered; longer paths are rare. */
 const WORDS = 64;
 /** Numbers that are compared beside them. */
 const NUMBERS = 7;
 const ROW = NUMBERS + WORDS;
-const SET_BITS = 12;
+const SET_BITS = 11;
 /** Rows of one set: of two the one that was not used last is given up. */
 const WAYS = 2;
 const ROWS = WAYS << SET_BITS;
@@ -21,12 +33,18 @@ const LENGTHS = OPEN_TEXTS.lengths >>> 2;
 const FLAG_BITS = FLAGS.path_partial | FLAGS.path_outside | FLAGS.unread;
 
 const rows = new Uint32Array(ROWS * ROW);
-const slots: (Slot | undefined)[] = new Array(ROWS).fill(undefined);
+const paths: OpenedPath[] = Array.from({ length: ROWS }, () => new OpenedPath());
 const lastUsed = new Uint8Array(1 << SET_BITS);
 const numbers = new Uint32Array(NUMBERS);
 
-/** The slot of an open; undefined when its path is long. */
-export function pathSlot(event: KernelEvent): Slot | undefined {
+const MEMO_OPENED = 0;
+
+/** How the path of an open is opened; undefined when it is long, and for other events. */
+export function openedPath(event: KernelEvent): OpenedPath | undefined {
+  return event.memo(MEMO_OPENED, find);
+}
+
+function find(event: KernelEvent): OpenedPath | undefined {
   if (event.kind !== KIND.open) return undefined;
   const { words, view } = event.memory;
   const { offset } = event;
@@ -44,11 +62,11 @@ export function pathSlot(event: KernelEvent): Slot | undefined {
   readNumbers(words, offset >>> 2, bytes);
   const set = hash(words, start, whole, tail);
   const used = set * WAYS + (lastUsed[set] as number);
-  if (isSame(used, words, start, whole, tail)) return slots[used];
+  if (isSame(used, words, start, whole, tail)) return paths[used];
   const other = used ^ 1;
   lastUsed[set] = other & 1;
   if (!isSame(other, words, start, whole, tail)) remember(other, words, start, whole, tail);
-  return slots[other];
+  return paths[other];
 }
 
 function readNumbers(words: Uint32Array, record: number, bytes: number): void {
@@ -78,7 +96,7 @@ function mix(sum: number, next: number): number {
 
 function isSame(row: number, words: Uint32Array, start: number, whole: number, tail: number): boolean {
   let at = row * ROW;
-  if (slots[row] === undefined || rows[at + NUMBERS + whole] !== tail) return false;
+  if (rows[at + NUMBERS + whole] !== tail) return false;
   for (let number = 0; number < NUMBERS; number++) if (rows[at + number] !== numbers[number]) return false;
   at += NUMBERS;
   for (let word = 0; word < whole; word++) if (rows[at + word] !== words[start + word]) return false;
@@ -90,5 +108,6 @@ function remember(row: number, words: Uint32Array, start: number, whole: number,
   rows.set(numbers, at);
   for (let word = 0; word < whole; word++) rows[at + NUMBERS + word] = words[start + word] as number;
   rows[at + NUMBERS + whole] = tail;
-  slots[row] = { kept: undefined };
+  // Not the same object: an event of another batch may still read the one before.
+  paths[row] = new OpenedPath();
 }
