@@ -1,6 +1,7 @@
 /** The operators that come with falco-pipe. */
 
 import type { OperatorDefinition } from '../core/component.ts';
+import { correlate } from './correlate/index.ts';
 import { dedupe } from './dedupe/index.ts';
 import { enrich } from './enrich/index.ts';
 import { filter } from './filter.ts';
@@ -10,6 +11,7 @@ import { rules } from './rules/index.ts';
 import { throttle } from './throttle.ts';
 
 export const operators = [
+  correlate,
   dedupe,
   enrich,
   filter,

@@ -1,0 +1,114 @@
+/** What `correlate` remembers: by key, the events of a while of event time, in their order; bounded, and what gives way is counted. */
+
+import type { Value } from '../../core/event.ts';
+import type { Counters } from '../../core/metrics.ts';
+
+/** What is kept of an event. */
+export interface Seen {
+  /** ns since the epoch. */
+  readonly time: bigint;
+  /** Which of the patterns it satisfies, by their places; one bit each. */
+  readonly steps: number;
+  /** What is counted when different values are. */
+  readonly value: string;
+  /** In a few words, for the alert. */
+  readonly what: string;
+  readonly source: string;
+}
+
+export interface Group {
+  /** Values of the key's fields. */
+  readonly values: readonly (Value | undefined)[];
+  /** Oldest first. */
+  events: Seen[];
+  /** Time of the youngest. */
+  newest: bigint;
+}
+
+export interface WindowOptions {
+  /** ns of event time that an event may matter to others. */
+  readonly within: bigint;
+  /** ns that events may come late. */
+  readonly lateness: bigint;
+  readonly maxKeys: number;
+  readonly maxPerKey: number;
+  readonly metrics: Counters;
+}
+
+const AHEAD = 300_000_000_000n; // ns that an event may be ahead of the clock: 5 m
+
+export class Window {
+  readonly #options: WindowOptions;
+  // In the order in which they last got an event.
+  readonly #groups = new Map<string, Group>();
+  #latest = 0n;
+
+  constructor(options: WindowOptions) {
+    this.#options = options;
+  }
+
+  /** Groups held. */
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  /**
+   * Adds an event and returns its group, and the event's place in it; undefined when it comes too late. `now`: ms since the
+   * epoch; times far beyond it are taken for five minutes ahead.
+   */
+  add(key: string, values: Group['values'], event: Seen, now: number): { group: Group; place: number } | undefined {
+    const { metrics, maxPerKey } = this.#options;
+    const most = BigInt(Math.round(now)) * 1_000_000n + AHEAD;
+    const ahead = event.time > most;
+    if (ahead) metrics.add('clamped', '', 1);
+    const seen = ahead ? { ...event, time: most } : event;
+    if (seen.time > this.#latest) this.#latest = seen.time;
+    const oldest = this.#oldest();
+    if (seen.time < oldest) {
+      metrics.add('late', '', 1);
+      return undefined;
+    }
+    this.#forget(oldest);
+    const group = this.#group(key, values);
+    const over = group.events.findIndex(({ time }) => time >= oldest);
+    if (over !== 0) group.events.splice(0, over < 0 ? group.events.length : over);
+    if (group.events.length >= maxPerKey) {
+      group.events.shift();
+      metrics.add('evicted', 'max_per_key', 1);
+    }
+    const place = placeOf(group.events, seen.time);
+    group.events.splice(place, 0, seen);
+    if (seen.time > group.newest) group.newest = seen.time;
+    return { group, place };
+  }
+
+  #oldest(): bigint {
+    return this.#latest - this.#options.within - this.#options.lateness;
+  }
+
+  #group(key: string, values: Group['values']): Group {
+    const group = this.#groups.get(key) ?? { values, events: [], newest: 0n };
+    this.#groups.delete(key);
+    this.#groups.set(key, group);
+    if (this.#groups.size > this.#options.maxKeys) {
+      this.#groups.delete(this.#groups.keys().next().value as string);
+      this.#options.metrics.add('evicted', 'max_keys', 1);
+    }
+    return group;
+  }
+
+  // Groups whose time is over are mostly those that got no event for long.
+  #forget(oldest: bigint): void {
+    for (const [key, { newest, events }] of this.#groups) {
+      if (newest >= oldest && events.length > 0) break;
+      this.#groups.delete(key);
+    }
+  }
+}
+
+/** Behind those of the same time: what came first is first. */
+function placeOf(events: readonly Seen[], time: bigint): number {
+  let place = events.length;
+  while (place > 0 && (events[place - 1] as Seen).time > time) place--;
+  return place;
+}
