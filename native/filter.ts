@@ -91,7 +91,10 @@ function isKnown({ kind, value }: PathProperty): boolean {
   return kind === 'name' ? value !== '' && Buffer.byteLength(value) <= NAME_MAX : kind === 'hidden' || value !== '';
 }
 
-type Tables = Pick<AddonOptions, 'calls' | 'keep' | 'test' | 'hidden' | 'prefixes' | 'names' | 'starts' | 'testsReal'>;
+type Tables = Pick<
+  AddonOptions,
+  'calls' | 'keep' | 'test' | 'hidden' | 'prefixes' | 'names' | 'starts' | 'testsReal' | 'sockets'
+>;
 
 /**
  * The tables of the kernel programs for these filters.
@@ -129,6 +132,7 @@ export function filterTables(filters: CallFilters): Tables {
     prefixes: bytesOf(paths.prefixes, prefixKey),
     names: bytesOf(paths.names, nameKey),
     starts: BigUint64Array.of(startsOf(paths.prefixes.keys(), true), startsOf(paths.names.keys(), false)),
+    sockets: [...filters.keys()].some((name) => CALLS[name]?.kind === 'socket'),
     testsReal: of(paths.prefixes.values()) || of(paths.names.values()) || paths.hidden.real !== 0,
   };
 }

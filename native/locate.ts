@@ -22,6 +22,8 @@ export interface AddonOptions {
   readonly real: boolean;
   readonly file: boolean;
   readonly testsReal: boolean;
+  /** Some call on sockets is read, so their histories are kept. */
+  readonly sockets: boolean;
   readonly calls: Uint16Array;
   readonly keep: Uint16Array;
   readonly test: Uint16Array;

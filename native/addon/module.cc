@@ -134,6 +134,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     options.ring_bytes = given.Get("ringBytes").ToNumber().Uint32Value();
     options.descendants_of = given.Get("descendantsOf").ToNumber().Uint32Value();
     options.values = config_of(given);
+    options.sockets = given.Get("sockets").ToBoolean().Value();
     options.prefixes = bytes_of(given.Get("prefixes"));
     options.names = bytes_of(given.Get("names"));
     try {

@@ -68,6 +68,7 @@ void Sensor::load(const SensorOptions &options) {
   int error = bpf_map__set_initial_value(map(".rodata.config"), &values, sizeof values);
   if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);
   if (error == 0 && options.descendants_of == 0) error = bpf_map__set_max_entries(map("scope"), 1);
+  if (error == 0 && !options.sockets) error = bpf_map__set_max_entries(map("histories"), 1);
   for (const auto &[name, entries] : {std::pair{"prefixes", &options.prefixes}, {"names", &options.names}}) {
     const auto count = static_cast<uint32_t>(entries->size() / entry_size(map(name)));
     if (error == 0 && count > 0) error = bpf_map__set_max_entries(map(name), count);

@@ -20,6 +20,7 @@ struct SensorOptions {
   uint32_t ring_bytes;
   uint32_t descendants_of;  // 0: the whole machine
   config values;            // all but refuse_above and scoped
+  bool sockets;             // some call on sockets is read
   std::vector<uint8_t> prefixes, names;  // entries of the maps of these names: key and value, one after the other
 };
 

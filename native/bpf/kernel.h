@@ -37,6 +37,11 @@ enum { BPF_RB_AVAIL_DATA = 0 };
 #define SOCKFS_MAGIC 0x534f434b
 #define EINPROGRESS 115
 #define O_ACCMODE 3
+#define IPPROTO_TCP 6
+#define SOCK_STREAM 1
+#define TCP_ESTABLISHED 1
+#define TCP_LISTEN 10
+#define SOCK_BINDPORT_LOCK 8
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
@@ -154,8 +159,10 @@ struct sock_common {
   volatile unsigned char skc_state;
   struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
-struct sock { struct sock_common __sk_common; __u16 sk_type, sk_protocol; };
+struct sock { struct sock_common __sk_common; __u16 sk_type, sk_protocol; __u8 sk_userlocks; };
 struct inet_sock { struct sock sk; __be32 inet_saddr; };
+struct inet_bind_bucket { signed char fastreuse; };
+struct inet_connection_sock { struct inet_bind_bucket *icsk_bind_hash; };
 struct unix_address { int len; };
 struct unix_sock { struct sock sk; struct unix_address *addr; struct sock *peer; };
 struct socket { struct sock *sk; };

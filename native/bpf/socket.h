@@ -128,6 +128,89 @@ static __always_inline __u64 find_address(struct call_context *call, struct sock
   return value;
 }
 
+// Three things about a socket are history: who came first, whether it has sent, whom it talked to last. Forgotten ones
+// cost a name that seems to have changed.
+enum role { ROLE_UNKNOWN, ROLE_CLIENT, ROLE_SERVER };
+
+struct socket_key { __u64 sock, ino; };
+struct socket_history {
+  __u8 peer[16];
+  __u16 port;
+  __u8 role, sent;
+  __u32 pad;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384); // 1 when no call on sockets is read
+  __type(key, struct socket_key);
+  __type(value, struct socket_history);
+} histories SEC(".maps");
+
+// A guess for sockets whose beginning was not seen: who bound a port is the server, of TCP only an accepted child shares
+// its listener's port without having bound it.
+static __always_inline enum role guessed_role(struct socket_record *r)
+{
+  if (r->state == TCP_LISTEN) return ROLE_SERVER;
+  if (!r->local_port) return ROLE_UNKNOWN;
+  bool bound = GET_BITFIELD(sock, r->sock, sk_userlocks) & SOCK_BINDPORT_LOCK;
+  if (r->protocol != IPPROTO_TCP) return bound ? ROLE_SERVER : ROLE_CLIENT;
+  struct inet_bind_bucket *bucket = GET(inet_connection_sock, r->sock, icsk_bind_hash);
+  bool shared = bucket && GET(inet_bind_bucket, bucket, fastreuse) >= 0;
+  return bound || !shared ? ROLE_CLIENT : ROLE_SERVER;
+}
+
+// The role that a call gives to its socket.
+static __always_inline enum role given_role(struct call_context *call, struct socket_record *r)
+{
+  if (call->ret < 0 && call->ret != -EINPROGRESS) return ROLE_UNKNOWN;
+  switch (call->which) {
+  case CALL_CONNECT: return r->addr_family ? ROLE_CLIENT : ROLE_UNKNOWN;
+  case CALL_BIND: return r->local_port ? ROLE_SERVER : ROLE_UNKNOWN;
+  case CALL_LISTEN:
+  case CALL_ACCEPT:
+  case CALL_ACCEPT4: return ROLE_SERVER;
+  default: return ROLE_UNKNOWN;
+  }
+}
+
+static __always_inline bool is_send(__u32 which)
+{
+  return which == CALL_SENDTO || which == CALL_SENDMSG;
+}
+
+static __always_inline bool moves_data(__u32 which)
+{
+  return is_send(which) || which == CALL_RECVFROM || which == CALL_RECVMSG;
+}
+
+// Fills in role, changed and connected, and of a datagram the other end.
+static __always_inline void read_history(struct call_context *call, struct socket_record *r)
+{
+  struct socket_key key = { r->sock, r->ino };
+  struct socket_history *known = bpf_map_lookup_elem(&histories, &key);
+  bool datagram = moves_data(call->which) && r->sock_type != SOCK_STREAM && call->ret >= 0;
+  enum role given = given_role(call, r);
+  if (datagram && r->addr_family == r->family && r->addr_port) {
+    __builtin_memcpy(r->remote_addr, r->addr, sizeof r->addr);
+    r->remote_port = r->addr_port;
+  }
+  r->role = given ? given : known && known->role ? known->role : guessed_role(r);
+  r->connected = r->state == TCP_ESTABLISHED || (known && known->sent) || (datagram && is_send(call->which));
+  __u64 *peer = (__u64 *)r->remote_addr;
+  bool has_peer = r->remote_port || peer[0] || peer[1];
+  if (datagram && has_peer) {
+    __u64 *before = known ? (__u64 *)known->peer : peer;
+    r->changed = !known || before[0] != peer[0] || before[1] != peer[1] || known->port != r->remote_port;
+  }
+  bool sent = (known && known->sent) || (datagram && is_send(call->which));
+  if (!given && !r->changed && known && known->sent == sent) return;
+  if (!given && !datagram) return;
+  struct socket_history history = { .port = r->remote_port, .role = r->role, .sent = sent };
+  __builtin_memcpy(history.peer, r->remote_addr, sizeof history.peer);
+  bpf_map_update_elem(&histories, &key, &history, BPF_ANY);
+}
+
 static __always_inline void on_socket(struct call_context *call, struct scratch *s)
 {
   struct socket_record *r = (void *)s->record;
@@ -141,6 +224,7 @@ static __always_inline void on_socket(struct call_context *call, struct scratch 
   __u64 address = find_address(call, r, &size);
   if (address && read_address(r, address, size)) length = read_unix_path(r, address, size);
   if (!length && sk && r->family == AF_UNIX) length = read_bound_path(r);
+  if (sk && internet) read_history(call, r);
   r->lengths[SOCKET_UNIX_PATH] = length;
   send(call, s, SOCKET_TEXTS_AT + length, KIND_SOCKET);
 }

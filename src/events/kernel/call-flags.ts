@@ -4,22 +4,28 @@ import type { FlagSet } from '../syscall/flag-table.ts';
 import { flagSet } from '../syscall/flags.ts';
 import { falcoCloneFlags } from './open-flags.ts';
 
-/** Names of a flag set by the kernel's number. */
-type Names = Readonly<Record<number, string>>;
+type Bits = readonly (readonly [linux: number, name: string])[];
 
-const AT_NOFOLLOW = { 256: 'AT_SYMLINK_NOFOLLOW', 4096: 'AT_EMPTY_PATH' };
-
-/** Sets of bits whose numbers differ. */
-const BITS: Readonly<Partial<Record<FlagSet, Names>>> = {
-  fchownat_flags: AT_NOFOLLOW,
-  delete_module_flags: { 1372: 'O_NONBLOCK', 343: 'O_TRUNC' },
-  pidfd_open_flags: { 1372: 'PIDFD_NONBLOCK' },
+/** Sets of bits whose numbers differ. (Pairs, because the formatter rewrites octal keys of objects to other numbers.) */
+const BITS: Readonly<Partial<Record<FlagSet, Bits>>> = {
+  fchownat_flags: [
+    [0x100, 'AT_SYMLINK_NOFOLLOW'],
+    [0x1000, 'AT_EMPTY_PATH'],
+  ],
+  delete_module_flags: [
+    [0o4000, 'O_NONBLOCK'],
+    [0o1000, 'O_TRUNC'],
+  ],
+  pidfd_open_flags: [[0o4000, 'PIDFD_NONBLOCK']],
   // Of calls that do not open: sockets, userfaultfd, dup3.
-  file_flags: { 1372: 'O_NONBLOCK', 235298: 'O_CLOEXEC' },
+  file_flags: [
+    [0o4000, 'O_NONBLOCK'],
+    [0o2000000, 'O_CLOEXEC'],
+  ],
 };
 
 /** ptrace(2), sys/ptrace.h. */
-const PTRACE: Names = {
+const PTRACE: Readonly<Record<number, string>> = {
   0: 'PTRACE_TRACEME',
   1: 'PTRACE_PEEKTEXT',
   2: 'PTRACE_PEEKDATA',
@@ -67,6 +73,6 @@ export function falcoFlags(set: FlagSet): (value: number) => number {
   if (set === 'ptrace_requests') return (value) => numbers.get(PTRACE[value] ?? '') ?? 0;
   const bits = BITS[set];
   if (bits === undefined) return (value) => value;
-  const table = Object.entries(bits).map(([linux, name]) => [Number(linux), numbers.get(name) ?? 0] as const);
+  const table = bits.map(([linux, name]) => [linux, numbers.get(name) ?? 0] as const);
   return (value) => table.reduce((sum, [linux, falco]) => ((value & linux) !== 0 ? sum | falco : sum), 0);
 }

@@ -1,0 +1,466 @@
+/** Every system call of native/calls.yaml, performed for real, and what its fields say. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CALLS } from '../../../native/calls.ts';
+import type { Batch } from '../../../src/core/batch.ts';
+import type { Value } from '../../../src/events/field.ts';
+import { ebpf } from '../../../src/sources/ebpf/index.ts';
+import { Actor, prepare, whyNot } from '../../native/harness.ts';
+import { contextFor } from './support.ts';
+
+const AT_FDCWD = -100;
+const skipped = whyNot();
+
+type Row = Record<string, Value | undefined>;
+
+const FIELDS = [
+  'evt.type evt.res evt.rawres evt.failed evt.category evt.args evt.is_io evt.io_dir evt.abspath evt.abspath.src',
+  'fd.num fd.type fd.typechar fd.name fd.directory fd.filename fd.l4proto fd.sockfamily fd.cip fd.sip fd.sport fd.cport',
+  'fd.rip fd.lport fd.is_server fd.connected fd.name_changed fd.ino',
+  'fs.path.name fs.path.source fs.path.target fs.path.nameraw user.uid proc.name',
+  ...[...new Set(Object.values(CALLS).flatMap(({ args }) => Object.keys(args))), ...['res', 'fd', 'flags', 'comm']].map(
+    (name) => `evt.arg.${name} evt.rawarg.${name}`,
+  ),
+].flatMap((line) => line.split(' '));
+
+describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
+  let place: ReturnType<typeof prepare>;
+  let folder: string;
+  let actor: Actor;
+  let server: Server;
+  let port = 0;
+  const rows: Row[] = [];
+  let stop = () => {};
+  const seen = new Set<string>();
+
+  beforeAll(async () => {
+    place = prepare();
+    folder = realpathSync(mkdtempSync(join(tmpdir(), 'falco-pipe-calls-')));
+    mkdirSync(join(folder, 'dir/sub'), { recursive: true });
+    for (const name of ['a', 'b', 'dir/x', 'dir/y', 'own']) writeFileSync(join(folder, name), 'x');
+    symlinkSync('a', join(folder, 'link'));
+    server = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+    await new Promise((done) => server.once('listening', done));
+    const address = server.address();
+    port = address && typeof address === 'object' ? address.port : 0;
+    actor = await Actor.start(place.program, folder);
+    const types = new Set(Object.keys(CALLS));
+    const ctx = contextFor({ fields: new Set(FIELDS), types });
+    const subscription = ebpf.open(ebpf.config.parse({ scope: { descendants_of: actor.pid } }), ctx).subscribe({
+      next: (batch: Batch) => {
+        for (let index = 0; index < batch.events.length; index++) {
+          const event = batch.events.at(index);
+          rows.push(Object.fromEntries(FIELDS.map((field) => [field, event?.get(field)])));
+        }
+      },
+    });
+    stop = () => subscription.unsubscribe();
+  });
+  afterAll(() => {
+    stop();
+    actor?.stop();
+    server?.close();
+    place?.remove();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Performs an action and returns the events that it made, once the first of that type is there. */
+  async function act(line: string, type: string): Promise<{ row: Row; result: number }> {
+    rows.length = 0;
+    const result = await actor.ask(line);
+    for (let waited = 0; waited < 400; waited++) {
+      const row = rows.findLast((each) => each['evt.type'] === type);
+      if (row !== undefined) {
+        seen.add(type);
+        return { row, result };
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    throw new Error(`${line} made no ${type}, but ${rows.map((row) => row['evt.type'])}`);
+  }
+
+  /** The call by its number; its event has the result that the call gave. */
+  async function call(name: string, args: string, options: { apart?: boolean } = {}): Promise<Row> {
+    const id = (CALLS[name] as { id: number }).id;
+    const { row, result } = await act(`${options.apart ? 'sys-apart' : 'sys'} ${id} ${args}`, name);
+    if (!options.apart) expect(row['evt.rawres'], name).toBe(result);
+    expect(row['evt.failed'], name).toBe(Number(row['evt.rawres']) < 0);
+    return row;
+  }
+
+  const under = (path: string) => join(folder, path);
+  const openDirectory = (path: string) => actor.ask(`open ${path} ${0o200000}`);
+
+  test('rename, renameat, renameat2', async () => {
+    expect(await call('rename', `'a '${under('c')}`)).toMatchObject({
+      'evt.res': 'SUCCESS',
+      'evt.arg.oldpath': under('a'),
+      'evt.rawarg.oldpath': 'a',
+      'evt.arg.newpath': under('c'),
+      'fs.path.source': under('a'),
+      'fs.path.target': under('c'),
+      'evt.category': 'file',
+    });
+    const dir = await openDirectory('dir');
+    expect(await call('renameat', `${dir} 'x ${AT_FDCWD} 'moved`)).toMatchObject({
+      'evt.arg.olddirfd': String(dir),
+      'evt.arg.oldpath': under('dir/x'),
+      'evt.arg.newdirfd': 'AT_FDCWD',
+      'evt.arg.newpath': under('moved'),
+      'evt.abspath.src': under('dir/x'),
+    });
+    expect(await call('renameat2', `${AT_FDCWD} 'moved ${dir} 'y 1`)).toMatchObject({
+      'evt.res': 'EEXIST',
+      'evt.arg.newpath': under('dir/y'),
+      'evt.arg.flags': 'RENAME_NOREPLACE',
+      'fs.path.source': undefined,
+    });
+  });
+
+  test('link, linkat, symlink, symlinkat', async () => {
+    expect(await call('link', `'b 'hard`)).toMatchObject({
+      'evt.arg.oldpath': under('b'),
+      'evt.arg.newpath': under('hard'),
+      'fs.path.target': under('b'),
+      'fs.path.source': under('hard'),
+    });
+    const dir = await openDirectory('dir');
+    expect(await call('linkat', `${AT_FDCWD} 'b ${dir} 'b2 0x400`)).toMatchObject({
+      'evt.arg.oldpath': under('b'),
+      'evt.arg.newpath': under('dir/b2'),
+      'evt.arg.flags': 'AT_SYMLINK_FOLLOW',
+    });
+    expect(await call('symlink', `'/etc/shadow 'soft`)).toMatchObject({
+      'evt.arg.target': '/etc/shadow',
+      'evt.arg.linkpath': under('soft'),
+      'fs.path.target': '/etc/shadow',
+      'fs.path.source': under('soft'),
+    });
+    expect(await call('symlinkat', `'../relative ${dir} 'soft`)).toMatchObject({
+      'evt.arg.target': '../relative',
+      'evt.arg.linkdirfd': `<d>${under('dir')}`,
+      'evt.arg.linkpath': under('dir/soft'),
+      'fd.num': dir,
+      'fd.name': under('dir'),
+      'fd.typechar': 'd',
+    });
+  });
+
+  test('mkdir, mkdirat, rmdir, unlink, unlinkat', async () => {
+    expect(await call('mkdir', `'new 0750`)).toMatchObject({
+      'evt.arg.path': under('new'),
+      'evt.arg.mode': '1E8',
+      'fs.path.name': under('new'),
+      'fs.path.nameraw': 'new',
+    });
+    const dir = await openDirectory('dir');
+    expect(await call('mkdirat', `${dir} 'inner 0700`)).toMatchObject({
+      'evt.arg.path': under('dir/inner'),
+      'evt.abspath': under('dir/inner'),
+      'fd.name': under('dir'),
+    });
+    expect(await call('rmdir', `'new`)).toMatchObject({ 'evt.arg.path': under('new'), 'evt.res': 'SUCCESS' });
+    expect(await call('unlink', `'hard`)).toMatchObject({ 'evt.arg.path': under('hard') });
+    expect(await call('unlinkat', `${dir} 'inner 0x200`)).toMatchObject({
+      'evt.arg.dirfd': `<d>${under('dir')}`,
+      'evt.arg.name': under('dir/inner'),
+      'evt.arg.flags': 'AT_REMOVEDIR',
+      'fs.path.name': under('dir/inner'),
+    });
+    expect(await call('unlinkat', `${AT_FDCWD} '${under('nowhere')} 0`)).toMatchObject({
+      'evt.res': 'ENOENT',
+      'evt.arg.dirfd': 'AT_FDCWD',
+      'evt.arg.name': under('nowhere'),
+      'fd.num': AT_FDCWD,
+      'fd.name': '',
+      'fd.typechar': 'o',
+      'fs.path.name': undefined,
+    });
+  });
+
+  test('chmod, fchmod, fchmodat, fchmodat2, chown, lchown, fchown, fchownat, mknod, mknodat', async () => {
+    expect(await call('chmod', `'own 04755`)).toMatchObject({
+      'evt.arg.filename': under('own'),
+      'evt.arg.mode': expect.stringContaining('S_ISUID'),
+      'evt.rawarg.mode': 0o4755,
+    });
+    const own = await actor.ask('open own');
+    const file = { 'fd.num': own, 'fd.name': under('own'), 'fd.typechar': 'f', 'fd.filename': 'own' };
+    expect(await call('fchmod', `${own} 0600`)).toMatchObject({ ...file, 'evt.arg.fd': `<f>${under('own')}` });
+    const dir = await openDirectory('dir');
+    expect(await call('fchmodat', `${dir} 'y 0644`)).toMatchObject({
+      'evt.arg.filename': under('dir/y'),
+      'evt.arg.mode': 'S_IROTH|S_IRGRP|S_IWUSR|S_IRUSR',
+    });
+    expect(await call('fchmodat2', `${dir} 'y 0644 0`)).toMatchObject({ 'evt.type': 'fchmodat2' });
+    expect(await call('chown', `'own 1 2`)).toMatchObject({ 'evt.arg.path': under('own'), 'evt.arg.uid': '1' });
+    expect(await call('lchown', `'link 0 0`)).toMatchObject({ 'evt.arg.path': under('link'), 'evt.arg.gid': '0' });
+    expect(await call('fchown', `${own} 0 0`)).toMatchObject(file);
+    expect(await call('fchownat', `${dir} 'y 0 0 0x100`)).toMatchObject({
+      'evt.arg.pathname': under('dir/y'),
+      'evt.arg.flags': 'AT_SYMLINK_NOFOLLOW',
+    });
+    expect(await call('mknod', `'fifo 010644 0`)).toMatchObject({
+      'evt.arg.path': under('fifo'),
+      'evt.rawarg.mode': 0o10644,
+    });
+    expect(await call('mknodat', `${dir} 'fifo 010644 0`)).toMatchObject({ 'evt.arg.path': under('dir/fifo') });
+  });
+
+  test('mount, umount2, umount, chroot, pivot_root, where they fail', async () => {
+    expect(await call('mount', `'none '${under('nowhere')} 'tmpfs 3`)).toMatchObject({
+      'evt.res': 'ENOENT',
+      'evt.arg.dev': 'none',
+      'evt.arg.dir': under('nowhere'),
+      'evt.arg.flags': 'RDONLY|NOSUID',
+    });
+    expect(await call('umount2', `'dir 2`)).toMatchObject({ 'evt.arg.name': under('dir'), 'evt.arg.flags': 'DETACH' });
+    expect((await act(`sys32 22 'dir`, 'umount')).row).toMatchObject({ 'evt.arg.name': under('dir') });
+    expect(await call('chroot', `'nowhere`)).toMatchObject({ 'evt.arg.path': under('nowhere'), 'evt.res': 'ENOENT' });
+    expect(await call('pivot_root', `'. '.`)).toMatchObject({ 'evt.failed': true });
+  });
+
+  test('chdir and fchdir', async () => {
+    expect(await call('chdir', `'dir`)).toMatchObject({ 'evt.arg.path': under('dir'), 'fs.path.name': under('dir') });
+    expect(await call('chdir', `'${folder}`)).toMatchObject({ 'evt.res': 'SUCCESS' });
+    expect(await call('chdir', `'nowhere`)).toMatchObject({ 'evt.res': 'ENOENT', 'evt.arg.path': under('nowhere') });
+    expect(await call('fchdir', String(await openDirectory('.')))).toMatchObject({ 'evt.res': 'SUCCESS' });
+    expect(await call('fchdir', '999')).toMatchObject({ 'evt.res': 'EBADF' });
+  });
+
+  test('execve and execveat that fail', async () => {
+    expect(await call('execve', `'nowhere`)).toMatchObject({
+      'evt.res': 'ENOENT',
+      'evt.arg.filename': under('nowhere'),
+      'proc.name': 'actions',
+    });
+    const dir = await openDirectory('dir');
+    expect(await call('execveat', `${dir} 'nowhere 0 0 0`)).toMatchObject({ 'evt.arg.filename': under('dir/nowhere') });
+  });
+
+  test('dup, dup2 and dup3, of files and of sockets', async () => {
+    const own = await actor.ask('open own');
+    const { ino } = statSync(under('own'));
+    const file = { 'fd.name': under('own'), 'fd.typechar': 'f', 'fd.type': 'file', 'fd.ino': ino };
+    const copy = await call('dup', String(own));
+    expect(copy).toMatchObject({ ...file, 'evt.arg.oldfd': `<f>${under('own')}` });
+    expect(copy['fd.num']).toBe(copy['evt.rawres']);
+    expect(await call('dup2', `${own} 200`)).toMatchObject({ ...file, 'fd.num': 200, 'evt.rawres': 200 });
+    expect(await call('dup3', `${own} 201 ${0o2000000}`)).toMatchObject({ ...file, 'evt.arg.flags': 'O_CLOEXEC' });
+    expect(await call('dup2', '999 3')).toMatchObject({ 'evt.res': 'EBADF', 'fd.num': 999, 'fd.typechar': 'o' });
+    const socket = Number((await call('socket', '2 1 0'))['evt.rawres']);
+    await call('connect', `${socket} in:${port} 16`);
+    expect(await call('dup2', `${socket} 202`)).toMatchObject({
+      'fd.num': 202,
+      'fd.type': 'ipv4',
+      'fd.sip': '127.0.0.1',
+      'fd.sport': port,
+      'fd.connected': true,
+      'evt.res': 'SUCCESS',
+    });
+  });
+
+  test('descriptors of other kinds', async () => {
+    expect(await call('memfd_create', `'payload 1`)).toMatchObject({
+      'evt.arg.name': 'payload',
+      'evt.arg.flags': 'MFD_CLOEXEC',
+      'fd.name': 'memfd:payload',
+      'fd.typechar': 'm',
+    });
+    expect(await call('userfaultfd', String(0o2000001))).toMatchObject({ 'fd.typechar': 'u' });
+    expect(await call('bpf', '0 0 0')).toMatchObject({ 'evt.arg.cmd': 'BPF_MAP_CREATE', 'evt.failed': true });
+    expect(await call('io_uring_setup', '0 0')).toMatchObject({ 'evt.failed': true, 'evt.arg.entries': '0' });
+    expect(await call('perf_event_open', '0 0 0 0 0')).toMatchObject({ 'evt.failed': true });
+    const pidfd = await call('pidfd_open', `${actor.pid} 0`);
+    expect(pidfd).toMatchObject({ 'fd.typechar': 'P', 'evt.arg.pid': 'actions', 'evt.rawarg.pid': actor.pid });
+    const own = await actor.ask('open own');
+    expect(await call('pidfd_getfd', `${pidfd['evt.rawres']} ${own} 0`)).toMatchObject({
+      'fd.name': under('own'),
+      'fd.typechar': 'f',
+      'evt.rawarg.target_fd': own,
+    });
+  });
+
+  test('a TCP client: socket, connect, refused and accepted', async () => {
+    const made = await call('socket', `2 ${1 | 0o2000000} 6`);
+    expect(made).toMatchObject({
+      'evt.arg.domain': 'AF_INET',
+      'evt.arg.flags': 'O_CLOEXEC',
+      'fd.typechar': '4',
+      'fd.name': '',
+      'fd.l4proto': '<NA>',
+      'evt.category': 'net',
+    });
+    const fd = made['evt.rawres'];
+    expect(await call('connect', `${fd} in:1 16`)).toMatchObject({
+      'evt.res': 'ECONNREFUSED',
+      'evt.arg.addr': '127.0.0.1:1',
+      'fd.connected': false,
+      'fd.name': '',
+    });
+    const other = (await call('socket', '10 1 0'))['evt.rawres'];
+    expect(await call('connect', `${other} in6:1 28`)).toMatchObject({ 'evt.arg.addr': '::1:1', 'fd.typechar': '6' });
+    const third = (await call('socket', '2 1 0'))['evt.rawres'];
+    const connected = await call('connect', `${third} in:${port} 16`);
+    expect(connected).toMatchObject({
+      'fd.sip': '127.0.0.1',
+      'fd.sport': port,
+      'fd.cip': '127.0.0.1',
+      'fd.l4proto': 'tcp',
+      'fd.connected': true,
+    });
+    expect(connected['fd.name']).toMatch(new RegExp(`^127\\.0\\.0\\.1:\\d+->127\\.0\\.0\\.1:${port}$`));
+    expect(await call('connect', '999 in:1 16')).toMatchObject({ 'evt.res': 'EBADF', 'fd.name': '127.0.0.1:1' });
+    expect(await call('socket', '999 1 0')).toMatchObject({ 'evt.res': 'EAFNOSUPPORT', 'fd.num': -1 });
+  });
+
+  test('a TCP server: bind, listen, accept, accept4', async () => {
+    const fd = Number((await call('socket', '2 1 0'))['evt.rawres']);
+    expect(await call('bind', `${fd} in:0 16`)).toMatchObject({ 'evt.arg.addr': '127.0.0.1:0', 'fd.is_server': true });
+    const listening = await call('listen', `${fd} 7`);
+    expect(listening).toMatchObject({ 'evt.arg.backlog': '7', 'fd.is_server': true, 'fd.sip': '127.0.0.1' });
+    const at = Number(listening['fd.sport']);
+    expect(listening['fd.name']).toBe(`127.0.0.1:${at}`);
+    for (const name of ['accept', 'accept4']) {
+      const client = Number((await call('socket', '2 1 0'))['evt.rawres']);
+      await call('connect', `${client} in:${at} 16`);
+      const accepted = await call(name, `${fd} 0 0 ${0o2000000}`);
+      expect(accepted).toMatchObject({
+        'fd.sport': at,
+        'fd.sip': '127.0.0.1',
+        'fd.cip': '127.0.0.1',
+        'fd.is_server': true,
+        'fd.connected': true,
+        'fd.lport': at,
+        'fd.l4proto': 'tcp',
+      });
+      expect(accepted['fd.name']).toBe(`127.0.0.1:${accepted['fd.cport']}->127.0.0.1:${at}`);
+    }
+    expect(await call('accept', '999 0 0')).toMatchObject({ 'evt.res': 'EBADF', 'fd.num': -1 });
+  });
+
+  test('unix sockets', async () => {
+    const fd = Number((await call('socket', '1 1 0'))['evt.rawres']);
+    expect(await call('bind', `${fd} un:${under('sock')} 110`)).toMatchObject({
+      'fd.typechar': 'u',
+      'fd.name': under('sock'),
+      'fd.sockfamily': 'unix',
+    });
+    expect(await call('listen', `${fd} 1`)).toMatchObject({ 'fd.name': under('sock') });
+    const client = Number((await call('socket', '1 1 0'))['evt.rawres']);
+    const connected = await call('connect', `${client} un:${under('sock')} 110`);
+    expect(connected['fd.name']).toMatch(new RegExp(`^[0-9a-f]+->[0-9a-f]+ ${under('sock')}$`));
+    expect((await call('accept', `${fd} 0 0`))['fd.name']).toMatch(new RegExp(` ${under('sock')}$`));
+  });
+
+  test('data: sendto, sendmsg, recvfrom, recvmsg', async () => {
+    const bound = Number((await call('socket', '2 2 0'))['evt.rawres']);
+    expect(await call('bind', `${bound} in:0 16`)).toMatchObject({ 'evt.res': 'SUCCESS' });
+    const at = Number(
+      execFileSync('sh', ['-c', `awk '$10 == ${await inode(bound)} { print $2 }' /proc/net/udp`])
+        .toString()
+        .trim()
+        .split(':')
+        .map((part) => Number.parseInt(part, 16))[1],
+    );
+    const fd = Number((await call('socket', '2 2 0'))['evt.rawres']);
+    const first = await call('sendto', `${fd} buf 1 0 in:${at} 16`);
+    expect(first).toMatchObject({
+      'fd.sip': '127.0.0.1',
+      'fd.sport': at,
+      'fd.l4proto': 'udp',
+      'fd.name_changed': true,
+      'fd.connected': true,
+      'evt.arg.size': '1',
+      'evt.io_dir': 'write',
+      'evt.is_io': true,
+    });
+    expect(await call('sendto', `${fd} buf 1 0 in:${at} 16`)).toMatchObject({ 'fd.name_changed': false });
+    expect(await call('sendmsg', `${fd} msg:${at} 0`)).toMatchObject({ 'fd.sport': at, 'fd.name_changed': false });
+    expect(await call('sendmsg', `${fd} msg:9 0`)).toMatchObject({ 'fd.sport': 9, 'fd.name_changed': true });
+    const got = await call('recvfrom', `${bound} buf 8 0x40 in:0 len`);
+    expect(got).toMatchObject({ 'fd.sport': at, 'evt.io_dir': 'read', 'fd.is_server': true, 'evt.rawres': 1 });
+    expect(got['fd.cport']).toBe(first['fd.cport'] ?? first['fd.lport']);
+    expect(await call('recvmsg', `${bound} msg:0 0x40`)).toMatchObject({ 'fd.sport': at, 'evt.rawres': 1 });
+  });
+
+  async function inode(fd: number): Promise<number> {
+    return statSync(`/proc/${actor.pid}/fd/${fd}`).ino;
+  }
+
+  test('other processes: ptrace, process_vm_writev, kill, tkill, tgkill', async () => {
+    expect(await call('ptrace', '16 999999999 0 0')).toMatchObject({
+      'evt.arg.request': 'PTRACE_ATTACH',
+      'evt.rawarg.pid': 999_999_999,
+      'evt.res': 'ESRCH',
+    });
+    expect(await call('ptrace', '0', { apart: true })).toMatchObject({ 'evt.arg.request': 'PTRACE_TRACEME' });
+    expect(await call('process_vm_writev', `${actor.pid} 0 0 0 0 0`)).toMatchObject({ 'evt.arg.pid': 'actions' });
+    expect(await call('kill', `${actor.pid} 0`)).toMatchObject({ 'evt.arg.pid': 'actions', 'evt.rawarg.sig': 0 });
+    expect(await call('tkill', `${actor.pid} 18`)).toMatchObject({ 'evt.arg.sig': 'SIGCONT' });
+    expect(await call('tgkill', `${actor.pid} ${actor.pid} 18`)).toMatchObject({ 'evt.rawarg.tid': actor.pid });
+  });
+
+  test('who the process is: the setuid family, namespaces, groups of processes', async () => {
+    const apart = { apart: true };
+    expect(await call('setuid', '1001', apart)).toMatchObject({ 'evt.rawarg.uid': 1001, 'user.uid': 1001 });
+    expect(await call('setgid', '1001', apart)).toMatchObject({ 'evt.rawarg.gid': 1001 });
+    expect(await call('setreuid', '-1 1002', apart)).toMatchObject({ 'evt.rawarg.ruid': -1, 'evt.rawarg.euid': 1002 });
+    expect(await call('setregid', '-1 1002', apart)).toMatchObject({ 'evt.res': 'SUCCESS' });
+    expect(await call('setresuid', '1 2 3', apart)).toMatchObject({ 'evt.rawarg.suid': 3, 'user.uid': 2 });
+    expect(await call('setresgid', '1 2 3', apart)).toMatchObject({ 'evt.rawarg.egid': 2 });
+    expect(await call('unshare', '0x10000000', apart)).toMatchObject({ 'evt.arg.flags': 'CLONE_NEWUSER' });
+    const ns = await actor.ask(`open /proc/${actor.pid}/ns/net`);
+    expect(await call('setns', `${ns} 0x40000000`, apart)).toMatchObject({
+      'evt.arg.nstype': 'CLONE_NEWNET',
+      'fd.num': ns,
+      'fd.typechar': 'f',
+    });
+    expect(await call('setpgid', '0 0', apart)).toMatchObject({ 'evt.rawarg.pgid': 0 });
+    expect(await call('setsid', '', apart)).toMatchObject({ 'evt.failed': false });
+    expect(await call('prctl', `15 'other`, apart)).toMatchObject({ 'evt.arg.option': 'PR_SET_NAME' });
+  });
+
+  test('the kernel itself: modules and keys', async () => {
+    expect(await call('init_module', `0 0 'x=1`)).toMatchObject({ 'evt.arg.uargs': 'x=1', 'evt.failed': true });
+    const own = await actor.ask('open own');
+    expect(await call('finit_module', `${own} 'y=2 1`)).toMatchObject({
+      'evt.arg.fd': `<f>${under('own')}`,
+      'evt.arg.uargs': 'y=2',
+      'evt.arg.flags': 'MODULE_INIT_IGNORE_MODVERSIONS',
+      'evt.failed': true,
+    });
+    expect(await call('delete_module', `'no_such_module 0x800`)).toMatchObject({
+      'evt.arg.name': 'no_such_module',
+      'evt.arg.flags': 'O_NONBLOCK',
+    });
+    expect(await call('keyctl', '0 0 0')).toMatchObject({ 'evt.arg.operation': 'KEYCTL_GET_KEYRING_ID' });
+  });
+
+  test('the open family', async () => {
+    expect(await call('open', `'own 0`)).toMatchObject({ 'fd.name': under('own'), 'evt.arg.flags': 'O_RDONLY' });
+    expect(await call('creat', `'made 0600`)).toMatchObject({ 'fd.name': under('made') });
+    expect(await call('openat', `${AT_FDCWD} 'own 2`)).toMatchObject({ 'evt.arg.flags': 'O_RDWR' });
+    expect(await call('openat2', `${AT_FDCWD} 'own 0 0`)).toMatchObject({ 'evt.res': 'EINVAL', 'fd.num': -1 });
+  });
+
+  test('calls by the 32-bit door are the same events', async () => {
+    expect((await act(`sys32 39 'compat 0700`, 'mkdir')).row).toMatchObject({ 'evt.arg.path': under('compat') });
+    expect((await act(`sys32 38 'compat 'compat2`, 'rename')).row).toMatchObject({
+      'evt.arg.newpath': under('compat2'),
+    });
+    expect((await act(`sys32 301 ${AT_FDCWD} 'compat2 0x200`, 'unlinkat')).row).toMatchObject({
+      'evt.arg.name': under('compat2'),
+      'evt.arg.dirfd': 'AT_FDCWD',
+    });
+  });
+
+  test('every call of the table was performed', () => {
+    expect(Object.keys(CALLS).filter((name) => !seen.has(name))).toEqual([]);
+  });
+});
