@@ -139,11 +139,13 @@ function endsWith(left: Scalar, right: Scalar): boolean {
   );
 }
 
-/** Numbers by size, text by its bytes in UTF-8; NaN (two kinds of value) is no order at all. */
+/** Numbers by size, text by its bytes in UTF-8; NaN (two kinds of value, or NaN itself) is no order at all. */
 function order(left: Scalar, right: Scalar): number {
   if (typeof left === 'string' && typeof right === 'string') return compareText(left, right);
   if (typeof left === 'string' || typeof right === 'string') return Number.NaN;
-  return left < right ? -1 : left > right ? 1 : 0;
+  if (left < right) return -1;
+  if (left > right) return 1;
+  return left >= right ? 0 : Number.NaN;
 }
 
 /** Order of UTF-8 bytes: that of code points, which UTF-16 units break for surrogates. */
