@@ -150,11 +150,10 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     const facets = (this.#form.facets ?? []).filter((facet) => facet.recurs(type));
     return facets.map((facet) => ({
       facet,
-      // What comes late changes while the part stays the same.
       covers: ({ left, right }) =>
-        [...left.refs, ...(right?.refs ?? [])].every(
-          (ref) => facet.covers(ref, type) && !this.#form.late?.includes(ref),
-        ),
+        // What a check compares with must not change either, as lists from elsewhere do.
+        (right === undefined || right.term.kind === 'field' || right.term.kind === 'call') &&
+        [...left.refs, ...(right?.refs ?? [])].every((ref) => facet.covers(ref, type)),
     }));
   }
 
