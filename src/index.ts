@@ -16,6 +16,7 @@ export {
   type OperatorContext,
   type PlanContext,
   type Prepared,
+  type ProvidedField,
   type Sink,
   type SinkContext,
   type SourceContext,

@@ -129,11 +129,13 @@ export interface PlanContext {
   read(path: string, at: readonly (string | number)[]): string | undefined;
 }
 
-/** A field that an operator adds to events, whatever their event source. Its value is text. */
+/** A field that an operator adds to events, whatever their event source. */
 export interface ProvidedField {
   /** Words joined by dots. */
   readonly name: string;
   readonly doc: string;
+  /** Default: text. A time is in ns since the epoch. */
+  readonly type?: 'text' | 'number' | 'time';
 }
 
 /** An operator's place in the graph. */

@@ -117,7 +117,10 @@ export class LiveOperator {
 
   /** After `close`: waits for what has left a stream and is on its way, until `deadline` is aborted. */
   async finish(deadline: AbortSignal): Promise<void> {
+    // What has arrived meanwhile may have changed its state once more.
+    this.#snapshots?.take();
     await this.#stream?.finish(deadline);
+    this.#snapshots?.take();
   }
 
   readonly #failed = (event: Event, error: unknown, what: string = this.planned.id) => {

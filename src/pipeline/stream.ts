@@ -42,9 +42,9 @@ export class StreamPort {
       return;
     }
     if (!this.#subscription) this.#subscribe();
-    const held = ackOf((status, reason) => {
+    const held = ackOf((status, reason, fates) => {
       this.#held.delete(held);
-      ack.settle(status, reason);
+      ack.settle(status, reason, fates);
       this.#wake?.();
     }, ack.live);
     this.#held.add(held);

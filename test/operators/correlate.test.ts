@@ -1,11 +1,22 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
+import { Subject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Batch } from '../../src/core/batch.ts';
+import type { OperatorContext } from '../../src/core/component.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { type Alert, makeAlert } from '../../src/events/alert.ts';
-import { EventRecord } from '../../src/events/record.ts';
-import { distinct, join, type Pattern, sequence, threshold } from '../../src/operators/correlate/patterns.ts';
+import { EventRecord, recordForm } from '../../src/events/record.ts';
+import type { CorrelateConfig } from '../../src/operators/correlate/config.ts';
+import { distinct, join as joined, type Pattern, sequence, threshold } from '../../src/operators/correlate/patterns.ts';
+import type { CorrelateState } from '../../src/operators/correlate/plan.ts';
+import { correlated } from '../../src/operators/correlate/stream.ts';
 import { type Seen, Window } from '../../src/operators/correlate/window.ts';
-import { errorsOf, run, start } from './shared.ts';
+import { Store } from '../../src/store/store.ts';
+import { recordedAck } from '../core/shared.ts';
+import { errorsOf, planned, run, start } from './shared.ts';
 
 const S = 1_000_000_000n;
 const NOW = 1_700_000_000n * S;
@@ -160,6 +171,81 @@ describe('correlate: one after the other, and side by side', () => {
   });
 });
 
+describe('correlate and acks', () => {
+  const pair = yaml('sequence: [{ condition: rule = a }, { condition: rule = b }]');
+
+  it('absorbs what it remembers once that is saved; a match is settled as its alert', async () => {
+    const running = await start(pair);
+    const acks = ['x', 'a', 'b'].map((rule, n) => {
+      const ack = recordedAck();
+      running.put([alert(rule, n)], ack);
+      return ack;
+    });
+    const settled = () => acks.map((ack) => ack.settled.map(([status]) => status));
+    expect(settled()).toEqual([['filtered'], [], []]);
+    await running.running.stop();
+    expect(settled()).toEqual([['filtered'], ['absorbed'], ['delivered']]);
+  });
+
+  it('goes on after a restart where it was, and remembers nothing of a match that has arrived', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-correlate-'));
+    const spansAfter = async (...alerts: Alert[]) => {
+      const store = await Store.open(folder, (error) => {
+        throw error;
+      });
+      const running = await start(pair, store);
+      running.put(alerts);
+      await running.running.stop();
+      await store.close();
+      return spans(running.events);
+    };
+    expect(await spansAfter(alert('a', 0), alert('a', 1, 'bob'))).toEqual([]);
+    expect(await spansAfter(alert('b', 2))).toEqual([[0, 2]]);
+    expect(await spansAfter(alert('b', 3))).toEqual([]);
+    expect(await spansAfter(alert('b', 4, 'bob'))).toEqual([[1, 4]]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('matches again when an alert could not be delivered and its last event comes again', () => {
+    const left: Batch[] = [];
+    const { config, prepared } = planned(pair);
+    const { state } = prepared;
+    const ctx = {
+      id: 'op',
+      state,
+      metrics: new Counters(),
+      now: Date.now,
+      saved: () => undefined,
+      keep: () => () => {},
+    };
+    const input = new Subject<Batch>();
+    input
+      .pipe(
+        correlated(
+          config as CorrelateConfig,
+          { ...ctx, failed: () => {} } as unknown as OperatorContext<CorrelateState>,
+        ),
+      )
+      .subscribe((batch) => left.push(batch));
+    const put = (event: Alert) => {
+      const ack = recordedAck();
+      input.next({ source: 'alert', form: recordForm, events: [event], ack });
+      return ack.settled;
+    };
+    put(alert('a', 0));
+    const first = put(alert('b', 1));
+    left[0]?.ack.settle('failed', 'sink_failed');
+    expect(first).toEqual([['failed', 'sink_failed']]);
+    put(alert('b', 1));
+    expect(left).toHaveLength(2);
+    left[1]?.ack.settle('delivered');
+    put(alert('b', 1));
+    expect(left).toHaveLength(2);
+    const ids = left.map(({ events }) => events.at(0)?.get('id'));
+    expect(ids[0]).toBe(ids[1]);
+  });
+});
+
 describe('correlate keeps to its bounds, and counts', () => {
   it('keys', async () => {
     const alerts = ['x', 'y', 'z', 'x'].map((user, n) => alert('a', n, user));
@@ -257,7 +343,7 @@ describe('patterns find a match just when there is one', () => {
     ],
     ['distinct', distinct(2), (all, places) => new Set(places.map((at) => (all[at] as Seen).value)).size >= 2],
     ['sequence', sequence(3), (all, places) => places.length === 3 && fits(all, places)],
-    ['join', join(3), (all, places) => places.length === 3 && permutations(places).some((each) => fits(all, each))],
+    ['join', joined(3), (all, places) => places.length === 3 && permutations(places).some((each) => fits(all, each))],
   ];
 
   it.each(patterns)('%s', (_name, pattern, isMatch) => {

@@ -52,7 +52,7 @@ describe('dedupe, the last of each, in virtual time', () => {
   });
 
   it('at the end of its input emits what it holds', () => {
-    marbles('ab-a|', '----(x|)', { x: 'a2 b1' });
+    marbles('ab-a|', '----(xy|)', { x: 'a2', y: 'b1' });
   });
 
   it('both: the first at once, and the last if there were more', () => {
@@ -127,6 +127,18 @@ describe('dedupe in a pipeline', () => {
     const { in_flight } = await run.running.stop();
     expect([last.settled, in_flight]).toEqual([[['delivered', undefined]], 0]);
     expect(run.events.map(({ type }) => type)).toEqual(['a', 'b']);
+  });
+
+  it('of a batch counts each event for what became of it; conditions below may ask for the counts', async () => {
+    const run = await start(
+      [
+        '{ type: dedupe, from: in, key: rule, emit: last, within: 1m }',
+        '  many: { type: filter, from: op, condition: dedupe.count >= 2 }',
+      ].join('\n'),
+    );
+    run.put([alertOf('a'), alertOf('b'), alertOf('a'), alertOf('a')]);
+    expect(await run.running.stop()).toMatchObject({ seen: 4, delivered: 1, filtered: 3, in_flight: 0 });
+    expect(run.events.map((event) => [event.type, event.get('dedupe.count')])).toEqual([['a', 3]]);
   });
 
   it('says what is wrong with a key', () => {

@@ -8,9 +8,10 @@ import { defineSink, defineSource } from '../../src/core/component.ts';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
 import { type EventRecord, recordForm } from '../../src/events/record.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
+import { type PlannedOperator, planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 import { Run } from '../../src/pipeline/run.ts';
+import type { Store } from '../../src/store/store.ts';
 import { recordedLog } from '../core/shared.ts';
 
 const common = { summary: 'For tests.', config: z.strictObject({}), examples: [] };
@@ -77,13 +78,19 @@ export class OperatorRun {
   }
 }
 
+/** The operator as it was planned. */
+export function planned(operator: string): PlannedOperator {
+  return planOf(operator).operators[0] as PlannedOperator;
+}
+
 /** Starts a pipeline of one operator, given as YAML that reads from `in` (alerts) or `kernel` (system calls) or both. */
-export async function start(operator: string): Promise<OperatorRun> {
+export async function start(operator: string, store?: Store): Promise<OperatorRun> {
   const got: EventRecord[] = [];
   const inputs = { alert: new Subject<Batch>(), syscall: new Subject<Batch>() };
   const plan = planOf(operator, inputs.alert, inputs.syscall, got);
   const { log } = recordedLog();
-  return new OperatorRun(await Run.start(plan, { log, resolve: String }), got, inputs);
+  const options = { log, resolve: String, ...(store ? { store } : {}) };
+  return new OperatorRun(await Run.start(plan, options), got, inputs);
 }
 
 /** Runs events through an operator and returns what came out once the pipeline has stopped. */

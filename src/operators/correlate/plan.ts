@@ -1,10 +1,10 @@
 /** What `correlate` finds out while the pipeline is planned: its conditions, its key, the format of its alerts. */
 
-import type { Demand, Demands, Edge } from '../../core/component.ts';
+import type { Demand, Demands, Edge, ProvidedField } from '../../core/component.ts';
 import { makeCatalogue } from '../../events/catalogue.ts';
 import type { Catalogue, Field } from '../../events/field.ts';
 import { compileFormat, type Format, RuleError } from '../../rules/index.ts';
-import { cataloguesOn } from '../shared/catalogues.ts';
+import { cataloguesOn, fieldOf } from '../shared/catalogues.ts';
 import { conditionOn, conditionReads, type EdgeCondition } from '../shared/condition.ts';
 import { type EdgeKey, keyOn, keyReads } from '../shared/key.ts';
 import type { CorrelateConfig } from './config.ts';
@@ -109,12 +109,13 @@ function readsOf(edge: Edge, entries: readonly Entry[], keys: readonly Demands[]
   );
 }
 
-const OWN: readonly [string, Field['type'], string][] = [
-  ['correlate.count', 'UINT64', 'How many events matched.'],
-  ['correlate.first_time', 'ABSTIME', 'When the first of them happened.'],
-  ['correlate.last_time', 'ABSTIME', 'When the last of them happened.'],
-  ['correlate.values', 'CHARBUF', 'The different values that were counted.'],
-  ['correlate.events', 'CHARBUF', 'The first ten of the events, in a few words each.'],
+/** What an alert has beside the fields of the key. */
+export const providedFields: readonly ProvidedField[] = [
+  { name: 'correlate.count', doc: 'How many events matched.', type: 'number' },
+  { name: 'correlate.first_time', doc: 'When the first of them happened.', type: 'time' },
+  { name: 'correlate.last_time', doc: 'When the last of them happened.', type: 'time' },
+  { name: 'correlate.values', doc: 'The different values that were counted.' },
+  { name: 'correlate.events', doc: 'The first ten of the events, in a few words each.' },
 ];
 
 function outputOn(text: string, keyNames: readonly string[], edge: Edge): Format | undefined {
@@ -128,9 +129,8 @@ function outputOn(text: string, keyNames: readonly string[], edge: Edge): Format
 }
 
 function catalogueOf(keyNames: readonly string[]): Catalogue {
-  const own = OWN.map(([name, type, doc]): Field => ({ name, type, doc, class: 'correlate' }));
   const ofKey = keyNames.map(
     (name): Field => ({ name, type: 'CHARBUF', doc: 'A field of the key.', class: 'correlate' }),
   );
-  return makeCatalogue('alert', [...own, ...ofKey]);
+  return makeCatalogue('alert', [...providedFields.map(fieldOf), ...ofKey]);
 }

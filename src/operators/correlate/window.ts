@@ -37,6 +37,12 @@ export interface WindowOptions {
 
 const AHEAD = 300_000_000_000n; // ns that an event may be ahead of the clock: 5 m
 
+/** A window as it is saved. */
+export interface SavedWindow {
+  readonly latest: bigint;
+  readonly groups: readonly (readonly [key: string, values: Group['values'], events: readonly Seen[]])[];
+}
+
 export class Window {
   readonly #options: WindowOptions;
   // In the order in which they last got an event.
@@ -80,6 +86,26 @@ export class Window {
     group.events.splice(place, 0, seen);
     if (seen.time > group.newest) group.newest = seen.time;
     return { group, place };
+  }
+
+  /** Puts events back that were taken out of a group. */
+  putBack(key: string, values: Group['values'], events: readonly Seen[]): void {
+    const group = this.#group(key, values);
+    for (const event of events) {
+      group.events.splice(placeOf(group.events, event.time), 0, event);
+      if (event.time > group.newest) group.newest = event.time;
+    }
+    group.events.splice(0, Math.max(0, group.events.length - this.#options.maxPerKey));
+  }
+
+  save(): SavedWindow {
+    const groups = [...this.#groups].map(([key, { values, events }]) => [key, values, [...events]] as const);
+    return { latest: this.#latest, groups };
+  }
+
+  restore({ latest, groups }: SavedWindow): void {
+    this.#latest = latest;
+    for (const [key, values, events] of groups) this.putBack(key, values, events);
   }
 
   #oldest(): bigint {

@@ -1,7 +1,7 @@
 /** The operator `dedupe`: of events that repeat within a while, one is kept. */
 
 import { z } from 'zod';
-import { bound, defineOperator, stream, where } from '../../core/component.ts';
+import { bound, defineOperator, type ProvidedField, stream, where } from '../../core/component.ts';
 import { duration } from '../../core/config.ts';
 import { boundKey, type EdgeKey, key, keyOn, keyReads } from '../shared/key.ts';
 import { lastOfEach } from './last.ts';
@@ -22,6 +22,12 @@ const config = z.strictObject({
     .describe('Different events held at once; past that the oldest is closed early, and counted.'),
 });
 
+const counts: readonly ProvidedField[] = [
+  { name: 'dedupe.count', doc: 'How many there were.', type: 'number' },
+  { name: 'dedupe.first_time', doc: 'When the first of them happened.', type: 'time' },
+  { name: 'dedupe.last_time', doc: 'When the last of them happened.', type: 'time' },
+];
+
 export const dedupe = defineOperator<typeof config, EdgeKey>({
   type: 'dedupe',
   summary: 'Keeps one of the events that repeat, and counts the others.',
@@ -36,6 +42,7 @@ export const dedupe = defineOperator<typeof config, EdgeKey>({
       yaml: 'once: { type: dedupe, from: detect, key: rule, emit: both }',
     },
   ],
+  provides: ({ emit }) => (emit === 'first' ? [] : counts),
   prepare(options, edge) {
     const state = keyOn(edge, options.key);
     return { state, reads: keyReads(edge, state) };

@@ -1,12 +1,13 @@
 /** Keeping the last of repeated events until their time is over, with how many there were. */
 
 import { asyncScheduler, Observable, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
-import { type Ack, ackOf, splitAck } from '../../core/ack.ts';
+import type { Ack } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import { now } from '../../core/clock.ts';
 import type { Counter } from '../../core/metrics.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
 import { boundKey, type EdgeKey } from '../shared/key.ts';
+import { acksOf } from '../shared/parts.ts';
 
 export interface LastOptions {
   readonly key: EdgeKey;
@@ -69,11 +70,10 @@ class Groups {
 
   take({ events, ack, source }: Batch): void {
     const records = Array.from({ length: events.length }, (_, index) => events.at(index) as EventRecord);
-    const acks = splitAck(
+    const acks = acksOf(
       ack,
       records.length,
       records.map((_, index) => [index]),
-      () => {},
     );
     this.#closeOver();
     for (const [index, event] of records.entries()) this.#takeOne(source, { event, ack: acks[index] as Ack });
@@ -147,16 +147,12 @@ class Groups {
     }, wait);
   }
 
-  // A batch has events of one source, and one ack: those of live sources are nobody's to wait for.
+  // Each is a batch of its own: what becomes of one is not what becomes of the others.
   #emit(): void {
     const leaving = this.#leaving;
     this.#leaving = [];
-    for (const [, own] of Map.groupBy(leaving, ({ event, ack }) => `${event.source} ${ack.live}`)) {
-      const [first] = own as [Held, ...Held[]];
-      const ack = ackOf((status, reason) => {
-        for (const each of own) each.ack.settle(status, reason);
-      }, first.ack.live);
-      this.#output.next({ source: first.event.source, form: recordForm, events: own.map(({ event }) => event), ack });
+    for (const { event, ack } of leaving) {
+      this.#output.next({ source: event.source, form: recordForm, events: [event], ack });
     }
   }
 }
