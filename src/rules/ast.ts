@@ -1,5 +1,7 @@
 /** The syntax tree of a condition. Every node knows the part of the text that it came from. */
 
+import type { ListFeed } from './list-feed.ts';
+
 /** A part of a condition's text: UTF-16 offsets, the end not included. */
 export interface Span {
   readonly start: number;
@@ -66,9 +68,18 @@ export interface Literal {
   readonly span: Span;
 }
 
+/** A list whose items come from elsewhere, named among the items of a list. */
+export interface FeedRef {
+  readonly kind: 'feed';
+  readonly feed: ListFeed;
+  readonly span: Span;
+}
+
 export interface LiteralList {
   readonly kind: 'list';
   readonly items: readonly Literal[];
+  /** Absent where there is none. */
+  readonly feeds?: readonly FeedRef[];
   readonly span: Span;
 }
 

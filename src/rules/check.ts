@@ -3,9 +3,11 @@
 import { suggest } from '../core/errors.ts';
 import type { Catalogue, FieldRef } from '../events/field.ts';
 import type { Comparison, Expr, FieldTerm, Literal, MacroRef, Modifier, Operator, Right, Span, Term } from './ast.ts';
+import { checkFeeds } from './check-feeds.ts';
 import { checkTransformer } from './check-transformer.ts';
 import type { Constant } from './constants.ts';
 import { readConstant } from './constants.ts';
+import type { FeedItems } from './list-feed.ts';
 import { parseTerm } from './parser.ts';
 import { printTerm } from './print.ts';
 import type { ProblemOptions } from './problem.ts';
@@ -15,7 +17,7 @@ import type { TermType } from './types.ts';
 import { isText, operatorError, operatorsOf, typeName } from './types.ts';
 
 /** A value that a condition reads: a field, a constant, or a transformer of such. */
-export type TypedTerm = TypedField | TypedConstant | TypedCall | TypedList;
+export type TypedTerm = TypedField | TypedConstant | TypedCall | TypedList | TypedFeed;
 
 export interface TypedField extends TermType {
   readonly kind: 'field';
@@ -40,6 +42,13 @@ export interface TypedCall extends TermType {
 export interface TypedList extends TermType {
   readonly kind: 'list';
   readonly items: readonly TypedTerm[];
+}
+
+/** Lists that come from elsewhere, with the constants beside them: what a check compares with, never read of an event. */
+export interface TypedFeed extends TermType {
+  readonly kind: 'feed';
+  readonly feeds: readonly { readonly name: string; readonly items: FeedItems }[];
+  readonly constants: readonly Constant[];
 }
 
 /** A condition whose fields and constants are known to be right: what back ends compile. */
@@ -210,6 +219,9 @@ export class Checker {
       return { ...check, right: this.#rightTerm(expr, left, right) };
     }
     const constants = literalsOf(right).map((literal) => this.#constant(literal, left, expr));
+    if (right.kind === 'list' && right.feeds !== undefined) {
+      return { ...check, right: checkFeeds(this, { ...check, feeds: right.feeds, constants }) };
+    }
     return { ...check, constants };
   }
 

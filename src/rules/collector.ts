@@ -13,6 +13,8 @@ import type {
 import { completeException } from './exceptions.ts';
 import type { Context, IssueCode } from './issue.ts';
 import { failLoad } from './issue.ts';
+import type { ItemsFrom } from './items-from.ts';
+import { ListFeed } from './list-feed.ts';
 import { checkPluginNames } from './plugin-requirements.ts';
 import type { ComposedText } from './source.ts';
 import type { PluginRequirement } from './versions.ts';
@@ -54,8 +56,9 @@ export class Collector implements Definitions {
     this.requiredPlugins.push(requirement);
   }
 
-  defineList(name: string, items: readonly ScalarText[], context: Context): void {
-    this.lists.set(name, { name, items, context, ...this.#position(this.lists.get(name)) });
+  defineList(name: string, items: readonly ScalarText[], context: Context, from?: ItemsFrom): void {
+    const feed = from === undefined ? undefined : new ListFeed(name, from);
+    this.lists.set(name, { name, items, feed, context, ...this.#position(this.lists.get(name)) });
   }
 
   appendList(name: string, items: readonly ScalarText[], context: Context): void {

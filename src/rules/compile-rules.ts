@@ -96,7 +96,10 @@ class RuleCompiler {
 
   #parse(text: ComposedText, context: Context, via: string): Expr {
     try {
-      return parseCondition(text.text, { maxDepth: MAX_DEPTH });
+      return parseCondition(text.text, {
+        maxDepth: MAX_DEPTH,
+        feed: (name) => this.#definitions.lists.get(name)?.feed,
+      });
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       throw new LoadFailure(this.#issue('error', 'LOAD_ERR_COMPILE_CONDITION', error, text, context, via));

@@ -3,6 +3,7 @@
 import type { Event, Form, Reader, Scalar, Value } from '../events/field.ts';
 import type { Modifier } from './ast.ts';
 import type { TypedCheck, TypedExpr, TypedOperator, TypedTerm } from './check.ts';
+import { feedCheck } from './check-feeds.ts';
 import type { Constant } from './constants.ts';
 import { termReader } from './terms.ts';
 import { isIdentity, pairTest, testOf } from './tests.ts';
@@ -85,6 +86,7 @@ function check<E extends Event>(expr: TypedCheck, form: Form<E>, known: Known): 
   if (read === undefined) return false;
   if (constants !== undefined) return constantCheck(expr, read, constants);
   if (right === undefined) return (event) => read(event) !== undefined;
+  if (right.kind === 'feed') return feedCheck(expr, right, read);
   const readRight = termReader(right, form);
   return readRight === undefined ? false : pairCheck(expr, read, readRight);
 }
@@ -193,7 +195,8 @@ function modified(modifier: Modifier, tests: readonly ((value: Value) => boolean
 }
 
 export function pairCheck<E extends Event>(expr: TypedCheck, read: Reader<E>, readRight: Reader<E>): Predicate<E> {
-  const { left, operator } = expr;
+  const { left, operator, right } = expr;
+  if (right?.kind === 'feed') return feedCheck(expr, right, read);
   const same = pairTest(left.type, operator);
   return (event) => {
     const value = read(event);

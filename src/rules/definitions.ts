@@ -1,6 +1,7 @@
 /** What rules files define: lists, macros, rules and exceptions, as they are after every override. */
 
 import type { Context } from './issue.ts';
+import type { ListFeed } from './list-feed.ts';
 import type { Priority } from './priority.ts';
 import type { ComposedText } from './source.ts';
 import type { PluginRequirement } from './versions.ts';
@@ -17,6 +18,8 @@ interface Definition {
 
 export interface ListDefinition extends Definition {
   readonly items: readonly ScalarText[];
+  /** Where the rest of the items comes from. */
+  readonly feed?: ListFeed | undefined;
 }
 
 export interface MacroDefinition extends Definition {

@@ -76,11 +76,11 @@ function describeMacro({ name, condition }: MacroDefinition, parsed: ParsedMacro
   };
 }
 
-function describeList({ name, items }: ListDefinition, result: LoadResult) {
+function describeList({ name, items, feed }: ListDefinition, result: LoadResult) {
   const texts = items.map(({ text }) => text);
   const { lists } = result.definitions;
   return {
-    info: { name, items: texts },
+    info: { name, items: texts, ...(feed === undefined ? {} : { items_from: feed.from.location }) },
     details: {
       used: isUsed('LOAD_UNUSED_LIST', name, result),
       lists: texts.filter((text) => lists.has(text)),

@@ -79,8 +79,9 @@ function judgeCheck<E extends Event>(expr: Exists | Comparison, typed: TypedChec
   const predicate = compile(typed, form, known);
   const result = typeof predicate === 'boolean' ? predicate : predicate(event);
   const sides = [{ term: expr.left, typed: typed.left }];
-  if (expr.kind === 'compare' && typed.right !== undefined)
-    sides.push({ term: expr.right as Term, typed: typed.right });
+  const { right } = typed;
+  if (expr.kind === 'compare' && right !== undefined && right.kind !== 'feed')
+    sides.push({ term: expr.right as Term, typed: right });
   const values: Record<string, Value | null> = {};
   for (const side of sides) Object.assign(values, valuesOf(side.term, side.typed, scene));
   const isAbsent = sides.some((side) => currentValue(side.typed, scene) === null);
@@ -106,6 +107,7 @@ function fieldsOf(term: TypedTerm): readonly Extract<TypedTerm, { kind: 'field' 
     case 'field':
       return [term];
     case 'constant':
+    case 'feed':
       return [];
     case 'list':
       return term.items.flatMap(fieldsOf);

@@ -82,12 +82,12 @@ export function networkTest({ address, prefix }: Network): (text: string) => boo
     const size = 2 ** (32 - prefix);
     const first = Math.floor(address / size);
     return (text) => {
-      const candidate = parsed(text);
+      const candidate = parseCached(text);
       return typeof candidate === 'number' && Math.floor(candidate / size) === first;
     };
   }
   return (text) => {
-    const candidate = parsed(text);
+    const candidate = parseCached(text);
     return typeof candidate === 'object' && samePrefix(candidate, address, prefix);
   };
 }
@@ -103,7 +103,8 @@ function samePrefix(a: readonly number[], b: readonly number[], prefix: number):
 const cache = new Map<string, Address | undefined>();
 const CACHE_SIZE = 4096;
 
-function parsed(text: string): Address | undefined {
+/** As parseAddress; texts that come again are not read again. */
+export function parseCached(text: string): Address | undefined {
   let address = cache.get(text);
   if (address === undefined && !cache.has(text)) {
     if (cache.size >= CACHE_SIZE) cache.clear();

@@ -46,6 +46,8 @@ export interface Location {
 export interface SourceFile {
   readonly name: string;
   readonly content: string;
+  /** Its absolute path, where the name is not one from here. */
+  readonly path?: string | undefined;
 }
 
 /** A step of the way to a place; lines and columns are worked out only for those who ask. */

@@ -6,6 +6,7 @@ import type { Collector, Warn } from './collector.ts';
 import type { RuleContent, RuleUpdate } from './definitions.ts';
 import type { SourceFile } from './issue.ts';
 import { Context, failLoad } from './issue.ts';
+import { readItemsFrom } from './items-from.ts';
 import { overrideKeys, readOverrides } from './overrides.ts';
 import { readRuleContent } from './rule-content.ts';
 import { ComposedText } from './source.ts';
@@ -16,7 +17,7 @@ import { isNull, YamlItem } from './yaml-item.ts';
 const itemKeys: Readonly<Record<string, readonly string[]>> = {
   required_engine_version: ['required_engine_version'],
   required_plugin_versions: ['required_plugin_versions'],
-  list: ['list', 'items', 'append', 'override'],
+  list: ['list', 'items', 'items_from', 'append', 'override'],
   macro: ['macro', 'condition', 'append', 'override'],
   rule: ['rule', 'source', 'append', 'override', ...overrideKeys.rule.replace],
 };
@@ -138,10 +139,16 @@ class ItemReader {
         context,
       );
     }
-    const items = item.scalars('items', context);
+    const from = readItemsFrom(item, context);
+    const items = from !== undefined && !item.has('items') ? [] : item.scalars('items', context);
+    if (from !== undefined && (item.has('append') || item.has('override'))) {
+      failLoad('LOAD_ERR_YAML_VALIDATE', 'items_from cannot be appended to a list', from.context, {
+        diagnostic: { hint: 'Make it a list of its own, and append its name to the items of the other.' },
+      });
+    }
     const { append } = this.#changes(item, context, 'list');
     if (append) this.#collector.appendList(name, items, context);
-    else this.#collector.defineList(name, items, context);
+    else this.#collector.defineList(name, items, context, from);
     this.#unknownKeys(item, 'list', context);
   }
 

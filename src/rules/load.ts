@@ -12,6 +12,8 @@ import type { Definitions, ListDefinition, MacroDefinition } from './definitions
 import type { Issue, SourceFile } from './issue.ts';
 import { Context, failLoad, LoadFailure, makeIssue } from './issue.ts';
 import { readItems } from './items.ts';
+import type { ListFeed, ReadItems } from './list-feed.ts';
+import { loadFeed, readItemsFile } from './list-feed.ts';
 import type { Priority } from './priority.ts';
 import { isAtLeast } from './priority.ts';
 import type { ParsedMacro } from './resolve-macros.ts';
@@ -27,6 +29,8 @@ import { builtInPlugins, checkPlugins } from './versions.ts';
 export interface RulesFile {
   readonly name: string;
   readonly content: string;
+  /** Its absolute path: what it names is looked for beside it. Default: the name. */
+  readonly path?: string | undefined;
   /** Why it could not be read. */
   readonly unreadable?: string | undefined;
 }
@@ -40,6 +44,8 @@ export interface LoadOptions {
   readonly appendOutput?: readonly AppendOutput[] | undefined;
   /** Bytes print in base64, not as text with dots: Falco's `buffer_format_base64`. */
   readonly base64?: boolean | undefined;
+  /** Reads what lists come from; default: files, at once. */
+  readonly items?: ReadItems | undefined;
   /** What `required_plugin_versions` is held against; default: the plugins whose fields are built in. */
   readonly plugins?: readonly Plugin[] | undefined;
 }
@@ -62,6 +68,8 @@ export interface LoadResult {
   readonly macros: readonly MacroDefinition[];
   /** Errors and warnings with their places in the files, each once. */
   readonly diagnostics: readonly Diagnostic[];
+  /** The lists that come from elsewhere and are used. */
+  readonly feeds: readonly ListFeed[];
   /** Why the plugin requirements are not met. */
   readonly pluginError?: string | undefined;
   readonly definitions: Definitions;
@@ -113,6 +121,8 @@ export function loadRules(files: readonly RulesFile[], options: LoadOptions): Lo
   }
   // Later files can mend what was compiled with a warning: only the last compilation counts.
   diagnostics.push(...compileWarnings.map(({ diagnostic }) => diagnostic));
+  const feeds = [...collector.lists.values()].flatMap(({ feed }) => (feed?.isUsed ? [feed] : []));
+  if (results.every(({ ok }) => ok)) loadFeeds(feeds, options.items ?? readItemsFile, results, diagnostics);
   const pluginError = checkPlugins(collector.requiredPlugins, plugins);
   if (pluginError !== undefined)
     diagnostics.push({ severity: 'error', code: 'LOAD_ERR_VALIDATE', message: pluginError });
@@ -124,9 +134,32 @@ export function loadRules(files: readonly RulesFile[], options: LoadOptions): Lo
     macros: [...collector.macros.values()],
     diagnostics,
     pluginError,
+    feeds,
     definitions: collector,
     parsedMacros,
   };
+}
+
+/** Loads lists; what is wrong with one is an issue of the file that defines it. */
+function loadFeeds(
+  feeds: readonly ListFeed[],
+  read: ReadItems,
+  results: FileResult[],
+  diagnostics: Diagnostic[],
+): void {
+  for (const feed of feeds) {
+    const issues = loadFeed(feed, read);
+    diagnostics.push(...issues.map(({ diagnostic }) => diagnostic));
+    const at = results.findLastIndex(({ name }) => name === feed.from.context.file.name);
+    const result = results[at] as FileResult;
+    const errors = issues.filter(({ severity }) => severity === 'error');
+    results[at] = {
+      ...result,
+      ok: result.ok && errors.length === 0,
+      errors: [...result.errors, ...errors],
+      warnings: [...result.warnings, ...issues.filter(({ severity }) => severity === 'warning')],
+    };
+  }
 }
 
 function isEnabled(rule: CompiledRule, { minPriority = 'Debug', selection = [] }: LoadOptions): boolean {

@@ -150,6 +150,8 @@ export class Nodes<E extends Event> {
         return this.#form.cost?.(term.ref) ?? 4;
       case 'constant':
         return 0;
+      case 'feed':
+        return 4;
       case 'list':
         return term.items.reduce((sum, item) => sum + this.#termCost(item), 4);
       case 'call':
@@ -180,6 +182,8 @@ function termKey(term: TypedTerm): string {
       return term.ref.text;
     case 'constant':
       return JSON.stringify(term.value);
+    case 'feed':
+      return `feed(${JSON.stringify([term.feeds.map(({ name }) => name), term.constants.map(constantKey)])})`;
     case 'list':
       return `(${JSON.stringify(term.items.map(termKey))})`;
     case 'call':
@@ -192,6 +196,7 @@ function refsOf(term: TypedTerm): readonly FieldRef[] {
     case 'field':
       return [term.ref];
     case 'constant':
+    case 'feed':
       return [];
     case 'list':
       return term.items.flatMap(refsOf);

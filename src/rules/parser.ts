@@ -5,6 +5,7 @@ import type {
   ArgumentList,
   Check,
   Expr,
+  FeedRef,
   FieldTerm,
   ListName,
   Literal,
@@ -12,11 +13,13 @@ import type {
   Modifier,
   Operator,
   Right,
+  Span,
   Term,
   TransformerName,
   TransformerTerm,
 } from './ast.ts';
 import { listOperators, orderingOperators, textOperators } from './ast.ts';
+import type { ListFeed } from './list-feed.ts';
 import { hintAfter } from './parse-hints.ts';
 import { Problem } from './problem.ts';
 import type { ScannedText } from './scanner.ts';
@@ -42,6 +45,8 @@ export interface ParseOptions {
   readonly maxDepth?: number;
   /** Which names without a dot are fields: those of our event source `alert`. */
   readonly bareField?: (name: string) => boolean;
+  /** Lists that come from elsewhere, by their names. */
+  readonly feed?: (name: string) => ListFeed | undefined;
 }
 
 /** Parses a condition. Throws a Problem whose span is the place in the text. */
@@ -71,12 +76,14 @@ class Parser {
   readonly #scanner: Scanner;
   readonly #maxDepth: number;
   readonly #bareField: (name: string) => boolean;
+  readonly #feed: (name: string) => ListFeed | undefined;
   #depth = 0;
 
-  constructor(text: string, { maxDepth = 100, bareField = () => false }: ParseOptions) {
+  constructor(text: string, { maxDepth = 100, bareField = () => false, feed = () => undefined }: ParseOptions) {
     this.#scanner = new Scanner(text);
     this.#maxDepth = maxDepth;
     this.#bareField = bareField;
+    this.#feed = feed;
   }
 
   parse(): Expr {
@@ -377,17 +384,31 @@ class Parser {
         }
       }
       if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", hintAfter(scanner));
-      return { kind: 'list', items, span: scanner.span(start) };
+      return this.#listOf(items, scanner.span(start));
     });
   }
 
+  /** Names of lists that come from elsewhere are not items: they stand for theirs. */
+  #listOf(all: readonly Literal[], span: Span): LiteralList {
+    const feeds: FeedRef[] = [];
+    const items = all.filter((each) => {
+      const feed = each.quoted ? undefined : this.#feed(each.text);
+      if (feed !== undefined) feeds.push({ kind: 'feed', feed, span: each.span });
+      return feed === undefined;
+    });
+    return { kind: 'list', items, ...(feeds.length === 0 ? {} : { feeds }), span };
+  }
+
   /** After a modifier `and` and `or` go on with the condition: the modifier was an ordinary value. */
-  #listName(): ListName | undefined {
+  #listName(): ListName | LiteralList | undefined {
     const scanner = this.#scanner;
     const start = scanner.position;
     if (scanner.peek(/(?:and|or)(?![a-zA-Z0-9_])/y)) return undefined;
     const name = scanner.take(identifier);
-    return name === undefined ? undefined : { kind: 'listName', name, span: scanner.span(start) };
+    if (name === undefined) return undefined;
+    const span = scanner.span(start);
+    if (this.#feed(name) === undefined) return { kind: 'listName', name, span };
+    return this.#listOf([{ kind: 'literal', text: name, quoted: false, span }], span);
   }
 
   #literal(): Literal | undefined {

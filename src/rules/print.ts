@@ -43,7 +43,7 @@ function writeRight(right: Right, quote: Quote): string {
     case 'literal':
       return writeLiteral(right, quote);
     case 'list':
-      return `(${right.items.map((item) => writeLiteral(item, quote)).join(', ')})`;
+      return `(${[...right.items.map((item) => writeLiteral(item, quote)), ...(right.feeds ?? []).map(({ feed }) => feed.name)].join(', ')})`;
     case 'listName':
       return right.name;
     default:

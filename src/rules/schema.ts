@@ -40,6 +40,7 @@ const itemShapes: Readonly<Record<string, Shape>> = {
   required_plugin_versions: listOf(mapping({ ...plugin, alternatives: listOf(mapping(plugin)) })),
   list: text,
   items: textList,
+  items_from: mapping({ file: text, url: text, refresh: text, format: text, column: text, optional: truth }),
   macro: text,
   rule: text,
   condition: text,

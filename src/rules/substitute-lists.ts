@@ -15,6 +15,8 @@ interface Item {
 export interface ResolvedList {
   readonly name: string;
   readonly items: readonly Item[];
+  /** Some of its items come from elsewhere: its name stays among them. */
+  readonly isFed: boolean;
 }
 
 /**
@@ -22,14 +24,17 @@ export interface ResolvedList {
  * The names of lists that are used are added to `used`.
  */
 export function resolveLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>): readonly ResolvedList[] {
-  return inOrder(lists.values()).map(({ name, items, visibility }) => ({
+  return inOrder(lists.values()).map(({ name, items, feed, visibility }) => ({
     name,
+    isFed: feed !== undefined,
     items: items.flatMap(({ text, from }) => {
       const inner = lists.get(text);
       if (inner === undefined || inner.index >= visibility || inner.name === name)
         return [item(text, from, viaOf(lists, name))];
       used.add(text);
-      return inner.items.map((each) => item(each.text, each.from, viaOf(lists, text)));
+      const own = inner.items.map((each) => item(each.text, each.from, viaOf(lists, text)));
+      // What comes from elsewhere is no text: its name stays.
+      return inner.feed === undefined ? own : [item(text, from, viaOf(lists, text)), ...own];
     }),
   }));
 }
@@ -62,12 +67,12 @@ export function substituteLists(
   for (const list of lists) {
     for (let at = findWord(text.text, list.name, 0); at >= 0; ) {
       used.add(list.name);
+      if (list.isFed && list.items.length === 0) break;
       const [start, end] =
         list.items.length === 0 ? withComma(text.text, at, at + list.name.length) : [at, at + list.name.length];
-      const pieces = list.items.flatMap(({ text: value, from, via }, index) => [
-        ...(index === 0 ? [] : [{ text: ', ' }]),
-        { text: value, from, whole: true, via },
-      ]);
+      const items = list.items.map(({ text: value, from, via }) => ({ text: value, from, whole: true, via }));
+      const all = list.isFed ? [{ text: list.name }, ...items] : items;
+      const pieces = all.flatMap((piece, index) => (index === 0 ? [piece] : [{ text: ', ' }, piece]));
       const length = pieces.reduce((sum, piece) => sum + piece.text.length, 0);
       text = text.replace(start, end, pieces);
       at = findWord(text.text, list.name, start + length);

@@ -13,6 +13,9 @@ export function termReader<E extends Event>(term: TypedTerm, form: Form<E>): Rea
       return form.reader(term.ref);
     case 'constant':
       return () => term.value;
+    // Lists are asked about values, never read.
+    case 'feed':
+      return () => undefined;
     case 'list':
       return listReader(term.items, form);
     case 'call':

@@ -115,6 +115,7 @@ function termReads(term: TypedTerm, isLate: (ref: FieldRef) => boolean): boolean
     case 'list':
       return term.items.some((item) => termReads(item, isLate));
     case 'constant':
+    case 'feed':
       return false;
   }
 }
