@@ -7,6 +7,7 @@ import { cliPage } from './reference/cli.ts';
 import { componentPage } from './reference/components.ts';
 import { fieldsPage } from './reference/fields.ts';
 import { notice } from './reference/markdown.ts';
+import { metricsPage } from './reference/metrics.ts';
 
 /** Texts by path below the root of the repository; the same for the same sources. */
 export function generated(): ReadonlyMap<string, string> {
@@ -19,6 +20,7 @@ export function generated(): ReadonlyMap<string, string> {
     ['docs/reference/sinks.md', componentPage('sinks', registry)],
     ['docs/reference/fields.md', fieldsPage()],
     ['docs/reference/cli.md', cliPage()],
+    ['docs/reference/metrics.md', metricsPage()],
   ]);
 }
 

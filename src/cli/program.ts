@@ -36,6 +36,7 @@ export function createProgram(): Command {
     .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
     .option('--state <folder>', 'remember there where replayable sources stood')
     .option('--stop-timeout <time>', 'how long an orderly stop may take', '10s')
+    .option('--http <host:port>', 'serve /healthz, /readyz, /metrics, /status and /versions there')
     .option('--no-watch', 'reload at SIGHUP only, not when a file of the pipeline has changed')
     .addHelpText(
       'after',
@@ -142,6 +143,49 @@ export function createProgram(): Command {
       '\nExamples:\n  falco-pipe record events.jsonl.gz --rules rules/host.yaml --for 30s\n  falco-pipe record slabs.raw --raw --for 10s',
     )
     .action(async (file, options) => (await import('./record.ts')).record(file, options));
+
+  const running = '[program]';
+  program
+    .command(`status ${running}`)
+    .description('Show what a running program says of itself; it is named by its pipeline file or its pid.')
+    .addOption(output())
+    .addHelpText('after', '\nExit status: 0 when it is ready, 1 when it is not, 69 when none runs.')
+    .action(async (name, options) => (await import('./status.ts')).status(name, options));
+
+  program
+    .command(`top ${running}`)
+    .description('Watch every component of a running program: in, out, dropped, waiting, errors.')
+    .action(async (name) => (await import('./top.ts')).top(name));
+
+  program
+    .command('tap <id>')
+    .description('Print a live sample of what leaves a source or operator of a running program, or reaches a sink.')
+    .option('--pipeline <program>', 'the program: its pipeline file or its pid')
+    .option('--rate <n>', 'events a second, at most', '10')
+    .option('--limit <n>', 'stop after so many events')
+    .addHelpText('after', '\nExample:\n  falco-pipe tap detect --limit 3 | jq .')
+    .action(async (id, options) => (await import('./tap.ts')).tap(id, options));
+
+  program
+    .command('graph <pipeline>')
+    .description('Draw a pipeline.')
+    .addOption(new Option('--format <form>', 'how').choices(['text', 'mermaid', 'svg']).default('text'))
+    .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
+    .addHelpText('after', '\nExample:\n  falco-pipe graph pipelines/default.yaml --format svg > graph.svg')
+    .action(async (pipeline, options) => (await import('./graph.ts')).graph(pipeline, options));
+
+  program
+    .command('dlq <action> [ids...]')
+    .description('Events that sinks gave up: list them, show their events, retry: have them delivered after all.')
+    .addOption(output())
+    .option('--state <folder>', 'the state folder')
+    .option('--pipeline <file>', 'a pipeline whose `state:` it is')
+    .option('--sink <id>', 'those of one sink (list, retry)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  falco-pipe dlq list --state /var/lib/falco-pipe\n  falco-pipe dlq show 17 --state /var/lib/falco-pipe\n  falco-pipe dlq retry --sink siem --state /var/lib/falco-pipe',
+    )
+    .action(async (action, ids, options) => (await import('./dlq.ts')).dlq(action, ids, options));
 
   // Only now: verbs would inherit it. What is in excess here is a verb that does not exist.
   return program.allowExcessArguments();

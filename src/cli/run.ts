@@ -12,6 +12,7 @@ import { Store } from '../store/store.ts';
 import { fail } from './fail.ts';
 import { loadPlan } from './load.ts';
 import { Reloader } from './reload.ts';
+import { Servers } from './server.ts';
 import { listen } from './signals.ts';
 import { feedWatchdog, tellSystemd } from './systemd.ts';
 
@@ -21,6 +22,7 @@ export interface RunOptions {
   readonly state?: string;
   readonly stopTimeout: string;
   readonly watch: boolean;
+  readonly http?: string;
 }
 
 /** Runs a pipeline; returns when it has ended, with the exit status set. */
@@ -44,6 +46,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     log.error(`the state could not be written to ${state}: ${messageOf(error)}; trying again`);
   const store = state === undefined ? undefined : await Store.open(state, unwritten);
   const signals = listen();
+  let servers: Servers | undefined;
   try {
     const running = await Run.start(plan, {
       log,
@@ -59,6 +62,16 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       watch: options.watch,
     });
     signals.reload = () => reloader.reload('SIGHUP');
+    const reload = () => reloader.reload('asked for');
+    servers = new Servers({ run: running, log, pipeline: resolve(path), state, store, reload });
+    await servers.control();
+    const address = options.http ?? plan.http;
+    if (address !== undefined) {
+      await servers.listen(address).catch(async (error) => {
+        await running.stop(0);
+        throw error;
+      });
+    }
     const counts = { programs: programsOf(running), rules: rulesOf(plan), pipeline: `sha256:${plan.digest}` };
     tellSystemd('READY=1', log);
     const rest = feedWatchdog(log);
@@ -73,6 +86,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     log.info({ ...summary }, sentence(summary));
     if (end?.error !== undefined) fail(end.error);
   } finally {
+    servers?.close();
     await store?.close();
     signals.close();
   }

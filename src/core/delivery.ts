@@ -70,6 +70,7 @@ export class Delivery {
   #refusal = '';
   #problem = '';
   #closing = false;
+  #failing: string | undefined;
 
   /**
    * @param lost told of events that this sink will not get, and why
@@ -96,6 +97,16 @@ export class Delivery {
       if (parcel.ack.live) this.#lost(reason, parcel.events.length);
     });
     this.#done = this.#run();
+  }
+
+  /** The error of the last write, until one succeeds. */
+  get problem(): string | undefined {
+    return this.#failing;
+  }
+
+  /** Events that wait on disk. */
+  get onDisk(): number {
+    return this.#keep?.waiting ?? 0;
   }
 
   /** True when nothing waits and nothing is being written. */
@@ -184,6 +195,7 @@ export class Delivery {
     const write = async () => {
       try {
         await this.#write(left);
+        this.#failing = undefined;
         this.#metrics.add('delivered', '', left.length);
       } catch (error) {
         const before = left.length;
@@ -197,6 +209,7 @@ export class Delivery {
     };
     const failed = (error: unknown, attempt: number) => {
       this.#metrics.add('errors', '', 1);
+      this.#failing = messageOf(error);
       if (attempt > 1) return;
       this.#log.warn(`writing failed: ${messageOf(error)}; trying again for ${giveUpAfter / 1000} s`);
     };

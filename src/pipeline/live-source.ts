@@ -2,9 +2,10 @@
 
 import { ackOf } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
+import { now } from '../core/clock.ts';
 import type { Demands, SourceContext } from '../core/component.ts';
 import { Credit } from '../core/credit.ts';
-import { UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { Hub } from '../core/hub.ts';
 import { joinDemands } from './demand.ts';
 import type { PlannedSource } from './plan.ts';
@@ -12,6 +13,8 @@ import type { Process, Runtime } from './runtime.ts';
 
 /** Events of one replayable source that may be unsettled. */
 const MAX_IN_FLIGHT = 10_000;
+/** A source that has been open for so many ms is well. */
+const SETTLED = 1000;
 
 export class LiveSource {
   readonly planned: PlannedSource;
@@ -21,6 +24,8 @@ export class LiveSource {
   readonly #hub: Hub;
   #credit = new Credit(MAX_IN_FLIGHT);
   #demand: Demands;
+  #problem: string | undefined;
+  #opened: number | undefined;
   #graph: Process = () => {};
 
   /** @param ended told that it has completed or, with an error, that it can never be opened; not after `stop` */
@@ -38,11 +43,16 @@ export class LiveSource {
       open: () => {
         // What a failed source had under way is emitted again by the one that follows, on credit of its own.
         this.#credit = new Credit(MAX_IN_FLIGHT);
+        this.#opened = now();
         return definition.open(config, ctx);
       },
       trampoline: runtime.trampoline,
       log: ctx.log,
-      failed: () => errors.value++,
+      failed: (error) => {
+        errors.value++;
+        this.#problem = messageOf(error);
+        this.#opened = undefined;
+      },
       fatal: (error) => error instanceof UserError,
       ended: (error) => {
         if (!this.#own.signal.aborted) ended(this, error);
@@ -64,9 +74,14 @@ export class LiveSource {
     this.#graph = graph;
   }
 
-  /** Events granted to it that have not settled. */
-  get inFlight(): number {
-    return this.#credit.used;
+  /** Events granted to it that have not settled; undefined when nobody waits for them. */
+  get inFlight(): number | undefined {
+    return this.planned.definition.delivery === 'at_least_once' ? this.#credit.used : undefined;
+  }
+
+  /** Why it gives nothing; undefined when it has been open for a while. */
+  get problem(): string | undefined {
+    return this.#opened !== undefined && now() - this.#opened > SETTLED ? undefined : this.#problem;
   }
 
   start(): void {

@@ -61,6 +61,8 @@ export interface Plan {
   readonly operators: readonly PlannedOperator[];
   readonly sinks: readonly PlannedSink[];
   readonly state: string | undefined;
+  /** Where health and metrics are served: HOST:PORT. */
+  readonly http: string | undefined;
   /** sha256 of the configuration and of every file that it names. */
   readonly digest: string;
   readonly warnings: readonly Diagnostic[];

@@ -70,6 +70,7 @@ export class Planner {
       operators,
       sinks: [...this.#sinks.values()] as unknown as PlannedSink[],
       state: file.state === undefined ? undefined : resolve(this.#document.folder, file.state),
+      http: file.http?.listen,
       digest: this.#hash.digest('hex'),
       warnings: this.#diagnostics,
       texts: this.#texts,

@@ -1,15 +1,17 @@
 /** Running a plan: sinks open first, sources last; a reload swaps the graph between batches; stopping loses nothing. */
 
 import { now } from '../core/clock.ts';
-import type { Demands } from '../core/component.ts';
+import type { Demands, InternalFields, ReportType } from '../core/component.ts';
 import { messageOf, UserError } from '../core/errors.ts';
 import { Counters } from '../core/metrics.ts';
 import { connect, type Live, type Wiring, wire } from './graph.ts';
 import { LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
 import { LiveSource } from './live-source.ts';
-import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
+import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import { type RunOptions, Runtime } from './runtime.ts';
+import type { ComponentStatus, RunStatus } from './status.ts';
+import { type Tap, tapNode, tapsBelow } from './tap.ts';
 import type { Summary, Totals } from './totals.ts';
 
 export type { RunOptions } from './runtime.ts';
@@ -36,6 +38,7 @@ export class Run {
   // Sources stop first; what is under way is still delivered, so the others stop later.
   readonly #stop = new AbortController();
   readonly #active = new Set<LiveSource>();
+  readonly #taps = new Set<Tap>();
   readonly #retiring = new Set<Promise<unknown>>();
   #live: Live;
   #wiring: Wiring = new Map();
@@ -135,13 +138,87 @@ export class Run {
     }
   }
 
+  /** Says something of the program itself: logged, and emitted by sources of type `internal`. */
+  report(type: ReportType, fields: InternalFields): void {
+    this.#runtime.reports.add({ component: 'falco-pipe', type, fields });
+  }
+
+  /** Adds a tap, which follows every reload; the returned function takes it away. */
+  tap(tap: Tap): () => void {
+    this.#taps.add(tap);
+    this.#rewire();
+    return () => {
+      this.#taps.delete(tap);
+      this.#rewire();
+    };
+  }
+
+  /** What there is to say of it now. */
+  status(): RunStatus {
+    const { sources, sinks, plan } = this.#live;
+    const common = ({ id, type }: Placed, from: readonly string[]) => ({
+      id,
+      type,
+      from,
+      counters: shown(this.metrics.get(id)),
+    });
+    const reloads = this.counters.byLabel('reloads');
+    const components: ComponentStatus[] = [
+      ...plan.sources.map((source) => {
+        const { inFlight, problem } = sources.get(source.id) ?? {};
+        const own = { ...(inFlight === undefined ? {} : { in_flight: inFlight }), ...(problem ? { problem } : {}) };
+        return { kind: 'source' as const, ...common(source, []), ...own };
+      }),
+      ...plan.operators.map((operator) => ({ kind: 'operator' as const, ...common(operator, operator.from) })),
+      ...plan.sinks.map((sink) => {
+        const { queue, onDisk, problem } = (sinks.get(sink.id) as LiveSink).delivery;
+        const waiting = { events: queue.events, bytes: queue.bytes, on_disk: onDisk };
+        return { kind: 'sink' as const, ...common(sink, sink.from), queue: waiting, ...(problem ? { problem } : {}) };
+      }),
+    ];
+    const wrong = (kinds: string) =>
+      components.flatMap(({ kind, id, problem }) =>
+        problem && kinds.includes(kind) ? [`${kind} ${id}: ${problem}`] : [],
+      );
+    const unready = [
+      ...(this.#state === 'running' ? [] : [`the pipeline is ${this.#state}`]),
+      ...(this.#runtime.memory.failing ? ['the state cannot be written'] : []),
+      ...wrong('source'),
+    ];
+    return {
+      state: this.#state,
+      digest: plan.digest,
+      totals: this.totals.summary(),
+      reloads: { done: reloads.done ?? 0, failed: reloads.failed ?? 0 },
+      components,
+      ready: unready.length === 0,
+      problems: [...unready, ...wrong('sink')],
+    };
+  }
+
+  /** Tells sinks that more waits on disk for them: dead letters were put back. */
+  added(waiting: Readonly<Record<string, number>>): void {
+    for (const [id, count] of Object.entries(waiting)) this.#runtime.keeps.get(id)?.added(count);
+  }
+
+  #wire(live: Live): Wiring {
+    const { plan } = live;
+    const below = (id: string) => [...this.#taps].filter((tap) => tapsBelow(tap, id, plan));
+    return wire(live, this.#runtime, (id) => below(id).map((tap) => tapNode(tap, plan)));
+  }
+
+  #rewire(): void {
+    this.#wiring = this.#wire(this.#live);
+    this.#runtime.trampoline.run(() => connect(this.#live, this.#wiring));
+  }
+
   // All or nothing: up to the swap whatever fails is undone.
   async #exchange(plan: Plan): Promise<void> {
     const old = this.#live;
     const fresh: Closable[] = [];
     try {
       const live = { plan, ...(await this.#open(plan, old, fresh)) };
-      const wiring = wire(live, this.#runtime, () => []);
+      const wiring = this.#wire(live);
       for (const [id, segment] of wiring) {
         for (const [form, source] of this.#wiring.get(id)?.met ?? []) segment.prepare(form, source);
       }
@@ -283,6 +360,15 @@ type Planned = Pick<PlannedSource | PlannedOperator | PlannedSink, 'id' | 'ident
 /** What is not the same in another map. */
 function without<T>(all: ReadonlyMap<string, T>, others: ReadonlyMap<string, T>): Map<string, T> {
   return new Map([...all].filter(([id, each]) => others.get(id) !== each));
+}
+
+function shown(counters: Counters | undefined): ComponentStatus['counters'] {
+  const values = (counters?.names() ?? []).map((name) => {
+    const byLabel = counters?.byLabel(name) ?? {};
+    const plain = Object.keys(byLabel).every((label) => label === '');
+    return [name, plain ? (byLabel[''] ?? 0) : byLabel] as const;
+  });
+  return Object.fromEntries(values);
 }
 
 function demandOf(plan: Plan, id: string): Demands {

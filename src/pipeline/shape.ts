@@ -30,6 +30,16 @@ export const fileShape = z.strictObject({
     .array(z.string())
     .default([])
     .describe('Modules with components of your own: a path (./my-operator.ts) or the name of an installed package.'),
+  http: z
+    .strictObject({
+      listen: z
+        .string()
+        .regex(/^(\[[0-9a-f:]+\]|[^:]+):\d{1,5}$/, 'an address is HOST:PORT, such as 127.0.0.1:8765')
+        .default('127.0.0.1:8765')
+        .describe('Address and port; only what runs on this machine reaches the default.'),
+    })
+    .optional()
+    .describe('Serves /healthz, /readyz, /metrics, /status and /versions; as --http.'),
   state: z.string().optional().describe('Folder that remembers where replayable sources stood; as --state.'),
 });
 

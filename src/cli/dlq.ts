@@ -1,0 +1,98 @@
+/** `falco-pipe dlq`: events that sinks gave up: list them, look at them, have them delivered after all. */
+
+import { resolve } from 'node:path';
+import { exitCode, UserError } from '../core/errors.ts';
+import { type DeadLetter, Store } from '../store/store.ts';
+import { type Control, controlOf } from './control.ts';
+import { loadPlan } from './load.ts';
+
+export interface DlqOptions {
+  readonly output: string;
+  readonly state?: string;
+  readonly pipeline?: string;
+  readonly sink?: string;
+}
+
+/** What can be done with dead letters, in a state file or through the program that has it open. */
+interface Letters {
+  list(sink: string | undefined): Promise<readonly DeadLetter[]>;
+  show(id: number): Promise<string | undefined>;
+  retry(choice: { readonly sink?: string; readonly ids?: readonly number[] }): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** Runs `list`, `show ID…` or `retry [ID…]` on the state of a pipeline. */
+export async function dlq(action: string, ids: readonly string[], options: DlqOptions): Promise<void> {
+  const numbers = ids.map((id) => {
+    if (!/^\d+$/.test(id)) throw new UserError(`"${id}" is no number of a dead letter`, { exit: exitCode.usage });
+    return Number(id);
+  });
+  const folder = await stateFolder(options.pipeline, options.state);
+  const letters = await open(folder);
+  try {
+    if (action === 'list') list(await letters.list(options.sink), options.output === 'json');
+    else if (action === 'show') await show(letters, numbers);
+    else if (action === 'retry') await retry(letters, numbers, options.sink);
+    else throw new UserError(`There is no "dlq ${action}"; there are list, show, retry`, { exit: exitCode.usage });
+  } finally {
+    await letters.close();
+  }
+}
+
+async function stateFolder(pipeline: string | undefined, state: string | undefined): Promise<string> {
+  if (state !== undefined) return resolve(state);
+  const planned = pipeline === undefined ? undefined : (await loadPlan(pipeline)).plan.state;
+  if (planned !== undefined) return planned;
+  const message = 'Name the state folder with --state, or a pipeline that has a `state:`';
+  throw new UserError(message, { exit: exitCode.usage });
+}
+
+async function open(folder: string): Promise<Letters> {
+  const control = await controlOf(({ state_folder: other }) => other === folder);
+  if (control) return remote(control);
+  const store = await Store.open(folder, () => {});
+  return {
+    list: (sink) => store.dead(sink),
+    show: (id) => store.letter(id),
+    retry: (choice) => store.exhume(choice),
+    close: () => store.close(),
+  };
+}
+
+function remote(control: Control): Letters {
+  return {
+    list: async (sink) =>
+      (await control.get(`/dlq${sink === undefined ? '' : `?sink=${encodeURIComponent(sink)}`}`)) as DeadLetter[],
+    show: async (id) => (await control.get(`/dlq/letter?id=${id}`)) as string | undefined,
+    retry: (choice) => control.post('/dlq/retry', choice),
+    close: async () => {},
+  };
+}
+
+function list(letters: readonly DeadLetter[], json: boolean): void {
+  if (json) {
+    for (const letter of letters) process.stdout.write(`${JSON.stringify(letter)}\n`);
+    return;
+  }
+  if (letters.length === 0) process.stdout.write('no dead letters\n');
+  for (const { id, sink, reason, message, time, count } of letters) {
+    const when = new Date(time).toISOString();
+    process.stdout.write(`${id}  ${when}  ${sink}  ${count} events  ${reason}${message ? `: ${message}` : ''}\n`);
+  }
+}
+
+async function show(letters: Letters, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) throw new UserError('dlq show: name dead letters by number', { exit: exitCode.usage });
+  for (const id of ids) {
+    const text = await letters.show(id);
+    if (text === undefined) throw new UserError(`There is no dead letter ${id}`);
+    process.stdout.write(`${text}\n`);
+  }
+}
+
+async function retry(letters: Letters, ids: readonly number[], sink: string | undefined): Promise<void> {
+  const before = (await letters.list(sink)).filter(({ id }) => ids.length === 0 || ids.includes(id));
+  await letters.retry({ ...(sink === undefined ? {} : { sink }), ...(ids.length === 0 ? {} : { ids }) });
+  const events = before.reduce((sum, { count }) => sum + count, 0);
+  process.stdout.write(`${before.length} dead letters with ${events} events wait for their sinks\n`);
+}

@@ -1,0 +1,203 @@
+/** Metrics in the text format of Prometheus, made of counters when they are asked for. */
+
+import type { monitorEventLoopDelay } from 'node:perf_hooks';
+import { packageVersion } from '../core/package.ts';
+import type { Plan } from './plan.ts';
+import type { ComponentStatus, RunStatus } from './status.ts';
+
+interface Metric {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge';
+  readonly help: string;
+  /** Labels beside those of every component. */
+  readonly labels?: readonly string[];
+}
+
+const counter = (name: string, help: string, ...labels: string[]): Metric => ({ name, type: 'counter', help, labels });
+const gauge = (name: string, help: string, ...labels: string[]): Metric => ({ name, type: 'gauge', help, labels });
+
+/** Counters of components by their name in the program; those that are not here are `falco_pipe_component_total`. */
+const OF_COMPONENTS: Readonly<Record<string, Metric>> = {
+  received: counter('falco_pipe_received_events_total', 'Events that a component took in; of a source, emitted.'),
+  sent: counter('falco_pipe_sent_events_total', 'Events that left an operator.'),
+  delivered: counter('falco_pipe_delivered_events_total', 'Events that a sink has written.'),
+  dropped: counter('falco_pipe_dropped_events_total', 'Events that were lost here, by reason.', 'reason'),
+  spooled: counter('falco_pipe_spooled_events_total', 'Events that a sink left on disk for later.'),
+  dead_lettered: counter('falco_pipe_dead_lettered_events_total', 'Events that a sink gave up, on disk.', 'reason'),
+  errors: counter('falco_pipe_errors_total', 'Failures of a component, by what failed in it.', 'what'),
+  matches: counter('falco_pipe_rule_matches_total', 'Events that a rule matched.', 'rule'),
+};
+
+const OTHER = counter('falco_pipe_component_total', 'What else a component counts, by its own names.', 'name', 'label');
+const QUEUE_EVENTS = gauge('falco_pipe_queue_events', 'Events that wait for a sink, in memory or on disk.', 'where');
+const QUEUE_BYTES = gauge('falco_pipe_queue_bytes', 'Memory that events hold which wait for a sink, estimated.');
+const IN_FLIGHT = gauge('falco_pipe_in_flight_events', 'Events of a replayable source that have not settled.');
+const UP = gauge('falco_pipe_component_up', '1 when a source or sink works, 0 when its last try failed.');
+const EVENTS = counter('falco_pipe_events_total', 'Events of all sources by what became of them.', 'fate');
+const UNSETTLED = gauge('falco_pipe_unsettled_events', 'Events of all sources that are under way.');
+const RELOADS = counter('falco_pipe_reloads_total', 'Loadings of the pipeline while it ran.', 'result');
+const READY = gauge('falco_pipe_ready', '1 when the pipeline runs, its sources are open and its state can be written.');
+const DELAY = gauge(
+  'falco_pipe_event_loop_delay_seconds',
+  'Delay of the event loop since the last scrape.',
+  'quantile',
+);
+const INFO = gauge('falco_pipe_info', 'Always 1; the version and the pipeline.', 'version', 'pipeline');
+const MEMORY = gauge('process_resident_memory_bytes', 'Resident memory.');
+const CPU = counter('process_cpu_seconds_total', 'CPU time, user and system.');
+const START = gauge('process_start_time_seconds', 'When the process began, in seconds since the epoch.');
+
+/** Names that dashboards for Falco know. */
+const FALCO_RULES = counter(
+  'falcosecurity_falco_rules_matches_total',
+  'As Falco: events that a rule matched; a label tag_NAME="true" for each of the rule\'s tags.',
+  'rule_name',
+  'priority',
+  'source',
+);
+const FALCO_EVENTS = counter('falcosecurity_scap_n_evts_total', 'As Falco: kernel events that were seen.');
+const FALCO_DROPS = counter('falcosecurity_scap_n_drops_total', 'As Falco: kernel events that were lost.');
+
+/** Every metric, for the reference. */
+export const allMetrics: readonly Metric[] = [
+  ...Object.values(OF_COMPONENTS),
+  OTHER,
+  QUEUE_EVENTS,
+  QUEUE_BYTES,
+  IN_FLIGHT,
+  UP,
+  EVENTS,
+  UNSETTLED,
+  RELOADS,
+  READY,
+  DELAY,
+  INFO,
+  MEMORY,
+  CPU,
+  START,
+  FALCO_RULES,
+  FALCO_EVENTS,
+  FALCO_DROPS,
+];
+
+/** Labels of metrics of components. */
+export const componentLabels = ['component_id', 'component_kind', 'component_type'] as const;
+
+type Labels = Readonly<Record<string, string>>;
+type Delay = ReturnType<typeof monitorEventLoopDelay>;
+type Value = number | Readonly<Record<string, number>>;
+
+/** The whole page. `delay` is the histogram of the event loop, in ns; it is reset. */
+export function prometheusText(status: RunStatus, plan: Plan, delay?: Delay): string {
+  const page = new Page();
+  for (const component of status.components) ofComponent(page, component);
+  ofRun(page, status);
+  if (delay) ofEventLoop(page, delay);
+  ofProcess(page);
+  asFalco(page, status.components, plan);
+  return page.text();
+}
+
+function ofComponent(page: Page, component: ComponentStatus): void {
+  const { id, kind, type, counters, queue, in_flight, problem } = component;
+  const labels = { component_id: id, component_kind: kind, component_type: type };
+  for (const [name, value] of Object.entries(counters)) {
+    const metric = OF_COMPONENTS[name];
+    const [label] = metric?.labels ?? [];
+    for (const [each, count] of byLabel(value)) {
+      if (!metric) page.add(OTHER, count, { ...labels, name, label: each });
+      else page.add(metric, count, label === undefined ? labels : { ...labels, [label]: each });
+    }
+  }
+  if (queue) {
+    page.add(QUEUE_EVENTS, queue.events, { ...labels, where: 'memory' });
+    page.add(QUEUE_EVENTS, queue.on_disk, { ...labels, where: 'disk' });
+    page.add(QUEUE_BYTES, queue.bytes, labels);
+  }
+  if (in_flight !== undefined) page.add(IN_FLIGHT, in_flight, labels);
+  if (kind !== 'operator') page.add(UP, problem ? 0 : 1, labels);
+}
+
+function ofRun(page: Page, { totals, reloads, ready, digest }: RunStatus): void {
+  const { delivered, filtered, dropped, spooled = 0, dead_lettered = 0, in_flight } = totals;
+  for (const [fate, count] of Object.entries({ delivered, filtered, dropped, spooled, dead_lettered })) {
+    page.add(EVENTS, count, { fate });
+  }
+  page.add(UNSETTLED, in_flight);
+  for (const [result, count] of Object.entries(reloads)) page.add(RELOADS, count, { result });
+  page.add(READY, ready ? 1 : 0);
+  page.add(INFO, 1, { version: packageVersion, pipeline: `sha256:${digest}` });
+}
+
+function ofEventLoop(page: Page, delay: Delay): void {
+  for (const quantile of [0.5, 0.99, 1]) {
+    page.add(DELAY, delay.percentile(quantile * 100) / 1e9, { quantile: String(quantile) });
+  }
+  delay.reset();
+}
+
+function ofProcess(page: Page): void {
+  const { user, system } = process.cpuUsage();
+  page.add(MEMORY, process.memoryUsage.rss());
+  page.add(CPU, (user + system) / 1e6);
+  page.add(START, Math.round(Date.now() / 1000 - process.uptime()));
+}
+
+function asFalco(page: Page, components: readonly ComponentStatus[], plan: Plan): void {
+  for (const { id, notes } of plan.operators) {
+    const matches = new Map(byLabel(components.find((each) => each.id === id)?.counters.matches ?? {}));
+    for (const { rule, priority, source, tags } of rulesOf(notes)) {
+      const marked = tags.split(',').filter((tag) => tag !== '');
+      const own = Object.fromEntries(marked.map((tag) => [`tag_${tag.replaceAll(/\W/g, '_')}`, 'true']));
+      const count = matches.get(rule);
+      if (count !== undefined) page.add(FALCO_RULES, count, { rule_name: rule, priority, source, ...own });
+    }
+  }
+  const kernel = components.filter(({ kind, type }) => kind === 'source' && type === 'ebpf');
+  if (kernel.length === 0) return;
+  page.add(FALCO_EVENTS, sum(kernel, 'received') + sum(kernel, 'dropped'));
+  page.add(FALCO_DROPS, sum(kernel, 'dropped'));
+}
+
+interface ListedRule {
+  readonly rule: string;
+  readonly priority: string;
+  readonly source: string;
+  readonly tags: string;
+}
+
+function rulesOf(notes: Readonly<Record<string, unknown>>): readonly ListedRule[] {
+  return (notes.list as readonly ListedRule[] | undefined) ?? [];
+}
+
+function sum(components: readonly ComponentStatus[], name: string): number {
+  const counts = components.flatMap(({ counters }) => byLabel(counters[name] ?? 0));
+  return counts.reduce((total, [, count]) => total + count, 0);
+}
+
+function byLabel(value: Value): [string, number][] {
+  return typeof value === 'number' ? [['', value]] : Object.entries(value);
+}
+
+class Page {
+  readonly #samples = new Map<Metric, string[]>();
+
+  add(metric: Metric, value: number, labels: Labels = {}): void {
+    const shown = Object.entries(labels).map(([name, each]) => `${name}="${escaped(each)}"`);
+    const line = `${metric.name}${shown.length > 0 ? `{${shown.join(',')}}` : ''} ${value}`;
+    const lines = this.#samples.get(metric);
+    if (lines) lines.push(line);
+    else this.#samples.set(metric, [line]);
+  }
+
+  text(): string {
+    const families = [...this.#samples].map(
+      ([{ name, help, type }, lines]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('\n')}\n`,
+    );
+    return families.join('');
+  }
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"');
+}
