@@ -7,6 +7,7 @@ import { enrich } from './enrich/index.ts';
 import { filter } from './filter.ts';
 import { map } from './map.ts';
 import { redact } from './redact.ts';
+import { route } from './route.ts';
 import { rules } from './rules/index.ts';
 import { throttle } from './throttle.ts';
 
@@ -17,6 +18,7 @@ export const operators = [
   filter,
   map,
   redact,
+  route,
   rules,
   throttle,
 ] as unknown as readonly OperatorDefinition[];

@@ -6,6 +6,7 @@ import type { Catalogue, Field } from '../../events/field.ts';
 import { compileFormat, type Format, RuleError } from '../../rules/index.ts';
 import { cataloguesOn, fieldOf } from '../shared/catalogues.ts';
 import { conditionOn, conditionReads, type EdgeCondition } from '../shared/condition.ts';
+import { inside } from '../shared/inside.ts';
 import { type EdgeKey, keyOn, keyReads } from '../shared/key.ts';
 import type { CorrelateConfig } from './config.ts';
 import { distinct, join, type Pattern, sequence, threshold } from './patterns.ts';
@@ -69,17 +70,7 @@ function patternOf(config: CorrelateConfig): { pattern: Pattern; given: (readonl
 }
 
 function entryOn({ condition, source }: Given, place: Place, edge: Edge): Entry {
-  const here: Edge = {
-    sources: edge.sources,
-    provided: edge.provided,
-    demand: edge.demand,
-    fills: edge.fills,
-    emitsType: edge.emitsType,
-    resolve: edge.resolve,
-    read: edge.read,
-    placer: (path) => edge.placer([...place, ...path]),
-    report: (diagnostic, path = []) => edge.report(diagnostic, [...place, ...path]),
-  };
+  const here = inside(edge, place);
   if (condition !== undefined) return { source, conditions: conditionOn(here, condition, source) };
   if (source !== undefined && !edge.sources.includes(source)) {
     const hint = `There are ${edge.sources.join(', ')}.`;

@@ -1,0 +1,18 @@
+/** A part of an operator's configuration that is planned like one of its own. */
+
+import type { Edge } from '../../core/component.ts';
+
+/** The edge, for what stands at `place` in the configuration: places are found and errors reported below it. */
+export function inside(edge: Edge, place: readonly (string | number)[]): Edge {
+  return {
+    sources: edge.sources,
+    provided: edge.provided,
+    demand: edge.demand,
+    fills: edge.fills,
+    emitsType: edge.emitsType,
+    resolve: edge.resolve,
+    read: edge.read,
+    placer: (path) => edge.placer([...place, ...path]),
+    report: (diagnostic, path = []) => edge.report(diagnostic, [...place, ...path]),
+  };
+}
