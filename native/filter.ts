@@ -14,6 +14,11 @@ const NUMBERS = 1024;
 const RESULTS: readonly Result[] = ['ok', 'in_progress', 'failed'];
 const EVERYTHING = 0x0fff;
 const SUCCEEDED = 0b001_001_001_001;
+/** What io_uring can do too, as native/bpf/uring.h tells. */
+const URING: ReadonlySet<string> = new Set(
+  `openat openat2 unlinkat mkdirat renameat2 linkat symlinkat socket bind listen accept connect sendto sendmsg recvfrom
+recvmsg`.split(/\s+/),
+);
 /** A program that begins to run is a record of its own: as calls these only fail. */
 const EXECUTIONS: ReadonlySet<string> = new Set(['execve', 'execveat']);
 const ALL_STARTS = 0xffff_ffff_ffff_ffffn;
@@ -93,7 +98,7 @@ function isKnown({ kind, value }: PathProperty): boolean {
 
 type Tables = Pick<
   AddonOptions,
-  'calls' | 'keep' | 'test' | 'hidden' | 'prefixes' | 'names' | 'starts' | 'testsReal' | 'sockets'
+  'calls' | 'keep' | 'test' | 'hidden' | 'prefixes' | 'names' | 'starts' | 'testsReal' | 'sockets' | 'uring'
 >;
 
 /**
@@ -132,6 +137,7 @@ export function filterTables(filters: CallFilters): Tables {
     prefixes: bytesOf(paths.prefixes, prefixKey),
     names: bytesOf(paths.names, nameKey),
     starts: BigUint64Array.of(startsOf(paths.prefixes.keys(), true), startsOf(paths.names.keys(), false)),
+    uring: [...filters.keys()].some((name) => URING.has(name)),
     sockets: [...filters.keys()].some((name) => CALLS[name]?.kind === 'socket'),
     testsReal: of(paths.prefixes.values()) || of(paths.names.values()) || paths.hidden.real !== 0,
   };

@@ -157,7 +157,10 @@ function counters(sensor: AddonSensor): Counters {
   const numbers = sensor.counters();
   const column = (number: number) =>
     Object.fromEntries(COUNTED_NAMES.map(([name, place]) => [name, numbers[number * COUNTED + place] ?? 0]));
-  const missed: Record<string, number> = { scope: numbers[4 * COUNTED] ?? 0 };
+  const missed: Record<string, number> = {
+    scope: numbers[4 * COUNTED] ?? 0,
+    io_uring: numbers[4 * COUNTED + 1] ?? 0,
+  };
   for (const program of sensor.programs()) missed[program.name] = program.missed;
   return { sent: column(0), dropped: column(1), refused: column(2), filtered: column(3), missed };
 }

@@ -24,6 +24,8 @@ export interface AddonOptions {
   readonly testsReal: boolean;
   /** Some call on sockets is read, so their histories are kept. */
   readonly sockets: boolean;
+  /** Some call is read that io_uring can do. */
+  readonly uring: boolean;
   readonly calls: Uint16Array;
   readonly keep: Uint16Array;
   readonly test: Uint16Array;

@@ -134,6 +134,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     options.ring_bytes = given.Get("ringBytes").ToNumber().Uint32Value();
     options.descendants_of = given.Get("descendantsOf").ToNumber().Uint32Value();
     options.values = config_of(given);
+    options.uring = given.Get("uring").ToBoolean().Value();
     options.sockets = given.Get("sockets").ToBoolean().Value();
     options.prefixes = bytes_of(given.Get("prefixes"));
     options.names = bytes_of(given.Get("names"));
@@ -191,11 +192,11 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     }
   }
 
-  // One array: sent, dropped, refused, filtered, COUNTED each; then scope_full.
+  // One array: sent, dropped, refused, filtered, COUNTED each; then scope_full, uring_lost.
   Napi::Value counters(const Napi::CallbackInfo &info) {
     try {
       const auto sum = sensor(info.Env()).count();
-      auto numbers = Napi::Float64Array::New(info.Env(), 4 * COUNTED + 1);
+      auto numbers = Napi::Float64Array::New(info.Env(), 4 * COUNTED + 2);
       for (int kind = 0; kind < COUNTED; kind++) {
         numbers[kind] = static_cast<double>(sum.sent[kind]);
         numbers[COUNTED + kind] = static_cast<double>(sum.dropped[kind]);
@@ -203,6 +204,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
         numbers[3 * COUNTED + kind] = static_cast<double>(sum.filtered[kind]);
       }
       numbers[4 * COUNTED] = static_cast<double>(sum.scope_full);
+      numbers[4 * COUNTED + 1] = static_cast<double>(sum.uring_lost);
       return numbers;
     } catch (const Failure &failure) {
       throw to_error(info.Env(), failure);

@@ -46,7 +46,13 @@ void Sensor::LinkDeleter::operator()(bpf_link *link) const { bpf_link__destroy(l
 void Sensor::ControlDeleter::operator()(control *words) const { munmap(words, page_size()); }
 
 Sensor::Sensor(const SensorOptions &options) {
-  load(options);
+  try {
+    load(options, options.uring);
+  } catch (const Failure &failure) {
+    // Its tracepoints have changed over the years; all else works without it.
+    if (!options.uring || failure.step != "load" || failure.error == EPERM) throw;
+    load(options, false);
+  }
   // libbpf rounds sizes up to this machine's page.
   ring_ = std::make_unique<Ring>(bpf_map__fd(map("ring")), bpf_map__max_entries(map("ring")));
   bell_ = std::make_unique<Ring>(bpf_map__fd(map("bell")), bpf_map__max_entries(map("bell")));
@@ -60,7 +66,7 @@ Sensor::Sensor(const SensorOptions &options) {
   if (options.descendants_of != 0) seed(options.descendants_of);
 }
 
-void Sensor::load(const SensorOptions &options) {
+void Sensor::load(const SensorOptions &options, bool uring) {
   LogCapture log;
   object_.reset(bpf_object__open_file(options.object.c_str(), nullptr));
   if (object_ == nullptr) throw Failure{"open", errno, log.take()};
@@ -68,6 +74,11 @@ void Sensor::load(const SensorOptions &options) {
   int error = bpf_map__set_initial_value(map(".rodata.config"), &values, sizeof values);
   if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);
   if (error == 0 && options.descendants_of == 0) error = bpf_map__set_max_entries(map("scope"), 1);
+  if (error == 0 && !uring) error = bpf_map__set_max_entries(map("requests"), 1);
+  for (const char *name : {"on_uring_submit", "on_uring_complete"}) {
+    bpf_program *program = bpf_object__find_program_by_name(object_.get(), name);
+    if (error == 0 && program != nullptr) error = bpf_program__set_autoload(program, uring);
+  }
   if (error == 0 && !options.sockets) error = bpf_map__set_max_entries(map("histories"), 1);
   for (const auto &[name, entries] : {std::pair{"prefixes", &options.prefixes}, {"names", &options.names}}) {
     const auto count = static_cast<uint32_t>(entries->size() / entry_size(map(name)));
@@ -192,6 +203,7 @@ counters Sensor::count() const {
       sum.filtered[kind] += cpu.filtered[kind];
     }
     sum.scope_full += cpu.scope_full;
+    sum.uring_lost += cpu.uring_lost;
   }
   return sum;
 }

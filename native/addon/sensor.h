@@ -21,6 +21,7 @@ struct SensorOptions {
   uint32_t descendants_of;  // 0: the whole machine
   config values;            // all but refuse_above and scoped
   bool sockets;             // some call on sockets is read
+  bool uring;               // also what goes through io_uring, where the kernel can
   std::vector<uint8_t> prefixes, names;  // entries of the maps of these names: key and value, one after the other
 };
 
@@ -51,7 +52,7 @@ class Sensor {
   std::vector<ProgramState> programs() const;
 
  private:
-  void load(const SensorOptions &options);
+  void load(const SensorOptions &options, bool uring);
   void fill(const char *name, const std::vector<uint8_t> &entries);
   void attach();
   void seed(uint32_t pid);

@@ -15,7 +15,7 @@ static __always_inline __u64 argument(struct call_record *r, __u32 number)
 static __always_inline __s32 descriptor_of(struct call_context *call, struct call_record *r)
 {
   __u32 from = shape_of(call)->fd;
-  if (from & FROM_RESULT && call->ret >= 0) return call->ret;
+  if (from & FROM_RESULT && call->ret >= 0) return call->fixed ? -1 : call->ret;
   return from & REGISTER ? (__s32)argument(r, from & REGISTER) : -1;
 }
 
@@ -24,7 +24,7 @@ static __always_inline void on_chdir(struct call_context *call, struct scratch *
   struct fs_struct *fs = current_task()->fs;
   struct chdir_record *r = (void *)s->record;
   if (!fs) return;
-  __u32 length = path_text(s, SCRATCH_CALL, CHDIR_TEXTS_AT, PATH_OF(fs_struct, fs, pwd), fs);
+  __u32 length = path_text(s, slot_of(call), CHDIR_TEXTS_AT, PATH_OF(fs_struct, fs, pwd), fs);
   r->lengths[CHDIR_CWD] = length;
   send(call, s, CHDIR_TEXTS_AT + length, KIND_CHDIR);
 }
@@ -39,17 +39,18 @@ static __always_inline __u32 shaped_text(struct call_context *call, struct scrat
   if (!text) return at;
   __u64 from = argument(r, text);
   if (base) {
-    struct path_argument path = { .from = from, .at = at };
+    struct path_argument path = { .from = from, .slot = slot_of(call), .at = at, .kernel = call->uring };
     path.dirfd = base == FROM_CWD ? AT_FDCWD : (__s32)argument(r, base);
     return raw_and_base(lengths, &path);
   }
   if (!from) return at; // a text that may be left out
-  lengths[0] = user_text(s, at, from);
+  lengths[0] = caller_text(s, at, from, call->uring);
   return at + lengths[0];
 }
 
 // Fills in what is known of the file and appends its path; returns the end.
-static __always_inline __u32 described_file(struct scratch *s, __u32 at, struct file *file)
+static __always_inline __u32 described_file(struct call_context *call, struct scratch *s, __u32 at,
+                                            struct file *file)
 {
   struct call_record *r = (void *)s->record;
   struct fs_struct *fs = current_task()->fs;
@@ -62,7 +63,7 @@ static __always_inline __u32 described_file(struct scratch *s, __u32 at, struct 
   r->magic = GET(super_block, sb, s_magic);
   // The directory of a relative path stands there already.
   if (!fs || r->lengths[CALL_BASE] || r->lengths[CALL_BASE2]) return at;
-  __u32 length = path_text(s, SCRATCH_CALL, at, PATH_OF(file, file, f_path), fs);
+  __u32 length = path_text(s, slot_of(call), at, PATH_OF(file, file, f_path), fs);
   r->lengths[CALL_REAL] = length;
   return at + length;
 }
@@ -75,15 +76,15 @@ static __always_inline void on_plain(struct call_context *call, struct scratch *
   r->ino = r->dev = r->file_mode = r->file_flags = r->magic = r->lengths[CALL_REAL] = 0;
   __u32 at = shaped_text(call, s, CALL_TEXTS_AT, 0);
   at = shaped_text(call, s, at, 1);
-  if (file) at = described_file(s, at, file);
+  if (file) at = described_file(call, s, at, file);
   send(call, s, at, KIND_CALL);
 }
 
 // The record's fixed part before `ino` is filled in.
 __noinline int plain_call(struct call_context *call)
 {
-  struct scratch *s = scratch_of(SCRATCH_CALL);
-  if (call && s) on_plain(call, s);
+  struct scratch *s = call ? scratch_of(slot_of(call)) : 0;
+  if (s) on_plain(call, s);
   return 0;
 }
 
@@ -92,7 +93,7 @@ static __always_inline void on_other(struct call_context *call, struct scratch *
   struct call_record *r = (void *)s->record;
   const struct shape *shape = shape_of(call);
   __u32 kind = shape->kind;
-  r->header.flags = call->compat ? FLAG_COMPAT : 0;
+  r->header.flags = call_flags(call);
   r->ret = call->ret;
   r->nr = shape->nr;
   if (kind == KIND_CHDIR && call->ret >= 0) {
@@ -102,7 +103,7 @@ static __always_inline void on_other(struct call_context *call, struct scratch *
   }
   __builtin_memcpy(r->args, call->args, sizeof r->args);
   r->fd = descriptor_of(call, r);
-  if (kind != KIND_SOCKET && shape->fd && !shape->text[0]) {
+  if (kind != KIND_SOCKET && !call->uring && shape->fd && !shape->text[0]) {
     struct file *file = file_of(current_task(), r->fd);
     if (file && is_socket(file)) kind = KIND_SOCKET;
   }
@@ -112,8 +113,8 @@ static __always_inline void on_other(struct call_context *call, struct scratch *
 
 __noinline int other_call(struct call_context *call)
 {
-  struct scratch *s = scratch_of(SCRATCH_CALL);
-  if (call && s) on_other(call, s);
+  struct scratch *s = call ? scratch_of(slot_of(call)) : 0;
+  if (s) on_other(call, s);
   return 0;
 }
 

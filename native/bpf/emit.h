@@ -48,7 +48,7 @@ struct scratch {
   char slack[PREFIX_MAX];
   struct text_scan scan;
 };
-enum { SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCHES };
+enum { SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCH_URING, SCRATCHES };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, SCRATCHES);
@@ -117,17 +117,25 @@ static __always_inline __u32 finish(struct scratch *s, __u32 at)
   return size;
 }
 
-// Appends a string of the caller's memory at `at`; returns its length.
-static __always_inline __u32 user_text(struct scratch *s, __u32 at, __u64 from)
+// Reads what the caller pointed to, or the kernel's copy of it.
+static __always_inline long read_caller(void *to, __u32 size, __u64 from, bool kernel)
+{
+  return kernel ? bpf_probe_read_kernel(to, size, (void *)from) : bpf_probe_read_user(to, size, (void *)from);
+}
+
+// Appends a string of the caller's at `at`; returns its length.
+static __always_inline __u32 caller_text(struct scratch *s, __u32 at, __u64 from, bool kernel)
 {
   struct record_header *header = (void *)s->record;
   if (!BOUND(at)) return 0;
-  long read = bpf_probe_read_user_str(s->record + at, PATH_ROOM, (void *)from);
-  if (read <= 0) {
+  long read = kernel ? bpf_probe_read_kernel_str(s->record + at, PATH_ROOM, (void *)from)
+                     : bpf_probe_read_user_str(s->record + at, PATH_ROOM, (void *)from);
+  // An empty copy is one that could not be kept.
+  if (read <= 0 || (kernel && read == 1)) {
     header->flags |= FLAG_UNREAD;
     return 0;
   }
-  if (read == PATH_ROOM) {
+  if (read == PATH_ROOM && !kernel) {
     char last = 0;
     bpf_probe_read_user(&last, 1, (void *)(from + PATH_ROOM - 1));
     if (last) header->flags |= FLAG_CUT;

@@ -38,7 +38,7 @@ static __always_inline bool passes(struct call_context *call, __u32 access)
 
 // A text of the record in the making, and the directory that it starts from when it is relative.
 struct named {
-  __u32 at, length;
+  __u32 slot, at, length;
   __u32 base_at, base_length;
 };
 
@@ -59,8 +59,8 @@ static __always_inline __u64 first_bytes(__s32 count)
 // to this end only.
 __noinline int scan_text(struct named *n)
 {
-  struct scratch *s = scratch_of(SCRATCH_CALL);
-  if (!n || !s) return 0;
+  struct scratch *s = n ? scratch_of(n->slot) : 0;
+  if (!s) return 0;
   __u64 slash_before = 0, dot_before = 0, hidden = 0, crooked = 0;
   __u32 at = n->at, length = n->length, end = at + length;
   s->scan.slashes = s->scan.slashes_at = 0;
@@ -141,14 +141,14 @@ static __always_inline __u32 name_classes(struct scratch *s, __u32 at, __u32 len
 __noinline int classes_of(struct named *n)
 {
   if (!n) return 0;
-  struct scratch *s = scratch_of(SCRATCH_CALL);
+  struct scratch *s = scratch_of(n->slot);
   __u32 length = n->length, every = EVERY_CLASS | EVERY_CLASS << 16;
   if (!s || !length || length > SCANNED_WORDS * 8 || n->base_length > SCANNED_WORDS * 8) return every;
   struct text_scan *scan = &s->scan;
   bool hidden = 0;
   if (n->base_length) {
     __u32 at = n->at;
-    struct named base = { .at = n->base_at, .length = n->base_length };
+    struct named base = { .slot = n->slot, .at = n->base_at, .length = n->base_length };
     scan_text(&base);
     hidden = scan->hidden || (BOUND(at) && s->record[at] == '.');
   }

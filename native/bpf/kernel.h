@@ -148,6 +148,26 @@ struct task_struct {
 };
 struct linux_binprm { const char *filename; };
 
+// io_uring. What an operation keeps for itself lies over the beginning of its request.
+
+struct filename { const char *name; };
+struct open_how { __u64 flags, mode, resolve; };
+struct io_open { int dfd; __u32 file_slot; struct filename *filename; struct open_how how; };
+struct io_unlink { int dfd, flags; struct filename *filename; };
+struct io_mkdir { int dfd; __u16 mode; struct filename *filename; };
+struct io_rename { int old_dfd, new_dfd; struct filename *oldpath, *newpath; int flags; };
+struct io_link { int old_dfd, new_dfd; struct filename *oldpath, *newpath; int flags; };
+struct io_socket { int domain, type, protocol; __u32 file_slot; };
+struct io_accept { int flags; __u32 file_slot; };
+struct io_connect { int addr_len; };
+struct io_bind { int addr_len; };
+struct io_listen { int backlog; };
+struct io_sr_msg { unsigned int len; };
+struct io_async_msghdr { char addr[128]; };
+struct io_cqe { int fd; };
+struct io_kiocb { struct file *file; __u8 opcode; __u64 flags; struct io_cqe cqe; void *async_data; };
+struct io_uring_cqe { __s32 res; __u32 flags; };
+
 // Sockets.
 
 struct in6_addr { __u8 bytes[16]; };

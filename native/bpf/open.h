@@ -1,7 +1,6 @@
 // The open family: by far the most frequent calls that rules look at.
 #pragma once
 
-struct open_how { __u64 flags, mode, resolve; };
 _Static_assert(OPEN_RAW == 0 && OPEN_BASE == 1, "raw_and_base's order");
 
 static __always_inline void read_open_arguments(struct call_context *call, struct open_record *r, __u64 *path)
@@ -21,9 +20,10 @@ static __always_inline void read_open_arguments(struct call_context *call, struc
   default:
     r->dirfd = call->args[0];
     *path = call->args[1];
-    if (call->which == CALL_OPENAT) {
+    if (call->which == CALL_OPENAT || call->uring) {
       how.flags = call->args[2];
       how.mode = call->args[3];
+      if (call->uring) how.resolve = call->args[4];
     } else if (bpf_probe_read_user(&how, sizeof how, (void *)call->args[2])) {
       r->header.flags |= FLAG_UNREAD;
     }
@@ -58,19 +58,19 @@ static __always_inline void read_opened(struct open_record *r, struct file *file
 #define TEXT_DOUBTFUL (FLAG_UNREAD | FLAG_CUT | FLAG_PATH_PARTIAL)
 
 // Whether the path as text, which stands in the record, is wanted for that class of outcome.
-static __always_inline bool text_passes(struct open_record *r, __u32 bit)
+static __always_inline bool text_passes(struct open_record *r, __u32 slot, __u32 bit)
 {
   __u32 raw = r->lengths[OPEN_RAW], base = r->lengths[OPEN_BASE];
   bool relative = raw && ((char *)r)[OPEN_TEXTS_AT] != '/';
   // What readers have no certain text for, and what starts elsewhere than it seems.
   if (r->header.flags & TEXT_DOUBTFUL || r->resolve & RESOLVE_IN_ROOT || (relative && !base)) return 1;
-  struct named text = { .at = OPEN_TEXTS_AT, .length = raw, .base_at = OPEN_TEXTS_AT + raw, .base_length = base };
+  struct named text = { .slot = slot, .at = OPEN_TEXTS_AT, .length = raw, .base_at = OPEN_TEXTS_AT + raw, .base_length = base };
   return classes_of(&text) & bit;
 }
 
-static __always_inline bool real_passes(__u32 at, __u32 length, __u32 bit)
+static __always_inline bool real_passes(__u32 slot, __u32 at, __u32 length, __u32 bit)
 {
-  struct named real = { .at = at, .length = length };
+  struct named real = { .slot = slot, .at = at, .length = length };
   return (__u32)classes_of(&real) >> 16 & bit;
 }
 
@@ -79,8 +79,8 @@ static __always_inline void on_open(struct call_context *call, struct scratch *s
   struct open_record *r = (void *)s->record;
   struct task_struct *task = current_task();
   __u32 slot = call->which & (CALLS_ROOM - 1);
-  struct path_argument path = { .at = OPEN_TEXTS_AT };
-  r->header.flags = call->compat ? FLAG_COMPAT : 0;
+  struct path_argument path = { .slot = slot_of(call), .at = OPEN_TEXTS_AT, .kernel = call->uring };
+  r->header.flags = call_flags(call);
   r->ret = call->ret;
   r->nr = shape_of(call)->nr;
   read_open_arguments(call, r, &path.from);
@@ -90,17 +90,17 @@ static __always_inline void on_open(struct call_context *call, struct scratch *s
   path.dirfd = r->dirfd;
   path.always_base = r->resolve & RESOLVE_IN_ROOT;
   __u32 at = raw_and_base(r->lengths, &path);
-  passed = passed || text_passes(r, bit);
+  passed = passed || text_passes(r, slot_of(call), bit);
   if (!passed && !config.tests_real) return filtered(counted_as(call));
-  struct file *file = call->ret < 0 ? 0 : file_of(task, call->ret);
+  struct file *file = call->ret < 0 || call->fixed ? 0 : file_of(task, call->ret);
   struct fs_struct *fs = task->fs;
   __u32 length = 0;
   if (file && fs) {
     if (config.real || !passed || r->header.flags & FLAG_UNREAD)
-      length = path_text(s, SCRATCH_CALL, at, PATH_OF(file, file, f_path), fs);
+      length = path_text(s, slot_of(call), at, PATH_OF(file, file, f_path), fs);
     // A canonical path that is not whole, or not as the process sees it, cannot be told from one that is wanted.
     bool whole = !(r->header.flags & (FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE));
-    if (!passed && whole && !real_passes(at, length, bit)) return filtered(counted_as(call));
+    if (!passed && whole && !real_passes(slot_of(call), at, length, bit)) return filtered(counted_as(call));
   } else if (!passed && call->ret < 0) {
     return filtered(counted_as(call));
   }
@@ -113,7 +113,7 @@ static __always_inline void on_open(struct call_context *call, struct scratch *s
 
 __noinline int open_call(struct call_context *call)
 {
-  struct scratch *s = scratch_of(SCRATCH_CALL);
-  if (call && s) on_open(call, s);
+  struct scratch *s = call ? scratch_of(slot_of(call)) : 0;
+  if (s) on_open(call, s);
   return 0;
 }

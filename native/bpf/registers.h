@@ -3,11 +3,26 @@
 
 // Numbers only, so that it can be handed to global functions, each of which is verified once.
 struct call_context {
-  __u64 args[6];
+  __u64 args[6];   // of io_uring: pointers lead into the kernel's memory
   __s64 ret;
+  __u64 file;      // of io_uring: the file that a request is about, which need not have a descriptor
   __u32 which;     // enum call
   bool compat;     // a 32-bit call
+  bool uring;
+  bool fixed;      // what it returned is no descriptor of the process
+  bool cut;        // its texts are not whole
 };
+
+// Of system calls and of io_uring apart: one can come in between while the other is put together.
+static __always_inline __u32 slot_of(struct call_context *call)
+{
+  return call->uring ? SCRATCH_URING : SCRATCH_CALL;
+}
+
+static __always_inline __u16 call_flags(struct call_context *call)
+{
+  return (call->compat ? FLAG_COMPAT : 0) | (call->uring ? FLAG_URING : 0) | (call->cut ? FLAG_CUT : 0);
+}
 
 static __always_inline struct task_struct *current_task(void)
 {
@@ -69,7 +84,14 @@ static __always_inline __u32 counted_as(struct call_context *call)
 
 static __always_inline void send(struct call_context *call, struct scratch *s, __u32 at, enum record_kind kind)
 {
-  identify((void *)s->record, current_task(), kind);
+  struct record_header *header = (void *)s->record;
+  struct task_struct *task = current_task();
+  identify(header, task, kind);
+  // A worker of io_uring does what the process asked for; its name says nothing.
+  if (call->uring && task->flags & PF_IO_WORKER) {
+    header->tid = header->tgid;
+    bpf_probe_read_kernel(header->comm, sizeof header->comm, task->group_leader->comm);
+  }
   __u32 size = finish(s, at);
   if (size && size <= sizeof s->record) emit(s->record, size, counted_as(call));
 }
@@ -77,32 +99,33 @@ static __always_inline void send(struct call_context *call, struct scratch *s, _
 // A path in the caller's memory that becomes a text of the record in the making.
 struct path_argument {
   __u64 from;
-  __u32 at;         // where in the record
+  __u32 slot, at;   // which scratch, and where in its record
   __s32 dirfd;
   bool always_base; // also for an absolute path
+  bool kernel;      // not in the caller's memory, but a copy of the kernel's
 };
 
 // Appends the directory that a path given with `dirfd` starts from; returns its length, 0 for a bad descriptor.
-static __always_inline __u32 base_text(struct scratch *s, struct task_struct *task, __u32 at, __s32 dirfd)
+static __always_inline __u32 base_text(struct scratch *s, __u32 slot, struct task_struct *task, __u32 at, __s32 dirfd)
 {
   struct fs_struct *fs = task->fs;
   if (!fs) return 0;
-  if (dirfd == AT_FDCWD) return path_text(s, SCRATCH_CALL, at, PATH_OF(fs_struct, fs, pwd), fs);
+  if (dirfd == AT_FDCWD) return path_text(s, slot, at, PATH_OF(fs_struct, fs, pwd), fs);
   struct file *file = file_of(task, dirfd);
-  return file ? path_text(s, SCRATCH_CALL, at, PATH_OF(file, file, f_path), fs) : 0;
+  return file ? path_text(s, slot, at, PATH_OF(file, file, f_path), fs) : 0;
 }
 
 // Appends a path as the caller wrote it and, where it needs one, its base. Returns the length of the first, and that of
 // the base from bit 16 on. A global function is verified once, not at each of its calls.
 __noinline int append_argument(struct path_argument *path)
 {
-  struct scratch *s = scratch_of(SCRATCH_CALL);
-  if (!path || !s) return 0;
-  __u32 at = path->at, length = user_text(s, at, path->from);
+  struct scratch *s = path ? scratch_of(path->slot) : 0;
+  if (!s) return 0;
+  __u32 at = path->at, length = caller_text(s, at, path->from, path->kernel);
   if (!BOUND(at)) return 0;
   bool absolute = length && s->record[at] == '/';
   if (absolute && !path->always_base) return length;
-  return length | base_text(s, current_task(), at + length, path->dirfd) << 16;
+  return length | base_text(s, path->slot, current_task(), at + length, path->dirfd) << 16;
 }
 
 // As `append_argument`; `lengths` are those of the two texts. Returns the end.

@@ -18,5 +18,6 @@
 #include "open.h"
 #include "socket.h"
 #include "calls.h"
+#include "uring.h"
 
 char LICENSE[] SEC("license") = "GPL";

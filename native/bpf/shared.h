@@ -83,4 +83,5 @@ struct counters {                // per CPU
   __u64 refused[COUNTED];        // low priority, and the ring nearly full
   __u64 filtered[COUNTED];       // no rule can match it
   __u64 scope_full;              // processes that did not fit into the scope map
+  __u64 uring_lost;              // requests of io_uring that completed when their process was not there any more
 };

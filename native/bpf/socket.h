@@ -47,13 +47,13 @@ struct socket_address {
 };
 
 // The address that the caller gave: after a failure the socket does not know it. Returns whether it is a unix path.
-static __always_inline bool read_address(struct socket_record *r, __u64 from, __u32 size)
+static __always_inline bool read_address(struct socket_record *r, __u64 from, __u32 size, bool kernel)
 {
   struct socket_address address = {};
   if (size < sizeof address.family) return 0;
   barrier_var(size); // else the compiler bounds another register than it passes on
   if (size > sizeof address) size = sizeof address;
-  if (bpf_probe_read_user(&address, size, (void *)from)) {
+  if (read_caller(&address, size, from, kernel)) {
     r->header.flags |= FLAG_UNREAD;
     return 0;
   }
@@ -75,14 +75,14 @@ static __always_inline __u32 unix_length(char *path, __u32 room)
   return read > 0 ? (read - 1) & 127 : 0;
 }
 
-static __always_inline __u32 read_unix_path(struct socket_record *r, __u64 from, __u32 size)
+static __always_inline __u32 read_unix_path(struct socket_record *r, __u64 from, __u32 size, bool kernel)
 {
   char *to = (char *)r + SOCKET_TEXTS_AT;
   __u32 room = size - sizeof(__u16);
   if (size <= sizeof(__u16)) return 0;
   barrier_var(room);
   if (room > SOCKET_UNIX_PATH_MAX) room = SOCKET_UNIX_PATH_MAX;
-  if (bpf_probe_read_user(to, room, (void *)from + sizeof(__u16))) {
+  if (read_caller(to, room, from + sizeof(__u16), kernel)) {
     r->header.flags |= FLAG_UNREAD;
     return 0;
   }
@@ -105,6 +105,16 @@ static __always_inline __u32 read_bound_path(struct socket_record *r)
   return unix_length(to, room);
 }
 
+static __always_inline bool is_send(__u32 which)
+{
+  return which == CALL_SENDTO || which == CALL_SENDMSG;
+}
+
+static __always_inline bool moves_data(__u32 which)
+{
+  return is_send(which) || which == CALL_RECVFROM || which == CALL_RECVMSG;
+}
+
 struct user_message { __u64 name; __u32 name_length; };
 struct compat_message { __u32 name, name_length; };
 
@@ -112,7 +122,8 @@ struct compat_message { __u32 name, name_length; };
 static __always_inline __u64 find_address(struct call_context *call, struct socket_record *r, __u32 *length)
 {
   __u8 where = shape_of(call)->address;
-  if (!where) return 0;
+  // Requests of io_uring to send and receive keep no address where it could be found again.
+  if (!where || (call->uring && moves_data(call->which))) return 0;
   __u32 at = (where & REGISTER) - 1;
   __u64 value = r->args[at & 7], next = r->args[(at + 1) & 7];
   if (where & IN_MESSAGE) {
@@ -174,16 +185,6 @@ static __always_inline enum role given_role(struct call_context *call, struct so
   }
 }
 
-static __always_inline bool is_send(__u32 which)
-{
-  return which == CALL_SENDTO || which == CALL_SENDMSG;
-}
-
-static __always_inline bool moves_data(__u32 which)
-{
-  return is_send(which) || which == CALL_RECVFROM || which == CALL_RECVMSG;
-}
-
 // Fills in role, changed and connected, and of a datagram the other end.
 static __always_inline void read_history(struct call_context *call, struct socket_record *r)
 {
@@ -214,7 +215,7 @@ static __always_inline void read_history(struct call_context *call, struct socke
 static __always_inline void on_socket(struct call_context *call, struct scratch *s)
 {
   struct socket_record *r = (void *)s->record;
-  struct file *file = file_of(current_task(), r->fd);
+  struct file *file = call->file ? (void *)call->file : file_of(current_task(), r->fd);
   __builtin_memset((char *)r + __builtin_offsetof(struct socket_record, family), 0,
                    sizeof *r - __builtin_offsetof(struct socket_record, family));
   struct sock *sk = file ? read_socket(r, file) : 0;
@@ -222,7 +223,7 @@ static __always_inline void on_socket(struct call_context *call, struct scratch 
   if (!passes(call, !internet)) return;
   __u32 size = 0, length = 0;
   __u64 address = find_address(call, r, &size);
-  if (address && read_address(r, address, size)) length = read_unix_path(r, address, size);
+  if (address && read_address(r, address, size, call->uring)) length = read_unix_path(r, address, size, call->uring);
   if (!length && sk && r->family == AF_UNIX) length = read_bound_path(r);
   if (sk && internet) read_history(call, r);
   r->lengths[SOCKET_UNIX_PATH] = length;
@@ -232,7 +233,7 @@ static __always_inline void on_socket(struct call_context *call, struct scratch 
 // The record's fixed part before `family` is filled in.
 __noinline int socket_call(struct call_context *call)
 {
-  struct scratch *s = scratch_of(SCRATCH_CALL);
-  if (call && s) on_socket(call, s);
+  struct scratch *s = call ? scratch_of(slot_of(call)) : 0;
+  if (s) on_socket(call, s);
   return 0;
 }

@@ -5,7 +5,7 @@ import { type FlagSet, flagRows } from '../../src/events/syscall/flag-table.ts';
 import { enumName, flagNames, flagSet } from '../../src/events/syscall/flags.ts';
 import { sharedJson } from './shared.ts';
 
-const ours = ['user.realuid', 'fd.realpath', 'container.pending'];
+const ours = ['evt.is_io_uring', 'user.realuid', 'fd.realpath', 'container.pending'];
 // The list says that it needs an argument; a measured case (`evt.abspath exists`) shows that it does not.
 const argumentOptional = ['evt.abspath'];
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -329,6 +330,41 @@ static long any_call32(void)
 #endif
 }
 
+// uring plain|async|sqpoll OPCODE FD ADDR LEN OFF FLAGS [SQE_FLAGS]: one request, words as for sys. Answers with its
+// result; without a completion (IOSQE_CQE_SKIP_SUCCESS) with 0.
+static long through_uring(void)
+{
+  struct io_uring_params p = { .flags = words[1][0] == 's' ? IORING_SETUP_SQPOLL : 0, .sq_thread_idle = 50 };
+  int ring = syscall(SYS_io_uring_setup, 4, &p);
+  if (ring < 0) return -errno;
+  size_t size = p.sq_off.array + p.sq_entries * sizeof(unsigned);
+  size_t room = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
+  if (size < room) size = room;
+  char *sq = mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
+  struct io_uring_sqe *sqe =
+    mmap(0, p.sq_entries * sizeof *sqe, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
+  memset(sqe, 0, sizeof *sqe);
+  sqe->opcode = number(2);
+  sqe->fd = argument(words[3]);
+  sqe->addr = argument(words[4]);
+  sqe->len = argument(words[5]);
+  sqe->off = argument(words[6]);
+  sqe->open_flags = argument(words[7]);
+  sqe->flags = number(8) | (words[1][0] == 'a' ? IOSQE_ASYNC : 0);
+  if (count > 9) sqe->file_index = number(9);
+  *(unsigned *)(sq + p.sq_off.array) = 0;
+  __atomic_store_n((unsigned *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+  int silent = sqe->flags & IOSQE_CQE_SKIP_SUCCESS;
+  unsigned enter = IORING_ENTER_GETEVENTS | (words[1][0] == 's' ? IORING_ENTER_SQ_WAKEUP : 0);
+  syscall(SYS_io_uring_enter, ring, 1, silent ? 0 : 1, enter, NULL, 0);
+  struct io_uring_cqe *cqe = (void *)(sq + p.cq_off.cqes);
+  last = silent ? 0 : cqe->res;
+  munmap(sqe, p.sq_entries * sizeof *sqe);
+  munmap(sq, size);
+  close(ring);
+  return last;
+}
+
 // In a child of its own: what must not be done to this process.
 static long any_call_apart(void)
 {
@@ -345,6 +381,7 @@ static long act(void)
   const char *what = words[0];
   if (!strcmp(what, "sys")) return any_call();
   if (!strcmp(what, "sys32")) return any_call32();
+  if (!strcmp(what, "uring")) return through_uring();
   if (!strcmp(what, "sys-apart")) return any_call_apart();
   if (!strcmp(what, "open")) return result(syscall(SYS_open, words[1], number(2), number(3)));
   if (!strcmp(what, "creat")) return result(syscall(SYS_creat, words[1], 0600));

@@ -133,6 +133,7 @@ export const eventReaders: Readonly<Record<string, ReaderMaker>> = {
     'evt.io_dir': direction,
     'evt.is_wait': never,
     'evt.is_syslog': never,
+    'evt.is_io_uring': (event) => event.has('uring'),
     'evt.count': () => 1,
     'evt.count.error': (event) => given(failed(event), Number),
     'evt.count.error.file': errors('file'),

@@ -1,0 +1,239 @@
+// What goes through io_uring passes no system call: the kernel's copy of the arguments is taken when a request is
+// submitted, what came of it when it completes. It becomes the record of the system call that does the same.
+#pragma once
+
+#define URING_TEXT 1024   // longer paths are cut, and flagged
+#define URING_ADDRESS 112
+#define CQE_SKIP_SUCCESS 64 // IOSQE_CQE_SKIP_SUCCESS and REQ_F_CQE_SKIP: no completion when it succeeds
+#define CQE_MORE 2          // IORING_CQE_F_MORE: others follow
+
+struct uring_request {
+  __u64 args[6];          // as the system call has them, but for texts and addresses
+  __u32 which, tgid;
+  bool fixed;             // the descriptor it makes is none of the process's table
+  bool cut;
+  char address[URING_ADDRESS];
+  char text[2][URING_TEXT];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 1024); // 1 when io_uring is not read
+  __type(key, __u64);        // address of the request
+  __type(value, struct uring_request);
+} requests SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct uring_request);
+} submitting SEC(".maps");
+
+static __always_inline enum call uring_call(__u8 opcode)
+{
+  switch (opcode) { // enum io_uring_op
+  case 9: return CALL_SENDMSG;
+  case 10: return CALL_RECVMSG;
+  case 13: return CALL_ACCEPT;
+  case 16: return CALL_CONNECT;
+  case 18: return CALL_OPENAT;
+  case 26: return CALL_SENDTO;
+  case 27: return CALL_RECVFROM;
+  case 28: return CALL_OPENAT2;
+  case 35: return CALL_RENAMEAT2;
+  case 36: return CALL_UNLINKAT;
+  case 37: return CALL_MKDIRAT;
+  case 38: return CALL_SYMLINKAT;
+  case 39: return CALL_LINKAT;
+  case 45: return CALL_SOCKET;
+  case 56: return CALL_BIND;
+  case 57: return CALL_LISTEN;
+  default: return CALL_NONE;
+  }
+}
+
+static __always_inline bool is_wanted(enum call which)
+{
+  __u32 slot = which & (CALLS_ROOM - 1);
+  return which && (config.keep[slot] || config.test[slot]);
+}
+
+static __always_inline void keep_name(struct uring_request *r, int number, struct filename *name)
+{
+  long read = bpf_probe_read_kernel_str(r->text[number], URING_TEXT, GET(filename, name, name));
+  if (read < 0) r->text[number][0] = 0;
+  if (read == URING_TEXT) r->cut = 1;
+}
+
+// The kernel's copy of a sockaddr: bare, or inside of io_async_msghdr, whose first word is an aligned pointer.
+static __always_inline void keep_address(struct uring_request *r, __u64 data)
+{
+  __u16 family = 0;
+  if (!data) return;
+  bpf_probe_read_kernel(&family, sizeof family, (void *)data);
+  if (family != AF_UNIX && family != AF_INET && family != AF_INET6) {
+    struct io_async_msghdr *message = (void *)data;
+    if (!bpf_core_field_exists(message->addr)) return;
+    data += bpf_core_field_offset(struct io_async_msghdr, addr);
+  }
+  bpf_probe_read_kernel(r->address, sizeof r->address, (void *)data);
+}
+
+// Every operation's own struct lies over the beginning of the request. The descriptor of the request itself is only in
+// what the caller submitted, kept in cqe.fd until the result takes its place.
+static __always_inline void keep_arguments(struct uring_request *r, struct io_kiocb *req)
+{
+  __u64 at = (__u64)req;
+  r->args[0] = GET(io_kiocb, req, cqe.fd);
+  switch (r->which) {
+  case CALL_OPENAT:
+  case CALL_OPENAT2:
+    r->args[0] = GET(io_open, at, dfd);
+    r->args[2] = GET(io_open, at, how.flags);
+    r->args[3] = GET(io_open, at, how.mode);
+    r->args[4] = GET(io_open, at, how.resolve);
+    r->fixed = GET(io_open, at, file_slot);
+    keep_name(r, 0, GET(io_open, at, filename));
+    break;
+  case CALL_UNLINKAT:
+    r->args[0] = GET(io_unlink, at, dfd);
+    r->args[2] = GET(io_unlink, at, flags);
+    keep_name(r, 0, GET(io_unlink, at, filename));
+    break;
+  case CALL_MKDIRAT:
+    r->args[0] = GET(io_mkdir, at, dfd);
+    r->args[2] = GET(io_mkdir, at, mode);
+    keep_name(r, 0, GET(io_mkdir, at, filename));
+    break;
+  case CALL_RENAMEAT2:
+    r->args[0] = GET(io_rename, at, old_dfd);
+    r->args[2] = GET(io_rename, at, new_dfd);
+    r->args[4] = GET(io_rename, at, flags);
+    keep_name(r, 0, GET(io_rename, at, oldpath));
+    keep_name(r, 1, GET(io_rename, at, newpath));
+    break;
+  case CALL_LINKAT:
+    r->args[0] = GET(io_link, at, old_dfd);
+    r->args[2] = GET(io_link, at, new_dfd);
+    r->args[4] = GET(io_link, at, flags);
+    keep_name(r, 0, GET(io_link, at, oldpath));
+    keep_name(r, 1, GET(io_link, at, newpath));
+    break;
+  case CALL_SYMLINKAT:
+    r->args[1] = GET(io_link, at, new_dfd);
+    keep_name(r, 0, GET(io_link, at, oldpath));
+    keep_name(r, 1, GET(io_link, at, newpath));
+    break;
+  case CALL_SOCKET:
+    r->args[0] = GET(io_socket, at, domain);
+    r->args[1] = GET(io_socket, at, type);
+    r->args[2] = GET(io_socket, at, protocol);
+    r->fixed = GET(io_socket, at, file_slot);
+    break;
+  case CALL_ACCEPT:
+    r->args[3] = GET(io_accept, at, flags);
+    r->fixed = GET(io_accept, at, file_slot);
+    break;
+  case CALL_LISTEN:
+    r->args[1] = GET(io_listen, at, backlog);
+    break;
+  case CALL_CONNECT:
+    r->args[2] = GET(io_connect, at, addr_len);
+    keep_address(r, (__u64)GET(io_kiocb, req, async_data));
+    break;
+  case CALL_BIND:
+    r->args[2] = GET(io_bind, at, addr_len);
+    keep_address(r, (__u64)GET(io_kiocb, req, async_data));
+    break;
+  case CALL_SENDTO:
+  case CALL_RECVFROM: r->args[2] = GET(io_sr_msg, at, len);
+  }
+}
+
+// Points the arguments that are texts to those that were kept.
+static __always_inline void point_to_texts(struct call_context *call, struct uring_request *r)
+{
+  __u64 first = (__u64)r->text[0], second = (__u64)r->text[1];
+  switch (call->which) {
+  case CALL_SYMLINKAT:
+    call->args[0] = first;
+    call->args[2] = second;
+    break;
+  case CALL_RENAMEAT2:
+  case CALL_LINKAT: call->args[3] = second; // fall through
+  case CALL_OPENAT:
+  case CALL_OPENAT2:
+  case CALL_UNLINKAT:
+  case CALL_MKDIRAT: call->args[1] = first; break;
+  case CALL_CONNECT:
+  case CALL_BIND: call->args[1] = (__u64)r->address;
+  }
+}
+
+static __always_inline void finish_request(struct uring_request *r, __u64 file, __s64 result)
+{
+  struct call_context call = { .ret = result, .which = r->which, .uring = 1, .fixed = r->fixed, .cut = r->cut };
+  __builtin_memcpy(call.args, r->args, sizeof call.args);
+  point_to_texts(&call, r);
+  // What makes a descriptor is about that one, not about the socket that it came through.
+  if (!(shape_of(&call)->fd & FROM_RESULT)) call.file = file;
+  if (shape_of(&call)->kind == KIND_OPEN) open_call(&call);
+  else other_call(&call);
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(on_uring_submit, struct io_kiocb *request)
+{
+  struct io_kiocb *req = bpf_ksym_exists(bpf_rdonly_cast) ? VIEW(io_kiocb, request) : request;
+  enum call which = uring_call(GET(io_kiocb, req, opcode));
+  __u32 zero = 0, tgid = current_task()->tgid;
+  if (!is_wanted(which) || !in_scope(tgid)) return 0;
+  struct uring_request *r = bpf_map_lookup_elem(&submitting, &zero);
+  if (!r) return 0;
+  __builtin_memset(r, 0, __builtin_offsetof(struct uring_request, text));
+  r->text[0][0] = r->text[1][0] = 0;
+  r->which = which;
+  r->tgid = tgid;
+  keep_arguments(r, req);
+  __u64 key = (__u64)request;
+  bpf_map_update_elem(&requests, &key, r, BPF_ANY);
+  // Nobody will tell of its success, so that is told now; of a failure its completion tells.
+  if (GET(io_kiocb, req, flags) & CQE_SKIP_SUCCESS) {
+    r->fixed = 1;
+    finish_request(r, 0, 0);
+  }
+  return 0;
+}
+
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(on_uring_complete, void *ring, void *request, struct io_uring_cqe *cqe)
+{
+  struct io_kiocb *req = request;
+  if (!req || !cqe) return 0;
+  enum call which = uring_call(GET(io_kiocb, req, opcode));
+  __u32 tgid = current_task()->tgid, zero = 0;
+  if (!is_wanted(which)) return 0;
+  __u64 key = (__u64)req;
+  struct uring_request *r = bpf_map_lookup_elem(&requests, &key);
+  bool known = r && r->which == which;
+  // Not by the process that asked: it has ended, or its context says nothing.
+  if (known && r->tgid != tgid) {
+    struct counters *c = counters_here();
+    if (c) c->uring_lost++;
+    return 0;
+  }
+  if (!in_scope(tgid)) return 0;
+  if (!known) {
+    // Displaced by too many others: what is left is that it was done, and to what.
+    r = bpf_map_lookup_elem(&submitting, &zero);
+    if (!r) return 0;
+    __builtin_memset(r, 0, __builtin_offsetof(struct uring_request, text));
+    r->text[0][0] = r->text[1][0] = 0;
+    r->which = which;
+    r->cut = 1;
+  }
+  finish_request(r, (__u64)GET(io_kiocb, req, file), GET(io_uring_cqe, cqe, res));
+  if (known && !(GET(io_uring_cqe, cqe, flags) & CQE_MORE)) bpf_map_delete_elem(&requests, &key);
+  return 0;
+}

@@ -1,0 +1,215 @@
+/** What goes through io_uring: the same events as the system calls that do the same. */
+
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CALLS } from '../../../native/calls.ts';
+import type { Batch } from '../../../src/core/batch.ts';
+import { catalogues } from '../../../src/events/catalogue.ts';
+import type { Form, Value } from '../../../src/events/field.ts';
+import { bindRules, loadRules } from '../../../src/rules/index.ts';
+import { ebpf } from '../../../src/sources/ebpf/index.ts';
+import { sharedText } from '../../events/shared.ts';
+import { Actor, prepare, whyNot } from '../../native/harness.ts';
+import { contextFor } from './support.ts';
+
+/** enum io_uring_op */
+const OP = { ACCEPT: 13, CONNECT: 16, OPENAT: 18, SEND: 26, OPENAT2: 28, RENAMEAT: 35, UNLINKAT: 36, MKDIRAT: 37 };
+const MORE = { SYMLINKAT: 38, LINKAT: 39, SOCKET: 45, BIND: 56, LISTEN: 57 };
+const SKIP_SUCCESS = 64;
+
+type Row = Record<string, Value | undefined>;
+const FIELDS = (
+  'evt.type evt.is_io_uring evt.res evt.rawres evt.arg.path evt.arg.name evt.arg.oldpath evt.arg.newpath evt.arg.target ' +
+  'evt.arg.linkpath evt.arg.flags evt.arg.addr evt.arg.backlog fd.num fd.name fd.realpath fd.typechar fd.sip fd.sport ' +
+  'fd.connected proc.name proc.pid thread.tid evt.is_open_write'
+).split(' ');
+
+const skipped =
+  whyNot() ??
+  (existsSync('/proc/sys/kernel/io_uring_disabled') &&
+  readFileSync('/proc/sys/kernel/io_uring_disabled', 'utf8').trim() !== '0'
+    ? 'io_uring is switched off here'
+    : undefined);
+if (skipped) console.warn(`SKIPPED: io_uring: ${skipped}`);
+
+describe.skipIf(skipped)('io_uring', () => {
+  let place: ReturnType<typeof prepare>;
+  let folder: string;
+  let actor: Actor;
+  let server: Server;
+  let port = 0;
+  let stop = () => {};
+  const rows: Row[] = [];
+  const alerts: string[] = [];
+  const official = ['falco_rules', 'falco-incubating_rules', 'falco-sandbox_rules'].map((name) => ({
+    name,
+    content: sharedText(`data/rules/${name}.yaml`) ?? '',
+  }));
+
+  beforeAll(async () => {
+    place = prepare();
+    folder = realpathSync(mkdtempSync(join(tmpdir(), 'falco-pipe-uring-')));
+    for (const name of ['own', 'a', '.bash_history', 'z']) writeFileSync(join(folder, name), 'x');
+    server = createServer().listen(0, '127.0.0.1');
+    await new Promise((done) => server.once('listening', done));
+    const address = server.address();
+    port = address && typeof address === 'object' ? address.port : 0;
+    actor = await Actor.start(place.program, folder);
+    const { rules } = loadRules(official, { catalogues });
+    const ctx = contextFor({ fields: new Set([...FIELDS]), types: new Set(Object.keys(CALLS)) });
+    const subscription = ebpf.open(ebpf.config.parse({ scope: { descendants_of: actor.pid } }), ctx).subscribe({
+      next: (batch: Batch) => {
+        const ruleset = bindRules(rules, batch.form as Form, { matching: 'all' });
+        for (let index = 0; index < batch.events.length; index++) {
+          const event = batch.events.at(index);
+          if (event === undefined) continue;
+          rows.push(Object.fromEntries(FIELDS.map((field) => [field, event.get(field)])));
+          ruleset.judge(
+            event,
+            (rule) => alerts.push(rule.name),
+            (_, error) => {
+              throw error;
+            },
+          );
+        }
+      },
+    });
+    stop = () => subscription.unsubscribe();
+  });
+  afterAll(() => {
+    stop();
+    actor?.stop();
+    server?.close();
+    place?.remove();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Puts one request through a ring; the event that it made. */
+  async function ring(words: string, mode = 'plain'): Promise<Row> {
+    rows.length = 0;
+    alerts.length = 0;
+    const result = await actor.ask(`uring ${mode} ${words}`);
+    for (let waited = 0; waited < 400; waited++) {
+      const found = rows.filter((row) => row['evt.is_io_uring']);
+      const [row] = found;
+      if (row !== undefined) {
+        expect(found).toHaveLength(1);
+        expect(row).toMatchObject({ 'evt.rawres': result, 'proc.name': 'actions', 'proc.pid': actor.pid });
+        return row;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    throw new Error(`${words}: no event, but ${rows.map((row) => row['evt.type'])}`);
+  }
+  const under = (path: string) => join(folder, path);
+
+  test.each(['plain', 'async', 'sqpoll'])('files, by a ring that is %s', async (mode) => {
+    expect(await ring(`${OP.OPENAT} -100 'own 0 0 2`, mode)).toMatchObject({
+      'evt.type': 'openat',
+      'evt.res': 'SUCCESS',
+      'fd.name': under('own'),
+      'fd.realpath': under('own'),
+      'evt.arg.flags': expect.stringContaining('O_RDWR'),
+      'evt.is_open_write': true,
+    });
+    expect(await ring(`${OP.OPENAT} -100 '${under('nowhere')} 0 0 0`, mode)).toMatchObject({
+      'evt.res': 'ENOENT',
+      'fd.name': under('nowhere'),
+      'fd.num': -1,
+    });
+    expect(await ring(`${OP.MKDIRAT} -100 'new-${mode} 0700 0 0`, mode)).toMatchObject({
+      'evt.type': 'mkdirat',
+      'evt.arg.path': under(`new-${mode}`),
+    });
+    expect(await ring(`${OP.UNLINKAT} -100 'new-${mode} 0 0 0x200`, mode)).toMatchObject({
+      'evt.type': 'unlinkat',
+      'evt.arg.name': under(`new-${mode}`),
+      'evt.arg.flags': 'AT_REMOVEDIR',
+      'evt.res': 'SUCCESS',
+    });
+  });
+
+  test('two paths: renameat, linkat, symlinkat', async () => {
+    expect(await ring(`${OP.RENAMEAT} -100 'a -100 'b 0`)).toMatchObject({
+      'evt.type': 'renameat2',
+      'evt.arg.oldpath': under('a'),
+      'evt.arg.newpath': under('b'),
+      'evt.res': 'SUCCESS',
+    });
+    expect(await ring(`${MORE.LINKAT} -100 'b -100 'c 0`)).toMatchObject({
+      'evt.type': 'linkat',
+      'evt.arg.oldpath': under('b'),
+      'evt.arg.newpath': under('c'),
+    });
+    expect(await ring(`${MORE.SYMLINKAT} -100 'b 0 'd 0`)).toMatchObject({
+      'evt.type': 'symlinkat',
+      'evt.arg.target': 'b',
+      'evt.arg.linkpath': under('d'),
+    });
+  });
+
+  test.each(['plain', 'async'])('a connection, by a ring that is %s', async (mode) => {
+    const fd = Number((await ring(`${MORE.SOCKET} 2 0 0 1 0`, mode))['evt.rawres']);
+    expect(await ring(`${OP.CONNECT} ${fd} in:${port} 0 16 0`, mode)).toMatchObject({
+      'evt.type': 'connect',
+      'fd.num': fd,
+      'fd.typechar': '4',
+      'fd.sip': '127.0.0.1',
+      'fd.sport': port,
+      'fd.connected': true,
+      'evt.arg.addr': `127.0.0.1:${port}`,
+    });
+    const other = Number((await ring(`${MORE.SOCKET} 2 0 0 1 0`, mode))['evt.rawres']);
+    expect(await ring(`${OP.CONNECT} ${other} in:1 0 16 0`, mode)).toMatchObject({
+      'evt.res': 'ECONNREFUSED',
+      'evt.arg.addr': '127.0.0.1:1',
+    });
+    expect(await ring(`${OP.SEND} ${fd} buf 1 0 0`, mode)).toMatchObject({ 'evt.type': 'sendto', 'fd.sport': port });
+  });
+
+  test('a server', async () => {
+    const fd = Number((await ring(`${MORE.SOCKET} 2 0 0 1 0`))['evt.rawres']);
+    // Kernels before 6.11 know neither bind nor listen.
+    if ((await actor.ask(`uring plain ${MORE.BIND} ${fd} in:0 0 16 0`)) < 0) return;
+    const listening = await ring(`${MORE.LISTEN} ${fd} 0 5 0 0`);
+    expect(listening).toMatchObject({ 'evt.type': 'listen', 'evt.arg.backlog': '5', 'fd.sip': '127.0.0.1' });
+    const at = Number(listening['fd.sport']);
+    const client = Number((await ring(`${MORE.SOCKET} 2 0 0 1 0`))['evt.rawres']);
+    await ring(`${OP.CONNECT} ${client} in:${at} 0 16 0`);
+    expect(await ring(`${OP.ACCEPT} ${fd} 0 0 0 0`)).toMatchObject({
+      'evt.type': 'accept',
+      'fd.sport': at,
+      'fd.connected': true,
+    });
+  });
+
+  test('an operation that asks for no completion is told when it is submitted', async () => {
+    expect(await ring(`${OP.UNLINKAT} -100 'z 0 0 0 ${SKIP_SUCCESS}`)).toMatchObject({
+      'evt.type': 'unlinkat',
+      'evt.arg.name': under('z'),
+    });
+    expect(existsSync(under('z'))).toBe(false);
+  });
+
+  test('a file of a fixed slot is not taken for the descriptor of that number', async () => {
+    // There is no table of files here, so it fails; what matters is that no other file is named.
+    expect(await ring(`${OP.OPENAT} -100 'own 0 0 0 0 1`)).toMatchObject({ 'fd.name': under('own') });
+  });
+
+  test.skipIf(official.some(({ content }) => content === ''))("Falco's rules fire on what it does", async () => {
+    await ring(`${OP.OPENAT} -100 '/etc/shadow 0 0 0`);
+    expect(alerts).toContain('Read sensitive file untrusted');
+    await ring(`${OP.UNLINKAT} -100 '.bash_history 0 0 0`);
+    expect(alerts).toContain('Delete or rename shell history');
+    writeFileSync(under('.bash_history'), 'x');
+    await ring(`${OP.RENAMEAT} -100 '.bash_history -100 'gone 0`);
+    expect(alerts).toContain('Delete or rename shell history');
+    await ring(`${MORE.SYMLINKAT} -100 '/etc/shadow 0 'way 0`);
+    expect(alerts).toContain('Create Symlink Over Sensitive Files');
+    await ring(`${MORE.LINKAT} -100 '/etc/shadow -100 '${under('hard')} 0`);
+    expect(alerts).toContain('Create Hardlink Over Sensitive Files');
+  });
+});
