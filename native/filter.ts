@@ -4,7 +4,7 @@
  */
 import type { Clause, Outcome, PathProperty, Result } from '../src/core/necessary.ts';
 import { CALLS } from './calls.ts';
-import type { AddonOptions } from './locate.ts';
+import type { AddonWanted } from './locate.ts';
 
 /** What is sent of each call, by its name: whatever one of the clauses wants; `all`: everything. */
 export type CallFilters = ReadonlyMap<string, 'all' | readonly Clause[]>;
@@ -96,10 +96,7 @@ function isKnown({ kind, value }: PathProperty): boolean {
   return kind === 'name' ? value !== '' && Buffer.byteLength(value) <= NAME_MAX : kind === 'hidden' || value !== '';
 }
 
-type Tables = Pick<
-  AddonOptions,
-  'calls' | 'keep' | 'test' | 'hidden' | 'prefixes' | 'names' | 'starts' | 'testsReal' | 'sockets' | 'uring'
->;
+type Tables = Omit<AddonWanted, 'env' | 'real' | 'file'>;
 
 /**
  * The tables of the kernel programs for these filters.
@@ -138,7 +135,6 @@ export function filterTables(filters: CallFilters): Tables {
     names: bytesOf(paths.names, nameKey),
     starts: BigUint64Array.of(startsOf(paths.prefixes.keys(), true), startsOf(paths.names.keys(), false)),
     uring: [...filters.keys()].some((name) => URING.has(name)),
-    sockets: [...filters.keys()].some((name) => CALLS[name]?.kind === 'socket'),
     testsReal: of(paths.prefixes.values()) || of(paths.names.values()) || paths.hidden.real !== 0,
   };
 }

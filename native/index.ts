@@ -7,7 +7,7 @@ import type { Clause } from '../src/core/necessary.ts';
 import { CALLS } from './calls.ts';
 import { type CallFilters, filterTables } from './filter.ts';
 import { KIND } from './kinds.ts';
-import { type AddonSensor, bpfObject, loadAddon } from './locate.ts';
+import { type AddonSensor, type AddonWanted, bpfObject, loadAddon } from './locate.ts';
 import { capabilities, hasBtf, lockdown, probe } from './probe.ts';
 
 export { CALLS, type Call } from './calls.ts';
@@ -15,9 +15,8 @@ export type { CallFilters } from './filter.ts';
 export { KIND, type Kind } from './kinds.ts';
 export { type Capability, type Feature, type Probe, probe } from './probe.ts';
 
-export interface SensorOptions {
-  /** Size of the ring in bytes: a power of two, at least 4096 (a page of this machine), at most 1 GiB. */
-  readonly ringBytes: number;
+/** What is collected; it may change while the sensor runs. */
+export interface SensorDemand {
   /**
    * The system calls that are sent, by their names in calls.yaml, and what of each. Of execve and execveat only failures
    * are calls; where any call is read, changes of the working directory come too. None: system calls cost nothing.
@@ -29,6 +28,11 @@ export interface SensorOptions {
   readonly file: boolean;
   /** Copy the environment at exec and in scans. */
   readonly env: boolean;
+}
+
+export interface SensorOptions extends SensorDemand {
+  /** Size of the ring in bytes: a power of two, at least 4096 (a page of this machine), at most 1 GiB. */
+  readonly ringBytes: number;
   /** Only this process and its descendants; the pid is one of the sensor's own pid namespace. */
   readonly scope?: { readonly descendantsOf: number };
 }
@@ -72,6 +76,11 @@ export interface Sensor {
   arm(): boolean;
   /** Called when the doorbell rings. Keeps the process alive until `close`. */
   onDoorbell(callback: () => void): void;
+  /**
+   * Collects something else from now on. What both the old and the new demand want is not missed meanwhile.
+   * @throws {SensorError} exit 77 or 69: a program that is needed now cannot be attached.
+   */
+  configure(demand: SensorDemand): void;
   /** Records of kind scan, framed as in `drain`, of all processes in scope or of one (its tgid as in the records). */
   scan(tgid?: number): Uint8Array;
   counters(): Counters;
@@ -104,7 +113,7 @@ const COUNTED = COUNTED_KINDS + 128;
  * @throws {RangeError} for a size that no ring can have, and for a call that is not in calls.yaml.
  */
 export function openSensor(options: SensorOptions): Sensor {
-  const { ringBytes, calls, env, real, file, scope } = options;
+  const { ringBytes, scope } = options;
   if (!Number.isInteger(Math.log2(ringBytes)) || ringBytes < 4096 || ringBytes > 2 ** 30) {
     throw new RangeError(`ringBytes must be a power of two from 4096 to 2^30, not ${ringBytes}`);
   }
@@ -112,15 +121,19 @@ export function openSensor(options: SensorOptions): Sensor {
   if (!Number.isInteger(descendantsOf) || (scope && descendantsOf < 1)) {
     throw new RangeError(`scope.descendantsOf must be a pid, not ${scope?.descendantsOf}`);
   }
-  const tables = filterTables(withChdir(calls));
+  const wanted = wantedOf(options);
   const { addon, path } = loadAddon();
   if (!hasBtf()) throw noBtf();
   try {
     const object = bpfObject(path);
-    return wrap(new addon.Sensor({ object, ringBytes, descendantsOf, env, real, file, ...tables }));
+    return wrap(new addon.Sensor({ object, ringBytes, descendantsOf, ...wanted }));
   } catch (error) {
     throw explain(error);
   }
+}
+
+function wantedOf({ calls, env, real, file }: SensorDemand): AddonWanted {
+  return { env, real, file, ...filterTables(withChdir(calls)) };
 }
 
 /** Where calls are read at all, a stale working directory would be a lie that costs nothing to avoid. */
@@ -146,11 +159,20 @@ function wrap(sensor: AddonSensor): Sensor {
     drain: (into) => sensor.drain(into),
     arm: () => sensor.arm(),
     onDoorbell: (callback) => sensor.onDoorbell(callback),
+    configure: (demand) => configure(sensor, demand),
     scan: (tgid = 0) => sensor.scan(tgid),
     counters: () => counters(sensor),
     programs: () => sensor.programs().map(({ missed: _, ...state }) => state),
     close: () => sensor.close(),
   };
+}
+
+function configure(sensor: AddonSensor, demand: SensorDemand): void {
+  try {
+    sensor.configure(wantedOf(demand));
+  } catch (error) {
+    throw explain(error);
+  }
 }
 
 function counters(sensor: AddonSensor): Counters {

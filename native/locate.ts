@@ -13,17 +13,12 @@ export interface Addon {
   bootOffsetNs(): bigint;
 }
 
-/** `struct config` of native/bpf/shared.h, and the entries of the maps of the filter. */
-export interface AddonOptions {
-  readonly object: string;
-  readonly ringBytes: number;
-  readonly descendantsOf: number;
+/** `struct filter` of native/bpf/shared.h, and the entries of the maps that go with it. */
+export interface AddonWanted {
   readonly env: boolean;
   readonly real: boolean;
   readonly file: boolean;
   readonly testsReal: boolean;
-  /** Some call on sockets is read, so their histories are kept. */
-  readonly sockets: boolean;
   /** Some call is read that io_uring can do. */
   readonly uring: boolean;
   readonly calls: Uint16Array;
@@ -36,10 +31,17 @@ export interface AddonOptions {
   readonly starts: BigUint64Array;
 }
 
+export interface AddonOptions extends AddonWanted {
+  readonly object: string;
+  readonly ringBytes: number;
+  readonly descendantsOf: number;
+}
+
 export interface AddonSensor {
   drain(into: Uint8Array): number;
   arm(): boolean;
   onDoorbell(callback: () => void): void;
+  configure(wanted: AddonWanted): void;
   scan(tgid: number): Uint8Array;
   counters(): Float64Array;
   programs(): { name: string; attached: boolean; runCount: number; runNs: number; missed: number }[];

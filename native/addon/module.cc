@@ -94,23 +94,27 @@ void copy_words(const Napi::Value &value, __u16 (&into)[room]) {
   for (size_t i = 0; i < room && i < words.ElementLength(); i++) into[i] = words[i];
 }
 
-config config_of(const Napi::Object &given) {
-  const auto flag = [&](const char *name) { return static_cast<__u8>(given.Get(name).ToBoolean().Value()); };
-  config values{};
-  copy_words(given.Get("calls"), values.calls);
-  copy_words(given.Get("keep"), values.keep);
-  copy_words(given.Get("test"), values.test);
+Wanted wanted_of(const Napi::Object &given) {
+  const auto flag = [&](const char *name) { return given.Get(name).ToBoolean().Value(); };
+  Wanted wanted{};
+  filter &words = wanted.words;
+  copy_words(given.Get("calls"), words.calls);
+  copy_words(given.Get("keep"), words.keep);
+  copy_words(given.Get("test"), words.test);
   __u16 hidden[2] = {};
   copy_words(given.Get("hidden"), hidden);
-  values.hidden = {hidden[0], hidden[1]};
-  values.env = flag("env");
-  values.real = flag("real");
-  values.file = flag("file");
-  values.tests_real = flag("testsReal");
+  words.hidden = {hidden[0], hidden[1]};
+  words.env = flag("env");
+  words.real = flag("real");
+  words.file = flag("file");
+  words.tests_real = flag("testsReal");
   const auto starts = given.Get("starts").As<Napi::BigUint64Array>();
-  values.prefix_starts = starts[0];
-  values.name_starts = starts[1];
-  return values;
+  words.prefix_starts = starts[0];
+  words.name_starts = starts[1];
+  wanted.prefixes = bytes_of(given.Get("prefixes"));
+  wanted.names = bytes_of(given.Get("names"));
+  wanted.uring = flag("uring");
+  return wanted;
 }
 
 class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
@@ -120,6 +124,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
       InstanceMethod<&SensorHandle::drain>("drain"),
       InstanceMethod<&SensorHandle::arm>("arm"),
       InstanceMethod<&SensorHandle::on_doorbell>("onDoorbell"),
+      InstanceMethod<&SensorHandle::configure>("configure"),
       InstanceMethod<&SensorHandle::scan>("scan"),
       InstanceMethod<&SensorHandle::counters>("counters"),
       InstanceMethod<&SensorHandle::programs>("programs"),
@@ -133,13 +138,8 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     options.object = given.Get("object").ToString();
     options.ring_bytes = given.Get("ringBytes").ToNumber().Uint32Value();
     options.descendants_of = given.Get("descendantsOf").ToNumber().Uint32Value();
-    options.values = config_of(given);
-    options.uring = given.Get("uring").ToBoolean().Value();
-    options.sockets = given.Get("sockets").ToBoolean().Value();
-    options.prefixes = bytes_of(given.Get("prefixes"));
-    options.names = bytes_of(given.Get("names"));
     try {
-      sensor_ = std::make_unique<Sensor>(options);
+      sensor_ = std::make_unique<Sensor>(options, wanted_of(given));
     } catch (const Failure &failure) {
       throw to_error(info.Env(), failure);
     }
@@ -179,6 +179,15 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     }
     Ref();  // a sensor that may still ring is in use
     return info.Env().Undefined();
+  }
+
+  Napi::Value configure(const Napi::CallbackInfo &info) {
+    try {
+      sensor(info.Env()).configure(wanted_of(info[0].As<Napi::Object>()));
+      return info.Env().Undefined();
+    } catch (const Failure &failure) {
+      throw to_error(info.Env(), failure);
+    }
   }
 
   Napi::Value scan(const Napi::CallbackInfo &info) {

@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <utility>
+#include <set>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -17,15 +17,13 @@ namespace {
 
 constexpr int kMaxSeedPasses = 64;
 
-config configure(const SensorOptions &options) {
-  config values = options.values;
-  values.refuse_above = options.ring_bytes / 4ull * 3;
-  values.scoped = options.descendants_of != 0;
-  return values;
-}
+// Programs that nothing wants cost nothing: they are loaded, not attached.
+constexpr const char *kLifePrograms[] = {"on_fork", "on_exec", "on_exit"};
+constexpr const char *kUringPrograms[] = {"on_uring_submit", "on_uring_complete"};
+static_assert(sizeof(filter) <= 4096, "the filter is one page");
 
-bool reads_calls(const config &values) {
-  for (const __u16 call : values.calls) {
+bool reads_calls(const filter &words) {
+  for (const __u16 call : words.calls) {
     if (call != 0) return true;
   }
   return false;
@@ -43,25 +41,25 @@ size_t page_size() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
 
 void Sensor::ObjectDeleter::operator()(bpf_object *object) const { bpf_object__close(object); }
 void Sensor::LinkDeleter::operator()(bpf_link *link) const { bpf_link__destroy(link); }
-void Sensor::ControlDeleter::operator()(control *words) const { munmap(words, page_size()); }
+void Sensor::WordsDeleter::operator()(void *words) const { munmap(words, page_size()); }
 
-Sensor::Sensor(const SensorOptions &options) {
+Sensor::Sensor(const SensorOptions &options, const Wanted &wanted) {
   try {
-    load(options, options.uring);
+    load(options, true);
   } catch (const Failure &failure) {
-    // Its tracepoints have changed over the years; all else works without it.
-    if (!options.uring || failure.step != "load" || failure.error == EPERM) throw;
+    // The tracepoints of io_uring have changed over the years; all else works without them.
+    if (failure.step != "load" || failure.error == EPERM) throw;
     load(options, false);
   }
   // libbpf rounds sizes up to this machine's page.
   ring_ = std::make_unique<Ring>(bpf_map__fd(map("ring")), bpf_map__max_entries(map("ring")));
   bell_ = std::make_unique<Ring>(bpf_map__fd(map("bell")), bpf_map__max_entries(map("bell")));
-  void *words = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map(".bss.control")), 0);
-  if (words == MAP_FAILED) throw Failure{"map", errno, "the control words"};
-  control_.reset(static_cast<control *>(words));
+  control_.reset(static_cast<control *>(map_words(".bss.control")));
+  filter_.reset(static_cast<filter *>(map_words(".bss.filter")));
   // Before anything is attached the sensor must know itself, and the root of its scope.
   seed(options.descendants_of);
-  attach();
+  for (const char *program : kLifePrograms) attach(program, true);
+  configure(wanted);
   // From here on forks keep the scope; what was forked meanwhile is found by looking once more.
   if (options.descendants_of != 0) seed(options.descendants_of);
 }
@@ -70,50 +68,83 @@ void Sensor::load(const SensorOptions &options, bool uring) {
   LogCapture log;
   object_.reset(bpf_object__open_file(options.object.c_str(), nullptr));
   if (object_ == nullptr) throw Failure{"open", errno, log.take()};
-  const config values = configure(options);
+  config values{};
+  values.refuse_above = options.ring_bytes / 4ull * 3;
+  values.scoped = options.descendants_of != 0;
   int error = bpf_map__set_initial_value(map(".rodata.config"), &values, sizeof values);
   if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);
   if (error == 0 && options.descendants_of == 0) error = bpf_map__set_max_entries(map("scope"), 1);
   if (error == 0 && !uring) error = bpf_map__set_max_entries(map("requests"), 1);
-  for (const char *name : {"on_uring_submit", "on_uring_complete"}) {
+  for (const char *name : kUringPrograms) {
     bpf_program *program = bpf_object__find_program_by_name(object_.get(), name);
     if (error == 0 && program != nullptr) error = bpf_program__set_autoload(program, uring);
   }
-  if (error == 0 && !options.sockets) error = bpf_map__set_max_entries(map("histories"), 1);
-  for (const auto &[name, entries] : {std::pair{"prefixes", &options.prefixes}, {"names", &options.names}}) {
-    const auto count = static_cast<uint32_t>(entries->size() / entry_size(map(name)));
-    if (error == 0 && count > 0) error = bpf_map__set_max_entries(map(name), count);
-  }
-  bpf_program *calls = bpf_object__find_program_by_name(object_.get(), "on_call");
-  if (error == 0 && calls != nullptr) error = bpf_program__set_autoload(calls, reads_calls(values));
   if (error != 0) throw Failure{"open", -error, log.take()};
   error = bpf_object__load(object_.get());
   if (error != 0) throw Failure{"load", -error, log.take()};
   // Loading parses the kernel's types, some megabytes that nobody needs again: they go back to the system.
   malloc_trim(0);
-  fill("prefixes", options.prefixes);
-  fill("names", options.names);
 }
 
-void Sensor::fill(const char *name, const std::vector<uint8_t> &entries) {
+void Sensor::configure(const Wanted &wanted) {
+  add_entries("prefixes", wanted.prefixes);
+  add_entries("names", wanted.names);
+  // The numbers of the calls come last: no call may be looked at whose filter is not there yet.
+  const filter &words = wanted.words;
+  memcpy(filter_.get(), &words, offsetof(filter, calls));
+  memcpy(filter_->keep, words.keep, sizeof words - offsetof(filter, keep));
+  memcpy(filter_->calls, words.calls, sizeof words.calls);
+  remove_other_entries("prefixes", wanted.prefixes);
+  remove_other_entries("names", wanted.names);
+  const bool calls = reads_calls(words);
+  attach("on_call", calls);
+  for (const char *program : kUringPrograms) attach(program, calls && wanted.uring);
+}
+
+void Sensor::add_entries(const char *name, const std::vector<uint8_t> &entries) {
   const bpf_map *into = map(name);
   for (size_t at = 0; at + entry_size(into) <= entries.size(); at += entry_size(into)) {
     const uint8_t *key = entries.data() + at, *value = key + bpf_map__key_size(into);
     const int error =
         bpf_map__update_elem(into, key, bpf_map__key_size(into), value, bpf_map__value_size(into), BPF_ANY);
-    if (error != 0) throw Failure{"load", -error, std::string("filling the map ") + name};
+    if (error != 0) throw Failure{"configure", -error, std::string("filling the map ") + name};
   }
 }
 
-void Sensor::attach() {
-  LogCapture log;
-  bpf_program *program;
-  bpf_object__for_each_program(program, object_.get()) {
-    if (!bpf_program__autoload(program) || !is_tracepoint(program)) continue;
-    bpf_link *link = bpf_program__attach(program);
-    if (link == nullptr) throw Failure{"attach", errno, std::string(bpf_program__name(program)) + ": " + log.take()};
-    links_.emplace_back(link);
+void Sensor::remove_other_entries(const char *name, const std::vector<uint8_t> &entries) {
+  const bpf_map *from = map(name);
+  const size_t size = bpf_map__key_size(from);
+  std::set<std::vector<uint8_t>> kept, stale;
+  for (size_t at = 0; at + entry_size(from) <= entries.size(); at += entry_size(from)) {
+    kept.emplace(entries.data() + at, entries.data() + at + size);
   }
+  std::vector<uint8_t> key(size), next(size);
+  const void *before = nullptr;
+  while (bpf_map_get_next_key(bpf_map__fd(from), before, next.data()) == 0) {
+    key = next;
+    before = key.data();
+    if (!kept.contains(key)) stale.insert(key);
+  }
+  for (const auto &old : stale) bpf_map__delete_elem(from, old.data(), size, 0);
+}
+
+void Sensor::attach(const char *name, bool wanted) {
+  bpf_program *program = bpf_object__find_program_by_name(object_.get(), name);
+  if (!wanted || program == nullptr || !bpf_program__autoload(program)) {
+    links_.erase(name);
+    return;
+  }
+  if (links_.contains(name)) return;
+  LogCapture log;
+  bpf_link *link = bpf_program__attach(program);
+  if (link == nullptr) throw Failure{"attach", errno, std::string(name) + ": " + log.take()};
+  links_.emplace(name, link);
+}
+
+void *Sensor::map_words(const char *name) const {
+  void *words = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map(name)), 0);
+  if (words == MAP_FAILED) throw Failure{"map", errno, name};
+  return words;
 }
 
 bpf_map *Sensor::map(const char *name) const {
@@ -214,7 +245,7 @@ std::vector<ProgramState> Sensor::programs() const {
   bpf_object__for_each_program(program, object_.get()) {
     if (!is_tracepoint(program)) continue;
     const bool loaded = bpf_program__autoload(program);
-    ProgramState state{bpf_program__name(program), loaded, 0, 0, 0};
+    ProgramState state{bpf_program__name(program), links_.contains(bpf_program__name(program)), 0, 0, 0};
     bpf_prog_info info{};
     uint32_t size = sizeof info;
     if (loaded && bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0) {

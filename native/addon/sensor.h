@@ -1,6 +1,7 @@
 // The loaded kernel programs: open, load, attach, read, close. Nothing of JavaScript here.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,14 +16,17 @@ struct bpf_map;
 struct bpf_object;
 struct bpf_program;
 
+// What is collected.
+struct Wanted {
+  filter words;
+  std::vector<uint8_t> prefixes, names;  // entries of the maps of these names: key and value, one after the other
+  bool uring;                            // also what goes through io_uring, where the kernel can
+};
+
 struct SensorOptions {
   std::string object;  // path of sensor.bpf.o
   uint32_t ring_bytes;
   uint32_t descendants_of;  // 0: the whole machine
-  config values;            // all but refuse_above and scoped
-  bool sockets;             // some call on sockets is read
-  bool uring;               // also what goes through io_uring, where the kernel can
-  std::vector<uint8_t> prefixes, names;  // entries of the maps of these names: key and value, one after the other
 };
 
 struct ProgramState {
@@ -35,7 +39,7 @@ struct ProgramState {
 class Sensor {
  public:
   // Loads and attaches; on return events flow. Throws Failure.
-  explicit Sensor(const SensorOptions &options);
+  Sensor(const SensorOptions &options, const Wanted &wanted);
   Sensor(const Sensor &) = delete;
   Sensor &operator=(const Sensor &) = delete;
 
@@ -45,6 +49,8 @@ class Sensor {
   // Readable when the bell has rung.
   int bell_fd() const;
   void silence() { bell_->skip(); }
+  // Collects something else from now on. What both the old and the new want is not missed meanwhile. Throws Failure.
+  void configure(const Wanted &wanted);
   // What runs: all processes in scope, or one (0: all). Framed as in the ring. Throws Failure.
   std::vector<uint8_t> scan(uint32_t tgid);
   counters count() const;
@@ -53,8 +59,9 @@ class Sensor {
 
  private:
   void load(const SensorOptions &options, bool uring);
-  void fill(const char *name, const std::vector<uint8_t> &entries);
-  void attach();
+  void add_entries(const char *name, const std::vector<uint8_t> &entries);
+  void remove_other_entries(const char *name, const std::vector<uint8_t> &entries);
+  void attach(const char *program, bool wanted);
   void seed(uint32_t pid);
   bpf_map *map(const char *name) const;
   // Runs a task iterator to its end and returns what it wrote; over one thread only where `tid` is not 0 and that is
@@ -63,10 +70,13 @@ class Sensor {
 
   struct ObjectDeleter { void operator()(bpf_object *object) const; };
   struct LinkDeleter { void operator()(bpf_link *link) const; };
-  struct ControlDeleter { void operator()(control *words) const; };
+  // Words that the kernel programs and we share.
+  struct WordsDeleter { void operator()(void *words) const; };
+  void *map_words(const char *name) const;
   // Released from the last to the first: nothing is unloaded before it is detached.
   std::unique_ptr<bpf_object, ObjectDeleter> object_;
   std::unique_ptr<Ring> ring_, bell_;
-  std::unique_ptr<control, ControlDeleter> control_;
-  std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
+  std::unique_ptr<control, WordsDeleter> control_;
+  std::unique_ptr<filter, WordsDeleter> filter_;
+  std::map<std::string, std::unique_ptr<bpf_link, LinkDeleter>> links_;  // by program
 };

@@ -137,7 +137,7 @@ static __always_inline bool unpack_socketcall(struct call_context *call)
   default: return 0;
   }
   __u32 slot = call->which & (CALLS_ROOM - 1);
-  if (!config.keep[slot]) return 0;
+  if (!filter.keep[slot]) return 0;
   barrier_var(count);
   if (count > 6 || bpf_probe_read_user(arguments, count * sizeof *arguments, (void *)call->args[1])) return 0;
   for (int i = 0; i < 6; i++) call->args[i] = arguments[i];
@@ -149,7 +149,7 @@ int BPF_PROG(on_call, struct pt_regs *regs, long ret)
 {
   __u32 number = call_number(regs);
   if (number >= CALL_NUMBERS) return 0;
-  __u32 both = config.calls[number];
+  __u32 both = filter.calls[number];
   if (!both) return 0;
   struct task_struct *task = current_task();
   if (!in_scope(task->tgid)) return 0;

@@ -3,6 +3,7 @@
 
 volatile const struct config config SEC(".rodata.config");
 struct control control SEC(".bss.control");
+struct filter filter SEC(".bss.filter");
 
 // All records, in total order; its size is set at load. Nobody is woken by it.
 struct {

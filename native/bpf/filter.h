@@ -4,7 +4,7 @@
 
 struct {
   __uint(type, BPF_MAP_TYPE_LPM_TRIE);
-  __uint(max_entries, 1); // set at load
+  __uint(max_entries, 8192);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct prefix_key);
   __type(value, struct path_classes);
@@ -12,7 +12,8 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 1); // set at load
+  __uint(max_entries, 8192);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct name_key);
   __type(value, struct path_classes);
 } names SEC(".maps");
@@ -26,7 +27,7 @@ static __always_inline __u32 class_bit(__u32 access, long ret)
 // Whether a call of that outcome is of interest, and may take room in the ring.
 static __always_inline bool passes(struct call_context *call, __u32 access)
 {
-  if (!(config.keep[call->which & (CALLS_ROOM - 1)] & class_bit(access, call->ret))) {
+  if (!(filter.keep[call->which & (CALLS_ROOM - 1)] & class_bit(access, call->ret))) {
     filtered(counted_as(call));
     return 0;
   }
@@ -109,7 +110,7 @@ static __always_inline __u32 prefix_classes(struct scratch *s, struct named *n)
   if (!BOUND(first)) return EVERY_CLASS;
   // A relative path below a directory of one or two letters is not worth putting together for this.
   bool short_base = n->base_length && n->base_length < 4;
-  if (!short_base && !(config.prefix_starts & START_BIT(*(__u32 *)(s->record + first)))) return 0;
+  if (!short_base && !(filter.prefix_starts & START_BIT(*(__u32 *)(s->record + first)))) return 0;
   for (int i = 0; i < PREFIX_MAX; i += 4) *(__u32 *)(key->path + i) = *(__u32 *)(s->record + first + i);
   __u32 base = n->base_length;
   if (base) {
@@ -129,7 +130,7 @@ static __always_inline __u32 name_classes(struct scratch *s, __u32 at, __u32 len
   struct name_key key;
   if (!length || length > NAME_MAX_FILTERED || !BOUND(at)) return 0;
   __u32 start = *(__u32 *)(s->record + at) & first_bytes(length);
-  if (!(config.name_starts & START_BIT(start))) return 0;
+  if (!(filter.name_starts & START_BIT(start))) return 0;
   for (int i = 0; i < NAME_MAX_FILTERED / 8; i++)
     key.words[i] = *(__u64 *)(s->record + at + 8 * i) & first_bytes(length - 8 * i);
   struct path_classes *found = bpf_map_lookup_elem(&names, &key);
@@ -155,8 +156,8 @@ __noinline int classes_of(struct named *n)
   scan_text(n);
   __u32 classes = prefix_classes(s, n);
   if (scan->crooked) classes |= EVERY_CLASS;
-  if (hidden || scan->hidden) classes |= config.hidden.text | config.hidden.real << 16;
-  if (config.name_starts) {
+  if (hidden || scan->hidden) classes |= filter.hidden.text | filter.hidden.real << 16;
+  if (filter.name_starts) {
     __u32 from = last_name(scan);
     classes |= name_classes(s, n->at + from, length - from);
   }

@@ -192,7 +192,7 @@ static __always_inline __u32 image(struct scratch *s, __u32 slot, struct task_st
   length = mm ? image_strings(s, at, task, mm->arg_start, mm->arg_end, &r->args_total, scan) : 0;
   r->lengths[EXEC_ARGS] = length;
   at += length;
-  length = mm && config.env ? image_strings(s, at, task, mm->env_start, mm->env_end, &r->env_total, scan) : 0;
+  length = mm && filter.env ? image_strings(s, at, task, mm->env_start, mm->env_end, &r->env_total, scan) : 0;
   r->lengths[EXEC_ENV] = length;
   at += length;
   length = 0;

@@ -85,18 +85,18 @@ static __always_inline void on_open(struct call_context *call, struct scratch *s
   r->nr = shape_of(call)->nr;
   read_open_arguments(call, r, &path.from);
   __u32 bit = class_bit(access_of(r->open_flags), call->ret);
-  bool passed = config.keep[slot] & bit || r->header.flags & FLAG_UNREAD;
-  if (!passed && !(config.test[slot] & bit)) return filtered(counted_as(call));
+  bool passed = filter.keep[slot] & bit || r->header.flags & FLAG_UNREAD;
+  if (!passed && !(filter.test[slot] & bit)) return filtered(counted_as(call));
   path.dirfd = r->dirfd;
   path.always_base = r->resolve & RESOLVE_IN_ROOT;
   __u32 at = raw_and_base(r->lengths, &path);
   passed = passed || text_passes(r, slot_of(call), bit);
-  if (!passed && !config.tests_real) return filtered(counted_as(call));
+  if (!passed && !filter.tests_real) return filtered(counted_as(call));
   struct file *file = call->ret < 0 || call->fixed ? 0 : file_of(task, call->ret);
   struct fs_struct *fs = task->fs;
   __u32 length = 0;
   if (file && fs) {
-    if (config.real || !passed || r->header.flags & FLAG_UNREAD)
+    if (filter.real || !passed || r->header.flags & FLAG_UNREAD)
       length = path_text(s, slot_of(call), at, PATH_OF(file, file, f_path), fs);
     // A canonical path that is not whole, or not as the process sees it, cannot be told from one that is wanted.
     bool whole = !(r->header.flags & (FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE));
@@ -106,7 +106,7 @@ static __always_inline void on_open(struct call_context *call, struct scratch *s
   }
   if (refused(counted_as(call))) return;
   r->created = r->dev = r->file_mode = r->file_flags = r->magic = r->ino = 0;
-  if (file && config.file) read_opened(r, file);
+  if (file && filter.file) read_opened(r, file);
   r->lengths[OPEN_REAL] = length;
   send(call, s, at + length, KIND_OPEN);
 }

@@ -50,6 +50,11 @@ struct name_key {
 // Constants of the loaded programs (.rodata): the verifier removes what they switch off.
 struct config {
   __u64 refuse_above;            // bytes in the ring above which low-priority records are refused
+  __u8 scoped;                   // only processes in the scope map
+};
+
+// What is collected, which changes when the rules do (.bss, mapped by the consumer).
+struct filter {
   __u64 prefix_starts;           // a bit for the first four bytes of each prefix, and of each name: most paths differ
   __u64 name_starts;             // there already
   __u16 calls[CALL_NUMBERS];     // by number: low byte the native ABI's call, high byte the 32-bit ABI's
@@ -60,7 +65,6 @@ struct config {
   __u8 real;                     // canonical paths of what is opened
   __u8 file;                     // what else is known of the file that is opened
   __u8 tests_real;               // some class is sent for its canonical path
-  __u8 scoped;                   // only processes in the scope map
 };
 
 // Words that change while the programs run (.bss, mapped by the consumer).

@@ -153,7 +153,7 @@ struct socket_history {
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 16384); // 1 when no call on sockets is read
+  __uint(max_entries, 8192);
   __type(key, struct socket_key);
   __type(value, struct socket_history);
 } histories SEC(".maps");

@@ -18,7 +18,7 @@ struct uring_request {
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 1024); // 1 when io_uring is not read
+  __uint(max_entries, 512);
   __type(key, __u64);        // address of the request
   __type(value, struct uring_request);
 } requests SEC(".maps");
@@ -56,7 +56,7 @@ static __always_inline enum call uring_call(__u8 opcode)
 static __always_inline bool is_wanted(enum call which)
 {
   __u32 slot = which & (CALLS_ROOM - 1);
-  return which && (config.keep[slot] || config.test[slot]);
+  return which && (filter.keep[slot] || filter.test[slot]);
 }
 
 static __always_inline void keep_name(struct uring_request *r, int number, struct filename *name)

@@ -3,9 +3,10 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Necessary } from '../../src/core/necessary.ts';
+import type { Sensor, SensorDemand } from '../../native/index.ts';
+import type { Necessary, PathProperty } from '../../src/core/necessary.ts';
 import { type Opened, passes } from './filter-model.ts';
-import { Actor, drainAll, prepare, watch, whyNot } from './harness.ts';
+import { Actor, drainAll, only, prepare, watch, whyNot } from './harness.ts';
 
 const WRITE = 1;
 
@@ -109,6 +110,65 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     // What cannot be looked for passes: more is sent than the model says, never less.
     if (name.includes('too long') || name.includes('longer')) expect(sent).toEqual(expect.arrayContaining(expected));
     else expect(sent).toEqual(expected);
+  });
+
+  describe('changed while the sensor runs', () => {
+    const demand = (calls: Pick<SensorDemand, 'calls'>): SensorDemand => ({
+      env: false,
+      real: true,
+      file: true,
+      ...calls,
+    });
+    const opens = (...paths: PathProperty[]) => demand({ calls: new Map([['openat', [{ paths }]]]) });
+    const attached = (sensor: Sensor) => sensor.programs().find(({ name }) => name === 'on_call')?.attached;
+
+    test('what is wanted now is sent, what is not wanted any more is not, and unread calls cost nothing', async () => {
+      const sensor = watch(actor, only());
+      try {
+        expect(attached(sensor)).toBe(false);
+        const sent = async () => {
+          await actor.ask(`openat - ${under('etc/shadow')}`);
+          await actor.ask(`openat - ${under('dir/file')}`);
+          return drainAll(sensor).map(({ raw }) => raw);
+        };
+        expect(await sent()).toEqual([]);
+        sensor.configure(opens(path('text', 'prefix', under('etc'))));
+        expect(attached(sensor)).toBe(true);
+        expect(await sent()).toEqual([under('etc/shadow')]);
+        sensor.configure(opens(path('text', 'name', 'file')));
+        expect(await sent()).toEqual([under('dir/file')]);
+        sensor.configure(demand(only()));
+        expect(attached(sensor)).toBe(false);
+        expect(await sent()).toEqual([]);
+      } finally {
+        sensor.close();
+      }
+    });
+
+    test('of what both the old and the new demand want nothing is missed', async () => {
+      const wanted = path('text', 'prefix', under('dir'));
+      const narrow = opens(wanted);
+      const wide = opens(wanted, path('text', 'prefix', '/usr'), path('real', 'name', 'shadow'));
+      const sensor = watch(actor, { ...narrow, ringBytes: 1 << 24 });
+      try {
+        let over = false;
+        const done = actor.ask(`opens 20000 ${under('dir/file')}`).then(() => {
+          over = true;
+        });
+        let changes = 0;
+        while (!over) {
+          sensor.configure(changes++ % 2 === 0 ? wide : narrow);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        await done;
+        expect(changes).toBeGreaterThan(20);
+        const { sent, filtered, dropped, refused } = sensor.counters();
+        expect(sent.openat).toBe(20000);
+        expect([filtered.openat, dropped.openat, refused.openat]).toEqual([0, 0, 0]);
+      } finally {
+        sensor.close();
+      }
+    });
   });
 
   test('a path that cannot be read passes every filter', async () => {

@@ -24,7 +24,7 @@ const STEP_NS = 50_000_000n;
 
 export interface CaptureOptions {
   readonly sensor: Sensor;
-  /** Kinds of record that become events. */
+  /** Kinds of record that become events; see `Capture.kinds`. */
   readonly kinds: ReadonlySet<number>;
   readonly context: KernelContext;
   readonly ctx: Pick<SourceContext, 'report' | 'metrics' | 'log'>;
@@ -39,6 +39,8 @@ export interface CaptureOptions {
 
 export class Capture {
   readonly processes: ProcessImages;
+  /** Kinds of record that become events, from the next batch on; the others only tell what processes do. */
+  kinds: ReadonlySet<number>;
   readonly #options: CaptureOptions;
   readonly #pool = new SlabPool(SLAB);
   readonly #losses: Losses;
@@ -53,6 +55,7 @@ export class Capture {
   constructor(options: CaptureOptions) {
     const { limit, ctx } = options;
     this.#options = options;
+    this.kinds = options.kinds;
     this.#losses = new Losses(ctx);
     this.processes = new ProcessImages({
       rescan: (tgid) => this.#scan(tgid),
@@ -121,7 +124,7 @@ export class Capture {
 
   /** Delivers what fits into one batch; false when the ring was empty. */
   #drain(): boolean {
-    const { sensor, kinds, context, deliver } = this.#options;
+    const { sensor, context, deliver } = this.#options;
     if (this.#closed) return false;
     const memory = this.#pool.take();
     const length = sensor.drain(memory.buffer);
@@ -130,7 +133,7 @@ export class Capture {
       return false;
     }
     this.#lastData = performance.now();
-    const slab = KernelSlab.fill({ memory, processes: this.processes, context }, length, kinds, this.#pool);
+    const slab = KernelSlab.fill({ memory, processes: this.processes, context }, length, this.kinds, this.#pool);
     try {
       this.#losses.damaged(slab.damaged);
       if (slab.length > 0) deliver(slab);

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { bootOffsetNs, openSensor } from '../../../native/index.ts';
 import { liveAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
-import { defineSource, type SourceContext } from '../../core/component.ts';
+import { type Demands, defineSource, type SourceContext } from '../../core/component.ts';
 import { size } from '../../core/config.ts';
 import { Accounts } from '../../events/accounts.ts';
 import { catalogues } from '../../events/catalogue.ts';
@@ -69,18 +69,19 @@ interface Observer {
   error(error: unknown): void;
 }
 
-function open(options: z.output<typeof config>, ctx: SourceContext, observer: Observer): Capture {
-  const wanted = wantedFor(ctx.demand.get('syscall'), {
-    failedExec: options.failed_exec,
-    pushdown: options.pushdown,
-  });
-  const { scope } = options;
+function open(options: z.output<typeof config>, ctx: SourceContext, observer: Observer): { close(): void } {
+  const { scope, failed_exec: failedExec, pushdown } = options;
+  const wantedNow = (demands: Demands) => wantedFor(demands.get('syscall'), { failedExec, pushdown });
+  const wanted = wantedNow(ctx.demand);
   const sensor = openSensor({
     ringBytes: options.ring,
     ...wanted.sensor,
     ...(scope === undefined ? {} : { scope: { descendantsOf: scope.descendants_of } }),
   });
-  ctx.metrics.counter('programs').value = sensor.programs().filter(({ attached }) => attached).length;
+  const countPrograms = () => {
+    ctx.metrics.counter('programs').value = sensor.programs().filter(({ attached }) => attached).length;
+  };
+  countPrograms();
   const capture = new Capture({
     sensor,
     kinds: wanted.kinds,
@@ -100,7 +101,19 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     sensor.close();
     throw error;
   }
-  return capture;
+  // Records that waited in the ring are judged by the new rules; the old ones wanted no more of them than they had.
+  const unlisten = ctx.onDemand((demands) => {
+    const next = wantedNow(demands);
+    sensor.configure(next.sensor);
+    capture.kinds = next.kinds;
+    countPrograms();
+  });
+  return {
+    close: () => {
+      unlisten();
+      capture.close();
+    },
+  };
 }
 
 /** The number of the mount namespace whose passwd and group files are read. */

@@ -1,7 +1,7 @@
 /** What the kernel has to send, from what the pipeline reads. */
 
 import { CALLS } from '../../../native/calls.ts';
-import type { SensorOptions } from '../../../native/index.ts';
+import type { SensorDemand } from '../../../native/index.ts';
 import type { Demand } from '../../core/component.ts';
 import type { Necessary } from '../../core/necessary.ts';
 import { KIND } from '../../events/kernel/layout.ts';
@@ -27,7 +27,7 @@ const REAL_PATH = /^fd\.realpath$/;
 const FILE = /^(?:fd\.(?:dev|ino|dev\.\w+)|evt\.(?:args|info|is_open_create|(?:raw)?arg(?:\.(?:flags|dev|ino)|\[.*)))$/;
 
 export interface Wanted {
-  readonly sensor: Pick<SensorOptions, 'calls' | 'env' | 'real' | 'file'>;
+  readonly sensor: SensorDemand;
   /** Kinds of record that become events; the others only tell what processes do. */
   readonly kinds: ReadonlySet<number>;
 }

@@ -1,6 +1,6 @@
 /** A context and a sensor for the source `ebpf`, without a pipeline and, where wanted, without a kernel. */
 
-import type { Sensor, Counters as SensorCounters } from '../../../native/index.ts';
+import type { Sensor, Counters as SensorCounters, SensorDemand } from '../../../native/index.ts';
 import type { Demand, InternalFields, ReportType, SourceContext } from '../../../src/core/component.ts';
 import { createLogger } from '../../../src/core/log.ts';
 import { Counters } from '../../../src/core/metrics.ts';
@@ -98,6 +98,11 @@ export class FakeSensor implements Sensor {
 
   lose(name: string, count: number): void {
     this.counts.dropped[name] = (this.counts.dropped[name] ?? 0) + count;
+  }
+
+  configured: SensorDemand[] = [];
+  configure(demand: SensorDemand): void {
+    this.configured.push(demand);
   }
 
   programs() {
