@@ -1,6 +1,7 @@
 /** From a pipeline file to its plan, as every verb that takes one does it. */
 
 import { resolve } from 'node:path';
+import { withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { PipelineDocument } from '../pipeline/document.ts';
 import { loadedFiles } from '../pipeline/import-hooks.ts';
 import { type Plan, planPipeline } from '../pipeline/plan.ts';
@@ -35,7 +36,8 @@ export async function loadPlan(
   const document = PipelineDocument.load(path, sets);
   try {
     const registry = await loadRegistry(document);
-    return { document, registry, plan: planPipeline(document, registry, read) };
+    const plan = await withFetchedItems(() => planPipeline(document, registry, read));
+    return { document, registry, plan };
   } finally {
     for (const [file, content] of loadedFiles()) read.set(file, content);
   }

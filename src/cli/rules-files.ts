@@ -1,10 +1,11 @@
 /** Rules as the verbs that look at them take them: from rules files, from a pipeline, or those that come with the program. */
 
 import { readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { exitCode, messageOf, type SourceText, suggest, UserError } from '../core/errors.ts';
 import { packageRoot } from '../core/package.ts';
 import { catalogues } from '../events/catalogue.ts';
+import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { loadConfigured, type RulesConfig } from '../operators/rules/index.ts';
 import type { Plan, PlannedOperator } from '../pipeline/plan.ts';
 import { type LoadResult, loadRules, type Rule, type RulesFile } from '../rules/index.ts';
@@ -52,7 +53,8 @@ export async function loadFrom(paths: readonly string[]): Promise<readonly Loade
     throw new UserError('Name rules files, or one pipeline', { exit: exitCode.usage });
   }
   const { plan } = await loadPlan(pipeline);
-  return plan.operators.filter(({ type }) => type === 'rules').map((operator) => loadOperator(plan, operator));
+  const operators = plan.operators.filter(({ type }) => type === 'rules');
+  return withFetchedItems(() => operators.map((operator) => loadOperator(plan, operator, pipeline)));
 }
 
 /** The path of the rules that come with the program, as short as it can be written. */
@@ -63,7 +65,7 @@ function shipped(): string {
 }
 
 async function loadFiles(files: readonly RulesFile[]): Promise<LoadedRules> {
-  const result = loadRules(files, { catalogues });
+  const result = await withFetchedItems(() => loadRules(files, { catalogues, items: readItems }));
   const texts = files.map(({ name, content }) => ({ name, text: content }));
   refuse(result, texts);
   // Without a pipeline the question is what this program can see by itself.
@@ -72,13 +74,13 @@ async function loadFiles(files: readonly RulesFile[]): Promise<LoadedRules> {
   return { result, texts, feeds };
 }
 
-function loadOperator(plan: Plan, operator: PlannedOperator): LoadedRules {
+function loadOperator(plan: Plan, operator: PlannedOperator, pipeline: string): LoadedRules {
   const { texts } = plan;
   const config = operator.config as RulesConfig;
   const contentOf = (name: string) => texts.find((text) => text.name === name)?.text ?? '';
   const result = loadConfigured(
     config,
-    config.files.map((name) => ({ name, content: contentOf(name) })),
+    config.files.map((name) => ({ name, content: contentOf(name), path: resolve(dirname(pipeline), name) })),
   );
   refuse(result, texts);
   const feeds = originsOf(plan, operator).map(({ id, definition, emits }) => ({ id, ...answersOf(definition, emits) }));

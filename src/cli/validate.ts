@@ -2,6 +2,7 @@
 
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
 import { catalogues } from '../events/catalogue.ts';
+import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { falcoLoadResults, loadRules, type RulesFile } from '../rules/index.ts';
 import { fail, warn } from './fail.ts';
 import { loadPlan } from './load.ts';
@@ -62,8 +63,8 @@ async function validatePipeline(path: string, options: ValidateOptions): Promise
   }
 }
 
-function validateRules(files: readonly RulesFile[], { output }: ValidateOptions): void {
-  const result = loadRules(files, { catalogues });
+async function validateRules(files: readonly RulesFile[], { output }: ValidateOptions): Promise<void> {
+  const result = await withFetchedItems(() => loadRules(files, { catalogues, items: readItems }));
   const { ok, diagnostics, rules, macros, lists } = result;
   if (output === 'json') {
     // Falco's places in conditions are not those of the file; the diagnostics' are.

@@ -17,6 +17,8 @@ export interface Ruleset<E extends Event> {
    * With `matching: 'first'` the first rule that matches ends it.
    */
   judge(event: E, hit: (rule: Rule, event: E) => void, failed: (rule: Rule, error: unknown) => void): void;
+  /** Voids the verdicts that are kept: lists hold other items now. */
+  forget(): void;
 }
 
 export interface BindOptions {
@@ -102,6 +104,12 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     }
   }
 
+  forget(): void {
+    // What is kept belongs to the judges that are dropped here.
+    this.#byType.clear();
+    this.#general = undefined;
+  }
+
   #judgeOneByOne(
     event: E,
     candidates: Candidates<E>,
@@ -150,10 +158,8 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     const facets = (this.#form.facets ?? []).filter((facet) => facet.recurs(type));
     return facets.map((facet) => ({
       facet,
-      covers: ({ left, right }) =>
-        // What a check compares with must not change either, as lists from elsewhere do.
-        (right === undefined || right.term.kind === 'field' || right.term.kind === 'call') &&
-        [...left.refs, ...(right?.refs ?? [])].every((ref) => facet.covers(ref, type)),
+      // What lists from elsewhere hold may change; then all is forgotten.
+      covers: ({ left, right }) => [...left.refs, ...(right?.refs ?? [])].every((ref) => facet.covers(ref, type)),
     }));
   }
 

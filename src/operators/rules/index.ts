@@ -6,6 +6,7 @@ import { bound, type Demand, type Demands, defineOperator, type Edge, expand } f
 import type { FieldRef, Form } from '../../events/field.ts';
 import {
   type AppendOutput,
+  type ListFeed,
   type LoadResult,
   loadRules,
   necessaryByType,
@@ -15,7 +16,9 @@ import {
   type SelectionEntry,
 } from '../../rules/index.ts';
 import { cataloguesOn } from '../shared/catalogues.ts';
+import { readItems } from './fetched-items.ts';
 import { Judge } from './judge.ts';
+import { keepFresh } from './refresh.ts';
 
 const choice = z
   .strictObject({
@@ -75,6 +78,8 @@ interface Loaded {
   readonly rules: readonly Rule[];
   /** Fields that operators below want in alerts, beside those that a rule prints, by event source. */
   readonly extra: ReadonlyMap<string, readonly FieldRef[]>;
+  /** Lists that come from elsewhere. */
+  readonly feeds: readonly ListFeed[];
 }
 
 export const rules = defineOperator<typeof config, Loaded>({
@@ -97,7 +102,7 @@ export const rules = defineOperator<typeof config, Loaded>({
   prepare(options, edge) {
     const files = options.files.flatMap((path, index) => {
       const content = edge.read(path, ['files', index]);
-      return content === undefined ? [] : [{ name: path, content }];
+      return content === undefined ? [] : [{ name: path, content, path: edge.resolve(path) }];
     });
     const loaded = loadConfigured(options, files, edge);
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
@@ -112,17 +117,22 @@ export const rules = defineOperator<typeof config, Loaded>({
     }));
     const extra = extraFields(edge);
     return {
-      state: { rules: active, extra },
+      state: { rules: active, extra, feeds: loaded.feeds },
       reads: readsOf(active, extra, edge),
       notes: { rules: active.length, list },
     };
   },
   create(options, ctx) {
     const host = options.hostname ?? process.env.FALCO_HOSTNAME ?? hostname();
+    const judges = new Map<string, Judge>();
+    keepFresh(ctx.state.feeds, ctx, () => {
+      for (const judge of judges.values()) judge.forget();
+    });
     return bound((form, source) => {
       const rules = ctx.state.rules.filter((rule) => rule.source === source);
       const extra = ctx.state.extra.get(source) ?? [];
       const judge = new Judge(form as Form, { rules, extra, source, hostname: host, matching: options.matching, ctx });
+      judges.set(`${form.name} ${source}`, judge);
       return expand((event, emit, hold) => judge.judge(event, emit, hold));
     });
   },
@@ -148,6 +158,7 @@ export function loadConfigured(
     selection,
     appendOutput: append_output.map((entry, index) => additionOf(entry, index, edge)),
     base64: buffer_format_base64,
+    items: readItems,
   });
 }
 

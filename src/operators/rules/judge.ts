@@ -58,6 +58,12 @@ export class Judge {
     hold(new HeldEvent(event, awaited, fields, again));
   }
 
+  /** Lists hold other items now. */
+  forget(): void {
+    this.#ruleset.forget();
+    this.#records?.forget();
+  }
+
   #judgeBy(rules: readonly Rule[], event: Event, emit: Emit): void {
     for (const rule of rules) {
       try {

@@ -1,0 +1,94 @@
+/** Lists that come from elsewhere are read again while rules judge. */
+
+import { readFile, stat } from 'node:fs/promises';
+import type { OperatorContext } from '../../core/component.ts';
+import { messageOf } from '../../core/errors.ts';
+import type { Built, ItemsFrom, ListFeed } from '../../rules/index.ts';
+import { fetchItems } from '../../rules/items-fetch.ts';
+
+type Context = Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics'>;
+
+/** A step of building a list may hold the thread so many ms. */
+const SLICE_MS = 5;
+
+/** Reads lists again as they say. `changed` is called when one holds other items. What fails leaves the old ones. */
+export function keepFresh(feeds: readonly ListFeed[], ctx: Context, changed: () => void): void {
+  for (const feed of feeds) {
+    if (feed.from.refresh !== undefined) void follow(feed, feed.from.refresh, { ctx, changed });
+  }
+}
+
+async function follow(
+  feed: ListFeed,
+  refresh: number,
+  { ctx, changed }: { readonly ctx: Context; readonly changed: () => void },
+): Promise<void> {
+  const reader = new Reader(feed.from);
+  const refreshed = ctx.metrics.counter('list_refreshes', feed.name);
+  const failed = ctx.metrics.counter('list_failures', feed.name);
+  for (;;) {
+    try {
+      await ctx.sleep(refresh);
+    } catch {
+      return;
+    }
+    try {
+      const content = await reader.read(ctx.signal);
+      if (content === undefined) continue;
+      const built = await inSlices(feed.build(content));
+      refuseEmpty(built);
+      built.exchange();
+      reader.accept();
+      changed();
+      refreshed.value++;
+    } catch (error) {
+      if (ctx.signal.aborted) return;
+      failed.value++;
+      ctx.log.warn(`the list ${feed.name} stays as it is: ${feed.from.location}: ${messageOf(error)}`);
+    }
+  }
+}
+
+/** A list that was cut short must not silence the rules that use it. */
+function refuseEmpty({ items, problem }: Built): void {
+  if (items === 0)
+    throw new Error(problem === undefined ? 'it has no items' : `line ${problem.line}: ${problem.message}`);
+}
+
+async function inSlices(steps: Generator<void, Built>): Promise<Built> {
+  for (let start = performance.now(); ; ) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (performance.now() - start < SLICE_MS) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    start = performance.now();
+  }
+}
+
+/** Reads what has changed since it was last accepted. */
+class Reader {
+  readonly #from: ItemsFrom;
+  #accepted: string | undefined;
+  #seen: string | undefined;
+
+  constructor(from: ItemsFrom) {
+    this.#from = from;
+  }
+
+  /** Undefined when it is the same. */
+  async read(signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { kind, address } = this.#from;
+    if (kind === 'url') {
+      const fetched = await fetchItems(address, this.#accepted, signal);
+      this.#seen = fetched?.tag;
+      return fetched?.content;
+    }
+    const { ino, size, mtimeMs } = await stat(address);
+    this.#seen = `${ino} ${size} ${mtimeMs}`;
+    return this.#seen === this.#accepted ? undefined : await readFile(address, { signal });
+  }
+
+  accept(): void {
+    this.#accepted = this.#seen;
+  }
+}

@@ -1,0 +1,50 @@
+/** Fetches what lists come from over the web. */
+
+import { messageOf } from '../core/errors.ts';
+
+export interface Fetched {
+  readonly content: Uint8Array;
+  /** Says of a later answer whether it is another one (RFC 9110 §8.8.3). */
+  readonly tag?: string;
+}
+
+const TIMEOUT_MS = 30_000;
+/** Larger answers are refused. */
+const MOST_BYTES = 512 * 1024 * 1024;
+
+/**
+ * Fetches a URL; undefined when it still is what `tag` says.
+ * @throws Error that says why it cannot be had: no answer within 30 s, another status than 200, more than 512 MiB
+ */
+export async function fetchItems(url: string, tag?: string, signal?: AbortSignal): Promise<Fetched | undefined> {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const headers = { 'user-agent': 'falco-pipe', ...(tag === undefined ? {} : { 'if-none-match': tag }) };
+  try {
+    const all = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    const response = await fetch(url, { headers, signal: all });
+    if (response.status === 304 && tag !== undefined) return undefined;
+    if (response.status !== 200) {
+      await response.body?.cancel();
+      throw new Error(`the answer has the status ${response.status}`);
+    }
+    const content = await readBody(response);
+    const fresh = response.headers.get('etag');
+    return { content, ...(fresh === null ? {} : { tag: fresh }) };
+  } catch (error) {
+    if (timeout.aborted) throw new Error(`no whole answer within ${TIMEOUT_MS / 1000} s`, { cause: error });
+    // What fetch says is "fetch failed"; why is in its cause.
+    const cause = error instanceof Error ? error.cause : undefined;
+    throw new Error(messageOf(cause ?? error), { cause: error });
+  }
+}
+
+async function readBody(response: Response): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    size += part.length;
+    if (size > MOST_BYTES) throw new Error(`the answer has more than ${MOST_BYTES / 1024 / 1024} MiB`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts, size);
+}

@@ -1,0 +1,163 @@
+/** Lists of rules that come from elsewhere, in a pipeline: read at the start, and again while it runs. */
+
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { liveAck } from '../../src/core/ack.ts';
+import { UserError } from '../../src/core/errors.ts';
+import type { Event } from '../../src/core/event.ts';
+import { kernelForm } from '../../src/events/kernel/form.ts';
+import { withFetchedItems } from '../../src/operators/rules/fetched-items.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { Run } from '../../src/pipeline/run.ts';
+import { recordedLog } from '../core/shared.ts';
+import { Bench } from '../events-kernel/slab-writer.ts';
+import { ManualSink, ManualSource, registryOf } from '../pipeline/harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-lists-'));
+let server: Server;
+let url: string;
+let answer: { status: number; body: string; tag?: string };
+let asked: (string | undefined)[] = [];
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const tag = request.headers['if-none-match'];
+    asked.push(tag);
+    const status = answer.tag !== undefined && tag === answer.tag ? 304 : answer.status;
+    response.writeHead(status, answer.tag === undefined ? {} : { etag: answer.tag });
+    response.end(status === 304 ? undefined : answer.body);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/feed?list=1`;
+});
+beforeEach(() => {
+  asked = [];
+  answer = { status: 200, body: '/data/one\n' };
+});
+afterAll(async () => {
+  server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function registry(input: ManualSource, sink: ManualSink) {
+  return registryOf({ sources: { manual: () => input.input }, sinks: { collect: sink } });
+}
+
+/** Starts a pipeline with rules on files and on a process of the list `far`. */
+async function started(from: string) {
+  const rules = join(folder, 'rules.yaml');
+  writeFileSync(
+    rules,
+    `- list: far
+  items_from: { ${from} }
+- rule: listed
+  desc: d
+  condition: evt.type = openat and fd.name in (far)
+  output: "%fd.name"
+  priority: NOTICE
+- rule: listed process
+  desc: d
+  condition: evt.type = openat and proc.name in (far)
+  output: "%proc.name"
+  priority: NOTICE
+`,
+  );
+  const yaml = `sources: { in: { type: manual } }
+operators: { detect: { type: rules, from: in, files: ${rules} } }
+sinks: { out: { type: collect, from: detect } }
+`;
+  const input = new ManualSource();
+  const alerts: unknown[] = [];
+  const sink = new ManualSink();
+  sink.write = async (events: readonly Event[]) => void alerts.push(...events.map((event) => event.get('output')));
+  const document = PipelineDocument.parse('test.yaml', yaml);
+  const plan = await withFetchedItems(() => planPipeline(document, registry(input, sink)));
+  const { log, lines } = recordedLog();
+  const run = await Run.start(plan, { log, resolve: String });
+  const process = { tgid: 100, tid: 100, ppid: 1, start: 50, exec_id: 3, comm: 'cat', exe_path: '/bin/cat', cwd: '/' };
+  const bench = new Bench().load(process);
+  /** What of some paths raises an alert now: with the verdicts that are kept of them. */
+  const judged = async (...paths: string[]) => {
+    const open = { ...process, kind: 'open', nr: 257, ret: 3, dirfd: -100, base: '/' } as const;
+    const events = bench.slab(...paths.map((raw) => ({ ...open, raw })));
+    alerts.length = 0;
+    input.input.next({ source: 'syscall', form: kernelForm, events, ack: liveAck });
+    events.release();
+    await new Promise((resolve) => setImmediate(resolve));
+    return [...alerts];
+  };
+  return { run, judged, lines };
+}
+
+/** Waits until something is so; fails by the test's own time limit. */
+async function until(test: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await test())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+describe('a list from a file', () => {
+  it('is exchanged while rules judge, kept verdicts and all; what fails leaves it as it was', async () => {
+    const file = join(folder, 'far.txt');
+    writeFileSync(file, '/data/one\n');
+    const { run, judged, lines } = await started('file: far.txt, refresh: 1s');
+    expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
+    expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
+    writeFileSync(`${file}.new`, '/data/two\ncat\n');
+    renameSync(`${file}.new`, file);
+    await until(async () => (await judged('/data/one', '/data/two')).includes('/data/two'));
+    // What is kept of a process that was seen before is void too.
+    expect(await judged('/data/one', '/data/two')).toEqual(['cat', '/data/two', 'cat']);
+    // Cut short: the rules must not fall silent.
+    writeFileSync(file, '');
+    await until(() => lines.some((line) => line.includes('it has no items')));
+    expect(await judged('/data/one')).toEqual(['cat']);
+    rmSync(file);
+    await until(() => lines.some((line) => line.includes('ENOENT')));
+    expect(await judged('/data/one')).toEqual(['cat']);
+    await run.stop(1000);
+  });
+});
+
+describe('a list from the web', () => {
+  it('is there before the first event, and asked for again with its tag', async () => {
+    answer = { status: 200, body: '/data/one\n', tag: '"a"' };
+    const { run, judged } = await started(`url: "${url}", refresh: 1s`);
+    expect(asked).toEqual([undefined]);
+    expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
+    await until(() => asked.includes('"a"'));
+    expect(await judged('/data/one')).toEqual(['/data/one']);
+    answer = { status: 200, body: '/data/two\n', tag: '"b"' };
+    await until(async () => (await judged('/data/two')).length > 0);
+    expect(await judged('/data/one')).toEqual([]);
+    answer = { status: 500, body: '' };
+    const before = asked.length;
+    await until(() => asked.length > before);
+    expect(await judged('/data/two')).toEqual(['/data/two']);
+    await run.stop(1000);
+  });
+
+  it('that cannot be had refuses the start, at its place; unless it is optional', async () => {
+    answer = { status: 404, body: 'no such thing' };
+    const refused = await started(`url: "${url}"`).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(UserError);
+    expect((refused as UserError).diagnostics).toMatchObject([
+      { code: 'LOAD_ERR_FILE_READ', message: `Cannot read ${url}: the answer has the status 404`, at: { line: 2 } },
+    ]);
+    const { run, judged } = await started(`url: "${url}", optional: true`);
+    expect(await judged('/data/one')).toEqual([]);
+    await run.stop(1000);
+  });
+
+  it('where nobody answers', async () => {
+    const gone = createServer();
+    await new Promise<void>((done) => gone.listen(0, '127.0.0.1', done));
+    const { port } = gone.address() as AddressInfo;
+    await new Promise((done) => gone.close(done));
+    const error = await started(`url: "http://127.0.0.1:${port}/"`).catch((thrown: unknown) => thrown);
+    expect((error as UserError).diagnostics[0]?.message).toContain('ECONNREFUSED');
+  });
+});
