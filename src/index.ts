@@ -28,7 +28,7 @@ export { duration, size } from './core/config.ts';
 export { type Diagnostic, exitCode, renderDiagnostic, UserError } from './core/errors.ts';
 export type { Event, EventList, Scalar, Value } from './core/event.ts';
 export { Redelivery } from './core/redelivery.ts';
-export { Secret, secret } from './core/secret.ts';
+export { reveal, Secret, secret, textOrSecret } from './core/secret.ts';
 export { WriteError, type WriteFailure } from './core/write-error.ts';
 export { Alert, alertJson, alertText, makeAlert } from './events/alert.ts';
 export { EventRecord, recordForm } from './events/record.ts';

@@ -1,7 +1,7 @@
-import { map } from 'rxjs';
+import { map, Subject } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { liveAck, type Status, splitAck } from '../../src/core/ack.ts';
+import { type Ack, liveAck } from '../../src/core/ack.ts';
 import type { Batch } from '../../src/core/batch.ts';
 import type { Counter } from '../../src/core/metrics.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
@@ -15,11 +15,19 @@ import { errorsOf, start } from './shared.ts';
 
 const rule = catalogues.get('alert')?.find('rule') as FieldRef;
 const counter = (): Counter => ({ value: 0 });
+const ctx = { saved: () => undefined, keep: () => () => {} };
 
 /** Alerts of the rules a, b, … by marble; what comes out is written as rule and count: `a3`. */
 function marbles(input: string, expected: string, values: Record<string, string>, options: object = {}) {
   const counters = { repeated: counter(), evicted: counter() };
-  const config = { key: new Map([['alert', [rule]]]), within: 10, emit: 'last' as const, max_keys: 100, ...counters };
+  const config = {
+    key: new Map([['alert', [rule]]]),
+    within: 10,
+    emit: 'last' as const,
+    max_keys: 100,
+    ...counters,
+    ctx,
+  };
   const through = lastOfEach({ ...config, ...options });
   const batchOf = (name: string): Batch => ({
     source: 'alert',
@@ -68,7 +76,7 @@ describe('dedupe, the last of each, in virtual time', () => {
     const scheduler = new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted));
     scheduler.run(({ cold, expectObservable }) => {
       const config = { key: new Map(), within: 10, emit: 'last' as const, max_keys: 1 };
-      const through = lastOfEach({ ...config, repeated: counter(), evicted: counter() });
+      const through = lastOfEach({ ...config, repeated: counter(), evicted: counter(), ctx });
       expectObservable(cold<Batch>('--#').pipe(through)).toBe('--#');
     });
   });
@@ -112,21 +120,22 @@ describe('dedupe in a pipeline', () => {
     await run.running.stop();
   });
 
-  it('settles repetitions at once, what it holds when that has arrived, and everything at a stop', async () => {
-    const run = await start('{ type: dedupe, from: in, key: rule, emit: last, within: 1m }');
-    const parent = recordedAck();
-    const counted: Record<Status, number>[] = [];
-    const acks = splitAck(parent, 3, [[0], [1], [2]], (counts) => counted.push(counts));
-    for (const ack of acks) run.put([alertOf('a')], ack);
-    expect(parent.settled).toEqual([]);
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(parent.settled).toEqual([['delivered', undefined]]);
-    expect(counted).toEqual([expect.objectContaining({ filtered: 2, delivered: 1, dropped: 0, failed: 0 })]);
-    const last = recordedAck();
-    run.put([alertOf('b')], last);
+  it('of a replayable source absorbs what it holds once that is saved: the source does not wait for the end', async () => {
+    const run = await start('{ type: dedupe, from: in, key: rule, emit: last, within: 1h }');
+    const acks = ['a', 'a', 'b'].map((rule) => {
+      const ack = recordedAck();
+      run.put([alertOf(rule)], ack);
+      return ack;
+    });
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(acks.map(({ settled }) => settled)).toEqual(Array(3).fill([['absorbed', undefined]]));
+    expect(run.events).toEqual([]);
     const { in_flight } = await run.running.stop();
-    expect([last.settled, in_flight]).toEqual([[['delivered', undefined]], 0]);
-    expect(run.events.map(({ type }) => type)).toEqual(['a', 'b']);
+    expect(in_flight).toBe(0);
+    expect(run.events.map((event) => [event.type, event.get('dedupe.count')])).toEqual([
+      ['a', 2],
+      ['b', 1],
+    ]);
   });
 
   it('of a batch counts each event for what became of it; conditions below may ask for the counts', async () => {
@@ -139,6 +148,55 @@ describe('dedupe in a pipeline', () => {
     run.put([alertOf('a'), alertOf('b'), alertOf('a'), alertOf('a')]);
     expect(await run.running.stop()).toMatchObject({ seen: 4, delivered: 1, filtered: 3, in_flight: 0 });
     expect(run.events.map((event) => [event.type, event.get('dedupe.count')])).toEqual([['a', 3]]);
+  });
+
+  it('what has not arrived when the program dies is there after the next start', () => {
+    vi.useRealTimers();
+    let saved: unknown;
+    let save = () => {};
+    const memory = {
+      saved: () => structuredClone(saved),
+      keep: (of: () => unknown) => {
+        save = () => {
+          saved = structuredClone(of());
+        };
+        return (ack: Ack) => ack.settle('absorbed');
+      },
+    };
+    const scheduler = new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted));
+    scheduler.run(({ flush }) => {
+      const left: Batch[] = [];
+      const open = () => {
+        const input = new Subject<Batch>();
+        const config = { key: new Map([['alert', [rule]]]), within: 1000, emit: 'last' as const, max_keys: 9 };
+        const through = lastOfEach({ ...config, repeated: counter(), evicted: counter(), ctx: memory });
+        input.pipe(through).subscribe((batch) => left.push(batch));
+        const batchOf = (name: string): Batch => ({
+          source: 'alert',
+          form: recordForm,
+          events: [alertOf(name)],
+          ack: recordedAck(),
+        });
+        return { put: (...names: string[]) => names.forEach((name) => void input.next(batchOf(name))), input };
+      };
+      const first = open();
+      first.put('a', 'a', 'b');
+      save();
+      // It dies here. What it had goes on from where it was, and leaves when its time is over.
+      const second = open();
+      second.put('a');
+      second.input.complete();
+      save();
+      expect(left.map(({ events }) => [events.at(0)?.type, events.at(0)?.get('dedupe.count')])).toEqual([
+        ['a', 3],
+        ['b', 1],
+      ]);
+      // Nothing has arrived yet: it dies again.
+      open().input.complete();
+      expect(left).toHaveLength(4);
+      for (const { ack } of left) ack.settle('delivered');
+      flush();
+    });
   });
 
   it('says what is wrong with a key', () => {

@@ -51,7 +51,7 @@ export const dedupe = defineOperator<typeof config, EdgeKey>({
     const { within, emit, max_keys: most } = options;
     const repeated = ctx.metrics.counter('deduplicated');
     const evicted = ctx.metrics.counter('evicted');
-    if (emit !== 'first') return stream(lastOfEach({ ...options, emit, key: ctx.state, repeated, evicted }));
+    if (emit !== 'first') return stream(lastOfEach({ ...options, emit, key: ctx.state, repeated, evicted, ctx }));
     // In the order in which they began: the first is the oldest.
     const began = new Map<string, number>();
     return bound((form, source) => {

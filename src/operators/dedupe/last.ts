@@ -1,11 +1,13 @@
 /** Keeping the last of repeated events until their time is over, with how many there were. */
 
 import { asyncScheduler, Observable, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
-import type { Ack } from '../../core/ack.ts';
+import { type Ack, ackOf, liveAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import { now } from '../../core/clock.ts';
+import type { OperatorContext } from '../../core/component.ts';
 import type { Counter } from '../../core/metrics.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
+import { parseRecord, recordJson } from '../../events/record-json.ts';
 import { boundKey, type EdgeKey } from '../shared/key.ts';
 import { acksOf } from '../shared/parts.ts';
 
@@ -17,6 +19,7 @@ export interface LastOptions {
   readonly max_keys: number;
   readonly repeated: Counter;
   readonly evicted: Counter;
+  readonly ctx: Pick<OperatorContext, 'saved' | 'keep'>;
 }
 
 /** An event on its way, and the ack that is its own. */
@@ -34,22 +37,39 @@ interface Group {
   held: Held | undefined;
 }
 
-/** Repetitions are settled as filtered; what is held is settled when it has gone on and arrived. */
+/** What is saved of a group; the event as a record's JSON. */
+interface SavedGroup extends Pick<Group, 'began' | 'first' | 'last' | 'count'> {
+  readonly key: string;
+  readonly event?: string;
+}
+
+interface Saved {
+  readonly version: 1;
+  readonly groups: readonly SavedGroup[];
+}
+
+/**
+ * Repetitions are settled as filtered. What is held of a live source is settled when it has gone on and arrived. A
+ * replayable source would wait too long for that: its events are settled as absorbed, when the state that has them is saved.
+ */
 export function lastOfEach(options: LastOptions): OperatorFunction<Batch, Batch> {
+  let groups: Groups | undefined;
+  const absorb = options.ctx.keep((): Saved => ({ version: 1, groups: groups?.save() ?? [] }));
   return (input) =>
     new Observable((output) => {
-      const groups = new Groups(options, output);
+      const own = new Groups(options, output, absorb);
+      groups = own;
       const subscription = input.subscribe({
-        next: (batch) => groups.take(batch),
+        next: (batch) => own.take(batch),
         error: (error) => output.error(error),
         complete: () => {
-          groups.closeAll();
+          own.closeAll();
           output.complete();
         },
       });
       return () => {
         subscription.unsubscribe();
-        groups.stop();
+        own.stop();
       };
     });
 }
@@ -60,23 +80,40 @@ class Groups {
   // In the order in which they began.
   readonly #groups = new Map<string, Group>();
   readonly #keys = new Map<string, (event: EventRecord) => string>();
+  readonly #absorb: (ack: Ack) => void;
+  // What was absorbed and is on its way: it stays in the state until it has arrived.
+  readonly #underWay = new Map<Ack, SavedGroup>();
   #leaving: Held[] = [];
   #timer: Subscription | undefined;
 
-  constructor(options: LastOptions, output: Subscriber<Batch>) {
+  constructor(options: LastOptions, output: Subscriber<Batch>, absorb: (ack: Ack) => void) {
     this.#options = options;
     this.#output = output;
+    this.#absorb = absorb;
+    const saved = options.ctx.saved() as Saved | undefined;
+    if (saved?.version === 1) for (const each of saved.groups) this.#restore(each);
+    this.#schedule();
+  }
+
+  save(): SavedGroup[] {
+    return [...[...this.#groups].map(([key, group]) => savedOf(key, group)), ...this.#underWay.values()];
+  }
+
+  #restore({ key, event, ...group }: SavedGroup): void {
+    const parsed = event === undefined ? undefined : parseRecord(event, { file: 'state', line: 1 });
+    const record = parsed && 'record' in parsed ? parsed.record : undefined;
+    this.#groups.set(key, { ...group, held: record && { event: record, ack: this.#arriving() } });
   }
 
   take({ events, ack, source }: Batch): void {
     const records = Array.from({ length: events.length }, (_, index) => events.at(index) as EventRecord);
-    const acks = acksOf(
+    const own = acksOf(
       ack,
       records.length,
       records.map((_, index) => [index]),
     );
     this.#closeOver();
-    for (const [index, event] of records.entries()) this.#takeOne(source, { event, ack: acks[index] as Ack });
+    for (const [index, event] of records.entries()) this.#takeOne(source, { event, ack: own[index] as Ack });
     this.#emit();
     this.#schedule();
   }
@@ -90,6 +127,20 @@ class Groups {
     this.#timer?.unsubscribe();
   }
 
+  // From here on the state answers for it; the books of a live source still wait for its arrival.
+  #held({ event, ack }: Held): Held {
+    this.#absorb(ack.live ? liveAck : ack);
+    return { event, ack: this.#arriving(ack.live ? ack : undefined) };
+  }
+
+  #arriving(of?: Ack): Ack {
+    const ack = ackOf((status, reason) => {
+      of?.settle(status, reason);
+      if (this.#underWay.delete(ack)) this.#absorb(liveAck);
+    }, true);
+    return ack;
+  }
+
   #takeOne(source: string, one: Held): void {
     const { emit, max_keys: most, repeated, evicted } = this.#options;
     const key = `${source} ${this.#keyOf(source)(one.event)}`;
@@ -100,10 +151,11 @@ class Groups {
       group.count++;
       group.last = time;
       group.held?.ack.settle('filtered');
-      group.held = one;
+      group.held = this.#held(one);
       return;
     }
-    this.#groups.set(key, { began: now(), first: time, last: time, count: 1, held: emit === 'last' ? one : undefined });
+    const held = emit === 'last' ? this.#held(one) : undefined;
+    this.#groups.set(key, { began: now(), first: time, last: time, count: 1, held });
     if (emit === 'both') this.#leaving.push(one);
     const [oldest] = this.#groups;
     if (this.#groups.size <= most || !oldest) return;
@@ -117,10 +169,12 @@ class Groups {
     return read;
   }
 
-  #close(key: string, { held, count, first, last }: Group): void {
+  #close(key: string, group: Group): void {
+    const { held, count, first, last } = group;
     this.#groups.delete(key);
     if (!held) return;
     const { event, ack } = held;
+    this.#underWay.set(ack, savedOf(key, group));
     const counted = { 'dedupe.count': count, 'dedupe.first_time': first, 'dedupe.last_time': last };
     this.#leaving.push({ event: event.with({ ...event.fields, ...counted }), ack });
   }
@@ -155,4 +209,8 @@ class Groups {
       this.#output.next({ source: event.source, form: recordForm, events: [event], ack });
     }
   }
+}
+
+function savedOf(key: string, { began, first, last, count, held }: Group): SavedGroup {
+  return { key, began, first, last, count, ...(held ? { event: recordJson(held.event) } : {}) };
 }
