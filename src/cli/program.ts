@@ -149,12 +149,16 @@ export function createProgram(): Command {
     .command(`status ${running}`)
     .description('Show what a running program says of itself; it is named by its pipeline file or its pid.')
     .addOption(output())
-    .addHelpText('after', '\nExit status: 0 when it is ready, 1 when it is not, 69 when none runs.')
+    .addHelpText(
+      'after',
+      '\nExample:\n  falco-pipe status pipelines/default.yaml\n\nExit status: 0 when it is ready, 1 when it is not, 69 when none runs.',
+    )
     .action(async (name, options) => (await import('./status.ts')).status(name, options));
 
   program
     .command(`top ${running}`)
     .description('Watch every component of a running program: in, out, dropped, waiting, errors.')
+    .addHelpText('after', '\nExample:\n  falco-pipe top')
     .action(async (name) => (await import('./top.ts')).top(name));
 
   program

@@ -19,6 +19,9 @@ export type { RunOptions } from './runtime.ts';
 /** After a reload, what is no longer part of the graph has this many ms to deliver what it has. */
 const RETIRE = 10_000;
 
+/** What was opened in vain has this many ms to close. */
+const UNDO = 1000;
+
 /** Why a run should be stopped. */
 export interface RunOver {
   readonly why: string;
@@ -227,7 +230,7 @@ export class Run {
       this.#wiring = wiring;
       this.#live = live;
     } catch (error) {
-      for (const each of fresh) await each.close(AbortSignal.abort(error)).catch(() => {});
+      for (const each of fresh) await each.close(AbortSignal.timeout(UNDO));
       throw error;
     }
     this.#retire(old, this.#live);
