@@ -1,18 +1,19 @@
-/** Many conditions judged by generated functions, in groups of one function each. */
+/** Many conditions judged by generated functions. */
 
 import type { Event, Facet } from '../events/field.ts';
 import type { Covers } from './bounds.ts';
 import { necessary, remainder } from './bounds.ts';
 import { generate, MOST_CONDITIONS, splitLarge } from './generate.ts';
+import { Groups } from './groups.ts';
+import type { Guard } from './guards.ts';
+import { GuardIndex, guardOf } from './guards.ts';
 import type { Lowered, Node, Nodes } from './nodes.ts';
-import { sieve } from './sieve.ts';
-import type { Group, Some } from './verdicts.ts';
-import { both, Verdicts } from './verdicts.ts';
+import type { Some } from './some.ts';
+import { both, placesOf } from './some.ts';
+import { Verdicts } from './verdicts.ts';
 
 /** Says which conditions hold for an event: their places in the list, in order. */
 export type Judge<E extends Event> = (event: E) => readonly number[];
-
-const NONE: readonly number[] = [];
 
 /** A part of events that recurs, and the checks that can be made of it alone. */
 export interface Part<E extends Event> {
@@ -20,31 +21,9 @@ export interface Part<E extends Event> {
   readonly covers: Covers<E>;
 }
 
-/** Conditions `first`, `first` + 1, … of the list. */
-interface Span {
-  readonly first: number;
-  readonly count: number;
-}
-
-/**
- * Makes the judge of conditions; verdicts on the parts that recur are kept.
- * @throws EvalError where code generation is forbidden
- */
-export function makeJudge<E extends Event>(
-  conditions: readonly Node<E>[],
-  nodes: Nodes<E>,
-  recurring: readonly Part<E>[],
-): Judge<E> {
-  const spans = spansOf(conditions);
-  const useful = recurring
-    .map(({ facet, covers }) => ({ facet, covers, bounds: conditions.map((node) => necessary(node, covers, nodes)) }))
-    .filter(({ bounds }) => bounds.some((bound) => bound !== true));
-  if (useful.length === 0) return judgeAll(spans, groupsOf(spans, conditions, nodes));
-  const parts = useful.map(({ covers }) => covers);
-  const rest = conditions.map((node) => remainder(node, parts, nodes));
-  const verdicts = useful.map(({ facet, bounds }) => new Verdicts(facet, groupsOf(spans, bounds, nodes)));
-  return judgeSome(spans, verdicts, groupsOf(spans, rest, nodes));
-}
+const NONE: readonly number[] = [];
+/** Up to so many conditions are all looked at; more are found by their guards. */
+const FEW = 2 * MOST_CONDITIONS;
 
 /** Makes a function of one condition. @throws EvalError where code generation is forbidden */
 export function makePredicate<E extends Event>(condition: Lowered<E>, nodes: Nodes<E>): (event: E) => boolean {
@@ -53,70 +32,103 @@ export function makePredicate<E extends Event>(condition: Lowered<E>, nodes: Nod
   return (event) => match(event, 1) === 1;
 }
 
-function spansOf<E extends Event>(conditions: readonly Node<E>[]): readonly Span[] {
-  const spans: Span[] = [];
-  for (let first = 0; first < conditions.length; first += MOST_CONDITIONS) {
-    spans.push({ first, count: Math.min(MOST_CONDITIONS, conditions.length - first) });
-  }
-  return spans;
-}
-
-function groupsOf<E extends Event>(
-  spans: readonly Span[],
-  conditions: readonly Lowered<E>[],
+/**
+ * Makes the judge of conditions; verdicts on the parts that recur are kept.
+ * The judge throws EvalError where code generation is forbidden.
+ */
+export function makeJudge<E extends Event>(
+  conditions: readonly Node<E>[],
   nodes: Nodes<E>,
-): readonly Group<E>[] {
-  return spans.map(({ first, count }) => {
-    const own = conditions.slice(first, first + count);
-    const isAlways = own.every((condition) => condition === true);
-    return { all: 2 ** count - 1, match: isAlways ? undefined : sieve(own, nodes) };
+  recurring: readonly Part<E>[],
+): Judge<E> {
+  if (conditions.length <= FEW) return withPlaces(judgeFew(conditions, nodes, recurring));
+  const ways = [...Map.groupBy(conditions.entries(), ([, node]) => wayOf(node, nodes, recurring).way)];
+  const judges = ways.map(([way, own]) => {
+    const judge = judgeBy(
+      way,
+      own.map(([, node]) => node),
+      nodes,
+      recurring,
+    );
+    return { judge, places: own.map(([place]) => place) };
   });
-}
-
-function judgeAll<E extends Event>(spans: readonly Span[], groups: readonly Group<E>[]): Judge<E> {
   return (event) => {
     let found: number[] | undefined;
-    for (let number = 0; number < groups.length; number++) {
-      const { all, match } = groups[number] as Group<E>;
-      const bits = match === undefined ? all : match(event, all);
-      if (bits !== 0) found = add(found, spans[number] as Span, bits);
+    for (const { judge, places } of judges) {
+      const some = judge(event);
+      if (some.length > 0) (found ??= []).push(...placesOf(some).map((place) => places[place] as number));
     }
-    return found ?? NONE;
+    return found?.sort((a, b) => a - b) ?? NONE;
   };
 }
 
-function judgeSome<E extends Event>(
-  spans: readonly Span[],
-  [first, ...others]: readonly Verdicts<E>[],
-  groups: readonly Group<E>[],
-): Judge<E> {
+function withPlaces<E extends Event>(judge: (event: E) => Some): Judge<E> {
   return (event) => {
-    let some = (first as Verdicts<E>).of(event);
+    const some = judge(event);
+    return some.length === 0 ? NONE : placesOf(some);
+  };
+}
+
+/** Conditions that are all looked at, or at least those that no part of the event excludes. */
+function judgeFew<E extends Event>(
+  conditions: readonly Node<E>[],
+  nodes: Nodes<E>,
+  recurring: readonly Part<E>[],
+): (event: E) => Some {
+  const useful = recurring
+    .map((part) => ({ ...part, bounds: conditions.map((node) => necessary(node, part.covers, nodes)) }))
+    .filter(({ bounds }) => bounds.some((bound) => bound !== true));
+  const [first, ...others] = useful.map(({ facet, bounds }) => {
+    const groups = new Groups(bounds, nodes);
+    return new Verdicts(facet, (event: E) => groups.of(event));
+  });
+  if (first === undefined) {
+    const groups = new Groups(conditions, nodes);
+    return (event) => groups.of(event);
+  }
+  const known = useful.map(({ covers }) => covers);
+  const rest = new Groups(
+    conditions.map((node) => remainder(node, known, nodes)),
+    nodes,
+  );
+  return (event) => {
+    let some = first.of(event);
     for (let number = 0; number < others.length && some.length > 0; number++) {
       some = both(some, (others[number] as Verdicts<E>).of(event));
     }
-    return some.length === 0 ? NONE : judgeThese(event, some, spans, groups);
+    return some.length === 0 ? some : rest.among(event, some);
   };
 }
 
-function judgeThese<E extends Event>(
-  event: E,
-  some: Some,
-  spans: readonly Span[],
-  groups: readonly Group<E>[],
-): readonly number[] {
-  let found: number[] | undefined;
-  for (let at = 0; at < some.length; at += 2) {
-    const number = some[at] as number;
-    const among = some[at + 1] as number;
-    const { match } = groups[number] as Group<E>;
-    const bits = match === undefined ? among : match(event, among);
-    if (bits !== 0) found = add(found, spans[number] as Span, bits);
+/** How a condition of many is found: by a guard on a part that recurs, by one on anything, or not at all. */
+type Way<E extends Event> = Part<E> | 'guard' | 'none';
+
+function wayOf<E extends Event>(
+  node: Node<E>,
+  nodes: Nodes<E>,
+  recurring: readonly Part<E>[],
+): { readonly way: Way<E>; readonly guard: Guard<E> | undefined } {
+  for (const part of recurring) {
+    const guard = guardOf(necessary(node, part.covers, nodes));
+    if (guard !== undefined) return { way: part, guard };
   }
-  return found ?? NONE;
+  const guard = guardOf(node);
+  return { way: guard === undefined ? 'none' : 'guard', guard };
 }
 
-function add(found: number[] = [], { first }: Span, bits: number): number[] {
-  for (let left = bits; left !== 0; left &= left - 1) found.push(first + 31 - Math.clz32(left & -left));
-  return found;
+function judgeBy<E extends Event>(
+  way: Way<E>,
+  conditions: readonly Node<E>[],
+  nodes: Nodes<E>,
+  recurring: readonly Part<E>[],
+): (event: E) => Some {
+  if (way === 'none') return judgeFew(conditions, nodes, recurring);
+  const index = new GuardIndex(conditions.map((node) => wayOf(node, nodes, recurring).guard as Guard<E>));
+  const groups = new Groups(conditions, nodes);
+  if (way === 'guard') return (event) => groups.among(event, index.of(event));
+  const verdicts = new Verdicts(way.facet, (event: E) => index.of(event));
+  return (event) => {
+    const some = verdicts.of(event);
+    return some.length === 0 ? some : groups.among(event, some);
+  };
 }

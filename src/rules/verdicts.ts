@@ -4,18 +4,7 @@
  */
 
 import type { Event, Facet } from '../events/field.ts';
-import type { Matcher } from './generate.ts';
-
-/** Some conditions of many: pairs of the number of a group and the bits of its conditions, groups in order, none empty. */
-export type Some = readonly number[];
-
-const NONE: Some = [];
-
-/** One function for each group; undefined where the part says nothing about the conditions of the group. */
-export interface Group<E extends Event> {
-  readonly all: number;
-  readonly match: Matcher<E> | undefined;
-}
+import type { Some } from './some.ts';
 
 /** What is kept in a slot; several sets of conditions may keep something in one. */
 interface Kept {
@@ -25,15 +14,16 @@ interface Kept {
 }
 
 /** More sets than these take turns. */
-const MOST_OWNERS = 6;
+const MOST_OWNERS = 8;
 
 export class Verdicts<E extends Event> {
   readonly #facet: Facet<E>;
-  readonly #groups: readonly Group<E>[];
+  readonly #judge: (event: E) => Some;
 
-  constructor(facet: Facet<E>, groups: readonly Group<E>[]) {
+  /** `judge` looks at nothing but the event's part. */
+  constructor(facet: Facet<E>, judge: (event: E) => Some) {
     this.#facet = facet;
-    this.#groups = groups;
+    this.#judge = judge;
   }
 
   /** The conditions that the event's part leaves possible. */
@@ -46,36 +36,10 @@ export class Verdicts<E extends Event> {
     slot.kept = { owner: this, some, next: upTo(first, MOST_OWNERS - 1) };
     return some;
   }
-
-  #judge(event: E): Some {
-    let some: number[] | undefined;
-    for (let number = 0; number < this.#groups.length; number++) {
-      const { all, match } = this.#groups[number] as Group<E>;
-      const bits = match === undefined ? all : match(event, all);
-      if (bits !== 0) (some ??= []).push(number, bits);
-    }
-    return some ?? NONE;
-  }
 }
 
 function upTo(kept: Kept | undefined, most: number): Kept | undefined {
   if (kept === undefined || most === 0) return undefined;
   const { owner, some, next } = kept;
   return { owner, some, next: upTo(next, most - 1) };
-}
-
-/** The conditions that are in both. */
-export function both(a: Some, b: Some): Some {
-  const found: number[] = [];
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    const left = a[i] as number;
-    const right = b[j] as number;
-    if (left === right) {
-      const bits = (a[i + 1] as number) & (b[j + 1] as number);
-      if (bits !== 0) found.push(left, bits);
-    }
-    if (left <= right) i += 2;
-    if (right <= left) j += 2;
-  }
-  return found;
 }

@@ -151,12 +151,12 @@ function bitsOf(table: ReadonlyMap<Constant, number>): (value: Value | undefined
   return (value) => (typeof value === 'string' ? texts.get(value) : others.get(value)) ?? 0;
 }
 
-function isPlain(term: CheckNode<Event>['check']['left']): boolean {
+export function isPlain(term: CheckNode<Event>['check']['left']): boolean {
   return !term.list && candidatesOf(term) === undefined;
 }
 
 /** Whether a check asks if a value is one of some, and `===` says whether values are the same. */
-function isMembership<E extends Event>({ check }: CheckNode<E>): boolean {
+export function isMembership<E extends Event>({ check }: CheckNode<E>): boolean {
   const { left, operator, modifier, constants } = check;
   return (
     constants !== undefined &&

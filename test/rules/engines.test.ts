@@ -92,6 +92,20 @@ describe('closures, generated functions and kept verdicts say the same', () => {
     expect(held).toBeLessThan(pairs / 1.2);
   });
 
+  test('of so many conditions that they are found by what they look for', () => {
+    const many = fc.array(condition, { minLength: 100, maxLength: 100 });
+    fc.assert(
+      fc.property(many, fc.array(values, { minLength: 4, maxLength: 4 }), (texts, present) => {
+        const given = present.map((each) => eventOf(each));
+        const conditions = texts.flatMap(compiled);
+        const expected = matches(conditions, given, form, 'closures');
+        expect(matches(conditions, given, form, 'generated')).toEqual(expected);
+        expect(matches(conditions, [...given, ...given], withFacets(), 'cached')).toEqual([expected, expected].flat());
+      }),
+      { numRuns: long ? 1000 : 15 },
+    );
+  });
+
   test('of one condition alone', () => {
     fc.assert(
       fc.property(condition, fc.array(values, { minLength: 5, maxLength: 5 }), (text, given) => {
