@@ -132,7 +132,7 @@ export class Delivery {
     if (this.#keeping.size > 0) await Promise.race([Promise.all(this.#keeping), sleep(KEEPING)]);
     // A sink that cannot even close must not keep the program from ending.
     await Promise.race([this.#closeSink(), aborted(deadline)]).catch((error) => {
-      this.#log.error(`closing failed: ${messageOf(error)}`);
+      if (error !== deadline.reason) this.#log.error(`closing failed: ${messageOf(error)}`);
     });
   }
 

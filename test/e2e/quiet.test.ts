@@ -35,12 +35,9 @@ sinks: { out: { type: stdout, from: [detect, self], format: json } }
     await stage.close();
     expect(await program.stop()).toBe(0);
     expect(existsSync(failed) ? execFileSync('cat', [failed], { encoding: 'utf8' }) : '').toBe('');
-    expect(
-      program.stdout
-        .trim()
-        .split('\n')
-        .filter((line) => !line.includes('the-end')),
-    ).toEqual([]);
+    const said = program.stdout.trim().split('\n');
+    // That a busy machine kept the program waiting is no alert.
+    expect(said.filter((line) => !/the-end|"type":"health"/.test(line))).toEqual([]);
     expect(program.stderr).toMatch(/dropped 0/);
   });
 });
