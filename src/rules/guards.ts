@@ -43,9 +43,9 @@ function sizeOf<E extends Event>({ values, prefixes }: Guard<E>): number {
 
 function guardOfCheck<E extends Event>(node: CheckNode<E>): Guard<E> | undefined {
   const { check, left: term } = node;
-  const { operator, modifier, constants = [] } = check;
+  const { operator, modifier, constants } = check;
   // A field that may be true or false finds half of the conditions.
-  if (check.left.type === 'BOOL') return undefined;
+  if (constants === undefined || check.left.type === 'BOOL') return undefined;
   if (operator !== '!=' && isMembership(node)) return { term, values: constants, prefixes: [] };
   const isPrefix =
     operator === 'startswith' && modifier === undefined && isPlain(check.left) && isText(check.left.type);
