@@ -1,6 +1,6 @@
 /** Alerts are the same whether the kernel drops what no rule can match or not. */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sharedText } from '../events/shared.ts';
@@ -72,6 +72,44 @@ sinks:
         .sort();
     return { on: read('on'), off: read('off') };
   }
+
+  test('a reload has the kernel send what the new rules look at, and no more what only the old ones did', async () => {
+    const rule = (name: string, condition: string) =>
+      `- { rule: ${name}, desc: d, condition: '${condition}', output: '%fd.name', priority: INFO }\n`;
+    const runs = rule('ran', 'evt.type in (execve, execveat) and proc.name = true');
+    const files = join(folder, 'changing.yaml');
+    writeFileSync(files, runs);
+    const path = pipeline(
+      folder,
+      `sources: { node: { type: ebpf, scope: { descendants_of: ${stage.pid} } } }
+operators: { detect: { type: rules, from: node, files: changing.yaml } }
+sinks: { out: { type: stdout, from: detect, format: json } }
+`,
+      'changing-pipeline.yaml',
+    );
+    const program = Program.start(['run', path]);
+    await program.ready();
+    const act = async (mark: number) => {
+      await stage.run(`cat /etc/hostname /etc/shadow > /dev/null; rm -f ${folder}/nothing; /bin/true`);
+      await program.until(({ json }) => json.filter((alert) => alert.rule === 'ran').length === mark);
+      return program.json.filter((alert) => alert.rule !== 'ran').map((alert) => alert.rule);
+    };
+    const reload = async (text: string, count: number) => {
+      writeFileSync(files, text);
+      await program.until(({ stderr }) => stderr.split('reloaded').length > count);
+    };
+    try {
+      expect(await act(1)).toEqual([]);
+      const opened = rule('opened', 'evt.type in (open, openat) and fd.name = /etc/shadow and proc.name = cat');
+      const gone = rule('gone', 'evt.type in (unlink, unlinkat) and proc.name = rm');
+      await reload(runs + opened + gone, 1);
+      expect(await act(2)).toEqual(['opened', 'gone']);
+      await reload(runs, 2);
+      expect(await act(3)).toEqual(['opened', 'gone']);
+    } finally {
+      await program.stop();
+    }
+  });
 
   const rulesOf = (alerts: readonly string[]) => new Set(alerts.map((line) => (JSON.parse(line) as [string])[0]));
 
