@@ -75,12 +75,14 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     const counts = { programs: programsOf(running), rules: rulesOf(plan), pipeline: `sha256:${plan.digest}` };
     tellSystemd('READY=1', log);
     const rest = feedWatchdog(log);
+    const unwatch = running.watchHeld();
     log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
     // At the end of the sources nothing presses; a signal means that somebody waits.
     void signals.stop.then(() => running.hurry(deadline.data));
     const end = await Promise.race([running.over, signals.stop]);
     reloader.close();
     rest();
+    unwatch();
     tellSystemd('STOPPING=1', log);
     const summary = await running.stop(end?.pressing ? deadline.data : undefined);
     log.info({ ...summary }, sentence(summary));

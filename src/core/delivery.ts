@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { type Fate, type Status, worse } from './ack.ts';
-import { sleep } from './clock.ts';
+import { now, sleep } from './clock.ts';
 import type { Sink } from './component.ts';
 import { duration, size } from './config.ts';
 import { messageOf } from './errors.ts';
@@ -67,6 +67,7 @@ export class Delivery {
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
   #writing = false;
+  #began = 0;
   #refusal = '';
   #problem = '';
   #closing = false;
@@ -102,6 +103,11 @@ export class Delivery {
   /** The error of the last write, until one succeeds. */
   get problem(): string | undefined {
     return this.#failing;
+  }
+
+  /** Since when it tries to write the same events: ms since the epoch. */
+  get since(): number | undefined {
+    return this.#writing ? this.#began : undefined;
   }
 
   /** Events that wait on disk. */
@@ -156,6 +162,7 @@ export class Delivery {
       const parcels = await this.#next();
       if (!parcels) return;
       this.#writing = true;
+      this.#began = now();
       await this.#deliver(parcels);
       this.#writing = false;
     }

@@ -170,7 +170,7 @@ export class Segment {
           received.value++;
           let pass: boolean;
           try {
-            pass = test(event);
+            pass = atOnce(test(event));
           } catch (error) {
             threw(event, error);
             return;
@@ -186,7 +186,7 @@ export class Segment {
           received.value++;
           let changed: Event;
           try {
-            changed = this.#own(map(this.#own(event, form, fields)), recordForm, wanted);
+            changed = this.#own(atOnce(map(this.#own(event, form, fields))), recordForm, wanted);
           } catch (error) {
             threw(event, error);
             return;
@@ -206,7 +206,7 @@ export class Segment {
           received.value++;
           given = event;
           try {
-            each(event, emit, hold);
+            atOnce<unknown>(each(event, emit, hold));
           } catch (error) {
             threw(event, error);
           }
@@ -251,6 +251,13 @@ export class Segment {
     outlet.origins.push(this.#kept);
     outlet.bytes += weigh(event);
   }
+}
+
+// A promise is neither true nor an event: what is asynchronous belongs into a `stream`.
+function atOnce<T>(answer: T): T {
+  if (typeof answer !== 'object' || answer === null || !('then' in answer)) return answer;
+  Promise.resolve(answer).catch(() => {}); // what it fails with is said already
+  throw new TypeError('it returned a promise: use stream(…) for what takes time');
 }
 
 // A batch of which an operator has lost an event is not delivered whole.

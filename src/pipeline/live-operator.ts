@@ -58,6 +58,11 @@ export class LiveOperator {
     return this.#held !== undefined;
   }
 
+  /** Since when a stream holds what it has held longest: ms since the epoch. */
+  get since(): number | undefined {
+    return this.#stream?.since;
+  }
+
   /** Its place in a graph. */
   node(planned: PlannedOperator, next: readonly (FusedNode | Port)[]): FusedNode | Port {
     const { id, definition, prepared, demand } = planned;

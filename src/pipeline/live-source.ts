@@ -141,6 +141,10 @@ export class LiveSource {
         reports.add({ component: id, type, fields });
       },
       reports: (listener) => reports.listen(listener),
+      books: () => {
+        const { seen, delivered, filtered, dropped } = totals;
+        return { seen, delivered, filtered, dropped, pipeline: `sha256:${this.#runtime.digest}` };
+      },
       position: () => memory.get(key),
       advance: (position, seen = []) => {
         memory.set(key, position);

@@ -11,6 +11,7 @@ import { LiveSource } from './live-source.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import { type RunOptions, Runtime } from './runtime.ts';
 import type { ComponentStatus, RunStatus } from './status.ts';
+import { type Holder, StuckWatch } from './stuck.ts';
 import { type Tap, tapNode, tapsBelow } from './tap.ts';
 import type { Summary, Totals } from './totals.ts';
 
@@ -144,6 +145,24 @@ export class Run {
   /** Says something of the program itself: logged, and emitted by sources of type `internal`. */
   report(type: ReportType, fields: InternalFields): void {
     this.#runtime.reports.add({ component: 'falco-pipe', type, fields });
+  }
+
+  /** Says which component holds events for more than twice the time that a write may take. Returns how to end that. */
+  watchHeld(): () => void {
+    const holders = (): Holder[] => {
+      const { plan, operators, sinks } = this.#live;
+      const limits = new Map(plan.sinks.map(({ id, delivery }) => [id, delivery.timeout * 2]));
+      const longest = Math.max(...limits.values());
+      return [
+        ...[...operators].map(([id, { since }]) => ({ id, since, limit: longest })),
+        ...[...sinks].map(([id, { delivery }]) => ({ id, since: delivery.since, limit: limits.get(id) ?? longest })),
+      ];
+    };
+    const watch = new StuckWatch(holders, now, (id, ms) => {
+      const message = `${id} has held events for ${Math.round(ms / 1000)} s: their source cannot go past them`;
+      this.#runtime.reports.add({ component: id, type: 'health', fields: { reason: 'ack_held', message } });
+    });
+    return () => watch.close();
   }
 
   /** Adds a tap, which follows every reload; the returned function takes it away. */

@@ -37,6 +37,8 @@ export class Runtime {
   readonly store: Store | undefined;
   readonly reports: Reports;
   readonly totals = new Totals();
+  /** Digest of the plan that runs. */
+  digest = '';
   readonly trampoline = new Trampoline();
   /** Counters by component id; those of components that are no more stay. */
   readonly metrics = new Map<string, Counters>();

@@ -3,6 +3,7 @@
 import { defer, Subject, Subscription } from 'rxjs';
 import { type Ack, ackOf } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
+import { now } from '../core/clock.ts';
 import type { Step } from '../core/component.ts';
 import type { Parcel } from '../core/queue.ts';
 import { recordForm } from '../events/record.ts';
@@ -23,8 +24,8 @@ export interface StreamOptions {
  */
 export class StreamPort {
   readonly #options: StreamOptions;
-  // What went in and has neither come out nor been settled.
-  readonly #held = new Set<Ack>();
+  // What went in and has neither come out nor been settled, in the order in which it came, and when.
+  readonly #held = new Map<Ack, number>();
   #input = new Subject<Batch>();
   #subscription: Subscription | undefined;
   #completed = false;
@@ -34,6 +35,11 @@ export class StreamPort {
   constructor(options: StreamOptions) {
     this.#options = options;
     this.#subscribe();
+  }
+
+  /** Since when it holds what it has held longest: ms since the epoch. */
+  get since(): number | undefined {
+    return this.#held.values().next().value;
   }
 
   deliver(source: string, { events, ack }: Parcel): void {
@@ -47,7 +53,7 @@ export class StreamPort {
       ack.settle(status, reason, fates);
       this.#wake?.();
     }, ack.live);
-    this.#held.add(held);
+    this.#held.set(held, now());
     this.#input.next({ source, form: recordForm, events, ack: held });
     // It may have failed while it was being subscribed; then nobody has taken the batch.
     if (!this.#subscription) this.#dropHeld();
@@ -65,7 +71,7 @@ export class StreamPort {
   /** After `close`: waits for what has left it and is on its way, until `deadline` is aborted. The rest is left behind. */
   async finish(deadline: AbortSignal): Promise<void> {
     await this.#until(() => this.#held.size === 0, deadline);
-    for (const ack of [...this.#held]) settleLeft(ack, 'stopped');
+    for (const ack of [...this.#held.keys()]) settleLeft(ack, 'stopped');
   }
 
   #until(test: () => boolean, deadline: AbortSignal): Promise<void> {
@@ -112,7 +118,7 @@ export class StreamPort {
 
   // After an error its events would only meet it again.
   #dropHeld(): void {
-    for (const ack of [...this.#held]) ack.settle('dropped', 'operator_error');
+    for (const ack of [...this.#held.keys()]) ack.settle('dropped', 'operator_error');
   }
 }
 

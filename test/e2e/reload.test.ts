@@ -171,10 +171,13 @@ describe.skipIf(cannotTrace)(`kernel events${cannotTrace ? ` (skipped: ${cannotT
     const stage = new Stage();
     const path = join(folder, 'pipeline.yaml');
     const rules = join(folder, 'rules.yaml');
+    // Every other version wants of the kernel what the one before did not.
+    const more = (n: number) =>
+      `- rule: Folder ${n}\n  desc: d\n  condition: evt.type in (mkdir, mkdirat) and evt.rawres >= 0\n  output: "made"\n  priority: INFO\n`;
     const write = (n: number) => {
       writeFileSync(
         rules,
-        `- rule: Series ${n}\n  desc: d\n  condition: evt.type in (open, openat, openat2, creat) and fd.name contains series-\n  output: "%fd.name"\n  priority: INFO\n`,
+        `- rule: Series ${n}\n  desc: d\n  condition: evt.type in (open, openat, openat2, creat) and fd.name contains series-\n  output: "%fd.name"\n  priority: INFO\n${n % 2 ? more(n) : ''}`,
       );
     };
     write(0);
@@ -188,13 +191,14 @@ sinks: { out: { type: file, path: alerts.jsonl, from: detect, queue: { events: 1
     const run = await started(path);
     const files = join(folder, 'files');
     mkdirSync(files);
-    const load = stage.run(`i=0; while [ ! -e ${folder}/enough ]; do : > ${files}/series-$i-; i=$((i+1)); done`);
+    await stage.run(`(i=0; while [ ! -e ${folder}/enough ]; do : > ${files}/series-$i-; i=$((i+1)); done) &`);
     for (let n = 1; n <= 20; n++) {
       write(n);
       await run.until(({ stderr }) => stderr.split('reloaded (').length > n);
+      await stage.run(`mkdir ${folder}/made-${n}`);
     }
     writeFileSync(join(folder, 'enough'), '');
-    await load;
+    await stage.run('wait');
     const total = readdirSync(files).length;
     await stage.run(`: > ${files}/series-end-`);
     while (!readFileSync(join(folder, 'alerts.jsonl'), 'utf8').includes('series-end-')) await sleep(100);
@@ -204,7 +208,9 @@ sinks: { out: { type: file, path: alerts.jsonl, from: detect, queue: { events: 1
     const alerts = readFileSync(join(folder, 'alerts.jsonl'), 'utf8');
     const seen = [...alerts.matchAll(/"output":"[^"]*series-(\d+)-"/g)].map(([, n]) => Number(n));
     expect(seen).toEqual(Array.from({ length: total }, (_, n) => n));
-    // The last version is in force.
+    // The last version is in force; and each that asked for more of the kernel got it.
     expect(alerts).toContain('"rule":"Series 20"');
+    const made = [...alerts.matchAll(/"rule":"Folder (\d+)"/g)].map(([, n]) => Number(n));
+    expect(made).toEqual([1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
   }, 60_000);
 });

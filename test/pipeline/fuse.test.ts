@@ -152,6 +152,19 @@ describe('Segment', () => {
   });
 });
 
+it('an operator that answers with a promise loses its events, and says why; none passes by mistake', async () => {
+  const events = eventsOf(2);
+  const late = async () => {
+    throw new Error('later');
+  };
+  const steps = [where(late as never), change(late as never), expand(late as never)];
+  for (const step of steps) {
+    const { errors, left } = runStep(step, events);
+    expect(errors).toEqual(Array(2).fill('it returned a promise: use stream(…) for what takes time'));
+    expect(left).toEqual([]);
+  }
+});
+
 /** Runs one step over events with numbers, borrowed or not; what it did and said. */
 function runStep(step: Step, events: Batch['events'], form = recordForm as Batch['form']) {
   const errors: string[] = [];

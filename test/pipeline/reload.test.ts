@@ -264,6 +264,30 @@ sinks: { out: { type: out, from: [calm, op] } }`;
   });
 });
 
+describe('a component that holds events', () => {
+  it('for more than twice the time of a write is named, once', async () => {
+    const source = observed();
+    const forgetful = () => stream(() => new Subject<never>());
+    const slow = new ManualSink();
+    slow.write = () => new Promise(() => {});
+    const yaml = `sources: { src: { type: src } }
+operators: { odd: { type: forgetful, from: src } }
+sinks: { out: { type: out, from: odd, timeout: 5s }, slow: { type: slow, from: src, timeout: 5s } }`;
+    const parts = { sources: { src: source.open }, operators: { forgetful }, sinks: { out: new ManualSink(), slow } };
+    const { run, lines } = await running(yaml, parts);
+    const unwatch = run.watchHeld();
+    source.input.emit(1);
+    await vi.advanceTimersByTimeAsync(50_000);
+    const held = lines.filter((line) => line.includes('has held events'));
+    expect(held).toEqual([
+      'odd: odd has held events for 20 s: their source cannot go past them',
+      'slow: slow has held events for 20 s: their source cannot go past them',
+    ]);
+    unwatch();
+    await stopped(run);
+  });
+});
+
 describe('the deadline of a stop', () => {
   it('is the earliest that was asked for', async () => {
     const source = observed();

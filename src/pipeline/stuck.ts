@@ -1,0 +1,38 @@
+/** Looking for what holds events for too long: without this an operator that forgets an ack stops its source silently. */
+
+/** Something that may hold events. */
+export interface Holder {
+  readonly id: string;
+  /** Since when, in ms since the epoch, it holds what it has held longest; undefined when it holds nothing. */
+  readonly since: number | undefined;
+  /** How long it may, in ms. */
+  readonly limit: number;
+}
+
+/** Looked at this often, in ms. */
+const EVERY = 10_000;
+
+export class StuckWatch {
+  readonly #timer: NodeJS.Timeout;
+  // Said once for each time that it happens.
+  readonly #said = new Set<string>();
+
+  /** @param stuck told of each holder that holds something for longer than it may, and for how long in ms */
+  constructor(holders: () => readonly Holder[], now: () => number, stuck: (id: string, ms: number) => void) {
+    this.#timer = setInterval(() => {
+      for (const { id, since, limit } of holders()) {
+        const held = since === undefined ? 0 : now() - since;
+        if (held <= limit) this.#said.delete(id);
+        else if (!this.#said.has(id)) {
+          this.#said.add(id);
+          stuck(id, held);
+        }
+      }
+    }, EVERY);
+    this.#timer.unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
