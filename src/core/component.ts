@@ -54,6 +54,8 @@ export interface SourceContext extends Context {
   report(type: ReportType, fields: InternalFields): void;
   /** Calls `listener` with what any component reports, until the returned function is called. */
   reports(listener: (report: Report) => void): () => void;
+  /** The books of the run, and the digest of its plan. */
+  books(): Books;
   /** Where the source stood when the state directory was last written; undefined at the first start or without one. */
   position(): unknown;
   /**
@@ -65,6 +67,16 @@ export interface SourceContext extends Context {
   unseen(ids: readonly string[]): Promise<readonly string[]>;
   /** Resolves when all that was recorded is on disk: awaited before a remote service is told to forget something. */
   committed(): Promise<void>;
+}
+
+/** What has become of events so far. */
+export interface Books {
+  readonly seen: number;
+  readonly delivered: number;
+  readonly filtered: number;
+  readonly dropped: number;
+  /** sha256 of the configuration and of every file that it names. */
+  readonly pipeline: string;
 }
 
 /** drop: events were lost; error: a component failed on one; gap: a span was not seen; health: a state has changed. */

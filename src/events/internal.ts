@@ -4,8 +4,11 @@ import type { EventTypes, Field, Value } from './field.ts';
 import { defineFields } from './field-table.ts';
 import { EventRecord } from './record.ts';
 
-/** drop: events were lost; error: a component failed on one; gap: a span was not seen; health: a state has changed. */
-export const internalTypes = ['drop', 'error', 'gap', 'health'] as const;
+/**
+ * drop: events were lost; error: a component failed on one; gap: a span was not seen; health: a state has changed;
+ * heartbeat: all is as it was, with the books so far.
+ */
+export const internalTypes = ['drop', 'error', 'gap', 'health', 'heartbeat'] as const;
 export type InternalType = (typeof internalTypes)[number];
 
 export const internalFields: readonly Field[] = defineFields('internal', [
@@ -14,6 +17,11 @@ export const internalFields: readonly Field[] = defineFields('internal', [
   ['internal.count', 'UINT64', 'How many events are concerned.'],
   ['internal.event_type', 'CHARBUF', 'The type of those events, where it is known.'],
   ['internal.message', 'CHARBUF', 'The same as a sentence.'],
+  ['internal.seen', 'UINT64', 'Of a heartbeat: events that came in since the start.'],
+  ['internal.delivered', 'UINT64', 'Of a heartbeat: events that reached their sinks.'],
+  ['internal.filtered', 'UINT64', 'Of a heartbeat: events that nothing wanted.'],
+  ['internal.dropped', 'UINT64', 'Of a heartbeat: events that were lost.'],
+  ['internal.pipeline', 'CHARBUF', 'Of a heartbeat: the digest of the pipeline that runs, with all files it names.'],
 ]);
 
 const names: ReadonlySet<string> = new Set(internalTypes);
@@ -26,6 +34,10 @@ export interface InternalReport {
   readonly count?: number | bigint;
   readonly eventType?: string;
   readonly message: string;
+  /** Of a heartbeat. */
+  readonly books?: Readonly<Record<'seen' | 'delivered' | 'filtered' | 'dropped', number>> & {
+    readonly pipeline: string;
+  };
 }
 
 /** An internal event. `time`: ns since the epoch. */
@@ -37,5 +49,6 @@ export function internalEvent(type: InternalType, time: bigint, report: Internal
   };
   if (report.count !== undefined) fields['internal.count'] = report.count;
   if (report.eventType !== undefined) fields['internal.event_type'] = report.eventType;
+  for (const [name, value] of Object.entries(report.books ?? {})) fields[`internal.${name}`] = value;
   return new EventRecord('internal', type, time, fields);
 }

@@ -4,30 +4,48 @@ import { Observable } from 'rxjs';
 import { z } from 'zod';
 import { liveAck } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
-import { defineSource } from '../core/component.ts';
+import { type Books, defineSource, type Report, type SourceContext } from '../core/component.ts';
+import { duration } from '../core/config.ts';
 import { internalEvent } from '../events/internal.ts';
-import { recordForm } from '../events/record.ts';
+import { type EventRecord, recordForm } from '../events/record.ts';
 
 export const internal = defineSource({
   type: 'internal',
-  summary: 'What falco-pipe says of itself: drops, errors and gaps, each counted and named.',
-  config: z.strictObject({}),
+  summary: 'What falco-pipe says of itself: drops, errors and gaps, each counted and named, and that it is alive.',
+  config: z.strictObject({
+    heartbeat: duration().prefault('30s').describe('How often it says that it is alive, with the books so far.'),
+  }),
   examples: [{ title: 'Drops to a file of their own', yaml: 'self: { type: internal }' }],
   delivery: 'at_most_once',
   emits: () => ['internal'],
-  open: (_config, ctx) =>
-    new Observable<Batch>((subscriber) =>
-      ctx.reports(({ component, type, fields }) => {
-        const { reason = type, count, event_type: eventType, message } = fields;
-        const report = {
-          component,
-          reason,
-          message,
-          ...(count === undefined ? {} : { count }),
-          ...(eventType ? { eventType } : {}),
-        };
-        const events = [internalEvent(type, BigInt(ctx.now()) * 1_000_000n, report)];
-        subscriber.next({ source: 'internal', form: recordForm, events, ack: liveAck });
-      }),
-    ),
+  open: ({ heartbeat }, ctx) =>
+    new Observable<Batch>((subscriber) => {
+      const emit = (event: EventRecord) =>
+        subscriber.next({ source: 'internal', form: recordForm, events: [event], ack: liveAck });
+      const unlisten = ctx.reports((report) => emit(eventOf(report, timeOf(ctx))));
+      const timer = setInterval(() => emit(heartbeatOf(ctx.id, ctx.books(), timeOf(ctx))), heartbeat);
+      return () => {
+        clearInterval(timer);
+        unlisten();
+      };
+    }),
 });
+
+const timeOf = (ctx: Pick<SourceContext, 'now'>) => BigInt(ctx.now()) * 1_000_000n;
+
+function eventOf({ component, type, fields }: Report, time: bigint): EventRecord {
+  const { reason = type, count, event_type: eventType, message } = fields;
+  return internalEvent(type, time, {
+    component,
+    reason,
+    message,
+    ...(count === undefined ? {} : { count }),
+    ...(eventType ? { eventType } : {}),
+  });
+}
+
+function heartbeatOf(component: string, books: Books, time: bigint): EventRecord {
+  const { seen, delivered, filtered, dropped, pipeline } = books;
+  const message = `alive: seen ${seen}, delivered ${delivered}, filtered ${filtered}, dropped ${dropped}, pipeline ${pipeline}`;
+  return internalEvent('heartbeat', time, { component, reason: 'alive', message, books });
+}

@@ -139,7 +139,7 @@ describe('catalogues', () => {
 
   it('names the types of internal events', () => {
     const internal = catalogues.get('internal')!;
-    expect([...internal.eventTypes!.names]).toEqual(['drop', 'error', 'gap', 'health']);
+    expect([...internal.eventTypes!.names]).toEqual(['drop', 'error', 'gap', 'health', 'heartbeat']);
     expect(internal.find('internal.count')).toBeDefined();
     expect(internal.find('evt.type')).toBeDefined();
     expect(internal.find('proc.name')).toBeUndefined();
