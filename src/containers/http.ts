@@ -1,0 +1,67 @@
+/** HTTP over a unix socket, as the API of Docker and Podman is offered. */
+
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { parseExact } from '../events/exact-json.ts';
+
+/** Bytes of one answer; a runtime that sends more is not believed. */
+const MOST = 8 * 1024 * 1024;
+/** Milliseconds that an answer may take. */
+const PATIENCE = 5000;
+
+export class HttpSocket {
+  readonly #agent: Agent;
+  readonly #socket: string;
+
+  constructor(socket: string) {
+    this.#socket = socket;
+    // What is asked all at once waits in line: a machine that starts has hundreds of containers.
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 4 });
+  }
+
+  /** The JSON at a path; undefined where there is none (404). Rejects on any other failure. */
+  async get(path: string, signal: AbortSignal): Promise<unknown> {
+    const response = await this.#request(path, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > MOST) throw new Error(`the answer to ${path} is too large`);
+      chunks.push(chunk);
+    }
+    if (response.statusCode === 404) return undefined;
+    const text = Buffer.concat(chunks).toString();
+    if (response.statusCode !== 200) throw new Error(`${path}: status ${response.statusCode}: ${text.slice(0, 200)}`);
+    return JSON.parse(text);
+  }
+
+  /** JSON lines, as they come; integers that no number holds are bigints. Throws when the connection ends. */
+  async *lines(path: string, signal: AbortSignal): AsyncGenerator<unknown> {
+    const response = await this.#request(path, signal, false);
+    if (response.statusCode !== 200) {
+      response.destroy();
+      throw new Error(`${path}: status ${response.statusCode}`);
+    }
+    response.setEncoding('utf8');
+    let rest = '';
+    for await (const chunk of response as AsyncIterable<string>) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() as string;
+      if (rest.length > MOST) throw new Error(`${path}: a line is too long`);
+      for (const line of lines) if (line.trim() !== '') yield parseExact(line);
+    }
+    throw new Error('the connection ended');
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #request(path: string, signal: AbortSignal, shared = true): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const agent = shared ? this.#agent : false;
+      const call = request({ socketPath: this.#socket, path, host: 'localhost', agent, signal }, resolve);
+      call.on('error', reject);
+      call.end();
+    });
+  }
+}
