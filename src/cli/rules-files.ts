@@ -7,7 +7,7 @@ import { packageRoot } from '../core/package.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { loadConfigured, type RulesConfig } from '../operators/rules/index.ts';
-import type { Plan, PlannedOperator } from '../pipeline/plan.ts';
+import type { Plan, PlannedOperator, PlannedSource } from '../pipeline/plan.ts';
 import { type LoadResult, loadRules, type Rule, type RulesFile } from '../rules/index.ts';
 import { loadPlan, loadRegistry } from './load.ts';
 
@@ -70,7 +70,15 @@ async function loadFiles(files: readonly RulesFile[]): Promise<LoadedRules> {
   refuse(result, texts);
   // Without a pipeline the question is what this program can see by itself.
   const kernel = (await loadRegistry()).sources.get('ebpf');
-  const feeds = kernel === undefined ? [] : [{ id: 'ebpf', ...answersOf(kernel, kernel.emits({})) }];
+  const feeds =
+    kernel === undefined
+      ? []
+      : [
+          {
+            id: 'ebpf',
+            ...answersOf({ definition: kernel, emits: kernel.emits({}), config: kernel.config.parse({}) }),
+          },
+        ];
   return { result, texts, feeds };
 }
 
@@ -83,13 +91,17 @@ function loadOperator(plan: Plan, operator: PlannedOperator, pipeline: string): 
     config.files.map((name) => ({ name, content: contentOf(name), path: resolve(dirname(pipeline), name) })),
   );
   refuse(result, texts);
-  const feeds = originsOf(plan, operator).map(({ id, definition, emits }) => ({ id, ...answersOf(definition, emits) }));
+  const feeds = originsOf(plan, operator).map((source) => ({ id: source.id, ...answersOf(source) }));
   return { operator: operator.id, result, texts, feeds };
 }
 
-function answersOf(definition: Omit<Feed, 'id'>, emits: readonly string[]): Omit<Feed, 'id'> {
+function answersOf({
+  definition,
+  emits,
+  config,
+}: Pick<PlannedSource, 'definition' | 'emits' | 'config'>): Omit<Feed, 'id'> {
   return {
-    fills: (source, field) => emits.includes(source) && definition.fills(source, field),
+    fills: (source, field) => emits.includes(source) && definition.fills(source, field, config),
     emitsType: (source, type) => emits.includes(source) && definition.emitsType(source, type),
   };
 }

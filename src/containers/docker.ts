@@ -2,10 +2,11 @@
 
 import type { RuntimeKind } from '../events/containers/cgroup.ts';
 import type { Container, Mount } from '../events/containers/container.ts';
+import type { LifecycleType } from '../events/containers/lifecycle.ts';
 import { HttpSocket } from './http.ts';
 import { imageOf } from './image-name.ts';
 import { podOfLabels } from './pod-labels.ts';
-import type { Lifecycle, LifecycleType, Runtime } from './runtime.ts';
+import type { Lifecycle, Runtime } from './runtime.ts';
 
 /** Of `GET /containers/ID/json` what is used. */
 interface Inspected {
@@ -78,7 +79,7 @@ export class DockerRuntime implements Runtime {
 
   /** Podman often answers at Docker's socket. */
   mayHave(kind: RuntimeKind | undefined): boolean {
-    return kind === undefined || kind === 'docker' || kind === 'podman' || kind === 'ecs';
+    return kind === undefined || kind === 'docker' || kind === 'podman';
   }
 
   async inspect(id: string, signal: AbortSignal): Promise<Container | undefined> {
@@ -100,6 +101,7 @@ export class DockerRuntime implements Runtime {
         id,
         time: timeNano === undefined ? BigInt(time) * 1_000_000_000n : BigInt(timeNano),
         ...(exitCode === undefined ? {} : { exitCode: Number(exitCode) }),
+        glimpse: glimpseOf(id, Actor?.Attributes ?? {}, this.name),
       };
     }
   }
@@ -139,6 +141,30 @@ function containerOf(found: Inspected, runtime: 'docker' | 'podman', image: Insp
     ip: addressOf(found.NetworkSettings),
     startedAt: nanoseconds(State?.StartedAt),
     probes: healthcheck ? { healthcheck } : {},
+    pod: podOfLabels(labels),
+  };
+}
+
+/** An event has the name and image of its container among its labels, and says nothing of how it runs. */
+function glimpseOf(
+  id: string,
+  { name = '', image = '', exitCode: _, containerExitCode: __, podId: ___, ...labels }: Record<string, string>,
+  runtime: 'docker' | 'podman',
+): Container {
+  return {
+    id,
+    runtime,
+    name,
+    image: imageOf(image, undefined, [], []),
+    labels,
+    mounts: [],
+    privileged: undefined,
+    hostPid: undefined,
+    hostNetwork: undefined,
+    hostIpc: undefined,
+    ip: undefined,
+    startedAt: undefined,
+    probes: {},
     pod: podOfLabels(labels),
   };
 }

@@ -18,7 +18,7 @@ export class HttpSocket {
     this.#agent = new Agent({ keepAlive: true, maxSockets: 4 });
   }
 
-  /** The JSON at a path; undefined where there is none (404). Rejects on any other failure. */
+  /** The JSON at a path; undefined where there is nothing. Rejects on any other failure. */
   async get(path: string, signal: AbortSignal): Promise<unknown> {
     const response = await this.#request(path, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
     const chunks: Buffer[] = [];
@@ -28,8 +28,9 @@ export class HttpSocket {
       if (length > MOST) throw new Error(`the answer to ${path} is too large`);
       chunks.push(chunk);
     }
-    if (response.statusCode === 404) return undefined;
     const text = Buffer.concat(chunks).toString();
+    // Podman fails (500) on a container that is just being removed.
+    if (response.statusCode === 404 || (response.statusCode === 500 && /no such/i.test(text))) return undefined;
     if (response.statusCode !== 200) throw new Error(`${path}: status ${response.statusCode}: ${text.slice(0, 200)}`);
     return JSON.parse(text);
   }

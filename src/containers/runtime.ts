@@ -2,9 +2,7 @@
 
 import type { RuntimeKind } from '../events/containers/cgroup.ts';
 import type { Container } from '../events/containers/container.ts';
-
-/** What happens to containers; the words are the event types of the event source `container`. */
-export type LifecycleType = 'create' | 'start' | 'die' | 'remove';
+import type { LifecycleType } from '../events/containers/lifecycle.ts';
 
 export interface Lifecycle {
   readonly type: LifecycleType;
@@ -12,13 +10,12 @@ export interface Lifecycle {
   /** ns since the epoch. */
   readonly time: bigint;
   readonly exitCode?: number;
-  /** Where the event itself tells what the container is. */
-  readonly container?: Container;
+  /** What the event itself tells of the container: for one that is gone before it can be asked for. */
+  readonly glimpse?: Container;
 }
 
 export interface Runtime {
-  /** What it runs, as far as it is known before it is asked: for messages. */
-  readonly name: string;
+  readonly name: RuntimeKind;
   readonly socket: string;
   /** Whether a container that its cgroup path says to be of that runtime may be here. */
   mayHave(kind: RuntimeKind | undefined): boolean;

@@ -117,7 +117,7 @@ export interface SourceDefinition<Config extends z.ZodType = z.ZodType> extends 
   /** Its batches are borrowed: readable only while they are delivered, with just the fields that are demanded. */
   readonly borrows: boolean;
   /** Whether it ever fills a field, by its text. Default: it may fill any. */
-  fills(source: string, field: string): boolean;
+  fills(source: string, field: string, config: z.output<Config>): boolean;
   /** Whether it ever emits an event type. Default: it may emit any. */
   emitsType(source: string, type: string): boolean;
   /** Finds at plan time what can be wrong beyond the shape of the configuration. */

@@ -1,6 +1,7 @@
 /** The fields of each event source, found by their text. */
 
 import { alertFields } from './alert-fields.ts';
+import { lifecycleEventTypes, lifecycleFields } from './containers/lifecycle.ts';
 import type { Catalogue, EventTypes, Field, FieldRef } from './field.ts';
 import { internalEventTypes, internalFields } from './internal.ts';
 import { anyEventFields, syscallEventFields } from './syscall/event-fields.ts';
@@ -70,6 +71,7 @@ const commonFields = [...anyEventFields, ...syscallEventFields.filter(({ name })
 const known: readonly Catalogue[] = [
   makeCatalogue('syscall', syscallFields, { eventTypes: syscallEventTypes, accepts: acceptsSyscallArgument }),
   makeCatalogue('alert', [...alertFields, ...syscallFields], { accepts: acceptsSyscallArgument }),
+  makeCatalogue('container', [...lifecycleFields, ...commonFields], { eventTypes: lifecycleEventTypes }),
   makeCatalogue('internal', [...internalFields, ...commonFields], { eventTypes: internalEventTypes }),
 ];
 

@@ -281,7 +281,7 @@ export class Planner {
       demand,
       fills: (source, field) =>
         provided.some(({ name }) => name === field) ||
-        origins.some(({ definition: of, emits }) => emits?.includes(source) && of.fills(source, field)),
+        origins.some(({ definition: of, emits, config }) => emits?.includes(source) && of.fills(source, field, config)),
       emitsType: (source, type) =>
         origins.some(({ definition: of, emits }) => emits?.includes(source) && of.emitsType(source, type)),
     });

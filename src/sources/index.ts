@@ -1,8 +1,9 @@
 /** The sources that come with falco-pipe. */
 
 import type { SourceDefinition } from '../core/component.ts';
+import { container } from './container.ts';
 import { ebpf } from './ebpf/index.ts';
 import { internal } from './internal.ts';
 import { replay } from './replay.ts';
 
-export const sources: readonly SourceDefinition[] = [ebpf, internal, replay];
+export const sources: readonly SourceDefinition[] = [container, ebpf, internal, replay];

@@ -59,7 +59,7 @@ describe('list', () => {
 
   test('fields of all event sources, or of one', async () => {
     const all = await listed('fields');
-    expect(new Set(all.map(({ source }) => source))).toEqual(new Set(['syscall', 'alert', 'internal']));
+    expect(new Set(all.map(({ source }) => source))).toEqual(new Set(['syscall', 'alert', 'container', 'internal']));
     const alert = await listed('fields', '--source', 'alert');
     expect(alert).toEqual(all.filter(({ source }) => source === 'alert'));
     expect(alert).toContainEqual({ source: 'alert', name: 'rule', type: 'CHARBUF', doc: expect.any(String) });

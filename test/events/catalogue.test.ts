@@ -113,7 +113,7 @@ describe('fields', () => {
 
 describe('catalogues', () => {
   it('has the sources that this program knows', () => {
-    expect([...catalogues.keys()].sort()).toEqual(['alert', 'internal', 'syscall']);
+    expect([...catalogues.keys()].sort()).toEqual(['alert', 'container', 'internal', 'syscall']);
     for (const [source, catalogue] of catalogues) expect(catalogue.source).toBe(source);
   });
 

@@ -1,7 +1,7 @@
 /** Which container a process is in, by the path of its cgroup, as runtimes name them. */
 
 /** What runs containers; the words are Falco's of `container.type`. */
-export type RuntimeKind = 'docker' | 'podman' | 'containerd' | 'cri-o' | 'ecs' | 'lxc' | 'systemd-nspawn';
+export type RuntimeKind = 'docker' | 'podman' | 'containerd' | 'cri-o' | 'lxc' | 'systemd-nspawn';
 
 /** What a cgroup path tells of a container. */
 export interface CgroupContainer {
@@ -24,7 +24,7 @@ const NAMED: readonly (readonly [before: string, runtime: RuntimeKind | undefine
   ['/nerdctl-', 'containerd'],
   ['/default/', 'containerd'], // containerd's default namespace
   ['/kubepods(?:/[^/]+)*/pod[0-9a-f_-]+/', undefined], // cgroupfs: /kubepods/burstable/podUID/ID
-  ['/ecs/(?:[^/]+/)+', 'ecs'],
+  ['/ecs/(?:[^/]+/)+', 'docker'], // ECS's agent has Docker run them
 ];
 const hex = new RegExp(
   `(?:${NAMED.map(([before]) => `(${before})`).join('|')})([0-9a-f]{64})(?=\\.scope(?:/|$)|/|$)`,

@@ -41,10 +41,12 @@ const ofMount =
   (arg = '') => {
     const index = /^\d+$/.test(arg) ? Number(arg) : undefined;
     const pattern = globOf(arg);
-    return ({ container }) => {
+    return ({ container, isHost }) => {
       const { mounts = [] } = container ?? {};
       const found = index === undefined ? mounts.find((mount) => pattern.test(mount[by])) : mounts[index];
-      return found && read(found);
+      if (found) return read(found);
+      // Rules compare with this word, as Falco has it where there is no such mount.
+      return isHost ? undefined : 'N/A';
     };
   };
 
@@ -56,6 +58,10 @@ function globOf(text: string): RegExp {
   return new RegExp(`^${escaped}$`, 's');
 }
 
+/** These have no id but their name, and no service to ask. */
+const ownName = ({ runtime, fullId }: ContainerEntry) =>
+  runtime === 'systemd-nspawn' || runtime === 'lxc' ? fullId : undefined;
+
 /** What is known as soon as the container itself is. */
 const known: Readonly<Record<string, Maker>> = {
   'container.id': plain(({ id }) => id),
@@ -65,7 +71,7 @@ const known: Readonly<Record<string, Maker>> = {
 /** What its runtime has to tell. */
 const told: Readonly<Record<string, Maker>> = {
   'container.pending': plain(({ pending }) => pending),
-  'container.name': orHost(({ container }) => container?.name),
+  'container.name': orHost((entry) => entry.container?.name ?? ownName(entry)),
   'container.type': orHost(({ container, runtime }) => container?.runtime ?? runtime),
   'container.image': of(({ image }) => image.given),
   'container.image.id': of(({ image }) => image.id),

@@ -39,26 +39,26 @@ export class ContainerTable {
     return this.#byId.get(id);
   }
 
-  /** Takes one in that a runtime has told of. */
-  put(entry: ContainerEntry): void {
-    this.#byId.set(entry.fullId, entry);
-    if (this.#byId.size <= this.#limit) return;
-    const oldest = this.#byId.values().next().value as ContainerEntry;
-    this.delete(oldest.fullId);
+  entries(): Iterable<ContainerEntry> {
+    return this.#byId.values();
   }
 
-  /** Forgets one that is gone. Processes that are still in it keep what is known. */
-  delete(id: string): void {
-    const entry = this.#byId.get(id);
-    if (!entry) return;
-    this.#byId.delete(id);
-    for (const [path, each] of this.#byPath) if (each === entry) this.#byPath.delete(path);
+  /** Takes one in that a runtime has told of. */
+  put(entry: ContainerEntry): ContainerEntry {
+    this.#byId.set(entry.fullId, entry);
+    if (this.#byId.size > this.#limit) this.#forget(this.#byId.values().next().value as ContainerEntry);
+    return entry;
+  }
+
+  /** Processes that are still in it keep what is known. */
+  #forget(oldest: ContainerEntry): void {
+    this.#byId.delete(oldest.fullId);
+    for (const [path, entry] of this.#byPath) if (entry === oldest) this.#byPath.delete(path);
   }
 
   #add({ id, runtime, podUid }: NonNullable<ReturnType<typeof containerOfCgroup>>): ContainerEntry {
     const entry = new ContainerEntry(id, runtime, podUid);
-    this.put(entry);
-    this.#added(entry);
+    this.#added(this.put(entry));
     return entry;
   }
 }

@@ -69,9 +69,9 @@ function readerOf({ field: { name }, arg }: FieldRef): Read | undefined {
     const { container } = scene.image.data;
     return container && read(container, scene);
   };
-  if (name === 'container.start_ts') return (scene) => told(scene) ?? given(namespaceStart(scene));
+  if (name === 'container.start_ts') return (scene) => given(namespaceStart(scene)) ?? told(scene);
   if (name === 'container.duration') {
-    return (scene) => told(scene) ?? given(namespaceStart(scene), (start) => scene.time - start);
+    return (scene) => given(namespaceStart(scene), (start) => scene.time - start) ?? told(scene);
   }
   return told;
 }
@@ -79,11 +79,15 @@ function readerOf({ field: { name }, arg }: FieldRef): Read | undefined {
 const given = (value: bigint | undefined, of = (each: bigint) => each) =>
   value === undefined ? undefined : exact(of(value));
 
-/** Until the runtime has told, the start of the pid namespace's first process is the container's, as in Falco. */
+/**
+ * The start of the pid namespace's first process is the container's, as in Falco: its runtime notes its own a little later.
+ * A container in the host's namespace has no such process.
+ */
 function namespaceStart({ image: { data }, bootOffset }: Scene): bigint | undefined {
   const { container, pidnsStartHigh, pidnsStartLow } = data;
   const start = big(pidnsStartHigh, pidnsStartLow);
-  return container === undefined || container.isHost || start === 0n ? undefined : start + bootOffset;
+  if (container === undefined || container.isHost || container.container?.hostPid || start === 0n) return undefined;
+  return start + bootOffset;
 }
 
 /** Whether the process, or one above it in the same container, is what the runtime runs as that probe. */

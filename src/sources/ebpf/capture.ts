@@ -3,6 +3,8 @@
 import type { Sensor } from '../../../native/index.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
+import { processCgroup } from '../../events/containers/process-cgroup.ts';
+import type { ContainerTable } from '../../events/containers/table.ts';
 import type { KernelContext } from '../../events/kernel/context.ts';
 import { ProcessImages } from '../../events/kernel/process-images.ts';
 import { bytesOf, KernelSlab, SlabPool } from '../../events/kernel/slab.ts';
@@ -33,6 +35,8 @@ export interface CaptureOptions {
   /** Given each batch; it must not be read after this returns. */
   readonly deliver: (slab: KernelSlab) => void;
   readonly failed: (error: unknown) => void;
+  /** The containers that processes are in. */
+  readonly containers?: ContainerTable;
   /** Processes that are kept; for tests. */
   readonly limit?: number;
 }
@@ -53,12 +57,14 @@ export class Capture {
   #scanFailed = false;
 
   constructor(options: CaptureOptions) {
-    const { limit, ctx } = options;
+    const { limit, ctx, containers } = options;
     this.#options = options;
     this.kinds = options.kinds;
     this.#losses = new Losses(ctx);
     this.processes = new ProcessImages({
       rescan: (tgid) => this.#scan(tgid),
+      cgroupPath: processCgroup,
+      ...(containers === undefined ? {} : { containers }),
       ...(limit === undefined ? {} : { limit }),
     });
   }

@@ -13,6 +13,7 @@ import { catalogues } from '../../events/catalogue.ts';
 import { KernelContext } from '../../events/kernel/context.ts';
 import { kernelFills, kernelForm } from '../../events/kernel/form.ts';
 import { Capture } from './capture.ts';
+import { containersConfig, openContainers } from './containers.ts';
 import { eventTypes, wantedFor } from './wanted.ts';
 
 const isPowerOfTwo = (bytes: number) => Number.isInteger(Math.log2(bytes));
@@ -36,6 +37,7 @@ const config = z.strictObject({
     .boolean()
     .default(true)
     .describe('Drop in the kernel what no rule can match. Alerts are the same without it, at a higher price.'),
+  containers: containersConfig,
 });
 
 export const ebpf = defineSource({
@@ -44,15 +46,19 @@ export const ebpf = defineSource({
   config,
   examples: [
     { title: 'The whole machine', yaml: 'node: { type: ebpf }' },
+    {
+      title: 'Containers known by Podman alone, waited for up to a second',
+      yaml: 'node: { type: ebpf, containers: { sockets: { podman: [/run/podman/podman.sock] }, metadata_wait: 1s } }',
+    },
     { title: 'One process and its descendants', yaml: 'app: { type: ebpf, scope: { descendants_of: 4711 } }' },
   ],
   delivery: 'at_most_once',
   borrows: true,
   emits: () => ['syscall'],
   emitsType: (_source, type) => eventTypes.has(type),
-  fills: (_source, field) => {
+  fills: (_source, field, { containers }) => {
     const ref = catalogues.get('syscall')?.find(field);
-    return ref !== undefined && kernelFills(ref);
+    return ref !== undefined && kernelFills(ref) && (containers !== 'off' || !kernelForm.late?.includes(ref));
   },
   open: (options, ctx) =>
     new Observable<Batch>((subscriber) => {
@@ -82,10 +88,12 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     ctx.metrics.counter('programs').value = sensor.programs().filter(({ attached }) => attached).length;
   };
   countPrograms();
+  const containers = openContainers(options.containers, ctx);
   const capture = new Capture({
     sensor,
     kinds: wanted.kinds,
     ctx,
+    containers: containers.table,
     context: new KernelContext({
       names: new Accounts(),
       bootOffset: bootOffsetNs(),
@@ -98,6 +106,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
   try {
     capture.start();
   } catch (error) {
+    containers.close();
     sensor.close();
     throw error;
   }
@@ -111,6 +120,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
   return {
     close: () => {
       unlisten();
+      containers.close();
       capture.close();
     },
   };

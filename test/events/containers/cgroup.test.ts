@@ -41,8 +41,8 @@ describe('a cgroup path tells the container', () => {
     [`/k8s.io/${ID}`, 'containerd'],
     [`/default/${ID}`, 'containerd'],
     [`/system.slice/nerdctl-${ID}.scope`, 'containerd'],
-    [`/ecs/task/${ID}`, 'ecs'],
-    [`/ecs/cluster/task/${ID}`, 'ecs'],
+    [`/ecs/task/${ID}`, 'docker'],
+    [`/ecs/cluster/task/${ID}`, 'docker'],
   ])('%s', (path, runtime, podUid) => {
     expect(containerOfCgroup(path)).toEqual({ id: ID, runtime, podUid });
   });

@@ -1,0 +1,93 @@
+/** The source `container`: what becomes of the containers of this machine, as their runtimes tell it. */
+
+import { Observable } from 'rxjs';
+import { z } from 'zod';
+import { followAll } from '../containers/follow.ts';
+import type { Lifecycle, Runtime } from '../containers/runtime.ts';
+import { Runtimes, socketsConfig } from '../containers/sockets.ts';
+import { liveAck } from '../core/ack.ts';
+import type { Batch } from '../core/batch.ts';
+import { defineSource, type SourceContext } from '../core/component.ts';
+import { catalogues } from '../events/catalogue.ts';
+import type { Container } from '../events/containers/container.ts';
+import { lifecycleEvent, type WithArguments } from '../events/containers/lifecycle.ts';
+import { recordForm } from '../events/record.ts';
+
+/** Containers of one runtime that are remembered, so that their end can be told with what they were. */
+const REMEMBERED = 4096;
+
+const config = z.strictObject({
+  sockets: socketsConfig.optional().describe('Where the runtimes are reached. Default: the usual sockets that exist.'),
+});
+
+export const container = defineSource({
+  type: 'container',
+  summary: 'What becomes of containers: created, started, ended, removed, with what their runtime knows of them.',
+  config,
+  examples: [
+    { title: 'All runtimes of this machine', yaml: 'containers: { type: container }' },
+    {
+      title: "Podman's service alone",
+      yaml: 'containers: { type: container, sockets: { podman: [/run/podman/podman.sock] } }',
+    },
+  ],
+  delivery: 'at_most_once',
+  emits: () => ['container'],
+  open: ({ sockets }, ctx) =>
+    new Observable<Batch>((subscriber) => {
+      const runtimes = new Runtimes(sockets);
+      const stop = new AbortController();
+      const memories = new Map<Runtime, Map<string, Container>>();
+      const signal = AbortSignal.any([ctx.signal, stop.signal]);
+      followAll(runtimes, {
+        signal,
+        async event(event, runtime) {
+          const memory = memories.get(runtime) ?? new Map<string, Container>();
+          memories.set(runtime, memory);
+          subscriber.next(await batchOf(event, memory, (id) => runtime.inspect(id, signal), ctx));
+        },
+        missed({ name, socket }, why) {
+          const message = `what becomes of containers of ${name} is not seen (${socket}): ${why}`;
+          ctx.report('gap', { reason: 'container_runtime', message });
+        },
+      }).catch((error) => subscriber.error(error));
+      return () => {
+        stop.abort(new Error('the source stops'));
+        void runtimes.close();
+      };
+    }),
+});
+
+type Wanting = Pick<SourceContext, 'demand'>;
+
+/** A lifecycle event with what its runtime knows of the container. `memory`: containers of that runtime. */
+async function batchOf(
+  { id, type, time, exitCode, glimpse }: Lifecycle,
+  memory: Map<string, Container>,
+  inspect: (id: string) => Promise<Container | undefined>,
+  ctx: Wanting,
+): Promise<Batch> {
+  const known = memory.get(id);
+  // What has ended cannot be asked for any more, or has lost its addresses.
+  const fresh = type === 'create' || type === 'start' || !known;
+  const found = fresh ? await inspect(id).catch(() => undefined) : undefined;
+  const container = found ?? known ?? glimpse;
+  if (type === 'remove') memory.delete(id);
+  else if (container) remember(memory, container);
+  const record = lifecycleEvent(type, time, { id, container, exitCode }, wantedOf(ctx));
+  return { source: 'container', form: recordForm, events: [record], ack: liveAck };
+}
+
+function remember(memory: Map<string, Container>, container: Container): void {
+  memory.delete(container.id);
+  memory.set(container.id, container);
+  if (memory.size > REMEMBERED) memory.delete(memory.keys().next().value as string);
+}
+
+function wantedOf({ demand }: Wanting): WithArguments {
+  const fields = [...(demand.get('container')?.fields ?? [])];
+  return fields.flatMap((text) => {
+    const ref = catalogues.get('container')?.find(text);
+    return ref?.arg === undefined ? [] : [{ text, name: ref.field.name, arg: ref.arg }];
+  });
+}
