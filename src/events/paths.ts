@@ -32,7 +32,7 @@ function normalise(path: string): string {
 function isPlain(path: string): boolean {
   const first = path.charCodeAt(0);
   const last = path.charCodeAt(path.length - 1);
-  return first !== DOT && (last !== SLASH || path.length === 1) && !path.includes('//') && !path.includes('/.');
+  return first !== DOT && (last !== SLASH || path.length === 1) && !/\/[/.]/.test(path);
 }
 
 const DOT = 46;

@@ -9,8 +9,7 @@ import type { CheckNode, Lowered, TermNode } from './nodes.ts';
 import { PrefixTree } from './prefix-tree.ts';
 import type { Some } from './some.ts';
 import { either, someOf } from './some.ts';
-import { isText } from './types.ts';
-import { isMembership, isPlain } from './write-checks.ts';
+import { isMembership, isPrefix } from './write-checks.ts';
 
 /** The term has one of these values, or begins with one of these prefixes. */
 export interface Guard<E extends Event> {
@@ -43,13 +42,11 @@ function sizeOf<E extends Event>({ values, prefixes }: Guard<E>): number {
 
 function guardOfCheck<E extends Event>(node: CheckNode<E>): Guard<E> | undefined {
   const { check, left: term } = node;
-  const { operator, modifier, constants } = check;
+  const { operator, constants } = check;
   // A field that may be true or false finds half of the conditions.
   if (constants === undefined || check.left.type === 'BOOL') return undefined;
   if (operator !== '!=' && isMembership(node)) return { term, values: constants, prefixes: [] };
-  const isPrefix =
-    operator === 'startswith' && modifier === undefined && isPlain(check.left) && isText(check.left.type);
-  return isPrefix ? { term, values: [], prefixes: constants.map(String) } : undefined;
+  return isPrefix(node) ? { term, values: [], prefixes: constants.map(String) } : undefined;
 }
 
 function merged<E extends Event>(guards: readonly (Guard<E> | undefined)[]): Guard<E> | undefined {

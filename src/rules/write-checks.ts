@@ -1,9 +1,11 @@
 /** Checks as JavaScript expressions: what is common is written out, the rest calls the tests of the closures. */
 
 import type { Event, Value } from '../events/field.ts';
+import type { TypedCheck } from './check.ts';
 import { candidatesOf, pairCheck, valueTest } from './compile.ts';
 import type { Constant } from './constants.ts';
 import type { CheckNode, TermNode } from './nodes.ts';
+import { PrefixTree } from './prefix-tree.ts';
 import { isIdentity } from './tests.ts';
 import { TextTable } from './text-table.ts';
 import { isNumber, isText } from './types.ts';
@@ -15,7 +17,8 @@ interface Group {
 }
 
 const MOST_IN_GROUP = 30;
-const LEAST_IN_GROUP = 2;
+const LEAST_MEMBERS = 2;
+const LEAST_PREFIXES = 4;
 
 const methods: Readonly<Record<string, string>> = {
   startswith: 'startsWith',
@@ -34,8 +37,10 @@ export class WrittenChecks<E extends Event> {
   constructor(checks: readonly CheckNode<E>[], uses: (check: CheckNode<E>) => number) {
     const byTerm = Map.groupBy(checks, ({ left }) => left);
     for (const [term, own] of byTerm) {
-      const grouped = own.filter(isMembership);
-      if (grouped.length >= LEAST_IN_GROUP) this.#group(grouped);
+      const members = own.filter(isMembership);
+      if (members.length >= LEAST_MEMBERS) this.#group(members, memberBits);
+      const prefixes = own.filter(isPrefix);
+      if (prefixes.length >= LEAST_PREFIXES) this.#group(prefixes, prefixBits);
       const reads = own.reduce((sum, check) => sum + readsOf(check) * (this.isCheap(check) ? uses(check) : 1), 0);
       if (reads > 1) this.#terms.set(term, this.#variable('v', 'null'));
     }
@@ -93,14 +98,11 @@ export class WrittenChecks<E extends Event> {
     return this.#terms.get(term) as string;
   }
 
-  #group(checks: readonly CheckNode<E>[]): void {
+  #group(checks: readonly CheckNode<E>[], bitsOf: (checks: readonly TypedCheck[]) => BitsOf): void {
     for (let start = 0; start < checks.length; start += MOST_IN_GROUP) {
-      const bits = new Map<Constant, number>();
       const own = checks.slice(start, start + MOST_IN_GROUP);
-      for (const [bit, { check }] of own.entries()) {
-        for (const constant of check.constants ?? []) bits.set(constant, (bits.get(constant) ?? 0) | (1 << bit));
-      }
-      const group = { name: this.constant(bitsOf(bits)), variable: this.#variable('m', '-1') };
+      const name = this.constant(bitsOf(own.map(({ check }) => check)));
+      const group = { name, variable: this.#variable('m', '-1') };
       for (const [bit, check] of own.entries()) this.#groups.set(check, [group, bit]);
     }
   }
@@ -118,8 +120,7 @@ export class WrittenChecks<E extends Event> {
       return `(${this.#read(left)} !== undefined && ${this.#again(left)} !== ${this.#literal(first)})`;
     }
     if (constants.length === 1) return `(${this.#read(left)} === ${this.#literal(first)})`;
-    const one = this.constant(bitsOf(new Map(constants.map((constant) => [constant, 1]))));
-    return `(${one}(${this.#read(left)}) === 1)`;
+    return `(${this.constant(memberBits([check]))}(${this.#read(left)}) === 1)`;
   }
 
   /** A check of the type of value that is to be expected. */
@@ -144,14 +145,37 @@ export class WrittenChecks<E extends Event> {
   }
 }
 
-/** The bits that a table has for a value, 0 where it has none. */
-function bitsOf(table: ReadonlyMap<Constant, number>): (value: Value | undefined) => number {
+/** Bit n of the result is check n. */
+type BitsOf = (value: Value | undefined) => number;
+
+function memberBits(checks: readonly TypedCheck[]): BitsOf {
+  const table = new Map<Constant, number>();
+  for (const [bit, { constants = [] }] of checks.entries()) {
+    for (const constant of constants) table.set(constant, (table.get(constant) ?? 0) | (1 << bit));
+  }
   const texts = new TextTable([...table].filter((entry): entry is [string, number] => typeof entry[0] === 'string'));
   const others = new Map<unknown, number>([...table].filter(([constant]) => typeof constant !== 'string'));
   return (value) => (typeof value === 'string' ? texts.get(value) : others.get(value)) ?? 0;
 }
 
-export function isPlain(term: CheckNode<Event>['check']['left']): boolean {
+function prefixBits(checks: readonly TypedCheck[]): BitsOf {
+  const tests = checks.map((check) => valueTest(check, check.constants ?? []));
+  const table = new Map<string, number>();
+  for (const [bit, { constants = [] }] of checks.entries()) {
+    const prefix = String(constants[0]);
+    table.set(prefix, (table.get(prefix) ?? 0) | (1 << bit));
+  }
+  const tree = new PrefixTree<number>();
+  for (const [prefix, bits] of table) tree.set(prefix, bits);
+  return (value) => {
+    if (typeof value === 'string') return tree.find(value, 0, addBits);
+    return value === undefined ? 0 : tests.reduce((bits, test, bit) => (test(value) ? bits | (1 << bit) : bits), 0);
+  };
+}
+
+const addBits = (found: number, bits: number) => found | bits;
+
+function isPlain(term: CheckNode<Event>['check']['left']): boolean {
   return !term.list && candidatesOf(term) === undefined;
 }
 
@@ -164,6 +188,14 @@ export function isMembership<E extends Event>({ check }: CheckNode<E>): boolean 
     isPlain(left) &&
     isIdentity(left.type) &&
     ['=', '!=', 'in', 'intersects'].includes(operator)
+  );
+}
+
+/** Whether a check asks if a text begins with another. */
+export function isPrefix<E extends Event>({ check }: CheckNode<E>): boolean {
+  const { left, operator, modifier, constants } = check;
+  return (
+    operator === 'startswith' && modifier === undefined && constants !== undefined && isPlain(left) && isText(left.type)
   );
 }
 
