@@ -1,6 +1,6 @@
 /** `falco-pipe sink test`, and the sink http in a pipeline, through the built program. */
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -62,6 +62,27 @@ describe('sink test', () => {
     expect({ code, stdout }).toEqual({ code: status, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr).not.toContain('hunter2');
+  });
+
+  test('of every other kind of sink, as it is built', async () => {
+    const path = pipeline(
+      folder,
+      `sources: { past: { type: replay, files: events.jsonl.gz, emits: [alert] } }
+sinks:
+  bus: { type: nats, from: past, servers: 'nats://127.0.0.1:1' }
+  siem: { type: syslog, from: past, address: 'tcp://127.0.0.1:1' }
+  child: { type: program, from: past, command: [sh, -c, 'cat > ${folder}/child.jsonl'] }
+`,
+      'others.yaml',
+    );
+    for (const id of ['bus', 'siem']) {
+      const { code, stderr } = await Program.run(['sink', 'test', path, id]);
+      expect(code).toBe(69);
+      expect(stderr).toMatch(new RegExp(`^The sink ${id} did not take the alert: .*(refused|ECONNREFUSED)`));
+    }
+    const { code, stdout } = await Program.run(['sink', 'test', path, 'child']);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'child (program) took the alert\n' });
+    expect(readFileSync(join(folder, 'child.jsonl'), 'utf8')).toContain('falco-pipe sink test');
   });
 
   test('a sink that is refused fails with what was said; one that is not there is suggested', async () => {

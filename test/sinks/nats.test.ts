@@ -53,6 +53,8 @@ class NatsServer {
     const own = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.#folder];
     const child = spawn(PROGRAM, [...own, ...this.#args], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
+    // Also when a test fails before it stops the server.
+    process.once('exit', () => child.kill('SIGKILL'));
     let said = '';
     await new Promise<void>((ready, failed) => {
       child.stderr.on('data', (data) => {
