@@ -1,5 +1,6 @@
 /** Loading a pipeline anew while it runs: at SIGHUP, and when one of its files has changed. */
 
+import { setImmediate as breathe } from 'node:timers/promises';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Plan } from '../pipeline/plan.ts';
@@ -52,6 +53,8 @@ export class Reloader {
     try {
       const before = run.plan.digest;
       const plan = await load(read);
+      // Sources have their turn between the two halves of the work.
+      await breathe();
       await run.reload(plan);
       const digest = `sha256:${plan.digest}`;
       run.counters.add('reloads', 'done', 1);

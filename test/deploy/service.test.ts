@@ -44,6 +44,32 @@ describe('what systemd is told', () => {
     expect(heard).toBe('listening\nREADY=1\nSTOPPING=1\n');
   });
 
+  test('that it reloads, and that it lives as long as the watchdog asks', async () => {
+    const address = join(folder, 'notify-reload');
+    const listener = spawn(listen, [address], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let heard = '';
+    listener.stdout.on('data', (data) => {
+      heard += data;
+    });
+    const closed = once(listener, 'close');
+    await once(listener.stdout, 'data');
+    const path = pipeline(
+      folder,
+      'sources: { self: { type: internal } }\nsinks: { out: { type: stdout, from: self } }',
+    );
+    const env = { NOTIFY_SOCKET: address, WATCHDOG_USEC: '100000' };
+    const program = Program.start(['run', path], { env });
+    await program.ready();
+    program.child.kill('SIGHUP');
+    await program.until(({ stderr }) => stderr.includes('reloaded (SIGHUP)'));
+    while (!heard.includes('WATCHDOG=1')) await once(listener.stdout, 'data');
+    expect(await program.stop()).toBe(0);
+    await closed;
+    expect(heard.replaceAll('WATCHDOG=1\n', '')).toMatch(
+      /^listening\nREADY=1\nRELOADING=1\nMONOTONIC_USEC=\d+\nREADY=1\nSTOPPING=1\n$/,
+    );
+  });
+
   test('that nobody listens is said, and no reason to fail', async () => {
     const env = { NOTIFY_SOCKET: join(folder, 'nobody') };
     const { code, stderr } = await Program.run(['run', 'pipelines/demo.yaml'], { env });

@@ -1,0 +1,91 @@
+/** The longest pause of the drain while rules are loaded anew: a source that ticks without rest, twenty reloads. */
+
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { Observable } from 'rxjs';
+import { z } from 'zod';
+import { liveAck } from '../../src/core/ack.ts';
+import type { Batch } from '../../src/core/batch.ts';
+import { defineSink, defineSource } from '../../src/core/component.ts';
+import { createLogger } from '../../src/core/log.ts';
+import { EventRecord, recordForm } from '../../src/events/record.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
+import { Run } from '../../src/pipeline/run.ts';
+
+const RELOADS = 20;
+const root = resolve(import.meta.dirname, '../..');
+const official = join(root, '../shared/data/rules/falco_rules.yaml');
+const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-bench-'));
+process.once('exit', () => rmSync(folder, { recursive: true }));
+
+let longest = 0;
+let last = 0;
+const common = { summary: 'For the benchmark.', config: z.strictObject({}), examples: [] };
+const ticking = defineSource({
+  ...common,
+  type: 'ticking',
+  delivery: 'at_most_once',
+  emits: () => ['syscall'],
+  open: () =>
+    new Observable<Batch>((subscriber) => {
+      let soon: NodeJS.Immediate;
+      const fields = { 'proc.name': 'cat', 'fd.name': '/etc/x' };
+      const tick = () => {
+        const time = performance.now();
+        if (last > 0) longest = Math.max(longest, time - last);
+        last = time;
+        const events = Array.from({ length: 64 }, () => new EventRecord('syscall', 'openat', 0n, fields));
+        subscriber.next({ source: 'syscall', form: recordForm, events, ack: liveAck });
+        soon = setImmediate(tick);
+      };
+      tick();
+      return () => clearImmediate(soon);
+    }),
+});
+const nowhere = defineSink({
+  ...common,
+  type: 'nowhere',
+  open: async () => ({ write: async () => {}, close: async () => {} }),
+});
+
+async function measure(name: string, file: string): Promise<void> {
+  const registry = builtIn();
+  registry.add(ticking, 'bench');
+  registry.add(nowhere, 'bench');
+  const rules = join(folder, 'rules.yaml');
+  const text = readFileSync(file, 'utf8');
+  const yaml = `sources: { src: { type: ticking } }
+operators: { detect: { type: rules, from: src, files: ${rules} } }
+sinks: { out: { type: nowhere, from: detect } }`;
+  const plan = () => planPipeline(PipelineDocument.parse('bench.yaml', yaml), registry);
+  writeFileSync(rules, text);
+  const run = await Run.start(plan(), { log: createLogger({ level: 'silent' }), resolve: String });
+  const rest = () => new Promise((done) => setTimeout(done, 100));
+  await rest();
+  longest = 0;
+  await rest();
+  const idle = longest;
+  const pauses: number[] = [];
+  for (let n = 0; n < RELOADS; n++) {
+    writeFileSync(rules, `${text}\n- list: changed\n  items: [v${n}]\n`);
+    longest = 0;
+    const next = plan();
+    await breathe();
+    await run.reload(next);
+    await rest();
+    pauses.push(longest);
+  }
+  await run.stop(0);
+  pauses.sort((a, b) => a - b);
+  const median = pauses[RELOADS / 2] ?? 0;
+  console.log(
+    `${name}: longest pause without a reload ${idle.toFixed(1)} ms; in ${RELOADS} reloads median ${median.toFixed(1)}, worst ${(pauses.at(-1) ?? 0).toFixed(1)} ms`,
+  );
+}
+
+await measure('rules/host.yaml', join(root, 'rules/host.yaml'));
+if (existsSync(official)) await measure("Falco's rules", official);
