@@ -6,7 +6,7 @@ import { readConstant } from './constants.ts';
 import { hasWildcard } from './glob.ts';
 import { parseCached } from './ip.ts';
 import { NetworkSet } from './network-set.ts';
-import { HashMarks, hashNext, hashStart, PackedSet } from './packed-set.ts';
+import { HashMarks, hashByUnit, hashNext, hashStart, PackedSet } from './packed-set.ts';
 import { prefixTest } from './pmatch.ts';
 
 /** How a condition uses a list: as values of a type, as networks, as beginnings of texts, as path prefixes of `pmatch`. */
@@ -59,9 +59,14 @@ function addressIn(text: string): string {
   return /^[^\s;#,]*/.exec(text)?.[0] ?? '';
 }
 
+/** Texts that begin otherwise than all items are let go after so many units, where the items have few beginnings. */
+const HEAD = 8;
+const MOST_HEADS = 65_536;
+
 class Texts implements Keeper, Kept {
   readonly #type: FieldType;
   readonly #set: PackedSet;
+  #heads: HashMarks | undefined = new HashMarks();
 
   constructor(type: FieldType, set: PackedSet) {
     this.#type = type;
@@ -74,7 +79,11 @@ class Texts implements Keeper, Kept {
 
   add(text: string): void {
     const isAddress = this.#type === 'IPADDR';
-    this.#set.add(constantOf(isAddress ? addressIn(text) : text, this.#type) as string);
+    const item = constantOf(isAddress ? addressIn(text) : text, this.#type) as string;
+    this.#set.add(item);
+    if (this.#heads === undefined || item.length < HEAD) return;
+    this.#heads.add(hashByUnit(item, HEAD));
+    if (this.#heads.size > MOST_HEADS) this.#heads = undefined;
   }
 
   finish(): Kept {
@@ -83,7 +92,9 @@ class Texts implements Keeper, Kept {
   }
 
   count(value: Scalar): number {
-    return typeof value === 'string' && this.#set.has(value) ? 1 : 0;
+    if (typeof value !== 'string') return 0;
+    if (this.#heads !== undefined && value.length >= HEAD && !this.#heads.has(hashByUnit(value, HEAD))) return 0;
+    return this.#set.has(value) ? 1 : 0;
   }
 }
 
@@ -157,7 +168,7 @@ class Beginnings implements Keeper, Kept {
 
   add(text: string): void {
     constantOf(text, 'CHARBUF');
-    this.#set.add(text);
+    this.#set.add(text, hashByUnit(text));
     while (this.#lengths.length <= text.length) this.#lengths.push(false);
     this.#lengths[text.length] = true;
     let hash = hashStart;
@@ -189,6 +200,8 @@ class Beginnings implements Keeper, Kept {
 
 class Paths implements Keeper, Kept {
   readonly #set: PackedSet;
+  /** The folders above items: a path that leaves them leads to none. */
+  readonly #above = new HashMarks();
   readonly #wild: string[] = [];
   #wildTest: ((path: string) => boolean) | undefined;
   #isAll = false;
@@ -206,7 +219,7 @@ class Paths implements Keeper, Kept {
     const path = componentsOf(text);
     if (path === '') this.#isAll = true;
     else if (hasWildcard(path)) this.#wild.push(path);
-    else this.#set.add(path);
+    else this.#add(path);
   }
 
   finish(): Kept {
@@ -220,12 +233,24 @@ class Paths implements Keeper, Kept {
     return this.#isAll || this.#leadsTo(value) || this.#wildTest?.(value) === true ? 1 : 0;
   }
 
+  #add(path: string): void {
+    let hash = hashStart;
+    for (let length = 0; length < path.length; length++) {
+      if (path.charCodeAt(length) === SLASH) this.#above.add(hash);
+      hash = hashNext(hash, path.charCodeAt(length));
+    }
+    this.#set.add(path, hash);
+  }
+
   #leadsTo(value: string): boolean {
     if (this.#set.size === 0) return false;
     const path = componentsOf(value);
     let hash = hashStart;
     for (let length = 0; length < path.length; length++) {
-      if (path.charCodeAt(length) === SLASH && this.#set.hasBeginning(path, length, hash)) return true;
+      if (path.charCodeAt(length) === SLASH) {
+        if (this.#set.hasBeginning(path, length, hash)) return true;
+        if (!this.#above.has(hash)) return false;
+      }
       hash = hashNext(hash, path.charCodeAt(length));
     }
     return path !== '' && this.#set.hasBeginning(path, path.length, hash);

@@ -1,12 +1,14 @@
 /**
  * A set of many texts in few bytes: one buffer of UTF-8 and a table of hashes, neither of which the garbage collector
- * looks at. Text is hashed from its beginning, so that the beginnings of a text are looked up on the way.
+ * looks at. Most of what is asked for is not there: a filter that is small enough for the caches of the processor says so.
  */
 
 import { randomInt } from 'node:crypto';
 
 /** The table is at most so full. */
 const LOAD = 0.6;
+/** Bits of the filter for each place of the table: of twenty texts that are not there it lets one pass. */
+const FILTER_BITS = 8;
 
 /** The hash of the empty text: another one in each process, so that nobody can choose texts that collide. */
 export const hashStart = randomInt(2 ** 31);
@@ -23,6 +25,8 @@ export class PackedSet {
   /** Pairs: a hash, and the number of its text from 1; 0 is a free place. */
   #table: Uint32Array;
   #mask: number;
+  /** A bit for each hash. */
+  #filter: Int32Array;
   #size = 0;
 
   /** @param expected how many texts there will be; more cost time, not correctness */
@@ -32,15 +36,15 @@ export class PackedSet {
     const places = placesFor(expected);
     this.#table = new Uint32Array(places * 2);
     this.#mask = places - 1;
+    this.#filter = new Int32Array((places * FILTER_BITS) / 32);
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** Adds a text unless it is there. */
-  add(text: string): void {
-    const hash = hashOf(text);
+  /** Adds a text unless it is there. Whoever asks for beginnings gives the hash that hashNext makes of it. */
+  add(text: string, hash: number = hashOf(text)): void {
     if (this.hasBeginning(text, text.length, hash)) return;
     if (this.#size + 1 > (this.#mask + 1) * LOAD) this.#grow();
     const start = this.#size === 0 ? 0 : (this.#ends[this.#size - 1] as number);
@@ -48,6 +52,7 @@ export class PackedSet {
     if (this.#size === this.#ends.length) this.#ends = larger(this.#ends);
     this.#ends[this.#size++] = start + this.#bytes.write(text, start, 'utf8');
     place(this.#table, this.#mask, hash, this.#size);
+    this.#pass(hash);
   }
 
   has(text: string): boolean {
@@ -56,8 +61,11 @@ export class PackedSet {
 
   /** Whether the first `length` units of a text are in the set; `hash` is theirs. */
   hasBeginning(text: string, length: number, hash: number): boolean {
+    const mixed = spread(hash);
+    const bit = mixed & (this.#filter.length * 32 - 1);
+    if ((((this.#filter[bit >>> 5] as number) >>> (bit & 31)) & 1) === 0) return false;
     const table = this.#table;
-    for (let at = spread(hash) & this.#mask; ; at = (at + 1) & this.#mask) {
+    for (let at = mixed & this.#mask; ; at = (at + 1) & this.#mask) {
       const number = table[at * 2 + 1] as number;
       if (number === 0) return false;
       if (table[at * 2] === hash >>> 0 && this.#isBeginning(number, text, length)) return true;
@@ -78,6 +86,11 @@ export class PackedSet {
     return own.length === length && text.startsWith(own);
   }
 
+  #pass(hash: number): void {
+    const bit = spread(hash) & (this.#filter.length * 32 - 1);
+    this.#filter[bit >>> 5] = (this.#filter[bit >>> 5] as number) | (1 << (bit & 31));
+  }
+
   #reserve(bytes: number): void {
     if (bytes <= this.#bytes.length) return;
     const more = Buffer.allocUnsafeSlow(Math.max(bytes, this.#bytes.length * 2));
@@ -94,6 +107,8 @@ export class PackedSet {
     }
     this.#table = table;
     this.#mask = mask;
+    this.#filter = new Int32Array(((mask + 1) * FILTER_BITS) / 32);
+    for (let at = 0; at < table.length; at += 2) if (table[at + 1] !== 0) this.#pass(table[at] as number);
   }
 }
 
@@ -101,6 +116,10 @@ export class PackedSet {
 export class HashMarks {
   #table = new Uint32Array(64);
   #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
 
   add(hash: number): void {
     if (this.has(hash)) return;
@@ -133,9 +152,21 @@ function valid(hash: number): number {
   return hash >>> 0 || 1;
 }
 
+/** The hash of a whole text: two units at a time, since each step waits for the one before. */
 function hashOf(text: string): number {
+  const pairs = text.length & ~1;
+  let hash = hashStart ^ text.length;
+  for (let index = 0; index < pairs; index += 2) {
+    hash = hashNext(hash, text.charCodeAt(index) | (text.charCodeAt(index + 1) << 16));
+    hash ^= hash >>> 15;
+  }
+  return pairs === text.length ? hash : hashNext(hash, text.charCodeAt(pairs));
+}
+
+/** The hash of a text, or of its first units, as it grows from unit to unit. */
+export function hashByUnit(text: string, length: number = text.length): number {
   let hash = hashStart;
-  for (let index = 0; index < text.length; index++) hash = hashNext(hash, text.charCodeAt(index));
+  for (let index = 0; index < length; index++) hash = hashNext(hash, text.charCodeAt(index));
   return hash;
 }
 
