@@ -7,12 +7,13 @@ import type { Clause } from '../src/core/necessary.ts';
 import { CALLS } from './calls.ts';
 import { type CallFilters, filterTables } from './filter.ts';
 import { KIND } from './kinds.ts';
-import { type AddonSensor, type AddonWanted, bpfObject, loadAddon } from './locate.ts';
+import { type AddonSensor, type AddonWanted, bpfObject, loadAddon, type RunningProgram } from './locate.ts';
 import { capabilities, hasBtf, lockdown, probe } from './probe.ts';
 
 export { CALLS, type Call } from './calls.ts';
 export type { CallFilters } from './filter.ts';
 export { KIND, type Kind } from './kinds.ts';
+export type { RunningProgram } from './locate.ts';
 export { type Capability, type Feature, type Probe, probe } from './probe.ts';
 
 /** What is collected; it may change while the sensor runs. */
@@ -246,6 +247,14 @@ function noRights(details: { cause: unknown; log?: string }): SensorError {
         : "a container's seccomp filter or a security module forbids bpf(2): allow it there",
     ...details,
   });
+}
+
+/**
+ * What the programs of ours that run on this machine cost, measured for so long by the kernel itself; empty when none
+ * run, or without the right to see them. Blocks meanwhile.
+ */
+export function measurePrograms(milliseconds: number): readonly RunningProgram[] {
+  return loadAddon().addon.measurePrograms(milliseconds);
 }
 
 /** Sends a state such as `READY=1` to systemd, sd_notify(3). False when nobody waits for it ($NOTIFY_SOCKET unset). */

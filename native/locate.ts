@@ -9,8 +9,21 @@ import { exitCode, messageOf, UserError } from '../src/core/errors.ts';
 export interface Addon {
   readonly Sensor: new (options: AddonOptions) => AddonSensor;
   probe(): { readonly libbpf: string; readonly features: { name: string; present: boolean; error: string }[] };
+  measurePrograms(milliseconds: number): RunningProgram[];
   notifySystemd(state: string): boolean;
   bootOffsetNs(): bigint;
+}
+
+/** A program of ours that is loaded on this machine, by whichever process. */
+export interface RunningProgram {
+  readonly name: string;
+  /** That the verifier went through. */
+  readonly instructions: number;
+  /** While it was measured. */
+  readonly runs: number;
+  readonly runNs: number;
+  /** How often the kernel skipped it since it was loaded. */
+  readonly missed: number;
 }
 
 /** `struct filter` of native/bpf/shared.h, and the entries of the maps that go with it. */

@@ -265,6 +265,20 @@ Napi::Value Probe(const Napi::CallbackInfo &info) {
   return result;
 }
 
+Napi::Value MeasurePrograms(const Napi::CallbackInfo &info) {
+  auto list = Napi::Array::New(info.Env());
+  for (const RunningProgram &program : measure_programs(info[0].ToNumber().Uint32Value())) {
+    auto entry = Napi::Object::New(info.Env());
+    entry.Set("name", program.name);
+    entry.Set("instructions", program.instructions);
+    entry.Set("runs", static_cast<double>(program.runs));
+    entry.Set("runNs", static_cast<double>(program.run_ns));
+    entry.Set("missed", static_cast<double>(program.missed));
+    list.Set(list.Length(), entry);
+  }
+  return list;
+}
+
 Napi::Value NotifySystemd(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), notify_systemd(info[0].ToString()));
 }
@@ -274,6 +288,7 @@ Napi::Value BootOffsetNs(const Napi::CallbackInfo &info) { return Napi::BigInt::
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Sensor", SensorHandle::define(env));
   exports.Set("probe", Napi::Function::New<Probe>(env));
+  exports.Set("measurePrograms", Napi::Function::New<MeasurePrograms>(env));
   exports.Set("notifySystemd", Napi::Function::New<NotifySystemd>(env));
   exports.Set("bootOffsetNs", Napi::Function::New<BootOffsetNs>(env));
   return exports;

@@ -1,6 +1,8 @@
 #include "probe.h"
 
 #include <cerrno>
+#include <map>
+#include <set>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -52,6 +54,48 @@ std::vector<Feature> probe_features() {
     answer("bpf_loop", libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_loop, nullptr)),
     kernel_function("bpf_rdonly_cast"),
   };
+}
+
+namespace {
+
+const std::set<std::string> kOurs = {"on_fork", "on_exec", "on_exit", "on_call", "on_uring_submit", "on_uring_complete"};
+
+// By id: the kernel gives none to two programs.
+std::map<uint32_t, std::pair<std::string, bpf_prog_info>> our_programs() {
+  std::map<uint32_t, std::pair<std::string, bpf_prog_info>> found;
+  for (uint32_t id = 0; bpf_prog_get_next_id(id, &id) == 0;) {
+    const int fd = bpf_prog_get_fd_by_id(id);
+    if (fd < 0) continue;
+    bpf_prog_info info{};
+    uint32_t size = sizeof info;
+    // Names are cut at 15 letters.
+    const bool known = bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.type == BPF_PROG_TYPE_TRACING;
+    close(fd);
+    for (const std::string &name : kOurs) {
+      if (known && name.substr(0, sizeof info.name - 1) == info.name) found.emplace(id, std::pair{name, info});
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<RunningProgram> measure_programs(unsigned milliseconds) {
+  LogCapture quiet;
+  if (our_programs().empty()) return {};
+  const int stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+  const auto before = our_programs();
+  usleep(milliseconds * 1000);
+  std::vector<RunningProgram> measured;
+  for (const auto &[id, program] : our_programs()) {
+    const auto old = before.find(id);
+    if (old == before.end()) continue;
+    const bpf_prog_info &info = program.second, &then = old->second.second;
+    measured.push_back({program.first, info.verified_insns, info.run_cnt - then.run_cnt,
+                        info.run_time_ns - then.run_time_ns, info.recursion_misses});
+  }
+  if (stats >= 0) close(stats);
+  return measured;
 }
 
 std::string libbpf_version() { return std::string(libbpf_version_string()).substr(1); }

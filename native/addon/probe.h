@@ -11,3 +11,14 @@ struct Feature {
 
 std::vector<Feature> probe_features();
 std::string libbpf_version();
+
+// A program of ours that is loaded on this machine, by whichever process.
+struct RunningProgram {
+  std::string name;
+  uint32_t instructions;  // that the verifier went through
+  uint64_t runs, run_ns;  // while it was measured
+  uint64_t missed;        // since it was loaded
+};
+
+// Has the kernel measure programs for so long, and says what ours cost. Empty without the right to see them.
+std::vector<RunningProgram> measure_programs(unsigned milliseconds);

@@ -1,6 +1,6 @@
 /** `falco-pipe doctor`: what the kernel source needs, what of it is here, and how to mend the rest. */
 
-import { type Probe, probe } from '../../native/index.ts';
+import { measurePrograms, type Probe, probe, type RunningProgram } from '../../native/index.ts';
 import { exitCode } from '../core/errors.ts';
 
 export interface DoctorOptions {
@@ -24,16 +24,39 @@ export async function doctor(options: DoctorOptions): Promise<void> {
   const checks = checksOf(probe());
   const bad = checks.filter(({ ok, optional }) => !ok && !optional);
   process.exitCode = bad.find(({ exit }) => exit !== exitCode.noPermission)?.exit ?? bad[0]?.exit ?? exitCode.ok;
+  const programs = running();
   if (options.output === 'json') {
-    process.stdout.write(`${JSON.stringify({ ok: bad.length === 0, checks: checks.map(forPrograms) })}\n`);
+    const answer = { ok: bad.length === 0, checks: checks.map(forPrograms), measured_ms: MEASURED_MS, programs };
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
     return;
   }
   for (const check of checks) process.stdout.write(line(check));
+  for (const program of programs) process.stdout.write(programLine(program));
   const end =
     bad.length === 0
       ? 'The kernel source can run here.'
       : `The kernel source cannot run here: ${bad.map(({ name }) => name).join(', ')}.`;
   process.stdout.write(`${end}\n`);
+}
+
+const MEASURED_MS = 500;
+
+/** What runs of ours on this machine, and what it costs; nothing when no falco-pipe traces, or we may not look. */
+function running(): readonly RunningProgram[] {
+  try {
+    return measurePrograms(MEASURED_MS);
+  } catch {
+    return [];
+  }
+}
+
+/** One program: runs and their price while it was measured. */
+function programLine({ name, instructions, runs, runNs, missed }: RunningProgram): string {
+  const each = runs > 0 ? `${Math.round(runNs / runs)} ns each, ` : '';
+  const share = ((runNs / (MEASURED_MS * 1e6)) * 100).toFixed(2);
+  const skipped = missed > 0 ? `, skipped ${missed} times` : '';
+  const found = `${runs} runs in ${MEASURED_MS} ms, ${each}${share} % of a CPU; ${instructions} instructions verified${skipped}`;
+  return `runs  ${name.padEnd(22)} ${found}\n`;
 }
 
 function forPrograms({ exit: _, advice, ...check }: Check): object {

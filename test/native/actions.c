@@ -376,11 +376,48 @@ static long any_call_apart(void)
   return wait_for(pid);
 }
 
+// race A B TIMES: opens a path again and again while another thread turns it from A to B and back, which differ in
+// their last letter. How often it was A.
+static char raced[4096];
+static volatile int racing;
+static void *turn(void *unused)
+{
+  volatile char *letter = &raced[strlen(words[1]) - 1];
+  while (racing) {
+    *letter = words[2][strlen(words[2]) - 1];
+    for (volatile int i = 0; i < 200; i++) {}
+    *letter = words[1][strlen(words[1]) - 1];
+    for (volatile int i = 0; i < 200; i++) {}
+  }
+  return unused;
+}
+
+static long race(void)
+{
+  struct stat wanted, got;
+  pthread_t thread;
+  long times = 0;
+  stat(words[1], &wanted);
+  strcpy(raced, words[1]);
+  racing = 1;
+  pthread_create(&thread, NULL, turn, NULL);
+  for (long i = 0; i < number(3); i++) {
+    int fd = syscall(SYS_open, raced, O_RDONLY);
+    if (fd < 0) continue;
+    if (!fstat(fd, &got) && got.st_ino == wanted.st_ino && got.st_dev == wanted.st_dev) times++;
+    close(fd);
+  }
+  racing = 0;
+  pthread_join(thread, NULL);
+  return times;
+}
+
 static long act(void)
 {
   const char *what = words[0];
   if (!strcmp(what, "sys")) return any_call();
   if (!strcmp(what, "sys32")) return any_call32();
+  if (!strcmp(what, "race")) return race();
   if (!strcmp(what, "uring")) return through_uring();
   if (!strcmp(what, "sys-apart")) return any_call_apart();
   if (!strcmp(what, "open")) return result(syscall(SYS_open, words[1], number(2), number(3)));

@@ -1,6 +1,7 @@
 /** The filter of the kernel programs on real opens: it drops what the model drops, and nothing else. */
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sensor, SensorDemand } from '../../native/index.ts';
@@ -169,6 +170,23 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
         sensor.close();
       }
     });
+  });
+
+  test('a path that is written over after the call cannot hide what was opened', async () => {
+    const [secret, cover] = [under('etc/shadow'), under('etc/shadox')];
+    writeFileSync(cover, 'x');
+    const wanted: Necessary = [{ paths: [path('text', 'prefix', secret), path('real', 'prefix', secret)] }];
+    const sensor = watch(actor, { calls: new Map([['open', wanted]]), ringBytes: 1 << 25 });
+    try {
+      const opened = await actor.ask(`race ${secret} ${cover} 40000`);
+      const records = drainAll(sensor).filter(({ real }) => real === secret);
+      expect(records).toHaveLength(opened);
+      expect(opened).toBeGreaterThan(100);
+      // Of some the name that could be read is that of the cover.
+      if (availableParallelism() > 1) expect(records.filter(({ raw }) => raw === cover).length).toBeGreaterThan(0);
+    } finally {
+      sensor.close();
+    }
   });
 
   test('a path that cannot be read passes every filter', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bootOffsetNs, notifySystemd, openSensor, probe } from '../../native/index.ts';
+import { bootOffsetNs, measurePrograms, notifySystemd, openSensor, probe } from '../../native/index.ts';
 import { exitCode } from '../../src/core/errors.ts';
 import { Actor, drainAll, everything, only, prepare, watch, whyNot } from './harness.ts';
 
@@ -55,6 +55,41 @@ describe.skipIf(skipped)('the ring', () => {
           .slice(-3)
           .map((record) => record.kind),
       ).toEqual(['fork', 'exec', 'exit']);
+    } finally {
+      sensor.close();
+    }
+  });
+
+  test('connections, and what gives rights, survive a flood of opens', async () => {
+    const sensor = watch(actor, { ringBytes: 65536, ...only('openat', 'connect', 'ptrace', 'setuid', 'unlinkat') });
+    try {
+      await actor.ask('opens 2000 /etc/hostname');
+      await actor.ask('connect inet 1');
+      await actor.ask('sys 101 16 999999999 0 0');
+      await actor.ask('sys 105 0');
+      await actor.ask("sys 263 -100 '/nonexistent 0");
+      const { sent, dropped, refused } = sensor.counters();
+      expect(refused.openat).toBeGreaterThan(0);
+      expect(sent).toMatchObject({ connect: 1, ptrace: 1, setuid: 1, unlinkat: 0 });
+      expect(refused).toMatchObject({ connect: 0, ptrace: 0, setuid: 0, unlinkat: 1 });
+      expect(dropped).toMatchObject({ connect: 0, ptrace: 0, setuid: 0 });
+    } finally {
+      sensor.close();
+    }
+  });
+
+  test('what the programs cost is measured by the kernel', async () => {
+    const sensor = watch(actor);
+    try {
+      const busy = actor.ask('opens 200000 /etc/hostname');
+      const measured = measurePrograms(200);
+      const calls = measured.filter(({ name, runs }) => name === 'on_call' && runs > 0);
+      expect(calls.length).toBeGreaterThan(0);
+      for (const { runs, runNs, instructions } of calls) {
+        expect(runNs / runs).toBeGreaterThan(1);
+        expect(instructions).toBeLessThan(40_000);
+      }
+      await busy;
     } finally {
       sensor.close();
     }

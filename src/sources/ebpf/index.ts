@@ -3,11 +3,12 @@
 import { statSync } from 'node:fs';
 import { Observable } from 'rxjs';
 import { z } from 'zod';
-import { bootOffsetNs, openSensor } from '../../../native/index.ts';
+import { bootOffsetNs, CALLS, openSensor } from '../../../native/index.ts';
 import { liveAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import { type Demands, defineSource, type SourceContext } from '../../core/component.ts';
 import { size } from '../../core/config.ts';
+import { suggest } from '../../core/errors.ts';
 import { Accounts } from '../../events/accounts.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import { KernelContext } from '../../events/kernel/context.ts';
@@ -15,6 +16,14 @@ import { kernelFills, kernelForm } from '../../events/kernel/form.ts';
 import { Capture } from './capture.ts';
 import { containersConfig, openContainers } from './containers.ts';
 import { eventTypes, wantedFor } from './wanted.ts';
+
+/** `name` or `!name`. */
+const isCall = (word: string) => Object.hasOwn(CALLS, word.replace(/^!/, ''));
+
+function unknownCall({ input }: { readonly input?: unknown }): string {
+  const near = suggest(String(input).replace(/^!/, ''), Object.keys(CALLS));
+  return `the name of a system call that is read here${near === undefined ? '' : `, such as ${near}`}`;
+}
 
 const isPowerOfTwo = (bytes: number) => Number.isInteger(Math.log2(bytes));
 
@@ -33,6 +42,20 @@ const config = z.strictObject({
     .boolean()
     .default(false)
     .describe('Also executions that fail. They come anyway when a rule looks at other system calls.'),
+  base_syscalls: z
+    .strictObject({
+      custom_set: z
+        .array(z.string().refine((name) => isCall(name), { error: unknownCall }))
+        .default([])
+        .describe('System calls that are sent whatever the rules look at; with ! in front, that are never sent.'),
+      all: z.boolean().default(false).describe('Every system call that is known here.'),
+      repair: z
+        .boolean()
+        .default(false)
+        .describe('Falco adds what its tables need. Nothing is needed here: no effect.'),
+    })
+    .prefault({})
+    .describe("System calls beside those that the rules look at, in Falco's words."),
   pushdown: z
     .boolean()
     .default(true)
@@ -76,8 +99,8 @@ interface Observer {
 }
 
 function open(options: z.output<typeof config>, ctx: SourceContext, observer: Observer): { close(): void } {
-  const { scope, failed_exec: failedExec, pushdown } = options;
-  const wantedNow = (demands: Demands) => wantedFor(demands.get('syscall'), { failedExec, pushdown });
+  const { scope, failed_exec: failedExec, pushdown, base_syscalls: base } = options;
+  const wantedNow = (demands: Demands) => wantedFor(demands.get('syscall'), { failedExec, pushdown, base });
   const wanted = wantedNow(ctx.demand);
   const sensor = openSensor({
     ringBytes: options.ring,

@@ -35,12 +35,14 @@ export interface Wanted {
 export interface WantedOptions {
   /** Also executions that fail, which otherwise come along with other calls only. */
   readonly failedExec: boolean;
+  /** Calls beside those that are demanded; with ! in front, never. */
+  readonly base?: { readonly custom_set: readonly string[]; readonly all: boolean };
   /** Use the necessary conditions of the demand in the kernel. */
   readonly pushdown: boolean;
 }
 
 /** What is to be collected for a demand. Undefined: nothing reads this source, which is then kept to process records. */
-export function wantedFor(demand: Demand | undefined, { failedExec, pushdown }: WantedOptions): Wanted {
+export function wantedFor(demand: Demand | undefined, { failedExec, pushdown, base }: WantedOptions): Wanted {
   const types = demand?.types ?? new Set<string>();
   const wants = (type: string) => types === 'all' || types.has(type);
   const where = pushdown ? demand?.where : undefined;
@@ -48,9 +50,12 @@ export function wantedFor(demand: Demand | undefined, { failedExec, pushdown }: 
   for (const name of Object.keys(CALLS)) {
     if (wants(name) && !EXECUTIONS.has(name)) calls.set(name, where?.get(name) ?? 'all');
   }
+  const added = base?.all ? Object.keys(CALLS) : (base?.custom_set ?? []).filter((name) => !name.startsWith('!'));
+  for (const name of added) calls.set(name, 'all');
   if (calls.size > 0 || failedExec) {
     for (const name of EXECUTIONS) if (wants(name)) calls.set(name, where?.get(name) ?? 'all');
   }
+  for (const name of base?.custom_set ?? []) if (name.startsWith('!')) calls.delete(name.slice(1));
   const kinds = Object.entries(LIFE).flatMap(([kind, names]) =>
     names.some(wants) ? [KIND[kind as keyof typeof LIFE]] : [],
   );

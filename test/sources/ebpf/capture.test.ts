@@ -210,6 +210,16 @@ describe('demand', () => {
     expect(wantedFor(execOnly, { ...options, failedExec: true }).sensor.calls).toEqual(new Map([['execve', 'all']]));
   });
 
+  it("adds and leaves out calls by Falco's base_syscalls", () => {
+    const wanted = { types: new Set(['openat', 'connect']), fields: new Set<string>() };
+    const names = (base: { custom_set: string[]; all: boolean }) => [
+      ...wantedFor(wanted, { ...options, base }).sensor.calls.keys(),
+    ];
+    expect(names({ custom_set: ['ptrace', '!connect'], all: false }).sort()).toEqual(['openat', 'ptrace']);
+    expect(names({ custom_set: [], all: true })).toEqual(expect.arrayContaining(['openat', 'keyctl', 'unlinkat']));
+    expect(names({ custom_set: ['!openat'], all: true })).not.toContain('openat');
+  });
+
   it('has conditions tested in the kernel, unless that is switched off', () => {
     const where = new Map([
       ['openat', [{ writes: true }]],
