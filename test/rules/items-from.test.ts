@@ -306,6 +306,54 @@ describe('lists mean the same wherever they come from', () => {
   });
 });
 
+test('whatever a file holds, it is loaded or refused with a place', () => {
+  const pieces = fc.constantFrom(
+    'a',
+    '10.0.0.1',
+    '::1/64',
+    '/',
+    '//',
+    '*',
+    '"',
+    ',',
+    '\n',
+    '\r\n',
+    '#',
+    ' ',
+    '\uFEFF',
+    '\0',
+    '😀',
+    '1',
+  );
+  const content = fc.oneof(
+    fc.array(pieces, { maxLength: 20 }).map((parts) => parts.join('')),
+    fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+  );
+  const conditions = [
+    't.s in (far)',
+    't.s pmatch (far)',
+    't.s startswith oneof (far)',
+    't.net in (far)',
+    't.i in (far)',
+  ];
+  const forms = ['', ', format: csv, column: 1', ', format: csv, column: a'];
+  fc.assert(
+    fc.property(
+      content,
+      fc.constantFrom(...conditions),
+      fc.constantFrom(...forms),
+      fc.string(),
+      (text, condition, from, value) => {
+        const result = load(condition, text, { from });
+        for (const { at } of result.diagnostics) expect(at?.line).toBeGreaterThan(0);
+        if (result.ok) verdict(result, { 't.s': value, 't.net': value, 't.i': 1 });
+        else expect(result.diagnostics.some(({ severity }) => severity === 'error')).toBe(true);
+      },
+    ),
+    { numRuns: process.env.FALCO_PIPE_LONG ? 20_000 : 400 },
+  );
+});
+
 describe('many items', () => {
   const many = process.env.FALCO_PIPE_LONG ? 2_000_000 : 100_000;
   const octets = (n: number) => `${1 + (n % 200)}.${(n >> 8) & 255}.${(n >> 16) & 255}.${(n * 7) & 255}`;
