@@ -77,6 +77,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     const rest = feedWatchdog(log);
     const unwatch = running.watchHeld();
     log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
+    if (signals.early) void signals.reload();
     // At the end of the sources nothing presses; a signal means that somebody waits.
     void signals.stop.then(() => running.hurry(deadline.data));
     const end = await Promise.race([running.over, signals.stop]);

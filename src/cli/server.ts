@@ -150,9 +150,9 @@ export class Servers {
         return text === undefined ? json({ error: 'no such dead letter' }, 404) : json(text);
       },
       'POST /dlq/retry': async (_url, request) => {
-        const waiting = (await store?.exhume(JSON.parse(await bodyOf(request)))) ?? {};
-        run.added(waiting);
-        return json(waiting);
+        const choice = JSON.parse(await bodyOf(request));
+        if (store) run.exhumed(await store.exhume(choice));
+        return json({});
       },
     };
   }

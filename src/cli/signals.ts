@@ -9,6 +9,8 @@ export interface Signals {
   reopen: () => Promise<void>;
   /** SIGHUP. */
   reload: () => Promise<void>;
+  /** SIGHUP came before anybody could reload. */
+  early: boolean;
   close(): void;
 }
 
@@ -25,7 +27,13 @@ export function listen(): Signals {
     asked = true;
     ask();
   };
-  const signals: Signals = { stop, reopen: async () => {}, reload: async () => {}, close };
+  const signals: Signals = {
+    stop,
+    reopen: async () => {},
+    reload: async () => void (signals.early = true),
+    early: false,
+    close,
+  };
   const handlers = {
     SIGINT: onStop,
     SIGTERM: onStop,

@@ -4,6 +4,7 @@ import { now } from '../core/clock.ts';
 import type { Demands, InternalFields, ReportType } from '../core/component.ts';
 import { messageOf, UserError } from '../core/errors.ts';
 import { Counters } from '../core/metrics.ts';
+import type { Kept } from '../store/store.ts';
 import { connect, type Live, type Wiring, wire } from './graph.ts';
 import { LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
@@ -218,9 +219,9 @@ export class Run {
     };
   }
 
-  /** Tells sinks that more waits on disk for them: dead letters were put back. */
-  added(waiting: Readonly<Record<string, number>>): void {
-    for (const [id, count] of Object.entries(waiting)) this.#runtime.keeps.get(id)?.added(count);
+  /** Tells sinks what is on disk for them: dead letters were put back. */
+  exhumed({ waiting, dead }: Kept): void {
+    for (const [id, keep] of this.#runtime.keeps) keep.exhumed(waiting[id] ?? 0, dead[id] ?? 0);
   }
 
   #wire(live: Live): Wiring {

@@ -10,6 +10,9 @@ const LAYOUT = 2;
 
 const FILE = 'state.db';
 
+/** Bytes of a file that is looked through when it is opened. */
+const CHECKED = 64 * 1024 ** 2;
+
 /**
  * Opens, or makes, the state file in a folder, for this process alone. Throws a UserError: exit 78 when another process
  * has it, when a newer program wrote it or it is damaged; 77 when it may not be written.
@@ -27,12 +30,20 @@ export function openDatabase(folder: string): DatabaseSync {
       'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE; COMMIT',
     );
     chmodSync(path, 0o600);
+    check(database, path);
     migrate(database, path);
     return database;
   } catch (error) {
     if (database?.isOpen) database.close();
     throw explain(folder, error);
   }
+}
+
+// Damage is said at the start, not when a row is needed; a large file is not read for that.
+function check(database: DatabaseSync, path: string): void {
+  if (statSync(path).size > CHECKED) return;
+  const { quick_check: found } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+  if (found !== 'ok') throw new Error(`it is damaged: ${found.replaceAll('\n', ' ')}`);
 }
 
 // One level at a time, upwards first: mkdir's own recursion never ends below /proc.

@@ -10,23 +10,27 @@ import type { SpoolRow, Store } from './store.ts';
 
 /** Text on its way to disk, in UTF-16 units: past that, when the disk does not keep up or is full, nothing is taken. */
 const PENDING = 64 * 1024 ** 2;
+/** Events in dead letters of one sink: past that, they are dropped. */
+const DEAD = 1_000_000;
 
 export class SinkKeep implements Keep {
   woken: () => void = () => {};
   readonly #store: Store;
   readonly #sink: string;
-  /** Events that may wait on disk. */
-  readonly #limit: number;
+  readonly #limits: { readonly waiting: number; readonly dead: number };
   #waiting: number;
+  #buried: number;
   #pending = 0;
   // Rows up to here have been given out.
   #given = 0;
 
-  constructor(store: Store, sink: string, limit: number) {
+  /** @param waiting events that may wait on disk */
+  constructor(store: Store, sink: string, waiting: number, dead: number = DEAD) {
     this.#store = store;
     this.#sink = sink;
-    this.#limit = limit;
+    this.#limits = { waiting, dead };
     this.#waiting = store.waiting(sink);
+    this.#buried = store.buried(sink);
   }
 
   get waiting(): number {
@@ -34,7 +38,7 @@ export class SinkKeep implements Keep {
   }
 
   spool(events: readonly Event[]): Promise<void> | undefined {
-    if (this.#waiting + events.length > this.#limit) return undefined;
+    if (this.#waiting + events.length > this.#limits.waiting) return undefined;
     const written = this.#write(events, (text) => this.#store.spool(this.#sink, events.length, text));
     if (!written) return undefined;
     this.#waiting += events.length;
@@ -43,8 +47,11 @@ export class SinkKeep implements Keep {
   }
 
   bury(events: readonly Event[], reason: string, message: string): Promise<void> | undefined {
+    if (this.#buried + events.length > this.#limits.dead) return undefined;
     const letter = { sink: this.#sink, reason, message, time: Date.now(), count: events.length };
-    return this.#write(events, (text) => this.#store.bury(letter, text));
+    const written = this.#write(events, (text) => this.#store.bury(letter, text));
+    if (written) this.#buried += events.length;
+    return written;
   }
 
   async next(maxEvents: number): Promise<Parcel[] | undefined> {
@@ -54,9 +61,10 @@ export class SinkKeep implements Keep {
     return rows.map((row) => this.#parcel(row));
   }
 
-  /** More waits than was known: dead letters were put back. */
-  added(waiting: number): void {
+  /** Dead letters were put back: so many events wait, and so many are still dead. */
+  exhumed(waiting: number, dead: number): void {
     this.#waiting = Math.max(this.#waiting, waiting);
+    this.#buried = dead;
     this.woken();
   }
 

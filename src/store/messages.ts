@@ -34,7 +34,7 @@ export interface SpoolRow {
 export type Question =
   | { readonly ask: 'seen'; readonly source: string; readonly ids: readonly string[] }
   | { readonly ask: 'spooled'; readonly sink: string; readonly after: number; readonly events: number }
-  | { readonly ask: 'waiting' }
+  | { readonly ask: 'kept' }
   | { readonly ask: 'dead'; readonly sink: string | undefined }
   | { readonly ask: 'letter'; readonly id: number }
   | { readonly ask: 'close' };
@@ -49,12 +49,17 @@ export interface Reply {
   readonly error?: string;
 }
 
+/** Events on disk, by sink. */
+export interface Kept {
+  readonly waiting: Readonly<Record<string, number>>;
+  readonly dead: Readonly<Record<string, number>>;
+}
+
 /** What the file held when it was opened. */
 export interface Opened {
   readonly positions: readonly (readonly [key: string, value: string])[];
   readonly snapshots: readonly { operator: string; identity: string; data: Uint8Array }[];
-  /** Events in the spool by sink. */
-  readonly waiting: Readonly<Record<string, number>>;
+  readonly kept: Kept;
 }
 
 /** The first message of the worker: what it has opened, or the error as a UserError is made of. */

@@ -6,9 +6,9 @@ import { deserialize, serialize } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../core/errors.ts';
 import { isBuilt, packageRoot } from '../core/package.ts';
-import type { Change, DeadLetter, First, Message, Opened, Question, Reply, SpoolRow } from './messages.ts';
+import type { Change, DeadLetter, First, Kept, Message, Opened, Question, Reply, SpoolRow } from './messages.ts';
 
-export type { DeadLetter, SpoolRow } from './messages.ts';
+export type { DeadLetter, Kept, SpoolRow } from './messages.ts';
 
 /** Changes wait for others at most this many ms, or until there are so many; then they are one transaction. */
 const GROUP = { ms: 10, changes: 256 };
@@ -29,7 +29,7 @@ export class Store {
   readonly #failed: (error: unknown) => void;
   readonly #positions: Map<string, string>;
   readonly #snapshots: Map<string, Opened['snapshots'][number]>;
-  readonly #waiting: Map<string, number>;
+  readonly #kept: Kept;
   readonly #replies = new Map<number, (reply: Reply) => void>();
   #gathered: Group = { changes: [], done: [] };
   #timer: NodeJS.Timeout | undefined;
@@ -43,7 +43,7 @@ export class Store {
     this.#failed = failed;
     this.#positions = new Map(opened.positions);
     this.#snapshots = new Map(opened.snapshots.map((each) => [each.operator, each]));
-    this.#waiting = new Map(Object.entries(opened.waiting));
+    this.#kept = opened.kept;
     worker.on('message', (reply: Reply) => {
       const answered = this.#replies.get(reply.id);
       this.#replies.delete(reply.id);
@@ -108,9 +108,14 @@ export class Store {
     void this.#change({ kind: 'snapshot', operator, identity, data });
   }
 
-  /** Events in the spool of a sink when the file was opened, or after the last `exhume`. */
+  /** Events in the spool of a sink when the file was opened. */
   waiting(sink: string): number {
-    return this.#waiting.get(sink) ?? 0;
+    return this.#kept.waiting[sink] ?? 0;
+  }
+
+  /** Events in dead letters of a sink when the file was opened. */
+  buried(sink: string): number {
+    return this.#kept.dead[sink] ?? 0;
   }
 
   /** Adds events, as lines of JSON, to the spool of a sink; resolves when they are written. */
@@ -143,10 +148,10 @@ export class Store {
     return (await this.#ask({ ask: 'letter', id })) as string | undefined;
   }
 
-  /** Puts dead letters back into the spools of their sinks. Returns the events that wait now, by sink. */
-  async exhume(choice: { readonly sink?: string; readonly ids?: readonly number[] }): Promise<Record<string, number>> {
+  /** Puts dead letters back into the spools of their sinks. Returns what is on disk then. */
+  async exhume(choice: { readonly sink?: string; readonly ids?: readonly number[] }): Promise<Kept> {
     await this.#change({ kind: 'exhume', sink: choice.sink, ids: choice.ids });
-    return (await this.#ask({ ask: 'waiting' })) as Record<string, number>;
+    return (await this.#ask({ ask: 'kept' })) as Kept;
   }
 
   /** Resolves when everything that was noted so far is on disk. */

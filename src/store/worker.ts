@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { messageOf } from '../core/errors.ts';
 import { explain, openDatabase } from './database.ts';
-import type { Change, First, Message, Opened, Question, Reply, SpoolRow } from './messages.ts';
+import type { Change, First, Kept, Message, Opened, Question, Reply, SpoolRow } from './messages.ts';
 
 /** Ids of one source that are remembered, the youngest; more would only make the file grow. */
 const SEEN = 1_000_000;
@@ -55,8 +55,8 @@ function serve(): void {
         return question.ids.filter((id) => run.isSeen(question.source, id) !== undefined);
       case 'spooled':
         return spooled(question);
-      case 'waiting':
-        return waiting();
+      case 'kept':
+        return kept();
       case 'dead':
         return run.listDead(question.sink ?? null, question.sink ?? null);
       case 'close':
@@ -82,15 +82,16 @@ function serve(): void {
     return rows;
   }
 
-  function waiting(): Record<string, number> {
-    const rows = run.countSpool() as { sink: string; events: number }[];
-    return Object.fromEntries(rows.map(({ sink, events }) => [sink, events]));
+  function kept(): Kept {
+    const bySink = (rows: unknown[]) =>
+      Object.fromEntries((rows as { sink: string; events: number }[]).map(({ sink, events }) => [sink, events]));
+    return { waiting: bySink(run.countSpool()), dead: bySink(run.countDead()) };
   }
 
   const opened: Opened = {
     positions: (run.positions() as { key: string; value: string }[]).map(({ key, value }) => [key, value]),
     snapshots: run.snapshots() as Opened['snapshots'],
-    waiting: waiting(),
+    kept: kept(),
   };
   say({ opened });
   parentPort?.on('message', (message: Message) => {
@@ -132,6 +133,7 @@ function statements(database: ReturnType<typeof openDatabase>) {
     removeSpool: run('DELETE FROM spool WHERE id = ?'),
     readSpool: rows('SELECT id, count, data FROM spool WHERE sink = ? AND id > ? ORDER BY id'),
     countSpool: all('SELECT sink, sum(count) AS events FROM spool GROUP BY sink'),
+    countDead: all('SELECT sink, sum(count) AS events FROM dead GROUP BY sink'),
     addDead: run('INSERT INTO dead (sink, reason, message, time, count, data) VALUES (?, ?, ?, ?, ?, ?)'),
     listDead: all(`SELECT id, sink, reason, message, time, count FROM dead WHERE (? IS NULL OR sink = ?) ORDER BY id`),
     getDead: one('SELECT data FROM dead WHERE id = ?'),

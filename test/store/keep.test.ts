@@ -31,11 +31,16 @@ const range = (count: number, from = 0) => Array.from({ length: count }, (_, ind
 const settled = (ack: { settled: unknown[] }) => vi.waitFor(() => expect(ack.settled).toHaveLength(1));
 
 /** A delivery to a sink that does what `write` says, and what that sink got. */
-function delivery(given: object, write: (events: readonly Event[]) => Promise<void>, limit = 1_000_000) {
+function delivery(
+  given: object,
+  write: (events: readonly Event[]) => Promise<void>,
+  waiting = 1_000_000,
+  dead = 1_000_000,
+) {
   const got: unknown[] = [];
   const lost: [string, number][] = [];
   const metrics = new Counters();
-  const keep = new SinkKeep(store, 'out', limit);
+  const keep = new SinkKeep(store, 'out', waiting, dead);
   const sink = {
     write: async (events: readonly Event[]) => {
       await write(events);
@@ -133,6 +138,19 @@ describe('dead letters', () => {
     await to.close(AbortSignal.timeout(1000));
   });
 
+  it('have a limit: past it they are dropped, and said', async () => {
+    const refuse = async () => {
+      throw new WriteError('no', { permanent: true });
+    };
+    const { to, lost, offer } = delivery({}, refuse, 1, 3);
+    const acks = [recordedAck(false), recordedAck(false)];
+    for (const ack of acks) offer(2, 0, ack);
+    await Promise.all(acks.map(settled));
+    expect(acks.map((ack) => ack.settled)).toEqual([[['dead_lettered', 'refused']], [['dropped', 'refused']]]);
+    expect(lost).toEqual([['refused', 2]]);
+    await to.close(AbortSignal.timeout(1000));
+  });
+
   it('are live events of a sink that stays down; put back, they are delivered', async () => {
     let down = true;
     const { to, keep, got, offer } = delivery({ retry: { give_up_after: '5ms', initial: '1ms' } }, async () => {
@@ -146,8 +164,8 @@ describe('dead letters', () => {
     expect(live.settled).toEqual([['dead_lettered', 'sink_failed']]);
     expect(replayable.settled).toEqual([['failed', 'sink_failed']]);
     down = false;
-    const waiting = await store.exhume({});
-    keep.added(waiting.out ?? 0);
+    const kept = await store.exhume({});
+    keep.exhumed(kept.waiting.out ?? 0, 0);
     await vi.waitFor(() => expect(got).toEqual([0, 1]));
     await to.close(AbortSignal.timeout(1000));
     expect(await store.dead()).toEqual([]);

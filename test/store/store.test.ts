@@ -107,8 +107,8 @@ describe('the store', () => {
     expect(await store.dead('out')).toEqual([{ id: 1, ...letter }]);
     expect(await store.dead()).toHaveLength(2);
     expect([await store.letter(1), await store.letter(9)]).toEqual(['a\nb', undefined]);
-    expect(await store.exhume({ ids: [2] })).toEqual({ other: 2 });
-    expect(await store.exhume({ sink: 'out' })).toEqual({ out: 2, other: 2 });
+    expect(await store.exhume({ ids: [2] })).toEqual({ waiting: { other: 2 }, dead: { out: 2 } });
+    expect(await store.exhume({ sink: 'out' })).toEqual({ waiting: { out: 2, other: 2 }, dead: {} });
     expect(await store.dead()).toEqual([]);
     expect((await store.spooled('out', 0, 1)).map(({ text }) => text)).toEqual(['a\nb']);
     await store.close();
@@ -277,6 +277,19 @@ describe('a state file that cannot be used', () => {
     );
     expect(error.exit).toBe(78);
     expect(readFileSync(file, 'utf8')).toBe('no database '.repeat(200));
+  });
+
+  it('of which a part was overwritten says so', async () => {
+    const first = await open();
+    for (let n = 0; n < 200; n++) first.set(`key ${n}`, 'x'.repeat(100));
+    await first.close();
+    const file = join(folder, 'state.db');
+    const bytes = readFileSync(file);
+    bytes.fill(0xff, 3 * 4096, bytes.length - 4096);
+    writeFileSync(file, bytes);
+    const error = await refused();
+    expect(error.message).toMatch(/state.db cannot be used: .*Move it away to start afresh/s);
+    expect(error.exit).toBe(78);
   });
 
   it('without its table is no state file of ours', async () => {
