@@ -32,6 +32,9 @@ const labelsText = (labels: Readonly<Record<string, string>>): string | undefine
   return names.length === 0 ? undefined : names.map((name) => `${name}:${labels[name]}`).join(', ');
 };
 
+const own = (labels: Readonly<Record<string, string>> | undefined, key: string): string | undefined =>
+  labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined;
+
 const mountText = ({ source, destination, mode, writable, propagation }: Mount): string =>
   `${source}:${destination}:${mode}:${writable}:${propagation}`;
 
@@ -102,7 +105,7 @@ const told: Readonly<Record<string, Maker>> = {
   'container.label':
     (arg = '') =>
     ({ container }) =>
-      container?.labels[arg],
+      own(container?.labels, arg),
   'k8s.pod.name': ofPod(({ name }) => name),
   'k8s.ns.name': ofPod(({ namespace }) => namespace),
   'k8s.pod.id': plain(({ container, podUid }) => container?.pod?.uid ?? podUid),
@@ -113,7 +116,7 @@ const told: Readonly<Record<string, Maker>> = {
   'k8s.pod.label':
     (arg = '') =>
     ({ container }) =>
-      container?.pod?.labels[arg],
+      own(container?.pod?.labels, arg),
   'k8s.pod.ip': ofPod(({ ip }) => ip),
   'k8s.pod.cni.json': ofPod(({ cni }) => cni),
 };

@@ -1,0 +1,226 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ContainerLookup } from '../../src/containers/lookup.ts';
+import type { Lifecycle, Runtime } from '../../src/containers/runtime.ts';
+import { Runtimes } from '../../src/containers/sockets.ts';
+import type { RuntimeKind } from '../../src/events/containers/cgroup.ts';
+import type { Container } from '../../src/events/containers/container.ts';
+import { containerOf } from '../events/containers/shared.ts';
+import { serveHttp } from './servers.ts';
+
+const id = (number: number) => number.toString(16).padStart(64, '0');
+
+/** A runtime that answers as the test says, and tells what the test tells it. */
+class FakeRuntime implements Runtime {
+  readonly name: RuntimeKind;
+  readonly socket: string;
+  readonly asked: string[] = [];
+  answer: (id: string) => Promise<Container | undefined> = async () => undefined;
+  readonly #told: Lifecycle[] = [];
+  #wake: () => void = () => {};
+
+  constructor(name: RuntimeKind = 'docker') {
+    this.name = name;
+    this.socket = `/fake/${name}.sock`;
+  }
+
+  mayHave(kind: RuntimeKind | undefined): boolean {
+    return kind === undefined || kind === this.name;
+  }
+
+  inspect(id: string): Promise<Container | undefined> {
+    this.asked.push(id);
+    return this.answer(id);
+  }
+
+  tell(event: Partial<Lifecycle>): void {
+    this.#told.push({ type: 'create', id: id(1), time: 1n, ...event });
+    this.#wake();
+  }
+
+  async *lifecycle(signal: AbortSignal): AsyncGenerator<Lifecycle> {
+    signal.addEventListener('abort', () => this.#wake());
+    while (!signal.aborted) {
+      for (const event of this.#told.splice(0)) yield event;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  close(): void {}
+}
+
+describe('Looking containers up', () => {
+  let lookup: ContainerLookup | undefined;
+  const unreachable: string[] = [];
+  const outcomes: string[] = [];
+
+  function lookupOver(...runtimes: readonly FakeRuntime[]): ContainerLookup {
+    unreachable.length = 0;
+    outcomes.length = 0;
+    lookup = new ContainerLookup({
+      runtimes: {
+        all: async () => runtimes,
+        of: async (kind) => runtimes.filter((runtime) => runtime.mayHave(kind)),
+        close: async () => {},
+      },
+      wait: 60_000,
+      unreachable: (socket, why) => void unreachable.push(`${socket}: ${why}`),
+      ended: (outcome) => void outcomes.push(outcome),
+    });
+    return lookup;
+  }
+  afterEach(() => lookup?.close());
+
+  it('asks nobody until somebody wants to know, then also for what is there already', async () => {
+    const runtime = new FakeRuntime();
+    runtime.answer = async (of) => containerOf({ id: of, startedAt: 1n });
+    const { table } = lookupOver(runtime);
+    const entry = table.at(`/docker/${id(1)}`);
+    await sleep(10);
+    expect([entry.pending, runtime.asked]).toEqual([false, []]);
+    (lookup as ContainerLookup).wanted = true;
+    expect(entry.waiting).toBe(true);
+    await entry.ready;
+    expect([entry.container?.name, entry.pending, runtime.asked]).toEqual(['web', false, [id(1)]]);
+    expect(outcomes).toEqual(['found']);
+  });
+
+  it('asks again: a first process may run before its runtime knows it', async () => {
+    const runtime = new FakeRuntime();
+    runtime.answer = async (of) => (runtime.asked.length < 4 ? undefined : containerOf({ id: of, startedAt: 1n }));
+    const { table } = lookupOver(runtime);
+    (lookup as ContainerLookup).wanted = true;
+    const entry = table.at(`/docker/${id(1)}`);
+    await entry.ready;
+    expect(runtime.asked).toHaveLength(4);
+    expect(entry.container?.name).toBe('web');
+  });
+
+  it('asks only those that may have it; where there is none, nothing is waited for', async () => {
+    const [docker, podman] = [new FakeRuntime('docker'), new FakeRuntime('podman')];
+    podman.answer = async (of) => containerOf({ id: of, runtime: 'docker', startedAt: 1n });
+    const { table } = lookupOver(docker, podman);
+    (lookup as ContainerLookup).wanted = true;
+    const entry = table.at(`/libpod_parent/libpod-${id(1)}`);
+    const other = table.at(`/kubepods.slice/kubepods-pod1.slice/crio-${id(2)}.scope`);
+    await Promise.all([entry.ready, other.ready]);
+    expect([docker.asked, podman.asked]).toEqual([[], [id(1)]]);
+    expect(entry.container?.runtime, 'as its cgroup says').toBe('podman');
+    expect([other.pending, other.container]).toEqual([false, undefined]);
+    expect(outcomes.toSorted()).toEqual(['found', 'unknown']);
+  });
+
+  it('says once that a runtime does not answer, and asks the others', async () => {
+    const [broken, podman] = [new FakeRuntime('docker'), new FakeRuntime('podman')];
+    broken.answer = async () => {
+      throw new Error('connect EACCES');
+    };
+    podman.answer = async (of) => (podman.asked.length < 3 ? undefined : containerOf({ id: of, startedAt: 1n }));
+    const { table } = lookupOver(broken, podman);
+    (lookup as ContainerLookup).wanted = true;
+    const entry = table.at(`/kubepods/burstable/pod1/${id(1)}`);
+    await entry.ready;
+    expect(broken.asked).toHaveLength(3);
+    expect(unreachable).toEqual(['/fake/docker.sock: connect EACCES']);
+  });
+
+  it('knows what a runtime has told of before its first process is seen', async () => {
+    const runtime = new FakeRuntime();
+    runtime.answer = async (of) => containerOf({ id: of, startedAt: 1n });
+    const { table } = lookupOver(runtime);
+    (lookup as ContainerLookup).wanted = true;
+    runtime.tell({ type: 'create', id: id(7) });
+    while (table.get(id(7))?.container === undefined) await sleep(1);
+    const entry = table.at(`/docker/${id(7)}`);
+    expect([entry.waiting, entry.container?.name]).toEqual([false, 'web']);
+    runtime.tell({ type: 'die', id: id(8) });
+    await sleep(10);
+    expect(table.get(id(8))).toBeUndefined();
+  });
+
+  it('has what was told of one that is gone', async () => {
+    const runtime = new FakeRuntime();
+    const { table } = lookupOver(runtime);
+    (lookup as ContainerLookup).wanted = true;
+    runtime.tell({ id: id(1), glimpse: containerOf({ id: id(1), name: 'short' }) });
+    while (table.get(id(1)) === undefined) await sleep(1);
+    const entry = table.at(`/docker/${id(1)}`);
+    await entry.ready;
+    expect(entry.container?.name).toBe('short');
+  });
+
+  it('asks once more for one that had not started: then it has addresses', async () => {
+    const runtime = new FakeRuntime();
+    runtime.answer = async (of) =>
+      containerOf({ id: of, ...(runtime.asked.length < 2 ? {} : { startedAt: 1n, ip: '10.0.0.2' }) });
+    const { table } = lookupOver(runtime);
+    (lookup as ContainerLookup).wanted = true;
+    const entry = table.at(`/docker/${id(1)}`);
+    await entry.ready;
+    expect(entry.container?.ip).toBeUndefined();
+    while (entry.container?.ip === undefined) await sleep(20);
+    expect(runtime.asked).toHaveLength(2);
+  });
+
+  it('lets nothing wait when it is closed', async () => {
+    const runtime = new FakeRuntime();
+    runtime.answer = () => new Promise(() => {});
+    const { table } = lookupOver(runtime);
+    (lookup as ContainerLookup).wanted = true;
+    const entry = table.at(`/docker/${id(1)}`);
+    lookup?.close();
+    await entry.ready;
+    expect([entry.pending, table.at(`/docker/${id(2)}`).pending]).toEqual([false, false]);
+  });
+});
+
+describe('The runtimes of a machine', () => {
+  const none = { docker: [], podman: [], containerd: [], crio: [] };
+
+  it('are those that are configured, the likeliest first', async () => {
+    const runtimes = new Runtimes({ ...none, docker: ['/d'], podman: ['/p'], containerd: ['/c'], crio: ['/o'] });
+    const names = async (kind?: RuntimeKind) =>
+      (await runtimes.of(kind)).map(({ name, socket }) => `${name} ${socket}`);
+    expect(await names('podman')).toEqual(['podman /p', 'docker /d']);
+    expect(await names('docker')).toEqual(['docker /d', 'podman /p']);
+    expect(await names('containerd')).toEqual(['containerd /c', 'containerd /c']);
+    expect(await names('cri-o')).toEqual(['cri-o /o']);
+    expect(await names('systemd-nspawn')).toEqual([]);
+    expect(await names()).toHaveLength(5);
+    await runtimes.close();
+  });
+
+  it('of no socket are none', async () => {
+    expect(await new Runtimes(none).all()).toEqual([]);
+  });
+
+  it('answer at their sockets', async () => {
+    const served = await serveHttp((_, response) => response.end(JSON.stringify({ Id: id(1), Name: '/web' })));
+    const runtimes = new Runtimes({ ...none, docker: [served.socket] });
+    const [docker] = await runtimes.of('docker');
+    expect(await docker?.inspect(id(1), new AbortController().signal)).toMatchObject({ id: id(1), name: 'web' });
+    await runtimes.close();
+    await served.close();
+  });
+
+  it('that are not there are said to be so', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-test-'));
+    const said: string[] = [];
+    const lookup = new ContainerLookup({
+      runtimes: new Runtimes({ ...none, docker: [join(folder, 'no.sock')] }),
+      wait: 60_000,
+      unreachable: (socket, why) => void said.push(`${socket} ${why}`),
+    });
+    lookup.wanted = true;
+    lookup.table.at(`/docker/${id(1)}`);
+    while (said.length === 0) await sleep(5);
+    expect(said[0]).toMatch(/no\.sock connect ENOENT/);
+    lookup.close();
+    rmSync(folder, { recursive: true });
+  });
+});
