@@ -9,9 +9,9 @@ import { connect, type Live, type Wiring, wire } from './graph.ts';
 import { LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
 import { LiveSource } from './live-source.ts';
-import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
+import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import { type RunOptions, Runtime } from './runtime.ts';
-import type { ComponentStatus, RunStatus } from './status.ts';
+import { componentsOf, type RunStatus } from './status.ts';
 import { type Holder, StuckWatch } from './stuck.ts';
 import { type Tap, tapNode, tapsBelow } from './tap.ts';
 import type { Summary, Totals } from './totals.ts';
@@ -178,27 +178,8 @@ export class Run {
 
   /** What there is to say of it now. */
   status(): RunStatus {
-    const { sources, sinks, plan } = this.#live;
-    const common = ({ id, type }: Placed, from: readonly string[]) => ({
-      id,
-      type,
-      from,
-      counters: shown(this.metrics.get(id)),
-    });
+    const components = componentsOf(this.#live, this.metrics);
     const reloads = this.counters.byLabel('reloads');
-    const components: ComponentStatus[] = [
-      ...plan.sources.map((source) => {
-        const { inFlight, problem } = sources.get(source.id) ?? {};
-        const own = { ...(inFlight === undefined ? {} : { in_flight: inFlight }), ...(problem ? { problem } : {}) };
-        return { kind: 'source' as const, ...common(source, []), ...own };
-      }),
-      ...plan.operators.map((operator) => ({ kind: 'operator' as const, ...common(operator, operator.from) })),
-      ...plan.sinks.map((sink) => {
-        const { queue, onDisk, problem } = (sinks.get(sink.id) as LiveSink).delivery;
-        const waiting = { events: queue.events, bytes: queue.bytes, on_disk: onDisk };
-        return { kind: 'sink' as const, ...common(sink, sink.from), queue: waiting, ...(problem ? { problem } : {}) };
-      }),
-    ];
     const wrong = (kinds: string) =>
       components.flatMap(({ kind, id, problem }) =>
         problem && kinds.includes(kind) ? [`${kind} ${id}: ${problem}`] : [],
@@ -210,7 +191,7 @@ export class Run {
     ];
     return {
       state: this.#state,
-      digest: plan.digest,
+      digest: this.plan.digest,
       totals: this.totals.summary(),
       reloads: { done: reloads.done ?? 0, failed: reloads.failed ?? 0 },
       components,
@@ -384,15 +365,6 @@ type Planned = Pick<PlannedSource | PlannedOperator | PlannedSink, 'id' | 'ident
 /** What is not the same in another map. */
 function without<T>(all: ReadonlyMap<string, T>, others: ReadonlyMap<string, T>): Map<string, T> {
   return new Map([...all].filter(([id, each]) => others.get(id) !== each));
-}
-
-function shown(counters: Counters | undefined): ComponentStatus['counters'] {
-  const values = (counters?.names() ?? []).map((name) => {
-    const byLabel = counters?.byLabel(name) ?? {};
-    const plain = Object.keys(byLabel).every((label) => label === '');
-    return [name, plain ? (byLabel[''] ?? 0) : byLabel] as const;
-  });
-  return Object.fromEntries(values);
 }
 
 function demandOf(plan: Plan, id: string): Demands {

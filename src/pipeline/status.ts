@@ -1,7 +1,12 @@
 /** What a run says of itself: every component with what went in, out and lost, and whether all is well. */
 
+import type { Counters } from '../core/metrics.ts';
 import { packageVersion } from '../core/package.ts';
 import { engineVersion } from '../rules/versions.ts';
+import type { Live } from './graph.ts';
+import type { LiveSink } from './live-sink.ts';
+import type { LiveSource } from './live-source.ts';
+import type { Placed } from './plan.ts';
 import type { Summary } from './totals.ts';
 
 export interface ComponentStatus {
@@ -43,4 +48,37 @@ export function versions(): Record<string, string> {
     engine_version_semver: engineVersion,
     node_version: process.versions.node,
   };
+}
+
+/** Every component at work. */
+export function componentsOf(live: Live, metrics: ReadonlyMap<string, Counters>): ComponentStatus[] {
+  const { plan, sources, sinks } = live;
+  const common = ({ id, type }: Placed, from: readonly string[]) => ({
+    id,
+    type,
+    from,
+    counters: shown(metrics.get(id)),
+  });
+  return [
+    ...plan.sources.map((source) => {
+      const { inFlight, problem } = sources.get(source.id) as LiveSource;
+      const own = { ...(inFlight === undefined ? {} : { in_flight: inFlight }), ...(problem ? { problem } : {}) };
+      return { kind: 'source' as const, ...common(source, []), ...own };
+    }),
+    ...plan.operators.map((operator) => ({ kind: 'operator' as const, ...common(operator, operator.from) })),
+    ...plan.sinks.map((sink) => {
+      const { queue, onDisk, problem } = (sinks.get(sink.id) as LiveSink).delivery;
+      const waiting = { events: queue.events, bytes: queue.bytes, on_disk: onDisk };
+      return { kind: 'sink' as const, ...common(sink, sink.from), queue: waiting, ...(problem ? { problem } : {}) };
+    }),
+  ];
+}
+
+function shown(counters: Counters | undefined): ComponentStatus['counters'] {
+  const values = (counters?.names() ?? []).map((name) => {
+    const byLabel = counters?.byLabel(name) ?? {};
+    const plain = Object.keys(byLabel).every((label) => label === '');
+    return [name, plain ? (byLabel[''] ?? 0) : byLabel] as const;
+  });
+  return Object.fromEntries(values);
 }
