@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { Event, Value } from '../../src/events/field.ts';
 import type { LoadResult, Rule } from '../../src/rules/index.ts';
 import { bindRules, describeRules, explainVerdict, loadRules } from '../../src/rules/index.ts';
 import { catalogue, eventOf, form, rule, type Values } from './support.ts';
+
+if (process.env.FALCO_PIPE_LONG) vi.setConfig({ testTimeout: 1_800_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-items-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
