@@ -181,6 +181,14 @@ state = "${join(this.folder, 'state.d')}"
     return this;
   }
 
+  /** What a test that failed has left running outlives the server. */
+  endAll(): void {
+    for (const namespace of ['default', 'k8s.io']) {
+      const tasks = this.ctr('-n', namespace, 'tasks', 'ls', '-q').split('\n').filter(Boolean);
+      for (const task of tasks) this.ctr('-n', namespace, 'tasks', 'rm', '--force', task);
+    }
+  }
+
   ctr(...args: readonly string[]): string {
     return execFileSync('ctr', ['--address', this.socket, ...args], {
       encoding: 'utf8',
@@ -190,7 +198,10 @@ state = "${join(this.folder, 'state.d')}"
   }
 
   async close(): Promise<void> {
-    if (this.#server) await end(this.#server);
+    if (this.#server) {
+      this.endAll();
+      await end(this.#server);
+    }
     dispose(this.folder);
   }
 }

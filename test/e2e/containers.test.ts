@@ -225,6 +225,7 @@ describe.skipIf(noContainerd)(`alerts of pods${noContainerd ? ` (skipped: ${noCo
   });
   afterAll(async () => {
     kubelet?.close();
+    containerd?.endAll();
     await watch?.stage.run('kill $!; wait $!');
     await watch?.close();
     await containerd?.close();

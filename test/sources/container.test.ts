@@ -33,12 +33,12 @@ function opened(sockets: object, fields: readonly string[] = []) {
 const line = (Action: string, more: object = {}) =>
   `${JSON.stringify({ Type: 'container', Action, time: 1795529885, Actor: { ID, Attributes: { name: 'web', ...more } } })}\n`;
 
-describe('The source container', () => {
-  const closing: (() => unknown)[] = [];
-  afterEach(async () => {
-    for (const close of closing.splice(0).reverse()) await close();
-  });
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
 
+describe('The source container', () => {
   it('emits what becomes of a container, with what it was to the end', async () => {
     let stream: ServerResponse | undefined;
     let there = true;
@@ -126,7 +126,9 @@ const noPodman = cannotRun('podman', 'conmon');
 describe.skipIf(noPodman)(`The source container on Podman${noPodman ? ` (skipped: ${noPodman})` : ''}`, () => {
   it('emits the life of a real container', async () => {
     const podman = await new Podman().serve();
+    closing.push(() => podman.close());
     const source = opened({ podman: [podman.socket] });
+    closing.push(source.close);
     await sleep(500);
     const id = podman.start('--name=job', '--label=app=shop', IMAGE, '/bin/sh', '-c', 'sleep 0.5; exit 3');
     await source.until(() => source.events.some(({ type }) => type === 'die'));
@@ -139,7 +141,5 @@ describe.skipIf(noPodman)(`The source container on Podman${noPodman ? ` (skipped
       ['die', 'job', 'localhost/shop/web', 3],
       ['remove', 'job', 'localhost/shop/web', undefined],
     ]);
-    source.close();
-    await podman.close();
   });
 });
