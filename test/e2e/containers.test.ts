@@ -173,16 +173,17 @@ describe.skipIf(noPodman)(`alerts of containers${noPodman ? ` (skipped: ${noPodm
 
   test('a process that is moved into a container after it began is in it', async () => {
     const id = 'c0ffee'.padEnd(64, '0');
-    const groups = cgroupRoots().map((root) => join(root, 'docker', id));
+    const ours = `falco-pipe-test-${process.pid}`;
+    const groups = cgroupRoots().map((root) => join(root, ours, 'docker', id));
     for (const group of groups) mkdirSync(group, { recursive: true });
     const file = join(scratch(), 'marked-file');
     const into = groups.map((group) => `echo $$ > ${group}/cgroup.procs`).join('; ');
-    const back = groups.map((group) => `echo $$ > ${join(group, '../..')}/cgroup.procs`).join('; ');
+    const back = groups.map((group) => `echo $$ > ${join(group, '../../..')}/cgroup.procs`).join('; ');
     const alerts = await watch.alertsOf(
       `/bin/sh -c ': > ${file}; ${into}; : > ${file}; /bin/cat ${file}; /bin/sleep 0.5; ${back}; : > ${file}'`,
       { 'Marked file': 4 },
     );
-    for (const group of groups) for (const each of [group, join(group, '..')]) rmdirSync(each);
+    for (const group of groups) for (const up of ['', '..', '../..']) rmdirSync(join(group, up));
     const marked = alerts
       .filter(({ rule }) => rule === 'Marked file')
       .toSorted((a, b) => Number(a.output_fields['evt.time']) - Number(b.output_fields['evt.time']));
