@@ -1,4 +1,5 @@
 // The JavaScript door of the addon. Everything is per environment, so worker threads may load it too.
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>

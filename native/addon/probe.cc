@@ -1,6 +1,7 @@
 #include "probe.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <map>
 #include <set>
 

@@ -1,5 +1,6 @@
 // What the running kernel offers, found by trying, never by its version.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
