@@ -63,7 +63,9 @@ sinks:
   let killed = 0;
   let ended = false;
   while (killed < KILLS && !ended) {
-    const child = spawn(launcher, ['run', path, '--no-watch'], { stdio: ['ignore', 'ignore', 'ignore'] });
+    // The host is part of what names an event of its kernel: the same for all runs, as in Program.
+    const env = { ...process.env, FALCO_HOSTNAME: 'node1' };
+    const child = spawn(launcher, ['run', path, '--no-watch'], { stdio: ['ignore', 'ignore', 'ignore'], env });
     const closed = once(child, 'close');
     const life = 250 + Math.random() * 350;
     ended = await Promise.race([closed.then(() => true), sleep(life).then(() => false)]);

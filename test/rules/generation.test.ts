@@ -36,7 +36,8 @@ describe('generated functions', () => {
       [join(root, 'rules/host.yaml'), ...official],
     );
     const sizes = [...printed.matchAll(/^Bytecode length: (\d+)$/gm)].map(([, size]) => Number(size));
-    expect(sizes.length).toBeGreaterThan(20);
+    // Twelve come of our rules alone.
+    expect(sizes.length).toBeGreaterThan(official.length > 0 ? 20 : 10);
     expect(Math.max(...sizes)).toBeLessThan(40 * 1024);
   });
 
