@@ -20,7 +20,7 @@ help:
 run: build
 	@bin/falco-pipe run pipelines/default.yaml
 
-demo: build
+demo: dist/.built
 	@bin/falco-pipe run pipelines/demo.yaml
 
 build: .build/system dist/.built native

@@ -139,6 +139,17 @@ describe('an end in order', () => {
     expect(readFileSync(join(folderOf(path), 'err'), 'utf8')).not.toMatch(/fault of the program/);
   });
 
+  test.skipIf(process.getuid?.() !== 0)('a pipe that another user opened is written all the same', () => {
+    const script = `
+      import { Writer } from ${JSON.stringify(`file://${repository}/src/sinks/shared/writer.ts`)};
+      process.setuid(65534);
+      const writer = await Writer.toStdout();
+      await writer.write("hello\\n", new AbortController().signal);
+      await writer.close();`;
+    const args = ['-c', `"${process.execPath}" --input-type=module -e '${script}' | cat`];
+    expect(execFileSync('sh', args, { encoding: 'utf8', timeout: 20_000 })).toBe('hello\n');
+  });
+
   test('a reader that reads nothing: the deadline ends it, and nothing is claimed that was not written', async () => {
     const path = stage('out: { type: stdout, from: detect }', { events: records(20_000) });
     const child = spawn(launcher, ['run', path, '--stop-timeout', '500ms'], { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -109,8 +109,11 @@ async function aborted(signal: AbortSignal): Promise<never> {
 async function stdoutTarget(): Promise<Target> {
   const stdout = fstatSync(1);
   if (stdout.isSocket()) return socket(1);
-  if (!stdout.isFIFO() && !stdout.isCharacterDevice()) return { ...descriptor(1), close: async () => {} };
-  return descriptor(await openFd('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK));
+  const shared = { ...descriptor(1), close: async () => {} };
+  if (!stdout.isFIFO() && !stdout.isCharacterDevice()) return shared;
+  // One that another user opened may not be opened anew: it is still written, as it was given.
+  const anew = await openFd('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
+  return anew === undefined ? shared : descriptor(anew);
 }
 
 function descriptor(fd: number): Target {
