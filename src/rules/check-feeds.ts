@@ -47,7 +47,9 @@ function useOf({ left, operator, modifier }: Comparing): Use | undefined {
   const { type } = left;
   const several = left.kind === 'field' && left.candidates !== undefined;
   // Which of several items holds is counted only where each of them can hold by itself.
-  if (modifier === 'allof' || (modifier === 'oneof' && (several || type === 'IPNET'))) return undefined;
+  if (modifier === 'allof' || (modifier === 'oneof' && several)) return undefined;
+  // A network with a modifier never holds an address (compile.ts).
+  if (modifier !== undefined && type === 'IPNET') return undefined;
   const isMember = operator === 'in' || operator === 'intersects' || (operator === '=' && modifier !== undefined);
   if (isMember && type === 'IPNET') return { kind: 'networks' };
   if (isMember && type !== 'BYTEBUF' && type !== 'DYNAMIC') return { kind: 'values', type };

@@ -5,7 +5,7 @@ import type { Catalogue } from '../events/field.ts';
 import type { AppendOutput } from './append-output.ts';
 import { addedText, ExtraFieldProblem, entriesFor, placeOfAdded, withExtraFields } from './append-output.ts';
 import type { Expr, Span } from './ast.ts';
-import type { TypedExpr } from './check.ts';
+import type { TypedCheck, TypedExpr } from './check.ts';
 import type { Condition } from './condition.ts';
 import { makeCondition, refuseComputedEventTypes, refuseUnknownEventTypes } from './condition.ts';
 import type { Definitions, MacroDefinition, RuleDefinition } from './definitions.ts';
@@ -264,6 +264,14 @@ class RuleCompiler {
       // Falco points at the condition as a whole here, but calls it an expression.
       this.#warn('LOAD_DEPRECATED_ITEM', message, rule.conditionContext.renamed('condition expression', ''));
     }
+    for (const check of networksWithModifier(condition.typed)) {
+      const message = `'${check.operator} ${check.modifier}' never finds an address in a network`;
+      const problem = new Problem('compile', message, check.span, { hint: 'As in Falco; `in` does: fd.net in (...)' });
+      problem.within = check.within;
+      this.#warnings.push(
+        this.#issue('warning', 'LOAD_COMPILE_CONDITION', problem, text, rule.conditionContext, viaRule(rule)),
+      );
+    }
     if (comparesWithNa(condition.typed)) {
       this.#warn(
         'LOAD_UNSAFE_NA_CHECK',
@@ -331,6 +339,11 @@ const deprecatedDirection =
 
 function isDeprecated(field: string): boolean {
   return field === 'evt.dir' || field === 'evt.wait_latency' || field.startsWith('evt.latency');
+}
+
+function networksWithModifier(typed: TypedExpr): readonly TypedCheck[] {
+  if (typed.kind === 'check') return typed.modifier !== undefined && typed.left.type === 'IPNET' ? [typed] : [];
+  return (typed.kind === 'not' ? [typed.item] : typed.items).flatMap(networksWithModifier);
 }
 
 function comparesWithNa(typed: TypedExpr): boolean {

@@ -150,6 +150,8 @@ export function valueTest(
     if (candidates === undefined) return testOf(left.type, operator, each) as (value: Value) => boolean;
     return candidateTest(left, operator, candidates, each);
   };
+  // In Falco no network with a modifier ever holds an address (measured); rules are warned of it when they load.
+  if (modifier !== undefined && left.type === 'IPNET') return () => operator === '!=';
   return modifier === undefined
     ? compare(constants)
     : modified(

@@ -48,11 +48,14 @@ export function base64Bytes({ buffer, byteOffset, byteLength }: Uint8Array): str
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
 }
 
-/** A value as `output_fields` shows it: numbers in a print format are text, bytes are text, lists are arrays. */
+/**
+ * A value as `output_fields` shows it: numbers in a print format are text, bytes are text, lists are arrays. What is
+ * absent is null, and so is an empty list (measured).
+ */
 export function typedValue(value: Value | undefined, field: Field, bytes = printBytes): Value | null {
   if (value === undefined) return null;
   if (field.candidates === 'any' && Array.isArray(value)) return joined(value);
-  if (Array.isArray(value)) return value.map((each) => typedScalar(each, field, bytes));
+  if (Array.isArray(value)) return value.length === 0 ? null : value.map((each) => typedScalar(each, field, bytes));
   return typedScalar(value as Scalar, field, bytes);
 }
 

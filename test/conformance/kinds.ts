@@ -187,10 +187,13 @@ function runFormat(test: Case): string | undefined {
       return differences(test.expect, { ok: true, emitted: complete, output: text, names: format.names });
     }
     const values = bound.fields(event);
+    // Without a leading `*` libsinsp leaves out the first absent field, and says that the line is not complete.
+    const absent = format.text.startsWith('*') ? undefined : Object.keys(values).find((name) => values[name] === null);
+    if (absent !== undefined) delete values[absent];
     const json = JSON.stringify(values, (_, each: unknown) => (typeof each === 'bigint' ? Number(each) : each));
     const got = Object.keys(values).length === 0 ? null : (JSON.parse(json) as unknown);
     return (
-      differences(expect, { ok: true, emitted: true, names: format.names }) ??
+      differences(expect, { ok: true, emitted: absent === undefined, names: format.names }) ??
       differences({ output: JSON.parse(output as string) as unknown }, { output: got })
     );
   } catch (error) {

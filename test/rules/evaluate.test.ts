@@ -132,7 +132,8 @@ describe('addresses and networks', () => {
     ['t.net != 2001:db8::/32', four, true],
     ['t.net = 2001:db8::/31', six, true],
     ['t.net in (192.168.0.0/16, 10.0.0.0/8)', four, true],
-    ['t.net = anyof (1.0.0.0/8, 10.0.0.0/8)', four, true],
+    ['t.net = anyof (1.0.0.0/8, 10.0.0.0/8)', four, false],
+    ['t.net != allof (1.0.0.0/8, 10.0.0.0/8)', four, true],
     ['t.nets in (10.0.0.0/8)', { 't.nets': ['10.0.0.7', '192.168.1.1'] }, false],
     ['t.nets intersects (192.168.0.0/16)', { 't.nets': ['10.0.0.7', '192.168.1.1'] }, true],
   ]);

@@ -69,7 +69,7 @@ describe('a list from a file', () => {
     ['t.net in (far)', '10.0.0.0/8\n192.168.1.1\n', '10.255.0.1', true],
     ['t.net in (far)', '10.0.0.0/8\n192.168.1.1\n', '192.168.1.2', false],
     ['t.net in (far, 172.16.0.0/12)', '10.0.0.0/8\n', '172.31.0.1', true],
-    ['t.net = anyof (far)', '2001:db8::/32\n', '2001:db8:ffff::1', true],
+    ['t.net in (far)', '2001:db8::/32\n', '2001:db8:ffff::1', true],
     ['t.net in (far)', '0.0.0.0/0\n', '::1', false],
     ['t.list in (far)', 'a\nb\n', ['a', 'b'], true],
     ['t.list in (far)', 'a\nb\n', ['a', 'c'], false],

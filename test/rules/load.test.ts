@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { catalogues } from '../../src/events/catalogue.ts';
+import { catalogues, catalogues as real } from '../../src/events/catalogue.ts';
 import { loadRules } from '../../src/rules/index.ts';
 import { catalogue, codes, load, messages, rule } from './support.ts';
 
@@ -298,6 +298,15 @@ test('comparing k8s audit fields with <NA> is warned of', () => {
   const content = rule({ source: 'k8s_audit', condition: 'ka.x != <NA>' });
   const result = load(content, { catalogues: new Map([['k8s_audit', named]]) });
   expect(codes(result)).toEqual(['LOAD_UNSAFE_NA_CHECK']);
+});
+
+test('a network compared with a modifier is warned of', () => {
+  const result = load(rule({ condition: 'evt.type = connect and fd.snet = anyof (10.0.0.0/8)' }), { catalogues });
+  expect(codes(result)).toEqual(['LOAD_COMPILE_CONDITION']);
+  expect(result.diagnostics[0]?.message).toContain("'= anyof' never finds an address in a network");
+  expect(codes(load(rule({ condition: 'evt.type = connect and fd.snet in (10.0.0.0/8)' }), { catalogues }))).toEqual(
+    [],
+  );
 });
 
 test('loading ends with the first file that has an error', () => {
