@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { catalogues, catalogues as real } from '../../src/events/catalogue.ts';
+import { catalogues } from '../../src/events/catalogue.ts';
 import { loadRules } from '../../src/rules/index.ts';
 import { catalogue, codes, load, messages, rule } from './support.ts';
 
