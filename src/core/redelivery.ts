@@ -9,13 +9,14 @@ import { backoff } from './retry.ts';
 const AGAIN = { initial: 1000, max: 60_000 };
 
 interface Emission {
-  position: unknown;
+  readonly position: unknown;
+  readonly seen: readonly string[];
   settled: boolean;
 }
 
 /**
  * Emits the batches of one source with acks of its own. A failed batch is emitted again, from memory and with back-off.
- * `advance` gets the position of the last batch before which everything has settled.
+ * `advance` gets the position of the last batch before which everything has settled, and the ids of all up to there.
  */
 export class Redelivery {
   readonly #next: (batch: Batch) => void;
@@ -28,16 +29,19 @@ export class Redelivery {
     this.#ctx = ctx;
   }
 
-  /** Emits a batch; `position` is where the source stands after it. Credit must have been taken. */
-  emit(batch: Omit<Batch, 'ack'>, position: unknown): void {
-    const emission: Emission = { position, settled: false };
+  /**
+   * Emits a batch; `position` is where the source stands after it, `seen` the ids by which its events are known again.
+   * Credit must have been taken.
+   */
+  emit(batch: Omit<Batch, 'ack'>, position: unknown, seen: readonly string[] = []): void {
+    const emission: Emission = { position, seen, settled: false };
     this.#open.push(emission);
     this.#try(batch, emission, 1);
   }
 
   /** A position with nothing to deliver: reached once everything before it has settled. */
   mark(position: unknown): void {
-    this.#open.push({ position, settled: true });
+    this.#open.push({ position, seen: [], settled: true });
     this.#move();
   }
 
@@ -64,9 +68,16 @@ export class Redelivery {
   }
 
   #move(): void {
-    let reached: Emission | undefined;
-    while (this.#open[0]?.settled) reached = this.#open.shift();
-    if (reached) this.#ctx.advance(reached.position);
+    let first = 0;
+    while (this.#open[first]?.settled) first++;
+    const reached = this.#open.splice(0, first);
+    const last = reached.at(-1);
+    if (last) {
+      this.#ctx.advance(
+        last.position,
+        reached.flatMap(({ seen }) => seen),
+      );
+    }
     if (this.#open.length === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

@@ -25,6 +25,27 @@ const fate = fc.record({
 });
 
 describe('Redelivery', () => {
+  it('tells which ids were settled with a position, each once, none early', () => {
+    const told: unknown[] = [];
+    const open: Batch[] = [];
+    const delivery = new Redelivery((batch) => open.push(batch), {
+      advance: (position, seen) => told.push([position, seen]),
+      sleep: async () => {},
+    });
+    delivery.emit(batchOf(0), 0, ['a', 'b']);
+    delivery.emit(batchOf(1), 1, ['c']);
+    delivery.mark(2);
+    delivery.emit(batchOf(3), 3, ['d']);
+    open[1]?.ack.settle('delivered');
+    expect(told).toEqual([]);
+    open[0]?.ack.settle('spooled');
+    open[2]?.ack.settle('delivered');
+    expect(told).toEqual([
+      [2, ['a', 'b', 'c']],
+      [3, ['d']],
+    ]);
+  });
+
   it('advances only past what is settled without a gap, and delivers everything in the end', async () => {
     await fc.assert(
       fc.asyncProperty(
