@@ -8,11 +8,11 @@ import type { Event } from '../core/event.ts';
 import { reveal, secret, textOrSecret } from '../core/secret.ts';
 import { WriteError } from '../core/write-error.ts';
 import type { Alert } from '../events/alert.ts';
-import type { Encoder, Format, HttpResponse } from './formats/format.ts';
+import { type Encoder, type Format, type HttpResponse, isOfContent } from './formats/format.ts';
 import { formats } from './formats/index.ts';
 import { asAlert } from './shared/as-alert.ts';
 import { HttpClient } from './shared/http-client.ts';
-import { lineReads } from './shared/lines.ts';
+import { lineReads, redactKey } from './shared/lines.ts';
 import { oauthKeys } from './shared/oauth.ts';
 import { tlsKeys } from './shared/tls.ts';
 
@@ -50,10 +50,7 @@ const config = z.strictObject({
   concurrency: z.int().min(1).max(64).default(4).describe('Requests at once, where a format has one alert a request.'),
   tls: tlsKeys.optional(),
   proxy: textOrSecret().optional().describe('An HTTP proxy: `http://proxy:3128`, also with user and password.'),
-  redact: z
-    .boolean()
-    .default(true)
-    .describe('Replace passwords, tokens and AWS keys in texts, as the operator `redact` does.'),
+  ...redactKey,
   fields: z
     .array(z.string())
     .optional()
@@ -192,11 +189,11 @@ class Sender {
       this.#judge(response, pairs, outcome);
       return;
     }
-    if (isTemporary(status)) {
+    if (!isOfContent(status)) {
       outcome.again.push(...events);
       outcome.wait = Math.max(outcome.wait, retryAfter(response));
       outcome.why = told(response);
-    } else if (mayBeOfOne(status) && pairs.length > 1) {
+    } else if (pairs.length > 1) {
       // One of them may be at fault, or all be too large together: the halves are tried by themselves.
       const half = Math.ceil(pairs.length / 2);
       await this.#deliver(pairs.slice(0, half), outcome, signal);
@@ -230,15 +227,6 @@ function isTaken(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-// 501 and 505 say that it never will be.
-function isTemporary(status: number): boolean {
-  return status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
-}
-
-function mayBeOfOne(status: number): boolean {
-  return status === 400 || status === 413 || status === 422;
-}
-
 /** The header Retry-After (RFC 9110 §10.2.3), seconds or a date, in milliseconds from now. */
 function retryAfter({ headers }: HttpResponse): number {
   const value = headers['retry-after']?.trim() ?? '';
@@ -249,8 +237,21 @@ function retryAfter({ headers }: HttpResponse): number {
 function told({ status, headers, body }: HttpResponse): string {
   const to = status >= 300 && status < 400 && headers.location ? ` to ${headers.location}: put that into url` : '';
   const said = body.replace(/\s+/g, ' ').trim().slice(0, 200);
-  return `status ${status}${to}${said ? `: ${said}` : ''}`;
+  const advice = ADVICE[status];
+  return `status ${status}${to}${said ? `: ${said}` : ''}${advice ? ` (${advice})` : ''}`;
 }
+
+const CREDENTIALS = 'look at its credentials: files of secrets are read again for each request';
+const ADDRESS = 'look at url and format';
+const ADVICE: Readonly<Record<number, string>> = {
+  401: CREDENTIALS,
+  403: CREDENTIALS,
+  404: ADDRESS,
+  405: ADDRESS,
+  407: 'look at the user and password of proxy',
+  410: ADDRESS,
+  415: ADDRESS,
+};
 
 /** An answer for people, as HTTP has it. */
 function shown({ status, headers, body }: HttpResponse): string {

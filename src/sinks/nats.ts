@@ -12,7 +12,7 @@ import { recordJson } from '../events/record-json.ts';
 import { redactCommon, redacted } from '../events/redact.ts';
 import { asAlert } from './shared/as-alert.ts';
 import { Publisher } from './shared/jetstream.ts';
-import { lineReads } from './shared/lines.ts';
+import { lineReads, redactKey } from './shared/lines.ts';
 import { tlsFileKeys } from './shared/tls.ts';
 
 const config = z.strictObject({
@@ -35,10 +35,7 @@ const config = z.strictObject({
     .optional()
     .describe('A user and a password.'),
   tls: tlsFileKeys.optional(),
-  redact: z
-    .boolean()
-    .default(true)
-    .describe('Replace passwords, tokens and AWS keys in texts, as the operator `redact` does.'),
+  ...redactKey,
   fields: z
     .array(z.string())
     .optional()

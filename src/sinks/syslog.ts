@@ -9,7 +9,7 @@ import { rfc3339 } from '../events/time.ts';
 import { parsePriority, priorities } from '../rules/priority.ts';
 import { asAlert } from './shared/as-alert.ts';
 import { fieldText } from './shared/json.ts';
-import { lineReads } from './shared/lines.ts';
+import { lineReads, redactKey } from './shared/lines.ts';
 import { type Framing, openSocket } from './shared/socket.ts';
 import { tlsKeys } from './shared/tls.ts';
 
@@ -40,10 +40,7 @@ const config = z.strictObject({
     .default('octets')
     .describe('How a stream tells messages apart: by their length, as RFC 5425 has it, or by line ends.'),
   tls: tlsKeys.optional(),
-  redact: z
-    .boolean()
-    .default(true)
-    .describe('Replace passwords, tokens and AWS keys in texts, as the operator `redact` does.'),
+  ...redactKey,
   fields: z
     .array(z.string())
     .optional()

@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { file } from '../../src/sinks/file.ts';
 import { stdout } from '../../src/sinks/stdout.ts';
-import { alertOf, never, openSink } from './shared.ts';
+import { alertOf, never, openSink, recordOf } from './shared.ts';
 
 const self = fileURLToPath(import.meta.url);
 
@@ -17,6 +17,12 @@ export function commandOf(deed: string, args: readonly string[] = []): string {
 export function childOf(deed: string, args: readonly string[]): { stdout: string; stderr: string } {
   const command = `trap '' XFSZ; ulimit -S -f 1; exec ${commandOf(deed, args)}`;
   return spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+}
+
+/** An alert and a record that hold a password. */
+export function secretEvents() {
+  const cmdline = 'mysqldump --password=hunter2 db';
+  return [alertOf('secret', 'Notice', `ran ${cmdline}`), recordOf({ 'proc.cmdline': cmdline })];
 }
 
 const deeds: Record<string, (...args: string[]) => Promise<void>> = {
@@ -38,6 +44,13 @@ const deeds: Record<string, (...args: string[]) => Promise<void>> = {
       const alerts = Array.from({ length: Math.min(100, Number(count) - n) }, (_, index) => alertOf(`r${n + index}`));
       await sink.write(alerts, never);
     }
+    await sink.close();
+  },
+
+  /** Writes what holds a password. */
+  async secrets(config = '{}') {
+    const sink = await openSink(stdout, JSON.parse(config));
+    await sink.write(secretEvents(), never);
     await sink.close();
   },
 

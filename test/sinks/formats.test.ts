@@ -140,6 +140,11 @@ describe('the answer of a bulk request', () => {
     });
   });
 
+  it('an index that may not be written to, or is not there, is no fault of the document', () => {
+    const items = [item(403, 'cluster_block_exception'), item(404, 'index_not_found_exception'), item(401), item(503)];
+    expect(verdictOf(JSON.stringify({ errors: true, items }))).toMatchObject({ refused: [], again: [0, 1, 2, 3] });
+  });
+
   it('without errors all were taken; what is no JSON says nothing, so all come again', () => {
     expect(verdictOf('{"errors":false}')).toBeUndefined();
     expect(verdictOf('<html>')).toMatchObject({ refused: [], again: [0, 1, 2, 3] });

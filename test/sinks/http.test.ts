@@ -98,16 +98,32 @@ describe('the sink http', () => {
     expect(receiver.bodies.map(ruleIn).sort()).toEqual(['a', 'b', 'c']);
   });
 
-  it.each([400, 401, 403, 404, 410, 501])('status %i is for good', async (status) => {
+  it.each([400, 413, 422])('status %i is about the alert: for good', async (status) => {
     receiver.answer = () => ({ status });
     const sink = await sinkOf({});
     expect(await failureOf(sink.write(alerts('a'), never))).toMatchObject({ refused: ['a'], again: [] });
   });
 
-  it.each([408, 429, 500, 502, 503, 504])('status %i is for now', async (status) => {
+  it.each([
+    ...[408, 425, 429, 500, 501, 502, 503, 504, 505],
+    ...[302, 401, 402, 403, 404, 405, 406, 407, 409, 410, 411, 415, 418, 451],
+  ])('status %i is about something that can be mended: for now', async (status) => {
     receiver.answer = () => ({ status });
     const sink = await sinkOf({});
     expect(await failureOf(sink.write(alerts('a'), never))).toMatchObject({ refused: [], again: ['a'] });
+  });
+
+  it('a token that has expired says what to look at, and nothing is lost once there is another', async () => {
+    process.env.TEST_HTTP_TOKEN = 'of yesterday';
+    receiver.answer = ({ headers }) =>
+      headers.authorization === 'Bearer of today' ? {} : { status: 401, body: 'token expired' };
+    const sink = await sinkOf({ bearer_token: { env: 'TEST_HTTP_TOKEN' } });
+    const failure = await failureOf(sink.write(alerts('a'), never));
+    expect(failure).toMatchObject({ refused: [], again: ['a'] });
+    expect(failure.message).toMatch(/^status 401: token expired \(look at its credentials: /);
+    process.env.TEST_HTTP_TOKEN = 'of today';
+    await sink.write(alerts('a'), never);
+    delete process.env.TEST_HTTP_TOKEN;
   });
 
   it('finds the one that a batch is refused for by halves, and makes a batch smaller that is too large', async () => {
@@ -190,7 +206,7 @@ describe('credentials', () => {
     });
     const sink = await sinkOf({ bearer_token: { env: 'TEST_HTTP_TOKEN' } });
     const { message } = await failureOf(sink.write(alerts('a'), never));
-    expect(message).toBe('status 403: no: Bearer [secret]');
+    expect(message).toMatch(/^status 403: no: Bearer \[secret\] \(look at its credentials/);
     await expect(sink.probe?.(alerts('a'), never)).rejects.toThrow(
       /status 403[\s\S]*x-was: \[secret\][\s\S]*no: Bearer \[secret\]$/,
     );

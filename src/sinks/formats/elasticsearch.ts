@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type Alert, alertJson } from '../../events/alert.ts';
 import { rfc3339 } from '../../events/time.ts';
 import { ecsDocument } from '../shared/ecs.ts';
-import { defineFormat, type HttpResponse, type Verdict } from './format.ts';
+import { defineFormat, type HttpResponse, isOfContent, type Verdict } from './format.ts';
 
 const options = z.strictObject({
   index: z.string().min(1).default('falco').describe('The index or data stream.'),
@@ -62,11 +62,10 @@ function verdict({ body }: HttpResponse, alerts: readonly Alert[]): Verdict | un
   const failed = items.flatMap(({ status = 0, error }, place) =>
     status >= 400 && status !== 409 ? [{ place, status, error }] : [],
   );
-  const temporary = ({ status }: { status: number }) => status === 429 || status >= 500;
   const [first] = failed;
   return {
-    refused: failed.filter((each) => !temporary(each)).map(({ place }) => place),
-    again: failed.filter(temporary).map(({ place }) => place),
+    refused: failed.filter(({ status }) => isOfContent(status)).map(({ place }) => place),
+    again: failed.filter(({ status }) => !isOfContent(status)).map(({ place }) => place),
     why: first ? `${first.status} ${first.error?.type ?? ''}: ${first.error?.reason ?? ''}` : '',
   };
 }

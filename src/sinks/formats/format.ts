@@ -50,3 +50,12 @@ export function defineFormat<Options extends z.ZodObject>(format: Format<Options
 }
 
 export const JSON_TYPE = { 'content-type': 'application/json' };
+
+/**
+ * Whether a status judges what was sent: then it is refused for good. All others are about something that can be mended: a
+ * token that has expired, an address that is gone, a receiver that has no time. Alerts wait for that, up to
+ * `retry.give_up_after`.
+ */
+export function isOfContent(status: number): boolean {
+  return status === 400 || status === 413 || status === 422;
+}

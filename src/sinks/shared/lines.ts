@@ -6,7 +6,16 @@ import type { Event, Value } from '../../core/event.ts';
 import { alertJson, alertText } from '../../events/alert.ts';
 import { EventRecord } from '../../events/record.ts';
 import { recordJson } from '../../events/record-json.ts';
+import { redactCommon, redacted } from '../../events/redact.ts';
 import { iso8601 } from '../../events/time.ts';
+
+/** The key of every sink whose events leave this program: what is secret stays here unless it is told otherwise. */
+export const redactKey = {
+  redact: z
+    .boolean()
+    .default(true)
+    .describe('Replace passwords, tokens and AWS keys in texts, as the operator `redact` does.'),
+};
 
 /** The keys of sinks that print lines. */
 export const lineKeys = {
@@ -17,6 +26,7 @@ export const lineKeys = {
       'text: alerts as Falco prints them. json: one JSON object a line, alerts in the shape that Falco writes.',
     ),
   iso8601: z.boolean().default(false).describe('Times in text as ISO 8601 in UTC instead of the local time of day.'),
+  ...redactKey,
   fields: z
     .array(z.string())
     .optional()
@@ -26,6 +36,7 @@ export const lineKeys = {
 export interface LineConfig {
   readonly format: 'text' | 'json';
   readonly iso8601: boolean;
+  readonly redact: boolean;
   readonly fields?: readonly string[] | undefined;
 }
 
@@ -51,14 +62,14 @@ const COLOURS: Record<string, number> = {
 
 /** A function that gives the line of an event, without its end. */
 export function lineOf(config: LineConfig, colours = false): (event: Event) => string {
-  const { iso8601: iso } = config;
-  if (config.format === 'json') {
-    return (event) =>
-      event.source === 'alert' ? alertJson(event as EventRecord, { iso8601: iso }) : recordJson(asRecord(event));
+  const { iso8601: iso, redact, format } = config;
+  const shown = (event: Event) => (redact ? redacted(asRecord(event), redactCommon) : asRecord(event));
+  if (format === 'json') {
+    return (event) => (event.source === 'alert' ? alertJson(shown(event), { iso8601: iso }) : recordJson(shown(event)));
   }
   return (event) => {
-    if (event.source !== 'alert') return sentence(asRecord(event));
-    const line = alertText(event as EventRecord, { iso8601: iso });
+    if (event.source !== 'alert') return sentence(shown(event));
+    const line = alertText(shown(event), { iso8601: iso });
     const colour = colours ? COLOURS[String(event.get('priority'))] : undefined;
     return colour === undefined ? line : `\u001b[${colour}m${line}\u001b[0m`;
   };
