@@ -48,8 +48,11 @@ export interface SourceContext extends Context {
    * reloaded. Until the returned function is called.
    */
   onDemand(listener: (demand: Demands) => void): () => void;
-  /** Awaited before `count` events are emitted; for sources that deliver at least once. */
-  credit(count: number): Promise<void>;
+  /**
+   * Awaited before `count` events are emitted; for sources that deliver at least once. Rejects when the source must stop, or
+   * with the reason of `signal` when that is aborted first: then nothing was granted.
+   */
+  credit(count: number, signal?: AbortSignal): Promise<void>;
   /** Something that the source must say: counted, logged, and emitted by the source `internal`. */
   report(type: ReportType, fields: InternalFields): void;
   /** Calls `listener` with what any component reports, until the returned function is called. */
@@ -122,7 +125,10 @@ export interface SourceDefinition<Config extends z.ZodType = z.ZodType> extends 
   emitsType(source: string, type: string): boolean;
   /** Finds at plan time what can be wrong beyond the shape of the configuration. */
   prepare?(config: z.output<Config>, plan: PlanContext): void;
-  /** Emits until unsubscribed or done. An error ends it; the runtime opens it again with back-off. */
+  /**
+   * Emits until unsubscribed or done. An error ends it; the runtime opens it again with back-off. Not after a SourceError,
+   * which ends this source, nor after any other UserError, which ends the run.
+   */
   open(config: z.output<Config>, ctx: SourceContext): Observable<Batch>;
 }
 

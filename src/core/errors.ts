@@ -54,6 +54,14 @@ export class UserError extends Error {
   }
 }
 
+/**
+ * Ends one source for good, and nothing else: access was refused, a stream is not there. No other try can succeed until
+ * its configuration or its rights change; a reload opens it again. The run is not ready meanwhile.
+ */
+export class SourceError extends UserError {
+  override readonly name = 'SourceError';
+}
+
 export interface UserErrorOptions {
   readonly exit?: number;
   readonly diagnostics?: readonly Diagnostic[];

@@ -17,7 +17,7 @@ export interface HubOptions {
   readonly log: Logger;
   /** Told of each failure that leads to another opening. */
   readonly failed: (error: unknown) => void;
-  /** An error for which this is true ends the source, and with it the program: no other try can succeed. */
+  /** An error for which this is true ends the source: no other try can succeed. */
   readonly fatal: (error: unknown) => boolean;
   /** The source has completed, or failed for good. */
   readonly ended: (error?: unknown) => void;

@@ -5,7 +5,7 @@ import type { Batch } from '../core/batch.ts';
 import { now } from '../core/clock.ts';
 import type { Demands, SourceContext } from '../core/component.ts';
 import { Credit } from '../core/credit.ts';
-import { messageOf, UserError } from '../core/errors.ts';
+import { messageOf, SourceError, UserError } from '../core/errors.ts';
 import { Hub } from '../core/hub.ts';
 import { joinDemands } from './demand.ts';
 import type { PlannedSource } from './plan.ts';
@@ -26,6 +26,7 @@ export class LiveSource {
   #demand: Demands;
   #problem: string | undefined;
   #opened: number | undefined;
+  #failed: SourceError | undefined;
   #graph: Process = () => {};
 
   /** @param ended told that it has completed or, with an error, that it can never be opened; not after `stop` */
@@ -38,6 +39,11 @@ export class LiveSource {
     const metrics = runtime.counters(id);
     const received = metrics.counter('received');
     const errors = metrics.counter('errors');
+    const failed = (error: unknown) => {
+      errors.value++;
+      this.#problem = messageOf(error);
+      this.#opened = undefined;
+    };
     this.#hub = new Hub({
       id,
       open: () => {
@@ -48,13 +54,15 @@ export class LiveSource {
       },
       trampoline: runtime.trampoline,
       log: ctx.log,
-      failed: (error) => {
-        errors.value++;
-        this.#problem = messageOf(error);
-        this.#opened = undefined;
-      },
+      failed,
       fatal: (error) => error instanceof UserError,
       ended: (error) => {
+        if (error !== undefined) failed(error);
+        if (error instanceof SourceError) {
+          this.#failed = error;
+          const message = `source ${id} has ended, and is not opened again before a reload: ${error.message}`;
+          ctx.report('error', { reason: 'source_failed', message });
+        }
         if (!this.#own.signal.aborted) ended(this, error);
       },
     });
@@ -77,6 +85,11 @@ export class LiveSource {
   /** Events granted to it that have not settled; undefined when nobody waits for them. */
   get inFlight(): number | undefined {
     return this.planned.definition.delivery === 'at_least_once' ? this.#credit.used : undefined;
+  }
+
+  /** What it has ended with, while the others go on. */
+  get failed(): SourceError | undefined {
+    return this.#failed;
   }
 
   /** Why it gives nothing; undefined when it has been open for a while. */
@@ -130,7 +143,8 @@ export class LiveSource {
         this.#listeners.add(listener);
         return () => this.#listeners.delete(listener);
       },
-      credit: (count) => this.#credit.take(count, context.signal),
+      credit: (count, signal) =>
+        this.#credit.take(count, signal ? AbortSignal.any([context.signal, signal]) : context.signal),
       report: (type, fields) => {
         if (type === 'drop' && fields.count) {
           // What a source lost was seen, and is gone: the books must say so.

@@ -281,12 +281,20 @@ export class Run {
     source.stop();
   }
 
-  // A source that can never be opened ends the run; so does the end of the last source. `internal` never ends by itself.
+  // A source that can never be opened ends the run, one that is refused only itself; so does the end of the last source.
+  // `internal` never ends by itself.
   #ended(source: LiveSource, error: unknown): void {
-    if (error !== undefined) {
-      if (this.#failure) this.#failure = { error };
-      else this.#finish({ why: `source ${source.id} failed`, pressing: true, error });
-    } else if (this.#active.delete(source) && this.#active.size === 0) {
+    if (error !== undefined && this.#failure) {
+      this.#failure = { error };
+      return;
+    }
+    const last = this.#active.delete(source) && this.#active.size === 0;
+    const failed = [...this.#live.sources.values()].find((each) => each.failed);
+    if (error !== undefined && !source.failed) {
+      this.#finish({ why: `source ${source.id} failed`, pressing: true, error });
+    } else if (last && failed) {
+      this.#finish({ why: `source ${failed.id} failed`, pressing: true, error: failed.failed });
+    } else if (last) {
       this.#finish({ why: 'all sources have ended', pressing: false });
     }
   }
@@ -337,7 +345,8 @@ export class Run {
     }
     const sources = new Map<string, LiveSource>();
     for (const planned of plan.sources) {
-      sources.set(planned.id, kept(old.sources, planned) ?? this.#source(planned));
+      const source = kept(old.sources, planned);
+      sources.set(planned.id, source && !source.failed ? source : this.#source(planned));
     }
     return { sinks, operators, sources };
   }

@@ -1,7 +1,7 @@
 import { Subject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type OperatorContext, type SourceContext, stream, where } from '../../src/core/component.ts';
-import { UserError } from '../../src/core/errors.ts';
+import { SourceError, UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { Run } from '../../src/pipeline/run.ts';
@@ -70,6 +70,31 @@ sinks: { out: { type: out, from: ${more ? 'odd' : 'head'} } }`;
     expect(out.got).toEqual([0, 1, 2]);
     expect([created, source.seen.opened, source.seen.closed, out.closed]).toEqual([1, 1, 0, 0]);
     expect(await stopped(run)).toMatchObject({ seen: 4, delivered: 3, filtered: 1 });
+  });
+
+  it('opens a source again that was refused, and no other', async () => {
+    const [refused, other] = [observed(), observed()];
+    let input = new ManualSource();
+    const parts = {
+      sources: {
+        a: (ctx: SourceContext) => {
+          refused.open(ctx);
+          return input.input;
+        },
+        b: other.open,
+      },
+      sinks: { out: new ManualSink() },
+    };
+    const yaml = 'sources: { a: { type: a }, b: { type: b } }\nsinks: { out: { type: out, from: [a, b] } }';
+    const { run, reload } = await running(yaml, parts);
+    input.input.error(new SourceError('no right to listen'));
+    input = new ManualSource();
+    expect(run.status().ready).toBe(false);
+    await reload(yaml);
+    input.emit(1);
+    await flush();
+    expect([refused.seen.opened, other.seen.opened, run.status().ready]).toEqual([2, 1, true]);
+    expect(await stopped(run)).toMatchObject({ seen: 1, delivered: 1 });
   });
 
   it('delivers through the old graph what came before it, through the new one what comes after', async () => {

@@ -2,7 +2,7 @@ import { concat, NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Batch } from '../../src/core/batch.ts';
 import { change, type SourceContext, where } from '../../src/core/component.ts';
-import { UserError } from '../../src/core/errors.ts';
+import { SourceError, UserError } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/event.ts';
 import { Redelivery } from '../../src/core/redelivery.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
@@ -178,6 +178,28 @@ describe('sources', () => {
     const { run } = await start(one, { sources: { src: () => later }, sinks: { out: new ManualSink() } });
     later.error(error);
     expect(await run.over).toEqual({ why: 'source src failed', pressing: true, error });
+    await stopped(run.stop());
+  });
+
+  it('that are refused end alone, are said and not ready; with the last of them the run ends, with their error', async () => {
+    const yaml =
+      'sources: { a: { type: a }, b: { type: b }, self: { type: internal } }\nsinks: { out: { type: out, from: [a, b, self] } }';
+    const refused = new SourceError('the key is not valid any more');
+    const [a, b, out] = [new Subject<Batch>(), new ManualSource(), new ManualSink()];
+    const sources = { a: () => a, b: () => b.input };
+    const { run, lines } = await start(yaml, { sources, sinks: { out } });
+    const told: string[] = [];
+    out.write = async (events) => void told.push(...events.map((event) => String(event.get('internal.message'))));
+    a.error(refused);
+    b.emit(1);
+    await flush();
+    const said = 'source a has ended, and is not opened again before a reload: the key is not valid any more';
+    expect(lines).toEqual([`error: a: ${said}`]);
+    expect(told).toContain(said);
+    expect(run.status()).toMatchObject({ ready: false, problems: [expect.stringMatching(/^source a: the key/)] });
+    b.input.complete();
+    await flush();
+    expect(await run.over).toEqual({ why: 'source a failed', pressing: true, error: refused });
     await stopped(run.stop());
   });
 
