@@ -6,6 +6,7 @@ import { defineSink } from '../core/component.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import { reveal, secret, textOrSecret } from '../core/secret.ts';
+import { tlsKeys } from '../core/tls.ts';
 import { WriteError } from '../core/write-error.ts';
 import type { Alert } from '../events/alert.ts';
 import { type Encoder, type Format, type HttpResponse, isOfContent } from './formats/format.ts';
@@ -14,7 +15,6 @@ import { asAlert } from './shared/as-alert.ts';
 import { HttpClient } from './shared/http-client.ts';
 import { lineReads, redactKey } from './shared/lines.ts';
 import { oauthKeys } from './shared/oauth.ts';
-import { tlsKeys } from './shared/tls.ts';
 
 const names = formats.map(({ type }) => type) as [string, ...string[]];
 

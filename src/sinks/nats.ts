@@ -5,6 +5,7 @@ import { defineSink } from '../core/component.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import { secret } from '../core/secret.ts';
+import { tlsFileKeys } from '../core/tls.ts';
 import { WriteError } from '../core/write-error.ts';
 import { Alert, alertJson } from '../events/alert.ts';
 import { EventRecord } from '../events/record.ts';
@@ -13,7 +14,6 @@ import { redactCommon, redacted } from '../events/redact.ts';
 import { asAlert } from './shared/as-alert.ts';
 import { Publisher } from './shared/jetstream.ts';
 import { lineReads, redactKey } from './shared/lines.ts';
-import { tlsFileKeys } from './shared/tls.ts';
 
 const config = z.strictObject({
   servers: z

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
 import type { Event } from '../core/event.ts';
+import { tlsKeys } from '../core/tls.ts';
 import { WriteError } from '../core/write-error.ts';
 import { type Alert, alertJson, alertText } from '../events/alert.ts';
 import { rfc3339 } from '../events/time.ts';
@@ -11,7 +12,6 @@ import { asAlert } from './shared/as-alert.ts';
 import { fieldText } from './shared/json.ts';
 import { lineReads, redactKey } from './shared/lines.ts';
 import { type Framing, openSocket } from './shared/socket.ts';
-import { tlsKeys } from './shared/tls.ts';
 
 const facilities = [
   ...['kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'cron', 'authpriv', 'ftp'],

@@ -4,9 +4,9 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { packageVersion } from '../../core/package.ts';
 import { reveal, type Secret, withoutSecrets } from '../../core/secret.ts';
+import { connectionError, readTls, type TlsConfig } from '../../core/tls.ts';
 import type { HttpResponse } from '../formats/format.ts';
 import { OAuth, type OAuthConfig } from './oauth.ts';
-import { connectionError, readTls, type TlsConfig } from './tls.ts';
 import type { Dispatcher } from './undici.ts';
 
 const compress = promisify(gzip);

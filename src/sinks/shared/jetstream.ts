@@ -3,8 +3,8 @@
 import type { Context } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
+import { connectionError, readTls, type TlsConfig } from '../../core/tls.ts';
 import type { JetStreamClient, NatsConnection } from './nats.ts';
-import { connectionError, readTls, type TlsConfig } from './tls.ts';
 
 export interface PublisherConfig {
   readonly servers: string | readonly string[];

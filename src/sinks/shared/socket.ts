@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Context } from '../../core/component.ts';
 import { exitCode, UserError } from '../../core/errors.ts';
-import { connectionError, readTls, type TlsConfig, type TlsFiles } from './tls.ts';
+import { connectionError, readTls, type TlsConfig, type TlsFiles } from '../../core/tls.ts';
 
 /** `octets`: the length in front (RFC 6587 §3.4.1); `newline`: a line end behind. */
 export type Framing = 'octets' | 'newline';

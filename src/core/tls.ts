@@ -1,8 +1,8 @@
-/** TLS to a server: the keys of it, shared by the sinks that connect to one. */
+/** TLS to a server: the keys of it, shared by the sources and sinks that connect to one. */
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { exitCode, messageOf, UserError } from '../../core/errors.ts';
+import { exitCode, messageOf, UserError } from './errors.ts';
 
 const files = {
   ca: z.string().optional().describe('File with the certificates (PEM) to trust instead of the public ones.'),
