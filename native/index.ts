@@ -38,7 +38,7 @@ export interface SensorOptions extends SensorDemand {
   readonly scope?: { readonly descendantsOf: number };
 }
 
-/** By `fork`, `exec`, `exit`, `scan`, and by the names of system calls; what is zero throughout may be missing. */
+/** By `fork`, `exec`, `exit`, `scan`, `cgroup`, and by the names of system calls; what is zero throughout may be missing. */
 export type Counts = Readonly<Record<string, number>>;
 
 export interface Counters {
@@ -151,7 +151,7 @@ function withChdir(calls: CallFilters): CallFilters {
 
 /** What each place of the counters counts. */
 const COUNTED_NAMES: readonly (readonly [name: string, place: number])[] = [
-  ...(['fork', 'exec', 'exit', 'scan'] as const).map((name) => [name, KIND[name]] as const),
+  ...(['fork', 'exec', 'exit', 'scan', 'cgroup'] as const).map((name) => [name, KIND[name]] as const),
   ...Object.keys(CALLS).map((name, index) => [name, COUNTED_KINDS + index + 1] as const),
 ];
 

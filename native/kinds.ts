@@ -10,5 +10,6 @@ export const KIND = {
   chdir: 6,
   call: 7,
   scan: 8,
+  cgroup: 9,
 } as const;
 export type Kind = keyof typeof KIND;

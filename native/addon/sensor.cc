@@ -19,7 +19,7 @@ namespace {
 constexpr int kMaxSeedPasses = 64;
 
 // Programs that nothing wants cost nothing: they are loaded, not attached.
-constexpr const char *kLifePrograms[] = {"on_fork", "on_exec", "on_exit"};
+constexpr const char *kLifePrograms[] = {"on_fork", "on_exec", "on_exit", "on_cgroup"};
 constexpr const char *kUringPrograms[] = {"on_uring_submit", "on_uring_complete"};
 static_assert(sizeof(filter) <= 4096, "the filter is one page");
 

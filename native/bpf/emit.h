@@ -49,7 +49,7 @@ struct scratch {
   char slack[PREFIX_MAX];
   struct text_scan scan;
 };
-enum { SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCH_URING, SCRATCHES };
+enum { SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCH_URING, SCRATCH_CGROUP, SCRATCHES };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, SCRATCHES);

@@ -119,7 +119,7 @@ static __always_inline __u32 image_strings(struct scratch *s, __u32 at, struct t
 // Appends the cgroup path that names the container: the memory controller's in a v1 hierarchy, else the v2 path.
 static __always_inline __u32 image_cgroup(struct scratch *s, __u32 slot, __u32 at, struct task_struct *t)
 {
-  struct exec_record *r = (void *)s->record;
+  struct record_header *header = (void *)s->record;
   struct css_set *set = t->cgroups;
   struct cgroup *v2 = set->dfl_cgrp;
   struct place place = { .slot = slot, .at = at };
@@ -137,7 +137,7 @@ static __always_inline __u32 image_cgroup(struct scratch *s, __u32 slot, __u32 a
     place.dentry = (__u64)GET(cgroup, v2, kn);
     written = append_cgroup(&place);
   }
-  if (written >> 16 != WALK_COMPLETE) r->header.flags |= FLAG_CUT;
+  if (written >> 16 != WALK_COMPLETE) header->flags |= FLAG_CUT;
   return written & (NAME_ROOM - 1);
 }
 

@@ -1,4 +1,4 @@
-// The life of processes: fork, exec, exit. These cost no system call anything.
+// The life of processes: fork, exec, exit, moves from one cgroup to another. These cost no system call anything.
 #pragma once
 
 SEC("tp_btf/task_newtask")
@@ -38,6 +38,24 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_tid, struct linux_binp
   identify((void *)s->record, untrusted(task), KIND_EXEC);
   __u32 size = image(s, SCRATCH_EXEC, task, old_tid, bprm->filename, 0);
   if (size && size <= sizeof s->record) emit(s->record, size, KIND_EXEC);
+  return 0;
+}
+
+// After the move, in whoever moved it; once for each hierarchy. Threads may move alone, a process is where its first is.
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(on_cgroup, struct cgroup *into, const char *path, struct task_struct *moved)
+{
+  struct task_struct *task = untrusted(moved);
+  if (task->pid != task->tgid || task->flags & PF_KTHREAD || !in_scope(task->tgid)) return 0;
+  struct scratch *s = scratch_of(SCRATCH_CGROUP);
+  if (!s) return 0;
+  struct cgroup_record *r = (void *)s->record;
+  r->header.flags = 0;
+  identify(&r->header, task, KIND_CGROUP);
+  __u32 length = image_cgroup(s, SCRATCH_CGROUP, CGROUP_TEXTS_AT, task);
+  r->lengths[CGROUP_CGROUP_PATH] = length;
+  __u32 size = finish(s, CGROUP_TEXTS_AT + length);
+  if (size && size <= sizeof s->record) emit(s->record, size, KIND_CGROUP);
   return 0;
 }
 

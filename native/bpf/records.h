@@ -10,7 +10,8 @@ enum record_kind {
   KIND_CHDIR = 6,
   KIND_CALL = 7,
   KIND_SCAN = 8,
-  KIND_END = 9,
+  KIND_CGROUP = 9,
+  KIND_END = 10,
 };
 
 enum record_flag {
@@ -152,6 +153,14 @@ struct socket_record {
 #define SOCKET_TEXTS_AT 258
 #define SOCKET_UNIX_PATH 0
 #define SOCKET_UNIX_PATH_MAX 108
+
+struct cgroup_record {
+  struct record_header header;
+  __u16 lengths[1];
+};
+#define CGROUP_TEXTS_AT 98
+#define CGROUP_CGROUP_PATH 0
+#define CGROUP_CGROUP_PATH_MAX 255
 
 struct chdir_record {
   struct record_header header;

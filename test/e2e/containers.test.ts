@@ -1,10 +1,11 @@
 /** Real containers: Falco's official rules fire with names and images, and nothing fires for what its image excuses. */
 
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Kubelet, type PodIds } from '../containers/cri-calls.ts';
 import { Containerd, cannotRun, IMAGE, Podman } from '../containers/engines.ts';
+import { cgroupRoots } from '../native/cgroups.ts';
 import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
 
 const official = join(repository, '../shared/data/rules');
@@ -195,16 +196,6 @@ describe.skipIf(noPodman)(`alerts of containers${noPodman ? ` (skipped: ${noPodm
     ]);
   });
 });
-
-/** Where the hierarchies are mounted that name containers: v2, and v1's memory controller where there is one. */
-function cgroupRoots(): string[] {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
-  const parsed = mounts.map((line) => line.split(' '));
-  const unified = parsed.find(([, , type]) => type === 'cgroup2')?.[1];
-  const memory = parsed.find(([, , type, options]) => type === 'cgroup' && options?.split(',').includes('memory'))?.[1];
-  // The last move is the one that events show.
-  return [memory, unified].filter((root) => root !== undefined);
-}
 
 const noContainerd = noPodman ?? cannotRun('containerd', 'ctr');
 describe.skipIf(noContainerd)(`alerts of pods${noContainerd ? ` (skipped: ${noContainerd})` : ''}`, () => {

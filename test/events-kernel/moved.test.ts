@@ -41,6 +41,36 @@ describe('A process in another cgroup than before', () => {
     expect(asked).toEqual([100]);
   });
 
+  it('is where the record of its move says, and /proc is not asked', () => {
+    const { bench, asked } = benchOf({});
+    const moved: Fields = { ...shell, kind: 'cgroup', cgroup: 2, cgroup_path: INSIDE };
+    const back: Fields = { ...shell, kind: 'cgroup', cgroup_path: '/user.slice' };
+    const slab = bench.slab(open, moved, { ...open, cgroup: 2 }, back, open);
+    expect(containers(slab)).toEqual(['host', '3ad7b26ded6d', '3ad7b26ded6d', 'host', 'host']);
+    expect(asked).toEqual([]);
+  });
+
+  it('of a v1 hierarchy alone is there, though the v2 cgroup is the same', () => {
+    const { bench } = benchOf({});
+    const moved: Fields = { ...shell, kind: 'cgroup', cgroup_path: INSIDE };
+    const other = { ...shell, tgid: 200, tid: 200, start: 60 };
+    bench.load({ ...other, cgroup_path: '/user.slice' });
+    expect(containers(bench.slab(moved, open, { ...open, ...other, kind: 'open' }))).toEqual([
+      '3ad7b26ded6d',
+      '3ad7b26ded6d',
+      'host',
+    ]);
+  });
+
+  it('that several paths share is asked for', () => {
+    const { bench, asked } = benchOf({ 100: INSIDE });
+    const other = { ...shell, tgid: 200, tid: 200, start: 60, cgroup: 2 };
+    bench.load({ ...other, cgroup_path: '/user.slice' });
+    const moved: Fields = { ...other, kind: 'cgroup', cgroup_path: '/system.slice' };
+    expect(containers(bench.slab(moved, { ...open, cgroup: 2 }))).toEqual(['host', '3ad7b26ded6d']);
+    expect(asked).toEqual([100]);
+  });
+
   it('is where another process in that cgroup is known to be', () => {
     const { bench, asked } = benchOf({});
     const other = { tgid: 200, tid: 200, ppid: 1, start: 60, exec_id: 9, comm: 'x', cgroup: 2, cgroup_path: INSIDE };

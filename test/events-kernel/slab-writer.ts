@@ -5,6 +5,8 @@ import { KernelContext } from '../../src/events/kernel/context.ts';
 import {
   CALL,
   CALL_TEXTS,
+  CGROUP,
+  CGROUP_TEXTS,
   CHDIR,
   CHDIR_TEXTS,
   EXEC,
@@ -75,6 +77,7 @@ const layouts: Record<Kind, KindLayout> = {
   exit: { fixed: EXIT, end: EXIT.reaper + 4 },
   open: { fixed: OPEN, texts: OPEN_TEXTS, end: 0 },
   socket: { fixed: SOCKET, texts: SOCKET_TEXTS, end: 0 },
+  cgroup: { fixed: CGROUP, texts: CGROUP_TEXTS, end: 0 },
   chdir: { fixed: CHDIR, texts: CHDIR_TEXTS, end: 0 },
   call: { fixed: CALL, texts: CALL_TEXTS, end: 0 },
 };

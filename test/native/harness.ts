@@ -46,6 +46,7 @@ const fixedOf: Readonly<Record<Kind, { fixed: Offsets; texts?: Offsets }>> = {
   exit: { fixed: layout.EXIT },
   open: { fixed: layout.OPEN, texts: layout.OPEN_TEXTS },
   socket: { fixed: layout.SOCKET, texts: layout.SOCKET_TEXTS },
+  cgroup: { fixed: layout.CGROUP, texts: layout.CGROUP_TEXTS },
   chdir: { fixed: layout.CHDIR, texts: layout.CHDIR_TEXTS },
   call: { fixed: layout.CALL, texts: layout.CALL_TEXTS },
 };

@@ -18,7 +18,7 @@ test.each(generate())('$path is fresh', ({ path, content }) => {
 function claimed(): Map<string, number> {
   const offsets = new Map<string, number>();
   for (const [name, at] of Object.entries(layout.HEADER)) offsets.set(`record_header.${name}`, at);
-  const kinds = { FORK: 1, EXEC: 1, EXIT: 1, OPEN: 1, SOCKET: 1, CHDIR: 1, CALL: 1 };
+  const kinds = { FORK: 1, EXEC: 1, EXIT: 1, OPEN: 1, SOCKET: 1, CGROUP: 1, CHDIR: 1, CALL: 1 };
   for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
     const struct = `${kind.toLowerCase()}_record`;
     for (const [name, at] of Object.entries(layout[kind])) offsets.set(`${struct}.${name}`, at);
@@ -36,7 +36,7 @@ test('the compiler places every member where layout.ts says', () => {
   });
   const program = ['#include <stddef.h>', '#include <linux/types.h>', '#include "records.h"', ...asserts];
   program.push(`_Static_assert(sizeof(struct record_header) == ${layout.HEADER_SIZE}, "header");`);
-  for (const kind of ['EXEC', 'OPEN', 'SOCKET', 'CHDIR', 'CALL'] as const) {
+  for (const kind of ['EXEC', 'OPEN', 'SOCKET', 'CGROUP', 'CHDIR', 'CALL'] as const) {
     const { first, lengths, count } = layout[`${kind}_TEXTS`];
     program.push(`_Static_assert(${kind}_TEXTS_AT == ${first}, "${kind} texts");`);
     program.push(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sensor } from '../../native/index.ts';
 import { FLAGS } from '../../src/events/kernel/layout.ts';
+import { Cgroup, cgroupRoots } from './cgroups.ts';
 import { Actor, type Decoded, decode, drainAll, only as onlyCalls, prepare, watch, whyNot } from './harness.ts';
 
 const WRITABLE = 1;
@@ -159,6 +160,23 @@ describe.skipIf(whyNot())('processes', () => {
     const [, second, first, last] = records as [Decoded, Decoded, Decoded, Decoded];
     expect(first).toMatchObject({ tgid: second.ppid, reaper: actor.pid });
     expect(last).toMatchObject({ tgid: second.tgid, ppid: actor.pid });
+  });
+
+  test('a move to another cgroup: who was moved, not who moved it', async () => {
+    const pid = await actor.ask('start /bin/sleep 30');
+    drainAll(sensor);
+    const group = new Cgroup(cgroupRoots()[0] as string, 'some/where');
+    try {
+      group.move(pid);
+      expect(drainAll(sensor)).toEqual([
+        expect.objectContaining({ kind: 'cgroup', tgid: pid, comm: 'sleep', cgroup_path: cgroupOf(pid), flags: 0 }),
+      ]);
+      expect(cgroupOf(pid)).toMatch(/\/some\/where$/);
+    } finally {
+      group.remove();
+      await actor.ask(`stop ${pid}`);
+      drainAll(sensor);
+    }
   });
 
   test('of a thousand short lives none is missed, and every record has the key of its process', async () => {

@@ -13,11 +13,12 @@ export function processCgroup(pid: number): string | undefined {
   } catch {
     return undefined;
   }
+  let memory: string | undefined;
   let unified: string | undefined;
   for (const line of text.split('\n')) {
     const [hierarchy, controllers = '', ...path] = line.split(':');
-    if (controllers.split(',').includes('memory')) return path.join(':');
+    if (controllers.split(',').includes('memory')) memory = path.join(':');
     if (hierarchy === '0') unified = path.join(':');
   }
-  return unified;
+  return memory === undefined || memory === '/' ? (unified ?? memory) : memory;
 }

@@ -188,6 +188,7 @@ const lists = byKind<(event: KernelEvent) => readonly Argument[]>({
   chdir: (event) => (event.type === 'fchdir' ? FCHDIR_ARGUMENTS : CHDIR_ARGUMENTS),
   call: (event) => (EXECUTIONS.has(event.u32(NR)) ? FAILED_ARGUMENTS : callArguments(event)),
   scan: () => NO_ARGUMENTS,
+  cgroup: () => NO_ARGUMENTS,
 });
 
 let names: ReadonlySet<string> | undefined;

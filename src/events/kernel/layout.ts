@@ -141,6 +141,17 @@ export const SOCKET_TEXTS = {
   unix_path: 0, // unix sockets: the path given, else the socket's own or its peer's; abstract names begin with NUL
 } as const;
 
+/** cgroup: byte offsets from the start of a record. */
+export const CGROUP = {
+} as const;
+/** cgroup: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
+export const CGROUP_TEXTS = {
+  count: 1,
+  lengths: 96,
+  first: 98,
+  cgroup_path: 0, // where it is now, as in exec
+} as const;
+
 /** chdir: byte offsets from the start of a record. */
 export const CHDIR = {
   ret: 96, // s64

@@ -6,7 +6,7 @@
 
 import { ContainerTable } from '../containers/table.ts';
 import { type ImageData, imageOfExec, type Lineage, Process, ProcessImage, unknownImage } from './image.ts';
-import { CHDIR_TEXTS, EXIT, FORK, HEADER, KIND } from './layout.ts';
+import { CGROUP_TEXTS, CHDIR_TEXTS, EXIT, FORK, HEADER, KIND } from './layout.ts';
 import { eachRecord, textLength, textStart } from './records.ts';
 import { type Bytes, fixedTextAt, textAt } from './text.ts';
 
@@ -47,8 +47,8 @@ export class ProcessImages {
   readonly #rescan: (tgid: number) => Bytes | undefined;
   readonly #cgroupPath: (tgid: number) => string | undefined;
   readonly #containers: ContainerTable;
-  /** Paths of cgroups by their ids, as records told them. */
-  readonly #cgroups = new Map<number, string>();
+  /** Paths of cgroups by their v2 ids, as records told them; undefined where v1 hierarchies have several for one. */
+  readonly #cgroups = new Map<number, string | undefined>();
   readonly #table = new Map<number, Process>();
   /** Images that still know the one before, and processes that have exited or replaced another. */
   #changed: ProcessImage[] = [];
@@ -117,6 +117,7 @@ export class ProcessImages {
       kind > KIND.exit &&
       kind !== KIND.chdir &&
       kind !== KIND.scan &&
+      kind !== KIND.cgroup &&
       image !== undefined &&
       image.execId === u32(bytes, offset, HEADER.exec_id) &&
       image.ppid === u32(bytes, offset, HEADER.ppid) &&
@@ -137,6 +138,8 @@ export class ProcessImages {
         return this.#exited(bytes, offset, place);
       case KIND.chdir:
         return this.#moved(bytes, offset, place);
+      case KIND.cgroup:
+        return this.#regrouped(bytes, offset, place);
       case KIND.scan:
         return this.#scanned(bytes, offset, place).image as ProcessImage;
       default:
@@ -229,7 +232,18 @@ export class ProcessImages {
     return data === here.data ? here : this.#put(here.process, data, here.parent, place);
   }
 
-  /** The process was moved to another cgroup, as runtimes do with what they start. */
+  /** The process was moved to another cgroup, as its own record tells. */
+  #regrouped(bytes: Bytes, offset: number, place: number): ProcessImage {
+    const start = textStart(bytes, offset, CGROUP_TEXTS, CGROUP_TEXTS.cgroup_path);
+    const path = textAt(bytes, start, textLength(bytes, offset, CGROUP_TEXTS, CGROUP_TEXTS.cgroup_path));
+    this.#remember(u32(bytes, offset, HEADER.cgroup), path);
+    const image = this.#current(bytes, offset, place);
+    if (path === image.data.cgroupPath) return image;
+    const data = { ...image.data, cgroupPath: path, container: this.#containers.at(path) };
+    return this.#put(image.process, data, image.parent, place);
+  }
+
+  /** The process is in another cgroup than before, and nothing but its id has told so: its fork may have put it there. */
   #inCgroup(data: ImageData, cgroup: number, tgid: number): ImageData {
     let path = this.#cgroups.get(cgroup);
     if (path === undefined) {
@@ -244,9 +258,14 @@ export class ProcessImages {
 
   #imageOfExec(bytes: Bytes, offset: number): ImageData {
     const data = imageOfExec(bytes, offset, this.#containers);
-    if (this.#cgroups.size >= CGROUPS) this.#cgroups.clear();
-    if (data.cgroupPath !== undefined) this.#cgroups.set(data.cgroup, data.cgroupPath);
+    if (data.cgroupPath !== undefined) this.#remember(data.cgroup, data.cgroupPath);
     return data;
+  }
+
+  #remember(cgroup: number, path: string): void {
+    if (this.#cgroups.size >= CGROUPS) this.#cgroups.clear();
+    const known = this.#cgroups.has(cgroup) ? this.#cgroups.get(cgroup) : path;
+    this.#cgroups.set(cgroup, known === path ? path : undefined);
   }
 
   /** The live process of this record, if it is in the table. */
@@ -350,11 +369,22 @@ export class ProcessImages {
     const known = this.#known(bytes, offset);
     const execId = u32(bytes, offset, HEADER.exec_id);
     const { image } = known ?? {};
-    if (known !== undefined && image?.data.program !== undefined && image.execId >= execId) return known;
+    const program = image?.data.program;
+    if (known !== undefined && program !== undefined && image !== undefined && image.execId >= execId) {
+      // What an exec told stays; where the process is now may have been lost.
+      if (image.execId === execId) this.#stands(known, image, this.#imageOfExec(bytes, offset), place);
+      return known;
+    }
     const process = known ?? this.#add(bytes, offset, place);
     const data = this.#imageOfExec(bytes, offset);
     this.#put(process, data, this.#parent(data.ppid, process, place), place);
     return process;
+  }
+
+  #stands(process: Process, { data, parent }: ProcessImage, now: ImageData, place: number): void {
+    const { cwd, cgroup, cgroupPath, container } = now;
+    if (cwd === data.cwd && cgroup === data.cgroup && cgroupPath === data.cgroupPath) return;
+    this.#put(process, { ...data, cwd, cgroup, cgroupPath, container }, parent, place);
   }
 
   /** Asks the kernel about a process that should be known. */

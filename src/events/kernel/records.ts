@@ -2,6 +2,7 @@
 
 import {
   CALL_TEXTS,
+  CGROUP_TEXTS,
   CHDIR_TEXTS,
   EXEC_TEXTS,
   EXIT,
@@ -37,6 +38,7 @@ const shapes: readonly (Shape | undefined)[] = byKind({
   chdir: CHDIR_TEXTS,
   call: CALL_TEXTS,
   scan: EXEC_TEXTS,
+  cgroup: CGROUP_TEXTS,
 });
 
 /** A table by number of kind. */

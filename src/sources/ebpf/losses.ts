@@ -6,7 +6,7 @@ import type { ImageCounts } from '../../events/kernel/process-images.ts';
 import { typeOfCounted } from './wanted.ts';
 
 /** Without these the process table is wrong until a new scan. */
-const LIFE: readonly string[] = ['fork', 'exec', 'exit', 'chdir', 'fchdir'];
+const LIFE: readonly string[] = ['fork', 'exec', 'exit', 'cgroup', 'chdir', 'fchdir'];
 
 export class Losses {
   readonly #ctx: Pick<SourceContext, 'report' | 'metrics'>;

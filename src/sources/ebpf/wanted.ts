@@ -14,9 +14,10 @@ const EXECUTIONS: ReadonlySet<string> = new Set(LIFE.exec);
 /** Every event type that this source emits. */
 export const eventTypes: ReadonlySet<string> = new Set([...Object.values(LIFE).flat(), ...Object.keys(CALLS)]);
 
-/** What the losses that are counted under a name are called. */
-export function typeOfCounted(name: string): string {
-  return name in LIFE ? LIFE[name as keyof typeof LIFE][0] : name;
+/** The event type of what is counted under a name; undefined for what becomes no event. */
+export function typeOfCounted(name: string): string | undefined {
+  const type = name in LIFE ? LIFE[name as keyof typeof LIFE][0] : name;
+  return eventTypes.has(type) ? type : undefined;
 }
 
 /** Fields that need the environment copied at every exec. */

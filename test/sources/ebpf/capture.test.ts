@@ -151,6 +151,23 @@ describe('capture', () => {
     capture.close();
   });
 
+  it('finds a process where it is now when the record of its move was lost', async () => {
+    const { sensor, capture, ctx } = start();
+    sensor.running = [{ ...shell, cwd: '/', cgroup_path: '/user.slice' }];
+    capture.start();
+    await vi.advanceTimersByTimeAsync(10);
+    sensor.lose('cgroup', 1);
+    sensor.running = [{ ...shell, cwd: '/tmp', cgroup_path: `/docker/${'ab'.repeat(32)}`, exe_path: '' }];
+    await vi.advanceTimersByTimeAsync(1000);
+    const { data } = capture.processes.find(100, Number.MAX_SAFE_INTEGER) ?? {};
+    expect([data?.container?.id, data?.cwd, data?.program?.exePath]).toEqual(['abababababab', '/tmp', shell.exe_path]);
+    expect(ctx.said.map(({ fields }) => [fields.event_type, fields.message])).toContainEqual([
+      undefined,
+      '1 event lost: the ring was full',
+    ]);
+    capture.close();
+  });
+
   it('counts processes whose records it missed, but not those of the time of the first scan', async () => {
     const { sensor, ctx, capture } = start();
     const gone = { ...open('/x'), tgid: 555, tid: 555, start: 9 };
