@@ -55,6 +55,13 @@ export interface SourceContext extends Context {
   credit(count: number, signal?: AbortSignal): Promise<void>;
   /** Something that the source must say: counted, logged, and emitted by the source `internal`. */
   report(type: ReportType, fields: InternalFields): void;
+  /** Says what keeps it from giving anything (no connection yet, or none any more), until it is called without. */
+  trouble(problem?: string): void;
+  /**
+   * Calls `close` once, after the source was unsubscribed to be stopped, and waits for it: what it holds at a service is
+   * let go there. What it gave may still settle until `settling` is aborted. Until the returned function is called.
+   */
+  onStop(close: (settling: AbortSignal) => Promise<void>): () => void;
   /** Calls `listener` with what any component reports, until the returned function is called. */
   reports(listener: (report: Report) => void): () => void;
   /** The books of the run, and the digest of its plan. */

@@ -1,6 +1,6 @@
 /** Fusing: the synchronous operators below one origin of batches become one loop over the events of a batch. */
 
-import { type Ack, ackOf, splitAck, worse } from '../core/ack.ts';
+import { type Ack, ackOf, type Fate, partAck, splitAck, worse } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
 import type { EventStep, Step } from '../core/component.ts';
 import type { Event, EventForm, EventList, Held } from '../core/event.ts';
@@ -45,10 +45,14 @@ interface Outlet {
   bytes: number;
 }
 
+const FILTERED: Fate = { status: 'filtered' };
+const LOST: Fate = { status: 'dropped', reason: 'operator_error' };
+
 /**
  * The loop of one origin. `process` takes a batch through all operators below and hands what is left to the ports; the
  * batch's ack settles when every port has settled its part. Each event of a source counts once in `totals`, with the
- * worst of what became of its copies; below a `stream` operator nothing is counted again (no `totals`). An operator that
+ * worst of what became of its copies; below a `stream` operator nothing is counted again (no `totals`), but the ack is told
+ * what became of each event, for those above that count. An operator that
  * throws loses that event alone, for itself alone; an event that cannot even be read is lost to all, and `broken` is told.
  */
 export class Segment {
@@ -87,6 +91,8 @@ export class Segment {
     this.#list = events;
     this.#kept = 0;
     let lost = 0;
+    // What became of events that got nowhere, and the places of the others: for those above that count.
+    const apart = this.#totals ? undefined : { places: [] as number[], fates: new Map<number, Fate>() };
     for (let index = 0; index < events.length; index++) {
       this.#reached = false;
       this.#threw = false;
@@ -99,6 +105,8 @@ export class Segment {
       }
       if (this.#reached) this.#kept++;
       else if (this.#threw) lost++;
+      if (this.#reached) apart?.places.push(index);
+      else apart?.fates.set(index, this.#threw ? LOST : FILTERED);
     }
     this.#list = [];
     if (this.#totals) {
@@ -107,7 +115,8 @@ export class Segment {
       this.#totals.filtered += events.length - this.#kept - lost;
       if (lost > 0) this.#totals.drop('operator_error', lost);
     }
-    this.#flush(lost > 0 ? lossy(batch.ack) : batch.ack);
+    if (apart?.fates.size) this.#flush(partAck(batch.ack, apart.places, apart.fates));
+    else this.#flush(lost > 0 ? lossy(batch.ack) : batch.ack);
   }
 
   #flush(parent: Ack): void {

@@ -21,12 +21,14 @@ export class LiveSource {
   readonly #runtime: Runtime;
   readonly #own = new AbortController();
   readonly #listeners = new Set<(demand: Demands) => void>();
+  readonly #closing = new Set<(settling: AbortSignal) => Promise<void>>();
   readonly #hub: Hub;
   #credit = new Credit(MAX_IN_FLIGHT);
   #demand: Demands;
   #problem: string | undefined;
   #opened: number | undefined;
   #failed: SourceError | undefined;
+  #trouble: string | undefined;
   #graph: Process = () => {};
 
   /** @param ended told that it has completed or, with an error, that it can never be opened; not after `stop` */
@@ -43,6 +45,7 @@ export class LiveSource {
       errors.value++;
       this.#problem = messageOf(error);
       this.#opened = undefined;
+      this.#trouble = undefined;
     };
     this.#hub = new Hub({
       id,
@@ -94,6 +97,7 @@ export class LiveSource {
 
   /** Why it gives nothing; undefined when it has been open for a while. */
   get problem(): string | undefined {
+    if (this.#trouble !== undefined) return this.#trouble;
     return this.#opened !== undefined && now() - this.#opened > SETTLED ? undefined : this.#problem;
   }
 
@@ -105,6 +109,16 @@ export class LiveSource {
   stop(): void {
     this.#hub.stop();
     this.#own.abort(new Error('the source stops'));
+  }
+
+  /** After `stop`: it lets go of what it holds elsewhere. What it gave may settle until `settling` is aborted. */
+  async finish(settling: AbortSignal): Promise<void> {
+    const closing = [...this.#closing].map((close) => close(settling));
+    this.#closing.clear();
+    for (const result of await Promise.allSettled(closing)) {
+      if (result.status === 'fulfilled') continue;
+      this.#runtime.log.warn({ id: this.id }, `it did not close well: ${messageOf(result.reason)}`);
+    }
   }
 
   /** Asks it for what another plan wants as well as for what it gives now. Throws a UserError when it cannot. */
@@ -153,6 +167,13 @@ export class LiveSource {
           context.metrics.add('dropped', fields.reason ?? 'source', fields.count);
         }
         reports.add({ component: id, type, fields });
+      },
+      trouble: (problem) => {
+        this.#trouble = problem;
+      },
+      onStop: (close) => {
+        this.#closing.add(close);
+        return () => this.#closing.delete(close);
       },
       reports: (listener) => reports.listen(listener),
       books: () => {

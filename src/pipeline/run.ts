@@ -119,6 +119,7 @@ export class Run {
     await Promise.all([...sinks.values()].map((sink) => sink.close(signal)));
     // Nothing is on its way any more: what a stream has not settled by now it never will.
     await Promise.all([...operators.values()].map((operator) => operator.finish(AbortSignal.abort())));
+    await Promise.all([...sources.values()].map((source) => source.finish(AbortSignal.abort())));
     await Promise.all(this.#retiring);
     this.#state = 'stopped';
     clearTimeout(this.#hurry?.timer);
@@ -255,6 +256,7 @@ export class Run {
       this.#start(fresh, wiring);
     } catch (error) {
       for (const source of fresh) this.#end(source);
+      for (const source of [...fresh, ...changed]) void source.finish(AbortSignal.abort());
       for (const source of widened) source.narrow(demandOf(old.plan, source.id));
       // They were closed so that the new ones could be opened: back again, where they stood.
       const again = changed.map(({ planned }) => this.#source(planned));
@@ -305,10 +307,11 @@ export class Run {
       const source = live.sources.get(id);
       if (source && old.sources.get(id) === source) source.narrow(demand);
     }
-    for (const source of without(old.sources, live.sources).values()) this.#end(source);
+    const sources = [...without(old.sources, live.sources).values()];
+    for (const source of sources) this.#end(source);
     const operators = without(old.operators, live.operators);
     const sinks = without(old.sinks, live.sinks);
-    if (operators.size === 0 && sinks.size === 0) return;
+    if (operators.size === 0 && sinks.size === 0 && sources.length === 0) return;
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(new Error('the time to deliver after a reload was over')), RETIRE);
     const signal = AbortSignal.any([limit.signal, this.#stop.signal]);
@@ -317,6 +320,7 @@ export class Run {
       await Promise.all([...sinks.values()].map((sink) => sink.close(signal)));
       // A sink that stays may still have some of it.
       await Promise.all([...operators.values()].map((operator) => operator.finish(signal)));
+      await Promise.all(sources.map((source) => source.finish(signal)));
       clearTimeout(timer);
       this.#retiring.delete(retiring);
     };

@@ -1,10 +1,11 @@
 /** A `stream` operator at run time: RxJS that people write, kept from harming what is around it. */
 
 import { defer, Subject, Subscription } from 'rxjs';
-import { type Ack, ackOf } from '../core/ack.ts';
+import { type Ack, ackOf, type Fate, partAck } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
 import { now } from '../core/clock.ts';
 import type { Step } from '../core/component.ts';
+import type { Event, EventList } from '../core/event.ts';
 import type { Parcel } from '../core/queue.ts';
 import { recordForm } from '../events/record.ts';
 
@@ -24,8 +25,8 @@ export interface StreamOptions {
  */
 export class StreamPort {
   readonly #options: StreamOptions;
-  // What went in and has neither come out nor been settled, in the order in which it came, and when.
-  readonly #held = new Map<Ack, number>();
+  // What went in and has neither come out nor been settled, in the order in which it came.
+  readonly #held = new Map<Ack, { readonly since: number; readonly events: readonly Event[] }>();
   #input = new Subject<Batch>();
   #subscription: Subscription | undefined;
   #completed = false;
@@ -39,7 +40,7 @@ export class StreamPort {
 
   /** Since when it holds what it has held longest: ms since the epoch. */
   get since(): number | undefined {
-    return this.#held.values().next().value;
+    return this.#held.values().next().value?.since;
   }
 
   deliver(source: string, { events, ack }: Parcel): void {
@@ -53,7 +54,7 @@ export class StreamPort {
       ack.settle(status, reason, fates);
       this.#wake?.();
     }, ack.live);
-    this.#held.set(held, now());
+    this.#held.set(held, { since: now(), events });
     this.#input.next({ source, form: recordForm, events, ack: held });
     // It may have failed while it was being subscribed; then nobody has taken the batch.
     if (!this.#subscription) this.#dropHeld();
@@ -100,8 +101,9 @@ export class StreamPort {
     const running = defer(() => through(input)).subscribe({
       next: (batch) => {
         try {
+          const came = this.#held.get(batch.ack);
           this.#held.delete(batch.ack);
-          next(batch);
+          next(came ? { ...batch, ack: ackOfThose(batch, came.events) } : batch);
         } catch (thrown) {
           error(thrown);
         }
@@ -126,4 +128,28 @@ export class StreamPort {
 function settleLeft(ack: Ack, reason: string | undefined): void {
   if (reason === undefined) ack.settle('filtered');
   else ack.settle(ack.live ? 'dropped' : 'failed', reason);
+}
+
+const FILTERED: Fate = { status: 'filtered' };
+
+/**
+ * What becomes of a batch that leaves with the ack of one that came is told of the events that came: those that are missing
+ * were filtered. As many as came, all new ones, are in the places of those that came.
+ */
+function ackOfThose({ events, ack }: Batch, came: readonly Event[]): Ack {
+  if (isSame(events, came)) return ack;
+  const placeOf = new Map(came.map((event, place) => [event, place]));
+  const places = Array.from({ length: events.length }, (_, index) => placeOf.get(events.at(index) as Event));
+  if (places.some((place) => place === undefined)) {
+    if (events.length === came.length) return ack;
+    // Nobody knows which of those that came they stand for.
+    return ackOf((status, reason) => ack.settle(status, reason), ack.live);
+  }
+  const left = new Set(places);
+  const rest = came.flatMap((_, place) => (left.has(place) ? [] : [[place, FILTERED] as const]));
+  return partAck(ack, places as number[], new Map(rest));
+}
+
+function isSame(events: EventList, came: readonly Event[]): boolean {
+  return events.length === came.length && came.every((event, place) => events.at(place) === event);
 }

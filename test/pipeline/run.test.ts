@@ -203,6 +203,45 @@ describe('sources', () => {
     await stopped(run.stop());
   });
 
+  it('say what keeps them from giving anything; until then the run is not ready', async () => {
+    let ctx!: SourceContext;
+    const open = (given: SourceContext) => {
+      ctx = given;
+      return NEVER;
+    };
+    const { run } = await start(one, { sources: { src: open }, sinks: { out: new ManualSink() } });
+    ctx.trouble('no connection to the hub');
+    expect(run.status()).toMatchObject({ ready: false, problems: ['source src: no connection to the hub'] });
+    ctx.trouble();
+    expect(run.status()).toMatchObject({ ready: true, problems: [] });
+    await stopped(run.stop());
+  });
+
+  it('let go of what they hold elsewhere after what they gave has settled, and the stop waits for it', async () => {
+    const source = new ManualSource();
+    const [out, order] = [new ManualSink(), [] as string[]];
+    const open = (ctx: SourceContext) => {
+      ctx.onStop(async (settling) => {
+        order.push(`close ${settling.aborted}`);
+        await new Promise((done) => setTimeout(done, 500));
+        order.push('closed');
+      });
+      ctx.onStop(async () => {
+        throw new Error('the hub is away');
+      });
+      ctx.onStop(async () => void order.push('withdrawn'))();
+      return source.input;
+    };
+    const { run, lines } = await start(one, { sources: { src: open }, sinks: { out } });
+    const settled = () => void order.push('settled');
+    source.emit(1, 0, { live: false, settle: settled });
+    const stop = run.stop(1000);
+    await vi.runAllTimersAsync();
+    await stop;
+    expect(order).toEqual(['settled', 'close true', 'closed']);
+    expect(lines).toEqual(['warn: src: it did not close well: the hub is away']);
+  });
+
   it('the run is over when the last has ended, not when the first has', async () => {
     const second = new ManualSource();
     const out = new ManualSink();

@@ -71,6 +71,8 @@ function play(
     credit: async (count) => void credits.push(count),
     report: (type, { reason, message }) => reports.push(`${type} ${reason}: ${message}`),
     reports: () => () => {},
+    trouble: () => {},
+    onStop: () => () => {},
     books: () => ({ seen: 0, delivered: 0, filtered: 0, dropped: 0, pipeline: '' }),
     position: () => options.position,
     advance: (position) => positions.push(position as never),

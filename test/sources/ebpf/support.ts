@@ -37,6 +37,8 @@ export function contextFor(demand: Demand): TestContext {
     credit: async () => {},
     report: (type, fields) => void said.push({ type, fields }),
     reports: () => () => {},
+    trouble: () => {},
+    onStop: () => () => {},
     books: () => ({ seen: 0, delivered: 0, filtered: 0, dropped: 0, pipeline: 'sha256:0' }),
     position: () => undefined,
     advance: () => {},
