@@ -70,13 +70,13 @@ const DELIVERED: Fate = { status: 'delivered' };
  * Splits the fate of a batch over the parts that its events were copied to. `parts[p]` holds, for each event that part p
  * was given, its index below `events`. The result has one ack a part. When all have settled, `ended` gets the counts (an
  * event that went several ways has the worst of their statuses) and how many were dropped for each reason (of two the
- * first), and `parent` settles with the worst of all.
+ * first), and `parent` settles with the worst of all, and with what became of each where that differs.
  */
 export function splitAck(
   parent: Ack,
   events: number,
   parts: readonly (readonly number[])[],
-  ended: (counts: Counts, reasons: ReadonlyMap<string, number>) => void,
+  ended: (counts: Counts, reasons: ReadonlyMap<string, number>) => void = () => {},
 ): Ack[] {
   const worst = new Uint8Array(events);
   const reasonOf = new Map<number, string>();
@@ -101,9 +101,37 @@ export function splitAck(
       reasons.set(name, (reasons.get(name) ?? 0) + 1);
     }
     ended(counts, reasons);
-    parent.settle(all, why);
+    const same = counts[all] === events && reasons.size <= 1;
+    parent.settle(all, why, same ? undefined : fatesOf(worst, reasonOf));
   };
   return parts.map((members) => ackOf((...fate) => settled(members, ...fate), parent.live));
+}
+
+function fatesOf(worst: Uint8Array, reasonOf: ReadonlyMap<number, string>): Fates {
+  const fates = new Map<number, Fate>();
+  for (const [index, rank] of worst.entries()) {
+    const status = STATUSES[rank] as Status;
+    const reason = status === 'dropped' ? reasonOf.get(index) : undefined;
+    if (status !== 'delivered') fates.set(index, reason === undefined ? { status } : { status, reason });
+  }
+  return fates;
+}
+
+/**
+ * The ack of some of the events of a batch, given by their places in it; `rest` is what has become of the others. Settles
+ * `parent` with what became of each.
+ */
+export function partAck(parent: Ack, places: readonly number[], rest: Fates): Ack {
+  return ackOf((status, reason, fates) => {
+    const all = new Map(rest);
+    for (const [index, place] of places.entries()) {
+      const fate = fates ? fates.get(index) : reason === undefined ? { status } : { status, reason };
+      if (fate && fate.status !== 'delivered') all.set(place, fate);
+    }
+    let worst: Fate = reason === undefined ? { status } : { status, reason };
+    for (const fate of rest.values()) if (RANK[fate.status] > RANK[worst.status]) worst = fate;
+    parent.settle(worst.status, worst.reason, all);
+  }, parent.live);
 }
 
 const STATUSES = Object.keys(RANK) as Status[];

@@ -51,9 +51,9 @@ const LOST: Fate = { status: 'dropped', reason: 'operator_error' };
 /**
  * The loop of one origin. `process` takes a batch through all operators below and hands what is left to the ports; the
  * batch's ack settles when every port has settled its part. Each event of a source counts once in `totals`, with the
- * worst of what became of its copies; below a `stream` operator nothing is counted again (no `totals`), but the ack is told
- * what became of each event, for those above that count. An operator that
- * throws loses that event alone, for itself alone; an event that cannot even be read is lost to all, and `broken` is told.
+ * worst of what became of its copies. Below a `stream` operator nothing is counted again (no `totals`): there the ack is
+ * told what became of each event. An operator that throws loses that event alone, for itself alone; an event that cannot
+ * even be read is lost to all, and `broken` is told.
  */
 export class Segment {
   readonly #heads: readonly (FusedNode | Port)[];

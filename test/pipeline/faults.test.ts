@@ -1,8 +1,13 @@
 /** The books under faults: whatever fails, whenever, no event is unaccounted for. */
 
 import fc from 'fast-check';
+import { map, type OperatorFunction } from 'rxjs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { Batch } from '../../src/core/batch.ts';
 import { stream, where } from '../../src/core/component.ts';
+import type { Event } from '../../src/core/event.ts';
+import { WriteError } from '../../src/core/write-error.ts';
+import { EventRecord } from '../../src/events/record.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { Run } from '../../src/pipeline/run.ts';
@@ -110,3 +115,76 @@ it('seen = delivered + filtered + dropped + in flight, after every act, through 
     { numRuns: process.env.FALCO_PIPE_LONG ? 2000 : 60 },
   );
 }, 600_000);
+
+/** What streams that people write do with a batch and its ack. */
+const streams: Record<string, OperatorFunction<Batch, Batch>> = {
+  passing: (batches) => batches,
+  reversing: map((batch) => ({ ...batch, events: listOf(batch).reverse() })),
+  renewing: map((batch) => ({
+    ...batch,
+    events: listOf(batch).map(({ source, type, time, fields }) => new EventRecord(source, type, time, { ...fields })),
+  })),
+  choosing: map((batch) => ({ ...batch, events: listOf(batch).filter((event) => Number(event.get('n')) % 2 === 0) })),
+};
+
+function listOf({ events }: Batch): EventRecord[] {
+  return Array.from({ length: events.length }, (_, index) => events.at(index) as EventRecord);
+}
+
+it('also below streams each event counts for what became of itself, not of its batch', async () => {
+  const row = fc.array(fc.constantFrom(...Object.keys(streams)), { maxLength: 3 });
+  const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 10 });
+  await fc.assert(
+    fc.asyncProperty(row, sizes, fc.integer({ min: 1, max: 5 }), async (row, sizes, batch) => {
+      const source = new ManualSource();
+      const sink = new ManualSink();
+      sink.write = async (events: readonly Event[]) => {
+        const refused = events.filter((event) => Number(event.get('n')) % 7 === 0);
+        if (refused.length > 0) throw new WriteError('no sevens', { refused, again: [] });
+      };
+      const faulty = () =>
+        where((event) => {
+          if (Number(event.get('n')) % 5 === 0) throw new Error('crafted');
+          return Number(event.get('n')) % 3 !== 0;
+        });
+      const operators = Object.fromEntries(
+        Object.entries(streams).map(([name, through]) => [name, () => stream(through)]),
+      );
+      const registry = registryOf({
+        sources: { src: () => source.input },
+        operators: { ...operators, faulty },
+        sinks: { sevens: sink },
+      });
+      const ids = row.map(
+        (type, index) => `  s${index}: { type: ${type}, from: ${index === 0 ? 'src' : `s${index - 1}`} }\n`,
+      );
+      const last = row.length === 0 ? 'src' : `s${row.length - 1}`;
+      const yaml = `sources: { src: { type: src } }
+operators:
+${ids.join('')}  op: { type: faulty, from: ${last} }
+sinks: { out: { type: sevens, from: op, batch: ${batch} } }`;
+      const plan = planPipeline(PipelineDocument.parse('test.yaml', yaml), registry);
+      const run = await Run.start(plan, { log: recordedLog().log, resolve: String });
+      let n = 1;
+      for (const size of sizes) {
+        source.emit(size, n);
+        n += size;
+        await vi.advanceTimersByTimeAsync(0);
+      }
+      const books = { seen: n - 1, delivered: 0, filtered: 0, operator_error: 0, refused: 0 };
+      for (let each = 1; each < n; each++) {
+        if (row.includes('choosing') && each % 2 !== 0) books.filtered++;
+        else if (each % 5 === 0) books.operator_error++;
+        else if (each % 3 === 0) books.filtered++;
+        else if (each % 7 === 0) books.refused++;
+        else books.delivered++;
+      }
+      const stop = run.stop(1000);
+      await vi.runAllTimersAsync();
+      const { seen, delivered, filtered, in_flight, reasons } = await stop;
+      expect(in_flight).toBe(0);
+      expect({ seen, delivered, filtered, operator_error: 0, refused: 0, ...reasons }).toEqual(books);
+    }),
+    { numRuns: process.env.FALCO_PIPE_LONG ? 2000 : 100 },
+  );
+});

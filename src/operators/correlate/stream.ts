@@ -1,11 +1,10 @@
 /** `correlate` at work: events become part of its state, and are acknowledged when that is saved; matches become alerts. */
 
 import { Observable, type OperatorFunction } from 'rxjs';
-import { type Ack, ackOf, liveAck } from '../../core/ack.ts';
+import { type Ack, ackOf, liveAck, splitAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import type { OperatorContext } from '../../core/component.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
-import { acksOf } from '../shared/parts.ts';
 import { alertOf } from './alert.ts';
 import type { CorrelateConfig } from './config.ts';
 import type { CorrelateState } from './plan.ts';
@@ -88,7 +87,7 @@ class Correlation {
     }
     const settled = (['absorbed', 'filtered', 'dropped'] as const).filter((fate) => fates[fate].length > 0);
     const parts = [...matches.map(({ place }) => [place]), ...settled.map((fate) => fates[fate])];
-    const acks = acksOf(ack, events.length, parts);
+    const acks = splitAck(ack, events.length, parts);
     for (const [index, fate] of settled.entries()) {
       const own = acks[matches.length + index] as Ack;
       if (fate === 'absorbed') this.#absorb(own);

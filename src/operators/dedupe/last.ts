@@ -1,7 +1,7 @@
 /** Keeping the last of repeated events until their time is over, with how many there were. */
 
 import { asyncScheduler, Observable, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
-import { type Ack, ackOf, liveAck } from '../../core/ack.ts';
+import { type Ack, ackOf, liveAck, splitAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import { now } from '../../core/clock.ts';
 import type { OperatorContext } from '../../core/component.ts';
@@ -9,7 +9,6 @@ import type { Counter } from '../../core/metrics.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
 import { parseRecord, recordJson } from '../../events/record-json.ts';
 import { boundKey, type EdgeKey } from '../shared/key.ts';
-import { acksOf } from '../shared/parts.ts';
 
 export interface LastOptions {
   readonly key: EdgeKey;
@@ -107,7 +106,7 @@ class Groups {
 
   take({ events, ack, source }: Batch): void {
     const records = Array.from({ length: events.length }, (_, index) => events.at(index) as EventRecord);
-    const own = acksOf(
+    const own = splitAck(
       ack,
       records.length,
       records.map((_, index) => [index]),
