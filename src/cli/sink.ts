@@ -1,14 +1,15 @@
 /** `falco-pipe sink test`: one probe alert to one sink of a pipeline, and what came back. */
 
-import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { now, sleep } from '../core/clock.ts';
 import type { Sink, SinkContext } from '../core/component.ts';
 import { exitCode, messageOf, suggest, UserError } from '../core/errors.ts';
+import { hostName } from '../core/host.ts';
 import { createLogger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { type Alert, makeAlert } from '../events/alert.ts';
-import type { PlannedSink } from '../pipeline/plan.ts';
+import type { Plan, PlannedSink } from '../pipeline/plan.ts';
+import { originOf } from '../pipeline/runtime.ts';
 import { loadPlan } from './load.ts';
 
 export interface SinkTestOptions {
@@ -25,7 +26,7 @@ export async function testSink(path: string, id: string, options: SinkTestOption
   if (!planned) throw unknownSink(path, id, plan.sinks);
   const alert = probeAlert(id);
   const stop = new AbortController();
-  const context = contextOf(id, (each) => resolve(document.folder, each), stop.signal);
+  const context = contextOf(id, plan, (each) => resolve(document.folder, each), stop.signal);
   const sink = await failingAs('cannot be opened', id, () => planned.definition.open(planned.config, context));
   try {
     const answer = await failingAs('did not take the alert', id, () => send(sink, alert, planned));
@@ -47,7 +48,7 @@ async function send(sink: Sink, alert: Alert, { delivery }: PlannedSink): Promis
 }
 
 function probeAlert(id: string): Alert {
-  const host = process.env.FALCO_HOSTNAME ?? hostname();
+  const host = hostName();
   return makeAlert(BigInt(now()) * 1_000_000n, {
     rule: 'falco-pipe sink test',
     priority: 'Notice',
@@ -59,11 +60,12 @@ function probeAlert(id: string): Alert {
   });
 }
 
-function contextOf(id: string, resolvePath: (path: string) => string, signal: AbortSignal): SinkContext {
+function contextOf(id: string, plan: Plan, resolvePath: (path: string) => string, signal: AbortSignal): SinkContext {
   const log = createLogger().child({ id });
   const stop = (why: string) => log.warn(why);
   const metrics = new Counters();
-  return { id, signal, log, metrics, now, sleep: (ms) => sleep(ms, signal), resolve: resolvePath, stop };
+  const origin = () => originOf(plan);
+  return { id, signal, log, metrics, now, sleep: (ms) => sleep(ms, signal), resolve: resolvePath, origin, stop };
 }
 
 async function failingAs<T>(what: string, id: string, work: () => Promise<T>): Promise<T> {

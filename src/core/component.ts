@@ -18,6 +18,8 @@ export interface Demand {
   readonly types: ReadonlySet<string> | 'all';
   /** What must hold of an event of a type to be wanted; for a type that is not here, nothing is known. */
   readonly where?: ReadonlyMap<string, Necessary>;
+  /** The names of hosts that addresses are compared with: whoever fills such fields looks them up. */
+  readonly hosts?: ReadonlySet<string>;
 }
 
 /** Demand by event source. */
@@ -53,6 +55,8 @@ export interface SourceContext extends Context {
    * with the reason of `signal` when that is aborted first: then nothing was granted.
    */
   credit(count: number, signal?: AbortSignal): Promise<void>;
+  /** Returns the credit of events that failed, where the source does not emit them again but their service will. */
+  release(count: number): void;
   /** Something that the source must say: counted, logged, and emitted by the source `internal`. */
   report(type: ReportType, fields: InternalFields): void;
   /** Says what keeps it from giving anything (no connection yet, or none any more), until it is called without. */
@@ -119,6 +123,14 @@ interface Definition<Config extends z.ZodType> {
   readonly examples: readonly { readonly title: string; readonly yaml: string }[];
 }
 
+/**
+ * How replicas divide the events of a source: events alike in the fields `by` come to the same one; without any, an event
+ * comes to whichever asks first.
+ */
+export interface Sharing {
+  readonly by: readonly string[];
+}
+
 export interface SourceDefinition<Config extends z.ZodType = z.ZodType> extends Definition<Config> {
   readonly kind: 'source';
   readonly delivery: 'at_least_once' | 'at_most_once';
@@ -130,6 +142,8 @@ export interface SourceDefinition<Config extends z.ZodType = z.ZodType> extends 
   fills(source: string, field: string, config: z.output<Config>): boolean;
   /** Whether it ever emits an event type. Default: it may emit any. */
   emitsType(source: string, type: string): boolean;
+  /** Present when several replicas of the pipeline may divide its events. */
+  shared?(config: z.output<Config>): Sharing | undefined;
   /** Finds at plan time what can be wrong beyond the shape of the configuration. */
   prepare?(config: z.output<Config>, plan: PlanContext): void;
   /**
@@ -169,6 +183,8 @@ export interface Edge extends PlanContext {
   readonly sources: readonly string[];
   /** The fields that operators above add. */
   readonly provided: readonly ProvidedField[];
+  /** The sources above that replicas divide among themselves. */
+  readonly shared: readonly (Sharing & { readonly id: string })[];
   /** What the graph below wants of what it emits. */
   readonly demand: Demands;
   /** Whether some source above ever fills that field of an event source. */
@@ -227,7 +243,18 @@ export interface SinkDefinition<Config extends z.ZodType = z.ZodType> extends De
   open(config: z.output<Config>, ctx: SinkContext): Promise<Sink>;
 }
 
+/** Where events were seen: this machine, and the pipeline that runs on it now. */
+export interface Origin {
+  readonly node: string;
+  readonly cluster: string | undefined;
+  readonly pipeline: string;
+  /** `sha256:…` of the pipeline and of every file that it names. */
+  readonly digest: string;
+}
+
 export interface SinkContext extends Context {
+  /** What events are marked with before they leave for a collector. */
+  origin(): Origin;
   /** Asks for an orderly stop of the whole pipeline, as when the reader of a pipe has gone away. */
   stop(why: string): void;
 }

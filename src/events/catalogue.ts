@@ -4,6 +4,7 @@ import { alertFields } from './alert-fields.ts';
 import { lifecycleEventTypes, lifecycleFields } from './containers/lifecycle.ts';
 import type { Catalogue, EventTypes, Field, FieldRef } from './field.ts';
 import { internalEventTypes, internalFields } from './internal.ts';
+import { originFields } from './origin.ts';
 import { anyEventFields, syscallEventFields } from './syscall/event-fields.ts';
 import { isEventParam, syscallEventTypes } from './syscall/event-types.ts';
 import { syscallFields } from './syscall/fields.ts';
@@ -75,5 +76,17 @@ const known: readonly Catalogue[] = [
   makeCatalogue('internal', [...internalFields, ...commonFields], { eventTypes: internalEventTypes }),
 ];
 
+/** The catalogue with more fields; where it has one of that name, its own counts. */
+export function withFields(catalogue: Catalogue, fields: readonly Field[]): Catalogue {
+  const more = new Map(fields.map((field): [string, FieldRef] => [field.name, { text: field.name, field }]));
+  return {
+    ...catalogue,
+    fields: [...catalogue.fields, ...fields],
+    find: (text) => catalogue.find(text) ?? more.get(text),
+  };
+}
+
 /** The catalogues of the event sources that this program knows, by their names. */
-export const catalogues: ReadonlyMap<string, Catalogue> = new Map(known.map((entry) => [entry.source, entry]));
+export const catalogues: ReadonlyMap<string, Catalogue> = new Map(
+  known.map((entry) => [entry.source, withFields(entry, originFields)]),
+);

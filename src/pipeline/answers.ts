@@ -35,6 +35,10 @@ export class Answers implements Edge {
     return this.#told(['provided'], this.#edge.provided);
   }
 
+  get shared(): Edge['shared'] {
+    return this.#told(['shared'], this.#edge.shared);
+  }
+
   get demand(): Demands {
     const { demand } = this.#edge;
     this.#told(['demand'], demandText(demand));

@@ -5,7 +5,7 @@ import { Delivery } from '../core/delivery.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { Port } from './fuse.ts';
 import type { PlannedSink } from './plan.ts';
-import type { Runtime } from './runtime.ts';
+import { originOf, type Runtime } from './runtime.ts';
 
 export class LiveSink {
   readonly planned: PlannedSink;
@@ -45,7 +45,7 @@ export class LiveSink {
     };
     let sink: Sink;
     try {
-      sink = await definition.open(config, { ...context, stop: stopAll });
+      sink = await definition.open(config, { ...context, origin: () => originOf(runtime.plan), stop: stopAll });
     } catch (error) {
       throw unusable(`The sink ${id} cannot be opened`, error, exitCode.unavailable);
     }

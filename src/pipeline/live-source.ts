@@ -159,6 +159,7 @@ export class LiveSource {
       },
       credit: (count, signal) =>
         this.#credit.take(count, signal ? AbortSignal.any([context.signal, signal]) : context.signal),
+      release: (count) => this.#credit.release(count),
       report: (type, fields) => {
         if (type === 'drop' && fields.count) {
           // What a source lost was seen, and is gone: the books must say so.
@@ -178,7 +179,7 @@ export class LiveSource {
       reports: (listener) => reports.listen(listener),
       books: () => {
         const { seen, delivered, filtered, dropped } = totals;
-        return { seen, delivered, filtered, dropped, pipeline: `sha256:${this.#runtime.digest}` };
+        return { seen, delivered, filtered, dropped, pipeline: `sha256:${this.#runtime.plan.digest}` };
       },
       position: () => memory.get(key),
       advance: (position, seen = []) => {
@@ -196,10 +197,10 @@ export class LiveSource {
 
 function returningCredit(batch: Batch, credit: Credit): Batch {
   const { length } = batch.events;
-  const ack = ackOf((status, reason) => {
+  const ack = ackOf((status, reason, fates) => {
     // A failed batch is emitted again on the credit it has.
     if (status !== 'failed') credit.release(length);
-    batch.ack.settle(status, reason);
+    batch.ack.settle(status, reason, fates);
   });
   return { ...batch, ack };
 }

@@ -55,7 +55,11 @@ export interface PlannedSink extends Placed {
 }
 
 export interface Plan {
+  /** The path of its file, as it was given. */
   readonly name: string;
+  /** What it is called where events of many pipelines meet. */
+  readonly title: string;
+  readonly cluster: string | undefined;
   readonly sources: readonly PlannedSource[];
   /** Upstream before downstream. */
   readonly operators: readonly PlannedOperator[];

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { parse, resolve } from 'node:path';
 import type {
   Demand,
   Demands,
@@ -66,6 +66,8 @@ export class Planner {
     const operators = order.map((id) => this.#operators.get(id) as unknown as PlannedOperator);
     return {
       name: this.#document.name,
+      title: file.name ?? parse(this.#document.name).name,
+      cluster: file.cluster,
       sources: [...this.#sources.values()] as unknown as PlannedSource[],
       operators,
       sinks: [...this.#sinks.values()] as unknown as PlannedSink[],
@@ -278,6 +280,10 @@ export class Planner {
       ...this.#context(path),
       sources: reached,
       provided,
+      shared: origins.flatMap(({ id, definition: of, config }) => {
+        const sharing = of.shared?.(config);
+        return sharing ? [{ id, ...sharing }] : [];
+      }),
       demand,
       fills: (source, field) =>
         provided.some(({ name }) => name === field) ||

@@ -231,7 +231,7 @@ export class Run {
       this.#runtime.trampoline.run(() => connect(live, wiring));
       this.#wiring = wiring;
       this.#live = live;
-      this.#runtime.digest = plan.digest;
+      this.#runtime.plan = plan;
     } catch (error) {
       for (const each of fresh) await each.close(AbortSignal.timeout(UNDO));
       throw error;

@@ -2,12 +2,14 @@
 
 import type { Batch } from '../core/batch.ts';
 import { now, sleep } from '../core/clock.ts';
-import type { Context } from '../core/component.ts';
+import type { Context, Origin } from '../core/component.ts';
+import { hostName } from '../core/host.ts';
 import type { Logger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { Trampoline } from '../core/trampoline.ts';
 import { SinkKeep } from '../store/keep.ts';
 import type { Store } from '../store/store.ts';
+import type { Plan } from './plan.ts';
 import { Reports } from './reports.ts';
 import { Totals } from './totals.ts';
 import { Transient } from './transient.ts';
@@ -17,6 +19,13 @@ export type Memory = Pick<
   Store,
   'get' | 'set' | 'seen' | 'setSeen' | 'snapshot' | 'setSnapshot' | 'committed' | 'failing'
 >;
+
+type NamedPlan = Pick<Plan, 'digest' | 'title' | 'cluster'>;
+
+/** What events of a plan are marked with when they leave this machine. */
+export function originOf({ digest, title, cluster }: NamedPlan): Origin {
+  return { node: hostName(), cluster, pipeline: title, digest: `sha256:${digest}` };
+}
 
 /** Takes a batch through a graph, at once. */
 export type Process = (batch: Batch) => void;
@@ -37,8 +46,8 @@ export class Runtime {
   readonly store: Store | undefined;
   readonly reports: Reports;
   readonly totals = new Totals();
-  /** Digest of the plan that runs. */
-  digest = '';
+  /** The plan that runs. */
+  plan: NamedPlan = { digest: '', title: '', cluster: undefined };
   readonly trampoline = new Trampoline();
   /** Counters by component id; those of components that are no more stay. */
   readonly metrics = new Map<string, Counters>();

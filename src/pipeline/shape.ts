@@ -23,6 +23,16 @@ export const from = z
 
 /** The top of the file; components are checked by their own schemas. */
 export const fileShape = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('What the pipeline is called: events that leave for a collector have it. Default: the name of its file.'),
+  cluster: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The cluster that this machine is part of: events that leave for a collector have it.'),
   sources: z.record(id, component).describe('Where events come from, by id.'),
   operators: z.record(id, component).default({}).describe('What is done with events, by id.'),
   sinks: z.record(id, component).describe('Where events go, by id.'),

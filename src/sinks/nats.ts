@@ -1,40 +1,41 @@
 /** The sink `nats`: events to a NATS JetStream stream, which acknowledges each and tells repetitions by the alert's id. */
 
 import { z } from 'zod';
-import { defineSink } from '../core/component.ts';
+import { defineSink, type Origin } from '../core/component.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
-import { secret } from '../core/secret.ts';
-import { tlsFileKeys } from '../core/tls.ts';
 import { WriteError } from '../core/write-error.ts';
 import { Alert, alertJson } from '../events/alert.ts';
-import { EventRecord } from '../events/record.ts';
+import { catalogues } from '../events/catalogue.ts';
+import { isOriginField, withOrigin } from '../events/origin.ts';
+import { EventRecord, recordForm } from '../events/record.ts';
 import { recordJson } from '../events/record-json.ts';
 import { redactCommon, redacted } from '../events/redact.ts';
+import { connectionKeys, subjectText } from '../nats/connection.ts';
+import { MOST_PARTITIONS, partitionOf, partitionSubject } from '../nats/partition.ts';
 import { asAlert } from './shared/as-alert.ts';
-import { Publisher } from './shared/jetstream.ts';
+import { type Message, Publisher } from './shared/jetstream.ts';
 import { lineReads, redactKey } from './shared/lines.ts';
 
 const config = z.strictObject({
-  servers: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .describe('Addresses of servers of one cluster: `nats://HOST:4222` or `tls://HOST:4222`.'),
-  subject: z
-    .string()
-    .regex(/^[^\s.*>]+(\.[^\s.*>]+)*$/, 'a subject is words joined by dots, without * and >')
+  ...connectionKeys,
+  subject: subjectText
     .default('falco-pipe.events')
     .describe('The subject that events are published to; a stream must take it.'),
+  partitions: z
+    .strictObject({
+      of: z.int().min(1).max(MOST_PARTITIONS).describe('How many; the number of one is added to the subject.'),
+      key: z
+        .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+        .default('node.name')
+        .describe('The field, or fields, that decide: events alike in them have one subject.'),
+    })
+    .optional()
+    .describe('Divide events, for replicas of a collector that keep state: see docs/guides/edge-and-collector.md.'),
   format: z
     .enum(['record', 'falco'])
     .default('record')
     .describe("record: what the source `nats` reads, exact. falco: alerts as Falco's JSON."),
-  credentials: secret().optional().describe('A credentials file (`nsc generate creds`).'),
-  token: secret().optional().describe('A token.'),
-  basic: z
-    .strictObject({ user: z.string().min(1).describe('The user.'), password: secret().describe('The password.') })
-    .optional()
-    .describe('A user and a password.'),
-  tls: tlsFileKeys.optional(),
   ...redactKey,
   fields: z
     .array(z.string())
@@ -52,11 +53,18 @@ export const nats = defineSink({
       yaml: 'centre: { type: nats, from: detect, servers: "tls://nats.example:4222", subject: falco.alerts, credentials: { file: /run/secrets/nats.creds } }',
     },
   ],
-  reads: ({ fields }, sources) => lineReads({ fields }, sources),
+  reads: ({ fields, partitions }, sources) => {
+    const key = [partitions?.key ?? []].flat().filter((each) => !isOriginField(each));
+    const line = lineReads({ fields }, sources);
+    return new Map(
+      [...line].map(([source, demand]) => [source, { ...demand, fields: demand.fields.union(new Set(key)) }]),
+    );
+  },
   async open(given, ctx) {
     const publisher = await Publisher.open(given, ctx);
     const publish = async (events: readonly Event[], signal: AbortSignal) => {
-      const messages = events.map((event) => messageFor(event, given));
+      const origin = ctx.origin();
+      const messages = events.map((event) => messageFor(event, given, origin));
       return publisher.publish(messages, signal);
     };
     return {
@@ -78,16 +86,28 @@ export const nats = defineSink({
   },
 });
 
-function messageFor(
-  event: Event,
-  { format, redact }: z.output<typeof config>,
-): { body: string; id: string | undefined } {
-  if (format === 'falco') {
-    const alert = asAlert(event, redact);
-    return { body: alertJson(alert, { iso8601: true }), id: alert.id };
-  }
+function messageFor(event: Event, given: z.output<typeof config>, origin: Origin): Message {
+  const { format, redact, subject, partitions } = given;
+  const record = recordFor(event, format, redact);
+  const marked = withOrigin(record, origin);
+  return {
+    subject: partitions ? partitionSubject(subject, partitionFor(marked, partitions)) : subject,
+    body: format === 'falco' ? alertJson(marked, { iso8601: true }) : recordJson(marked),
+    // Only of alerts it is known what tells them apart.
+    id: marked instanceof Alert ? marked.id : undefined,
+  };
+}
+
+function recordFor(event: Event, format: 'record' | 'falco', redact: boolean): EventRecord {
+  if (format === 'falco') return asAlert(event, redact);
   if (!(event instanceof EventRecord)) throw new TypeError(`an event of ${event.source} is not a record`);
-  const record = redact ? redacted(event, redactCommon) : event;
-  // Only of alerts it is known what tells them apart.
-  return { body: recordJson(record), id: record instanceof Alert ? record.id : undefined };
+  return redact ? redacted(event, redactCommon) : event;
+}
+
+function partitionFor(record: EventRecord, { of, key }: { of: number; key: string | readonly string[] }): number {
+  const values = [key].flat().map((text) => {
+    const field = catalogues.get(record.source)?.find(text);
+    return String((field ? recordForm.reader(field)?.(record) : record.get(text)) ?? '');
+  });
+  return partitionOf(values.length === 1 ? (values[0] as string) : JSON.stringify(values), of);
 }

@@ -11,6 +11,7 @@ import { defineSource, type SourceContext } from '../core/component.ts';
 import { catalogues } from '../events/catalogue.ts';
 import type { Container } from '../events/containers/container.ts';
 import { lifecycleEvent, type WithArguments } from '../events/containers/lifecycle.ts';
+import { isOriginField } from '../events/origin.ts';
 import { recordForm } from '../events/record.ts';
 
 /** Containers of one runtime that are remembered, so that their end can be told with what they were. */
@@ -33,6 +34,7 @@ export const container = defineSource({
   ],
   delivery: 'at_most_once',
   emits: () => ['container'],
+  fills: (_source, field) => !isOriginField(field),
   open: ({ sockets }, ctx) =>
     new Observable<Batch>((subscriber) => {
       const runtimes = new Runtimes(sockets);

@@ -7,6 +7,7 @@ import type { Batch } from '../core/batch.ts';
 import { type Books, defineSource, type Report, type SourceContext } from '../core/component.ts';
 import { duration } from '../core/config.ts';
 import { internalEvent } from '../events/internal.ts';
+import { isOriginField } from '../events/origin.ts';
 import { type EventRecord, recordForm } from '../events/record.ts';
 
 export const internal = defineSource({
@@ -18,6 +19,7 @@ export const internal = defineSource({
   examples: [{ title: 'Drops to a file of their own', yaml: 'self: { type: internal }' }],
   delivery: 'at_most_once',
   emits: () => ['internal'],
+  fills: (_source, field) => !isOriginField(field),
   open: ({ heartbeat }, ctx) =>
     new Observable<Batch>((subscriber) => {
       const emit = (event: EventRecord) =>

@@ -30,6 +30,7 @@ export async function openSink(definition: SinkDefinition, config: object, stop 
     now: Date.now,
     sleep: async () => {},
     resolve: String,
+    origin: () => ({ node: 'node1', cluster: undefined, pipeline: 'edge', digest: 'sha256:0' }),
     stop,
   };
   return definition.open(definition.config.parse(config), ctx);

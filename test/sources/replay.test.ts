@@ -69,6 +69,7 @@ function play(
     unseen: async (ids) => ids,
     committed: async () => {},
     credit: async (count) => void credits.push(count),
+    release: () => {},
     report: (type, { reason, message }) => reports.push(`${type} ${reason}: ${message}`),
     reports: () => () => {},
     trouble: () => {},

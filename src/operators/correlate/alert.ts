@@ -1,8 +1,8 @@
 /** The alert that a match becomes. */
 
-import { hostname } from 'node:os';
 import type { OperatorContext } from '../../core/component.ts';
 import type { Value } from '../../core/event.ts';
+import { hostName } from '../../core/host.ts';
 import { type Alert, makeAlert } from '../../events/alert.ts';
 import { recordForm } from '../../events/record.ts';
 import type { CorrelateConfig } from './config.ts';
@@ -31,7 +31,7 @@ export function alertOf(
     ...(counted.length > 0 ? { 'correlate.values': counted.join(', ') } : {}),
     'correlate.events': told.join('; '),
   };
-  const host = process.env.FALCO_HOSTNAME ?? hostname();
+  const host = hostName();
   const times = events.map(({ time }) => String(time));
   const identity = JSON.stringify([id, key.map(([, value]) => String(value)), times]);
   const content = { rule, priority, tags, hostname: host, source: first.source, outputFields, identity, output: '' };

@@ -7,6 +7,7 @@ export function inside(edge: Edge, place: readonly (string | number)[]): Edge {
   return {
     sources: edge.sources,
     provided: edge.provided,
+    shared: edge.shared,
     demand: edge.demand,
     fills: edge.fills,
     emitsType: edge.emitsType,

@@ -1,7 +1,7 @@
 /** What sinks to other systems send: alerts. Events that are none are sent as one, so that no drop stays unsaid there. */
 
-import { hostname } from 'node:os';
 import type { Event, Value } from '../../core/event.ts';
+import { hostName } from '../../core/host.ts';
 import { Alert, alertId, makeAlert, toAlert } from '../../events/alert.ts';
 import { EventRecord } from '../../events/record.ts';
 import { recordJson } from '../../events/record-json.ts';
@@ -29,7 +29,7 @@ function telling({ source, type, time, fields }: EventRecord): Alert {
     rule: internal ? `falco-pipe internal: ${type}` : `${source} ${type}`,
     priority: internal && LOSSES.has(type) ? 'Warning' : 'Informational',
     tags: [],
-    hostname: process.env.FALCO_HOSTNAME ?? hostname(),
+    hostname: hostName(),
     output: internal ? String(fields['internal.message'] ?? type) : [type, ...values].join(' '),
     source,
     outputFields: fields,

@@ -35,6 +35,7 @@ export function contextFor(demand: Demand): TestContext {
     unseen: async (ids) => ids,
     committed: async () => {},
     credit: async () => {},
+    release: () => {},
     report: (type, fields) => void said.push({ type, fields }),
     reports: () => () => {},
     trouble: () => {},
