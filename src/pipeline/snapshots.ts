@@ -1,6 +1,6 @@
 /** The state of an operator on disk, and the acks of what has become part of it. */
 
-import type { Ack } from '../core/ack.ts';
+import { type Ack, liveAck } from '../core/ack.ts';
 
 /** A snapshot is taken at most this many ms after something was absorbed. */
 const EVERY = 1000;
@@ -8,6 +8,7 @@ const EVERY = 1000;
 export class Snapshots {
   readonly #save: () => void;
   #absorbed: Ack[] = [];
+  #changed = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param save notes the state as it is now */
@@ -16,7 +17,9 @@ export class Snapshots {
   }
 
   absorb(ack: Ack): void {
-    this.#absorbed.push(ack);
+    this.#changed = true;
+    // Nobody waits for that one: an operator may give it for each of a million events.
+    if (ack !== liveAck) this.#absorbed.push(ack);
     this.#timer ??= setTimeout(() => this.take(), EVERY);
   }
 
@@ -24,8 +27,9 @@ export class Snapshots {
   take(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (!this.#changed) return;
     const absorbed = this.#absorbed;
-    if (absorbed.length === 0) return;
+    this.#changed = false;
     this.#absorbed = [];
     this.#save();
     for (const ack of absorbed) ack.settle('absorbed');

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { bound, defineOperator, type ProvidedField, stream, where } from '../../core/component.ts';
 import { duration } from '../../core/config.ts';
 import { boundKey, type EdgeKey, key, keyOn, keyReads } from '../shared/key.ts';
+import { Windows } from '../shared/windows.ts';
 import { lastOfEach } from './last.ts';
 
 const config = z.strictObject({
@@ -52,25 +53,13 @@ export const dedupe = defineOperator<typeof config, EdgeKey>({
     const repeated = ctx.metrics.counter('deduplicated');
     const evicted = ctx.metrics.counter('evicted');
     if (emit !== 'first') return stream(lastOfEach({ ...options, emit, key: ctx.state, repeated, evicted, ctx }));
-    // In the order in which they began: the first is the oldest.
-    const began = new Map<string, number>();
+    const windows = new Windows({ limit: 1, per: within, most, evicted, ctx });
     return bound((form, source) => {
       const keyOf = boundKey(ctx.state, form, source);
       return where((event) => {
-        const value = `${source} ${keyOf(event)}`;
-        const now = ctx.now();
-        const first = began.get(value);
-        if (first !== undefined && now - first < within) {
-          repeated.value++;
-          return false;
-        }
-        began.delete(value);
-        began.set(value, now);
-        if (began.size > most) {
-          began.delete(began.keys().next().value as string);
-          evicted.value++;
-        }
-        return true;
+        if (windows.takes(`${source} ${keyOf(event)}`, event)) return true;
+        repeated.value++;
+        return false;
       });
     });
   },
