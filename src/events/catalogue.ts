@@ -1,6 +1,7 @@
 /** The fields of each event source, found by their text. */
 
 import { alertFields } from './alert-fields.ts';
+import { cloudSources } from './cloud/sources.ts';
 import { lifecycleEventTypes, lifecycleFields } from './containers/lifecycle.ts';
 import type { Catalogue, EventTypes, Field, FieldRef } from './field.ts';
 import { internalEventTypes, internalFields } from './internal.ts';
@@ -74,6 +75,12 @@ const known: readonly Catalogue[] = [
   makeCatalogue('alert', [...alertFields, ...syscallFields], { accepts: acceptsSyscallArgument }),
   makeCatalogue('container', [...lifecycleFields, ...commonFields], { eventTypes: lifecycleEventTypes }),
   makeCatalogue('internal', [...internalFields, ...commonFields], { eventTypes: internalEventTypes }),
+  ...[...cloudSources.values()].map(({ source, fields }) =>
+    makeCatalogue(
+      source,
+      fields.map(({ field }) => field),
+    ),
+  ),
 ];
 
 /** The catalogue with more fields; where it has one of that name, its own counts. */

@@ -11,8 +11,13 @@ export interface Plugin {
 /** A requirement: any of the alternatives. */
 export type PluginRequirement = readonly Plugin[];
 
-/** Plugins whose fields are built in. Falco's own rules require `container`. */
-export const builtInPlugins: readonly Plugin[] = [{ name: 'container', version: '0.7.1' }];
+/** Plugins whose fields are built in. Falco's own rules require `container`, its cloud rules the others. */
+export const builtInPlugins: readonly Plugin[] = [
+  { name: 'container', version: '0.7.1' },
+  { name: 'json', version: '0.7.4' },
+  { name: 'cloudtrail', version: '0.17.1' },
+  { name: 'k8saudit', version: '0.18.0' },
+];
 
 type Version = readonly [major: number, minor: number, patch: number];
 

@@ -113,7 +113,16 @@ describe('fields', () => {
 
 describe('catalogues', () => {
   it('has the sources that this program knows', () => {
-    expect([...catalogues.keys()].sort()).toEqual(['alert', 'container', 'internal', 'syscall']);
+    expect([...catalogues.keys()].sort()).toEqual([
+      'alert',
+      'aws_cloudtrail',
+      'azure_audit',
+      'container',
+      'internal',
+      'k8s_audit',
+      'syscall',
+      'vcd_audit',
+    ]);
     for (const [source, catalogue] of catalogues) expect(catalogue.source).toBe(source);
   });
 

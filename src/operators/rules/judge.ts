@@ -3,10 +3,14 @@
 import type { OperatorContext } from '../../core/component.ts';
 import type { Event, Held } from '../../core/event.ts';
 import { makeAlert } from '../../events/alert.ts';
+import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form, Late, Value } from '../../events/field.ts';
 import { HeldEvent } from '../../events/held.ts';
 import { recordForm } from '../../events/record.ts';
 import { type BoundFormat, bindRules, type Rule, type Ruleset, UndecidedRules } from '../../rules/index.ts';
+
+/** The field with the id that the service gave an event, in the event sources that have it. */
+export const EVENT_ID = 'evt.id';
 
 type Emit = (event: Event) => void;
 
@@ -103,6 +107,7 @@ function raiser(form: Form, options: JudgeOptions): (rule: Rule, event: Event, e
   const formats = new Map(rules.map((rule) => [rule, rule.output.bind(form)]));
   const matches = new Map(rules.map((rule) => [rule, ctx.metrics.counter('matches', rule.name)]));
   const more = readersOf(extra, form);
+  const identity = identityOf(form, source);
   return (rule, event, emit) => {
     const matched = matches.get(rule);
     if (matched) matched.value++;
@@ -110,7 +115,18 @@ function raiser(form: Form, options: JudgeOptions): (rule: Rule, event: Event, e
     const outputFields = { ...more(event), ...format.fields(event) };
     const { name, priority, tags } = rule;
     const output = format.text(event) ?? '';
-    emit(makeAlert(event.time, { rule: name, priority, tags, hostname, output, source, outputFields }));
+    const content = { rule: name, priority, tags, hostname, output, source, outputFields };
+    emit(makeAlert(event.time, { ...content, ...identity(event) }));
+  };
+}
+
+/** An event that has an id is told apart by it, whatever a rule prints. */
+function identityOf(form: Form, source: string): (event: Event) => { readonly identity?: string } {
+  const ref = catalogues.get(source)?.find(EVENT_ID);
+  const read = ref && form.reader(ref);
+  return (event) => {
+    const id = read?.(event);
+    return id === undefined ? {} : { identity: JSON.stringify([source, String(id)]) };
   };
 }
 

@@ -1,0 +1,19 @@
+/** The event source `aws_cloudtrail`. */
+
+import { text } from '../cloud/document.ts';
+import type { CloudSource } from '../cloud/table.ts';
+import { cloudtrailFields } from './fields.ts';
+import { pluginInfoOf } from './info.ts';
+
+export const awsCloudtrail: CloudSource = {
+  source: 'aws_cloudtrail',
+  plugin: 'cloudtrail',
+  fields: cloudtrailFields,
+  // Insights records have no eventName.
+  tell(document) {
+    const type = text(document.eventName) ?? text(document.eventType);
+    if (type === undefined) return 'It is no CloudTrail record: it has neither eventName nor eventType.';
+    return { times: [document.eventTime], type, id: text(document.eventID) };
+  },
+  info: pluginInfoOf,
+};

@@ -1,0 +1,67 @@
+/** The event source `azure_audit`. */
+
+import { isObject, type JsonObject, text } from '../cloud/document.ts';
+import type { CloudEvent } from '../cloud/event.ts';
+import type { CloudSource, Origin } from '../cloud/table.ts';
+import { azureFields } from './fields.ts';
+import { callerAddressOf, resultOf } from './outcome.ts';
+import { categoryOf, find, first, operationOf } from './read.ts';
+
+const TIMES = [
+  'time',
+  'properties.createdDateTime',
+  'properties.activityDateTime',
+  'properties.eventTimestamp',
+  'eventTimestamp',
+];
+
+export const azureAudit: CloudSource = {
+  source: 'azure_audit',
+  fields: azureFields,
+  tell(given, origin) {
+    const document = withProperties(given);
+    const event = { document };
+    const type = operationOf(event) ?? categoryOf(event);
+    if (type === undefined) return 'It is no Azure record: it has neither operationName nor category.';
+    const times = TIMES.map((keys) => find(event, keys));
+    return { times, type, id: idOf(event, type, text(times[0]), origin), document };
+  },
+  info: lineOf,
+};
+
+/** Some exports have the properties as the text of JSON. */
+function withProperties(document: JsonObject): JsonObject {
+  const name = Object.keys(document).find((key) => key.toLowerCase() === 'properties');
+  const given = name === undefined ? undefined : document[name];
+  if (name === undefined || typeof given !== 'string' || !given.startsWith('{')) return document;
+  try {
+    const properties: unknown = JSON.parse(given);
+    return isObject(properties) ? { ...document, [name]: properties } : document;
+  } catch {
+    return document;
+  }
+}
+
+/** spec/cloud-sources.md §2.5. */
+function idOf(
+  event: Pick<CloudEvent, 'document'>,
+  operation: string,
+  time: string | undefined,
+  origin: Origin | undefined,
+): string | undefined {
+  const own = text(find(event, 'properties.eventDataId')) ?? text(find(event, 'properties.id'));
+  if (own !== undefined) return own;
+  const correlation = text(find(event, 'correlationId'));
+  if (correlation !== undefined)
+    return [correlation, operation, text(find(event, 'resultType')) ?? '', time ?? ''].join('/');
+  const [partition, sequence] = [origin?.['azure.eventhub.partition'], origin?.['azure.eventhub.seq']];
+  return partition === undefined || sequence === undefined ? undefined : `${partition}/${sequence}`;
+}
+
+const resource = first('resourceId');
+
+/** `203.0.113.7 Microsoft.Storage/storageAccounts/delete success /subscriptions/…`. */
+function lineOf(event: CloudEvent): string {
+  const parts = [callerAddressOf(event), event.type, resultOf(event), resource(event)];
+  return parts.filter((part) => part !== undefined).join(' ');
+}

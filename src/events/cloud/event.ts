@@ -1,0 +1,109 @@
+/** The cloud object: the form of events that are parsed JSON documents (design §4). */
+
+import { catalogues } from '../catalogue.ts';
+import type { Event, FieldRef, Form, Value } from '../field.ts';
+import { EventRecord } from '../record.ts';
+import type { JsonObject } from './document.ts';
+import { cloudSources } from './sources.ts';
+import type { CloudReader, Origin } from './table.ts';
+
+let made = 0;
+
+/** An event that is a document, as its service has written it. */
+export class CloudEvent implements Event {
+  readonly source: string;
+  readonly type: string;
+  readonly time: bigint;
+  /** The same each time that the event is delivered; undefined where its service gives it none. */
+  readonly id: string | undefined;
+  readonly document: JsonObject;
+  readonly origin: Origin | undefined;
+  /** Counts from 1 since the start. */
+  readonly number = ++made;
+
+  constructor(
+    source: string,
+    type: string,
+    time: bigint,
+    { id, document, origin }: { id: string | undefined; document: JsonObject; origin?: Origin | undefined },
+  ) {
+    this.source = source;
+    this.type = type;
+    this.time = time;
+    this.id = id;
+    this.document = document;
+    this.origin = origin;
+  }
+
+  get(field: string): Value | undefined {
+    return cloudForm(this.source).readerOf(field)?.(this);
+  }
+}
+
+/** The form of one event source. */
+export class CloudForm implements Form<CloudEvent> {
+  readonly name: string;
+  readonly numbersFromOne = true;
+  readonly #source: string;
+  readonly #makers: ReadonlyMap<string, (arg: string | undefined) => CloudReader>;
+  readonly #byText = new Map<string, CloudReader | undefined>();
+  readonly #plans = new WeakMap<readonly string[], readonly (readonly [string, CloudReader])[]>();
+
+  constructor(source: string) {
+    this.name = `cloud ${source}`;
+    this.#source = source;
+    this.#makers = new Map(cloudSources.get(source)?.fields.map(({ field, read }) => [field.name, read]));
+  }
+
+  reader({ field, arg }: FieldRef): CloudReader | undefined {
+    return this.#makers.get(field.name)?.(arg);
+  }
+
+  cost({ field: { name } }: FieldRef): number {
+    return CHEAP.has(name) ? 1 : 4;
+  }
+
+  /** The reader of a field by its text; undefined when there is none. */
+  readerOf(text: string): CloudReader | undefined {
+    if (this.#byText.has(text)) return this.#byText.get(text);
+    const ref = catalogues.get(this.#source)?.find(text);
+    const reader = ref && this.reader(ref);
+    this.#byText.set(text, reader);
+    return reader;
+  }
+
+  /** A record with just these fields, absent ones left out. The same array of fields is prepared only once. */
+  keep(event: CloudEvent, fields: readonly string[]): EventRecord {
+    let plan = this.#plans.get(fields);
+    if (plan === undefined) {
+      plan = fields.flatMap((text) => {
+        const reader = this.readerOf(text);
+        return reader === undefined ? [] : [[text, reader] as const];
+      });
+      this.#plans.set(fields, plan);
+    }
+    const values: Record<string, Value> = {};
+    for (const [text, read] of plan) {
+      const value = read(event);
+      if (value !== undefined) values[text] = value;
+    }
+    return new EventRecord(event.source, event.type, event.time, values);
+  }
+}
+
+/** Keys of the document itself that tell most events apart. */
+const CHEAP: ReadonlySet<string> = new Set(['ct.name', 'ct.src', 'ct.error', 'ka.verb', 'ka.stage', 'evt.type']);
+
+const forms = new Map<string, CloudForm>();
+
+/** The form of the events of an event source. */
+export function cloudForm(source: string): CloudForm {
+  let form = forms.get(source);
+  if (form === undefined) forms.set(source, (form = new CloudForm(source)));
+  return form;
+}
+
+/** Whether events of the source can have the field at all: a rule that depends on another one cannot fire on them. */
+export function cloudFills(source: string, field: string): boolean {
+  return cloudForm(source).readerOf(field) !== undefined;
+}
