@@ -199,6 +199,8 @@ export interface Prepared<State = unknown> {
   readonly reads?: Demands;
   /** Handed to `create`. */
   readonly state?: State;
+  /** Of what it was made of beside its configuration and what its edge has told: with another one it is made anew. */
+  readonly digest?: string;
   /** Named in the plan, for people: `{rules: 25}`. */
   readonly notes?: Readonly<Record<string, unknown>>;
 }

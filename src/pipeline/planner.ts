@@ -293,7 +293,7 @@ export class Planner {
     });
     if (definition.prepare) {
       const prepared = definition.prepare(operator.config, edge);
-      operator.identity = `${operator.identity} ${edge.digest()}`;
+      operator.identity = `${operator.identity} ${edge.digest()} ${prepared.digest ?? ''}`;
       return prepared;
     }
     const { reads, types } = definition;

@@ -1,6 +1,8 @@
 /** Fetches what lists come from over the web. */
 
 import { messageOf } from '../core/errors.ts';
+import type { ItemsFrom } from './items-from.ts';
+import { sentHeaders } from './items-headers.ts';
 
 export interface Fetched {
   readonly content: Uint8Array;
@@ -13,15 +15,23 @@ const TIMEOUT_MS = 30_000;
 const MOST_BYTES = 512 * 1024 * 1024;
 
 /**
- * Fetches a URL; undefined when it still is what `tag` says.
- * @throws Error that says why it cannot be had: no answer within 30 s, another status than 200, more than 512 MiB
+ * Fetches what a list comes from; undefined when it still is what `tag` says.
+ * @throws Error that says why it cannot be had: no answer within 30 s, another status than 200, more than 512 MiB, a secret
+ * of its headers that is not there
  */
-export async function fetchItems(url: string, tag?: string, signal?: AbortSignal): Promise<Fetched | undefined> {
+export async function fetchItems(
+  { address, headers: own }: Pick<ItemsFrom, 'address' | 'headers'>,
+  tag?: string,
+  signal?: AbortSignal,
+): Promise<Fetched | undefined> {
+  const known = tag === undefined ? {} : { 'if-none-match': tag };
+  const headers = { 'user-agent': 'falco-pipe', ...sentHeaders(own), ...known };
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const headers = { 'user-agent': 'falco-pipe', ...(tag === undefined ? {} : { 'if-none-match': tag }) };
   try {
     const all = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
-    const response = await fetch(url, { headers, signal: all });
+    // What is meant for one server is not carried to another.
+    const redirect = own === undefined ? 'follow' : 'manual';
+    const response = await fetch(address, { headers, signal: all, redirect });
     if (response.status === 304 && tag !== undefined) return undefined;
     if (response.status !== 200) {
       await response.body?.cancel();

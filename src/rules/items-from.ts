@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { suggest } from '../core/errors.ts';
 import type { Context } from './issue.ts';
 import { failLoad } from './issue.ts';
+import { type Headers, readHeaders } from './items-headers.ts';
 import type { YamlItem } from './yaml-item.ts';
 
 export interface ItemsFrom {
@@ -12,6 +13,8 @@ export interface ItemsFrom {
   readonly location: string;
   /** The file's absolute path, or the URL. */
   readonly address: string;
+  /** What is sent along when it is asked for; of a URL only. */
+  readonly headers?: Headers;
   /** Milliseconds after which it is read again; absent: never. */
   readonly refresh?: number;
   readonly format: 'lines' | 'csv';
@@ -23,7 +26,7 @@ export interface ItemsFrom {
   readonly context: Context;
 }
 
-const keys = ['file', 'url', 'refresh', 'format', 'column', 'optional'];
+const keys = ['file', 'url', 'headers', 'refresh', 'format', 'column', 'optional'];
 const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Reads `items_from`; paths start at the folder of the rules file. Throws LoadFailure for what is wrong with it. */
@@ -41,10 +44,13 @@ export function readItemsFrom(item: YamlItem, context: Context): ItemsFrom | und
   const column = readColumn(from, place);
   if (format === 'csv' && column === undefined) wrong('a table needs the column that holds the items', place);
   if (format === 'lines' && column !== undefined) wrong('column goes with format: csv', at(from, 'column', place));
+  const headers = readHeaders(from, place);
+  if (headers !== undefined && kind === 'file') wrong('headers go with a url', at(from, 'headers', place));
   return {
     kind,
     location,
     address: kind === 'file' ? resolve(dirname(place.file.path ?? place.file.name), location) : readUrl(from, place),
+    ...(headers === undefined ? {} : { headers }),
     ...readRefresh(from, place),
     format,
     ...(column === undefined ? {} : { column }),

@@ -1,7 +1,7 @@
 /** Lists of rules that come from elsewhere, in a pipeline: read at the start, and again while it runs. */
 
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,11 +23,13 @@ let server: Server;
 let url: string;
 let answer: { status: number; body: string; tag?: string };
 let asked: (string | undefined)[] = [];
+let shown: IncomingHttpHeaders = {};
 
 beforeAll(async () => {
   server = createServer((request, response) => {
     const tag = request.headers['if-none-match'];
     asked.push(tag);
+    shown = request.headers;
     const status = answer.tag !== undefined && tag === answer.tag ? 304 : answer.status;
     response.writeHead(status, answer.tag === undefined ? {} : { etag: answer.tag });
     response.end(status === 304 ? undefined : answer.body);
@@ -50,6 +52,10 @@ function registry(input: ManualSource, sink: ManualSink) {
 
 /** Starts a pipeline with rules on files and on a process of the list `far`. */
 async function started(from: string) {
+  const input = new ManualSource();
+  const alerts: unknown[] = [];
+  const sink = new ManualSink();
+  sink.write = async (events: readonly Event[]) => void alerts.push(...events.map((event) => event.get('output')));
   const rules = join(folder, 'rules.yaml');
   writeFileSync(
     rules,
@@ -71,12 +77,9 @@ async function started(from: string) {
 operators: { detect: { type: rules, from: in, files: ${rules} } }
 sinks: { out: { type: collect, from: detect } }
 `;
-  const input = new ManualSource();
-  const alerts: unknown[] = [];
-  const sink = new ManualSink();
-  sink.write = async (events: readonly Event[]) => void alerts.push(...events.map((event) => event.get('output')));
-  const document = PipelineDocument.parse('test.yaml', yaml);
-  const plan = await withFetchedItems(() => planPipeline(document, registry(input, sink)));
+  const known = registry(input, sink);
+  const planned = () => withFetchedItems(() => planPipeline(PipelineDocument.parse('test.yaml', yaml), known));
+  const plan = await planned();
   const { log, lines } = recordedLog();
   const run = await Run.start(plan, { log, resolve: String });
   const process = { tgid: 100, tid: 100, ppid: 1, start: 50, exec_id: 3, comm: 'cat', exe_path: '/bin/cat', cwd: '/' };
@@ -91,7 +94,8 @@ sinks: { out: { type: collect, from: detect } }
     await new Promise((resolve) => setImmediate(resolve));
     return [...alerts];
   };
-  return { run, judged, lines };
+  const reload = async () => run.reload(await planned());
+  return { run, judged, lines, reload };
 }
 
 /** Waits until something is so; fails by the test's own time limit. */
@@ -119,6 +123,54 @@ describe('a list from a file', () => {
     await until(() => lines.some((line) => line.includes('ENOENT')));
     expect(await judged('/data/one')).toEqual(['cat']);
     await run.stop(1000);
+  });
+});
+
+describe('a list that is not looked at again by itself', () => {
+  it('is read again by a reload, from a file and from the web; what has not changed goes on', async () => {
+    const file = join(folder, 'far.txt');
+    writeFileSync(file, '/data/one\n');
+    for (const [from, change] of [
+      ['file: far.txt', (text: string) => writeFileSync(file, text)],
+      [`url: "${url}"`, (text: string) => void (answer = { status: 200, body: text })],
+    ] as const) {
+      const { run, judged, reload } = await started(from);
+      expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
+      const before = run.plan.operators[0]?.identity;
+      await reload();
+      expect(run.plan.operators[0]?.identity).toBe(before);
+      change('/data/two\n');
+      await reload();
+      expect(await judged('/data/one', '/data/two')).toEqual(['/data/two']);
+      await run.stop(1000);
+    }
+  });
+});
+
+describe('headers of a list from the web', () => {
+  it('are sent, secrets read each time, and told to nobody', async () => {
+    process.env.TEST_LIST_TOKEN = 'Bearer first';
+    writeFileSync(join(folder, 'key'), 'k-1\n');
+    const headers = 'headers: { Authorization: { env: TEST_LIST_TOKEN }, x-key: { file: key }, x-plain: yes }';
+    const { run, judged } = await started(`url: "${url}", refresh: 1s, ${headers}`);
+    expect(await judged('/data/one')).toEqual(['/data/one']);
+    expect(shown).toMatchObject({ authorization: 'Bearer first', 'x-key': 'k-1', 'x-plain': 'yes' });
+    expect(JSON.stringify(run.plan.operators)).not.toMatch(/Bearer first|k-1/);
+    process.env.TEST_LIST_TOKEN = 'Bearer second';
+    writeFileSync(join(folder, 'key'), 'k-2\n');
+    await until(() => shown.authorization === 'Bearer second' && shown['x-key'] === 'k-2');
+    await run.stop(1000);
+    delete process.env.TEST_LIST_TOKEN;
+    const missing = await started(`url: "${url}", ${headers}`).catch((error: unknown) => error);
+    expect((missing as UserError).diagnostics[0]?.message).toContain(
+      'the header authorization is missing: the environment variable TEST_LIST_TOKEN is not set',
+    );
+  });
+
+  it('do not follow a redirect to somebody else', async () => {
+    answer = { status: 302, body: '' };
+    const refused = await started(`url: "${url}", headers: { x-key: k }`).catch((error: unknown) => error);
+    expect((refused as UserError).diagnostics[0]?.message).toContain('the answer has the status 302');
   });
 });
 

@@ -200,6 +200,10 @@ describe('what is wrong is said with its place', () => {
     ['{file: a, format: csv}', 'needs the column', 'items_from'],
     ['{file: a, column: b}', 'column goes with format: csv', 'b'],
     ['{file: a, format: csv, column: 0}', 'counted from 1', '0'],
+    ['{file: a, headers: {x-a: b}}', 'headers go with a url', 'x-a'],
+    ['{url: "http://x", headers: b}', 'headers must be a mapping', 'b'],
+    ['{url: "http://x", headers: {"a b": c}}', "'a b' is no name of a header", 'a b'],
+    ['{url: "http://x", headers: {a: {secret: c}}}', "the header 'a' is a text, { env: NAME } or { file: PATH }", 'a'],
   ])('items_from: %s', (from, message) => {
     const { diagnostics, ok } = loadText(`- list: far\n  items_from: ${from}\n`);
     expect(ok).toBe(false);

@@ -7,14 +7,17 @@ import { type ItemsFrom, readItemsFile } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/items-fetch.ts';
 
 const contents = new Map<string, Uint8Array | Error>();
-const wanted = new Set<string>();
+const wanted = new Map<string, ItemsFrom>();
+
+/** Two lists are the same when they are asked for in the same way. */
+const keyOf = ({ address, headers }: ItemsFrom) => JSON.stringify([address, headers]);
 
 /** Reads a file, or what was fetched; undefined while it is only wanted. @throws Error that says why it cannot be had */
 export function readItems(from: ItemsFrom): Uint8Array | undefined {
   if (from.kind === 'file') return readItemsFile(from);
-  const content = contents.get(from.address);
+  const content = contents.get(keyOf(from));
   if (content instanceof Error) throw content;
-  if (content === undefined) wanted.add(from.address);
+  if (content === undefined) wanted.set(keyOf(from), from);
   return content;
 }
 
@@ -24,12 +27,12 @@ export async function withFetchedItems<T>(load: () => T): Promise<T> {
   const first = load();
   if (wanted.size === 0) return first;
   await Promise.all(
-    [...wanted].map(async (url) => {
+    [...wanted].map(async ([key, from]) => {
       try {
-        const fetched = await fetchItems(url);
-        if (fetched !== undefined) contents.set(url, fetched.content);
+        const fetched = await fetchItems(from);
+        if (fetched !== undefined) contents.set(key, fetched.content);
       } catch (error) {
-        contents.set(url, error as Error);
+        contents.set(key, error as Error);
       }
     }),
   );

@@ -1,5 +1,6 @@
 /** The operator `rules`: events are judged by Falco rules; what leaves it are alerts. */
 
+import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { bound, type Demand, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
@@ -11,6 +12,7 @@ import {
   loadRules,
   necessaryByType,
   priorities,
+  type ReadItems,
   type Rule,
   type RulesFile,
   type SelectionEntry,
@@ -104,7 +106,13 @@ export const rules = defineOperator<typeof config, Loaded>({
       const content = edge.read(path, ['files', index]);
       return content === undefined ? [] : [{ name: path, content, path: edge.resolve(path) }];
     });
-    const loaded = loadConfigured(options, files, edge);
+    // Lists from elsewhere are part of what it is: a reload that finds others makes it anew.
+    const lists = createHash('sha256');
+    const loaded = loadConfigured(options, files, edge, (from) => {
+      const content = readItems(from);
+      lists.update(content ?? '');
+      return content;
+    });
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);
     warnOfIdleRules(active, edge);
@@ -120,6 +128,7 @@ export const rules = defineOperator<typeof config, Loaded>({
       state: { rules: active, extra, feeds: loaded.feeds },
       reads: readsOf(active, extra, edge),
       notes: { rules: active.length, list },
+      digest: lists.digest('hex'),
     };
   },
   create(options, ctx) {
@@ -146,6 +155,7 @@ export function loadConfigured(
   { priority, select, append_output, buffer_format_base64 }: RulesConfig,
   files: readonly RulesFile[],
   edge?: Pick<Edge, 'placer' | 'provided'>,
+  items: ReadItems = readItems,
 ): LoadResult {
   const selection = select.map((entry): SelectionEntry => {
     const [op, { rule, tag }] =
@@ -158,7 +168,7 @@ export function loadConfigured(
     selection,
     appendOutput: append_output.map((entry, index) => additionOf(entry, index, edge)),
     base64: buffer_format_base64,
-    items: readItems,
+    items,
   });
 }
 

@@ -79,7 +79,7 @@ class Reader {
   async read(signal: AbortSignal): Promise<Uint8Array | undefined> {
     const { kind, address } = this.#from;
     if (kind === 'url') {
-      const fetched = await fetchItems(address, this.#accepted, signal);
+      const fetched = await fetchItems(this.#from, this.#accepted, signal);
       this.#seen = fetched?.tag;
       return fetched?.content;
     }
