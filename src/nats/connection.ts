@@ -71,14 +71,15 @@ export function connectionOptions(
   };
 }
 
-/** Connects. Rejects with an error that names the servers and says what to do where that is known. */
+/** Connects. Rejects as connectionOptions throws, and with an error that names the servers and says what to do where that is known. */
 export async function connectTo(
   config: ConnectionConfig,
   ctx: Pick<Context, 'resolve' | 'id'>,
   client: Client,
 ): Promise<NatsConnection> {
+  const options = connectionOptions(config, ctx, client);
   try {
-    return await client.connect(connectionOptions(config, ctx, client));
+    return await client.connect(options);
   } catch (error) {
     throw new Error(explained(config, error), { cause: error });
   }

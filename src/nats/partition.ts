@@ -1,19 +1,40 @@
 /** Dividing a stream of events: those that are alike in some fields have one subject, and so come to one reader. */
 
-/** The most partitions of a subject. */
-export const MOST_PARTITIONS = 1024;
+import { z } from 'zod';
+import { catalogues } from '../events/catalogue.ts';
+import { type EventRecord, recordForm } from '../events/record.ts';
+
+/** The keys of whoever divides events, or reads what was divided: they must say the same. */
+export const partitionKeys = {
+  of: z.int().min(1).max(1024).describe('How many there are; the number of one is added to the subject.'),
+  key: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .default('node.name')
+    .describe('The field, or fields, that decide: events alike in them have one subject.'),
+};
+
+export interface Partitions {
+  readonly of: number;
+  readonly key: string | readonly string[];
+}
+
+/** The partition of an event; one that has none of the fields has a partition too. */
+export function partitionOf(record: EventRecord, { of, key }: Partitions): number {
+  const values = [key].flat().map((text) => {
+    const field = catalogues.get(record.source)?.find(text);
+    return String((field ? recordForm.reader(field)?.(record) : record.get(text)) ?? '');
+  });
+  return hash(values.length === 1 ? (values[0] as string) : JSON.stringify(values)) % of;
+}
 
 const OFFSET = 0x811c9dc5;
 const PRIME = 0x01000193;
 
-/**
- * The partition of a key: FNV-1a (32 bit, of the text in UTF-8) modulo their number, as nats-server itself divides
- * subjects by `partition(n, …)`. The same on every machine and in every version.
- */
-export function partitionOf(key: string, of: number): number {
-  let hash = OFFSET;
-  for (const byte of Buffer.from(key)) hash = Math.imul(hash ^ byte, PRIME) >>> 0;
-  return hash % of;
+// FNV-1a, 32 bit, of the text in UTF-8, as nats-server's own partition(n, …): the same on every machine.
+function hash(text: string): number {
+  let value = OFFSET;
+  for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, PRIME) >>> 0;
+  return value;
 }
 
 /** The subject of a partition: its number as one more word. */

@@ -6,13 +6,12 @@ import { messageOf } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import { WriteError } from '../core/write-error.ts';
 import { Alert, alertJson } from '../events/alert.ts';
-import { catalogues } from '../events/catalogue.ts';
 import { isOriginField, withOrigin } from '../events/origin.ts';
-import { EventRecord, recordForm } from '../events/record.ts';
+import { EventRecord } from '../events/record.ts';
 import { recordJson } from '../events/record-json.ts';
 import { redactCommon, redacted } from '../events/redact.ts';
 import { connectionKeys, subjectText } from '../nats/connection.ts';
-import { MOST_PARTITIONS, partitionOf, partitionSubject } from '../nats/partition.ts';
+import { partitionKeys, partitionOf, partitionSubject } from '../nats/partition.ts';
 import { asAlert } from './shared/as-alert.ts';
 import { type Message, Publisher } from './shared/jetstream.ts';
 import { lineReads, redactKey } from './shared/lines.ts';
@@ -23,13 +22,7 @@ const config = z.strictObject({
     .default('falco-pipe.events')
     .describe('The subject that events are published to; a stream must take it.'),
   partitions: z
-    .strictObject({
-      of: z.int().min(1).max(MOST_PARTITIONS).describe('How many; the number of one is added to the subject.'),
-      key: z
-        .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-        .default('node.name')
-        .describe('The field, or fields, that decide: events alike in them have one subject.'),
-    })
+    .strictObject(partitionKeys)
     .optional()
     .describe('Divide events, for replicas of a collector that keep state: see docs/guides/edge-and-collector.md.'),
   format: z
@@ -91,7 +84,7 @@ function messageFor(event: Event, given: z.output<typeof config>, origin: Origin
   const record = recordFor(event, format, redact);
   const marked = withOrigin(record, origin);
   return {
-    subject: partitions ? partitionSubject(subject, partitionFor(marked, partitions)) : subject,
+    subject: partitions ? partitionSubject(subject, partitionOf(marked, partitions)) : subject,
     body: format === 'falco' ? alertJson(marked, { iso8601: true }) : recordJson(marked),
     // Only of alerts it is known what tells them apart.
     id: marked instanceof Alert ? marked.id : undefined,
@@ -102,12 +95,4 @@ function recordFor(event: Event, format: 'record' | 'falco', redact: boolean): E
   if (format === 'falco') return asAlert(event, redact);
   if (!(event instanceof EventRecord)) throw new TypeError(`an event of ${event.source} is not a record`);
   return redact ? redacted(event, redactCommon) : event;
-}
-
-function partitionFor(record: EventRecord, { of, key }: { of: number; key: string | readonly string[] }): number {
-  const values = [key].flat().map((text) => {
-    const field = catalogues.get(record.source)?.find(text);
-    return String((field ? recordForm.reader(field)?.(record) : record.get(text)) ?? '');
-  });
-  return partitionOf(values.length === 1 ? (values[0] as string) : JSON.stringify(values), of);
 }

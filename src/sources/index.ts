@@ -4,6 +4,7 @@ import type { SourceDefinition } from '../core/component.ts';
 import { container } from './container.ts';
 import { ebpf } from './ebpf/index.ts';
 import { internal } from './internal.ts';
+import { nats } from './nats/index.ts';
 import { replay } from './replay.ts';
 
-export const sources: readonly SourceDefinition[] = [container, ebpf, internal, replay];
+export const sources: readonly SourceDefinition[] = [container, ebpf, internal, nats, replay];

@@ -1,11 +1,5 @@
 /** The sink `nats` against a real nats-server on loopback. */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -13,72 +7,11 @@ import type { Sink } from '../../src/core/component.ts';
 import { WriteError } from '../../src/core/write-error.ts';
 import { parseRecord } from '../../src/events/record-json.ts';
 import { nats } from '../../src/sinks/nats.ts';
+import { freePort, hasNats, NatsServer } from '../nats/server.ts';
 import { makeCertificates } from './servers.ts';
 import { alertOf, never, openSink, recordOf } from './shared.ts';
 
-const PROGRAM = 'nats-server';
-const isHere = spawnSync(PROGRAM, ['--version']).status === 0;
-if (!isHere) console.warn(`${PROGRAM} is not installed: the sink nats is not tested (apt-get install ${PROGRAM})`);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
-class NatsServer {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'falco-pipe-nats-'));
-  readonly #args: readonly string[];
-  readonly port: number;
-  #child: ChildProcess | undefined;
-
-  private constructor(port: number, args: readonly string[]) {
-    this.port = port;
-    this.#args = args;
-  }
-
-  static async start(...args: string[]): Promise<NatsServer> {
-    const server = new NatsServer(await freePort(), args);
-    await server.run();
-    return server;
-  }
-
-  get url(): string {
-    return `nats://localhost:${this.port}`;
-  }
-
-  async run(): Promise<void> {
-    const own = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.#folder];
-    const child = spawn(PROGRAM, [...own, ...this.#args], { stdio: ['ignore', 'ignore', 'pipe'] });
-    this.#child = child;
-    // Also when a test fails before it stops the server.
-    process.once('exit', () => child.kill('SIGKILL'));
-    let said = '';
-    await new Promise<void>((ready, failed) => {
-      child.stderr.on('data', (data) => {
-        said += data;
-        if (said.includes('Server is ready')) ready();
-      });
-      child.once('exit', () => failed(new Error(said)));
-    });
-  }
-
-  async halt(): Promise<void> {
-    if (!this.#child) return;
-    this.#child.kill('SIGTERM');
-    await once(this.#child, 'close');
-    this.#child = undefined;
-  }
-
-  async stop(): Promise<void> {
-    await this.halt();
-    rmSync(this.#folder, { recursive: true });
-  }
-}
-
-describe.skipIf(!isHere)('the sink nats', () => {
+describe.skipIf(!hasNats)('the sink nats', () => {
   let server: NatsServer;
   let connection: NatsConnection;
   const open: Sink[] = [];

@@ -1,0 +1,43 @@
+/** The source `nats`: what edge agents have published to a NATS JetStream stream, by a durable pull consumer. */
+
+import { Observable } from 'rxjs';
+import type { Batch } from '../../core/batch.ts';
+import { defineSource } from '../../core/component.ts';
+import { config, ownPartitions } from './config.ts';
+import { Reader } from './reader.ts';
+
+export const nats = defineSource({
+  type: 'nats',
+  summary: 'Reads events that the sink `nats` has published to NATS JetStream; several replicas may divide them.',
+  config,
+  examples: [
+    {
+      title: 'What all nodes publish, divided among the replicas as they ask',
+      yaml: 'nodes: { type: nats, servers: "tls://nats.example:4222", stream: FALCO, credentials: { file: /run/secrets/nats.creds } }',
+    },
+    {
+      title: 'A third of the partitions, for operators that keep state by node',
+      yaml: [
+        'nodes:',
+        '  type: nats',
+        '  servers: nats://localhost:4222',
+        '  stream: FALCO',
+        '  subject: falco-pipe.events',
+        '  partitions: { of: 12, mine: [0, 1, 2, 3] }',
+      ].join('\n'),
+    },
+  ],
+  delivery: 'at_least_once',
+  emits: ({ emits }) => emits,
+  shared(given) {
+    const { partitions, exclusive } = given;
+    if (!partitions) return exclusive ? undefined : { by: [] };
+    return ownPartitions(given)?.length === partitions.of ? undefined : { by: [partitions.key].flat() };
+  },
+  open: (given, ctx) =>
+    new Observable<Batch>((subscriber) => {
+      const reader = new Reader(given, ctx, (batch) => subscriber.next(batch));
+      reader.run().catch((error) => subscriber.error(error));
+      return () => reader.stop();
+    }),
+});

@@ -1,0 +1,330 @@
+/** The source `nats` against a real nats-server on loopback: what the sink `nats` publishes comes out, once each. */
+
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { defineSink, type Sink } from '../../src/core/component.ts';
+import type { Event } from '../../src/core/event.ts';
+import { EventRecord } from '../../src/events/record.ts';
+import { recordJson } from '../../src/events/record-json.ts';
+import { partitionOf } from '../../src/nats/partition.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
+import { Run } from '../../src/pipeline/run.ts';
+import { nats as natsSink } from '../../src/sinks/nats.ts';
+import { nats } from '../../src/sources/nats/index.ts';
+import { recordedLog } from '../core/shared.ts';
+import { hasNats, NatsServer } from '../nats/server.ts';
+import { alertOf, never, openSink, recordOf } from '../sinks/shared.ts';
+
+/** What a pipeline that reads from NATS has got. */
+interface Reading {
+  readonly running: Run;
+  readonly got: Event[];
+  readonly lines: string[];
+}
+
+describe.skipIf(!hasNats)('the source nats', () => {
+  let server: NatsServer;
+  let connection: NatsConnection;
+  let manager: JetStreamManager;
+  let count = 0;
+  let stream = '';
+  let subject = '';
+  const sinks: Sink[] = [];
+  const runs: Run[] = [];
+
+  beforeAll(async () => {
+    server = await NatsServer.start();
+    connection = await connect({ servers: server.url });
+    manager = await jetstreamManager(connection);
+  });
+  afterAll(async () => {
+    await connection.close();
+    await server.stop();
+  });
+  // A stream of its own for each test.
+  beforeEach(async () => {
+    count++;
+    stream = `S${count}`;
+    subject = `events.${count}`;
+    await manager.streams.add({ name: stream, subjects: [subject, `${subject}.>`], storage: 'file' });
+  });
+  afterEach(async () => {
+    for (const sink of sinks.splice(0)) await sink.close();
+    await Promise.all(runs.splice(0).map((each) => each.stop(0)));
+  });
+
+  async function publish(events: readonly Event[], config: object = {}, servers = server.url): Promise<void> {
+    const sink = await openSink(natsSink, { servers, subject, ...config });
+    sinks.push(sink);
+    await sink.write(events, never);
+  }
+
+  /** Starts a pipeline; `write` is its sink's. `more`: further keys of the source. */
+  async function read(
+    more: object = {},
+    write: (events: readonly Event[]) => Promise<void> = async () => {},
+    sink = '{ type: test_sink, from: in }',
+  ): Promise<Reading> {
+    const got: Event[] = [];
+    const registry = builtIn();
+    const open = async () => ({
+      write: async (events: readonly Event[]) => {
+        await write(events);
+        got.push(...events);
+      },
+      close: async () => {},
+    });
+    registry.add(
+      defineSink({ type: 'test_sink', summary: 'For tests.', config: z.strictObject({}), examples: [], open }),
+      'test',
+    );
+    const source = { type: 'nats', servers: server.url, stream, emits: ['alert', 'syscall', 'internal'], ...more };
+    const yaml = `sources: { in: ${JSON.stringify(source)}, self: { type: internal, heartbeat: 1h } }\nsinks: { out: ${sink}, rest: { type: test_sink, from: self } }\n`;
+    const plan = planPipeline(PipelineDocument.parse('collector.yaml', yaml), registry);
+    const { log, lines } = recordedLog();
+    const running = await Run.start(plan, { log, resolve: String });
+    runs.push(running);
+    // The sink `rest` only has what the run says of itself.
+    return {
+      running,
+      lines,
+      get got() {
+        return got.filter(({ source: of }) => of !== 'internal');
+      },
+    } as Reading;
+  }
+
+  const types = ({ got }: Reading) => got.map(({ type }) => type);
+  const until = (test: () => void | Promise<void>) => vi.waitFor(test, { timeout: 15_000, interval: 20 });
+  const consumer = (name = 'falco-pipe') => manager.consumers.info(stream, name);
+  const counters = ({ running }: Reading) => running.metrics.get('in');
+
+  /** Nothing waits at the server, and nothing is unsettled. */
+  const settled = (name?: string) =>
+    until(async () => {
+      const { num_pending, num_ack_pending } = await consumer(name);
+      expect([num_pending, num_ack_pending]).toEqual([0, 0]);
+    });
+
+  it('gives what was published in its order, each acknowledged, with where it was seen', async () => {
+    const events = [
+      alertOf('a'),
+      recordOf({ 'proc.name': 'cat', n: 9_007_199_254_740_993n }),
+      alertOf('b'),
+      alertOf('c'),
+    ];
+    await publish(events);
+    const reading = await read();
+    await until(() => expect(types(reading)).toEqual(['a', 'open', 'b', 'c']));
+    const [alert, record] = reading.got as EventRecord[];
+    expect(alert).toMatchObject({ source: 'alert', id: events[0]?.get('id') });
+    expect(alert?.get('node.name')).toBe('node1');
+    expect(record?.fields).toEqual({
+      'proc.name': 'cat',
+      n: 9_007_199_254_740_993n,
+      'node.name': 'node1',
+      'pipeline.name': 'edge',
+      'pipeline.digest': 'sha256:0',
+    });
+    await settled();
+    expect(reading.running.status().components.find(({ id }) => id === 'in')?.in_flight).toBe(0);
+  });
+
+  it('the consumer is made to last, and a pipeline that starts again goes on behind what was settled', async () => {
+    await publish([alertOf('a'), alertOf('b')]);
+    const first = await read();
+    await until(() => expect(types(first)).toEqual(['a', 'b']));
+    await first.running.stop();
+    await settled();
+    await publish([alertOf('c')]);
+    const second = await read();
+    await until(() => expect(types(second)).toEqual(['c']));
+    const { config } = await consumer();
+    expect(config).toMatchObject({ durable_name: 'falco-pipe', ack_policy: 'explicit', max_ack_pending: -1 });
+  });
+
+  it('what is no record is dropped by name, and never given again', async () => {
+    const message = (text: string) => connection.publish(subject, text);
+    message('no JSON');
+    message('{"source":"alert"}');
+    message(recordJson(new EventRecord('container', 'start', 1n, {})));
+    await connection.flush();
+    await publish([alertOf('a')]);
+    const reading = await read();
+    await until(() => expect(types(reading)).toEqual(['a']));
+    await settled();
+    expect(counters(reading)?.byLabel('dropped')).toEqual({ bad_record: 3 });
+    expect(reading.running.totals.summary()).toMatchObject({ dropped: 3, in_flight: 0 });
+    expect(reading.lines.join('\n')).toContain(`${subject}:1:`);
+    expect((await consumer()).num_redelivered).toBe(0);
+  });
+
+  it('what cannot be delivered comes again, and does not use up the room', async () => {
+    await publish(Array.from({ length: 40 }, (_, n) => alertOf(`r${n}`)));
+    let failures = 3;
+    const write = async () => {
+      if (failures-- > 0) throw new Error('not now');
+    };
+    const sink = '{ type: test_sink, from: in, batch: 10, retry: { give_up_after: 0s } }';
+    const reading = await read({ max_in_flight: 10 }, write, sink);
+    await until(() => expect(new Set(types(reading)).size).toBe(40));
+    await settled();
+    expect(types(reading)).toHaveLength(40);
+    expect(reading.running.status().components.find(({ id }) => id === 'in')?.in_flight).toBe(0);
+  });
+
+  it('what takes long is not given to anybody else meanwhile', async () => {
+    await publish([alertOf('a')]);
+    const gate = Promise.withResolvers<void>();
+    const reading = await read({ ack_wait: '1s' }, () => gate.promise);
+    const other = await read({ ack_wait: '1s' });
+    await until(async () => expect((await consumer()).num_ack_pending).toBe(1));
+    await new Promise((done) => setTimeout(done, 2500));
+    gate.resolve();
+    await until(() => expect([...types(reading), ...types(other)]).toEqual(['a']));
+    await settled();
+    expect((await consumer()).num_redelivered).toBe(0);
+  });
+
+  it('a second copy joins the first, also when that was settled before', async () => {
+    const copy = recordJson(alertOf('a'));
+    const gate = Promise.withResolvers<void>();
+    for (let n = 0; n < 3; n++) connection.publish(subject, copy);
+    await connection.flush();
+    const reading = await read({}, () => gate.promise);
+    await until(() => expect(counters(reading)?.total('deduplicated')).toBe(2));
+    gate.resolve();
+    await settled();
+    connection.publish(subject, copy);
+    await connection.flush();
+    await until(() => expect(counters(reading)?.total('deduplicated')).toBe(3));
+    await settled();
+    expect(types(reading)).toEqual(['a']);
+  });
+
+  it('no more is read than may be in flight', async () => {
+    await publish(Array.from({ length: 60 }, (_, n) => alertOf(`r${n}`)));
+    const gate = Promise.withResolvers<void>();
+    const reading = await read({ max_in_flight: 20 }, () => gate.promise);
+    await until(async () => expect((await consumer()).num_ack_pending).toBe(20));
+    await new Promise((done) => setTimeout(done, 200));
+    expect((await consumer()).num_ack_pending).toBe(20);
+    gate.resolve();
+    await until(() => expect(types(reading)).toHaveLength(60));
+  });
+
+  it('goes on after the server was away, and says that it was', async () => {
+    const own = await NatsServer.start();
+    const first = await connect({ servers: own.url });
+    await (await jetstreamManager(first)).streams.add({ name: stream, subjects: [subject], storage: 'file' });
+    await first.close();
+    await publish([alertOf('a')], {}, own.url);
+    const reading = await read({ servers: own.url });
+    await until(() => expect(types(reading)).toEqual(['a']));
+    await own.halt();
+    await until(() => expect(reading.lines.join('\n')).toContain('is lost: it is made again'));
+    await own.run();
+    await publish([alertOf('b')], {}, own.url);
+    await until(() => expect(types(reading)).toEqual(['a', 'b']));
+    expect(reading.lines.join('\n')).toContain('the connection is there again');
+    await reading.running.stop(1000);
+    await own.stop();
+  }, 30_000);
+
+  it('a server that is not there is named, and tried again', async () => {
+    const own = await NatsServer.start();
+    await own.halt();
+    const reading = await read({ servers: own.url });
+    await until(() => expect(reading.running.status().problems.join()).toContain(`source in: ${own.url}: `));
+    expect(reading.running.status().ready).toBe(false);
+    await own.stop();
+  });
+
+  it('wrong credentials end this source, loudly, and no other', async () => {
+    const own = await NatsServer.start('--auth', 'open sesame');
+    process.env.TEST_NATS_READER = 'close sesame';
+    const reading = await read({ servers: own.url, token: { env: 'TEST_NATS_READER' } });
+    await until(() => expect(reading.lines.join('\n')).toMatch(/source in has ended.*authorization/i));
+    expect(reading.running.status()).toMatchObject({ state: 'running', ready: false });
+    delete process.env.TEST_NATS_READER;
+    await reading.running.stop();
+    await own.stop();
+  });
+
+  it('a stream that is missing is named, and read once it is there', async () => {
+    const reading = await read({ stream: 'LATER' });
+    await until(() => expect(reading.running.status().problems.join()).toContain('there is no stream LATER: make it'));
+    await manager.streams.add({ name: 'LATER', subjects: ['later'], storage: 'file' });
+    await publish([alertOf('a')], { subject: 'later' });
+    await until(() => expect(types(reading)).toEqual(['a']));
+  });
+
+  it('a consumer that is not as it has to be is named', async () => {
+    await manager.consumers.add(stream, {
+      durable_name: 'other',
+      ack_policy: 'explicit',
+      filter_subject: `${subject}.x`,
+    });
+    const reading = await read({ consumer: 'other' });
+    const problem = `the consumer other of ${stream} cannot be used: it reads ${subject}.x, not all: name another`;
+    await until(() => expect(reading.running.status().problems.join()).toContain(problem));
+  });
+
+  it('a second reader of what one reads alone waits until that is gone', async () => {
+    const first = await read({ exclusive: true });
+    await until(async () => expect((await consumer()).num_waiting).toBe(1));
+    const second = await read({ exclusive: true });
+    await until(() => expect(second.lines.join('\n')).toContain('another replica reads falco-pipe: waiting'));
+    await publish([alertOf('a')]);
+    await until(() => expect(types(first)).toEqual(['a']));
+    await first.running.stop();
+    await publish([alertOf('b')]);
+    await until(() => expect(types(second)).toEqual(['b']));
+  });
+
+  it('replicas with partitions of their own get each event once, those alike in the key at the same one', async () => {
+    const events = Array.from({ length: 60 }, (_, n) => recordOf({ 'user.name': `u${n % 7}`, n }));
+    const partitions = { of: 4, key: 'user.name' };
+    await publish(events, { partitions });
+    const one = await read({ subject, partitions: { ...partitions, mine: [0, 3] } });
+    const two = await read({ subject, partitions: { ...partitions, mine: [1, 2] } });
+    await until(() => expect(one.got.length + two.got.length).toBe(60));
+    const users = (reading: Reading) => [...new Set(reading.got.map((event) => String(event.get('user.name'))))];
+    expect(users(one).every((user) => [0, 3].includes(partitionOf(recordOf({ 'user.name': user }), partitions)))).toBe(
+      true,
+    );
+    expect(users(one).filter((user) => users(two).includes(user))).toEqual([]);
+    expect([...users(one), ...users(two)].sort()).toEqual(['u0', 'u1', 'u2', 'u3', 'u4', 'u5', 'u6']);
+    // What the edges do otherwise is said.
+    await publish([recordOf({ 'user.name': 'u0' })], { partitions: { of: 4, key: 'proc.name' } });
+    await until(() =>
+      expect([...one.lines, ...two.lines].join('\n')).toContain('is not its place among 4 partitions by user.name'),
+    );
+  });
+
+  it('says in its plan how replicas divide it', () => {
+    const sharing = (more: object) =>
+      nats.shared?.(nats.config.parse({ servers: 'x', stream: 'S', subject: 'a', ...more }));
+    expect(sharing({})).toEqual({ by: [] });
+    expect(sharing({ exclusive: true })).toBeUndefined();
+    expect(sharing({ partitions: { of: 3 } })).toBeUndefined();
+    expect(sharing({ partitions: { of: 3, mine: [1], key: ['user.name', 'node.name'] } })).toEqual({
+      by: ['user.name', 'node.name'],
+    });
+  });
+
+  it.each([
+    [{ partitions: { of: 2, mine: [2] } }, 'partitions are numbered from 0 to one below `of`'],
+    [{ partitions: { of: 2 }, subject: 'a.>' }, 'with `partitions`, `subject` is that of the sinks'],
+    [{ partitions: { of: 2 }, subject: undefined }, 'with `partitions`, `subject` is that of the sinks'],
+    [{ ack_wait: '10ms' }, 'at least 1s'],
+    [{ stream: 'a.b' }, 'a name has letters, digits, _ and - only'],
+  ])('refuses %j', (more, message) => {
+    const result = nats.config.safeParse({ servers: 'x', stream: 'S', subject: 'a', ...more });
+    expect(result.error?.issues.map((issue) => issue.message).join()).toContain(message);
+  });
+});
