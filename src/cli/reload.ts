@@ -14,6 +14,8 @@ export interface ReloaderOptions {
   readonly log: Logger;
   /** Loads the plan; notes the files it is made of, also when it fails. */
   readonly load: (read: Contents) => Promise<Plan>;
+  /** Does what follows from another plan beside the graph, around `work`; throws when that cannot be. */
+  readonly around: (plan: Plan, work: () => Promise<void>) => Promise<void>;
   /** What the running plan was made of. */
   readonly contents: Contents;
   /** Whether files are watched. */
@@ -47,7 +49,7 @@ export class Reloader {
   }
 
   async #reload(why: string): Promise<void> {
-    const { run, log, load, contents } = this.#options;
+    const { run, log, load, around, contents } = this.#options;
     const read: Contents = new Map();
     tellSystemd(reloadingState(), log);
     try {
@@ -55,7 +57,7 @@ export class Reloader {
       const plan = await load(read);
       // Sources have their turn between the two halves of the work.
       await breathe();
-      await run.reload(plan);
+      await around(plan, () => run.reload(plan));
       const digest = `sha256:${plan.digest}`;
       run.counters.add('reloads', 'done', 1);
       contents.clear();

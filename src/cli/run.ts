@@ -54,24 +54,27 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       ...(store ? { store } : {}),
     });
     signals.reopen = () => running.reopen();
+    const reload = () => reloader.reload('asked for');
+    const serving = new Servers({ run: running, log, pipeline: resolve(path), state, store, reload });
+    servers = serving;
     const reloader = new Reloader({
       run: running,
       log,
       load: async (read) => (await load(read)).plan,
+      around: async (next, work) => {
+        if (options.state === undefined) refuseMove(state, next.state);
+        await serving.listen(options.http ?? next.http, work);
+      },
       contents,
       watch: options.watch,
     });
     signals.reload = () => reloader.reload('SIGHUP');
-    const reload = () => reloader.reload('asked for');
-    servers = new Servers({ run: running, log, pipeline: resolve(path), state, store, reload });
-    await servers.control();
-    const address = options.http ?? plan.http;
-    if (address !== undefined) {
-      await servers.listen(address).catch(async (error) => {
-        await running.stop(0);
-        throw error;
-      });
-    }
+    await serving.control();
+    await serving.listen(options.http ?? plan.http).catch(async (error) => {
+      reloader.close();
+      await running.stop(0);
+      throw error;
+    });
     const counts = { programs: programsOf(running), rules: rulesOf(plan), pipeline: `sha256:${plan.digest}` };
     tellSystemd('READY=1', log);
     const rest = feedWatchdog(log);
@@ -93,6 +96,14 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     await store?.close();
     signals.close();
   }
+}
+
+// What is in flight and on disk belongs to the folder that the run began with.
+function refuseMove(from: string | undefined, to: string | undefined): void {
+  if (from === to) return;
+  const named = (folder: string | undefined) => folder ?? 'none';
+  const message = `\`state\` has changed from ${named(from)} to ${named(to)}, which a running program cannot follow`;
+  throw new UserError(`${message}: start it again, or take the change back`, { exit: exitCode.config });
 }
 
 function withJson(plan: Plan): Plan {

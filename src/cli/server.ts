@@ -47,8 +47,9 @@ export class Servers {
   readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION });
   readonly #recent = monitorEventLoopDelay({ resolution: RESOLUTION });
   readonly #watch: NodeJS.Timeout;
-  readonly #servers: Server[] = [];
+  #control: Server | undefined;
   #socket: string | undefined;
+  #http: { readonly address: string; readonly server: Server } | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -58,11 +59,28 @@ export class Servers {
     this.#watch.unref();
   }
 
-  /** Serves health and metrics at HOST:PORT. Throws a UserError (exit 69) when the address cannot be had. */
-  async listen(address: string): Promise<void> {
+  /**
+   * Serves health and metrics at HOST:PORT from now on, or not at all, if `work` succeeds; else all is as before. Throws a
+   * UserError (exit 69) when the address cannot be had.
+   */
+  async listen(address: string | undefined, work: () => Promise<void> = async () => {}): Promise<void> {
+    const old = this.#http;
+    if (old?.address === address) return work();
+    const server = address === undefined ? undefined : await this.#serve(address);
+    try {
+      await work();
+    } catch (error) {
+      end(server);
+      throw error;
+    }
+    this.#http = server && address !== undefined ? { address, server } : undefined;
+    end(old?.server);
+  }
+
+  async #serve(address: string): Promise<Server> {
     const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
     try {
-      await this.#open(this.#public(), { host, port: Number(port) });
+      return await this.#open(this.#public(), { host, port: Number(port) });
     } catch (error) {
       const message = `Health and metrics cannot be served at ${address}: ${messageOf(error)}`;
       throw new UserError(message, { exit: exitCode.unavailable, cause: error });
@@ -76,7 +94,7 @@ export class Servers {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       rmSync(path, { force: true });
-      await this.#open({ ...this.#public(), ...this.#private() }, { path });
+      this.#control = await this.#open({ ...this.#public(), ...this.#private() }, { path });
       chmodSync(path, 0o600);
       this.#socket = path;
     } catch (error) {
@@ -97,14 +115,12 @@ export class Servers {
     clearInterval(this.#watch);
     this.#recent.disable();
     this.#delay.disable();
-    for (const server of this.#servers) {
-      server.close();
-      server.closeAllConnections();
-    }
+    end(this.#control);
+    end(this.#http?.server);
     if (this.#socket !== undefined) rmSync(this.#socket, { force: true });
   }
 
-  async #open(routes: Routes, where: { host: string; port: number } | { path: string }): Promise<void> {
+  async #open(routes: Routes, where: { host: string; port: number } | { path: string }): Promise<Server> {
     const server = createServer((request, response) => void respond(routes, request, response));
     await new Promise<void>((done, failed) => {
       server.once('error', failed);
@@ -116,7 +132,7 @@ export class Servers {
     // Serving alone keeps no program alive.
     server.unref();
     server.on('error', (error) => this.#options.log.warn(`a request could not be served: ${messageOf(error)}`));
-    this.#servers.push(server);
+    return server;
   }
 
   #public(): Routes {
@@ -180,6 +196,11 @@ export class Servers {
     response.on('close', close);
     return undefined;
   }
+}
+
+function end(server: Server | undefined): void {
+  server?.close();
+  server?.closeAllConnections();
 }
 
 type Routes = Readonly<Record<string, Route>>;

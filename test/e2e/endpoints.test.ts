@@ -117,6 +117,34 @@ describe('over HTTP', () => {
     await new Promise((done) => server.close(done));
   });
 
+  test('another address in the file is served after a reload; one that is taken, or another state folder, refuses it', async () => {
+    const [first, second] = [await freePort(), await freePort()];
+    const http = (port: number) => `http: { listen: '127.0.0.1:${port}' }\n`;
+    const { run, path, text } = await started(http(first));
+    const healthy = (port: number) =>
+      fetch(`http://127.0.0.1:${port}/healthz`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    expect([await healthy(first), await healthy(second)]).toEqual([true, false]);
+    writeFileSync(path, text(http(second)));
+    await run.until(({ stderr }) => stderr.includes('reloaded (a file has changed)'));
+    expect([await healthy(first), await healthy(second)]).toEqual([false, true]);
+    const taken = createServer();
+    await new Promise<void>((done) => taken.listen(first, '127.0.0.1', done));
+    writeFileSync(path, text(http(first)));
+    await run.until(({ stderr }) => stderr.includes(`cannot be served at 127.0.0.1:${first}`));
+    expect(await healthy(second)).toBe(true);
+    await new Promise((done) => taken.close(done));
+    writeFileSync(path, text(http(second)).replace('state: state', 'state: elsewhere'));
+    await run.until(({ stderr }) => /`state` has changed from \S+state to \S+elsewhere/.test(stderr));
+    expect(run.stderr).toContain('start it again, or take the change back');
+    writeFileSync(path, text(''));
+    await run.until(({ stderr }) => stderr.split('reloaded (a file has changed): ').length > 2);
+    expect(await healthy(second)).toBe(false);
+    expect(await run.stop()).toBe(0);
+  });
+
   test('a sink that is down is a problem that status names; the program stays ready', async () => {
     const { cli, folder, path } = await started();
     writeFileSync(join(folder, 'mood'), 'down');
