@@ -46,6 +46,8 @@ export interface Field {
    * `!=` only when none is equal. `any` (proc.aname): true when any candidate satisfies it, `!=` included.
    */
   readonly candidates?: 'either' | 'any';
+  /** The names of hosts that an address has, of those that conditions compare with. */
+  readonly hosts?: true;
   /** How integers print: ten digits padded with zeros, upper-case hex without prefix, octal; default decimal. */
   readonly print?: 'dec' | 'hex' | 'oct' | 'pad10';
   readonly noRhs?: true;

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { bound, change, type Demand, defineOperator } from '../core/component.ts';
 import type { Event } from '../core/event.ts';
+import { joinHosts } from '../core/hosts.ts';
 import type { Counter } from '../core/metrics.ts';
 import { type EventRecord, recordForm } from '../events/record.ts';
 import { boundCondition, conditionOn, conditionReads, type EdgeCondition } from './shared/condition.ts';
@@ -61,7 +62,8 @@ export const route = defineOperator<typeof config, Routes>({
     const reads = new Map(
       edge.sources.map((each): [string, Demand] => {
         const demands = state.flatMap(({ conditions }) => conditionReads(edge, conditions).get(each) ?? []);
-        return [each, { fields: new Set(demands.flatMap(({ fields }) => [...fields])), types: 'all' }];
+        const fields = new Set(demands.flatMap((demand) => [...demand.fields]));
+        return [each, { fields, types: 'all', ...joinHosts(demands) }];
       }),
     );
     return { state, reads };

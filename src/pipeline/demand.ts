@@ -1,6 +1,7 @@
 /** Demand: what is wanted of events, joined from all that want it. */
 
 import type { Demand, Demands, ProvidedField } from '../core/component.ts';
+import { joinHosts } from '../core/hosts.ts';
 import type { Necessary } from '../core/necessary.ts';
 
 /** Both demands together, by event source. */
@@ -17,7 +18,7 @@ function join(a: Demand, b: Demand): Demand {
   const fields = a.fields.union(b.fields);
   const types = a.types === 'all' || b.types === 'all' ? 'all' : a.types.union(b.types);
   const where = joinWhere(a, b);
-  return where.size === 0 ? { fields, types } : { fields, types, where };
+  return { fields, types, ...(where.size === 0 ? {} : { where }), ...joinHosts([a, b]) };
 }
 
 /** Of a type that both want, what either wants; nothing is known of it unless both say. */
@@ -49,7 +50,8 @@ export function narrowed(below: Demands, own: Demands | undefined): Demands {
       const theirs = below.get(source);
       const fields = new Set([...(mine?.fields ?? []), ...(theirs?.fields ?? [])]);
       const types = mine && mine.types !== 'all' ? mine.types : (theirs?.types ?? 'all');
-      return [source, { fields, types, ...(mine?.where ? { where: mine.where } : {}) }];
+      const where = mine?.where ? { where: mine.where } : {};
+      return [source, { fields, types, ...where, ...joinHosts([mine, theirs]) }];
     }),
   );
 }

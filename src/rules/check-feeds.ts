@@ -27,6 +27,11 @@ export function checkFeeds(checker: Checker, comparing: Comparing): TypedFeed {
   if (isEventTypeField(left)) {
     checker.fail(`event types cannot come from the list ${names}: they have to be known beforehand`, span);
   }
+  if (left.kind === 'field' && left.ref.field.hosts) {
+    checker.fail(`${left.ref.text} cannot be compared with the list ${names}, which comes from elsewhere`, span, {
+      hint: 'Names of hosts are looked up when rules are loaded: write them in a list of its own.',
+    });
+  }
   const use = useOf(comparing);
   if (use === undefined) {
     const how = modifier === undefined ? operator : `${operator} ${modifier}`;

@@ -11,6 +11,7 @@ export { explainRule } from './explain.ts';
 export type { ExplainedVerdict, JudgedNode, Mark } from './explain-verdict.ts';
 export { explainVerdict } from './explain-verdict.ts';
 export type { BoundFormat, Format } from './format.ts';
+export { hostsIn } from './hosts.ts';
 export type { Issue, IssueCode } from './issue.ts';
 export type { ItemsFrom } from './items-from.ts';
 export type { Built, ListFeed, ReadItems } from './list-feed.ts';

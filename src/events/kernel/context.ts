@@ -2,12 +2,15 @@
 
 import { hostname } from 'node:os';
 import type { Accounts } from '../accounts.ts';
+import { Hosts } from '../hosts.ts';
 
 /** What is known about users and groups of the host. */
 export type Names = Pick<Accounts, 'user' | 'userName' | 'groupName'>;
 
 export class KernelContext {
   readonly names: Names;
+  /** What is known about names of hosts. */
+  readonly hosts: Pick<Hosts, 'namesOf'>;
   /** `evt.hostname`. */
   readonly hostname: string;
   /** Names of other mount namespaces are not those of the host. */
@@ -27,11 +30,13 @@ export class KernelContext {
 
   constructor(options: {
     names: Names;
+    hosts?: Pick<Hosts, 'namesOf'>;
     bootOffset: bigint;
     hostname?: string;
     hostMountNamespace?: number | undefined;
   }) {
     this.names = options.names;
+    this.hosts = options.hosts ?? new Hosts();
     this.bootOffset = options.bootOffset;
     this.hostname = options.hostname ?? process.env.FALCO_HOSTNAME ?? hostname();
     this.hostMountNamespace = options.hostMountNamespace;

@@ -90,6 +90,13 @@ const local = (socket: Socket) => socket.local;
 const remote = (socket: Socket) => socket.remote;
 
 const ip = (end: (socket: Socket) => End | undefined) => ofSocket((socket) => end(socket)?.ip);
+const host = (end: (socket: Socket) => End | undefined) =>
+  ofSocket((socket, event) => {
+    const address = end(socket)?.ip;
+    if (address === undefined) return undefined;
+    const names = event.slab.context.hosts.namesOf(address);
+    return names.length > 1 ? names : (names[0] ?? '');
+  });
 const port = (end: (socket: Socket) => End | undefined) => ofSocket((socket) => end(socket)?.port);
 const service = (end: (socket: Socket) => End | undefined) =>
   ofSocket((socket) => (socket.family === 'ip' ? String(end(socket)?.port ?? '') : ''));
@@ -164,6 +171,10 @@ export const fdReaders: Readonly<Record<string, ReaderMaker>> = plain({
   'fd.snet': ip(server),
   'fd.rip': ip(remote),
   'fd.rnet': ip(remote),
+  'fd.cip.name': host(client),
+  'fd.lip.name': host(local),
+  'fd.sip.name': host(server),
+  'fd.rip.name': host(remote),
   'fd.cport': port(client),
   'fd.lport': port(local),
   'fd.sport': port(server),

@@ -5,6 +5,8 @@ import { bare, conditionOnly, defineFields, type FieldTraits } from '../field-ta
 
 /** The client's or the server's. */
 const eitherEnd: FieldTraits = { ...conditionOnly, candidates: 'either' };
+/** An address may have several names. */
+const hosts: FieldTraits = { ...bare, candidates: 'either', hosts: true };
 
 export const fdFields: readonly Field[] = defineFields('fd', [
   ['fd.num', 'INT64', 'The number of the descriptor; -1 when the call should have made one and failed.'],
@@ -46,10 +48,15 @@ export const fdFields: readonly Field[] = defineFields('fd', [
   ['fd.rnet', 'IPNET', 'Tests whether the address of the other machine lies in a network.', conditionOnly],
   ['fd.connected', 'BOOL', 'Whether the socket has a peer.'],
   ['fd.name_changed', 'BOOL', 'Whether this event gave the descriptor another name: a datagram to a new peer.'],
-  ['fd.cip.name', 'CHARBUF', 'The domain name by which the address of the client is known.', bare],
-  ['fd.sip.name', 'CHARBUF', 'The domain name by which the address of the server is known.', bare],
-  ['fd.lip.name', 'CHARBUF', 'The domain name by which the address of this machine is known.', bare],
-  ['fd.rip.name', 'CHARBUF', 'The domain name by which the address of the other machine is known.', bare],
+  ['fd.cip.name', 'CHARBUF', 'The name of the client, of those that conditions compare with; else empty.', hosts],
+  ['fd.sip.name', 'CHARBUF', 'The name of the server, of those that conditions compare with; else empty.', hosts],
+  ['fd.lip.name', 'CHARBUF', 'The name of this machine, of those that conditions compare with; else empty.', hosts],
+  [
+    'fd.rip.name',
+    'CHARBUF',
+    'The name of the other machine, of those that conditions compare with; else empty.',
+    hosts,
+  ],
   ['fd.dev', 'INT32', 'The device that holds the file; prints in hex.', { print: 'hex' }],
   ['fd.dev.major', 'INT32', 'Major number of that device.'],
   ['fd.dev.minor', 'INT32', 'Minor number of that device.'],

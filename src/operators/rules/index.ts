@@ -4,9 +4,11 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { bound, type Demand, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
+import { joinHosts } from '../../core/hosts.ts';
 import type { FieldRef, Form } from '../../events/field.ts';
 import {
   type AppendOutput,
+  hostsIn,
   type ListFeed,
   type LoadResult,
   loadRules,
@@ -211,12 +213,13 @@ function readsOf(active: readonly Rule[], extra: ReadonlyMap<string, readonly Fi
       const all = mine.some(({ condition }) => condition.eventTypes === 'all');
       const types = all ? ('all' as const) : new Set(mine.flatMap(({ condition }) => [...condition.eventTypes]));
       const fields = new Set(refs.map(({ text }) => text));
-      if (types === 'all') return [source, { fields, types }];
+      const hosts = joinHosts([{ hosts: hostsIn(mine.map(({ condition }) => condition)) }]);
+      if (types === 'all') return [source, { fields, types, ...hosts }];
       const where = necessaryByType(
         mine.map(({ condition }) => condition),
         types,
       );
-      return [source, { fields, types, where }];
+      return [source, { fields, types, ...hosts, where }];
     }),
   );
 }

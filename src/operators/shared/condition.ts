@@ -3,8 +3,9 @@
 import type { Demand, Demands, Edge } from '../../core/component.ts';
 import { suggest } from '../../core/errors.ts';
 import type { Event, EventForm } from '../../core/event.ts';
+import { joinHosts } from '../../core/hosts.ts';
 import type { Form } from '../../events/field.ts';
-import { type Condition, compileCondition, necessaryByType, RuleError } from '../../rules/index.ts';
+import { type Condition, compileCondition, hostsIn, necessaryByType, RuleError } from '../../rules/index.ts';
 import { cataloguesOn } from './catalogues.ts';
 
 /** Conditions by the event source they are for. */
@@ -55,8 +56,9 @@ export function conditionReads(edge: Edge, conditions: EdgeCondition): Demands {
       const condition = conditions.get(source);
       const fields = new Set(condition?.reads.map(({ text }) => text));
       const types = condition?.eventTypes ?? 'all';
-      if (condition === undefined || types === 'all') return [source, { fields, types }];
-      return [source, { fields, types, where: necessaryByType([condition], types) }];
+      const hosts = joinHosts([{ hosts: hostsIn(condition ? [condition] : []) }]);
+      if (condition === undefined || types === 'all') return [source, { fields, types, ...hosts }];
+      return [source, { fields, types, ...hosts, where: necessaryByType([condition], types) }];
     }),
   );
 }

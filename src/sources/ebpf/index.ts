@@ -11,6 +11,7 @@ import { size } from '../../core/config.ts';
 import { suggest } from '../../core/errors.ts';
 import { Accounts } from '../../events/accounts.ts';
 import { catalogues } from '../../events/catalogue.ts';
+import { Hosts } from '../../events/hosts.ts';
 import { KernelContext } from '../../events/kernel/context.ts';
 import { kernelFills, kernelForm } from '../../events/kernel/form.ts';
 import { Capture } from './capture.ts';
@@ -112,6 +113,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
   };
   countPrograms();
   const containers = openContainers(options.containers, ctx);
+  const hosts = openHosts(ctx);
   const capture = new Capture({
     sensor,
     kinds: wanted.kinds,
@@ -119,6 +121,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     containers: containers.table,
     context: new KernelContext({
       names: new Accounts(),
+      hosts,
       bootOffset: bootOffsetNs(),
       hostMountNamespace: ownMountNamespace(),
     }),
@@ -130,6 +133,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     capture.start();
   } catch (error) {
     containers.close();
+    hosts.close();
     sensor.close();
     throw error;
   }
@@ -138,15 +142,33 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     const next = wantedNow(demands);
     sensor.configure(next.sensor);
     capture.kinds = next.kinds;
+    hosts.want(hostsOf(demands));
     countPrograms();
   });
   return {
     close: () => {
       unlisten();
       containers.close();
+      hosts.close();
       capture.close();
     },
   };
+}
+
+const hostsOf = (demands: Demands) => demands.get('syscall')?.hosts ?? new Set<string>();
+
+/** Looks up the names that rules compare addresses with. Until the first answers no address has one. */
+function openHosts(ctx: SourceContext): Hosts {
+  const hosts = new Hosts({
+    ended: (outcome) => ctx.metrics.add('hosts', outcome, 1),
+    unknown: (names) => {
+      const [first, more] = [names.slice(0, 5).join(', '), names.length > 5 ? ` and ${names.length - 5} more` : ''];
+      const message = `no address is known for ${first}${more}: what compares with such names does not match`;
+      ctx.report('health', { reason: 'host_names', message });
+    },
+  });
+  hosts.want(hostsOf(ctx.demand));
+  return hosts;
 }
 
 /** The number of the mount namespace whose passwd and group files are read. */
