@@ -15,6 +15,7 @@ import {
 } from '../cloud/table.ts';
 import type { Value } from '../field.ts';
 import { deprecated } from '../field-table.ts';
+import { grantsOf } from './grants.ts';
 import { originalUserOf, userOf } from './identity.ts';
 import { bytesOf, flagOf, infoOf, shortSourceOf, uriOf } from './info.ts';
 
@@ -177,6 +178,19 @@ const requests: readonly CloudFieldRow[] = [
   ['ct.request.subnetid', 'CHARBUF', 'The subnet in the request.', request('subnetId')],
   ['ct.request.taskdefinition', 'CHARBUF', 'The task definition in the request.', request('taskDefinition')],
   ['ct.request.username', 'CHARBUF', 'The user in the request.', request('userName')],
+  [
+    'ct.grant.accounts',
+    'CHARBUF',
+    'Accounts other than the own one that the request lets in: by a policy, as a principal, as who an image or snapshot is shared with.',
+    (arg) => (event) => list(chosen(grantsOf(event).accounts, indexOf(arg))),
+    listed,
+  ],
+  [
+    'ct.grant.public',
+    'BOOL',
+    'Whether the request lets everybody in, without a condition: `*` as principal, `all`, a public access list.',
+    plain((event) => grantsOf(event).everybody),
+  ],
   ['ct.response', 'CHARBUF', 'All of the answer, as compact JSON.', whole('responseElements')],
   ['ct.response.subnetid', 'CHARBUF', 'The subnet in the answer.', path('responseElements', 'subnetId')],
   ['ct.response.reservationid', 'CHARBUF', 'The reservation in the answer.', path('responseElements', 'reservationId')],

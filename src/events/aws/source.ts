@@ -1,6 +1,6 @@
 /** The event source `aws_cloudtrail`. */
 
-import { text } from '../cloud/document.ts';
+import { nonEmptyText } from '../cloud/document.ts';
 import type { CloudSource } from '../cloud/table.ts';
 import { cloudtrailFields } from './fields.ts';
 import { pluginInfoOf } from './info.ts';
@@ -11,9 +11,9 @@ export const awsCloudtrail: CloudSource = {
   fields: cloudtrailFields,
   // Insights records have no eventName.
   tell(document) {
-    const type = text(document.eventName) ?? text(document.eventType);
+    const type = nonEmptyText(document.eventName) ?? nonEmptyText(document.eventType);
     if (type === undefined) return 'It is no CloudTrail record: it has neither eventName nor eventType.';
-    return { times: [document.eventTime], type, id: text(document.eventID) };
+    return { times: [document.eventTime], type, id: nonEmptyText(document.eventID) };
   },
   info: pluginInfoOf,
 };

@@ -1,6 +1,6 @@
 /** The event source `azure_audit`. */
 
-import { isObject, type JsonObject, text } from '../cloud/document.ts';
+import { isObject, type JsonObject, nonEmptyText, text } from '../cloud/document.ts';
 import type { CloudEvent } from '../cloud/event.ts';
 import type { CloudSource, Origin } from '../cloud/table.ts';
 import { azureFields } from './fields.ts';
@@ -21,8 +21,8 @@ export const azureAudit: CloudSource = {
   tell(given, origin) {
     const document = withProperties(given);
     const event = { document };
-    const type = operationOf(event) ?? categoryOf(event);
-    if (type === undefined) return 'It is no Azure record: it has neither operationName nor category.';
+    const type = operationOf(event) || categoryOf(event);
+    if (!type) return 'It is no Azure record: it has neither operationName nor category.';
     const times = TIMES.map((keys) => find(event, keys));
     return { times, type, id: idOf(event, type, text(times[0]), origin), document };
   },
@@ -49,9 +49,9 @@ function idOf(
   time: string | undefined,
   origin: Origin | undefined,
 ): string | undefined {
-  const own = text(find(event, 'properties.eventDataId')) ?? text(find(event, 'properties.id'));
+  const own = nonEmptyText(find(event, 'properties.eventDataId')) ?? nonEmptyText(find(event, 'properties.id'));
   if (own !== undefined) return own;
-  const correlation = text(find(event, 'correlationId'));
+  const correlation = nonEmptyText(find(event, 'correlationId'));
   if (correlation !== undefined)
     return [correlation, operation, text(find(event, 'resultType')) ?? '', time ?? ''].join('/');
   const [partition, sequence] = [origin?.['azure.eventhub.partition'], origin?.['azure.eventhub.seq']];

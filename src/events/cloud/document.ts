@@ -59,6 +59,11 @@ export function text(value: unknown): string | undefined {
     : undefined;
 }
 
+/** As `text`, but the empty one is none: what has no name has no type. */
+export function nonEmptyText(value: unknown): string | undefined {
+  return text(value) || undefined;
+}
+
 /** A scalar as text, an object or array as compact JSON; undefined for null. */
 export function textOrJson(value: unknown): string | undefined {
   return typeof value === 'object' && value !== null ? json(value) : text(value);

@@ -1,6 +1,6 @@
 /** The event source `k8s_audit`. */
 
-import { member, text } from '../cloud/document.ts';
+import { member, nonEmptyText, text } from '../cloud/document.ts';
 import type { CloudEvent } from '../cloud/event.ts';
 import type { CloudSource } from '../cloud/table.ts';
 import { auditFields } from './fields.ts';
@@ -14,9 +14,9 @@ export const k8sAudit: CloudSource = {
     const { auditID, stage, kind, verb } = document;
     if (kind !== undefined && kind !== 'Event')
       return `It is no audit event: its kind is ${text(kind) ?? typeof kind}.`;
-    const type = text(verb);
+    const type = nonEmptyText(verb);
     if (type === undefined) return 'It is no audit event: it has no verb.';
-    const [id, of] = [text(auditID), text(stage)];
+    const [id, of] = [nonEmptyText(auditID), text(stage)];
     return {
       times: [document.stageTimestamp, document.requestReceivedTimestamp, document.timestamp],
       type,

@@ -1,6 +1,6 @@
 /** The event source `vcd_audit`: items of the audit trail, and messages of the event bus. */
 
-import { isObject, type JsonObject, member, ownMember, text } from '../cloud/document.ts';
+import { isObject, type JsonObject, member, nonEmptyText, ownMember, text } from '../cloud/document.ts';
 import type { CloudEvent } from '../cloud/event.ts';
 import type { CloudSource } from '../cloud/table.ts';
 import { entityIdOf, shortTypeOf, statusOf, vcdFields } from './fields.ts';
@@ -13,8 +13,8 @@ export const vcdAudit: CloudSource = {
   tell(given) {
     const document = unwrapped(given);
     const type = shortTypeOf({ document });
-    if (type === undefined) return 'It is no event of VMware Cloud Director: it has neither eventType nor type.';
-    const id = text(document.eventId);
+    if (!type) return 'It is no event of VMware Cloud Director: it has neither eventType nor type.';
+    const id = nonEmptyText(document.eventId);
     return { times: [document.timestamp], type, id: id?.startsWith(URN) ? id.slice(URN.length) : id, document };
   },
   info: lineOf,
