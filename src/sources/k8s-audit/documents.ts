@@ -1,0 +1,35 @@
+/** What the webhook of kube-apiserver sends, and what is in a line of its log. */
+
+import { decodeDocument } from '../../events/cloud/decode.ts';
+import { isObject } from '../../events/cloud/document.ts';
+import type { CloudEvent } from '../../events/cloud/event.ts';
+
+export interface Decoded {
+  readonly events: readonly CloudEvent[];
+  /** Why each item that is no event is none. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * The audit events of a parsed body: an Event, an EventList, or an array of either. One that is broken costs itself alone.
+ * `received`: ns since the epoch. Never throws.
+ */
+export function auditEvents(body: unknown, received: bigint): Decoded {
+  const events: CloudEvent[] = [];
+  const problems: string[] = [];
+  for (const item of itemsOf(body)) {
+    const decoded = decodeDocument('k8s_audit', item, received);
+    if ('event' in decoded) events.push(decoded.event);
+    else problems.push(decoded.problem);
+  }
+  return { events, problems };
+}
+
+function itemsOf(body: unknown): readonly unknown[] {
+  if (Array.isArray(body)) return body.flatMap((each) => (isList(each) ? each.items : [each]));
+  return isList(body) ? body.items : [body];
+}
+
+function isList(value: unknown): value is { readonly items: readonly unknown[] } {
+  return isObject(value) && value.kind !== 'Event' && Array.isArray(value.items);
+}

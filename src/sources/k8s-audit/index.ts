@@ -1,0 +1,72 @@
+/** The source `k8s_audit`: what the API server of Kubernetes did for whom, from its webhook or its log. */
+
+import { z } from 'zod';
+import { defineSource } from '../../core/component.ts';
+import { size } from '../../core/config.ts';
+import { cloudFills } from '../../events/cloud/event.ts';
+import { checkServer, serverKeys } from '../shared/server-keys.ts';
+import { logFile } from './log-file.ts';
+import { webhook } from './webhook.ts';
+
+const config = z.strictObject({
+  mode: z
+    .enum(['webhook', 'file'])
+    .default('webhook')
+    .describe('webhook: listen for what kube-apiserver posts. file: follow the log that it writes.'),
+  ...serverKeys(9765, '/k8s-audit'),
+  file: z
+    .string()
+    .optional()
+    .describe('Of mode file: the log (`--audit-log-path`), an event a line; its rotation is followed.'),
+  start: z
+    .enum(['end', 'beginning'])
+    .default('end')
+    .describe('Of mode file: where to begin a file that was never read before.'),
+  max_event: size().prefault('4MiB').describe('Of mode file: the longest line; a longer one is counted as dropped.'),
+});
+
+/** Keys that mean something in mode webhook alone, and have no default that says so. */
+const OF_WEBHOOK = ['tls', 'bearer_token'] as const;
+
+export const k8sAudit = defineSource({
+  type: 'k8s_audit',
+  summary: "Kubernetes audit events, from the API server's webhook or from its log.",
+  config,
+  examples: [
+    { title: 'A webhook on this machine', yaml: 'cluster: { type: k8s_audit }' },
+    {
+      title: 'A webhook for other machines, which have to show a certificate',
+      yaml: [
+        'cluster:',
+        '  type: k8s_audit',
+        '  listen: 0.0.0.0:9765',
+        '  tls: { cert: /etc/falco-pipe/tls.crt, key: /etc/falco-pipe/tls.key, client_ca: /etc/falco-pipe/clients.crt }',
+      ].join('\n'),
+    },
+    {
+      title: 'The log of an API server on this machine',
+      yaml: 'cluster: { type: k8s_audit, mode: file, file: /var/log/kubernetes/audit.log }',
+    },
+  ],
+  delivery: 'at_least_once',
+  emits: () => ['k8s_audit'],
+  fills: cloudFills,
+  prepare(given, plan) {
+    if (given.mode === 'webhook') {
+      if (given.file !== undefined) {
+        plan.report({ severity: 'error', code: 'CONFIG_MODE', message: '`file` is of mode file' }, ['file']);
+      }
+      checkServer(given, plan);
+      return;
+    }
+    if (given.file === undefined) {
+      plan.report({ severity: 'error', code: 'CONFIG_MODE', message: 'mode file needs `file`, the log to follow' });
+    }
+    for (const key of OF_WEBHOOK) {
+      if (given[key] === undefined) continue;
+      plan.report({ severity: 'error', code: 'CONFIG_MODE', message: `\`${key}\` is of mode webhook` }, [key]);
+    }
+  },
+  open: (given, ctx) =>
+    given.mode === 'webhook' ? webhook(given, ctx) : logFile({ ...given, file: given.file as string }, ctx),
+});

@@ -1,0 +1,87 @@
+/** The keys of sources that listen: where, for whom, how much. */
+
+import { accessSync, constants } from 'node:fs';
+import { BlockList, isIP } from 'node:net';
+import { z } from 'zod';
+import type { PlanContext } from '../../core/component.ts';
+import { duration, size } from '../../core/config.ts';
+import { messageOf } from '../../core/errors.ts';
+import { secret } from '../../core/secret.ts';
+
+const tlsKeys = z
+  .strictObject({
+    cert: z.string().describe('File with the certificate (PEM) that is shown, and those between it and its authority.'),
+    key: z.string().describe('File with the private key (PEM) of that certificate.'),
+    client_ca: z
+      .string()
+      .optional()
+      .describe('File with the certificates (PEM) of authorities: only clients with a certificate of theirs get in.'),
+  })
+  .describe('Serves HTTPS. The files are looked at once a minute, so that certificates can be rotated.');
+
+/** The keys of a server at loopback, unless told otherwise. */
+export function serverKeys(port: number, path: string) {
+  return {
+    listen: z
+      .string()
+      .regex(/^(\[[0-9a-f:]+\]|[^:]+):\d{1,5}$/, `an address is HOST:PORT, such as 127.0.0.1:${port}`)
+      .default(`127.0.0.1:${port}`)
+      .describe('Address and port; only what runs on this machine reaches the default.'),
+    path: z
+      .string()
+      .regex(/^\/[^?#]*$/, 'a path begins with /')
+      .default(path)
+      .describe('The path of requests.'),
+    tls: tlsKeys.optional(),
+    bearer_token: secret().optional().describe('The token that requests must bear: `Authorization: Bearer …`.'),
+    max_body: size().prefault('12MiB').describe('The largest body of a request; a larger one is answered with 413.'),
+    timeout: duration()
+      .prefault('20s')
+      .describe('How long a request may take until its events have settled; then it is answered with 503.'),
+  };
+}
+
+export interface ServerConfig {
+  readonly listen: string;
+  readonly path: string;
+  readonly tls?: z.output<typeof tlsKeys> | undefined;
+  readonly bearer_token?: { read(resolve: (path: string) => string): string } | undefined;
+  readonly max_body: number;
+  readonly timeout: number;
+}
+
+/** The parts of HOST:PORT. */
+export function addressOf(listen: string): { readonly host: string; readonly port: number } {
+  const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(listen) ?? [];
+  return { host, port: Number(port) };
+}
+
+/** Reports what is wrong with the keys of a server, and warns of one that anybody may tell anything. */
+export function checkServer(config: ServerConfig, plan: PlanContext): void {
+  const { listen, tls, bearer_token: token } = config;
+  for (const name of ['cert', 'key', 'client_ca'] as const) {
+    const file = tls?.[name];
+    if (file === undefined) continue;
+    try {
+      accessSync(plan.resolve(file), constants.R_OK);
+    } catch (error) {
+      const message = `Cannot read ${file}: ${messageOf(error)}`;
+      plan.report({ severity: 'error', code: 'CONFIG_FILE', message }, ['tls', name]);
+    }
+  }
+  if (isLoopback(addressOf(listen).host)) return;
+  const warn = (message: string, hint: string) =>
+    plan.report({ severity: 'warning', code: 'LISTEN_OPEN', message, hint }, ['listen']);
+  if (!token && !tls?.client_ca) {
+    warn(`Whoever reaches ${listen} can make up events`, 'Set `bearer_token`, or `tls` with `client_ca`.');
+  } else if (!tls) warn(`The token crosses the network to ${listen} in the clear`, 'Set `tls`.');
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+function isLoopback(host: string): boolean {
+  const family = isIP(host);
+  return family === 0 ? host === 'localhost' : loopback.check(host, family === 4 ? 'ipv4' : 'ipv6');
+}

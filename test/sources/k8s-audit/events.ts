@@ -1,0 +1,32 @@
+/** Audit events of one's own. */
+
+export function auditEvent(n: number, more: object = {}): object {
+  return {
+    kind: 'Event',
+    apiVersion: 'audit.k8s.io/v1',
+    level: 'Metadata',
+    auditID: `audit-${n}`,
+    stage: 'ResponseComplete',
+    requestURI: `/api/v1/namespaces/shop/pods/p${n}`,
+    verb: 'get',
+    user: { username: `user-${n}`, groups: ['system:authenticated'] },
+    sourceIPs: ['10.0.0.9'],
+    objectRef: { resource: 'pods', namespace: 'shop', name: `p${n}`, apiVersion: 'v1' },
+    responseStatus: { metadata: {}, code: 200 },
+    requestReceivedTimestamp: '2026-03-02T10:15:01.007000Z',
+    stageTimestamp: '2026-03-02T10:15:01.010000Z',
+    ...more,
+  };
+}
+
+export function auditEvents(count: number, from = 0): object[] {
+  return Array.from({ length: count }, (_, index) => auditEvent(from + index));
+}
+
+export function auditLines(count: number, from = 0): string {
+  return auditEvents(count, from)
+    .map((event) => `${JSON.stringify(event)}\n`)
+    .join('');
+}
+
+export const namesOf = (count: number, from = 0) => Array.from({ length: count }, (_, index) => `p${from + index}`);

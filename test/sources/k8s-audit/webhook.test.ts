@@ -1,0 +1,281 @@
+/** The source `k8s_audit` as a webhook, over real sockets. */
+
+import { readFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
+import { createServer } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { SourceError } from '../../../src/core/errors.ts';
+import { k8sAudit } from '../../../src/sources/k8s-audit/index.ts';
+import { makeCertificates, until } from '../../sinks/servers.ts';
+import { Harness, type HarnessOptions } from '../harness.ts';
+import { auditEvent, auditEvents, namesOf } from './events.ts';
+
+const open: Harness[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.stop();
+});
+
+interface Reply {
+  readonly status: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly body: string;
+}
+
+async function start(config: object = {}, options: HarnessOptions = {}) {
+  const source = new Harness(k8sAudit, { listen: '127.0.0.1:0', ...config }, options);
+  open.push(source);
+  const port = await source.port();
+  const send = (body: string | Buffer, more: RequestOptions = {}) =>
+    new Promise<Reply>((resolve, reject) => {
+      const make = more.protocol === 'https:' ? httpsRequest : httpRequest;
+      const { headers, ...rest } = more;
+      const request = make(
+        {
+          host: '127.0.0.1',
+          port,
+          path: '/k8s-audit',
+          method: 'POST',
+          agent: false,
+          ...rest,
+          headers: { 'content-type': 'application/json', ...headers },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk) => chunks.push(chunk));
+          response.on('end', () =>
+            resolve({
+              status: response.statusCode ?? 0,
+              headers: response.headers,
+              body: Buffer.concat(chunks).toString(),
+            }),
+          );
+          response.on('error', reject);
+        },
+      );
+      request.on('error', reject);
+      request.end(body);
+    });
+  const post = (value: unknown, more?: RequestOptions) => send(JSON.stringify(value), more);
+  return { source, port, send, post };
+}
+
+describe('what kube-apiserver sends', () => {
+  it('is an event, a list, or an array of either; each is answered once its events have settled', async () => {
+    const { source, post } = await start();
+    const list = (items: object[]) => ({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items });
+    expect(await post(auditEvent(0))).toMatchObject({ status: 200, body: '' });
+    expect(await post(list(auditEvents(3, 1)))).toMatchObject({ status: 200 });
+    expect(await post([auditEvent(4), list(auditEvents(2, 5))])).toMatchObject({ status: 200 });
+    expect(source.values('ka.target.name')).toEqual(namesOf(7));
+    expect(source.events[0]).toMatchObject({ source: 'k8s_audit', time: 1_772_446_501_010_000_000n });
+    expect((await post(list([]))).status).toBe(200);
+  });
+
+  it('comes in batches, however long the list', async () => {
+    const { source, post } = await start();
+    expect((await post({ kind: 'EventList', items: auditEvents(600) })).status).toBe(200);
+    expect(source.batches.map(({ events }) => events.length)).toEqual([256, 256, 88]);
+  });
+
+  it('may be compressed, and have a charset', async () => {
+    const { source, send } = await start();
+    const headers = { 'content-type': 'Application/JSON; charset=utf-8', 'content-encoding': 'gzip' };
+    const body = gzipSync(JSON.stringify(auditEvent(1)));
+    expect((await send(body, { headers })).status).toBe(200);
+    expect(source.values('ka.target.name')).toEqual(['p1']);
+  });
+
+  it('costs only what is broken: the rest of a list is kept, and what is lost is counted', async () => {
+    const { source, post } = await start();
+    const items = [auditEvent(1), null, 7, 'x', [], auditEvent(2)];
+    const { status, body } = await post({ kind: 'EventList', items });
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toMatchObject({ accepted: 2, rejected: 4 });
+    expect(source.values('ka.target.name')).toEqual(['p1', 'p2']);
+    expect(source.said).toEqual(['drop bad_event 4']);
+  });
+
+  it('never stops the source, whatever it is', async () => {
+    const { source, post } = await start();
+    await fc.assert(
+      fc.asyncProperty(fc.jsonValue(), async (value) => {
+        expect((await post(value)).status).toBe(200);
+      }),
+      { numRuns: 60 },
+    );
+    expect((await post({ ...auditEvent(1), user: null, objectRef: null, annotations: null })).status).toBe(200);
+    expect(source.end).toBe('open');
+  });
+});
+
+describe('delivery', () => {
+  it('answers only when the last event has settled', async () => {
+    const { source, post } = await start({}, { settle: () => undefined });
+    let answered = false;
+    const reply = post(auditEvents(300)).then((each) => {
+      answered = true;
+      return each;
+    });
+    await source.until(({ batches }) => batches.length === 2);
+    source.batches[0]?.ack.settle('spooled');
+    await new Promise((done) => setTimeout(done, 20));
+    expect(answered).toBe(false);
+    source.batches[1]?.ack.settle('filtered');
+    expect((await reply).status).toBe(200);
+    expect(source.seen.size).toBe(300);
+  });
+
+  it('emits again what failed, before it answers', async () => {
+    const { source, post } = await start({}, { settle: (_, index) => (index < 2 ? 'failed' : 'delivered') });
+    expect((await post(auditEvent(1))).status).toBe(200);
+    expect(source.values('ka.target.name')).toEqual(['p1', 'p1', 'p1']);
+  });
+
+  it('knows what it has seen: by auditID and stage, also while the first copy is under way', async () => {
+    const { source, post } = await start({}, { settle: () => undefined, seen: ['audit-0/ResponseComplete'] });
+    const first = post([auditEvent(1), auditEvent(1), auditEvent(1, { stage: 'RequestReceived' })]);
+    await source.until(({ events }) => events.length === 2);
+    const second = post([auditEvent(1)]);
+    await new Promise((done) => setTimeout(done, 20));
+    expect(source.events).toHaveLength(2);
+    source.batches[0]?.ack.settle('delivered');
+    expect((await first).status).toBe(200);
+    expect((await second).status).toBe(200);
+    expect((await post([auditEvent(1)])).status).toBe(200);
+    expect(source.events).toHaveLength(2);
+    expect(source.metrics.total('duplicates')).toBe(3);
+  });
+
+  it('asks to come again when too much is under way, and takes nothing of it', async () => {
+    const { source, post } = await start({}, { settle: () => undefined, credit: 3 });
+    const first = post(auditEvents(3));
+    await source.until(({ events }) => events.length === 3);
+    const refused = await post(auditEvents(2, 10));
+    expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+    expect(JSON.parse(refused.body).error).toMatch(/under way/);
+    source.batches[0]?.ack.settle('delivered');
+    expect((await first).status).toBe(200);
+    const again = post(auditEvents(2, 10));
+    await source.until(({ events }) => events.length === 5);
+    source.batches[1]?.ack.settle('delivered');
+    expect((await again).status).toBe(200);
+    expect(source.values('ka.target.name')).toEqual([...namesOf(3), ...namesOf(2, 10)]);
+  });
+
+  it('is over after its time with 503, and what was taken is delivered all the same', async () => {
+    const { source, post } = await start({ timeout: '200ms' }, { settle: () => undefined });
+    expect(await post(auditEvent(1))).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+    const again = post(auditEvent(1));
+    await new Promise((done) => setTimeout(done, 20));
+    source.batches[0]?.ack.settle('delivered');
+    expect((await again).status).toBe(200);
+    expect(source.events).toHaveLength(1);
+  });
+
+  it('at the end answers what is under way, then nobody', async () => {
+    const { source, post } = await start({}, { settle: () => undefined });
+    const reply = post(auditEvent(1));
+    await source.until(({ events }) => events.length === 1);
+    const settling = new AbortController();
+    const stopped = source.stop(settling.signal);
+    await expect(post(auditEvent(2))).rejects.toThrow(/ECONNREFUSED/);
+    source.batches[0]?.ack.settle('delivered');
+    expect((await reply).status).toBe(200);
+    await stopped;
+  });
+});
+
+describe('who and what is turned away', () => {
+  it('is told why, and counted', async () => {
+    const { source, send, post } = await start({ max_body: '2KiB' });
+    expect(await send('', { method: 'GET' })).toMatchObject({ status: 405, headers: { allow: 'POST' } });
+    expect((await send('x', { path: '/other' })).status).toBe(404);
+    expect((await send('x', { headers: { 'content-type': 'text/plain' } })).status).toBe(415);
+    expect((await send('x', { headers: { 'content-encoding': 'br' } })).status).toBe(415);
+    expect(JSON.parse((await send('{"kind":"Event",')).body).error).toMatch(/^the body is not JSON/);
+    expect((await send('x', { headers: { 'content-encoding': 'gzip' } })).status).toBe(400);
+    expect((await post(auditEvents(20))).status).toBe(413);
+    const cut = gzipSync(JSON.stringify(auditEvent(1))).subarray(0, 100);
+    expect((await send(cut, { headers: { 'content-encoding': 'gzip' } })).status).toBe(400);
+    const bomb = gzipSync(Buffer.alloc(1_500_000, ' '));
+    expect(bomb.length).toBeLessThan(2048);
+    expect((await send(bomb, { headers: { 'content-encoding': 'gzip' } })).status).toBe(413);
+    const chunked = await send(JSON.stringify(auditEvents(20)), { headers: { 'transfer-encoding': 'chunked' } });
+    expect(chunked.status).toBe(413);
+    expect(source.metrics.byLabel('refused')).toEqual({
+      method: 1,
+      path: 1,
+      content_type: 1,
+      encoding: 1,
+      bad_body: 3,
+      body_too_large: 3,
+    });
+    expect(source.said.filter((each) => each.startsWith('drop'))).toHaveLength(8);
+    expect((await post(auditEvent(1))).status).toBe(200);
+  });
+
+  it('bears the token, or is refused; the token is read anew each time', async () => {
+    process.env.HOOK_TOKEN = 'open sesame';
+    const { source, post } = await start({ bearer_token: { env: 'HOOK_TOKEN' } });
+    const withToken = (token: string) => post(auditEvent(1), { headers: { authorization: token } });
+    expect(await post(auditEvent(1))).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } });
+    expect((await withToken('Bearer open sesam')).status).toBe(401);
+    expect((await withToken('Basic open sesame')).status).toBe(401);
+    expect(source.events).toEqual([]);
+    expect((await withToken('bearer open sesame')).status).toBe(200);
+    process.env.HOOK_TOKEN = 'another';
+    expect((await withToken('Bearer open sesame')).status).toBe(401);
+    expect((await withToken('Bearer another')).status).toBe(200);
+    expect(JSON.stringify(source.reports)).not.toContain('sesam');
+  });
+
+  it('shows a certificate of the authority, where one is asked for', async () => {
+    const made = makeCertificates();
+    const tls = { cert: made.cert, key: made.key, client_ca: made.ca };
+    const { source, post } = await start({ tls });
+    const ca = readFileSync(made.ca);
+    const common = { protocol: 'https:', host: 'localhost', ca } as const;
+    await expect(post(auditEvent(1), common)).rejects.toThrow();
+    const own = { cert: readFileSync(made.clientCert), key: readFileSync(made.clientKey) };
+    expect((await post(auditEvent(1), { ...common, ...own })).status).toBe(200);
+    expect(source.events).toHaveLength(1);
+  });
+
+  it('may take its time only so long', async () => {
+    const { source, port } = await start({ timeout: '300ms' });
+    const text = await new Promise<string>((resolve, reject) => {
+      const request = httpRequest({ host: '127.0.0.1', port, path: '/k8s-audit', method: 'POST' }, (response) =>
+        resolve(String(response.statusCode)),
+      );
+      request.on('error', reject);
+      request.setHeader('content-type', 'application/json');
+      request.setHeader('content-length', '1000');
+      request.write('{"kind":');
+    }).catch((error) => String(error));
+    expect(text).toMatch(/408|reset|hang up/i);
+    expect(source.end).toBe('open');
+  });
+});
+
+describe('an address', () => {
+  it('that is taken may be free again: the source fails, and can be opened anew', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await until(() => other.listening);
+    const { port } = other.address() as { port: number };
+    const source = new Harness(k8sAudit, { listen: `127.0.0.1:${port}` });
+    await source.until(({ end }) => end !== 'open');
+    expect(String(source.end)).toMatch(`cannot listen at 127.0.0.1:${port}: listen EADDRINUSE`);
+    expect(source.end).not.toBeInstanceOf(SourceError);
+    other.close();
+  });
+
+  it('with certificates that cannot be used ends the source alone', async () => {
+    const tls = { cert: '/nowhere/tls.crt', key: '/nowhere/tls.key' };
+    const source = new Harness(k8sAudit, { listen: '127.0.0.1:0', tls });
+    expect(source.end).toBeInstanceOf(SourceError);
+    expect(String(source.end)).toMatch('a file of TLS cannot be read: ENOENT');
+  });
+});
