@@ -79,7 +79,7 @@ describe.each(
   const [example] = definition.examples;
 
   it('has a snake_case type and says in a sentence what it is', () => {
-    expect(definition.type).toMatch(/^[a-z]+(_[a-z0-9]+)*$/);
+    expect(definition.type).toMatch(/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/);
     expect(definition.summary).toMatch(/^[A-Z].*[a-z`)]\.$/);
   });
 
