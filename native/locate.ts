@@ -139,3 +139,8 @@ export function loadAddon(): { readonly addon: Addon; readonly path: string } {
 export function bpfObject(addonPath: string): string {
   return join(dirname(addonPath), 'sensor.bpf.o');
 }
+
+/** The program that performs tests (native/actor), which always lies beside the addon. */
+export function actorProgram(): string {
+  return join(dirname(loadAddon().path), 'actor');
+}

@@ -87,6 +87,21 @@ export function createProgram(): Command {
     .action(async (name, files, options) => (await import('./rules.ts')).explain(name, files, options));
 
   program
+    .command('test <paths...>')
+    .description('Run tests of rules: scenarios of real system calls, and the alerts that they must raise.')
+    .addOption(
+      new Option('-o, --output <form>', 'how to print').choices(['text', 'json', 'junit', 'tap']).default('text'),
+    )
+    .option('--rules <file>', 'the rules under test (repeatable; default: the rules files beside the tests)', collect)
+    .option('--parallel <n>', 'how many tests may run at once (default: two for each CPU)')
+    .option('--engine <socket>', "a container engine with Docker's API (default: $DOCKER_HOST, Docker, Podman)")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sudo falco-pipe test scenarios/\n  sudo falco-pipe test --rules falco_rules.yaml run_shell_untrusted.yaml -o junit > report.xml\n\nExit status: 0 when every test passed or was skipped, 1 when one failed, 2 when a file cannot be used.',
+    )
+    .action(async (paths, options) => (await import('./test.ts')).test(paths, options));
+
+  program
     .command('doctor')
     .description('Check what this machine offers to the kernel source, and say how to mend what is missing.')
     .addOption(output())

@@ -4,14 +4,17 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import {
   type Document,
+  type DocumentOptions,
   isMap,
   isNode,
   isPair,
   isScalar,
   LineCounter,
   type Node,
+  type ParseOptions,
   parse,
   parseDocument,
+  type SchemaOptions,
   visit,
   type YAMLError,
 } from 'yaml';
@@ -22,6 +25,14 @@ export type Path = readonly (string | number)[];
 
 /** The name under which `--set` arguments appear in diagnostics. */
 const SETS = '--set';
+
+/** How other files than pipelines are written. */
+export interface Dialect {
+  /** Options of the YAML parser. */
+  readonly yaml?: ParseOptions & DocumentOptions & SchemaOptions;
+  /** Whether an error of the parser is none in this dialect: it has made something sensible of it. */
+  readonly tolerates?: (error: YAMLError, text: string) => boolean;
+}
 
 export class PipelineDocument {
   /** The path as the user gave it. */
@@ -34,7 +45,7 @@ export class PipelineDocument {
   readonly #lines: LineCounter;
   readonly #sets: readonly { readonly path: Path; readonly text: string }[];
 
-  private constructor(name: string, text: string, sets: readonly string[]) {
+  private constructor(name: string, text: string, sets: readonly string[], { yaml, tolerates }: Dialect) {
     this.name = name;
     this.folder = dirname(resolve(name));
     this.texts = [
@@ -42,10 +53,12 @@ export class PipelineDocument {
       { name: SETS, text: sets.map((set) => set.replaceAll('\n', ' ')).join('\n') },
     ];
     this.#lines = new LineCounter();
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+    this.#document = parseDocument(text, { ...yaml, lineCounter: this.#lines, prettyErrors: false });
+    const found = this.#document.errors.filter((error) => !tolerates?.(error, text));
+    this.#document.errors = found;
     // What follows a slip is often only its consequence.
-    const slips = this.#document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY').slice(0, 1);
-    const twice = this.#document.errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+    const slips = found.filter(({ code }) => code !== 'DUPLICATE_KEY').slice(0, 1);
+    const twice = found.filter(({ code }) => code === 'DUPLICATE_KEY');
     const errors = [...[...slips, ...twice].map((error) => this.#syntax(error, text)), ...this.#aliases()];
     if (errors.length > 0) throw configError(name, errors, this.texts);
     this.#sets = sets.map((set, index) => this.#set(set, index));
@@ -69,8 +82,8 @@ export class PipelineDocument {
   }
 
   /** As `load`, with the text given. */
-  static parse(name: string, text: string, sets: readonly string[] = []): PipelineDocument {
-    return new PipelineDocument(name, text, sets);
+  static parse(name: string, text: string, sets: readonly string[] = [], dialect: Dialect = {}): PipelineDocument {
+    return new PipelineDocument(name, text, sets, dialect);
   }
 
   /** The document as plain values. Throws a UserError for aliases that blow up. */

@@ -23,7 +23,7 @@ const ZODS = /^(Invalid|Too (small|big)|Unrecognized)/;
 interface Scene {
   readonly shape: z.ZodType;
   readonly base: Path;
-  readonly document: PipelineDocument;
+  readonly document: Pick<PipelineDocument, 'value' | 'place'>;
 }
 
 /** The diagnostics of issues. A key that is missing because it is misspelt is said once. */

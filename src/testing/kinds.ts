@@ -1,0 +1,6 @@
+/** The kinds of test files that there are. */
+
+import { scenarios } from './scenarios/index.ts';
+import type { TestKind } from './test-kind.ts';
+
+export const testKinds: readonly TestKind[] = [scenarios];

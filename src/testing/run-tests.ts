@@ -1,0 +1,66 @@
+/** Runs files of tests: all are checked first, then each kind runs its own. */
+
+import { type Diagnostic, exitCode, type SourceText, UserError } from '../core/errors.ts';
+import { testKinds } from './kinds.ts';
+import type { Reporter } from './report.ts';
+import { findTestFiles, type KnownFile } from './test-files.ts';
+import type { Suite, TestContext, TestKind, TestResult } from './test-kind.ts';
+
+export interface TestOptions extends Omit<TestContext, 'report'> {
+  /** The rules files that a file of tests is about. */
+  readonly rulesOf: (path: string) => readonly string[];
+  readonly reporter: Reporter;
+}
+
+/**
+ * Runs all tests of some paths and tells how many ended how.
+ * @throws UserError (exit 2) when a file cannot be read or has errors: then nothing has run
+ */
+export async function runTests(paths: readonly string[], options: TestOptions): Promise<Summary> {
+  const { rulesOf, reporter, ...context } = options;
+  const suites = await check(findTestFiles(paths, testKinds, rulesOf));
+  const results: TestResult[] = [];
+  reporter.begin([...suites.values()].flat().reduce((sum, { count }) => sum + count, 0));
+  const report = (result: TestResult) => {
+    results.push(result);
+    reporter.result(result);
+  };
+  try {
+    for (const [kind, own] of suites) await kind.run(own, { ...context, report });
+  } finally {
+    reporter.end(results, summaryOf(results));
+  }
+  return summaryOf(results);
+}
+
+/** How many tests ended how. */
+export interface Summary {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+function summaryOf(results: readonly TestResult[]): Summary {
+  const count = (status: TestResult['status']) => results.filter((result) => result.status === status).length;
+  return { passed: count('passed'), failed: count('failed'), skipped: count('skipped') };
+}
+
+/** What is wrong in any file is said at once. */
+async function check(files: readonly KnownFile[]): Promise<ReadonlyMap<TestKind, readonly Suite[]>> {
+  const suites = new Map<TestKind, Suite[]>();
+  const diagnostics: Diagnostic[] = [];
+  const texts: SourceText[] = [];
+  for (const { file, kind } of files) {
+    try {
+      suites.set(kind, [...(suites.get(kind) ?? []), await kind.load(file)]);
+    } catch (error) {
+      if (!(error instanceof UserError) || error.diagnostics.length === 0) throw error;
+      diagnostics.push(...error.diagnostics);
+      texts.push(...error.texts);
+    }
+  }
+  if (diagnostics.length === 0) return suites;
+  const count = diagnostics.filter(({ severity }) => severity === 'error').length;
+  const message = `The tests have ${count === 1 ? 'an error' : `${count} errors`}: nothing was run`;
+  throw new UserError(message, { exit: exitCode.usage, diagnostics, texts });
+}

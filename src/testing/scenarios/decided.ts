@@ -1,0 +1,63 @@
+/** Why a rule did not fire: of the events of a test the one that came nearest, and the parts of the condition that decided. */
+
+import { type EventRecord, recordForm } from '../../events/record.ts';
+import { type ExplainedVerdict, explainVerdict, type JudgedNode, printValue, type Rule } from '../../rules/index.ts';
+
+/** Checks that are shown at most. */
+const SHOWN = 6;
+
+/** Lines for people; the events are those of the test, with what the rule reads. */
+export function whyNot(rule: Rule, events: readonly EventRecord[]): readonly string[] {
+  const { eventTypes } = rule.condition;
+  const looked = events.filter(({ type }) => eventTypes === 'all' || eventTypes.has(type));
+  if (looked.length === 0) {
+    const types = eventTypes === 'all' ? 'any event' : [...eventTypes].sort().join(', ');
+    return [`the rule looks at ${types}; the test made none of these`];
+  }
+  const judged = looked.map((event) => ({ event, verdict: explainVerdict(rule, event, recordForm) }));
+  const misses = judged.filter(({ verdict }) => !verdict.matches);
+  const nearest = misses.sort((a, b) => distance(a.verdict) - distance(b.verdict))[0];
+  if (misses.length < judged.length || nearest === undefined)
+    return ['the condition holds when the test runs again: it does not always do the same'];
+  const checks = deciding(nearest.verdict.condition);
+  const more = checks.length > SHOWN ? [`and ${checks.length - SHOWN} more`] : [];
+  return [
+    `nearest of ${looked.length} events is the ${nearest.event.type}; what decides:`,
+    ...checks.slice(0, SHOWN).map((check) => `  ${checkText(check)}`),
+    ...more,
+  ];
+}
+
+/** The checks that made the condition false: were they otherwise, it could be true. */
+function deciding({ items, ...node }: JudgedNode): readonly JudgedNode[] {
+  if (!node.decides) return [];
+  return items.length === 0 ? [{ ...node, items }] : items.flatMap(deciding);
+}
+
+/** How much would have to be otherwise: of an `and` all that is false, of an `or` what is nearest. */
+function distance({ condition }: ExplainedVerdict): number {
+  return toBe(condition, true);
+}
+
+function toBe(node: JudgedNode, wanted: boolean): number {
+  if ((node.mark === 'true') === wanted) return 0;
+  const { kind, items } = node;
+  if (items.length === 0) return 1;
+  if (kind === 'not') return items.reduce((sum, item) => sum + toBe(item, !wanted), 0);
+  const costs = items.map((item) => toBe(item, wanted));
+  const isEvery = kind === 'and' ? wanted : kind === 'or' ? !wanted : true;
+  return isEvery ? costs.reduce((sum, cost) => sum + cost, 0) : Math.min(...costs);
+}
+
+function checkText({ text = '', mark, values = {}, place }: JudgedNode): string {
+  const read = Object.entries(values).map(
+    ([name, value]) => `${name} is ${value === null ? 'absent' : JSON.stringify(shorten(printValue(value)))}`,
+  );
+  const short = shorten(text.replaceAll(/\s+/g, ' '));
+  const at = place === undefined ? '' : ` (${place.file}:${place.line}:${place.column})`;
+  return `${short} is ${mark === 'true' ? 'true' : 'false'}: ${read.join(', ')}${at}`;
+}
+
+function shorten(text: string): string {
+  return text.length > 120 ? `${text.slice(0, 119)}…` : text;
+}

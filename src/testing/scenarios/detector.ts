@@ -1,0 +1,224 @@
+/** The detector beside the tests: the kernel source on a stage's processes alone, and the rules under test. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { now } from '../../core/clock.ts';
+import { defineSink } from '../../core/component.ts';
+import type { Event } from '../../core/event.ts';
+import { createLogger } from '../../core/log.ts';
+import { type Alert, toAlert } from '../../events/alert.ts';
+import type { EventRecord } from '../../events/record.ts';
+import { PipelineDocument } from '../../pipeline/document.ts';
+import { type Plan, planPipeline } from '../../pipeline/plan.ts';
+import { builtIn } from '../../pipeline/registry.ts';
+import { Run } from '../../pipeline/run.ts';
+import type { Rule } from '../../rules/index.ts';
+
+/** The variable by which processes of tests are known (native/actor/actor.h): `ID/ROLE`. */
+const MARK = 'proc.env[FALCO_PIPE_TEST]';
+/** The output field that carries it. */
+const TEST = 'falco_pipe.test';
+
+/**
+ * A rule of our own: the last process of a test has ended, so that everything before it has been judged. Its output
+ * depends on what is known of the container, so that it waits wherever an alert of the same container may wait.
+ */
+const END = 'falco-pipe test: a test has ended';
+const END_RULE = JSON.stringify([
+  {
+    rule: END,
+    desc: 'The first process of a test ends after all others.',
+    condition: `evt.type = procexit and ${MARK} endswith /root`,
+    output: '%container.name',
+    priority: 'DEBUG',
+  },
+]);
+
+/** ms that what is known of a container is waited for. */
+const METADATA_WAIT = '5s';
+
+/** An alert, and when it was here (ms since the epoch). */
+export interface Seen {
+  readonly alert: Alert;
+  readonly at: number;
+}
+
+/** What is seen of one test. */
+export interface Watch {
+  /** Alerts of the last process of the chain and of what it has started, in order. */
+  readonly alerts: Seen[];
+  /** Its events, where they are asked for. */
+  readonly events: EventRecord[];
+  /** Resolves when everything that the test did has been judged. */
+  readonly over: Promise<void>;
+}
+
+export interface DetectorOptions {
+  /** Rules files. */
+  readonly rules: readonly string[];
+  /** The process whose descendants are watched. */
+  readonly pid: number;
+  /** Fields that alerts are to have, by the names of the rules that are tested; these are enabled. */
+  readonly fields: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The socket of the engine whose containers are watched. */
+  readonly engine?: string | undefined;
+}
+
+interface Watching extends Watch {
+  /** Streams in which its end has not come yet. */
+  awaited: number;
+  end(): void;
+}
+
+export class Detector {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'falco-pipe-tests-'));
+  readonly #options: DetectorOptions;
+  readonly #watches = new Map<string, Watching>();
+  #run: Run | undefined;
+  #plan!: Plan;
+
+  private constructor(options: DetectorOptions) {
+    this.#options = options;
+  }
+
+  /** @throws UserError when the rules have errors (exit 78), or the kernel cannot be traced (69, 77) */
+  static async start(options: DetectorOptions): Promise<Detector> {
+    const detector = new Detector(options);
+    try {
+      detector.#plan = detector.#planned();
+      const log = createLogger({ level: 'error' });
+      detector.#run = await Run.start(detector.#plan, { log, resolve });
+      return detector;
+    } catch (error) {
+      await detector.stop();
+      throw error;
+    }
+  }
+
+  /** The rules that are loaded and enabled. */
+  get rules(): readonly Rule[] {
+    return this.#plan.operators.flatMap(({ prepared }) => {
+      const { rules } = prepared.state as { readonly rules: readonly Rule[] };
+      return rules.filter(({ name }) => name !== END);
+    });
+  }
+
+  /** Events that were lost until now. */
+  get lost(): number {
+    return this.#run?.totals.dropped ?? 0;
+  }
+
+  /** Begins to look at a test. */
+  watch(id: string): Watch {
+    let end = () => {};
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const watch = { alerts: [], events: [], over, end, awaited: this.#plan.sinks.length };
+    this.#watches.set(id, watch);
+    return watch;
+  }
+
+  /** From now on the events of tests are kept too, those that rules look at, with all that the rules read. */
+  async keepEvents(rules: readonly Rule[]): Promise<void> {
+    this.#plan = this.#planned(rules);
+    await this.#run?.reload(this.#plan);
+  }
+
+  async stop(): Promise<void> {
+    await this.#run?.stop(5000);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #planned(kept: readonly Rule[] = []): Plan {
+    const { rules, pid, fields, engine } = this.#options;
+    const end = join(this.#folder, 'end.yaml');
+    writeFileSync(end, END_RULE);
+    const sockets = engine === undefined ? undefined : { docker: [engine] };
+    const additions = [...fields].flatMap(([rule, names]) =>
+      names.size === 0 ? [] : [{ match: { rule }, extra_fields: [...names] }],
+    );
+    const pipeline = {
+      sources: {
+        node: {
+          type: 'ebpf',
+          scope: { descendants_of: pid },
+          containers: sockets === undefined ? {} : { sockets, metadata_wait: METADATA_WAIT },
+        },
+      },
+      operators: {
+        detect: {
+          type: 'rules',
+          from: 'node',
+          files: [end, ...rules.map((file) => resolve(file))],
+          select: [...fields.keys()].map((rule) => ({ enable: { rule } })),
+          append_output: [{ match: { source: 'syscall' }, extra_fields: [{ [TEST]: `%${MARK}` }] }, ...additions],
+        },
+      },
+      sinks: {
+        alerts: { type: 'test_alerts', from: 'detect' },
+        ...(kept.length > 0 ? { events: { type: 'test_events', from: 'node' } } : {}),
+      },
+    };
+    const registry = builtIn();
+    registry.add(this.#alerts(), 'test');
+    if (kept.length > 0) registry.add(this.#events(kept), 'test');
+    return planPipeline(PipelineDocument.parse('falco-pipe test', JSON.stringify(pipeline)), registry);
+  }
+
+  #alerts() {
+    return defineSink({
+      type: 'test_alerts',
+      summary: 'Hands alerts to the tests whose they are.',
+      config: z.strictObject({}),
+      examples: [],
+      open: async () => ({
+        write: async (events) => {
+          for (const event of events) this.#alert(toAlert(event as EventRecord));
+        },
+        close: async () => {},
+      }),
+    });
+  }
+
+  #events(rules: readonly Rule[]) {
+    const all = rules.some(({ condition }) => condition.eventTypes === 'all');
+    const types = all ? ('all' as const) : new Set(rules.flatMap(({ condition }) => [...condition.eventTypes]));
+    if (types !== 'all') types.add('procexit');
+    const fields = new Set([MARK, ...rules.flatMap(({ condition }) => condition.reads.map(({ text }) => text))]);
+    return defineSink({
+      type: 'test_events',
+      summary: 'Hands events to the tests whose they are.',
+      config: z.strictObject({}),
+      examples: [],
+      reads: () => new Map([['syscall', { fields, types }]]),
+      open: async () => ({
+        write: async (events) => {
+          for (const event of events) {
+            const { watch, role } = this.#owner(event.get(MARK));
+            if (role === 'leaf') watch?.events.push(event as EventRecord);
+            if (role === 'root' && event.type === 'procexit') ended(watch);
+          }
+        },
+        close: async () => {},
+      }),
+    });
+  }
+
+  #alert(alert: Alert): void {
+    const { watch, role } = this.#owner(alert.get(TEST));
+    if (alert.type === END) ended(watch);
+    else if (role === 'leaf') watch?.alerts.push({ alert, at: now() });
+  }
+
+  #owner(mark: ReturnType<Event['get']>): { watch: Watching | undefined; role: string | undefined } {
+    const [id = '', role] = typeof mark === 'string' ? mark.split('/') : [];
+    return { watch: this.#watches.get(id), role };
+  }
+}
+
+function ended(watch: Watching | undefined): void {
+  if (watch && --watch.awaited === 0) watch.end();
+}

@@ -1,0 +1,225 @@
+/** The shape of event-generator's descriptions, both dialects, and of what may be expected beyond them. */
+
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { duration } from '../../core/config.ts';
+import { suggest } from '../../core/errors.ts';
+import { parsePriority } from '../../rules/index.ts';
+import { parseCapabilities } from './capabilities.ts';
+import { type Arg, bindingOf, howArgs, stepForms } from './steps.ts';
+import { numberOf, type SymbolSet, symbols } from './symbols.ts';
+
+const text = z.string();
+/** What YAML reads as a number may be meant as text. */
+const words = z.union([z.string(), z.number()]).transform(String);
+const name = z.string().regex(/^[^\s.]+$/, 'a name has neither blanks nor dots');
+const path = z.string().startsWith('/', 'a path begins with /');
+
+/** `HOST:PORT`, `[V6]:PORT`, or `unix://PATH`. */
+const address = z.string().refine(isAddress, 'an address is 192.0.2.1:80, [2001:db8::1]:80 or unix:///path');
+
+export function isAddress(value: string): boolean {
+  if (value.startsWith('unix:///')) return true;
+  const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(value) ?? [];
+  return Number(port) <= 65_535 && (v6 === undefined ? isIP(v4 ?? '') === 4 : isIP(v6) === 6);
+}
+
+function numbers(set: SymbolSet | undefined) {
+  const named = z.string().transform((value, context) => {
+    if (bindingOf(value)) return value;
+    const number = set === undefined ? literal(value) : numberOf(value, set);
+    if ('value' in number) return number.value;
+    const near = set === undefined ? undefined : suggest(number.unknown, symbols[set].keys());
+    const message = `${number.unknown} is no number here${near === undefined ? '' : `; did you mean ${near}?`}`;
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+  return z.union([z.int(), named]);
+}
+
+function literal(value: string): { value: number } | { unknown: string } {
+  const number = Number(value);
+  return Number.isSafeInteger(number) && value.trim() !== '' ? { value: number } : { unknown: value };
+}
+
+const bound = z
+  .string()
+  .refine((value) => bindingOf(value) !== undefined, 'only what a resource or a step above gives can stand here');
+const bytes = z.union([
+  z.string().transform((value) => Buffer.from(value)),
+  z.array(z.int().min(0).max(255)).transform((value) => Buffer.from(value)),
+]);
+
+function argShape({ form, optional }: Arg): z.ZodType {
+  const shape = {
+    text: () => text,
+    address: () => address,
+    bytes: () => bytes,
+    bound: () => bound,
+    number: () => numbers('symbols' in form ? form.symbols : undefined),
+  }[form.kind]();
+  return optional ? shape.optional() : shape;
+}
+
+function argsShape(args: Readonly<Record<string, Arg>>): z.ZodObject {
+  return z.strictObject(Object.fromEntries(Object.entries(args).map(([key, arg]) => [key, argShape(arg)])));
+}
+
+const [firstStep, ...otherSteps] = Object.entries(stepForms).map(([call, { args }]) => {
+  const shape = call === 'openat2' ? argsShape(args).extend({ how: argsShape(howArgs).optional() }) : argsShape(args);
+  return z.strictObject({ type: z.literal('syscall'), name, syscall: z.literal(call), args: shape });
+});
+
+const step = z.discriminatedUnion('syscall', [firstStep as NonNullable<typeof firstStep>, ...otherSteps]);
+
+const environment = z
+  .record(z.string().regex(/^[^=\0]+$/), words)
+  .refine(
+    (values) => !Object.keys(values).some((key) => /^FALCO_(EVENT_GENERATOR|PIPE)_|^SUITE$/.test(key)),
+    'variables that begin with FALCO_EVENT_GENERATOR_ or FALCO_PIPE_, and SUITE, are not for tests',
+  );
+const comm = z.string().regex(/^[^/\0]+$/, 'the name of a program has no slash');
+
+const resource = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('clientServer'),
+    name,
+    l4Proto: z.enum(['udp4', 'udp6', 'tcp4', 'tcp6', 'unix']),
+    address: z.union([z.literal(''), address]).optional(),
+  }),
+  z.strictObject({
+    type: z.literal('fd'),
+    name,
+    subtype: z.enum(['file', 'directory', 'pipe', 'event', 'signalfd', 'eventpoll', 'inotify', 'memfd']),
+    // One template may serve several subtypes: what is of another is passed over.
+    filePath: path.optional(),
+    dirPath: path.optional(),
+    fileName: text.optional(),
+  }),
+  z.strictObject({
+    type: z.literal('process'),
+    name,
+    exePath: path.optional(),
+    args: words.optional(),
+    exe: text.optional(),
+    procName: comm.optional(),
+    env: environment.optional(),
+    fileLess: z.boolean().optional(),
+  }),
+]);
+
+const capabilities = z.string().transform((value, context) => {
+  try {
+    return parseCapabilities(value);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+    return z.NEVER;
+  }
+});
+
+const process = z.strictObject({
+  exePath: path.optional(),
+  args: words.optional(),
+  exe: text.optional(),
+  name: comm.optional(),
+  env: environment.optional(),
+  user: words.optional(),
+  capabilities: capabilities.optional(),
+});
+
+/** A pattern, checked when the file is read. */
+const regex = z.string().transform((value, context) => {
+  try {
+    return new RegExp(value, 'v');
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+    return z.NEVER;
+  }
+});
+
+/** What a field must be: equal, as text; or one of our forms. */
+export const fieldExpectation = z.union([
+  z.union([z.string(), z.number(), z.boolean()]).transform(String),
+  z.strictObject({ regex }),
+  z.strictObject({ contains: words }),
+  z.strictObject({ startswith: words }),
+  z.strictObject({ in: z.array(z.union([z.string(), z.number(), z.boolean()]).transform(String)).min(1) }),
+]);
+
+export type FieldExpectation = z.output<typeof fieldExpectation>;
+
+const priority = z.string().transform((value, context) => {
+  const known = parsePriority(value);
+  if (known !== undefined) return known;
+  context.addIssue({
+    code: 'custom',
+    message: 'a priority is Emergency, Alert, Critical, Error, Warning, Notice, Informational or Debug',
+  });
+  return z.NEVER;
+});
+
+const alertKeys = {
+  source: text.optional(),
+  hostname: text.optional(),
+  priority: priority.optional(),
+  outputFields: z.record(z.string(), fieldExpectation).nullish(),
+};
+
+export const alertExpectation = z.strictObject({ rule: text.optional(), ...alertKeys });
+
+export type AlertExpectation = z.output<typeof alertExpectation>;
+
+export const outcome = z
+  .strictObject({
+    ...alertKeys,
+    none: z.boolean().optional().describe('The rule must not fire.'),
+    count: z
+      .union([z.int().min(0), z.strictObject({ gte: z.int().min(0).optional(), lte: z.int().min(0).optional() })])
+      .optional()
+      .describe('How many such alerts.'),
+    within: duration().optional().describe('From the system call to its alert, at most.'),
+    sequence: z.array(alertExpectation).min(1).optional().describe('Alerts in this order; others may be between them.'),
+    only: z.boolean().optional().describe('Nothing else is raised, by any rule.'),
+  })
+  .refine(
+    ({ none, count, within, sequence }) => !none || [count, within, sequence].every((each) => each === undefined),
+    '`none` stands without count, within and sequence',
+  );
+
+export type Outcome = z.output<typeof outcome>;
+
+const runIf = z.strictObject({ arch: z.strictObject({ op: z.enum(['eq', 'ne']), val: text }) });
+
+/** A test whose templates are filled in. */
+export const scenarioShape = z.strictObject({
+  name: text.min(1),
+  runner: z.literal('HostRunner'),
+  rule: text.min(1).describe('The rule that the test is about.'),
+  description: text.optional(),
+  runIf: runIf.nullish(),
+  before: text.optional(),
+  after: text.optional(),
+  context: z
+    .strictObject({
+      container: z
+        .strictObject({ image: text.optional(), name: text.optional(), env: environment.optional() })
+        .nullish(),
+      processes: z.array(process).min(1).nullish(),
+    })
+    .nullish(),
+  resources: z.array(resource).nullish(),
+  steps: z.array(step).nullish(),
+  expectedOutcome: outcome.nullish(),
+});
+
+export type ScenarioShape = z.output<typeof scenarioShape>;
+
+/** What is looked at before templates are filled in. */
+export const casesShape = z
+  .array(
+    z.discriminatedUnion('strategy', [
+      z.strictObject({ strategy: z.literal('vector'), values: z.record(z.string(), z.unknown()) }),
+      z.strictObject({ strategy: z.literal('matrix'), values: z.record(z.string(), z.array(z.unknown()).min(1)) }),
+    ]),
+  )
+  .nullish();
