@@ -149,6 +149,8 @@ export interface SourceDefinition<Config extends z.ZodType = z.ZodType> extends 
   /**
    * Emits until unsubscribed or done. An error ends it; the runtime opens it again with back-off. Not after a SourceError,
    * which ends this source, nor after any other UserError, which ends the run.
+  /** What of the configuration its position belongs to; a change of the rest goes on where it stood. Default: all. */
+  positionFor?(config: z.output<Config>): unknown;
    */
   open(config: z.output<Config>, ctx: SourceContext): Observable<Batch>;
 }

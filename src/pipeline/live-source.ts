@@ -143,10 +143,10 @@ export class LiveSource {
   }
 
   #context(): SourceContext {
-    const { id, config } = this.planned;
+    const { id, config, definition } = this.planned;
     const { totals, memory, reports } = this.#runtime;
     const context = this.#runtime.context(id, this.#own.signal);
-    const key = `${id} ${JSON.stringify(config)}`;
+    const key = `${id} ${JSON.stringify(definition.positionFor?.(config) ?? config)}`;
     const demand = () => this.#demand;
     return {
       ...context,

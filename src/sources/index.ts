@@ -1,10 +1,11 @@
 /** The sources that come with falco-pipe. */
 
 import type { SourceDefinition } from '../core/component.ts';
+import { azureEventHubs } from './azure-event-hubs/index.ts';
 import { container } from './container.ts';
 import { ebpf } from './ebpf/index.ts';
 import { internal } from './internal.ts';
 import { nats } from './nats/index.ts';
 import { replay } from './replay.ts';
 
-export const sources: readonly SourceDefinition[] = [container, ebpf, internal, nats, replay];
+export const sources: readonly SourceDefinition[] = [azureEventHubs, container, ebpf, internal, nats, replay];

@@ -1,0 +1,93 @@
+/** From what a hub holds to events: the audit log of Kubernetes clusters is taken out of its envelope. */
+
+import { type CloudSourceName, decodeDocument } from '../../events/cloud/decode.ts';
+import { isObject, memberAnyCase, text } from '../../events/cloud/document.ts';
+import type { CloudEvent } from '../../events/cloud/event.ts';
+import type { Origin } from '../../events/cloud/table.ts';
+import { recordsOf } from './body.ts';
+
+/** One event of a hub, as far as it is read here. */
+export interface HubEvent {
+  readonly body: unknown;
+  readonly offset: string;
+  readonly sequenceNumber: number;
+  readonly enqueuedTimeUtc: Date;
+}
+
+export interface Decoded {
+  readonly events: readonly CloudEvent[];
+  /** What could not be read: a sentence, and the text in question, cut. */
+  readonly problems: readonly {
+    readonly reason: 'bad_body' | 'bad_record';
+    readonly message: string;
+    readonly text: string;
+  }[];
+  readonly mended: boolean;
+}
+
+/** Texts of what is wrong are cut after so many characters. */
+const SHOWN = 2000;
+
+/** The events in the body of one event of a hub. Never throws. */
+export function eventsOf({ body, offset, sequenceNumber, enqueuedTimeUtc }: HubEvent, partition: string): Decoded {
+  const bytes =
+    body instanceof Uint8Array ? body : Buffer.from(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
+  const place = `event ${sequenceNumber} of partition ${partition}`;
+  const found = recordsOf(bytes);
+  if ('problem' in found) {
+    const shown = Buffer.from(bytes.subarray(0, SHOWN)).toString();
+    const message = `the body of ${place} cannot be read: ${found.problem}`;
+    return { events: [], problems: [{ reason: 'bad_body', message, text: shown }], mended: false };
+  }
+  const enqueued = BigInt(enqueuedTimeUtc.getTime()) * 1_000_000n;
+  const origin: Origin = {
+    'azure.eventhub.partition': partition,
+    'azure.eventhub.offset': offset,
+    'azure.eventhub.seq': sequenceNumber,
+    'azure.eventhub.enqueued': enqueued,
+  };
+  const events: CloudEvent[] = [];
+  const problems: Decoded['problems'][number][] = [];
+  for (const record of found.records) {
+    const decoded = decode(record, enqueued, origin);
+    if ('event' in decoded) events.push(decoded.event);
+    else
+      problems.push({
+        reason: 'bad_record',
+        message: `a record in ${place}: ${decoded.problem}`,
+        text: shownRecord(record),
+      });
+  }
+  return { events, problems, mended: found.mended };
+}
+
+const KUBE_AUDIT = /^kube-audit(-admin)?$/i;
+
+function decode(record: unknown, enqueued: bigint, origin: Origin): ReturnType<typeof decodeDocument> {
+  const category = text(memberAnyCase(record, 'category')) ?? '';
+  if (!KUBE_AUDIT.test(category))
+    return decodeDocument('azure_audit' satisfies CloudSourceName, record, enqueued, origin);
+  const given = memberAnyCase(record, 'properties');
+  const log = memberAnyCase(typeof given === 'string' ? parsed(given) : given, 'log');
+  const document = typeof log === 'string' ? parsed(log) : log;
+  if (!isObject(document)) return { problem: `Its category is ${category}, and its properties.log is no audit event.` };
+  // …/managedClusters/NAME
+  const cluster = text(memberAnyCase(record, 'resourceId'))?.split('/').at(-1);
+  return decodeDocument('k8s_audit', document, enqueued, cluster ? { ...origin, 'ka.cluster.name': cluster } : origin);
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+function shownRecord(record: unknown): string {
+  try {
+    return (JSON.stringify(record) ?? '').slice(0, SHOWN);
+  } catch {
+    return ''; // it nests too deeply
+  }
+}

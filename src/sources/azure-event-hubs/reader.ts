@@ -1,0 +1,362 @@
+/** Reads a hub: the SDK's balanced consumer, of which nothing here ever fails inside its calls. */
+
+import { clientOptions, explained, isRefusal, targetOf } from '../../azure/connection.ts';
+import type { CheckpointStore, EventHubConsumerClient, ProcessErrorHandler } from '../../azure/event-hubs.ts';
+import type { Batch } from '../../core/batch.ts';
+import type { SourceContext } from '../../core/component.ts';
+import { messageOf, SourceError, UserError } from '../../core/errors.ts';
+import { Claims, OwnStore, type Place, type Places } from './checkpoints.ts';
+import type { Config } from './config.ts';
+import type { HubEvent } from './events.ts';
+import { Partition } from './partition.ts';
+
+/** Tries of the SDK before it tells us of an error; it goes on by itself after that. */
+const RETRIES = 2;
+/** ms between looks at partitions, where nobody shares them. */
+const LOOK = 2000;
+/** ms between two looks at how far behind we are. */
+const LAG_EVERY = 15_000;
+/** ms between two checkpoints of a partition in Azure Blob, each of which is paid for. */
+const STORE_EVERY = 1000;
+/** ms that the service has to take our leave. */
+const LEAVE = 5000;
+
+type Where = Parameters<ProcessErrorHandler>[1];
+
+export interface Emitter {
+  next(batch: Batch): void;
+  error(error: unknown): void;
+}
+
+export class Reader {
+  readonly #config: Config;
+  readonly #ctx: SourceContext;
+  readonly #out: Emitter;
+  readonly #partitions = new Map<string, Partition>();
+  readonly #unsaved = new Map<string, Place>();
+  readonly #saving = new Map<string, Promise<void>>();
+  readonly #over = new AbortController();
+  #claims: Claims | undefined;
+  #client: EventHubConsumerClient | undefined;
+  #subscription: ReturnType<EventHubConsumerClient['subscribe']> | undefined;
+  #check: () => Promise<void> = async () => {};
+  #connection: unknown;
+  #used: unknown;
+  #lag: NodeJS.Timeout | undefined;
+  #stopping = false;
+  #withdraw: () => void = () => {};
+
+  constructor(config: Config, ctx: SourceContext, out: Emitter) {
+    this.#config = config;
+    this.#ctx = ctx;
+    this.#out = out;
+  }
+
+  /** Connects and reads. Never rejects: what is wrong is told to the emitter. */
+  async start(): Promise<void> {
+    this.#withdraw = this.#ctx.onStop((settling) => this.close(settling));
+    this.#ctx.trouble('not connected to the event hub yet');
+    try {
+      await this.#open();
+    } catch (error) {
+      await this.#fail(error);
+    }
+  }
+
+  /** Takes no more events; what is under way may still settle. */
+  stop(): void {
+    this.#stopping = true;
+    clearInterval(this.#lag);
+  }
+
+  /** Stores what has settled, and lets go of the partitions. */
+  async close(settling: AbortSignal): Promise<void> {
+    this.stop();
+    const idle = Promise.all([...this.#partitions.values()].map((partition) => partition.idle()));
+    await Promise.race([idle, aborted(settling)]);
+    await within(LEAVE, this.#leave());
+  }
+
+  async #open(): Promise<void> {
+    const { consumer_group, batch, wait, checkpoints } = this.#config;
+    const sdk = await import('../../azure/event-hubs.ts');
+    const target = await targetOf(this.#config, this.#ctx);
+    this.#used = target.arguments[0];
+    const store = checkpoints ? await this.#blobs() : this.#ownStore();
+    const claims = new Claims(store, {
+      claimed: (partition, place) => this.#claimed(partition, place),
+      reads: (partition) => this.#partitions.get(partition)?.owned ?? false,
+      well: () => this.#well(),
+    });
+    this.#claims = claims;
+    await this.#check();
+    if (this.#stopping) return;
+    const options = {
+      ...(await clientOptions(this.#config, RETRIES)),
+      loadBalancingOptions: {
+        // By turns where others want their share; all at once where there is nobody.
+        strategy: checkpoints ? ('balanced' as const) : ('greedy' as const),
+        updateIntervalInMs: checkpoints?.every ?? LOOK,
+        partitionOwnershipExpirationIntervalInMs: checkpoints?.expires ?? 60_000,
+      },
+    };
+    const client = new (sdk.EventHubConsumerClient as unknown as ClientConstructor)(
+      consumer_group,
+      ...target.arguments,
+      claims,
+      options,
+    );
+    this.#client = client;
+    // What is refused is refused here, and at once.
+    await client.getPartitionIds({ abortSignal: this.#over.signal });
+    if (this.#stopping) return;
+    this.#connection = connectionOf(client);
+    this.#subscription = client.subscribe(
+      {
+        processEvents: (events, { partitionId, lastEnqueuedEventProperties }) =>
+          this.#process(partitionId, events, lastEnqueuedEventProperties?.sequenceNumber),
+        processError: async (error, where) => this.#error(error, where),
+        processClose: async (reason, { partitionId }) => this.#closed(partitionId, reason),
+      },
+      {
+        maxBatchSize: batch,
+        maxWaitTimeInSeconds: wait / 1000,
+        startPosition: sdk.earliestEventPosition,
+        trackLastEnqueuedEventProperties: true,
+        skipParsingBodyAsJson: true,
+      },
+    );
+    this.#lag = setInterval(() => void this.#look(), LAG_EVERY);
+    this.#lag.unref();
+  }
+
+  async #blobs(): Promise<CheckpointStore> {
+    const { connection, url, container = '' } = this.#config.checkpoints ?? {};
+    const { BlobCheckpointStore, ContainerClient } = await import('../../azure/blobs.ts');
+    const retry = { retryOptions: { maxTries: 3, retryDelayInMs: 500 } };
+    let client: InstanceType<typeof ContainerClient>;
+    if (connection) client = new ContainerClient(connection.read(this.#ctx.resolve), container, retry);
+    else {
+      const { DefaultAzureCredential } = await import('../../azure/identity.ts');
+      client = new ContainerClient(`${url?.replace(/\/+$/, '')}/${container}`, new DefaultAzureCredential(), retry);
+    }
+    this.#check = async () => {
+      try {
+        await client.listBlobsFlat({ prefix: 'none/' }).byPage({ maxPageSize: 1 }).next();
+      } catch (error) {
+        const message = `the checkpoints in the container ${container} cannot be read: ${explained(error)}`;
+        throw isRefusal(error) ? new SourceError(message, { cause: error }) : new Error(message, { cause: error });
+      }
+    };
+    return new BlobCheckpointStore(client as never) as unknown as CheckpointStore;
+  }
+
+  #ownStore(): CheckpointStore {
+    return new OwnStore(placesOf(this.#ctx.position()), (places) => this.#ctx.advance(places));
+  }
+
+  // Where a partition is read from: where it stood, unless the hub has something else to say.
+  async #claimed(id: string, stored: Place | undefined): Promise<Place | undefined> {
+    const hub = await this.#client?.getPartitionProperties(id, { abortSignal: this.#over.signal });
+    if (!hub) return stored;
+    const { beginningSequenceNumber: first, lastEnqueuedSequenceNumber: last, lastEnqueuedOffset: offset } = hub;
+    const partition = this.#partition(id);
+    const { read } = partition;
+    let from = read && read.sequence > (stored?.sequence ?? -1) ? read : stored;
+    if (from && from.sequence > Math.max(last, 0)) {
+      const message = `partition ${id} ends at event ${last}, and was read up to ${from.sequence}: the hub was made anew, and is read from its beginning`;
+      this.#ctx.report('gap', { reason: 'hub_made_anew', message });
+      from = { offset: '-1', sequence: -1 };
+    }
+    const fromNow = !from && this.#config.start === 'latest';
+    if (fromNow) from = { offset: hub.isEmpty ? '-1' : offset, sequence: last };
+    partition.begin(from, first, last);
+    // So that it begins there also when nothing comes before the next start.
+    if (fromNow && from) partition.mark(from);
+    this.#ctx.metrics.add('claims', id, 1);
+    return from;
+  }
+
+  #partition(id: string): Partition {
+    const found = this.#partitions.get(id);
+    if (found) return found;
+    const settled = (place: Place) => this.#settled(id, place);
+    const partition = new Partition({ id, ctx: this.#ctx, next: (batch) => this.#out.next(batch), settled });
+    this.#partitions.set(id, partition);
+    return partition;
+  }
+
+  async #process(id: string, events: readonly HubEvent[], last: number | undefined): Promise<void> {
+    const partition = this.#partition(id);
+    try {
+      if (last !== undefined) partition.knows(last);
+      if (!this.#stopping) await partition.take(events);
+    } catch (error) {
+      if (!this.#stopping && !this.#ctx.signal.aborted) void this.#fail(error);
+      else this.#stopping = true;
+    }
+    // What is not taken now must not be taken for read: no more is asked for until it is over.
+    if (this.#stopping) await aborted(this.#over.signal);
+  }
+
+  #settled(id: string, place: Place): void {
+    this.#unsaved.set(id, place);
+    if (!this.#config.checkpoints) {
+      // Our own state gathers by itself, and must have it at once.
+      void this.#save(id);
+    } else if (!this.#saving.has(id)) {
+      const saving = this.#save(id).then(() => pause(STORE_EVERY, this.#over.signal));
+      this.#saving.set(
+        id,
+        saving.finally(() => {
+          this.#saving.delete(id);
+          const next = this.#unsaved.get(id);
+          if (next && !this.#over.signal.aborted) this.#settled(id, next);
+        }),
+      );
+    }
+  }
+
+  async #save(id: string): Promise<void> {
+    const place = this.#unsaved.get(id);
+    // Whoever reads it now has a place of its own.
+    if (!place || !(this.#partitions.get(id)?.owned ?? false)) return;
+    this.#unsaved.delete(id);
+    try {
+      await this.#claims?.store(id, place);
+    } catch (error) {
+      if (!this.#unsaved.has(id)) this.#unsaved.set(id, place);
+      this.#failed('checkpoint', `partition ${id}: its checkpoint cannot be stored: ${explained(error)}`);
+    }
+  }
+
+  async #closed(id: string, reason: string): Promise<void> {
+    if (this.#stopping) return;
+    try {
+      if (reason === 'OwnershipLost') {
+        this.#partition(id).end();
+        this.#ctx.metrics.add('ownership_lost', id, 1);
+        this.#ctx.log.info(`partition ${id} is read by another consumer now`);
+        if (this.#config.checkpoints) return;
+        const message = `partition ${id} was taken by a reader with the same consumer group: give each its own, or share checkpoints`;
+        this.#ctx.report('health', { reason: 'ownership_lost', message });
+        return;
+      }
+      await this.#save(id);
+      this.#partition(id).end();
+      await this.#claims?.release(id);
+    } catch (error) {
+      this.#failed('release', `partition ${id} could not be let go: ${explained(error)}`);
+    }
+  }
+
+  #error(error: Error & { code?: string }, { partitionId }: Where): void {
+    if (this.#stopping || error.code === 'ReceiverDisconnectedError') return;
+    if (isRefusal(error)) {
+      // By the hub, or by the store, of whose errors only the text comes here.
+      void this.#check().then(
+        () => this.#fail(error),
+        (refusal) => this.#fail(refusal),
+      );
+      return;
+    }
+    if (partitionId !== '') {
+      this.#failed('receive', `partition ${partitionId}: ${explained(error)}; trying again`);
+      return;
+    }
+    this.#ctx.trouble(explained(error));
+    this.#failed('balance', `${explained(error)}; trying again`);
+  }
+
+  #failed(what: string, message: string): void {
+    this.#ctx.metrics.add('errors', what, 1);
+    this.#ctx.log.warn(message);
+  }
+
+  #well(): void {
+    this.#ctx.trouble();
+    // The SDK connects again by itself and tells nobody; its connection is then another object.
+    const connection = connectionOf(this.#client);
+    if (connection !== this.#connection && this.#connection !== undefined) {
+      this.#ctx.metrics.add('reconnects', '', 1);
+      this.#ctx.log.warn('the connection to the event hub was lost, and made again');
+    }
+    this.#connection = connection;
+  }
+
+  async #look(): Promise<void> {
+    for (const { id, owned } of this.#partitions.values()) {
+      if (!owned || this.#stopping) continue;
+      const hub = await this.#client?.getPartitionProperties(id).catch(() => undefined);
+      if (hub) this.#partition(id).knows(hub.lastEnqueuedSequenceNumber);
+    }
+  }
+
+  // For good where rights are missing; otherwise the source is opened again, from where it stands.
+  async #fail(error: unknown): Promise<void> {
+    if (this.#stopping) return;
+    this.stop();
+    this.#withdraw();
+    const told = await this.#told(error);
+    void within(LEAVE, this.#leave());
+    this.#out.error(told);
+  }
+
+  async #told(error: unknown): Promise<unknown> {
+    if (error instanceof UserError || !isRefusal(error))
+      return error instanceof UserError ? error : new Error(explained(error));
+    // A key that was exchanged meanwhile is worth another try.
+    const now = await targetOf(this.#config, this.#ctx).then(
+      (target) => target.arguments[0],
+      () => this.#used,
+    );
+    const message = `the event hub refuses us: ${explained(error)}`;
+    return now === this.#used ? new SourceError(message, { cause: error }) : new Error(message);
+  }
+
+  async #leave(): Promise<void> {
+    try {
+      await Promise.all([...this.#unsaved.keys()].map((id) => this.#save(id)));
+      this.#over.abort(new Error('the source stops'));
+      await this.#subscription?.close();
+      await this.#client?.close();
+    } catch (error) {
+      this.#ctx.log.warn(`the event hub was not left well: ${messageOf(error)}`);
+    }
+    this.#over.abort(new Error('the source stops'));
+  }
+}
+
+type ClientConstructor = new (...given: unknown[]) => EventHubConsumerClient;
+
+function connectionOf(client: EventHubConsumerClient | undefined): unknown {
+  return (client as unknown as { _context?: { connection?: unknown } } | undefined)?._context?.connection;
+}
+
+/** What was stored of partitions; anything else counts for nothing. */
+function placesOf(stored: unknown): Places {
+  const entries = Object.entries((stored ?? {}) as Record<string, Partial<Place>>);
+  const good = entries.filter(([, place]) => typeof place?.offset === 'string' && typeof place.sequence === 'number');
+  return Object.fromEntries(good) as Places;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return within(ms, aborted(signal));
+}
+
+/** Resolves with the work, or when so many ms are over. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, over]);
+  clearTimeout(timer);
+}
