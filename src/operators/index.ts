@@ -10,6 +10,7 @@ import { redact } from './redact.ts';
 import { route } from './route.ts';
 import { rules } from './rules/index.ts';
 import { throttle } from './throttle.ts';
+import { watch } from './watch/index.ts';
 
 export const operators = [
   correlate,
@@ -21,4 +22,5 @@ export const operators = [
   route,
   rules,
   throttle,
+  watch,
 ] as unknown as readonly OperatorDefinition[];

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { bound, defineOperator, where } from '../core/component.ts';
 import { duration } from '../core/config.ts';
-import { boundKey, type EdgeKey, key, keyOn, keyReads } from './shared/key.ts';
+import { boundKey, type EdgeKey, key, keyReads, stateKeyOn } from './shared/key.ts';
 import { Windows } from './shared/windows.ts';
 
 const config = z
@@ -41,7 +41,7 @@ export const throttle = defineOperator<typeof config, EdgeKey>({
     { title: 'One event in a hundred', yaml: 'some: { type: throttle, from: detect, limit: 0, sample: 100 }' },
   ],
   prepare(options, edge) {
-    const state = keyOn(edge, options.key);
+    const state = stateKeyOn(edge, options.key);
     return { state, reads: keyReads(edge, state) };
   },
   create({ limit, per, sample, max_keys: most }, ctx) {

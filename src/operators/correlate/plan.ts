@@ -8,7 +8,7 @@ import { compileFormat, type Format, RuleError } from '../../rules/index.ts';
 import { cataloguesOn, fieldOf } from '../shared/catalogues.ts';
 import { conditionOn, conditionReads, type EdgeCondition } from '../shared/condition.ts';
 import { inside } from '../shared/inside.ts';
-import { type EdgeKey, keyOn, keyReads } from '../shared/key.ts';
+import { type EdgeKey, keyOn, keyReads, stateKeyOn } from '../shared/key.ts';
 import type { CorrelateConfig } from './config.ts';
 import { distinct, join, type Pattern, sequence, threshold } from './patterns.ts';
 
@@ -50,7 +50,7 @@ type Place = readonly (string | number)[];
 export function planCorrelate(config: CorrelateConfig, edge: Edge): { state: CorrelateState; reads: Demands } {
   const { pattern, given } = patternOf(config);
   const entries = given.map(([entry, place]) => entryOn(entry, place, edge));
-  const key = keyOn(edge, config.key);
+  const key = stateKeyOn(edge, config.key);
   const keyNames = (key.get(edge.sources[0] ?? '') ?? []).map(({ text }) => text);
   const counted = config.distinct && keyOn(edge, config.distinct.field, ['distinct', 'field']);
   const output = config.output === undefined ? undefined : outputOn(config.output, keyNames, edge);

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { bound, defineOperator, type ProvidedField, stream, where } from '../../core/component.ts';
 import { duration } from '../../core/config.ts';
-import { boundKey, type EdgeKey, key, keyOn, keyReads } from '../shared/key.ts';
+import { boundKey, type EdgeKey, key, keyReads, stateKeyOn } from '../shared/key.ts';
 import { Windows } from '../shared/windows.ts';
 import { lastOfEach } from './last.ts';
 
@@ -45,7 +45,7 @@ export const dedupe = defineOperator<typeof config, EdgeKey>({
   ],
   provides: ({ emit }) => (emit === 'first' ? [] : counts),
   prepare(options, edge) {
-    const state = keyOn(edge, options.key);
+    const state = stateKeyOn(edge, options.key);
     return { state, reads: keyReads(edge, state) };
   },
   create(options, ctx) {

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { bound, type Demand, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
 import { joinHosts } from '../../core/hosts.ts';
+import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form } from '../../events/field.ts';
 import {
   type AppendOutput,
@@ -21,7 +22,7 @@ import {
 } from '../../rules/index.ts';
 import { cataloguesOn } from '../shared/catalogues.ts';
 import { readItems } from './fetched-items.ts';
-import { Judge } from './judge.ts';
+import { EVENT_ID, Judge } from './judge.ts';
 import { keepFresh } from './refresh.ts';
 
 const choice = z
@@ -213,6 +214,8 @@ function readsOf(active: readonly Rule[], extra: ReadonlyMap<string, readonly Fi
       const all = mine.some(({ condition }) => condition.eventTypes === 'all');
       const types = all ? ('all' as const) : new Set(mine.flatMap(({ condition }) => [...condition.eventTypes]));
       const fields = new Set(refs.map(({ text }) => text));
+      // Alerts get their id from it.
+      if (catalogues.get(source)?.find(EVENT_ID)) fields.add(EVENT_ID);
       const hosts = joinHosts([{ hosts: hostsIn(mine.map(({ condition }) => condition)) }]);
       if (types === 'all') return [source, { fields, types, ...hosts }];
       const where = necessaryByType(

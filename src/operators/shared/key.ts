@@ -62,6 +62,29 @@ export function keyOn(edge: Edge, given: Key | undefined, at: readonly (string |
   return found;
 }
 
+/**
+ * As keyOn, of an operator that keeps state by it. Where replicas divide the events of a source above, those of one value
+ * of the key must come to one replica: that is reported where it is not so.
+ */
+export function stateKeyOn(edge: Edge, given: Key | undefined): EdgeKey {
+  const found = keyOn(edge, given);
+  const keys = edge.sources.map((source) => (found.get(source) ?? []).map(({ text }) => text));
+  const scattered = edge.shared.find(
+    ({ by }) => by.length === 0 || keys.some((key) => !by.every((each) => key.includes(each))),
+  );
+  if (!scattered) return found;
+  const { id, by } = scattered;
+  const one = given === undefined ? 'one state for all events' : 'state by key';
+  const fields = by.join(', ');
+  const message = `It keeps ${one}, but replicas divide the events of ${id}${by.length > 0 ? ` by ${fields}` : ''}: each would have a part of it`;
+  const hint =
+    by.length > 0
+      ? `Put ${fields} into the key, or divide the events by fields that are in it.`
+      : 'Divide them by fields of the key (`partitions` of the source and of the sinks that publish to it), or let one replica read them alone (`exclusive`).';
+  edge.report({ severity: 'error', code: 'CONFIG_SHARED', message, hint }, given === undefined ? [] : ['key']);
+  return found;
+}
+
 /** What a key reads, by event source. */
 export function keyReads(edge: Edge, key: EdgeKey): Demands {
   return new Map(

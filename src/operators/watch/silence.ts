@@ -1,0 +1,258 @@
+/** `watch` at work: when each key was heard of last; silence and its end become alerts, which stay in the state until they have arrived. */
+
+import { asyncScheduler, Observable, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
+import { type Ack, ackOf, liveAck, splitAck } from '../../core/ack.ts';
+import type { Batch } from '../../core/batch.ts';
+import { now } from '../../core/clock.ts';
+import type { OperatorContext } from '../../core/component.ts';
+import type { Value } from '../../core/event.ts';
+import { hostName } from '../../core/host.ts';
+import { type Alert, makeAlert } from '../../events/alert.ts';
+import { type EventRecord, recordForm } from '../../events/record.ts';
+import { parseRecord, recordJson } from '../../events/record-json.ts';
+import { boundCondition } from '../shared/condition.ts';
+import { boundKey, boundKeyValues } from '../shared/key.ts';
+import type { WatchConfig, WatchState } from './index.ts';
+
+/** After so many ms an alert that could not be delivered is tried again. */
+const AGAIN = 10_000;
+
+/** What is known of one value of the key. */
+interface Heard {
+  readonly values: readonly (Value | undefined)[];
+  readonly source: string;
+  /** When its last event came: ms since the epoch. */
+  last: number;
+  /** When that happened: ns since the epoch. */
+  lastTime: bigint;
+}
+
+type Entry = readonly [key: string, heard: Heard];
+
+interface Saved {
+  readonly version: 1;
+  readonly heard: readonly Entry[];
+  readonly silent: readonly Entry[];
+  /** Alerts that have not arrived, as records' JSON. */
+  readonly leaving: readonly string[];
+}
+
+/** Signs of life are settled as absorbed, with the state that has them; other events as filtered. */
+export function watched(config: WatchConfig, ctx: OperatorContext<WatchState>): OperatorFunction<Batch, Batch> {
+  let watch: Watch | undefined;
+  const absorb = ctx.keep(() => watch?.save());
+  return (input) =>
+    new Observable((output) => {
+      const own = new Watch(config, ctx, output, absorb);
+      watch = own;
+      own.start();
+      const subscription = input.subscribe({
+        next: (batch) => own.take(batch),
+        error: (error) => output.error(error),
+        complete: () => {
+          own.stop();
+          output.complete();
+        },
+      });
+      return () => {
+        subscription.unsubscribe();
+        own.stop();
+      };
+    });
+}
+
+class Watch {
+  readonly #config: WatchConfig;
+  readonly #ctx: OperatorContext<WatchState>;
+  readonly #output: Subscriber<Batch>;
+  readonly #absorb: (ack: Ack) => void;
+  // Both in the order in which they were heard of last.
+  readonly #heard = new Map<string, Heard>();
+  readonly #silent = new Map<string, Heard>();
+  readonly #leaving = new Set<Alert>();
+  readonly #readers = new Map<string, (event: EventRecord) => readonly [string, Heard] | undefined>();
+  readonly #timers = new Set<Subscription>();
+  #next: Subscription | undefined;
+  #due = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(
+    config: WatchConfig,
+    ctx: OperatorContext<WatchState>,
+    output: Subscriber<Batch>,
+    absorb: (ack: Ack) => void,
+  ) {
+    this.#config = config;
+    this.#ctx = ctx;
+    this.#output = output;
+    this.#absorb = absorb;
+  }
+
+  /** Goes on with what was saved. Nobody listened meanwhile: that was no silence. */
+  start(): void {
+    const saved = this.#ctx.saved() as Saved | undefined;
+    if (saved?.version !== 1) return;
+    for (const [key, heard] of saved.heard) this.#heard.set(key, { ...heard, last: now() });
+    for (const [key, heard] of saved.silent) this.#silent.set(key, heard);
+    for (const text of saved.leaving) {
+      const parsed = parseRecord(text, { file: 'state', line: 1 });
+      if ('record' in parsed) this.#leave(parsed.record as Alert);
+    }
+    this.#schedule();
+  }
+
+  save(): Saved {
+    return {
+      version: 1,
+      heard: [...this.#heard],
+      silent: [...this.#silent],
+      leaving: [...this.#leaving].map(recordJson),
+    };
+  }
+
+  take({ events, ack, source }: Batch): void {
+    const fates: Record<'absorbed' | 'filtered', number[]> = { absorbed: [], filtered: [] };
+    const alerts: Alert[] = [];
+    for (let place = 0; place < events.length; place++) {
+      const found = this.#reader(source)(events.at(place) as EventRecord);
+      fates[found ? 'absorbed' : 'filtered'].push(place);
+      if (found) alerts.push(...this.#hear(...found));
+    }
+    const settled = (['absorbed', 'filtered'] as const).filter((fate) => fates[fate].length > 0);
+    const parts = splitAck(
+      ack,
+      events.length,
+      settled.map((fate) => fates[fate]),
+    );
+    for (const [index, fate] of settled.entries()) {
+      const own = parts[index] as Ack;
+      if (fate === 'absorbed') this.#absorb(own);
+      else own.settle(fate);
+    }
+    for (const alert of alerts) this.#leave(alert);
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#next?.unsubscribe();
+    for (const timer of this.#timers) timer.unsubscribe();
+  }
+
+  // A sign of life; the alert says that the silence is over, when there was one.
+  #hear(key: string, heard: Heard): Alert[] {
+    const before = this.#silent.get(key);
+    this.#silent.delete(key);
+    this.#heard.delete(key);
+    this.#heard.set(key, heard);
+    const all = this.#heard.size + this.#silent.size;
+    if (all > this.#config.max_keys) {
+      // Of what is silent there has been an alert: it goes first.
+      const from = this.#silent.size > 0 ? this.#silent : this.#heard;
+      from.delete(from.keys().next().value as string);
+      this.#ctx.metrics.add('evicted', '', 1);
+    }
+    if (!before) return [];
+    return [this.#alert(before, 'back', heard.lastTime, heard.last - before.last)];
+  }
+
+  #lookAround(): void {
+    const time = now();
+    const { silent, forget } = this.#config;
+    for (const [key, heard] of this.#heard) {
+      if (time - heard.last < silent) break;
+      this.#heard.delete(key);
+      this.#silent.set(key, heard);
+      this.#leave(this.#alert(heard, 'silent', BigInt(time) * 1_000_000n, time - heard.last));
+    }
+    for (const [key, { last }] of this.#silent) {
+      if (time - last < forget) break;
+      this.#silent.delete(key);
+      this.#absorb(liveAck);
+    }
+  }
+
+  // One timer: what was heard of first is silent, or forgotten, first.
+  #schedule(): void {
+    if (this.#stopped) return;
+    const [heard] = this.#heard.values();
+    const [silent] = this.#silent.values();
+    const due = [heard && heard.last + this.#config.silent, silent && silent.last + this.#config.forget];
+    const next = Math.min(...due.map((each) => each ?? Number.POSITIVE_INFINITY));
+    if (next >= this.#due) return;
+    this.#next?.unsubscribe();
+    this.#due = next;
+    // A timer cannot wait longer than 2^31 ms.
+    const wait = Math.min(Math.max(0, next - now()), 86_400_000);
+    this.#next = asyncScheduler.schedule(() => {
+      this.#due = Number.POSITIVE_INFINITY;
+      this.#lookAround();
+      this.#schedule();
+    }, wait);
+  }
+
+  // It is saved before it leaves, and until it has arrived: after any end it leaves again, with the same id.
+  #leave(alert: Alert): void {
+    this.#leaving.add(alert);
+    this.#absorb(liveAck);
+    const ack = ackOf((status) => {
+      if (status === 'failed') {
+        this.#later(() => this.#leave(alert));
+        return;
+      }
+      this.#leaving.delete(alert);
+      this.#absorb(liveAck);
+    });
+    this.#output.next({ source: 'alert', form: recordForm, events: [alert], ack });
+  }
+
+  #later(work: () => void): void {
+    if (this.#stopped) return;
+    const timer = asyncScheduler.schedule(() => {
+      this.#timers.delete(timer);
+      work();
+    }, AGAIN);
+    this.#timers.add(timer);
+  }
+
+  #alert({ values, source, lastTime }: Heard, state: 'silent' | 'back', time: bigint, ms: number): Alert {
+    const { rule, priority, tags } = this.#config;
+    const key = this.#ctx.state.keyNames.map((name, index) => [name, values[index] ?? null] as const);
+    const named = key.map(([name, value]) => `${name}=${String(value)}`).join(' ');
+    const seconds = Math.round(ms / 1000);
+    const what = state === 'silent' ? `nothing has come for ${seconds} s` : `back after ${seconds} s`;
+    return makeAlert(time, {
+      rule,
+      priority: state === 'silent' ? priority : 'Notice',
+      tags,
+      hostname: hostName(),
+      output: `${rule}: ${what} (${named})`,
+      source,
+      outputFields: {
+        ...Object.fromEntries(key),
+        'watch.state': state,
+        'watch.last_time': lastTime,
+        'watch.silence': seconds,
+      },
+      identity: JSON.stringify([this.#ctx.id, state, named, String(lastTime)]),
+    });
+  }
+
+  #reader(source: string): (event: EventRecord) => readonly [string, Heard] | undefined {
+    let read = this.#readers.get(source);
+    if (read) return read;
+    const { key, conditions, source: wanted } = this.#ctx.state;
+    const condition = conditions ? boundCondition(conditions, recordForm, source) : () => true;
+    const test = wanted === undefined || wanted === source ? condition : undefined;
+    const keyOf = boundKey(key, recordForm, source);
+    const valuesOf = boundKeyValues(key, recordForm, source);
+    read = (event) => {
+      if (!test?.(event)) return undefined;
+      const values = valuesOf(event);
+      if (values.includes(undefined)) return undefined;
+      return [keyOf(event), { values, source, last: now(), lastTime: event.time }];
+    };
+    this.#readers.set(source, read);
+    return read;
+  }
+}

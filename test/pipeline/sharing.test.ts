@@ -1,0 +1,82 @@
+/** Operators that keep state, where replicas divide the events of a source: a plan in which each would have a part is refused. */
+
+import { describe, expect, it } from 'vitest';
+import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
+
+const DIVIDED = 'subject: a, partitions: { of: 4, mine: [0, 1] }';
+
+/** The errors of a collector with that operator below the source; '' when there are none. */
+function errorsOf(source: string, operator: string, below = ''): string {
+  const yaml = [
+    'sources:',
+    `  nodes: { type: nats, servers: 'nats://localhost', stream: S, emits: [alert], ${source} }`,
+    '  self: { type: internal }',
+    'operators:',
+    `  op: ${operator}`,
+    ...(below ? [`  below: ${below}`] : []),
+    `sinks: { out: { type: stdout, from: ${below ? 'below' : 'op'} }, rest: { type: stdout, from: self } }`,
+  ].join('\n');
+  try {
+    planPipeline(PipelineDocument.parse('collector.yaml', yaml), builtIn());
+    return '';
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return error.diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, error.texts)).join('\n');
+  }
+}
+
+const stateful = [
+  '{ type: throttle, from: nodes, key: KEY }',
+  '{ type: dedupe, from: nodes, key: KEY }',
+  '{ type: correlate, from: nodes, key: KEY, threshold: { count: 2 }, rule: Many }',
+  '{ type: watch, from: nodes, key: KEY, rule: Silent }',
+];
+
+describe.each(stateful)('%s', (operator) => {
+  const keyed = (key: string) => operator.replace('KEY', key);
+
+  it('below a source that replicas divide as they ask is refused, with what to do', () => {
+    const errors = errorsOf('', keyed('rule'));
+    expect(errors).toContain(
+      'It keeps state by key, but replicas divide the events of nodes: each would have a part of it',
+    );
+    expect(errors).toContain('`partitions`');
+    expect(errors).toContain('`exclusive`');
+    expect(errors).toMatch(/^collector.yaml:5:\d+: error: /);
+  });
+
+  it('below partitions needs their fields in its key', () => {
+    expect(errorsOf(DIVIDED, keyed('rule'))).toContain('divide the events of nodes by node.name: each would');
+    expect(errorsOf(DIVIDED, keyed('rule'))).toContain('Put node.name into the key');
+    expect(errorsOf(DIVIDED, keyed('[rule, node.name]'))).toBe('');
+  });
+
+  it('is fine where one replica reads all', () => {
+    expect(errorsOf('exclusive: true', keyed('rule'))).toBe('');
+    expect(errorsOf('subject: a, partitions: { of: 4 }', keyed('rule'))).toBe('');
+  });
+});
+
+it('a state for all events needs all of them', () => {
+  expect(errorsOf(DIVIDED, '{ type: throttle, from: nodes }')).toContain('It keeps one state for all events');
+});
+
+it('what keeps no state may be anywhere, and what comes from other sources does not matter', () => {
+  expect(errorsOf('', '{ type: filter, from: nodes, condition: rule = a }')).toBe('');
+  expect(
+    errorsOf('', '{ type: filter, from: nodes, condition: rule = a }', '{ type: throttle, from: self }'),
+  ).not.toContain('replicas divide');
+});
+
+it('is found through operators in between', () => {
+  const errors = errorsOf(
+    '',
+    '{ type: filter, from: nodes, condition: rule = a }',
+    '{ type: throttle, from: op, key: rule }',
+  );
+  expect(errors).toContain('collector.yaml:6:');
+  expect(errors).toContain('replicas divide the events of nodes');
+});
