@@ -6,10 +6,12 @@ import type { TestContext, TestResult } from '../test-kind.ts';
 import { claimsOf, runApart } from './claims.ts';
 import { whyNot } from './decided.ts';
 import { Detector, type Watch } from './detector.ts';
+import { engineSocket, NoContainer, openContainerStage } from './engine.ts';
 import { expectsAlert, judge } from './judge.ts';
 import type { Scenario } from './load.ts';
 import { planOf } from './plan.ts';
 import { openHostStage, type Stage } from './stage.ts';
+import { makeUsers, usersOf } from './users.ts';
 
 /** ms for a test whose processes do not end. */
 const PATIENCE = 60_000;
@@ -55,26 +57,52 @@ function groupOf({ file, context }: Scenario): string {
 }
 
 async function runGroup(group: readonly Scenario[], context: TestContext): Promise<void> {
-  const [first] = group as [Scenario];
-  if (first.context?.container) {
-    for (const scenario of group) skip(scenario, 'containers are not there yet', context);
+  let opened: OpenStage;
+  try {
+    opened = await openStage(group, context);
+  } catch (error) {
+    if (!(error instanceof NoContainer)) throw error;
+    for (const scenario of group) skip(scenario, error.message, context);
     return;
   }
-  const stage = await openHostStage();
+  const { stage, engine, close } = opened;
   try {
-    const detector = await Detector.start({
-      rules: first.file.rules,
-      pid: stage.pid,
-      fields: fieldsOf(group),
-      engine: context.engine,
-    });
+    const rules = group[0]?.file.rules ?? [];
+    const detector = await Detector.start({ rules, pid: stage.pid, fields: fieldsOf(group), engine });
     try {
       await new GroupRun(group, { stage, detector, context }).run();
     } finally {
       await detector.stop();
     }
   } finally {
-    await stage.close();
+    await close();
+  }
+}
+
+interface OpenStage {
+  readonly stage: Stage;
+  /** Where its container is known. */
+  readonly engine?: string;
+  close(): Promise<void>;
+}
+
+async function openStage(group: readonly Scenario[], context: TestContext): Promise<OpenStage> {
+  const container = group[0]?.context?.container;
+  if (container) {
+    const engine = engineSocket(context.engine);
+    return { ...(await openContainerStage(engine, container, usersOf(group))), engine };
+  }
+  const removeUsers = makeUsers(usersOf(group));
+  try {
+    const stage = await openHostStage();
+    const close = async () => {
+      await stage.close();
+      removeUsers();
+    };
+    return { stage, close };
+  } catch (error) {
+    removeUsers();
+    throw error;
   }
 }
 
