@@ -1,0 +1,99 @@
+/** Collectors that read an event hub, as processes: killed at any moment they lose nothing; replicas divide the partitions. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Blobs } from '../azure/blobs.ts';
+import { EventHub } from '../azure/event-hubs.ts';
+import { activity } from '../azure/opened.ts';
+import { Program, pipeline, scratch } from './program.ts';
+
+/** Ids of what was written to a file, in order, also twice. */
+function written(path: string): string[] {
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  return [...text.matchAll(/"azure\.correlationid":"(\d+)"[^\n]*\n/g)].map(([, id]) => id as string);
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, n) => String(n));
+const sorted = (ids: Iterable<string>) => [...new Set(ids)].sort((a, b) => Number(a) - Number(b));
+
+let hub: EventHub;
+let blobs: Blobs;
+let sent = 0;
+beforeAll(async () => {
+  hub = await EventHub.start({ partitions: 4 });
+  blobs = await Blobs.start();
+});
+afterAll(async () => {
+  await hub.halt();
+  await blobs.stop();
+});
+
+function send(count: number): void {
+  for (let n = 0; n < count; n++) hub.publish(sent % 4, { records: [activity(sent++)] });
+}
+
+const yaml = (more: string) => `sources:
+  azure: { type: azure_event_hubs, connection: { env: HUB }, wait: 100ms, batch: 50${more} }
+sinks:
+  out: { type: file, from: azure, path: out.jsonl, format: json, fields: [azure.correlationid], batch: 10 }
+`;
+
+const environment = () => ({ HUB: hub.connectionString, BLOBS: blobs.connectionString });
+const starts = (path: string, ...more: string[]) =>
+  Program.start(['run', path, '--no-watch', ...more], { env: environment() });
+
+async function until(test: () => boolean, programs: readonly Program[]): Promise<void> {
+  for (let tries = 0; tries < 1500 && !test(); tries++) await sleep(10);
+  expect(test(), programs.map(({ stderr }) => stderr).join('\n')).toBe(true);
+}
+
+describe('a collector of Azure audit logs', () => {
+  it('killed over and over gives every record, and few twice', async () => {
+    const folder = scratch();
+    const path = pipeline(folder, yaml(''));
+    const out = join(folder, 'out.jsonl');
+    const state = ['--state', join(folder, 'state')];
+    let kills = 0;
+    for (; kills < 5; kills++) {
+      const before = written(out).length;
+      const program = starts(path, ...state);
+      send(400);
+      await until(() => written(out).length >= before + 100, [program]);
+      await program.stop('SIGKILL');
+    }
+    const last = starts(path, ...state);
+    await until(() => new Set(written(out)).size === sent, [last]);
+    expect(await last.stop()).toBe(0);
+    const ids = written(out);
+    expect(sorted(ids)).toEqual(range(sent));
+    // What was under way when it died, at most.
+    expect(ids.length - sent).toBeLessThanOrEqual(kills * 400);
+    // A stop in order leaves nothing to be given again.
+    const again = starts(path, ...state);
+    send(4);
+    await until(() => new Set(written(out)).size === sent, [again]);
+    await again.stop();
+    expect(written(out)).toHaveLength(ids.length + 4);
+  }, 60_000);
+
+  it('shares partitions with its like; what one had that was killed the others take over', async () => {
+    const checkpoints = `, consumer_group: shared, checkpoints: { connection: { env: BLOBS }, container: checkpoints, every: 200ms, expires: 1s }`;
+    hub.groups.add('shared');
+    const folders = [scratch(), scratch()] as const;
+    const outs = folders.map((folder) => join(folder, 'out.jsonl'));
+    const programs = folders.map((folder) => starts(pipeline(folder, yaml(checkpoints))));
+    const all = () => outs.flatMap(written);
+    const owners = () => Object.groupBy(Object.values(blobs.of('ownership')), ({ ownerid = '' }) => ownerid);
+    await until(() => Object.values(owners()).filter((group) => group?.length === 2).length === 2, programs);
+    await until(() => new Set(all()).size === sent, programs);
+    send(200);
+    await until(() => outs.every((out) => written(out).length > 0) && new Set(all()).size > sent - 100, programs);
+    await programs[0]?.stop('SIGKILL');
+    send(200);
+    await until(() => new Set(all()).size === sent, programs);
+    expect(sorted(all())).toEqual(range(sent));
+    expect(await programs[1]?.stop()).toBe(0);
+  }, 60_000);
+});
