@@ -67,11 +67,11 @@ export class Alert extends EventRecord {
   }
 }
 
-/** The alert that `content` describes, about an event at `time` (ns since the epoch). */
-export function makeAlert(time: bigint, content: AlertContent): Alert {
+/** The alert that `content` describes, about an event at `time` (ns since the epoch). `known`: the id of one that has one already. */
+export function makeAlert(time: bigint, content: AlertContent, known?: string): Alert {
   const { rule, priority, hostname, output, source, outputFields } = content;
   const tags = [...new Set(content.tags)].sort();
-  const id = () => alertId(content.identity ?? eventIdentity(time, content), rule);
+  const id = known ?? (() => alertId(content.identity ?? eventIdentity(time, content), rule));
   return new Alert(time, { rule, priority, tags, hostname, output, source }, outputFields, id);
 }
 
