@@ -2,10 +2,21 @@
 
 import type { SourceDefinition } from '../core/component.ts';
 import { azureEventHubs } from './azure-event-hubs/index.ts';
+import { cloudevents } from './cloudevents/index.ts';
 import { container } from './container.ts';
 import { ebpf } from './ebpf/index.ts';
 import { internal } from './internal.ts';
+import { k8sAudit } from './k8s-audit/index.ts';
 import { nats } from './nats/index.ts';
 import { replay } from './replay.ts';
 
-export const sources: readonly SourceDefinition[] = [azureEventHubs, container, ebpf, internal, nats, replay];
+export const sources: readonly SourceDefinition[] = [
+  azureEventHubs,
+  cloudevents,
+  container,
+  ebpf,
+  internal,
+  k8sAudit,
+  nats,
+  replay,
+];
