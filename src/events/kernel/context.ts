@@ -2,6 +2,7 @@
 
 import { hostname } from 'node:os';
 import type { Accounts } from '../accounts.ts';
+import type { ContainerAccounts } from '../container-accounts.ts';
 import { Hosts } from '../hosts.ts';
 
 /** What is known about users and groups of the host. */
@@ -9,6 +10,8 @@ export type Names = Pick<Accounts, 'user' | 'userName' | 'groupName'>;
 
 export class KernelContext {
   readonly names: Names;
+  /** What is known about users and groups of containers; undefined where there is no way to ask. */
+  readonly containerNames: Pick<ContainerAccounts, 'user' | 'groupName'> | undefined;
   /** What is known about names of hosts. */
   readonly hosts: Pick<Hosts, 'namesOf'>;
   /** `evt.hostname`. */
@@ -30,12 +33,14 @@ export class KernelContext {
 
   constructor(options: {
     names: Names;
+    containerNames?: Pick<ContainerAccounts, 'user' | 'groupName'>;
     hosts?: Pick<Hosts, 'namesOf'>;
     bootOffset: bigint;
     hostname?: string;
     hostMountNamespace?: number | undefined;
   }) {
     this.names = options.names;
+    this.containerNames = options.containerNames;
     this.hosts = options.hosts ?? new Hosts();
     this.bootOffset = options.bootOffset;
     this.hostname = options.hostname ?? process.env.FALCO_HOSTNAME ?? hostname();

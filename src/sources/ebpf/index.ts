@@ -11,6 +11,7 @@ import { size } from '../../core/config.ts';
 import { suggest } from '../../core/errors.ts';
 import { Accounts } from '../../events/accounts.ts';
 import { catalogues } from '../../events/catalogue.ts';
+import { ContainerAccounts } from '../../events/container-accounts.ts';
 import { Hosts } from '../../events/hosts.ts';
 import { KernelContext } from '../../events/kernel/context.ts';
 import { kernelFills, kernelForm } from '../../events/kernel/form.ts';
@@ -121,6 +122,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     containers: containers.table,
     context: new KernelContext({
       names: new Accounts(),
+      containerNames: new ContainerAccounts(),
       hosts,
       bootOffset: bootOffsetNs(),
       hostMountNamespace: ownMountNamespace(),
