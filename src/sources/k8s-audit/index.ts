@@ -21,7 +21,9 @@ const config = z.strictObject({
   start: z
     .enum(['end', 'beginning'])
     .default('end')
-    .describe('Of mode file: where to begin a file that was never read before.'),
+    .describe(
+      'Of mode file: where to begin a log that was never read before; the beginning is that of its oldest part.',
+    ),
   max_event: size().prefault('4MiB').describe('Of mode file: the longest line; a longer one is counted as dropped.'),
 });
 

@@ -128,8 +128,9 @@ class Follower {
   }
 
   async #first(): Promise<OpenLog> {
-    const log = await this.#current();
-    if (this.#config.start === 'end') await log.skip();
+    const atEnd = this.#config.start === 'end';
+    const log = (atEnd ? undefined : await this.#part(([oldest]) => oldest)) ?? (await this.#current());
+    if (atEnd) await log.skip();
     this.#delivery.mark(await log.at(log.offset));
     return log;
   }

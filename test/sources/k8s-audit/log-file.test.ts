@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,6 +57,17 @@ describe('reading', () => {
     const all = follow();
     await all.until(has(5));
     expect(names(all)).toEqual(namesOf(5));
+  });
+
+  it('begins with the oldest part that is there, where it is to begin at the beginning', async () => {
+    writeFileSync(`${log}.2`, auditLines(1));
+    writeFileSync(`${log}.1`, auditLines(1, 1));
+    writeFileSync(log, auditLines(1, 2));
+    utimesSync(`${log}.2`, 1000, 1000);
+    utimesSync(`${log}.1`, 2000, 2000);
+    const source = follow();
+    await source.until(has(3));
+    expect(names(source)).toEqual(namesOf(3));
   });
 
   it('waits for the rest of a line, also of one that it began in the middle of', async () => {
@@ -198,7 +210,6 @@ describe('a log that is rotated', () => {
         let rotations = 0;
         const found: unknown[] = [];
         let source = follow({}, { longest: 1 });
-        await source.until(({ position }) => position !== undefined);
         const halt = async () => {
           await source.stop();
           found.push(...names(source));
