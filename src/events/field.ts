@@ -1,6 +1,7 @@
 /** The event model: what a field is, and how each form of event answers for it. */
 
 import type { Event, EventForm, Value } from '../core/event.ts';
+import type { Necessary } from './necessary.ts';
 
 export type { Event, Scalar, Value } from '../core/event.ts';
 
@@ -121,6 +122,11 @@ export interface Form<E extends Event = Event> extends EventForm {
   cost?(ref: FieldRef): number;
   /** What verdicts may be kept by; see Facet. */
   readonly facets?: readonly Facet<E>[];
+  /**
+   * Tells by a look at an event of that type which of up to 31 conditions it may satisfy, from what is necessary for each:
+   * bit n for condition n. Undefined where a look tells nothing.
+   */
+  prefilter?(eventType: string, necessary: readonly Necessary[]): ((event: E) => number) | undefined;
 }
 
 /**

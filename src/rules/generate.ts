@@ -31,8 +31,8 @@ export function canGenerate(): boolean {
 /** Makes the matcher of conditions that are fitted (see `splitLarge`), at most `MOST_CONDITIONS`. */
 export function generate<E extends Event>(conditions: readonly Lowered<E>[]): Matcher<E> {
   const writer = new Writer(conditions.filter((condition) => typeof condition !== 'boolean'));
-  const lines = conditions.map(
-    (condition, n) => `if ((a & ${1 << n}) !== 0 && ${writer.code(condition)}) h |= ${1 << n};`,
+  const lines = conditions.flatMap((condition, n) =>
+    condition === false ? [] : [`if ((a & ${1 << n}) !== 0 && ${writer.code(condition)}) h |= ${1 << n};`],
   );
   // Constants, since V8 inlines what they are; parameters could change.
   const tables = writer.constants.map((_, index) => `const t${index} = t[${index}];\n`).join('');

@@ -1,27 +1,20 @@
 /** Many conditions judged by generated functions. */
 
-import type { Event, Facet } from '../events/field.ts';
-import type { Covers } from './bounds.ts';
-import { necessary, remainder } from './bounds.ts';
+import type { Event } from '../events/field.ts';
+import { necessary } from './bounds.ts';
 import { generate, MOST_CONDITIONS, splitLarge } from './generate.ts';
-import { Groups } from './groups.ts';
+import { Groups, inGroups } from './groups.ts';
 import type { Guard } from './guards.ts';
 import { GuardIndex, guardOf } from './guards.ts';
+import type { Bits, Part } from './judge-group.ts';
+import { judgeGroup } from './judge-group.ts';
 import type { Lowered, Node, Nodes } from './nodes.ts';
-import type { Some } from './some.ts';
-import { both, placesOf } from './some.ts';
+import { NONE, placesOf, type Some } from './some.ts';
 import { Verdicts } from './verdicts.ts';
 
 /** Says which conditions hold for an event: their places in the list, in order. */
 export type Judge<E extends Event> = (event: E) => readonly number[];
 
-/** A part of events that recurs, and the checks that can be made of it alone. */
-export interface Part<E extends Event> {
-  readonly facet: Facet<E>;
-  readonly covers: Covers<E>;
-}
-
-const NONE: readonly number[] = [];
 /** Up to so many conditions are all looked at; more are found by their guards. */
 const FEW = 2 * MOST_CONDITIONS;
 
@@ -32,6 +25,9 @@ export function makePredicate<E extends Event>(condition: Lowered<E>, nodes: Nod
   return (event) => match(event, 1) === 1;
 }
 
+/** Makes what a look at an event leaves possible of neighbours in a list of conditions; undefined: all of it. */
+export type Prefilters<E extends Event> = (from: number, to: number) => Bits<E> | undefined;
+
 /**
  * Makes the judge of conditions; verdicts on the parts that recur are kept.
  * The judge throws EvalError where code generation is forbidden.
@@ -40,8 +36,12 @@ export function makeJudge<E extends Event>(
   conditions: readonly Node<E>[],
   nodes: Nodes<E>,
   recurring: readonly Part<E>[],
+  prefilters: Prefilters<E>,
 ): Judge<E> {
-  if (conditions.length <= FEW) return withPlaces(judgeFew(conditions, nodes, recurring));
+  if (conditions.length <= FEW) {
+    const judge = judgeAll(conditions, nodes, recurring, prefilters);
+    return (event) => placesOf(judge(event));
+  }
   const ways = [...Map.groupBy(conditions.entries(), ([, node]) => wayOf(node, nodes, recurring).way)];
   const judges = ways.map(([way, own]) => {
     const judge = judgeBy(
@@ -62,41 +62,24 @@ export function makeJudge<E extends Event>(
   };
 }
 
-function withPlaces<E extends Event>(judge: (event: E) => Some): Judge<E> {
-  return (event) => {
-    const some = judge(event);
-    return some.length === 0 ? NONE : placesOf(some);
-  };
-}
-
-/** Conditions that are all looked at, or at least those that no part of the event excludes. */
-function judgeFew<E extends Event>(
+/** All conditions are looked at, or at least those that no part of the event excludes. */
+function judgeAll<E extends Event>(
   conditions: readonly Node<E>[],
   nodes: Nodes<E>,
   recurring: readonly Part<E>[],
+  prefilters: Prefilters<E> = () => undefined,
 ): (event: E) => Some {
-  const useful = recurring
-    .map((part) => ({ ...part, bounds: conditions.map((node) => necessary(node, part.covers, nodes)) }))
-    .filter(({ bounds }) => bounds.some((bound) => bound !== true));
-  const [first, ...others] = useful.map(({ facet, bounds }) => {
-    const groups = new Groups(bounds, nodes);
-    return new Verdicts(facet, (event: E) => groups.of(event));
+  const groups = inGroups(conditions).map((own, number) => {
+    const from = number * MOST_CONDITIONS;
+    return judgeGroup(own, nodes, recurring, prefilters(from, from + own.length));
   });
-  if (first === undefined) {
-    const groups = new Groups(conditions, nodes);
-    return (event) => groups.of(event);
-  }
-  const known = useful.map(({ covers }) => covers);
-  const rest = new Groups(
-    conditions.map((node) => remainder(node, known, nodes)),
-    nodes,
-  );
   return (event) => {
-    let some = first.of(event);
-    for (let number = 0; number < others.length && some.length > 0; number++) {
-      some = both(some, (others[number] as Verdicts<E>).of(event));
+    let some: number[] | undefined;
+    for (let number = 0; number < groups.length; number++) {
+      const bits = (groups[number] as Bits<E>)(event);
+      if (bits !== 0) (some ??= []).push(number, bits);
     }
-    return some.length === 0 ? some : rest.among(event, some);
+    return some ?? NONE;
   };
 }
 
@@ -122,7 +105,7 @@ function judgeBy<E extends Event>(
   nodes: Nodes<E>,
   recurring: readonly Part<E>[],
 ): (event: E) => Some {
-  if (way === 'none') return judgeFew(conditions, nodes, recurring);
+  if (way === 'none') return judgeAll(conditions, nodes, recurring);
   const index = new GuardIndex(conditions.map((node) => wayOf(node, nodes, recurring).guard as Guard<E>));
   const groups = new Groups(conditions, nodes);
   if (way === 'guard') return (event) => groups.among(event, index.of(event));

@@ -5,8 +5,10 @@ import type { Predicate } from './compile.ts';
 import { compile } from './compile.ts';
 import type { Engine } from './engine.ts';
 import { canGenerate } from './generate.ts';
-import type { Judge, Part } from './judge.ts';
+import type { Judge } from './judge.ts';
 import { makeJudge } from './judge.ts';
+import type { Part } from './judge-group.ts';
+import { necessary } from './necessary.ts';
 import type { Node } from './nodes.ts';
 import { Nodes } from './nodes.ts';
 import type { Rule } from './rule.ts';
@@ -68,6 +70,8 @@ class BoundRules<E extends Event> implements Ruleset<E> {
   // Where conditions do not know event types, one list serves all events.
   readonly #byEventType: boolean;
   #general: Candidates<E> | undefined;
+  #lastType: string | undefined;
+  #last: Candidates<E> | undefined;
 
   constructor(rules: readonly Rule[], form: Form<E>, first: boolean, engine: Engine) {
     this.#rules = rules;
@@ -78,7 +82,13 @@ class BoundRules<E extends Event> implements Ruleset<E> {
   }
 
   judge(event: E, hit: (rule: Rule, event: E) => void, failed: (rule: Rule, error: unknown) => void): void {
-    const candidates = this.#byType.get(event.type) ?? this.#candidatesOf(event.type);
+    const { type } = event;
+    // Events come in runs of one type.
+    if (type !== this.#lastType) {
+      this.#last = this.#byType.get(type) ?? this.#candidatesOf(type);
+      this.#lastType = type;
+    }
+    const candidates = this.#last as Candidates<E>;
     const { rules, judge } = candidates;
     if (judge === undefined) {
       this.#judgeOneByOne(event, candidates, hit, failed);
@@ -108,6 +118,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     // What is kept belongs to the judges that are dropped here.
     this.#byType.clear();
     this.#general = undefined;
+    this.#lastType = undefined;
   }
 
   #judgeOneByOne(
@@ -151,7 +162,14 @@ class BoundRules<E extends Event> implements Ruleset<E> {
       conditions.push(lowered === true ? nodes.call(() => true) : lowered);
     }
     const facets = type === undefined || this.#engine !== 'cached' ? [] : this.#facetsOf(type);
-    return { rules, type, judge: makeJudge(conditions, nodes, facets), one: undefined };
+    const prefilters = (from: number, to: number) => {
+      const filter = type === undefined ? undefined : this.#form.prefilter;
+      return filter?.(
+        type as string,
+        rules.slice(from, to).map(({ condition }) => necessary(condition.typed, type as string)),
+      );
+    };
+    return { rules, type, judge: makeJudge(conditions, nodes, facets, prefilters), one: undefined };
   }
 
   #facetsOf(type: string): readonly Part<E>[] {

@@ -5,6 +5,8 @@ import { MOST_CONDITIONS } from './generate.ts';
 /** Pairs of the number of a group of `MOST_CONDITIONS` and the bits of its conditions; groups in order, none empty. */
 export type Some = readonly number[];
 
+export const NONE: Some = [];
+
 /** The conditions with these places. */
 export function someOf(places: Iterable<number>): Some {
   const bits = new Map<number, number>();
@@ -16,7 +18,8 @@ export function someOf(places: Iterable<number>): Some {
 }
 
 /** The places of conditions, in order. */
-export function placesOf(some: Some): number[] {
+export function placesOf(some: Some): readonly number[] {
+  if (some.length === 0) return NONE;
   const places: number[] = [];
   for (let at = 0; at < some.length; at += 2) {
     const first = (some[at] as number) * MOST_CONDITIONS;
@@ -29,18 +32,18 @@ export function placesOf(some: Some): number[] {
 
 /** The conditions that are in both. */
 export function both(a: Some, b: Some): Some {
-  const found: number[] = [];
+  let found: number[] | undefined;
   for (let i = 0, j = 0; i < a.length && j < b.length; ) {
     const left = a[i] as number;
     const right = b[j] as number;
     if (left === right) {
       const bits = (a[i + 1] as number) & (b[j + 1] as number);
-      if (bits !== 0) found.push(left, bits);
+      if (bits !== 0) (found ??= []).push(left, bits);
     }
     if (left <= right) i += 2;
     if (right <= left) j += 2;
   }
-  return found;
+  return found ?? NONE;
 }
 
 /** The conditions that are in one of them. */

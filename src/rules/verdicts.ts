@@ -4,42 +4,42 @@
  */
 
 import type { Event, Facet } from '../events/field.ts';
-import type { Some } from './some.ts';
 
 /** What is kept in a slot; several sets of conditions may keep something in one. */
 interface Kept {
   readonly owner: unknown;
-  readonly some: Some;
+  readonly verdict: unknown;
   readonly next: Kept | undefined;
 }
 
 /** More sets than these take turns. */
 const MOST_OWNERS = 8;
 
-export class Verdicts<E extends Event> {
+export class Verdicts<E extends Event, Verdict> {
   readonly #facet: Facet<E>;
-  readonly #judge: (event: E) => Some;
+  readonly #judge: (event: E) => Verdict;
 
   /** `judge` looks at nothing but the event's part. */
-  constructor(facet: Facet<E>, judge: (event: E) => Some) {
+  constructor(facet: Facet<E>, judge: (event: E) => Verdict) {
     this.#facet = facet;
     this.#judge = judge;
   }
 
   /** The conditions that the event's part leaves possible. */
-  of(event: E): Some {
+  of(event: E): Verdict {
     const slot = this.#facet.slot(event);
     if (slot === undefined) return this.#judge(event);
     const first = slot.kept as Kept | undefined;
-    for (let kept = first; kept !== undefined; kept = kept.next) if (kept.owner === this) return kept.some;
-    const some = this.#judge(event);
-    slot.kept = { owner: this, some, next: upTo(first, MOST_OWNERS - 1) };
-    return some;
+    for (let kept = first; kept !== undefined; kept = kept.next)
+      if (kept.owner === this) return kept.verdict as Verdict;
+    const verdict = this.#judge(event);
+    slot.kept = { owner: this, verdict, next: upTo(first, MOST_OWNERS - 1) };
+    return verdict;
   }
 }
 
 function upTo(kept: Kept | undefined, most: number): Kept | undefined {
   if (kept === undefined || most === 0) return undefined;
-  const { owner, some, next } = kept;
-  return { owner, some, next: upTo(next, most - 1) };
+  const { owner, verdict, next } = kept;
+  return { owner, verdict, next: upTo(next, most - 1) };
 }

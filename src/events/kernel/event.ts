@@ -9,7 +9,7 @@ import { big, signed, unsigned } from './numbers.ts';
 import { type Shape, textLength, textStart } from './records.ts';
 import { released } from './released.ts';
 import type { KernelSlab, SlabMemory } from './slab.ts';
-import { fixedTextAt, pathAt, textAt } from './text.ts';
+import { nameAt, pathAt, textAt } from './text.ts';
 
 export class KernelEvent implements Event {
   readonly source = 'syscall';
@@ -88,7 +88,7 @@ export class KernelEvent implements Event {
 
   get comm(): string {
     this.#check();
-    return fixedTextAt(this.#memory, this.#offset + HEADER.comm, 16);
+    return nameAt(this.#memory, this.#offset + HEADER.comm);
   }
 
   has(flag: keyof typeof FLAGS): boolean {

@@ -5,7 +5,8 @@ import type { KernelEvent } from './event.ts';
 import { openedPath } from './opened-paths.ts';
 import { processSlot } from './process-slots.ts';
 
-const OPENS = new Set(['open', 'openat', 'openat2', 'creat']);
+/** The event types of opens. */
+export const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat']);
 
 /** What `openedPath` tells apart is all that these depend on. */
 const PATH_FIELDS = new Set([

@@ -6,9 +6,10 @@ import { EventRecord } from '../record.ts';
 import { containerFieldReader, lateFields } from './container-fields.ts';
 import type { KernelEvent } from './event.ts';
 import { eventReaders } from './event-fields.ts';
-import { kernelFacets } from './facets.ts';
+import { kernelFacets, OPENS } from './facets.ts';
 import { fdReaders } from './fd-fields.ts';
 import { KIND } from './layout.ts';
+import { openPrefilter } from './prefilter.ts';
 import { processReaders } from './process-fields.ts';
 import { type KernelReader, type ReaderMaker, readerFor } from './readers.ts';
 import { userReaders } from './user-fields.ts';
@@ -42,11 +43,13 @@ const kinds: Readonly<Record<string, readonly number[]>> = {
 
 const NUMBERS = /^(?:evt\.(?:is_|dir$|failed$)|fd\.(?:num$|type)|proc\.pid$|user\.(?:uid|loginuid)$|group\.gid$)/;
 const COMPOSED = /^(?:evt\.(?:raw)?arg|proc\.(?:a|p[^i]|sname|sid\.|v?pgid\.)|fd\.uid)/;
+const NAME = 'proc.name';
 const SHORT = /^proc\.(?:name|exe|args|cmdline)/;
 
 /** Numbers in the record cost little, texts some, other processes and what is put together more. */
 function costOf({ field: { name } }: FieldRef): number {
   if (NUMBERS.test(name)) return 1;
+  if (name === NAME) return 2;
   if (COMPOSED.test(name)) return 8;
   return SHORT.test(name) ? 3 : 5;
 }
@@ -58,6 +61,7 @@ export const kernelForm: Form<KernelEvent> = {
   numbersFromOne: true,
   cost: costOf,
   facets: kernelFacets,
+  prefilter: (eventType, necessary) => (OPENS.has(eventType) ? openPrefilter(necessary) : undefined),
   late: lateFields,
 };
 

@@ -6,7 +6,7 @@ import { EXEC, EXEC_TEXTS, HEADER } from './layout.ts';
 import { unsigned } from './numbers.ts';
 import type { ProcessLook } from './process-slots.ts';
 import { textLength, textStart } from './records.ts';
-import { type Bytes, fixedTextAt, textAt } from './text.ts';
+import { type Bytes, nameAt, textAt } from './text.ts';
 
 /** Bits of EXEC.exe_flags (native/records.yaml). */
 export const EXE = { writable: 1, upper: 2, memfd: 4, lower: 8, deleted: 16, partial: 32 } as const;
@@ -169,7 +169,7 @@ export function imageOfExec(bytes: Bytes, offset: number, containers: ContainerT
   return {
     execId: u32(HEADER.exec_id),
     program: programOf(bytes, offset),
-    comm: fixedTextAt(bytes, offset + HEADER.comm, 16),
+    comm: nameAt(bytes, offset + HEADER.comm),
     cwd: text(bytes, offset, EXEC_TEXTS.cwd),
     vpid: u32(EXEC.vpid),
     sid: u32(EXEC.sid),
@@ -193,7 +193,7 @@ export function unknownImage(bytes: Bytes, offset: number): ImageData {
   return {
     execId: words[(offset + HEADER.exec_id) >>> 2] as number,
     program: undefined,
-    comm: fixedTextAt(bytes, offset + HEADER.comm, 16),
+    comm: nameAt(bytes, offset + HEADER.comm),
     cwd: undefined,
     vpid: undefined,
     sid: undefined,

@@ -9,7 +9,8 @@ export function unsigned(high: number, low: number): number | bigint {
 
 /** A signed number of 64 bits. `low` and `high` are its halves, unsigned. */
 export function signed(high: number, low: number): number | bigint {
-  return exact(BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low)));
+  const near = (high | 0) * TWO_32 + low;
+  return Number.isSafeInteger(near) ? near : BigInt.asIntN(64, big(high, low));
 }
 
 /** `a - b` of two unsigned numbers in halves: exact, whatever their size. */

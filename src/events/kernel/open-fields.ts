@@ -43,8 +43,13 @@ export function openName(event: KernelEvent): string | undefined {
   return path.name;
 }
 
+/** The directory that the call starts from stands for the root: its path is in front of absolute ones too. */
+export function isInRoot(event: KernelEvent): boolean {
+  return event.u32(OPEN.nr) === NR_OPENAT2 && (event.u32(OPEN.resolve) & RESOLVE_IN_ROOT) !== 0;
+}
+
 function makeName(event: KernelEvent): string | undefined {
-  const inRoot = event.u32(OPEN.nr) === NR_OPENAT2 && (event.u32(OPEN.resolve) & RESOLVE_IN_ROOT) !== 0;
+  const inRoot = isInRoot(event);
   const raw = rawPath(event);
   if (!inRoot && raw.startsWith('/')) return joinPath('', raw);
   if (raw === '') return event.has('unread') ? realPath(event) : '';
@@ -61,7 +66,7 @@ export function openParts(event: KernelEvent, name: string): SplitPath {
 }
 
 /** A walk gives up when the next name, of at most 255 bytes, does not fit. */
-function baseIsCut(event: KernelEvent): boolean {
+export function baseIsCut(event: KernelEvent): boolean {
   return event.has('path_partial') && event.textLength(OPEN_TEXTS, OPEN_TEXTS.base) >= TEXT_MAX - 256;
 }
 
@@ -74,9 +79,13 @@ export function realPath(event: KernelEvent): string | undefined {
 }
 
 function makeReal(event: KernelEvent): string | undefined {
+  return realIsWhole(event) ? event.decode(OPEN_TEXTS, OPEN_TEXTS.real) : undefined;
+}
+
+/** Whether the canonical path is there, complete and as the process sees it. */
+export function realIsWhole(event: KernelEvent): boolean {
   const length = event.textLength(OPEN_TEXTS, OPEN_TEXTS.real);
-  if (length === 0 || event.has('path_partial') || event.has('path_outside')) return undefined;
-  return event.decode(OPEN_TEXTS, OPEN_TEXTS.real);
+  return length > 0 && !event.has('path_partial') && !event.has('path_outside');
 }
 
 export const opensADirectory = (event: KernelEvent) => opensDirectory(linuxFlags(event));

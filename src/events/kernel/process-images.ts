@@ -8,7 +8,7 @@ import { ContainerTable } from '../containers/table.ts';
 import { type ImageData, imageOfExec, type Lineage, Process, ProcessImage, unknownImage } from './image.ts';
 import { CGROUP_TEXTS, CHDIR_TEXTS, EXIT, FORK, HEADER, KIND } from './layout.ts';
 import { eachRecord, textLength, textStart } from './records.ts';
-import { type Bytes, fixedTextAt, textAt } from './text.ts';
+import { type Bytes, nameAt, textAt } from './text.ts';
 
 const CLONE_NEWPID = 0x2000_0000;
 /** Missed processes that are scanned in one batch; the rest is tried again at the next event of theirs. */
@@ -302,7 +302,7 @@ export class ProcessImages {
     const data: ImageData = {
       ...above,
       execId,
-      comm: fixedTextAt(bytes, offset + HEADER.comm, 16),
+      comm: nameAt(bytes, offset + HEADER.comm),
       vpid: u32(bytes, offset, FORK.vpid),
       ppid: u32(bytes, offset, HEADER.ppid),
       pidnsStartHigh: own ? process.startHigh : creator.data.pidnsStartHigh,

@@ -1,0 +1,156 @@
+/**
+ * Conditions by what they look for in a path, found from its bytes: how it begins, its last name, a name that begins with
+ * a dot. More may be found than there are, never fewer.
+ */
+
+import type { PathProperty } from '../necessary.ts';
+import type { Bytes } from './text.ts';
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+const SLASHES = 0x2f2f2f2f;
+const DOTS = 0x2e2e2e2e;
+const LOW = 0x7f7f7f7f;
+
+const DEAD = 0;
+const START = 1;
+/** Prefixes that would need more states than these are cut short, and found in more paths. */
+const MOST_STATES = 4096;
+const NAME_BITS = 12;
+
+export class PathTable {
+  /** Whether nothing is looked for. */
+  readonly isEmpty: boolean;
+  /** The column of a byte; 0 of those that are in no prefix. */
+  readonly #columns = new Uint8Array(256);
+  readonly #width: number;
+  /** The state that a byte leads to from another one. */
+  readonly #next: Uint16Array;
+  /** The conditions whose prefix ends in a state. */
+  readonly #prefixed: Int32Array;
+  /** The conditions that want a last name with that hash; empty when none wants a name. */
+  readonly #named: Int32Array = new Int32Array(0);
+  #hidden = 0;
+
+  /** `bits`: the conditions that look for a property. */
+  constructor(wanted: readonly (readonly [property: PathProperty, bits: number])[]) {
+    this.isEmpty = wanted.length === 0;
+    const prefixes: (readonly [prefix: Uint8Array, bits: number])[] = [];
+    const named: typeof prefixes = [];
+    for (const [{ kind, value }, bits] of wanted) {
+      const bytes = Buffer.from(value);
+      if (kind === 'hidden') this.#hidden |= bits;
+      else if (kind === 'prefix') prefixes.push([bytes, bits]);
+      // A dot is no last name of a path in its shortest form.
+      else if (value !== '.') named.push([bytes, bits]);
+    }
+    if (named.length > 0) this.#named = new Int32Array(1 << NAME_BITS);
+    for (const [name, bits] of named) this.#named[hashOf(name, 0, name.length)]! |= bits;
+    let width = 1;
+    let size = START + 1;
+    for (const [prefix] of prefixes) {
+      size += prefix.length;
+      for (const byte of prefix) this.#columns[byte] ||= width++;
+    }
+    size = Math.min(size, MOST_STATES);
+    this.#width = width;
+    this.#next = new Uint16Array(size * width);
+    this.#prefixed = new Int32Array(size);
+    let states = START + 1;
+    for (const [prefix, bits] of prefixes) {
+      let state = START;
+      for (const byte of prefix) {
+        const at = state * width + (this.#columns[byte] as number);
+        if (this.#next[at] === DEAD) {
+          if (states === size) break;
+          this.#next[at] = states++;
+        }
+        state = this.#next[at] as number;
+      }
+      this.#prefixed[state]! |= bits;
+    }
+  }
+
+  /**
+   * The conditions that a path may satisfy: the bytes from `start` to `end`, below the directory from `baseStart` to
+   * `baseEnd` where that is not empty. With `asWritten` it is every one for a path that has a shorter form.
+   */
+  find(bytes: Bytes, baseStart: number, baseEnd: number, start: number, end: number, asWritten: boolean): number {
+    const { buffer } = bytes;
+    const scan = scanned(bytes, start, end);
+    const last = buffer[end - 1];
+    if (asWritten && ((scan & CROOKED) !== 0 || last === DOT || (last === SLASH && end - start > 1))) return -1;
+    let found = this.#named.length === 0 ? 0 : (this.#named[hashOf(buffer, scan >>> NAME_SHIFT, end)] as number);
+    if (this.#hidden !== 0) {
+      const isHidden =
+        (scan & HIDDEN) !== 0 ||
+        (baseStart < baseEnd && (buffer[start] === DOT || (scanned(bytes, baseStart, baseEnd) & HIDDEN) !== 0));
+      if (isHidden) found |= this.#hidden;
+    }
+    const next = this.#next;
+    const columns = this.#columns;
+    const width = this.#width;
+    const prefixed = this.#prefixed;
+    let state = START;
+    if (baseStart < baseEnd) {
+      for (let at = baseStart; at < baseEnd && state !== DEAD; at++) {
+        state = next[state * width + (columns[buffer[at] as number] as number)] as number;
+        found |= prefixed[state] as number;
+      }
+      if (buffer[baseEnd - 1] !== SLASH) state = next[state * width + (columns[SLASH] as number)] as number;
+      found |= prefixed[state] as number;
+    }
+    for (let at = start; at < end && state !== DEAD; at++) {
+      state = next[state * width + (columns[buffer[at] as number] as number)] as number;
+      found |= prefixed[state] as number;
+    }
+    return found;
+  }
+}
+
+/** A slash behind a slash or a dot: what is written says the same as a shorter path. */
+const CROOKED = 1;
+/** A dot behind a slash. */
+const HIDDEN = 2;
+const NAME_SHIFT = 2;
+
+/** What there is of slashes and dots in a text, and where its last name begins. Four bytes at a time. */
+function scanned({ words }: Bytes, start: number, end: number): number {
+  let crooked = 0;
+  let hidden = 0;
+  let slashBefore = 0;
+  let dotBefore = 0;
+  let lastSlashes = 0;
+  let lastAt = 0;
+  let mask = -1 << ((start & 3) << 3);
+  for (let at = start & ~3; at < end; at += 4) {
+    const word = words[at >>> 2] as number;
+    if (end - at < 4) mask &= (1 << ((end - at) << 3)) - 1;
+    const slashes = equalBytes(word, SLASHES) & mask;
+    const dots = equalBytes(word, DOTS) & mask;
+    mask = -1;
+    const behindSlash = (slashes << 8) | slashBefore;
+    crooked |= (behindSlash | (dots << 8) | dotBefore) & slashes;
+    hidden |= behindSlash & dots;
+    slashBefore = slashes >>> 24;
+    dotBefore = dots >>> 24;
+    if (slashes !== 0) {
+      lastSlashes = slashes;
+      lastAt = at;
+    }
+  }
+  const name = lastSlashes === 0 ? start : lastAt + ((31 - Math.clz32(lastSlashes)) >>> 3) + 1;
+  return (name << NAME_SHIFT) | (hidden === 0 ? 0 : HIDDEN) | (crooked === 0 ? 0 : CROOKED);
+}
+
+/** The top bit of each byte that is the same in both. */
+function equalBytes(word: number, pattern: number): number {
+  const other = word ^ pattern;
+  return ~(((other & LOW) + LOW) | other | LOW);
+}
+
+/** Of a name's length and its ends: few names that are looked for share it with others. */
+function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  const ends = end > start ? ((bytes[start] as number) << 8) | (bytes[end - 1] as number) : 0;
+  return Math.imul(ends ^ ((end - start) << 16), 0x9e3779b1) >>> (32 - NAME_BITS);
+}

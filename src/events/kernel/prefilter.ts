@@ -1,0 +1,105 @@
+/**
+ * Which conditions an open leaves possible, told from its bytes: nothing is decoded of those that leave none. It asks what
+ * the kernel programs ask where conditions are pushed down (native/bpf/filter.h), but of each condition by itself.
+ */
+
+import type { Clause, Necessary, PathProperty } from '../necessary.ts';
+import type { KernelEvent } from './event.ts';
+import { KIND, OPEN, OPEN_TEXTS } from './layout.ts';
+import { baseIsCut, isInRoot, linuxFlags, realIsWhole } from './open-fields.ts';
+import { reads, writes } from './open-flags.ts';
+import { PathTable } from './path-table.ts';
+import { textLength, textStart } from './records.ts';
+
+const EVERY = -1;
+const SLASH = 0x2f;
+const EINPROGRESS = 115;
+
+/** What an open came to, and whether it reads and writes. */
+const OUTCOMES = (['ok', 'in_progress', 'failed'] as const).flatMap((result) =>
+  [false, true].flatMap((read) => [false, true].map((write) => ({ result, read, write }))),
+);
+
+/**
+ * Bit n of the result is set when condition n may hold. `necessary`: what is necessary for each, at most 31. Undefined
+ * where nothing is known of any.
+ */
+export function openPrefilter(necessary: readonly Necessary[]): ((event: KernelEvent) => number) | undefined {
+  const whatever = OUTCOMES.map((outcome) => bitsOf(necessary, (clause) => allows(clause, outcome) && !bounds(clause)));
+  const byPath = OUTCOMES.map((outcome) => bitsOf(necessary, (clause) => allows(clause, outcome) && bounds(clause)));
+  if (whatever.every((bits) => bits === whatever[0]) && byPath.every((bits) => bits === 0)) return undefined;
+  const tables = new Map([...new Set(byPath)].map((bits) => [bits, tablesOf(necessary, bits)]));
+  const tablesBy = byPath.map((bits) => tables.get(bits) as Tables);
+  return (event) => {
+    if (event.kind !== KIND.open) return EVERY;
+    const outcome = outcomeOf(event);
+    const sure = whatever[outcome] as number;
+    const open = (byPath[outcome] as number) & ~sure;
+    if (open === 0) return sure;
+    const { text, real } = tablesBy[outcome] as Tables;
+    const found = (text.isEmpty ? 0 : ofText(event, text)) | (real.isEmpty ? 0 : ofReal(event, real));
+    return sure | (open & found);
+  };
+}
+
+/** The conditions with such a clause. */
+function bitsOf(necessary: readonly Necessary[], test: (clause: Clause) => boolean): number {
+  return necessary.reduce((bits, clauses, n) => (clauses.some(test) ? bits | (1 << n) : bits), 0);
+}
+
+/** Whether what a clause says of the path can be held against its bytes. */
+function bounds({ paths }: Clause): boolean {
+  // Decoding makes U+FFFD of what is not UTF-8: other bytes have that text too.
+  return paths?.every(({ value }) => !value.includes('\ufffd')) ?? false;
+}
+
+interface Tables {
+  readonly text: PathTable;
+  readonly real: PathTable;
+}
+
+/** What the conditions `among` look for in both paths. */
+function tablesOf(necessary: readonly Necessary[], among: number): Tables {
+  const wanted = necessary.flatMap((clauses, n) =>
+    (among & (1 << n)) === 0
+      ? []
+      : clauses
+          .filter(bounds)
+          .flatMap(({ paths = [] }) => paths.map((property): [PathProperty, number] => [property, 1 << n])),
+  );
+  const tableOf = (path: PathProperty['of']) => new PathTable(wanted.filter(([{ of }]) => of === path));
+  return { text: tableOf('text'), real: tableOf('real') };
+}
+
+function allows(clause: Clause, { result, read, write }: (typeof OUTCOMES)[number]): boolean {
+  return (clause.results?.has(result) ?? true) && (clause.reads ?? read) === read && (clause.writes ?? write) === write;
+}
+
+/** The place of an event's outcome among `OUTCOMES`. */
+function outcomeOf(event: KernelEvent): number {
+  const flags = linuxFlags(event);
+  const result = event.i32(OPEN.ret + 4) >= 0 ? 0 : event.i32(OPEN.ret) === -EINPROGRESS ? 1 : 2;
+  return result * 4 + (reads(flags) ? 2 : 0) + (writes(flags) ? 1 : 0);
+}
+
+/** By the path as the call names it; every one where it takes more than joining texts to know it. */
+function ofText(event: KernelEvent, table: PathTable): number {
+  const { memory, offset } = event;
+  const { raw, base } = OPEN_TEXTS;
+  const start = textStart(memory, offset, OPEN_TEXTS, raw);
+  const end = start + textLength(memory, offset, OPEN_TEXTS, raw);
+  if (start === end || isInRoot(event)) return EVERY;
+  if (memory.buffer[start] === SLASH) return table.find(memory, 0, 0, start, end, true);
+  const length = textLength(memory, offset, OPEN_TEXTS, base);
+  if (length === 0 || baseIsCut(event)) return EVERY;
+  return table.find(memory, end, end + length, start, end, true);
+}
+
+/** By the canonical path, if it is known. */
+function ofReal(event: KernelEvent, table: PathTable): number {
+  const { memory, offset } = event;
+  if (!realIsWhole(event)) return 0;
+  const start = textStart(memory, offset, OPEN_TEXTS, OPEN_TEXTS.real);
+  const end = start + textLength(memory, offset, OPEN_TEXTS, OPEN_TEXTS.real);
+  return table.find(memory, 0, 0, start, end, false);
+}

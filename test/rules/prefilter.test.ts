@@ -1,0 +1,173 @@
+/** What a look at an open rules out: never a rule that matches, and most that do not. */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { catalogues } from '../../src/events/catalogue.ts';
+import type { Catalogue } from '../../src/events/field.ts';
+import type { KernelEvent } from '../../src/events/kernel/event.ts';
+import { kernelForm } from '../../src/events/kernel/form.ts';
+import { bindRules, compileCondition, type Engine, necessary, type Rule } from '../../src/rules/index.ts';
+import { Bench, type Fields } from '../events-kernel/slab-writer.ts';
+import type { Opened } from '../native/filter-model.ts';
+import { condition, opened } from './generated-opens.ts';
+
+const catalogue = catalogues.get('syscall') as Catalogue;
+const long = process.env.FALCO_PIPE_LONG === '1';
+const engines: readonly Engine[] = ['closures', 'generated', 'cached'];
+
+const shell = {
+  tgid: 100,
+  tid: 100,
+  ppid: 1,
+  start: 50,
+  exec_id: 3,
+  comm: 'bash',
+  args: ['bash'],
+  exe_path: '/bin/sh',
+};
+const bench = new Bench().load(shell);
+
+function recordOf({ ret, flags, raw, base, real }: Opened): Fields {
+  const from = raw.startsWith('/') ? '' : base;
+  return { ...shell, kind: 'open', nr: 257, dirfd: -100, ret, open_flags: flags, raw, base: from, real };
+}
+
+/** An open with what makes its paths other than what is written. */
+const odd: fc.Arbitrary<Fields> = fc
+  .record({
+    open: opened,
+    nr: fc.constantFrom(257, 257, 257, 437),
+    resolve: fc.constantFrom(0, 0x10),
+    flags: fc.subarray(['path_partial', 'path_outside', 'unread'] as const),
+    base: fc.constantFrom('', '/', '/etc', '/home/u/.ssh', `/${'x'.repeat(3900)}`),
+    raw: fc.constantFrom(
+      undefined,
+      undefined,
+      '',
+      Buffer.from([0x2f, 0xff]),
+      '/etc/sh\ufffd',
+      `/etc/${'y'.repeat(300)}`,
+    ),
+  })
+  .map(({ open, nr, resolve, flags, base, raw }) => {
+    const written = raw ?? open.raw;
+    return {
+      ...recordOf(open),
+      nr,
+      resolve,
+      flags,
+      raw: written,
+      base: nr === 437 || open.ret === 4 ? base : open.base,
+    };
+  });
+
+const ruleOf = (text: string, index: number) =>
+  ({ name: `${index}`, enabled: true, condition: compileCondition(text, catalogue) }) as Rule;
+
+/** For each open the rules that match it, by each engine. */
+function judged(texts: readonly string[], opens: readonly Fields[]): readonly (readonly string[])[] {
+  const rules = texts.map(ruleOf);
+  return engines.map((engine) => {
+    const ruleset = bindRules(rules, kernelForm, { matching: 'all', engine });
+    const slab = bench.slab(...opens);
+    const found = opens.map((_, index) => {
+      const names: string[] = [];
+      ruleset.judge(
+        slab.at(index) as KernelEvent,
+        ({ name }) => names.push(name),
+        (_rule, error) => {
+          throw error;
+        },
+      );
+      return names.join(' ');
+    });
+    slab.release();
+    return found;
+  });
+}
+
+describe('a look at an open', () => {
+  it('rules out no rule that matches', () => {
+    let matched = 0;
+    const special = fc.constantFrom(
+      'fd.name startswith "/\ufffd"',
+      'fd.name startswith "/etc/sh\ufffd"',
+      'fd.name = "/etc/.ssh/id" and evt.type = openat2',
+      'fd.name startswith /etc and fd.realpath startswith /home and proc.name = bash',
+    );
+    const open = fc.oneof(
+      opened.map((each) => recordOf(each)),
+      odd,
+    );
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof({ weight: 5, arbitrary: condition }, special), { minLength: 1, maxLength: 35 }),
+        fc.array(open, { minLength: 10, maxLength: 30 }),
+        (texts, opens) => {
+          const [expected, ...others] = judged(texts, opens);
+          for (const each of others) expect(each).toEqual(expected);
+          matched += expected?.filter((names) => names !== '').length ?? 0;
+        },
+      ),
+      { numRuns: long ? 20_000 : 150 },
+    );
+    expect(matched).toBeGreaterThan(1000);
+  });
+
+  it('rules out none where the directory of a path is not known', () => {
+    const plain = recordOf({ ret: 3, flags: 0, raw: 'id', base: '/', real: '' });
+    const opens: Fields[] = [
+      { ...plain, base: '' },
+      { ...plain, base: `/${'x'.repeat(3900)}`, flags: ['path_partial'] },
+      plain,
+    ];
+    const texts = ['evt.type = openat and basename(fd.name) = "<UNKNOWN>id"', 'evt.type = openat and fd.name = /id'];
+    for (const found of judged(texts, opens)) expect(found).toEqual(['0', '0', '1']);
+  });
+
+  it('rules out no rule of those that are asked for again and again', () => {
+    const texts = [
+      'evt.type = openat and proc.name = bash and fd.num >= 0 and fd.name endswith dow',
+      'evt.type = openat and proc.name = sh',
+      'evt.type = openat and fd.name startswith /home',
+      'evt.type = openat and fd.num >= 0 and not proc.name in (sh, cat) and fd.name contains hadow',
+    ];
+    const paths = ['/etc/shadow', '/home/u', '/etc/x'];
+    const opens = Array.from({ length: 3000 }, (_, n) =>
+      recordOf({ ret: 3, flags: 0, raw: paths[n % 3] as string, base: '/', real: '' }),
+    );
+    for (const found of judged(texts, opens)) expect(found).toEqual(opens.map((_, n) => ['0 3', '2', ''][n % 3]));
+  });
+
+  it('tells apart results, reading and writing, and paths', () => {
+    const needed = [
+      'evt.is_open_write = true and fd.num >= 0',
+      'fd.name startswith /etc/s or fd.filename = x',
+      'fd.realpath startswith /etc/s',
+      'fd.name contains /.ssh/',
+      'evt.failed = true',
+      'proc.name = bash',
+    ].map((text) => necessary(compileCondition(text, catalogue).typed, 'openat'));
+    const look = kernelForm.prefilter?.('openat', needed);
+    const left = (open: Partial<Opened>) => {
+      const slab = bench.slab(recordOf({ ret: 3, flags: 0, raw: '/usr/a', base: '/', real: '/usr/a', ...open }));
+      const bits = look?.(slab.at(0) as KernelEvent) ?? -1;
+      slab.release();
+      return needed.flatMap((_, n) => ((bits & (1 << n)) === 0 ? [] : [n])).join();
+    };
+    expect(left({})).toBe('5');
+    expect(left({ flags: 1 })).toBe('0,5');
+    expect(left({ ret: -2, flags: 1, real: '' })).toBe('4,5');
+    expect(left({ raw: '/etc/shadow' })).toBe('1,5');
+    expect(left({ raw: '/a/x' })).toBe('1,5');
+    expect(left({ raw: 'shadow', base: '/etc' })).toBe('1,5');
+    expect(left({ raw: 'etc/shadow', base: '/' })).toBe('1,5');
+    expect(left({ raw: '/link', real: '/etc/shadow' })).toBe('2,5');
+    expect(left({ raw: '/home/.ssh/id' })).toBe('3,5');
+    expect(left({ raw: '.ssh/id', base: '/home' })).toBe('3,5');
+    expect(left({ raw: 'id', base: '/home/.ssh' })).toBe('3,5');
+    expect(left({ raw: '/usr/../a' })).toBe('1,2,3,5');
+    expect(left({ raw: '/usr/a/' })).toBe('1,2,3,5');
+    expect(kernelForm.prefilter?.('openat', needed.slice(5))).toBeUndefined();
+  });
+});
