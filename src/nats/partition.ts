@@ -1,8 +1,8 @@
 /** Dividing a stream of events: those that are alike in some fields have one subject, and so come to one reader. */
 
 import { z } from 'zod';
-import { catalogues } from '../events/catalogue.ts';
-import { type EventRecord, recordForm } from '../events/record.ts';
+import { keyText } from '../events/key-text.ts';
+import type { EventRecord } from '../events/record.ts';
 
 /** The keys of whoever divides events, or reads what was divided: they must say the same. */
 export const partitionKeys = {
@@ -20,11 +20,7 @@ export interface Partitions {
 
 /** The partition of an event; one that has none of the fields has a partition too. */
 export function partitionOf(record: EventRecord, { of, key }: Partitions): number {
-  const values = [key].flat().map((text) => {
-    const field = catalogues.get(record.source)?.find(text);
-    return String((field ? recordForm.reader(field)?.(record) : record.get(text)) ?? '');
-  });
-  return hash(values.length === 1 ? (values[0] as string) : JSON.stringify(values)) % of;
+  return hash(keyText(record, key)) % of;
 }
 
 const OFFSET = 0x811c9dc5;

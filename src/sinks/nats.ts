@@ -5,16 +5,10 @@ import { defineSink, type Origin } from '../core/component.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import { WriteError } from '../core/write-error.ts';
-import { Alert, alertJson } from '../events/alert.ts';
-import { isOriginField, withOrigin } from '../events/origin.ts';
-import { EventRecord } from '../events/record.ts';
-import { recordJson } from '../events/record-json.ts';
-import { redactCommon, redacted } from '../events/redact.ts';
 import { connectionKeys, subjectText } from '../nats/connection.ts';
 import { partitionKeys, partitionOf, partitionSubject } from '../nats/partition.ts';
-import { asAlert } from './shared/as-alert.ts';
 import { type Message, Publisher } from './shared/jetstream.ts';
-import { lineReads, redactKey } from './shared/lines.ts';
+import { eventMessage, messageKeys, messageReads } from './shared/message.ts';
 
 const config = z.strictObject({
   ...connectionKeys,
@@ -25,15 +19,7 @@ const config = z.strictObject({
     .strictObject(partitionKeys)
     .optional()
     .describe('Divide events, for replicas of a collector that keep state: see docs/guides/edge-and-collector.md.'),
-  format: z
-    .enum(['record', 'falco'])
-    .default('record')
-    .describe("record: what the source `nats` reads, exact. falco: alerts as Falco's JSON."),
-  ...redactKey,
-  fields: z
-    .array(z.string())
-    .optional()
-    .describe('Fields to publish of events that are not alerts. Default: a few that say who did what.'),
+  ...messageKeys,
 });
 
 export const nats = defineSink({
@@ -46,13 +32,7 @@ export const nats = defineSink({
       yaml: 'centre: { type: nats, from: detect, servers: "tls://nats.example:4222", subject: falco.alerts, credentials: { file: /run/secrets/nats.creds } }',
     },
   ],
-  reads: ({ fields, partitions }, sources) => {
-    const key = [partitions?.key ?? []].flat().filter((each) => !isOriginField(each));
-    const line = lineReads({ fields }, sources);
-    return new Map(
-      [...line].map(([source, demand]) => [source, { ...demand, fields: demand.fields.union(new Set(key)) }]),
-    );
-  },
+  reads: ({ fields, partitions }, sources) => messageReads({ fields }, sources, partitions?.key),
   async open(given, ctx) {
     const publisher = await Publisher.open(given, ctx);
     const publish = async (events: readonly Event[], signal: AbortSignal) => {
@@ -80,19 +60,7 @@ export const nats = defineSink({
 });
 
 function messageFor(event: Event, given: z.output<typeof config>, origin: Origin): Message {
-  const { format, redact, subject, partitions } = given;
-  const record = recordFor(event, format, redact);
-  const marked = withOrigin(record, origin);
-  return {
-    subject: partitions ? partitionSubject(subject, partitionOf(marked, partitions)) : subject,
-    body: format === 'falco' ? alertJson(marked, { iso8601: true }) : recordJson(marked),
-    // Only of alerts it is known what tells them apart.
-    id: marked instanceof Alert ? marked.id : undefined,
-  };
-}
-
-function recordFor(event: Event, format: 'record' | 'falco', redact: boolean): EventRecord {
-  if (format === 'falco') return asAlert(event, redact);
-  if (!(event instanceof EventRecord)) throw new TypeError(`an event of ${event.source} is not a record`);
-  return redact ? redacted(event, redactCommon) : event;
+  const { subject, partitions } = given;
+  const { record, body, id } = eventMessage(event, given, origin);
+  return { subject: partitions ? partitionSubject(subject, partitionOf(record, partitions)) : subject, body, id };
 }

@@ -44,8 +44,8 @@ export class EventHub {
   readonly counts = { tokens: 0, refused: 0, attached: 0, stolen: 0, delivered: 0, transfers: 0 };
   /** Bearer tokens that are taken. */
   readonly tokens = new Set<string>();
-  /** Transfers that are refused as `server-busy` before one is taken again. */
-  busy = 0;
+  /** Transfers that are taken before every other one is refused as `server-busy`. */
+  busyAfter: number | undefined;
   /** Consumer groups that there are. */
   readonly groups = new Set(['$default']);
   key = 'cGFzc3dvcmQ=';
@@ -302,8 +302,7 @@ export class EventHub {
     const address = String(receiver?.target?.address ?? '');
     if (address === '$cbs') this.#claim(connection, message as never);
     else if (address.endsWith('$management')) this.#manage(connection, address, message as never);
-    else if (this.busy > 0) {
-      this.busy--;
+    else if (this.busyAfter !== undefined && this.busyAfter-- <= 0) {
       const error = {
         condition: 'com.microsoft:server-busy',
         description: 'The request was terminated because the entity is being throttled.',

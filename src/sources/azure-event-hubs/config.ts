@@ -33,7 +33,8 @@ export const config = z.strictObject({
     .strictObject({
       connection: secret().optional().describe('The connection string of the storage account.'),
       url: z
-        .url({ protocol: /^https?$/ })
+        .string()
+        .regex(/^https?:\/\/[^\s/]+(\/\S*)?$/, 'a URL such as https://ACCOUNT.blob.core.windows.net')
         .optional()
         .describe(
           '`https://ACCOUNT.blob.core.windows.net`, where we are who the environment says (DefaultAzureCredential).',
