@@ -1,0 +1,150 @@
+/** Edge agents and a collector over a real nats-server: the built program, as the guide has it. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { recordJson } from '../../src/events/record-json.ts';
+import { hasNats, NatsServer } from '../nats/server.ts';
+import { alertOf } from '../sinks/shared.ts';
+import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
+
+const until = (test: () => void | Promise<void>) => vi.waitFor(test, { timeout: 60_000, interval: 50 });
+
+describe.skipIf(!hasNats)('edge and collector', () => {
+  let server: NatsServer;
+  let connection: NatsConnection;
+  let manager: JetStreamManager;
+  const programs: Program[] = [];
+
+  const run = (args: readonly string[], host = 'centre') => {
+    const program = Program.start(['run', ...args, '--no-watch'], { env: { FALCO_HOSTNAME: host } });
+    programs.push(program);
+    return program;
+  };
+
+  beforeAll(async () => {
+    server = await NatsServer.start();
+    connection = await connect({ servers: server.url });
+    manager = await jetstreamManager(connection);
+  });
+  afterEach(async () => {
+    await Promise.all(programs.splice(0).map((program) => program.stop('SIGKILL')));
+  });
+  afterAll(async () => {
+    await connection.close();
+    await server.stop();
+  });
+
+  test('the shipped pipelines are valid, also for one of several replicas', async () => {
+    for (const args of [['edge'], ['collector'], ['collector', '--set', 'sources.nodes.partitions.mine=[0,1,2,3]']]) {
+      const [name, ...more] = args;
+      const { code, stdout } = await Program.run(['validate', `pipelines/${name}.yaml`, ...more], { cwd: repository });
+      expect([stdout, code]).toEqual([expect.stringMatching(/: ok/), 0]);
+    }
+  });
+
+  test('three replicas share 30,000 alerts; one is killed meanwhile, and nothing is lost', async () => {
+    const EVENTS = 30_000;
+    const IN_FLIGHT = 2000;
+    const folder = scratch();
+    await manager.streams.add({ name: 'IN', subjects: ['in'], storage: 'memory' });
+    await manager.streams.add({ name: 'OUT', subjects: ['out'], storage: 'memory' });
+    const replica = (n: number) =>
+      run([
+        pipeline(
+          folder,
+          `state: state-${n}
+sources: { nodes: { type: nats, servers: '${server.url}', stream: IN, emits: [alert], max_in_flight: ${IN_FLIGHT}, ack_wait: 3s } }
+sinks:
+  log: { type: file, from: nodes, path: got-${n}.jsonl, format: json, batch: 50 }
+  out: { type: nats, from: nodes, servers: '${server.url}', subject: out, batch: 50 }
+`,
+          `replica-${n}.yaml`,
+        ),
+      ]);
+    const rules = (n: number): string[] => {
+      const text = readFileSync(join(folder, `got-${n}.jsonl`), 'utf8');
+      // What a killed write left half-way is written again, by another.
+      return [...text.matchAll(/"rule":"(r\d+)".*\}$/gm)].map(([, rule]) => rule as string);
+    };
+    const publish = (from: number, to: number) => {
+      for (let n = from; n < to; n++) connection.publish('in', recordJson(alertOf(`r${n}`)));
+      return connection.flush();
+    };
+    const replicas = [0, 1, 2].map(replica);
+    await Promise.all(replicas.map((each) => each.ready()));
+    await publish(0, EVENTS / 2);
+    await until(() => expect(rules(1).length).toBeGreaterThan(500));
+    replicas[1]?.child.kill('SIGKILL');
+    await publish(EVENTS / 2, EVENTS);
+    await until(async () => {
+      const { num_pending, num_ack_pending } = await manager.consumers.info('IN', 'falco-pipe');
+      expect([num_pending, num_ack_pending]).toEqual([0, 0]);
+    });
+    const stopped = [replicas[0], replicas[2]].map((each) => each?.stop());
+    expect(await Promise.all(stopped)).toEqual([0, 0]);
+    const got = [0, 1, 2].map(rules);
+    for (const each of got) expect(each.length).toBeGreaterThan(500);
+    const all = got.flat();
+    expect(new Set(all).size).toBe(EVENTS);
+    // Only what the killed one had read and not yet acknowledged came twice.
+    expect(all.length - EVENTS).toBeLessThanOrEqual(IN_FLIGHT);
+    console.info(`replicas got ${got.map((each) => each.length).join(', ')}: ${all.length - EVENTS} twice`);
+    // A receiver that looks at the alerts' ids has none twice.
+    expect((await manager.streams.info('OUT')).state.messages).toBe(EVENTS);
+  }, 120_000);
+
+  test.skipIf(cannotTrace !== undefined)(
+    'what happens on a node is told at the centre, and that the node has died',
+    async () => {
+      const folder = scratch();
+      await manager.streams.add({ name: 'FALCO', subjects: ['falco-pipe.>'], storage: 'memory' });
+      const to = (key: string) => ['--set', `${key}.servers=${server.url}`];
+      const stage = new Stage();
+      const edge = () =>
+        run(
+          [
+            join(repository, 'pipelines/edge.yaml'),
+            ...to('sinks.centre'),
+            ...['--set', `sources.node.scope={descendants_of: ${stage.pid}}`, '--set', 'sources.self.heartbeat=200ms'],
+            ...['--set', 'cluster=test', '--state', join(folder, 'edge')],
+          ],
+          'node7',
+        );
+      const collector = run([
+        join(repository, 'pipelines/collector.yaml'),
+        ...to('sources.nodes'),
+        ...['--set', 'operators.lost.silent=3s', '-o', 'json', '--state', join(folder, 'collector')],
+      ]);
+      const first = edge();
+      await Promise.all([collector.ready(), first.ready()]);
+      await stage.run('cat /etc/shadow > /dev/null');
+      const alerts = (rule: RegExp) => collector.json.filter((each) => rule.test(String(each.rule)));
+      await until(() => expect(alerts(/^(?!Node)/)).not.toEqual([]));
+      const [alert] = alerts(/^(?!Node)/);
+      expect(alert?.hostname).toBe('node7');
+      expect(alert?.output_fields).toMatchObject({
+        'node.name': 'node7',
+        'cluster.name': 'test',
+        'pipeline.name': 'edge',
+        'pipeline.digest': expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+      });
+      // A node that never said that it is alive cannot be missed.
+      await until(async () => expect((await manager.streams.info('FALCO')).state.messages).toBeGreaterThan(5));
+      first.child.kill('SIGKILL');
+      await until(() => expect(alerts(/^Node is silent$/)).toHaveLength(1));
+      expect(alerts(/^Node/)[0]).toMatchObject({ priority: 'Critical', hostname: 'centre' });
+      expect(alerts(/^Node/)[0]?.output).toContain('(node.name=node7)');
+      edge();
+      await until(() => expect(alerts(/^Node is silent$/)).toHaveLength(2));
+      expect(alerts(/^Node/)[1]?.output).toMatch(/back after \d+ s \(node.name=node7\)/);
+      await stage.close();
+      expect(await collector.stop()).toBe(0);
+    },
+    90_000,
+  );
+});
+
+if (cannotTrace) console.warn(`live tracing is not tested: ${cannotTrace}`);
