@@ -8,6 +8,7 @@ import { componentPage } from './reference/components.ts';
 import { fieldsPage } from './reference/fields.ts';
 import { notice } from './reference/markdown.ts';
 import { metricsPage } from './reference/metrics.ts';
+import { rulesPage } from './reference/rules.ts';
 
 /** Texts by path below the root of the repository; the same for the same sources. */
 export function generated(): ReadonlyMap<string, string> {
@@ -21,6 +22,7 @@ export function generated(): ReadonlyMap<string, string> {
     ['docs/reference/fields.md', fieldsPage()],
     ['docs/reference/cli.md', cliPage()],
     ['docs/reference/metrics.md', metricsPage()],
+    ['docs/reference/rules.md', rulesPage()],
   ]);
 }
 
