@@ -68,6 +68,11 @@ export interface SourceContext extends Context {
   onStop(close: (settling: AbortSignal) => Promise<void>): () => void;
   /** Calls `listener` with what any component reports, until the returned function is called. */
   reports(listener: (report: Report) => void): () => void;
+  /**
+   * Whether events pile up at a sink that takes them, only not as fast as they come: then a live source that can wait for a
+   * moment gives it time. A sink that takes nothing is waited for by nobody.
+   */
+  crowded(): boolean;
   /** The books of the run, and the digest of its plan. */
   books(): Books;
   /** Where the source stood when the state directory was last written; undefined at the first start or without one. */

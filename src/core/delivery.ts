@@ -47,6 +47,9 @@ export type DeliveryConfig = z.output<z.ZodObject<typeof deliveryKeys>>;
 /** Time for what is on its way to disk at the end, in ms: a full disk must not keep the program from ending. */
 const KEEPING = 2000;
 
+/** A sink that has begun or ended a write within so many ms takes events; the drain may have held the thread meanwhile. */
+const BRISK = 200;
+
 /** Why a sink will not get an event, by event. */
 type Lost = Map<Event, string>;
 
@@ -68,6 +71,7 @@ export class Delivery {
   readonly #done: Promise<void>;
   #writing = false;
   #began = 0;
+  #taken = 0;
   #refusal = '';
   #problem = '';
   #closing = false;
@@ -113,6 +117,14 @@ export class Delivery {
   /** Events that wait on disk. */
   get onDisk(): number {
     return this.#keep?.waiting ?? 0;
+  }
+
+  /** True while live events fill more than half of the queue, and the sink takes them: it wants time, not more of them. */
+  get crowded(): boolean {
+    const { events, size: bytes } = this.#config.queue;
+    const { live } = this.queue;
+    if (live === 0 || (live * 2 < events && this.queue.bytes * 2 < bytes)) return false;
+    return now() - Math.max(this.#began, this.#taken) < BRISK;
   }
 
   /** True when nothing waits and nothing is being written. */
@@ -203,6 +215,7 @@ export class Delivery {
       try {
         await this.#write(left);
         this.#failing = undefined;
+        this.#taken = now();
         this.#metrics.add('delivered', '', left.length);
       } catch (error) {
         const before = left.length;

@@ -31,6 +31,7 @@ export class Queue {
   #parcels: (Parcel | undefined)[] = [];
   #head = 0;
   #events = 0;
+  #live = 0;
   #bytes = 0;
   #closed = false;
   #poked = false;
@@ -47,6 +48,11 @@ export class Queue {
     return this.#events;
   }
 
+  /** Of those, events of live sources. */
+  get live(): number {
+    return this.#live;
+  }
+
   /** Bytes waiting, estimated. */
   get bytes(): number {
     return this.#bytes;
@@ -61,6 +67,7 @@ export class Queue {
     }
     this.#parcels.push(parcel);
     this.#events += parcel.events.length;
+    if (parcel.ack.live) this.#live += parcel.events.length;
     this.#bytes += parcel.bytes;
     this.#wake?.();
   }
@@ -168,6 +175,7 @@ export class Queue {
 
   #forget(parcel: Parcel): Parcel {
     this.#events -= parcel.events.length;
+    if (parcel.ack.live) this.#live -= parcel.events.length;
     this.#bytes -= parcel.bytes;
     return parcel;
   }

@@ -55,6 +55,9 @@ export class LiveSink {
     };
     const keep = runtime.keep(id, planned.delivery.queue.spill_events);
     delivery = new Delivery(sink, planned.delivery, context.log, context.metrics, lost, keep);
+    runtime.deliveries.add(delivery);
+    const closed = () => runtime.deliveries.delete(delivery as Delivery);
+    own.signal.addEventListener('abort', closed, { once: true });
     return new LiveSink(planned, sink, delivery, own);
   }
 

@@ -3,6 +3,7 @@
 import type { Batch } from '../core/batch.ts';
 import { now, sleep } from '../core/clock.ts';
 import type { Context, Origin } from '../core/component.ts';
+import type { Delivery } from '../core/delivery.ts';
 import { hostName } from '../core/host.ts';
 import type { Logger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
@@ -51,6 +52,8 @@ export class Runtime {
   readonly trampoline = new Trampoline();
   /** Counters by component id; those of components that are no more stay. */
   readonly metrics = new Map<string, Counters>();
+  /** The ways into the sinks that are open. */
+  readonly deliveries = new Set<Delivery>();
   readonly keeps = new Map<string, SinkKeep>();
   readonly #resolve: (path: string) => string;
 

@@ -267,6 +267,36 @@ describe('Delivery', () => {
   });
 });
 
+describe('a sink is crowded', () => {
+  it('while it takes live events, and more than half of what may wait does; not when it takes none', async () => {
+    let open: () => void = () => {};
+    const write = () => new Promise<void>((resolve) => void (open = resolve));
+    const { delivery, offer } = deliveryOf({ write }, { queue: { events: 8 }, batch: 1 });
+    offer(1, 0, true);
+    await vi.advanceTimersByTimeAsync(0);
+    offer(3, 1, true);
+    expect(delivery.crowded).toBe(false);
+    offer(1, 4, true);
+    expect(delivery.crowded).toBe(true);
+    // It hangs: nobody waits for it.
+    await vi.advanceTimersByTimeAsync(250);
+    expect(delivery.crowded).toBe(false);
+    offer(3, 5, true);
+    open();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(delivery.crowded).toBe(true);
+    delivery.giveUp(new Error('over'));
+    expect(delivery.crowded).toBe(false);
+  });
+
+  it('never by events that their source keeps', async () => {
+    const { delivery, offer } = deliveryOf({ write: () => new Promise(() => {}) }, { queue: { events: 8 }, batch: 1 });
+    for (let n = 0; n < 8; n++) offer(1, n, false);
+    expect(delivery.crowded).toBe(false);
+    delivery.giveUp(new Error('over'));
+  });
+});
+
 describe('closing', () => {
   it('writes what waits, then closes the sink, once', async () => {
     const order: string[] = [];

@@ -74,6 +74,7 @@ function play(
     reports: () => () => {},
     trouble: () => {},
     onStop: () => () => {},
+    crowded: () => false,
     books: () => ({ seen: 0, delivered: 0, filtered: 0, dropped: 0, pipeline: '' }),
     position: () => options.position,
     advance: (position) => positions.push(position as never),

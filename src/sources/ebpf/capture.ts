@@ -29,7 +29,7 @@ export interface CaptureOptions {
   /** Kinds of record that become events; see `Capture.kinds`. */
   readonly kinds: ReadonlySet<number>;
   readonly context: KernelContext;
-  readonly ctx: Pick<SourceContext, 'report' | 'metrics' | 'log'>;
+  readonly ctx: Pick<SourceContext, 'report' | 'metrics' | 'log' | 'crowded'>;
   /** The wall clock's distance from the kernel's, in ns. */
   readonly bootOffset: () => bigint;
   /** Given each batch; it must not be read after this returns. */
@@ -105,11 +105,25 @@ export class Capture {
   #turn(): void {
     this.#asleep = false;
     for (let batches = 0; batches < TURN; batches++) {
-      if (this.#drain()) continue;
-      this.#rest();
+      const began = performance.now();
+      if (!this.#drain()) {
+        this.#rest();
+        return;
+      }
+      if (!this.#options.ctx.crowded()) continue;
+      const now = performance.now();
+      this.#giveTime(now + (now - began));
       return;
     }
     this.#again(() => this.#turn());
+  }
+
+  /** Sinks that cannot follow get as much time as the last batch took: half of it all, and the ring is still emptied. */
+  #giveTime(until: number): void {
+    this.#again(() => {
+      if (performance.now() < until && this.#options.ctx.crowded()) this.#giveTime(until);
+      else this.#turn();
+    });
   }
 
   /** Nothing is left: look again soon, or sleep when nothing came for a while. */

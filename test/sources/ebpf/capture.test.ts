@@ -89,6 +89,23 @@ describe('capture', () => {
     capture.close();
   });
 
+  it('gives sinks their turn after each batch while they cannot follow, after several otherwise', async () => {
+    for (const crowded of [true, false]) {
+      const trace: string[] = [];
+      const deliver = () => {
+        trace.push('batch');
+        setImmediate(() => trace.push('sink'));
+      };
+      const { sensor, ctx, capture } = start({ deliver });
+      vi.spyOn(ctx, 'crowded').mockReturnValue(crowded);
+      for (const path of ['/a', '/b', '/c']) sensor.put(open(path));
+      capture.start();
+      await vi.advanceTimersByTimeAsync(5);
+      expect(trace.join(' ')).toBe(crowded ? 'batch sink batch sink batch sink' : 'batch batch batch sink sink sink');
+      capture.close();
+    }
+  });
+
   it('releases each batch when it is delivered, also when that throws', async () => {
     const slabs: KernelSlab[] = [];
     const { sensor, capture, errors } = start({

@@ -40,6 +40,7 @@ export function contextFor(demand: Demand): TestContext {
     reports: () => () => {},
     trouble: () => {},
     onStop: () => () => {},
+    crowded: () => false,
     books: () => ({ seen: 0, delivered: 0, filtered: 0, dropped: 0, pipeline: 'sha256:0' }),
     position: () => undefined,
     advance: () => {},
