@@ -85,6 +85,8 @@ const settle = async () => {
   for (let turn = 0; turn < 5; turn++) await tick();
 };
 
+afterEach(() => void vi.useRealTimers());
+
 describe('Rules on events of a container that is still looked up', () => {
   it('raise at once what does not depend on it, and the rest when it has come', async () => {
     const { run, give, answer, alerts } = await started(60_000);
@@ -106,11 +108,13 @@ describe('Rules on events of a container that is still looked up', () => {
   });
 
   it('judge without it when it takes too long, and say so', async () => {
-    const { run, give, answer, alerts } = await started(5);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { run, give, answer, alerts } = await started(500);
     give(open('/data'));
+    vi.advanceTimersByTime(499);
     await settle();
     expect(alerts).toEqual(['any file: opened /data']);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    vi.advanceTimersByTime(1);
     await settle();
     expect(alerts.slice(1)).toEqual([
       'of no image that is trusted: opened /data in 3ad7b26ded6d',
@@ -120,6 +124,7 @@ describe('Rules on events of a container that is still looked up', () => {
     give(open('/data'));
     await settle();
     expect(alerts.at(-1)).toBe('shows the name: in late');
+    vi.useRealTimers();
     await run.stop();
   });
 
