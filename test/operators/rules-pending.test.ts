@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { liveAck } from '../../src/core/ack.ts';
 import type { Event } from '../../src/core/event.ts';
 import type { Container, ContainerEntry } from '../../src/events/containers/container.ts';
