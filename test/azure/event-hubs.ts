@@ -5,8 +5,10 @@
 
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import rhea, { type Connection, type EventContext, type Receiver, type Sender } from 'rhea';
+import { WebSocketServer } from 'ws';
 
 const { types } = rhea;
 const KEY_NAME = 'RootManageSharedAccessKey';
@@ -36,6 +38,8 @@ export interface HubOptions {
   /** Bytes that a sender may put into one transfer. */
   readonly largest?: number;
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
+  /** AMQP comes through web sockets, over TLS. */
+  readonly websockets?: boolean;
 }
 
 export class EventHub {
@@ -103,11 +107,20 @@ export class EventHub {
 
   /** Listens, also again after `halt`, on the same port. */
   async listen(): Promise<void> {
-    const { tls, port = this.#port, largest = 1024 ** 2 } = this.#options;
-    const at = { host: '127.0.0.1', port, receiver_options: { max_message_size: largest } };
-    // Its typings want fields of connections that a server has not.
-    const options = tls ? { ...at, transport: 'tls', ...tls } : at;
-    this.#server = this.#container.listen(options as never) as Server;
+    const { tls, port = this.#port, largest = 1024 ** 2, websockets } = this.#options;
+    const limits = { receiver_options: { max_message_size: largest } };
+    if (websockets) {
+      const server = createServer(tls ?? {});
+      new WebSocketServer({ server, path: '/$servicebus/websocket' }).on('connection', (socket) =>
+        this.#container.websocket_accept(socket as never, limits as never),
+      );
+      this.#server = server.listen(port, '127.0.0.1');
+    } else {
+      const at = { host: '127.0.0.1', port, ...limits };
+      // Its typings want fields of connections that a server has not.
+      const options = tls ? { ...at, transport: 'tls', ...tls } : at;
+      this.#server = this.#container.listen(options as never) as Server;
+    }
     await once(this.#server, 'listening');
     this.#port = (this.#server.address() as AddressInfo).port;
   }

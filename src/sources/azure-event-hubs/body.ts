@@ -67,26 +67,27 @@ export function mend(text: string): string | undefined {
     if (token === undefined) return undefined;
     at += token.length;
     const first = token[0] as string;
+    if (/[\s\ufeff]/.test(first)) continue;
+    // At the top there are objects and arrays, with a line end between them, or nothing.
+    if (depth === 0 && first !== '{' && first !== '[') return undefined;
     if (first === '"' || first === "'") {
       const end = endOfText(text, at, first);
       if (end < 0) return undefined;
       add(asJsonText(text.slice(at, end)));
       at = end + 1;
     } else if (first === ',') {
-      if (comma || depth === 0) return undefined;
+      if (comma) return undefined;
       comma = true;
       continue;
     } else if (first === '}' || first === ']') {
       comma = false;
       out.push(first);
-      if (--depth < 0) return undefined;
+      depth--;
     } else if (first === ':') out.push(':');
-    else if (/[\s\ufeff]/.test(first)) continue;
     else {
       add(WORDS[token] ?? token);
       if (first === '{' || first === '[') depth++;
     }
-    // Between two values of the top there is a line end, or nothing.
     if (depth === 0) comma = true;
   }
   return depth === 0 && out.length > 1 ? `${out.join('')}]` : undefined;
