@@ -201,8 +201,11 @@ export class Reader {
     lane.pending = [];
     if (pending.length === 0) return;
     const items = pending.flatMap((taken) => this.#item(taken) ?? []);
+    const unseen = this.#ctx.unseen(items.map(({ id }) => id));
+    unseen.catch(() => {});
     // In their order, one after the other.
-    this.#emitting = this.#emitting.then(() => this.#emit(items)).catch((error) => this.#over.reject(error));
+    const emit = async () => this.#emit(items, new Set(await unseen));
+    this.#emitting = this.#emitting.then(emit).catch((error) => this.#over.reject(error));
   }
 
   #item(taken: Taken): Item | undefined {
@@ -242,8 +245,7 @@ export class Reader {
     return record instanceof Alert && record.id !== '' ? record.id : `${this.#born}#${seq}`;
   }
 
-  async #emit(items: readonly Item[]): Promise<void> {
-    const unseen = new Set(await this.#ctx.unseen(items.map(({ id }) => id)));
+  async #emit(items: readonly Item[], unseen: ReadonlySet<string>): Promise<void> {
     this.#underWay.seenBefore(items.filter(({ id }) => !unseen.has(id)));
     const fresh = items.filter(({ id }) => unseen.has(id));
     for (let from = 0, to = 0; from < fresh.length; from = to) {
