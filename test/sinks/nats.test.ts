@@ -5,7 +5,8 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
 import { WriteError } from '../../src/core/write-error.ts';
-import { parseRecord } from '../../src/events/record-json.ts';
+import { parseRecord, recordJson } from '../../src/events/record-json.ts';
+import { partitionOf } from '../../src/nats/partition.ts';
 import { nats } from '../../src/sinks/nats.ts';
 import { freePort, hasNats, NatsServer } from '../nats/server.ts';
 import { makeCertificates } from './servers.ts';
@@ -61,6 +62,40 @@ describe.skipIf(!hasNats)('the sink nats', () => {
     expect(records[0]?.get('proc.pid')).toBe(42);
     const ids = messages.map((message) => message.header.get('Nats-Msg-Id'));
     expect(ids).toEqual([...alerts.map(({ id }) => id), '']);
+  });
+
+  it('says of each event where it was seen, and changes nothing else of it', async () => {
+    const marks = { 'node.name': 'node1', 'pipeline.name': 'edge', 'pipeline.digest': 'sha256:0' };
+    const alert = alertOf('a');
+    const relayed = recordOf({ 'node.name': 'far', 'pipeline.name': 'other' });
+    await (await sinkOf()).write([alert, recordOf({ n: 1 }), relayed], never);
+    const [first, second, third] = (await stored()).map((message) => JSON.parse(message.string()));
+    expect(first.fields).toEqual({ ...JSON.parse(recordJson(alert)).fields, ...marks });
+    expect(first.fields).toHaveProperty(['fd.name'], null);
+    expect(second.fields).toEqual({ n: 1, ...marks });
+    expect(third.fields).toEqual({ 'node.name': 'far', 'pipeline.name': 'other' });
+  });
+
+  it("as Falco's JSON too", async () => {
+    await (await sinkOf({ format: 'falco' })).write([alertOf('a')], never);
+    const [alert] = (await stored()).map((message) => JSON.parse(message.string()));
+    expect(alert.output_fields).toMatchObject({ 'node.name': 'node1', 'user.name': 'root' });
+  });
+
+  it('adds the partition of the key to the subject', async () => {
+    await (await jetstreamManager(connection)).streams.update(`S${count}`, { subjects: [subject, `${subject}.>`] });
+    const partitions = { of: 5, key: 'user.name' };
+    const events = ['root', 'bob', 'root'].map((name) => recordOf({ 'user.name': name }));
+    await (await sinkOf({ partitions })).write(events, never);
+    const subjects = (await stored()).map((message) => message.subject);
+    expect(subjects.sort()).toEqual(events.map((event) => `${subject}.${partitionOf(event, partitions)}`).sort());
+  });
+
+  it('wants the key of events, but for what it adds itself', () => {
+    const config = nats.config.parse({ servers: 'x', partitions: { of: 2, key: ['node.name', 'user.loginuid'] } });
+    const wanted = nats.reads?.(config, ['syscall', 'alert']);
+    expect([...(wanted?.get('alert')?.fields ?? [])]).toEqual(['user.loginuid']);
+    expect(wanted?.get('syscall')?.fields.has('user.loginuid')).toBe(true);
   });
 
   it('what is published again is there once', async () => {
