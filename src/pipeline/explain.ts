@@ -58,7 +58,9 @@ function explainOne(issue: z.core.$ZodIssue, scene: Scene): Diagnostic[] {
     const place = document.place(above, 'key');
     return error('CONFIG_MISSING_KEY', `Missing key "${path.at(-1)}"${at}`, place, described(shape, inner));
   }
-  if (issue.code === 'invalid_union' && issue.message !== PLAIN_SECRET) return explainUnion(issue, scene);
+  // Without errors of its own it is one of kinds, of which none is named so: its message tells.
+  const isUnion = issue.code === 'invalid_union' && issue.errors.length > 0;
+  if (isUnion && issue.message !== PLAIN_SECRET) return explainUnion(issue, scene);
   if (issue.message === PLAIN_SECRET) {
     const [diagnostic] = error('CONFIG_SECRET', `${path.join('.')}: ${issue.message}`);
     return [{ ...(diagnostic as Diagnostic), hidden: true }];

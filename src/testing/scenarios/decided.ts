@@ -6,10 +6,14 @@ import { type ExplainedVerdict, explainVerdict, type JudgedNode, printValue, typ
 /** Checks that are shown at most. */
 const SHOWN = 6;
 
-/** Lines for people; the events are those of the test, with what the rule reads. */
-export function whyNot(rule: Rule, events: readonly EventRecord[]): readonly string[] {
+/**
+ * Lines for people. The events are those of the test, with what the rule reads; the warnings say what keeps the rule from
+ * firing at all.
+ */
+export function whyNot(rule: Rule, events: readonly EventRecord[], warnings: readonly string[]): readonly string[] {
   const { eventTypes } = rule.condition;
   const looked = events.filter(({ type }) => eventTypes === 'all' || eventTypes.has(type));
+  if (looked.length === 0 && warnings.length > 0) return warnings;
   if (looked.length === 0) {
     const types = eventTypes === 'all' ? 'any event' : [...eventTypes].sort().join(', ');
     return [`the rule looks at ${types}; the test made none of these`];

@@ -105,6 +105,12 @@ export class Detector {
     });
   }
 
+  /** What keeps a rule from firing here at all, such as event types that the kernel source does not have. */
+  warningsOf(rule: string): readonly string[] {
+    const start = `Rule "${rule}" `;
+    return this.#plan.warnings.map(({ message }) => message).filter((message) => message.startsWith(start));
+  }
+
   /** Events that were lost until now. */
   get lost(): number {
     return this.#run?.totals.dropped ?? 0;

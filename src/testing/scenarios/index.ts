@@ -1,5 +1,6 @@
 /** Scenarios: event-generator's declarative tests, performed with real system calls and seen by the kernel source. */
 
+import { rulesUnderTest } from '../rules-under-test.ts';
 import { defineTestKind } from '../test-kind.ts';
 import { loadScenarios, type Scenario } from './load.ts';
 import { runScenarios } from './run.ts';
@@ -13,7 +14,8 @@ export const scenarios = defineTestKind<ScenarioSuite>({
   name: 'event-generator scenarios',
   recognises: (value) => testsOf(value).some((test) => typeof test === 'object' && test !== null && 'runner' in test),
   async load(file) {
-    const loaded = loadScenarios(file);
+    const { rules } = await rulesUnderTest(file);
+    const loaded = loadScenarios(file, rules);
     return { count: loaded.length, scenarios: loaded };
   },
   run: (suites, context) =>

@@ -2,12 +2,14 @@
 
 import { z } from 'zod';
 import { type Diagnostic, exitCode, suggest, UserError } from '../../core/errors.ts';
+import { catalogues } from '../../events/catalogue.ts';
 import type { Path } from '../../pipeline/document.ts';
 import { explain } from '../../pipeline/explain.ts';
+import type { Rule } from '../../rules/index.ts';
 import type { TestFile } from '../test-kind.ts';
 import { fill, type Item, itemsOf, templateKey } from './cases.ts';
+import { type Problem, problemsOf } from './consistency.ts';
 import { casesShape, type ScenarioShape, scenarioShape } from './schema.ts';
-import { bindingOf, resourceFields, stepForms } from './steps.ts';
 
 /** One concrete test. */
 export interface Scenario extends ScenarioShape {
@@ -18,9 +20,9 @@ export interface Scenario extends ScenarioShape {
 
 const topShape = z.strictObject({ tests: z.array(z.looseObject({ cases: casesShape })).min(1) });
 
-/** @throws UserError (exit 2) with all that is wrong */
-export function loadScenarios(file: TestFile): readonly Scenario[] {
-  const loader = new Loader(file);
+/** The tests of a file that are about those rules. @throws UserError (exit 2) with all that is wrong */
+export function loadScenarios(file: TestFile, rules: readonly Rule[]): readonly Scenario[] {
+  const loader = new Loader(file, rules);
   const scenarios = loader.load();
   if (loader.diagnostics.length === 0) return scenarios;
   const { length } = loader.diagnostics;
@@ -34,9 +36,11 @@ export function loadScenarios(file: TestFile): readonly Scenario[] {
 class Loader {
   readonly diagnostics: Diagnostic[] = [];
   readonly #file: TestFile;
+  readonly #rules: ReadonlyMap<string, Rule>;
 
-  constructor(file: TestFile) {
+  constructor(file: TestFile, rules: readonly Rule[]) {
     this.#file = file;
+    this.#rules = new Map(rules.map((rule) => [rule.name, rule]));
   }
 
   load(): readonly Scenario[] {
@@ -100,10 +104,41 @@ class Loader {
         report(this.#ofCase(each, parsed.error.issues, test, item));
       return undefined;
     }
-    const wrong = [...problemsOf(parsed.data)];
-    for (const { path, message } of wrong) report(this.#error([...base, ...path], message));
+    const wrong = [...problemsOf(parsed.data), ...this.#unknown(parsed.data)];
+    for (const { path, message, hint, at } of wrong) report(this.#error([...base, ...path], message, hint, at));
     const { line } = document.place(base);
     return wrong.length > 0 ? undefined : { ...parsed.data, file: this.#file, line };
+  }
+
+  /** Rules and fields that there are not. */
+  *#unknown({ rule, expectedOutcome }: ScenarioShape): Generator<Problem> {
+    const base: Path = ['expectedOutcome'];
+    const sequence = (expectedOutcome?.sequence ?? []).map((each, index) => ({
+      ...each,
+      at: [...base, 'sequence', index],
+    }));
+    yield* this.#unknownRule(rule, ['rule']);
+    for (const { rule: name, at } of sequence) if (name !== undefined) yield* this.#unknownRule(name, [...at, 'rule']);
+    const known = catalogues.get('syscall');
+    for (const { outputFields, at } of [{ outputFields: expectedOutcome?.outputFields, at: base }, ...sequence]) {
+      for (const field of Object.keys(outputFields ?? {})) {
+        if (known?.find(field)) continue;
+        const near = suggest(field, known?.fields.map(({ name }) => name) ?? []);
+        const hint = near === undefined ? undefined : `Did you mean "${near}"?`;
+        const message = `"${field}" is no field of syscall events`;
+        yield { path: [...at, 'outputFields', field], at: 'key', message, hint };
+      }
+    }
+  }
+
+  *#unknownRule(name: string, path: Path): Generator<Problem> {
+    const rule = this.#rules.get(name);
+    if (rule?.source === 'syscall') return;
+    const near = suggest(name, this.#rules.keys());
+    const hint =
+      near === undefined ? `The rules are those of ${this.#file.rules.join(', ')}.` : `Did you mean "${near}"?`;
+    if (rule === undefined) yield { path, message: `There is no rule "${name}"`, hint };
+    else yield { path, message: `The rule "${name}" is for ${rule.source} events; scenarios make syscall events` };
   }
 
   /** Which value of a case it was. */
@@ -139,72 +174,8 @@ class Loader {
     }
   }
 
-  #error(path: Path, message: string, hint?: string): Diagnostic {
-    const at = this.#file.document.place(path);
+  #error(path: Path, message: string, hint?: string, what: 'key' | 'value' = 'value'): Diagnostic {
+    const at = this.#file.document.place(path, what);
     return { severity: 'error', code: 'TEST_VALUE', message, at, ...(hint === undefined ? {} : { hint }) };
   }
-}
-
-interface Problem {
-  readonly path: Path;
-  readonly message: string;
-}
-
-/** What no shape can say: what belongs together. */
-function* problemsOf(scenario: ScenarioShape): Generator<Problem> {
-  const { context, resources, steps } = scenario;
-  const processes = context?.processes ?? [];
-  for (const [index, { capabilities }] of processes.entries()) {
-    if (capabilities === undefined || index === processes.length - 1) continue;
-    const path = ['context', 'processes', index, 'capabilities'];
-    yield { path, message: 'Only the last process can have capabilities of its own' };
-  }
-  const fields = new Map<string, readonly string[]>();
-  for (const [index, resource] of (resources ?? []).entries()) {
-    const path: Path = ['resources', index];
-    if (fields.has(resource.name))
-      yield { path: [...path, 'name'], message: `There is another "${resource.name}" above` };
-    if (resource.type === 'fd') {
-      const needed = ({ file: 'filePath', directory: 'dirPath', memfd: 'fileName' } as const)[
-        resource.subtype as 'file'
-      ];
-      if (needed && resource[needed] === undefined)
-        yield { path, message: `A descriptor of subtype ${resource.subtype} needs ${needed}` };
-    }
-    if (resource.type === 'clientServer') yield* addressProblems(resource, path);
-    const kind = resource.type === 'fd' && resource.subtype === 'pipe' ? 'pipe' : resource.type;
-    fields.set(resource.name, resourceFields[kind] ?? []);
-  }
-  for (const [index, step] of (steps ?? []).entries()) {
-    const path: Path = ['steps', index];
-    if (fields.has(step.name)) yield { path: [...path, 'name'], message: `There is another "${step.name}" above` };
-    const args = step.args as Item;
-    for (const [key, value] of [...Object.entries(args), ...Object.entries((args.how ?? {}) as Item)]) {
-      const binding = bindingOf(value);
-      if (binding === undefined) continue;
-      const known = fields.get(binding.name);
-      const at = [...path, 'args', key];
-      if (known === undefined) yield { path: at, message: `No resource and no step above is named "${binding.name}"` };
-      else if (!known.includes(binding.field))
-        yield {
-          path: at,
-          message: `"${binding.name}" has no ${binding.field}; it has ${known.join(', ') || 'nothing'}`,
-        };
-    }
-    fields.set(step.name, stepForms[step.syscall as string]?.returns ? ['ret'] : []);
-  }
-}
-
-function* addressProblems(
-  { l4Proto, address }: { readonly l4Proto: string; readonly address?: string | undefined },
-  path: Path,
-): Generator<Problem> {
-  const at: Path = address === undefined ? path : [...path, 'address'];
-  if (l4Proto === 'unix') {
-    if (address) yield { path: at, message: 'A unix socket gets an address of its own: leave it empty' };
-    return;
-  }
-  const wanted = l4Proto.endsWith('6') ? '[2001:db8::1]:80' : '192.0.2.1:80';
-  const fits = address && !address.startsWith('unix:') && address.startsWith('[') === l4Proto.endsWith('6');
-  if (!fits) yield { path: at, message: `${l4Proto} needs an address such as ${wanted}` };
 }

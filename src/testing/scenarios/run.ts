@@ -162,7 +162,7 @@ class GroupRun {
         const { done } = missing.find((each) => each.scenario === scenario) as { done: Done };
         const rule = rules.find(({ name }) => name === scenario.rule);
         const { events } = context.signal.aborted ? done : await this.#perform(scenario);
-        const why = rule === undefined ? [] : whyNot(rule, events);
+        const why = rule === undefined ? [] : whyNot(rule, events, detector.warningsOf(rule.name));
         this.#report(scenario, { ...done, because: [...done.because, ...why] });
       },
     );

@@ -70,7 +70,14 @@ const [firstStep, ...otherSteps] = Object.entries(stepForms).map(([call, { args 
   return z.strictObject({ type: z.literal('syscall'), name, syscall: z.literal(call), args: shape });
 });
 
-const step = z.discriminatedUnion('syscall', [firstStep as NonNullable<typeof firstStep>, ...otherSteps]);
+/** What is said of a kind that there is not. */
+const oneOf = (what: string, names: readonly string[]) => ({ error: () => `${what} is one of ${names.join(', ')}` });
+
+const step = z.discriminatedUnion(
+  'syscall',
+  [firstStep as NonNullable<typeof firstStep>, ...otherSteps],
+  oneOf('a step', Object.keys(stepForms)),
+);
 
 const environment = z
   .record(z.string().regex(/^[^=\0]+$/), words)
@@ -80,7 +87,7 @@ const environment = z
   );
 const comm = z.string().regex(/^[^/\0]+$/, 'the name of a program has no slash');
 
-const resource = z.discriminatedUnion('type', [
+const resourceKinds = [
   z.strictObject({
     type: z.literal('clientServer'),
     name,
@@ -106,7 +113,8 @@ const resource = z.discriminatedUnion('type', [
     env: environment.optional(),
     fileLess: z.boolean().optional(),
   }),
-]);
+] as const;
+const resource = z.discriminatedUnion('type', resourceKinds, oneOf('a resource', ['clientServer', 'fd', 'process']));
 
 const capabilities = z.string().transform((value, context) => {
   try {

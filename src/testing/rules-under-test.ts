@@ -1,0 +1,41 @@
+/** The rules that tests are about: loaded once for all files of tests that share them. */
+
+import { readFileSync } from 'node:fs';
+import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { catalogues } from '../events/catalogue.ts';
+import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
+import { type LoadResult, loadRules, type RulesFile } from '../rules/index.ts';
+import type { TestFile } from './test-kind.ts';
+
+const loaded = new Map<string, Promise<LoadResult>>();
+
+/** @throws UserError (exit 2) when there are none, or they have errors */
+export function rulesUnderTest({ path, rules }: Pick<TestFile, 'path' | 'rules'>): Promise<LoadResult> {
+  if (rules.length === 0) {
+    const message = `There are no rules beside ${path}; name them with --rules FILE`;
+    return Promise.reject(new UserError(message, { exit: exitCode.usage }));
+  }
+  const key = JSON.stringify(rules);
+  let result = loaded.get(key);
+  if (!result) loaded.set(key, (result = load(rules)));
+  return result;
+}
+
+async function load(paths: readonly string[]): Promise<LoadResult> {
+  const files = paths.map(read);
+  const result = await withFetchedItems(() => loadRules(files, { catalogues, items: readItems }));
+  if (result.ok) return result;
+  throw new UserError(`The rules ${paths.join(', ')} have errors`, {
+    exit: exitCode.usage,
+    diagnostics: result.diagnostics.filter(({ severity }) => severity === 'error'),
+    texts: files.map(({ name, content }) => ({ name, text: content })),
+  });
+}
+
+function read(name: string): RulesFile {
+  try {
+    return { name, content: readFileSync(name, 'utf8') };
+  } catch (error) {
+    return { name, content: '', unreadable: messageOf(error) };
+  }
+}
