@@ -10,10 +10,14 @@ export interface Reporter {
   end(results: readonly TestResult[], summary: Summary): void;
 }
 
+interface Output {
+  write(text: string): unknown;
+}
+
 /** Where reports go. */
 export interface ReportStreams {
-  readonly out: Pick<NodeJS.WriteStream, 'write'>;
-  readonly err: Pick<NodeJS.WriteStream, 'write' | 'isTTY'> & { readonly columns?: number };
+  readonly out: Output;
+  readonly err: Output & { readonly isTTY?: boolean; readonly columns?: number };
 }
 
 export const reportForms = ['text', 'json', 'junit', 'tap'] as const;

@@ -101,7 +101,7 @@ function isAsExpected(wanted: FieldExpectation, got: Value | null | undefined): 
 
 function expectationText(wanted: FieldExpectation): string {
   if (typeof wanted === 'string') return JSON.stringify(wanted);
-  if ('regex' in wanted) return `what matches ${wanted.regex.source}`;
+  if ('regex' in wanted) return `what matches ${wanted.regex.source.replaceAll('\\/', '/')}`;
   const [[word, value] = ['', '']] = Object.entries(wanted);
   return `${word} ${JSON.stringify(value)}`;
 }
