@@ -10,6 +10,8 @@ export {
   type JsMsg,
   jetstream,
   jetstreamManager,
+  StorageType,
+  type StreamInfo,
 } from '@nats-io/jetstream';
 export {
   connect,

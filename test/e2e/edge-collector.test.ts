@@ -100,7 +100,6 @@ sinks:
     'what happens on a node is told at the centre, and that the node has died',
     async () => {
       const folder = scratch();
-      await manager.streams.add({ name: 'FALCO', subjects: ['falco-pipe.>'], storage: 'memory' });
       const to = (key: string) => ['--set', `${key}.servers=${server.url}`];
       const stage = new Stage();
       const edge = () =>

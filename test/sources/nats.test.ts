@@ -263,6 +263,20 @@ describe.skipIf(!hasNats)('the source nats', () => {
     await until(() => expect(types(reading)).toEqual(['a']));
   });
 
+  it('a stream is made where that is asked for, with limits', async () => {
+    const create_stream = { max_age: '1h', max_size: '64MiB' };
+    await read({ stream: 'MADE', subject: 'made', create_stream });
+    await until(async () =>
+      expect((await manager.streams.info('MADE')).config).toMatchObject({
+        subjects: ['made', 'made.>'],
+        max_age: 3_600_000_000_000,
+        max_bytes: 67_108_864,
+        storage: 'file',
+        discard: 'old',
+      }),
+    );
+  });
+
   it('a consumer that is not as it has to be is named', async () => {
     await manager.consumers.add(stream, {
       durable_name: 'other',
@@ -322,6 +336,7 @@ describe.skipIf(!hasNats)('the source nats', () => {
     [{ partitions: { of: 2 }, subject: 'a.>' }, 'with `partitions`, `subject` is that of the sinks'],
     [{ partitions: { of: 2 }, subject: undefined }, 'with `partitions`, `subject` is that of the sinks'],
     [{ ack_wait: '10ms' }, 'at least 1s'],
+    [{ create_stream: {}, subject: undefined }, 'with `create_stream`, `subject` says what goes into it'],
     [{ stream: 'a.b' }, 'a name has letters, digits, _ and - only'],
   ])('refuses %j', (more, message) => {
     const result = nats.config.safeParse({ servers: 'x', stream: 'S', subject: 'a', ...more });

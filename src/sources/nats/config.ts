@@ -1,7 +1,7 @@
 /** The configuration of the source `nats`. */
 
 import { z } from 'zod';
-import { duration } from '../../core/config.ts';
+import { duration, size } from '../../core/config.ts';
 import { connectionKeys } from '../../nats/connection.ts';
 import { partitionKeys } from '../../nats/partition.ts';
 
@@ -14,7 +14,18 @@ const name = (what: string) =>
 export const config = z
   .strictObject({
     ...connectionKeys,
-    stream: name('The stream; it must be there.'),
+    stream: name('The stream.'),
+    create_stream: z
+      .strictObject({
+        max_age: duration()
+          .refine((ms) => ms >= 120_000, 'at least 2m')
+          .prefault('7d')
+          .describe('How long it keeps an event.'),
+        max_size: size().prefault('1GiB').describe('What it may hold on disk; then the oldest events give way.'),
+        replicas: z.int().min(1).max(5).default(1).describe('Servers that each have a copy of it.'),
+      })
+      .optional()
+      .describe('Make the stream, for `subject` and all below it, when it is not there. Default: it must be.'),
     consumer: name(
       'The durable consumer, made when it is not there: it remembers what was settled, and replicas that name the same one divide the events. Of partitions each has its own: NAME-0, NAME-1, ….',
     ).default('falco-pipe'),
@@ -60,6 +71,10 @@ export const config = z
   .refine(({ partitions }) => (partitions?.mine ?? []).every((each) => each < (partitions?.of ?? 0)), {
     path: ['partitions', 'mine'],
     message: 'partitions are numbered from 0 to one below `of`',
+  })
+  .refine(({ create_stream: create, subject }) => !create || (subject !== undefined && !/[*>]/.test(subject)), {
+    path: ['create_stream'],
+    message: 'with `create_stream`, `subject` says what goes into it, without * and >',
   })
   .refine(({ partitions, subject }) => !partitions || (subject !== undefined && !/[*>]/.test(subject)), {
     path: ['subject'],

@@ -1,7 +1,14 @@
 /** The durable consumers that a replica reads from: made when they are not there, held to what we need when they are. */
 
 import { messageOf } from '../../core/errors.ts';
-import type { Consumer, ConsumerInfo, JetStreamClient, JetStreamManager, NatsConnection } from '../../nats/client.ts';
+import type {
+  Consumer,
+  ConsumerInfo,
+  JetStreamClient,
+  JetStreamManager,
+  NatsConnection,
+  StreamInfo,
+} from '../../nats/client.ts';
 import { partitionSubject } from '../../nats/partition.ts';
 import { type NatsConfig, ownPartitions } from './config.ts';
 
@@ -27,7 +34,7 @@ export async function openConsumers(config: NatsConfig, connection: NatsConnecti
   const wanted = partitions
     ? partitions.map((each) => ({ name: `${consumer}-${each}`, subject: partitionSubject(subject ?? '', each) }))
     : [{ name: consumer, subject }];
-  const { jetstream, manager, born } = await jetStreamOf(connection, client, stream);
+  const { jetstream, manager, born } = await jetStreamOf(config, connection, client);
   const lanes: OpenedConsumer[] = [];
   for (const each of wanted) {
     const made = await ensure(manager, client, stream, { ...each, ackWait: ack_wait * 1_000_000 });
@@ -37,24 +44,44 @@ export async function openConsumers(config: NatsConfig, connection: NatsConnecti
 }
 
 async function jetStreamOf(
+  config: NatsConfig,
   connection: NatsConnection,
   client: Client,
-  stream: string,
 ): Promise<{ jetstream: JetStreamClient; manager: JetStreamManager; born: string }> {
   try {
     const manager = await client.jetstreamManager(connection);
-    const { created } = await manager.streams.info(stream);
+    const { created } = await streamOf(config, manager, client);
     return { jetstream: client.jetstream(connection), manager, born: created };
   } catch (error) {
     const name = nameOf(error);
-    if (name === 'StreamNotFoundError')
-      throw new Error(`there is no stream ${stream}: make it, for the subjects that edges publish to`, {
-        cause: error,
-      });
     if (name === 'JetStreamNotEnabled' || name === 'NoRespondersError') {
       throw new Error('the server, or our account on it, has no JetStream: enable it', { cause: error });
     }
     throw error;
+  }
+}
+
+async function streamOf(
+  { stream, subject = '', create_stream: limits }: NatsConfig,
+  manager: JetStreamManager,
+  client: Client,
+): Promise<StreamInfo> {
+  try {
+    return await manager.streams.info(stream);
+  } catch (error) {
+    if (nameOf(error) !== 'StreamNotFoundError') throw error;
+    if (!limits) {
+      const advice = 'make it for the subjects that edges publish to, or let `create_stream` do so';
+      throw new Error(`there is no stream ${stream}: ${advice}`, { cause: error });
+    }
+    return manager.streams.add({
+      name: stream,
+      subjects: [subject, `${subject}.>`],
+      storage: client.StorageType.File,
+      max_age: limits.max_age * 1_000_000,
+      max_bytes: limits.max_size,
+      num_replicas: limits.replicas,
+    });
   }
 }
 
