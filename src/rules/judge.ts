@@ -73,6 +73,13 @@ function judgeAll<E extends Event>(
     const from = number * MOST_CONDITIONS;
     return judgeGroup(own, nodes, recurring, prefilters(from, from + own.length));
   });
+  const [only] = groups;
+  if (only !== undefined && groups.length === 1) {
+    return (event) => {
+      const bits = only(event);
+      return bits === 0 ? NONE : [0, bits];
+    };
+  }
   return (event) => {
     let some: number[] | undefined;
     for (let number = 0; number < groups.length; number++) {

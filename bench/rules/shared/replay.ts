@@ -54,13 +54,21 @@ export class Replay {
 
   /** Median ns of CPU that judging takes for an event. */
   measure(judge: Judge): number {
-    for (let round = 0; round < WARM_UP; round++) this.play(judge);
-    const times = Array.from({ length: ROUNDS }, () => {
-      let time = 0;
-      for (let play = 0; play < PLAYS; play++) time += this.play(judge);
-      return (time * 1000) / (PLAYS * this.events);
-    });
-    return times.sort((a, b) => a - b)[ROUNDS >> 1] as number;
+    return this.measureTogether([judge])[0] as number;
+  }
+
+  /** The same of several, which take turns. */
+  measureTogether(judges: readonly Judge[]): readonly number[] {
+    for (let round = 0; round < WARM_UP; round++) for (const judge of judges) this.play(judge);
+    const times = judges.map((): number[] => []);
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [index, judge] of judges.entries()) {
+        let time = 0;
+        for (let play = 0; play < PLAYS; play++) time += this.play(judge);
+        times[index]?.push((time * 1000) / (PLAYS * this.events));
+      }
+    }
+    return times.map((each) => each.sort((a, b) => a - b)[ROUNDS >> 1] as number);
   }
 
   /** Plays the recording once; returns the µs of CPU that judging took. */

@@ -75,22 +75,25 @@ function allows(clause: Clause, { result, read, write }: (typeof OUTCOMES)[numbe
   return (clause.results?.has(result) ?? true) && (clause.reads ?? read) === read && (clause.writes ?? write) === write;
 }
 
+const RET = OPEN.ret / 4;
+
 /** The place of an event's outcome among `OUTCOMES`. */
 function outcomeOf(event: KernelEvent): number {
+  const { words } = event.memory;
+  const ret = (event.offset >>> 2) + RET;
   const flags = linuxFlags(event);
-  const result = event.i32(OPEN.ret + 4) >= 0 ? 0 : event.i32(OPEN.ret) === -EINPROGRESS ? 1 : 2;
+  const result = (words[ret + 1] as number) >>> 31 === 0 ? 0 : (words[ret] as number | 0) === -EINPROGRESS ? 1 : 2;
   return result * 4 + (reads(flags) ? 2 : 0) + (writes(flags) ? 1 : 0);
 }
 
 /** By the path as the call names it; every one where it takes more than joining texts to know it. */
 function ofText(event: KernelEvent, table: PathTable): number {
   const { memory, offset } = event;
-  const { raw, base } = OPEN_TEXTS;
-  const start = textStart(memory, offset, OPEN_TEXTS, raw);
-  const end = start + textLength(memory, offset, OPEN_TEXTS, raw);
+  const start = offset + OPEN_TEXTS.first;
+  const end = start + textLength(memory, offset, OPEN_TEXTS, OPEN_TEXTS.raw);
   if (start === end || isInRoot(event)) return EVERY;
   if (memory.buffer[start] === SLASH) return table.find(memory, 0, 0, start, end, true);
-  const length = textLength(memory, offset, OPEN_TEXTS, base);
+  const length = textLength(memory, offset, OPEN_TEXTS, OPEN_TEXTS.base);
   if (length === 0 || baseIsCut(event)) return EVERY;
   return table.find(memory, end, end + length, start, end, true);
 }
