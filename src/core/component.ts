@@ -115,6 +115,9 @@ export interface InternalFields {
   readonly event_type?: string;
   /** The event in question as JSON. */
   readonly event?: string;
+  /** Of a gap: when it began and ended, in ns since the epoch, as far as that is known. */
+  readonly from?: bigint;
+  readonly to?: bigint;
   readonly message: string;
 }
 
@@ -149,13 +152,13 @@ export interface SourceDefinition<Config extends z.ZodType = z.ZodType> extends 
   emitsType(source: string, type: string): boolean;
   /** Present when several replicas of the pipeline may divide its events. */
   shared?(config: z.output<Config>): Sharing | undefined;
+  /** What of the configuration its position belongs to; a change of the rest goes on where it stood. Default: all. */
+  positionFor?(config: z.output<Config>): unknown;
   /** Finds at plan time what can be wrong beyond the shape of the configuration. */
   prepare?(config: z.output<Config>, plan: PlanContext): void;
   /**
    * Emits until unsubscribed or done. An error ends it; the runtime opens it again with back-off. Not after a SourceError,
    * which ends this source, nor after any other UserError, which ends the run.
-  /** What of the configuration its position belongs to; a change of the rest goes on where it stood. Default: all. */
-  positionFor?(config: z.output<Config>): unknown;
    */
   open(config: z.output<Config>, ctx: SourceContext): Observable<Batch>;
 }

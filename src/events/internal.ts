@@ -17,6 +17,8 @@ export const internalFields: readonly Field[] = defineFields('internal', [
   ['internal.count', 'UINT64', 'How many events are concerned.'],
   ['internal.event_type', 'CHARBUF', 'The type of those events, where it is known.'],
   ['internal.message', 'CHARBUF', 'The same as a sentence.'],
+  ['internal.from', 'ABSTIME', 'Of a gap: since when nothing was seen, where that is known.'],
+  ['internal.to', 'ABSTIME', 'Of a gap: until when.'],
   ['internal.seen', 'UINT64', 'Of a heartbeat: events that came in since the start.'],
   ['internal.delivered', 'UINT64', 'Of a heartbeat: events that reached their sinks.'],
   ['internal.filtered', 'UINT64', 'Of a heartbeat: events that nothing wanted.'],
@@ -33,6 +35,9 @@ export interface InternalReport {
   readonly reason: string;
   readonly count?: number | bigint;
   readonly eventType?: string;
+  /** Of a gap; ns since the epoch. */
+  readonly from?: bigint | undefined;
+  readonly to?: bigint | undefined;
   readonly message: string;
   /** Of a heartbeat. */
   readonly books?: Readonly<Record<'seen' | 'delivered' | 'filtered' | 'dropped', number>> & {
@@ -49,6 +54,8 @@ export function internalEvent(type: InternalType, time: bigint, report: Internal
   };
   if (report.count !== undefined) fields['internal.count'] = report.count;
   if (report.eventType !== undefined) fields['internal.event_type'] = report.eventType;
+  if (report.from !== undefined) fields['internal.from'] = report.from;
+  if (report.to !== undefined) fields['internal.to'] = report.to;
   for (const [name, value] of Object.entries(report.books ?? {})) fields[`internal.${name}`] = value;
   return new EventRecord('internal', type, time, fields);
 }

@@ -2,6 +2,7 @@
 
 import type { Report, ReportType } from '../core/component.ts';
 import type { Logger } from '../core/log.ts';
+import { rfc3339 } from '../events/time.ts';
 
 /** The same kind of report is said once in this many ms; what comes between is said together. */
 const EVERY = 10_000;
@@ -27,7 +28,7 @@ export class Reports {
     const key = JSON.stringify([component, type, fields.reason, fields.event_type]);
     const pending = this.#pending.get(key);
     if (pending) {
-      pending.report = report;
+      pending.report = pending.count > 0 ? since(report, pending.report.fields.from) : report;
       pending.count += fields.count ?? 1;
       return;
     }
@@ -60,9 +61,20 @@ export class Reports {
   #say(report: Report): void {
     const { component, type, fields } = report;
     const times = fields.count !== undefined && fields.count > 1 ? ` (${fields.count} events)` : '';
-    this.#log[LEVEL[type]]({ id: component, report: type, ...fields }, `${fields.message}${times}`);
+    const { from, to, ...rest } = fields;
+    const span = {
+      ...(from === undefined ? {} : { from: rfc3339(from) }),
+      ...(to === undefined ? {} : { to: rfc3339(to) }),
+    };
+    this.#log[LEVEL[type]]({ id: component, report: type, ...rest, ...span }, `${fields.message}${times}`);
     for (const listener of this.#listeners) listener(report);
   }
+}
+
+/** Several gaps that are said together reach from the first on. */
+function since(report: Report, from: bigint | undefined): Report {
+  if (from === undefined || report.fields.from === undefined || from >= report.fields.from) return report;
+  return { ...report, fields: { ...report.fields, from } };
 }
 
 const LEVEL: Record<ReportType, 'info' | 'warn' | 'error'> = {

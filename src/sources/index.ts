@@ -8,6 +8,7 @@ import { ebpf } from './ebpf/index.ts';
 import { internal } from './internal.ts';
 import { k8sAudit } from './k8s-audit/index.ts';
 import { nats } from './nats/index.ts';
+import { ovhMks } from './ovh-mks/index.ts';
 import { replay } from './replay.ts';
 
 export const sources: readonly SourceDefinition[] = [
@@ -18,5 +19,6 @@ export const sources: readonly SourceDefinition[] = [
   internal,
   k8sAudit,
   nats,
+  ovhMks,
   replay,
 ];

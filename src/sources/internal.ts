@@ -36,11 +36,13 @@ export const internal = defineSource({
 const timeOf = (ctx: Pick<SourceContext, 'now'>) => BigInt(ctx.now()) * 1_000_000n;
 
 function eventOf({ component, type, fields }: Report, time: bigint): EventRecord {
-  const { reason = type, count, event_type: eventType, message } = fields;
+  const { reason = type, count, event_type: eventType, from, to, message } = fields;
   return internalEvent(type, time, {
     component,
     reason,
     message,
+    from,
+    to,
     ...(count === undefined ? {} : { count }),
     ...(eventType ? { eventType } : {}),
   });

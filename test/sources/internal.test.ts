@@ -57,6 +57,14 @@ describe('the source internal', () => {
     stop();
   });
 
+  it('has since when and until when nothing was seen', () => {
+    const { events, tell, stop } = open();
+    const span = { from: 1_772_446_501_000_000_001n, to: 1_772_446_502_000_000_000n };
+    tell({ component: 'tail', type: 'gap', fields: { reason: 'reconnect', ...span, message: 'm' } });
+    expect(events).toMatchObject([{ type: 'gap', fields: { 'internal.from': span.from, 'internal.to': span.to } }]);
+    stop();
+  });
+
   it('says every 30 seconds that it is alive, with the books and the digest of the pipeline', () => {
     const { events, listeners, stop } = open();
     vi.advanceTimersByTime(29_999);

@@ -1,0 +1,26 @@
+/** The configuration of the source `ovh_mks`. */
+
+import { z } from 'zod';
+import { duration } from '../../core/config.ts';
+import { PLAIN_SECRET, secret } from '../../core/secret.ts';
+import { tlsKeys } from '../../core/tls.ts';
+
+export const config = z.strictObject({
+  url: z
+    .string()
+    .regex(/^wss?:\/\/[^/?#@]+(\/[^?#]*)?(\?[^#]*)?$/, 'an address such as wss://gra1.logs.ovh.com/tail/')
+    .refine((url) => !/[?&]tk=/.test(url), PLAIN_SECRET)
+    .describe('The address of the tail of the stream, without `?tk=…`: `wss://gra1.logs.ovh.com/tail/`.'),
+  token: secret().describe('The token of the stream: what stands after `tk=` in its address.'),
+  app_ids: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('Only messages with one of these `_appID`, where the stream has those of other products too.'),
+  silence: duration()
+    .prefault('20s')
+    .describe('After so much silence the server is asked whether it is there; after as much again it is left.'),
+  tls: tlsKeys.optional(),
+});
+
+export type Config = z.output<typeof config>;

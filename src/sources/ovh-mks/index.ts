@@ -1,0 +1,35 @@
+/** The source `ovh_mks`: Kubernetes audit events of OVHcloud's managed clusters, through Logs Data Platform. */
+
+import { Observable } from 'rxjs';
+import type { Batch } from '../../core/batch.ts';
+import { defineSource } from '../../core/component.ts';
+import { cloudFills } from '../../events/cloud/event.ts';
+import { config } from './config.ts';
+import { Tail } from './tail.ts';
+
+export const ovhMks = defineSource({
+  type: 'ovh_mks',
+  summary: "Kubernetes audit events of OVHcloud's managed clusters, from the tail of a stream of Logs Data Platform.",
+  config,
+  examples: [
+    {
+      title: 'The audit logs of a cluster',
+      yaml: 'cluster: { type: ovh_mks, url: "wss://gra1.logs.ovh.com/tail/", token: { env: LDP_TOKEN } }',
+    },
+  ],
+  // The tail has no positions: what passes while there is no connection cannot be had again.
+  delivery: 'at_most_once',
+  emits: () => ['k8s_audit'],
+  fills: cloudFills,
+  prepare({ url }, plan) {
+    if (!url.startsWith('ws:') || /^ws:\/\/(127\.|localhost[:/]|\[::1\])/.test(url)) return;
+    const message = 'The token crosses the network in the clear';
+    plan.report({ severity: 'warning', code: 'PLAIN_TOKEN', message, hint: 'Use wss://.' }, ['url']);
+  },
+  open: (given, ctx) =>
+    new Observable<Batch>((subscriber) => {
+      const tail = new Tail(given, ctx, (batch) => subscriber.next(batch));
+      tail.run().catch((error) => subscriber.error(error));
+      return () => tail.stop();
+    }),
+});
