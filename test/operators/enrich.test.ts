@@ -102,7 +102,7 @@ describe('enrich by a table', () => {
       'events have a field "proc.name" already',
     );
     expect(errorsOf(config(table).replace('asset.owner', 'owner'))).toContain('a field is words joined by dots');
-    expect(errorsOf(config(table, ', dns: {}'))).toContain('Name a `table` or `dns`, one of them');
+    expect(errorsOf(config(table, ', dns: {}'))).toContain('Name a `table`, an `mmdb` file or `dns`, one of them');
     expect(errorsOf('{ type: enrich, from: in, dns: {}, key: rule, fields: { a.b: host } }')).toContain(
       'it has "name" only',
     );
