@@ -1,13 +1,13 @@
 /** Collectors that read an event hub, as processes: killed at any moment they lose nothing; replicas divide the partitions. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Blobs } from '../azure/blobs.ts';
 import { EventHub } from '../azure/event-hubs.ts';
 import { activity } from '../azure/opened.ts';
-import { Program, pipeline, scratch } from './program.ts';
+import { Program, pipeline, repository, scratch } from './program.ts';
 
 /** Ids of what was written to a file, in order, also twice. */
 function written(path: string): string[] {
@@ -95,5 +95,48 @@ describe('a collector of Azure audit logs', () => {
     await until(() => new Set(all()).size === sent, programs);
     expect(sorted(all())).toEqual(range(sent));
     expect(await programs[1]?.stop()).toBe(0);
+  }, 60_000);
+});
+
+describe('the SDKs of Azure', () => {
+  /** Which of the SDKs a run of the program has loaded: Node lists every script when it measures coverage. */
+  async function loaded(...args: string[]): Promise<string[]> {
+    const folder = scratch();
+    const { code, stderr } = await Program.run(args, { env: { NODE_V8_COVERAGE: folder, ...environment() } });
+    expect(code, stderr).toBe(0);
+    const scripts = readdirSync(folder).flatMap(
+      (name) => JSON.parse(readFileSync(join(folder, name), 'utf8')).result as { url: string }[],
+    );
+    const files = new Set(
+      scripts.flatMap(({ url }) => (url.startsWith(`file://${repository}/dist/`) ? [new URL(url)] : [])),
+    );
+    expect(files.size).toBeGreaterThan(0);
+    const found = [...files].flatMap(
+      (file) => readFileSync(file, 'utf8').match(/^\/\/ node_modules\/@azure\/[\w-]+/gm) ?? [],
+    );
+    return [...new Set(found.map((line) => line.split('/').at(-1) as string))].sort();
+  }
+
+  it('are loaded where they are used, and nowhere else', async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'none.jsonl'), '');
+    const without = pipeline(
+      folder,
+      'sources: { past: { type: replay, files: none.jsonl } }\nsinks: { out: { type: stdout, from: past } }\n',
+    );
+    expect(await loaded('--version')).toEqual([]);
+    expect(await loaded('run', without, '--no-watch')).toEqual([]);
+    const reads = pipeline(folder, yaml(''), 'reads.yaml');
+    expect(await loaded('validate', reads)).toEqual([]);
+    const sends = pipeline(
+      folder,
+      'sources: { past: { type: replay, files: none.jsonl } }\nsinks: { out: { type: azure_event_hubs, from: past, connection: { env: HUB } } }\n',
+      'sends.yaml',
+    );
+    expect(await loaded('run', sends, '--no-watch')).toEqual([]);
+    const probed = await loaded('sink', 'test', sends, 'out');
+    expect(probed).toContain('event-hubs');
+    expect(probed).not.toContain('identity');
+    expect(probed).not.toContain('storage-blob');
   }, 60_000);
 });

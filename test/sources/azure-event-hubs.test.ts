@@ -6,7 +6,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { SourceError } from '../../src/core/errors.ts';
+import { SourceError, UserError } from '../../src/core/errors.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
 import { Blobs } from '../azure/blobs.ts';
 import { EventHub, type HubOptions } from '../azure/event-hubs.ts';
 import { activity, Opened, type OpenedOptions, secretOf } from '../azure/opened.ts';
@@ -53,6 +56,41 @@ function fill(hub: EventHub, count: number, from = 0): void {
     hub.publish((at / 3) % hub.partitions.length, { records: ids.slice(at, at + 3).map((id) => activity(id)) });
   }
 }
+
+/** What is wrong with a pipeline that has this source, and an operator that keeps state by key below it. */
+function wrong(source: string): string[] {
+  const yaml = `sources: { hub: { type: azure_event_hubs, emits: [azure_audit], ${source} } }
+operators: { burst: { type: throttle, from: hub, key: azure.caller } }
+sinks: { out: { type: stdout, from: burst } }`;
+  try {
+    planPipeline(PipelineDocument.parse('hub.yaml', yaml), builtIn());
+    return [];
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return error.diagnostics.map(({ at, message }) => `${at?.line}:${at?.column} ${message}`);
+  }
+}
+
+describe('the configuration', () => {
+  it('says what does not go together, and where', () => {
+    expect(wrong('connection: { env: X }')).toEqual([]);
+    expect(wrong('hub: audit')).toEqual(['1:17 It needs `connection`, or `namespace` and `hub`']);
+    expect(wrong('namespace: a.example')).toEqual(['1:17 With `namespace` it needs `hub`']);
+    expect(wrong('namespace: a.example, connection: { env: X }')).toEqual([
+      '1:76 `connection` names the namespace already',
+    ]);
+    expect(wrong('connection: { env: X }, checkpoints: { container: abc }')).toEqual([
+      '1:102 `checkpoints` needs either `connection` or `url`',
+      expect.stringMatching(/^2:55 It keeps state by key/),
+    ]);
+  });
+
+  it('lets replicas keep state only by what the partitions are divided by', () => {
+    const shared = 'connection: { env: X }, checkpoints: { connection: { env: Y }, container: abc }';
+    expect(wrong(shared).join()).toMatch(/^2:\d+ It keeps state by key, but replicas divide the events of hub/);
+    expect(wrong(`${shared}, partitioned_by: [azure.caller]`)).toEqual([]);
+  });
+});
 
 describe('reading', () => {
   it('gives every record once, in the order of its partition, and stands behind it', async () => {
@@ -114,6 +152,9 @@ describe('reading', () => {
     expect(source.events.filter(({ source: of }) => of === 'azure_audit')).toHaveLength(1);
     expect(source.batches.map((batch) => batch.source).sort()).toEqual(['azure_audit', 'k8s_audit']);
     expect(source.ctx.said.map(({ type, fields }) => [type, fields.reason])).toEqual([['drop', 'bad_record']]);
+    const clusters = opened(hub, { config: { emits: ['k8s_audit'] } });
+    await clusters.until(() => clusters.events.length === 2 && clusters.positions.length > 0);
+    expect(clusters.ctx.said.map(({ fields }) => fields.reason)).toEqual(['other_source', 'bad_record']);
   });
 
   it('poison costs itself alone: it is counted, shown, and passed', async () => {

@@ -55,7 +55,9 @@ function idOf(
   if (correlation !== undefined)
     return [correlation, operation, text(find(event, 'resultType')) ?? '', time ?? ''].join('/');
   const [partition, sequence] = [origin?.['azure.eventhub.partition'], origin?.['azure.eventhub.seq']];
-  return partition === undefined || sequence === undefined ? undefined : `${partition}/${sequence}`;
+  // One of several in the body of an event of the hub.
+  const place = [partition, sequence, origin?.['azure.eventhub.record'] ?? []].flat();
+  return partition === undefined || sequence === undefined ? undefined : place.join('/');
 }
 
 const resource = first('resourceId');

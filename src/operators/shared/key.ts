@@ -80,7 +80,7 @@ export function stateKeyOn(edge: Edge, given: Key | undefined): EdgeKey {
   const hint =
     by.length > 0
       ? `Put ${fields} into the key, or divide the events by fields that are in it.`
-      : 'Divide them by fields of the key (`partitions` of the source and of the sinks that publish to it), or let one replica read them alone (`exclusive`).';
+      : 'Divide them by fields of the key (`partitions` of nats, `partitioned_by` of azure_event_hubs), or let one replica read them alone (`exclusive`, or no shared `checkpoints`).';
   edge.report({ severity: 'error', code: 'CONFIG_SHARED', message, hint }, given === undefined ? [] : ['key']);
   return found;
 }

@@ -7,6 +7,13 @@ import { secret } from '../../core/secret.ts';
 
 export const config = z.strictObject({
   ...connectionKeys,
+  emits: z
+    .array(z.enum(['azure_audit', 'k8s_audit']))
+    .min(1)
+    .default(['azure_audit', 'k8s_audit'])
+    .describe(
+      'What the hub has: the audit logs of AKS are k8s_audit, all else is azure_audit. Anything else is dropped, and counted.',
+    ),
   consumer_group: z
     .string()
     .min(1)

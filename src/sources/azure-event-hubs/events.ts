@@ -1,6 +1,6 @@
 /** From what a hub holds to events: the audit log of Kubernetes clusters is taken out of its envelope. */
 
-import { type CloudSourceName, decodeDocument } from '../../events/cloud/decode.ts';
+import { decodeDocument } from '../../events/cloud/decode.ts';
 import { isObject, memberAnyCase, text } from '../../events/cloud/document.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 import type { Origin } from '../../events/cloud/table.ts';
@@ -18,7 +18,7 @@ export interface Decoded {
   readonly events: readonly CloudEvent[];
   /** What could not be read: a sentence, and the text in question, cut. */
   readonly problems: readonly {
-    readonly reason: 'bad_body' | 'bad_record';
+    readonly reason: 'bad_body' | 'bad_record' | 'other_source';
     readonly message: string;
     readonly text: string;
   }[];
@@ -28,8 +28,12 @@ export interface Decoded {
 /** Texts of what is wrong are cut after so many characters. */
 const SHOWN = 2000;
 
-/** The events in the body of one event of a hub. Never throws. */
-export function eventsOf({ body, offset, sequenceNumber, enqueuedTimeUtc }: HubEvent, partition: string): Decoded {
+/** The events in the body of one event of a hub that are of the event sources `emits`. Never throws. */
+export function eventsOf(
+  { body, offset, sequenceNumber, enqueuedTimeUtc }: HubEvent,
+  partition: string,
+  emits: readonly string[],
+): Decoded {
   const bytes =
     body instanceof Uint8Array ? body : Buffer.from(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
   const place = `event ${sequenceNumber} of partition ${partition}`;
@@ -48,15 +52,15 @@ export function eventsOf({ body, offset, sequenceNumber, enqueuedTimeUtc }: HubE
   };
   const events: CloudEvent[] = [];
   const problems: Decoded['problems'][number][] = [];
-  for (const record of found.records) {
-    const decoded = decode(record, enqueued, origin);
-    if ('event' in decoded) events.push(decoded.event);
-    else
-      problems.push({
-        reason: 'bad_record',
-        message: `a record in ${place}: ${decoded.problem}`,
-        text: shownRecord(record),
-      });
+  const refuse = (reason: 'bad_record' | 'other_source', why: string, record: unknown) =>
+    problems.push({ reason, message: `a record in ${place}: ${why}`, text: shownRecord(record) });
+  const alone = found.records.length === 1;
+  for (const [index, record] of found.records.entries()) {
+    // So that also records without an id of their own are told apart.
+    const decoded = decode(record, enqueued, alone ? origin : { ...origin, 'azure.eventhub.record': index });
+    if ('problem' in decoded) refuse('bad_record', decoded.problem, record);
+    else if (emits.includes(decoded.event.source)) events.push(decoded.event);
+    else refuse('other_source', `It is of ${decoded.event.source}, which \`emits\` does not name.`, record);
   }
   return { events, problems, mended: found.mended };
 }
@@ -65,8 +69,7 @@ const KUBE_AUDIT = /^kube-audit(-admin)?$/i;
 
 function decode(record: unknown, enqueued: bigint, origin: Origin): ReturnType<typeof decodeDocument> {
   const category = text(memberAnyCase(record, 'category')) ?? '';
-  if (!KUBE_AUDIT.test(category))
-    return decodeDocument('azure_audit' satisfies CloudSourceName, record, enqueued, origin);
+  if (!KUBE_AUDIT.test(category)) return decodeDocument('azure_audit', record, enqueued, origin);
   const given = memberAnyCase(record, 'properties');
   const log = memberAnyCase(typeof given === 'string' ? parsed(given) : given, 'log');
   const document = typeof log === 'string' ? parsed(log) : log;

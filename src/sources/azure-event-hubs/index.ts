@@ -24,7 +24,7 @@ export const azureEventHubs = defineSource({
     },
   ],
   delivery: 'at_least_once',
-  emits: () => ['azure_audit', 'k8s_audit'],
+  emits: ({ emits }) => emits,
   fills: cloudFills,
   shared: ({ checkpoints, partitioned_by: by }) => (checkpoints ? { by } : undefined),
   positionFor: ({ connection, namespace, hub, consumer_group }) => ({ connection, namespace, hub, consumer_group }),

@@ -13,6 +13,8 @@ const BATCH = 1024;
 
 export interface PartitionOptions {
   readonly id: string;
+  /** The event sources that are announced. */
+  readonly emits: readonly string[];
   readonly ctx: SourceContext;
   readonly next: (batch: Batch) => void;
   /** Told where it stands: everything up to there has settled. */
@@ -23,6 +25,7 @@ export class Partition {
   readonly id: string;
   /** It is ours, as far as we know. */
   owned = false;
+  readonly #emits: readonly string[];
   readonly #ctx: SourceContext;
   readonly #settled: (place: Place) => void;
   readonly #delivery: Redelivery;
@@ -32,8 +35,9 @@ export class Partition {
   #stands: number | undefined;
   #last = -1;
 
-  constructor({ id, ctx, next, settled }: PartitionOptions) {
+  constructor({ id, emits, ctx, next, settled }: PartitionOptions) {
     this.id = id;
+    this.#emits = emits;
     this.#ctx = ctx;
     this.#settled = settled;
     this.#delivery = new Redelivery(next, {
@@ -127,7 +131,7 @@ export class Partition {
   }
 
   #decode(event: HubEvent): readonly CloudEvent[] {
-    const { events, problems, mended } = eventsOf(event, this.id);
+    const { events, problems, mended } = eventsOf(event, this.id, this.#emits);
     if (mended) this.#ctx.metrics.add('mended', '', 1);
     for (const { reason, message, text } of problems) {
       this.#ctx.report('drop', { reason, count: 1, message, event: text });

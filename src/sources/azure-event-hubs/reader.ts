@@ -181,7 +181,9 @@ export class Reader {
     const found = this.#partitions.get(id);
     if (found) return found;
     const settled = (place: Place) => this.#settled(id, place);
-    const partition = new Partition({ id, ctx: this.#ctx, next: (batch) => this.#out.next(batch), settled });
+    const { emits } = this.#config;
+    const next = (batch: Batch) => this.#out.next(batch);
+    const partition = new Partition({ id, emits, ctx: this.#ctx, next, settled });
     this.#partitions.set(id, partition);
     return partition;
   }
