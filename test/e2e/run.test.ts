@@ -322,6 +322,45 @@ sinks:
   });
 });
 
+describe.skipIf(cannotTrace)(`kernel and recorded events${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
+  test('merged, with a sink that is dead: it stalls the recording alone; the other sink has every kernel event', async () => {
+    const watched = new Stage();
+    const folder = scratch();
+    writeFileSync(join(folder, 'rules.yaml'), RULES.replaceAll('/etc/', `${folder}/`));
+    writeFileSync(
+      join(folder, 'past.jsonl'),
+      records(30_000, (index) => `${folder}/past${index}`),
+    );
+    const path = pipeline(
+      folder,
+      `sources:
+  node: { type: ebpf, scope: { descendants_of: ${watched.pid} } }
+  past: { type: replay, files: past.jsonl }
+operators: { detect: { type: rules, from: [node, past], files: rules.yaml } }
+sinks:
+  dead: { type: http, from: detect, url: 'http://127.0.0.1:9' }
+  out: { type: stdout, from: detect, format: json }
+`,
+    );
+    const run = Program.start(['run', path, '--stop-timeout', '1s'], { env: { XDG_RUNTIME_DIR: folder } });
+    await run.ready();
+    // The recording stands still with all its credit out.
+    await run.until(({ stdout }) => (stdout.match(/"fd.name":"\S+\/past\d+"/g)?.length ?? 0) >= 9_000);
+    await watched.run(`i=0; while [ $i -lt 5000 ]; do : > ${folder}/f$i; i=$((i+1)); done`);
+    const live = () => new Set(run.stdout.match(new RegExp(`"fd.name":"${folder}/f\\d+"`, 'g')));
+    await run.until(() => live().size === 5000);
+    await watched.close();
+    expect(await run.stop()).toBe(0);
+    const past = new Set(run.stdout.match(/"fd.name":"\S+\/past\d+"/g));
+    expect(past.size).toBeLessThanOrEqual(10_000);
+    const { reasons, seen, delivered, filtered, dropped, in_flight } = summaryOf(run);
+    expect([reasons.ring_full, reasons.ring_pressure]).toEqual([undefined, undefined]);
+    // What was dropped was so for the dead sink; the recording lost nothing: it is given again at the next start.
+    expect(dropped).toBeLessThanOrEqual(5000 + 100);
+    expect(seen).toBe(delivered + filtered + dropped + in_flight);
+  });
+});
+
 test('the shipped pipelines are valid', async () => {
   for (const name of ['default', 'demo']) {
     const { code, stdout } = await Program.run(['validate', `pipelines/${name}.yaml`], { cwd: repository });
