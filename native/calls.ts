@@ -8,6 +8,10 @@ export interface Call {
   readonly numbers: readonly (readonly number[])[];
   /** Whether it is about a descriptor. */
   readonly fd: boolean;
+  /** Records have the beginning of what it moves. */
+  readonly data?: true;
+  /** So frequent that nobody gets it who does not name it. */
+  readonly bulk?: true;
   /** Where a parameter is: the number of a register, `ret`, or text 0 or 1 of the record (`path` or mere `text`). */
   readonly args: Readonly<Record<string, string>>;
 }
@@ -203,6 +207,78 @@ export const CALLS: Readonly<Record<string, Call>> = {
     fd: true,
     args: { fd: 'ret', pid_fd: '0', target_fd: '1', flags: '2' },
   },
+  read: {
+    id: 0,
+    kind: 'call',
+    numbers: [[0], [3], [63], [3]],
+    fd: true,
+    data: true,
+    bulk: true,
+    args: { fd: '0', size: '2' },
+  },
+  readv: {
+    id: 19,
+    kind: 'call',
+    numbers: [[19, 515], [145], [65], [145]],
+    fd: true,
+    data: true,
+    bulk: true,
+    args: { fd: '0' },
+  },
+  pread: {
+    id: 17,
+    kind: 'call',
+    numbers: [[17], [180], [67], [180]],
+    fd: true,
+    data: true,
+    bulk: true,
+    args: { fd: '0', size: '2' },
+  },
+  preadv: {
+    id: 295,
+    kind: 'call',
+    numbers: [[295, 534], [333], [69], [361]],
+    fd: true,
+    data: true,
+    bulk: true,
+    args: { fd: '0' },
+  },
+  write: {
+    id: 1,
+    kind: 'call',
+    numbers: [[1], [4], [64], [4]],
+    fd: true,
+    data: true,
+    bulk: true,
+    args: { fd: '0', size: '2' },
+  },
+  writev: {
+    id: 20,
+    kind: 'call',
+    numbers: [[20, 516], [146], [66], [146]],
+    fd: true,
+    data: true,
+    bulk: true,
+    args: { fd: '0' },
+  },
+  pwrite: {
+    id: 18,
+    kind: 'call',
+    numbers: [[18], [181], [68], [181]],
+    fd: true,
+    data: true,
+    bulk: true,
+    args: { fd: '0', size: '2' },
+  },
+  pwritev: {
+    id: 296,
+    kind: 'call',
+    numbers: [[296, 535], [334], [70], [362]],
+    fd: true,
+    data: true,
+    bulk: true,
+    args: { fd: '0' },
+  },
   socket: {
     id: 41,
     kind: 'socket',
@@ -232,6 +308,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     kind: 'socket',
     numbers: [[44], [369], [206], [290]],
     fd: true,
+    data: true,
     args: { fd: '0', size: '2', tuple: '4' },
   },
   sendmsg: {
@@ -239,6 +316,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     kind: 'socket',
     numbers: [[46, 518], [370], [211], [296]],
     fd: true,
+    data: true,
     args: { fd: '0', tuple: '1' },
   },
   recvfrom: {
@@ -246,6 +324,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     kind: 'socket',
     numbers: [[45, 517], [371], [207], [292]],
     fd: true,
+    data: true,
     args: { fd: '0', size: '2', tuple: '4' },
   },
   recvmsg: {
@@ -253,6 +332,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     kind: 'socket',
     numbers: [[47, 519], [372], [212], [297]],
     fd: true,
+    data: true,
     args: { fd: '0', size: 'ret', tuple: '1' },
   },
   ptrace: {

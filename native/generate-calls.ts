@@ -8,6 +8,8 @@ interface Row {
   readonly fd?: number | string;
   readonly args?: string;
   readonly address?: number | string;
+  readonly data?: number | string;
+  readonly bulk?: boolean;
   readonly low?: boolean;
 }
 
@@ -26,7 +28,7 @@ interface Call extends Row {
   readonly arguments: readonly (readonly [name: string, from: string])[];
 }
 
-const KEYS = new Set(['nr', 'as', 'fd', 'args', 'address', 'low']);
+const KEYS = new Set(['nr', 'as', 'fd', 'args', 'address', 'data', 'bulk', 'low']);
 /** Above every number that records carry. */
 const IA32_ONLY = 1000;
 const ABIS = ['x64', 'ia32', 'arm64', 'arm'] as const;
@@ -79,12 +81,22 @@ function addressOf({ address }: Call): string {
   return `${register(at)}${how === '*' ? ' | LENGTH_BEHIND' : how === ' msg' ? ' | IN_MESSAGE' : ''}`;
 }
 
+function dataOf({ name, data }: Call): string {
+  if (data === undefined) return '0';
+  const found = /^(\d)(?: (vector|msg))?( out)?$/.exec(String(data));
+  if (found === null) throw new Error(`calls.yaml: ${name}: ${data} is no place of data`);
+  const [, at = '', how, out] = found;
+  const bits = [how === 'vector' ? 'IN_VECTOR' : how === 'msg' ? 'IN_MESSAGE' : '', out ? 'FROM_PROGRAM' : ''];
+  return [register(at), ...bits.filter(Boolean)].join(' | ');
+}
+
 function shapeOf(call: Call): string {
   const [first, second] = call.texts;
   const texts = [first, second].map((text) => (text ? register(text.at) : 0)).join(', ');
   const bases = [first, second].map((text) => (text ? baseOf(text.base) : 0)).join(', ');
   const kind = `KIND_${(call.as ?? 'call').toUpperCase()}`;
-  const parts = [call.id, kind, descriptorOf(call), `{ ${texts} }`, `{ ${bases} }`, addressOf(call), call.low ? 1 : 0];
+  const [fd, address, data] = [descriptorOf(call), addressOf(call), dataOf(call)];
+  const parts = [call.id, kind, fd, `{ ${texts} }`, `{ ${bases} }`, address, data, call.low ? 1 : 0];
   return `  [CALL_${call.name.toUpperCase()}] = { ${parts.join(', ')} },`;
 }
 
@@ -109,7 +121,7 @@ function cTable(calls: readonly Call[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-function tsRow({ name, id, as = 'call', numbers, arguments: args, fd }: Call): string {
+function tsRow({ name, id, as = 'call', numbers, arguments: args, fd, data, bulk }: Call): string {
   const numberList = numbers.map((each) => `[${each.join(', ')}]`).join(', ');
   const list = args.map(([argument, from]) => `${argument}: '${from}'`).join(', ');
   const parts = [
@@ -117,6 +129,8 @@ function tsRow({ name, id, as = 'call', numbers, arguments: args, fd }: Call): s
     `kind: '${as}'`,
     `numbers: [${numberList}]`,
     `fd: ${fd !== undefined || as !== 'call'}`,
+    ...(data === undefined ? [] : ['data: true']),
+    ...(bulk ? ['bulk: true'] : []),
     list === '' ? 'args: {}' : `args: { ${list} }`,
   ];
   const row = `  ${name}: { ${parts.join(', ')} },`;
@@ -135,6 +149,10 @@ function tsTable(calls: readonly Call[]): string {
     '  readonly numbers: readonly (readonly number[])[];',
     '  /** Whether it is about a descriptor. */',
     '  readonly fd: boolean;',
+    '  /** Records have the beginning of what it moves. */',
+    '  readonly data?: true;',
+    '  /** So frequent that nobody gets it who does not name it. */',
+    '  readonly bulk?: true;',
     '  /** Where a parameter is: the number of a register, `ret`, or text 0 or 1 of the record (`path` or mere `text`). */',
     '  readonly args: Readonly<Record<string, string>>;',
     '}',

@@ -29,6 +29,8 @@ export interface SensorDemand {
   readonly file: boolean;
   /** Copy the environment at exec and in scans. */
   readonly env: boolean;
+  /** Bytes of what calls read, write, send and receive that are copied: at most 4095; 0, the default: none. */
+  readonly data?: number;
 }
 
 export interface SensorOptions extends SensorDemand {
@@ -103,6 +105,9 @@ export class SensorError extends UserError {
   }
 }
 
+/** What a record holds of the data that a call moves. */
+export const DATA_MAX = 4095;
+
 /** COUNTED_KINDS and COUNTED in bpf/shared.h. */
 const COUNTED_KINDS = 16;
 const COUNTED = COUNTED_KINDS + 128;
@@ -133,8 +138,10 @@ export function openSensor(options: SensorOptions): Sensor {
   }
 }
 
-function wantedOf({ calls, env, real, file }: SensorDemand): AddonWanted {
-  return { env, real, file, ...filterTables(withChdir(calls)) };
+function wantedOf({ calls, env, real, file, data = 0 }: SensorDemand): AddonWanted {
+  if (!Number.isInteger(data) || data < 0 || data > DATA_MAX)
+    throw new RangeError(`data must be a number of bytes from 0 to ${DATA_MAX}, not ${data}`);
+  return { env, real, file, data, ...filterTables(withChdir(calls)) };
 }
 
 /** Where calls are read at all, a stale working directory would be a lie that costs nothing to avoid. */

@@ -32,6 +32,8 @@ export interface AddonWanted {
   readonly real: boolean;
   readonly file: boolean;
   readonly testsReal: boolean;
+  /** Bytes of what calls move. */
+  readonly data: number;
   /** Some call is read that io_uring can do. */
   readonly uring: boolean;
   readonly calls: Uint16Array;

@@ -109,6 +109,7 @@ Wanted wanted_of(const Napi::Object &given) {
   words.real = flag("real");
   words.file = flag("file");
   words.tests_real = flag("testsReal");
+  words.data = static_cast<__u16>(given.Get("data").ToNumber().Uint32Value());
   const auto starts = given.Get("starts").As<Napi::BigUint64Array>();
   words.prefix_starts = starts[0];
   words.name_starts = starts[1];

@@ -61,6 +61,7 @@ static __always_inline __u32 described_file(struct call_context *call, struct sc
   r->file_mode = GET(inode, inode, i_mode);
   r->file_flags = GET(file, file, f_flags);
   r->magic = GET(super_block, sb, s_magic);
+  r->layer = layer_of(inode, r->magic);
   // The directory of a relative path stands there already.
   if (!fs || r->lengths[CALL_BASE] || r->lengths[CALL_BASE2]) return at;
   __u32 length = path_text(s, slot_of(call), at, PATH_OF(file, file, f_path), fs);
@@ -73,10 +74,14 @@ static __always_inline void on_plain(struct call_context *call, struct scratch *
   struct call_record *r = (void *)s->record;
   struct file *file = file_of(current_task(), r->fd);
   if (!passes(call, 0)) return;
-  r->ino = r->dev = r->file_mode = r->file_flags = r->magic = r->lengths[CALL_REAL] = 0;
+  r->ino = r->dev = r->file_mode = r->layer = r->file_flags = r->magic = 0;
+  r->lengths[CALL_REAL] = 0;
   __u32 at = shaped_text(call, s, CALL_TEXTS_AT, 0);
   at = shaped_text(call, s, at, 1);
   if (file) at = described_file(call, s, at, file);
+  __u32 length = moved_data(call, at);
+  r->lengths[CALL_DATA] = length;
+  at += length;
   send(call, s, at, KIND_CALL);
 }
 

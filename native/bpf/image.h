@@ -57,14 +57,17 @@ static __always_inline bool can_write(struct inode *inode, const struct cred *cr
   return capabilities >> CAP_DAC_OVERRIDE & 1;
 }
 
+enum layer { LAYER_NONE, LAYER_UPPER, LAYER_LOWER };
+
 // Overlayfs keeps the dentry of the writable layer right behind the inode; it is set when the file lives there.
-static __always_inline __u32 overlay_layer(struct inode *inode)
+static __always_inline enum layer layer_of(struct inode *inode, unsigned long magic)
 {
+  if (magic != OVERLAYFS_MAGIC) return LAYER_NONE;
   void *at = bpf_core_type_exists(struct ovl_inode)
     ? (void *)inode - bpf_core_field_offset(struct ovl_inode, vfs_inode)
         + bpf_core_field_offset(struct ovl_inode, __upperdentry)
     : (void *)inode + bpf_core_type_size(struct inode);
-  return WORD_AT(at) ? EXE_UPPER : EXE_LOWER;
+  return WORD_AT(at) ? LAYER_UPPER : LAYER_LOWER;
 }
 
 // Appends the path of the executable and fills what the record says about its file; returns the length of the path.
@@ -82,7 +85,8 @@ static __always_inline __u32 image_exe(struct scratch *s, __u32 slot, __u32 at, 
   r->exe_dev = device_of(sb);
   r->exe_ctime = inode_time(inode, 0);
   r->exe_mtime = inode_time(inode, 1);
-  if (GET(super_block, sb, s_magic) == OVERLAYFS_MAGIC) flags |= overlay_layer(inode);
+  enum layer layer = layer_of(inode, GET(super_block, sb, s_magic));
+  if (layer) flags |= layer == LAYER_UPPER ? EXE_UPPER : EXE_LOWER;
   if (GET(dentry, dentry, d_parent) == dentry) {
     char name[6] = {};
     bpf_probe_read_kernel(name, sizeof name, GET(dentry, dentry, d_name.name));

@@ -179,7 +179,12 @@ struct sock_common {
   volatile unsigned char skc_state;
   struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
-struct sock { struct sock_common __sk_common; __u16 sk_type, sk_protocol; __u8 sk_userlocks; };
+struct sock {
+  struct sock_common __sk_common;
+  __u16 sk_type, sk_protocol;
+  __u8 sk_userlocks;
+  __u32 sk_ack_backlog, sk_max_ack_backlog;
+};
 struct inet_sock { struct sock sk; __be32 inet_saddr; };
 struct inet_bind_bucket { signed char fastreuse; };
 struct inet_connection_sock { struct inet_bind_bucket *icsk_bind_hash; };

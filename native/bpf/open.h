@@ -53,6 +53,7 @@ static __always_inline void read_opened(struct open_record *r, struct file *file
   r->file_mode = GET(inode, inode, i_mode);
   r->file_flags = GET(file, file, f_flags);
   r->magic = GET(super_block, sb, s_magic);
+  r->layer = layer_of(inode, r->magic);
 }
 
 #define TEXT_DOUBTFUL (FLAG_UNREAD | FLAG_CUT | FLAG_PATH_PARTIAL)
@@ -105,7 +106,7 @@ static __always_inline void on_open(struct call_context *call, struct scratch *s
     return filtered(counted_as(call));
   }
   if (refused(counted_as(call))) return;
-  r->created = r->dev = r->file_mode = r->file_flags = r->magic = r->ino = 0;
+  r->created = r->layer = r->dev = r->file_mode = r->file_flags = r->magic = r->ino = 0;
   if (file && filter.file) read_opened(r, file);
   r->lengths[OPEN_REAL] = length;
   send(call, s, at + length, KIND_OPEN);

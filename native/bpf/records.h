@@ -41,7 +41,7 @@ struct record_header {
   __u64 cap_effective;
   __u64 cgroup;
   __u32 mnt_ns;
-  __u32 pad;
+  __u32 cpu;
   char comm[16];
 };
 
@@ -107,7 +107,8 @@ struct open_record {
   __u32 mode;
   __s32 dirfd;
   __u32 resolve;
-  __u32 created;
+  __u16 created;
+  __u16 layer;
   __u64 ino;
   __u32 dev;
   __u32 file_mode;
@@ -144,15 +145,19 @@ struct socket_record {
   __u8 addr[16];
   __u16 addr_family;
   __u16 addr_port;
+  __u32 queue_len;
+  __u32 queue_max;
   __u32 pad3;
   __u64 ino;
   __u64 sock;
   __u64 peer;
-  __u16 lengths[1];
+  __u16 lengths[2];
 };
-#define SOCKET_TEXTS_AT 258
+#define SOCKET_TEXTS_AT 268
 #define SOCKET_UNIX_PATH 0
 #define SOCKET_UNIX_PATH_MAX 108
+#define SOCKET_DATA 1
+#define SOCKET_DATA_MAX 4095
 
 struct cgroup_record {
   struct record_header header;
@@ -181,12 +186,13 @@ struct call_record {
   __u64 args[6];
   __u64 ino;
   __u32 dev;
-  __u32 file_mode;
+  __u16 file_mode;
+  __u16 layer;
   __u32 file_flags;
   __u32 magic;
-  __u16 lengths[5];
+  __u16 lengths[6];
 };
-#define CALL_TEXTS_AT 194
+#define CALL_TEXTS_AT 196
 #define CALL_RAW 0
 #define CALL_RAW_MAX 4095
 #define CALL_BASE 1
@@ -197,3 +203,5 @@ struct call_record {
 #define CALL_BASE2_MAX 4095
 #define CALL_REAL 4
 #define CALL_REAL_MAX 4095
+#define CALL_DATA 5
+#define CALL_DATA_MAX 4095

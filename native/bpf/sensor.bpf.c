@@ -16,6 +16,7 @@
 #include "registers.h"
 #include "filter.h"
 #include "open.h"
+#include "data.h"
 #include "socket.h"
 #include "calls.h"
 #include "uring.h"

@@ -12,12 +12,15 @@ struct shape {
   __u8 text[2];   // registers that point to texts
   __u8 base[2];   // the register with the directory that each starts from; 0: not a path
   __u8 address;   // the register that points to a sockaddr
+  __u8 data;      // the register that points to the data that the call moves
   __u8 low;       // yields to other records when the ring is nearly full
 };
 #define FROM_RESULT 0x10   // the call returns the descriptor; after a failure the register, if there is one
 #define FROM_CWD 0x10      // a path that starts at the working directory
 #define LENGTH_BEHIND 0x10 // the next register points to the sockaddr's length; else it is the length
 #define IN_MESSAGE 0x20    // the register points to a msghdr
+#define IN_VECTOR 0x10     // the register points to an iovec, the next register counts them
+#define FROM_PROGRAM 0x40  // the program's own data; else what it receives
 #define REGISTER 0x0f
 
 #include "call-table.h"
@@ -65,6 +68,7 @@ struct filter {
   __u8 real;                     // canonical paths of what is opened
   __u8 file;                     // what else is known of the file that is opened
   __u8 tests_real;               // some class is sent for its canonical path
+  __u16 data;                    // bytes of what calls move that are copied
 };
 
 // Words that change while the programs run (.bss, mapped by the consumer).

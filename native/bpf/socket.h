@@ -212,6 +212,16 @@ static __always_inline void read_history(struct call_context *call, struct socke
   bpf_map_update_elem(&histories, &key, &history, BPF_ANY);
 }
 
+// Of the socket that listens: what it gives has queues of its own.
+static __always_inline void read_queue(struct call_context *call, struct socket_record *r)
+{
+  struct file *file = call->uring ? (void *)call->file : file_of(current_task(), (__s32)call->args[0]);
+  if (call->ret < 0 || !file || !is_socket(file)) return;
+  struct sock *sk = GET(socket, GET(file, file, private_data), sk);
+  r->queue_len = GET(sock, sk, sk_ack_backlog);
+  r->queue_max = GET(sock, sk, sk_max_ack_backlog);
+}
+
 static __always_inline void on_socket(struct call_context *call, struct scratch *s)
 {
   struct socket_record *r = (void *)s->record;
@@ -227,7 +237,10 @@ static __always_inline void on_socket(struct call_context *call, struct scratch 
   if (!length && sk && r->family == AF_UNIX) length = read_bound_path(r);
   if (sk && internet) read_history(call, r);
   r->lengths[SOCKET_UNIX_PATH] = length;
-  send(call, s, SOCKET_TEXTS_AT + length, KIND_SOCKET);
+  if (call->which == CALL_ACCEPT || call->which == CALL_ACCEPT4) read_queue(call, r);
+  __u32 data = moved_data(call, SOCKET_TEXTS_AT + length);
+  r->lengths[SOCKET_DATA] = data;
+  send(call, s, SOCKET_TEXTS_AT + length + data, KIND_SOCKET);
 }
 
 // The record's fixed part before `family` is filled in.

@@ -149,7 +149,7 @@ export interface SourceDefinition<Config extends z.ZodType = z.ZodType> extends 
   /** Whether it ever fills a field, by its text. Default: it may fill any. */
   fills(source: string, field: string, config: z.output<Config>): boolean;
   /** Whether it ever emits an event type. Default: it may emit any. */
-  emitsType(source: string, type: string): boolean;
+  emitsType(source: string, type: string, config: z.output<Config>): boolean;
   /** Present when several replicas of the pipeline may divide its events. */
   shared?(config: z.output<Config>): Sharing | undefined;
   /** What of the configuration its position belongs to; a change of the rest goes on where it stood. Default: all. */

@@ -289,7 +289,9 @@ export class Planner {
         provided.some(({ name }) => name === field) ||
         origins.some(({ definition: of, emits, config }) => emits?.includes(source) && of.fills(source, field, config)),
       emitsType: (source, type) =>
-        origins.some(({ definition: of, emits }) => emits?.includes(source) && of.emitsType(source, type)),
+        origins.some(
+          ({ definition: of, emits, config }) => emits?.includes(source) && of.emitsType(source, type, config),
+        ),
     });
     if (definition.prepare) {
       const prepared = definition.prepare(operator.config, edge);

@@ -483,7 +483,7 @@ describe('the form', () => {
       'container.image',
     ])
       expect(fills(text), text).toBe(true);
-    for (const text of ['k8s.rc.name', 'evt.buffer', 'evt.arg.img', 'thread.cgroup.cpu', 'evt.cpu'])
+    for (const text of ['k8s.rc.name', 'evt.arg.img', 'thread.cgroup.cpu', 'proc.vmsize'])
       expect(fills(text), text).toBe(false);
   });
 

@@ -60,6 +60,9 @@ const SIXTEEN = new Set([
   'remote_port',
   'addr_family',
   'addr_port',
+  'created',
+  'layer',
+  'file_mode',
 ]);
 const EIGHT = new Set(['role', 'changed', 'connected']);
 const ADDRESSES = new Set(['local_addr', 'remote_addr', 'addr']);

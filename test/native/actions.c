@@ -274,22 +274,28 @@ static long repeat_open(long times, const char *path)
 }
 
 // sys NUMBER WORD ...: any call. A word is a number, or what a pointer is to lead to: 'text, in:PORT, in6:PORT, un:PATH,
-// msg:PORT (a message to there), buf (64 bytes), len (128 as an int); $ is what the last call returned. sys32: the same
-// by the 32-bit door, numbers only and 'text.
+// msg:PORT (a message to there), vec:TEXT (two buffers: three letters, and the rest), buf (64 bytes), len (128 as an
+// int); $ is what the last call returned. sys32: the same by the 32-bit door, with numbers, 'text, vec:TEXT and msg:TEXT.
 static long last;
 static long argument(const char *word)
 {
   static struct sockaddr_in in;
   static struct sockaddr_in6 in6;
   static struct sockaddr_un un;
-  static char buffer[64] = "x";
-  static struct iovec vector = { buffer, 1 };
+  static char buffer[64], letter[1] = "x";
+  static struct iovec vector = { letter, 1 };
   static struct msghdr message;
   static int length;
   if (word[0] == '\'') return (long)(word + 1);
   if (word[0] == '$') return last;
   if (!strcmp(word, "buf")) return (long)buffer;
   if (!strcmp(word, "len")) return length = 128, (long)&length;
+  if (!strncmp(word, "vec:", 4)) {
+    static struct iovec vectors[2];
+    vectors[0] = (struct iovec){ strncpy(buffer, word + 4, sizeof buffer), 3 };
+    vectors[1] = (struct iovec){ buffer + 3, strlen(word + 4) - 3 };
+    return (long)vectors;
+  }
   if (!strncmp(word, "in:", 3)) return in = loopback(atoi(word + 3)), (long)&in;
   if (!strncmp(word, "in6:", 4)) {
     in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(atoi(word + 4)) };
@@ -316,14 +322,24 @@ static long any_call(void)
   return last = result(syscall(number(1), a[0], a[1], a[2], a[3], a[4], a[5]));
 }
 
+#if defined(__x86_64__)
+static long argument32(const char *word)
+{
+  if (word[0] == '\'') return (long)low_memory(word + 1, strlen(word));
+  if (strncmp(word, "vec:", 4) && strncmp(word, "msg:", 4)) return strtoll(word, NULL, 0);
+  unsigned text = (long)low_memory(word + 4, strlen(word + 4) + 1);
+  unsigned vectors[4] = { text, 3, text + 3, strlen(word + 4) - 3 };
+  unsigned low = (long)low_memory(vectors, sizeof vectors);
+  unsigned message[7] = { 0, 0, low, 2 };
+  return word[0] == 'v' ? low : (long)low_memory(message, sizeof message);
+}
+#endif
+
 static long any_call32(void)
 {
 #if defined(__x86_64__)
   long a[3] = { 0 };
-  for (int i = 0; i < 3 && words[i + 2]; i++) {
-    const char *word = words[i + 2];
-    a[i] = word[0] == '\'' ? (long)low_memory(word + 1, strlen(word)) : strtoll(word, NULL, 0);
-  }
+  for (int i = 0; i < 3 && words[i + 2]; i++) a[i] = argument32(words[i + 2]);
   return call32(number(1), a[0], a[1], a[2]);
 #else
   return -ENOSYS;

@@ -59,7 +59,9 @@ const wide = new Set(
   ].flatMap((names) => names.split(' ')),
 );
 const narrow = new Set(
-  'kind flags family sock_type protocol state local_port remote_port addr_family addr_port'.split(' '),
+  'kind flags family sock_type protocol state local_port remote_port addr_family addr_port created layer file_mode'.split(
+    ' ',
+  ),
 );
 const bytes = new Set(['role', 'changed', 'connected']);
 const signed = new Set(['dirfd', 'fd']);

@@ -19,6 +19,14 @@ export const AT_FDCWD = -100;
 export const hex = (value: Scalar) => value.toString(16).toUpperCase();
 export const octal = (value: Scalar) => (value === 0 ? '0' : `0${(value as number).toString(8)}`);
 
+/** Bytes as text, with a dot for each that does not print; Falco's word where there are none. */
+export const bytesText = (value: Scalar) =>
+  (value instanceof Uint8Array &&
+    Buffer.from(value)
+      .toString('latin1')
+      .replace(/[^ -~]/g, '.')) ||
+  'NULL';
+
 /** The name of an error that a call returned. */
 export const error = (_: KernelEvent, value: Scalar) => (Number(value) < 0 ? errnoName(-Number(value)) : undefined);
 

@@ -34,7 +34,7 @@ const group = (event: KernelEvent, gid: Scalar) => groupNameAt(event, Number(gid
 const time = (value: Scalar) => dateTime(BigInt(value as number));
 const loginuid = (event: KernelEvent) => event.u32(HEADER.loginuid);
 
-const created = (event: KernelEvent) => event.u32(OPEN.created) !== 0;
+const created = (event: KernelEvent) => event.u16(OPEN.created) !== 0;
 const descriptor: Argument = {
   name: 'fd',
   raw: (event) => event.i64(OPEN.ret),
@@ -53,7 +53,7 @@ const path: Argument = {
 };
 const openFlags: Argument = {
   name: 'flags',
-  raw: (event) => falcoOpenFlags(linuxFlags(event), created(event)),
+  raw: (event) => falcoOpenFlags(linuxFlags(event), created(event), event.u16(OPEN.layer)),
   means: flags('file_flags'),
 };
 const mode: Argument = { name: 'mode', raw: (event) => event.u32(OPEN.mode), print: octal };
@@ -72,7 +72,14 @@ function falcoResolve(event: KernelEvent): number {
 const OPEN_ARGUMENTS = [descriptor, path, openFlags, mode, device, inode];
 const OPENAT_ARGUMENTS = [descriptor, dirfd, path, openFlags, mode, device, inode];
 const OPENAT2_ARGUMENTS = [descriptor, dirfd, path, openFlags, mode, resolve, device, inode];
-const CREAT_ARGUMENTS = [descriptor, path, mode, device, inode];
+const CREAT_ARGUMENTS = [
+  descriptor,
+  path,
+  mode,
+  device,
+  inode,
+  { name: 'creat_flags', raw: (event: KernelEvent) => event.u16(OPEN.layer), means: flags('creat_flags') },
+];
 
 const comm: Argument = { name: 'comm', raw: self };
 const uid: Argument = { name: 'uid', raw: (event) => event.u32(HEADER.euid), means: user };
@@ -195,7 +202,7 @@ let names: ReadonlySet<string> | undefined;
 
 /** Whether some record has an argument of that name. */
 export function isArgument(name: string): boolean {
-  const lists = () => [CLONE_ARGUMENTS, EXECVE_ARGUMENTS, EXIT_ARGUMENTS, OPENAT2_ARGUMENTS];
+  const lists = () => [CLONE_ARGUMENTS, EXECVE_ARGUMENTS, EXIT_ARGUMENTS, OPENAT2_ARGUMENTS, CREAT_ARGUMENTS];
   names ??= new Set([...lists(), ...callNumbers.map(argumentsOfCall)].flat().map((argument) => argument.name));
   return names.has(name);
 }

@@ -1,16 +1,18 @@
 /** The parameters of system calls that are registers and texts, by the tables of calls and of Falco's events. */
 
+import type { Call } from '../../../native/calls.ts';
 import type { Scalar } from '../field.ts';
 import { type EventParam, eventType } from '../syscall/event-types.ts';
 import type { FlagSet } from '../syscall/flag-table.ts';
 import { enumName } from '../syscall/flags.ts';
-import { type Argument, directory, error, flags, hex, octal, signalName } from './argument.ts';
+import { type Argument, bytesText, directory, error, flags, hex, octal, signalName } from './argument.ts';
 import { falcoFlags } from './call-flags.ts';
 import { joinedPath, rawText } from './call-paths.ts';
 import { callOf, NR, RET } from './calls.ts';
 import { descriptorName, descriptorType } from './descriptor.ts';
 import type { KernelEvent } from './event.ts';
-import { CALL, KIND } from './layout.ts';
+import { CALL, KIND, SOCKET } from './layout.ts';
+import { movedData } from './moved-data.ts';
 import { groupNameAt, userAt } from './names.ts';
 import { askedAddress, socketOf } from './socket.ts';
 
@@ -102,8 +104,23 @@ function inText(name: string, from: string): Argument {
   return from.startsWith('text') ? { name, raw } : { name, raw, means: (event) => joinedPath(event, which) };
 }
 
-function argumentOf(param: EventParam, from: string | undefined, isOwn: boolean): Argument | undefined {
+/** The queue of the socket that a connection came through; what io_uring accepts does not tell. */
+const ofQueue = (read: (event: KernelEvent) => number) => (event: KernelEvent) =>
+  event.kind === KIND.socket && !event.has('uring') && event.i32(SOCKET.ret + 4) >= 0 ? read(event) : undefined;
+const queueLength = (event: KernelEvent) => event.u32(SOCKET.queue_len);
+const queueRoom = (event: KernelEvent) => event.u32(SOCKET.queue_max);
+const QUEUE: Readonly<Record<string, Argument['raw']>> = {
+  queuelen: ofQueue(queueLength),
+  queuemax: ofQueue(queueRoom),
+  queuepct: ofQueue((event) => Math.min(255, Math.floor((queueLength(event) * 100) / (queueRoom(event) || 1)))),
+};
+
+function argumentOf(param: EventParam, { args, data }: Call, isOwn: boolean): Argument | undefined {
   const { name, type } = param;
+  const from = args[name];
+  const queue = QUEUE[name];
+  if (queue !== undefined) return { name, raw: queue };
+  if (type === 'BYTEBUF') return data && name === 'data' ? { name, raw: movedData, print: bytesText } : undefined;
   if (type === 'SOCKTUPLE')
     return { name, raw: (event) => (event.kind === KIND.socket && socketOf(event).name) || NONE };
   if (type === 'SOCKADDR') return { name, raw: (event) => (event.kind === KIND.socket && askedAddress(event)) || NONE };
@@ -130,5 +147,5 @@ function makeArguments(nr: number): readonly Argument[] {
   const call = callOf(nr);
   const type = call && eventType(call.name);
   if (call === undefined || type === undefined) return [];
-  return type.params.flatMap((param, index) => argumentOf(param, call.args[param.name], index === type.fdParam) ?? []);
+  return type.params.flatMap((param, index) => argumentOf(param, call, index === type.fdParam) ?? []);
 }

@@ -8,7 +8,8 @@ import { absolutePath } from './call-paths.ts';
 import { RET } from './calls.ts';
 import { errnoName } from './errno.ts';
 import type { KernelEvent } from './event.ts';
-import { KIND, OPEN } from './layout.ts';
+import { HEADER, KIND, OPEN } from './layout.ts';
+import { movedData, movedLength, movedLengthOf } from './moved-data.ts';
 import { exact } from './numbers.ts';
 import { linuxFlags, openName, succeeded } from './open-fields.ts';
 import { creates, makesTemporary, reads, writes } from './open-flags.ts';
@@ -68,7 +69,7 @@ const makesExecutable = openFamily((event) => {
   return (creates(flags) || makesTemporary(flags)) && (event.u32(OPEN.mode) & 0o111) !== 0;
 });
 const created = openFamily(
-  (event) => event.u32(OPEN.created) !== 0 || (makesTemporary(linuxFlags(event)) && succeeded(event)),
+  (event) => event.u16(OPEN.created) !== 0 || (makesTemporary(linuxFlags(event)) && succeeded(event)),
 );
 
 const never = () => false;
@@ -131,6 +132,17 @@ export const eventReaders: Readonly<Record<string, ReaderMaker>> = {
     'evt.is_io_read': readsData,
     'evt.is_io_write': writesData,
     'evt.io_dir': direction,
+    'evt.cpu': (event) => event.u32(HEADER.cpu),
+    'evt.buffer': movedData,
+    'evt.buflen': movedLength(),
+    'evt.buflen.in': movedLength('reads'),
+    'evt.buflen.out': movedLength('writes'),
+    'evt.buflen.file': movedLengthOf('file'),
+    'evt.buflen.file.in': movedLengthOf('file', 'reads'),
+    'evt.buflen.file.out': movedLengthOf('file', 'writes'),
+    'evt.buflen.net': movedLengthOf('net'),
+    'evt.buflen.net.in': movedLengthOf('net', 'reads'),
+    'evt.buflen.net.out': movedLengthOf('net', 'writes'),
     'evt.is_wait': never,
     'evt.is_syslog': never,
     'evt.is_io_uring': (event) => event.has('uring'),

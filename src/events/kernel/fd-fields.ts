@@ -116,6 +116,19 @@ const deviceOf = either(
   (event) => event.u32(CALL.dev),
 );
 
+/** OPEN.layer and CALL.layer. */
+const UPPER = 1;
+const LOWER = 2;
+
+/** Whether the file lies in that layer of an overlay. */
+function isIn(layer: number): KernelReader {
+  return either(
+    (event) => (succeeded(event) ? event.u16(OPEN.layer) === layer : undefined),
+    never,
+    (event) => event.u16(CALL.layer) === layer,
+  );
+}
+
 function ofDevice(part: (dev: number) => number): KernelReader {
   return (event) => {
     const dev = deviceOf(event);
@@ -210,6 +223,8 @@ export const fdReaders: Readonly<Record<string, ReaderMaker>> = plain({
     (_, event) => event.u64(SOCKET.ino),
     (event) => event.u64(CALL.ino),
   ),
+  'fd.is_upper_layer': isIn(UPPER),
+  'fd.is_lower_layer': isIn(LOWER),
   'fs.path.name': pathName,
   'fs.path.nameraw': rawPathName,
   'fs.path.source': pairPath('source', false),

@@ -30,6 +30,7 @@ export const HEADER = {
   cap_effective: 56, // u64
   cgroup: 64, // u64: id of the cgroup in the v2 hierarchy
   mnt_ns: 72, // u32: inode number of the mount namespace
+  cpu: 76, // u32: on which it happened
   comm: 80, // char[16]: name of the calling thread
 } as const;
 export const HEADER_SIZE = 96;
@@ -92,7 +93,8 @@ export const OPEN = {
   mode: 112, // u32: the mode argument
   dirfd: 116, // s32: -100 is AT_FDCWD
   resolve: 120, // u32: openat2's how.resolve
-  created: 124, // u32: 1 when the call made the file (FMODE_CREATED)
+  created: 124, // u16: 1 when the call made the file (FMODE_CREATED)
+  layer: 126, // u16: of overlayfs: 1 upper, 2 lower layer; else 0
   ino: 128, // u64
   dev: 136, // u32: super block's device as userspace encodes it
   file_mode: 140, // u32: i_mode
@@ -129,16 +131,19 @@ export const SOCKET = {
   addr: 208, // u8[16]: address in the sockaddr that the caller gave
   addr_family: 224, // u16: family in the sockaddr that the caller gave
   addr_port: 226, // u16: host order
-  ino: 232, // u64: sockfs inode
-  sock: 240, // u64: kernel address of struct sock (identity only)
-  peer: 248, // u64: unix sockets: kernel address of the peer (identity only)
+  queue_len: 228, // u32: accept: connections that wait at the listening socket
+  queue_max: 232, // u32: accept: how many may wait
+  ino: 240, // u64: sockfs inode
+  sock: 248, // u64: kernel address of struct sock (identity only)
+  peer: 256, // u64: unix sockets: kernel address of the peer (identity only)
 } as const;
 /** socket: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
 export const SOCKET_TEXTS = {
-  count: 1,
-  lengths: 256,
-  first: 258,
+  count: 2,
+  lengths: 264,
+  first: 268,
   unix_path: 0, // unix sockets: the path given, else the socket's own or its peer's; abstract names begin with NUL
+  data: 1, // what the call moved: its beginning, as much as is asked for
 } as const;
 
 /** cgroup: byte offsets from the start of a record. */
@@ -173,18 +178,20 @@ export const CALL = {
   args: 112, // u64[6]: the arguments in registers
   ino: 160, // u64: of the file behind the descriptor; 0 when there is none
   dev: 168, // u32: super block's device as userspace encodes it
-  file_mode: 172, // u32: i_mode
+  file_mode: 172, // u16: i_mode
+  layer: 174, // u16: of overlayfs: 1 upper, 2 lower layer; else 0
   file_flags: 176, // u32: f_flags
   magic: 180, // u32: super block magic
 } as const;
 /** call: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
 export const CALL_TEXTS = {
-  count: 5,
+  count: 6,
   lengths: 184,
-  first: 194,
+  first: 196,
   raw: 0, // the first text or path as the caller wrote it, read at exit
   base: 1, // directory that it starts from; empty for an absolute path and for a mere text
   raw2: 2, // the second one
   base2: 3,
   real: 4, // canonical path of the file behind the descriptor; of what has none its name
+  data: 5, // what the call moved: its beginning, as much as is asked for
 } as const;

@@ -49,13 +49,17 @@ const SINGLE = [
 /** O_F_CREATED: the call made the file. */
 export const CREATED = 16384;
 
-/** The flags argument of an open as `evt.rawarg.flags` has it. */
-export function falcoOpenFlags(flags: number, created: boolean): number {
+/** By the layer of overlayfs that the file lies in (OPEN.layer): none, upper, lower. */
+const LAYERS = [0, 32768, 65536];
+
+/** The flags argument of an open as `evt.rawarg.flags` has it, with what is known of the file. */
+export function falcoOpenFlags(flags: number, created: boolean, layer = 0): number {
   if (openFlags === undefined) {
     const falco = numbers('file_flags');
     openFlags = SINGLE.map((name) => [O[name], falco[`O_${name}`] ?? 0] as const);
   }
-  let result = (flags & O.RDWR) !== 0 ? 3 : (flags & O.WRONLY) !== 0 ? 2 : 1;
+  let result = LAYERS[layer] ?? 0;
+  result |= (flags & O.RDWR) !== 0 ? 3 : (flags & O.WRONLY) !== 0 ? 2 : 1;
   for (const [linux, falco] of openFlags) if ((flags & linux) === linux) result |= falco;
   // O_TMPFILE contains O_DIRECTORY, but opens no directory.
   if (makesTemporary(flags)) result |= 8192;

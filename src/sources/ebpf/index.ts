@@ -3,29 +3,21 @@
 import { statSync } from 'node:fs';
 import { Observable } from 'rxjs';
 import { z } from 'zod';
-import { bootOffsetNs, CALLS, openSensor } from '../../../native/index.ts';
+import { bootOffsetNs, DATA_MAX, openSensor } from '../../../native/index.ts';
 import { liveAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import { type Demands, defineSource, type SourceContext } from '../../core/component.ts';
 import { size } from '../../core/config.ts';
-import { suggest } from '../../core/errors.ts';
 import { Accounts } from '../../events/accounts.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import { ContainerAccounts } from '../../events/container-accounts.ts';
 import { Hosts } from '../../events/hosts.ts';
 import { KernelContext } from '../../events/kernel/context.ts';
 import { kernelFills, kernelForm } from '../../events/kernel/form.ts';
+import { baseSyscallsConfig, warnOfBaseSyscalls } from './base-syscalls.ts';
 import { Capture } from './capture.ts';
 import { containersConfig, openContainers } from './containers.ts';
 import { eventTypes, wantedFor } from './wanted.ts';
-
-/** `name` or `!name`. */
-const isCall = (word: string) => Object.hasOwn(CALLS, word.replace(/^!/, ''));
-
-function unknownCall({ input }: { readonly input?: unknown }): string {
-  const near = suggest(String(input).replace(/^!/, ''), Object.keys(CALLS));
-  return `the name of a system call that is read here${near === undefined ? '' : `, such as ${near}`}`;
-}
 
 const isPowerOfTwo = (bytes: number) => Number.isInteger(Math.log2(bytes));
 
@@ -44,20 +36,13 @@ const config = z.strictObject({
     .boolean()
     .default(false)
     .describe('Also executions that fail. They come anyway when a rule looks at other system calls.'),
-  base_syscalls: z
-    .strictObject({
-      custom_set: z
-        .array(z.string().refine((name) => isCall(name), { error: unknownCall }))
-        .default([])
-        .describe('System calls that are sent whatever the rules look at; with ! in front, that are never sent.'),
-      all: z.boolean().default(false).describe('Every system call that is known here.'),
-      repair: z
-        .boolean()
-        .default(false)
-        .describe('Falco adds what its tables need. Nothing is needed here: no effect.'),
-    })
-    .prefault({})
-    .describe("System calls beside those that the rules look at, in Falco's words."),
+  base_syscalls: baseSyscallsConfig,
+  snaplen: z
+    .int()
+    .min(1)
+    .max(DATA_MAX)
+    .default(80)
+    .describe('Bytes of what calls read, write, send and receive that rules can see; copied only when one does.'),
   pushdown: z
     .boolean()
     .default(true)
@@ -80,11 +65,13 @@ export const ebpf = defineSource({
   delivery: 'at_most_once',
   borrows: true,
   emits: () => ['syscall'],
-  emitsType: (_source, type) => eventTypes.has(type),
+  emitsType: (_source, type, { base_syscalls }) =>
+    eventTypes.has(type) && !base_syscalls.custom_set.includes(`!${type}`),
   fills: (_source, field, { containers }) => {
     const ref = catalogues.get('syscall')?.find(field);
     return ref !== undefined && kernelFills(ref) && (containers !== 'off' || !kernelForm.late?.includes(ref));
   },
+  prepare: ({ base_syscalls }, plan) => warnOfBaseSyscalls(base_syscalls, plan),
   open: (options, ctx) =>
     new Observable<Batch>((subscriber) => {
       const capture = open(options, ctx, {
@@ -101,8 +88,8 @@ interface Observer {
 }
 
 function open(options: z.output<typeof config>, ctx: SourceContext, observer: Observer): { close(): void } {
-  const { scope, failed_exec: failedExec, pushdown, base_syscalls: base } = options;
-  const wantedNow = (demands: Demands) => wantedFor(demands.get('syscall'), { failedExec, pushdown, base });
+  const { scope, failed_exec: failedExec, pushdown, base_syscalls: base, snaplen } = options;
+  const wantedNow = (demands: Demands) => wantedFor(demands.get('syscall'), { failedExec, pushdown, base, snaplen });
   const wanted = wantedNow(ctx.demand);
   const sensor = openSensor({
     ringBytes: options.ring,

@@ -25,7 +25,11 @@ const ENVIRONMENT = /^(?:proc\.a?env(?:\[.*)?|evt\.(?:raw)?arg\.env)$/;
 /** Fields that need the canonical path of what is opened. */
 const REAL_PATH = /^fd\.realpath$/;
 /** Fields that need more of the file that is opened. */
-const FILE = /^(?:fd\.(?:dev|ino|dev\.\w+)|evt\.(?:args|info|is_open_create|(?:raw)?arg(?:\.(?:flags|dev|ino)|\[.*)))$/;
+const FILE =
+  /^(?:fd\.(?:dev|ino|dev\.\w+|is_\w+_layer)|evt\.(?:args|info|is_open_create|(?:raw)?arg(?:\.(?:flags|creat_flags|dev|ino)|\[.*)))$/;
+
+/** Fields that need the data that calls move. */
+const DATA = /^evt\.(?:buffer|args|info|(?:raw)?arg(?:\.data|\[.*))$/;
 
 export interface Wanted {
   readonly sensor: SensorDemand;
@@ -38,31 +42,50 @@ export interface WantedOptions {
   readonly failedExec: boolean;
   /** Calls beside those that are demanded; with ! in front, never. */
   readonly base?: { readonly custom_set: readonly string[]; readonly all: boolean };
+  /** Bytes of data that are copied where something reads them. */
+  readonly snaplen?: number;
   /** Use the necessary conditions of the demand in the kernel. */
   readonly pushdown: boolean;
 }
 
+/** Event types that `base_syscalls` adds and leaves out. */
+function namedIn(base: WantedOptions['base']): Readonly<Record<'added' | 'removed', ReadonlySet<string>>> {
+  const set = base?.custom_set ?? [];
+  const isRemoved = (name: string) => name.startsWith('!');
+  return {
+    added: new Set(base?.all ? eventTypes : set.filter((name) => !isRemoved(name))),
+    removed: new Set(set.filter(isRemoved).map((name) => name.slice(1))),
+  };
+}
+
 /** What is to be collected for a demand. Undefined: nothing reads this source, which is then kept to process records. */
-export function wantedFor(demand: Demand | undefined, { failedExec, pushdown, base }: WantedOptions): Wanted {
+export function wantedFor(demand: Demand | undefined, options: WantedOptions): Wanted {
+  const { failedExec, pushdown, base, snaplen = 80 } = options;
   const types = demand?.types ?? new Set<string>();
-  const wants = (type: string) => types === 'all' || types.has(type);
+  const { added, removed } = namedIn(base);
+  const wants = (type: string) => !removed.has(type) && (types === 'all' || types.has(type) || added.has(type));
   const where = pushdown ? demand?.where : undefined;
   const calls = new Map<string, 'all' | Necessary>();
-  for (const name of Object.keys(CALLS)) {
-    if (wants(name) && !EXECUTIONS.has(name)) calls.set(name, where?.get(name) ?? 'all');
+  for (const [name, { bulk }] of Object.entries(CALLS)) {
+    if (EXECUTIONS.has(name) || !wants(name)) continue;
+    if (added.has(name)) calls.set(name, 'all');
+    else if (types !== 'all' || !bulk) calls.set(name, where?.get(name) ?? 'all');
   }
-  const added = base?.all ? Object.keys(CALLS) : (base?.custom_set ?? []).filter((name) => !name.startsWith('!'));
-  for (const name of added) calls.set(name, 'all');
   if (calls.size > 0 || failedExec) {
     for (const name of EXECUTIONS) if (wants(name)) calls.set(name, where?.get(name) ?? 'all');
   }
-  for (const name of base?.custom_set ?? []) if (name.startsWith('!')) calls.delete(name.slice(1));
   const kinds = Object.entries(LIFE).flatMap(([kind, names]) =>
     names.some(wants) ? [KIND[kind as keyof typeof LIFE]] : [],
   );
   const isRead = (pattern: RegExp) => [...(demand?.fields ?? [])].some((field) => pattern.test(field));
   return {
-    sensor: { calls, env: isRead(ENVIRONMENT), real: isRead(REAL_PATH), file: isRead(FILE) },
+    sensor: {
+      calls,
+      env: isRead(ENVIRONMENT),
+      real: isRead(REAL_PATH),
+      file: isRead(FILE),
+      data: isRead(DATA) ? snaplen : 0,
+    },
     kinds: new Set([
       ...kinds,
       ...(calls.size > 0 ? [KIND.open, KIND.socket, KIND.call] : []),

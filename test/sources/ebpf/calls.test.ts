@@ -22,10 +22,12 @@ const FIELDS = [
   'evt.type evt.res evt.rawres evt.failed evt.category evt.args evt.is_io evt.io_dir evt.abspath evt.abspath.src',
   'fd.num fd.type fd.typechar fd.name fd.directory fd.filename fd.l4proto fd.sockfamily fd.cip fd.sip fd.sport fd.cport',
   'fd.rip fd.lport fd.is_server fd.connected fd.name_changed fd.ino',
+  'evt.buffer evt.buflen evt.buflen.in evt.buflen.out evt.buflen.file evt.buflen.file.in evt.buflen.net.out evt.cpu',
   'fs.path.name fs.path.source fs.path.target fs.path.nameraw user.uid proc.name',
-  ...[...new Set(Object.values(CALLS).flatMap(({ args }) => Object.keys(args))), ...['res', 'fd', 'flags', 'comm']].map(
-    (name) => `evt.arg.${name} evt.rawarg.${name}`,
-  ),
+  ...[
+    ...new Set(Object.values(CALLS).flatMap(({ args }) => Object.keys(args))),
+    ...'res fd flags comm data queuelen queuemax queuepct'.split(' '),
+  ].map((name) => `evt.arg.${name} evt.rawarg.${name}`),
 ].flatMap((line) => line.split(' '));
 
 describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
@@ -69,12 +71,12 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Performs an action and returns the events that it made, once the first of that type is there. */
-  async function act(line: string, type: string): Promise<{ row: Row; result: number }> {
+  /** Performs an action and returns the event of that type that it made, on a descriptor where one is named. */
+  async function act(line: string, type: string, fd?: number): Promise<{ row: Row; result: number }> {
     rows.length = 0;
     const result = await actor.ask(line);
     for (let waited = 0; waited < 400; waited++) {
-      const row = rows.findLast((each) => each['evt.type'] === type);
+      const row = rows.findLast((each) => each['evt.type'] === type && each['fd.num'] === (fd ?? each['fd.num']));
       if (row !== undefined) {
         seen.add(type);
         return { row, result };
@@ -85,13 +87,16 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
   }
 
   /** The call by its number; its event has the result that the call gave. */
-  async function call(name: string, args: string, options: { apart?: boolean } = {}): Promise<Row> {
+  async function call(name: string, args: string, options: { apart?: boolean; fd?: number } = {}): Promise<Row> {
     const id = (CALLS[name] as { id: number }).id;
-    const { row, result } = await act(`${options.apart ? 'sys-apart' : 'sys'} ${id} ${args}`, name);
+    const { row, result } = await act(`${options.apart ? 'sys-apart' : 'sys'} ${id} ${args}`, name, options.fd);
     if (!options.apart) expect(row['evt.rawres'], name).toBe(result);
     expect(row['evt.failed'], name).toBe(Number(row['evt.rawres']) < 0);
     return row;
   }
+
+  /** A call on a descriptor; the program reads and writes others too. */
+  const callOn = (fd: number, name: string, args: string) => call(name, `${fd} ${args}`, { fd });
 
   const under = (path: string) => join(folder, path);
   const openDirectory = (path: string) => actor.ask(`open ${path} ${0o200000}`);
@@ -341,7 +346,94 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
       });
       expect(accepted['fd.name']).toBe(`127.0.0.1:${accepted['fd.cport']}->127.0.0.1:${at}`);
     }
-    expect(await call('accept', '999 0 0')).toMatchObject({ 'evt.res': 'EBADF', 'fd.num': -1 });
+    expect(await call('accept', '999 0 0')).toMatchObject({
+      'evt.res': 'EBADF',
+      'fd.num': -1,
+      'evt.arg.queuelen': undefined,
+    });
+  });
+
+  test('those who wait to be accepted', async () => {
+    const fd = Number((await call('socket', '2 1 0'))['evt.rawres']);
+    await call('bind', `${fd} in:0 16`);
+    const at = Number((await call('listen', `${fd} 7`))['fd.sport']);
+    for (let client = 0; client < 3; client++) {
+      await call('socket', '2 1 0');
+      await call('connect', `$ in:${at} 16`);
+    }
+    expect(await call('accept', `${fd} 0 0`)).toMatchObject({
+      'evt.rawarg.queuelen': 2,
+      'evt.rawarg.queuemax': 7,
+      'evt.arg.queuepct': '28',
+    });
+  });
+
+  test('read, write and their kin', async () => {
+    const bytes = (text: string) => new Uint8Array(Buffer.from(text));
+    const fd = await actor.ask(`open data ${0o102} 0600`);
+    const first = await callOn(fd, 'write', `'hello,world 11`);
+    expect(first).toMatchObject({
+      'evt.buffer': bytes('hello,world'),
+      'evt.arg.data': 'hello,world',
+      'evt.arg.size': '11',
+      'evt.buflen': 11,
+      'evt.buflen.out': 11,
+      'evt.buflen.file': 11,
+      'evt.buflen.in': undefined,
+      'evt.buflen.net.out': undefined,
+      'fd.name': under('data'),
+      'evt.io_dir': 'write',
+      'evt.category': 'io_write',
+    });
+    expect(first['evt.args']).toBe(`res=11 data=hello,world fd=${fd}(<f>${under('data')}) size=11`);
+    expect(await callOn(fd, 'pwrite', `'HE 2 0`)).toMatchObject({ 'evt.buffer': bytes('HE'), 'evt.rawarg.size': 2 });
+    expect(await callOn(fd, 'writev', 'vec:_twice_as_much 2')).toMatchObject({ 'evt.arg.data': '_twice_as_much' });
+    expect(await callOn(fd, 'pwritev', 'vec:HELL 2 0 0')).toMatchObject({
+      'evt.buflen.out': 4,
+      'evt.arg.data': 'HELL',
+    });
+    expect(await callOn(fd, 'pread', 'buf 5 2')).toMatchObject({
+      'evt.buffer': bytes('LLo,w'),
+      'evt.buflen.file.in': 5,
+      'evt.io_dir': 'read',
+    });
+    expect(await callOn(fd, 'preadv', 'vec:........ 2 3 0')).toMatchObject({ 'evt.arg.data': 'Lo,world' });
+    expect(await callOn(fd, 'read', 'buf 8')).toMatchObject({ 'evt.buffer': bytes(''), 'evt.arg.data': 'NULL' });
+    await actor.ask(`sys 8 ${fd} 4 0`);
+    expect(await callOn(fd, 'read', 'buf 64')).toMatchObject({
+      'evt.arg.data': 'o,world_twice_as_much',
+      'evt.buflen': 21,
+    });
+    await actor.ask(`sys 8 ${fd} 20 0`);
+    expect(await callOn(fd, 'readv', 'vec:...... 2')).toMatchObject({ 'evt.arg.data': '_much', 'evt.buflen.in': 5 });
+    expect(await callOn(999, 'write', `'lost 4`)).toMatchObject({
+      'evt.res': 'EBADF',
+      'evt.arg.data': 'lost',
+      'evt.buflen': undefined,
+    });
+  });
+
+  test('no more than 80 bytes of what is moved, and what does not print as dots', async () => {
+    const fd = await actor.ask(`open long ${0o102} 0600`);
+    const long = await callOn(fd, 'write', `'${'x'.repeat(100)} 100`);
+    expect([long['evt.buffer'], long['evt.buflen']]).toEqual([new Uint8Array(80).fill(0x78), 100]);
+    await actor.ask(`sys 8 ${fd} 0 0`);
+    expect(await callOn(fd, 'writev', `vec:${'y'.repeat(63)} 2`)).toMatchObject({ 'evt.arg.data': 'y'.repeat(63) });
+    await actor.ask(`sys 8 ${fd} 200 0`);
+    await actor.ask(`sys 1 ${fd} 'z 1`);
+    expect(await callOn(fd, 'pread', 'buf 4 197')).toMatchObject({ 'evt.arg.data': '...z', 'evt.rawres': 4 });
+  });
+
+  test('writes to a socket are events of that socket', async () => {
+    const fd = Number((await call('socket', '2 1 0'))['evt.rawres']);
+    await call('connect', `${fd} in:${port} 16`);
+    expect(await callOn(fd, 'write', `'ping 4`)).toMatchObject({
+      'fd.sport': port,
+      'fd.type': 'ipv4',
+      'evt.arg.data': 'ping',
+      'evt.buflen.net.out': 4,
+      'evt.buflen.file': undefined,
+    });
   });
 
   test('unix sockets', async () => {
@@ -369,7 +461,7 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
         .map((part) => Number.parseInt(part, 16))[1],
     );
     const fd = Number((await call('socket', '2 2 0'))['evt.rawres']);
-    const first = await call('sendto', `${fd} buf 1 0 in:${at} 16`);
+    const first = await call('sendto', `${fd} 'x 1 0 in:${at} 16`);
     expect(first).toMatchObject({
       'fd.sip': '127.0.0.1',
       'fd.sport': at,
@@ -379,14 +471,30 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
       'evt.arg.size': '1',
       'evt.io_dir': 'write',
       'evt.is_io': true,
+      'evt.arg.data': 'x',
+      'evt.buflen.net.out': 1,
     });
-    expect(await call('sendto', `${fd} buf 1 0 in:${at} 16`)).toMatchObject({ 'fd.name_changed': false });
-    expect(await call('sendmsg', `${fd} msg:${at} 0`)).toMatchObject({ 'fd.sport': at, 'fd.name_changed': false });
+    expect(await call('sendto', `${fd} 'x 1 0 in:${at} 16`)).toMatchObject({ 'fd.name_changed': false });
+    expect(await call('sendmsg', `${fd} msg:${at} 0`)).toMatchObject({
+      'fd.sport': at,
+      'fd.name_changed': false,
+      'evt.arg.data': 'x',
+    });
     expect(await call('sendmsg', `${fd} msg:9 0`)).toMatchObject({ 'fd.sport': 9, 'fd.name_changed': true });
     const got = await call('recvfrom', `${bound} buf 8 0x40 in:0 len`);
-    expect(got).toMatchObject({ 'fd.sport': at, 'evt.io_dir': 'read', 'fd.is_server': true, 'evt.rawres': 1 });
+    expect(got).toMatchObject({
+      'fd.sport': at,
+      'evt.io_dir': 'read',
+      'fd.is_server': true,
+      'evt.rawres': 1,
+      'evt.arg.data': 'x',
+    });
     expect(got['fd.cport']).toBe(first['fd.cport'] ?? first['fd.lport']);
-    expect(await call('recvmsg', `${bound} msg:0 0x40`)).toMatchObject({ 'fd.sport': at, 'evt.rawres': 1 });
+    expect(await call('recvmsg', `${bound} msg:0 0x40`)).toMatchObject({
+      'fd.sport': at,
+      'evt.rawres': 1,
+      'evt.arg.data': 'x',
+    });
   });
 
   async function inode(fd: number): Promise<number> {
@@ -458,6 +566,15 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
       'evt.arg.name': under('compat2'),
       'evt.arg.dirfd': 'AT_FDCWD',
     });
+    const own = await actor.ask('open own 1');
+    for (const [line, type] of [
+      [`4 ${own} 'data 4`, 'write'],
+      [`146 ${own} vec:data 2`, 'writev'],
+      [`370 ${own} msg:data 0`, 'sendmsg'],
+    ] as const) {
+      const { row } = await act(`sys32 ${line}`, type, own);
+      expect(row['evt.arg.data'], type).toBe('data');
+    }
   });
 
   test('every call of the table was performed', () => {

@@ -231,7 +231,7 @@ describe('demand', () => {
     wantedFor({ types: types === 'all' ? 'all' : new Set(types), fields: new Set(fields) }, options);
 
   it('decides what the kernel sends', () => {
-    expect(demand(['execve']).sensor).toEqual({ calls: new Map(), env: false, real: false, file: false });
+    expect(demand(['execve']).sensor).toEqual({ calls: new Map(), env: false, real: false, file: false, data: 0 });
     expect(demand(['openat2', 'connect', 'execve']).sensor.calls).toEqual(
       new Map<string, unknown>([
         ['openat2', 'all'],
@@ -239,7 +239,10 @@ describe('demand', () => {
         ['execve', 'all'],
       ]),
     );
-    expect([...demand('all').sensor.calls.keys()]).toEqual(expect.arrayContaining(['unlinkat', 'ptrace', 'bpf']));
+    const all = [...demand('all').sensor.calls.keys()];
+    expect(all).toEqual(expect.arrayContaining(['unlinkat', 'ptrace', 'bpf']));
+    expect(all, 'has to be named').not.toContain('read');
+    expect([...demand(['read']).sensor.calls.keys()]).toContain('read');
     const execOnly = { types: new Set(['execve']), fields: new Set<string>() };
     expect(wantedFor(execOnly, { ...options, failedExec: true }).sensor.calls).toEqual(new Map([['execve', 'all']]));
   });
@@ -250,8 +253,19 @@ describe('demand', () => {
       ...wantedFor(wanted, { ...options, base }).sensor.calls.keys(),
     ];
     expect(names({ custom_set: ['ptrace', '!connect'], all: false }).sort()).toEqual(['openat', 'ptrace']);
-    expect(names({ custom_set: [], all: true })).toEqual(expect.arrayContaining(['openat', 'keyctl', 'unlinkat']));
+    expect(names({ custom_set: [], all: true })).toEqual(
+      expect.arrayContaining(['openat', 'keyctl', 'unlinkat', 'read']),
+    );
     expect(names({ custom_set: ['!openat'], all: true })).not.toContain('openat');
+    const kinds = (custom_set: string[]) => [
+      ...wantedFor({ types: new Set(['execve']), fields: new Set() }, { ...options, base: { custom_set, all: false } })
+        .kinds,
+    ];
+    expect([kinds([]), kinds(['procexit']), kinds(['!execve', '!execveat'])]).toEqual([
+      [KIND.exec],
+      [KIND.exec, KIND.exit],
+      [],
+    ]);
   });
 
   it('has conditions tested in the kernel, unless that is switched off', () => {
@@ -278,6 +292,12 @@ describe('demand', () => {
     for (const field of ['fd.ino', 'evt.arg.flags', 'evt.rawarg.dev', 'evt.arg[2]', 'evt.args', 'fd.dev.major']) {
       expect(demand(['open'], [field]).sensor, field).toMatchObject({ real: false, file: true });
     }
+    expect(demand(['open'], ['fd.is_upper_layer']).sensor.file).toBe(true);
+    for (const field of ['evt.buffer', 'evt.args', 'evt.arg.data', 'evt.rawarg.data', 'evt.arg[1]'])
+      expect(demand(['read'], [field]).sensor.data, field).toBe(80);
+    expect(demand(['read'], ['evt.buflen', 'evt.arg.size']).sensor.data).toBe(0);
+    const types = new Set(['read']);
+    expect(wantedFor({ types, fields: new Set(['evt.buffer']) }, { ...options, snaplen: 9 }).sensor.data).toBe(9);
     expect(demand(['open'], ['fd.name', 'fd.num', 'evt.arg.name']).sensor).toMatchObject({ real: false, file: false });
   });
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ebpf } from '../../../src/sources/ebpf/index.ts';
@@ -144,6 +144,19 @@ describe.skipIf(skipped)('live', () => {
     const after = await watch.until((row) => row['proc.name'] === 'true');
     expect([before['user.uid'], before['user.name']]).toEqual([0, 'root']);
     expect([after['user.uid'], after['user.name'], after['group.gid']]).toEqual([1, 'daemon', 2]);
+  });
+
+  it('has the processor on which things happen', async () => {
+    watch = new Watch(shell, ['evt.type', 'proc.cmdline', 'evt.cpu'], ['execve', 'openat']);
+    const last = availableParallelism() - 1;
+    await shell.run(`taskset -c ${last} /bin/cat ${folder}/file; taskset -c 0 /bin/cat ${folder}/link`);
+    const on = async (name: string) => {
+      const row = await watch?.until(
+        (one) => one['proc.cmdline'] === `cat ${folder}/${name}` && one['evt.type'] === 'openat',
+      );
+      return row?.['evt.cpu'];
+    };
+    expect([await on('file'), await on('link')]).toEqual([last, 0]);
   });
 
   it('has the environment only when it is asked for', async () => {

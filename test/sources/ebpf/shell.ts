@@ -43,7 +43,12 @@ export class Watch {
   readonly ctx: TestContext;
   readonly #stop: () => void;
 
-  constructor(shell: Shell, fields: readonly string[], types: readonly string[] | 'all' = 'all', config: object = {}) {
+  constructor(
+    shell: { readonly pid: number },
+    fields: readonly string[],
+    types: readonly string[] | 'all' = 'all',
+    config: object = {},
+  ) {
     this.ctx = contextFor({ fields: new Set(fields), types: types === 'all' ? 'all' : new Set(types) });
     const parsed = ebpf.config.parse({ scope: { descendants_of: shell.pid }, ...config });
     const subscription = ebpf.open(parsed, this.ctx).subscribe({

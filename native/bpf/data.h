@@ -1,0 +1,98 @@
+// The data that a call moves: its beginning, when somebody reads it.
+#pragma once
+
+#define VECTORS 64 // buffers of one call that are looked at
+
+struct user_vector { __u64 base, length; };
+struct compat_vector { __u32 base, length; };
+// The part of a msghdr that follows the address.
+struct user_buffers { __u64 vectors, count; };
+struct compat_buffers { __u32 vectors, count; };
+#define BUFFERS_AT 16
+#define COMPAT_BUFFERS_AT 8
+
+struct data_walk {
+  __u64 vectors, count;
+  struct scratch *scratch;
+  __u32 at, left;
+  bool compat;
+};
+
+// Appends so much of a buffer as there is room for; false when it could not be read.
+static __always_inline bool append_buffer(struct data_walk *w, __u64 from, __u64 length)
+{
+  __u32 at = w->at, size = length < w->left ? length : w->left;
+  barrier_var(size); // else the compiler bounds another register than it passes on
+  size &= PATH_ROOM - 1;
+  if (!BOUND(at) || bpf_probe_read_user(w->scratch->record + at, size, (void *)from)) return 0;
+  w->at += size;
+  w->left -= size;
+  return 1;
+}
+
+static long vector_step(__u64 index, struct data_walk *w)
+{
+  struct user_vector vector = {};
+  struct compat_vector small = {};
+  if (index >= w->count || !w->left) return 1;
+  __u64 from = w->vectors + index * (w->compat ? sizeof small : sizeof vector);
+  if (w->compat ? bpf_probe_read_user(&small, sizeof small, (void *)from)
+                : bpf_probe_read_user(&vector, sizeof vector, (void *)from)) return 1;
+  __u64 base = w->compat ? small.base : vector.base, length = w->compat ? small.length : vector.length;
+  return !append_buffer(w, base, length);
+}
+
+// Finds the vectors of a msghdr.
+static __always_inline bool message_vectors(struct data_walk *w, __u64 message)
+{
+  struct user_buffers buffers = {};
+  struct compat_buffers small = {};
+  __u64 from = message + (w->compat ? COMPAT_BUFFERS_AT : BUFFERS_AT);
+  if (w->compat ? bpf_probe_read_user(&small, sizeof small, (void *)from)
+                : bpf_probe_read_user(&buffers, sizeof buffers, (void *)from)) return 0;
+  w->vectors = w->compat ? small.vectors : buffers.vectors;
+  w->count = w->compat ? small.count : buffers.count;
+  return 1;
+}
+
+struct data_place {
+  __u64 args[6];
+  __s64 ret;
+  __u32 slot, at;
+  __u8 data; // as in the shape
+  bool compat;
+};
+
+// Appends the data of a call; returns its length. What fails has moved nothing, but what the program wanted to send is
+// known. A global function is verified once, not at each of its calls.
+__noinline int append_data(struct data_place *p)
+{
+  struct scratch *s = p ? scratch_of(p->slot) : 0;
+  if (!s) return 0;
+  __u32 where = p->data, number = (where & REGISTER) - 1;
+  __u64 from = p->args[number & 7], next = p->args[(number + 1) & 7];
+  if (p->ret <= 0 && !(where & FROM_PROGRAM)) return 0;
+  struct data_walk w = { .scratch = s, .at = p->at, .left = filter.data, .compat = p->compat };
+  if (p->ret > 0 && p->ret < w.left) w.left = p->ret;
+  if (where & IN_VECTOR) {
+    w.vectors = from;
+    w.count = next;
+  } else if (where & IN_MESSAGE) {
+    if (!message_vectors(&w, from)) return 0;
+  } else {
+    append_buffer(&w, from, p->ret > 0 ? p->ret : next);
+    return (w.at - p->at) & (PATH_ROOM - 1);
+  }
+  bpf_loop(VECTORS, vector_step, &w, 0);
+  return (w.at - p->at) & (PATH_ROOM - 1);
+}
+
+static __always_inline __u32 moved_data(struct call_context *call, __u32 at)
+{
+  __u8 data = shape_of(call)->data;
+  // Requests of io_uring keep no buffer where it could be found again.
+  if (!filter.data || !data || call->uring) return 0;
+  struct data_place place = { .ret = call->ret, .slot = slot_of(call), .at = at, .data = data, .compat = call->compat };
+  __builtin_memcpy(place.args, call->args, sizeof place.args);
+  return append_data(&place) & (PATH_ROOM - 1);
+}
