@@ -26,7 +26,7 @@ export function whyNot(rule: Rule, events: readonly EventRecord[], warnings: rea
   const checks = deciding(nearest.verdict.condition);
   const more = checks.length > SHOWN ? [`and ${checks.length - SHOWN} more`] : [];
   return [
-    `nearest of ${looked.length} events is the ${nearest.event.type}; what decides:`,
+    `nearest of ${looked.length} events is the ${nearest.event.type} by ${nearest.event.get('proc.name')}; what decides:`,
     ...checks.slice(0, SHOWN).map((check) => `  ${checkText(check)}`),
     ...more,
   ];

@@ -193,7 +193,11 @@ export class Detector {
     const all = rules.some(({ condition }) => condition.eventTypes === 'all');
     const types = all ? ('all' as const) : new Set(rules.flatMap(({ condition }) => [...condition.eventTypes]));
     if (types !== 'all') types.add('procexit');
-    const fields = new Set([MARK, ...rules.flatMap(({ condition }) => condition.reads.map(({ text }) => text))]);
+    const fields = new Set([
+      MARK,
+      'proc.name',
+      ...rules.flatMap(({ condition }) => condition.reads.map(({ text }) => text)),
+    ]);
     return defineSink({
       type: 'test_events',
       summary: 'Hands events to the tests whose they are.',
