@@ -180,9 +180,14 @@ describe.skipIf(!hasNats)('the source nats', () => {
   it('what takes long is not given to anybody else meanwhile', async () => {
     await publish([alertOf('a')]);
     const gate = Promise.withResolvers<void>();
-    const reading = await read({ ack_wait: '1s' }, () => gate.promise);
+    const taken = Promise.withResolvers<void>();
+    const reading = await read({ ack_wait: '1s' }, () => {
+      taken.resolve();
+      return gate.promise;
+    });
+    await taken.promise;
     const other = await read({ ack_wait: '1s' });
-    await until(async () => expect((await consumer()).num_ack_pending).toBe(1));
+    // Long enough for the server to give it to the other twice.
     await new Promise((done) => setTimeout(done, 2500));
     gate.resolve();
     await until(() => expect([...types(reading), ...types(other)]).toEqual(['a']));
@@ -206,6 +211,26 @@ describe.skipIf(!hasNats)('the source nats', () => {
     expect(types(reading)).toEqual(['a']);
   });
 
+  it('at a stop everything that was delivered is acknowledged, and the rest given to another at once', async () => {
+    const alerts = Array.from({ length: 20 }, (_, n) => alertOf(`r${n}`));
+    await publish(alerts.slice(0, 10));
+    const stuck = Promise.withResolvers<void>();
+    const first = await read({}, async (events) => {
+      if (!events.some(({ type }) => type === 'r10')) return;
+      stuck.resolve();
+      await new Promise(() => {});
+    });
+    await until(() => expect(types(first)).toHaveLength(10));
+    await publish(alerts.slice(10));
+    await stuck.promise;
+    await first.running.stop(0);
+    expect((await consumer()).ack_floor.stream_seq).toBe(10);
+    // Long before the server would miss the first one.
+    const second = await read();
+    await until(() => expect(types(second).sort()).toEqual(alerts.slice(10).map(({ type }) => type)));
+    await settled();
+  });
+
   it('no more is read than may be in flight', async () => {
     await publish(Array.from({ length: 60 }, (_, n) => alertOf(`r${n}`)));
     const gate = Promise.withResolvers<void>();
@@ -227,10 +252,15 @@ describe.skipIf(!hasNats)('the source nats', () => {
     await until(() => expect(types(reading)).toEqual(['a']));
     await own.halt();
     await until(() => expect(reading.lines.join('\n')).toContain('is lost: it is made again'));
+    expect(reading.running.status()).toMatchObject({
+      ready: false,
+      problems: [expect.stringContaining(`source in: the connection to ${own.url} is lost`)],
+    });
     await own.run();
     await publish([alertOf('b')], {}, own.url);
     await until(() => expect(types(reading)).toEqual(['a', 'b']));
     expect(reading.lines.join('\n')).toContain('the connection is there again');
+    expect(reading.running.status().problems).toEqual([]);
     await reading.running.stop(1000);
     await own.stop();
   }, 30_000);

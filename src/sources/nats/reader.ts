@@ -48,18 +48,15 @@ export class Reader {
   #alive: NodeJS.Timeout | undefined;
   #asking: NodeJS.Timeout | undefined;
   #offline: NodeJS.Timeout | undefined;
+  #unlisten = () => {};
   #born = '';
   #emitting: Promise<unknown> = Promise.resolve();
-  #settled = 0;
 
   constructor(config: NatsConfig, ctx: SourceContext, next: (batch: Batch) => void) {
     this.#config = config;
     this.#ctx = ctx;
     this.#next = next;
-    this.#underWay = new UnderWay(ctx, () => {
-      this.#settled = ctx.now();
-      this.#closeWhenDone();
-    });
+    this.#underWay = new UnderWay(ctx);
     this.#over.promise.catch(() => {});
   }
 
@@ -69,11 +66,13 @@ export class Reader {
       await this.#open();
       await Promise.race([this.#over.promise, ...this.#lanes.map((lane) => this.#read(lane))]);
     } catch (error) {
+      // Stopped while it was being opened: nothing has been read.
       if (this.#stop.signal.aborted) {
-        this.#closeWhenDone();
+        if (this.#lanes.length === 0) await this.#connection?.close();
         return;
       }
-      this.#end();
+      this.stop();
+      this.#unlisten();
       clearInterval(this.#alive);
       // What it had under way settles, and is known as seen when the server gives it again.
       void this.#connection?.close();
@@ -84,12 +83,21 @@ export class Reader {
     }
   }
 
-  /** Reads no more. What is under way still settles; then, or when nothing does for long, the connection is closed. */
+  /** Reads no more. What is under way still settles. */
   stop(): void {
-    this.#end();
-    this.#settled = this.#ctx.now();
-    this.#underWay.giveBackUnread();
-    this.#closeWhenDone();
+    this.#stop.abort(new Error('the source stops'));
+    clearInterval(this.#asking);
+    clearTimeout(this.#offline);
+    for (const { pulling } of this.#lanes) pulling?.stop();
+    this.#underWay.stop();
+  }
+
+  // What has not settled by then is given to others at once.
+  async #close(connection: NatsConnection, settling: AbortSignal): Promise<void> {
+    await this.#underWay.done(settling);
+    clearInterval(this.#alive);
+    // What was said last is sent first, where that can be.
+    await (this.#offline ? connection.close() : connection.drain());
   }
 
   async #open(): Promise<void> {
@@ -103,7 +111,9 @@ export class Reader {
       over: (error) => this.#over.reject(new Error(explained(this.#config, error ?? 'closed'), { cause: error })),
     });
     this.#stop.signal.throwIfAborted();
+    this.#unlisten = this.#ctx.onStop((settling) => this.#close(connection, settling));
     const { born, lanes } = await openConsumers(this.#config, connection, client);
+    this.#stop.signal.throwIfAborted();
     this.#born = born;
     const most = Math.max(1, Math.floor(this.#config.max_in_flight / lanes.length));
     this.#lanes = lanes.map(({ name, consumer, made }) => {
@@ -111,10 +121,7 @@ export class Reader {
       return { name, consumer, room: new Credit(most), pulling: undefined, pending: [], strangers: 0 };
     });
     const third = this.#config.ack_wait / 3;
-    this.#alive = setInterval(() => {
-      this.#underWay.alive(third);
-      this.#closeWhenDone();
-    }, third);
+    this.#alive = setInterval(() => this.#underWay.alive(third), third);
     this.#asking = setInterval(() => void this.#ask().catch((error) => this.#over.reject(error)), ASK);
     await this.#ask();
   }
@@ -270,6 +277,7 @@ export class Reader {
     for (const { pulling } of this.#lanes) pulling?.stop();
     const where = [this.#config.servers].flat().join(', ');
     const message = `the connection to ${where} is lost: it is made again as soon as that can be`;
+    this.#ctx.trouble(message);
     this.#ctx.report('health', { reason: 'disconnected', message });
     // By then what was read has been given to others.
     const { ack_wait: wait } = this.#config;
@@ -281,22 +289,7 @@ export class Reader {
     clearTimeout(this.#offline);
     this.#offline = undefined;
     this.#online.resolve();
+    this.#ctx.trouble();
     this.#ctx.report('health', { reason: 'connected', message: 'the connection is there again' });
-  }
-
-  #end(): void {
-    this.#stop.abort(new Error('the source stops'));
-    clearInterval(this.#asking);
-    clearTimeout(this.#offline);
-    for (const { pulling } of this.#lanes) pulling?.stop();
-  }
-
-  #closeWhenDone(): void {
-    if (!this.#stop.signal.aborted || !this.#connection) return;
-    const patient = this.#ctx.now() - this.#settled < this.#config.ack_wait;
-    if (this.#underWay.size > 0 && patient) return;
-    clearInterval(this.#alive);
-    // What was said last is sent first, where that can be.
-    void (this.#offline ? this.#connection.close() : this.#connection.drain()).catch(() => {});
   }
 }

@@ -1,6 +1,7 @@
 /** Messages that were read and are not yet settled: by event, so that a second copy joins the first. */
 
 import type { Fates, Status } from '../../core/ack.ts';
+import { sleep } from '../../core/clock.ts';
 import type { SourceContext } from '../../core/component.ts';
 import type { Credit } from '../../core/credit.ts';
 import { backoff } from '../../core/retry.ts';
@@ -9,6 +10,9 @@ import type { JsMsg } from '../../nats/client.ts';
 
 /** The waits, in ms, before the server gives again what could not be delivered. */
 const AGAIN = { initial: 1000, max: 60_000 };
+
+/** At the end, ms for what has settled to come to disk. */
+const COMMIT = 2000;
 
 /** A message, and the room that it takes up. */
 export interface Taken {
@@ -28,18 +32,14 @@ export interface Item {
 
 export class UnderWay {
   readonly #ctx: Pick<SourceContext, 'advance' | 'committed' | 'release' | 'metrics' | 'now'>;
-  readonly #settledOne: () => void;
   readonly #open = new Map<string, Item>();
+  // Settled, and on their way to disk.
+  readonly #committing = new Set<Promise<void>>();
+  #empty = () => {};
+  #stopping = false;
 
-  /** @param settled called after something has been settled */
-  constructor(ctx: Pick<SourceContext, 'advance' | 'committed' | 'release' | 'metrics' | 'now'>, settled: () => void) {
+  constructor(ctx: Pick<SourceContext, 'advance' | 'committed' | 'release' | 'metrics' | 'now'>) {
     this.#ctx = ctx;
-    this.#settledOne = settled;
-  }
-
-  /** Events under way. */
-  get size(): number {
-    return this.#open.size;
   }
 
   /** The item of an event that was not under way yet; undefined where the message joins one that is. */
@@ -67,7 +67,7 @@ export class UnderWay {
     const failed = items.filter((_, place) => isFailed(place));
     const done = items.filter((_, place) => !isFailed(place));
     if (status === 'failed') this.#ctx.release(items.length);
-    for (const item of failed) this.giveBack(item);
+    for (const item of failed) this.#giveBack(item);
     if (done.length === 0) return;
     // At once: in the transaction that has what operators made of it.
     const sequence = Math.max(...done.map(({ copies }) => copies[0]?.message.seq ?? 0));
@@ -75,19 +75,31 @@ export class UnderWay {
       { sequence },
       done.map(({ id }) => id),
     );
-    void this.#ctx.committed().then(() => {
+    const committing = this.#ctx.committed().then(() => {
+      this.#committing.delete(committing);
       for (const item of done) this.#end(item, (message) => message.ack());
     });
+    this.#committing.add(committing);
   }
 
-  /** The server gives it again: after a wait that grows, or at once. */
-  giveBack(item: Item, now = false): void {
-    this.#end(item, (message) => message.nak(now ? 0 : backoff(AGAIN, message.info.deliveryCount)));
+  /** From now on what fails, and at once what was never emitted, is given back without a wait: others shall have it. */
+  stop(): void {
+    this.#stopping = true;
+    for (const item of this.#open.values()) if (!item.emitted) this.#giveBack(item);
   }
 
-  /** Gives back what was never emitted. */
-  giveBackUnread(): void {
-    for (const item of this.#open.values()) if (!item.emitted) this.giveBack(item, true);
+  /** Resolves when nothing is under way, or `settling` is aborted: then what has not settled is given back. */
+  async done(settling: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#empty = resolve;
+      if (this.#open.size === 0 || settling.aborted) resolve();
+      settling.addEventListener('abort', () => resolve(), { once: true });
+    });
+    // A full disk must not keep the program from ending.
+    const late = new AbortController();
+    await Promise.race([Promise.all(this.#committing), sleep(COMMIT, late.signal)]);
+    late.abort();
+    for (const item of this.#open.values()) this.#giveBack(item);
   }
 
   /** Tells the server of what has been under way for `ms` that it still is. */
@@ -100,13 +112,18 @@ export class UnderWay {
     }
   }
 
+  // The server gives it again.
+  #giveBack(item: Item): void {
+    this.#end(item, (message) => message.nak(this.#stopping ? 0 : backoff(AGAIN, message.info.deliveryCount)));
+  }
+
   #end(item: Item, say: (message: JsMsg) => void): void {
     this.#open.delete(item.id);
     for (const { message, room } of item.copies) {
       tell(() => say(message));
       room.release(1);
     }
-    this.#settledOne();
+    if (this.#open.size === 0) this.#empty();
   }
 }
 
