@@ -139,18 +139,22 @@ describe('tests that change the same do not run at the same time', () => {
     );
   });
 
-  it('claims what has yet to be made, with the folders above it', () => {
-    const there = new Set(['/', '/tmp', '/etc', '/etc/shadow']);
+  it('claims what is written or has yet to be made, with the folders above it', () => {
+    const there = new Set(['/', '/tmp', '/etc', '/etc/shadow', '/etc/passwd', '/etc/group']);
     const scenario = {
       context: { processes: [{ exePath: '/tmp/new/bin/x', name: 'y' }, { name: 'z' }] },
       resources: [
         { type: 'fd', name: 'a', subtype: 'file', filePath: '/etc/shadow' },
         { type: 'fd', name: 'b', subtype: 'directory', dirPath: '/etc/' },
       ],
-      steps: [{ type: 'syscall', name: 's', syscall: 'openat', args: { pathname: '/tmp/other/deep/file', flags: 0 } }],
+      steps: [
+        { type: 'syscall', name: 's', syscall: 'openat', args: { pathname: '/tmp/other/deep/file', flags: 0 } },
+        { type: 'syscall', name: 't', syscall: 'openat', args: { pathname: '/etc/group', flags: 0o1000 } },
+        { type: 'syscall', name: 'u', syscall: 'openat2', args: { pathname: '/etc/passwd', how: { flags: 0 } } },
+      ],
       before: 'rm -f /tmp/script; echo x/y > "$HOME/none"',
     } as unknown as Scenario;
     const claims = claimsOf(scenario, (path) => there.has(path));
-    expect([...claims].sort()).toEqual(['/etc', '/etc/shadow', '/tmp/new', '/tmp/other', '/tmp/script']);
+    expect([...claims].sort()).toEqual(['/etc/group', '/tmp/new', '/tmp/other', '/tmp/script']);
   });
 });

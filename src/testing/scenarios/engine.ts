@@ -70,11 +70,13 @@ export async function openContainerStage(
         AttachStdout: true,
         AttachStderr: true,
         Tty: false,
-        HostConfig: { Privileged: true, NetworkMode: 'none' },
+        HostConfig: { AutoRemove: true, Privileged: true, NetworkMode: 'none' },
       },
     })) as { Id: string };
     const remove = async () => {
-      await engine.call('DELETE', `/containers/${id}?force=true&v=true`, { may: [404] });
+      // It goes by itself when its first process ends, also when we are killed.
+      await engine.call('DELETE', `/containers/${id}?force=true&v=true`, { may: [404, 409] });
+      await engine.call('POST', `/containers/${id}/wait?condition=removed`, { may: [404] });
       await engine.call('DELETE', `/images/${encodeURIComponent(image)}`, { may: [404, 409] });
     };
     try {
@@ -143,7 +145,6 @@ class Engine {
     const output = new PassThrough();
     readFrames(socket, output);
     const ended = new Promise((resolve) => socket.once('close', resolve));
-    // It must be let to send to the end when it has nothing to read any more.
     return Stage.open({ input: socket, output, pid: State.Pid, ended });
   }
 

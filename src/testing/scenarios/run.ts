@@ -65,12 +65,17 @@ async function runGroup(group: readonly Scenario[], context: TestContext): Promi
     for (const scenario of group) skip(scenario, error.message, context);
     return;
   }
-  const { stage, engine, close } = opened;
+  const { stage, engine, missing, close } = opened;
   try {
     const rules = group[0]?.file.rules ?? [];
     const detector = await Detector.start({ rules, pid: stage.pid, fields: fieldsOf(group), engine });
     try {
-      await new GroupRun(group, { stage, detector, context }).run();
+      const able = group.filter((scenario) => {
+        const why = usersOf([scenario]).flatMap((user) => missing?.get(user) ?? []);
+        if (why.length > 0) skip(scenario, why.join('; '), context);
+        return why.length === 0;
+      });
+      await new GroupRun(able, { stage, detector, context }).run();
     } finally {
       await detector.stop();
     }
@@ -83,6 +88,8 @@ interface OpenStage {
   readonly stage: Stage;
   /** Where its container is known. */
   readonly engine?: string;
+  /** Users that there are not, and why. */
+  readonly missing?: ReadonlyMap<string, string>;
   close(): Promise<void>;
 }
 
@@ -92,14 +99,14 @@ async function openStage(group: readonly Scenario[], context: TestContext): Prom
     const engine = engineSocket(context.engine);
     return { ...(await openContainerStage(engine, container, usersOf(group))), engine };
   }
-  const removeUsers = makeUsers(usersOf(group));
+  const { missing, remove: removeUsers } = makeUsers(usersOf(group));
   try {
     const stage = await openHostStage();
     const close = async () => {
       await stage.close();
       removeUsers();
     };
-    return { stage, close };
+    return { stage, missing, close };
   } catch (error) {
     removeUsers();
     throw error;
