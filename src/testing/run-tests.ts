@@ -27,9 +27,12 @@ export async function runTests(paths: readonly string[], options: TestOptions): 
   };
   try {
     for (const [kind, own] of suites) await kind.run(own, { ...context, report });
-  } finally {
-    reporter.end(results, summaryOf(results));
+  } catch (error) {
+    // What has run is told; where nothing could, the error says all there is to say.
+    if (results.length > 0) reporter.end(results, summaryOf(results));
+    throw error;
   }
+  reporter.end(results, summaryOf(results));
   return summaryOf(results);
 }
 

@@ -127,6 +127,11 @@ export class Detector {
     return watch;
   }
 
+  /** Looks at a test no longer. */
+  forget(id: string): void {
+    this.#watches.delete(id);
+  }
+
   /** From now on the events of tests are kept too, those that rules look at, with all that the rules read. */
   async keepEvents(rules: readonly Rule[]): Promise<void> {
     this.#plan = this.#planned(rules);

@@ -41,6 +41,11 @@ export function expectsAlert({ none, count, sequence }: Outcome): boolean {
   return !none && (sequence !== undefined || !isCount(count ?? 1, 0));
 }
 
+/** Whether a test says that something does not come, which only holds when everything was seen. */
+export function expectsAbsence({ none, count, only }: Outcome): boolean {
+  return none === true || only === true || count !== undefined;
+}
+
 /** The first of a sequence that does not come after those before it. */
 function outOfOrder(sequence: readonly AlertExpectation[], seen: readonly Seen[]): readonly string[] {
   let from = 0;

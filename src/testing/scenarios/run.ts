@@ -7,7 +7,7 @@ import { claimsOf, runApart } from './claims.ts';
 import { whyNot } from './decided.ts';
 import { Detector, type Watch } from './detector.ts';
 import { engineSocket, NoContainer, openContainerStage } from './engine.ts';
-import { expectsAlert, judge } from './judge.ts';
+import { expectsAbsence, expectsAlert, judge } from './judge.ts';
 import type { Scenario } from './load.ts';
 import { planOf } from './plan.ts';
 import { openHostStage, type Stage } from './stage.ts';
@@ -203,20 +203,25 @@ class GroupRun {
     const cancel = () => stage.cancel(id);
     context.signal.addEventListener('abort', cancel, { once: true });
     const limit = setTimeout(cancel, PATIENCE);
-    const wrong = [...(await stage.run(id, planOf(scenario, id, stage.folder)))];
+    const errors = [...(await stage.run(id, planOf(scenario, id, stage.folder)))];
     clearTimeout(limit);
     context.signal.removeEventListener('abort', cancel);
-    if (performance.now() - began >= PATIENCE) wrong.push(`it did not end within ${PATIENCE / 1000} s`);
-    if (!(await isOver(watch))) wrong.push('its end was not seen: events were lost, and what it raised is not known');
+    if (performance.now() - began >= PATIENCE) errors.push(`it did not end within ${PATIENCE / 1000} s`);
+    const doubts: string[] = [];
+    if (!(await isOver(watch))) doubts.push('its end was not seen: what it raised is not known');
+    detector.forget(id);
+    const lost = detector.lost - lostBefore;
+    if (lost > 0) doubts.push(`${lost} events were lost meanwhile: what it raised is not known`);
     const expected = scenario.expectedOutcome ?? {};
     const differences = judge(scenario.rule, expected, watch.alerts);
-    const isMissing = differences.length > 0 && !watch.alerts.some(({ alert }) => alert.type === scenario.rule);
-    const lost = detector.lost - lostBefore;
-    if (lost > 0 && (differences.length > 0 || !expectsAlert(expected)))
-      wrong.push(`${lost} events were lost meanwhile`);
+    const isMissing = expectsAlert(expected) && !watch.alerts.some(({ alert }) => alert.type === scenario.rule);
     // A step that fails is no matter where the rule fires all the same, as for a module that the kernel refuses.
-    const because = differences.length === 0 && expectsAlert(expected) ? [] : [...differences, ...wrong];
-    return result(because, watch, isMissing && expectsAlert(expected));
+    const because = [
+      ...differences,
+      ...(differences.length === 0 && expectsAlert(expected) ? [] : errors),
+      ...(differences.length === 0 && !expectsAbsence(expected) ? [] : doubts),
+    ];
+    return result(because, watch, isMissing && because.length > 0);
   }
 }
 
