@@ -96,6 +96,7 @@ async function source(connection: string, records: number): Promise<number> {
     resolve: String,
     credit: (count) => credit.take(count, abort.signal),
     report: (_type, { message }) => console.error(message),
+    reject: (_text, { message }) => console.error(message),
     trouble: () => {},
     onStop: (close) => {
       closing.push(close);

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { exitCode, UserError } from '../core/errors.ts';
+import { isOfSource } from '../store/keep.ts';
 import { type DeadLetter, Store } from '../store/store.ts';
 import { type Control, controlOf } from './control.ts';
 import { loadPlan } from './load.ts';
@@ -91,7 +92,12 @@ async function show(letters: Letters, ids: readonly number[]): Promise<void> {
 }
 
 async function retry(letters: Letters, ids: readonly number[], sink: string | undefined): Promise<void> {
-  const before = (await letters.list(sink)).filter(({ id }) => ids.length === 0 || ids.includes(id));
+  const chosen = (await letters.list(sink)).filter(({ id }) => ids.length === 0 || ids.includes(id));
+  const before = chosen.filter((letter) => !isOfSource(letter.sink));
+  const [rejected] = chosen.filter((letter) => isOfSource(letter.sink));
+  if (rejected && ids.length > 0) {
+    throw new UserError(`Dead letter ${rejected.id} is what the ${rejected.sink} rejected: it is no event to deliver`);
+  }
   await letters.retry({ ...(sink === undefined ? {} : { sink }), ...(ids.length === 0 ? {} : { ids }) });
   const events = before.reduce((sum, { count }) => sum + count, 0);
   process.stdout.write(`${before.length} dead letters with ${events} events wait for their sinks\n`);

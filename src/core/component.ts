@@ -59,6 +59,11 @@ export interface SourceContext extends Context {
   release(count: number): void;
   /** Something that the source must say: counted, logged, and emitted by the source `internal`. */
   report(type: ReportType, fields: InternalFields): void;
+  /**
+   * What came is no event: kept whole as a dead letter where there is a state folder, else dropped; counted and said
+   * either way.
+   */
+  reject(text: string, why: { readonly reason: string; readonly message: string }): void;
   /** Says what keeps it from giving anything (no connection yet, or none any more), until it is called without. */
   trouble(problem?: string): void;
   /**

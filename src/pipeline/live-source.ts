@@ -7,12 +7,16 @@ import type { Demands, SourceContext } from '../core/component.ts';
 import { Credit } from '../core/credit.ts';
 import { messageOf, SourceError, UserError } from '../core/errors.ts';
 import { Hub } from '../core/hub.ts';
+import { internalEvent } from '../events/internal.ts';
+import { lettersOf } from '../store/keep.ts';
 import { joinDemands } from './demand.ts';
 import type { PlannedSource } from './plan.ts';
 import type { Process, Runtime } from './runtime.ts';
 
 /** Events of one replayable source that may be unsettled. */
 const MAX_IN_FLIGHT = 10_000;
+/** Characters of a rejected text that are logged. */
+const SHOWN = 2000;
 /** A source that has been open for so many ms is well. */
 const SETTLED = 1000;
 
@@ -142,6 +146,22 @@ export class LiveSource {
     }
   }
 
+  #reject(text: string, { reason, message }: { readonly reason: string; readonly message: string }): void {
+    const { id } = this.planned;
+    const { totals, reports } = this.#runtime;
+    const metrics = this.#runtime.counters(id);
+    const letter = internalEvent('drop', BigInt(now()) * 1_000_000n, { component: id, reason, message });
+    const whole = letter.with({ ...letter.fields, 'internal.event': text });
+    const kept = this.#runtime.keep(lettersOf(id), 0)?.bury([whole], reason, message);
+    totals.seen++;
+    if (kept) totals.deadLettered++;
+    else totals.drop(reason, 1);
+    metrics.add(kept ? 'dead_lettered' : 'dropped', reason, 1);
+    const event = text.slice(0, SHOWN);
+    const fields = { reason, count: 1, event, message: kept ? `${message}; it is a dead letter` : message };
+    reports.add({ component: id, type: kept ? 'error' : 'drop', fields });
+  }
+
   #context(): SourceContext {
     const { id, config, definition } = this.planned;
     const { totals, memory, reports } = this.#runtime;
@@ -169,6 +189,7 @@ export class LiveSource {
         }
         reports.add({ component: id, type, fields });
       },
+      reject: (text, why) => this.#reject(text, why),
       trouble: (problem) => {
         this.#trouble = problem;
       },

@@ -10,8 +10,19 @@ import type { SpoolRow, Store } from './store.ts';
 
 /** Text on its way to disk, in UTF-16 units: past that, when the disk does not keep up or is full, nothing is taken. */
 const PENDING = 64 * 1024 ** 2;
+const OF_SOURCE = 'source ';
 /** Events in dead letters of one sink: past that, they are dropped. */
 const DEAD = 1_000_000;
+
+/** The name that dead letters of a source have in place of a sink's; no sink has one like it, so none are delivered. */
+export function lettersOf(source: string): string {
+  return `${OF_SOURCE}${source}`;
+}
+
+/** Whether dead letters of that name are of a source: what came there was no event. */
+export function isOfSource(name: string): boolean {
+  return name.startsWith(OF_SOURCE);
+}
 
 export class SinkKeep implements Keep {
   woken: () => void = () => {};

@@ -121,7 +121,9 @@ function statements(database: ReturnType<typeof openDatabase>) {
     const statement = database.prepare(sql);
     return (...values: (string | number)[]): Iterable<unknown> => statement.iterate(...values);
   };
-  const chosen = 'WHERE (? IS NULL OR sink = ?) AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))';
+  // What a source has rejected stays: there is no sink to deliver it to.
+  const chosen = `WHERE (? IS NULL OR sink = ?) AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))
+    AND sink NOT LIKE 'source %'`;
   return {
     positions: all('SELECT key, value FROM position'),
     setPosition: run('INSERT INTO position VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value'),

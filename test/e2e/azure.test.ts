@@ -78,6 +78,30 @@ describe('a collector of Azure audit logs', () => {
     expect(written(out)).toHaveLength(ids.length + 4);
   }, 60_000);
 
+  it('keeps what is no event as a dead letter, whole, and goes on', async () => {
+    const folder = scratch();
+    const path = pipeline(folder, yaml(', start: latest, consumer_group: poison'));
+    hub.groups.add('poison');
+    const state = ['--state', join(folder, 'state')];
+    const out = join(folder, 'out.jsonl');
+    const poison = `{"records": [{"time": "${'x'.repeat(5000)}`;
+    const program = starts(path, ...state);
+    await until(() => hub.readers.every(({ length }) => length === 1), [program]);
+    hub.publish(0, poison);
+    send(4);
+    await until(() => written(out).length === 4 && program.stderr.includes('it is a dead letter'), [program]);
+    await program.stop();
+    expect(program.stderr).toMatch(/seen 5, delivered 4, filtered 0, dropped 0/);
+    const dlq = (...args: string[]) => Program.run(['dlq', ...args, ...state]);
+    const [letter] = (await dlq('list', '-o', 'json')).json;
+    expect(letter).toMatchObject({ sink: 'source azure', reason: 'bad_body', count: 1 });
+    const shown = JSON.parse((await dlq('show', String(letter?.id))).stdout);
+    expect(shown.fields['internal.event']).toBe(poison);
+    expect((await dlq('retry')).stdout).toBe('0 dead letters with 0 events wait for their sinks\n');
+    expect((await dlq('retry', String(letter?.id))).stderr).toContain('is what the source azure rejected');
+    expect((await dlq('list', '-o', 'json')).json).toHaveLength(1);
+  });
+
   it('shares partitions with its like; what one had that was killed the others take over', async () => {
     const checkpoints = `, consumer_group: shared, checkpoints: { connection: { env: BLOBS }, container: checkpoints, every: 200ms, expires: 1s }`;
     hub.groups.add('shared');

@@ -203,6 +203,19 @@ describe('sources', () => {
     await stopped(run.stop());
   });
 
+  it('reject what is no event: seen, and dropped where nothing can keep it', async () => {
+    let ctx!: SourceContext;
+    const open = (given: SourceContext) => {
+      ctx = given;
+      return NEVER;
+    };
+    const { run, lines } = await start(one, { sources: { src: open }, sinks: { out: new ManualSink() } });
+    ctx.reject('{"records": [', { reason: 'bad_body', message: 'a body is no JSON' });
+    expect(lines).toEqual(['error: src: a body is no JSON']);
+    expect(await stopped(run.stop())).toMatchObject({ seen: 1, dropped: 1, reasons: { bad_body: 1 } });
+    expect(run.metrics.get('src')?.byLabel('dropped')).toEqual({ bad_body: 1 });
+  });
+
   it('say what keeps them from giving anything; until then the run is not ready', async () => {
     let ctx!: SourceContext;
     const open = (given: SourceContext) => {

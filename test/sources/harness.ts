@@ -70,6 +70,7 @@ export class Harness {
       committed: async () => {},
       credit: (count, signal) => credit.take(count, AbortSignal.any([this.#stop.signal, ...(signal ? [signal] : [])])),
       release: (count) => credit.release(count),
+      reject: (text, why) => this.reports.push({ type: 'drop', fields: { ...why, count: 1, event: text } }),
       trouble: (problem) => {
         this.trouble = problem;
       },

@@ -16,6 +16,7 @@ function open(config: object = {}) {
   const listeners = new Set<(report: Report) => void>();
   const ctx = {
     ...contextFor({ fields: new Set(), types: 'all' }),
+    reject: () => {},
     trouble: () => {},
     onStop: () => () => {},
     books: () => ({ seen: 7, delivered: 1, filtered: 5, dropped: 1, pipeline: 'sha256:abc' }),

@@ -72,6 +72,7 @@ function play(
     release: () => {},
     report: (type, { reason, message }) => reports.push(`${type} ${reason}: ${message}`),
     reports: () => () => {},
+    reject: () => {},
     trouble: () => {},
     onStop: () => () => {},
     crowded: () => false,

@@ -16,7 +16,7 @@ export interface HubEvent {
 
 export interface Decoded {
   readonly events: readonly CloudEvent[];
-  /** What could not be read: a sentence, and the text in question, cut. */
+  /** What could not be read: a sentence, and the text in question. */
   readonly problems: readonly {
     readonly reason: 'bad_body' | 'bad_record' | 'other_source';
     readonly message: string;
@@ -24,9 +24,6 @@ export interface Decoded {
   }[];
   readonly mended: boolean;
 }
-
-/** Texts of what is wrong are cut after so many characters. */
-const SHOWN = 2000;
 
 /** The events in the body of one event of a hub that are of the event sources `emits`. Never throws. */
 export function eventsOf(
@@ -39,9 +36,12 @@ export function eventsOf(
   const place = `event ${sequenceNumber} of partition ${partition}`;
   const found = recordsOf(bytes);
   if ('problem' in found) {
-    const shown = Buffer.from(bytes.subarray(0, SHOWN)).toString();
     const message = `the body of ${place} cannot be read: ${found.problem}`;
-    return { events: [], problems: [{ reason: 'bad_body', message, text: shown }], mended: false };
+    return {
+      events: [],
+      problems: [{ reason: 'bad_body', message, text: Buffer.from(bytes).toString() }],
+      mended: false,
+    };
   }
   const enqueued = BigInt(enqueuedTimeUtc.getTime()) * 1_000_000n;
   const origin: Origin = {
@@ -53,7 +53,7 @@ export function eventsOf(
   const events: CloudEvent[] = [];
   const problems: Decoded['problems'][number][] = [];
   const refuse = (reason: 'bad_record' | 'other_source', why: string, record: unknown) =>
-    problems.push({ reason, message: `a record in ${place}: ${why}`, text: shownRecord(record) });
+    problems.push({ reason, message: `a record in ${place}: ${why}`, text: recordText(record) });
   const alone = found.records.length === 1;
   for (const [index, record] of found.records.entries()) {
     // So that also records without an id of their own are told apart.
@@ -87,9 +87,9 @@ function parsed(json: string): unknown {
   }
 }
 
-function shownRecord(record: unknown): string {
+function recordText(record: unknown): string {
   try {
-    return (JSON.stringify(record) ?? '').slice(0, SHOWN);
+    return JSON.stringify(record) ?? '';
   } catch {
     return ''; // it nests too deeply
   }

@@ -134,7 +134,7 @@ export class Partition {
     const { events, problems, mended } = eventsOf(event, this.id, this.#emits);
     if (mended) this.#ctx.metrics.add('mended', '', 1);
     for (const { reason, message, text } of problems) {
-      this.#ctx.report('drop', { reason, count: 1, message, event: text });
+      this.#ctx.reject(text, { reason, message });
     }
     return events;
   }

@@ -38,6 +38,7 @@ export function contextFor(demand: Demand): TestContext {
     release: () => {},
     report: (type, fields) => void said.push({ type, fields }),
     reports: () => () => {},
+    reject: (text, why) => void said.push({ type: 'drop', fields: { ...why, count: 1, event: text } }),
     trouble: () => {},
     onStop: () => () => {},
     crowded: () => false,
