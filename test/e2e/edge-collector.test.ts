@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { makeAlert } from '../../src/events/alert.ts';
 import { recordJson } from '../../src/events/record-json.ts';
+import { partitionOf } from '../../src/nats/partition.ts';
 import { hasNats, NatsServer } from '../nats/server.ts';
 import { alertOf } from '../sinks/shared.ts';
 import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
@@ -95,6 +97,62 @@ sinks:
     // A receiver that looks at the alerts' ids has none twice.
     expect((await manager.streams.info('OUT')).state.messages).toBe(EVENTS);
   }, 120_000);
+
+  test('replicas with partitions of their own keep their state: one is killed and started again, and nothing is missed', async () => {
+    const USERS = 300;
+    const folder = scratch();
+    const partitions = { of: 4, key: 'user.name' };
+    await manager.streams.add({ name: 'KEYED', subjects: ['keyed.>'], storage: 'memory' });
+    const replica = (n: number, mine: string) =>
+      run([
+        pipeline(
+          folder,
+          `state: keyed-${n}
+sources:
+  nodes:
+    type: nats
+    servers: '${server.url}'
+    stream: KEYED
+    subject: keyed
+    partitions: { of: 4, key: user.name, mine: ${mine} }
+    emits: [alert]
+    ack_wait: 2s
+operators: { busy: { type: correlate, from: nodes, key: user.name, threshold: { count: 3 }, rule: Busy } }
+sinks: { log: { type: file, from: busy, path: busy-${n}.jsonl, format: json } }
+`,
+          `keyed-${n}.yaml`,
+        ),
+      ]);
+    const busy = (): string[] =>
+      [0, 1].flatMap((n) => {
+        const text = readFileSync(join(folder, `busy-${n}.jsonl`), 'utf8');
+        return [...text.matchAll(/"user\.name":"(u\d+)".*\}$/gm)].map(([, user]) => user as string);
+      });
+    const publish = (rule: string) => {
+      for (let n = 0; n < USERS; n++) {
+        const content = { rule, priority: 'Notice', tags: [], hostname: 'node1', output: rule, source: 'syscall' };
+        const alert = makeAlert(1n, { ...content, outputFields: { 'user.name': `u${n}` } });
+        connection.publish(`keyed.${partitionOf(alert, partitions)}`, recordJson(alert));
+      }
+      return connection.flush();
+    };
+    const seen = async () => (await manager.consumers.info('KEYED', 'falco-pipe-0')).delivered.stream_seq;
+    const first = replica(0, '[0, 1]');
+    const second = replica(1, '[2, 3]');
+    await Promise.all([first.ready(), second.ready()]);
+    await publish('a');
+    await publish('b');
+    await until(async () => expect(await seen()).toBeGreaterThan(0));
+    first.child.kill('SIGKILL');
+    await first.ended;
+    await publish('c');
+    const again = replica(0, '[0, 1]');
+    await again.ready();
+    await until(() => expect(new Set(busy()).size).toBe(USERS));
+    // Of three events each once: nothing was counted twice.
+    expect(busy()).toHaveLength(USERS);
+    expect(await Promise.all([again.stop(), second.stop()])).toEqual([0, 0]);
+  }, 90_000);
 
   test.skipIf(cannotTrace !== undefined)(
     'what happens on a node is told at the centre, and that the node has died',
