@@ -1,0 +1,121 @@
+/** Requests to Cloud Director: answers that are not too large, and what to make of those that are errors. */
+
+import type { SourceContext } from '../../core/component.ts';
+import { connectionError, readTls } from '../../core/tls.ts';
+import { isObject } from '../../events/cloud/document.ts';
+import type { Config } from './config.ts';
+
+/** The largest answer that is read, in bytes: a page of 128 items. */
+const LARGEST = 32 * 1024 * 1024;
+/** ms that a request may take. */
+const TIMEOUT = 60_000;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Parsed JSON; undefined where it is none. */
+  readonly body: unknown;
+}
+
+export interface Asked {
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** It may be answered later; not before `wait` ms, where the service says so. */
+export class Unavailable extends Error {
+  readonly wait: number;
+  constructor(message: string, wait = 0) {
+    super(message);
+    this.wait = wait;
+  }
+}
+
+/** The answer is larger than may be. */
+export class TooLarge extends Error {}
+
+export class Http {
+  readonly origin: string;
+  readonly #undici: typeof import('../shared/undici.ts');
+  readonly #dispatcher: InstanceType<typeof import('../shared/undici.ts').Agent>;
+  readonly #now: () => number;
+
+  private constructor(config: Config, ctx: SourceContext, undici: typeof import('../shared/undici.ts')) {
+    this.origin = config.url.replace(/\/$/, '');
+    this.#undici = undici;
+    this.#dispatcher = new undici.Agent({ connections: 2, connect: { ...readTls(config.tls, ctx.resolve) } });
+    this.#now = () => ctx.now();
+  }
+
+  static async open(config: Config, ctx: SourceContext): Promise<Http> {
+    return new Http(config, ctx, await import('../shared/undici.ts'));
+  }
+
+  /** Resolves with any answer but those that ask to come again; rejects with Unavailable for these, or without an answer. */
+  async ask({ method = 'GET', path, query = {}, headers, body }: Asked, signal?: AbortSignal): Promise<Answer> {
+    const url = new URL(path, this.origin);
+    // What filters need is encoded whole: a plus would be a blank.
+    const search = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+    url.search = search.join('&');
+    const limit = AbortSignal.timeout(TIMEOUT);
+    let answer: Answer;
+    try {
+      const response = await this.#undici.request(url, {
+        method,
+        headers,
+        dispatcher: this.#dispatcher,
+        signal: signal ? AbortSignal.any([signal, limit]) : limit,
+        ...(body === undefined ? {} : { body }),
+      });
+      const given = Object.entries(response.headers).map(([name, value]) => [name, String(value)] as const);
+      const text = await read(response.body);
+      answer = { status: response.statusCode, headers: Object.fromEntries(given), body: parsed(text) };
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof TooLarge) throw error;
+      throw new Unavailable(`no answer from ${url.host}: ${connectionError(error)}`);
+    }
+    const { status } = answer;
+    if (status !== 408 && status !== 429 && status < 500) return answer;
+    throw new Unavailable(`${url.host} answered ${told(answer)}`, this.#wait(answer));
+  }
+
+  close(): Promise<void> {
+    return this.#dispatcher.destroy();
+  }
+
+  /** The header Retry-After (RFC 9110 §10.2.3), seconds or a date. */
+  #wait({ headers }: Answer): number {
+    const value = headers['retry-after']?.trim() ?? '';
+    const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - this.#now();
+    return Number.isNaN(ms) ? 0 : Math.max(ms, 0);
+  }
+}
+
+/** An error for people: the status, and what the service says of it. */
+export function told({ status, body }: Answer): string {
+  const said = isObject(body) ? (body.message ?? body.error_description ?? body.error) : undefined;
+  return `status ${status}${typeof said === 'string' ? `: ${said.replace(/\s+/g, ' ').slice(0, 200)}` : ''}`;
+}
+
+async function read(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > LARGEST) throw new TooLarge(`an answer is larger than ${LARGEST / 1024 / 1024} MiB`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

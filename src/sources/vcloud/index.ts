@@ -1,0 +1,46 @@
+/** The source `vcloud`: the audit events of VMware Cloud Director. */
+
+import { Observable } from 'rxjs';
+import type { Batch } from '../../core/batch.ts';
+import { defineSource } from '../../core/component.ts';
+import { cloudFills } from '../../events/cloud/event.ts';
+import { config } from './config.ts';
+import { Reader } from './reader.ts';
+
+export const vcloud = defineSource({
+  type: 'vcloud',
+  summary: 'Audit events of VMware Cloud Director, from its audit trail; the event bus makes them come at once.',
+  config,
+  examples: [
+    {
+      title: 'One organization, with an API token',
+      yaml: 'acme: { type: vcloud, url: "https://vcd.example", org: acme, api_token: { file: /run/secrets/vcd } }',
+    },
+    {
+      title: 'All organizations, as a provider, without delay',
+      yaml: [
+        'vcd:',
+        '  type: vcloud',
+        '  url: https://vcd.example',
+        '  user: auditor',
+        '  password: { env: VCD_PASSWORD }',
+        '  event_bus: true',
+      ].join('\n'),
+    },
+  ],
+  delivery: 'at_least_once',
+  emits: () => ['vcd_audit'],
+  fills: cloudFills,
+  positionFor: ({ url, org }) => ({ url, org }),
+  prepare({ url }, plan) {
+    if (!url.startsWith('http:') || /^http:\/\/(127\.|localhost[:/]?|\[::1\])/.test(url)) return;
+    const message = 'Passwords and tokens cross the network in the clear';
+    plan.report({ severity: 'warning', code: 'PLAIN_TOKEN', message, hint: 'Use https://.' }, ['url']);
+  },
+  open: (given, ctx) =>
+    new Observable<Batch>((subscriber) => {
+      const reader = new Reader(given, ctx, (batch) => subscriber.next(batch));
+      reader.run().catch((error) => subscriber.error(error));
+      return () => reader.stop();
+    }),
+});
