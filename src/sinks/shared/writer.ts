@@ -29,6 +29,7 @@ export class Writer {
   #busy: Promise<void> | undefined;
   // A write that failed half-way leaves a torn line; the next one must not be glued to it.
   #torn = false;
+  #closing: Promise<void> | undefined;
 
   private constructor(target: Target, reopen: () => Promise<Target>) {
     this.#target = target;
@@ -91,8 +92,10 @@ export class Writer {
     await Promise.race([done, aborted(signal)]);
   }
 
+  /** A second call does nothing: the number of the descriptor may be somebody else's by then. */
   close(): Promise<void> {
-    return this.#target.close();
+    this.#closing ??= this.#target.close();
+    return this.#closing;
   }
 }
 
