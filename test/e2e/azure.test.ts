@@ -122,6 +122,23 @@ describe('a collector of Azure audit logs', () => {
   }, 60_000);
 });
 
+it('the pipeline of the guide raises its alert', async () => {
+  const examples = join(repository, 'docs/guides/examples');
+  const lines = readFileSync(join(examples, 'azure.yaml'), 'utf8').split('\n');
+  const shown = lines.filter((line) => !line.startsWith('#')).join('\n');
+  expect(readFileSync(join(repository, 'docs/guides/cloud.md'), 'utf8')).toContain(`\`\`\`yaml\n${shown}\`\`\``);
+  hub.groups.add('falco-pipe');
+  const program = starts(join(examples, 'azure.yaml'));
+  hub.publish(0, {
+    records: [
+      activity('a', { operationName: 'Microsoft.Insights/DiagnosticSettings/Delete', callerIpAddress: '203.0.113.7' }),
+    ],
+  });
+  await program.until(({ stdout }) => stdout.includes('Warning Diagnostic settings deleted'));
+  expect(program.stdout).toContain('ip=203.0.113.7');
+  await program.stop();
+}, 60_000);
+
 describe('the SDKs of Azure', () => {
   /** Which of the SDKs a run of the program has loaded: Node lists every script when it measures coverage. */
   async function loaded(...args: string[]): Promise<string[]> {

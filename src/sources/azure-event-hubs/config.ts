@@ -12,7 +12,7 @@ export const config = z.strictObject({
     .min(1)
     .default(['azure_audit', 'k8s_audit'])
     .describe(
-      'What the hub has: the audit logs of AKS are k8s_audit, all else is azure_audit. Anything else is dropped, and counted.',
+      'What the hub has: the audit logs of AKS are k8s_audit, all else is azure_audit. Anything else is rejected, and counted.',
     ),
   consumer_group: z
     .string()
