@@ -16,6 +16,7 @@ const { errors } = await build({
     testing: 'src/testing/index.ts',
     register: 'src/pipeline/register.ts',
     'store-worker': 'src/store/worker.ts',
+    'cloud-worker': 'src/sources/shared/cloud-worker/worker.ts',
     // One copy of RxJS and zod for us and for people's components.
     'vendor/rxjs': 'src/vendor/rxjs.ts',
     'vendor/zod': 'src/vendor/zod.ts',

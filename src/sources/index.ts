@@ -3,6 +3,7 @@
 import type { SourceDefinition } from '../core/component.ts';
 import { azureEventHubs } from './azure-event-hubs/index.ts';
 import { cloudevents } from './cloudevents/index.ts';
+import { cloudtrail } from './cloudtrail/index.ts';
 import { container } from './container.ts';
 import { ebpf } from './ebpf/index.ts';
 import { internal } from './internal.ts';
@@ -10,9 +11,11 @@ import { k8sAudit } from './k8s-audit/index.ts';
 import { nats } from './nats/index.ts';
 import { ovhMks } from './ovh-mks/index.ts';
 import { replay } from './replay.ts';
+import { vcloud } from './vcloud/index.ts';
 
 export const sources: readonly SourceDefinition[] = [
   azureEventHubs,
+  cloudtrail,
   cloudevents,
   container,
   ebpf,
@@ -21,4 +24,5 @@ export const sources: readonly SourceDefinition[] = [
   nats,
   ovhMks,
   replay,
+  vcloud,
 ];

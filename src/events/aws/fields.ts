@@ -196,7 +196,7 @@ const requests: readonly CloudFieldRow[] = [
   ['ct.response.reservationid', 'CHARBUF', 'The reservation in the answer.', path('responseElements', 'reservationId')],
 ];
 
-const isNamed = (name: string) => plain(({ document }) => (document.eventName === name ? 1 : undefined));
+const isNamed = (name: string) => plain((event) => (event.top('eventName') === name ? 1 : undefined));
 
 const storage: readonly CloudFieldRow[] = [
   ['s3.uri', 'CHARBUF', '`s3://BUCKET/KEY`.', plain(uriOf)],
@@ -221,7 +221,7 @@ const storage: readonly CloudFieldRow[] = [
     's3.cnt.other',
     'UINT64',
     '1 when it is neither GetObject nor PutObject.',
-    plain(({ document: { eventName } }) => (eventName === 'GetObject' || eventName === 'PutObject' ? undefined : 1)),
+    plain((event) => (/^(?:Get|Put)Object$/.test(text(event.top('eventName')) ?? '') ? undefined : 1)),
   ],
 ];
 

@@ -7,8 +7,8 @@ import { userOf } from './identity.ts';
 const SUFFIX = '.amazonaws.com';
 
 /** `ct.shortsrc`: the service, such as `s3`. */
-export function shortSourceOf({ document }: CloudEvent): string | undefined {
-  const source = text(document.eventSource);
+export function shortSourceOf(event: CloudEvent): string | undefined {
+  const source = text(event.top('eventSource'));
   return source !== undefined && source.length > SUFFIX.length && source.endsWith(SUFFIX)
     ? source.slice(0, -SUFFIX.length)
     : source;

@@ -5,6 +5,8 @@ import type { CloudSource } from '../cloud/table.ts';
 import { cloudtrailFields } from './fields.ts';
 import { pluginInfoOf } from './info.ts';
 
+export const NO_RECORD = 'It is no CloudTrail record: it has neither eventName nor eventType.';
+
 export const awsCloudtrail: CloudSource = {
   source: 'aws_cloudtrail',
   plugin: 'cloudtrail',
@@ -12,7 +14,7 @@ export const awsCloudtrail: CloudSource = {
   // Insights records have no eventName.
   tell(document) {
     const type = nonEmptyText(document.eventName) ?? nonEmptyText(document.eventType);
-    if (type === undefined) return 'It is no CloudTrail record: it has neither eventName nor eventType.';
+    if (type === undefined) return NO_RECORD;
     return { times: [document.eventTime], type, id: nonEmptyText(document.eventID) };
   },
   info: pluginInfoOf,

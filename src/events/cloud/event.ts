@@ -4,10 +4,19 @@ import { catalogues } from '../catalogue.ts';
 import type { Event, FieldRef, Form, Value } from '../field.ts';
 import { EventRecord } from '../record.ts';
 import type { JsonObject } from './document.ts';
+import type { HeadKey, Heads } from './heads.ts';
 import { cloudSources } from './sources.ts';
 import type { CloudReader, Origin } from './table.ts';
 
 let made = 0;
+
+interface Content {
+  readonly id: string | undefined;
+  /** The document, or how to parse it: most events are told by their heads to be of no interest. */
+  readonly document: JsonObject | (() => JsonObject);
+  readonly origin?: Origin | undefined;
+  readonly heads?: Heads | undefined;
+}
 
 /** An event that is a document, as its service has written it. */
 export class CloudEvent implements Event {
@@ -16,23 +25,31 @@ export class CloudEvent implements Event {
   readonly time: bigint;
   /** The same each time that the event is delivered; undefined where its service gives it none. */
   readonly id: string | undefined;
-  readonly document: JsonObject;
   readonly origin: Origin | undefined;
+  /** What is known of the document without parsing it; undefined where that is nothing. */
+  readonly heads: Heads | undefined;
   /** Counts from 1 since the start. */
   readonly number = ++made;
+  #document: JsonObject | (() => JsonObject);
 
-  constructor(
-    source: string,
-    type: string,
-    time: bigint,
-    { id, document, origin }: { id: string | undefined; document: JsonObject; origin?: Origin | undefined },
-  ) {
+  constructor(source: string, type: string, time: bigint, { id, document, origin, heads }: Content) {
     this.source = source;
     this.type = type;
     this.time = time;
     this.id = id;
-    this.document = document;
+    this.#document = document;
     this.origin = origin;
+    this.heads = heads;
+  }
+
+  get document(): JsonObject {
+    if (typeof this.#document === 'function') this.#document = this.#document();
+    return this.#document;
+  }
+
+  /** A value of the document itself; of those that are known before it is parsed only texts. */
+  top(key: HeadKey): unknown {
+    return this.heads ? this.heads[key] : this.document[key];
   }
 
   get(field: string): Value | undefined {

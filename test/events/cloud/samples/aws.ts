@@ -169,6 +169,8 @@ export const launch: Sample = {
     'ecr.imagetag': 'latest',
     'iam.role': 'role',
     'iam.policy': 'policy',
+    'ct.grant.accounts': undefined,
+    'ct.grant.public': false,
     'evt.plugininfo':
       'eu-west-1 admin ec2 RunInstances admin via 203.0.113.7 !→ RunInstances Size=12 URI=s3://bucket/a/b',
     'evt.pluginname': 'cloudtrail',

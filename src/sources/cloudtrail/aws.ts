@@ -1,0 +1,138 @@
+/** Clients of AWS, loaded when the source opens, and what their errors mean. */
+
+import type { CloudTrailClient } from '@aws-sdk/client-cloudtrail';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { SourceContext } from '../../core/component.ts';
+import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
+import type { Config } from './config.ts';
+
+export type AccessConfig = Pick<
+  Config,
+  'region' | 'endpoint' | 'profile' | 'config_file' | 'credentials_file' | 'assume_role'
+>;
+
+/** Makes clients that share how they get in. */
+export class Aws {
+  readonly #config: AccessConfig;
+  readonly #ctx: Pick<SourceContext, 'resolve'>;
+
+  constructor(config: AccessConfig, ctx: Pick<SourceContext, 'resolve'>) {
+    this.#config = config;
+    this.#ctx = ctx;
+  }
+
+  async s3(): Promise<S3Client> {
+    const { S3Client } = await import('@aws-sdk/client-s3');
+    // A server that is not AWS's has no host for each bucket.
+    return new S3Client({ ...(await this.#options()), forcePathStyle: this.#config.endpoint !== undefined });
+  }
+
+  async sqs(): Promise<SQSClient> {
+    const { SQSClient } = await import('@aws-sdk/client-sqs');
+    return new SQSClient(await this.#options());
+  }
+
+  async cloudTrail(region?: string): Promise<CloudTrailClient> {
+    const { CloudTrailClient } = await import('@aws-sdk/client-cloudtrail');
+    // It is told here when it asks too often, and waits for longer.
+    const options = { ...(await this.#options()), maxAttempts: 1 };
+    return new CloudTrailClient(region === undefined ? options : { ...options, region });
+  }
+
+  async #options() {
+    const { region, endpoint, profile, assume_role: role } = this.#config;
+    const providers = await import('@aws-sdk/credential-providers');
+    const { config_file: configFile, credentials_file: credentialsFile } = this.#config;
+    const files = {
+      ...(profile === undefined ? {} : { profile }),
+      ...(configFile === undefined ? {} : { configFilepath: this.#ctx.resolve(configFile) }),
+      ...(credentialsFile === undefined ? {} : { filepath: this.#ctx.resolve(credentialsFile) }),
+    };
+    const own = providers.fromNodeProviderChain(files);
+    const credentials = role
+      ? providers.fromTemporaryCredentials({
+          masterCredentials: own,
+          params: {
+            RoleArn: role.arn,
+            RoleSessionName: role.session_name,
+            ...(role.external_id === undefined ? {} : { ExternalId: role.external_id }),
+          },
+          clientConfig: {
+            ...(region === undefined ? {} : { region }),
+            ...(endpoint === undefined ? {} : { endpoint }),
+          },
+        })
+      : own;
+    return {
+      credentials,
+      ...(profile === undefined ? {} : { profile }),
+      ...(region === undefined ? {} : { region }),
+      ...(endpoint === undefined ? {} : { endpoint }),
+    };
+  }
+}
+
+/** Errors after which no other try can succeed: who we are is not known, or no longer. */
+const UNKNOWN: ReadonlySet<string> = new Set([
+  'CredentialsProviderError',
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'InvalidAccessKeyId',
+  'InvalidClientTokenId',
+  'InvalidSignatureException',
+  'IncompleteSignature',
+  'MissingAuthenticationToken',
+  'MissingAuthenticationTokenException',
+  'NotAuthorized',
+  'OptInRequired',
+  'SignatureDoesNotMatch',
+  'TokenProviderError',
+  'TokenRefreshRequired',
+  'UnrecognizedClientException',
+  'InvalidToken',
+]);
+
+const DENIED: ReadonlySet<string> = new Set([
+  'AccessDenied',
+  'AccessDeniedException',
+  'AllAccessDisabled',
+  'KMS.AccessDeniedException',
+  'KMSAccessDeniedException',
+  'AWS.SimpleQueueService.AccessDenied',
+  'Forbidden',
+]);
+
+const MISSING: ReadonlySet<string> = new Set([
+  'NoSuchBucket',
+  'NoSuchQueue',
+  'QueueDoesNotExist',
+  'AWS.SimpleQueueService.NonExistentQueue',
+]);
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
+
+/** Whether who we are is not known. */
+export const isUnknown = (error: unknown): boolean =>
+  UNKNOWN.has(nameOf(error)) || /region is missing/i.test(messageOf(error));
+
+/** Whether something was refused to who we are. */
+export const isDenied = (error: unknown): boolean => DENIED.has(nameOf(error));
+
+/** Whether an object is not there. */
+export function isNoObject(error: unknown): boolean {
+  const { name, $metadata: metadata } = (error ?? {}) as { name?: string; $metadata?: { httpStatusCode?: number } };
+  return name === 'NoSuchKey' || name === 'NotFound' || (metadata?.httpStatusCode === 404 && name !== 'NoSuchBucket');
+}
+
+/** Whether it was asked too often. */
+export const isThrottled = (error: unknown): boolean =>
+  /Throttl|TooManyRequests|SlowDown|RequestLimitExceeded/.test(nameOf(error));
+
+/** The error of a call that the whole source depends on: a SourceError where no other try can succeed. */
+export function explained(error: unknown, what: string): Error {
+  const message = `${what}: ${nameOf(error)}: ${messageOf(error)}`;
+  const hopeless = isUnknown(error) || isDenied(error) || MISSING.has(nameOf(error));
+  if (!hopeless) return new Error(message, { cause: error });
+  return new SourceError(message, { exit: exitCode.noPermission, cause: error });
+}

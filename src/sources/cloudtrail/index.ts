@@ -1,0 +1,84 @@
+/** The source `cloudtrail`: what happens in AWS accounts. */
+
+import { Observable } from 'rxjs';
+import type { Batch } from '../../core/batch.ts';
+import { defineSource, type SourceContext } from '../../core/component.ts';
+import { cloudFills } from '../../events/cloud/event.ts';
+import { type Config, config, problemsOf } from './config.ts';
+
+/** One way to read. */
+export interface Reading {
+  /** Reads until it is stopped, or has read everything. */
+  run(): Promise<void>;
+  stop(): void;
+}
+
+export const cloudtrail = defineSource({
+  type: 'cloudtrail',
+  summary: 'AWS CloudTrail: log files by a queue or by listing a bucket, events of EventBridge, the API, or files.',
+  config,
+  examples: [
+    {
+      title: 'By a queue that tells of new log files',
+      yaml: 'aws: { type: cloudtrail, queue: audit, region: eu-west-1 }',
+    },
+    {
+      title: 'The last five days of one account',
+      yaml: 'past: { type: cloudtrail, mode: s3, bucket: audit-logs, accounts: ["111111111111"], interval: 5d }',
+    },
+    {
+      title: 'An account without a trail',
+      yaml: 'aws: { type: cloudtrail, mode: lookup_events, regions: [us-east-1, eu-west-1] }',
+    },
+    { title: 'Files that were saved', yaml: 'case: { type: cloudtrail, mode: file, files: evidence }' },
+  ],
+  delivery: 'at_least_once',
+  emits: () => ['aws_cloudtrail'],
+  fills: cloudFills,
+  shared: ({ mode }) => (mode === 'sqs' ? { by: [] } : undefined),
+  positionFor: ({ mode, queue, bucket, prefix, interval, files, regions, region }) => ({
+    mode,
+    queue,
+    bucket,
+    prefix,
+    interval,
+    files,
+    regions,
+    region,
+  }),
+  prepare(given, plan) {
+    for (const { message, key } of problemsOf(given)) {
+      plan.report({ severity: 'error', code: 'CONFIG_CLOUDTRAIL', message }, [key]);
+    }
+  },
+  open: (given, ctx) =>
+    new Observable<Batch>((subscriber) => {
+      let reading: Reading | undefined;
+      let stopped = false;
+      readingOf(given, ctx, (batch) => subscriber.next(batch))
+        .then(async (made) => {
+          reading = made;
+          if (stopped) return;
+          await made.run();
+          subscriber.complete();
+        })
+        .catch((error) => subscriber.error(error));
+      return () => {
+        stopped = true;
+        reading?.stop();
+      };
+    }),
+});
+
+async function readingOf(given: Config, ctx: SourceContext, next: (batch: Batch) => void): Promise<Reading> {
+  switch (given.mode) {
+    case 'sqs':
+      return new (await import('./queue.ts')).Queue(given, ctx, next);
+    case 's3':
+      return new (await import('./listing.ts')).Listing(given, ctx, next);
+    case 'lookup_events':
+      return new (await import('./lookup.ts')).Lookup(given, ctx, next);
+    case 'file':
+      return new (await import('./files.ts')).Files(given, ctx, next);
+  }
+}

@@ -1,0 +1,34 @@
+/** One log file: from its bytes to the events that are given on. */
+
+import type { SourceContext } from '../../core/component.ts';
+import { headKeys } from '../../events/cloud/heads.ts';
+import { unpack } from '../shared/cloud-worker/unpack.ts';
+import type { Config } from './config.ts';
+import type { Parcel } from './parcel.ts';
+import type { Recent } from './recent.ts';
+import { eventsOf } from './records.ts';
+
+export interface LogFileOptions {
+  readonly config: Pick<Config, 'max_record' | 'max_object'>;
+  readonly ctx: Pick<SourceContext, 'report' | 'now' | 'metrics'>;
+  readonly recent: Recent;
+}
+
+/**
+ * Gives the records of a log file on, in order, as they come; those that came lately are left out. Rejects with Broken when
+ * it cannot be read to its end, after what could be read was given. `place` is what it is called in reports.
+ */
+export async function giveLogFile(
+  chunks: AsyncIterable<Uint8Array>,
+  place: string,
+  parcel: Parcel,
+  { config, ctx, recent }: LogFileOptions,
+): Promise<void> {
+  const options = { list: 'Records', heads: headKeys, maxRecord: config.max_record, maxBytes: config.max_object };
+  for await (const pack of unpack(chunks, options)) {
+    const events = eventsOf(pack, place, ctx);
+    const fresh = recent.fresh(events);
+    if (fresh.length < events.length) ctx.metrics.add('duplicates', '', events.length - fresh.length);
+    await parcel.give(fresh);
+  }
+}

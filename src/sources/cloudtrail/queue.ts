@@ -1,0 +1,293 @@
+/** Mode sqs: messages are deleted once everything that they tell of has settled and that is on disk. */
+
+import type { Message, SQSClient } from '@aws-sdk/client-sqs';
+import type { Batch } from '../../core/batch.ts';
+import type { SourceContext } from '../../core/component.ts';
+import { Credit } from '../../core/credit.ts';
+import { messageOf } from '../../core/errors.ts';
+import { backoff } from '../../core/retry.ts';
+import { decodeDocument } from '../../events/cloud/decode.ts';
+import { Broken } from '../shared/cloud-worker/unpack.ts';
+import { Aws, explained, isDenied, isUnknown } from './aws.ts';
+import type { Config } from './config.ts';
+import { giveLogFile } from './log-file.ts';
+import { type StoredObject, tellMessage } from './message.ts';
+import { nameOf, Objects } from './objects.ts';
+import { LentParcel } from './parcel.ts';
+import { Recent } from './recent.ts';
+
+/** The most that SQS gives at once, and the longest it waits for something, in s. */
+const MOST = 10;
+const WAIT = 20;
+/** The waits before a message that failed is seen again, in ms. */
+const AGAIN = { initial: 1000, max: 900_000 };
+/** A queue without a redrive policy gives a message for ever: after so many times it is given up. */
+const GIVE_UP = 5;
+
+type Sqs = typeof import('@aws-sdk/client-sqs');
+
+/** A message that cannot be read, now or ever. */
+class Poison extends Error {}
+
+export class Queue {
+  readonly #config: Config;
+  readonly #ctx: SourceContext;
+  readonly #next: (batch: Batch) => void;
+  readonly #stop = new AbortController();
+  readonly #room: Credit;
+  readonly #recent = new Recent();
+  readonly #working = new Set<Promise<void>>();
+  readonly #fatal = Promise.withResolvers<never>();
+  #sqs!: Sqs;
+  #client: SQSClient | undefined;
+  #objects!: Objects;
+  #close: () => void = () => {};
+  #url = '';
+  #receives = GIVE_UP;
+  #redrive = false;
+
+  constructor(config: Config, ctx: SourceContext, next: (batch: Batch) => void) {
+    this.#config = config;
+    this.#ctx = ctx;
+    this.#next = next;
+    this.#room = new Credit(config.concurrency);
+    this.#fatal.promise.catch(() => {});
+  }
+
+  /** Reads until it is stopped. Rejects when it cannot go on: a SourceError where no other try can help. */
+  async run(): Promise<void> {
+    const off = this.#ctx.onStop((settling) => this.#finish(settling));
+    try {
+      await this.#open();
+      await Promise.race([this.#receive(), this.#fatal.promise]);
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      off();
+      this.stop();
+      void Promise.allSettled(this.#working).then(() => this.#close());
+      throw error;
+    }
+  }
+
+  /** Receives no more. What is under way still settles. */
+  stop(): void {
+    this.#stop.abort(new Error('the source stops'));
+  }
+
+  async #open(): Promise<void> {
+    const aws = new Aws(this.#config, this.#ctx);
+    this.#sqs = await import('@aws-sdk/client-sqs');
+    const { GetObjectCommand } = await import('@aws-sdk/client-s3');
+    const [client, storage] = [await aws.sqs(), await aws.s3()];
+    this.#client = client;
+    this.#close = () => {
+      client.destroy();
+      storage.destroy();
+    };
+    this.#objects = new Objects(storage, GetObjectCommand, this.#ctx);
+    const { queue = '', queue_owner: owner } = this.#config;
+    try {
+      this.#url = /^https?:/.test(queue) ? queue : await this.#urlOf(client, queue, owner);
+      await this.#attributes(client);
+    } catch (error) {
+      throw explained(error, `the queue ${queue} cannot be had`);
+    }
+  }
+
+  async #urlOf(client: SQSClient, name: string, owner: string | undefined): Promise<string> {
+    const command = new this.#sqs.GetQueueUrlCommand({
+      QueueName: name,
+      ...(owner === undefined ? {} : { QueueOwnerAWSAccountId: owner }),
+    });
+    const { QueueUrl: url = '' } = await client.send(command, { abortSignal: this.#stop.signal });
+    return url;
+  }
+
+  /** How often the queue gives a message. Who may not ask believes that it has a redrive policy. */
+  async #attributes(client: SQSClient): Promise<void> {
+    const command = new this.#sqs.GetQueueAttributesCommand({ QueueUrl: this.#url, AttributeNames: ['All'] });
+    try {
+      const { Attributes: all } = await client.send(command, { abortSignal: this.#stop.signal });
+      const policy = JSON.parse(all?.RedrivePolicy ?? '{}') as { maxReceiveCount?: number | string };
+      this.#redrive = policy.maxReceiveCount !== undefined;
+      this.#receives = Number(policy.maxReceiveCount ?? GIVE_UP);
+      this.#ctx.metrics.counter('lag', '').value = Number(all?.ApproximateNumberOfMessages ?? 0);
+    } catch (error) {
+      if (!isDenied(error)) throw error;
+      this.#redrive = true;
+      this.#receives = Number.POSITIVE_INFINITY;
+    }
+  }
+
+  async #receive(): Promise<never> {
+    const { signal } = this.#stop;
+    const client = this.#client as SQSClient;
+    for (;;) {
+      // One is waited for, and what else there is room for is taken with it.
+      await this.#room.take(1, signal);
+      const most = Math.min(MOST, 1 + this.#room.limit - this.#room.used);
+      if (most > 1) await this.#room.take(most - 1, signal);
+      const command = new this.#sqs.ReceiveMessageCommand({
+        QueueUrl: this.#url,
+        MaxNumberOfMessages: most,
+        WaitTimeSeconds: WAIT,
+        VisibilityTimeout: Math.round(this.#config.visibility / 1000),
+        MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+        // Its former name, which other servers know it by.
+        AttributeNames: ['ApproximateReceiveCount'],
+      });
+      let came: readonly Message[] = [];
+      try {
+        came = (await client.send(command, { abortSignal: signal })).Messages ?? [];
+      } catch (error) {
+        throw explained(error, `the queue ${this.#config.queue} cannot be read`);
+      } finally {
+        this.#room.release(most - came.length);
+      }
+      for (const message of came) {
+        const working = this.#work(message).finally(() => {
+          this.#working.delete(working);
+          this.#room.release(1);
+        });
+        this.#working.add(working);
+      }
+      signal.throwIfAborted();
+    }
+  }
+
+  /** Works on a message until it is deleted or given back. Never rejects. */
+  async #work(message: Message): Promise<void> {
+    const seconds = Math.round(this.#config.visibility / 1000);
+    const hidden = setInterval(() => void this.#hide(message, seconds), this.#config.visibility / 2);
+    try {
+      if (await this.#deliver(message)) await this.#delete(message);
+      else await this.#giveBack(message);
+    } catch (error) {
+      if (this.#stop.signal.aborted) await this.#hide(message, 0);
+      else await this.#failed(message, error);
+    } finally {
+      clearInterval(hidden);
+    }
+  }
+
+  /** Whether all that a message tells of was delivered. */
+  async #deliver({ Body: body = '' }: Message): Promise<boolean> {
+    const told = tellMessage(body);
+    if ('problem' in told) throw new Poison(`a message cannot be read: ${told.problem}`);
+    if ('nothing' in told) {
+      this.#ctx.log.info(told.nothing);
+      return true;
+    }
+    if ('record' in told) return await this.#deliverRecord(told.record);
+    const objects = new Map(told.objects.map((each) => [nameOf(each), each]));
+    let all = true;
+    for (const name of await this.#ctx.unseen([...objects.keys()])) {
+      all = (await this.#deliverObject(objects.get(name) as StoredObject)) && all;
+    }
+    return all;
+  }
+
+  async #deliverRecord(record: object): Promise<boolean> {
+    const decoded = decodeDocument('aws_cloudtrail', record, BigInt(this.#ctx.now()) * 1_000_000n);
+    if ('problem' in decoded) throw new Poison(`an event of EventBridge cannot be read: ${decoded.problem}`);
+    const { id } = decoded.event;
+    const isNew = id === undefined || (await this.#ctx.unseen([id])).length > 0;
+    const fresh = isNew ? this.#recent.fresh([decoded.event]) : [];
+    if (fresh.length === 0) this.#ctx.metrics.add('duplicates', '', 1);
+    const parcel = this.#parcel();
+    await parcel.give(fresh);
+    const delivered = await parcel.settled();
+    if (delivered && id !== undefined) this.#ctx.advance(null, [id]);
+    return delivered;
+  }
+
+  async #deliverObject(object: StoredObject): Promise<boolean> {
+    const name = nameOf(object);
+    const chunks = await this.#objects.open(object, this.#stop.signal);
+    if (chunks === undefined) {
+      const message = `${name} is not there: what it had was not seen`;
+      this.#ctx.report('drop', { reason: 'missing_object', count: 1, message });
+      this.#ctx.advance(null, [name]);
+      return true;
+    }
+    const parcel = this.#parcel();
+    try {
+      await giveLogFile(chunks, name, parcel, { config: this.#config, ctx: this.#ctx, recent: this.#recent });
+    } catch (error) {
+      // What was given settles before the message is seen again.
+      await parcel.settled();
+      throw error instanceof Broken ? new Poison(`${name}: ${messageOf(error)}`) : error;
+    }
+    const delivered = await parcel.settled();
+    if (delivered) this.#ctx.advance(null, [name]);
+    return delivered;
+  }
+
+  #parcel(): LentParcel {
+    const options = { next: this.#next, ctx: this.#ctx, signal: this.#stop.signal };
+    return new LentParcel(options, (events) => this.#recent.forget(events));
+  }
+
+  async #failed(message: Message, error: unknown): Promise<void> {
+    const why = messageOf(error);
+    if (!(error instanceof Poison)) {
+      if (isUnknown(error)) this.#fatal.reject(explained(error, 'a log file cannot be fetched'));
+      // Others may be readable: only this one is left.
+      const reason = isDenied(error) ? 'access_denied' : 'fetch_failed';
+      this.#ctx.report('error', { reason, message: `${why}; the message comes again` });
+      await this.#giveBack(message);
+      return;
+    }
+    const received = Number(message.Attributes?.ApproximateReceiveCount ?? 1);
+    if (received < this.#receives) {
+      this.#ctx.report('error', { reason: 'bad_message', message: `${why}; the message comes again` });
+      await this.#giveBack(message);
+      return;
+    }
+    const what = this.#redrive ? 'the queue puts it with its dead letters' : 'it is deleted';
+    const event = message.Body?.slice(0, 2000);
+    const tell = { reason: 'bad_message', count: 1, message: `${why}; it came ${received} times: ${what}` };
+    this.#ctx.report('drop', event === undefined ? tell : { ...tell, event });
+    if (this.#redrive) await this.#giveBack(message);
+    else await this.#delete(message);
+  }
+
+  async #delete(message: Message): Promise<void> {
+    await this.#ctx.committed();
+    const command = new this.#sqs.DeleteMessageCommand({ QueueUrl: this.#url, ReceiptHandle: message.ReceiptHandle });
+    await this.#tell(() => (this.#client as SQSClient).send(command), 'delete_failed');
+  }
+
+  async #giveBack(message: Message): Promise<void> {
+    const received = Number(message.Attributes?.ApproximateReceiveCount ?? 1);
+    await this.#hide(message, Math.ceil(backoff(AGAIN, received) / 1000));
+  }
+
+  /** For how many seconds nobody is to see it. */
+  async #hide(message: Message, seconds: number): Promise<void> {
+    const command = new this.#sqs.ChangeMessageVisibilityCommand({
+      QueueUrl: this.#url,
+      ReceiptHandle: message.ReceiptHandle,
+      VisibilityTimeout: seconds,
+    });
+    await this.#tell(() => (this.#client as SQSClient).send(command), 'visibility_failed');
+  }
+
+  // Without that the message only comes again, and is known then.
+  async #tell(say: () => Promise<unknown>, reason: string): Promise<void> {
+    try {
+      await say();
+    } catch (error) {
+      this.#ctx.report('error', { reason, message: `${messageOf(error)}; the message comes again` });
+    }
+  }
+
+  async #finish(settling: AbortSignal): Promise<void> {
+    const over = new Promise<void>((resolve) => {
+      settling.addEventListener('abort', () => resolve(), { once: true });
+      if (settling.aborted) resolve();
+    });
+    await Promise.race([Promise.allSettled(this.#working), over]);
+    this.#close();
+  }
+}

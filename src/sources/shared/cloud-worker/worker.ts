@@ -1,0 +1,147 @@
+/** The cloud worker: decompresses what cloud sources fetch and takes it apart, away from the thread that drains the kernel. */
+
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { parentPort } from 'node:worker_threads';
+import { createGunzip } from 'node:zlib';
+import { messageOf } from '../../../core/errors.ts';
+import type { FromWorker, ToWorker, UnpackOptions } from './messages.ts';
+import { Packer } from './pack.ts';
+import { Splitter } from './splitter.ts';
+
+const PIECE = 256 * 1024;
+/** Packs that are with the main thread at once: one is worked on while the next is made. */
+const PACKS = 2;
+
+const port = parentPort;
+const say = (message: FromWorker, move: ArrayBuffer[] = []) => port?.postMessage(message, move);
+
+class Job {
+  readonly #id: number;
+  readonly #options: UnpackOptions;
+  readonly #packer: Packer;
+  readonly #closed = new AbortController();
+  #arrived: ((chunk: Uint8Array | null) => void) | undefined;
+  #room = PACKS;
+  #roomy: (() => void) | undefined;
+
+  constructor(id: number, options: UnpackOptions) {
+    this.#id = id;
+    this.#options = options;
+    this.#packer = new Packer(options.heads.length, options.maxRecord);
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.#unpack();
+      say({ id: this.#id, done: true });
+    } catch (error) {
+      if (!this.#closed.signal.aborted) say({ id: this.#id, broken: messageOf(error) });
+    }
+  }
+
+  chunk(chunk: Uint8Array | null): void {
+    this.#arrived?.(chunk);
+  }
+
+  next(): void {
+    this.#room++;
+    this.#roomy?.();
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#arrived?.(null);
+    this.#roomy?.();
+  }
+
+  async #unpack(): Promise<void> {
+    const pieces = this.#pieces();
+    const first = await start(pieces);
+    const all = Readable.from(joined(first, pieces), { objectMode: false, highWaterMark: PIECE });
+    const split = (source: AsyncIterable<Uint8Array>) => this.#split(source);
+    // By its first bytes: names and headers are not to be relied on.
+    const { signal } = this.#closed;
+    if (first[0] === 0x1f && first[1] === 0x8b) {
+      await pipeline(all, createGunzip({ chunkSize: PIECE }), split, { signal });
+    } else await pipeline(all, split, { signal });
+  }
+
+  async #split(source: AsyncIterable<Uint8Array>): Promise<void> {
+    const splitter = new Splitter(this.#options, this.#packer);
+    let size = 0;
+    try {
+      for await (const piece of source) {
+        size += piece.length;
+        if (size > this.#options.maxBytes)
+          throw new Error(`it has more than ${this.#options.maxBytes} bytes when it is decompressed`);
+        splitter.write(piece);
+        await this.#give();
+      }
+      splitter.end();
+    } finally {
+      // What was whole before it broke.
+      await this.#give();
+    }
+  }
+
+  async #give(): Promise<void> {
+    const pack = this.#packer.take();
+    if (pack === undefined) return;
+    while (this.#room === 0 && !this.#closed.signal.aborted) {
+      await new Promise<void>((roomy) => {
+        this.#roomy = roomy;
+      });
+    }
+    this.#closed.signal.throwIfAborted();
+    this.#room--;
+    const parts = [pack.bytes, pack.ends, pack.heads, pack.parse];
+    say(
+      { id: this.#id, pack },
+      parts.map(({ buffer }) => buffer as ArrayBuffer),
+    );
+  }
+
+  async *#pieces(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const arrived = new Promise<Uint8Array | null>((resolve) => {
+        this.#arrived = resolve;
+      });
+      say({ id: this.#id, want: true });
+      const chunk = await arrived;
+      if (chunk === null) return;
+      if (chunk.length > 0) yield chunk;
+    }
+  }
+}
+
+/** The first pieces, two bytes at least where there are as many. */
+async function start(pieces: AsyncGenerator<Uint8Array>): Promise<Uint8Array> {
+  let begun: Uint8Array = new Uint8Array();
+  while (begun.length < 2) {
+    const { value, done } = await pieces.next();
+    if (done) break;
+    begun = begun.length === 0 ? value : Buffer.concat([begun, value]);
+  }
+  return begun;
+}
+
+async function* joined(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (first.length > 0) yield first;
+  yield* rest;
+}
+
+const jobs = new Map<number, Job>();
+
+port?.on('message', (message: ToWorker) => {
+  if ('open' in message) {
+    const job = new Job(message.id, message.open);
+    jobs.set(message.id, job);
+    void job.run().finally(() => jobs.delete(message.id));
+    return;
+  }
+  const job = jobs.get(message.id);
+  if ('chunk' in message) job?.chunk(message.chunk);
+  else if ('next' in message) job?.next();
+  else job?.close();
+});

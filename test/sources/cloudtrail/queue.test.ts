@@ -1,0 +1,306 @@
+/** Mode sqs, with the real clients against moto. */
+
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { DeleteObjectCommand, PutBucketNotificationConfigurationCommand } from '@aws-sdk/client-s3';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { SourceError } from '../../../src/core/errors.ts';
+import { cloudtrail } from '../../../src/sources/cloudtrail/index.ts';
+import { hasMoto, keyOf, logFile, Moto, REGION, recordOf, setCredentials } from '../../aws/moto.ts';
+import { Harness, type HarnessOptions } from '../harness.ts';
+
+const BUCKET = 'logs';
+
+describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
+  let moto: Moto;
+  let count = 0;
+  let url = '';
+  let name = '';
+  let dead = '';
+  const open: Harness[] = [];
+
+  beforeAll(async () => {
+    setCredentials();
+    moto = await Moto.start();
+    await moto.bucket(BUCKET);
+  });
+  afterAll(() => moto?.stop());
+  beforeEach(async () => {
+    name = `queue-${++count}`;
+    ({ url, dead } = await moto.queue(name, 2));
+  });
+  afterEach(() => Promise.all(open.splice(0).map((each) => each.stop())));
+
+  function start(config: object = {}, options: HarnessOptions = {}): Harness {
+    const given = { mode: 'sqs', queue: name, endpoint: moto.endpoint, region: REGION, ...config };
+    const harness = new Harness(cloudtrail, given, options);
+    open.push(harness);
+    return harness;
+  }
+
+  /** Puts a log file and tells of it as CloudTrail does without SNS. */
+  async function deliver(key: string, body: Buffer | string): Promise<void> {
+    await moto.put(BUCKET, key, body);
+    await moto.send(url, { s3Bucket: BUCKET, s3ObjectKey: [key] });
+  }
+
+  const empty = async () => {
+    const { waiting, hidden } = await moto.depth(url);
+    return waiting === 0 && hidden === 0;
+  };
+  /** Waits until there are no messages any more. */
+  async function drained(): Promise<void> {
+    for (let tries = 0; !(await empty()); tries++) {
+      if (tries > 200) throw new Error('the queue does not become empty');
+      await new Promise((wake) => setTimeout(wake, 50));
+    }
+  }
+
+  const notification = (key: string) => ({
+    Records: [
+      {
+        eventSource: 'aws:s3',
+        eventName: 'ObjectCreated:Put',
+        s3: { bucket: { name: BUCKET }, object: { key: encodeURIComponent(key).replaceAll('%20', '+') } },
+      },
+    ],
+  });
+  const shapes: [string, (key: string) => unknown][] = [
+    [
+      'CloudTrail through SNS',
+      (key) => ({ Type: 'Notification', Message: JSON.stringify({ s3Bucket: BUCKET, s3ObjectKey: [key] }) }),
+    ],
+    ['CloudTrail, raw', (key) => ({ s3Bucket: BUCKET, s3ObjectKey: [key] })],
+    ['S3', notification],
+    ['S3 through SNS', (key) => ({ Type: 'Notification', Message: JSON.stringify(notification(key)) })],
+    [
+      'S3 through EventBridge',
+      (key) => ({
+        'detail-type': 'Object Created',
+        source: 'aws.s3',
+        detail: { bucket: { name: BUCKET }, object: { key } },
+      }),
+    ],
+  ];
+
+  test.each(shapes)('reads a log file that %s tells of, and deletes the message', async (shape, tell) => {
+    const key = `a b+c/${keyOf(`shape${shape.length}`)}`;
+    await moto.put(BUCKET, key, logFile([recordOf('1', 'CreateUser'), recordOf('2')]));
+    await moto.send(url, tell(key));
+    const it = start();
+    await it.until(({ events }) => events.length === 2);
+    expect(it.values('ct.name')).toEqual(['CreateUser', 'RunInstances']);
+    expect(it.events[0]).toMatchObject({
+      source: 'aws_cloudtrail',
+      type: 'CreateUser',
+      time: 1772446501000000000n,
+      id: '1',
+    });
+    await drained();
+    expect([...it.seen]).toEqual([`s3://${BUCKET}/${key}`]);
+    expect(it.said).toEqual([]);
+  });
+
+  test('takes events of EventBridge, also twice', async () => {
+    const event = { version: '0', 'detail-type': 'AWS API Call via CloudTrail', detail: recordOf('e1', 'StopLogging') };
+    for (const _ of [1, 2]) await moto.send(url, event);
+    const it = start();
+    await drained();
+    expect(it.values('evt.id')).toEqual(['e1']);
+    expect([...it.seen]).toEqual(['e1']);
+  });
+
+  test('takes a notification that S3 sends itself', async () => {
+    const arn = `arn:aws:sqs:${REGION}:123456789012:${name}`;
+    const queues = [{ QueueArn: arn, Events: ['s3:ObjectCreated:*' as const] }];
+    await moto.bucket('notifying');
+    const config = { Bucket: 'notifying', NotificationConfiguration: { QueueConfigurations: queues } };
+    await moto.s3.send(new PutBucketNotificationConfigurationCommand(config));
+    await moto.put('notifying', `odd name/${keyOf('own')}`, logFile([recordOf('n1')]));
+    const it = start();
+    await it.until(({ events }) => events.length === 1);
+    await drained();
+    expect(it.log.lines.join('')).toContain('S3 has tested the notification');
+  });
+
+  test('gives a record once that is in two log files', async () => {
+    await deliver(keyOf('one'), logFile([recordOf('d1'), recordOf('d2')]));
+    await deliver(keyOf('two'), logFile([recordOf('d2'), recordOf('d3')]));
+    const it = start({ concurrency: 1 });
+    await drained();
+    expect(it.values('evt.id').sort()).toEqual(['d1', 'd2', 'd3']);
+    expect(it.metrics.counter('duplicates', '').value).toBe(1);
+  });
+
+  test('deletes a message of a log file that was read in an earlier life', async () => {
+    const key = keyOf('earlier');
+    await deliver(key, logFile([recordOf('x')]));
+    const it = start({}, { seen: [`s3://${BUCKET}/${key}`] });
+    await drained();
+    expect(it.events).toEqual([]);
+  });
+
+  test('keeps a message until everything of it has settled', async () => {
+    await deliver(keyOf('unsettled'), logFile([recordOf('u1')]));
+    const it = start({}, { settle: () => undefined });
+    await it.until(({ batches }) => batches.length === 1);
+    await new Promise((wake) => setTimeout(wake, 200));
+    expect(await moto.depth(url)).toEqual({ waiting: 0, hidden: 1 });
+    expect([...it.seen]).toEqual([]);
+    it.batches[0]?.ack.settle('delivered');
+    await drained();
+  });
+
+  test('hides a message for longer while it is worked on', async () => {
+    await deliver(keyOf('long'), logFile([recordOf('l1')]));
+    const it = start({ visibility: '2s' }, { settle: () => undefined });
+    await it.until(({ batches }) => batches.length === 1);
+    await new Promise((wake) => setTimeout(wake, 3000));
+    expect(await moto.depth(url)).toEqual({ waiting: 0, hidden: 1 });
+    expect(it.batches).toHaveLength(1);
+    it.batches[0]?.ack.settle('delivered');
+    await drained();
+  }, 20_000);
+
+  test('gives a message back whose events were not delivered, and gives them again when it comes', async () => {
+    await deliver(keyOf('failing'), logFile([recordOf('f1')]));
+    const it = start({}, { settle: (_, index) => (index === 0 ? 'failed' : 'delivered') });
+    await it.until(({ batches }) => batches.length === 2);
+    await drained();
+    expect(it.values('evt.id')).toEqual(['f1', 'f1']);
+  }, 20_000);
+
+  test('gives back at the end what it has not read', async () => {
+    await deliver(keyOf('rest'), logFile(Array.from({ length: 600 }, (_, index) => recordOf(`r${index}`))));
+    const it = start({}, { credit: 256, settle: () => undefined });
+    await it.until(({ batches }) => batches.length === 1);
+    const stopped = it.stop(AbortSignal.timeout(5000));
+    it.batches[0]?.ack.settle('delivered');
+    await stopped;
+    expect(await moto.depth(url)).toEqual({ waiting: 1, hidden: 0 });
+    expect([...it.seen]).toEqual([]);
+  });
+
+  test('counts a log file that is gone', async () => {
+    const key = keyOf('gone');
+    await deliver(key, logFile([recordOf('g1')]));
+    await moto.s3.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: key }));
+    const it = start();
+    await drained();
+    expect(it.said).toEqual(['drop missing_object 1']);
+    expect(it.reports[0]?.fields.message).toContain(key);
+    expect(it.slept).toHaveLength(3);
+  });
+
+  test('leaves what cannot be read to the redrive policy, counted once, and goes on', async () => {
+    const junk = () => ({ junk: randomBytes(500).toString('hex') });
+    const whole = logFile(Array.from({ length: 50 }, (_, index) => recordOf(`t${index}`, 'X', junk())));
+    const broken = {
+      truncated: [whole.subarray(0, whole.length - 2000), 'unexpected end of file'],
+      html: [gzipSync('<html>no</html>'), 'no JSON'],
+      garbage: [Buffer.from([0x1f, 0x8b, 1, 2, 3, 4, 5, 6, 7, 8]), 'unknown compression method'],
+      cut: [gzipSync('{"Records":[{"eventName":"X","eventID":"x"}'), 'ends in the middle'],
+      large: [gzipSync(JSON.stringify({ a: ' '.repeat(3_000_000), Records: [] })), 'more than 1048576 bytes'],
+    } as const;
+    for (const [key, [body]] of Object.entries(broken)) await deliver(keyOf(key), body);
+    await moto.send(url, 'hello');
+    const it = start({ max_object: '1MiB' });
+    const drops = () => it.reports.filter(({ type }) => type === 'drop').map(({ fields }) => String(fields.message));
+    await it.until(() => drops().length === 6);
+    expect(new Set(it.said)).toEqual(new Set(['error bad_message 1', 'drop bad_message 1']));
+    for (const [key, [, why]] of Object.entries(broken)) {
+      expect(drops().find((each) => each.includes(`_${key}.`))).toContain(why);
+    }
+    expect(drops().some((each) => each.includes('it is no JSON object'))).toBe(true);
+    // What was whole before the damage went on, once.
+    const ids = it.values('evt.id');
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.length).toBeGreaterThan(10);
+    await deliver(keyOf('after'), logFile([recordOf('after')]));
+    await it.until(({ events }) => events.at(-1)?.get('evt.id') === 'after');
+    expect(it.end).toBe('open');
+    for (let tries = 0; (await moto.depth(dead)).waiting < 6; tries++) {
+      if (tries > 300) throw new Error('they do not reach the dead letters');
+      await new Promise((wake) => setTimeout(wake, 50));
+    }
+  }, 30_000);
+
+  test('gives up what cannot be read where there is no redrive policy', async () => {
+    const { url: own } = await moto.queue(`plain-${count}`);
+    await moto.send(own, { Type: 'Notification', Message: '{"odd":true}' });
+    const it = start({ queue: own, visibility: '2s' });
+    await it.until(({ said }) => said.includes('error bad_message 1'));
+    expect(it.reports[0]?.fields.message).toContain('its form is unknown');
+    expect(await moto.depth(own)).toEqual({ waiting: 0, hidden: 1 });
+  });
+
+  test('leaves out a bomb of 300 MB and goes on with the records behind it', async () => {
+    const parts = [
+      '{"Records":[{"eventName":"A","eventID":"b1"},{"eventName":"',
+      'x'.repeat(300_000_000),
+      '"},{"eventName":"B","eventID":"b2"}]}',
+    ];
+    await deliver(keyOf('bomb'), gzipSync(Buffer.concat(parts.map((part) => Buffer.from(part))), { level: 1 }));
+    const before = process.memoryUsage().arrayBuffers;
+    const it = start();
+    await it.until(({ events }) => events.length === 2);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100_000_000);
+    expect(it.values('ct.name')).toEqual(['A', 'B']);
+    expect(it.said).toEqual(['drop large_record 1']);
+    await drained();
+  }, 60_000);
+
+  test('leaves out records that are none, null everywhere, in any order', async () => {
+    const nothing = Object.fromEntries(Object.keys(recordOf('')).map((key) => [key, null]));
+    await deliver(
+      keyOf('odd'),
+      logFile([
+        { ...nothing, eventName: 'Nulls' },
+        nothing,
+        1,
+        'text',
+        null,
+        recordOf('o2', 'Z'),
+        { eventName: 'a\u2028"', eventID: 7 },
+      ]),
+    );
+    const it = start();
+    await it.until(({ events }) => events.length === 3);
+    expect(it.values('ct.name')).toEqual(['Nulls', 'Z', 'a\u2028"']);
+    expect(it.values('evt.id')).toEqual([undefined, 'o2', '7']);
+    expect(it.said.toSorted()).toEqual([
+      'drop bad_record 1',
+      'drop bad_record 1',
+      'drop bad_record 1',
+      'drop bad_record 1',
+    ]);
+    await drained();
+  });
+
+  test('ends for good, and alone, where there is no queue', async () => {
+    const it = start({ queue: 'none' });
+    await it.until(({ end }) => end !== 'open');
+    expect(it.end).toBeInstanceOf(SourceError);
+    expect(String(it.end)).toContain('the queue none cannot be had');
+  });
+
+  test('ends for good where nobody says who we are', async () => {
+    const { AWS_ACCESS_KEY_ID: key } = process.env;
+    delete process.env.AWS_ACCESS_KEY_ID;
+    Object.assign(process.env, {
+      AWS_EC2_METADATA_DISABLED: 'true',
+      AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
+      AWS_CONFIG_FILE: '/nowhere',
+    });
+    try {
+      const it = start();
+      await it.until(({ end }) => end !== 'open');
+      expect(it.end).toBeInstanceOf(SourceError);
+      expect(String(it.end)).toMatch(/credentials/i);
+    } finally {
+      process.env.AWS_ACCESS_KEY_ID = key;
+      delete process.env.AWS_SHARED_CREDENTIALS_FILE;
+      delete process.env.AWS_CONFIG_FILE;
+    }
+  });
+});
