@@ -55,6 +55,7 @@ test('all that it needs is inside, and nothing else', () => {
       'dist/types/src/index.d.ts',
       'dist/types/src/rules/index.d.ts',
       'dist/types/src/testing/index.d.ts',
+      `prebuilds/linux-${process.arch}/actor`,
       `prebuilds/linux-${process.arch}/falco_pipe.node`,
       `prebuilds/linux-${process.arch}/sensor.bpf.o`,
       'rules/host.yaml',

@@ -3,34 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Program, repository } from './program.ts';
+import { examples, readGuide, wordsOf } from './guide.ts';
+import { Program } from './program.ts';
 
-const examples = join(repository, 'docs/guides/examples');
-const guide = readFileSync(join(repository, 'docs/guides/rules.md'), 'utf8');
-
-interface Block {
-  readonly language: string;
-  readonly text: string;
-}
-
-const blocks: readonly Block[] = [...guide.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(
-  ([, language = '', text = '']) => ({
-    language,
-    text,
-  }),
-);
-
-/** The words of a command; quotes keep blanks. */
-function wordsOf(command: string): string[] {
-  return [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '');
-}
-
-const steps = blocks.flatMap(({ language, text }, index) => {
-  const commands = text.split('\n').filter((line) => line.startsWith('falco-pipe '));
-  if (language !== 'sh' || commands.length === 0) return [];
-  const after = blocks[index + 1];
-  return [{ commands, printed: after?.language === 'text' ? after.text : '' }];
-});
+const { blocks, steps } = readGuide('rules.md');
 
 test('every command of the guide is followed by what it prints', () => {
   expect(steps.length).toBeGreaterThanOrEqual(7);

@@ -163,7 +163,7 @@ export class Detector {
         detect: {
           type: 'rules',
           from: 'node',
-          files: [end, ...rules.map((file) => resolve(file))],
+          files: [end, ...rules],
           select: [...fields.keys()].map((rule) => ({ enable: { rule } })),
           append_output: [{ match: { source: 'syscall' }, extra_fields: [{ [TEST]: `%${MARK}` }] }, ...additions],
         },
