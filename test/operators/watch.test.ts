@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { asyncScheduler, map, Subject, type Subscription } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -9,9 +12,10 @@ import type { FieldRef } from '../../src/events/field.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
 import type { WatchConfig } from '../../src/operators/watch/index.ts';
 import { watched } from '../../src/operators/watch/silence.ts';
+import { Store } from '../../src/store/store.ts';
 import { recordedAck } from '../core/shared.ts';
 import { alertOf } from '../sinks/shared.ts';
-import { errorsOf, planned, start } from './shared.ts';
+import { errorsOf, type OperatorRun, planned, start } from './shared.ts';
 
 const node = catalogues.get('internal')?.find('node.name') as FieldRef;
 const state = {
@@ -264,4 +268,26 @@ describe('watch in a pipeline', () => {
       'No event of "okta" comes here',
     );
   });
+});
+
+it('knows after a restart what it watched, from the state folder', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-watch-'));
+  const life = async (work: (run: OperatorRun) => void | Promise<void>) => {
+    const store = await Store.open(folder, (error) => {
+      throw error;
+    });
+    const run = await start('{ type: watch, from: kernel, key: proc.name, silent: 2s, rule: Quiet }', store);
+    await work(run);
+    await run.running.stop();
+    await store.close();
+    return run.events.map((event) => `${event.get('proc.name')} ${event.get('watch.state')}`);
+  };
+  const call = new EventRecord('syscall', 'open', 7n, { 'proc.name': 'cron' });
+  expect(await life((run) => run.put([call]))).toEqual([]);
+  const second = await life(async (run) => {
+    await vi.waitFor(() => expect(run.events).toHaveLength(1), { timeout: 10_000 });
+  });
+  expect(second).toEqual(['cron silent']);
+  expect(await life((run) => run.put([call]))).toEqual(['cron back']);
+  rmSync(folder, { recursive: true });
 });
