@@ -2,7 +2,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { messageOf } from '../../core/errors.ts';
-import { isObject, type JsonObject } from '../../events/cloud/document.ts';
+import { isObject, type JsonObject, json } from '../../events/cloud/document.ts';
 import { parseTimestamp } from '../../events/cloud/timestamp.ts';
 import { parseExact } from '../../events/exact-json.ts';
 
@@ -19,8 +19,8 @@ export interface CloudEventMessage {
 
 export interface DecodedMessages {
   readonly messages: readonly CloudEventMessage[];
-  /** Why each that is none is none. */
-  readonly problems: readonly string[];
+  /** What is none, and why. */
+  readonly rejected: readonly { readonly text: string; readonly problem: string }[];
 }
 
 /** The request has no CloudEvents at all: a sentence, and whether its form is one that we do not know. */
@@ -36,13 +36,13 @@ export class NotCloudEvents extends Error {
 export function decodeMessages(headers: IncomingHttpHeaders, body: Buffer): DecodedMessages {
   const media = mediaType(headers['content-type']);
   if (media === 'application/cloudevents-batch+json') {
-    const batch = json(body, 'the body');
+    const batch = parsedBody(body);
     if (!Array.isArray(batch)) throw new NotCloudEvents('a batch is a JSON array');
-    return collect(batch.map((item) => () => structured(item)));
+    return collect(batch.map((item) => [() => structured(item), () => json(item)]));
   }
   if (media === 'application/cloudevents+json') {
-    const item = json(body, 'the body');
-    return collect([() => structured(item)]);
+    const item = parsedBody(body);
+    return collect([[() => structured(item), () => json(item)]]);
   }
   if (media.startsWith('application/cloudevents')) {
     throw new NotCloudEvents(`of the event formats only JSON is understood, not ${media.slice(0, 80)}`, true);
@@ -51,23 +51,25 @@ export function decodeMessages(headers: IncomingHttpHeaders, body: Buffer): Deco
     const forms = 'headers that begin with ce-, or the Content-Type application/cloudevents+json or -batch+json';
     throw new NotCloudEvents(`a CloudEvent has ${forms}`, true);
   }
-  return collect([() => binary(headers, media, body)]);
+  return collect([[() => binary(headers, media, body), () => body.toString()]]);
 }
 
 /** A problem of one of them. */
 class Invalid extends Error {}
 
-function collect(readers: readonly (() => CloudEventMessage)[]): DecodedMessages {
+type Attempt = readonly [read: () => CloudEventMessage, text: () => string | undefined];
+
+function collect(attempts: readonly Attempt[]): DecodedMessages {
   const messages: CloudEventMessage[] = [];
-  const problems: string[] = [];
-  for (const read of readers) {
+  const rejected: { text: string; problem: string }[] = [];
+  for (const [read, text] of attempts) {
     try {
       messages.push(read());
     } catch (error) {
-      problems.push(messageOf(error));
+      rejected.push({ text: text() ?? '', problem: messageOf(error) });
     }
   }
-  return { messages, problems };
+  return { messages, rejected };
 }
 
 /** Lower case, without parameters: `Application/JSON; charset=UTF-8` is application/json. */
@@ -79,11 +81,11 @@ function isJson(media: string): boolean {
   return media === '' || /^[^/]+\/(.*\+)?json$/.test(media);
 }
 
-function json(bytes: Buffer, what: string): unknown {
+function parsedBody(body: Buffer): unknown {
   try {
-    return parseJson(bytes.toString());
+    return parseJson(body.toString());
   } catch (error) {
-    throw new NotCloudEvents(`${what} is not JSON: ${messageOf(error)}`);
+    throw new NotCloudEvents(`the body is not JSON: ${messageOf(error)}`);
   }
 }
 

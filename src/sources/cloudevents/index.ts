@@ -83,21 +83,20 @@ class Receiver {
 
   async handle(request: Request): Promise<Answer> {
     if (request.method === 'OPTIONS') return this.#greet(request);
-    const { messages, problems } = decoded(request);
+    const { messages, rejected } = decoded(request);
     const received = BigInt(this.#ctx.now()) * 1_000_000n;
     const routed: Routed[] = [];
-    const rejected = [...problems];
+    const problems = rejected.map(({ problem }) => problem);
+    const reject = (text: string, reason: string, problem: string) =>
+      this.#ctx.reject(text, { reason, message: `a CloudEvent cannot be used: ${problem}` });
+    for (const { text, problem } of rejected) reject(text, 'bad_cloudevent', problem);
     for (const message of messages) {
       const fate = eventsOf(message, this.#route(message.type), received);
-      if ('routed' in fate) routed.push(...fate.routed);
-      else {
-        this.#ctx.report('drop', { reason: fate.reason, count: 1, message: `a CloudEvent is lost: ${fate.problem}` });
-        if (fate.reason !== 'no_route') rejected.push(fate.problem);
+      for (const { text, reason, problem } of fate.rejected) {
+        reject(text, reason, problem);
+        problems.push(problem);
       }
-    }
-    if (problems.length > 0) {
-      const message = `a CloudEvent is lost: ${problems[0]}`;
-      this.#ctx.report('drop', { reason: 'bad_cloudevent', count: problems.length, message });
+      routed.push(...fate.routed);
     }
     try {
       await this.#intake.take(routed);
@@ -105,9 +104,9 @@ class Receiver {
       if (error instanceof NoCredit) throw busy('no_credit', error.message);
       throw error;
     }
-    const [problem] = rejected;
-    if (problem === undefined) return { status: 202 };
-    const body = { accepted: routed.length, rejected: rejected.length, error: problem };
+    const [error] = problems;
+    if (error === undefined) return { status: 202 };
+    const body = { accepted: routed.length, rejected: problems.length, error };
     return { status: routed.length === 0 ? 400 : 202, body };
   }
 

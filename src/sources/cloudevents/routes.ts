@@ -22,7 +22,11 @@ export interface Routed {
   readonly event: CloudEvent | EventRecord;
 }
 
-export type Fate = { readonly routed: readonly Routed[] } | { readonly reason: string; readonly problem: string };
+/** What of a message is an event, and what is none. */
+export interface Fate {
+  readonly routed: readonly Routed[];
+  readonly rejected: readonly { readonly text: string; readonly reason: string; readonly problem: string }[];
+}
 
 /** Finds the event source of a type: the first pattern that fits, in which `*` stands for anything. */
 export function routeOf(routes: Readonly<Record<string, Target>>): (type: string) => Target | undefined {
@@ -37,10 +41,7 @@ export function routeOf(routes: Readonly<Record<string, Target>>): (type: string
 export function eventsOf(message: CloudEventMessage, target: Target | undefined, received: bigint): Fate {
   const { id, source, type, data } = message;
   if (target === undefined) {
-    return {
-      reason: 'no_route',
-      problem: `there is no route for the type "${type.slice(0, 100)}": name it under routes`,
-    };
+    return none(data, `there is no route for the type "${type.slice(0, 100)}": name it under routes`, 'no_route');
   }
   const at = message.time ?? received;
   // Producers make source and id unique together.
@@ -48,16 +49,20 @@ export function eventsOf(message: CloudEventMessage, target: Target | undefined,
   if (isDocument(target)) return documentsOf(target, data, at, own);
   if (target === 'alert' && isObject(data) && data.rule !== undefined) {
     const read = readFalcoAlert(data, at, id);
-    return 'alert' in read ? { routed: [{ source: 'alert', id: own, event: read.alert }] } : bad(read.problem);
+    return 'alert' in read ? one({ source: 'alert', id: own, event: read.alert }) : none(data, read.problem);
   }
   const parsed = parseRecord(json(data) ?? 'null', { file: `CloudEvent ${id}`, line: 1 });
-  if ('problem' in parsed) return bad(parsed.problem.message);
-  if (parsed.record.source !== target) return bad(`it is a record of ${parsed.record.source}, not of ${target}`);
-  return { routed: [{ source: target, id: own, event: parsed.record }] };
+  if ('problem' in parsed) return none(data, parsed.problem.message);
+  if (parsed.record.source === target) return one({ source: target, id: own, event: parsed.record });
+  return none(data, `it is a record of ${parsed.record.source}, not of ${target}`);
 }
 
-function bad(problem: string): Fate {
-  return { reason: 'bad_event', problem };
+function one(routed: Routed): Fate {
+  return { routed: [routed], rejected: [] };
+}
+
+function none(data: unknown, problem: string, reason = 'bad_event'): Fate {
+  return { routed: [], rejected: [{ text: json(data) ?? '', reason, problem }] };
 }
 
 function isDocument(target: Target): target is CloudSourceName {
@@ -66,17 +71,13 @@ function isDocument(target: Target): target is CloudSourceName {
 
 function documentsOf(target: CloudSourceName, data: unknown, at: bigint, own: string): Fate {
   const items = itemsOf(data);
-  const routed: Routed[] = [];
-  let problem: string | undefined;
-  for (const [index, item] of items.entries()) {
+  const fates = items.map((item, index) => {
     const decoded = decodeDocument(target, item, at);
-    if ('problem' in decoded) problem = decoded.problem;
-    else {
-      const { event } = decoded;
-      routed.push({ source: target, id: event.id ?? (items.length === 1 ? own : `${own}\n${index}`), event });
-    }
-  }
-  return problem !== undefined && routed.length === 0 ? bad(problem) : { routed };
+    if ('problem' in decoded) return none(item, decoded.problem);
+    const { event } = decoded;
+    return one({ source: target, id: event.id ?? (items.length === 1 ? own : `${own}\n${index}`), event });
+  });
+  return { routed: fates.flatMap(({ routed }) => routed), rejected: fates.flatMap(({ rejected }) => rejected) };
 }
 
 /** One document, or the several that services put into one list. */

@@ -6,8 +6,8 @@ import type { CloudEvent } from '../../events/cloud/event.ts';
 
 export interface Decoded {
   readonly events: readonly CloudEvent[];
-  /** Why each item that is no event is none. */
-  readonly problems: readonly string[];
+  /** What is no event, and why. */
+  readonly rejected: readonly { readonly text: string; readonly problem: string }[];
 }
 
 /**
@@ -16,13 +16,13 @@ export interface Decoded {
  */
 export function auditEvents(body: unknown, received: bigint): Decoded {
   const events: CloudEvent[] = [];
-  const problems: string[] = [];
+  const rejected: { text: string; problem: string }[] = [];
   for (const item of itemsOf(body)) {
     const decoded = decodeDocument('k8s_audit', item, received);
     if ('event' in decoded) events.push(decoded.event);
-    else problems.push(decoded.problem);
+    else rejected.push({ text: JSON.stringify(item), problem: decoded.problem });
   }
-  return { events, problems };
+  return { events, rejected };
 }
 
 function itemsOf(body: unknown): readonly unknown[] {

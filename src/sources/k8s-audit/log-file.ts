@@ -198,7 +198,8 @@ class Follower {
 
   #events({ text, bytes }: Line, offset: number): readonly CloudEvent[] {
     if (text === undefined) {
-      this.#drop('line_too_long', 1, `a line of ${bytes} bytes at byte ${offset} is longer than max_event`);
+      const message = `${this.#config.file}: a line of ${bytes} bytes at byte ${offset} is longer than max_event`;
+      this.#ctx.report('drop', { reason: 'line_too_long', count: 1, message });
       return [];
     }
     if (text.trim() === '') return [];
@@ -206,18 +207,18 @@ class Follower {
     try {
       body = JSON.parse(text);
     } catch (error) {
-      this.#drop('bad_line', 1, `the line at byte ${offset} is not JSON: ${messageOf(error)}`);
+      this.#reject(text, 'bad_line', `the line at byte ${offset} is not JSON: ${messageOf(error)}`);
       return [];
     }
-    const { events, problems } = auditEvents(body, BigInt(this.#ctx.now()) * 1_000_000n);
-    if (problems.length > 0) {
-      this.#drop('bad_event', problems.length, `the line at byte ${offset} is no audit event: ${problems[0]}`);
+    const { events, rejected } = auditEvents(body, BigInt(this.#ctx.now()) * 1_000_000n);
+    for (const each of rejected) {
+      this.#reject(each.text, 'bad_event', `the line at byte ${offset} is no audit event: ${each.problem}`);
     }
     return events;
   }
 
-  #drop(reason: string, count: number, message: string): void {
-    this.#ctx.report('drop', { reason, count, message: `${this.#config.file}: ${message}` });
+  #reject(text: string, reason: string, message: string): void {
+    this.#ctx.reject(text, { reason, message: `${this.#config.file}: ${message}` });
   }
 
   async #emit(events: readonly CloudEvent[], position: LogPosition): Promise<void> {

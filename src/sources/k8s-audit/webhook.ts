@@ -24,11 +24,9 @@ export function webhook(config: ServerConfig, ctx: SourceContext): Observable<Ba
         subscriber.error(error);
       },
       async handle(request) {
-        const { events, problems } = auditEvents(jsonOf(request), BigInt(ctx.now()) * 1_000_000n);
-        const [problem] = problems;
-        if (problem !== undefined) {
-          const message = `an item of a request is no audit event: ${problem}`;
-          ctx.report('drop', { reason: 'bad_event', count: problems.length, message });
+        const { events, rejected } = auditEvents(jsonOf(request), BigInt(ctx.now()) * 1_000_000n);
+        for (const { text, problem } of rejected) {
+          ctx.reject(text, { reason: 'bad_event', message: `an item of a request is no audit event: ${problem}` });
         }
         try {
           await intake.take(events);
@@ -36,8 +34,9 @@ export function webhook(config: ServerConfig, ctx: SourceContext): Observable<Ba
           if (error instanceof NoCredit) throw busy('no_credit', error.message);
           throw error;
         }
-        if (problem === undefined) return { status: 200 };
-        return { status: 200, body: { accepted: events.length, rejected: problems.length, problem } };
+        const [first] = rejected;
+        if (!first) return { status: 200 };
+        return { status: 200, body: { accepted: events.length, rejected: rejected.length, problem: first.problem } };
       },
     });
     const forget = ctx.onStop((settling) => server.finish(settling));

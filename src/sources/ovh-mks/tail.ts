@@ -143,7 +143,7 @@ export class Tail {
 
   #take(text: string): void {
     const lost = (reason: string, why: string) =>
-      this.#ctx.report('drop', { reason, count: 1, message: `a message of the stream is lost: ${why}` });
+      this.#ctx.reject(text, { reason, message: `a message of the stream is no audit event: ${why}` });
     const frame = readFrame(text);
     if ('problem' in frame) {
       lost('bad_frame', frame.problem);

@@ -13,11 +13,11 @@ const MOST = 10_000;
 const EVENTS: ReadonlySet<unknown> = new Set(['EVENT', 'EXTERNAL_EVENT', undefined]);
 
 export class Heard {
-  readonly #ctx: Pick<SourceContext, 'now' | 'report' | 'metrics'>;
+  readonly #ctx: Pick<SourceContext, 'now' | 'reject' | 'metrics'>;
   readonly #waiting = new Map<string, { readonly event: CloudEvent; readonly since: number }>();
   #ready: CloudEvent[] = [];
 
-  constructor(ctx: Pick<SourceContext, 'now' | 'report' | 'metrics'>) {
+  constructor(ctx: Pick<SourceContext, 'now' | 'reject' | 'metrics'>) {
     this.#ctx = ctx;
   }
 
@@ -39,8 +39,8 @@ export class Heard {
       ? { problem: 'Its payload is no JSON object.' }
       : decodeDocument('vcd_audit', message, BigInt(now) * 1_000_000n, { 'vcd.topic': topic });
     if ('problem' in decoded) {
-      const text = `a message of the event bus is lost: ${decoded.problem}`;
-      this.#ctx.report('drop', { reason: 'bad_message', count: 1, message: text });
+      const why = `a message of the event bus is no event: ${decoded.problem}`;
+      this.#ctx.reject(payload, { reason: 'bad_message', message: why });
       return false;
     }
     const { event } = decoded;

@@ -153,13 +153,18 @@ export class Reader {
   }
 
   async #take({ items, now, skipped }: Page): Promise<void> {
-    if (skipped !== undefined && this.#isNew(skipped)) this.#drop('item_too_large', `an item is too large: ${skipped}`);
+    if (skipped !== undefined && this.#isNew(skipped)) {
+      const message = `an item of the audit trail is too large to be read: ${skipped}`;
+      this.#ctx.report('drop', { reason: 'item_too_large', count: 1, message });
+    }
     const events: CloudEvent[] = [];
     const received = BigInt(this.#ctx.now()) * 1_000_000n;
     for (const item of items) {
       const decoded = decodeDocument('vcd_audit', item, received);
       if ('problem' in decoded) {
-        if (this.#isNew(JSON.stringify(item))) this.#drop('bad_event', decoded.problem);
+        const text = JSON.stringify(item);
+        const message = `an item of the audit trail is no event: ${decoded.problem}`;
+        if (this.#isNew(text)) this.#ctx.reject(text, { reason: 'bad_event', message });
         continue;
       }
       this.#heard.inTrail(decoded.event.id);
@@ -201,9 +206,5 @@ export class Reader {
     if (this.#spoilt.size >= SPOILT && oldest !== undefined) this.#spoilt.delete(oldest);
     this.#spoilt.add(key);
     return true;
-  }
-
-  #drop(reason: string, message: string): void {
-    this.#ctx.report('drop', { reason, count: 1, message: `of the audit trail: ${message}` });
   }
 }

@@ -103,8 +103,8 @@ describe('the three modes', () => {
         const encoder = format.create(format.options.parse({ mode, source: '//x' }));
         const { headers, body } = encoder.encode([sent]);
         const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-        const { messages, problems } = decodeMessages(lower, Buffer.from(body));
-        expect(problems).toEqual([]);
+        const { messages, rejected } = decodeMessages(lower, Buffer.from(body));
+        expect(rejected).toEqual([]);
         expect(messages).toMatchObject([{ id: sent.id, source: '//x', type: 'falco.rule.output.v1', time: sent.time }]);
       }),
     );
@@ -136,9 +136,9 @@ describe('what is no CloudEvent', () => {
     ['XML', attributes(1, { datacontenttype: 'application/xml', data: '<a/>' }), /only JSON is understood/],
     ['an array', [], /is a JSON object/],
   ])('is refused: %s', (_, item, message) => {
-    const { messages, problems } = decodeMessages(STRUCTURED, Buffer.from(JSON.stringify(item)));
+    const { messages, rejected } = decodeMessages(STRUCTURED, Buffer.from(JSON.stringify(item)));
     expect(messages).toEqual([]);
-    expect(problems).toEqual([expect.stringMatching(message)]);
+    expect(rejected).toEqual([{ text: JSON.stringify(item), problem: expect.stringMatching(message) }]);
   });
 
   it('is answered with what is wrong, and counted', async () => {
@@ -156,16 +156,16 @@ describe('what is no CloudEvent', () => {
     ];
     const reply = await send(BATCH, `[${mixed}]`);
     expect(reply.status).toBe(202);
-    expect(JSON.parse(reply.body)).toMatchObject({ accepted: 1, rejected: 2 });
+    expect(JSON.parse(reply.body)).toMatchObject({ accepted: 1, rejected: 3 });
     expect(source.said.filter((each) => each.startsWith('drop'))).toEqual([
       'drop content_type 1',
       'drop content_type 1',
       'drop bad_body 1',
       'drop bad_body 1',
       'drop bad_cloudevent 1',
+      'drop bad_cloudevent 1',
       'drop bad_event 1',
       'drop no_route 1',
-      'drop bad_cloudevent 1',
     ]);
     expect(source.values('ka.target.name')).toEqual(['p1']);
   });
@@ -190,8 +190,8 @@ describe('what is no CloudEvent', () => {
       fc.property(fc.oneof(items, fc.array(items)), fc.constantFrom(STRUCTURED, BATCH, {}), (value, headers) => {
         const given = { ...headers, 'ce-specversion': '1.0', 'ce-id': '%FF', 'ce-type': '"a\\"b"' };
         try {
-          const { messages, problems } = decodeMessages(given, Buffer.from(JSON.stringify(value)));
-          expect(messages.length + problems.length).toBe(Array.isArray(value) && headers === BATCH ? value.length : 1);
+          const { messages, rejected } = decodeMessages(given, Buffer.from(JSON.stringify(value)));
+          expect(messages.length + rejected.length).toBe(Array.isArray(value) && headers === BATCH ? value.length : 1);
         } catch (error) {
           expect(error).toBeInstanceOf(NotCloudEvents);
         }
