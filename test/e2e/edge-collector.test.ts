@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parse } from 'yaml';
 import { makeAlert } from '../../src/events/alert.ts';
 import { recordJson } from '../../src/events/record-json.ts';
 import { partitionOf } from '../../src/nats/partition.ts';
+import { nats as natsSink } from '../../src/sinks/nats.ts';
 import { hasNats, NatsServer } from '../nats/server.ts';
 import { alertOf } from '../sinks/shared.ts';
 import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
@@ -39,13 +41,28 @@ describe.skipIf(!hasNats)('edge and collector', () => {
     await server.stop();
   });
 
-  test('the shipped pipelines are valid, also for one of several replicas', async () => {
-    for (const args of [['edge'], ['collector'], ['collector', '--set', 'sources.nodes.partitions.mine=[0,1,2,3]']]) {
-      const [name, ...more] = args;
-      const { code, stdout } = await Program.run(['validate', `pipelines/${name}.yaml`, ...more], { cwd: repository });
-      expect([stdout, code]).toEqual([expect.stringMatching(/: ok/), 0]);
+  test('the pipelines of the guide are valid, as it has them', async () => {
+    const guide = readFileSync(join(repository, 'docs/guides/edge-and-collector.md'), 'utf8');
+    const commands = [...guide.matchAll(/^falco-pipe run (.*?)$/gm)].map(([, args = '']) =>
+      args
+        .replace(/ --state \S+/, '')
+        .match(/'[^']*'|\S+/g)
+        ?.map((arg) => arg.replaceAll("'", '')),
+    );
+    expect(commands).toHaveLength(5);
+    for (const args of commands) {
+      const { code, stdout, stderr } = await Program.run(['validate', ...(args ?? [])], { cwd: repository });
+      expect([stdout, code], stderr).toEqual([expect.stringMatching(/: ok/), 0]);
     }
-  });
+    const [, snippet = ''] = /```yaml\n(.*?)```/s.exec(guide) ?? [];
+    const { sinks } = parse(snippet) as { sinks: { centre: object } };
+    const { type, from, ...config } = sinks.centre as Record<string, unknown>;
+    expect([type, from, natsSink.config.parse(config).partitions]).toEqual([
+      'nats',
+      'detect',
+      { of: 12, key: 'node.name' },
+    ]);
+  }, 60_000);
 
   test('three replicas share 30,000 alerts; one is killed meanwhile, and nothing is lost', async () => {
     const EVENTS = 30_000;

@@ -17,6 +17,7 @@ import { nats as natsSink } from '../../src/sinks/nats.ts';
 import { nats } from '../../src/sources/nats/index.ts';
 import { recordedLog } from '../core/shared.ts';
 import { hasNats, NatsServer } from '../nats/server.ts';
+import { makeCertificates } from '../sinks/servers.ts';
 import { alertOf, never, openSink, recordOf } from '../sinks/shared.ts';
 
 /** What a pipeline that reads from NATS has got. */
@@ -272,6 +273,27 @@ describe.skipIf(!hasNats)('the source nats', () => {
     await until(() => expect(reading.running.status().problems.join()).toContain(`source in: ${own.url}: `));
     expect(reading.running.status().ready).toBe(false);
     await own.stop();
+  });
+
+  it('gives a token, or a user and a password, over TLS', async () => {
+    const { ca, cert, key } = makeCertificates();
+    const tls = ['--tls', '--tlscert', cert, '--tlskey', key];
+    process.env.TEST_NATS_READER = 'open sesame';
+    const secret = { env: 'TEST_NATS_READER' };
+    for (const [args, login] of [
+      [['--auth', 'open sesame'], { token: secret }],
+      [['--user', 'reader', '--pass', 'open sesame'], { basic: { user: 'reader', password: secret } }],
+    ] as const) {
+      const own = await NatsServer.start(...tls, ...args);
+      const access = { tls: { ca }, ...login };
+      const reading = await read({ servers: own.url, subject, create_stream: {}, ...access });
+      await until(() => expect(reading.lines.join('\n')).toContain('made the consumer falco-pipe'));
+      await publish([alertOf('a')], access, own.url);
+      await until(() => expect(types(reading)).toEqual(['a']));
+      await reading.running.stop();
+      await own.stop();
+    }
+    delete process.env.TEST_NATS_READER;
   });
 
   it('wrong credentials end this source, loudly, and no other', async () => {
