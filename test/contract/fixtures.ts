@@ -59,6 +59,7 @@ export class Fixtures {
       nats: { servers: `nats://${NOWHERE}`, stream: 'FALCO' },
       ovh_mks: { url: `ws://${NOWHERE}/tail/`, token },
       replay: { files: 'events.jsonl' },
+      vcloud: { url: `http://${NOWHERE}`, user: 'auditor', password: token },
     };
   }
 
