@@ -138,6 +138,12 @@ export class EventHub {
       (connection as unknown as { socket: { destroy(): void } }).socket.destroy();
   }
 
+  /** Takes a partition away from those who read it. */
+  detach(partition: number, condition: string, description: string): void {
+    for (const { sender, partition: of } of this.#readers)
+      if (of === partition) sender.close({ condition, description });
+  }
+
   /** From now on another key is the right one: who comes with the old one is refused, who is there is sent away. */
   revoke(): void {
     this.key = 'b3RoZXI=';

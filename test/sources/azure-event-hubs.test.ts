@@ -348,6 +348,22 @@ describe('trouble', () => {
     expect([source.error, source.ctx.said]).toEqual([undefined, []]);
   });
 
+  it('a partition that is taken away for an error is claimed again, and stands behind what settled meanwhile', async () => {
+    const hub = await hubOf({ partitions: 1 });
+    fill(hub, 9);
+    const source = opened(hub, { settle: () => undefined });
+    await source.until(() => source.ids.length === 9);
+    hub.detach(0, 'amqp:not-allowed', 'The partition moves to another machine.');
+    await source.until(() => source.count('errors') === 1 && hub.readers[0]?.length === 0);
+    for (const { ack } of source.batches) ack.settle('delivered');
+    await source.until(() => source.positions.at(-1)?.[0]?.sequence === 2 && hub.readers[0]?.length === 1);
+    fill(hub, 3, 9);
+    await source.until(() => source.ids.length === 12);
+    // From memory, where it was read to: nothing comes twice.
+    expect(source.ids).toEqual(range(12));
+    expect(source.lines).toEqual(['warn: partition 0: The partition moves to another machine.; trying again']);
+  });
+
   it('a hub that is away is trouble, and an error that leads to another opening', async () => {
     const hub = await hubOf();
     await hub.halt();

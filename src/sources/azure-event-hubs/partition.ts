@@ -33,6 +33,7 @@ export class Partition {
   // The place of the last batch that was emitted.
   #given: Place | undefined;
   #stands: number | undefined;
+  #stood: Place | undefined;
   #last = -1;
 
   constructor({ id, emits, ctx, next, settled }: PartitionOptions) {
@@ -51,10 +52,15 @@ export class Partition {
     return this.#read;
   }
 
-  /** It is read from behind `from`; `first` and `last` are the sequence numbers that the hub has. */
-  begin(from: Place | undefined, first: number, last: number): void {
+  /** Up to where everything has settled that was read in this process. */
+  get stood(): Place | undefined {
+    return this.#stood;
+  }
+
+  /** It is read from behind `from`; all up to the sequence number `stands` has been dealt with; the hub ends at `last`. */
+  begin(from: Place | undefined, stands: number, last: number): void {
     this.#read = from;
-    this.#stands = Math.max(this.#stands ?? -1, from?.sequence ?? first - 1);
+    this.#stands = Math.max(this.#stands ?? -1, stands);
     this.owned = true;
     this.knows(last);
   }
@@ -124,8 +130,10 @@ export class Partition {
   }
 
   #move(place: Place | undefined): void {
-    if (!place) return;
+    // Another may have got further while it had the partition.
+    if (!place || place.sequence < (this.#stands ?? -1)) return;
     this.#stands = place.sequence;
+    this.#stood = place;
     this.#settled(place);
     this.knows(this.#last);
   }

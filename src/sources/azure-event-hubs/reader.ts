@@ -34,7 +34,7 @@ export class Reader {
   readonly #out: Emitter;
   readonly #partitions = new Map<string, Partition>();
   readonly #unsaved = new Map<string, Place>();
-  readonly #saving = new Map<string, Promise<void>>();
+  readonly #saving = new Set<string>();
   readonly #over = new AbortController();
   #claims: Claims | undefined;
   #client: EventHubConsumerClient | undefined;
@@ -160,19 +160,26 @@ export class Reader {
     const hub = await this.#client?.getPartitionProperties(id, { abortSignal: this.#over.signal });
     if (!hub) return stored;
     const { beginningSequenceNumber: first, lastEnqueuedSequenceNumber: last, lastEnqueuedOffset: offset } = hub;
-    const partition = this.#partition(id);
-    const { read } = partition;
+    const read = this.#partitions.get(id)?.read;
     let from = read && read.sequence > (stored?.sequence ?? -1) ? read : stored;
+    let stands = stored?.sequence ?? first - 1;
     if (from && from.sequence > Math.max(last, 0)) {
       const message = `partition ${id} ends at event ${last}, and was read up to ${from.sequence}: the hub was made anew, and is read from its beginning`;
       this.#ctx.report('gap', { reason: 'hub_made_anew', message });
+      this.#partitions.delete(id);
       from = { offset: '-1', sequence: -1 };
+      stands = -1;
     }
-    const fromNow = !from && this.#config.start === 'latest';
-    if (fromNow) from = { offset: hub.isEmpty ? '-1' : offset, sequence: last };
-    partition.begin(from, first, last);
-    // So that it begins there also when nothing comes before the next start.
-    if (fromNow && from) partition.mark(from);
+    const partition = this.#partition(id);
+    if (!from && this.#config.start === 'latest') {
+      from = { offset: hub.isEmpty ? '-1' : offset, sequence: last };
+      partition.begin(from, last, last);
+      // So that it begins there also when nothing comes before the next start.
+      partition.mark(from);
+    } else partition.begin(from, stands, last);
+    // It may have settled while the partition was nobody's.
+    const { stood } = partition;
+    if (stood && stood.sequence > (stored?.sequence ?? -1)) this.#settled(id, stood);
     this.#ctx.metrics.add('claims', id, 1);
     return from;
   }
@@ -180,10 +187,13 @@ export class Reader {
   #partition(id: string): Partition {
     const found = this.#partitions.get(id);
     if (found) return found;
-    const settled = (place: Place) => this.#settled(id, place);
+    const settled = (place: Place) => {
+      // One that was made anew has taken its place.
+      if (this.#partitions.get(id) === partition) this.#settled(id, place);
+    };
     const { emits } = this.#config;
     const next = (batch: Batch) => this.#out.next(batch);
-    const partition = new Partition({ id, emits, ctx: this.#ctx, next, settled });
+    const partition: Partition = new Partition({ id, emits, ctx: this.#ctx, next, settled });
     this.#partitions.set(id, partition);
     return partition;
   }
@@ -207,23 +217,23 @@ export class Reader {
       // Our own state gathers by itself, and must have it at once.
       void this.#save(id);
     } else if (!this.#saving.has(id)) {
-      const saving = this.#save(id).then(() => pause(STORE_EVERY, this.#over.signal));
-      this.#saving.set(
-        id,
-        saving.finally(() => {
-          this.#saving.delete(id);
-          const next = this.#unsaved.get(id);
-          if (next && !this.#over.signal.aborted) this.#settled(id, next);
-        }),
-      );
+      const next = () => {
+        this.#saving.delete(id);
+        const place = this.#unsaved.get(id);
+        if (place) this.#settled(id, place);
+      };
+      this.#saving.add(id);
+      void this.#save(id)
+        .then(() => this.#ctx.sleep(STORE_EVERY))
+        .then(next, next);
     }
   }
 
   async #save(id: string): Promise<void> {
     const place = this.#unsaved.get(id);
-    // Whoever reads it now has a place of its own.
-    if (!place || !(this.#partitions.get(id)?.owned ?? false)) return;
     this.#unsaved.delete(id);
+    // Whoever reads it now has a place of its own.
+    if (!place || !this.#partitions.get(id)?.owned || this.#over.signal.aborted) return;
     try {
       await this.#claims?.store(id, place);
     } catch (error) {
@@ -347,10 +357,6 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return within(ms, aborted(signal));
 }
 
 /** Resolves with the work, or when so many ms are over. */
