@@ -57,7 +57,10 @@ export const config = z.strictObject({
     .prefault('1GiB')
     .describe('A log file that has more than this when it is decompressed is not read to its end.'),
   region: z.string().min(1).optional().describe('The region. Default: as for all AWS programs.'),
-  endpoint: z.url().optional().describe('Where to connect instead of to AWS.'),
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Where to connect instead of to AWS.'),
   profile: z.string().min(1).optional().describe('The profile of the shared configuration.'),
   config_file: z.string().min(1).optional().describe('The shared configuration file. Default: ~/.aws/config.'),
   credentials_file: z.string().min(1).optional().describe('The shared credentials file. Default: ~/.aws/credentials.'),

@@ -1,0 +1,193 @@
+/** What log files, keys and messages say. */
+
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { catalogues } from '../../../src/events/catalogue.ts';
+import { decodeDocument } from '../../../src/events/cloud/decode.ts';
+import type { CloudEvent } from '../../../src/events/cloud/event.ts';
+import { headKeys } from '../../../src/events/cloud/heads.ts';
+import { isInterval, parseInterval } from '../../../src/sources/cloudtrail/interval.ts';
+import { keyAt, parseKey } from '../../../src/sources/cloudtrail/key.ts';
+import { tellMessage } from '../../../src/sources/cloudtrail/message.ts';
+import { Recent } from '../../../src/sources/cloudtrail/recent.ts';
+import { eventsOf } from '../../../src/sources/cloudtrail/records.ts';
+import { Broken, unpack } from '../../../src/sources/shared/cloud-worker/unpack.ts';
+import { launch } from '../../events/cloud/samples/aws.ts';
+
+const NOW = 1_772_446_501_000;
+
+async function read(body: Buffer, size = body.length): Promise<{ events: CloudEvent[]; said: unknown[] }> {
+  const said: unknown[] = [];
+  const ctx = { now: () => NOW, report: (type: string, fields: object) => void said.push({ type, ...fields }) };
+  const chunks = (async function* () {
+    for (let at = 0; at < body.length; at += size) yield body.subarray(at, at + size);
+  })();
+  const events: CloudEvent[] = [];
+  const options = { list: 'Records', heads: headKeys, maxRecord: 1 << 20, maxBytes: 1 << 24 };
+  for await (const pack of unpack(chunks, options)) events.push(...eventsOf(pack, 'it', ctx));
+  return { events, said };
+}
+
+/** All fields of an event that do not count or tell the time. */
+function fieldsOf(event: CloudEvent): Record<string, unknown> {
+  const names = (catalogues.get('aws_cloudtrail')?.fields ?? []).filter(({ arg, name }) => !arg && name !== 'evt.num');
+  return Object.fromEntries(names.map(({ name }) => [name, event.get(name)]));
+}
+
+describe('records of a log file', () => {
+  const odd = [
+    launch.document,
+    { ...launch.document, eventName: 'ä"\\\n', eventID: 'a\u0000b' },
+    { ...launch.document, eventName: null, errorCode: '', eventSource: 7, eventTime: 'never' },
+    { eventType: 'AwsCloudTrailInsight', insightDetails: { state: 'Start' }, id: 1.5 },
+    { eventName: 'Big', requestParameters: { number: 1 } },
+  ];
+
+  test.each([
+    ['compressed', (json: string) => gzipSync(json)],
+    ['plain', (json: string) => Buffer.from(json)],
+  ])('are the same as when they are parsed at once: %s', async (_, write) => {
+    for (const size of [1, 7, 100_000]) {
+      const { events, said } = await read(write(JSON.stringify({ Records: odd })), size);
+      expect(said).toEqual([]);
+      const expected = odd.map((document) => decodeDocument('aws_cloudtrail', document, BigInt(NOW) * 1_000_000n));
+      expect(events.map(fieldsOf)).toEqual(expected.map((each) => 'event' in each && fieldsOf(each.event)));
+      expect(events.map(({ type, time, id }) => [type, time, id])).toEqual(
+        expected.map((each) => 'event' in each && [each.event.type, each.event.time, each.event.id]),
+      );
+    }
+  });
+
+  test('keep integers exact', async () => {
+    const { events } = await read(Buffer.from('[{"eventName":"x","requestParameters":{"id":12345678901234567890}}]'));
+    expect(events[0]?.get('ct.request')).toBe('{"id":12345678901234567890}');
+  });
+
+  test('that cannot be read are told with what they are', async () => {
+    const { events, said } = await read(Buffer.from('[{"eventVersion":"1.08"},{"eventName":"x"},true]'));
+    expect(events).toHaveLength(1);
+    expect(said).toEqual([
+      expect.objectContaining({ type: 'drop', reason: 'bad_record', count: 1, event: '{"eventVersion":"1.08"}' }),
+      expect.objectContaining({ type: 'drop', reason: 'bad_record', count: 1, event: 'true' }),
+    ]);
+  });
+
+  test('many files are read at once by one thread, each with its own', async () => {
+    const files = Array.from({ length: 20 }, (_, file) =>
+      gzipSync(
+        JSON.stringify({ Records: Array.from({ length: 500 }, (_, index) => ({ eventName: `${file} ${index}` })) }),
+      ),
+    );
+    const all = await Promise.all(files.map((file) => read(file, 1000)));
+    all.forEach(({ events }, file) => {
+      expect(events.map(({ type }) => type)).toEqual(Array.from({ length: 500 }, (_, index) => `${file} ${index}`));
+    });
+  });
+
+  test('of nothing are none', async () => {
+    expect((await read(Buffer.alloc(0))).events).toEqual([]);
+    expect((await read(gzipSync('{"Records":[]}'))).events).toEqual([]);
+    await expect(read(Buffer.from('{'))).rejects.toThrow(Broken);
+  });
+
+  test('one that fails to come fails to be read', async () => {
+    const chunks = (async function* () {
+      yield Buffer.from('{"Records":[');
+      throw new Error('the line is cut');
+    })();
+    const options = { list: 'Records', heads: headKeys, maxRecord: 1000, maxBytes: 1000 };
+    await expect(Array.fromAsync(unpack(chunks, options))).rejects.toThrow('the line is cut');
+  });
+
+  test('that came lately are left out until they are forgotten', () => {
+    const recent = new Recent();
+    const event = { id: 'a' } as CloudEvent;
+    const none = { id: undefined } as CloudEvent;
+    expect(recent.fresh([event, none, event, none])).toEqual([event, none, none]);
+    expect(recent.fresh([event])).toEqual([]);
+    recent.forget([event, none]);
+    expect(recent.fresh([event])).toEqual([event]);
+    for (let index = 0; index < 100_000; index++) recent.fresh([{ id: `b${index}` } as CloudEvent]);
+    expect(recent.fresh([event])).toEqual([event]);
+  });
+});
+
+describe('messages', () => {
+  test.each([
+    ['CloudTrail validation message.', { nothing: expect.any(String) }],
+    ['{"Service":"Amazon S3","Event":"s3:TestEvent"}', { nothing: expect.any(String) }],
+    [
+      '{"s3Bucket":"b","s3ObjectKey":["k1","k+2"]}',
+      {
+        objects: [
+          { bucket: 'b', key: 'k1' },
+          { bucket: 'b', key: 'k+2' },
+        ],
+      },
+    ],
+    ['{"s3Bucket":"b","s3ObjectKey":"k"}', { objects: [{ bucket: 'b', key: 'k' }] }],
+    ['{"s3Bucket":"b","s3ObjectKey":[]}', { problem: expect.stringContaining('no log file') }],
+    [
+      '{"Records":[{"eventSource":"aws:s3","eventName":"ObjectRemoved:Delete","s3":{"bucket":{"name":"b"},"object":{"key":"k"}}}]}',
+      { nothing: expect.any(String) },
+    ],
+    [
+      '{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":"a%2Bb+c%ZZ"}}}]}',
+      { objects: [{ bucket: 'b', key: 'a%2Bb+c%ZZ' }] },
+    ],
+    ['{"Records":[{"eventSource":"aws:s3"}]}', { problem: expect.stringContaining('without bucket or key') }],
+    ['{"Records":[]}', { nothing: expect.any(String) }],
+    ['{"Records":[{"eventSource":"aws:ses"}]}', { problem: expect.stringContaining('unknown') }],
+    [
+      '{"detail-type":"Amazon API Call via CloudTrail","detail":{"eventVersion":"1.08","eventID":"x"}}',
+      { record: { eventVersion: '1.08', eventID: 'x' } },
+    ],
+    ['{"detail-type":"Scheduled Event","detail":{}}', { problem: expect.stringContaining('unknown') }],
+    ['[]', { problem: expect.stringContaining('no JSON object') }],
+    ['', { problem: expect.stringContaining('no JSON object') }],
+  ])('%s', (body, told) => expect(tellMessage(body)).toEqual(told));
+
+  test('are not unwrapped without end', () => {
+    const wrap = (body: string) => JSON.stringify({ Type: 'Notification', Message: body });
+    expect(tellMessage(wrap(wrap('{"s3Bucket":"b","s3ObjectKey":"k"}')))).toHaveProperty('objects');
+    expect(tellMessage(wrap(wrap(wrap('{}'))))).toEqual({ problem: expect.stringContaining('too often') });
+  });
+});
+
+describe('keys', () => {
+  const key =
+    'p/AWSLogs/o-abc/111111111111/CloudTrail/eu-west-1/2026/03/02/111111111111_CloudTrail_eu-west-1_20260302T1015Z_AbC.json.gz';
+
+  test('tell account, region and time', () => {
+    expect(parseKey(key)).toEqual({ account: '111111111111', region: 'eu-west-1', time: Date.UTC(2026, 2, 2, 10, 15) });
+    expect(parseKey(key.slice(0, -3))).toBeDefined();
+    for (const other of ['_CloudTrail-Digest_', '_CloudTrail-Insight_'])
+      expect(parseKey(key.replace('_CloudTrail_', other))).toBeUndefined();
+    expect(parseKey('AWSLogs/')).toBeUndefined();
+  });
+
+  test('sort by time', () => {
+    const prefix = key.slice(0, key.indexOf('2026'));
+    const file = { account: '111111111111', region: 'eu-west-1' };
+    expect(keyAt(prefix, file, Date.UTC(2026, 2, 2, 10, 15)) < key).toBe(true);
+    expect(keyAt(prefix, file, Date.UTC(2026, 2, 2, 10, 14)) < key).toBe(true);
+    expect(keyAt(prefix, file, Date.UTC(2026, 2, 2, 10, 16)) > key).toBe(true);
+    expect(keyAt(prefix, file, Date.UTC(2025, 11, 31)) < key).toBe(true);
+  });
+});
+
+test.each([
+  ['5d', [NOW - 5 * 86_400_000, NOW]],
+  ['5d-2d', [NOW - 5 * 86_400_000, NOW - 2 * 86_400_000]],
+  ['1w - 90m', [NOW - 604_800_000, NOW - 5_400_000]],
+  ['2026-03-01T00:00:00Z', [Date.UTC(2026, 2, 1), NOW]],
+  ['2026-03-01T00:00:00Z-2026-03-02T00:00:00Z', [Date.UTC(2026, 2, 1), Date.UTC(2026, 2, 2)]],
+  ['2d-5d', undefined],
+  ['5y', undefined],
+  ['2026-13-01T00:00:00Z', undefined],
+  ['', undefined],
+])('the interval %s', (text, expected) => {
+  const found = parseInterval(text, NOW);
+  expect(found && [found.from, found.until]).toEqual(expected);
+  expect(isInterval('90s-30s')).toBe(true);
+});
