@@ -1,6 +1,7 @@
 /** Our rules find attacks, and are silent on the rest: labelled records that lie beside the repository. */
 
 import { describe, expect, test } from 'vitest';
+import { judgeAzure } from './azure-labels.ts';
 import { judgeCloudTrail } from './cloudtrail-labels.ts';
 import { hasLabels, Judge } from './labels.ts';
 
@@ -29,5 +30,19 @@ describe.runIf(hasLabels)('k8s.yaml', () => {
     judge.judgeLines('k8saudit/panther-eks/labelled.jsonl');
     expect(judge.attacks).toBeGreaterThanOrEqual(20);
     expect(judge.harmless.length).toBeLessThanOrEqual(4);
+  });
+});
+
+describe.runIf(hasLabels)('azure.yaml', () => {
+  const [azure, k8s] = hasLabels ? judgeAzure() : ([] as never);
+
+  test('attacks are found, with few alerts on records that are called harmless', () => {
+    expect(azure.attacks).toBeGreaterThanOrEqual(80);
+    expect(azure.harmless.length).toBeLessThanOrEqual(4);
+  });
+
+  test('so are those on clusters of AKS, by k8s.yaml', () => {
+    expect(k8s.attacks).toBeGreaterThanOrEqual(14);
+    expect(k8s.harmless).toEqual([]);
   });
 });

@@ -58,12 +58,17 @@ export class Judge {
     return hits;
   }
 
+  /** Judges a record with a label; `what` names it. */
+  judgeLabelled(document: unknown, expected: boolean, what: string): void {
+    for (const rule of this.judge(document, expected ? 'attacks' : 'harmless'))
+      if (!expected) this.harmless.push(`${rule.name}: ${what}`);
+  }
+
   /** Judges the records of a file of lines `{rule, test, expected, event}`. */
   judgeLines(path: string): void {
     for (const line of readFileSync(labelled(path), 'utf8').trim().split('\n')) {
-      const { rule: label, test, expected, event } = JSON.parse(line);
-      for (const rule of this.judge(event, expected ? 'attacks' : 'harmless'))
-        if (!expected) this.harmless.push(`${rule.name}: "${test}" of ${label}`);
+      const { rule, test, expected, event } = JSON.parse(line);
+      this.judgeLabelled(event, expected, `"${test}" of ${rule}`);
     }
   }
 

@@ -65,7 +65,7 @@ describe.each(ruleFiles)('%s', (file) => {
   it('loads without an error or a warning', () => {
     expect(loaded.diagnostics).toEqual([]);
     expect(loaded.ok).toBe(true);
-    expect(loaded.rules.length).toBeGreaterThanOrEqual(18);
+    expect(loaded.rules.length).toBeGreaterThanOrEqual(12);
   });
 
   it.each(loaded.rules.map((rule) => [rule.name, rule] as const))(
