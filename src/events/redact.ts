@@ -20,6 +20,9 @@ const ELSEWHERE = '(?![\\w-]{0,24}(?:stdin|file|path|env))';
  * the secret is bounded: the time grows with the length of the text. Group 1 stays, the rest is replaced.
  */
 const PATTERNS: readonly RegExp[] = [
+  // What is quoted ends where the quote does: --password="two words", TOKEN='x y'
+  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}["']?\\s{0,3}[=:\\s]\\s{0,3}")[^"]{1,256}(?=")`, 'gi'),
+  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}["']?\\s{0,3}[=:\\s]\\s{0,3}')[^']{1,256}(?=')`, 'gi'),
   // --password=x, PGPASSWORD=x, "token": "x", secret: x
   new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}["']?\\s{0,3}[=:]\\s{0,3}["']?)[^\\s"'&;,]+`, 'gi'),
   // --password x, -token x
@@ -41,13 +44,18 @@ const PATTERNS: readonly RegExp[] = [
   /(-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----)[^-]*/g,
 ];
 
-// Most texts have none of it: one pass over them is enough.
+// Most texts have none of it: a look or two are enough. What is not known by its looks stands behind one of these letters.
+const SEPARATOR = /[=:\s]/;
+const KNOWN_BY_LOOKS = /A[KS]IA|gh[pousr]_|github_pat_|glpat-|xox|sk_live_|npm_|AIza|eyJ/;
 const WORTH_A_LOOK =
   /pass|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential|mysql|curl|:\/\/|authorization|bearer|A[KS]IA|gh[pousr]_|github_pat|glpat|xox|sk_live|npm_|AIza|eyJ|PRIVATE KEY/i;
+/** The shortest text that may hide something: `token=x`. */
+const SHORTEST = 7;
 
 /** Replaces common secrets in a text: passwords and tokens of options, assignments, addresses and headers; AWS keys. */
 export function redactCommon(text: string): string {
-  if (!WORTH_A_LOOK.test(text)) return text;
+  if (text.length < SHORTEST) return text;
+  if (!(SEPARATOR.test(text) ? WORTH_A_LOOK : KNOWN_BY_LOOKS).test(text)) return text;
   return PATTERNS.reduce((rest, pattern) => rest.replace(pattern, `$1${REDACTED}`), text);
 }
 
@@ -72,14 +80,15 @@ export function redacted(event: EventRecord, redact: Redactor): EventRecord {
 type Fields = Readonly<Record<string, Value | null>>;
 
 function redactAll<F extends Fields>(fields: F, redact: Redactor): F {
-  let changed = false;
-  const clean: Record<string, Value | null> = {};
-  for (const [name, value] of Object.entries(fields)) {
+  let clean: Record<string, Value | null> | undefined;
+  for (const name in fields) {
+    const value = fields[name] ?? null;
     const own = value === null ? null : redactValue(value, redact);
-    changed ||= own !== value;
+    if (own === value) continue;
+    clean ??= { ...fields };
     clean[name] = own;
   }
-  return changed ? (clean as F) : fields;
+  return (clean as F | undefined) ?? fields;
 }
 
 function redactValue(value: Value, redact: Redactor): Value {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Alert, makeAlert } from '../../src/events/alert.ts';
 import { EventRecord } from '../../src/events/record.ts';
@@ -10,7 +11,9 @@ describe('redactCommon', () => {
     ['mysqldump --password=hunter2 db', `mysqldump --password=${R} db`],
     ['tool --api-key sk-123 --verbose', `tool --api-key ${R} --verbose`],
     ['PGPASSWORD=hunter2 psql -h db', `PGPASSWORD=${R} psql -h db`],
-    ['DB_PASSWORD="two words"', `DB_PASSWORD="${R} words"`],
+    ['DB_PASSWORD="two words"', `DB_PASSWORD="${R}"`],
+    ['sh -c "tool --token \'two words\' x"', `sh -c "tool --token '${R}' x"`],
+    ["password: 'a\"b c'", `password: '${R}'`],
     ['{"client_secret": "abc", "id": 1}', `{"client_secret": "${R}", "id": 1}`],
     ['mysql -u root -phunter2 db', `mysql -u root -p${R} db`],
     ['sshpass -p hunter2 ssh host', `sshpass -p ${R} ssh host`],
@@ -40,6 +43,37 @@ describe('redactCommon', () => {
     'https://host:8443/path',
     'basic authentication failed',
   ])('leaves %s', (text) => expect(redactCommon(text)).toBe(text));
+
+  it('finds in a text alone what it finds in one where it has to look more closely', () => {
+    const parts = fc.constantFrom(
+      ...[
+        'password',
+        'token',
+        '=',
+        ' ',
+        ':',
+        '--',
+        'x',
+        '"',
+        "'",
+        '/etc/',
+        'AKIAIOSFODNN7EXAMPLE',
+        'mysql',
+        ' -p',
+        'eyJ',
+      ],
+      ...[`ghp_${'a'.repeat(12)}`, `npm_${'b'.repeat(12)}`, 'eyJhbGciOi.eyJzdWIi.abc', '://u:', '@h', 'api_key', '-'],
+    );
+    fc.assert(
+      fc.property(fc.array(parts, { maxLength: 12 }), (all) => {
+        const text = all.join('');
+        // With this before it every pattern is tried.
+        const before = 'npm_=\n';
+        expect(redactCommon(before + text)).toBe(before + redactCommon(text));
+      }),
+      { numRuns: process.env.FALCO_PIPE_LONG ? 100_000 : 2000 },
+    );
+  });
 
   // A million letters: with quadratic time none of these would end within the time that a test has.
   it.each(['password', '-token', 'mysql ', 'curl -u a', '://a', 'authorization:', 'eyJ', 'a-', ' --'])(
