@@ -58,7 +58,8 @@ export const config = z.strictObject({
     .describe('A log file that has more than this when it is decompressed is not read to its end.'),
   region: z.string().min(1).optional().describe('The region. Default: as for all AWS programs.'),
   endpoint: z
-    .url({ protocol: /^https?$/ })
+    .string()
+    .regex(/^https?:\/\/[^/]/, 'an endpoint is http://HOST:PORT or https://HOST')
     .optional()
     .describe('Where to connect instead of to AWS.'),
   profile: z.string().min(1).optional().describe('The profile of the shared configuration.'),

@@ -134,7 +134,7 @@ export class Queue {
         VisibilityTimeout: Math.round(this.#config.visibility / 1000),
         MessageSystemAttributeNames: ['ApproximateReceiveCount'],
         // Its former name, which other servers know it by.
-        AttributeNames: ['ApproximateReceiveCount'],
+        AttributeNames: ['All'],
       });
       let came: readonly Message[] = [];
       try {
