@@ -49,6 +49,8 @@ export const cloudevents = defineSource({
   delivery: 'at_least_once',
   emits: ({ routes }) => [...new Set(Object.values(routes))],
   fills: (source, field) => !(documents as readonly string[]).includes(source) || cloudFills(source, field),
+  // What it has seen does not depend on how it is reached.
+  positionFor: () => 'inbox',
   prepare: checkServer,
   open: (given, ctx) =>
     new Observable<Batch>((subscriber) => {

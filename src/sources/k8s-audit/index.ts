@@ -53,6 +53,7 @@ export const k8sAudit = defineSource({
   delivery: 'at_least_once',
   emits: () => ['k8s_audit'],
   fills: cloudFills,
+  positionFor: ({ mode, file }) => ({ mode, file }),
   prepare(given, plan) {
     if (given.mode === 'webhook') {
       if (given.file !== undefined) {

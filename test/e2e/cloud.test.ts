@@ -1,0 +1,157 @@
+/** Cloud sources as processes: killed at any moment they lose nothing that they have said they have. */
+
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { auditEvents, auditLines, namesOf } from '../sources/k8s-audit/events.ts';
+import { Director, item } from '../sources/vcloud/director.ts';
+import { Program, pipeline, scratch } from './program.ts';
+
+const KILLS = process.env.FALCO_PIPE_LONG ? 100 : 4;
+
+/** Names of pods in what was written to a file, in order, also twice. */
+function written(path: string): string[] {
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  return [...text.matchAll(/"ka\.target\.name":"(p\d+)"[^\n]*\n/g)].map(([, name]) => name as string);
+}
+
+async function until(test: () => boolean, program: Program): Promise<void> {
+  for (let tries = 0; tries < 1500 && !test() && program.code === null; tries++) await sleep(10);
+  expect(test(), program.stderr).toBe(true);
+}
+
+const sorted = (names: Iterable<string>) => [...new Set(names)].sort((a, b) => Number(a.slice(1)) - Number(b.slice(1)));
+
+const yaml = (source: string, field = 'ka.target.name') => `state: state
+sources: { cloud: { ${source} } }
+sinks: { out: { type: file, from: cloud, path: out.jsonl, format: json, fields: [${field}], batch: 20 } }
+`;
+
+it('k8s_audit follows a log that is written and rotated while it is killed over and over', async () => {
+  const folder = scratch();
+  const path = pipeline(folder, yaml('type: k8s_audit, mode: file, file: audit.log, start: beginning'));
+  const log = join(folder, 'audit.log');
+  const out = join(folder, 'out.jsonl');
+  writeFileSync(log, '');
+  let count = 0;
+  let rotations = 0;
+  const write = (events: number) => {
+    appendFileSync(log, auditLines(events, count));
+    count += events;
+  };
+  const rotate = () => {
+    renameSync(log, join(folder, `audit-2026-03-02T10-15-01.${String(rotations++).padStart(3, '0')}.log`));
+    writeFileSync(log, '');
+  };
+  for (let kills = 0; kills < KILLS; kills++) {
+    const before = written(out).length;
+    const program = Program.start(['run', path, '--no-watch']);
+    write(300);
+    if (kills % 2 === 0) rotate();
+    write(300);
+    await until(() => written(out).length >= before + 100, program);
+    await program.stop('SIGKILL');
+    // Also while nobody looks.
+    write(50);
+    if (kills % 3 === 0) rotate();
+  }
+  const last = Program.start(['run', path, '--no-watch']);
+  await until(() => new Set(written(out)).size === count, last);
+  expect(await last.stop()).toBe(0);
+  const names = written(out);
+  expect(sorted(names)).toEqual(namesOf(count));
+  expect(names.length - count).toBeLessThanOrEqual(KILLS * 1000);
+  expect(last.stderr).toContain('dropped 0');
+  expect(last.stderr).not.toContain('lost');
+}, 60_000);
+
+const receivers = [
+  {
+    type: 'k8s_audit',
+    more: '',
+    path: '/k8s-audit',
+    media: 'application/json',
+    bodyOf: (items: object[]): object => ({ kind: 'EventList', items }),
+  },
+  {
+    type: 'cloudevents',
+    more: ', routes: { k8s: k8s_audit }',
+    path: '/',
+    media: 'application/cloudevents-batch+json',
+    bodyOf: (items: object[]): object =>
+      items.map((data, n) => ({ specversion: '1.0', id: `${n}`, source: '/test', type: 'k8s', data })),
+  },
+];
+
+it.each(receivers)(
+  '$type keeps what it has accepted, and is sent the rest again',
+  async ({ type, more, path: to, media, bodyOf }) => {
+    const folder = scratch();
+    const port = 20_000 + (process.pid % 20_000);
+    const path = pipeline(folder, yaml(`type: ${type}, listen: '127.0.0.1:${port}'${more}`));
+    const out = join(folder, 'out.jsonl');
+    let next = 0;
+    let stopping = false;
+    const sent: number[] = [];
+    // As kube-apiserver does: a batch is sent until it is taken.
+    const send = async () => {
+      while (!stopping) {
+        const from = next;
+        next += 50;
+        const body = JSON.stringify(bodyOf(auditEvents(50, from)));
+        for (let taken = false; !taken; ) {
+          const headers = { 'content-type': media };
+          taken = await fetch(`http://127.0.0.1:${port}${to}`, { method: 'POST', headers, body }).then(
+            ({ ok }) => ok,
+            () => false,
+          );
+          if (!taken) await sleep(20);
+        }
+        sent.push(from);
+      }
+    };
+    const senders = [send(), send(), send()];
+    for (let kills = 0; kills < KILLS; kills++) {
+      const before = sent.length;
+      const program = Program.start(['run', path, '--no-watch']);
+      await until(() => sent.length >= before + 10, program);
+      await program.stop('SIGKILL');
+      const names = new Set(written(out));
+      for (const from of sent) expect(names).toContain(`p${from + 49}`);
+    }
+    const last = Program.start(['run', path, '--no-watch']);
+    stopping = true;
+    await Promise.all(senders);
+    expect(await last.stop()).toBe(0);
+    expect(sorted(written(out))).toEqual(namesOf(next));
+  },
+  60_000,
+);
+
+it('vcloud goes on where it stood in the trail', async () => {
+  const director = await new Director().start();
+  const folder = scratch();
+  const path = pipeline(
+    folder,
+    yaml(`type: vcloud, url: '${director.url}', user: auditor, password: { env: VCD }, poll: 100ms`, 'vcd.entity.name'),
+  );
+  const out = join(folder, 'out.jsonl');
+  const names = () => [...readFileSync(out, 'utf8').matchAll(/"vcd\.entity\.name":"(vm\d+)"/g)].map(([, name]) => name);
+  const start = () => Program.start(['run', path, '--no-watch'], { env: { VCD: director.password } });
+  writeFileSync(out, '');
+  for (let kills = 0; kills < KILLS; kills++) {
+    const before = names().length;
+    const program = start();
+    const from = director.items.length;
+    for (let n = from; n < from + 300; n++) director.items.push(item(n, Date.now() - 500 + (n - from)));
+    await until(() => names().length >= before + 50, program);
+    await program.stop('SIGKILL');
+  }
+  const last = start();
+  const { length } = director.items;
+  await until(() => new Set(names()).size === length, last);
+  expect(await last.stop()).toBe(0);
+  expect(names().length - length).toBeLessThanOrEqual(KILLS * 300);
+  await director.stop();
+}, 60_000);
