@@ -101,7 +101,7 @@ describe('wrong: names of keys, types and ids', () => {
       p.yaml:4:17: error: There is no operator of type "sieve"
           calm: { type: sieve, from: past, limit: 10 }
                         ^^^^^
-        Known types: correlate, dedupe, enrich, filter, map, redact, route, rules, throttle
+        Known types: correlate, dedupe, enrich, filter, map, redact, route, rules, throttle, watch
       p.yaml has an error"
     `);
   });

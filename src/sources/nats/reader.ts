@@ -47,7 +47,8 @@ export class Reader {
   #online = Promise.withResolvers<void>();
   #alive: NodeJS.Timeout | undefined;
   #asking: NodeJS.Timeout | undefined;
-  #offline: NodeJS.Timeout | undefined;
+  #isOffline = false;
+  #patience: NodeJS.Timeout | undefined;
   #unlisten = () => {};
   #born = '';
   #emitting: Promise<unknown> = Promise.resolve();
@@ -87,7 +88,7 @@ export class Reader {
   stop(): void {
     this.#stop.abort(new Error('the source stops'));
     clearInterval(this.#asking);
-    clearTimeout(this.#offline);
+    clearTimeout(this.#patience);
     for (const { pulling } of this.#lanes) pulling?.stop();
     this.#underWay.stop();
   }
@@ -97,7 +98,7 @@ export class Reader {
     await this.#underWay.done(settling);
     clearInterval(this.#alive);
     // What was said last is sent first, where that can be.
-    await (this.#offline ? connection.close() : connection.drain());
+    await (this.#isOffline ? connection.close() : connection.drain());
   }
 
   async #open(): Promise<void> {
@@ -272,7 +273,9 @@ export class Reader {
   }
 
   #lost(): void {
-    if (this.#offline) return;
+    if (this.#isOffline) return;
+    this.#isOffline = true;
+    if (this.#stop.signal.aborted) return;
     this.#online = Promise.withResolvers<void>();
     for (const { pulling } of this.#lanes) pulling?.stop();
     const where = [this.#config.servers].flat().join(', ');
@@ -282,12 +285,13 @@ export class Reader {
     // By then what was read has been given to others.
     const { ack_wait: wait } = this.#config;
     const over = () => this.#over.reject(new Error(`${where}: no connection for ${wait / 1000} s`));
-    this.#offline = setTimeout(over, wait);
+    this.#patience = setTimeout(over, wait);
   }
 
   #back(): void {
-    clearTimeout(this.#offline);
-    this.#offline = undefined;
+    this.#isOffline = false;
+    if (this.#stop.signal.aborted) return;
+    clearTimeout(this.#patience);
     this.#online.resolve();
     this.#ctx.trouble();
     this.#ctx.report('health', { reason: 'connected', message: 'the connection is there again' });
