@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EventHub } from '../azure/event-hubs.ts';
 import { Receiver } from '../sinks/servers.ts';
 
 /** Nobody listens there. */
@@ -17,14 +18,17 @@ export class Fixtures {
   readonly folder = mkdtempSync(join(tmpdir(), 'falco-pipe-contract-'));
   readonly #receiver: Receiver;
   readonly #syslog: Socket;
+  readonly #hub: EventHub;
 
-  private constructor(receiver: Receiver, syslog: Socket) {
+  private constructor(receiver: Receiver, syslog: Socket, hub: EventHub) {
     this.#receiver = receiver;
     this.#syslog = syslog;
+    this.#hub = hub;
     this.#write('events.jsonl', '');
     this.#write('assets.csv', 'host,owner,tier\nnode1,shop,1\n');
     this.#write('token', 'a-token\n');
     this.#write('hub', 'Endpoint=sb://127.0.0.1:9/;SharedAccessKeyName=n;SharedAccessKey=a2V5;EntityPath=hub\n');
+    this.#write('hub-here', hub.connectionString);
     mkdirSync(join(this.folder, 'trail'));
   }
 
@@ -32,11 +36,12 @@ export class Fixtures {
     const syslog = createSocket('udp4');
     syslog.bind(0, '127.0.0.1');
     await once(syslog, 'listening');
-    return new Fixtures(await Receiver.start(), syslog);
+    return new Fixtures(await Receiver.start(), syslog, await EventHub.start());
   }
 
   async stop(): Promise<void> {
     this.#syslog.close();
+    await this.#hub.halt();
     await this.#receiver.stop();
     rmSync(this.folder, { recursive: true });
   }
@@ -71,6 +76,7 @@ export class Fixtures {
   /** Sinks that take events. */
   get taking(): Configs {
     return {
+      azure_event_hubs: { connection: { file: 'hub-here' } },
       file: { path: 'out.jsonl' },
       http: { url: this.#receiver.url },
       program: { command: ['sh', '-c', 'cat > /dev/null'] },

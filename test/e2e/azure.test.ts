@@ -1,6 +1,6 @@
 /** Collectors that read an event hub, as processes: killed at any moment they lose nothing; replicas divide the partitions. */
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -17,6 +17,9 @@ function written(path: string): string[] {
 
 const range = (count: number) => Array.from({ length: count }, (_, n) => String(n));
 const sorted = (ids: Iterable<string>) => [...new Set(ids)].sort((a, b) => Number(a) - Number(b));
+
+const root = scratch();
+const folderOf = () => mkdtempSync(join(root, 'run-'));
 
 let hub: EventHub;
 let blobs: Blobs;
@@ -51,7 +54,7 @@ async function until(test: () => boolean, programs: readonly Program[]): Promise
 
 describe('a collector of Azure audit logs', () => {
   it('killed over and over gives every record, and few twice', async () => {
-    const folder = scratch();
+    const folder = folderOf();
     const path = pipeline(folder, yaml(''));
     const out = join(folder, 'out.jsonl');
     const state = ['--state', join(folder, 'state')];
@@ -79,7 +82,7 @@ describe('a collector of Azure audit logs', () => {
   }, 60_000);
 
   it('keeps what is no event as a dead letter, whole, and goes on', async () => {
-    const folder = scratch();
+    const folder = folderOf();
     const path = pipeline(folder, yaml(', start: latest, consumer_group: poison'));
     hub.groups.add('poison');
     const state = ['--state', join(folder, 'state')];
@@ -102,10 +105,37 @@ describe('a collector of Azure audit logs', () => {
     expect((await dlq('list', '-o', 'json')).json).toHaveLength(1);
   });
 
+  it('goes on with one hub when it is refused by another, is not ready, and says why', async () => {
+    const folder = folderOf();
+    hub.groups.add('two');
+    const path = pipeline(
+      folder,
+      `sources:
+  good: { type: azure_event_hubs, connection: { env: HUB }, consumer_group: two, start: latest, wait: 100ms }
+  bad: { type: azure_event_hubs, connection: { env: WRONG }, consumer_group: two }
+sinks: { out: { type: file, from: [good, bad], path: out.jsonl, format: json, fields: [azure.correlationid], batch: 10 } }
+`,
+    );
+    const env = { ...environment(), WRONG: hub.connectionString.replace('SharedAccessKey=c', 'SharedAccessKey=d') };
+    const program = Program.start(['run', path, '--no-watch'], { env });
+    await program.until(({ stderr }) =>
+      stderr.includes('source bad has ended, and is not opened again before a reload'),
+    );
+    await until(() => hub.readers.every(({ length }) => length === 1), [program]);
+    send(4);
+    await until(() => written(join(folder, 'out.jsonl')).length === 4, [program]);
+    const status = await Program.run(['status', path]);
+    expect([status.code, status.stdout]).toEqual([
+      1,
+      expect.stringMatching(/bad.*the event hub refuses us: InvalidSignature/s),
+    ]);
+    await program.stop();
+  }, 60_000);
+
   it('shares partitions with its like; what one had that was killed the others take over', async () => {
     const checkpoints = `, consumer_group: shared, checkpoints: { connection: { env: BLOBS }, container: checkpoints, every: 200ms, expires: 1s }`;
     hub.groups.add('shared');
-    const folders = [scratch(), scratch()] as const;
+    const folders = [folderOf(), folderOf()] as const;
     const outs = folders.map((folder) => join(folder, 'out.jsonl'));
     const programs = folders.map((folder) => starts(pipeline(folder, yaml(checkpoints))));
     const all = () => outs.flatMap(written);
@@ -142,7 +172,7 @@ it('the pipeline of the guide raises its alert', async () => {
 describe('the SDKs of Azure', () => {
   /** Which of the SDKs a run of the program has loaded: Node lists every script when it measures coverage. */
   async function loaded(...args: string[]): Promise<string[]> {
-    const folder = scratch();
+    const folder = folderOf();
     const { code, stderr } = await Program.run(args, { env: { NODE_V8_COVERAGE: folder, ...environment() } });
     expect(code, stderr).toBe(0);
     const scripts = readdirSync(folder).flatMap(
@@ -159,7 +189,7 @@ describe('the SDKs of Azure', () => {
   }
 
   it('are loaded where they are used, and nowhere else', async () => {
-    const folder = scratch();
+    const folder = folderOf();
     writeFileSync(join(folder, 'none.jsonl'), '');
     const without = pipeline(
       folder,

@@ -12,7 +12,7 @@ import { planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 import { Blobs } from '../azure/blobs.ts';
 import { EventHub, type HubOptions } from '../azure/event-hubs.ts';
-import { activity, Opened, type OpenedOptions, secretOf } from '../azure/opened.ts';
+import { activity, Opened, type OpenedOptions, secretOf, sequences } from '../azure/opened.ts';
 import { makeCertificates } from '../sinks/servers.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -34,7 +34,7 @@ async function blobsOf(): Promise<Blobs> {
 
 function opened(hub: EventHub, options: OpenedOptions = {}): Opened {
   const source = new Opened(hub, options);
-  closing.push(() => source.close());
+  closing.push(() => source.stop());
   return source;
 }
 
@@ -107,11 +107,11 @@ describe('reading', () => {
       expect(sequence).toEqual([...sequence].sort((a, b) => a - b));
       expect(own).toHaveLength(30);
     }
-    expect(source.positions.at(-1)).toEqual({
+    expect(source.position).toEqual({
       0: { offset: '1152', sequence: 9 },
       1: { offset: '1152', sequence: 9 },
     });
-    expect([source.trouble, source.count('lag'), source.ctx.said]).toEqual([undefined, 0, []]);
+    expect([source.trouble, source.count('lag'), source.reports]).toEqual([undefined, 0, []]);
   });
 
   it('takes audit logs of clusters out of their records, and names the cluster', async () => {
@@ -151,10 +151,10 @@ describe('reading', () => {
     ]);
     expect(source.events.filter(({ source: of }) => of === 'azure_audit')).toHaveLength(1);
     expect(source.batches.map((batch) => batch.source).sort()).toEqual(['azure_audit', 'k8s_audit']);
-    expect(source.ctx.said.map(({ type, fields }) => [type, fields.reason])).toEqual([['drop', 'bad_record']]);
+    expect(source.reports.map(({ type, fields }) => [type, fields.reason])).toEqual([['drop', 'bad_record']]);
     const clusters = opened(hub, { config: { emits: ['k8s_audit'] } });
     await clusters.until(() => clusters.events.length === 2 && clusters.positions.length > 0);
-    expect(clusters.ctx.said.map(({ fields }) => fields.reason)).toEqual(['other_source', 'bad_record']);
+    expect(clusters.reports.map(({ fields }) => fields.reason)).toEqual(['other_source', 'bad_record']);
   });
 
   it('poison costs itself alone: it is counted, shown, and passed', async () => {
@@ -162,14 +162,15 @@ describe('reading', () => {
     hub.publish(0, { records: [activity(0)] });
     hub.publish(0, '{"records": [{"time": ');
     hub.publish(0, "{'records': [{'time': None, 'operationName': 'X/write', 'correlationId': '1',}]}");
+    hub.publish(0, { records: [activity('large', { properties: { text: 'x'.repeat(900_000) } })] });
     hub.publish(0, { records: 'none' });
     hub.publish(0, { records: [null, 7, {}, activity(2)] });
     hub.publish(0, Buffer.from([0xff, 0xfe, 0x00]));
     hub.publish(0, '');
     const source = opened(hub);
-    await source.until(() => source.positions.at(-1)?.[0]?.sequence === 6);
-    expect(source.ids).toEqual(['0', '1', '2']);
-    expect(source.ctx.said.map(({ fields }) => fields.reason)).toEqual([
+    await source.until(() => source.stands[0] === 7);
+    expect(source.ids).toEqual(['0', '1', 'large', '2']);
+    expect(source.reports.map(({ fields }) => fields.reason)).toEqual([
       'bad_body',
       'bad_body',
       'bad_record',
@@ -178,11 +179,11 @@ describe('reading', () => {
       'bad_body',
       'bad_body',
     ]);
-    expect(source.ctx.said[0]?.fields).toMatchObject({
+    expect(source.reports[0]?.fields).toMatchObject({
       event: '{"records": [{"time": ',
       message: 'the body of event 1 of partition 0 cannot be read: it is no JSON, and cannot be mended',
     });
-    expect([source.count('mended'), source.error]).toEqual([1, undefined]);
+    expect([source.count('mended'), source.end]).toEqual([1, 'open']);
   });
 
   it('begins at the end when it is told to, and then misses nothing, also when it was stopped before anything came', async () => {
@@ -190,9 +191,9 @@ describe('reading', () => {
     fill(hub, 9);
     const first = opened(hub, { config: { start: 'latest' } });
     await first.until(() => first.positions.length > 0);
-    await first.close();
+    await first.stop();
     fill(hub, 3, 9);
-    const second = opened(hub, { config: { start: 'latest' }, position: first.positions.at(-1) });
+    const second = opened(hub, { config: { start: 'latest' }, position: first.position });
     await second.until(() => second.ids.length === 3);
     expect([first.ids, second.ids]).toEqual([[], range(3, 9)]);
   });
@@ -222,12 +223,12 @@ describe('where it stands', () => {
           ? undefined
           : 'delivered',
     });
-    await first.until(() => first.ids.length === 60 && first.positions.at(-1)?.[1]?.sequence === 9);
+    await first.until(() => first.ids.length === 60 && first.stands[1] === 9);
     expect(held(first)).toEqual([]);
-    await first.close();
-    expect(first.positions.at(-1)).toMatchObject({ 0: { sequence: 1 }, 1: { sequence: 9 } });
-    const second = opened(hub, { position: first.positions.at(-1) });
-    await second.until(() => second.positions.at(-1)?.[0]?.sequence === 9);
+    await first.stop();
+    expect(first.stands).toEqual({ 0: 1, 1: 9 });
+    const second = opened(hub, { position: first.position });
+    await second.until(() => second.stands[0] === 9);
     expect(second.ids).toHaveLength(24);
     expect(new Set(second.events.map((event) => event.get('azure.eventhub.partition')))).toEqual(new Set(['0']));
   });
@@ -241,14 +242,12 @@ describe('where it stands', () => {
       settle: ({ events }) =>
         events.at(0)?.get('azure.correlationid') === '0' && ++failures <= 3 ? 'failed' : 'delivered',
     });
-    await source.until(
-      () => source.positions.at(-1)?.[0]?.sequence === 9 && source.positions.at(-1)?.[1]?.sequence === 9,
-    );
+    await source.until(() => source.stands[0] === 9 && source.stands[1] === 9);
     expect(failures).toBe(4);
     expect(new Set(source.ids).size).toBe(60);
     // Partition 1 was through before partition 0 had moved at all.
-    const [first] = source.positions.filter((places) => places[0]);
-    expect(first?.[1]?.sequence).toBe(9);
+    const [first] = source.positions.map(sequences).filter((places) => 0 in places);
+    expect(first?.[1]).toBe(9);
   });
 
   it('events that the hub has forgotten meanwhile are a gap, said with their number', async () => {
@@ -256,11 +255,11 @@ describe('where it stands', () => {
     fill(hub, 30);
     const first = opened(hub, { position: { 0: { offset: '128', sequence: 1 } } });
     await first.until(() => first.ids.length === 24);
-    await first.close();
+    await first.stop();
     hub.expire(0, 7);
     const second = opened(hub, { position: { 0: { offset: '128', sequence: 1 } } });
     await second.until(() => second.ids.length === 9);
-    expect(second.ctx.said).toEqual([
+    expect(second.reports).toEqual([
       {
         type: 'gap',
         fields: {
@@ -277,7 +276,7 @@ describe('where it stands', () => {
     fill(hub, 6);
     const source = opened(hub, { position: { 0: { offset: '99999', sequence: 780 } } });
     await source.until(() => source.ids.length === 6);
-    expect(source.ctx.said).toMatchObject([{ type: 'gap', fields: { reason: 'hub_made_anew' } }]);
+    expect(source.reports).toMatchObject([{ type: 'gap', fields: { reason: 'hub_made_anew' } }]);
   });
 
   it('stored nonsense counts for nothing', async () => {
@@ -286,7 +285,7 @@ describe('where it stands', () => {
     for (const position of ['x', { 0: 7, 1: { offset: 1 } }, null]) {
       const source = opened(hub, { position });
       await source.until(() => source.ids.length === 3);
-      await source.close();
+      await source.stop();
     }
   });
 });
@@ -304,7 +303,7 @@ describe('who we are', () => {
       fill(hub, 6);
       const source = opened(hub, { config: { transport: websockets ? 'websockets' : 'amqp' } });
       await source.until(() => source.ids.length === 6);
-      await source.close();
+      await source.stop();
     }
   });
 
@@ -328,8 +327,8 @@ describe('who we are', () => {
     await source.until(() => source.ids.length === 6);
     hub.tokens.clear();
     const refused = opened(hub, { config });
-    await refused.until(() => refused.error !== undefined);
-    expect(refused.error).toBeInstanceOf(SourceError);
+    await refused.until(() => refused.end !== 'open');
+    expect(refused.end).toBeInstanceOf(SourceError);
     delete process.env.IDENTITY_ENDPOINT;
     delete process.env.IDENTITY_HEADER;
   });
@@ -345,7 +344,7 @@ describe('trouble', () => {
     fill(hub, 30, 30);
     await source.until(() => source.ids.length === 60 && source.count('reconnects') > 0);
     expect(sorted(source.ids)).toEqual(range(60));
-    expect([source.error, source.ctx.said]).toEqual([undefined, []]);
+    expect([source.end, source.reports]).toEqual(['open', []]);
   });
 
   it('a partition that is taken away for an error is claimed again, and stands behind what settled meanwhile', async () => {
@@ -353,15 +352,16 @@ describe('trouble', () => {
     fill(hub, 9);
     const source = opened(hub, { settle: () => undefined });
     await source.until(() => source.ids.length === 9);
+    expect(source.metrics.byLabel('lag')).toEqual({ 0: 3 });
     hub.detach(0, 'amqp:not-allowed', 'The partition moves to another machine.');
     await source.until(() => source.count('errors') === 1 && hub.readers[0]?.length === 0);
     for (const { ack } of source.batches) ack.settle('delivered');
-    await source.until(() => source.positions.at(-1)?.[0]?.sequence === 2 && hub.readers[0]?.length === 1);
+    await source.until(() => source.stands[0] === 2 && hub.readers[0]?.length === 1);
     fill(hub, 3, 9);
     await source.until(() => source.ids.length === 12);
     // From memory, where it was read to: nothing comes twice.
     expect(source.ids).toEqual(range(12));
-    expect(source.lines).toEqual(['warn: partition 0: The partition moves to another machine.; trying again']);
+    expect(source.log.lines).toEqual(['warn: partition 0: The partition moves to another machine.; trying again']);
   });
 
   it('a hub that is away is trouble, and an error that leads to another opening', async () => {
@@ -369,9 +369,9 @@ describe('trouble', () => {
     await hub.halt();
     const source = opened(hub);
     expect(source.trouble).toBe('not connected to the event hub yet');
-    await source.until(() => source.error !== undefined);
-    expect(source.error).not.toBeInstanceOf(SourceError);
-    expect(String(source.error)).toMatch(/ECONNREFUSED/);
+    await source.until(() => source.end !== 'open');
+    expect(source.end).not.toBeInstanceOf(SourceError);
+    expect(String(source.end)).toMatch(/ECONNREFUSED/);
   });
 
   it('a wrong key, hub or consumer group ends this source alone, with what to do', async () => {
@@ -387,10 +387,10 @@ describe('trouble', () => {
     ];
     for (const [config, message] of cases) {
       const source = opened(hub, { config });
-      await source.until(() => source.error !== undefined);
-      expect(source.error).toBeInstanceOf(SourceError);
-      expect(String((source.error as Error).message)).toMatch(message);
-      expect(source.lines.join('\n')).not.toContain('SharedAccessKey');
+      await source.until(() => source.end !== 'open');
+      expect(source.end).toBeInstanceOf(SourceError);
+      expect(String((source.end as Error).message)).toMatch(message);
+      expect(source.log.lines.join('\n')).not.toContain('SharedAccessKey');
     }
   });
 
@@ -410,8 +410,8 @@ describe('trouble', () => {
     ];
     for (const [config, message] of cases) {
       const source = opened(hub, { config });
-      await source.until(() => source.error !== undefined);
-      expect((source.error as Error).message).toBe(message);
+      await source.until(() => source.end !== 'open');
+      expect((source.end as Error).message).toBe(message);
     }
   });
 
@@ -421,10 +421,10 @@ describe('trouble', () => {
     const source = opened(hub);
     await source.until(() => source.ids.length === 9);
     hub.revoke();
-    await source.until(() => source.error !== undefined);
-    expect(source.error).toBeInstanceOf(SourceError);
-    expect((source.error as Error).message).toMatch(/^the event hub refuses us: (ExpiredToken|InvalidSignature)/);
-    expect(source.positions.at(-1)).toEqual({ 0: { offset: '256', sequence: 2 } });
+    await source.until(() => source.end !== 'open');
+    expect(source.end).toBeInstanceOf(SourceError);
+    expect((source.end as Error).message).toMatch(/^the event hub refuses us: (ExpiredToken|InvalidSignature)/);
+    expect(source.position).toEqual({ 0: { offset: '256', sequence: 2 } });
   });
 
   it('a key that was exchanged is read again: the source is opened again instead', async () => {
@@ -434,8 +434,8 @@ describe('trouble', () => {
     await source.until(() => hub.readers[0]?.length === 1);
     hub.revoke();
     process.env[connection.env] = hub.connectionString;
-    await source.until(() => source.error !== undefined);
-    expect(source.error).not.toBeInstanceOf(SourceError);
+    await source.until(() => source.end !== 'open');
+    expect(source.end).not.toBeInstanceOf(SourceError);
     fill(hub, 3);
     const again = opened(hub, { config: { connection } });
     await again.until(() => again.ids.length === 3);
@@ -447,8 +447,8 @@ describe('trouble', () => {
     await first.until(() => hub.readers[0]?.length === 1);
     const second = opened(hub);
     await first.until(() => first.count('ownership_lost') === 1);
-    expect(first.ctx.said[0]?.fields).toMatchObject({ reason: 'ownership_lost' });
-    expect(first.ctx.said[0]?.fields.message).toMatch(/same consumer group: give each its own, or share checkpoints$/);
+    expect(first.reports[0]?.fields).toMatchObject({ reason: 'ownership_lost' });
+    expect(first.reports[0]?.fields.message).toMatch(/same consumer group: give each its own, or share checkpoints$/);
     fill(hub, 3);
     await second.until(() => second.ids.length === 3);
     expect(first.ids).toEqual([]);
@@ -461,7 +461,7 @@ describe('replicas that share checkpoints in Azure Blob', () => {
     const config = shared(blobs);
     const first = opened(hub, { config });
     const owned = (source: Opened) =>
-      new Set(hub.readers.flatMap((_, index) => (source.ctx.metrics.byLabel('claims')[index] ? [index] : [])));
+      new Set(hub.readers.flatMap((_, index) => (source.metrics.byLabel('claims')[index] ? [index] : [])));
     await first.until(() => owned(first).size === 4);
     fill(hub, 60);
     await first.until(() => first.ids.length === 60);
@@ -470,16 +470,16 @@ describe('replicas that share checkpoints in Azure Blob', () => {
     await second.until(() => {
       const counts = Object.values(Object.groupBy(owners(), (owner) => owner ?? '')).map((group) => group?.length);
       return counts.length === 2 && counts[0] === 2 && owned(second).size >= 2;
-    }, 'two each');
+    });
     await first.until(() => first.count('ownership_lost') >= 2);
     fill(hub, 60, 60);
     await first.until(() => new Set([...first.ids, ...second.ids]).size === 120);
     expect(second.ids.length).toBeGreaterThan(0);
-    await first.close();
+    await first.stop();
     fill(hub, 60, 120);
     await second.until(() => new Set([...first.ids, ...second.ids]).size === 180);
     expect(sorted([...new Set([...first.ids, ...second.ids])])).toEqual(range(180));
-    expect([first.error, second.error]).toEqual([undefined, undefined]);
+    expect([first.end, second.end]).toEqual(['open', 'open']);
   });
 
   it('stores at its stop what has settled, and lets go of its partitions at once', async () => {
@@ -488,7 +488,7 @@ describe('replicas that share checkpoints in Azure Blob', () => {
     const source = opened(hub, { config: shared(blobs), settle: () => undefined });
     await source.until(() => source.ids.length === 60);
     for (const { ack } of source.batches) ack.settle('delivered');
-    await source.close();
+    await source.stop();
     expect(blobs.of('checkpoint')).toEqual({
       0: { sequencenumber: '9', offset: '1152' },
       1: { sequencenumber: '9', offset: '1152' },
@@ -505,7 +505,7 @@ describe('replicas that share checkpoints in Azure Blob', () => {
     await source.until(() => source.ids.length === 30 && source.trouble !== undefined);
     blobs.busy = () => false;
     await source.until(() => source.trouble === undefined && Object.keys(blobs.of('checkpoint')).length === 2);
-    expect([source.error, source.count('errors') > 0]).toEqual([undefined, true]);
+    expect([source.end, source.count('errors') > 0]).toEqual(['open', true]);
   });
 
   it('without rights there ends, also when they are taken away later', async () => {
@@ -513,12 +513,12 @@ describe('replicas that share checkpoints in Azure Blob', () => {
     const source = opened(hub, { config: shared(blobs) });
     await source.until(() => source.trouble === undefined);
     blobs.forbidden = true;
-    await source.until(() => source.error !== undefined);
+    await source.until(() => source.end !== 'open');
     const other = opened(hub, { config: shared(blobs) });
-    await other.until(() => other.error !== undefined);
-    for (const { error } of [source, other]) {
-      expect(error).toBeInstanceOf(SourceError);
-      expect((error as Error).message).toMatch(/^the checkpoints in the container checkpoints cannot be read: /);
+    await other.until(() => other.end !== 'open');
+    for (const { end } of [source, other]) {
+      expect(end).toBeInstanceOf(SourceError);
+      expect((end as Error).message).toMatch(/^the checkpoints in the container checkpoints cannot be read: /);
     }
   });
 });

@@ -32,6 +32,8 @@ export class Harness {
   readonly seen: Set<string>;
   readonly log = recordedLog();
   position: unknown;
+  /** Every position that it has advanced to. */
+  readonly positions: unknown[] = [];
   /** What it said is the trouble now. */
   trouble: string | undefined;
   /** `open`, `complete`, or the error it ended with. */
@@ -85,6 +87,7 @@ export class Harness {
       position: () => this.position,
       advance: (position, seen = []) => {
         this.position = position;
+        this.positions.push(position);
         for (const id of seen) this.seen.add(id);
       },
     };
