@@ -269,6 +269,14 @@ export function notifySystemd(state: string): boolean {
   return process.env.NOTIFY_SOCKET !== undefined && loadAddon().addon.notifySystemd(state);
 }
 
+/**
+ * Sends one datagram to a Unix socket, at once; undefined when the system has taken it, else the name of its error: EAGAIN
+ * when the reader does not keep up, EPROTOTYPE when the socket is one of streams, EMSGSIZE.
+ */
+export function sendDatagram(path: string, bytes: Uint8Array): string | undefined {
+  return loadAddon().addon.sendDatagram(path, bytes) || undefined;
+}
+
 /** CLOCK_REALTIME - CLOCK_BOOTTIME in ns: what turns a record's time into the time of day. */
 export function bootOffsetNs(): bigint {
   return loadAddon().addon.bootOffsetNs();

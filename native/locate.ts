@@ -11,6 +11,7 @@ export interface Addon {
   probe(): { readonly libbpf: string; readonly features: { name: string; present: boolean; error: string }[] };
   measurePrograms(milliseconds: number): RunningProgram[];
   notifySystemd(state: string): boolean;
+  sendDatagram(path: string, bytes: Uint8Array): string;
   bootOffsetNs(): bigint;
 }
 

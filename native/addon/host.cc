@@ -1,5 +1,6 @@
 #include "host.h"
 
+#include <cerrno>
 #include <climits>
 #include <cstddef>
 #include <cstdlib>
@@ -10,20 +11,26 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-bool notify_systemd(const std::string &state) {
-  const char *path = getenv("NOTIFY_SOCKET");
+int send_datagram(const std::string &path, const void *bytes, size_t length, bool wait) {
   sockaddr_un address{};
-  if (path == nullptr || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof address.sun_path) return false;
+  if (path.empty() || (path[0] != '/' && path[0] != '@')) return EINVAL;
+  if (path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
   address.sun_family = AF_UNIX;
-  memcpy(address.sun_path, path, strlen(path));
+  memcpy(address.sun_path, path.data(), path.size());
   if (path[0] == '@') address.sun_path[0] = 0;
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + strlen(path));
-  const ssize_t sent =
-      sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr *>(&address), size);
+  if (fd < 0) return errno;
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  const int flags = MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT);
+  const ssize_t sent = sendto(fd, bytes, length, flags, reinterpret_cast<sockaddr *>(&address), size);
+  const int error = sent == static_cast<ssize_t>(length) ? 0 : errno;
   close(fd);
-  return sent == static_cast<ssize_t>(state.size());
+  return error;
+}
+
+bool notify_systemd(const std::string &state) {
+  const char *path = getenv("NOTIFY_SOCKET");
+  return path != nullptr && send_datagram(path, state.data(), state.size(), true) == 0;
 }
 
 int64_t boot_offset_ns() {

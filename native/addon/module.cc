@@ -285,6 +285,14 @@ Napi::Value NotifySystemd(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), notify_systemd(info[0].ToString()));
 }
 
+// sendDatagram(path, bytes): '' or the name of what is wrong, as EAGAIN.
+Napi::Value SendDatagram(const Napi::CallbackInfo &info) {
+  if (!info[1].IsTypedArray()) throw Napi::TypeError::New(info.Env(), "sendDatagram(path, bytes): no Uint8Array");
+  const auto bytes = info[1].As<Napi::Uint8Array>();
+  const int error = send_datagram(info[0].ToString(), bytes.Data(), bytes.ByteLength(), false);
+  return Napi::String::New(info.Env(), error == 0 ? "" : strerrorname_np(error));
+}
+
 Napi::Value BootOffsetNs(const Napi::CallbackInfo &info) { return Napi::BigInt::New(info.Env(), boot_offset_ns()); }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -292,6 +300,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("probe", Napi::Function::New<Probe>(env));
   exports.Set("measurePrograms", Napi::Function::New<MeasurePrograms>(env));
   exports.Set("notifySystemd", Napi::Function::New<NotifySystemd>(env));
+  exports.Set("sendDatagram", Napi::Function::New<SendDatagram>(env));
   exports.Set("bootOffsetNs", Napi::Function::New<BootOffsetNs>(env));
   return exports;
 }

@@ -22,7 +22,7 @@ export const program = defineSink({
   }),
   examples: [
     {
-      title: "To the system's log, as the local socket is not spoken",
+      title: "To the system's log",
       yaml: 'journal: { type: program, from: detect, format: text, command: [logger, --tag, falco-pipe] }',
     },
   ],

@@ -1,4 +1,4 @@
-/** The sink `syslog`: RFC 5424 messages over UDP (RFC 5426), TCP (RFC 6587), TLS (RFC 5425) or a local stream socket. */
+/** The sink `syslog`: RFC 5424 messages over UDP (RFC 5426), TCP (RFC 6587), TLS (RFC 5425) or a local socket. */
 
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
@@ -24,7 +24,9 @@ const config = z.strictObject({
   address: z
     .string(ADDRESS)
     .regex(/^((udp|tcp|tls):\/\/.+|unix:\/\/\/.+)$/, ADDRESS)
-    .describe('udp://HOST[:514], tcp://HOST[:601], tls://HOST[:6514], or unix:///PATH of a stream socket.'),
+    .describe(
+      'udp://HOST[:514], tcp://HOST[:601], tls://HOST[:6514], or unix:///PATH of a local socket: unix:///dev/log.',
+    ),
   facility: z.enum(facilities).default('user').describe('The facility; Falco uses `user`.'),
   app_name: z
     .string()
@@ -56,6 +58,7 @@ export const syslog = defineSink({
       title: 'Over TLS, with an authority of your own',
       yaml: 'siem: { type: syslog, from: detect, address: "tls://siem.example:6514", tls: { ca: /etc/ssl/private-ca.pem } }',
     },
+    { title: "To the system's own log", yaml: 'local: { type: syslog, from: detect, address: "unix:///dev/log" }' },
     {
       title: 'Over UDP, as JSON',
       yaml: 'siem: { type: syslog, from: detect, address: "udp://siem.example", format: json }',

@@ -1,3 +1,4 @@
+import { spawn, spawnSync } from 'node:child_process';
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { syslog } from '../../src/sinks/syslog.ts';
 import { makeCertificates, until } from './servers.ts';
 import { alertOf, never, openSink } from './shared.ts';
 
+const hasPerl = spawnSync('perl', ['-e', '1']).status === 0;
 const closing: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -192,6 +194,39 @@ describe('the sink syslog', () => {
     await sink.write([alertOf('a')], never);
     await until(() => octets(got.text).length === 1);
   });
+
+  it.skipIf(!hasPerl)(
+    `writes to a local socket of datagrams, as /dev/log is${hasPerl ? '' : ' (skipped: no perl)'}`,
+    async () => {
+      const path = join(tmpdir(), `falco-pipe-log-${process.pid}`);
+      const sink = await sinkOf({ address: `unix://${path}` });
+      await expect(sink.write([alertOf('a')], never)).rejects.toThrow(`${path}: there is no such socket (ENOENT)`);
+      const script = `use Socket; $| = 1; socket(S, AF_UNIX, SOCK_DGRAM, 0); bind(S, pack_sockaddr_un($ARGV[0])) or die;
+      print "open\\n"; while (defined recv(S, $m, 1 << 20, 0)) { print "[$m]\\n"; select(undef, undef, undef, 0.005) }`;
+      const reader = spawn('perl', ['-e', script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+      let got = '';
+      reader.stdout.on('data', (data) => {
+        got += data;
+      });
+      closing.push(() => rmSync(path, { force: true }));
+      await until(() => got.includes('open'));
+      // More at once than its queue holds: it is waited for.
+      const many = Array.from({ length: 100 }, (_, n) => alertOf(`r${n}`));
+      await sink.write(many, never);
+      await until(() => got.split('\n').length > 101);
+      expect(
+        [...got.matchAll(/^\[<12>1 \S+ \S+ falco-pipe \d+ alert .* Warning (r\d+) happened .*\]$/gm)].map(
+          ([, rule]) => rule,
+        ),
+      ).toEqual(many.map(({ type }) => type));
+      const long = alertOf('long', 'Warning', 'x'.repeat(4_000_000));
+      const failure: WriteError = await sink.write([alertOf('b'), long], never).catch((error) => error);
+      expect(failure.refused).toEqual([long]);
+      reader.kill();
+      await once(reader, 'close');
+      await expect(sink.write([alertOf('a')], never)).rejects.toThrow('nobody listens there (ECONNREFUSED)');
+    },
+  );
 
   it('refuses what is no address', () => {
     for (const address of ['siem.example:514', 'udp://', 'http://x', 'unix://relative'])

@@ -7,6 +7,7 @@ import { connect as connectTls } from 'node:tls';
 import type { Context } from '../../core/component.ts';
 import { exitCode, UserError } from '../../core/errors.ts';
 import { connectionError, readTls, type TlsConfig, type TlsFiles } from '../../core/tls.ts';
+import { Local } from './local-socket.ts';
 
 /** `octets`: the length in front (RFC 6587 §3.4.1); `newline`: a line end behind. */
 export type Framing = 'octets' | 'newline';
@@ -28,7 +29,10 @@ export function openSocket(address: string, framing: Framing, tls: TlsConfig | u
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = url.port === '' ? (PORTS[url.protocol] ?? 0) : Number(url.port);
   if (url.protocol === 'udp:') return new Datagrams(host, port);
-  if (url.protocol === 'unix:') return new Stream(() => connect({ path: url.pathname }), framing);
+  if (url.protocol === 'unix:') {
+    const { pathname: path } = url;
+    return new Local(path, new Stream(() => connect({ path }), framing));
+  }
   if (url.protocol === 'tcp:') return new Stream(() => connect({ host, port }), framing);
   let files: TlsFiles = readTls(tls, ctx.resolve);
   // What a certificate has to name is the host, which for an address is no server name.
