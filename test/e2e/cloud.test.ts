@@ -1,12 +1,13 @@
 /** Cloud sources as processes: killed at any moment they lose nothing that they have said they have. */
 
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { auditEvents, auditLines, namesOf } from '../sources/k8s-audit/events.ts';
 import { Director, item } from '../sources/vcloud/director.ts';
-import { Program, pipeline, scratch } from './program.ts';
+import { Program, pipeline, repository, scratch } from './program.ts';
 
 const KILLS = process.env.FALCO_PIPE_LONG ? 100 : 4;
 
@@ -154,4 +155,40 @@ it('vcloud goes on where it stood in the trail', async () => {
   expect(await last.stop()).toBe(0);
   expect(names().length - length).toBeLessThanOrEqual(KILLS * 300);
   await director.stop();
+}, 60_000);
+
+it('the pipeline of the guide raises its alert', async () => {
+  const examples = join(repository, 'docs/guides/examples');
+  const guide = readFileSync(join(repository, 'docs/guides/cloud.md'), 'utf8');
+  const lines = readFileSync(join(examples, 'kubernetes.yaml'), 'utf8').split('\n');
+  expect(guide).toContain(`\`\`\`yaml\n${lines.filter((line) => !line.startsWith('#')).join('\n')}\`\`\``);
+  const [, curl = ''] = /^(curl .*)$/m.exec(guide) ?? [];
+  const port = 20_000 + (process.pid % 20_000);
+  const set = ['--set', `sources.cluster.listen=127.0.0.1:${port}`];
+  const program = Program.start(['run', join(examples, 'kubernetes.yaml'), '--no-watch', ...set]);
+  await program.ready();
+  execFileSync('sh', ['-c', curl.replace(':9765', `:${port}`)], { cwd: repository });
+  await program.until(
+    ({ stdout }) => stdout.includes('K8s administrator role bound') || stdout.includes('cluster-admin'),
+  );
+  expect(program.stdout).toContain('mallory');
+  await program.stop();
+}, 60_000);
+
+it('clients of websockets, MQTT and HTTP are loaded by the sources that need them alone', async () => {
+  const folder = scratch();
+  const program = await Program.run(['run', pipeline(folder, yaml('type: replay, files: /dev/null', 'evt.type'))], {
+    env: { NODE_V8_COVERAGE: folder },
+  });
+  expect(program.code, program.stderr).toBe(0);
+  // Node lists every script when it measures coverage.
+  const reports = readdirSync(folder).filter((name) => name.startsWith('coverage-'));
+  const scripts = reports.flatMap((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')).result);
+  const loaded = (scripts as { url: string }[]).flatMap(({ url }) => (url.includes('/dist/') ? [new URL(url)] : []));
+  expect(loaded.length).toBeGreaterThan(0);
+  const heavy = /^\/\/ node_modules\/(?:ws|mqtt|undici)\//m;
+  expect(loaded.filter((file) => heavy.test(readFileSync(file, 'utf8'))).map(({ pathname }) => pathname)).toEqual([]);
+  const chunks = readdirSync(join(repository, 'dist/chunks')).filter((name) => name.endsWith('.js'));
+  const carriers = chunks.filter((name) => heavy.test(readFileSync(join(repository, 'dist/chunks', name), 'utf8')));
+  expect(carriers.length).toBeGreaterThan(0);
 }, 60_000);
