@@ -128,6 +128,17 @@ describe('an end in order', () => {
     expect(program.stdout.trim().split('\n')).toHaveLength(delivered);
   });
 
+  test('a second signal ends it at once, whatever it waits for', async () => {
+    const path = stage("out: { type: http, from: detect, url: 'http://127.0.0.1:9' }", { events: records(100) });
+    const program = Program.start(['run', path, '--stop-timeout', '1h', '--no-watch']);
+    await program.until(({ stderr }) => stderr.includes('writing failed'));
+    program.child.kill('SIGTERM');
+    // It drains, and would for an hour: the log has no books yet.
+    await new Promise((done) => setTimeout(done, 300));
+    expect([program.code, program.stderr.includes('"seen"')]).toEqual([null, false]);
+    expect(await program.stop('SIGTERM')).toBe(1);
+  });
+
   test('a reader that goes away ends it quietly', async () => {
     const path = stage('out: { type: stdout, from: detect }', { events: records(50_000) });
     const out = execFileSync(
