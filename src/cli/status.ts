@@ -28,12 +28,22 @@ export function statusText(status: ProgramStatus): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Components as lines in columns: in, out, lost, waiting, errors; rates when an earlier status is given. */
+/** Components as lines in columns: in, out, lost, waiting, still to be read where its service tells, errors; rates when an earlier status is given. */
 export function componentTable(
   components: ProgramStatus['components'],
   rate?: (id: string, value: (component: ProgramStatus['components'][number]) => number) => number,
 ): string[] {
-  const head = ['COMPONENT', 'TYPE', 'IN', 'OUT', 'DROPPED', 'WAITING', 'ERRORS', ...(rate ? ['IN/S', 'OUT/S'] : [])];
+  const head = [
+    'COMPONENT',
+    'TYPE',
+    'IN',
+    'OUT',
+    'DROPPED',
+    'WAITING',
+    'LAG',
+    'ERRORS',
+    ...(rate ? ['IN/S', 'OUT/S'] : []),
+  ];
   const rows = components.map((component) => {
     const { id, type, queue, in_flight } = component;
     const waiting = queue ? queue.events + queue.on_disk : (in_flight ?? 0);
@@ -42,6 +52,7 @@ export function componentTable(
       given(component),
       count(component, 'dropped'),
       waiting,
+      count(component, 'lag'),
       count(component, 'errors'),
     ];
     const rates = rate ? [rate(id, taken), rate(id, given)].map((each) => each.toFixed(0)) : [];
