@@ -18,6 +18,8 @@
 #define TELL_FD 701
 #define MAX_WORDS 512
 #define MAX_LINES 1024
+// A line makes two descriptors at most.
+#define MAX_MADE (2 * MAX_LINES)
 
 // A line of a plan: `verb name key=value …`, each word with %XX for what is not plain.
 struct line {

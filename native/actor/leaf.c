@@ -37,6 +37,7 @@ static bool start_script(const char *text)
   script = fork();
   if (script < 0) return false;
   if (script == 0) {
+    signal(SIGPIPE, SIG_DFL);
     int nothing = open("/dev/null", O_RDWR);
     dup2(nothing, 0);
     dup2(nothing, 1);

@@ -46,12 +46,19 @@ static void decode(char *word)
   *to = 0;
 }
 
+static void too_long(const char *what)
+{
+  tell("error the test is too large: it has too many %s", what);
+  _exit(71);
+}
+
 static void split(struct line *line, char *text)
 {
   char *rest = text;
   line->verb = strsep(&rest, " ");
   line->name = rest ? strsep(&rest, " ") : "";
   while (rest && line->count < MAX_WORDS) line->words[line->count++] = strsep(&rest, " ");
+  if (rest) too_long("words in a line");
   decode(line->name);
 }
 
@@ -67,6 +74,7 @@ struct plan read_plan(int fd)
   }
   char *rest = plan.text;
   while (rest && *rest && plan.count < MAX_LINES) split(&plan.lines[plan.count++], strsep(&rest, "\n"));
+  if (rest && *rest) too_long("lines");
   return plan;
 }
 

@@ -22,16 +22,16 @@
 static struct binding {
   char *name;
   long value;
-} bindings[256];
+} bindings[MAX_MADE];
 static int bound;
 
-static int opened[256], opened_count;
-static pid_t started[64];
+static int opened[MAX_MADE], opened_count;
+static pid_t started[MAX_LINES];
 static int started_count;
 
 void bind_value(const char *name, const char *field, long value)
 {
-  if (bound < 256) bindings[bound++] = (struct binding){ format("%s.%s", name, field), value };
+  if (bound < MAX_MADE) bindings[bound++] = (struct binding){ format("%s.%s", name, field), value };
 }
 
 bool number_of(const struct line *line, const char *key, long absent, long *number)
@@ -55,7 +55,7 @@ bool number_of(const struct line *line, const char *key, long absent, long *numb
 static int keep(const struct line *line, const char *field, int fd)
 {
   if (fd < 0) return -1;
-  if (opened_count < 256) opened[opened_count++] = fd;
+  if (opened_count < MAX_MADE) opened[opened_count++] = fd;
   bind_value(line->name, field, fd);
   return 0;
 }
@@ -142,11 +142,11 @@ static int make_process(const struct line *line)
   bool is_fileless = strcmp(value_of(line, "fileLess", "no"), "yes") == 0;
   const char *file = value_of(line, "file", ""), *run = value_of(line, "run", "");
   int memory = -1;
-  if (make_parents(run) < 0) return -1;
+  if (*run && make_parents(run) < 0) return -1;
   if (is_fileless) {
     if ((memory = write_to_memory()) < 0) return -1;
     file = format("/proc/self/fd/%d", memory);
-    if (strcmp(run, "") == 0) run = file;
+    if (!*run) run = file;
   } else {
     if (make_parents(file) < 0) return -1;
     if (linkat(AT_FDCWD, "/proc/self/exe", AT_FDCWD, file, AT_SYMLINK_FOLLOW) < 0 && copy_file("/proc/self/exe", file) < 0) return -1;
@@ -164,14 +164,14 @@ static int make_process(const struct line *line)
   pid_t pid = fork();
   if (pid < 0) return -1;
   if (pid == 0) {
-    signal(SIGTERM, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
     dup2(ends[0], 0);
     execve(run, args, variables);
     int why = errno;
     if (write(failed[1], &why, sizeof why) < 0) _exit(126);
     _exit(127);
   }
-  started[started_count < 64 ? started_count++ : 63] = pid;
+  if (started_count < MAX_LINES) started[started_count++] = pid;
   close(ends[0]);
   close(failed[1]);
   if (memory >= 0) close(memory);
@@ -179,7 +179,7 @@ static int make_process(const struct line *line)
   int why = 0;
   ssize_t got = read(failed[0], &why, sizeof why);
   close(failed[0]);
-  if (opened_count < 256) opened[opened_count++] = ends[1];
+  if (opened_count < MAX_MADE) opened[opened_count++] = ends[1];
   bind_value(line->name, "pid", pid);
   if (got <= 0) return 0;
   errno = why;

@@ -95,7 +95,11 @@ int run_root(void)
   struct sigaction on_cancel = { .sa_handler = cancel }, on_alarm = { .sa_handler = too_late };
   sigaction(SIGTERM, &on_cancel, NULL);
   sigaction(SIGALRM, &on_alarm, NULL);
-  if (prepare(&plan)) {
+  sigset_t term;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  sigprocmask(SIG_UNBLOCK, &term, NULL);
+  if (prepare(&plan) && !cancelled) {
     pid_t pid = start_process(&plan, 0);
     int status = pid < 0 ? 0 : wait_for(pid);
     if (WIFSIGNALED(status)) tell("error the first process was ended by signal %d", WTERMSIG(status));

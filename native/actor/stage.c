@@ -93,7 +93,11 @@ int run_stage(void)
     tell_failure("making a folder for programs:", folder);
     return 71;
   }
-  signal(SIGINT, SIG_IGN);
+  // Cancelled before it is ready for that, a root would be gone without undoing anything.
+  sigset_t term;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  sigprocmask(SIG_BLOCK, &term, NULL);
   tell("stage %s", folder);
   char id[32], word[16];
   size_t length;

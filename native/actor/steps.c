@@ -12,15 +12,15 @@
 
 #include "actor.h"
 
-static int opened[256], opened_count;
-static char *made[256];
+static int opened[MAX_MADE], opened_count;
+static char *made[MAX_MADE];
 static int made_count;
 
 // Removed when the steps are undone, if it was not there before.
 static void unlink_if_made(int folder, const char *path)
 {
   struct stat stat;
-  if (fstatat(folder, path, &stat, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT || made_count == 256) return;
+  if (fstatat(folder, path, &stat, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT || made_count == MAX_MADE) return;
   made[made_count++] = folder == AT_FDCWD || *path == '/' ? strdup(path) : format("/proc/self/fd/%d/%s", folder, path);
 }
 
@@ -166,7 +166,7 @@ bool perform_step(const struct line *line)
     if (errno != 0) tell_failure(format("step %s:", line->name), call);
     return false;
   }
-  if (is_descriptor && opened_count < 256) opened[opened_count++] = (int)result;
+  if (is_descriptor && opened_count < MAX_MADE) opened[opened_count++] = (int)result;
   bind_value(line->name, "ret", result);
   return true;
 }

@@ -127,6 +127,11 @@ describe.skipIf(cannotTrace)(`scenarios${cannotTrace ? ` (skipped: ${cannotTrace
         ],
       ],
       [
+        'a process that is killed',
+        { before: 'kill -9 $PPID', expectedOutcome: { none: true } },
+        ['the first process was ended by signal 9'],
+      ],
+      [
         'a user without a right',
         {
           context: { processes: [{ user: 'daemon', capabilities: '=' }] },

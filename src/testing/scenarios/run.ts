@@ -15,6 +15,8 @@ import { makeUsers, usersOf } from './users.ts';
 
 /** ms for a test whose processes do not end. */
 const PATIENCE = 60_000;
+/** ms in which the last word of a test comes, once its end was seen. */
+const WORD_PATIENCE = 5_000;
 /** ms in which the end of a test comes out of the kernel, once its processes have ended. */
 const RING_PATIENCE = 10_000;
 
@@ -203,12 +205,21 @@ class GroupRun {
     const cancel = () => stage.cancel(id);
     context.signal.addEventListener('abort', cancel, { once: true });
     const limit = setTimeout(cancel, PATIENCE);
-    const errors = [...(await stage.run(id, planOf(scenario, id, stage.folder)))];
+    const ended = stage.run(id, planOf(scenario, id, stage.folder));
+    await within(Promise.race([ended, watch.over]), PATIENCE + RING_PATIENCE, undefined);
+    const errors = [...(await within(ended, WORD_PATIENCE, ['it ended without a word']))];
     clearTimeout(limit);
     context.signal.removeEventListener('abort', cancel);
     if (performance.now() - began >= PATIENCE) errors.push(`it did not end within ${PATIENCE / 1000} s`);
     const doubts: string[] = [];
-    if (!(await isOver(watch))) doubts.push('its end was not seen: what it raised is not known');
+    if (
+      !(await within(
+        watch.over.then(() => true),
+        RING_PATIENCE,
+        false,
+      ))
+    )
+      doubts.push('its end was not seen: what it raised is not known');
     detector.forget(id);
     const lost = detector.lost - lostBefore;
     if (lost > 0) doubts.push(`${lost} events were lost meanwhile: what it raised is not known`);
@@ -225,12 +236,13 @@ class GroupRun {
   }
 }
 
-async function isOver({ over }: Watch): Promise<boolean> {
+/** What a promise brings, or `late` after so many ms. */
+async function within<T>(promise: Promise<T>, ms: number, late: T): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, RING_PATIENCE, false);
+  const limit = new Promise<T>((resolve) => {
+    timer = setTimeout(resolve, ms, late);
   });
-  const isOver = await Promise.race([over.then(() => true), late]);
+  const first = await Promise.race([promise, limit]);
   clearTimeout(timer);
-  return isOver;
+  return first;
 }

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { actorProgram } from '../../../native/locate.ts';
 
@@ -13,6 +14,8 @@ export interface Connection {
   readonly pid: number;
   /** Resolves when it has ended. */
   readonly ended: Promise<unknown>;
+  /** Removes what tests that were killed have left in its folder. */
+  readonly clean?: (folder: string) => void;
 }
 
 interface Running {
@@ -72,6 +75,7 @@ export class Stage {
   async close(): Promise<void> {
     this.#connection.input.end();
     await this.#connection.ended;
+    this.#connection.clean?.(this.folder);
   }
 
   #read(text: string): void {
@@ -101,5 +105,6 @@ export async function openHostStage(): Promise<Stage> {
     output: child.stdout,
     pid: child.pid as number,
     ended: child.exitCode === null ? once(child, 'close') : Promise.resolve(),
+    clean: (folder) => rmSync(folder, { recursive: true, force: true }),
   });
 }
