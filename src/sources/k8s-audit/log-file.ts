@@ -89,7 +89,12 @@ class Follower {
         ending = next !== undefined;
         const before = await log.at(log.offset);
         await this.#ctx.sleep(POLL);
-        if (!(await log.holds(before))) this.#cut(log);
+        if (await log.holds(before)) continue;
+        const copy = await this.#copyOf(before);
+        if (copy) {
+          await log.close();
+          log = copy;
+        } else this.#cut(log);
       }
     } catch (error) {
       if (this.#stopped) return;
@@ -119,6 +124,8 @@ class Follower {
       if (await left.holds(position)) return left;
       await left.close();
     }
+    const copy = await this.#copyOf(position);
+    if (copy) return copy;
     const log = await this.#current();
     if (position.identity !== '') {
       const { offset } = position;
@@ -163,6 +170,19 @@ class Follower {
       const log = part && (await OpenLog.part(part));
       if (log || !part) return log;
     }
+  }
+
+  // A file that was cut may have been copied first: there it goes on.
+  async #copyOf(position: LogPosition): Promise<OpenLog | undefined> {
+    for (const part of await partsOf(this.#path)) {
+      const log = await OpenLog.part(part);
+      if (await log?.isCopyOf(position)) {
+        (log as OpenLog).offset = position.offset;
+        return log;
+      }
+      await log?.close();
+    }
+    return undefined;
   }
 
   #cut(log: OpenLog): void {

@@ -66,8 +66,17 @@ export class OpenLog {
   }
 
   /** Whether it is still the file that a place is in: not cut, nor another one of the same inode. */
-  async holds({ identity, offset, head }: LogPosition): Promise<boolean> {
-    if (identity !== this.part.identity) return false;
+  async holds(position: LogPosition): Promise<boolean> {
+    return position.identity === this.part.identity && (await this.#hasAll(position));
+  }
+
+  /** Whether it is a copy of the file that a place is in: made before that was cut (logrotate's copytruncate). */
+  async isCopyOf(position: LogPosition): Promise<boolean> {
+    const { identity, head } = position;
+    return identity !== this.part.identity && head.bytes === HEAD && (await this.#hasAll(position));
+  }
+
+  async #hasAll({ offset, head }: LogPosition): Promise<boolean> {
     const { size } = await this.#handle.stat();
     return size >= offset && (await this.#digest(head.bytes)) === head.digest;
   }

@@ -60,8 +60,10 @@ export class Intake<E extends Incoming> {
   async #credit(count: number): Promise<void> {
     const now = new AbortController();
     const granted = this.#ctx.credit(count, now.signal);
-    now.abort(new NoCredit());
-    await granted;
+    now.abort();
+    await granted.catch(() => {
+      throw new NoCredit();
+    });
   }
 
   async #deliver(events: readonly E[], ids: readonly string[]): Promise<void> {

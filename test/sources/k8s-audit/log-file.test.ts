@@ -174,13 +174,33 @@ describe('a log that is rotated', () => {
     const first = follow();
     await first.until(has(2));
     await first.stop();
-    copyFileSync(log, `${log}.1`);
     truncateSync(log, 0);
     appendFileSync(log, auditLines(9, 20));
     const second = follow({}, { position: first.position });
     await second.until(has(9));
     expect(names(second)).toEqual(namesOf(9, 20));
     expect(second.said).toEqual(['gap log_gone 1']);
+  });
+
+  it('by copying and cutting goes on in the copy, while it is followed and when it was not', async () => {
+    writeFileSync(log, auditLines(2));
+    const first = follow({}, { longest: 60 });
+    await first.until(has(2));
+    const rotate = (n: number, more: string, after: string) => {
+      appendFileSync(log, more);
+      copyFileSync(log, `${log}.${n}`);
+      truncateSync(log, 0);
+      appendFileSync(log, after);
+    };
+    rotate(1, auditLines(2, 2), auditLines(2, 4));
+    await first.until(has(6));
+    expect(names(first)).toEqual(namesOf(6));
+    await first.stop();
+    rotate(2, auditLines(1, 6), auditLines(3, 7));
+    const second = follow({}, { position: first.position });
+    await second.until(has(4));
+    expect(names(second)).toEqual(namesOf(4, 6));
+    expect([...first.reports, ...second.reports]).toEqual([]);
   });
 
   it('that is not there yet fails the source until it is, and is then read from its beginning', async () => {

@@ -1,0 +1,42 @@
+/** What `validate` says of sources that listen, and of keys that belong to another mode. */
+
+import { expect, it } from 'vitest';
+import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
+
+function said(source: object): string {
+  const text = JSON.stringify({ sources: { in: source }, sinks: { out: { type: 'stdout', from: 'in' } } });
+  try {
+    const { warnings } = planPipeline(PipelineDocument.parse('/x/p.yaml', text), builtIn());
+    return warnings.map((each) => renderDiagnostic(each)).join('\n');
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return error.diagnostics.map((each) => renderDiagnostic(each)).join('\n');
+  }
+}
+
+const token = { env: 'T' };
+
+it.each([
+  [{ type: 'k8s_audit' }, /^$/],
+  [{ type: 'k8s_audit', listen: '[::1]:1' }, /^$/],
+  [{ type: 'k8s_audit', listen: 'localhost:1' }, /^$/],
+  [
+    { type: 'k8s_audit', listen: '0.0.0.0:1' },
+    /warning: Whoever reaches 0\.0\.0\.0:1 can make up events\n.*bearer_token/,
+  ],
+  [{ type: 'cloudevents', listen: '10.0.0.1:1', bearer_token: token }, /warning: The token crosses the network/],
+  [{ type: 'k8s_audit', listen: 'nowhere' }, /an address is HOST:PORT/],
+  [{ type: 'k8s_audit', tls: { cert: '/nowhere/c', key: '/dev/null' } }, /error: Cannot read \/nowhere\/c: ENOENT/],
+  [{ type: 'k8s_audit', file: 'audit.log' }, /`file` is of mode file/],
+  [{ type: 'k8s_audit', mode: 'file' }, /mode file needs `file`/],
+  [{ type: 'k8s_audit', mode: 'file', file: 'a', bearer_token: token }, /`bearer_token` is of mode webhook/],
+  [{ type: 'k8s_audit', mode: 'file', file: 'a' }, /^$/],
+  [{ type: 'ovh_mks', url: 'wss://ldp.example/tail/?tk=abc', token }, /a secret does not stand in the file/],
+  [{ type: 'ovh_mks', url: 'ws://ldp.example/tail/', token }, /warning: The token crosses the network in the clear/],
+  [{ type: 'vcloud', url: 'http://vcd.example', api_token: token }, /warning: Passwords and tokens cross the network/],
+])('%j', (source, expected) => {
+  expect(said(source)).toMatch(expected);
+});
