@@ -125,17 +125,18 @@ export function filterTables(filters: CallFilters): Tables {
     }
   }
   paths.spread();
-  const of = (classes: Iterable<Classes>) => [...classes].some(({ real }) => real !== 0);
+  const tested = [...paths.prefixes.values(), ...paths.names.values(), paths.hidden];
+  const any = (of: keyof Classes) => tested.reduce((bits, classes) => bits | classes[of], 0);
   return {
     calls,
     keep,
     test,
+    tests: Uint16Array.of(any('text'), any('real')),
     hidden: Uint16Array.of(paths.hidden.text, paths.hidden.real),
     prefixes: bytesOf(paths.prefixes, prefixKey),
     names: bytesOf(paths.names, nameKey),
     starts: BigUint64Array.of(startsOf(paths.prefixes.keys(), true), startsOf(paths.names.keys(), false)),
     uring: [...filters.keys()].some((name) => URING.has(name)),
-    testsReal: of(paths.prefixes.values()) || of(paths.names.values()) || paths.hidden.real !== 0,
   };
 }
 

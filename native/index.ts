@@ -53,8 +53,8 @@ export interface Counters {
   /** Calls that were not sent because of their filter. */
   readonly filtered: Counts;
   /**
-   * By program: how often the kernel skipped it, because a task that it had interrupted was inside it. `scope`:
-   * processes that are not followed because the table of the scope is full.
+   * By program: how often the kernel skipped it, because a task that it had interrupted was inside it. `io_uring`:
+   * requests that completed when their process was not there any more.
    */
   readonly missed: Record<string, number>;
 }
@@ -188,8 +188,7 @@ function counters(sensor: AddonSensor): Counters {
   const column = (number: number) =>
     Object.fromEntries(COUNTED_NAMES.map(([name, place]) => [name, numbers[number * COUNTED + place] ?? 0]));
   const missed: Record<string, number> = {
-    scope: numbers[4 * COUNTED] ?? 0,
-    io_uring: numbers[4 * COUNTED + 1] ?? 0,
+    io_uring: numbers[4 * COUNTED] ?? 0,
   };
   for (const program of sensor.programs()) missed[program.name] = program.missed;
   return { sent: column(0), dropped: column(1), refused: column(2), filtered: column(3), missed };

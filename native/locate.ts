@@ -32,7 +32,6 @@ export interface AddonWanted {
   readonly env: boolean;
   readonly real: boolean;
   readonly file: boolean;
-  readonly testsReal: boolean;
   /** Bytes of what calls move. */
   readonly data: number;
   /** Some call is read that io_uring can do. */
@@ -40,6 +39,8 @@ export interface AddonWanted {
   readonly calls: Uint16Array;
   readonly keep: Uint16Array;
   readonly test: Uint16Array;
+  /** Classes by what they are tested for: the path as text, the canonical one. */
+  readonly tests: Uint16Array;
   readonly hidden: Uint16Array;
   readonly prefixes: Uint8Array;
   readonly names: Uint8Array;

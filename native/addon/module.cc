@@ -108,7 +108,9 @@ Wanted wanted_of(const Napi::Object &given) {
   words.env = flag("env");
   words.real = flag("real");
   words.file = flag("file");
-  words.tests_real = flag("testsReal");
+  __u16 tests[2] = {};
+  copy_words(given.Get("tests"), tests);
+  words.tests = {tests[0], tests[1]};
   words.data = static_cast<__u16>(given.Get("data").ToNumber().Uint32Value());
   const auto starts = given.Get("starts").As<Napi::BigUint64Array>();
   words.prefix_starts = starts[0];
@@ -203,19 +205,18 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     }
   }
 
-  // One array: sent, dropped, refused, filtered, COUNTED each; then scope_full, uring_lost.
+  // One array: sent, dropped, refused, filtered, COUNTED each; then uring_lost.
   Napi::Value counters(const Napi::CallbackInfo &info) {
     try {
       const auto sum = sensor(info.Env()).count();
-      auto numbers = Napi::Float64Array::New(info.Env(), 4 * COUNTED + 2);
+      auto numbers = Napi::Float64Array::New(info.Env(), 4 * COUNTED + 1);
       for (int kind = 0; kind < COUNTED; kind++) {
         numbers[kind] = static_cast<double>(sum.sent[kind]);
         numbers[COUNTED + kind] = static_cast<double>(sum.dropped[kind]);
         numbers[2 * COUNTED + kind] = static_cast<double>(sum.refused[kind]);
         numbers[3 * COUNTED + kind] = static_cast<double>(sum.filtered[kind]);
       }
-      numbers[4 * COUNTED] = static_cast<double>(sum.scope_full);
-      numbers[4 * COUNTED + 1] = static_cast<double>(sum.uring_lost);
+      numbers[4 * COUNTED] = static_cast<double>(sum.uring_lost);
       return numbers;
     } catch (const Failure &failure) {
       throw to_error(info.Env(), failure);

@@ -58,7 +58,8 @@ Sensor::Sensor(const SensorOptions &options, const Wanted &wanted) {
   control_.reset(static_cast<control *>(map_words(".bss.control")));
   filter_.reset(static_cast<filter *>(map_words(".bss.filter")));
   // Before anything is attached the sensor must know itself, and the root of its scope.
-  seed(options.descendants_of);
+  const bool seeded = seed(options.descendants_of);
+  if (options.descendants_of != 0 && !seeded) throw Failure{"scope", ESRCH, std::to_string(options.descendants_of)};
   for (const char *program : kLifePrograms) attach(program, true);
   configure(wanted);
   // From here on forks keep the scope; what was forked meanwhile is found by looking once more.
@@ -186,18 +187,14 @@ std::vector<uint8_t> Sensor::iterate(const char *program, uint32_t tid) {
 }
 
 // A child can be met before its parent, since the iterator goes by pid: again, until nothing is added.
-void Sensor::seed(uint32_t pid) {
+bool Sensor::seed(uint32_t pid) {
   control_->seed_pid = pid;
   for (int pass = 0; pass < kMaxSeedPasses; pass++) {
     control_->seeded = 0;
     iterate("seed", 0);
-    if (control_->seeded == 0) {
-      uint32_t key;
-      const bool empty = bpf_map_get_next_key(bpf_map__fd(map("scope")), nullptr, &key) != 0;
-      if (pid != 0 && empty) throw Failure{"scope", ESRCH, std::to_string(pid)};
-      return;
-    }
+    if (control_->seeded == 0) return pass > 0;
   }
+  return true;
 }
 
 bool Sensor::arm() {
@@ -234,7 +231,6 @@ counters Sensor::count() const {
       sum.refused[kind] += cpu.refused[kind];
       sum.filtered[kind] += cpu.filtered[kind];
     }
-    sum.scope_full += cpu.scope_full;
     sum.uring_lost += cpu.uring_lost;
   }
   return sum;

@@ -62,7 +62,8 @@ class Sensor {
   void add_entries(const char *name, const std::vector<uint8_t> &entries);
   void remove_other_entries(const char *name, const std::vector<uint8_t> &entries);
   void attach(const char *program, bool wanted);
-  void seed(uint32_t pid);
+  // Whether a process was found that was not in the scope already.
+  bool seed(uint32_t pid);
   bpf_map *map(const char *name) const;
   // Runs a task iterator to its end and returns what it wrote; over one thread only where `tid` is not 0 and that is
   // possible.

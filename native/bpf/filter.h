@@ -43,11 +43,10 @@ struct named {
   __u32 base_at, base_length;
 };
 
-// The top bit of each byte that equals the pattern's.
-static __always_inline __u64 equal_bytes(__u64 word, __u64 pattern)
+// The top bit of each byte that is zero.
+static __always_inline __u64 zero_bytes(__u64 x)
 {
   const __u64 low = 0x7f7f7f7f7f7f7f7f;
-  __u64 x = word ^ pattern;
   return ~(((x & low) + low) | x | low);
 }
 
@@ -62,7 +61,7 @@ __noinline int scan_text(struct named *n)
 {
   struct scratch *s = n ? scratch_of(n->slot) : 0;
   if (!s) return 0;
-  __u64 slash_before = 0, dot_before = 0, hidden = 0, crooked = 0;
+  __u64 before = 0, slash_before = 0, hidden = 0, crooked = 0;
   __u32 at = n->at, length = n->length, end = at + length;
   s->scan.slashes = s->scan.slashes_at = 0;
   if (!BOUND(at) || !BOUND(end)) return 0;
@@ -71,12 +70,15 @@ __noinline int scan_text(struct named *n)
   *(__u64 *)(s->record + end) = 0;
   for (__u32 i = 0; i < SCANNED_WORDS * 8 && i < length; i += 8) {
     __u64 word = *(__u64 *)(s->record + at + i);
-    __u64 slash = equal_bytes(word, 0x2f2f2f2f2f2f2f2f), dot = equal_bytes(word, 0x2e2e2e2e2e2e2e2e);
-    __u64 slash_left = slash << 8 | slash_before, dot_left = dot << 8 | dot_before;
-    hidden |= slash_left & dot;
-    crooked |= (slash_left | dot_left) & slash;
+    // A dot and a slash differ in their lowest bit: one look finds both.
+    __u64 both = zero_bytes((word | 0x0101010101010101) ^ 0x2f2f2f2f2f2f2f2f), slash = both & word << 7;
+    if (both & (both << 8 | before)) {
+      __u64 dot = both ^ slash, slash_left = slash << 8 | slash_before, dot_left = dot << 8 | (before ^ slash_before);
+      hidden |= slash_left & dot;
+      crooked |= (slash_left | dot_left) & slash;
+    }
+    before = both >> 56;
     slash_before = slash >> 56;
-    dot_before = dot >> 56;
     if (slash) {
       s->scan.slashes = slash;
       s->scan.slashes_at = i;

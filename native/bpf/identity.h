@@ -19,7 +19,7 @@ static __always_inline void identify(struct record_header *h, struct task_struct
   h->cap_effective = *(__u64 *)&cred->cap_effective;
   h->cgroup = t->cgroups->dfl_cgrp->kn->id;
   h->mnt_ns = t->nsproxy->mnt_ns->ns.inum;
-  h->cpu = bpf_get_smp_processor_id();
+  h->cpu = bpf_core_field_exists(t->thread_info.cpu) ? t->thread_info.cpu : bpf_get_smp_processor_id();
   ((__u64 *)h->comm)[0] = *(__u64 *)t->comm;
   ((__u64 *)h->comm)[1] = *(__u64 *)(t->comm + 8);
 }

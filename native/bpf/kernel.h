@@ -126,7 +126,7 @@ struct cgroup_subsys_state { struct cgroup *cgroup; };
 enum cgroup_subsys_id { memory_cgrp_id };
 struct css_set { struct cgroup_subsys_state *subsys[1]; struct cgroup *dfl_cgrp; };
 struct mm_struct { unsigned long arg_start, arg_end, env_start, env_end; struct file *exe_file; };
-struct thread_info { unsigned long flags; __u32 status; };
+struct thread_info { unsigned long flags; __u32 status, cpu; };
 struct task_struct {
   struct thread_info thread_info;
   unsigned int flags;

@@ -69,8 +69,11 @@ static __always_inline bool text_passes(struct open_record *r, __u32 slot, __u32
   return classes_of(&text) & bit;
 }
 
-static __always_inline bool real_passes(__u32 slot, __u32 at, __u32 length, __u32 bit)
+// The same of the canonical path at `at`. One that is not whole, or not as the process sees it, cannot be told from one
+// that is wanted.
+static __always_inline bool real_passes(struct open_record *r, __u32 slot, __u32 at, __u32 length, __u32 bit)
 {
+  if (r->header.flags & (FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE)) return 1;
   struct named real = { .slot = slot, .at = at, .length = length };
   return (__u32)classes_of(&real) >> 16 & bit;
 }
@@ -90,21 +93,25 @@ static __always_inline void on_open(struct call_context *call, struct scratch *s
   if (!passed && !(filter.test[slot] & bit)) return filtered(counted_as(call));
   path.dirfd = r->dirfd;
   path.always_base = r->resolve & RESOLVE_IN_ROOT;
-  __u32 at = raw_and_base(r->lengths, &path);
-  passed = passed || text_passes(r, slot_of(call), bit);
-  if (!passed && !filter.tests_real) return filtered(counted_as(call));
-  struct file *file = call->ret < 0 || call->fixed ? 0 : file_of(task, call->ret);
   struct fs_struct *fs = task->fs;
-  __u32 length = 0;
-  if (file && fs) {
-    if (filter.real || !passed || r->header.flags & FLAG_UNREAD)
-      length = path_text(s, slot_of(call), at, PATH_OF(file, file, f_path), fs);
-    // A canonical path that is not whole, or not as the process sees it, cannot be told from one that is wanted.
-    bool whole = !(r->header.flags & (FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE));
-    if (!passed && whole && !real_passes(slot_of(call), at, length, bit)) return filtered(counted_as(call));
-  } else if (!passed && call->ret < 0) {
-    return filtered(counted_as(call));
+  struct file *file = call->ret < 0 || call->fixed || !fs ? 0 : file_of(task, call->ret);
+  bool by_text = filter.tests.text & bit, by_real = file && filter.tests.real & bit;
+  // What goes through io_uring need not have a descriptor.
+  if (!passed && call->fixed && call->ret >= 0) passed = filter.tests.real & bit;
+  __u32 at = OPEN_TEXTS_AT, length = 0;
+  if (!passed && !by_text) {
+    // Where the text says nothing it is not even read.
+    if (by_real) length = path_text(s, slot_of(call), at, PATH_OF(file, file, f_path), fs);
+    if (!by_real || !real_passes(r, slot_of(call), at, length, bit)) return filtered(counted_as(call));
+    passed = 1;
   }
+  at = raw_and_base(r->lengths, &path);
+  passed = passed || text_passes(r, slot_of(call), bit);
+  if (!passed && !by_real) return filtered(counted_as(call));
+  length = 0;
+  if (file && (filter.real || !passed || r->header.flags & FLAG_UNREAD))
+    length = path_text(s, slot_of(call), at, PATH_OF(file, file, f_path), fs);
+  if (!passed && !real_passes(r, slot_of(call), at, length, bit)) return filtered(counted_as(call));
   if (refused(counted_as(call))) return;
   r->created = r->layer = r->dev = r->file_mode = r->file_flags = r->magic = r->ino = 0;
   if (file && filter.file) read_opened(r, file);

@@ -2,6 +2,7 @@
 #pragma once
 
 #define WALK_STEPS 4096 // more names and mount crossings than PATH_MAX allows; the bound of bpf_loop costs nothing
+#define FIRST_STEPS 8   // most paths end here, without a call back for each name
 
 enum walk_state { WALK_UNFINISHED, WALK_COMPLETE, WALK_OUTSIDE, WALK_TOO_LONG };
 
@@ -40,7 +41,7 @@ static __always_inline void copy_name(struct scratch *s, __u32 at, __u32 behind,
   }
 }
 
-static long walk_step(__u64 index, struct walk *w)
+static __always_inline long walk_once(struct walk *w)
 {
   if (w->dentry == w->root_dentry && w->mount == w->root_mount) {
     w->state = WALK_COMPLETE;
@@ -78,6 +79,8 @@ static long walk_step(__u64 index, struct walk *w)
   w->dentry = parent;
   return 0;
 }
+
+static long walk_step(__u64 index, struct walk *w) { return walk_once(w); }
 
 // Memory for the arguments of append_path, since a kernel pointer may not cross into a global function as a number.
 struct place {
@@ -121,7 +124,9 @@ __noinline int append_path(struct place *p)
     .at = PATH_ROOM - 1,
     .scratch = s,
   };
-  bpf_loop(WALK_STEPS, walk_step, &w, 0);
+  bool done = 0;
+  for (int i = 0; i < FIRST_STEPS && !done; i++) done = walk_once(&w);
+  if (!done) bpf_loop(WALK_STEPS, walk_step, &w, 0);
   __u32 at = w.at;
   if (at == PATH_ROOM - 1) {
     if (w.state == WALK_COMPLETE) {

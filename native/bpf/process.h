@@ -8,13 +8,13 @@ int BPF_PROG(on_fork, struct task_struct *task, __u64 clone_flags)
   if (clone_flags & CLONE_THREAD || child->flags & (PF_KTHREAD | PF_IO_WORKER)) return 0;
   if (config.scoped) {
     // The sensor's own children are in scope when it is, though it is not traced itself.
-    __u32 tgid = parent->tgid;
-    if (!bpf_map_lookup_elem(&scope, &tgid)) return 0;
-    scope_add(child->tgid);
+    if (!is_scoped(parent->tgid)) return 0;
+    set_scope(child->tgid, 1);
   }
   struct fork_record r;
   r.header.flags = 0;
   identify(&r.header, child, KIND_FORK);
+  r.header.cpu = bpf_get_smp_processor_id();
   r.header.size = sizeof r;
   r.clone_flags = clone_flags;
   r.parent_start = parent->group_leader->start_boottime;
@@ -99,7 +99,7 @@ int BPF_PROG(on_exit, struct task_struct *exiting)
   if (signal->live.counter > 0 || task->flags & (PF_KTHREAD | PF_IO_WORKER)) return 0;
   __u32 tgid = task->tgid;
   if (!in_scope(tgid)) return 0;
-  if (config.scoped) bpf_map_delete_elem(&scope, &tgid);
+  if (config.scoped) set_scope(tgid, 0);
   struct exit_record r;
   r.header.flags = 0;
   identify(&r.header, task, KIND_EXIT);

@@ -15,7 +15,7 @@ int scan(struct bpf_iter__task *context)
   if (!is_leader(task)) return 0;
   __u32 tgid = task->tgid, wanted = control.scan_tgid;
   if (wanted && tgid != wanted) return 0;
-  if (config.scoped && !bpf_map_lookup_elem(&scope, &tgid)) return 0;
+  if (config.scoped && !is_scoped(tgid)) return 0;
   if (task->exit_state && task->signal->live.counter == 0) return 0; // dead, not yet waited for
   struct scratch *s = scratch_of(SCRATCH_SCAN);
   if (!s) return 0;
@@ -40,11 +40,13 @@ int seed(struct bpf_iter__task *context)
   struct task_struct *task = untrusted(trusted);
   if (!is_leader(task)) return 0;
   __u32 tgid = task->tgid, parent = task->real_parent->tgid;
-  if (bpf_map_lookup_elem(&scope, &tgid)) return 0;
+  if (is_scoped(tgid)) return 0;
   struct pid *pid = task->thread_pid, *own = reader->thread_pid;
   __u32 level = GET(pid, own, level);
   bool same_namespace = pid_namespace_of(pid, level) == pid_namespace_of(own, level);
   bool named = same_namespace && number_at(pid, level) == control.seed_pid;
-  if ((named || bpf_map_lookup_elem(&scope, &parent)) && scope_add(tgid)) control.seeded++;
+  if (!named && !is_scoped(parent)) return 0;
+  set_scope(tgid, 1);
+  control.seeded++;
   return 0;
 }

@@ -50,10 +50,13 @@ struct name_key {
   __u64 words[NAME_MAX_FILTERED / 8]; // padded with zeros
 };
 
+#define SCOPE_PART 64     // process ids of one part of the scope; as many parts as hold all that the kernel can give
+#define SCOPE_PARTS ((1 << 22) / SCOPE_PART)
+
 // Constants of the loaded programs (.rodata): the verifier removes what they switch off.
 struct config {
   __u64 refuse_above;            // bytes in the ring above which low-priority records are refused
-  __u8 scoped;                   // only processes in the scope map
+  __u8 scoped;                   // only processes in the scope
 };
 
 // What is collected, which changes when the rules do (.bss, mapped by the consumer).
@@ -63,11 +66,11 @@ struct filter {
   __u16 calls[CALL_NUMBERS];     // by number: low byte the native ABI's call, high byte the 32-bit ABI's
   __u16 keep[CALLS_ROOM];        // by call: the classes that are sent
   __u16 test[CALLS_ROOM];        // of opens: the classes that are sent when the path passes
+  struct path_classes tests;     // of opens: the classes that are sent for some property of such a path
   struct path_classes hidden;    // passes when a name of the path begins with a dot
   __u8 env;                      // copy environments
   __u8 real;                     // canonical paths of what is opened
   __u8 file;                     // what else is known of the file that is opened
-  __u8 tests_real;               // some class is sent for its canonical path
   __u16 data;                    // bytes of what calls move that are copied
 };
 
@@ -90,6 +93,7 @@ struct counters {                // per CPU
   __u64 dropped[COUNTED];        // the ring was full
   __u64 refused[COUNTED];        // low priority, and the ring nearly full
   __u64 filtered[COUNTED];       // no rule can match it
-  __u64 scope_full;              // processes that did not fit into the scope map
+  __u64 looked;                  // times that the ring could have been looked at before a low-priority record
+  __u64 pressed;                 // it was nearly full then
   __u64 uring_lost;              // requests of io_uring that completed when their process was not there any more
 };

@@ -33,8 +33,10 @@ function has({ kind, value }: PathProperty, path: string): boolean {
 export function passes(necessary: Necessary, open: Opened): boolean {
   const { raw, base, real } = open;
   const text = raw.startsWith('/') ? raw : `${base === '/' ? '' : base}/${raw}`;
-  // What is written crookedly passes, whatever is asked of it.
-  const pathHolds = (property: PathProperty) =>
-    raw === '' || isCrooked(raw) || has(property, property.of === 'real' ? real : text);
-  return necessary.some((clause) => outcomeHolds(clause, open) && (clause.paths?.some(pathHolds) ?? true));
+  const wanted = necessary.filter((clause) => outcomeHolds(clause, open));
+  // Where texts are looked at, what is written crookedly or could not be read passes, whatever is asked of it.
+  const looksAtText = wanted.some(({ paths }) => paths?.some(({ of }) => of === 'text'));
+  const doubtful = looksAtText && (raw === '' || isCrooked(raw));
+  const pathHolds = (property: PathProperty) => doubtful || has(property, property.of === 'real' ? real : text);
+  return wanted.some(({ paths }) => paths?.some(pathHolds) ?? true);
 }
