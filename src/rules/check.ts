@@ -105,8 +105,18 @@ export function checkTerm(term: Term, catalogue: Catalogue): { term: TypedTerm; 
 const MAX_SIZE = 100_000;
 const MAX_DEPTH = 1000;
 
+interface CheckedComparison {
+  readonly check: TypedCheck;
+  readonly reads: readonly (readonly [text: string, ref: FieldRef])[];
+  readonly warnings: readonly Warning[];
+}
+
+/** What was found out of comparisons in macros, for each catalogue. */
+const checked = new WeakMap<Catalogue, WeakMap<Comparison, CheckedComparison>>();
+
 export class Checker {
   readonly #catalogue: Catalogue;
+  readonly #known: WeakMap<Comparison, CheckedComparison>;
   readonly warnings: Warning[] = [];
   readonly reads = new Map<string, FieldRef>();
   #within: readonly MacroRef[] = [];
@@ -116,6 +126,9 @@ export class Checker {
 
   constructor(catalogue: Catalogue) {
     this.#catalogue = catalogue;
+    let known = checked.get(catalogue);
+    if (known === undefined) checked.set(catalogue, (known = new WeakMap()));
+    this.#known = known;
   }
 
   expr(expr: Expr, within: readonly MacroRef[], depth = 0): TypedExpr {
@@ -142,7 +155,7 @@ export class Checker {
         return { kind: 'check', left: this.#left(expr.left), operator: 'exists', span: expr.span, within };
       case 'compare':
         this.#enter(expr.span, within);
-        return this.#comparison(expr, within);
+        return within.length > 0 ? this.#inMacro(expr, within) : this.#comparison(expr, within);
     }
   }
 
@@ -203,6 +216,25 @@ export class Checker {
     });
   }
 
+  /** Macros are in many conditions: what is in them is looked at once. */
+  #inMacro(expr: Comparison, within: readonly MacroRef[]): TypedCheck {
+    let known = this.#known.get(expr);
+    if (known === undefined) {
+      const others = { reads: [...this.reads], warnings: this.warnings.splice(0) };
+      this.reads.clear();
+      const check = this.#comparison(expr, within);
+      known = { check, reads: [...this.reads], warnings: [...this.warnings] };
+      // What lists from elsewhere are used for is noted for each use.
+      if (check.right?.kind !== 'feed') this.#known.set(expr, known);
+      this.reads.clear();
+      this.warnings.splice(0, Number.POSITIVE_INFINITY, ...others.warnings);
+      for (const [text, ref] of others.reads) this.reads.set(text, ref);
+    }
+    for (const [text, ref] of known.reads) this.reads.set(text, ref);
+    for (const warning of known.warnings) this.warnings.push({ ...warning, within });
+    return { ...known.check, within };
+  }
+
   #comparison(expr: Comparison, within: readonly MacroRef[]): TypedCheck {
     const left = this.#left(expr.left);
     const wrong = operatorError(left, expr.operator, expr.modifier);
@@ -260,6 +292,8 @@ export class Checker {
   }
 
   #warn(literal: Literal, left: TypedTerm, { operator, right }: Comparison): void {
+    const mayBeTerm = isText(left.type) && /[.(]/.test(literal.text);
+    if (!mayBeTerm && operator !== 'regex') return;
     const at = { span: literal.span, falcoStart: right.span.start, within: this.#within };
     if (operator === 'regex' && isSimpleRegex(literal.text)) {
       this.warnings.push({
@@ -269,7 +303,7 @@ export class Checker {
           "'=', 'contains', 'startswith', 'endswith'",
       });
     }
-    if (!isText(left.type) || !/[.(]/.test(literal.text)) return;
+    if (!mayBeTerm) return;
     const term = parseTerm(literal.text);
     if (term === undefined || !this.#isValid(term)) return;
     const what = term.kind === 'field' ? 'field' : 'field transformer';

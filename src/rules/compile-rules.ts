@@ -8,7 +8,7 @@ import type { Expr, Span } from './ast.ts';
 import type { TypedCheck, TypedExpr } from './check.ts';
 import type { Condition } from './condition.ts';
 import { makeCondition, refuseComputedEventTypes, refuseUnknownEventTypes } from './condition.ts';
-import type { Definitions, MacroDefinition, RuleDefinition } from './definitions.ts';
+import type { Definitions, ListDefinition, MacroDefinition, RuleDefinition } from './definitions.ts';
 import { countEventTypes } from './event-types.ts';
 import { withExceptions } from './exceptions.ts';
 import type { Format } from './format.ts';
@@ -18,11 +18,11 @@ import { LoadFailure, makeIssue } from './issue.ts';
 import { parseCondition } from './parser.ts';
 import { Problem } from './problem.ts';
 import type { ParsedMacro } from './resolve-macros.ts';
-import { MacroResolver, UnresolvedMacro } from './resolve-macros.ts';
+import { MacroResolver, macrosIn, UnresolvedMacro } from './resolve-macros.ts';
 import type { Rule } from './rule.ts';
 import { type ComposedText, placeIn } from './source.ts';
 import type { ResolvedList } from './substitute-lists.ts';
-import { inOrder, resolveLists, substituteLists } from './substitute-lists.ts';
+import { changedNames, inOrder, mentions, resolveLists, substituteLists } from './substitute-lists.ts';
 import type { PrintBytes } from './values.ts';
 
 /** A rule without what is decided for all rules together. */
@@ -30,7 +30,6 @@ export type CompiledRule = Omit<Rule, 'enabled'>;
 
 export interface Compilation {
   readonly rules: readonly CompiledRule[];
-  readonly warnings: readonly Issue[];
   readonly macros: ReadonlyMap<string, ParsedMacro>;
 }
 
@@ -45,46 +44,84 @@ const MAX_DEPTH = 1000;
 /** More event types than this are "too many". */
 const MANY_EVENT_TYPES = 100;
 
-/** Compiles everything. Throws LoadFailure at the first error; the warnings until then are in `warnings`. */
-export function compileDefinitions(definitions: Definitions, options: CompileOptions, warnings: Issue[]): Compilation {
-  return new RuleCompiler(definitions, options, warnings).compile();
+/** What was compiled of a macro or rule, for as long as nothing changes that it is made of. */
+interface Made<Definition, Result> {
+  readonly definition: Definition;
+  /** The condition before lists are put in place. */
+  readonly text: string;
+  readonly result: Result;
+  /** The names of the macros in it, and of the lists that were put in place. */
+  readonly macros: ReadonlySet<string>;
+  readonly lists: ReadonlySet<string>;
+  readonly warnings: readonly Issue[];
 }
 
-class RuleCompiler {
+/** Compiles definitions as they are now, after each file again: what a file leaves as it was is not compiled anew. */
+export class RuleCompiler {
   readonly #definitions: Definitions;
   readonly #options: CompileOptions;
-  readonly #warnings: Issue[];
-  readonly #usedLists = new Set<string>();
-  readonly #macros = new Map<string, ParsedMacro>();
-  readonly #resolver = new MacroResolver(this.#macros);
+  #warnings: Issue[] = [];
+  #listDefinitions: ReadonlyMap<string, ListDefinition> = new Map();
   #lists: readonly ResolvedList[] = [];
+  #macros = new Map<string, Made<MacroDefinition, ParsedMacro>>();
+  readonly #rules = new Map<string, Made<RuleDefinition, CompiledRule | undefined>>();
+  #resolver = new MacroResolver(new Map());
 
-  constructor(definitions: Definitions, options: CompileOptions, warnings: Issue[]) {
+  constructor(definitions: Definitions, options: CompileOptions) {
     this.#definitions = definitions;
     this.#options = options;
+  }
+
+  /**
+   * Compiles everything, a macro or rule a step. Throws LoadFailure at the first error; the warnings until then are in
+   * `warnings`.
+   */
+  *compile(warnings: Issue[]): Generator<void, Compilation> {
     this.#warnings = warnings;
-  }
-
-  compile(): Compilation {
-    this.#lists = resolveLists(this.#definitions.lists, this.#usedLists);
-    this.#compileMacros();
-    const rules = inOrder(this.#definitions.rules.values())
-      .map((rule) => this.#rule(rule))
-      .filter((rule) => rule !== undefined);
-    this.#warnUnused();
-    return { rules, warnings: this.#warnings, macros: this.#macros };
-  }
-
-  #compileMacros(): void {
-    const macros = inOrder(this.#definitions.macros.values());
-    for (const definition of macros) {
-      const text = substituteLists(definition.condition, this.#lists, this.#usedLists);
-      const ast = this.#parse(text, definition.conditionContext, viaMacro(definition));
-      this.#macros.set(definition.name, { definition, text, ast });
+    const usedLists = new Set<string>();
+    const changedLists = changedNames(this.#listDefinitions, this.#definitions.lists);
+    this.#listDefinitions = new Map(this.#definitions.lists);
+    this.#lists = resolveLists(this.#definitions.lists, usedLists);
+    const changedMacros = yield* this.#compileMacros(changedLists);
+    const rules: CompiledRule[] = [];
+    for (const definition of inOrder(this.#definitions.rules.values())) {
+      const { result } = this.#made(definition, changedLists, changedMacros);
+      if (result !== undefined) rules.push(result);
+      yield;
     }
-    for (const macro of this.#macros.values()) {
+    const all = [...this.#macros.values(), ...this.#definitions.rules.keys().map((name) => this.#rules.get(name))];
+    const usedMacros = new Set(all.flatMap((made) => [...(made?.macros ?? [])]));
+    for (const name of all.flatMap((made) => [...(made?.lists ?? [])])) usedLists.add(name);
+    this.#warnUnused(usedMacros, usedLists);
+    return { rules, macros: new Map([...this.#macros].map(([name, { result }]) => [name, result])) };
+  }
+
+  /** Returns the names of those that are not what they were. */
+  *#compileMacros(changedLists: readonly string[]): Generator<void, ReadonlySet<string>> {
+    const before = this.#macros;
+    const made = new Map<string, Made<MacroDefinition, ParsedMacro>>();
+    for (const definition of inOrder(this.#definitions.macros.values())) {
+      const old = before.get(definition.name);
+      const isSame = old?.definition === definition && !mentions(old.text, changedLists);
+      made.set(definition.name, isSame ? old : this.#macro(definition));
+      yield;
+    }
+    const changed = new Set([...made].flatMap(([name, each]) => (each === before.get(name) ? [] : [name])));
+    // What leads to one that has changed is put together again.
+    for (let size = -1; size !== changed.size; ) {
+      size = changed.size;
+      for (const [name, each] of made) {
+        if (changed.has(name) || changed.isDisjointFrom(each.macros)) continue;
+        const { definition, text, ast } = each.result;
+        made.set(name, { ...each, result: { definition, text, ast } });
+        changed.add(name);
+      }
+    }
+    this.#macros = made;
+    this.#resolver = new MacroResolver(new Map([...made].map(([name, { result }]) => [name, result])));
+    for (const { result: macro } of made.values()) {
       const { visibility } = macro.definition;
-      macro.resolved = this.#resolve(
+      macro.resolved ??= this.#resolve(
         macro.ast,
         macro.text,
         macro.definition.context,
@@ -92,6 +129,40 @@ class RuleCompiler {
         viaMacro(macro.definition),
       );
     }
+    return changed;
+  }
+
+  #macro(definition: MacroDefinition): Made<MacroDefinition, ParsedMacro> {
+    const lists = new Set<string>();
+    const text = substituteLists(definition.condition, this.#lists, lists);
+    const ast = this.#parse(text, definition.conditionContext, viaMacro(definition));
+    const result = { definition, text, ast };
+    return { definition, text: definition.condition.text, result, macros: macrosIn(ast), lists, warnings: [] };
+  }
+
+  #made(
+    definition: RuleDefinition,
+    changedLists: readonly string[],
+    changedMacros: ReadonlySet<string>,
+  ): Made<RuleDefinition, CompiledRule | undefined> {
+    const old = this.#rules.get(definition.name);
+    if (
+      old?.definition === definition &&
+      !mentions(old.text, changedLists) &&
+      changedMacros.isDisjointFrom(old.macros)
+    ) {
+      this.#warnings.push(...old.warnings);
+      return old;
+    }
+    const from = this.#warnings.length;
+    const lists = new Set<string>();
+    const condition = withExceptions(definition.condition, definition.exceptions);
+    const result = this.#rule(definition, condition, lists);
+    const macros = result === undefined ? new Set<string>() : macrosIn(result.condition.ast);
+    const warnings = this.#warnings.slice(from);
+    const made = { definition, text: condition.text, result, macros, lists, warnings };
+    this.#rules.set(definition.name, made);
+    return made;
   }
 
   #parse(text: ComposedText, context: Context, via: string): Expr {
@@ -123,12 +194,12 @@ class RuleCompiler {
     }
   }
 
-  #rule(rule: RuleDefinition): CompiledRule | undefined {
+  #rule(rule: RuleDefinition, text: ComposedText, usedLists: Set<string>): CompiledRule | undefined {
     const catalogue = this.#options.catalogues.get(rule.source);
     if (rule.unknownSource || catalogue === undefined) return undefined;
     const output = this.#output(rule, catalogue);
     if (output === undefined) return undefined;
-    const composed = substituteLists(withExceptions(rule.condition, rule.exceptions), this.#lists, this.#usedLists);
+    const composed = substituteLists(text, this.#lists, usedLists);
     const condition = this.#condition(rule, composed, catalogue);
     if (condition === undefined) return undefined;
     const { context } = rule;
@@ -290,14 +361,13 @@ class RuleCompiler {
     }
   }
 
-  #warnUnused(): void {
+  #warnUnused(usedMacros: ReadonlySet<string>, usedLists: ReadonlySet<string>): void {
     for (const { name, context } of inOrder(this.#definitions.macros.values())) {
-      if (!this.#resolver.used.has(name))
+      if (!usedMacros.has(name))
         this.#warn('LOAD_UNUSED_MACRO', 'Macro not referred to by any other rule/macro', context);
     }
     for (const { name, context } of inOrder(this.#definitions.lists.values())) {
-      if (!this.#usedLists.has(name))
-        this.#warn('LOAD_UNUSED_LIST', 'List not referred to by any other rule/macro', context);
+      if (!usedLists.has(name)) this.#warn('LOAD_UNUSED_LIST', 'List not referred to by any other rule/macro', context);
     }
   }
 

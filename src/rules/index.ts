@@ -17,7 +17,7 @@ export type { ItemsFrom } from './items-from.ts';
 export type { Built, ListFeed, ReadItems } from './list-feed.ts';
 export { readItemsFile } from './list-feed.ts';
 export type { FileResult, LoadOptions, LoadResult, RulesFile } from './load.ts';
-export { loadRules } from './load.ts';
+export { loadRules, loadRulesInSteps } from './load.ts';
 export type { FalcoLoadResult } from './load-report.ts';
 export { falcoLoadResults, loadReport } from './load-report.ts';
 export { necessary, necessaryByType } from './necessary.ts';

@@ -28,8 +28,13 @@ const enabledDeprecated =
   "The standalone 'enabled' key usage is deprecated. " +
   "The correct approach requires also a 'replace' entry under the 'override' key (i.e. 'enabled: replace').";
 
-/** Reads one document. Throws LoadFailure at the first error. */
-export function readItems(document: Document, file: SourceFile, collector: Collector, warn: Warn): void {
+/** Reads one document, an item a step. Throws LoadFailure at the first error. */
+export function* readItems(
+  document: Document,
+  file: SourceFile,
+  collector: Collector,
+  warn: Warn,
+): Generator<void, void> {
   const root = document.contents as Node | null;
   if (root === null || isNull(root)) return;
   const context = Context.ofFile(file);
@@ -48,6 +53,7 @@ export function readItems(document: Document, file: SourceFile, collector: Colle
       );
     }
     reader.read(new YamlItem(node, document, file), context, place);
+    yield;
   }
 }
 

@@ -1,19 +1,19 @@
 /** Loads rules files. */
 
-import type { Document } from 'yaml';
-import { parseAllDocuments } from 'yaml';
+import { Document, parseAllDocuments } from 'yaml';
 import type { Diagnostic } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
 import type { AppendOutput } from './append-output.ts';
 import { Collector } from './collector.ts';
 import type { CompiledRule } from './compile-rules.ts';
-import { compileDefinitions } from './compile-rules.ts';
+import { RuleCompiler } from './compile-rules.ts';
 import type { Definitions, ListDefinition, MacroDefinition } from './definitions.ts';
 import type { Issue, SourceFile } from './issue.ts';
 import { Context, failLoad, LoadFailure, makeIssue } from './issue.ts';
 import { readItems } from './items.ts';
 import type { ListFeed, ReadItems } from './list-feed.ts';
 import { loadFeed, readItemsFile } from './list-feed.ts';
+import { readPlainYaml } from './plain-yaml.ts';
 import type { Priority } from './priority.ts';
 import { isAtLeast } from './priority.ts';
 import type { ParsedMacro } from './resolve-macros.ts';
@@ -78,12 +78,22 @@ export interface LoadResult {
 
 /** Loads files in order (spec/falco-engine.md §1). Never throws for what is in the files. */
 export function loadRules(files: readonly RulesFile[], options: LoadOptions): LoadResult {
+  const steps = loadRulesInSteps(files, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** As `loadRules`, for whoever has other things to do: each step takes a few milliseconds at most. */
+export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOptions): Generator<void, LoadResult> {
   const { catalogues, appendOutput = [], plugins = builtInPlugins } = options;
   const bytes = options.base64 ? base64Bytes : undefined;
   const reading: Issue[] = [];
   const collector = new Collector(catalogues, (code, message, context) => {
     reading.push(makeIssue('warning', code, message, context));
   });
+  const compiler = new RuleCompiler(collector, { catalogues, appendOutput, bytes });
   const results: FileResult[] = [];
   const diagnostics: Diagnostic[] = [];
   let compiled: readonly CompiledRule[] = [];
@@ -93,18 +103,18 @@ export function loadRules(files: readonly RulesFile[], options: LoadOptions): Lo
     reading.length = 0;
     compileWarnings = [];
     const schemas: SchemaResult[] = [];
-    const errors = attempt(file, () => {
+    const errors = yield* attempt(file, function* () {
       if (file.unreadable !== undefined) {
         failLoad('LOAD_ERR_FILE_READ', `Cannot read ${file.name}: ${file.unreadable}`, Context.ofFile(file));
       }
-      for (const document of parseDocuments(file)) {
+      for (const document of yield* parseDocuments(file)) {
         schemas.push(checkSchema(document));
-        readItems(document, file, collector, (code, message, context) =>
+        yield* readItems(document, file, collector, (code, message, context) =>
           reading.push(makeIssue('warning', code, message, context)),
         );
       }
       // Each file has to be right given the files before it.
-      const result = compileDefinitions(collector, { catalogues, appendOutput, bytes }, compileWarnings);
+      const result = yield* compiler.compile(compileWarnings);
       compiled = result.rules;
       parsedMacros = result.macros;
     });
@@ -166,10 +176,10 @@ function isEnabled(rule: CompiledRule, { minPriority = 'Debug', selection = [] }
   return isAtLeast(rule.priority, minPriority) && isSelected({ ...rule, enabled: rule.enabledInFile }, selection);
 }
 
-/** Runs a step of loading; its error, or none. */
-function attempt(file: SourceFile, step: () => void): readonly Issue[] {
+/** Takes steps of loading; their error, or none. */
+function* attempt(file: SourceFile, steps: () => Generator<void, void>): Generator<void, readonly Issue[]> {
   try {
-    step();
+    yield* steps();
     return [];
   } catch (error) {
     if (error instanceof LoadFailure) return [error.issue];
@@ -179,7 +189,13 @@ function attempt(file: SourceFile, step: () => void): readonly Issue[] {
   }
 }
 
-function parseDocuments(file: SourceFile): readonly Document[] {
+function* parseDocuments(file: SourceFile): Generator<void, readonly Document[]> {
+  const items = yield* readPlainYaml(file.content);
+  if (items !== undefined) {
+    const document = new Document(null, { schema: 'failsafe' });
+    document.contents = items;
+    return [document];
+  }
   const documents = parseAllDocuments(file.content, {
     schema: 'failsafe',
     uniqueKeys: false,

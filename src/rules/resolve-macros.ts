@@ -26,14 +26,24 @@ export class UnresolvedMacro extends Error {
   }
 }
 
+/** The names of the macros in a condition, not of those in them. */
+export function macrosIn(expr: Expr): ReadonlySet<string> {
+  const names = new Set<string>();
+  const visit = (each: Expr): void => {
+    if (each.kind === 'macro') names.add(each.name);
+    else if (each.kind === 'not') visit(each.item);
+    else if (each.kind === 'and' || each.kind === 'or') each.items.forEach(visit);
+  };
+  visit(expr);
+  return names;
+}
+
 /** Macros may not lead further than this: each of thirty that name another twice would be a thousand million checks. */
 const MAX_STEPS = 100_000;
 
 /** Resolves the macros in trees. */
 export class MacroResolver {
   readonly #macros: ReadonlyMap<string, ParsedMacro>;
-  /** The names of macros that are used. */
-  readonly used = new Set<string>();
   #isVisible: (macro: MacroDefinition) => boolean = () => true;
   #steps = 0;
 
@@ -75,7 +85,6 @@ export class MacroResolver {
     if (trail.some((step) => step.name === name))
       throw new UnresolvedMacro(`reference loop in macro '${name}'`, ref, trail);
     if (++this.#steps > MAX_STEPS) throw new UnresolvedMacro('macros expand too far', ref, trail);
-    this.used.add(name);
     const entered: MacroRef = { ...ref, macro: { name, body: macro.ast, owner: macro } };
     const body = macro.resolved ?? this.#expr(macro.ast, [...trail, entered]);
     return { ...ref, macro: { name, body, owner: macro } };

@@ -132,7 +132,7 @@ export function scalarPlace(file: string, content: string, node: unknown): (span
 }
 
 /** One piece of a composed text, and where it came from. */
-interface Piece {
+export interface Piece {
   readonly text: string;
   /** The scalar that it was part of, from this offset of its value; absent: it was written by the loader. */
   readonly from?: ScalarSource | undefined;
@@ -148,9 +148,10 @@ export class ComposedText {
   readonly #pieces: readonly Piece[];
   readonly text: string;
 
-  constructor(pieces: readonly Piece[]) {
+  /** `text`: of all pieces together. */
+  constructor(pieces: readonly Piece[], text = pieces.map((piece) => piece.text).join('')) {
     this.#pieces = pieces;
-    this.text = pieces.map((piece) => piece.text).join('');
+    this.text = text;
   }
 
   static of(text: string, from?: ScalarSource): ComposedText {
@@ -171,7 +172,8 @@ export class ComposedText {
 
   /** The text with a part replaced by others. */
   replace(start: number, end: number, by: readonly Piece[]): ComposedText {
-    return new ComposedText([...this.#slice(0, start), ...by, ...this.#slice(end, this.text.length)]);
+    const text = this.text.slice(0, start) + by.map((piece) => piece.text).join('') + this.text.slice(end);
+    return new ComposedText([...this.#slice(0, start), ...by, ...this.#slice(end, this.text.length)], text);
   }
 
   #slice(start: number, end: number): Piece[] {
@@ -180,7 +182,9 @@ export class ComposedText {
     for (const piece of this.#pieces) {
       const from = Math.max(start - at, 0);
       const to = Math.min(end - at, piece.text.length);
-      if (from < to) {
+      if (from === 0 && to === piece.text.length) {
+        if (to > 0) result.push(piece);
+      } else if (from < to) {
         result.push({
           ...piece,
           text: piece.text.slice(from, to),

@@ -2,32 +2,48 @@
 
 import type { ListDefinition } from './definitions.ts';
 import { quoteIfBlank } from './exceptions.ts';
-import type { ComposedText, ScalarSource } from './source.ts';
+import type { ComposedText, Piece, ScalarSource } from './source.ts';
 import { placeIn } from './source.ts';
 
-interface Item {
-  readonly text: string;
-  readonly from: ScalarSource;
-  readonly via: () => string;
-}
-
 /** A list with the lists that it names in place, as text for conditions. */
-export interface ResolvedList {
+export class ResolvedList {
   readonly name: string;
-  readonly items: readonly Item[];
   /** Some of its items come from elsewhere: its name stays among them. */
   readonly isFed: boolean;
+  readonly items: readonly Piece[];
+  /** Whether its name is one word, as it should be. */
+  readonly isWord: boolean;
+  #pieces: readonly Piece[] | undefined;
+  #words: readonly string[] | undefined;
+
+  constructor(name: string, isFed: boolean, items: readonly Piece[]) {
+    this.name = name;
+    this.isFed = isFed;
+    this.items = items;
+    this.isWord = !boundary.test(name);
+  }
+
+  /** What stands in a condition for its name. */
+  get pieces(): readonly Piece[] {
+    const all = this.isFed ? [{ text: this.name }, ...this.items] : this.items;
+    return (this.#pieces ??= all.flatMap((piece, index) => (index === 0 ? [piece] : [COMMA, piece])));
+  }
+
+  /** The words in it, which may be names of lists. */
+  get words(): readonly string[] {
+    return (this.#words ??= this.pieces.flatMap(({ text }) => wordsOf(text)));
+  }
 }
+
+const COMMA: Piece = { text: ', ' };
 
 /**
  * Resolves lists among themselves: an item that names an earlier list stands for that list's items as they are written.
  * The names of lists that are used are added to `used`.
  */
 export function resolveLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>): readonly ResolvedList[] {
-  return inOrder(lists.values()).map(({ name, items, feed, visibility }) => ({
-    name,
-    isFed: feed !== undefined,
-    items: items.flatMap(({ text, from }) => {
+  return inOrder(lists.values()).map(({ name, items, feed, visibility }) => {
+    const resolved = items.flatMap(({ text, from }) => {
       const inner = lists.get(text);
       if (inner === undefined || inner.index >= visibility || inner.name === name)
         return [item(text, from, viaOf(lists, name))];
@@ -35,12 +51,13 @@ export function resolveLists(lists: ReadonlyMap<string, ListDefinition>, used: S
       const own = inner.items.map((each) => item(each.text, each.from, viaOf(lists, text)));
       // What comes from elsewhere is no text: its name stays.
       return inner.feed === undefined ? own : [item(text, from, viaOf(lists, text)), ...own];
-    }),
-  }));
+    });
+    return new ResolvedList(name, feed !== undefined, resolved);
+  });
 }
 
-function item(text: string, from: ScalarSource, via: () => string): Item {
-  return { text: quoteIfBlank(text), from, via };
+function item(text: string, from: ScalarSource, via: () => string): Piece {
+  return { text: quoteIfBlank(text), from, whole: true, via };
 }
 
 function viaOf(lists: ReadonlyMap<string, ListDefinition>, name: string): () => string {
@@ -57,6 +74,27 @@ export function inOrder<T extends { readonly index: number }>(definitions: Itera
   return [...definitions].sort((a, b) => a.index - b.index);
 }
 
+/** The names of lists that are not what they were, and of those in whose items such a name is. */
+export function changedNames(
+  before: ReadonlyMap<string, ListDefinition>,
+  now: ReadonlyMap<string, ListDefinition>,
+): readonly string[] {
+  const changed = new Set([...now.values()].filter((list) => before.get(list.name) !== list).map(({ name }) => name));
+  for (let size = -1; size !== changed.size; ) {
+    size = changed.size;
+    const names = [...changed];
+    for (const { name, items } of now.values()) {
+      if (!changed.has(name) && items.some(({ text }) => mentions(text, names))) changed.add(name);
+    }
+  }
+  return [...changed];
+}
+
+/** Whether any of some names stands somewhere in a text. */
+export function mentions(text: string, names: readonly string[]): boolean {
+  return names.some((name) => text.includes(name));
+}
+
 /** Replaces the names of lists in a condition by their items. */
 export function substituteLists(
   condition: ComposedText,
@@ -64,23 +102,29 @@ export function substituteLists(
   used: Set<string>,
 ): ComposedText {
   let text = condition;
+  const words = new Set(wordsOf(text.text));
   for (const list of lists) {
+    // To look for a word is dear: most lists are in no condition.
+    if (list.isWord && !words.has(list.name)) continue;
     for (let at = findWord(text.text, list.name, 0); at >= 0; ) {
       used.add(list.name);
       if (list.isFed && list.items.length === 0) break;
       const [start, end] =
         list.items.length === 0 ? withComma(text.text, at, at + list.name.length) : [at, at + list.name.length];
-      const items = list.items.map(({ text: value, from, via }) => ({ text: value, from, whole: true, via }));
-      const all = list.isFed ? [{ text: list.name }, ...items] : items;
-      const pieces = all.flatMap((piece, index) => (index === 0 ? [piece] : [{ text: ', ' }, piece]));
-      const length = pieces.reduce((sum, piece) => sum + piece.text.length, 0);
-      text = text.replace(start, end, pieces);
+      const length = list.pieces.reduce((sum, piece) => sum + piece.text.length, 0);
+      text = text.replace(start, end, list.pieces);
+      for (const word of list.words) words.add(word);
       at = findWord(text.text, list.name, start + length);
     }
   }
   return text;
 }
 
+function wordsOf(text: string): readonly string[] {
+  return text.split(boundaries);
+}
+
+const boundaries = /[\s(),=]+/;
 const boundary = /[\s(),=]/;
 
 /** Where a name stands as a word of its own. */
