@@ -194,6 +194,26 @@ export function createProgram(): Command {
     .action(async (pipeline, options) => (await import('./graph.ts')).graph(pipeline, options));
 
   program
+    .command('cloudtrail')
+    .description('Look at CloudTrail log files.')
+    .command('verify <bucket>')
+    .description('Check that the log files in a bucket are those that AWS wrote: by its signed digests.')
+    .addOption(output())
+    .option('--interval <time>', 'the time to check: 5d, 5d-2d, 2026-03-01T00:00:00Z-2026-03-02T00:00:00Z', '1d')
+    .option('--prefix <text>', 'what stands before AWSLogs/ in keys', '')
+    .option('--account <id>', 'only this account (repeatable)', collect)
+    .option('--region <name>', 'only log files of this region (repeatable)', collect)
+    .option('--trail <name>', 'only this trail')
+    .option('--profile <name>', 'the profile of the shared AWS configuration')
+    .option('--aws-region <name>', 'the region of the bucket')
+    .option('--endpoint <url>', 'where to connect instead of to AWS')
+    .addHelpText(
+      'after',
+      '\nExample:\n  falco-pipe cloudtrail verify audit-logs --interval 7d --account 111111111111\n\nPrints what is missing, modified, not signed, or not covered by a digest. Exit status: 0 when nothing is, 1 when something is.',
+    )
+    .action(async (bucket, options) => (await import('./cloudtrail.ts')).verifyTrail(bucket, options));
+
+  program
     .command('dlq <action> [ids...]')
     .description('Events that sinks gave up: list them, show their events, retry: have them delivered after all.')
     .addOption(output())

@@ -24,8 +24,10 @@ export class Aws {
 
   async s3(): Promise<S3Client> {
     const { S3Client } = await import('@aws-sdk/client-s3');
+    const { AWS_ENDPOINT_URL_S3: ofS3, AWS_ENDPOINT_URL: ofAll } = process.env;
     // A server that is not AWS's has no host for each bucket.
-    return new S3Client({ ...(await this.#options()), forcePathStyle: this.#config.endpoint !== undefined });
+    const forcePathStyle = (this.#config.endpoint ?? ofS3 ?? ofAll) !== undefined;
+    return new S3Client({ ...(await this.#options()), forcePathStyle });
   }
 
   async sqs(): Promise<SQSClient> {

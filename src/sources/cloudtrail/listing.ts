@@ -8,6 +8,7 @@ import { messageOf } from '../../core/errors.ts';
 import { backoff } from '../../core/retry.ts';
 import { Broken } from '../shared/cloud-worker/unpack.ts';
 import { Aws, explained, isDenied, isUnknown } from './aws.ts';
+import { Bucket, type Folder } from './bucket.ts';
 import type { Config } from './config.ts';
 import { parseInterval } from './interval.ts';
 import { keyAt, parseKey } from './key.ts';
@@ -22,13 +23,6 @@ const LATE = 2 * 3_600_000;
 const TRIES = 5;
 const AGAIN = { initial: 1000, max: 30_000 };
 
-/** The log files of one region of one account. */
-interface Folder {
-  readonly prefix: string;
-  readonly account: string;
-  readonly region: string;
-}
-
 /** Everything whose name is of before then was looked for: ms since the epoch. */
 interface Position {
   readonly since: number;
@@ -41,8 +35,8 @@ export class Listing {
   readonly #stop = new AbortController();
   readonly #recent = new Recent();
   readonly #room: Credit;
-  #sdk!: typeof import('@aws-sdk/client-s3');
-  #client!: S3Client;
+  #client: S3Client | undefined;
+  #bucket!: Bucket;
   #objects!: Objects;
   #position: Position;
 
@@ -85,9 +79,11 @@ export class Listing {
   }
 
   async #open(): Promise<void> {
-    this.#sdk = await import('@aws-sdk/client-s3');
-    this.#client = await new Aws(this.#config, this.#ctx).s3();
-    this.#objects = new Objects(this.#client, this.#sdk.GetObjectCommand, this.#ctx);
+    const sdk = await import('@aws-sdk/client-s3');
+    const client = await new Aws(this.#config, this.#ctx).s3();
+    this.#client = client;
+    this.#bucket = new Bucket(this.#config.bucket ?? '', client, sdk, this.#stop.signal);
+    this.#objects = new Objects(client, sdk.GetObjectCommand, this.#ctx);
   }
 
   /** Reads the log files of a time that were not read before. Whether all of them could be. */
@@ -95,7 +91,9 @@ export class Listing {
     const { bucket = '' } = this.#config;
     const reading = new Set<Promise<void>>();
     let whole = true;
-    for (const folder of await this.#folders()) {
+    const folders = await this.#bucket.folders('CloudTrail', this.#config);
+    if (folders.length === 0) this.#ctx.log.warn(`there are no log files in s3://${bucket}`);
+    for (const folder of folders) {
       for await (const keys of this.#keys(folder, from, until)) {
         const names = new Map(keys.map((key) => [nameOf({ bucket, key }), key]));
         for (const name of await this.#ctx.unseen([...names.keys()])) {
@@ -117,39 +115,10 @@ export class Listing {
     return whole;
   }
 
-  async #folders(): Promise<readonly Folder[]> {
-    const { prefix, accounts, regions } = this.#config;
-    const top = `${prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`}AWSLogs/`;
-    const first = await this.#below(top);
-    // An organization has a level of its own.
-    const organizations = first.filter((each) => /\/o-[^/]+\/$/.test(each));
-    const all = [...first, ...(await Promise.all(organizations.map((each) => this.#below(each)))).flat()];
-    const folders: Folder[] = [];
-    for (const folder of all) {
-      const account = /\/(\d{12})\/$/.exec(folder)?.[1];
-      if (account === undefined || (accounts && !accounts.includes(account))) continue;
-      for (const below of await this.#below(`${folder}CloudTrail/`)) {
-        const region = below.slice(0, -1).split('/').at(-1) ?? '';
-        if (!regions || regions.includes(region)) folders.push({ prefix: below, account, region });
-      }
-    }
-    if (folders.length === 0) this.#ctx.log.warn(`there are no log files below s3://${this.#config.bucket}/${top}`);
-    return folders;
-  }
-
-  /** The folders right below a prefix. */
-  async #below(prefix: string): Promise<string[]> {
-    const found: string[] = [];
-    for await (const page of this.#pages({ Prefix: prefix, Delimiter: '/' })) {
-      for (const { Prefix: each } of page.CommonPrefixes ?? []) if (each !== undefined) found.push(each);
-    }
-    return found;
-  }
-
   /** The keys of log files of a time, a page at once. */
   async *#keys(folder: Folder, from: number, until: number): AsyncGenerator<string[]> {
     const start = { Prefix: folder.prefix, StartAfter: keyAt(folder.prefix, folder, from) };
-    for await (const page of this.#pages(start)) {
+    for await (const page of this.#bucket.pages(start)) {
       const found = (page.Contents ?? []).flatMap(({ Key: key }) => {
         const file = key === undefined ? undefined : parseKey(key);
         return key !== undefined && file !== undefined ? [{ key, time: file.time }] : [];
@@ -157,25 +126,6 @@ export class Listing {
       yield found.filter(({ time }) => time <= until).map(({ key }) => key);
       if (found.some(({ time }) => time > until)) return;
     }
-  }
-
-  async *#pages(input: { Prefix: string; Delimiter?: string; StartAfter?: string }) {
-    const { bucket = '' } = this.#config;
-    let token: string | undefined;
-    do {
-      const command = new this.#sdk.ListObjectsV2Command({
-        Bucket: bucket,
-        ...input,
-        ...(token === undefined ? {} : { ContinuationToken: token }),
-      });
-      try {
-        const page = await this.#client.send(command, { abortSignal: this.#stop.signal });
-        token = page.IsTruncated ? page.NextContinuationToken : undefined;
-        yield page;
-      } catch (error) {
-        throw explained(error, `the bucket ${bucket} cannot be listed`);
-      }
-    } while (token !== undefined);
   }
 
   /** Reads a log file until everything of it is delivered. False: it could not be fetched. */
