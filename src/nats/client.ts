@@ -12,6 +12,7 @@ export {
   jetstreamManager,
   StorageType,
   type StreamInfo,
+  type StreamState,
 } from '@nats-io/jetstream';
 export {
   connect,

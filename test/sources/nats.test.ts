@@ -69,6 +69,7 @@ describe.skipIf(!hasNats)('the source nats', () => {
     more: object = {},
     write: (events: readonly Event[]) => Promise<void> = async () => {},
     sink = '{ type: test_sink, from: in }',
+    positions = new Map<string, unknown>(),
   ): Promise<Reading> {
     const got: Event[] = [];
     const registry = builtIn();
@@ -87,7 +88,7 @@ describe.skipIf(!hasNats)('the source nats', () => {
     const yaml = `sources: { in: ${JSON.stringify(source)}, self: { type: internal, heartbeat: 1h } }\nsinks: { out: ${sink}, rest: { type: test_sink, from: self } }\n`;
     const plan = planPipeline(PipelineDocument.parse('collector.yaml', yaml), registry);
     const { log, lines } = recordedLog();
-    const running = await Run.start(plan, { log, resolve: String });
+    const running = await Run.start(plan, { log, resolve: String, positions });
     runs.push(running);
     // The sink `rest` only has what the run says of itself.
     return {
@@ -265,6 +266,30 @@ describe.skipIf(!hasNats)('the source nats', () => {
     await reading.running.stop(1000);
     await own.stop();
   }, 30_000);
+
+  it.each([
+    ['all of a stream', () => ({})],
+    ['partitions', () => ({ subject, partitions: { of: 2, key: 'rule' } })],
+  ])('what the limits of the stream take away unread is said once: %s', async (_, config) => {
+    await manager.streams.update(stream, { max_msgs: 10 });
+    const positions = new Map<string, unknown>();
+    const given = config();
+    const alerts = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_each, n) => alertOf(`r${from + n}`));
+    await publish(alerts(0, 3), given);
+    const first = await read(given, undefined, undefined, positions);
+    await until(() => expect(first.got).toHaveLength(3));
+    await first.running.stop();
+    await publish(alerts(3, 33), given);
+    const second = await read(given, undefined, undefined, positions);
+    await until(() => expect(second.got).toHaveLength(10));
+    await second.running.stop();
+    const third = await read(given, undefined, undefined, positions);
+    await publish([alertOf('last')], given);
+    await until(() => expect(types(third)).toEqual(['last']));
+    const said = (reading: Reading) => /(\d+) events of the stream .* were gone/.exec(reading.lines.join('\n'))?.[1];
+    expect([first, second, third].map(said)).toEqual([undefined, '20', undefined]);
+  });
 
   it('a server that is not there is named, and tried again', async () => {
     const own = await NatsServer.start();

@@ -8,6 +8,7 @@ import type {
   JetStreamManager,
   NatsConnection,
   StreamInfo,
+  StreamState,
 } from '../../nats/client.ts';
 import { partitionSubject } from '../../nats/partition.ts';
 import { type NatsConfig, ownPartitions } from './config.ts';
@@ -18,6 +19,8 @@ export interface Opened {
   /** When the stream was made: its numbers begin again in one that is made anew. */
   readonly born: string;
   readonly lanes: readonly OpenedConsumer[];
+  /** What the stream holds now. */
+  readonly state: () => Promise<StreamState>;
 }
 
 export interface OpenedConsumer {
@@ -40,7 +43,7 @@ export async function openConsumers(config: NatsConfig, connection: NatsConnecti
     const made = await ensure(manager, client, stream, { ...each, ackWait: ack_wait * 1_000_000 });
     lanes.push({ name: each.name, consumer: await jetstream.consumers.get(stream, each.name), made });
   }
-  return { born, lanes };
+  return { born, lanes, state: async () => (await manager.streams.info(stream)).state };
 }
 
 async function jetStreamOf(

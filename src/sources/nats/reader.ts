@@ -8,12 +8,13 @@ import { exitCode, messageOf, renderDiagnostic, SourceError, UserError } from '.
 import { Alert } from '../../events/alert.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
 import { parseRecord } from '../../events/record-json.ts';
-import type { Consumer, ConsumerMessages, JsMsg, NatsConnection } from '../../nats/client.ts';
+import type { Consumer, ConsumerMessages, JsMsg, NatsConnection, StreamState } from '../../nats/client.ts';
 import { connectTo, explained, isRefusal, watchConnection } from '../../nats/connection.ts';
 import { partitionOf, partitionSubject } from '../../nats/partition.ts';
 import type { NatsConfig } from './config.ts';
 import { openConsumers } from './consumers.ts';
 import { type Item, type Taken, tell, UnderWay } from './under-way.ts';
+import { Unread } from './unread.ts';
 
 /** Messages of one pull, and events of one batch, at most. */
 const PULL = 500;
@@ -39,6 +40,7 @@ export class Reader {
   readonly #ctx: SourceContext;
   readonly #next: (batch: Batch) => void;
   readonly #underWay: UnderWay;
+  readonly #unread: Unread;
   readonly #stop = new AbortController();
   readonly #over = Promise.withResolvers<never>();
   #lanes: readonly Lane[] = [];
@@ -57,7 +59,8 @@ export class Reader {
     this.#config = config;
     this.#ctx = ctx;
     this.#next = next;
-    this.#underWay = new UnderWay(ctx);
+    this.#unread = new Unread(ctx, { stream: config.stream, filtered: config.subject !== undefined });
+    this.#underWay = new UnderWay(ctx, () => this.#unread.position);
     this.#over.promise.catch(() => {});
   }
 
@@ -113,7 +116,7 @@ export class Reader {
     });
     this.#stop.signal.throwIfAborted();
     this.#unlisten = this.#ctx.onStop((settling) => this.#close(connection, settling));
-    const { born, lanes } = await openConsumers(this.#config, connection, client);
+    const { born, lanes, state } = await openConsumers(this.#config, connection, client);
     this.#stop.signal.throwIfAborted();
     this.#born = born;
     const most = Math.max(1, Math.floor(this.#config.max_in_flight / lanes.length));
@@ -123,8 +126,9 @@ export class Reader {
     });
     const third = this.#config.ack_wait / 3;
     this.#alive = setInterval(() => this.#underWay.alive(third), third);
-    this.#asking = setInterval(() => void this.#ask().catch((error) => this.#over.reject(error)), ASK);
-    await this.#ask();
+    const ask = () => this.#ask(state);
+    this.#asking = setInterval(() => void ask().catch((error) => this.#over.reject(error)), ASK);
+    await ask();
   }
 
   async #read(lane: Lane): Promise<never> {
@@ -179,18 +183,22 @@ export class Reader {
     }
   }
 
-  /** How much waits at the server; and whether somebody else reads what is ours alone. */
-  async #ask(): Promise<void> {
+  /** How much waits at the server, or is gone; and whether somebody else reads what is ours alone. */
+  async #ask(state: () => Promise<StreamState>): Promise<void> {
     const alone = this.#config.exclusive || this.#config.partitions !== undefined;
+    const before = await state().catch(() => undefined);
+    let moved = false;
     for (const lane of this.#lanes) {
       if (this.#stop.signal.aborted) return;
       const info = await lane.consumer.info().catch(() => undefined);
-      if (!info) continue;
+      if (!info || !before) continue;
+      moved = this.#unread.look(lane.name, info, before) || moved;
       this.#ctx.metrics.counter('lag', lane.name).value = info.num_pending;
       lane.strangers = alone && info.num_waiting > 1 ? lane.strangers + 1 : 0;
       if (lane.strangers < 2) continue;
       throw new Error(`another replica reads ${lane.name} too: give each replica partitions of its own`);
     }
+    if (moved) this.#ctx.advance(this.#unread.position);
   }
 
   #take(lane: Lane, taken: Taken): void {

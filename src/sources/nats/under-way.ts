@@ -32,14 +32,20 @@ export interface Item {
 
 export class UnderWay {
   readonly #ctx: Pick<SourceContext, 'advance' | 'committed' | 'release' | 'metrics' | 'now'>;
+  readonly #position: () => unknown;
   readonly #open = new Map<string, Item>();
   // Settled, and on their way to disk.
   readonly #committing = new Set<Promise<void>>();
   #empty = () => {};
   #stopping = false;
 
-  constructor(ctx: Pick<SourceContext, 'advance' | 'committed' | 'release' | 'metrics' | 'now'>) {
+  /** @param position what to note as the position of the source */
+  constructor(
+    ctx: Pick<SourceContext, 'advance' | 'committed' | 'release' | 'metrics' | 'now'>,
+    position: () => unknown,
+  ) {
     this.#ctx = ctx;
+    this.#position = position;
   }
 
   /** The item of an event that was not under way yet; undefined where the message joins one that is. */
@@ -70,9 +76,8 @@ export class UnderWay {
     for (const item of failed) this.#giveBack(item);
     if (done.length === 0) return;
     // At once: in the transaction that has what operators made of it.
-    const sequence = Math.max(...done.map(({ copies }) => copies[0]?.message.seq ?? 0));
     this.#ctx.advance(
-      { sequence },
+      this.#position(),
       done.map(({ id }) => id),
     );
     const committing = this.#ctx.committed().then(() => {
