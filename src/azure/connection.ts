@@ -37,24 +37,15 @@ export function checkConnection({ connection, namespace, hub }: ConnectionConfig
   else if (!connection && hub === undefined) report('With `namespace` it needs `hub`');
 }
 
-/** Where a client connects to, and as whom: what its constructor takes, and the name of the hub for people. */
-export interface Target<Credential> {
-  readonly arguments: readonly [string, string] | readonly [string, string, Credential];
-  /** `HOST/HUB`. */
-  readonly name: string;
-}
-
 /**
- * Reads the connection string, each time anew: keys are rotated. Throws a UserError (exit 78) when it is not there or is
- * none; the message never has it.
+ * Reads the connection string, each time anew: keys are rotated. Undefined where none is configured. Throws a UserError
+ * (exit 78) when it is not there or is none; the message never has it.
  */
-export async function targetOf(config: ConnectionConfig, { resolve }: Pick<Context, 'resolve'>) {
-  const { connection, namespace = '', hub = '' } = config;
-  if (!connection) {
-    const { DefaultAzureCredential } = await import('./identity.ts');
-    const credential = new DefaultAzureCredential();
-    return { arguments: [namespace, hub, credential], name: `${namespace}/${hub}` } as const;
-  }
+export function readConnection(
+  { connection, hub = '' }: ConnectionConfig,
+  { resolve }: Pick<Context, 'resolve'>,
+): { readonly text: string; readonly host: string; readonly hub: string } | undefined {
+  if (!connection) return undefined;
   const text = connection.read(resolve);
   const parts = new Map(
     text.split(';').map((part) => {
@@ -63,11 +54,7 @@ export async function targetOf(config: ConnectionConfig, { resolve }: Pick<Conte
     }),
   );
   const wrong = (what: string) => new UserError(`the connection string ${what}`, { exit: exitCode.config });
-  const host =
-    parts
-      .get('endpoint')
-      ?.replace(/^\w+:\/\//, '')
-      .replace(/\/+$/, '') ?? '';
+  const host = /^\w+:\/\/([^/]+)\/*$/.exec(parts.get('endpoint') ?? '')?.[1] ?? '';
   if (!HOST.test(host)) throw wrong('has no Endpoint=sb://NAME.servicebus.windows.net');
   if (!parts.has('sharedaccesssignature') && !(parts.get('sharedaccesskeyname') && parts.get('sharedaccesskey'))) {
     throw wrong('has no SharedAccessKeyName and SharedAccessKey');
@@ -76,7 +63,19 @@ export async function targetOf(config: ConnectionConfig, { resolve }: Pick<Conte
   if (own !== undefined && hub !== '' && own !== hub) throw wrong(`is of the hub ${own}, where \`hub\` is ${hub}`);
   const wanted = own ?? hub;
   if (wanted === '') throw wrong('names no hub (EntityPath): name it with `hub`');
-  return { arguments: [text, wanted], name: `${host}/${wanted}` } as const;
+  return { text, host, hub: wanted };
+}
+
+/**
+ * Where a client connects to, and as whom: what its constructor takes, and the name of the hub for people. Throws as
+ * readConnection does.
+ */
+export async function targetOf(config: ConnectionConfig, ctx: Pick<Context, 'resolve'>) {
+  const read = readConnection(config, ctx);
+  if (read) return { arguments: [read.text, read.hub], name: `${read.host}/${read.hub}` } as const;
+  const { namespace = '', hub = '' } = config;
+  const { DefaultAzureCredential } = await import('./identity.ts');
+  return { arguments: [namespace, hub, new DefaultAzureCredential()], name: `${namespace}/${hub}` } as const;
 }
 
 /** Options of a client: how often it tries by itself, and how it connects. */

@@ -1,7 +1,15 @@
 /** The sink `azure_event_hubs`: events to Azure Event Hubs, in batches as large as the hub takes. */
 
 import { z } from 'zod';
-import { checkConnection, clientOptions, connectionKeys, explained, isRefusal, targetOf } from '../azure/connection.ts';
+import {
+  checkConnection,
+  clientOptions,
+  connectionKeys,
+  explained,
+  isRefusal,
+  readConnection,
+  targetOf,
+} from '../azure/connection.ts';
 import type { EventHubProducerClient } from '../azure/event-hubs.ts';
 import { type Context, defineSink } from '../core/component.ts';
 import type { Event } from '../core/event.ts';
@@ -41,7 +49,7 @@ export const azureEventHubs = defineSink({
   prepare: checkConnection,
   async open(given, ctx) {
     // What is wrong with the configuration is said now.
-    await targetOf(given, ctx);
+    readConnection(given, ctx);
     const hub = new Hub(given, ctx);
     return {
       async write(events, signal) {

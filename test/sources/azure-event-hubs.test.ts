@@ -85,6 +85,13 @@ describe('the configuration', () => {
     ]);
   });
 
+  it('must let a replica be silent for longer than between two looks', () => {
+    const checkpoints = 'container: abc, connection: { env: Y }, every: 10s, expires: 5s';
+    expect(wrong(`connection: { env: X }, partitioned_by: [azure.caller], checkpoints: { ${checkpoints} }`)).toEqual([
+      expect.stringMatching(/^1:\d+ `expires` must be longer than `every`/),
+    ]);
+  });
+
   it('lets replicas keep state only by what the partitions are divided by', () => {
     const shared = 'connection: { env: X }, checkpoints: { connection: { env: Y }, container: abc }';
     expect(wrong(shared).join()).toMatch(/^2:\d+ It keeps state by key, but replicas divide the events of hub/);
@@ -402,6 +409,7 @@ describe('trouble', () => {
         { connection: secretOf('Endpoint=sb://x.example/;SharedAccessKey=hunter2') },
         'the connection string has no SharedAccessKeyName and SharedAccessKey',
       ],
+      [{ connection: { env: 'NOT_SET' } }, 'a secret is missing: the environment variable NOT_SET is not set'],
       [{ hub: 'billing' }, 'the connection string is of the hub audit, where `hub` is billing'],
       [
         { connection: secretOf(hub.connectionString.replace(/;EntityPath.*/, '')) },
@@ -409,10 +417,15 @@ describe('trouble', () => {
       ],
     ];
     for (const [config, message] of cases) {
-      const source = opened(hub, { config });
-      await source.until(() => source.end !== 'open');
-      expect((source.end as Error).message).toBe(message);
+      // At once, so that a pipeline does not even start.
+      const { end } = opened(hub, { config });
+      expect(end).toBeInstanceOf(SourceError);
+      expect(end).toMatchObject({ message, exit: 78 });
     }
+    const checkpoints = { connection: secretOf('hunter2'), container: 'abc' };
+    const source = opened(hub, { config: { checkpoints } });
+    await source.until(() => source.end !== 'open');
+    expect(source.end).toMatchObject({ message: 'the connection string of the storage account is none', exit: 78 });
   });
 
   it('a credential that expires while it reads ends the source, loudly; what was settled stays settled', async () => {

@@ -30,10 +30,14 @@ export const azureEventHubs = defineSource({
   positionFor: ({ connection, namespace, hub, consumer_group }) => ({ connection, namespace, hub, consumer_group }),
   prepare(given, plan) {
     checkConnection(given, plan);
-    const { connection, url } = given.checkpoints ?? {};
+    const { connection, url, every = 0, expires = 1 } = given.checkpoints ?? {};
     if (given.checkpoints && (connection === undefined) === (url === undefined)) {
       const message = '`checkpoints` needs either `connection` or `url`';
       plan.report({ severity: 'error', code: 'CONFIG_AZURE', message }, ['checkpoints']);
+    }
+    if (expires <= every) {
+      const message = '`expires` must be longer than `every`: a replica that is well would lose its partitions';
+      plan.report({ severity: 'error', code: 'CONFIG_AZURE', message }, ['checkpoints', 'expires']);
     }
   },
   open: (given, ctx) =>

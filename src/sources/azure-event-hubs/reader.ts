@@ -1,10 +1,11 @@
 /** Reads a hub: the SDK's balanced consumer, of which nothing here ever fails inside its calls. */
 
-import { clientOptions, explained, isRefusal, targetOf } from '../../azure/connection.ts';
+import { clientOptions, explained, isRefusal, readConnection, targetOf } from '../../azure/connection.ts';
 import type { CheckpointStore, EventHubConsumerClient, ProcessErrorHandler } from '../../azure/event-hubs.ts';
 import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { messageOf, SourceError, UserError } from '../../core/errors.ts';
+import { openBlobStore } from './blob-store.ts';
 import { Claims, OwnStore, type Place, type Places } from './checkpoints.ts';
 import type { Config } from './config.ts';
 import type { HubEvent } from './events.ts';
@@ -52,8 +53,15 @@ export class Reader {
     this.#out = out;
   }
 
-  /** Connects and reads. Never rejects: what is wrong is told to the emitter. */
+  /** Connects and reads. Never rejects: what is wrong is told to the emitter, and at once where a secret is missing. */
   async start(): Promise<void> {
+    try {
+      readConnection(this.#config, this.#ctx);
+      this.#config.checkpoints?.connection?.read(this.#ctx.resolve);
+    } catch (error) {
+      this.#out.error(ofSource(error));
+      return;
+    }
     this.#withdraw = this.#ctx.onStop((settling) => this.close(settling));
     this.#ctx.trouble('not connected to the event hub yet');
     try {
@@ -82,7 +90,8 @@ export class Reader {
     const sdk = await import('../../azure/event-hubs.ts');
     const target = await targetOf(this.#config, this.#ctx);
     this.#used = target.arguments[0];
-    const store = checkpoints ? await this.#blobs() : this.#ownStore();
+    let store: CheckpointStore = this.#ownStore();
+    if (checkpoints) ({ store, check: this.#check } = await openBlobStore(checkpoints, this.#ctx));
     const claims = new Claims(store, {
       claimed: (partition, place) => this.#claimed(partition, place),
       reads: (partition) => this.#partitions.get(partition)?.owned ?? false,
@@ -128,27 +137,6 @@ export class Reader {
     );
     this.#lag = setInterval(() => void this.#look(), LAG_EVERY);
     this.#lag.unref();
-  }
-
-  async #blobs(): Promise<CheckpointStore> {
-    const { connection, url, container = '' } = this.#config.checkpoints ?? {};
-    const { BlobCheckpointStore, ContainerClient } = await import('../../azure/blobs.ts');
-    const retry = { retryOptions: { maxTries: 3, retryDelayInMs: 500 } };
-    let client: InstanceType<typeof ContainerClient>;
-    if (connection) client = new ContainerClient(connection.read(this.#ctx.resolve), container, retry);
-    else {
-      const { DefaultAzureCredential } = await import('../../azure/identity.ts');
-      client = new ContainerClient(`${url?.replace(/\/+$/, '')}/${container}`, new DefaultAzureCredential(), retry);
-    }
-    this.#check = async () => {
-      try {
-        await client.listBlobsFlat({ prefix: 'none/' }).byPage({ maxPageSize: 1 }).next();
-      } catch (error) {
-        const message = `the checkpoints in the container ${container} cannot be read: ${explained(error)}`;
-        throw isRefusal(error) ? new SourceError(message, { cause: error }) : new Error(message, { cause: error });
-      }
-    };
-    return new BlobCheckpointStore(client as never) as unknown as CheckpointStore;
   }
 
   #ownStore(): CheckpointStore {
@@ -315,8 +303,8 @@ export class Reader {
   }
 
   async #told(error: unknown): Promise<unknown> {
-    if (error instanceof UserError || !isRefusal(error))
-      return error instanceof UserError ? error : new Error(explained(error));
+    if (error instanceof UserError) return ofSource(error);
+    if (!isRefusal(error)) return new Error(explained(error));
     // A key that was exchanged meanwhile is worth another try.
     const now = await targetOf(this.#config, this.#ctx).then(
       (target) => target.arguments[0],
@@ -337,6 +325,12 @@ export class Reader {
     }
     this.#over.abort(new Error('the source stops'));
   }
+}
+
+/** What is wrong with the configuration of this source, or its secrets, ends this source alone. */
+function ofSource(error: unknown): unknown {
+  if (!(error instanceof UserError) || error instanceof SourceError) return error;
+  return new SourceError(error.message, { exit: error.exit, cause: error });
 }
 
 type ClientConstructor = new (...given: unknown[]) => EventHubConsumerClient;
