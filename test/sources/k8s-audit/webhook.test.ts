@@ -1,12 +1,14 @@
 /** The source `k8s_audit` as a webhook, over real sockets. */
 
-import { readFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { k8sAudit } from '../../../src/sources/k8s-audit/index.ts';
 import { makeCertificates, until } from '../../sinks/servers.ts';
@@ -15,6 +17,7 @@ import { auditEvent, auditEvents, namesOf } from './events.ts';
 
 const open: Harness[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   for (const each of open.splice(0)) await each.stop();
 });
 
@@ -242,6 +245,66 @@ describe('who and what is turned away', () => {
     const own = { cert: readFileSync(made.clientCert), key: readFileSync(made.clientKey) };
     expect((await post(auditEvent(1), { ...common, ...own })).status).toBe(200);
     expect(source.events).toHaveLength(1);
+  });
+
+  it('gets new certificates once they are there, without a restart', async () => {
+    const [first, second] = [makeCertificates(), makeCertificates()];
+    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-rotated-'));
+    const tls = { cert: join(folder, 'tls.crt'), key: join(folder, 'tls.key') };
+    const put = (made: ReturnType<typeof makeCertificates>, at: number) => {
+      copyFileSync(made.cert, tls.cert);
+      copyFileSync(made.key, tls.key);
+      for (const file of Object.values(tls)) utimesSync(file, at, at);
+    };
+    put(first, 1000);
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const { post, source } = await start({ tls });
+    const trusting = (made: typeof first) => ({ protocol: 'https:', host: 'localhost', ca: readFileSync(made.ca) });
+    expect((await post(auditEvent(1), trusting(first))).status).toBe(200);
+    put(second, 2000);
+    vi.advanceTimersByTime(60_000);
+    expect((await post(auditEvent(2), trusting(second))).status).toBe(200);
+    await expect(post(auditEvent(3), trusting(first))).rejects.toThrow(/certificate/);
+    // What cannot be used does not take the place of what can.
+    writeFileSync(tls.cert, 'no certificate');
+    vi.advanceTimersByTime(60_000);
+    vi.useRealTimers();
+    expect((await post(auditEvent(4), trusting(second))).status).toBe(200);
+    expect(source.said.filter((each) => each.startsWith('error tls_files'))).toHaveLength(1);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('asks before it sends much, and hears at once whether that is of use', async () => {
+    const { port, source } = await start();
+    const ask = (path: string, type: string) =>
+      new Promise<string>((resolve, reject) => {
+        const headers = { 'content-type': type, 'content-length': 10_000_000, expect: '100-continue' };
+        const request = httpRequest({ host: '127.0.0.1', port, path, method: 'POST', headers });
+        request.on('continue', () => {
+          resolve('continue');
+          request.destroy();
+        });
+        request.on('response', ({ statusCode }) => resolve(String(statusCode)));
+        request.on('error', reject);
+        request.flushHeaders();
+      });
+    expect(await ask('/k8s-audit', 'application/json')).toBe('continue');
+    expect(await ask('/elsewhere', 'application/json')).toBe('404');
+    expect(source.end).toBe('open');
+  });
+
+  it('may come again when so much is read already that memory would suffer', async () => {
+    const { port, post, source } = await start();
+    const head =
+      'POST /k8s-audit HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12000000\r\n\r\n{';
+    const slow = Array.from({ length: 5 }, () => connect(port, '127.0.0.1'));
+    for (const socket of slow) socket.write(head);
+    const big = 'x'.repeat(8_000_000);
+    for (let status = 0; status !== 503; ) status = (await post({ ...auditEvent(1), requestObject: big })).status;
+    expect(source.metrics.byLabel('refused').memory).toBe(1);
+    for (const socket of slow) socket.destroy();
+    await source.until(({ metrics }) => metrics.byLabel('refused').gone === 5);
+    expect((await post({ ...auditEvent(2), requestObject: big })).status).toBe(200);
   });
 
   it('may take its time only so long', async () => {
