@@ -67,6 +67,7 @@ describe.skipIf(!hasNats)('edge and collector', () => {
   test('three replicas share 30,000 alerts; one is killed meanwhile, and nothing is lost', async () => {
     const EVENTS = 30_000;
     const IN_FLIGHT = 2000;
+    const BATCH = 256;
     const folder = scratch();
     await manager.streams.add({ name: 'IN', subjects: ['in'], storage: 'memory' });
     await manager.streams.add({ name: 'OUT', subjects: ['out'], storage: 'memory' });
@@ -108,8 +109,8 @@ sinks:
     for (const each of got) expect(each.length).toBeGreaterThan(500);
     const all = got.flat();
     expect(new Set(all).size).toBe(EVENTS);
-    // Only what the killed one had read and not yet acknowledged came twice.
-    expect(all.length - EVENTS).toBeLessThanOrEqual(IN_FLIGHT);
+    // Only what the killed one had read came twice, where its acknowledgement had not left yet: those of a batch at most.
+    expect(all.length - EVENTS).toBeLessThanOrEqual(IN_FLIGHT + BATCH);
     console.info(`replicas got ${got.map((each) => each.length).join(', ')}: ${all.length - EVENTS} twice`);
     // A receiver that looks at the alerts' ids has none twice.
     expect((await manager.streams.info('OUT')).state.messages).toBe(EVENTS);
