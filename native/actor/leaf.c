@@ -88,10 +88,8 @@ int run_leaf(void)
     if (strcmp(line->verb, "resource") == 0) can = make_resource(line);
     if (strcmp(line->verb, "step") == 0) can = perform_step(line);
   }
-  undo_steps();
-  undo_resources();
+  undo_all();
   end_script();
-  undo_files();
   return 0;
 }
 
