@@ -112,9 +112,13 @@ describe.skipIf(noActor)(`the actor${noActor ? ` (skipped: ${noActor})` : ''}`, 
 
   it('takes back a test that is cancelled', async () => {
     const made = join(folder, 'made/by/a/test');
+    // Nobody writes into the pipe: the step waits.
     const running = perform({
-      resources: [{ type: 'fd', name: 'f', subtype: 'file', filePath: made }],
-      after: 'sleep 1000',
+      resources: [
+        { type: 'fd', name: 'f', subtype: 'file', filePath: made },
+        { type: 'fd', name: 'p', subtype: 'pipe' },
+      ],
+      steps: [{ type: 'syscall', name: 'r', syscall: 'read', args: { fd: `\${ p.readFd }`, len: 1 } }],
     });
     const id = String(count);
     while (!existsSync(made)) await new Promise((resolve) => setTimeout(resolve, 5));
