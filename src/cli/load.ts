@@ -1,10 +1,11 @@
 /** From a pipeline file to its plan, as every verb that takes one does it. */
 
 import { resolve } from 'node:path';
+import { inSlices } from '../core/steps.ts';
 import { withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { PipelineDocument } from '../pipeline/document.ts';
 import { loadedFiles } from '../pipeline/import-hooks.ts';
-import { type Plan, planPipeline } from '../pipeline/plan.ts';
+import { type Plan, planInSteps } from '../pipeline/plan.ts';
 import { builtIn, type Registry } from '../pipeline/registry.ts';
 import { readPipeline } from '../pipeline/shape.ts';
 import { loadComponents } from '../pipeline/user-components.ts';
@@ -36,7 +37,7 @@ export async function loadPlan(
   const document = PipelineDocument.load(path, sets);
   try {
     const registry = await loadRegistry(document);
-    const plan = await withFetchedItems(() => planPipeline(document, registry, read));
+    const plan = await withFetchedItems(() => inSlices(planInSteps(document, registry, read)));
     return { document, registry, plan };
   } finally {
     for (const [file, content] of loadedFiles()) read.set(file, content);

@@ -9,6 +9,7 @@ import type { Event, EventForm, Held } from './event.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
 import type { Necessary } from './necessary.ts';
+import type { Steps } from './steps.ts';
 
 /** What is wanted of an event source at one place of the graph. */
 export interface Demand {
@@ -74,10 +75,10 @@ export interface SourceContext extends Context {
   /** Calls `listener` with what any component reports, until the returned function is called. */
   reports(listener: (report: Report) => void): () => void;
   /**
-   * Whether events pile up at a sink that takes them, only not as fast as they come: then a live source that can wait for a
-   * moment gives it time. A sink that takes nothing is waited for by nobody.
+   * How many live events wait at sinks that take them, only not as fast as they come: then a live source that can wait for a
+   * moment gives them time. Sinks that take nothing are waited for by nobody.
    */
-  crowded(): boolean;
+  crowded(): number;
   /** The books of the run, and the digest of its plan. */
   books(): Books;
   /** Where the source stood when the state directory was last written; undefined at the first start or without one. */
@@ -246,8 +247,11 @@ export interface OperatorDefinition<Config extends z.ZodType = z.ZodType, State 
   readonly types?: readonly string[];
   /** The fields that it adds to events; what is below may use them like any other. */
   provides?(config: z.output<Config>): readonly ProvidedField[];
-  /** Runs when the pipeline is planned: everything that can be wrong is found here. */
-  prepare?(config: z.output<Config>, edge: Edge): Prepared<State>;
+  /**
+   * Runs when the pipeline is planned: everything that can be wrong is found here. What takes long is a generator:
+   * sources have their turn between its steps when a pipeline that runs is planned anew.
+   */
+  prepare?(config: z.output<Config>, edge: Edge): Prepared<State> | Steps<Prepared<State>>;
   create(config: z.output<Config>, ctx: OperatorContext<State>): Step;
 }
 

@@ -10,6 +10,7 @@ import type {
 } from '../core/component.ts';
 import type { DeliveryConfig } from '../core/delivery.ts';
 import type { Diagnostic, SourceText } from '../core/errors.ts';
+import { atOnce, type Steps } from '../core/steps.ts';
 import type { PipelineDocument } from './document.ts';
 import { Planner } from './planner.ts';
 import type { Registry } from './registry.ts';
@@ -78,5 +79,10 @@ export interface Plan {
  * components read are noted in `read`.
  */
 export function planPipeline(document: PipelineDocument, registry: Registry, read: Contents = new Map()): Plan {
+  return atOnce(planInSteps(document, registry, read));
+}
+
+/** As `planPipeline`, for a pipeline that runs meanwhile. */
+export function planInSteps(document: PipelineDocument, registry: Registry, read: Contents = new Map()): Steps<Plan> {
   return new Planner(document, registry, read).plan();
 }

@@ -15,6 +15,7 @@ import type {
 } from '../core/component.ts';
 import type { DeliveryConfig } from '../core/delivery.ts';
 import { type Diagnostic, messageOf, type SourceText, UserError } from '../core/errors.ts';
+import type { Steps } from '../core/steps.ts';
 import { Answers } from './answers.ts';
 import { everything, joinDemands, narrowed, without } from './demand.ts';
 import { configError, type Path, type PipelineDocument } from './document.ts';
@@ -28,6 +29,8 @@ type Draft<T> = { -readonly [K in keyof T]?: T[K] } & Pick<Placed, 'id' | 'type'
     path: Path;
     identity: string;
   };
+
+type Asked = Pick<Draft<Placed>, 'id' | 'type' | 'path'>;
 
 const ONE: Record<Section, string> = { sources: 'a source', operators: 'an operator', sinks: 'a sink' };
 
@@ -52,7 +55,7 @@ export class Planner {
     this.#texts = [...document.texts];
   }
 
-  plan(): Plan {
+  *plan(): Steps<Plan> {
     const file = readPipeline(this.#document);
     this.#hash.update(JSON.stringify(file));
     this.#draft(file);
@@ -61,7 +64,7 @@ export class Planner {
     const order = this.#order();
     this.#stopAtErrors();
     this.#type(order);
-    this.#prepare(order);
+    yield* this.#prepare(order);
     this.#stopAtErrors();
     const operators = order.map((id) => this.#operators.get(id) as unknown as PlannedOperator);
     return {
@@ -239,7 +242,7 @@ export class Planner {
   }
 
   // Downstream first: what is wanted below decides what an operator above must provide.
-  #prepare(order: readonly string[]): void {
+  *#prepare(order: readonly string[]): Steps<void> {
     const wanted = new Map<string, Demands>();
     const want = (from: readonly string[], demands: Demands) => {
       for (const id of from) wanted.set(id, joinDemands(wanted.get(id), demands));
@@ -256,7 +259,7 @@ export class Planner {
       if (!operator) continue;
       operator.demand = wanted.get(id) ?? new Map();
       const { demand } = operator;
-      const prepared = this.#ask(operator, () => this.#prepareOperator(operator, demand)) ?? {};
+      const prepared = (yield* this.#askInSteps(operator, () => this.#prepareOperator(operator, demand))) ?? {};
       operator.prepared = prepared;
       operator.notes = prepared.notes ?? {};
       const passes = operator.definition.emits === 'same';
@@ -269,10 +272,10 @@ export class Planner {
     }
   }
 
-  #prepareOperator(
+  *#prepareOperator(
     operator: Draft<PlannedOperator> & { definition: OperatorDefinition; from: string[] },
     demand: Demands,
-  ): Prepared {
+  ): Steps<Prepared> {
     const { definition, path, reached = [] } = operator;
     const origins = this.#origins(operator.from);
     const provided = this.#provided(operator.from);
@@ -294,7 +297,8 @@ export class Planner {
         ),
     });
     if (definition.prepare) {
-      const prepared = definition.prepare(operator.config, edge);
+      const answer = definition.prepare(operator.config, edge);
+      const prepared = 'next' in answer ? yield* answer : answer;
       operator.identity = `${operator.identity} ${edge.digest()} ${prepared.digest ?? ''}`;
       return prepared;
     }
@@ -313,15 +317,26 @@ export class Planner {
   }
 
   // What the author of a component did not foresee is an error of the pipeline, not a fault of this program.
-  #ask<T>({ id, type, path }: Pick<Draft<Placed>, 'id' | 'type' | 'path'>, question: () => T): T | undefined {
+  #ask<T>(draft: Asked, question: () => T): T | undefined {
     try {
       return question();
     } catch (error) {
-      if (error instanceof UserError) throw error;
-      const message = `${id} cannot be planned, for its type has a fault: ${messageOf(error)}`;
-      this.#error('CONFIG_COMPONENT', message, [...path, 'type'], `Tell those who wrote ${type}.`);
-      return undefined;
+      return this.#fault(draft, error);
     }
+  }
+
+  *#askInSteps<T>(draft: Asked, question: () => Steps<T>): Steps<T | undefined> {
+    try {
+      return yield* question();
+    } catch (error) {
+      return this.#fault(draft, error);
+    }
+  }
+
+  #fault({ id, type, path }: Asked, error: unknown): undefined {
+    if (error instanceof UserError) throw error;
+    const message = `${id} cannot be planned, for its type has a fault: ${messageOf(error)}`;
+    this.#error('CONFIG_COMPONENT', message, [...path, 'type'], `Tell those who wrote ${type}.`);
   }
 
   // The sources whose events can reach a place, through whatever operators.

@@ -110,8 +110,8 @@ function addTo(keepers: readonly { readonly keeper: Keeper }[], text: string): s
   }
 }
 
-/** Loads a list at once. What is wrong with it comes back; an error when the list cannot be used. */
-export function loadFeed(feed: ListFeed, read: ReadItems): readonly Issue[] {
+/** Loads a list. What is wrong with it comes back; an error when the list cannot be used. */
+export function* loadFeed(feed: ListFeed, read: ReadItems): Generator<void, readonly Issue[]> {
   const { from, name } = feed;
   let content: Uint8Array | undefined;
   try {
@@ -124,20 +124,12 @@ export function loadFeed(feed: ListFeed, read: ReadItems): readonly Issue[] {
   }
   if (content === undefined) return [];
   try {
-    const built = buildAtOnce(feed, content);
+    const built = yield* feed.build(content);
     built.exchange();
     return contentIssues(built, feed);
   } catch (error) {
     if (!(error instanceof ScanError)) throw error;
     return [atLine(issue('error', 'LOAD_ERR_EXTENSION', error.message, from), from, error.line)];
-  }
-}
-
-function buildAtOnce(feed: ListFeed, content: Uint8Array): Built {
-  const steps = feed.build(content);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
   }
 }
 

@@ -80,12 +80,12 @@ export interface LoadResult {
 export function loadRules(files: readonly RulesFile[], options: LoadOptions): LoadResult {
   const steps = loadRulesInSteps(files, options);
   for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
+    const step = steps.next();
+    if (step.done) return step.value;
   }
 }
 
-/** As `loadRules`, for whoever has other things to do: each step takes a few milliseconds at most. */
+/** As `loadRules`, for whoever has other things to do meanwhile. */
 export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOptions): Generator<void, LoadResult> {
   const { catalogues, appendOutput = [], plugins = builtInPlugins } = options;
   const bytes = options.base64 ? base64Bytes : undefined;
@@ -132,7 +132,7 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
   // Later files can mend what was compiled with a warning: only the last compilation counts.
   diagnostics.push(...compileWarnings.map(({ diagnostic }) => diagnostic));
   const feeds = [...collector.lists.values()].flatMap(({ feed }) => (feed?.isUsed ? [feed] : []));
-  if (results.every(({ ok }) => ok)) loadFeeds(feeds, options.items ?? readItemsFile, results, diagnostics);
+  if (results.every(({ ok }) => ok)) yield* loadFeeds(feeds, options.items ?? readItemsFile, results, diagnostics);
   const pluginError = checkPlugins(collector.requiredPlugins, plugins);
   if (pluginError !== undefined)
     diagnostics.push({ severity: 'error', code: 'LOAD_ERR_VALIDATE', message: pluginError });
@@ -151,14 +151,14 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
 }
 
 /** Loads lists; what is wrong with one is an issue of the file that defines it. */
-function loadFeeds(
+function* loadFeeds(
   feeds: readonly ListFeed[],
   read: ReadItems,
   results: FileResult[],
   diagnostics: Diagnostic[],
-): void {
+): Generator<void, void> {
   for (const feed of feeds) {
-    const issues = loadFeed(feed, read);
+    const issues = yield* loadFeed(feed, read);
     diagnostics.push(...issues.map(({ diagnostic }) => diagnostic));
     const at = results.findLastIndex(({ name }) => name === feed.from.context.file.name);
     const result = results[at] as FileResult;

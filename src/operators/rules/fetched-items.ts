@@ -22,9 +22,9 @@ export function readItems(from: ItemsFrom): Uint8Array | undefined {
 }
 
 /** Loads rules or makes a plan; when lists were missing, fetches them and does it again. */
-export async function withFetchedItems<T>(load: () => T): Promise<T> {
+export async function withFetchedItems<T>(load: () => T | Promise<T>): Promise<T> {
   wanted.clear();
-  const first = load();
+  const first = await load();
   if (wanted.size === 0) return first;
   await Promise.all(
     [...wanted].map(async ([key, from]) => {
@@ -37,7 +37,7 @@ export async function withFetchedItems<T>(load: () => T): Promise<T> {
     }),
   );
   try {
-    return load();
+    return await load();
   } finally {
     // Nothing is kept twice: the lists hold what they need.
     contents.clear();

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { bound, type Demand, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
 import { joinHosts } from '../../core/hosts.ts';
+import { atOnce, type Steps } from '../../core/steps.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form } from '../../events/field.ts';
 import {
@@ -12,7 +13,7 @@ import {
   hostsIn,
   type ListFeed,
   type LoadResult,
-  loadRules,
+  loadRulesInSteps,
   necessaryByType,
   priorities,
   type ReadItems,
@@ -104,14 +105,14 @@ export const rules = defineOperator<typeof config, Loaded>({
       yaml: 'detect: { type: rules, from: node, files: ../rules/host.yaml, append_output: [{ suggested_output: true, extra_fields: [proc.aname, { who: "%user.name on %proc.tty" }] }] }',
     },
   ],
-  prepare(options, edge) {
+  *prepare(options, edge) {
     const files = options.files.flatMap((path, index) => {
       const content = edge.read(path, ['files', index]);
       return content === undefined ? [] : [{ name: path, content, path: edge.resolve(path) }];
     });
     // Lists from elsewhere are part of what it is: a reload that finds others makes it anew.
     const lists = createHash('sha256');
-    const loaded = loadConfigured(options, files, edge, (from) => {
+    const loaded = yield* loadInSteps(options, files, edge, (from) => {
       const content = readItems(from);
       lists.update(content ?? '');
       return content;
@@ -154,18 +155,22 @@ export const rules = defineOperator<typeof config, Loaded>({
 export type RulesConfig = z.output<typeof config>;
 
 /** Loads rules files as the operator is configured to. Without `edge` errors in its additions have no place. */
-export function loadConfigured(
+export function loadConfigured(options: RulesConfig, files: readonly RulesFile[]): LoadResult {
+  return atOnce(loadInSteps(options, files));
+}
+
+function loadInSteps(
   { priority, select, append_output, buffer_format_base64 }: RulesConfig,
   files: readonly RulesFile[],
   edge?: Pick<Edge, 'placer' | 'provided'>,
   items: ReadItems = readItems,
-): LoadResult {
+): Steps<LoadResult> {
   const selection = select.map((entry): SelectionEntry => {
     const [op, { rule, tag }] =
       'enable' in entry ? (['enable', entry.enable] as const) : (['disable', entry.disable] as const);
     return { op, ...(rule === undefined ? {} : { rule }), ...(tag === undefined ? {} : { tag }) };
   });
-  return loadRules(files, {
+  return loadRulesInSteps(files, {
     catalogues: cataloguesOn(edge ?? { provided: [] }),
     minPriority: priority,
     selection,

@@ -3,13 +3,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { OperatorContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
+import { inSlices } from '../../core/steps.ts';
 import type { Built, ItemsFrom, ListFeed } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/items-fetch.ts';
 
 type Context = Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics'>;
-
-/** A step of building a list may hold the thread so many ms. */
-const SLICE_MS = 5;
 
 /** Reads lists again as they say. `changed` is called when one holds other items. What fails leaves the old ones. */
 export function keepFresh(feeds: readonly ListFeed[], ctx: Context, changed: () => void): void {
@@ -53,16 +51,6 @@ async function follow(
 function refuseEmpty({ items, problem }: Built): void {
   if (items === 0)
     throw new Error(problem === undefined ? 'it has no items' : `line ${problem.line}: ${problem.message}`);
-}
-
-async function inSlices(steps: Generator<void, Built>): Promise<Built> {
-  for (let start = performance.now(); ; ) {
-    const step = steps.next();
-    if (step.done) return step.value;
-    if (performance.now() - start < SLICE_MS) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    start = performance.now();
-  }
 }
 
 /** Reads what has changed since it was last accepted. */

@@ -1,0 +1,26 @@
+/** Work in steps: whoever has other things to do does them in between. */
+
+/** Each step takes a few milliseconds at most. */
+export type Steps<T> = Generator<void, T>;
+
+/** Steps may hold the thread together for so many ms. */
+const SLICE_MS = 5;
+
+/** Takes all steps at once. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** Takes the steps a few at a time; what waits for the event loop has its turn in between. */
+export async function inSlices<T>(steps: Steps<T>): Promise<T> {
+  for (let start = performance.now(); ; ) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (performance.now() - start < SLICE_MS) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    start = performance.now();
+  }
+}
