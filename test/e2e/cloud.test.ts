@@ -1,7 +1,10 @@
 /** Cloud sources as processes: killed at any moment they lose nothing that they have said they have. */
 
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -89,7 +92,7 @@ it.each(receivers)(
   '$type keeps what it has accepted, and is sent the rest again',
   async ({ type, more, path: to, media, bodyOf }) => {
     const folder = scratch();
-    const port = 20_000 + (process.pid % 20_000);
+    const port = 10_000 + (process.pid % 20_000);
     const path = pipeline(folder, yaml(`type: ${type}, listen: '127.0.0.1:${port}'${more}`));
     const out = join(folder, 'out.jsonl');
     let next = 0;
@@ -163,7 +166,7 @@ it('the pipeline of the guide raises its alert', async () => {
   const lines = readFileSync(join(examples, 'kubernetes.yaml'), 'utf8').split('\n');
   expect(guide).toContain(`\`\`\`yaml\n${lines.filter((line) => !line.startsWith('#')).join('\n')}\`\`\``);
   const [, curl = ''] = /^(curl .*)$/m.exec(guide) ?? [];
-  const port = 20_000 + (process.pid % 20_000);
+  const port = 10_000 + (process.pid % 20_000);
   const set = ['--set', `sources.cluster.listen=127.0.0.1:${port}`];
   const program = Program.start(['run', join(examples, 'kubernetes.yaml'), '--no-watch', ...set]);
   await program.ready();
@@ -191,4 +194,36 @@ it('clients of websockets, MQTT and HTTP are loaded by the sources that need the
   const chunks = readdirSync(join(repository, 'dist/chunks')).filter((name) => name.endsWith('.js'));
   const carriers = chunks.filter((name) => heavy.test(readFileSync(join(repository, 'dist/chunks', name), 'utf8')));
   expect(carriers.length).toBeGreaterThan(0);
+}, 60_000);
+
+it('a source that is refused ends alone: said, not ready, and the others go on', async () => {
+  const folder = scratch();
+  const refusing = createServer();
+  refusing.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n'));
+  refusing.listen(0, '127.0.0.1');
+  await once(refusing, 'listening');
+  const { port } = refusing.address() as AddressInfo;
+  const own = 10_000 + (process.pid % 20_000);
+  const path = pipeline(
+    folder,
+    `sources:
+  tail: { type: ovh_mks, url: 'ws://127.0.0.1:${port}/tail/', token: { env: LDP } }
+  hook: { type: k8s_audit, listen: '127.0.0.1:${own}' }
+sinks: { out: { type: stdout, from: [tail, hook], format: json, fields: [ka.target.name] } }
+http: { listen: '127.0.0.1:${own + 1}' }
+`,
+  );
+  const program = Program.start(['run', path, '--no-watch'], { env: { LDP: 'sesame' } });
+  await program.ready();
+  await program.until(({ stderr }) => stderr.includes('source tail has ended'));
+  const ready = await fetch(`http://127.0.0.1:${own + 1}/readyz`);
+  expect(ready.status).toBe(503);
+  expect(await ready.text()).toMatch(/source tail: access was refused: 127\.0\.0\.1:\d+ answered with status 401/);
+  const headers = { 'content-type': 'application/json' };
+  const body = JSON.stringify(auditEvents(1, 7)[0]);
+  expect((await fetch(`http://127.0.0.1:${own}/k8s-audit`, { method: 'POST', headers, body })).status).toBe(200);
+  await program.until(({ stdout }) => stdout.includes('"p7"'));
+  await program.stop();
+  expect(program.stderr).not.toContain('sesame');
+  refusing.close();
 }, 60_000);

@@ -1,6 +1,6 @@
 /** The source `vcloud` against a Cloud Director that pages, expires, shifts, throttles and errs. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -258,4 +258,15 @@ it('credentials are those of a user or an API token', () => {
   const parse = (more: object) => vcloud.config.safeParse({ url: 'https://vcd.example', ...more }).success;
   expect([{}, { user: 'x' }, { ...user, api_token: { env: 'T' } }].map(parse)).toEqual([false, false, false]);
   expect([user, { api_token: { env: 'T' } }].map(parse)).toEqual([true, true]);
+});
+
+const shared = new URL('../../../../shared/data/cloud/vcd/audittrail_page.json', import.meta.url);
+it.skipIf(!existsSync(shared))('the sample page is read whole (skipped without ../shared)', async () => {
+  director.items = JSON.parse(readFileSync(shared, 'utf8')).values;
+  const source = read({ ...user, lookback: '3000d' });
+  await source.until(({ events }) => events.length === 12);
+  await source.until(polls(3));
+  expect(source.events).toHaveLength(12);
+  expect(source.values('vcd.status')).toContain('FAILURE');
+  expect(source.reports).toEqual([]);
 });
