@@ -371,6 +371,15 @@ describe('trouble', () => {
     expect(source.log.lines).toEqual(['warn: partition 0: The partition moves to another machine.; trying again']);
   });
 
+  it('a partition that could not be looked at is claimed again soon', async () => {
+    const hub = await hubOf({ partitions: 1 });
+    fill(hub, 3);
+    hub.sick = 1;
+    const source = opened(hub);
+    await source.until(() => source.ids.length === 3);
+    expect([hub.sick, source.metrics.byLabel('errors'), source.trouble]).toEqual([0, { balance: 1 }, undefined]);
+  });
+
   it('a hub that is away is trouble, and an error that leads to another opening', async () => {
     const hub = await hubOf();
     await hub.halt();

@@ -91,7 +91,13 @@ export class Claims implements CheckpointStore {
       const all = await this.#store.listCheckpoints(fullyQualifiedNamespace, eventHubName, consumerGroup);
       const stored = all.find((each) => each.partitionId === partitionId);
       const place = stored && { offset: stored.offset, sequence: stored.sequenceNumber };
-      this.#places.set(partitionId, await this.#hooks.claimed(partitionId, place));
+      try {
+        this.#places.set(partitionId, await this.#hooks.claimed(partitionId, place));
+      } catch (error) {
+        // What is ours and not read would be left alone until it expires.
+        await this.release(partitionId).catch(() => {});
+        throw error;
+      }
     }
     return claimed;
   }
