@@ -1,16 +1,22 @@
 /** Why a rule did not fire: of the events of a test the one that came nearest, and the parts of the condition that decided. */
 
-import { type EventRecord, recordForm } from '../../events/record.ts';
+import type { Event, Form } from '../../events/field.ts';
+import { recordForm } from '../../events/record.ts';
 import { type ExplainedVerdict, explainVerdict, type JudgedNode, printValue, type Rule } from '../../rules/index.ts';
 
 /** Checks that are shown at most. */
 const SHOWN = 6;
 
 /**
- * Lines for people. The events are those of the test, with what the rule reads; the warnings say what keeps the rule from
- * firing at all.
+ * Lines for people. The events are those of the test, of one form, with what the rule reads; the warnings say what keeps the
+ * rule from firing at all.
  */
-export function whyNot(rule: Rule, events: readonly EventRecord[], warnings: readonly string[]): readonly string[] {
+export function whyNot(
+  rule: Rule,
+  events: readonly Event[],
+  warnings: readonly string[],
+  form: Form = recordForm as Form,
+): readonly string[] {
   const { eventTypes } = rule.condition;
   const looked = events.filter(({ type }) => eventTypes === 'all' || eventTypes.has(type));
   if (looked.length === 0 && warnings.length > 0) return warnings;
@@ -18,15 +24,17 @@ export function whyNot(rule: Rule, events: readonly EventRecord[], warnings: rea
     const types = eventTypes === 'all' ? 'any event' : [...eventTypes].sort().join(', ');
     return [`the rule looks at ${types}; the test made none of these`];
   }
-  const judged = looked.map((event) => ({ event, verdict: explainVerdict(rule, event, recordForm) }));
+  const judged = looked.map((event) => ({ event, verdict: explainVerdict(rule, event, form) }));
   const misses = judged.filter(({ verdict }) => !verdict.matches);
   const nearest = misses.sort((a, b) => distance(a.verdict) - distance(b.verdict))[0];
   if (misses.length < judged.length || nearest === undefined)
     return ['the condition holds when the test runs again: it does not always do the same'];
   const checks = deciding(nearest.verdict.condition);
   const more = checks.length > SHOWN ? [`and ${checks.length - SHOWN} more`] : [];
+  const process = nearest.event.get('proc.name');
+  const by = process === undefined ? '' : ` by ${process}`;
   return [
-    `nearest of ${looked.length} events is the ${nearest.event.type} by ${nearest.event.get('proc.name')}; what decides:`,
+    `nearest of ${looked.length} events is the ${nearest.event.type}${by}; what decides:`,
     ...checks.slice(0, SHOWN).map((check) => `  ${checkText(check)}`),
     ...more,
   ];

@@ -22,20 +22,23 @@ const OWN_NAME = 'event-generator';
 /** ms for one answer of the engine. */
 const PATIENCE = 60_000;
 
-/** Why there are no containers for tests. */
-export class NoContainer extends Error {}
+/** There is no engine: what needs one is skipped. */
+export class NoEngine extends Error {}
 
-/** The socket of the engine: the one given, that of `$DOCKER_HOST`, else the first usual one. @throws NoContainer */
+/** There is one, and it does not do what tests need: they fail. */
+export class ContainerFailed extends Error {}
+
+/** The socket of the engine: the one given, that of `$DOCKER_HOST`, else the first usual one. @throws NoEngine */
 export function engineSocket(given: string | undefined): string {
   const host = process.env.DOCKER_HOST?.match(/^unix:\/\/(\/.*)/)?.[1];
   const socket = given?.replace(/^unix:\/\//, '') ?? host;
   if (socket !== undefined) {
-    if (!existsSync(socket)) throw new NoContainer(`there is no container engine at ${socket}`);
+    if (!existsSync(socket)) throw new NoEngine(`there is no container engine at ${socket}`);
     return socket;
   }
   const found = USUAL.find((path) => existsSync(path));
   if (found !== undefined) return found;
-  throw new NoContainer(`there is no container engine: no ${USUAL.join(', no ')}; name a socket with --engine`);
+  throw new NoEngine(`there is no container engine: no ${USUAL.join(', no ')}; name a socket with --engine`);
 }
 
 /** A stage in a container of its own. `close` removes the container and its image. */
@@ -46,7 +49,7 @@ export interface ContainerStage {
 
 /**
  * Starts a container, privileged as event-generator's are, without a network to the outside. `users` are to be known in
- * it. @throws NoContainer when the engine will not have it
+ * it. @throws NoEngine when nobody answers there, ContainerFailed when the engine will not have it
  */
 export async function openContainerStage(
   socket: string,
@@ -57,7 +60,7 @@ export async function openContainerStage(
   try {
     // Nobody's image is replaced by ours.
     if (image !== OWN_IMAGE && (await engine.call('GET', `/images/${encodeURIComponent(image)}/json`, { may: [404] })))
-      throw new NoContainer(`the engine has an image ${image} already, which is not replaced by one for tests`);
+      throw new ContainerFailed(`the engine has an image ${image} already, which is not replaced by one for tests`);
     await engine.importImage(image, imageArchive(users));
     const { Id: id } = (await engine.call('POST', `/containers/create?name=${encodeURIComponent(name)}`, {
       json: {
@@ -91,7 +94,10 @@ export async function openContainerStage(
       throw error;
     }
   } catch (error) {
-    throw error instanceof NoContainer ? error : new NoContainer(`the container engine failed: ${messageOf(error)}`);
+    if (error instanceof ContainerFailed) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED')
+      throw new NoEngine(`no container engine answers at ${socket}`);
+    throw new ContainerFailed(`the container engine at ${socket} failed: ${messageOf(error)}`);
   }
 }
 

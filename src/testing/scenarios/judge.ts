@@ -71,7 +71,7 @@ function nearest(expected: AlertExpectation, seen: readonly Seen[]): readonly st
 }
 
 /** The fields of an alert that are not as expected. */
-function differences(expected: AlertExpectation, alert: Alert): readonly string[] {
+export function differences(expected: AlertExpectation, alert: Alert): readonly string[] {
   const { rule, source, hostname, priority, outputFields } = expected;
   const found: string[] = [];
   const same = (name: string, wanted: string | undefined, got: Value | null | undefined) => {
@@ -125,6 +125,6 @@ function countText(count: NonNullable<Outcome['count']>): string {
   return `${bounds.filter(Boolean).join(' and ')} alerts`;
 }
 
-function shown(alert: Alert): string {
+export function shown(alert: Alert): string {
   return `"${alert.type}": ${alert.fields.output}`;
 }
