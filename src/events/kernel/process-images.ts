@@ -1,12 +1,13 @@
 /**
- * The table of processes: which image each event belongs to, in the order of events. An image is found by (process id,
- * start, exec id), so neither a reused id nor an exec in the same batch can confuse two programs; a key that is not
- * there proves that a record was missed (spec/kernel-fields.md §1).
+ * Which image each event belongs to, in the order of events. An image is found by (process id, start, exec id), so neither
+ * a reused id nor an exec in the same batch can confuse two programs; a key that is not there proves that a record was
+ * missed (spec/kernel-fields.md §1).
  */
 
 import { ContainerTable } from '../containers/table.ts';
-import { type ImageData, imageOfExec, type Lineage, Process, ProcessImage, unknownImage } from './image.ts';
+import { type ImageData, imageOfExec, Process, ProcessImage, unknownImage } from './image.ts';
 import { CGROUP_TEXTS, CHDIR_TEXTS, EXIT, FORK, HEADER, KIND } from './layout.ts';
+import { ProcessTable } from './process-table.ts';
 import { eachRecord, textLength, textStart } from './records.ts';
 import { type Bytes, nameAt, textAt } from './text.ts';
 
@@ -15,8 +16,6 @@ const CLONE_NEWPID = 0x2000_0000;
 const RESCANS = 32;
 /** Cgroups whose paths are remembered. */
 const CGROUPS = 16_384;
-/** Longest chain of ancestors that is followed; deeper ones are made to waste time. */
-const DEPTH = 256;
 
 /** What the table counts; each proves that something was lost or given up, none is ever hidden. */
 export interface ImageCounts {
@@ -43,26 +42,18 @@ export interface ProcessImagesOptions {
 
 export class ProcessImages {
   readonly counts: ImageCounts = { missed: 0, rescans: 0, unknown: 0, evicted: 0 };
-  readonly #limit: number;
   readonly #rescan: (tgid: number) => Bytes | undefined;
   readonly #cgroupPath: (tgid: number) => string | undefined;
   readonly #containers: ContainerTable;
   /** Paths of cgroups by their v2 ids, as records told them; undefined where v1 hierarchies have several for one. */
   readonly #cgroups = new Map<number, string | undefined>();
-  readonly #table = new Map<number, Process>();
-  /** Images that still know the one before, and processes that have exited or replaced another. */
-  #changed: ProcessImage[] = [];
-  #ended: Process[] = [];
-  #replacing: Process[] = [];
-  #recent: Process | undefined;
+  readonly #table: ProcessTable;
   #rescansLeft = RESCANS;
   #base = 0;
-  /** How often a watched process has changed: lineages that were kept before may be others now. */
-  #changes = 0;
 
   constructor(options: ProcessImagesOptions = {}) {
     const { limit = 262_144, rescan = () => undefined, cgroupPath = () => undefined } = options;
-    this.#limit = limit;
+    this.#table = new ProcessTable(limit, () => this.counts.evicted++);
     this.#rescan = rescan;
     this.#cgroupPath = cgroupPath;
     this.#containers = options.containers ?? new ContainerTable();
@@ -82,7 +73,7 @@ export class ProcessImages {
     for (const process of found) {
       const { image } = process;
       if (image?.parent !== undefined || image === undefined) continue;
-      this.#put(process, image.data, this.#parent(image.ppid, process, place), image.since);
+      this.#table.put(process, image.data, this.#table.parent(image.ppid, process, place), image.since);
     }
   }
 
@@ -91,11 +82,12 @@ export class ProcessImages {
     const running = new Set<Process>();
     this.load(bytes, place);
     eachRecord(bytes, bytes.buffer.length, (offset) => {
-      const process = this.#known(bytes, offset);
+      const process = this.#table.known(bytes, offset);
       if (process !== undefined) running.add(process);
     });
     for (const process of this.#table.values()) {
-      if (!running.has(process) && process.exited === Number.POSITIVE_INFINITY) this.#end(process, place, undefined);
+      if (!running.has(process) && process.exited === Number.POSITIVE_INFINITY)
+        this.#table.end(process, place, undefined);
     }
   }
 
@@ -110,7 +102,7 @@ export class ProcessImages {
    * the new one. The place of a record is the batch's and its offset, so it rises with every record.
    */
   apply(bytes: Bytes, offset: number, kind: number): ProcessImage {
-    const process = this.#known(bytes, offset);
+    const process = this.#table.known(bytes, offset);
     const image = process?.image;
     // Nearly all records: of a process and program that are known, and change nothing.
     if (
@@ -149,29 +141,17 @@ export class ProcessImages {
 
   /** Forgets what only batches up to now could ask for. Called when none of them is readable any more. */
   settle(): void {
-    for (const image of this.#changed) image.previous = undefined;
-    for (const process of this.#replacing) process.replaced = undefined;
-    for (const process of this.#ended) {
-      process.image = undefined;
-      if (this.#table.get(process.tgid) === process) this.#table.delete(process.tgid);
-      if (this.#recent === process) this.#recent = undefined;
-    }
-    if (this.#changed.length > 0) this.#changed = [];
-    if (this.#replacing.length > 0) this.#replacing = [];
-    if (this.#ended.length > 0) this.#ended = [];
+    this.#table.settle();
   }
 
   /** The image of the process that had this id at that place. */
   find(tgid: number, place: number): ProcessImage | undefined {
-    return imageAt(this.#process(tgid, place), place);
+    return this.#table.find(tgid, place);
   }
 
   /** The image of the parent at that place: when the parent has died, of who inherited its children. */
   parentOf(image: ProcessImage, place: number): ProcessImage | undefined {
-    let process = image.parent;
-    for (let depth = 0; process !== undefined && process.exited < place && depth < DEPTH; depth++)
-      process = process.heir;
-    return imageAt(process ?? this.#parent(image.ppid, image.process, place), place);
+    return this.#table.parentOf(image, place);
   }
 
   /**
@@ -179,46 +159,11 @@ export class ProcessImages {
    * one of them is another.
    */
   ancestors(image: ProcessImage, place: number): readonly ProcessImage[] {
-    let { lineage } = image;
-    if (lineage === undefined || lineage.changes !== this.#changes || place < lineage.from || place >= lineage.until) {
-      image.lineage = lineage = this.#lineage(image, place);
-    }
-    return lineage.images;
-  }
-
-  #lineage(image: ProcessImage, place: number): Lineage {
-    const found: ProcessImage[] = [];
-    let until = Number.POSITIVE_INFINITY;
-    let next: ProcessImage | undefined = image;
-    while (found.length < DEPTH) {
-      // A parent that is looked up by its id may be found later, or be another one.
-      if (isLookedUp(next, place)) until = place + 1;
-      next = this.parentOf(next, place);
-      if (next === undefined) break;
-      found.push(next);
-      next.process.watched = true;
-      until = Math.min(until, endOf(next, place));
-    }
-    const before = image.lineage?.images;
-    const images = before !== undefined && isSame(before, found) ? before : found;
-    return { images, from: place, until, changes: this.#changes };
-  }
-
-  #process(tgid: number, place: number): Process | undefined {
-    let process = this.#table.get(tgid);
-    while (process !== undefined && process.born > place) process = process.replaced;
-    return process !== undefined && process.exited < place ? undefined : process;
-  }
-
-  /** The process of that id, when it can be the parent: a process that was born after its child has only its parent's id. */
-  #parent(ppid: number, child: Process, place: number): Process | undefined {
-    if (ppid === 0) return undefined;
-    const parent = this.#process(ppid, place);
-    return parent !== undefined && parent !== child && isOlder(parent, child) ? parent : undefined;
+    return this.#table.ancestors(image, place);
   }
 
   #current(bytes: Bytes, offset: number, place: number): ProcessImage {
-    const process = this.#known(bytes, offset);
+    const process = this.#table.known(bytes, offset);
     const image = process?.image;
     if (image === undefined || image.execId !== u32(bytes, offset, HEADER.exec_id)) {
       return this.#missed(bytes, offset, place, process);
@@ -229,7 +174,7 @@ export class ProcessImages {
     // A thread may be in a cgroup of its own; the process is where its first thread is.
     if (cgroup === here.cgroup || u32(bytes, offset, HEADER.tid) !== here.process.tgid) return here;
     const data = this.#inCgroup(here.data, cgroup, here.process.tgid);
-    return data === here.data ? here : this.#put(here.process, data, here.parent, place);
+    return data === here.data ? here : this.#table.put(here.process, data, here.parent, place);
   }
 
   /** The process was moved to another cgroup, as its own record tells. */
@@ -240,7 +185,7 @@ export class ProcessImages {
     const image = this.#current(bytes, offset, place);
     if (path === image.data.cgroupPath) return image;
     const data = { ...image.data, cgroupPath: path, container: this.#containers.at(path) };
-    return this.#put(image.process, data, image.parent, place);
+    return this.#table.put(image.process, data, image.parent, place);
   }
 
   /** The process is in another cgroup than before, and nothing but its id has told so: its fork may have put it there. */
@@ -268,31 +213,16 @@ export class ProcessImages {
     this.#cgroups.set(cgroup, known === path ? path : undefined);
   }
 
-  /** The live process of this record, if it is in the table. */
-  #known({ words }: Bytes, offset: number): Process | undefined {
-    const at = offset >>> 2;
-    const tgid = words[at + HEADER.tgid / 4] as number;
-    let process = this.#recent;
-    if (process === undefined || process.tgid !== tgid) {
-      process = this.#table.get(tgid);
-      if (process === undefined) return undefined;
-      this.#recent = process;
-    }
-    const same =
-      process.startLow === words[at + HEADER.start / 4] && process.startHigh === words[at + HEADER.start / 4 + 1];
-    return same ? process : undefined;
-  }
-
   /** The kernel names another parent than before: the old one has died. */
   #adopted(image: ProcessImage, ppid: number, place: number): ProcessImage {
     const parent = this.#parentOrScan(ppid, image.process, place);
-    return this.#put(image.process, { ...image.data, ppid }, parent, place);
+    return this.#table.put(image.process, { ...image.data, ppid }, parent, place);
   }
 
   #forked(bytes: Bytes, offset: number, place: number): ProcessImage {
     const creator = this.#creator(bytes, offset, place);
     if (creator === undefined) return this.#missed(bytes, offset, place, undefined);
-    const process = this.#add(bytes, offset, place);
+    const process = this.#table.add(bytes, offset, place);
     const execId = u32(bytes, offset, HEADER.exec_id);
     // Scanned while this record waited: the scan knows more.
     if (process.image?.execId === execId && process.image.data.program !== undefined) return process.image;
@@ -309,7 +239,7 @@ export class ProcessImages {
       pidnsStartLow: own ? process.startLow : creator.data.pidnsStartLow,
     };
     const parent = data.ppid === creator.process.tgid ? creator.process : this.#parentOrScan(data.ppid, process, place);
-    return this.#put(process, data, parent, place);
+    return this.#table.put(process, data, parent, place);
   }
 
   /** The image of the process that forked, exactly as it was then. */
@@ -330,10 +260,10 @@ export class ProcessImages {
   }
 
   #executed(bytes: Bytes, offset: number, place: number): ProcessImage {
-    let process = this.#known(bytes, offset);
+    let process = this.#table.known(bytes, offset);
     if (process === undefined) {
       this.counts.missed++;
-      process = this.#add(bytes, offset, place);
+      process = this.#table.add(bytes, offset, place);
     }
     const data = this.#imageOfExec(bytes, offset);
     const before = process.image;
@@ -341,19 +271,24 @@ export class ProcessImages {
       before?.parent !== undefined && before.ppid === data.ppid
         ? before.parent
         : this.#parentOrScan(data.ppid, process, place);
-    return this.#put(process, data, parent, place);
+    return this.#table.put(process, data, parent, place);
   }
 
   #exited(bytes: Bytes, offset: number, place: number): ProcessImage {
-    const process = this.#known(bytes, offset) ?? this.#add(bytes, offset, place);
+    const process = this.#table.known(bytes, offset) ?? this.#table.add(bytes, offset, place);
     if (process.image?.execId !== u32(bytes, offset, HEADER.exec_id)) {
       // No scan can tell any more what it ran.
       this.counts.missed++;
       this.counts.unknown++;
       const unknown = unknownImage(bytes, offset);
-      this.#put(process, unknown, process.image?.parent ?? this.#parent(unknown.ppid, process, place), place);
+      this.#table.put(
+        process,
+        unknown,
+        process.image?.parent ?? this.#table.parent(unknown.ppid, process, place),
+        place,
+      );
     }
-    this.#end(process, place, this.#process(u32(bytes, offset, EXIT.reaper), place));
+    this.#table.end(process, place, this.#table.at(u32(bytes, offset, EXIT.reaper), place));
     return process.image as ProcessImage;
   }
 
@@ -361,12 +296,12 @@ export class ProcessImages {
     const image = this.#current(bytes, offset, place);
     const start = textStart(bytes, offset, CHDIR_TEXTS, CHDIR_TEXTS.cwd);
     const cwd = textAt(bytes, start, textLength(bytes, offset, CHDIR_TEXTS, CHDIR_TEXTS.cwd));
-    return cwd === image.data.cwd ? image : this.#put(image.process, { ...image.data, cwd }, image.parent, place);
+    return cwd === image.data.cwd ? image : this.#table.put(image.process, { ...image.data, cwd }, image.parent, place);
   }
 
   /** A scan is as good as the records that were missed, unless newer ones have passed since. */
   #scanned(bytes: Bytes, offset: number, place: number): Process {
-    const known = this.#known(bytes, offset);
+    const known = this.#table.known(bytes, offset);
     const execId = u32(bytes, offset, HEADER.exec_id);
     const { image } = known ?? {};
     const program = image?.data.program;
@@ -375,16 +310,16 @@ export class ProcessImages {
       if (image.execId === execId) this.#stands(known, image, this.#imageOfExec(bytes, offset), place);
       return known;
     }
-    const process = known ?? this.#add(bytes, offset, place);
+    const process = known ?? this.#table.add(bytes, offset, place);
     const data = this.#imageOfExec(bytes, offset);
-    this.#put(process, data, this.#parent(data.ppid, process, place), place);
+    this.#table.put(process, data, this.#table.parent(data.ppid, process, place), place);
     return process;
   }
 
   #stands(process: Process, { data, parent }: ProcessImage, now: ImageData, place: number): void {
     const { cwd, cgroup, cgroupPath, container } = now;
     if (cwd === data.cwd && cgroup === data.cgroup && cgroupPath === data.cgroupPath) return;
-    this.#put(process, { ...data, cwd, cgroup, cgroupPath, container }, parent, place);
+    this.#table.put(process, { ...data, cwd, cgroup, cgroupPath, container }, parent, place);
   }
 
   /** Asks the kernel about a process that should be known. */
@@ -405,10 +340,10 @@ export class ProcessImages {
 
   #parentOrScan(ppid: number, child: Process, place: number): Process | undefined {
     if (ppid === 0) return undefined;
-    const known = this.#parent(ppid, child, place);
+    const known = this.#table.parent(ppid, child, place);
     if (known !== undefined) return known;
     this.#scan(ppid, place);
-    return this.#parent(ppid, child, place);
+    return this.#table.parent(ppid, child, place);
   }
 
   #missed(bytes: Bytes, offset: number, place: number, known: Process | undefined): ProcessImage {
@@ -423,106 +358,20 @@ export class ProcessImages {
     this.counts.missed++;
     const tried = this.#rescansLeft > 0;
     const found = this.#scan(u32(bytes, offset, HEADER.tgid), place);
-    const process = this.#known(bytes, offset);
+    const process = this.#table.known(bytes, offset);
     if (found !== undefined && found === process && found.image?.execId === execId) return found.image;
     this.counts.unknown++;
-    const parent = (child: Process) => this.#parent(unknown.ppid, child, place);
+    const parent = (child: Process) => this.#table.parent(unknown.ppid, child, place);
     if (!tried) {
       const [high, low] = [u32(bytes, offset, HEADER.start + 4), u32(bytes, offset, HEADER.start)];
       const passing = known ?? new Process(u32(bytes, offset, HEADER.tgid), high, low, place);
       return new ProcessImage(passing, unknown, parent(passing), place);
     }
-    const kept = process ?? this.#add(bytes, offset, place);
+    const kept = process ?? this.#table.add(bytes, offset, place);
     if (kept.image !== undefined && kept.image.execId > execId)
       return new ProcessImage(kept, unknown, parent(kept), place);
-    return this.#put(kept, unknown, parent(kept), place);
+    return this.#table.put(kept, unknown, parent(kept), place);
   }
-
-  /** A new process under the id of this record. Whoever had the id before has ended, even if that was not seen. */
-  #add(bytes: Bytes, offset: number, place: number): Process {
-    const tgid = u32(bytes, offset, HEADER.tgid);
-    const [high, low] = [u32(bytes, offset, HEADER.start + 4), u32(bytes, offset, HEADER.start)];
-    const before = this.#table.get(tgid);
-    if (before !== undefined && before.startLow === low && before.startHigh === high) return before;
-    const process = new Process(tgid, high, low, place);
-    if (before !== undefined) {
-      if (before.exited === Number.POSITIVE_INFINITY) this.#end(before, place - 1, undefined);
-      process.replaced = before;
-      this.#replacing.push(process);
-      // The order of insertion is the order of eviction: the id begins anew.
-      this.#table.delete(tgid);
-    }
-    this.#table.set(tgid, process);
-    this.#recent = process;
-    if (this.#table.size > this.#limit) this.#evict(place);
-    return process;
-  }
-
-  #evict(place: number): void {
-    const oldest = this.#table.values().next().value as Process;
-    this.#table.delete(oldest.tgid);
-    // Its own next event has it scanned again; until then its children look for it by its id.
-    if (oldest.exited === Number.POSITIVE_INFINITY) {
-      this.#noteChange(oldest);
-      oldest.exited = place;
-      this.#ended.push(oldest);
-      this.counts.evicted++;
-    }
-    if (this.#recent === oldest) this.#recent = undefined;
-  }
-
-  #end(process: Process, place: number, heir: Process | undefined): void {
-    this.#noteChange(process);
-    process.exited = place;
-    process.heir = heir === process ? undefined : heir;
-    this.#ended.push(process);
-  }
-
-  #noteChange(process: Process): void {
-    if (!process.watched) return;
-    process.watched = false;
-    this.#changes++;
-  }
-
-  #put(process: Process, data: ImageData, parent: Process | undefined, place: number): ProcessImage {
-    const image = new ProcessImage(process, data, parent, place);
-    this.#noteChange(process);
-    image.previous = process.image;
-    process.image = image;
-    if (image.previous !== undefined) this.#changed.push(image);
-    return image;
-  }
-}
-
-/** Whether the parent of an image is not known as a process, only by its id. */
-function isLookedUp({ parent, ppid }: ProcessImage, place: number): boolean {
-  let process = parent;
-  for (let depth = 0; process !== undefined && process.exited < place && depth < DEPTH; depth++) process = process.heir;
-  return process === undefined && ppid !== 0;
-}
-
-/** The first place where an image that was in force at `place` no longer is. */
-function endOf(image: ProcessImage, place: number): number {
-  const { process } = image;
-  let end = process.exited + 1;
-  for (let later = process.image; later !== undefined && later !== image; later = later.previous) {
-    if (later.since > place) end = Math.min(end, later.since);
-  }
-  return end;
-}
-
-function isSame(a: readonly ProcessImage[], b: readonly ProcessImage[]): boolean {
-  return a.length === b.length && a.every((image, index) => image === b[index]);
-}
-
-function imageAt(process: Process | undefined, place: number): ProcessImage | undefined {
-  let image = process?.image;
-  while (image !== undefined && image.since > place && image.previous !== undefined) image = image.previous;
-  return image;
-}
-
-function isOlder(a: Process, b: Process): boolean {
-  return a.startHigh < b.startHigh || (a.startHigh === b.startHigh && a.startLow <= b.startLow);
 }
 
 function u32({ words }: Bytes, offset: number, field: number): number {
