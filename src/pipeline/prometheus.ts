@@ -23,7 +23,11 @@ const OF_COMPONENTS: Readonly<Record<string, Metric>> = {
   delivered: counter('falco_pipe_delivered_events_total', 'Events that a sink has written.'),
   dropped: counter('falco_pipe_dropped_events_total', 'Events that were lost here, by reason.', 'reason'),
   spooled: counter('falco_pipe_spooled_events_total', 'Events that a sink left on disk for later.'),
-  dead_lettered: counter('falco_pipe_dead_lettered_events_total', 'Events that a sink gave up, and what a source rejected, on disk.', 'reason'),
+  dead_lettered: counter(
+    'falco_pipe_dead_lettered_events_total',
+    'Events that a sink gave up, and what a source rejected, on disk.',
+    'reason',
+  ),
   errors: counter('falco_pipe_errors_total', 'Failures of a component, by what failed in it.', 'what'),
   lag: gauge('falco_pipe_lag_events', 'Events that a source has yet to deliver, where its service tells.', 'partition'),
   matches: counter('falco_pipe_rule_matches_total', 'Events that a rule matched.', 'rule'),
