@@ -4,6 +4,7 @@ import { Observable } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
+import { ownError } from '../shared/own-error.ts';
 import { config } from './config.ts';
 import { Tail } from './tail.ts';
 
@@ -29,7 +30,7 @@ export const ovhMks = defineSource({
   open: (given, ctx) =>
     new Observable<Batch>((subscriber) => {
       const tail = new Tail(given, ctx, (batch) => subscriber.next(batch));
-      tail.run().catch((error) => subscriber.error(error));
+      tail.run().catch((error) => subscriber.error(ownError(error)));
       return () => tail.stop();
     }),
 });

@@ -15,6 +15,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
+import { ownError } from './own-error.ts';
 import { addressOf, type ServerConfig } from './server-keys.ts';
 
 const unzip = promisify(gunzip);
@@ -103,6 +104,11 @@ export class HttpServer {
       headersTimeout: config.timeout,
       connectionsCheckingInterval: Math.min(config.timeout, 1000),
     };
+    try {
+      config.bearer_token?.read(options.ctx.resolve);
+    } catch (error) {
+      throw ownError(error);
+    }
     this.#server = config.tls ? this.#secure(limits) : createServer(limits);
     this.#server.maxConnections = CONNECTIONS;
     this.#server.on('request', (request, response) => void this.#serve(request, response));
@@ -236,7 +242,15 @@ export class HttpServer {
     const { config, ctx } = this.#options;
     if (!config.bearer_token) return;
     const [, given = ''] = /^bearer +(.*)$/i.exec(headers.authorization ?? '') ?? [];
-    if (sameText(given, config.bearer_token.read(ctx.resolve))) return;
+    let token: string;
+    try {
+      token = config.bearer_token.read(ctx.resolve);
+    } catch (error) {
+      // It is being rotated, perhaps. Where it should be is nobody's business.
+      ctx.report('error', { reason: 'secret', message: messageOf(error) });
+      throw busy('secret', 'the token cannot be looked up now');
+    }
+    if (sameText(given, token)) return;
     const message = given === '' ? 'a bearer token is missing' : 'the bearer token is wrong';
     throw new Refusal(401, 'unauthorized', message, { headers: { 'www-authenticate': 'Bearer' } });
   }
@@ -273,9 +287,12 @@ export class HttpServer {
 
   #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     const { ctx } = this.#options;
-    const refusal =
-      error instanceof Refusal ? error : new Refusal(500, 'failed', `the request failed: ${messageOf(error)}`);
-    const { status, reason, headers, message, loses } = refusal;
+    if (!(error instanceof Refusal)) {
+      ctx.report('error', { reason: 'failed', message: `a request failed: ${messageOf(error)}` });
+      this.#refuse(request, response, busy('failed', 'the request failed; the log says why'));
+      return;
+    }
+    const { status, reason, headers, message, loses } = error;
     const from = request.socket?.remoteAddress ?? 'a client';
     ctx.metrics.add('refused', reason, 1);
     if (loses) ctx.report('drop', { reason, count: 1, message: `a request of ${from} was refused: ${message}` });

@@ -1,6 +1,6 @@
 /** The keys of sources that listen: where, for whom, how much. */
 
-import { accessSync, constants } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import type { PlanContext } from '../../core/component.ts';
@@ -63,7 +63,8 @@ export function checkServer(config: ServerConfig, plan: PlanContext): void {
     const file = tls?.[name];
     if (file === undefined) continue;
     try {
-      accessSync(plan.resolve(file), constants.R_OK);
+      // By opening, for access(2) knows nothing of capabilities.
+      closeSync(openSync(plan.resolve(file), 'r'));
     } catch (error) {
       const message = `Cannot read ${file}: ${messageOf(error)}`;
       plan.report({ severity: 'error', code: 'CONFIG_FILE', message }, ['tls', name]);

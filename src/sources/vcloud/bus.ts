@@ -1,7 +1,7 @@
 /** The event bus: MQTT over a websocket. It keeps nothing for us, so it only tells when the trail is worth asking. */
 
 import type { SourceContext } from '../../core/component.ts';
-import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
+import { exitCode, messageOf, SourceError, UserError } from '../../core/errors.ts';
 import { backoff } from '../../core/retry.ts';
 import { connectionError, readTls } from '../../core/tls.ts';
 import type { Config } from './config.ts';
@@ -72,7 +72,7 @@ export class Bus {
     try {
       token = await this.#session.token();
     } catch (error) {
-      if (error instanceof SourceError) throw error;
+      if (error instanceof UserError) throw error;
       return { why: messageOf(error), refused: false, stood: false };
     }
     const url = `${this.#config.url.replace(/^http/, 'ws').replace(/\/$/, '')}/messaging/mqtt`;

@@ -4,6 +4,7 @@ import { Observable } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
+import { ownError } from '../shared/own-error.ts';
 import { config } from './config.ts';
 import { Reader } from './reader.ts';
 
@@ -40,7 +41,7 @@ export const vcloud = defineSource({
   open: (given, ctx) =>
     new Observable<Batch>((subscriber) => {
       const reader = new Reader(given, ctx, (batch) => subscriber.next(batch));
-      reader.run().catch((error) => subscriber.error(error));
+      reader.run().catch((error) => subscriber.error(ownError(error)));
       return () => reader.stop();
     }),
 });

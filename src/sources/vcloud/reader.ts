@@ -4,7 +4,7 @@ import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
-import { messageOf, SourceError } from '../../core/errors.ts';
+import { messageOf, UserError } from '../../core/errors.ts';
 import { Redelivery } from '../../core/redelivery.ts';
 import { backoff } from '../../core/retry.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
@@ -60,7 +60,7 @@ export class Reader {
     if (!position) this.#delivery.mark({ until: this.#until });
   }
 
-  /** Returns when it was stopped; rejects with a SourceError when we are refused. */
+  /** Returns when it was stopped; rejects with a SourceError when we are refused, with a UserError when a secret is missing. */
   async run(): Promise<void> {
     this.#ctx.trouble('not connected yet');
     const http = await Http.open(this.#config, this.#ctx);
@@ -103,7 +103,7 @@ export class Reader {
         await this.#overdue(began);
       } catch (error) {
         if (this.#stopped) return;
-        if (error instanceof SourceError) throw error;
+        if (error instanceof UserError) throw error;
         this.#ctx.trouble(messageOf(error));
         this.#ctx.log.warn(`the trail cannot be read now: ${messageOf(error)}`);
         const asked = error instanceof Unavailable ? error.wait : 0;

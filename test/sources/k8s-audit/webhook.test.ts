@@ -233,6 +233,14 @@ describe('who and what is turned away', () => {
     expect((await withToken('Bearer open sesame')).status).toBe(401);
     expect((await withToken('Bearer another')).status).toBe(200);
     expect(JSON.stringify(source.reports)).not.toContain('sesam');
+    delete process.env.HOOK_TOKEN;
+    const away = await withToken('Bearer another');
+    expect(away).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+    expect(away.body).not.toContain('HOOK_TOKEN');
+    expect(source.said).toContain('error secret 1');
+    const never = new Harness(k8sAudit, { listen: '127.0.0.1:0', bearer_token: { env: 'HOOK_TOKEN' } });
+    expect(never.end).toBeInstanceOf(SourceError);
+    expect(String(never.end)).toMatch(/a secret is missing: the environment variable HOOK_TOKEN is not set/);
   });
 
   it('shows a certificate of the authority, where one is asked for', async () => {

@@ -191,6 +191,14 @@ describe('a server', () => {
     expect(String(source.end)).toMatch(`answered with status ${status}; look at token and url`);
   });
 
+  it('cannot be asked without a token: that ends the source alone too', async () => {
+    delete process.env.LDP_TOKEN;
+    const source = follow();
+    await source.until(({ end }) => end !== 'open');
+    expect(source.end).toBeInstanceOf(SourceError);
+    expect(String(source.end)).toMatch('LDP_TOKEN is not set');
+  });
+
   it('that is overloaded or away is asked again and again, and is trouble meanwhile', async () => {
     stream.refuse = [429, 500, 503];
     const source = follow({}, { longest: 50 });
