@@ -47,8 +47,10 @@ export type DeliveryConfig = z.output<z.ZodObject<typeof deliveryKeys>>;
 /** Time for what is on its way to disk at the end, in ms: a full disk must not keep the program from ending. */
 const KEEPING = 2000;
 
-/** A sink that has begun or ended a write within so many ms takes events; the drain may have held the thread meanwhile. */
-const BRISK = 200;
+/** A sink that ends no write in so many ms that it is given takes nothing. */
+const PATIENCE = 200;
+/** Of the time between two looks so many ms were given, at most; else the thread was busy. */
+const LOOK = 5;
 
 /** Why a sink will not get an event, by event. */
 type Lost = Map<Event, string>;
@@ -71,7 +73,10 @@ export class Delivery {
   readonly #done: Promise<void>;
   #writing = false;
   #began = 0;
-  #taken = 0;
+  // What `crowd` goes by: whether a write has begun or ended since it was asked, when that was, and for how long none has.
+  #moved = false;
+  #asked = 0;
+  #idled = 0;
   #refusal = '';
   #problem = '';
   #closing = false;
@@ -119,12 +124,19 @@ export class Delivery {
     return this.#keep?.waiting ?? 0;
   }
 
-  /** True while live events fill more than half of the queue, and the sink takes them: it wants time, not more of them. */
-  get crowded(): boolean {
+  /**
+   * Live events that wait, while they fill more than half of the queue and the sink takes them; else 0. Whoever gives it time
+   * asks again and again: when no write ends in all that time, it takes nothing.
+   */
+  crowd(): number {
     const { events, size: bytes } = this.#config.queue;
     const { live } = this.queue;
-    if (live === 0 || (live * 2 < events && this.queue.bytes * 2 < bytes)) return false;
-    return now() - Math.max(this.#began, this.#taken) < BRISK;
+    if (live === 0 || (live * 2 < events && this.queue.bytes * 2 < bytes)) return 0;
+    const time = now();
+    this.#idled = this.#moved ? 0 : this.#idled + Math.min(time - this.#asked, LOOK);
+    this.#moved = false;
+    this.#asked = time;
+    return this.#idled < PATIENCE ? live : 0;
   }
 
   /** True when nothing waits and nothing is being written. */
@@ -175,6 +187,7 @@ export class Delivery {
       if (!parcels) return;
       this.#writing = true;
       this.#began = now();
+      this.#moved = true;
       await this.#deliver(parcels);
       this.#writing = false;
     }
@@ -215,7 +228,7 @@ export class Delivery {
       try {
         await this.#write(left);
         this.#failing = undefined;
-        this.#taken = now();
+        this.#moved = true;
         this.#metrics.add('delivered', '', left.length);
       } catch (error) {
         const before = left.length;

@@ -198,7 +198,7 @@ export class LiveSource {
         return () => this.#closing.delete(close);
       },
       reports: (listener) => reports.listen(listener),
-      crowded: () => this.#runtime.deliveries.values().some((delivery) => delivery.crowded),
+      crowded: () => this.#runtime.deliveries.values().reduce((sum, delivery) => sum + delivery.crowd(), 0),
       books: () => {
         const { seen, delivered, filtered, dropped } = totals;
         return { seen, delivered, filtered, dropped, pipeline: `sha256:${this.#runtime.plan.digest}` };

@@ -82,7 +82,7 @@ export class Harness {
       },
       report: (type, fields) => this.reports.push({ type, fields }),
       reports: () => () => {},
-      crowded: () => false,
+      crowded: () => 0,
       books: () => ({ seen: 0, delivered: 0, filtered: 0, dropped: 0, pipeline: '' }),
       position: () => this.position,
       advance: (position, seen = []) => {

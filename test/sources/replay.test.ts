@@ -75,7 +75,7 @@ function play(
     reject: () => {},
     trouble: () => {},
     onStop: () => () => {},
-    crowded: () => false,
+    crowded: () => 0,
     books: () => ({ seen: 0, delivered: 0, filtered: 0, dropped: 0, pipeline: '' }),
     position: () => options.position,
     advance: (position) => positions.push(position as never),

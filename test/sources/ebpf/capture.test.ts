@@ -97,7 +97,7 @@ describe('capture', () => {
         setImmediate(() => trace.push('sink'));
       };
       const { sensor, ctx, capture } = start({ deliver });
-      vi.spyOn(ctx, 'crowded').mockReturnValue(crowded);
+      vi.spyOn(ctx, 'crowded').mockReturnValue(crowded ? 1 : 0);
       for (const path of ['/a', '/b', '/c']) sensor.put(open(path));
       capture.start();
       await vi.advanceTimersByTimeAsync(5);

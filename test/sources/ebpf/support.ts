@@ -41,7 +41,7 @@ export function contextFor(demand: Demand): TestContext {
     reject: (text, why) => void said.push({ type: 'drop', fields: { ...why, count: 1, event: text } }),
     trouble: () => {},
     onStop: () => () => {},
-    crowded: () => false,
+    crowded: () => 0,
     books: () => ({ seen: 0, delivered: 0, filtered: 0, dropped: 0, pipeline: 'sha256:0' }),
     position: () => undefined,
     advance: () => {},
