@@ -7,7 +7,7 @@ import { addedText, ExtraFieldProblem, entriesFor, placeOfAdded, withExtraFields
 import type { Expr, Span } from './ast.ts';
 import type { TypedCheck, TypedExpr } from './check.ts';
 import type { Condition } from './condition.ts';
-import { makeCondition, refuseComputedEventTypes, refuseUnknownEventTypes } from './condition.ts';
+import { makeCondition, refuseEventTypes } from './condition.ts';
 import type { Definitions, ListDefinition, MacroDefinition, RuleDefinition } from './definitions.ts';
 import { countEventTypes } from './event-types.ts';
 import { withExceptions } from './exceptions.ts';
@@ -21,8 +21,7 @@ import type { ParsedMacro } from './resolve-macros.ts';
 import { MacroResolver, macrosIn, UnresolvedMacro } from './resolve-macros.ts';
 import type { Rule } from './rule.ts';
 import { type ComposedText, placeIn } from './source.ts';
-import type { ResolvedList } from './substitute-lists.ts';
-import { changedNames, inOrder, mentions, resolveLists, substituteLists } from './substitute-lists.ts';
+import { changedNames, inOrder, mentions, ResolvedLists, resolveLists, substituteLists } from './substitute-lists.ts';
 import type { PrintBytes } from './values.ts';
 
 /** A rule without what is decided for all rules together. */
@@ -62,7 +61,7 @@ export class RuleCompiler {
   readonly #options: CompileOptions;
   #warnings: Issue[] = [];
   #listDefinitions: ReadonlyMap<string, ListDefinition> = new Map();
-  #lists: readonly ResolvedList[] = [];
+  #lists = new ResolvedLists([]);
   #macros = new Map<string, Made<MacroDefinition, ParsedMacro>>();
   readonly #rules = new Map<string, Made<RuleDefinition, CompiledRule | undefined>>();
   #resolver = new MacroResolver(new Map());
@@ -303,8 +302,7 @@ export class RuleCompiler {
     const resolved = this.#resolve(ast, text, rule.context, () => true, via);
     try {
       const condition = makeCondition(text.text, resolved, catalogue);
-      refuseComputedEventTypes(condition.typed, catalogue);
-      refuseUnknownEventTypes(condition.typed, catalogue);
+      refuseEventTypes(condition.typed, catalogue);
       this.#warnCondition(rule, condition, catalogue, text);
       return condition;
     } catch (error) {

@@ -62,8 +62,7 @@ export function compileCondition(text: string, catalogue: Catalogue, options: Co
   return explained(place, () => {
     const ast = parseCondition(text, { maxDepth, ...(bareFields ? { bareField: bareFieldOf(catalogue) } : {}) });
     const condition = makeCondition(text, ast, catalogue);
-    refuseComputedEventTypes(condition.typed, catalogue);
-    refuseUnknownEventTypes(condition.typed, catalogue);
+    refuseEventTypes(condition.typed, catalogue);
     return condition;
   });
 }
@@ -127,11 +126,17 @@ export function makeCondition(text: string, ast: Expr, catalogue: Catalogue): Co
   };
 }
 
-/** Refuses names of event types that the source does not have. Throws a Problem. */
-export function refuseUnknownEventTypes(typed: TypedExpr, catalogue: Catalogue): void {
+/** Refuses what compares event types in a way that tells nothing of them, and names that are none. Throws a Problem. */
+export function refuseEventTypes(typed: TypedExpr, catalogue: Catalogue): void {
   const known = catalogue.eventTypes?.names;
   if (known === undefined) return;
-  for (const check of eventTypeChecks(typed)) {
+  const checks = eventTypeChecks(typed);
+  refuseComputedEventTypes(checks);
+  refuseUnknown(checks, known);
+}
+
+function refuseUnknown(checks: readonly TypedCheck[], known: ReadonlySet<string>): void {
+  for (const check of checks) {
     if (!['=', '!=', 'in'].includes(check.operator)) continue;
     for (const name of check.constants ?? []) {
       if (typeof name !== 'string' || known.has(name)) continue;
@@ -144,10 +149,9 @@ export function refuseUnknownEventTypes(typed: TypedExpr, catalogue: Catalogue):
   }
 }
 
-/** Refuses comparisons of the event type that hide which types are meant: rules are found by them. Throws a Problem. */
-export function refuseComputedEventTypes(typed: TypedExpr, catalogue: Catalogue): void {
-  if (catalogue.eventTypes === undefined) return;
-  for (const check of eventTypeChecks(typed)) {
+/** Refuses comparisons that hide which types are meant: rules are found by them. Throws a Problem. */
+export function refuseComputedEventTypes(checks: readonly TypedCheck[]): void {
+  for (const check of checks) {
     const what = isEventTypeField(check.left) ? 'right-hand field comparisons' : 'field transformers';
     if (check.right === undefined && isEventTypeField(check.left)) continue;
     refuse(check, `${what} on \`evt.type\`/\`syscall.type\` checks are not supported by event code search`, {});

@@ -53,11 +53,18 @@ function infer(expr: TypedExpr, negated: boolean): Names {
   }
 }
 
+/** Most checks are of something else than the type. */
+function isEverything({ except, names }: Names): boolean {
+  return except && names.size === 0;
+}
+
 function complement({ except, names }: Names): Names {
   return { except: !except, names };
 }
 
 function intersection(a: Names, b: Names): Names {
+  if (isEverything(a)) return b;
+  if (isEverything(b)) return a;
   if (a.except && b.except) return { except: true, names: a.names.union(b.names) };
   if (a.except) return { except: false, names: b.names.difference(a.names) };
   if (b.except) return { except: false, names: a.names.difference(b.names) };
@@ -65,6 +72,8 @@ function intersection(a: Names, b: Names): Names {
 }
 
 function union(a: Names, b: Names): Names {
+  if (isEverything(a)) return a;
+  if (isEverything(b)) return b;
   return complement(intersection(complement(a), complement(b)));
 }
 
@@ -117,14 +126,14 @@ export function constantNumberCheck({ left, operator, modifier, constants }: Typ
 
 /** Every check of the event type in a condition. */
 export function eventTypeChecks(expr: TypedExpr): readonly TypedCheck[] {
-  switch (expr.kind) {
-    case 'not':
-      return eventTypeChecks(expr.item);
-    case 'check':
-      return readsEventType(expr.left) ? [expr] : [];
-    default:
-      return expr.items.flatMap(eventTypeChecks);
-  }
+  const found: TypedCheck[] = [];
+  const visit = (each: TypedExpr): void => {
+    if (each.kind === 'not') visit(each.item);
+    else if (each.kind !== 'check') each.items.forEach(visit);
+    else if (readsEventType(each.left)) found.push(each);
+  };
+  visit(expr);
+  return found;
 }
 
 function readsEventType(term: TypedTerm): boolean {

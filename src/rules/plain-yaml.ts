@@ -218,7 +218,11 @@ class Reader {
 
   #resolved(type: CST.FlowScalar['type'], start: number, end: number): Scalar {
     const source = this.#content.slice(start, end);
-    if (type === 'scalar' && !source.includes('\n')) return scalar(source, 'PLAIN', start, end);
+    // Without escapes and line ends a text is what is written.
+    if (!/[\n\\]|.'./.test(source)) {
+      if (type === 'scalar') return scalar(source, 'PLAIN', start, end);
+      return scalar(source.slice(1, -1), type === 'double-quoted-scalar' ? 'QUOTE_DOUBLE' : 'QUOTE_SINGLE', start, end);
+    }
     return this.#scalarOf({ type, offset: start, indent: 0, source }, start, end);
   }
 

@@ -170,9 +170,14 @@ export class ComposedText {
     return new ComposedText([...this.#pieces, ...pieces]);
   }
 
-  /** The text with a part replaced by others. */
-  replace(start: number, end: number, by: readonly Piece[]): ComposedText {
-    const text = this.text.slice(0, start) + by.map((piece) => piece.text).join('') + this.text.slice(end);
+  /** The text with a part replaced by others; `written`: their texts together. */
+  replace(
+    start: number,
+    end: number,
+    by: readonly Piece[],
+    written = by.map((piece) => piece.text).join(''),
+  ): ComposedText {
+    const text = this.text.slice(0, start) + written + this.text.slice(end);
     return new ComposedText([...this.#slice(0, start), ...by, ...this.#slice(end, this.text.length)], text);
   }
 

@@ -11,27 +11,55 @@ export class ResolvedList {
   /** Some of its items come from elsewhere: its name stays among them. */
   readonly isFed: boolean;
   readonly items: readonly Piece[];
-  /** Whether its name is one word, as it should be. */
-  readonly isWord: boolean;
-  #pieces: readonly Piece[] | undefined;
-  #words: readonly string[] | undefined;
+  #written: Written | undefined;
 
   constructor(name: string, isFed: boolean, items: readonly Piece[]) {
     this.name = name;
     this.isFed = isFed;
     this.items = items;
-    this.isWord = !boundary.test(name);
   }
 
   /** What stands in a condition for its name. */
-  get pieces(): readonly Piece[] {
-    const all = this.isFed ? [{ text: this.name }, ...this.items] : this.items;
-    return (this.#pieces ??= all.flatMap((piece, index) => (index === 0 ? [piece] : [COMMA, piece])));
+  get written(): Written {
+    return (this.#written ??= this.#write());
   }
 
+  #write(): Written {
+    const all = this.isFed ? [{ text: this.name }, ...this.items] : this.items;
+    const pieces = all.flatMap((piece, index) => (index === 0 ? [piece] : [COMMA, piece]));
+    const text = pieces.map((piece) => piece.text).join('');
+    return { pieces, text, words: wordsOf(text) };
+  }
+}
+
+interface Written {
+  readonly pieces: readonly Piece[];
+  readonly text: string;
   /** The words in it, which may be names of lists. */
-  get words(): readonly string[] {
-    return (this.#words ??= this.pieces.flatMap(({ text }) => wordsOf(text)));
+  readonly words: readonly string[];
+}
+
+/** Lists in the order in which they are put in place. */
+export class ResolvedLists {
+  readonly all: readonly ResolvedList[];
+  readonly #places: ReadonlyMap<string, number>;
+  /** Those whose names are not one word, as they should be: only a search finds them. */
+  readonly #odd: readonly number[];
+
+  constructor(all: readonly ResolvedList[]) {
+    this.all = all;
+    this.#places = new Map(all.map(({ name }, place) => [name, place]));
+    this.#odd = [...all.keys()].filter((place) => boundary.test((all[place] as ResolvedList).name));
+  }
+
+  /** The places of those that may be among words, of those behind place `after`. */
+  among(words: readonly string[], after: number): readonly number[] {
+    const found = new Set(after < 0 ? this.#odd : []);
+    for (const word of words) {
+      const place = this.#places.get(word);
+      if (place !== undefined && place > after) found.add(place);
+    }
+    return [...found];
   }
 }
 
@@ -41,8 +69,8 @@ const COMMA: Piece = { text: ', ' };
  * Resolves lists among themselves: an item that names an earlier list stands for that list's items as they are written.
  * The names of lists that are used are added to `used`.
  */
-export function resolveLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>): readonly ResolvedList[] {
-  return inOrder(lists.values()).map(({ name, items, feed, visibility }) => {
+export function resolveLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>): ResolvedLists {
+  const all = inOrder(lists.values()).map(({ name, items, feed, visibility }) => {
     const resolved = items.flatMap(({ text, from }) => {
       const inner = lists.get(text);
       if (inner === undefined || inner.index >= visibility || inner.name === name)
@@ -54,6 +82,7 @@ export function resolveLists(lists: ReadonlyMap<string, ListDefinition>, used: S
     });
     return new ResolvedList(name, feed !== undefined, resolved);
   });
+  return new ResolvedLists(all);
 }
 
 function item(text: string, from: ScalarSource, via: () => string): Piece {
@@ -96,25 +125,23 @@ export function mentions(text: string, names: readonly string[]): boolean {
 }
 
 /** Replaces the names of lists in a condition by their items. */
-export function substituteLists(
-  condition: ComposedText,
-  lists: readonly ResolvedList[],
-  used: Set<string>,
-): ComposedText {
+export function substituteLists(condition: ComposedText, lists: ResolvedLists, used: Set<string>): ComposedText {
   let text = condition;
-  const words = new Set(wordsOf(text.text));
-  for (const list of lists) {
-    // To look for a word is dear: most lists are in no condition.
-    if (list.isWord && !words.has(list.name)) continue;
-    for (let at = findWord(text.text, list.name, 0); at >= 0; ) {
-      used.add(list.name);
-      if (list.isFed && list.items.length === 0) break;
-      const [start, end] =
-        list.items.length === 0 ? withComma(text.text, at, at + list.name.length) : [at, at + list.name.length];
-      const length = list.pieces.reduce((sum, piece) => sum + piece.text.length, 0);
-      text = text.replace(start, end, list.pieces);
-      for (const word of list.words) words.add(word);
-      at = findWord(text.text, list.name, start + length);
+  // To look for a word in a text is dear: most lists are in no condition.
+  const places = new Set(lists.among(wordsOf(text.text), -1));
+  for (let place = -1; places.size > 0; ) {
+    place = Math.min(...places);
+    places.delete(place);
+    const list = lists.all[place] as ResolvedList;
+    const { written, items, name, isFed } = list;
+    for (let at = findWord(text.text, name, 0); at >= 0; ) {
+      used.add(name);
+      if (isFed && items.length === 0) break;
+      const end = at + name.length;
+      const [from, to] = items.length === 0 ? withComma(text.text, at, end) : [at, end];
+      text = text.replace(from, to, written.pieces, written.text);
+      for (const other of lists.among(written.words, place)) places.add(other);
+      at = findWord(text.text, name, from + written.text.length);
     }
   }
   return text;

@@ -6,7 +6,7 @@ import type { Catalogue, Event } from '../../src/events/field.ts';
 import { FALCO_PATH_MAX, joinPath } from '../../src/events/paths.ts';
 import { makeCondition, refuseComputedEventTypes } from '../../src/rules/condition.ts';
 import type { Engine } from '../../src/rules/engine.ts';
-import { inferNames } from '../../src/rules/event-types.ts';
+import { eventTypeChecks, inferNames } from '../../src/rules/event-types.ts';
 import { parseFormat } from '../../src/rules/format.ts';
 import { parseCondition } from '../../src/rules/parser.ts';
 import { printFalco } from '../../src/rules/print.ts';
@@ -144,7 +144,7 @@ function runEventTypes(test: Case): string | undefined {
   if (known === undefined) throw new Error('the syscall catalogue has no event types');
   try {
     const { eventTypes, typed } = compiled(text, syscall);
-    refuseComputedEventTypes(typed, syscall);
+    refuseComputedEventTypes(eventTypeChecks(typed));
     const named = eventTypes === 'all' ? known.names : eventTypes;
     const codes = new Set([...named].flatMap((name) => known.codes(name)));
     // Some codes have no name: only what excludes names includes them.
