@@ -18,7 +18,8 @@ export interface TestOptions extends Omit<TestContext, 'report'> {
  */
 export async function runTests(paths: readonly string[], options: TestOptions): Promise<Summary> {
   const { rulesOf, reporter, ...context } = options;
-  const suites = await check(findTestFiles(paths, testKinds, rulesOf));
+  const files = findTestFiles(paths, testKinds, rulesOf);
+  const suites = await check(files);
   const results: TestResult[] = [];
   reporter.begin([...suites.values()].flat().reduce((sum, { count }) => sum + count, 0));
   const report = (result: TestResult) => {
@@ -29,11 +30,20 @@ export async function runTests(paths: readonly string[], options: TestOptions): 
     for (const [kind, own] of suites) await kind.run(own, { ...context, report });
   } catch (error) {
     // What has run is told; where nothing could, the error says all there is to say.
-    if (results.length > 0) reporter.end(results, summaryOf(results));
+    if (results.length > 0) reporter.end(inOrder(results, files), summaryOf(results));
     throw error;
   }
-  reporter.end(results, summaryOf(results));
+  reporter.end(inOrder(results, files), summaryOf(results));
   return summaryOf(results);
+}
+
+const byName = new Intl.Collator('en', { numeric: true });
+
+/** As they stand in the files, in whatever order they ended. */
+function inOrder(results: readonly TestResult[], files: readonly KnownFile[]): readonly TestResult[] {
+  const places = new Map(files.map(({ file }, index) => [file.path, index]));
+  const placeOf = ({ file }: TestResult) => places.get(file) ?? files.length;
+  return results.toSorted((a, b) => placeOf(a) - placeOf(b) || a.line - b.line || byName.compare(a.name, b.name));
 }
 
 /** How many tests ended how. */
