@@ -15,9 +15,10 @@ let lastTime: bigint | undefined;
 export function decodeRecord(heads: Heads, parse: () => JsonObject, received: bigint): Decoded {
   const type = heads.eventName || heads.eventType;
   if (!type) return { problem: NO_RECORD };
-  if (heads.eventTime !== lastText) {
-    lastText = heads.eventTime;
-    lastTime = parseTimestamp(lastText);
+  const text = heads.eventTime;
+  if (text !== lastText) {
+    lastText = text;
+    lastTime = parseTimestamp(text);
   }
   const content = { id: heads.eventID || undefined, document: parse, heads };
   return { event: new CloudEvent('aws_cloudtrail', type, lastTime ?? received, content) };

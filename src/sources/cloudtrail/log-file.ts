@@ -10,7 +10,7 @@ import { eventsOf } from './records.ts';
 
 export interface LogFileOptions {
   readonly config: Pick<Config, 'max_record' | 'max_object'>;
-  readonly ctx: Pick<SourceContext, 'report' | 'now' | 'metrics'>;
+  readonly ctx: Pick<SourceContext, 'reject' | 'now' | 'metrics'>;
   readonly recent: Recent;
 }
 

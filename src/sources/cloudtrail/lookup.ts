@@ -167,7 +167,7 @@ export class Lookup {
       problem = messageOf(error);
     }
     const message = `event ${id} of ${region} cannot be read: ${problem}`;
-    this.#ctx.report('drop', { reason: 'bad_record', count: 1, message, event: json.slice(0, 2000) });
+    this.#ctx.reject(json, { reason: 'bad_record', message });
     return [];
   }
 }

@@ -244,12 +244,15 @@ export class Queue {
       await this.#giveBack(message);
       return;
     }
-    const what = this.#redrive ? 'the queue puts it with its dead letters' : 'it is deleted';
-    const event = message.Body?.slice(0, 2000);
-    const tell = { reason: 'bad_message', count: 1, message: `${why}; it came ${received} times: ${what}` };
-    this.#ctx.report('drop', event === undefined ? tell : { ...tell, event });
-    if (this.#redrive) await this.#giveBack(message);
-    else await this.#delete(message);
+    const came = `${why}; it came ${received} times`;
+    if (this.#redrive) {
+      const text = `${came}: the queue puts it with its dead letters`;
+      this.#ctx.report('drop', { reason: 'bad_message', count: 1, message: text });
+      await this.#giveBack(message);
+    } else {
+      this.#ctx.reject(message.Body ?? '', { reason: 'bad_message', message: `${came}: it is deleted` });
+      await this.#delete(message);
+    }
   }
 
   async #delete(message: Message): Promise<void> {

@@ -9,11 +9,8 @@ import { type Heads, headKeys } from '../../events/cloud/heads.ts';
 import { parseJson } from '../../events/exact-json.ts';
 import { ABSENT, type Pack } from '../shared/cloud-worker/pack.ts';
 
-/** What is shown of a record that is none, in characters. */
-const SHOWN = 2000;
-
-/** The events of a pack, in order. What is none is reported as dropped; `place` is where it was found. */
-export function eventsOf(pack: Pack, place: string, ctx: Pick<SourceContext, 'report' | 'now'>): CloudEvent[] {
+/** The events of a pack, in order. What is none is rejected; `place` is where it was found. */
+export function eventsOf(pack: Pack, place: string, ctx: Pick<SourceContext, 'reject' | 'now'>): CloudEvent[] {
   const { ends, heads, parse, problems } = pack;
   const bytes = Buffer.from(pack.bytes.buffer, pack.bytes.byteOffset, pack.bytes.byteLength);
   const received = BigInt(ctx.now()) * 1_000_000n;
@@ -25,35 +22,56 @@ export function eventsOf(pack: Pack, place: string, ctx: Pick<SourceContext, 're
     const decoded =
       parse[index] === 1
         ? decodeDocument('aws_cloudtrail', document(), received)
-        : decodeRecord(headsOf(bytes, from, heads, index), document, received);
+        : decodeRecord(new RecordHeads(bytes, from, heads, index), document, received);
     if ('event' in decoded) events.push(decoded.event);
     else {
-      const event = bytes.toString('utf8', from, Math.min(end, from + SHOWN));
-      ctx.report('drop', { reason: 'bad_record', count: 1, message: `${place}: ${decoded.problem}`, event });
+      ctx.reject(bytes.toString('utf8', from, end), { reason: 'bad_record', message: `${place}: ${decoded.problem}` });
     }
     start = end;
   }
   for (const { reason, message, text } of problems) {
-    ctx.report('drop', { reason, count: 1, message: `${place}: ${message}`, event: text });
+    ctx.reject(text, { reason, message: `${place}: ${message}` });
   }
   return events;
 }
 
-function headsOf(bytes: Buffer, start: number, heads: Uint32Array, index: number): Heads {
-  const at = index * headKeys.length * 2;
-  const head = (key: number) => {
-    const from = heads[at + key * 2] as number;
-    return from === ABSENT
-      ? undefined
-      : bytes.toString('utf8', start + from, start + (heads[at + key * 2 + 1] as number));
-  };
-  // In the order of headKeys.
-  return {
-    eventName: head(0),
-    eventSource: head(1),
-    eventTime: head(2),
-    eventID: head(3),
-    errorCode: head(4),
-    eventType: head(5),
-  };
+/** The heads of one record. The name is asked for by every rule; the others are read when somebody asks. */
+class RecordHeads implements Heads {
+  readonly eventName: string | undefined;
+  readonly #bytes: Buffer;
+  readonly #start: number;
+  readonly #heads: Uint32Array;
+  readonly #at: number;
+
+  constructor(bytes: Buffer, start: number, heads: Uint32Array, index: number) {
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#heads = heads;
+    this.#at = index * headKeys.length * 2;
+    this.eventName = this.#head(0);
+  }
+
+  get eventSource() {
+    return this.#head(1);
+  }
+  get eventTime() {
+    return this.#head(2);
+  }
+  get eventID() {
+    return this.#head(3);
+  }
+  get errorCode() {
+    return this.#head(4);
+  }
+  get eventType() {
+    return this.#head(5);
+  }
+
+  /** By the place in headKeys. */
+  #head(key: number): string | undefined {
+    const from = this.#heads[this.#at + key * 2] as number;
+    if (from === ABSENT) return undefined;
+    const to = this.#heads[this.#at + key * 2 + 1] as number;
+    return this.#bytes.toString('utf8', this.#start + from, this.#start + to);
+  }
 }
