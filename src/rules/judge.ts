@@ -38,6 +38,13 @@ export function makeJudge<E extends Event>(
   recurring: readonly Part<E>[],
   prefilters: Prefilters<E>,
 ): Judge<E> {
+  if (conditions.length <= MOST_CONDITIONS) {
+    const judge = judgeGroup(conditions, nodes, recurring, prefilters(0, conditions.length));
+    return (event) => {
+      const bits = judge(event);
+      return bits === 0 ? NONE : placesOf([0, bits]);
+    };
+  }
   if (conditions.length <= FEW) {
     const judge = judgeAll(conditions, nodes, recurring, prefilters);
     return (event) => placesOf(judge(event));
@@ -73,13 +80,6 @@ function judgeAll<E extends Event>(
     const from = number * MOST_CONDITIONS;
     return judgeGroup(own, nodes, recurring, prefilters(from, from + own.length));
   });
-  const [only] = groups;
-  if (only !== undefined && groups.length === 1) {
-    return (event) => {
-      const bits = only(event);
-      return bits === 0 ? NONE : [0, bits];
-    };
-  }
   return (event) => {
     let some: number[] | undefined;
     for (let number = 0; number < groups.length; number++) {
