@@ -232,7 +232,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     fd: true,
     data: true,
     bulk: true,
-    args: { fd: '0', size: '2' },
+    args: { fd: '0', size: '2', pos: '3' },
   },
   preadv: {
     id: 295,
@@ -241,7 +241,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     fd: true,
     data: true,
     bulk: true,
-    args: { fd: '0' },
+    args: { fd: '0', pos: '3' },
   },
   write: {
     id: 1,
@@ -268,7 +268,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     fd: true,
     data: true,
     bulk: true,
-    args: { fd: '0', size: '2' },
+    args: { fd: '0', size: '2', pos: '3' },
   },
   pwritev: {
     id: 296,
@@ -277,7 +277,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     fd: true,
     data: true,
     bulk: true,
-    args: { fd: '0' },
+    args: { fd: '0', pos: '3' },
   },
   socket: {
     id: 41,

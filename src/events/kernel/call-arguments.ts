@@ -124,6 +124,8 @@ function argumentOf(param: EventParam, { args, data }: Call, isOwn: boolean): Ar
   if (type === 'SOCKTUPLE')
     return { name, raw: (event) => (event.kind === KIND.socket && socketOf(event).name) || NONE };
   if (type === 'SOCKADDR') return { name, raw: (event) => (event.kind === KIND.socket && askedAddress(event)) || NONE };
+  // 32-bit calls have it in two registers, not all of them in the same two.
+  if (name === 'pos') return { name, raw: (event) => (event.has('compat') ? undefined : u64(Number(from))(event)) };
   if (from === undefined) return name === 'res' ? inRegister(param, isOwn, 'ret') : undefined;
   if (from.startsWith('path') || from.startsWith('text')) return inText(name, from);
   return inRegister(param, isOwn, from === 'ret' ? 'ret' : Number(from));

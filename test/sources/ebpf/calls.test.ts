@@ -393,6 +393,7 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
       'evt.arg.data': 'HELL',
     });
     expect(await callOn(fd, 'pread', 'buf 5 2')).toMatchObject({
+      'evt.arg.pos': '2',
       'evt.buffer': bytes('LLo,w'),
       'evt.buflen.file.in': 5,
       'evt.io_dir': 'read',
