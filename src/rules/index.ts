@@ -14,6 +14,8 @@ export type { BoundFormat, Format } from './format.ts';
 export { hostsIn } from './hosts.ts';
 export type { Issue, IssueCode } from './issue.ts';
 export type { ItemsFrom } from './items-from.ts';
+export type { JudgedChecks } from './judge-checks.ts';
+export { bindChecks } from './judge-checks.ts';
 export type { Built, ListFeed, ReadItems } from './list-feed.ts';
 export { readItemsFile } from './list-feed.ts';
 export type { FileResult, LoadOptions, LoadResult, RulesFile } from './load.ts';

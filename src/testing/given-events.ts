@@ -11,7 +11,7 @@ import { cloudSources } from '../events/cloud/sources.ts';
 import type { Catalogue, FieldType, Form, Scalar, Value } from '../events/field.ts';
 import { EventRecord, recordForm } from '../events/record.ts';
 import type { Path } from '../pipeline/document.ts';
-import type { Problem } from './scenarios/consistency.ts';
+import type { Problem } from './problems.ts';
 
 export const scalar = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -28,7 +28,7 @@ export const eventKeys = {
 };
 
 /** What an event must not say together. */
-export function isConsistent({ fields, document, type, at, after }: Partial<GivenEvent>): boolean {
+export function isConsistent({ fields, document, type, at, after }: Partial<Record<keyof typeof eventKeys, unknown>>) {
   const isTwice = at !== undefined && after !== undefined;
   return !isTwice && (document === undefined || (fields === undefined && type === undefined));
 }
@@ -64,9 +64,12 @@ const APART = 1;
 
 /** When each of some events happens, in ms since the start of the test. */
 export function timesOf(events: readonly Pick<GivenEvent, 'at' | 'after'>[]): readonly number[] {
-  const times: number[] = [];
-  for (const { at, after } of events) times.push(at ?? (times.at(-1) ?? (after === undefined ? -APART : 0)) + (after ?? APART));
-  return times;
+  let time = 0;
+  return events.map(({ at, after }, index) => {
+    const since = index === 0 ? 0 : time;
+    time = at ?? since + (after ?? (index === 0 ? 0 : APART));
+    return time;
+  });
 }
 
 /** Makes an event; what is wrong with it is told by `problem`. */
@@ -79,7 +82,10 @@ export function makeEvent(
   const source = given.source ?? defaults.source;
   const catalogue = catalogues.get(source);
   if (catalogue === undefined) {
-    problem({ path: given.source === undefined ? [] : ['source'], ...unknown('event source', source, catalogues.keys()) });
+    problem({
+      path: given.source === undefined ? [] : ['source'],
+      ...unknown('event source', source, catalogues.keys()),
+    });
     return undefined;
   }
   const time = BigInt(Math.round((START + at) * 1000)) * 1000n;

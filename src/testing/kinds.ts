@@ -1,6 +1,7 @@
 /** The kinds of test files that there are. */
 
+import { ruleTests } from './rule-tests/index.ts';
 import { scenarios } from './scenarios/index.ts';
 import type { TestKind } from './test-kind.ts';
 
-export const testKinds: readonly TestKind[] = [scenarios];
+export const testKinds: readonly TestKind[] = [scenarios, ruleTests];

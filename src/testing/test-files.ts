@@ -76,12 +76,22 @@ function recognisedIn(
   rulesOf: (path: string) => readonly string[],
 ): KnownFile[] {
   const isNamedSo = /\.test\.ya?ml$/.test(path);
+  if (!isNamedSo && !hasTests(path)) return [];
   try {
     const found = known(readTestFile(path, rulesOf), kinds);
     return found ? [found] : isNamedSo ? [unknown(path, kinds)] : [];
   } catch (error) {
     if (isNamedSo || !(error instanceof UserError)) throw error;
     return [];
+  }
+}
+
+/** Whether it is worth while to parse a file. */
+function hasTests(path: string): boolean {
+  try {
+    return /\btests["']?\s*:/.test(readFileSync(path, 'utf8'));
+  } catch {
+    return false;
   }
 }
 

@@ -1,6 +1,7 @@
 /** The frame of `falco-pipe test`: kinds of test files, told apart by their form, all with one kind of result. */
 
 import type { PipelineDocument } from '../pipeline/document.ts';
+import type { Coverage } from './rule-coverage/coverage.ts';
 
 /** A file of tests. */
 export interface TestFile {
@@ -35,6 +36,8 @@ export interface TestContext {
   readonly engine: string | undefined;
   /** Aborted when the user wants no more of it: what runs is ended and undone, the rest is not begun. */
   readonly signal: AbortSignal;
+  /** Where it is asked for which parts of rules the tests decide. */
+  readonly coverage?: Coverage | undefined;
   report(result: TestResult): void;
 }
 

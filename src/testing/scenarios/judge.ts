@@ -3,11 +3,19 @@
 import type { Alert } from '../../events/alert.ts';
 import type { Value } from '../../events/field.ts';
 import { printValue } from '../../rules/index.ts';
-import type { Seen } from './detector.ts';
 import type { AlertExpectation, FieldExpectation, Outcome } from './schema.ts';
 
+/** What is looked at of an alert; of any other event its type and fields stand for the rule and the output fields. */
+export type Raised = Pick<Alert, 'type' | 'time' | 'fields' | 'outputFields'>;
+
+/** Something that was raised, and when it was here (ms since the epoch). */
+export interface Sighting {
+  readonly alert: Raised;
+  readonly at: number;
+}
+
 /** What is wrong, a line each: nothing when all is as expected. */
-export function judge(rule: string, expected: Outcome, seen: readonly Seen[]): readonly string[] {
+export function judge(rule: string, expected: Outcome, seen: readonly Sighting[]): readonly string[] {
   const wanted: AlertExpectation = { ...expected, rule };
   const matching = seen.filter(({ alert }) => differences(wanted, alert).length === 0);
   const { none, count, within, sequence, only } = expected;
@@ -27,7 +35,7 @@ export function judge(rule: string, expected: Outcome, seen: readonly Seen[]): r
   const inOrder = sequence === undefined ? [] : sequence.map((each) => ({ ...each, rule: each.rule ?? rule }));
   wrong.push(...outOfOrder(inOrder, seen));
   if (only) {
-    const isExpected = (alert: Alert) =>
+    const isExpected = (alert: Raised) =>
       [...(none || (sequence && count === undefined) ? [] : [wanted]), ...inOrder].some(
         (each) => differences(each, alert).length === 0,
       );
@@ -47,7 +55,7 @@ export function expectsAbsence({ none, count, only }: Outcome): boolean {
 }
 
 /** The first of a sequence that does not come after those before it. */
-function outOfOrder(sequence: readonly AlertExpectation[], seen: readonly Seen[]): readonly string[] {
+function outOfOrder(sequence: readonly AlertExpectation[], seen: readonly Sighting[]): readonly string[] {
   let from = 0;
   for (const [index, expected] of sequence.entries()) {
     const found = seen.findIndex(({ alert }, at) => at >= from && differences(expected, alert).length === 0);
@@ -61,7 +69,7 @@ function outOfOrder(sequence: readonly AlertExpectation[], seen: readonly Seen[]
 }
 
 /** Of the alerts of the rule the one that differs least, and how; or what came instead. */
-function nearest(expected: AlertExpectation, seen: readonly Seen[]): readonly string[] {
+function nearest(expected: AlertExpectation, seen: readonly Sighting[]): readonly string[] {
   const own = seen.filter(({ alert }) => alert.type === expected.rule);
   const [best] = own.map(({ alert }) => differences(expected, alert)).sort((a, b) => a.length - b.length);
   if (best !== undefined) return best.length === 0 ? [] : [`"${expected.rule}" was raised, but:`, ...best];
@@ -71,7 +79,7 @@ function nearest(expected: AlertExpectation, seen: readonly Seen[]): readonly st
 }
 
 /** The fields of an alert that are not as expected. */
-export function differences(expected: AlertExpectation, alert: Alert): readonly string[] {
+export function differences(expected: AlertExpectation, alert: Raised): readonly string[] {
   const { rule, source, hostname, priority, outputFields } = expected;
   const found: string[] = [];
   const same = (name: string, wanted: string | undefined, got: Value | null | undefined) => {
@@ -125,6 +133,6 @@ function countText(count: NonNullable<Outcome['count']>): string {
   return `${bounds.filter(Boolean).join(' and ')} alerts`;
 }
 
-export function shown(alert: Alert): string {
+export function shown(alert: Raised): string {
   return `"${alert.type}": ${alert.fields.output}`;
 }

@@ -1,0 +1,125 @@
+/** Runs rule tests: each gives its events to the rules, as the operator `rules` does, and looks at the alerts. */
+
+import { messageOf } from '../../core/errors.ts';
+import type { Event } from '../../core/event.ts';
+import { Counters } from '../../core/metrics.ts';
+import { type Alert, toAlert } from '../../events/alert.ts';
+import type { EventRecord } from '../../events/record.ts';
+import { Judge } from '../../operators/rules/judge.ts';
+import type { Rule } from '../../rules/index.ts';
+import { exactly } from '../exactly.ts';
+import { type MadeEvent, START } from '../given-events.ts';
+import { whyNot } from '../scenarios/decided.ts';
+import { expectsAlert, judge, type Sighting } from '../scenarios/judge.ts';
+import type { TestContext } from '../test-kind.ts';
+import type { Expected, RuleTest, RuleTestFile } from './load.ts';
+
+/** Runs the tests of a file and reports each. */
+export function runRuleTests(file: RuleTestFile, { report, coverage }: Pick<TestContext, 'report' | 'coverage'>): void {
+  const bench = new Bench(file);
+  const { path } = file;
+  coverage?.add(file.rules);
+  for (const test of file.tests) {
+    const began = performance.now();
+    const because = bench.run(test);
+    const ms = Math.round(performance.now() - began);
+    report({
+      file: path,
+      line: test.line,
+      suite: test.rule.name,
+      name: test.name,
+      status: because.length === 0 ? 'passed' : 'failed',
+      ms,
+      because,
+    });
+    if (coverage === undefined) continue;
+    for (const { event, form } of test.events) coverage.judge(bench.rulesOf(test), event, form);
+    coverage.tested(test.rule, raises(test) ? 'positive' : 'negative');
+  }
+}
+
+/** Whether a test says that its rule raises an alert. */
+export function raises({ rule, expected }: Pick<RuleTest, 'rule' | 'expected'>): boolean {
+  if ('outcome' in expected) return expectsAlert(expected.outcome);
+  return expected.alerts.some((alert) => alert.rule === rule.name);
+}
+
+class Bench {
+  readonly #file: RuleTestFile;
+  readonly #enabled: readonly Rule[];
+  readonly #judges = new Map<string, Judge>();
+  #errors: string[] = [];
+
+  constructor(file: RuleTestFile) {
+    this.#file = file;
+    this.#enabled = file.rules.filter(({ enabled }) => enabled);
+  }
+
+  /** The rules that take part: those that are enabled, and the one that the test is about. */
+  rulesOf({ rule }: RuleTest): readonly Rule[] {
+    return rule.enabled ? this.#enabled : this.#file.rules.filter((each) => each.enabled || each === rule);
+  }
+
+  /** What is wrong, a line each; nothing when the test passes. */
+  run(test: RuleTest): readonly string[] {
+    this.#errors = [];
+    const seen: Sighting[] = [];
+    for (const made of test.events) {
+      const at = START + made.at;
+      this.#judge(test, made).judge(made.event, (event) => seen.push({ alert: alertOf(event), at }), undefined);
+    }
+    const { wrong, missing } = this.#compare(test.rule.name, test.expected, seen);
+    const why = missing.flatMap((name) => this.#whyNot(name, test, missing.length > 1));
+    return [...this.#errors, ...wrong, ...why];
+  }
+
+  #compare(rule: string, expected: Expected, seen: readonly Sighting[]) {
+    if ('alerts' in expected)
+      return exactly(
+        expected.alerts,
+        seen.map(({ alert }) => alert),
+      );
+    const wrong = judge(rule, expected.outcome, seen);
+    const isMissing =
+      wrong.length > 0 && expectsAlert(expected.outcome) && !seen.some(({ alert }) => alert.type === rule);
+    return { wrong, missing: isMissing ? [rule] : [] };
+  }
+
+  #whyNot(name: string, test: RuleTest, isOneOfMany: boolean): readonly string[] {
+    const rule = this.#file.rules.find((each) => each.name === name);
+    if (rule === undefined) return [];
+    if (!this.rulesOf(test).includes(rule)) return [`"${name}" is not enabled`];
+    const own = test.events.filter(({ event }) => event.source === rule.source);
+    const [first] = own;
+    const lines =
+      first === undefined
+        ? [`the rule looks at ${rule.source} events; the test has none`]
+        : whyNot(
+            rule,
+            own.filter(({ form }) => form === first.form).map(({ event }) => event),
+            [],
+            first.form,
+          );
+    return isOneOfMany ? [`"${name}":`, ...lines.map((line) => `  ${line}`)] : lines;
+  }
+
+  /** Binding rules is dear: the same ones are bound once for the events of a source and form. */
+  #judge(test: RuleTest, { event: { source }, form }: MadeEvent): Judge {
+    const key = JSON.stringify([source, form.name, test.rule.enabled ? null : test.rule.name]);
+    let made = this.#judges.get(key);
+    if (!made) {
+      const { matching, fields } = this.#file;
+      const rules = this.rulesOf(test).filter((rule) => rule.source === source);
+      const failed = (_event: Event, error: unknown, what?: string) =>
+        void this.#errors.push(`${what} failed: ${messageOf(error)}`);
+      const ctx = { metrics: new Counters(), failed };
+      made = new Judge(form, { rules, source, extra: fields.get(source) ?? [], matching, hostname: 'test', ctx });
+      this.#judges.set(key, made);
+    }
+    return made;
+  }
+}
+
+function alertOf(event: Event): Alert {
+  return toAlert(event as EventRecord);
+}
