@@ -12,7 +12,7 @@ import { auditEvents, auditLines, namesOf } from '../sources/k8s-audit/events.ts
 import { Director, item } from '../sources/vcloud/director.ts';
 import { Program, pipeline, repository, scratch } from './program.ts';
 
-const KILLS = process.env.FALCO_PIPE_LONG ? 100 : 4;
+const KILLS = process.env.FALCO_PIPE_LONG ? 100 : 3;
 const LIMIT = KILLS * 15_000;
 
 /** Names of pods in what was written to a file, in order, also twice. */
@@ -249,6 +249,50 @@ http: { listen: '127.0.0.1:${own + 1}' }
     await program.stop();
     expect(program.stderr).not.toContain('sesame');
     refusing.close();
+  },
+  LIMIT,
+);
+
+it(
+  'alerts that one program sends as CloudEvents come in to another as the same alerts',
+  async () => {
+    const folder = scratch();
+    const port = 10_000 + (process.pid % 20_000);
+    const records = Array.from({ length: 300 }, (_, n) => ({
+      source: 'syscall',
+      time: n,
+      type: 'open',
+      fields: { 'proc.pid': n },
+    }));
+    writeFileSync(join(folder, 'events.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    const rule = '- rule: Seen\n  desc: d\n  condition: proc.pid >= 0\n  output: "pid %proc.pid"\n  priority: INFO\n';
+    writeFileSync(join(folder, 'rules.yaml'), rule);
+    const inbox = pipeline(
+      folder,
+      `sources: { inbox: { type: cloudevents, listen: '127.0.0.1:${port}' } }
+operators: { few: { type: filter, from: inbox, condition: proc.pid >= 100 } }
+sinks: { out: { type: file, from: few, path: inbox.jsonl, format: json } }
+`,
+      'inbox.yaml',
+    );
+    const edge = pipeline(
+      folder,
+      `sources: { past: { type: replay, files: events.jsonl } }
+operators: { detect: { type: rules, from: past, files: rules.yaml } }
+sinks:
+  kept: { type: file, from: detect, path: edge.jsonl, format: json }
+  on: { type: http, from: detect, url: 'http://127.0.0.1:${port}', format: { type: cloudevents, mode: batch } }
+`,
+      'edge.yaml',
+    );
+    const receiver = Program.start(['run', inbox, '--no-watch', '--state', join(folder, 'state')]);
+    await receiver.ready();
+    const sender = await Program.run(['run', edge, '--no-watch']);
+    expect([sender.code, sender.stderr.includes('dropped 0')], sender.stderr).toEqual([0, true]);
+    expect(await receiver.stop()).toBe(0);
+    const alerts = (name: string) => readFileSync(join(folder, name), 'utf8').trim().split('\n');
+    // Each as it was: the time of day, too, is that of the event.
+    expect(alerts('inbox.jsonl').sort()).toEqual(alerts('edge.jsonl').slice(100).sort());
   },
   LIMIT,
 );

@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,7 +10,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { SourceError } from '../../../src/core/errors.ts';
 import { readFrame } from '../../../src/sources/ovh-mks/frames.ts';
 import { ovhMks } from '../../../src/sources/ovh-mks/index.ts';
-import { until } from '../../sinks/servers.ts';
+import { makeCertificates, until } from '../../sinks/servers.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
 import { auditEvent } from '../k8s-audit/events.ts';
 
@@ -24,8 +25,8 @@ class Stream {
   refuse: number[] = [];
   port = 0;
 
-  constructor(options: object = {}) {
-    this.http = createServer();
+  constructor(options: object = {}, tls?: ServerOptions) {
+    this.http = tls ? createTlsServer(tls) : createServer();
     this.server = new WebSocketServer({ noServer: true, ...options });
     this.http.on('upgrade', (request, socket, head) => {
       this.asked.push(request.url ?? '');
@@ -189,6 +190,20 @@ describe('a server', () => {
     await source.until(({ end }) => end !== 'open');
     expect(source.end).toBeInstanceOf(SourceError);
     expect(String(source.end)).toMatch(`answered with status ${status}; look at token and url`);
+  });
+
+  it('is held to its certificate', async () => {
+    await stream.stop();
+    const made = makeCertificates();
+    stream = await new Stream({}, made.server()).start();
+    const url = `wss://localhost:${stream.port}/tail/`;
+    const source = follow({ url, tls: { ca: made.ca } });
+    await until(() => stream.clients.length === 1);
+    stream.last.send(frame(auditEvent(1)));
+    await source.until(({ events }) => events.length === 1);
+    const stranger = follow({ url });
+    await stranger.until(({ trouble }) => trouble?.includes('name the file of its authority under tls.ca') ?? false);
+    expect(stream.clients).toHaveLength(1);
   });
 
   it('cannot be asked without a token: that ends the source alone too', async () => {

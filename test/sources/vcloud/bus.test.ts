@@ -10,7 +10,7 @@ import { connectAsync, type MqttClient } from 'mqtt';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { vcloud } from '../../../src/sources/vcloud/index.ts';
-import { until } from '../../sinks/servers.ts';
+import { makeCertificates, until } from '../../sinks/servers.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
 import { Director, item, message } from './director.ts';
 
@@ -186,6 +186,18 @@ describe.skipIf(!isHere)('the event bus', () => {
     expect(refused.end).toBeInstanceOf(SourceError);
     expect(String(refused.end)).toMatch(/access to the event bus was refused: status 401; .* event_bus: false/);
     expect(director.refuse).toHaveLength(1);
+  });
+
+  it('is held to the certificate of the service', async () => {
+    await director.stop();
+    const made = makeCertificates();
+    director = await new Director(made.server()).start();
+    director.broker = broker.port;
+    const source = listen({ tls: { ca: made.ca } });
+    await heard(source);
+    director.items.push(item(1, NOW));
+    await publish(message(1, NOW));
+    await source.until(({ events }) => events.length === 1);
   });
 
   it('that is not there, or overloaded, does not keep the trail from being read', async () => {

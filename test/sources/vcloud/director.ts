@@ -1,6 +1,7 @@
 /** A Cloud Director of the test's own: sessions, tokens, the audit trail, and a door to the event bus. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { until } from '../../sinks/servers.ts';
 
@@ -64,8 +65,12 @@ export class Director {
   readonly refuse: number[] = [];
   pageLimit = 128;
 
-  constructor() {
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+  readonly #scheme: string;
+
+  constructor(tls?: ServerOptions) {
+    const answer = (request: IncomingMessage, response: ServerResponse) => void this.#answer(request, response);
+    this.#scheme = tls ? 'https' : 'http';
+    this.#server = tls ? createTlsServer(tls, answer) : createServer(answer);
     this.#server.on('connection', (socket) => {
       this.#open.add(socket);
       socket.on('close', () => this.#open.delete(socket));
@@ -97,7 +102,7 @@ export class Director {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#scheme}://localhost:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** Cuts all connections, those of the bus too. */

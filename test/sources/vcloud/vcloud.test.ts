@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { vcloud } from '../../../src/sources/vcloud/index.ts';
+import { makeCertificates } from '../../sinks/servers.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
 import { Director, item } from './director.ts';
 
@@ -184,7 +185,7 @@ describe('access', () => {
     const wrong = read();
     await wrong.until(({ end }) => end !== 'open');
     expect(wrong.end).toBeInstanceOf(SourceError);
-    expect(String(wrong.end)).toMatch(/the login was refused by 127.0.0.1:\d+: status 401: bad credentials/);
+    expect(String(wrong.end)).toMatch(/the login was refused by localhost:\d+: status 401: bad credentials/);
     director.password = 'hush-hush';
     director.answers.push({ status: 403, body: '{"message":"no right to view the audit trail"}' });
     const none = read();
@@ -195,6 +196,18 @@ describe('access', () => {
     const never = read();
     await never.until(({ end }) => end !== 'open');
     expect(never.end).toBeInstanceOf(SourceError);
+  });
+
+  it('is held to the certificate of the service', async () => {
+    await director.stop();
+    const made = makeCertificates();
+    director = await new Director(made.server()).start();
+    put(1);
+    const source = read({ ...user, tls: { ca: made.ca } });
+    await source.until(({ events }) => events.length === 1);
+    const stranger = read();
+    await stranger.until(({ trouble }) => trouble?.includes('name the file of its authority under tls.ca') ?? false);
+    expect(director.logins).toBe(1);
   });
 
   it('that cannot be asked for ends the source alone: a secret or a file is missing', async () => {
