@@ -116,10 +116,10 @@ export function isRefusal(error: unknown): boolean {
 
 /** What went wrong, in one line. */
 export function explained(error: unknown): string {
-  const { code, errors } = error as { code?: string; errors?: unknown[] };
+  const { code, errors, name } = error as { code?: string; errors?: unknown[]; name?: string };
   if (errors && errors.length > 0) return [...new Set(errors.map(explained))].join('; ');
   const text = messageOf(error).trim().split('\n')[0] ?? '';
   if (code === 'MessagingEntityNotFoundError')
     return `${text} Is the name of the hub, or of the consumer group, right?`;
-  return text || code || 'unknown error';
+  return text || code || name || 'unknown error';
 }

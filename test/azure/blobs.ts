@@ -63,7 +63,8 @@ export class Blobs {
     if (url.searchParams.get('comp') === 'list') return this.#list(url.searchParams.get('prefix') ?? '', response);
     if (method !== 'PUT') return fail(response, 400, 'UnsupportedHttpVerb');
     const old = this.blobs.get(name);
-    if (url.searchParams.get('comp') === 'metadata' && !old) return fail(response, 404, 'BlobNotFound');
+    const onlyMetadata = url.searchParams.get('comp') === 'metadata';
+    if (onlyMetadata && !old) return fail(response, 404, 'BlobNotFound');
     const wanted = request.headers['if-match'];
     if (wanted !== undefined && wanted !== old?.etag) return fail(response, 412, 'ConditionNotMet');
     const metadata = Object.fromEntries(
@@ -74,7 +75,7 @@ export class Blobs {
     const blob = { metadata, etag: `"${++this.#tags}"`, modified: new Date() };
     this.blobs.set(name, blob);
     const headers = { etag: blob.etag, 'last-modified': blob.modified.toUTCString() };
-    response.writeHead(old ? 200 : 201, headers).end();
+    response.writeHead(onlyMetadata ? 200 : 201, headers).end();
   }
 
   #list(prefix: string, response: ServerResponse): void {

@@ -150,6 +150,11 @@ sinks: { out: { type: file, from: [good, bad], path: out.jsonl, format: json, fi
     await until(() => new Set(all()).size === sent, programs);
     expect(sorted(all())).toEqual(range(sent));
     expect(await programs[1]?.stop()).toBe(0);
+    // Its stop has stored all that was delivered, and let go of the partitions.
+    const stored = blobs.of('checkpoint');
+    const ends = hub.partitions.map((entries) => entries.at(-1)?.sequence);
+    expect(hub.partitions.map((_, index) => Number(stored[index]?.sequencenumber))).toEqual(ends);
+    expect(Object.keys(owners())).toEqual(['']);
   }, 60_000);
 });
 
