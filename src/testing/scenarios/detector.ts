@@ -18,8 +18,11 @@ import type { Rule } from '../../rules/index.ts';
 
 /** The variable by which processes of tests are known (native/actor/actor.h): `ID/ROLE`. */
 const MARK = 'proc.env[FALCO_PIPE_TEST]';
-/** The output field that carries it. */
+/** That of the nearest ancestor that has it: a process may clear its environment. */
+const MARK_ABOVE = 'proc.aenv[FALCO_PIPE_TEST]';
+/** The output fields that carry them. */
 const TEST = 'falco_pipe.test';
+const TEST_ABOVE = 'falco_pipe.test_above';
 
 /**
  * A rule of our own: the last process of a test has ended, so that everything before it has been judged. Its output
@@ -151,6 +154,7 @@ export class Detector {
     const additions = [...fields].flatMap(([rule, names]) =>
       names.size === 0 ? [] : [{ match: { rule }, extra_fields: [...names] }],
     );
+    const marks = [{ [TEST]: `%${MARK}` }, { [TEST_ABOVE]: `%${MARK_ABOVE}` }];
     const pipeline = {
       sources: {
         node: {
@@ -165,7 +169,7 @@ export class Detector {
           from: 'node',
           files: [end, ...rules],
           select: [...fields.keys()].map((rule) => ({ enable: { rule } })),
-          append_output: [{ match: { source: 'syscall' }, extra_fields: [{ [TEST]: `%${MARK}` }] }, ...additions],
+          append_output: [{ match: { source: 'syscall' }, extra_fields: marks }, ...additions],
         },
       },
       sinks: {
@@ -212,7 +216,7 @@ export class Detector {
       open: async () => ({
         write: async (events) => {
           for (const event of events) {
-            const { watch, role } = this.#owner(event.get(MARK));
+            const { watch, role } = this.#owner(event.get(MARK), event.get(MARK_ABOVE));
             if (role === 'leaf') watch?.events.push(event as EventRecord);
             if (role === 'root' && event.type === 'procexit') ended(watch);
           }
@@ -223,14 +227,18 @@ export class Detector {
   }
 
   #alert(alert: Alert): void {
-    const { watch, role } = this.#owner(alert.get(TEST));
+    const { watch, role } = this.#owner(alert.get(TEST), alert.get(TEST_ABOVE));
     if (alert.type === END) ended(watch);
     else if (role === 'leaf') watch?.alerts.push({ alert, at: now() });
   }
 
-  #owner(mark: ReturnType<Event['get']>): { watch: Watching | undefined; role: string | undefined } {
-    const [id = '', role] = typeof mark === 'string' ? mark.split('/') : [];
-    return { watch: this.#watches.get(id), role };
+  /** The test that an event is of, and the role of its process, by its own mark or that of an ancestor. */
+  #owner(...marks: ReturnType<Event['get']>[]): { watch: Watching | undefined; role: string | undefined } {
+    for (const mark of marks) {
+      const [, id = '', role] = typeof mark === 'string' ? (/^(\d+)\/(\w+)/.exec(mark) ?? []) : [];
+      if (role !== undefined) return { watch: this.#watches.get(id), role };
+    }
+    return { watch: undefined, role: undefined };
   }
 }
 
