@@ -1,10 +1,11 @@
 /**
  * Reads the YAML that rules files are written in much faster than the yaml library does, into the library's own nodes: a
- * list of mappings of plain, quoted and block scalars, `[…]`, and lists and mappings of these. Whatever else a file has
- * (anchors, tags, tabs, `{…}`, several documents, mistakes) is left to the library: then nothing is read here.
+ * list of mappings of plain, quoted and block scalars, `[…]`, lists and mappings of these, with anchors and aliases of what
+ * belongs to a key. Whatever else a file has (tags, tabs, `{…}`, several documents, mistakes) is left to the library: then
+ * nothing is read here.
  */
 
-import { CST, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import { Alias, CST, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 
 /** Reads a file; undefined where the library has to. Yields after each item of the list. */
 export function* readPlainYaml(content: string): Generator<void, YAMLSeq | undefined> {
@@ -32,7 +33,11 @@ const PLAIN_START = /[^-?:,[\]{}#&*!|>'"%@`\s]|-(?=[^\s,[\]{}-])/y;
 const FLOW_PLAIN = /(?:[^\s:,[\]{}]|:(?=[^\s,[\]{}])| +(?=[^\s#,[\]{}:]))+/y;
 const BLOCK_PLAIN = /(?:[^\s:]|:(?=[^\s])| +(?=[^\s#:]| *:(?=[^\s])))+/y;
 
-type Node = Scalar | YAMLMap | YAMLSeq;
+/** Of what begins on the next line. */
+const ANCHOR = / +&([a-z0-9_]+)(?= *(?:#[^\n]*)?\n)/iy;
+const ALIAS = /\*[a-z0-9_]+/iy;
+
+type Node = Alias | Scalar | YAMLMap | YAMLSeq;
 
 class Reader {
   readonly #content: string;
@@ -129,16 +134,22 @@ class Reader {
 
   /** The value behind the colon of a key in column `indent`: on the same line, or on the next ones. */
   #valueOf(indent: number): Node {
+    const anchor = this.#take(ANCHOR)?.trim().slice(1);
     const line = this.#at;
     if (this.#take(LINE_END) === undefined) {
+      if (anchor !== undefined) this.#leave();
       while (this.#content[this.#at] === ' ') this.#at++;
       return this.#value(indent);
     }
     if (this.#content[this.#at - 1] !== '\n') this.#at = line;
     const next = this.#indent();
     if (next < indent) this.#leave();
-    if (this.#content.startsWith('- ', this.#at + next)) return this.#list(next);
-    if (next === indent) this.#leave();
+    if (this.#content.startsWith('- ', this.#at + next)) {
+      const list = this.#list(next);
+      if (anchor !== undefined) list.anchor = anchor;
+      return list;
+    }
+    if (next === indent || anchor !== undefined) this.#leave();
     this.#at += next;
     return this.#isAt(KEY) ? this.#map(next) : this.#value(indent);
   }
@@ -168,6 +179,11 @@ class Reader {
       case '"':
       case "'":
         return this.#endOfLine(this.#quoted(indent));
+      case '*': {
+        const start = this.#at;
+        const alias = new Alias((this.#take(ALIAS) ?? this.#leave()).slice(1));
+        return this.#endOfLine(ranged(alias, start, this.#at));
+      }
       default:
         return this.#endOfLine(this.#plain(indent));
     }
