@@ -87,6 +87,13 @@ test('the demo: alerts from recorded events', async () => {
   expect(stderr).toMatch(/"dropped":0,/);
 });
 
+test('the program that performs scenarios can be executed', () => {
+  const actor = join(installed, `prebuilds/linux-${process.arch}/actor`);
+  const { status, stdout } = spawnSync(actor, [], { input: '', encoding: 'utf8' });
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^0 stage \/tmp\/falco-pipe-/);
+});
+
 test('the public types are types, not holes', () => {
   const text = (config: string) => `import { defineOperator, where } from 'falco-pipe';
 import { runSteps } from 'falco-pipe/testing';
