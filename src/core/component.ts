@@ -30,7 +30,7 @@ export type Demands = ReadonlyMap<string, Demand>;
 export interface Context {
   /** Its id in the pipeline file. */
   readonly id: string;
-  /** Aborted when the component must stop. */
+  /** Aborted when the component must stop; a source is unsubscribed right after that. */
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly metrics: Counters;

@@ -111,8 +111,9 @@ export class LiveSource {
 
   /** Unsubscribes: it closes what it holds. What it has under way still settles. */
   stop(): void {
-    this.#hub.stop();
+    // Still subscribed: a live source gives what it has at hand.
     this.#own.abort(new Error('the source stops'));
+    this.#hub.stop();
   }
 
   /** After `stop`: it lets go of what it holds elsewhere. What it gave may settle until `settling` is aborted. */

@@ -21,6 +21,8 @@ const LINGER_MS = 3;
 const TURN = 8;
 /** How often sinks get as much time as a batch took: a fifth of it all is left, so that the ring is still emptied. */
 const GIVEN = 4;
+/** What is left in the ring at the end is counted for so many ms, for it may be filled all the time. */
+const LEFT_MS = 250;
 const COUNTERS_MS = 1000;
 const CLOCK_MS = 10_000;
 /** A step of the wall clock worth reporting, in ns; less is the clock being slewed. */
@@ -83,6 +85,14 @@ export class Capture {
     this.#again(() => this.#first());
   }
 
+  /** Delivers what has happened until now, as far as that is soon done. Called before it is closed. */
+  finish(): void {
+    if (this.#closed) return;
+    this.#guard(() => {
+      for (let batches = 0; batches < TURN && this.#drain(); batches++);
+    });
+  }
+
   /** Says what was lost until now, and closes the sensor. */
   close(): void {
     if (this.#closed) return;
@@ -91,11 +101,28 @@ export class Capture {
     clearImmediate(this.#soon);
     for (const timer of this.#timers) clearInterval(timer);
     try {
+      this.#losses.left(this.#countLeft());
       this.#count();
     } catch (error) {
       this.#options.ctx.log.warn(`the last losses could not be read: ${messageOf(error)}`);
     }
     this.#options.sensor.close();
+  }
+
+  /** Events that nobody will get: they are counted, not judged, for as long as a stop may take. */
+  #countLeft(): number {
+    const { sensor, context } = this.#options;
+    const until = performance.now() + LEFT_MS;
+    let events = 0;
+    while (performance.now() < until) {
+      const memory = this.#pool.take();
+      const length = sensor.drain(memory.buffer);
+      const slab = KernelSlab.fill({ memory, processes: this.processes, context }, length, this.kinds, this.#pool);
+      events += slab.length;
+      slab.release();
+      if (length === 0) break;
+    }
+    return events;
   }
 
   /** What happened during the scan names processes that the scan could not see any more: nothing was missed. */

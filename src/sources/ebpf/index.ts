@@ -134,8 +134,11 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     hosts.want(hostsOf(demands));
     countPrograms();
   });
+  const finish = () => capture.finish();
+  ctx.signal.addEventListener('abort', finish, { once: true });
   return {
     close: () => {
+      ctx.signal.removeEventListener('abort', finish);
       unlisten();
       containers.close();
       hosts.close();

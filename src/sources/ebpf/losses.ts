@@ -52,6 +52,11 @@ export class Losses {
     this.#drop('damaged_record', count, undefined, 'their records were damaged');
   }
 
+  /** Events that had not been judged at the end. */
+  left(count: number): void {
+    this.#drop('stopped', count, undefined, 'they waited in the ring when the source stopped');
+  }
+
   #drop(reason: string, count: number, eventType: string | undefined, why: string): void {
     if (count === 0) return;
     const what = eventType === undefined ? '' : ` of type ${eventType}`;

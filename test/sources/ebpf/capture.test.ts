@@ -106,6 +106,21 @@ describe('capture', () => {
     }
   });
 
+  it('delivers at the end what is soon delivered, and counts the rest', async () => {
+    const { sensor, ctx, names, capture } = start();
+    capture.start();
+    await vi.advanceTimersByTimeAsync(20);
+    const paths = Array.from({ length: 20 }, (_, n) => `/${n}`);
+    // Nobody has woken it: they wait in the ring.
+    sensor.armed = false;
+    for (const path of paths) sensor.put(open(path));
+    capture.finish();
+    capture.close();
+    expect(names).toEqual(paths.slice(0, 8));
+    expect(ctx.said.map(({ type, fields }) => [type, fields.reason, fields.count])).toEqual([['drop', 'stopped', 12]]);
+    expect(sensor.closed).toBe(1);
+  });
+
   it('releases each batch when it is delivered, also when that throws', async () => {
     const slabs: KernelSlab[] = [];
     const { sensor, capture, errors } = start({
