@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { type Demands, defineOperator, defineSink, defineSource, type Edge, where } from '../../src/core/component.ts';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { type Plan, planPipeline } from '../../src/pipeline/plan.ts';
+import { type Plan, planInSteps, planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 
 const common = { summary: 'For tests.', config: z.strictObject({}), examples: [] };
@@ -77,6 +77,24 @@ sinks:
 `;
 
 describe('the plan', () => {
+  it('is made in steps, each rule one at least, or at once', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-plan-'));
+    const rule = (n: number) =>
+      `- rule: r${n}\n  desc: d\n  condition: evt.type=execve and proc.pid=${n}\n  output: o\n  priority: INFO\n`;
+    writeFileSync(join(folder, 'rules.yaml'), Array.from({ length: 20 }, (_, n) => rule(n)).join(''));
+    const yaml = `sources: { node: { type: kernel } }
+operators: { detect: { type: rules, from: node, files: ${folder}/rules.yaml } }
+sinks: { out: { type: away, from: detect } }`;
+    const steps = planInSteps(PipelineDocument.parse('p.yaml', yaml), registry());
+    let taken = 0;
+    let step = steps.next();
+    for (; !step.done; step = steps.next()) taken++;
+    expect(taken).toBeGreaterThan(20);
+    expect(step.value.digest).toBe(plan(yaml).digest);
+    expect(step.value.operators[0]?.notes).toMatchObject({ rules: 20 });
+    rmSync(folder, { recursive: true });
+  });
+
   it('types every edge: what reaches an operator and a sink', () => {
     const { sources, operators, sinks } = plan(GRAPH);
     expect(sources.map(({ id, emits }) => [id, emits])).toEqual([
