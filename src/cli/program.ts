@@ -88,16 +88,19 @@ export function createProgram(): Command {
 
   program
     .command('test <paths...>')
-    .description('Run tests of rules: scenarios of real system calls, and the alerts that they must raise.')
+    .description('Run tests of rules and pipelines: recorded events or real system calls, and what must come of them.')
     .addOption(
       new Option('-o, --output <form>', 'how to print').choices(['text', 'json', 'junit', 'tap']).default('text'),
     )
     .option('--rules <file>', 'the rules under test (repeatable; default: the rules files beside the tests)', collect)
     .option('--parallel <n>', 'how many tests may run at once (default: two for each CPU)')
+    .option('--watch', 'stay, and run again what a change of the tests or the rules touches')
+    .option('--coverage', 'say which rules and which checks of their conditions no test decides')
+    .option('--coverage-html <file>', 'the same as a page with all conditions')
     .option('--engine <socket>', "a container engine with Docker's API (default: $DOCKER_HOST, Docker, Podman)")
     .addHelpText(
       'after',
-      '\nExamples:\n  sudo falco-pipe test scenarios/\n  sudo falco-pipe test --rules falco_rules.yaml run_shell_untrusted.yaml -o junit > report.xml\n\nExit status: 0 when every test passed or was skipped, 1 when one failed, 2 when a file cannot be used.',
+      '\nExamples:\n  falco-pipe test rules/ --coverage\n  sudo falco-pipe test scenarios/\n  sudo falco-pipe test --rules falco_rules.yaml run_shell_untrusted.yaml -o junit > report.xml\n\nExit status: 0 when every test passed or was skipped, 1 when one failed, 2 when a file cannot be used.',
     )
     .action(async (paths, options) => (await import('./test.ts')).test(paths, options));
 

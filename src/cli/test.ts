@@ -1,11 +1,16 @@
 /** `falco-pipe test`: runs files of tests; the exit status says how they ended. */
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { exitCode, UserError } from '../core/errors.ts';
-import { makeReporter, type ReportForm } from '../testing/report.ts';
+import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { makeReporter, type ReportForm, type Told } from '../testing/report.ts';
+import { Coverage } from '../testing/rule-coverage/coverage.ts';
+import { coveragePage } from '../testing/rule-coverage/page.ts';
+import { coverageData, coverageLine, gapLines } from '../testing/rule-coverage/told.ts';
 import { runTests } from '../testing/run-tests.ts';
+import { watchTests } from '../testing/watch-tests.ts';
+import { failure } from './fail.ts';
 import { isRulesText, readRulesFile } from './rules-files.ts';
 
 export interface TestVerbOptions {
@@ -13,22 +18,39 @@ export interface TestVerbOptions {
   readonly rules?: readonly string[];
   readonly parallel?: string;
   readonly engine?: string;
+  readonly watch?: boolean;
+  readonly coverage?: boolean;
+  readonly coverageHtml?: string;
 }
 
 /** Sets exit status 0 when all tests passed, 1 when one failed; throws (exit 2) when files cannot be used. */
 export async function test(paths: readonly string[], options: TestVerbOptions): Promise<void> {
   const parallel = parallelOf(options.parallel);
+  const form = options.output as ReportForm;
+  const coverage = options.coverage || options.coverageHtml !== undefined ? new Coverage() : undefined;
+  if (options.watch && (coverage || form !== 'text'))
+    throw new UserError('--watch prints text, and no coverage: it runs only what a change touches', {
+      exit: exitCode.usage,
+    });
   const stop = new AbortController();
   const interrupt = () => stop.abort(new UserError('interrupted', { exit: exitCode.failure }));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  const context = {
+    parallel,
+    engine: options.engine,
+    signal: stop.signal,
+    coverage,
+    rulesOf: (path: string) => options.rules ?? rulesBeside(path),
+  };
+  const reporter = () =>
+    makeReporter(form, { out: process.stdout, err: process.stderr }, coverage && told(coverage, options));
   try {
-    const { failed } = await runTests(paths, {
-      parallel,
-      engine: options.engine,
-      signal: stop.signal,
-      rulesOf: (path) => options.rules ?? rulesBeside(path),
-      reporter: makeReporter(options.output as ReportForm, { out: process.stdout, err: process.stderr }),
-    });
+    if (options.watch) {
+      await watchTests(paths, { ...context, reporter, again, wrong });
+      return;
+    }
+    const { failed } = await runTests(paths, { ...context, reporter: reporter() });
+    if (coverage && options.coverageHtml !== undefined) writePage(options.coverageHtml, coverage);
     process.exitCode = failed === 0 && !stop.signal.aborted ? exitCode.ok : exitCode.failure;
   } catch (error) {
     // Wrong files are a wrong use of this verb, whoever found the mistake.
@@ -37,6 +59,30 @@ export async function test(paths: readonly string[], options: TestVerbOptions): 
     throw error;
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
+  }
+}
+
+/** Where a page has all the gaps the sum is enough. */
+function told(coverage: Coverage, { coverageHtml }: TestVerbOptions): Told {
+  return {
+    lines: () => [...(coverageHtml === undefined ? gapLines(coverage) : []), coverageLine(coverage)],
+    data: () => ({ ...coverageData(coverage), gaps: gapLines(coverage) }),
+  };
+}
+
+function wrong(error: unknown): void {
+  process.stderr.write(`${failure(error)}\n`);
+}
+
+function again(count: number, of: number): void {
+  process.stdout.write(`\nchanged: ${count} of ${of} tests run again\n`);
+}
+
+function writePage(path: string, coverage: Coverage): void {
+  try {
+    writeFileSync(path, coveragePage(coverage));
+  } catch (error) {
+    throw new UserError(`Cannot write the coverage to ${path}: ${messageOf(error)}`, { exit: exitCode.usage });
   }
 }
 

@@ -14,6 +14,14 @@ interface Output {
   write(text: string): unknown;
 }
 
+/** What is told beside results: of coverage. */
+export interface Told {
+  /** For people, at the end; a line each. */
+  lines(): readonly string[];
+  /** For machines, under the key `coverage`. */
+  data(): object;
+}
+
 /** Where reports go. */
 export interface ReportStreams {
   readonly out: Output;
@@ -29,14 +37,15 @@ export function summaryLine({ passed, failed, skipped }: Summary): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
-export function makeReporter(form: ReportForm, streams: ReportStreams): Reporter {
-  if (form === 'text') return new TextReporter(streams);
+export function makeReporter(form: ReportForm, streams: ReportStreams, told?: Told): Reporter {
+  if (form === 'text') return new TextReporter(streams, told);
   const render = { json: jsonOf, junit: junitOf, tap: tapOf }[form];
   return {
     begin: () => {},
     result: () => {},
     end(results, summary) {
-      streams.out.write(render(results, summary));
+      streams.out.write(render(results, summary, told));
+      if (form !== 'json') streams.err.write(linesOf(told));
       streams.err.write(`${summaryLine(summary)}\n`);
     },
   };
@@ -45,11 +54,13 @@ export function makeReporter(form: ReportForm, streams: ReportStreams): Reporter
 /** For people: a line of progress on a terminal, what failed with its reasons, what was skipped and why. */
 class TextReporter implements Reporter {
   readonly #streams: ReportStreams;
+  readonly #told: Told | undefined;
   #count = 0;
   #done = 0;
 
-  constructor(streams: ReportStreams) {
+  constructor(streams: ReportStreams, told: Told | undefined) {
     this.#streams = streams;
+    this.#told = told;
   }
 
   begin(count: number): void {
@@ -73,7 +84,7 @@ class TextReporter implements Reporter {
       const which = group.length === 1 ? `${group[0]?.name}` : `${group.length} tests`;
       this.#streams.out.write(`skipped ${which}: ${why}\n`);
     }
-    this.#streams.out.write(`${summaryLine(summary)}\n`);
+    this.#streams.out.write(`${linesOf(this.#told)}${summaryLine(summary)}\n`);
   }
 
   #progress(text: string): void {
@@ -82,13 +93,17 @@ class TextReporter implements Reporter {
   }
 }
 
+function linesOf(told: Told | undefined): string {
+  return (told?.lines() ?? []).map((line) => `${line}\n`).join('');
+}
+
 function placeOf({ file, line }: TestResult): string {
   return `${file}:${line}`;
 }
 
 /** One object; times in milliseconds. */
-function jsonOf(results: readonly TestResult[], summary: Summary): string {
-  return `${JSON.stringify({ tests: results, summary })}\n`;
+function jsonOf(results: readonly TestResult[], summary: Summary, told: Told | undefined): string {
+  return `${JSON.stringify({ tests: results, summary, ...(told ? { coverage: told.data() } : {}) })}\n`;
 }
 
 /** Test Anything Protocol 14, testanything.org. */

@@ -7,7 +7,12 @@ import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts
 import { type LoadResult, loadRules, type RulesFile } from '../rules/index.ts';
 import type { TestFile } from './test-kind.ts';
 
-const loaded = new Map<string, Promise<LoadResult>>();
+interface Loading {
+  readonly files: readonly RulesFile[];
+  readonly result: Promise<LoadResult>;
+}
+
+const loaded = new Map<string, Loading>();
 
 /** @throws UserError (exit 2) when there are none, or they have errors */
 export function rulesUnderTest({ path, rules }: Pick<TestFile, 'path' | 'rules'>): Promise<LoadResult> {
@@ -16,16 +21,22 @@ export function rulesUnderTest({ path, rules }: Pick<TestFile, 'path' | 'rules'>
     return Promise.reject(new UserError(message, { exit: exitCode.usage }));
   }
   const key = JSON.stringify(rules);
-  let result = loaded.get(key);
-  if (!result) loaded.set(key, (result = load(rules)));
+  const files = rules.map(read);
+  const before = loaded.get(key);
+  if (before && files.every((file, index) => isSame(file, before.files[index]))) return before.result;
+  const result = load(files);
+  loaded.set(key, { files, result });
   return result;
 }
 
-async function load(paths: readonly string[]): Promise<LoadResult> {
-  const files = paths.map(read);
+function isSame({ content, unreadable }: RulesFile, other: RulesFile | undefined): boolean {
+  return content === other?.content && unreadable === other.unreadable;
+}
+
+async function load(files: readonly RulesFile[]): Promise<LoadResult> {
   const result = await withFetchedItems(() => loadRules(files, { catalogues, items: readItems }));
   if (result.ok) return result;
-  throw new UserError(`The rules ${paths.join(', ')} have errors`, {
+  throw new UserError(`The rules ${files.map(({ name }) => name).join(', ')} have errors`, {
     exit: exitCode.usage,
     diagnostics: result.diagnostics.filter(({ severity }) => severity === 'error'),
     texts: files.map(({ name, content }) => ({ name, text: content })),

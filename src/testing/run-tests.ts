@@ -4,7 +4,7 @@ import { type Diagnostic, exitCode, type SourceText, UserError } from '../core/e
 import { testKinds } from './kinds.ts';
 import type { Reporter } from './report.ts';
 import { findTestFiles, type KnownFile } from './test-files.ts';
-import type { Suite, TestContext, TestKind, TestResult } from './test-kind.ts';
+import type { Suite, TestContext, TestResult } from './test-kind.ts';
 
 export interface TestOptions extends Omit<TestContext, 'report'> {
   /** The rules files that a file of tests is about. */
@@ -17,17 +17,29 @@ export interface TestOptions extends Omit<TestContext, 'report'> {
  * @throws UserError (exit 2) when a file cannot be read or has errors: then nothing has run
  */
 export async function runTests(paths: readonly string[], options: TestOptions): Promise<Summary> {
-  const { rulesOf, reporter, ...context } = options;
-  const files = findTestFiles(paths, testKinds, rulesOf);
-  const suites = await check(files);
+  const { rulesOf, ...rest } = options;
+  return runLoaded(await loadTests(paths, rulesOf), rest);
+}
+
+/** A file of tests that can run. */
+export interface LoadedFile extends KnownFile {
+  readonly suite: Suite;
+}
+
+/** Runs tests that are loaded, and tells how many ended how. */
+export async function runLoaded(files: readonly LoadedFile[], options: Omit<TestOptions, 'rulesOf'>): Promise<Summary> {
+  const { reporter, ...context } = options;
   const results: TestResult[] = [];
-  reporter.begin([...suites.values()].flat().reduce((sum, { count }) => sum + count, 0));
+  reporter.begin(files.reduce((sum, { suite }) => sum + suite.count, 0));
   const report = (result: TestResult) => {
     results.push(result);
     reporter.result(result);
   };
   try {
-    for (const [kind, own] of suites) await kind.run(own, { ...context, report });
+    for (const [kind, own] of Map.groupBy(files, (file) => file.kind)) {
+      const suites = own.map(({ suite }) => suite);
+      await kind.run(suites, { ...context, report });
+    }
   } catch (error) {
     // What has run is told; where nothing could, the error says all there is to say.
     if (results.length > 0) reporter.end(inOrder(results, files), summaryOf(results));
@@ -58,21 +70,27 @@ function summaryOf(results: readonly TestResult[]): Summary {
   return { passed: count('passed'), failed: count('failed'), skipped: count('skipped') };
 }
 
-/** What is wrong in any file is said at once. */
-async function check(files: readonly KnownFile[]): Promise<ReadonlyMap<TestKind, readonly Suite[]>> {
-  const suites = new Map<TestKind, Suite[]>();
+/**
+ * Finds and checks the tests of some paths. What is wrong in any file is said at once.
+ * @throws UserError (exit 2)
+ */
+export async function loadTests(
+  paths: readonly string[],
+  rulesOf: TestOptions['rulesOf'],
+): Promise<readonly LoadedFile[]> {
+  const loaded: LoadedFile[] = [];
   const diagnostics: Diagnostic[] = [];
   const texts: SourceText[] = [];
-  for (const { file, kind } of files) {
+  for (const known of findTestFiles(paths, testKinds, rulesOf)) {
     try {
-      suites.set(kind, [...(suites.get(kind) ?? []), await kind.load(file)]);
+      loaded.push({ ...known, suite: await known.kind.load(known.file) });
     } catch (error) {
       if (!(error instanceof UserError) || error.diagnostics.length === 0) throw error;
       diagnostics.push(...error.diagnostics);
       texts.push(...error.texts);
     }
   }
-  if (diagnostics.length === 0) return suites;
+  if (diagnostics.length === 0) return loaded;
   const count = diagnostics.filter(({ severity }) => severity === 'error').length;
   const message = `The tests have ${count === 1 ? 'an error' : `${count} errors`}: nothing was run`;
   throw new UserError(message, { exit: exitCode.usage, diagnostics, texts });

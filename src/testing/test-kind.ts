@@ -1,6 +1,8 @@
 /** The frame of `falco-pipe test`: kinds of test files, told apart by their form, all with one kind of result. */
 
 import type { PipelineDocument } from '../pipeline/document.ts';
+import type { Contents } from '../pipeline/watch.ts';
+import type { Rule } from '../rules/index.ts';
 import type { Coverage } from './rule-coverage/coverage.ts';
 
 /** A file of tests. */
@@ -45,6 +47,10 @@ export interface TestContext {
 export interface Suite {
   /** How many there are. */
   readonly count: number;
+  /** The rules that they are about. */
+  readonly rules?: readonly Rule[];
+  /** What else they are made of, beside their own file and those of the rules, as it was read. */
+  readonly reads?: Contents;
 }
 
 /** A kind of test file. */
@@ -60,6 +66,8 @@ export interface TestKind<Checked extends Suite = Suite> {
   load(file: TestFile): Promise<Checked>;
   /** Runs the tests of some files; each is reported once. Rejects when none can run at all. */
   run(suites: readonly Checked[], context: TestContext): Promise<void>;
+  /** Those tests for which it may matter that these rules, by name, have changed. Absent: all. */
+  touched?(suite: Checked, changed: ReadonlySet<string>): Checked;
 }
 
 /** Keeps what belongs together typed: what `load` makes is what `run` gets. */

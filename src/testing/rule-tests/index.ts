@@ -1,5 +1,6 @@
 /** Rule tests: recorded events in, alerts out. No kernel is asked, so they need no privilege and take no time. */
 
+import type { Rule } from '../../rules/index.ts';
 import { rulesUnderTest } from '../rules-under-test.ts';
 import { defineTestKind } from '../test-kind.ts';
 import { loadRuleTests, type RuleTestFile } from './load.ts';
@@ -7,6 +8,7 @@ import { runRuleTests } from './run.ts';
 
 interface RuleTestSuite {
   readonly count: number;
+  readonly rules: readonly Rule[];
   readonly file: RuleTestFile;
 }
 
@@ -20,7 +22,7 @@ export const ruleTests = defineTestKind<RuleTestSuite>({
   async load(file) {
     const { rules } = await rulesUnderTest(file);
     const loaded = loadRuleTests(file, rules);
-    return { count: loaded.tests.length, file: loaded };
+    return { count: loaded.tests.length, rules, file: loaded };
   },
   async run(suites, context) {
     for (const { file } of suites) runRuleTests(file, context);

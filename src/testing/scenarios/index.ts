@@ -1,5 +1,6 @@
 /** Scenarios: event-generator's declarative tests, performed with real system calls and seen by the kernel source. */
 
+import type { Rule } from '../../rules/index.ts';
 import { rulesUnderTest } from '../rules-under-test.ts';
 import { defineTestKind } from '../test-kind.ts';
 import { loadScenarios, type Scenario } from './load.ts';
@@ -7,6 +8,7 @@ import { runScenarios } from './run.ts';
 
 export interface ScenarioSuite {
   readonly count: number;
+  readonly rules: readonly Rule[];
   readonly scenarios: readonly Scenario[];
 }
 
@@ -16,7 +18,15 @@ export const scenarios = defineTestKind<ScenarioSuite>({
   async load(file) {
     const { rules } = await rulesUnderTest(file);
     const loaded = loadScenarios(file, rules);
-    return { count: loaded.length, scenarios: loaded };
+    return { count: loaded.length, rules, scenarios: loaded };
+  },
+  touched({ rules, scenarios: all }, changed) {
+    const touched = all.filter(({ rule, expectedOutcome }) => {
+      // Who expects nothing else looks at all rules.
+      const looksAt = [rule, ...(expectedOutcome?.sequence ?? []).map((each) => each.rule ?? rule)];
+      return expectedOutcome?.only === true || looksAt.some((name) => changed.has(name));
+    });
+    return { count: touched.length, rules, scenarios: touched };
   },
   run: (suites, context) =>
     runScenarios(
