@@ -1,7 +1,7 @@
 /**
- * What tracing costs the traced process: `node bench/kernel/cost.ts [ROUNDS]`, as root. Ratios of one run,
- * configurations interleaved; in each round the second lowest of eight chunks counts, over the rounds the median. The
- * sensor is scoped to the measured loop alone, which costs it one look-up more a record than it has on a whole machine.
+ * What tracing costs the traced process: `node bench/kernel/cost.ts [TURNS]`, as root. Ratios of one run. All that is
+ * compared is loaded beforehand and takes turns of some milliseconds, for the machine itself changes its pace; of all chunks
+ * of a configuration the one counts that a twentieth is quicker than. The sensor is scoped to the measured loop alone.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,9 +12,9 @@ import { fileURLToPath } from 'node:url';
 import { openSensor, type Sensor, type SensorOptions } from '../../native/index.ts';
 import type { Necessary } from '../../src/core/necessary.ts';
 
-const rounds = Number(process.argv[2] ?? 5);
-const chunks = 8;
-const operations = { getppid: 40_000, 'open+close': 8_000, 'connect+close': 3_000 } as const;
+const turns = Number(process.argv[2] ?? 30);
+const chunks = 6;
+const operations = { getppid: 5000, 'open+close': 700, 'connect+close': 200 } as const;
 type Operation = keyof typeof operations;
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -77,10 +77,11 @@ class Talker {
   }
 }
 
-interface Attached {
-  /** Empties the ring, so that the next chunk finds room. */
-  empty(): void;
-  close(): Promise<void> | void;
+/** What is compared: it is switched on for its turn. */
+interface Compared {
+  on(): unknown;
+  off(): unknown;
+  close(): unknown;
 }
 
 type Options = Pick<SensorOptions, 'calls' | 'real' | 'file'>;
@@ -102,16 +103,14 @@ const real: Necessary = [{ paths: [{ of: 'real', kind: 'prefix', value: '/etc/' 
 const filtered = (opens: Necessary) =>
   new Map<string, 'all' | Necessary>(calls.map((name) => [name, name.includes('open') ? opens : 'all']));
 
-function sensorOf(pid: number, options: Options): Attached {
-  const sensor: Sensor = openSensor({
-    ...options,
-    ringBytes: 16 << 20,
-    env: false,
-    scope: { descendantsOf: pid },
-  });
+function sensorOf(pid: number, options: Options): Compared {
+  const scope = { descendantsOf: pid };
+  const sensor: Sensor = openSensor({ ...none, ringBytes: 16 << 20, env: false, scope });
   const buffer = new Uint8Array(16 << 20);
   return {
-    empty: () => {
+    on: () => sensor.configure({ ...options, env: false }),
+    off: () => {
+      sensor.configure({ ...none, env: false });
       while (sensor.drain(buffer) > 0);
     },
     close: () => {
@@ -123,15 +122,15 @@ function sensorOf(pid: number, options: Options): Attached {
   };
 }
 
-async function floor(): Promise<Attached> {
-  const attached = new Talker(join(folder, 'attach'), [join(folder, 'return-only.bpf.o')]);
-  await attached.next();
-  return { empty: () => {}, close: () => attached.stop() };
+async function floor(): Promise<Compared> {
+  const program = new Talker(join(folder, 'attach'), [join(folder, 'return-only.bpf.o')]);
+  await program.next();
+  return { on: () => program.ask('on'), off: () => program.ask('off'), close: () => program.stop() };
 }
 
-const nothing: Attached = { empty: () => {}, close: () => {} };
+const nothing: Compared = { on: () => {}, off: () => {}, close: () => {} };
 
-const configurations: Readonly<Record<string, (pid: number) => Attached | Promise<Attached>>> = {
+const configurations: Readonly<Record<string, (pid: number) => Compared | Promise<Compared>>> = {
   bare: () => nothing,
   'sys_exit, return only': floor,
   'processes only': (pid) => sensorOf(pid, none),
@@ -142,31 +141,29 @@ const configurations: Readonly<Record<string, (pid: number) => Attached | Promis
   'dropped by real path': (pid) => sensorOf(pid, { calls: filtered(real), real: true, file: true }),
 };
 
-const middle = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+type Chunks = Record<Operation, number[]>;
 
-async function round(loop: Talker, attached: Attached): Promise<Record<Operation, number>> {
-  const seen: Record<Operation, number[]> = { getppid: [], 'open+close': [], 'connect+close': [] };
+async function turn(loop: Talker, compared: Compared, into: Chunks): Promise<void> {
+  await compared.on();
   for (let chunk = 0; chunk < chunks; chunk++) {
     for (const [operation, times] of Object.entries(operations) as [Operation, number][]) {
-      seen[operation].push(Number(await loop.ask(`${operation} ${times}`)));
-      attached.empty();
+      into[operation].push(Number(await loop.ask(`${operation} ${times}`)));
     }
   }
-  const second = (operation: Operation) => seen[operation].toSorted((a, b) => a - b)[1] ?? Number.NaN;
-  return { getppid: second('getppid'), 'open+close': second('open+close'), 'connect+close': second('connect+close') };
+  await compared.off();
 }
 
-function print(results: Readonly<Record<string, Record<Operation, number>[]>>): void {
+const quick = (values: number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 20)] ?? Number.NaN;
+
+function print(results: ReadonlyMap<string, Chunks>): void {
   const names = Object.keys(operations) as Operation[];
   const cell = (text: string) => text.padStart(26);
   console.log(`${''.padEnd(26)}${names.map(cell).join('')}`);
-  for (const [configuration, rows] of Object.entries(results)) {
+  for (const [configuration, seen] of results) {
     const cells = names.map((name) => {
-      const ns = middle(rows.map((row) => row[name]));
-      const bare = results.bare ?? [];
-      const added = middle(rows.map((row, index) => row[name] - (bare[index]?.[name] ?? Number.NaN)));
-      const ratio = middle(rows.map((row, index) => row[name] / (bare[index]?.[name] ?? Number.NaN)));
-      return cell(`${ns.toFixed(0)} ns  +${added.toFixed(0)}  ${ratio.toFixed(3)}x`);
+      const [ns, bare] = [quick(seen[name]), quick(results.get('bare')?.[name] ?? [])];
+      return cell(`${ns.toFixed(0)} ns  +${(ns - bare).toFixed(0)}  ${(ns / bare).toFixed(3)}x`);
     });
     console.log(`${configuration.padEnd(26)}${cells.join('')}`);
   }
@@ -177,14 +174,15 @@ try {
   const file = join(folder, 'some-file-with-a-name-of-usual-length.txt');
   writeFileSync(file, 'x');
   const loop = new Talker(join(folder, 'loop'), [file, String(availableParallelism() - 1)]);
-  const results: Record<string, Record<Operation, number>[]> = {};
-  for (let count = 0; count < rounds; count++) {
-    for (const [name, attach] of Object.entries(configurations)) {
-      const attached = await attach(loop.child.pid ?? 0);
-      (results[name] ??= []).push(await round(loop, attached));
-      await attached.close();
-    }
+  const results = new Map<string, Chunks>();
+  const compared: [Compared, Chunks][] = [];
+  for (const [name, open] of Object.entries(configurations)) {
+    const seen: Chunks = { getppid: [], 'open+close': [], 'connect+close': [] };
+    results.set(name, seen);
+    compared.push([await open(loop.child.pid ?? 0), seen]);
   }
+  for (let count = 0; count < turns; count++) for (const [each, seen] of compared) await turn(loop, each, seen);
+  for (const [each] of compared) await each.close();
   await loop.stop();
   print(results);
 } finally {
