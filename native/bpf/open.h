@@ -95,9 +95,8 @@ static __always_inline void on_open(struct call_context *call, struct scratch *s
   path.always_base = r->resolve & RESOLVE_IN_ROOT;
   struct fs_struct *fs = task->fs;
   struct file *file = call->ret < 0 || call->fixed || !fs ? 0 : file_of(task, call->ret);
+  // Without a file there is no canonical path, and nothing that is asked of one holds.
   bool by_text = filter.tests.text & bit, by_real = file && filter.tests.real & bit;
-  // What goes through io_uring need not have a descriptor.
-  if (!passed && call->fixed && call->ret >= 0) passed = filter.tests.real & bit;
   __u32 at = OPEN_TEXTS_AT, length = 0;
   if (!passed && !by_text) {
     // Where the text says nothing it is not even read.
