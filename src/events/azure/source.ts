@@ -42,7 +42,10 @@ function withProperties(document: JsonObject): JsonObject {
   }
 }
 
-/** spec/cloud-sources.md §2.5. */
+const RESOURCE = 'resourceId';
+const resource = first(RESOURCE);
+
+/** spec/cloud-sources.md §2.5; the resource too, since one operation may be about several at the same instant. */
 function idOf(
   event: Pick<CloudEvent, 'document'>,
   operation: string,
@@ -53,14 +56,18 @@ function idOf(
   if (own !== undefined) return own;
   const correlation = nonEmptyText(find(event, 'correlationId'));
   if (correlation !== undefined)
-    return [correlation, operation, text(find(event, 'resultType')) ?? '', time ?? ''].join('/');
+    return [
+      correlation,
+      operation,
+      text(find(event, 'resultType')) ?? '',
+      time ?? '',
+      text(find(event, RESOURCE)) ?? '',
+    ].join('/');
   const [partition, sequence] = [origin?.['azure.eventhub.partition'], origin?.['azure.eventhub.seq']];
   // One of several in the body of an event of the hub.
   const place = [partition, sequence, origin?.['azure.eventhub.record'] ?? []].flat();
   return partition === undefined || sequence === undefined ? undefined : place.join('/');
 }
-
-const resource = first('resourceId');
 
 /** `203.0.113.7 Microsoft.Storage/storageAccounts/delete success /subscriptions/…`. */
 function lineOf(event: CloudEvent): string {

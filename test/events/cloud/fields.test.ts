@@ -161,6 +161,13 @@ describe('decoding', () => {
     expect(decodeDocument(source, document, RECEIVED)).toEqual({ problem: expect.stringContaining(problem) });
   });
 
+  test('two resources in one operation of Azure are two events', () => {
+    const record = { time: '2026-03-02T10:20:30Z', operationName: 'x/delete', correlationId: 'c', resultType: 'Success' };
+    const id = (resourceId: string) => eventOf('azure_audit', { ...record, resourceId }).id;
+    expect(id('/a')).not.toBe(id('/b'));
+    expect(id('/a')).toBe(id('/a'));
+  });
+
   test('an event without a time happened when it came', () => {
     expect(eventOf('aws_cloudtrail', { eventName: 'x', eventTime: 'yesterday' }).time).toBe(RECEIVED);
   });
