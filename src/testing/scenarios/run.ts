@@ -49,15 +49,17 @@ async function runGroup(group: readonly Scenario[], context: TestContext): Promi
   try {
     const rules = group[0]?.file.rules ?? [];
     const detector = await Detector.start({ rules, pid: stage.pid, fields: fieldsOf(group), engine });
+    const able = group.filter((scenario) => {
+      const why = usersOf([scenario]).flatMap((user) => missing?.get(user) ?? []);
+      if (why.length > 0) skip(scenario, why.join('; '), context);
+      return why.length === 0;
+    });
+    const run = new GroupRun(able, { stage, detector, context });
     try {
-      const able = group.filter((scenario) => {
-        const why = usersOf([scenario]).flatMap((user) => missing?.get(user) ?? []);
-        if (why.length > 0) skip(scenario, why.join('; '), context);
-        return why.length === 0;
-      });
-      await new GroupRun(able, { stage, detector, context }).run();
+      await run.run();
     } finally {
       await detector.stop();
+      run.settle();
     }
   } finally {
     await close();
