@@ -2,10 +2,10 @@
 
 import { resolve } from 'node:path';
 import { exitCode, UserError } from '../core/errors.ts';
+import { loadPlan } from '../pipeline/load.ts';
 import { isOfSource } from '../store/keep.ts';
 import { type DeadLetter, Store } from '../store/store.ts';
 import { type Control, controlOf } from './control.ts';
-import { loadPlan } from './load.ts';
 
 export interface DlqOptions {
   readonly output: string;

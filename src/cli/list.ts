@@ -2,7 +2,7 @@
 
 import { exitCode, UserError } from '../core/errors.ts';
 import { catalogues } from '../events/catalogue.ts';
-import { loadPlan, loadRegistry } from './load.ts';
+import { loadPlan, loadRegistry } from '../pipeline/load.ts';
 
 export interface ListOptions {
   readonly output: string;

@@ -2,7 +2,7 @@
 
 import { PipelineDocument } from '../pipeline/document.ts';
 import { pipelineSchema } from '../pipeline/json-schema.ts';
-import { loadRegistry } from './load.ts';
+import { loadRegistry } from '../pipeline/load.ts';
 
 /** Prints the schema; with a pipeline it includes the components that the pipeline names. */
 export async function schema(path?: string): Promise<void> {

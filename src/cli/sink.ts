@@ -8,9 +8,9 @@ import { hostName } from '../core/host.ts';
 import { createLogger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { type Alert, makeAlert } from '../events/alert.ts';
+import { loadPlan } from '../pipeline/load.ts';
 import type { Plan, PlannedSink } from '../pipeline/plan.ts';
 import { originOf } from '../pipeline/runtime.ts';
-import { loadPlan } from './load.ts';
 
 export interface SinkTestOptions {
   readonly output: string;

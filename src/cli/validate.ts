@@ -3,9 +3,9 @@
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
+import { loadPlan } from '../pipeline/load.ts';
 import { falcoLoadResults, loadRules, type RulesFile } from '../rules/index.ts';
 import { fail, warn } from './fail.ts';
-import { loadPlan } from './load.ts';
 import { isRulesText, readRulesFile, rulesError } from './rules-files.ts';
 
 export interface ValidateOptions {

@@ -3,13 +3,13 @@
 import { resolve } from 'node:path';
 import { inSlices } from '../core/steps.ts';
 import { withFetchedItems } from '../operators/rules/fetched-items.ts';
-import { PipelineDocument } from '../pipeline/document.ts';
-import { loadedFiles } from '../pipeline/import-hooks.ts';
-import { type Plan, planInSteps } from '../pipeline/plan.ts';
-import { builtIn, type Registry } from '../pipeline/registry.ts';
-import { readPipeline } from '../pipeline/shape.ts';
-import { loadComponents } from '../pipeline/user-components.ts';
-import { type Contents, contentOf } from '../pipeline/watch.ts';
+import { PipelineDocument } from './document.ts';
+import { loadedFiles } from './import-hooks.ts';
+import { type Plan, planInSteps } from './plan.ts';
+import { builtIn, type Registry } from './registry.ts';
+import { readPipeline } from './shape.ts';
+import { loadComponents } from './user-components.ts';
+import { type Contents, contentOf } from './watch.ts';
 
 export interface Loaded {
   readonly document: PipelineDocument;
