@@ -131,6 +131,8 @@ export class LiveOperator {
   readonly #failed = (event: Event, error: unknown, what: string = this.planned.id) => {
     const { id } = this.planned;
     this.#runtime.counters(id).add('errors', what === id ? '' : what, 1);
+    // Where one of its rules has failed the others still judge.
+    if (what === id) this.#runtime.counters(id).add('dropped', 'operator_error', 1);
     const message = `${what} failed on an event of type ${event.type}: ${messageOf(error)}`;
     const fields = { reason: 'operator_error', count: 1, message, ...shown(event) };
     this.#runtime.reports.add({ component: id, type: 'error', fields });
@@ -164,6 +166,7 @@ export class LiveOperator {
         errors.value++;
         report('error', 'operator_error', `${id} failed and starts anew: ${messageOf(error)}`);
       },
+      lost: (reason, count) => this.#runtime.counters(id).add('dropped', reason, count),
       completed: () => report('health', 'completed', `${id} has completed: nothing passes it any more`),
     });
   }

@@ -15,6 +15,8 @@ export interface StreamOptions {
   readonly next: (batch: Batch) => void;
   /** Told of the error that ended it. */
   readonly failed: (error: unknown) => void;
+  /** Told how many events it has dropped, and why. */
+  readonly lost: (reason: string, count: number) => void;
   /** Told when it has completed although more may come. */
   readonly completed: () => void;
 }
@@ -45,7 +47,8 @@ export class StreamPort {
 
   deliver(source: string, { events, ack }: Parcel): void {
     if (this.#closing || this.#completed) {
-      settleLeft(ack, this.#closing ? 'stopped' : undefined);
+      if (this.#closing) this.#leave(ack, events);
+      else ack.settle('filtered');
       return;
     }
     if (!this.#subscription) this.#subscribe();
@@ -72,7 +75,7 @@ export class StreamPort {
   /** After `close`: waits for what has left it and is on its way, until `deadline` is aborted. The rest is left behind. */
   async finish(deadline: AbortSignal): Promise<void> {
     await this.#until(() => this.#held.size === 0, deadline);
-    for (const ack of [...this.#held.keys()]) settleLeft(ack, 'stopped');
+    for (const [ack, { events }] of [...this.#held]) this.#leave(ack, events);
   }
 
   #until(test: () => boolean, deadline: AbortSignal): Promise<void> {
@@ -120,14 +123,17 @@ export class StreamPort {
 
   // After an error its events would only meet it again.
   #dropHeld(): void {
-    for (const ack of [...this.#held.keys()]) ack.settle('dropped', 'operator_error');
+    for (const [ack, { events }] of [...this.#held]) {
+      ack.settle('dropped', 'operator_error');
+      this.#options.lost('operator_error', events.length);
+    }
   }
-}
 
-// Events of replayable sources come again after a stop.
-function settleLeft(ack: Ack, reason: string | undefined): void {
-  if (reason === undefined) ack.settle('filtered');
-  else ack.settle(ack.live ? 'dropped' : 'failed', reason);
+  // Events of replayable sources come again after a stop.
+  #leave(ack: Ack, events: readonly Event[]): void {
+    ack.settle(ack.live ? 'dropped' : 'failed', 'stopped');
+    if (ack.live) this.#options.lost('stopped', events.length);
+  }
 }
 
 const FILTERED: Fate = { status: 'filtered' };

@@ -184,6 +184,9 @@ sinks: { out: { type: sevens, from: op, batch: ${batch} } }`;
       const { seen, delivered, filtered, in_flight, reasons } = await stop;
       expect(in_flight).toBe(0);
       expect({ seen, delivered, filtered, operator_error: 0, refused: 0, ...reasons }).toEqual(books);
+      // Each drop is in the metric of the component that made it, under the same name.
+      const dropped = [...run.metrics.values()].flatMap((counters) => Object.entries(counters.byLabel('dropped')));
+      expect(Object.fromEntries(dropped)).toEqual(reasons);
     }),
     { numRuns: process.env.FALCO_PIPE_LONG ? 2000 : 100 },
   );

@@ -85,6 +85,7 @@ it('RxJS in virtual time: a stream between a fused segment and the next, as marb
       next: (batch) => below.process(batch),
       failed: (error) => left.error(error),
       completed: () => left.complete(),
+      lost: () => {},
     });
     const totals = new Totals();
     const through: Port = { id: 'calm', fields: () => [], deliver: (source, parcel) => stream.deliver(source, parcel) };
@@ -127,6 +128,7 @@ describe('a stream operator', () => {
     ]);
     expect(lines).toEqual(['error: op: op failed and starts anew: poison']);
     expect(run.metrics.get('op')?.total('errors')).toBe(1);
+    expect(run.metrics.get('op')?.byLabel('dropped')).toEqual({ operator_error: 2 });
     expect(await run.stop()).toMatchObject({ seen: 6, delivered: 4, dropped: 2, in_flight: 0 });
   });
 
