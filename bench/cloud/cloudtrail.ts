@@ -69,8 +69,8 @@ async function compare(): Promise<void> {
   const number = { type: 'string' } as const;
   const { values } = parseArgs({ options: { records: number, files: number, megabytes: number } });
   const [records, files, megabytes] = [
-    Number(values.records ?? 2000),
-    Number(values.files ?? 20),
+    Number(values.records ?? 10000),
+    Number(values.files ?? 8),
     Number(values.megabytes ?? 50),
   ];
   const from = models();
@@ -178,7 +178,10 @@ async function memory(folder: string, megabytes: number, from: readonly Record<s
   }
   zip.end(']}');
   await once(file, 'close');
-  const child = fork(import.meta.filename, [small, large], { execArgv: ['--disable-warning=ExperimentalWarning'] });
+  const child = fork(import.meta.filename, [small, large], {
+    // As the launcher starts it.
+    execArgv: ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'],
+  });
   const [said] = (await once(child, 'message')) as [{ idle: number; most: number; seconds: number }];
   child.disconnect();
   const mb = (bytes: number) => Math.round(bytes / 1e6);

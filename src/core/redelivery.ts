@@ -11,6 +11,7 @@ const AGAIN = { initial: 1000, max: 60_000 };
 interface Emission {
   readonly position: unknown;
   readonly seen: readonly string[];
+  readonly done?: (() => void) | undefined;
   settled: boolean;
 }
 
@@ -31,10 +32,10 @@ export class Redelivery {
 
   /**
    * Emits a batch; `position` is where the source stands after it, `seen` the ids by which its events are known again.
-   * Credit must have been taken.
+   * Credit must have been taken. `done` is called once it has settled, whatever is under way before it.
    */
-  emit(batch: Omit<Batch, 'ack'>, position: unknown, seen: readonly string[] = []): void {
-    const emission: Emission = { position, seen, settled: false };
+  emit(batch: Omit<Batch, 'ack'>, position: unknown, seen: readonly string[] = [], done?: () => void): void {
+    const emission: Emission = { position, seen, done, settled: false };
     this.#open.push(emission);
     this.#try(batch, emission, 1);
   }
@@ -62,6 +63,7 @@ export class Redelivery {
         return;
       }
       emission.settled = true;
+      emission.done?.();
       this.#move();
     });
     this.#next({ ...batch, ack });

@@ -26,9 +26,9 @@ export async function giveLogFile(
 ): Promise<void> {
   const options = { list: 'Records', heads: headKeys, maxRecord: config.max_record, maxBytes: config.max_object };
   for await (const pack of unpack(chunks, options)) {
-    const events = eventsOf(pack, place, ctx);
+    const { events, release } = eventsOf(pack, place, ctx);
     const fresh = recent.fresh(events);
     if (fresh.length < events.length) ctx.metrics.add('duplicates', '', events.length - fresh.length);
-    await parcel.give(fresh);
+    await parcel.give(fresh, release);
   }
 }

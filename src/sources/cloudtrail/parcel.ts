@@ -26,19 +26,27 @@ export abstract class Parcel {
     this.#options = options;
   }
 
-  /** Gives events on as there is credit. Rejects when the source stops. */
-  async give(events: readonly CloudEvent[]): Promise<void> {
+  /**
+   * Gives events on as there is credit. Rejects when the source stops. `done` is called once they have settled and were
+   * delivered.
+   */
+  async give(events: readonly CloudEvent[], done: () => void = () => {}): Promise<void> {
     const { ctx, signal } = this.#options;
+    let open = Math.max(1, Math.ceil(events.length / BATCH));
+    const settled = () => {
+      if (--open === 0) done();
+    };
+    if (events.length === 0) settled();
     for (let at = 0; at < events.length; at += BATCH) {
       const some = events.slice(at, at + BATCH);
       await ctx.credit(some.length, signal);
-      this.emit(some);
+      this.emit(some, settled);
     }
   }
 
   /** Resolves when all that was given has settled: whether all of it was delivered. */
   abstract settled(): Promise<boolean>;
-  protected abstract emit(events: readonly CloudEvent[]): void;
+  protected abstract emit(events: readonly CloudEvent[], done: () => void): void;
 }
 
 /** What could not be delivered is emitted again from memory, until it is. */
@@ -50,8 +58,8 @@ export class KeptParcel extends Parcel {
     this.#delivery = new Redelivery(options.next, { sleep: options.ctx.sleep, advance: () => {} });
   }
 
-  protected emit(events: readonly CloudEvent[]): void {
-    this.#delivery.emit(cloudBatch('aws_cloudtrail', events), null);
+  protected emit(events: readonly CloudEvent[], done: () => void): void {
+    this.#delivery.emit(cloudBatch('aws_cloudtrail', events), null, [], done);
   }
 
   async settled(): Promise<boolean> {
@@ -76,7 +84,7 @@ export class LentParcel extends Parcel {
     this.#idle.resolve();
   }
 
-  protected emit(events: readonly CloudEvent[]): void {
+  protected emit(events: readonly CloudEvent[], done: () => void): void {
     const { next, ctx } = this.#lent;
     if (this.#open++ === 0) this.#idle = Promise.withResolvers<void>();
     const ack = ackOf((status) => {
@@ -84,7 +92,7 @@ export class LentParcel extends Parcel {
         this.#delivered = false;
         ctx.release(events.length);
         this.#failed(events);
-      }
+      } else done();
       if (--this.#open === 0) this.#idle.resolve();
     });
     next({ ...cloudBatch('aws_cloudtrail', events), ack });

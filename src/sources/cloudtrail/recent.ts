@@ -3,7 +3,7 @@
 import type { CloudEvent } from '../../events/cloud/event.ts';
 
 /** How many are remembered, at least. */
-const MANY = 32_768;
+const MANY = 16_384;
 
 export class Recent {
   #young = new Set<string>();

@@ -8,42 +8,68 @@ import type { CloudEvent } from '../../events/cloud/event.ts';
 import { type Heads, headKeys } from '../../events/cloud/heads.ts';
 import { parseJson } from '../../events/exact-json.ts';
 import { ABSENT, type Pack } from '../shared/cloud-worker/pack.ts';
+import type { LentPack } from '../shared/cloud-worker/unpack.ts';
+
+/** The bytes of a pack, until it is released. */
+class Bytes {
+  #bytes: Buffer | undefined;
+
+  constructor({ bytes }: Pack) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  text(from: number, to: number): string {
+    if (this.#bytes === undefined)
+      throw new Error('this event has settled, and is there no longer: make a record of it');
+    return this.#bytes.toString('utf8', from, to);
+  }
+
+  release(): void {
+    this.#bytes = undefined;
+  }
+}
+
+export interface PackedEvents {
+  readonly events: readonly CloudEvent[];
+  /** They have settled: nobody reads them any more. */
+  release(): void;
+}
 
 /** The events of a pack, in order. What is none is rejected; `place` is where it was found. */
-export function eventsOf(pack: Pack, place: string, ctx: Pick<SourceContext, 'reject' | 'now'>): CloudEvent[] {
+export function eventsOf(pack: LentPack, place: string, ctx: Pick<SourceContext, 'reject' | 'now'>): PackedEvents {
   const { ends, heads, parse, problems } = pack;
-  const bytes = Buffer.from(pack.bytes.buffer, pack.bytes.byteOffset, pack.bytes.byteLength);
+  const bytes = new Bytes(pack);
   const received = BigInt(ctx.now()) * 1_000_000n;
   const events: CloudEvent[] = [];
   for (let index = 0, start = 0; index < ends.length; index++) {
     const from = start;
     const end = ends[index] as number;
-    const document = () => parseJson(bytes.toString('utf8', from, end)) as JsonObject;
+    const document = () => parseJson(bytes.text(from, end)) as JsonObject;
     const decoded =
       parse[index] === 1
         ? decodeDocument('aws_cloudtrail', document(), received)
         : decodeRecord(new RecordHeads(bytes, from, heads, index), document, received);
     if ('event' in decoded) events.push(decoded.event);
-    else {
-      ctx.reject(bytes.toString('utf8', from, end), { reason: 'bad_record', message: `${place}: ${decoded.problem}` });
-    }
+    else ctx.reject(bytes.text(from, end), { reason: 'bad_record', message: `${place}: ${decoded.problem}` });
     start = end;
   }
-  for (const { reason, message, text } of problems) {
-    ctx.reject(text, { reason, message: `${place}: ${message}` });
-  }
-  return events;
+  for (const { reason, message, text } of problems) ctx.reject(text, { reason, message: `${place}: ${message}` });
+  const release = () => {
+    bytes.release();
+    pack.release();
+  };
+  return { events, release };
 }
 
 /** The heads of one record. The name is asked for by every rule; the others are read when somebody asks. */
 class RecordHeads implements Heads {
   readonly eventName: string | undefined;
-  readonly #bytes: Buffer;
+  readonly #bytes: Bytes;
   readonly #start: number;
   readonly #heads: Uint32Array;
   readonly #at: number;
 
-  constructor(bytes: Buffer, start: number, heads: Uint32Array, index: number) {
+  constructor(bytes: Bytes, start: number, heads: Uint32Array, index: number) {
     this.#bytes = bytes;
     this.#start = start;
     this.#heads = heads;
@@ -72,6 +98,6 @@ class RecordHeads implements Heads {
     const from = this.#heads[this.#at + key * 2] as number;
     if (from === ABSENT) return undefined;
     const to = this.#heads[this.#at + key * 2 + 1] as number;
-    return this.#bytes.toString('utf8', this.#start + from, this.#start + to);
+    return this.#bytes.text(this.#start + from, this.#start + to);
   }
 }

@@ -24,7 +24,7 @@ async function read(body: Buffer, size = body.length): Promise<{ events: CloudEv
   })();
   const events: CloudEvent[] = [];
   const options = { list: 'Records', heads: headKeys, maxRecord: 1 << 20, maxBytes: 1 << 24 };
-  for await (const pack of unpack(chunks, options)) events.push(...eventsOf(pack, 'it', ctx));
+  for await (const pack of unpack(chunks, options)) events.push(...eventsOf(pack, 'it', ctx).events);
   return { events, said };
 }
 
@@ -82,6 +82,23 @@ describe('records of a log file', () => {
     all.forEach(({ events }, file) => {
       expect(events.map(({ type }) => type)).toEqual(Array.from({ length: 500 }, (_, index) => `${file} ${index}`));
     });
+  });
+
+  test('are there until they have settled', async () => {
+    const chunks = (async function* () {
+      yield Buffer.from(JSON.stringify({ Records: [launch.document] }));
+    })();
+    const options = { list: 'Records', heads: headKeys, maxRecord: 1 << 20, maxBytes: 1 << 20 };
+    for await (const pack of unpack(chunks, options)) {
+      const { events, release } = eventsOf(pack, 'it', { now: () => NOW, reject: () => {} });
+      const [event] = events;
+      expect(event?.get('ct.error')).toBe('Denied');
+      release();
+      release();
+      expect(event?.get('ct.name')).toBe('RunInstances');
+      expect(() => event?.get('ct.user')).toThrow('this event has settled');
+      expect(() => event?.get('ct.error')).toThrow('this event has settled');
+    }
   });
 
   test('of nothing are none', async () => {

@@ -10,7 +10,12 @@ export interface UnpackOptions extends SplitterOptions {
   readonly maxBytes: number;
 }
 
-export type ToWorker = { readonly id: number } & (
+export type ToWorker =
+  | Told
+  /** The memory of a pack that is done with. */
+  | { readonly room: ArrayBuffer };
+
+export type Told = { readonly id: number } & (
   | { readonly open: UnpackOptions }
   /** The next piece; null: there is no more. */
   | { readonly chunk: Uint8Array | null }

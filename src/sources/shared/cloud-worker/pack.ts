@@ -25,13 +25,20 @@ export interface Problem {
 
 /** What is shown of a record that is left out, in bytes. */
 const SHOWN = 2000;
-const FIRST = 256 * 1024;
+/** A pack begins with room for so many bytes. */
+const ROOM = 256 * 1024;
+
+/** Gives memory of at least so many bytes; what is in it does not matter. */
+export type Room = (least: number) => Uint8Array;
+
+const newRoom: Room = (least) => new Uint8Array(least);
 
 /** Collects records until they are taken. */
 export class Packer {
   readonly #keys: number;
   readonly #most: number;
-  #bytes = new Uint8Array(FIRST);
+  readonly #room: Room;
+  #bytes: Uint8Array;
   #length = 0;
   #start = 0;
   #whole = 0;
@@ -45,9 +52,11 @@ export class Packer {
    * @param keys how many keys of each record are noted
    * @param most bytes of one record
    */
-  constructor(keys: number, most: number) {
+  constructor(keys: number, most: number, room: Room = newRoom) {
     this.#keys = keys;
     this.#most = most;
+    this.#room = room;
+    this.#bytes = room(ROOM);
     this.#current = new Array<number>(keys * 2).fill(ABSENT);
   }
 
@@ -69,7 +78,7 @@ export class Packer {
     if (this.#whole > this.#most + SHOWN && this.#length - this.#start >= SHOWN) return;
     const needed = this.#length + size;
     if (needed > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      const larger = this.#room(Math.max(needed, this.#bytes.length * 2));
       larger.set(this.#bytes.subarray(0, this.#length));
       this.#bytes = larger;
     }
@@ -105,7 +114,9 @@ export class Packer {
   take(): Pack | undefined {
     if (this.#ends.length === 0 && this.#problems.length === 0) return undefined;
     const last = this.#ends.at(-1) ?? 0;
-    const open = this.#bytes.slice(last, this.#length);
+    const open = this.#bytes.subarray(last, this.#length);
+    const next = this.#room(Math.max(ROOM, open.length));
+    next.set(open);
     const pack: Pack = {
       bytes: this.#bytes.subarray(0, last),
       ends: Uint32Array.from(this.#ends),
@@ -113,8 +124,7 @@ export class Packer {
       parse: Uint8Array.from(this.#parse),
       problems: this.#problems,
     };
-    this.#bytes = new Uint8Array(Math.max(FIRST, open.length));
-    this.#bytes.set(open);
+    this.#bytes = next;
     this.#start -= last;
     this.#length = open.length;
     this.#ends = [];

@@ -11,11 +11,20 @@ export class Broken extends Error {
   override readonly name = 'Broken';
 }
 
+/** A pack on the main thread. */
+export interface LentPack extends Pack {
+  /** Gives its memory back: its bytes are there no longer. Otherwise they stay as long as somebody has them. */
+  release(): void;
+}
+
 /** One stream, as far as the main thread knows it. */
 interface Stream {
   readonly want: () => void;
   readonly took: (message: Pack | 'done' | Error) => void;
 }
+
+/** What the worker makes is of no use for long: in MB. */
+const YOUNG = 2;
 
 let worker: CloudWorker | undefined;
 
@@ -23,7 +32,7 @@ let worker: CloudWorker | undefined;
  * Decompresses what comes, where it is compressed, and takes it apart into records. At most two packs are made ahead.
  * Rejects with Broken once all records before the damage were given, and with whatever `chunks` rejects with.
  */
-export async function* unpack(chunks: AsyncIterable<Uint8Array>, options: UnpackOptions): AsyncGenerator<Pack> {
+export async function* unpack(chunks: AsyncIterable<Uint8Array>, options: UnpackOptions): AsyncGenerator<LentPack> {
   worker ??= new CloudWorker(() => {
     worker = undefined;
   });
@@ -38,7 +47,7 @@ class CloudWorker {
 
   constructor(gone: () => void) {
     const file = isBuilt ? 'dist/cloud-worker.js' : 'src/sources/shared/cloud-worker/worker.ts';
-    this.#worker = new Worker(join(packageRoot, file));
+    this.#worker = new Worker(join(packageRoot, file), { resourceLimits: { maxYoungGenerationSizeMb: YOUNG } });
     this.#worker.unref();
     this.#worker.on('message', (message: FromWorker) => this.#heard(message));
     const end = (error: Error) => {
@@ -49,7 +58,7 @@ class CloudWorker {
     this.#worker.on('exit', () => end(new Error('the cloud worker has ended')));
   }
 
-  async *unpack(chunks: AsyncIterable<Uint8Array>, options: UnpackOptions): AsyncGenerator<Pack> {
+  async *unpack(chunks: AsyncIterable<Uint8Array>, options: UnpackOptions): AsyncGenerator<LentPack> {
     const id = ++this.#last;
     const iterator = chunks[Symbol.asyncIterator]();
     const packs: (Pack | 'done' | Error)[] = [];
@@ -73,7 +82,7 @@ class CloudWorker {
         } else if (item === 'done') return;
         else if (item instanceof Error) throw item;
         else {
-          yield item;
+          yield { ...item, release: () => this.#takeBack(item) };
           this.#post({ id, next: true });
         }
       }
@@ -91,6 +100,11 @@ class CloudWorker {
     else if ('pack' in message) stream?.took(message.pack);
     else if ('done' in message) stream?.took('done');
     else stream?.took(new Broken(message.broken));
+  }
+
+  #takeBack({ bytes }: Pack): void {
+    const room = bytes.buffer as ArrayBuffer;
+    if (!room.detached) this.#post({ room }, [room]);
   }
 
   // A copy goes: what was fetched may be part of a larger buffer that others use.

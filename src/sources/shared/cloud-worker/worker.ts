@@ -9,7 +9,7 @@ import type { FromWorker, ToWorker, UnpackOptions } from './messages.ts';
 import { Packer } from './pack.ts';
 import { Splitter } from './splitter.ts';
 
-const PIECE = 256 * 1024;
+const PIECE = 128 * 1024;
 /** Packs that are with the main thread at once: one is worked on while the next is made. */
 const PACKS = 2;
 
@@ -28,7 +28,7 @@ class Job {
   constructor(id: number, options: UnpackOptions) {
     this.#id = id;
     this.#options = options;
-    this.#packer = new Packer(options.heads.length, options.maxRecord);
+    this.#packer = new Packer(options.heads.length, options.maxRecord, roomOf);
   }
 
   async run(): Promise<void> {
@@ -133,7 +133,21 @@ async function* joined(first: Uint8Array, rest: AsyncIterable<Uint8Array>): Asyn
 
 const jobs = new Map<number, Job>();
 
+/** Memory that came back: a file of any size goes through a few pieces of it. */
+const rooms: ArrayBuffer[] = [];
+const ROOMS = 8;
+
+function roomOf(least: number): Uint8Array {
+  const at = rooms.findIndex(({ byteLength }) => byteLength >= least);
+  const [room] = at < 0 ? [] : rooms.splice(at, 1);
+  return room ? new Uint8Array(room) : new Uint8Array(least);
+}
+
 port?.on('message', (message: ToWorker) => {
+  if ('room' in message) {
+    if (rooms.length < ROOMS) rooms.push(message.room);
+    return;
+  }
   if ('open' in message) {
     const job = new Job(message.id, message.open);
     jobs.set(message.id, job);
