@@ -4,13 +4,13 @@ import { z } from 'zod';
 import { duration } from '../core/config.ts';
 import { suggest } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
+import { toAlert } from '../events/alert.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { type CloudSourceName, decodeDocument } from '../events/cloud/decode.ts';
 import { cloudForm } from '../events/cloud/event.ts';
 import { cloudSources } from '../events/cloud/sources.ts';
-import type { Catalogue, FieldType, Form, Scalar, Value } from '../events/field.ts';
+import type { Catalogue, FieldRef, FieldType, Form, Scalar, Value } from '../events/field.ts';
 import { EventRecord, recordForm } from '../events/record.ts';
-import type { Path } from '../pipeline/document.ts';
 import type { Problem } from './problems.ts';
 
 export const scalar = z.union([z.string(), z.number(), z.boolean()]);
@@ -72,12 +72,13 @@ export function timesOf(events: readonly Pick<GivenEvent, 'at' | 'after'>[]): re
   });
 }
 
-/** Makes an event; what is wrong with it is told by `problem`. */
+/** Makes an event; what is wrong with it is told by `problem`. `provided`: fields that operators have added to it. */
 export function makeEvent(
   given: GivenEvent,
   at: number,
   defaults: Defaults,
   problem: (problem: Problem) => void,
+  provided: ReadonlySet<string> = new Set(),
 ): MadeEvent | undefined {
   const source = given.source ?? defaults.source;
   const catalogue = catalogues.get(source);
@@ -109,25 +110,25 @@ export function makeEvent(
     problem({ path: ['type'], ...unknown(`${source} event`, type, catalogue.eventTypes.names) });
     return undefined;
   }
-  const wrong = [...fieldProblems(fields, catalogue, ['fields'])];
+  const wrong = [...fieldProblems(fields, catalogue, provided)];
   for (const each of wrong) problem(each);
   if (wrong.length > 0) return undefined;
   const all = Object.entries({ ...(isCloud(source) ? {} : own), ...fields }).filter(([, each]) => each !== null);
   const record = new EventRecord(source, type, time, Object.fromEntries(all) as Record<string, Value>);
-  return { event: record, form: recordForm as Form, at };
+  return { event: source === 'alert' ? toAlert(record) : record, form: recordForm as Form, at };
 }
 
 /** Fields that events of a source do not have, and values that the fields cannot have. */
-export function* fieldProblems(
+function* fieldProblems(
   fields: Readonly<Record<string, unknown>>,
   catalogue: Catalogue,
-  base: Path,
+  provided: ReadonlySet<string>,
 ): Generator<Problem> {
   for (const [name, given] of Object.entries(fields)) {
-    const path = [...base, name];
-    const ref = catalogue.find(name);
+    const path = ['fields', name];
+    const ref = fieldOf(name, catalogue);
     if (ref === undefined) {
-      yield { path, at: 'key', ...unknownField(name, catalogue) };
+      if (!provided.has(name)) yield { path, at: 'key', ...unknownField(name, catalogue) };
       continue;
     }
     const kind = kindOf(ref.field.type);
@@ -136,6 +137,16 @@ export function* fieldProblems(
     const hint = kind === 'text' ? 'Put it in quotes.' : undefined;
     yield { path, message: `${name} is ${kind}, not ${JSON.stringify(wrong)}`, ...(hint ? { hint } : {}) };
   }
+}
+
+/** An alert also has the fields of the event that it is about. */
+function fieldOf(name: string, catalogue: Catalogue): FieldRef | undefined {
+  if (catalogue.source !== 'alert') return catalogue.find(name);
+  for (const each of [catalogue, ...catalogues.values()]) {
+    const ref = each.find(name);
+    if (ref) return ref;
+  }
+  return undefined;
 }
 
 /** What is said of a field that events of a source do not have. */
