@@ -162,7 +162,12 @@ describe('decoding', () => {
   });
 
   test('two resources in one operation of Azure are two events', () => {
-    const record = { time: '2026-03-02T10:20:30Z', operationName: 'x/delete', correlationId: 'c', resultType: 'Success' };
+    const record = {
+      time: '2026-03-02T10:20:30Z',
+      operationName: 'x/delete',
+      correlationId: 'c',
+      resultType: 'Success',
+    };
     const id = (resourceId: string) => eventOf('azure_audit', { ...record, resourceId }).id;
     expect(id('/a')).not.toBe(id('/b'));
     expect(id('/a')).toBe(id('/a'));

@@ -183,7 +183,7 @@ export const directory: Sample = {
   },
   fields: {
     'azure.source': 'entra.audit',
-    'azure.id': 'c9/Update user//2026-03-02T10:15:01Z',
+    'azure.id': 'c9/Update user//2026-03-02T10:15:01Z//tenants/T9/providers/Microsoft.aadiam',
     'azure.tenantid': 't9',
     'azure.result': 'success',
     'azure.caller': 'Sync',
