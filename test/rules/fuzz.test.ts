@@ -170,6 +170,8 @@ const values: fc.Arbitrary<Values> = fc.record(
 /** In `make test-long` the four tests below try ten million texts. A stall shows as a test that never ends. */
 const long = process.env.FALCO_PIPE_LONG !== undefined;
 const patience = long ? 4 * 3_600_000 : 30_000;
+// Most texts are refused, and most of what that takes is to note where from.
+if (long) Error.stackTraceLimit = 0;
 
 /** Conditions of the kind that people write, with parts of them changed. */
 const written = [
