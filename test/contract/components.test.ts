@@ -141,7 +141,7 @@ describe('the JSON Schema of pipelines', () => {
   });
 
   it('accepts the shipped pipelines, which name it', () => {
-    const files = readdirSync(pipelines).filter((name) => name.endsWith('.yaml'));
+    const files = readdirSync(pipelines).filter((name) => /^\w+\.yaml$/.test(name));
     expect(files.length).toBeGreaterThan(1);
     for (const file of files) {
       const text = readFileSync(pipelines + file, 'utf8');
