@@ -1,4 +1,4 @@
-/** Everything that was lost on the way, by the counters of the kernel programs and of the process table. */
+/** What became of events on the way here, by the counters of the kernel programs and of the process table. */
 
 import type { Counters as SensorCounters } from '../../../native/index.ts';
 import type { SourceContext } from '../../core/component.ts';
@@ -8,6 +8,8 @@ import { typeOfCounted } from './wanted.ts';
 /** Without these the process table is wrong until a new scan. */
 const LIFE: readonly string[] = ['fork', 'exec', 'exit', 'cgroup', 'chdir', 'fchdir'];
 
+const PRESSED = 'the ring was nearly full, the rest is for events that matter more';
+
 export class Losses {
   readonly #ctx: Pick<SourceContext, 'report' | 'metrics'>;
   readonly #seen = new Map<string, number>();
@@ -16,22 +18,22 @@ export class Losses {
     this.#ctx = ctx;
   }
 
-  /** Reports what the counters say beyond the last call. True when records of processes' lives were among the losses. */
+  /**
+   * Counts what the counters say beyond the last call, and reports the losses. True when records of processes' lives were
+   * among them.
+   */
   report(counters: SensorCounters): boolean {
     let life = false;
-    for (const [name, count] of Object.entries(counters.dropped)) {
-      const dropped = this.#since(`dropped ${name}`, count);
-      life ||= dropped > 0 && LIFE.includes(name);
-      this.#drop('ring_full', dropped, typeOfCounted(name), 'the ring was full');
-    }
-    for (const [name, count] of Object.entries(counters.refused)) {
-      const refused = this.#since(`refused ${name}`, count);
-      this.#drop(
-        'ring_pressure',
-        refused,
-        typeOfCounted(name),
-        'the ring was nearly full, the rest is for events that matter more',
-      );
+    for (const fate of ['sent', 'filtered', 'dropped', 'refused'] as const) {
+      for (const [name, count] of Object.entries(counters[fate])) {
+        const more = this.#since(`${fate} ${name}`, count);
+        if (more === 0) continue;
+        this.#ctx.metrics.add(`kernel_${fate}`, name, more);
+        if (fate === 'dropped') {
+          life ||= LIFE.includes(name);
+          this.#drop('ring_full', more, typeOfCounted(name), 'the ring was full');
+        } else if (fate === 'refused') this.#drop('ring_pressure', more, typeOfCounted(name), PRESSED);
+      }
     }
     for (const [program, count] of Object.entries(counters.missed)) {
       const missed = this.#since(`missed ${program}`, count);
