@@ -169,8 +169,8 @@ describe('the command line', () => {
       const { stdout, code } = await cli(...args);
       expect(code).toBe(0);
       expect(stdout).toContain(`${path} (pid ${run.child.pid}): ready, up `);
-      expect(stdout).toMatch(/^past +replay +\d+ +\d+ +0 +\d+ +0$/m);
-      expect(stdout).toMatch(/^detect +rules +\d+ +\d+ +0 +0 +0$/m);
+      expect(stdout).toMatch(/^past +replay +\d+ +\d+ +0 +\d+ +0 +0$/m);
+      expect(stdout).toMatch(/^detect +rules +\d+ +\d+ +0 +0 +0 +0$/m);
     }
     expect(await run.stop()).toBe(0);
     const none = await cli('status', path);
