@@ -23,7 +23,7 @@ export class Aws {
   }
 
   async s3(): Promise<S3Client> {
-    const { S3Client } = await import('@aws-sdk/client-s3');
+    const { S3Client } = await import('./sdk/s3.ts');
     const { AWS_ENDPOINT_URL_S3: ofS3, AWS_ENDPOINT_URL: ofAll } = process.env;
     // A server that is not AWS's has no host for each bucket.
     const forcePathStyle = (this.#config.endpoint ?? ofS3 ?? ofAll) !== undefined;
@@ -31,12 +31,12 @@ export class Aws {
   }
 
   async sqs(): Promise<SQSClient> {
-    const { SQSClient } = await import('@aws-sdk/client-sqs');
+    const { SQSClient } = await import('./sdk/sqs.ts');
     return new SQSClient(await this.#options());
   }
 
   async cloudTrail(region?: string): Promise<CloudTrailClient> {
-    const { CloudTrailClient } = await import('@aws-sdk/client-cloudtrail');
+    const { CloudTrailClient } = await import('./sdk/api.ts');
     // It is told here when it asks too often, and waits for longer.
     const options = { ...(await this.#options()), maxAttempts: 1 };
     return new CloudTrailClient(region === undefined ? options : { ...options, region });
@@ -44,7 +44,7 @@ export class Aws {
 
   async #options() {
     const { region, endpoint, profile, assume_role: role } = this.#config;
-    const providers = await import('@aws-sdk/credential-providers');
+    const providers = await import('./sdk/credentials.ts');
     const { config_file: configFile, credentials_file: credentialsFile } = this.#config;
     const files = {
       ...(profile === undefined ? {} : { profile }),

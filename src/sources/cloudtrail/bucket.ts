@@ -24,7 +24,7 @@ interface Listed {
   readonly StartAfter?: string;
 }
 
-type Sdk = Pick<typeof import('@aws-sdk/client-s3'), 'ListObjectsV2Command'>;
+type Sdk = Pick<typeof import('./sdk/s3.ts'), 'ListObjectsV2Command'>;
 
 export class Bucket {
   readonly name: string;

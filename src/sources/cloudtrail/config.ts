@@ -17,6 +17,12 @@ export const config = z.strictObject({
     ),
   queue: z.string().min(1).optional().describe('sqs: the name or URL of the queue.'),
   queue_owner: account.optional().describe('sqs: the account that owns the queue, when it is another one.'),
+  exclusive: z
+    .boolean()
+    .optional()
+    .describe(
+      'sqs: no other reader has this queue, so that operators may keep state by its events. Nothing checks it: two that say so each know a part.',
+    ),
   visibility: duration()
     .refine((ms) => ms >= 2000 && ms <= 43_200_000, 'between 2s and 12h')
     .prefault('5m')
@@ -89,6 +95,7 @@ const needs: Readonly<Record<Mode, keyof Config | undefined>> = {
 const modesOf: Partial<Record<keyof Config, readonly Mode[]>> = {
   queue: ['sqs'],
   queue_owner: ['sqs'],
+  exclusive: ['sqs'],
   bucket: ['s3'],
   accounts: ['s3'],
   regions: ['s3', 'lookup_events'],

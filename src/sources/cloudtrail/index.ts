@@ -35,7 +35,7 @@ export const cloudtrail = defineSource({
   delivery: 'at_least_once',
   emits: () => ['aws_cloudtrail'],
   fills: cloudFills,
-  shared: ({ mode }) => (mode === 'sqs' ? { by: [] } : undefined),
+  shared: ({ mode, exclusive }) => (mode === 'sqs' && exclusive !== true ? { by: [] } : undefined),
   positionFor: ({ mode, queue, bucket, prefix, interval, files, regions, region }) => ({
     mode,
     queue,

@@ -79,7 +79,7 @@ export class Listing {
   }
 
   async #open(): Promise<void> {
-    const sdk = await import('@aws-sdk/client-s3');
+    const sdk = await import('./sdk/s3.ts');
     const client = await new Aws(this.#config, this.#ctx).s3();
     this.#client = client;
     this.#bucket = new Bucket(this.#config.bucket ?? '', client, sdk, this.#stop.signal);

@@ -34,7 +34,7 @@ export class Lookup {
   readonly #stop = new AbortController();
   readonly #delivery: Redelivery;
   readonly #clients: CloudTrailClient[] = [];
-  #sdk!: typeof import('@aws-sdk/client-cloudtrail');
+  #sdk!: typeof import('./sdk/api.ts');
   // Up to where each region was asked; what was emitted may not have settled yet.
   #asked: Position;
 
@@ -48,7 +48,7 @@ export class Lookup {
   async run(): Promise<void> {
     const off = this.#ctx.onStop(async () => this.#close());
     try {
-      this.#sdk = await import('@aws-sdk/client-cloudtrail');
+      this.#sdk = await import('./sdk/api.ts');
       const aws = new Aws(this.#config, this.#ctx);
       const regions = this.#config.regions ?? [undefined];
       await Promise.all(regions.map(async (region) => this.#follow(await aws.cloudTrail(region))));
@@ -137,7 +137,7 @@ export class Lookup {
   async #ask(
     client: CloudTrailClient,
     region: string,
-    command: InstanceType<typeof import('@aws-sdk/client-cloudtrail').LookupEventsCommand>,
+    command: InstanceType<typeof import('./sdk/api.ts').LookupEventsCommand>,
   ) {
     for (let attempt = 1; ; attempt++) {
       await this.#ctx.sleep(APART);

@@ -24,7 +24,7 @@ const AGAIN = { initial: 1000, max: 900_000 };
 /** A queue without a redrive policy gives a message for ever: after so many times it is given up. */
 const GIVE_UP = 5;
 
-type Sqs = typeof import('@aws-sdk/client-sqs');
+type Sqs = typeof import('./sdk/sqs.ts');
 
 /** A message that cannot be read, now or ever. */
 class Poison extends Error {}
@@ -76,8 +76,8 @@ export class Queue {
 
   async #open(): Promise<void> {
     const aws = new Aws(this.#config, this.#ctx);
-    this.#sqs = await import('@aws-sdk/client-sqs');
-    const { GetObjectCommand } = await import('@aws-sdk/client-s3');
+    this.#sqs = await import('./sdk/sqs.ts');
+    const { GetObjectCommand } = await import('./sdk/s3.ts');
     const [client, storage] = [await aws.sqs(), await aws.s3()];
     this.#client = client;
     this.#close = () => {

@@ -31,7 +31,7 @@ export interface VerifyOptions extends Wanted {
 /** Checks all trails of a bucket, as far as they are asked for. Rejects when the bucket cannot be listed. */
 export async function* verifyTrails(aws: Aws, options: VerifyOptions): AsyncGenerator<Finding> {
   const { span, trail: only } = options;
-  const sdk = await import('@aws-sdk/client-s3');
+  const sdk = await import('../sdk/s3.ts');
   const client = await aws.s3();
   const bucket = new Bucket(options.bucket, client, sdk);
   try {
@@ -50,7 +50,7 @@ export async function* verifyTrails(aws: Aws, options: VerifyOptions): AsyncGene
   }
 }
 
-type Sdk = typeof import('@aws-sdk/client-s3');
+type Sdk = typeof import('../sdk/s3.ts');
 
 async function digestNames(bucket: Bucket, { prefix }: Folder, { from, until }: Span): Promise<DigestName[]> {
   const names: DigestName[] = [];
@@ -110,7 +110,7 @@ class S3Vault implements Vault {
   }
 
   async #listKeys(): Promise<ReadonlyMap<string, KeyObject>> {
-    const { ListPublicKeysCommand } = await import('@aws-sdk/client-cloudtrail');
+    const { ListPublicKeysCommand } = await import('../sdk/api.ts');
     const span = { StartTime: new Date(this.#span.from - KEYS), EndTime: new Date(this.#span.until + MARGIN) };
     const keys = new Map<string, KeyObject>();
     let token: string | undefined;

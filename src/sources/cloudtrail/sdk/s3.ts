@@ -1,0 +1,3 @@
+/** The parts of the SDK that are used, by name: it is CommonJS, whose names a bundle finds only where they are imported statically. */
+
+export { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
