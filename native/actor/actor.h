@@ -76,6 +76,13 @@ int own_network(char **addresses);
 // `HOST:PORT`, `[V6]:PORT` or `unix://PATH`; returns the length of the address, 0 for what is none.
 socklen_t parse_address(const char *text, void *address);
 
+// terminal.c
+int take_terminal(void);
+
+// scratch.c
+// Files of the process's own: read-only but scratch copies of the folders. `actor` is where the program is to be.
+int own_files(const char *actor, char **folders);
+
 // chain.c
 char **environment(const char *role, char **more);
 // Starts process `index` of the chain; returns its pid, or -1.
@@ -89,6 +96,8 @@ bool make_resource(const struct line *line);
 void undo_resources(void);
 bool perform_step(const struct line *line);
 void undo_steps(void);
+// calls.c: false when it knows no call of the name; else its result, and errno, which is 0 when that is told already.
+bool perform_call(const struct line *line, const char *name, long *result);
 // Bindable values: `${ name.field }`.
 void bind_value(const char *name, const char *field, long value);
 // A number: decimal, or $name.field; tells and returns false when it is bound to nothing.

@@ -63,7 +63,9 @@ pid_t start_process(const struct plan *plan, int index)
   pid_t pid = fork();
   if (pid < 0) tell_failure("starting", path);
   if (pid != 0) return pid;
-  if (become(&identity) < 0) tell_failure("becoming the user and taking the capabilities of", path);
+  bool has_terminal = strcmp(value_of(process, "terminal", "no"), "yes") == 0;
+  if (has_terminal && take_terminal() < 0) tell_failure("giving a terminal to", path);
+  else if (become(&identity) < 0) tell_failure("becoming the user and taking the capabilities of", path);
   else {
     execve(path, args, variables);
     tell_failure("executing", path);

@@ -42,6 +42,8 @@ static bool prepare(const struct plan *plan)
 {
   for (int i = 0; i < plan->count; i++) {
     const struct line *line = &plan->lines[i];
+    if (strcmp(line->verb, "scratch") == 0 && own_files(value_of(&plan->lines[0], "actor", ""), values_of(line, "path")) < 0)
+      return false;
     if (strcmp(line->verb, "network") == 0 && own_network(values_of(line, "address")) < 0) {
       tell_failure("making a network", "");
       return false;

@@ -153,6 +153,10 @@ static long perform(const struct line *line, const char *call, bool *is_descript
     NUMBER(mode, "sig", 0)
     return syscall(SYS_kill, other, mode);
   }
+  if (perform_call(line, call, &other)) {
+    *is_descriptor = IS("userfaultfd") || IS("accept4");
+    return other;
+  }
   errno = ENOSYS;
   return -1;
 }
@@ -163,6 +167,8 @@ bool perform_step(const struct line *line)
   bool is_descriptor = false;
   long result = perform(line, call, &is_descriptor);
   if (result < 0) {
+    // An attempt may be all that a rule looks at.
+    if (errno != 0 && strcmp(value_of(line, "mayFail", "no"), "yes") == 0) return true;
     if (errno != 0) tell_failure(format("step %s:", line->name), call);
     return false;
   }

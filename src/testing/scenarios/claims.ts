@@ -25,10 +25,11 @@ const EVERYWHERE = new Set([
 
 /**
  * Names of what a test changes: paths that it makes or writes, each as far as it does not exist yet (who makes a folder
- * removes it). What is only read and there belongs to nobody. `isThere` tells which paths exist where the test runs.
+ * removes it). What is only read and there belongs to nobody, and of scratch copies each test has its own. `isThere` tells which paths exist where the test runs.
  */
 export function claimsOf(scenario: Scenario, isThere = existenceFor(scenario)): ReadonlySet<string> {
   const { context, resources, steps, before, after } = scenario;
+  if (context?.scratch) return new Set();
   const made: unknown[] = [...[before, after].flatMap((script) => script?.match(PATHS) ?? [])];
   const used: unknown[] = [];
   for (const { exePath, name } of context?.processes ?? []) {

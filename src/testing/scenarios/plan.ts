@@ -20,12 +20,16 @@ export function planOf(scenario: Scenario, id: string, folder: string): string {
   const addresses = (resources ?? []).flatMap((each) =>
     each.type === 'clientServer' && each.l4Proto !== 'unix' ? [hostOf(each.address ?? '')] : [],
   );
+  const scratch = context?.scratch;
+  if (scratch) lines.push(line('scratch', '-', { path: scratch }));
   // A network of its own reaches any address, and no port of it is taken.
-  if (addresses.length > 0) lines.push(line('network', '-', { address: addresses }));
+  if (addresses.length > 0 || scratch) lines.push(line('network', '-', { address: addresses }));
   for (const [index, process] of (context?.processes ?? [ANY]).entries()) {
-    const { user, capabilities } = process;
+    const { user, capabilities, terminal } = process;
     const caps = capabilities && SETS.map((set) => capabilities[set].toString(16)).join(',');
-    lines.push(line('process', '-', { ...programOf(process, `${folder}/${id}.${index}`), user, caps }));
+    lines.push(
+      line('process', '-', { ...programOf(process, `${folder}/${id}.${index}`), user, caps, terminal: yes(terminal) }),
+    );
   }
   if (before !== undefined || after !== undefined)
     lines.push(line('script', '-', { text: `${before ?? ''}${WAIT}${after ?? ''}\n` }));
@@ -33,12 +37,16 @@ export function planOf(scenario: Scenario, id: string, folder: string): string {
     lines.push(line('resource', resource.name, resourceOf(resource, `${folder}/${id}.r${index}`)));
   for (const step of steps ?? []) {
     const { how, ...args } = step.args as Record<string, unknown>;
-    lines.push(line('step', step.name, { syscall: step.syscall as string, ...args, ...(how as object | undefined) }));
+    const { syscall, mayFail } = step as { readonly syscall: string; readonly mayFail?: boolean };
+    lines.push(line('step', step.name, { syscall, ...args, ...(how as object | undefined), mayFail: yes(mayFail) }));
   }
   return `${lines.join('\n')}\n`;
 }
 
-function programOf({ exePath, args, exe, name, env }: Omit<Process, 'user' | 'capabilities'>, folder: string) {
+function programOf(
+  { exePath, args, exe, name, env }: Omit<Process, 'user' | 'capabilities' | 'terminal'>,
+  folder: string,
+) {
   const file = exePath ?? `${folder}/event-generator`;
   const called = name ?? posix.basename(file);
   return {
@@ -75,6 +83,11 @@ export function splitArgs(text: string): string[] {
 /** The host of an address: of `[V6]:PORT` and `V4:PORT`. */
 export function hostOf(address: string): string {
   return address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+}
+
+/** A flag stands in a line when it is set. */
+function yes(flag: boolean | undefined): 'yes' | undefined {
+  return flag ? 'yes' : undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -67,7 +67,13 @@ function argsShape(args: Readonly<Record<string, Arg>>): z.ZodObject {
 
 const [firstStep, ...otherSteps] = Object.entries(stepForms).map(([call, { args }]) => {
   const shape = call === 'openat2' ? argsShape(args).extend({ how: argsShape(howArgs).optional() }) : argsShape(args);
-  return z.strictObject({ type: z.literal('syscall'), name, syscall: z.literal(call), args: shape });
+  return z.strictObject({
+    type: z.literal('syscall'),
+    name,
+    syscall: z.literal(call),
+    args: shape,
+    mayFail: z.boolean().optional().describe('The attempt is what matters: the test goes on when the call fails.'),
+  });
 });
 
 /** What is said of a kind that there is not. */
@@ -133,6 +139,7 @@ const process = z.strictObject({
   env: environment.optional(),
   user: words.optional(),
   capabilities: capabilities.optional(),
+  terminal: z.boolean().optional().describe('It has a terminal of its own.'),
 });
 
 /** A pattern, checked when the file is read. */
@@ -213,6 +220,10 @@ export const scenarioShape = z.strictObject({
         .strictObject({ image: text.optional(), name: text.optional(), env: environment.optional() })
         .nullish(),
       processes: z.array(process).min(1).nullish(),
+      scratch: z
+        .array(path)
+        .optional()
+        .describe('Its network is its own, and files are read-only for it, but scratch copies of these folders.'),
     })
     .nullish(),
   resources: z.array(resource).nullish(),

@@ -1,4 +1,4 @@
-/** The system calls that steps perform, and their arguments (spec/ecosystem.md §1.4). */
+/** The system calls that steps perform, and their arguments: event-generator's (spec/ecosystem.md §1.4), then more. */
 
 import type { SymbolSet } from './symbols.ts';
 
@@ -60,6 +60,24 @@ export const stepForms: Readonly<Record<string, StepForm>> = {
   socket: call({ domain: of('family'), type: of('socket'), protocol: of('protocol') }, true),
   sendto: call({ fd: bound, buf: bytes, flags: of('message'), destAddr: address, len: optional(number) }),
   kill: call({ pid: bound, sig: of('signal') }),
+  accept4: call({ fd: bound, flags: optional(of('accept')) }, true),
+  recvfrom: call({ fd: number, len: optional(number) }, true),
+  fchmodat: call({ pathname: text, mode: of('mode') }),
+  mkdirat: call({ pathname: text, mode: optional(of('mode')) }),
+  unlinkat: call({ pathname: text, flags: optional(of('unlink')) }),
+  renameat2: call({ oldPath: text, newPath: text, flags: optional(of('rename')) }),
+  ptrace: call({
+    request: of('ptrace'),
+    pid: optional(bound),
+    addr: optional(number),
+    data: optional(of('ptraceOptions')),
+  }),
+  setns: call({ fd: bound, nstype: optional(of('namespace')) }),
+  unshare: call({ flags: of('namespace') }),
+  setuid: call({ uid: number }),
+  bpf: call({ cmd: of('bpf') }),
+  userfaultfd: call({ flags: of('userfault') }, true),
+  clock_nanosleep: call({ seconds: number }),
 };
 
 /** What `how` of openat2 has. */
