@@ -204,7 +204,9 @@ describe('the command line', () => {
     expect(Math.abs(summary.delivered - summary.filtered)).toBeLessThanOrEqual(1);
   });
 
-  test('dlq lists, shows and has delivered what a sink refused: while it runs, and when it does not', async () => {
+  test('dlq lists, shows and has delivered what a sink refused: while it runs, and when it does not', {
+    timeout: 120_000,
+  }, async () => {
     const { cli, run, folder, path } = await started();
     writeFileSync(join(folder, 'mood'), 'refusing');
     const list = async () => (await cli('dlq', 'list', '--pipeline', path, '-o', 'json')).json;
