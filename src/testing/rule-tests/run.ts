@@ -57,7 +57,8 @@ class Bench {
 
   /** The rules that take part: those that are enabled, and the one that the test is about. */
   rulesOf({ rule }: RuleTest): readonly Rule[] {
-    return rule.enabled ? this.#enabled : this.#file.rules.filter((each) => each.enabled || each === rule);
+    if (rule.enabled) return this.#enabled;
+    return this.#file.rules.flatMap((each) => (each === rule ? { ...each, enabled: true } : each.enabled ? each : []));
   }
 
   /** What is wrong, a line each; nothing when the test passes. */
@@ -69,7 +70,10 @@ class Bench {
       this.#judge(test, made).judge(made.event, (event) => seen.push({ alert: alertOf(event), at }), undefined);
     }
     const { wrong, missing } = this.#compare(test.rule.name, test.expected, seen);
-    const why = missing.flatMap((name) => this.#whyNot(name, test, missing.length > 1));
+    const why = missing.flatMap((name) => {
+      const lines = this.#whyNot(name, test);
+      return missing.length > 1 && lines.length > 1 ? [`"${name}":`, ...lines] : lines;
+    });
     return [...this.#errors, ...wrong, ...why];
   }
 
@@ -81,22 +85,22 @@ class Bench {
     return { wrong, missing: isMissing ? [rule] : [] };
   }
 
-  #whyNot(name: string, test: RuleTest, isOneOfMany: boolean): readonly string[] {
-    const rule = this.#file.rules.find((each) => each.name === name);
-    if (rule === undefined) return [];
-    if (!this.rulesOf(test).includes(rule)) return [`"${name}" is not enabled`];
+  /** Of the events that do not satisfy a rule the nearest, and what decides. */
+  #whyNot(name: string, test: RuleTest): readonly string[] {
+    const rule = this.rulesOf(test).find((each) => each.name === name);
+    if (rule === undefined) return [`"${name}" is not enabled`];
     const own = test.events.filter(({ event }) => event.source === rule.source);
     const [first] = own;
-    const lines =
-      first === undefined
-        ? [`the rule looks at ${rule.source} events; the test has none`]
-        : whyNot(
-            rule,
-            own.filter(({ form }) => form === first.form).map(({ event }) => event),
-            [],
-            first.form,
-          );
-    return isOneOfMany ? [`"${name}":`, ...lines.map((line) => `  ${line}`)] : lines;
+    if (first === undefined) return [`"${name}" looks at ${rule.source} events; the test has none`];
+    const others = own.filter(({ event, form }) => form === first.form && !rule.condition.bind(form)(event));
+    if (others.length > 0)
+      return whyNot(
+        rule,
+        others.map(({ event }) => event),
+        [],
+        first.form,
+      );
+    return this.#file.matching === 'first' ? [`"${name}": a rule that stands before it is raised instead`] : [];
   }
 
   /** Binding rules is dear: the same ones are bound once for the events of a source and form. */
