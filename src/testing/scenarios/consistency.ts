@@ -23,8 +23,6 @@ export function* problemsOf(scenario: ScenarioShape): Generator<Problem> {
     const path = ['context', 'processes', index, 'capabilities'];
     yield { path, message: 'Only the last process can have capabilities of its own' };
   }
-  if (context?.container && context.scratch)
-    yield { path: ['context', 'scratch'], at: 'key', message: 'All of a container is scratch already' };
   const fields = new Map<string, readonly string[]>();
   for (const [index, resource] of (resources ?? []).entries()) {
     const path: Path = ['resources', index];
