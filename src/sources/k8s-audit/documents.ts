@@ -3,6 +3,7 @@
 import { decodeDocument } from '../../events/cloud/decode.ts';
 import { isObject } from '../../events/cloud/document.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
+import type { Origin } from '../../events/cloud/table.ts';
 
 export interface Decoded {
   readonly events: readonly CloudEvent[];
@@ -12,13 +13,13 @@ export interface Decoded {
 
 /**
  * The audit events of a parsed body: an Event, an EventList, or an array of either. One that is broken costs itself alone.
- * `received`: ns since the epoch. Never throws.
+ * `received`: ns since the epoch; `origin`: as decodeDocument has it. Never throws.
  */
-export function auditEvents(body: unknown, received: bigint): Decoded {
+export function auditEvents(body: unknown, received: bigint, origin?: Origin): Decoded {
   const events: CloudEvent[] = [];
   const rejected: { text: string; problem: string }[] = [];
   for (const item of itemsOf(body)) {
-    const decoded = decodeDocument('k8s_audit', item, received);
+    const decoded = decodeDocument('k8s_audit', item, received, origin);
     if ('event' in decoded) events.push(decoded.event);
     else rejected.push({ text: JSON.stringify(item), problem: decoded.problem });
   }

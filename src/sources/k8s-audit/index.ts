@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { defineSource } from '../../core/component.ts';
 import { size } from '../../core/config.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
+import { clusterKey } from '../shared/cluster-key.ts';
 import { checkServer, serverKeys } from '../shared/server-keys.ts';
 import { logFile } from './log-file.ts';
 import { webhook } from './webhook.ts';
@@ -13,6 +14,7 @@ const config = z.strictObject({
     .enum(['webhook', 'file'])
     .default('webhook')
     .describe('webhook: listen for what kube-apiserver posts. file: follow the log that it writes.'),
+  cluster: clusterKey,
   ...serverKeys(9765, '/k8s-audit'),
   file: z
     .string()
@@ -47,7 +49,7 @@ export const k8sAudit = defineSource({
     },
     {
       title: 'The log of an API server on this machine',
-      yaml: 'cluster: { type: k8s_audit, mode: file, file: /var/log/kubernetes/audit.log }',
+      yaml: 'cluster: { type: k8s_audit, mode: file, file: /var/log/kubernetes/audit.log, cluster: prod }',
     },
   ],
   delivery: 'at_least_once',

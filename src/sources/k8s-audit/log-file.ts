@@ -7,6 +7,7 @@ import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
 import { Redelivery } from '../../core/redelivery.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
+import { originOf } from '../shared/cluster-key.ts';
 import { Once } from '../shared/once.ts';
 import { auditEvents } from './documents.ts';
 import { type Line, LineCutter } from './line-cutter.ts';
@@ -24,6 +25,7 @@ export interface LogConfig {
   readonly file: string;
   readonly start: 'end' | 'beginning';
   readonly max_event: number;
+  readonly cluster?: string | undefined;
 }
 
 /** Follows the log until unsubscribed. */
@@ -230,7 +232,8 @@ class Follower {
       this.#reject(text, 'bad_line', `the line at byte ${offset} is not JSON: ${messageOf(error)}`);
       return [];
     }
-    const { events, rejected } = auditEvents(body, BigInt(this.#ctx.now()) * 1_000_000n);
+    const received = BigInt(this.#ctx.now()) * 1_000_000n;
+    const { events, rejected } = auditEvents(body, received, originOf(this.#config.cluster));
     for (const each of rejected) {
       this.#reject(each.text, 'bad_event', `the line at byte ${offset} is no audit event: ${each.problem}`);
     }

@@ -6,13 +6,17 @@ import type { SourceContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
+import { originOf } from '../shared/cluster-key.ts';
 import { busy, HttpServer, Refusal, type Request } from '../shared/http-server.ts';
 import { Intake, NoCredit } from '../shared/intake.ts';
 import type { ServerConfig } from '../shared/server-keys.ts';
 import { auditEvents } from './documents.ts';
 
+export type WebhookConfig = ServerConfig & { readonly cluster?: string | undefined };
+
 /** Listens until unsubscribed. A request is answered with 200 when each of its events has settled or is spooled. */
-export function webhook(config: ServerConfig, ctx: SourceContext): Observable<Batch> {
+export function webhook(config: WebhookConfig, ctx: SourceContext): Observable<Batch> {
+  const origin = originOf(config.cluster);
   return new Observable<Batch>((subscriber) => {
     const intake = new Intake<CloudEvent>((batch) => subscriber.next(batch), ctx, cloudBatch);
     const server = new HttpServer({
@@ -24,7 +28,7 @@ export function webhook(config: ServerConfig, ctx: SourceContext): Observable<Ba
         subscriber.error(error);
       },
       async handle(request) {
-        const { events, rejected } = auditEvents(jsonOf(request), BigInt(ctx.now()) * 1_000_000n);
+        const { events, rejected } = auditEvents(jsonOf(request), BigInt(ctx.now()) * 1_000_000n, origin);
         for (const { text, problem } of rejected) {
           ctx.reject(text, { reason: 'bad_event', message: `an item of a request is no audit event: ${problem}` });
         }

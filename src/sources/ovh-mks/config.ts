@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { duration } from '../../core/config.ts';
 import { PLAIN_SECRET, secret } from '../../core/secret.ts';
 import { tlsKeys } from '../../core/tls.ts';
+import { clusterKey } from '../shared/cluster-key.ts';
 
 export const config = z.strictObject({
   url: z
@@ -17,6 +18,7 @@ export const config = z.strictObject({
     .min(1)
     .optional()
     .describe('Only messages with one of these `_appID`, where the stream has those of other products too.'),
+  cluster: clusterKey,
   silence: duration()
     .prefault('20s')
     .describe('After so much silence the server is asked whether it is there; after as much again it is left.'),

@@ -15,7 +15,7 @@ export const ovhMks = defineSource({
   examples: [
     {
       title: 'The audit logs of a cluster',
-      yaml: 'cluster: { type: ovh_mks, url: "wss://gra1.logs.ovh.com/tail/", token: { env: LDP_TOKEN } }',
+      yaml: 'cluster: { type: ovh_mks, url: "wss://gra1.logs.ovh.com/tail/", token: { env: LDP_TOKEN }, cluster: prod }',
     },
   ],
   // The tail has no positions: what passes while there is no connection cannot be had again.

@@ -10,6 +10,7 @@ import { connectionError, readTls } from '../../core/tls.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import { decodeDocument } from '../../events/cloud/decode.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
+import { originOf } from '../shared/cluster-key.ts';
 import type { Config } from './config.ts';
 import { readFrame } from './frames.ts';
 
@@ -149,12 +150,13 @@ export class Tail {
       lost('bad_frame', frame.problem);
       return;
     }
-    const { app_ids: apps } = this.#config;
+    const { app_ids: apps, cluster } = this.#config;
     if (apps && !apps.includes(frame.app ?? '')) {
       this.#ctx.metrics.add('other_apps', '', 1);
       return;
     }
-    const decoded = decodeDocument('k8s_audit', frame.document, BigInt(this.#ctx.now()) * 1_000_000n);
+    const received = BigInt(this.#ctx.now()) * 1_000_000n;
+    const decoded = decodeDocument('k8s_audit', frame.document, received, originOf(cluster));
     if ('problem' in decoded) lost('bad_event', decoded.problem);
     else if (this.#isNew(decoded.event.id)) this.#emit(decoded.event);
   }

@@ -61,6 +61,13 @@ describe('reading', () => {
     expect(names(all)).toEqual(namesOf(5));
   });
 
+  it('has the name of its cluster', async () => {
+    writeFileSync(log, auditLines(1));
+    const source = follow({ cluster: 'prod' });
+    await source.until(has(1));
+    expect(source.values('ka.cluster.name')).toEqual(['prod']);
+  });
+
   it('begins with the oldest part that is there, where it is to begin at the beginning', async () => {
     writeFileSync(`${log}.2`, auditLines(1));
     writeFileSync(`${log}.1`, auditLines(1, 1));

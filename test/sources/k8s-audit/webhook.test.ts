@@ -77,6 +77,13 @@ describe('what kube-apiserver sends', () => {
     expect((await post(list([]))).status).toBe(200);
   });
 
+  it('is of the cluster that it names, else of the one that the configuration names', async () => {
+    const { source, post } = await start({ cluster: 'prod' });
+    const annotated = auditEvent(1, { annotations: { cluster_name: 'other' } });
+    await post([auditEvent(0), annotated]);
+    expect(source.values('ka.cluster.name')).toEqual(['prod', 'other']);
+  });
+
   it('comes in batches, however long the list', async () => {
     const { source, post } = await start();
     expect((await post({ kind: 'EventList', items: auditEvents(600) })).status).toBe(200);
