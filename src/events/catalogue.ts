@@ -70,17 +70,22 @@ function acceptsSyscallArgument({ name }: Field, arg: string): boolean {
 /** What an event of any kind has: its time, source and type. */
 const commonFields = [...anyEventFields, ...syscallEventFields.filter(({ name }) => name === 'evt.type')];
 
+const clouds = [...cloudSources.values()].map(({ source, fields }) =>
+  makeCatalogue(
+    source,
+    fields.map(({ field }) => field),
+  ),
+);
+
 const known: readonly Catalogue[] = [
   makeCatalogue('syscall', syscallFields, { eventTypes: syscallEventTypes, accepts: acceptsSyscallArgument }),
-  makeCatalogue('alert', [...alertFields, ...syscallFields], { accepts: acceptsSyscallArgument }),
+  // An alert has fields of the event that it is about, whatever that is of.
+  makeCatalogue('alert', [...alertFields, ...syscallFields, ...clouds.flatMap(({ fields }) => fields)], {
+    accepts: acceptsSyscallArgument,
+  }),
   makeCatalogue('container', [...lifecycleFields, ...commonFields], { eventTypes: lifecycleEventTypes }),
   makeCatalogue('internal', [...internalFields, ...commonFields], { eventTypes: internalEventTypes }),
-  ...[...cloudSources.values()].map(({ source, fields }) =>
-    makeCatalogue(
-      source,
-      fields.map(({ field }) => field),
-    ),
-  ),
+  ...clouds,
 ];
 
 /** The catalogue with more fields; where it has one of that name, its own counts. */

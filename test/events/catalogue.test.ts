@@ -99,7 +99,8 @@ describe('fields', () => {
   it('offer both ends of a socket, and every ancestor, as candidates', () => {
     const named = (how: string) =>
       syscall.fields.filter(({ candidates }) => candidates === how).map(({ name }) => name);
-    expect(named('either').sort()).toEqual(['fd.ip', 'fd.net', 'fd.port', 'fd.proto']);
+    const names = ['fd.cip.name', 'fd.lip.name', 'fd.rip.name', 'fd.sip.name'];
+    expect(named('either').sort()).toEqual(['fd.ip', 'fd.net', 'fd.port', 'fd.proto', ...names].sort());
     expect(named('any').sort()).toEqual([
       'proc.aargs',
       'proc.acmdline',
@@ -126,7 +127,7 @@ describe('catalogues', () => {
     for (const [source, catalogue] of catalogues) expect(catalogue.source).toBe(source);
   });
 
-  it('lets an alert have its own fields and those of system calls', () => {
+  it('lets an alert have its own fields and those of what it may be about', () => {
     const alert = catalogues.get('alert')!;
     for (const name of [
       'rule',
@@ -138,6 +139,10 @@ describe('catalogues', () => {
       'id',
       'proc.aname[2]',
       'evt.arg.flags',
+      'ct.user',
+      'azure.caller',
+      'ka.target.name',
+      'vcd.prop[org]',
     ]) {
       expect(alert.find(name), name).toBeDefined();
     }

@@ -110,6 +110,16 @@ describe('enrich by a table', () => {
     expect(errorsOf(config(file('t2.json', '[]'), ''))).toContain('no rows');
   });
 
+  it('fills a field from several tables, each where it has the key; what is there stays', async () => {
+    const [one, two] = [file('one.csv', 'name,owner\na,ann\nb,ben\n'), file('two.csv', 'name,owner\nb,bea\nc,cid\n')];
+    const pipeline = [
+      `{ type: enrich, from: in, table: '${one}', key: rule, fields: { asset.owner: owner } }`,
+      `  more: { type: enrich, from: op, table: '${two}', key: rule, fields: { asset.owner: owner } }`,
+    ].join('\n');
+    const { events } = await run(pipeline, { alerts: ['a', 'b', 'c', 'd'].map((rule) => alertOf(rule)) });
+    expect(events.map((event) => event.get('asset.owner'))).toEqual(['ann', 'bea', 'cid', undefined]);
+  });
+
   it('reads what a program writes as CSV', () => {
     const cell = fc.string({ unit: fc.constantFrom('a', '"', ',', '\n', ' ', 'é') });
     fc.assert(

@@ -22,7 +22,9 @@ export function fieldsPage(): string {
 function describe(catalogue: Catalogue, syscall: Catalogue | undefined): string {
   const { source, fields } = catalogue;
   const isKernel = catalogue === syscall;
-  const borrowed = new Set(isKernel ? [] : syscall?.fields);
+  const others = [...catalogues.values()].filter((other) => other !== catalogue);
+  const lenders = source === 'alert' ? others : isKernel || !syscall ? [] : [syscall];
+  const borrowed = new Set(lenders.flatMap((lender) => lender.fields));
   const own = fields.filter((field) => !borrowed.has(field));
   const tables = [...Map.groupBy(own, (field) => field.class)].map(([name, of]) =>
     [`### ${source}: ${name}`, fieldTable(of, isKernel)].join('\n\n'),

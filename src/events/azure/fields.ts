@@ -250,7 +250,7 @@ const signIns: readonly CloudFieldRow[] = [
   ['azure.signin.risk.state', 'CHARBUF', 'What became of the risk: `atRisk`, `remediated`.', property('riskState')],
   ['azure.signin.risk.types', 'CHARBUF', 'What makes it a risk.', risks, { list: true }],
   ['azure.signin.country', 'CHARBUF', 'The country.', firstOf('properties.location.countryOrRegion', 'location')],
-  ['azure.signin.city', 'CHARBUF', 'The city.', property('location.city')],
+  ['azure.signin.city', 'CHARBUF', 'The city that who signs in is in.', property('location.city')],
   ['azure.signin.device.id', 'CHARBUF', 'The device.', property('deviceDetail.deviceId')],
   [
     'azure.signin.device.os',

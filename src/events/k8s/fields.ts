@@ -113,7 +113,7 @@ const general: readonly CloudFieldRow[] = [
     annotation('pod-security.kubernetes.io/audit-violations'),
   ],
   ['ka.annotation', 'CHARBUF', 'An annotation of the event.', (name = '') => annotation(name)(undefined), byKey],
-  ['ka.user.name', 'CHARBUF', 'Who asks.', path('user', 'username')],
+  ['ka.user.name', 'CHARBUF', 'The user who asks.', path('user', 'username')],
   ['ka.user.uid', 'CHARBUF', 'The unique id of who asks.', path('user', 'uid')],
   [
     'ka.user.groups',

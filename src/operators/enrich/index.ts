@@ -149,8 +149,11 @@ function databaseOn(path: string, fields: Readonly<Record<string, string>>, edge
   }
 }
 
+// What an operator above has added as text may be filled here too: several tables for one field.
 function checkName(name: string, edge: Edge): void {
-  const taken = edge.sources.find((source) => cataloguesOn(edge).get(source)?.find(name));
+  const others = edge.provided.filter((each) => each.name !== name || (each.type ?? 'text') !== 'text');
+  const known = cataloguesOn({ provided: others });
+  const taken = edge.sources.find((source) => known.get(source)?.find(name));
   if (taken === undefined) return;
   const message = `${taken} events have a field "${name}" already`;
   edge.report({ severity: 'error', code: 'CONFIG_FIELD', message, hint: 'Call it otherwise.' }, ['fields', name]);
