@@ -8,13 +8,13 @@ import { CALLS } from './calls.ts';
 import { type CallFilters, filterTables } from './filter.ts';
 import { KIND } from './kinds.ts';
 import { type AddonSensor, type AddonWanted, bpfObject, loadAddon, type RunningProgram } from './locate.ts';
-import { capabilities, hasBtf, lockdown, probe } from './probe.ts';
+import { capabilities, hasBtf, isOptional, lockdown, probe } from './probe.ts';
 
 export { CALLS, type Call } from './calls.ts';
 export type { CallFilters } from './filter.ts';
 export { KIND, type Kind } from './kinds.ts';
 export type { RunningProgram } from './locate.ts';
-export { type Capability, type Feature, type Probe, probe } from './probe.ts';
+export { type Capability, type Feature, isOptional, type Probe, probe } from './probe.ts';
 
 /** What is collected; it may change while the sensor runs. */
 export interface SensorDemand {
@@ -66,6 +66,8 @@ export interface ProgramState {
   /** Zero unless the sysctl kernel.bpf_stats_enabled is set. */
   readonly runCount: number;
   readonly runNs: number;
+  /** Why this kernel cannot have it, though there is something to see; else empty. */
+  readonly obstacle: string;
 }
 
 export interface Sensor {
@@ -206,7 +208,7 @@ function explain(error: unknown): unknown {
     return new UserError(`scope: no process has the pid ${log}`, { exit: exitCode.config, cause: error });
   }
   if (errno === EPERM) return noRights(details);
-  const missing = probe().features.filter((feature) => !feature.present && feature.name !== 'bpf_rdonly_cast');
+  const missing = probe().features.filter((feature) => !feature.present && !isOptional(feature));
   if (missing.length > 0) {
     const names = missing.map((feature) => feature.name).join(', ');
     return new SensorError(`this kernel lacks what the sensor needs: ${names}`, {

@@ -61,7 +61,14 @@ export interface AddonSensor {
   configure(wanted: AddonWanted): void;
   scan(tgid: number): Uint8Array;
   counters(): Float64Array;
-  programs(): { name: string; attached: boolean; runCount: number; runNs: number; missed: number }[];
+  programs(): {
+    name: string;
+    attached: boolean;
+    runCount: number;
+    runNs: number;
+    missed: number;
+    obstacle: string;
+  }[];
   close(): void;
 }
 

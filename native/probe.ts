@@ -31,9 +31,16 @@ export interface Probe {
   readonly capabilities: Readonly<Record<Capability, boolean>>;
   /** `none`, `integrity`, `confidentiality`; undefined when the kernel does not say. */
   readonly lockdown: string | undefined;
-  /** tp_btf, iter.s/task, ringbuf, bpf_loop, bpf_rdonly_cast, each tried; empty when there is no addon to try with. */
+  /** tp_btf, iter.s/task, ringbuf, bpf_loop, bpf_rdonly_cast, io_uring, each tried; empty when there is no addon to try with. */
   readonly features: readonly Feature[];
   readonly addon: { readonly path: string; readonly libbpf: string } | { readonly error: string };
+}
+
+const OPTIONAL: ReadonlySet<string> = new Set(['bpf_rdonly_cast', 'io_uring']);
+
+/** Without it the sensor works, but sees less or costs more. */
+export function isOptional({ name }: Feature): boolean {
+  return OPTIONAL.has(name);
 }
 
 /** The words of a file, or undefined when it cannot be read. */

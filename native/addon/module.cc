@@ -232,6 +232,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
       entry.Set("runCount", static_cast<double>(state.runs));
       entry.Set("runNs", static_cast<double>(state.run_ns));
       entry.Set("missed", static_cast<double>(state.missed));
+      entry.Set("obstacle", state.obstacle);
       list.Set(list.Length(), entry);
     }
     return list;
@@ -259,7 +260,7 @@ Napi::Value Probe(const Napi::CallbackInfo &info) {
     auto entry = Napi::Object::New(info.Env());
     entry.Set("name", feature.name);
     entry.Set("present", feature.present);
-    entry.Set("error", feature.error == 0 ? "" : strerror(feature.error));
+    entry.Set("error", feature.error);
     features.Set(features.Length(), entry);
   }
   auto result = Napi::Object::New(info.Env());

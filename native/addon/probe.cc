@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <set>
 
@@ -12,13 +13,16 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "uring.h"
 
 namespace {
+
+std::string words_of(int error) { return error == 0 ? "" : strerror(error); }
 
 // Loads `return 0` as a tracing program; `target` is a tracepoint or an iterator in the kernel's BTF.
 Feature try_tracing(const char *name, const char *target, bpf_attach_type type, uint32_t flags) {
   const int id = libbpf_find_vmlinux_btf_id(target, type);
-  if (id < 0) return {name, false, -id};
+  if (id < 0) return {name, false, words_of(-id)};
   const bpf_insn program[] = {
     {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
     {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
@@ -29,19 +33,25 @@ Feature try_tracing(const char *name, const char *target, bpf_attach_type type, 
   options.attach_btf_id = static_cast<uint32_t>(id);
   options.prog_flags = flags;
   const int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "falco_pipe_try", "GPL", program, 2, &options);
-  if (fd < 0) return {name, false, -fd};
+  if (fd < 0) return {name, false, words_of(-fd)};
   close(fd);
-  return {name, true, 0};
+  return {name, true, ""};
 }
 
-Feature answer(const char *name, int result) { return {name, result == 1, result < 0 ? -result : 0}; }
+Feature answer(const char *name, int result) { return {name, result == 1, words_of(result < 0 ? -result : 0)}; }
 
 Feature kernel_function(const char *name) {
   btf *kernel = btf__load_vmlinux_btf();
-  if (kernel == nullptr) return {name, false, errno};
+  if (kernel == nullptr) return {name, false, words_of(errno)};
   const bool present = btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
   btf__free(kernel);
-  return {name, present, 0};
+  return {name, present, ""};
+}
+
+// A kernel without io_uring hides nothing.
+Feature uring() {
+  const UringSupport support = uring_support();
+  return {"io_uring", support.traceable || support.obstacle.empty(), support.obstacle};
 }
 
 }  // namespace
@@ -54,6 +64,7 @@ std::vector<Feature> probe_features() {
     answer("ringbuf", libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, nullptr)),
     answer("bpf_loop", libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_loop, nullptr)),
     kernel_function("bpf_rdonly_cast"),
+    uring(),
   };
 }
 

@@ -7,7 +7,7 @@
 struct Feature {
   std::string name;
   bool present;
-  int error;  // why not: an errno, 0 when it simply does not exist
+  std::string error;  // why not; empty when it simply does not exist
 };
 
 std::vector<Feature> probe_features();

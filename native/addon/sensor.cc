@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "uring.h"
 
 namespace {
 
@@ -45,13 +46,7 @@ void Sensor::LinkDeleter::operator()(bpf_link *link) const { bpf_link__destroy(l
 void Sensor::WordsDeleter::operator()(void *words) const { munmap(words, page_size()); }
 
 Sensor::Sensor(const SensorOptions &options, const Wanted &wanted) {
-  try {
-    load(options, true);
-  } catch (const Failure &failure) {
-    // The tracepoints of io_uring have changed over the years; all else works without them.
-    if (failure.step != "load" || failure.error == EPERM) throw;
-    load(options, false);
-  }
+  load_what_can(options);
   // libbpf rounds sizes up to this machine's page.
   ring_ = std::make_unique<Ring>(bpf_map__fd(map("ring")), bpf_map__max_entries(map("ring")));
   bell_ = std::make_unique<Ring>(bpf_map__fd(map("bell")), bpf_map__max_entries(map("bell")));
@@ -64,6 +59,19 @@ Sensor::Sensor(const SensorOptions &options, const Wanted &wanted) {
   configure(wanted);
   // From here on forks keep the scope; what was forked meanwhile is found by looking once more.
   if (options.descendants_of != 0) seed(options.descendants_of);
+}
+
+// The tracepoints of io_uring have changed over the years; all else works without them.
+void Sensor::load_what_can(const SensorOptions &options) {
+  const UringSupport uring = uring_support();
+  uring_obstacle_ = uring.obstacle;
+  try {
+    load(options, uring.traceable);
+  } catch (const Failure &failure) {
+    if (!uring.traceable || failure.step != "load" || failure.error == EPERM) throw;
+    load(options, false);
+    uring_obstacle_ = "the kernel refused its programs: " + std::string(strerror(failure.error));
+  }
 }
 
 void Sensor::load(const SensorOptions &options, bool uring) {
@@ -242,7 +250,8 @@ std::vector<ProgramState> Sensor::programs() const {
   bpf_object__for_each_program(program, object_.get()) {
     if (!is_tracepoint(program)) continue;
     const bool loaded = bpf_program__autoload(program);
-    ProgramState state{bpf_program__name(program), links_.contains(bpf_program__name(program)), 0, 0, 0};
+    ProgramState state{bpf_program__name(program), links_.contains(bpf_program__name(program)), 0, 0, 0,
+                       loaded ? "" : uring_obstacle_};
     bpf_prog_info info{};
     uint32_t size = sizeof info;
     if (loaded && bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0) {

@@ -34,6 +34,7 @@ struct ProgramState {
   bool attached;
   uint64_t runs, run_ns;  // 0 unless kernel.bpf_stats_enabled
   uint64_t missed;        // times it was skipped because it was already running on that CPU
+  std::string obstacle;   // why it is not loaded, though there is something to see
 };
 
 class Sensor {
@@ -59,6 +60,7 @@ class Sensor {
 
  private:
   void load(const SensorOptions &options, bool uring);
+  void load_what_can(const SensorOptions &options);
   void add_entries(const char *name, const std::vector<uint8_t> &entries);
   void remove_other_entries(const char *name, const std::vector<uint8_t> &entries);
   void attach(const char *program, bool wanted);
@@ -76,6 +78,7 @@ class Sensor {
   void *map_words(const char *name) const;
   // Released from the last to the first: nothing is unloaded before it is detached.
   std::unique_ptr<bpf_object, ObjectDeleter> object_;
+  std::string uring_obstacle_;  // why what goes through io_uring is not seen
   std::unique_ptr<Ring> ring_, bell_;
   std::unique_ptr<control, WordsDeleter> control_;
   std::unique_ptr<filter, WordsDeleter> filter_;

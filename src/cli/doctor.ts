@@ -1,6 +1,13 @@
 /** `falco-pipe doctor`: what the kernel source needs, what of it is here, and how to mend the rest. */
 
-import { measurePrograms, type Probe, probe, type RunningProgram } from '../../native/index.ts';
+import {
+  type Feature,
+  isOptional,
+  measurePrograms,
+  type Probe,
+  probe,
+  type RunningProgram,
+} from '../../native/index.ts';
 import { exitCode } from '../core/errors.ts';
 
 export interface DoctorOptions {
@@ -140,20 +147,26 @@ function addonCheck({ addon }: Probe): Check {
 function featureChecks({ features, capabilities: held }: Probe): Check[] {
   // Without rights everything is refused, which says nothing of the kernel.
   const blind = !held.sys_admin && !(held.bpf && held.perfmon);
-  return features.map(({ name, present, error }) => ({
-    name,
-    ok: present,
-    ...(blind || name === 'bpf_rdonly_cast' ? { optional: true as const } : {}),
-    found: present ? 'works' : blind ? 'not tried without the rights above' : `refused${error ? `: ${error}` : ''}`,
-    ...(blind ? {} : { advice: featureAdvice(error) }),
-    exit: error === REFUSED ? exitCode.noPermission : exitCode.unavailable,
+  return features.map((feature) => ({
+    name: feature.name,
+    ok: feature.present,
+    ...(blind || isOptional(feature) ? { optional: true as const } : {}),
+    found: feature.present ? 'works' : blind ? 'not tried without the rights above' : refusal(feature),
+    ...(blind ? {} : { advice: featureAdvice(feature) }),
+    exit: feature.error === REFUSED ? exitCode.noPermission : exitCode.unavailable,
   }));
 }
 
 /** EPERM in words. */
 const REFUSED = 'Operation not permitted';
 
-function featureAdvice(error: string): string {
+function refusal({ name, error }: Feature): string {
+  if (name === 'io_uring') return `what goes through it is not seen: ${error}`;
+  return `refused${error ? `: ${error}` : ''}`;
+}
+
+function featureAdvice({ name, error }: Feature): string {
+  if (name === 'io_uring') return 'Use a newer kernel, or forbid io_uring: sysctl kernel.io_uring_disabled=2.';
   return error === REFUSED
     ? "A container's seccomp filter or a security module forbids bpf(2): allow it there."
     : 'Use a newer kernel, or one built with BPF tracing.';

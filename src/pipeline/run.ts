@@ -268,8 +268,12 @@ export class Run {
 
   #start(sources: readonly LiveSource[], wiring: Wiring): void {
     this.#failure = 'none';
-    for (const source of sources) if (!source.planned.emits.includes('internal')) this.#active.add(source);
-    for (const source of sources) {
+    const [internal, others] = [true, false].map((which) =>
+      sources.filter((source) => source.planned.emits.includes('internal') === which),
+    ) as [LiveSource[], LiveSource[]];
+    for (const source of others) this.#active.add(source);
+    // What other sources report while they open is heard too.
+    for (const source of [...internal, ...others]) {
       const segment = wiring.get(source.id);
       if (segment) source.graph = (batch) => segment.process(batch);
       source.start();

@@ -1,12 +1,18 @@
 /** The verb `doctor`, and what `run` says where the kernel source cannot run, through the built program. */
 
-import { describe, expect, test } from 'vitest';
-import { cannotTrace, launcher, Program, pipeline, scratch } from '../e2e/program.ts';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { cannotTrace, launcher, Program, pipeline, repository, Stage, scratch } from '../e2e/program.ts';
+import { KernelTypes } from '../native/btf.ts';
 
 interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly optional?: true;
+  readonly found: string;
   readonly advice?: string;
 }
 
@@ -101,4 +107,91 @@ describe.skipIf(cannotTrace)(`without BTF${cannotTrace ? ` (skipped: ${cannotTra
     expect(code).toBe(69);
     expect(stderr.match(/this kernel does not describe its types/g)).toHaveLength(1);
   });
+});
+
+describe.skipIf(cannotTrace)(`io_uring of another kernel${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
+  const folder = scratch();
+  const [types, numbers] = [join(folder, 'no-submit'), join(folder, 'number-completes')];
+
+  beforeAll(() => {
+    const without = new KernelTypes();
+    without.remove('io_uring_submit_req');
+    writeFileSync(types, without.bytes);
+    const older = new KernelTypes();
+    older.makeNumber('io_uring_complete', 2);
+    writeFileSync(numbers, older.bytes);
+  });
+
+  /** In a mount namespace of its own, where the kernel describes itself otherwise. */
+  const describedBy = (btf: string, args: readonly string[]) => {
+    const mount = `mount --bind ${btf} /sys/kernel/btf/vmlinux && exec "$0" "$@"`;
+    return Program.start(['--mount', 'sh', '-c', mount, launcher, ...args], { command: 'unshare' });
+  };
+
+  test.each([
+    [types, 'this kernel has no tracepoint io_uring_submit_req'],
+    [numbers, 'io_uring_complete passes no io_uring_cqe here'],
+  ])('doctor names the reason, exit 0: %#', async (btf, reason) => {
+    const program = describedBy(btf, ['doctor', '-o', 'json']);
+    expect(await program.ended).toBe(0);
+    const check = checksOf(program).checks.find(({ name }) => name === 'io_uring');
+    expect(check).toMatchObject({ ok: false, optional: true, found: `what goes through it is not seen: ${reason}` });
+    expect(check?.advice).toContain('kernel.io_uring_disabled');
+  });
+
+  test('run says it once, as a warning and an event, and sees all else', async () => {
+    const stage = new Stage();
+    const rules = `{ type: rules, from: node, files: ${repository}/rules/host.yaml }`;
+    const path = pipeline(
+      folder,
+      `sources:
+  node: { type: ebpf, scope: { descendants_of: ${stage.pid} } }
+  self: { type: internal }
+operators:
+  detect: ${rules}
+  gaps: { type: filter, from: self, condition: evt.type = gap }
+sinks: { out: { type: stdout, from: [detect, gaps], format: json } }
+`,
+    );
+    const program = describedBy(numbers, ['run', path, '-o', 'json']);
+    await program.ready();
+    await stage.run('cat /etc/shadow >/dev/null');
+    await program.until(({ stdout }) => stdout.includes('/etc/shadow') && stdout.includes('io_uring'));
+    const message = 'what goes through io_uring is not seen: io_uring_complete passes no io_uring_cqe here';
+    const said = program.stderr.split('\n').filter((line) => line.includes(message));
+    expect(said.map((line) => JSON.parse(line))).toMatchObject([{ level: 40, id: 'node', reason: 'io_uring' }]);
+    expect(program.stdout).toContain(message);
+    expect(await program.stop()).toBe(0);
+    await stage.close();
+  });
+});
+
+test.skipIf(cannotTrace)('doctor says which programs run, and what each costs', async () => {
+  const stage = new Stage();
+  const path = pipeline(
+    scratch(),
+    `sources: { node: { type: ebpf, scope: { descendants_of: ${stage.pid} } } }
+operators: { detect: { type: rules, from: node, files: ${repository}/rules/host.yaml } }
+sinks: { out: { type: stdout, from: detect } }
+`,
+  );
+  const program = Program.start(['run', path]);
+  await program.ready();
+  const busy = spawn('sh', ['-c', 'while :; do : </dev/null; done'], { stdio: 'ignore' });
+  const { json } = await Program.run(['doctor', '-o', 'json']);
+  const { stdout } = await Program.run(['doctor']);
+  busy.kill();
+  await once(busy, 'close');
+  expect(await program.stop()).toBe(0);
+  await stage.close();
+  const { programs } = json[0] as { programs: { name: string; instructions: number; runs: number; runNs: number }[] };
+  expect(programs.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['on_fork', 'on_exec', 'on_exit', 'on_call']),
+  );
+  for (const { instructions } of programs) expect(instructions).toBeGreaterThan(0);
+  // The call of any process runs it, whoever is watched.
+  const calls = programs.filter(({ name }) => name === 'on_call');
+  expect(Math.max(...calls.map(({ runs }) => runs))).toBeGreaterThan(0);
+  expect(Math.max(...calls.map(({ runNs }) => runNs))).toBeGreaterThan(0);
+  expect(stdout).toMatch(/^runs {2}on_call +\d+ runs in 500 ms, \d+ ns each, [\d.]+ % of a CPU; \d+ instructions/m);
 });

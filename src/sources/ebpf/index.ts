@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { Observable } from 'rxjs';
 import { z } from 'zod';
-import { bootOffsetNs, DATA_MAX, openSensor } from '../../../native/index.ts';
+import { bootOffsetNs, DATA_MAX, openSensor, type Sensor } from '../../../native/index.ts';
 import { liveAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import { type Demands, defineSource, type SourceContext } from '../../core/component.ts';
@@ -17,7 +17,7 @@ import { kernelFills, kernelForm } from '../../events/kernel/form.ts';
 import { baseSyscallsConfig, warnOfBaseSyscalls } from './base-syscalls.ts';
 import { Capture } from './capture.ts';
 import { containersConfig, openContainers } from './containers.ts';
-import { eventTypes, wantedFor } from './wanted.ts';
+import { eventTypes, type Wanted, wantedFor } from './wanted.ts';
 
 const isPowerOfTwo = (bytes: number) => Number.isInteger(Math.log2(bytes));
 
@@ -100,6 +100,8 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     ctx.metrics.counter('programs').value = sensor.programs().filter(({ attached }) => attached).length;
   };
   countPrograms();
+  const sayUnseen = onceUnseen(sensor, ctx);
+  sayUnseen(wanted);
   const containers = openContainers(options.containers, ctx);
   const hosts = openHosts(ctx);
   const capture = new Capture({
@@ -131,6 +133,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     const next = wantedNow(demands);
     sensor.configure(next.sensor);
     capture.kinds = next.kinds;
+    sayUnseen(next);
     hosts.want(hostsOf(demands));
     countPrograms();
   });
@@ -144,6 +147,17 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
       hosts.close();
       capture.close();
     },
+  };
+}
+
+/** Says, once calls are read, which of their ways this kernel does not show. */
+function onceUnseen(sensor: Sensor, ctx: SourceContext): (wanted: Wanted) => void {
+  let said = false;
+  return ({ sensor: { calls } }) => {
+    const obstacle = sensor.programs().find((program) => program.obstacle)?.obstacle;
+    if (said || calls.size === 0 || !obstacle) return;
+    said = true;
+    ctx.report('gap', { reason: 'io_uring', message: `what goes through io_uring is not seen: ${obstacle}` });
   };
 }
 

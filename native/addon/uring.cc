@@ -1,0 +1,49 @@
+#include "uring.h"
+
+#include <memory>
+
+#include <bpf/btf.h>
+
+#include "failure.h"
+
+namespace {
+
+struct BtfDeleter {
+  void operator()(btf *types) const { btf__free(types); }
+};
+
+// What a tracepoint hands to a program: `typedef void (*btf_trace_NAME)(void *, …)`.
+const btf_type *tracepoint(const btf *types, const std::string &name) {
+  const int id = btf__find_by_name_kind(types, ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF);
+  if (id < 0) return nullptr;
+  const btf_type *pointer = btf__type_by_id(types, btf__type_by_id(types, id)->type);
+  return btf_is_ptr(pointer) ? btf__type_by_id(types, pointer->type) : nullptr;
+}
+
+// Parameters are counted from 0, behind the first `void *`.
+bool points_to(const btf *types, const btf_type *function, int parameter, const std::string &target) {
+  if (!btf_is_func_proto(function) || btf_vlen(function) <= parameter + 1) return false;
+  const btf_type *pointer = btf__type_by_id(types, btf_params(function)[parameter + 1].type);
+  if (!btf_is_ptr(pointer)) return false;
+  const btf_type *to = btf__type_by_id(types, pointer->type);
+  return btf_is_struct(to) && target == btf__name_by_offset(types, to->name_off);
+}
+
+UringSupport no(const std::string &why) { return {false, why}; }
+
+}  // namespace
+
+UringSupport uring_support() {
+  LogCapture quiet;
+  const std::unique_ptr<btf, BtfDeleter> types(btf__load_vmlinux_btf());
+  if (types == nullptr) return no("the kernel does not describe its types");
+  if (btf__find_by_name_kind(types.get(), "io_kiocb", BTF_KIND_STRUCT) < 0) return no("");
+  const btf_type *submit = tracepoint(types.get(), "io_uring_submit_req");
+  const btf_type *complete = tracepoint(types.get(), "io_uring_complete");
+  if (submit == nullptr) return no("this kernel has no tracepoint io_uring_submit_req");
+  if (complete == nullptr) return no("this kernel has no tracepoint io_uring_complete");
+  // Older kernels pass what the entry says as numbers: read as a pointer, they would make false events.
+  if (!points_to(types.get(), submit, 0, "io_kiocb")) return no("io_uring_submit_req passes no io_kiocb here");
+  if (!points_to(types.get(), complete, 2, "io_uring_cqe")) return no("io_uring_complete passes no io_uring_cqe here");
+  return {true, ""};
+}
