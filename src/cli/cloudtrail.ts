@@ -1,7 +1,7 @@
 /** `falco-pipe cloudtrail verify`: whether the log files in a bucket are those that AWS wrote. */
 
 import { resolve } from 'node:path';
-import { exitCode, UserError } from '../core/errors.ts';
+import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import { Aws } from '../sources/cloudtrail/aws.ts';
 import type { Finding, Verdict } from '../sources/cloudtrail/digest/chain.ts';
 import { verifyTrails } from '../sources/cloudtrail/digest/vault.ts';
@@ -31,7 +31,7 @@ export async function verifyTrail(bucket: string, options: VerifyTrailOptions): 
   const { account: accounts, region: regions, trail, prefix } = options;
   const sums: Record<string, number> = {};
   const findings: Finding[] = [];
-  for await (const finding of verifyTrails(aws, { bucket, prefix, accounts, regions, trail, span })) {
+  for await (const finding of verified(verifyTrails(aws, { bucket, prefix, accounts, regions, trail, span }))) {
     const kind = `${finding.what} ${finding.verdict}`;
     sums[kind] = (sums[kind] ?? 0) + 1;
     if (options.output === 'json') findings.push(finding);
@@ -54,6 +54,16 @@ export async function verifyTrail(bucket: string, options: VerifyTrailOptions): 
     });
   }
   if (wrong > 0) process.exitCode = exitCode.failure;
+}
+
+/** What AWS does not answer is no fault of the program. */
+async function* verified(findings: AsyncGenerator<Finding>): AsyncGenerator<Finding> {
+  try {
+    yield* findings;
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(messageOf(error), { exit: exitCode.unavailable, cause: error });
+  }
 }
 
 const WORDS: Readonly<Record<Verdict, string>> = {

@@ -196,9 +196,11 @@ export function createProgram(): Command {
     .addHelpText('after', '\nExample:\n  falco-pipe graph pipelines/default.yaml --format svg > graph.svg')
     .action(async (pipeline, options) => (await import('./graph.ts')).graph(pipeline, options));
 
+  const verifyExample = '\nExample:\n  falco-pipe cloudtrail verify audit-logs --interval 7d --account 111111111111';
   program
     .command('cloudtrail')
     .description('Look at CloudTrail log files.')
+    .addHelpText('after', verifyExample)
     .command('verify <bucket>')
     .description('Check that the log files in a bucket are those that AWS wrote: by its signed digests.')
     .addOption(output())
@@ -212,7 +214,7 @@ export function createProgram(): Command {
     .option('--endpoint <url>', 'where to connect instead of to AWS')
     .addHelpText(
       'after',
-      '\nExample:\n  falco-pipe cloudtrail verify audit-logs --interval 7d --account 111111111111\n\nPrints what is missing, modified, not signed, or not covered by a digest. Exit status: 0 when nothing is, 1 when something is.',
+      `${verifyExample}\n\nPrints what is missing, modified, not signed, or not covered by a digest. Exit status: 0 when nothing is, 1 when something is.`,
     )
     .action(async (bucket, options) => (await import('./cloudtrail.ts')).verifyTrail(bucket, options));
 
