@@ -51,7 +51,7 @@ describe('wrong: names of keys, types and ids', () => {
       p.yaml:4:39: error: Unknown key "colour" at operators.calm
           calm: { type: throttle, from: past, colour: 10 }
                                               ^^^^^^
-        Known keys: limit, per, key, max_keys, type, from
+        Known keys: limit, per, sample, key, max_keys, type, from
       p.yaml has an error"
     `);
   });
@@ -393,15 +393,15 @@ describe('wrong: values', () => {
   });
 
   it('a number that is too small, and one that is not whole', () => {
-    expect(shown(ok.replace('limit: 10', 'limit: 0, max_keys: 1.5'))).toMatchInlineSnapshot(`
+    expect(shown(ok.replace('limit: 10', 'limit: -1, max_keys: 1.5'))).toMatchInlineSnapshot(`
       "exit 78
-      p.yaml:4:46: error: operators.calm.limit must be at least 1, not 0
-          calm: { type: throttle, from: past, limit: 0, max_keys: 1.5 }
-                                                     ^
+      p.yaml:4:46: error: operators.calm.limit must be at least 0, not -1
+          calm: { type: throttle, from: past, limit: -1, max_keys: 1.5 }
+                                                     ^^
         Events that pass in one window.
-      p.yaml:4:59: error: operators.calm.max_keys must be a whole number, not 1.5
-          calm: { type: throttle, from: past, limit: 0, max_keys: 1.5 }
-                                                                  ^^^
+      p.yaml:4:60: error: operators.calm.max_keys must be a whole number, not 1.5
+          calm: { type: throttle, from: past, limit: -1, max_keys: 1.5 }
+                                                                   ^^^
         Windows held at once; past that the oldest is forgotten, and counted.
       p.yaml has 2 errors"
     `);
@@ -661,13 +661,16 @@ describe('wrong: --set', () => {
   });
 
   it('the last one counts', () => {
-    expect(shown(ok, ['operators.calm.limit=x', 'operators.calm.limit=0'])).toMatchInlineSnapshot(`
+    expect(shown(ok, ['operators.calm.limit=x', 'operators.calm.limit=-1'])).toMatchInlineSnapshot(`
       "exit 78
-      --set:2:22: error: operators.calm.limit must be at least 1, not 0
-        operators.calm.limit=0
-                             ^
+      --set:2:22: error: operators.calm.limit must be at least 0, not -1
+        operators.calm.limit=-1
+                             ^^
         Events that pass in one window.
-      p.yaml has an error"
+      --set:2:22: error: operators.calm.limit: With a limit of 0 nothing would pass: say \`sample\`, or let some pass, not -1
+        operators.calm.limit=-1
+                             ^^
+      p.yaml has 2 errors"
     `);
   });
 
