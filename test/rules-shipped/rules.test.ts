@@ -17,6 +17,14 @@ const folder = fileURLToPath(new URL('../../rules/', import.meta.url));
 const ruleFiles = readdirSync(folder).filter((name) => name.endsWith('.yaml') && !name.endsWith('.test.yaml'));
 const read = (name: string) => readFileSync(folder + name, 'utf8');
 
+test('all files can be loaded together: none changes what another defines', () => {
+  const names = ruleFiles.flatMap((file) =>
+    [...read(file).matchAll(/^- (?:macro|list|rule): (.*)$/gm)].map(([, name]) => name),
+  );
+  expect(names.length).toBeGreaterThan(150);
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+});
+
 describe.each(ruleFiles)('%s', (file) => {
   const loaded = loadRules([{ name: file, content: read(file) }], { catalogues });
   const coverage = new Coverage();
