@@ -24,9 +24,8 @@ const config = z
       .default(10_000)
       .describe('Windows held at once; past that the oldest is forgotten, and counted.'),
   })
-  .refine(({ limit, sample }) => limit > 0 || sample !== undefined, {
-    message: 'With a limit of 0 nothing would pass: say `sample`, or let some pass',
-    path: ['limit'],
+  .refine(({ limit, sample }) => limit !== 0 || sample !== undefined, {
+    message: 'with a limit of 0 nothing passes: say `sample` too, or let some pass',
   });
 
 export const throttle = defineOperator<typeof config, EdgeKey>({

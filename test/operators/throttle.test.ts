@@ -50,7 +50,9 @@ describe('throttle', () => {
     expect(past.counters).toMatchObject({ throttled: 87 });
     const all = await run('{ type: throttle, from: in, limit: 0, sample: 25 }', { alerts });
     expect(all.events.map(({ type }) => Number(type))).toEqual([24, 49, 74, 99]);
-    expect(errorsOf('{ type: throttle, from: in, limit: 0 }')).toContain('With a limit of 0 nothing would pass');
+    expect(errorsOf('{ type: throttle, from: in, limit: 0 }')).toContain(
+      'operators.op: with a limit of 0 nothing passes: say `sample` too',
+    );
   });
 });
 
