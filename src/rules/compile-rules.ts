@@ -5,11 +5,10 @@ import type { Catalogue } from '../events/field.ts';
 import type { AppendOutput } from './append-output.ts';
 import { addedText, ExtraFieldProblem, entriesFor, placeOfAdded, withExtraFields } from './append-output.ts';
 import type { Expr, Span } from './ast.ts';
-import type { TypedCheck, TypedExpr } from './check.ts';
 import type { Condition } from './condition.ts';
 import { makeCondition, refuseEventTypes } from './condition.ts';
+import { conditionWarnings, isDeprecated } from './condition-warnings.ts';
 import type { Definitions, ListDefinition, MacroDefinition, RuleDefinition } from './definitions.ts';
-import { countEventTypes } from './event-types.ts';
 import { withExceptions } from './exceptions.ts';
 import type { Format } from './format.ts';
 import { parseFormat } from './format.ts';
@@ -40,8 +39,6 @@ export interface CompileOptions {
 }
 
 const MAX_DEPTH = 1000;
-/** More event types than this are "too many". */
-const MANY_EVENT_TYPES = 100;
 
 /** What was compiled of a macro or rule, for as long as nothing changes that it is made of. */
 interface Made<Definition, Result> {
@@ -314,47 +311,11 @@ export class RuleCompiler {
   }
 
   #warnCondition(rule: RuleDefinition, condition: Condition, catalogue: Catalogue, text: ComposedText): void {
-    for (const warning of condition.warnings) {
-      const problem = new Problem('compile', warning.message, warning.span, {
-        falcoStart: warning.falcoStart,
-        hint: warning.hint,
-      });
-      problem.within = warning.within;
+    for (const { code, problem, message, context } of conditionWarnings(rule, condition, catalogue)) {
       this.#warnings.push(
-        this.#issue('warning', 'LOAD_COMPILE_CONDITION', problem, text, rule.conditionContext, viaRule(rule)),
-      );
-    }
-    for (const { text: field } of condition.reads) {
-      if (!isDeprecated(field)) continue;
-      const message =
-        field === 'evt.dir'
-          ? deprecatedDirection
-          : `usage of deprecated field '${field}' has been detected in the rule condition`;
-      // Falco points at the condition as a whole here, but calls it an expression.
-      this.#warn('LOAD_DEPRECATED_ITEM', message, rule.conditionContext.renamed('condition expression', ''));
-    }
-    for (const check of networksWithModifier(condition.typed)) {
-      const message = `'${check.operator} ${check.modifier}' never finds an address in a network`;
-      const problem = new Problem('compile', message, check.span, { hint: 'As in Falco; `in` does: fd.net in (...)' });
-      problem.within = check.within;
-      this.#warnings.push(
-        this.#issue('warning', 'LOAD_COMPILE_CONDITION', problem, text, rule.conditionContext, viaRule(rule)),
-      );
-    }
-    if (comparesWithNa(condition.typed)) {
-      this.#warn(
-        'LOAD_UNSAFE_NA_CHECK',
-        'comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. ' +
-          "If you need to check for the existence of a field, consider using the 'exists' operator instead.",
-        rule.conditionContext,
-      );
-    }
-    const known = catalogue.eventTypes;
-    if (known !== undefined && rule.warnEventTypes && countEventTypes(condition.eventTypes, known) > MANY_EVENT_TYPES) {
-      this.#warn(
-        'LOAD_NO_EVTTYPE',
-        'Rule matches too many evt.type values. This has a significant performance penalty.',
-        rule.context,
+        problem === undefined
+          ? makeIssue('warning', code, message, context)
+          : this.#issue('warning', code, problem, text, context, viaRule(rule)),
       );
     }
   }
@@ -398,32 +359,6 @@ export class RuleCompiler {
         ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }),
       },
     });
-  }
-}
-
-const deprecatedDirection =
-  "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always " +
-  "evaluates to false. The rule expression can be simplified by removing the condition on 'evt.dir'";
-
-function isDeprecated(field: string): boolean {
-  return field === 'evt.dir' || field === 'evt.wait_latency' || field.startsWith('evt.latency');
-}
-
-function networksWithModifier(typed: TypedExpr): readonly TypedCheck[] {
-  if (typed.kind === 'check') return typed.modifier !== undefined && typed.left.type === 'IPNET' ? [typed] : [];
-  return (typed.kind === 'not' ? [typed.item] : typed.items).flatMap(networksWithModifier);
-}
-
-function comparesWithNa(typed: TypedExpr): boolean {
-  switch (typed.kind) {
-    case 'not':
-      return comparesWithNa(typed.item);
-    case 'check': {
-      const { left, constants = [] } = typed;
-      return left.kind === 'field' && /^(?:ka|jevt)\./.test(left.ref.text) && constants.includes('<NA>');
-    }
-    default:
-      return typed.items.some(comparesWithNa);
   }
 }
 
