@@ -20,8 +20,11 @@ export interface Scenario extends ScenarioShape {
 
 const topShape = z.strictObject({ tests: z.array(z.looseObject({ cases: casesShape })).min(1) });
 
-/** The tests of a file that are about those rules. @throws UserError (exit 2) with all that is wrong */
-export function loadScenarios(file: TestFile, rules: readonly Rule[]): readonly Scenario[] {
+/**
+ * The tests of a file that are about those rules; without rules whatever they are about.
+ * @throws UserError (exit 2) with all that is wrong
+ */
+export function loadScenarios(file: TestFile, rules?: readonly Rule[]): readonly Scenario[] {
   const loader = new Loader(file, rules);
   const scenarios = loader.load();
   if (loader.diagnostics.length === 0) return scenarios;
@@ -36,11 +39,11 @@ export function loadScenarios(file: TestFile, rules: readonly Rule[]): readonly 
 class Loader {
   readonly diagnostics: Diagnostic[] = [];
   readonly #file: TestFile;
-  readonly #rules: ReadonlyMap<string, Rule>;
+  readonly #rules: ReadonlyMap<string, Rule> | undefined;
 
-  constructor(file: TestFile, rules: readonly Rule[]) {
+  constructor(file: TestFile, rules: readonly Rule[] | undefined) {
     this.#file = file;
-    this.#rules = new Map(rules.map((rule) => [rule.name, rule]));
+    this.#rules = rules && new Map(rules.map((rule) => [rule.name, rule]));
   }
 
   load(): readonly Scenario[] {
@@ -132,8 +135,8 @@ class Loader {
   }
 
   *#unknownRule(name: string, path: Path): Generator<Problem> {
-    const rule = this.#rules.get(name);
-    if (rule?.source === 'syscall') return;
+    const rule = this.#rules?.get(name);
+    if (this.#rules === undefined || rule?.source === 'syscall') return;
     const near = suggest(name, this.#rules.keys());
     const hint =
       near === undefined ? `The rules are those of ${this.#file.rules.join(', ')}.` : `Did you mean "${near}"?`;

@@ -1,0 +1,91 @@
+/** Performs actions, each in a view of the files and a network of its own: on this machine, or in one container for all. */
+
+import { exitCode, UserError } from '../../core/errors.ts';
+import { ContainerFailed, engineSocket, NoEngine, openContainerStage } from '../scenarios/engine.ts';
+import { planOf } from '../scenarios/plan.ts';
+import { openHostStage, type Stage } from '../scenarios/stage.ts';
+import type { Action } from './action.ts';
+
+/** What became of an action. */
+export interface Performed {
+  readonly status: 'performed' | 'failed' | 'skipped';
+  /** Why it failed or was skipped, a line each. */
+  readonly because: readonly string[];
+  readonly ms: number;
+  /** What its processes have in the variable FALCO_PIPE_TEST, up to the slash. */
+  readonly id: string;
+}
+
+interface Place {
+  readonly stage: Pick<Stage, 'folder' | 'run' | 'cancel'>;
+  close(): Promise<void>;
+}
+
+/** An action that takes longer is ended, and undone. */
+const PATIENCE = 60_000;
+
+export class Performer {
+  readonly #engine: string | undefined;
+  readonly #signal: AbortSignal;
+  #host: Promise<Place> | undefined;
+  #container: Promise<Place | string> | undefined;
+  #next = 1;
+
+  /** `engine`: the socket of a container engine; undefined: the usual ones. @throws UserError (exit 77) without root */
+  constructor(engine: string | undefined, signal: AbortSignal) {
+    if (process.getuid?.() !== 0)
+      throw new UserError(
+        'Actions are performed in namespaces of their own, which needs root: sudo falco-pipe generate',
+        {
+          exit: exitCode.noPermission,
+        },
+      );
+    this.#engine = engine;
+    this.#signal = signal;
+  }
+
+  async perform({ scenario, inContainer }: Action): Promise<Performed> {
+    const id = String(this.#next++);
+    const began = performance.now();
+    const place = await (inContainer ? this.#inContainer() : this.#onHost());
+    if (typeof place === 'string') return { status: 'skipped', because: [place], ms: 0, id };
+    const { stage } = place;
+    const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(PATIENCE)]);
+    const cancel = () => stage.cancel(id);
+    limit.addEventListener('abort', cancel, { once: true });
+    const because = await stage.run(id, planOf(scenario, id, stage.folder));
+    limit.removeEventListener('abort', cancel);
+    const late = limit.aborted && !this.#signal.aborted ? [`it did not end within ${PATIENCE / 1000} s`] : [];
+    const ms = Math.round(performance.now() - began);
+    const wrong = [...because, ...late];
+    return { status: wrong.length === 0 ? 'performed' : 'failed', because: wrong, ms, id };
+  }
+
+  /** Ends what runs, and removes the container. */
+  async close(): Promise<void> {
+    for (const opening of [this.#host, this.#container]) {
+      const place = await opening;
+      if (typeof place === 'object') await place.close();
+    }
+  }
+
+  #onHost(): Promise<Place> {
+    this.#host ??= openHostStage().then((stage) => ({ stage, close: () => stage.close() }));
+    return this.#host;
+  }
+
+  /** A place, or why there is none. */
+  #inContainer(): Promise<Place | string> {
+    this.#container ??= this.#openContainer();
+    return this.#container;
+  }
+
+  async #openContainer(): Promise<Place | string> {
+    try {
+      return await openContainerStage(engineSocket(this.#engine), {}, []);
+    } catch (error) {
+      if (error instanceof NoEngine || error instanceof ContainerFailed) return error.message;
+      throw error;
+    }
+  }
+}
