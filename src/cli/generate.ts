@@ -85,19 +85,22 @@ async function perform(
 ): Promise<number> {
   const counts = { performed: 0, failed: 0, skipped: 0 };
   const told = new Set<string>();
+  const skipped: { name: string; why: string }[] = [];
   const began = performance.now();
   await repeat(actions, repetition, async (action) => {
     const done = await performer.perform(action);
     counts[done.status]++;
     const line = isJson ? jsonLine(action, done) : textLine(action, done);
-    if (isJson || !repetition.loop || (done.status !== 'performed' && !told.has(line))) process.stdout.write(line);
+    if (done.status === 'skipped') skipped.push({ name: action.name, why: done.because.join('; ') });
+    if (isJson || !repetition.loop || (done.status === 'failed' && !told.has(line))) process.stdout.write(line);
     told.add(line);
     return done.status !== 'skipped';
   });
   const seconds = (performance.now() - began) / 1000;
   const pace = repetition.loop ? `, ${(counts.performed / seconds).toFixed(1)} a second` : '';
   const sum = `${counts.performed} performed, ${counts.failed} failed, ${counts.skipped} skipped${pace}\n`;
-  (isJson ? process.stderr : process.stdout).write(sum);
+  if (isJson) process.stderr.write(sum);
+  else process.stdout.write(`${skippedLines(skipped)}${sum}`);
   return counts.failed;
 }
 
@@ -106,9 +109,18 @@ function jsonLine({ name, rule }: Action, { status, because, ms }: Performed): s
 }
 
 function textLine({ name, rule }: Action, { status, because }: Performed): string {
+  if (status === 'skipped') return '';
   if (status === 'performed') return `${name}: ${rule}\n`;
-  if (status === 'skipped') return `skipped ${name}: ${because.join('; ')}\n`;
   return `FAIL ${name}\n${because.map((line) => `    ${line}\n`).join('')}`;
+}
+
+/** A line for each reason. */
+function skippedLines(skipped: readonly { readonly name: string; readonly why: string }[]): string {
+  const lines = [...Map.groupBy(skipped, ({ why }) => why)].map(([why, group]) => {
+    const which = group.length === 1 ? `${group[0]?.name}` : `${group.length} actions`;
+    return `skipped ${which}: ${why}\n`;
+  });
+  return lines.join('');
 }
 
 interface Checking {
