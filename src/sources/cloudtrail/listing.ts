@@ -62,6 +62,7 @@ export class Listing {
         const began = this.#ctx.now();
         // A clock that was ahead must not hide what comes now.
         const since = Math.min(this.#position.since, began);
+        this.#ctx.metrics.counter('behind').value = (began - since) / 1000;
         if (await this.#look(since - LATE, Number.POSITIVE_INFINITY)) this.#advance({ since: began });
         await this.#ctx.sleep(this.#config.every);
       }

@@ -79,6 +79,7 @@ export class Lookup {
       const now = this.#ctx.now();
       // A clock that was ahead must not hide what happens now.
       const stands = Math.min(this.#asked[region] ?? now - lookback, now);
+      this.#ctx.metrics.counter('behind', region).value = (now - stands) / 1000;
       await this.#window(client, region, Math.max(stands - overlap, now - KNOWN), now);
       await this.#ctx.sleep(every);
     }

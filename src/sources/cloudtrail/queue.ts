@@ -21,6 +21,8 @@ const MOST = 10;
 const WAIT = 20;
 /** The waits before a message that failed is seen again, in ms. */
 const AGAIN = { initial: 1000, max: 900_000 };
+/** How often the queue is asked how much waits in it, in ms. */
+const ASK = 60_000;
 /** A queue without a redrive policy gives a message for ever: after so many times it is given up. */
 const GIVE_UP = 5;
 
@@ -45,6 +47,7 @@ export class Queue {
   #url = '';
   #receives = GIVE_UP;
   #redrive = false;
+  #asking: NodeJS.Timeout | undefined;
 
   constructor(config: Config, ctx: SourceContext, next: (batch: Batch) => void) {
     this.#config = config;
@@ -71,6 +74,7 @@ export class Queue {
 
   /** Receives no more. What is under way still settles. */
   stop(): void {
+    clearInterval(this.#asking);
     this.#stop.abort(new Error('the source stops'));
   }
 
@@ -92,6 +96,9 @@ export class Queue {
     } catch (error) {
       throw explained(error, `the queue ${queue} cannot be had`);
     }
+    // How it goes is heard from receiving: this only measures.
+    this.#asking = setInterval(() => void this.#attributes(client).catch(() => {}), ASK);
+    this.#asking.unref();
   }
 
   async #urlOf(client: SQSClient, name: string, owner: string | undefined): Promise<string> {
@@ -111,7 +118,7 @@ export class Queue {
       const policy = JSON.parse(all?.RedrivePolicy ?? '{}') as { maxReceiveCount?: number | string };
       this.#redrive = policy.maxReceiveCount !== undefined;
       this.#receives = Number(policy.maxReceiveCount ?? GIVE_UP);
-      this.#ctx.metrics.counter('lag', '').value = Number(all?.ApproximateNumberOfMessages ?? 0);
+      this.#ctx.metrics.counter('waiting').value = Number(all?.ApproximateNumberOfMessages ?? 0);
     } catch (error) {
       if (!isDenied(error)) throw error;
       this.#redrive = true;
@@ -132,7 +139,7 @@ export class Queue {
         MaxNumberOfMessages: most,
         WaitTimeSeconds: WAIT,
         VisibilityTimeout: Math.round(this.#config.visibility / 1000),
-        MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
         // Its former name, which other servers know it by.
         AttributeNames: ['All'],
       });
@@ -160,8 +167,13 @@ export class Queue {
     const seconds = Math.round(this.#config.visibility / 1000);
     const hidden = setInterval(() => void this.#hide(message, seconds), this.#config.visibility / 2);
     try {
-      if (await this.#deliver(message)) await this.#delete(message);
-      else await this.#giveBack(message);
+      if (!(await this.#deliver(message))) {
+        await this.#giveBack(message);
+        return;
+      }
+      await this.#delete(message);
+      const sent = Number(message.Attributes?.SentTimestamp ?? Number.NaN);
+      if (sent > 0) this.#ctx.metrics.counter('behind').value = Math.max(0, (this.#ctx.now() - sent) / 1000);
     } catch (error) {
       if (this.#stop.signal.aborted) await this.#hide(message, 0);
       else await this.#failed(message, error);
@@ -218,6 +230,7 @@ export class Queue {
       await parcel.settled();
       throw error instanceof Broken ? new Poison(`${name}: ${messageOf(error)}`) : error;
     }
+    this.#ctx.trouble();
     const delivered = await parcel.settled();
     if (delivered) this.#ctx.advance(null, [name]);
     return delivered;
@@ -234,6 +247,7 @@ export class Queue {
       if (isUnknown(error)) this.#fatal.reject(explained(error, 'a log file cannot be fetched'));
       // Others may be readable: only this one is left.
       const reason = isDenied(error) ? 'access_denied' : 'fetch_failed';
+      if (isDenied(error)) this.#ctx.trouble(`a log file cannot be fetched: ${why}`);
       this.#ctx.report('error', { reason, message: `${why}; the message comes again` });
       await this.#giveBack(message);
       return;

@@ -133,11 +133,21 @@ function rulesFile(path: string): { readonly name: string; readonly content: str
   return { name, content: adds ? `${mended}\n${mended.replaceAll('list: falco_', 'list: k8s_audit_')}` : mended };
 }
 
+const loads = new Map<string, LoadResult>();
+
+/** Most tests have the same rules. */
+function loadOnce(rules: readonly string[]): LoadResult {
+  const key = rules.join();
+  const loaded = loads.get(key) ?? loadRules(rulesFiles(rules), { catalogues });
+  loads.set(key, loaded);
+  return loaded;
+}
+
 describe.runIf(there)("Falco's regression tests of Kubernetes audit", () => {
   test('are all there', () => expect(cases).toHaveLength(66));
 
   test.each(cases.map((each) => [each.test, each] as const))('%s', (_, { trace, counts, rules, detect }) => {
-    const loaded = loadRules(rulesFiles(rules), { catalogues });
+    const loaded = loadOnce(rules);
     expect(loaded.diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
     const documents = read(`${regression}${trace}`)
       .split('\n')

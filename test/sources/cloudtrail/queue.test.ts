@@ -99,6 +99,8 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
     await drained();
     expect([...it.seen]).toEqual([`s3://${BUCKET}/${key}`]);
     expect(it.said).toEqual([]);
+    await it.until(({ metrics }) => metrics.counter('behind').value > 0);
+    expect(it.metrics.counter('waiting').value).toBe(1);
   });
 
   test('takes events of EventBridge, also twice', async () => {
