@@ -28,6 +28,7 @@ build: .build/system dist/.built native
 test: build .build/test-system
 	@node_modules/.bin/tsc -p tsconfig.json
 	@node_modules/.bin/biome check --error-on-warnings --log-level=warn
+	@bin/falco-pipe test rules/ pipelines/ --coverage-html .build/coverage-of-rules.html
 	@node_modules/.bin/vitest run
 
 test-long: build .build/test-system

@@ -1,8 +1,11 @@
 /** Everything that is generated and committed, so that editors and people find it without a build. */
 
+import { z } from 'zod';
 import { recordSchema } from '../src/events/record-json.ts';
 import { pipelineSchema } from '../src/pipeline/json-schema.ts';
 import { builtIn } from '../src/pipeline/registry.ts';
+import { pipelineTestsShape } from '../src/testing/pipeline-tests/schema.ts';
+import { ruleTestsShape } from '../src/testing/rule-tests/schema.ts';
 import { cliPage } from './reference/cli.ts';
 import { componentPage } from './reference/components.ts';
 import { fieldsPage } from './reference/fields.ts';
@@ -15,6 +18,8 @@ export function generated(): ReadonlyMap<string, string> {
   const registry = builtIn();
   return new Map([
     ['schema/pipeline.schema.json', json(pipelineSchema(registry))],
+    ['schema/rule-tests.schema.json', json(testsSchema(ruleTestsShape, 'Tests of rules'))],
+    ['schema/pipeline-tests.schema.json', json(testsSchema(pipelineTestsShape, 'Tests of a pipeline'))],
     ['docs/reference/record.schema.json', json(recordSchema)],
     ['docs/reference/sources.md', componentPage('sources', registry)],
     ['docs/reference/operators.md', componentPage('operators', registry)],
@@ -24,6 +29,10 @@ export function generated(): ReadonlyMap<string, string> {
     ['docs/reference/metrics.md', metricsPage()],
     ['docs/reference/rules.md', rulesPage()],
   ]);
+}
+
+function testsSchema(shape: z.ZodType, title: string): object {
+  return { ...z.toJSONSchema(shape, { io: 'input' }), title };
 }
 
 function json(schema: object): string {

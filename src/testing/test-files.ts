@@ -64,7 +64,7 @@ function known(file: TestFile, kinds: readonly TestKind[]): KnownFile | undefine
 
 function unknown(path: string, kinds: readonly TestKind[]): never {
   const names = kinds.map(({ name }) => name).join(', ');
-  throw new UserError(`${path} is no file of tests; there are ${names}: docs/guides/scenarios.md`, {
+  throw new UserError(`${path} is no file of tests; there are ${names}: docs/guides/testing-rules.md`, {
     exit: exitCode.usage,
   });
 }
