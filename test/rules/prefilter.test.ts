@@ -125,6 +125,17 @@ describe('a look at an open', () => {
     for (const found of judged(texts, opens)) expect(found).toEqual(['0', '0', '1']);
   });
 
+  it('rules out none where there are more paths than it can tell apart', () => {
+    const many = Array.from({ length: 3000 }, (_, n) => `/data/${n % 7}/some/folder/file${n}`);
+    const texts = [
+      `evt.type = openat and fd.name in (${many.join(', ')})`,
+      'evt.type = openat and fd.name startswith /zone/last',
+    ];
+    const raws = [many[0], many[2999], '/data/1/some', '/zone/last/x', '/zone/first', '/usr/lib/x'];
+    const opens = raws.map((raw) => recordOf({ ret: 3, flags: 0, raw: raw as string, base: '/', real: '' }));
+    for (const found of judged(texts, opens)) expect(found).toEqual(['0', '0', '', '1', '', '']);
+  });
+
   it('rules out no rule of those that are asked for again and again', () => {
     const texts = [
       'evt.type = openat and proc.name = bash and fd.num >= 0 and fd.name endswith dow',

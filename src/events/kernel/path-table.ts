@@ -15,7 +15,7 @@ const LOW = 0x7f7f7f7f;
 const DEAD = 0;
 const START = 1;
 /** Prefixes that would need more states than these are cut short, and found in more paths. */
-const MOST_STATES = 4096;
+const MOST_STATES = 2048;
 const NAME_BITS = 12;
 
 export class PathTable {
@@ -92,6 +92,7 @@ export class PathTable {
     const width = this.#width;
     const prefixed = this.#prefixed;
     let state = START;
+    found |= prefixed[START] as number;
     if (baseStart < baseEnd) {
       for (let at = baseStart; at < baseEnd && state !== DEAD; at++) {
         state = next[state * width + (columns[buffer[at] as number] as number)] as number;
