@@ -222,6 +222,7 @@ export class Queue {
       this.#ctx.advance(null, [name]);
       return true;
     }
+    this.#ctx.trouble();
     const parcel = this.#parcel();
     try {
       await giveLogFile(chunks, name, parcel, { config: this.#config, ctx: this.#ctx, recent: this.#recent });
@@ -230,7 +231,6 @@ export class Queue {
       await parcel.settled();
       throw error instanceof Broken ? new Poison(`${name}: ${messageOf(error)}`) : error;
     }
-    this.#ctx.trouble();
     const delivered = await parcel.settled();
     if (delivered) this.#ctx.advance(null, [name]);
     return delivered;

@@ -1,9 +1,12 @@
 /** Mode sqs, with the real clients against moto. */
 
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { DeleteObjectCommand, PutBucketNotificationConfigurationCommand } from '@aws-sdk/client-s3';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { cloudtrail } from '../../../src/sources/cloudtrail/index.ts';
 import { hasMoto, keyOf, logFile, Moto, REGION, recordOf, setCredentials } from '../../aws/moto.ts';
@@ -277,6 +280,54 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
       'drop bad_record 1',
     ]);
     await drained();
+  });
+
+  describe('of which the log files are elsewhere', () => {
+    let storage: Server;
+    /** What is answered: the code of an error, or a log file. */
+    let answer: string | Buffer;
+
+    beforeEach(async () => {
+      storage = createServer((request, response) => {
+        request.resume();
+        if (typeof answer !== 'string') return void response.end(answer);
+        response.writeHead(403, { 'content-type': 'application/xml' });
+        response.end(`<Error><Code>${answer}</Code><Message>it is ${answer}</Message></Error>`);
+      }).listen(0, '127.0.0.1');
+      await once(storage, 'listening');
+      const { port } = storage.address() as AddressInfo;
+      vi.stubEnv('AWS_ENDPOINT_URL_S3', `http://127.0.0.1:${port}`);
+      vi.stubEnv('AWS_ENDPOINT_URL_SQS', moto.endpoint);
+      await moto.send(url, { s3Bucket: BUCKET, s3ObjectKey: [keyOf('elsewhere')] });
+    });
+    afterEach(() => {
+      vi.unstubAllEnvs();
+      storage.closeAllConnections();
+      storage.close();
+    });
+
+    test('is not well while they are refused, and goes on once they are not', async () => {
+      answer = 'AccessDenied';
+      const it = start({ endpoint: undefined, queue: url });
+      await it.until(({ trouble }) => trouble !== undefined);
+      expect(it.trouble).toContain('a log file cannot be fetched: it is AccessDenied');
+      expect(it.said).toEqual(['error access_denied 1']);
+      answer = logFile([recordOf('late')]);
+      await it.until(({ events }) => events.length === 1);
+      expect(it.trouble).toBeUndefined();
+      await drained();
+    }, 20_000);
+
+    test.each(['ExpiredToken', 'InvalidAccessKeyId', 'SignatureDoesNotMatch'])(
+      'ends for good where the credentials are no more: %s',
+      async (code) => {
+        answer = code;
+        const it = start({ endpoint: undefined, queue: url });
+        await it.until(({ end }) => end !== 'open');
+        expect(it.end).toBeInstanceOf(SourceError);
+        expect(String(it.end)).toContain(`a log file cannot be fetched: ${code}`);
+      },
+    );
   });
 
   test('ends for good, and alone, where there is no queue', async () => {
