@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { catalogues } from '../../src/events/catalogue.ts';
 import { Program, pipeline, repository, scratch } from '../e2e/program.ts';
 
 const OPERATOR = `
@@ -59,7 +60,8 @@ describe('list', () => {
 
   test('fields of all event sources, or of one', async () => {
     const all = await listed('fields');
-    expect(new Set(all.map(({ source }) => source))).toEqual(new Set(['syscall', 'alert', 'container', 'internal']));
+    expect(new Set(all.map(({ source }) => source))).toEqual(new Set(catalogues.keys()));
+    expect([...catalogues.keys()]).toEqual(expect.arrayContaining(['syscall', 'aws_cloudtrail', 'k8s_audit', 'alert']));
     const alert = await listed('fields', '--source', 'alert');
     expect(alert).toEqual(all.filter(({ source }) => source === 'alert'));
     expect(alert).toContainEqual({ source: 'alert', name: 'rule', type: 'CHARBUF', doc: expect.any(String) });
