@@ -59,6 +59,7 @@ test('all that it needs is inside, and nothing else', () => {
       `prebuilds/linux-${process.arch}/falco_pipe.node`,
       `prebuilds/linux-${process.arch}/sensor.bpf.o`,
       'rules/host.yaml',
+      'actions/stable.yaml',
       'pipelines/collector.yaml',
       'pipelines/default.yaml',
       'pipelines/demo.yaml',
@@ -70,7 +71,7 @@ test('all that it needs is inside, and nothing else', () => {
     ]),
   );
   const kinds =
-    /^(bin|dist|prebuilds|rules|pipelines|schema|deploy|docs)\/|^(README|CHANGELOG|SECURITY)\.md$|^LICENSE$|^package\.json$/;
+    /^(bin|dist|prebuilds|rules|actions|pipelines|schema|deploy|docs)\/|^(README|CHANGELOG|SECURITY)\.md$|^LICENSE$|^package\.json$/;
   expect(packed.filter((path) => !kinds.test(path) || /^dist\/.*(\.test\.|\.built$)/.test(path))).toEqual([]);
 });
 
