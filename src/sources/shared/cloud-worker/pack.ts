@@ -26,7 +26,7 @@ export interface Problem {
 /** What is shown of a record that is left out, in bytes. */
 const SHOWN = 2000;
 /** A pack begins with room for so many bytes. */
-const ROOM = 256 * 1024;
+const ROOM = 96 * 1024;
 
 /** Gives memory of at least so many bytes; what is in it does not matter. */
 export type Room = (least: number) => Uint8Array;

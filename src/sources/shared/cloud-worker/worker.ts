@@ -9,7 +9,7 @@ import type { FromWorker, ToWorker, UnpackOptions } from './messages.ts';
 import { Packer } from './pack.ts';
 import { Splitter } from './splitter.ts';
 
-const PIECE = 128 * 1024;
+const PIECE = 64 * 1024;
 /** Packs that are with the main thread at once: one is worked on while the next is made. */
 const PACKS = 2;
 
