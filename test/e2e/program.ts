@@ -13,10 +13,15 @@ export const launcher = join(repository, 'bin/falco-pipe');
 export const cannotTrace: string | undefined =
   process.getuid?.() !== 0 ? 'not root' : existsSync('/sys/kernel/btf/vmlinux') ? undefined : 'the kernel has no BTF';
 
+const folders: string[] = [];
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** A folder of the test's own, removed at the end of the process. */
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-test-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
