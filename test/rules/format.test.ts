@@ -52,7 +52,7 @@ test('output fields are typed: numbers, lists, null; numbers in a print format a
     't.b': false,
     't.d': 1.5,
     't.hex': 'FF',
-    't.list': [],
+    't.list': null,
     't.buf': 'hi.',
     't.other': 'v',
     't.port': 443,
