@@ -10,6 +10,8 @@ export interface CheckCoverage {
   readonly text: string;
   /** `FILE:LINE:COLUMN`; undefined where it is written nowhere. */
   readonly place: string | undefined;
+  /** It compares with a list that has no items, there to be filled by others: no event decides it. */
+  readonly isEmpty: boolean;
   isTrue: boolean;
   isFalse: boolean;
 }
@@ -82,11 +84,6 @@ export class Coverage {
     return [...this.#rules.values()];
   }
 
-  /** Each once, whichever rules have it. */
-  get checks(): readonly CheckCoverage[] {
-    return [...this.#checks.values()];
-  }
-
   #hasPassedBy({ condition: { eventTypes } }: Rule, key: string, { type }: Event): boolean {
     if (eventTypes === 'all' || eventTypes.has(type)) return false;
     const passed = `${type} ${key}`;
@@ -110,7 +107,8 @@ export class Coverage {
     const key = place ? `${resolve(folder, place.file)} ${at} ${text}` : `${rule} ${checks.length}`;
     let check = this.#checks.get(key);
     if (!check) {
-      check = { text: (text ?? '').replaceAll(/\s+/g, ' '), place: at, isTrue: false, isFalse: false };
+      const shown = (text ?? '').replaceAll(/\s+/g, ' ');
+      check = { text: shown, place: at, isEmpty: shown.endsWith(' ()'), isTrue: false, isFalse: false };
       this.#checks.set(key, check);
     }
     checks.push(check);

@@ -7,9 +7,9 @@ export function countedRules(coverage: Coverage): readonly RuleCoverage[] {
   return coverage.rules.filter(({ enabled, positive, negative }) => enabled || positive || negative);
 }
 
-/** The checks of some rules, each once. */
+/** The checks of some rules that events decide, each once. */
 export function checksOf(rules: readonly RuleCoverage[]): readonly CheckCoverage[] {
-  return [...new Set(rules.flatMap(({ checks }) => checks))];
+  return [...new Set(rules.flatMap(({ checks }) => checks))].filter(({ isEmpty }) => !isEmpty);
 }
 
 /** What no test has shown of a rule; nothing when all is well. */
@@ -21,9 +21,9 @@ export function gapsOf({ matched, positive, negative }: RuleCoverage): readonly 
   ];
 }
 
-/** What a check never was; undefined when it was both true and false. */
-export function gapOf({ isTrue, isFalse }: CheckCoverage): string | undefined {
-  if (isTrue && isFalse) return undefined;
+/** What a check never was; undefined when it was both true and false, or cannot be. */
+export function gapOf({ isEmpty, isTrue, isFalse }: CheckCoverage): string | undefined {
+  if (isEmpty || (isTrue && isFalse)) return undefined;
   return isTrue ? 'never false' : isFalse ? 'never true' : 'never looked at';
 }
 
