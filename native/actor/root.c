@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,11 @@ static bool prepare(const struct plan *plan)
       return false;
     if (strcmp(line->verb, "network") == 0 && own_network(values_of(line, "address")) < 0) {
       tell_failure("making a network", "");
+      return false;
+    }
+    // The next process that is started is the first one of it.
+    if (strcmp(line->verb, "pids") == 0 && unshare(CLONE_NEWPID) < 0) {
+      tell_failure("making a pid namespace", "");
       return false;
     }
     if (strcmp(line->verb, "process") == 0 && !make_program(line, value_of(&plan->lines[0], "actor", ""))) return false;

@@ -171,6 +171,7 @@ sinks: { out: { from: detect, ${sink} } }
     const expected = [
       'Configuration below etc changed',
       'Crypto miner started',
+      'Log or shell history cleared',
       'Password file read',
       'Program run from memory',
       'Program run from scratch space',

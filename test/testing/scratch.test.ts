@@ -126,6 +126,12 @@ describe.skipIf(notRoot)(`scratch copies${notRoot ? ` (skipped: ${notRoot})` : '
     ]);
   });
 
+  test('the first process of a pid namespace has the number 1; what it has started ends with it', async () => {
+    const script = `[ $PPID = 1 ] || exit 1; sleep 1000 &`;
+    expect(await perform({ context: { pidNamespace: true }, before: script })).toEqual([]);
+    expect(await perform({ before: script })).toEqual(['the script before the test ended early']);
+  });
+
   test('a terminal is one', async () => {
     const script = `set -- $(cat /proc/$PPID/stat); [ "$7" != 0 ] || exit 1`;
     expect(await perform({ context: { processes: [{ terminal: true }] }, before: script })).toEqual([]);

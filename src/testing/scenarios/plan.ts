@@ -24,6 +24,7 @@ export function planOf(scenario: Scenario, id: string, folder: string): string {
   if (scratch) lines.push(line('scratch', '-', { path: scratch }));
   // A network of its own reaches any address, and no port of it is taken.
   if (addresses.length > 0 || scratch) lines.push(line('network', '-', { address: addresses }));
+  if (context?.pidNamespace) lines.push('pids -');
   for (const [index, process] of (context?.processes ?? [ANY]).entries()) {
     const { user, capabilities, terminal } = process;
     const caps = capabilities && SETS.map((set) => capabilities[set].toString(16)).join(',');

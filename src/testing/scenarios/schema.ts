@@ -224,6 +224,7 @@ export const scenarioShape = z.strictObject({
         .array(path)
         .optional()
         .describe('Its network is its own, and files are read-only for it, but scratch copies of these folders.'),
+      pidNamespace: z.boolean().optional().describe('The first process is number 1 of a pid namespace of its own.'),
     })
     .nullish(),
   resources: z.array(resource).nullish(),
