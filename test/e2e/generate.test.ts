@@ -118,12 +118,15 @@ describe.skipIf(noOfficial)(`under Falco's rules${noOfficial ? ` (skipped: ${noO
     const args = official.flatMap((name) => ['--rules', join(rules, name)]);
     const engine = ['--engine', podman?.socket ?? '/nonexistent.sock'];
     const { code, stdout } = await Program.run(['test', '-o', 'json', ...args, ...engine, join(repository, 'actions')]);
-    const { tests, summary } = JSON.parse(stdout) as { tests: { status: string }[]; summary: object };
-    expect(tests.filter(({ status }) => status === 'failed')).toEqual([]);
-    const inContainers = described.filter(({ context }) => context.container).length;
-    const skipped = podman ? 0 : inContainers;
-    expect(summary).toEqual({ passed: described.length - skipped, failed: 0, skipped });
-    expect(code).toBe(0);
+    const { tests, summary } = JSON.parse(stdout) as { tests: { name: string; status: string }[]; summary: object };
+    // Two rules look for users who have not logged in as root.
+    const isRootsSession = readFileSync('/proc/self/loginuid', 'utf8') === '0';
+    const failed = tests.filter(({ name }) => isRootsSession && /^(Polkit|SudoPotential)/.test(name));
+    expect(tests.filter(({ status }) => status === 'failed')).toEqual(failed);
+    const skipped = podman ? 0 : described.filter(({ context }) => context.container).length;
+    const passed = described.length - skipped - failed.length;
+    expect(summary).toEqual({ passed, failed: failed.length, skipped });
+    expect(code).toBe(failed.length === 0 ? 0 : 1);
     expect(machine()).toEqual(before);
   }, 120_000);
 });

@@ -85,7 +85,7 @@ describe('alerts that are received', () => {
 });
 
 describe('the order of actions', () => {
-  const order = (log: string[], name: string, value: unknown = true) => {
+  const order = (log: string[], name: string, value = true) => {
     log.push(`begin ${name}`);
     return new Promise<boolean>((resolve) => setTimeout(resolve, 1, value)).finally(() => log.push(`end ${name}`));
   };
