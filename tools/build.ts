@@ -28,6 +28,9 @@ const { errors } = await build({
   platform: 'node',
   target: 'node22.22',
   minifySyntax: true,
+  // Node keeps the text of what it has loaded, twice as large when a comment is not ASCII.
+  minifyWhitespace: true,
+  lineLimit: 120,
   sourcemap: 'linked',
   sourcesContent: false,
   // For Node RxJS names its CommonJS files, whose exports an ES module cannot pass on by name.
