@@ -74,8 +74,11 @@ export class LiveSource {
       },
     });
     const replayable = definition.delivery === 'at_least_once';
+    // Kernel events come as they happen, and are borrowed: none is looked at here.
+    const lag = definition.borrows ? undefined : metrics.counter('lag_seconds');
     this.#hub.graph = (batch) => {
       received.value += batch.events.length;
+      if (lag) lag.value = secondsSince(batch.events.at(batch.events.length - 1)?.time);
       this.#graph(replayable ? returningCredit(batch, this.#credit) : batch);
     };
   }
@@ -101,7 +104,9 @@ export class LiveSource {
 
   /** Why it gives nothing; undefined when it has been open for a while. */
   get problem(): string | undefined {
-    if (this.#trouble !== undefined) return this.#trouble;
+    if (this.#trouble !== undefined) {
+      return this.#problem === undefined ? this.#trouble : `${this.#trouble}; before: ${this.#problem}`;
+    }
     return this.#opened !== undefined && now() - this.#opened > SETTLED ? undefined : this.#problem;
   }
 
@@ -193,6 +198,7 @@ export class LiveSource {
       reject: (text, why) => this.#reject(text, why),
       trouble: (problem) => {
         this.#trouble = problem;
+        if (problem === undefined) this.#problem = undefined;
       },
       onStop: (close) => {
         this.#closing.add(close);
@@ -226,4 +232,9 @@ function returningCredit(batch: Batch, credit: Credit): Batch {
     batch.ack.settle(status, reason, fates);
   });
   return { ...batch, ack };
+}
+
+// Of a time in ns since the epoch; a clock that is ahead makes it 0.
+function secondsSince(time: bigint | undefined): number {
+  return time === undefined ? 0 : Math.max(0, now() - Number(time / 1_000_000n)) / 1000;
 }

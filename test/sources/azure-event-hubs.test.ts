@@ -354,6 +354,17 @@ describe('trouble', () => {
     expect([source.end, source.reports]).toEqual(['open', []]);
   });
 
+  it('a hub that goes away while it is read is trouble', async () => {
+    const hub = await hubOf();
+    fill(hub, 30);
+    const source = opened(hub);
+    await source.until(() => source.ids.length === 30 && source.trouble === undefined);
+    await hub.halt();
+    await source.until(() => source.trouble !== undefined);
+    expect(source.trouble).toMatch(/^partition \d: .*ECONNREFUSED/);
+    expect(source.end).toBe('open');
+  });
+
   it('a partition that is taken away for an error is claimed again, and stands behind what settled meanwhile', async () => {
     const hub = await hubOf({ partitions: 1 });
     fill(hub, 9);

@@ -260,12 +260,10 @@ export class Reader {
       );
       return;
     }
-    if (partitionId !== '') {
-      this.#failed('receive', `partition ${partitionId}: ${explained(error)}; trying again`);
-      return;
-    }
-    this.#ctx.trouble(explained(error));
-    this.#failed('balance', `${explained(error)}; trying again`);
+    // Where the whole hub is away this is all that is heard for minutes. That it is well again the next look tells.
+    const why = partitionId === '' ? explained(error) : `partition ${partitionId}: ${explained(error)}`;
+    this.#ctx.trouble(why);
+    this.#failed(partitionId === '' ? 'balance' : 'receive', `${why}; trying again`);
   }
 
   #failed(what: string, message: string): void {
