@@ -192,6 +192,10 @@ describe('what is wrong is said with its place, and nothing runs', () => {
       test1('{ type: openat }', 'expectedOutcome: { sequence: [{ outputFields: { x: 1 } }] }'),
       't.yaml:6:51: error: "x" is no field of syscall events',
     ],
+    [
+      test1('{ type: openat }', 'expectedOutcome: { within: 1s }'),
+      't.yaml:6:22: error: Recorded events are judged in no time',
+    ],
     [test1('{ type: openat }', 'name: m'), 't.yaml:6:3: error: The key "name" stands twice in this map'],
     [test1('{ type: openat }', 'alert: []'), 't.yaml:6:3: error: Unknown key "alert" at tests.0'],
     [

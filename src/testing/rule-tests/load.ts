@@ -90,6 +90,12 @@ class Loader {
       yield* this.#fields(rule ?? own, outputFields, [...path, 'fields']);
     }
     const path: Path = ['expectedOutcome'];
+    if (expectedOutcome?.within !== undefined)
+      yield {
+        path: [...path, 'within'],
+        at: 'key',
+        message: 'Recorded events are judged in no time: a scenario or a pipeline has a delay',
+      };
     yield* this.#fields(own, expectedOutcome?.outputFields, [...path, 'outputFields']);
     for (const [index, { rule = own, outputFields }] of (expectedOutcome?.sequence ?? []).entries()) {
       const at = [...path, 'sequence', index];
