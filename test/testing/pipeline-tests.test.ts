@@ -102,6 +102,16 @@ describe('a test fails', () => {
       ['last: "openat" came, but:', 'last: at: expected 31000 ms, got 30000 ms', 'events came: 1 to last'],
     ],
     [
+      'a rule does not fire',
+      one(OPEN.replace('/x', '/y'), '{ calm: [{ rule: Opened }] }'),
+      [
+        'calm: "Opened" did not come',
+        'events came: 1 to detect, 0 to calm',
+        'nearest of 1 events is the openat by a; what decides:',
+        '  fd.name = /x is false: fd.name is "/y" (rules.yaml:2:61)',
+      ],
+    ],
+    [
       'a field is another',
       one(OPEN, '{ detect: [{ rule: Opened, fields: { fd.name: /y } }] }'),
       ['detect: "Opened" came, but:', 'detect: fd.name: expected "/y", got "/x"', 'events came: 1 to detect'],

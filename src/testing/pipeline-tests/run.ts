@@ -1,13 +1,14 @@
 /** Runs pipeline tests, one after the other: the time that they make virtual is that of the whole program. */
 
-import { messageOf } from '../../core/errors.ts';
+import { messageOf, UserError } from '../../core/errors.ts';
 import type { Value } from '../../events/field.ts';
 import { printValue, type Rule } from '../../rules/index.ts';
-import { exactly } from '../exactly.ts';
+import { type Comparison, exactly } from '../exactly.ts';
 import type { Coverage } from '../rule-coverage/coverage.ts';
-import { judge, type Sighting } from '../scenarios/judge.ts';
+import { expectsAlert, judge, type Sighting } from '../scenarios/judge.ts';
 import type { TestContext } from '../test-kind.ts';
-import { Bench, type Collected } from './bench.ts';
+import { whyUnmatched } from '../why-unmatched.ts';
+import { Bench, type Collected, type Outcome } from './bench.ts';
 import { fieldsOf, folderOf, type PipelineTest, type PipelineTestFile } from './load.ts';
 import type { Expectation } from './schema.ts';
 
@@ -45,15 +46,33 @@ async function perform(file: PipelineTestFile, test: PipelineTest, scene: Scene)
   const key = JSON.stringify([into, from]);
   let bench = benches.get(key);
   if (!bench) benches.set(key, (bench = Bench.open(file.pipeline, { into, from }, fieldsIn(file))));
-  const outcome = await (await bench).run(test, context.signal);
-  const wrong = [...test.expect].flatMap(([id, expectation]) => {
-    const found = compare(expectation, outcome.left.get(id) ?? []);
-    return found.map((line) => `${id}: ${line}`);
+  let outcome: Outcome;
+  try {
+    outcome = await (await bench).run(test, context.signal);
+  } catch (error) {
+    if (error instanceof UserError) return [error.message];
+    throw error;
+  }
+  const found = [...test.expect].map(([id, expectation]) => {
+    const { wrong, missing } = compare(expectation, outcome.left.get(id) ?? []);
+    return { wrong: wrong.map((line) => `${id}: ${line}`), missing };
   });
-  const because = [...outcome.reports, ...wrong];
-  if (wrong.length === 0) return because;
+  const because = [...outcome.reports, ...found.flatMap(({ wrong }) => wrong)];
+  if (found.every(({ wrong }) => wrong.length === 0)) return because;
   const came = [...outcome.received].map(([id, count]) => `${count} to ${id}`);
-  return [...because, ...(came.length === 0 ? [] : [`events came: ${came.join(', ')}`])];
+  const missing = new Set(found.flatMap((each) => each.missing));
+  const rules = rulesIn(file).filter(({ name }) => missing.has(name));
+  return [
+    ...because,
+    ...(came.length === 0 ? [] : [`events came: ${came.join(', ')}`]),
+    ...rules.flatMap((rule) => whyUnmatched(rule, test.events)),
+  ];
+}
+
+/** The rules that judge somewhere in a pipeline. */
+function rulesIn({ pipeline: { plan } }: PipelineTestFile): readonly Rule[] {
+  const judges = plan.operators.filter(({ type }) => type === 'rules');
+  return judges.flatMap(({ prepared }) => (prepared.state as { readonly rules: readonly Rule[] }).rules);
 }
 
 /** The fields that tests look at, by component. */
@@ -68,12 +87,13 @@ function fieldsIn({ tests }: PipelineTestFile): ReadonlyMap<string, ReadonlySet<
   return fields;
 }
 
-function compare(expectation: Expectation, collected: readonly Collected[]): readonly string[] {
+function compare(expectation: Expectation, collected: readonly Collected[]): Comparison {
   const names = fieldsOf(expectation).flatMap(({ fields }) => fields);
   const seen = collected.map((each) => sightingOf(each, names));
-  return 'list' in expectation
-    ? exactly(expectation.list, seen).wrong
-    : judge(expectation.rule, expectation.outcome, seen);
+  if ('list' in expectation) return exactly(expectation.list, seen);
+  const { rule, outcome } = expectation;
+  const isMissing = expectsAlert(outcome) && !seen.some(({ alert }) => alert.type === rule);
+  return { wrong: judge(rule, outcome, seen), missing: isMissing ? [rule] : [] };
 }
 
 /** An event as an alert is looked at. */
@@ -95,8 +115,7 @@ function shownFields(fields: Readonly<Record<string, Value | null>>): string {
 /** What a test shows of the rules in a pipeline: those look at the events as the test gives them. */
 function cover(file: PipelineTestFile, { events, expect }: PipelineTest, coverage: Coverage): void {
   const folder = folderOf(file);
-  const judges = file.pipeline.plan.operators.filter(({ type }) => type === 'rules');
-  const rules = judges.flatMap(({ prepared }) => (prepared.state as { readonly rules: readonly Rule[] }).rules);
+  const rules = rulesIn(file);
   coverage.add(rules, folder);
   for (const { event, form } of events) coverage.judge(rules, event, form, folder);
   const lists = [...expect.values()].flatMap((each) => ('list' in each ? each.list : []));

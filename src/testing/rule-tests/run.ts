@@ -9,9 +9,9 @@ import { Judge } from '../../operators/rules/judge.ts';
 import type { Rule } from '../../rules/index.ts';
 import { exactly } from '../exactly.ts';
 import { type MadeEvent, START } from '../given-events.ts';
-import { whyNot } from '../scenarios/decided.ts';
 import { expectsAlert, judge, type Sighting } from '../scenarios/judge.ts';
 import type { TestContext } from '../test-kind.ts';
+import { whyUnmatched } from '../why-unmatched.ts';
 import type { Expected, RuleTest, RuleTestFile } from './load.ts';
 
 /** Runs the tests of a file and reports each. */
@@ -89,18 +89,9 @@ class Bench {
   #whyNot(name: string, test: RuleTest): readonly string[] {
     const rule = this.rulesOf(test).find((each) => each.name === name);
     if (rule === undefined) return [`"${name}" is not enabled`];
-    const own = test.events.filter(({ event }) => event.source === rule.source);
-    const [first] = own;
-    if (first === undefined) return [`"${name}" looks at ${rule.source} events; the test has none`];
-    const others = own.filter(({ event, form }) => form === first.form && !rule.condition.bind(form)(event));
-    if (others.length > 0)
-      return whyNot(
-        rule,
-        others.map(({ event }) => event),
-        [],
-        first.form,
-      );
-    return this.#file.matching === 'first' ? [`"${name}": a rule that stands before it is raised instead`] : [];
+    const lines = whyUnmatched(rule, test.events);
+    if (lines.length > 0 || this.#file.matching === 'all') return lines;
+    return [`"${name}": a rule that stands before it is raised instead`];
   }
 
   /** Binding rules is dear: the same ones are bound once for the events of a source and form. */
