@@ -31,9 +31,9 @@ const OF_COMPONENTS: Readonly<Record<string, Metric>> = {
   errors: counter('falco_pipe_errors_total', 'Failures of a component, by what failed in it.', 'what'),
   lag: gauge('falco_pipe_lag_events', 'Events that a source has yet to deliver, where its service tells.', 'partition'),
   behind: gauge(
-    'falco_pipe_lag_seconds',
-    'How old what a source took last was, or up to when it has looked.',
-    'partition',
+    'falco_pipe_behind_seconds',
+    'How old the message was that a source took last, or how long ago it is up to when it has looked.',
+    'region',
   ),
   waiting: gauge('falco_pipe_waiting_messages', 'Messages that wait in the queue that a source reads.'),
   lag_seconds: gauge('falco_pipe_lag_seconds', 'How long after it had happened the last event of a source came.'),
