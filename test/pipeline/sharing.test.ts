@@ -19,6 +19,10 @@ function errorsOf(source: string, operator: string, below = ''): string {
     ...(below ? [`  below: ${below}`] : []),
     `sinks: { out: { type: stdout, from: ${below ? 'below' : 'op'} }, rest: { type: stdout, from: self } }`,
   ].join('\n');
+  return errorsIn(yaml);
+}
+
+function errorsIn(yaml: string): string {
   try {
     planPipeline(PipelineDocument.parse('collector.yaml', yaml), builtIn());
     return '';
@@ -79,4 +83,19 @@ it('is found through operators in between', () => {
   );
   expect(errors).toContain('collector.yaml:6:');
   expect(errors).toContain('replicas divide the events of nodes');
+});
+
+it('a queue of log files is divided as replicas ask, until it is said that one reads it alone', () => {
+  const operator = '{ type: throttle, from: nodes, key: ct.user }';
+  const ofQueue = (more: string) => {
+    const yaml = [
+      `sources: { nodes: { type: cloudtrail, queue: audit${more} } }`,
+      `operators: { op: ${operator} }`,
+      'sinks: { out: { type: stdout, from: op } }',
+    ].join('\n');
+    return errorsIn(yaml);
+  };
+  expect(ofQueue('')).toContain('replicas divide the events of nodes');
+  expect(ofQueue(', exclusive: true')).toBe('');
+  expect(ofQueue(', mode: s3, bucket: b, exclusive: true')).toContain('`exclusive` is for mode sqs, not s3');
 });

@@ -124,3 +124,11 @@ export function cloudForm(source: string): CloudForm {
 export function cloudFills(source: string, field: string): boolean {
   return cloudForm(source).readerOf(field) !== undefined;
 }
+
+/** Fields that the way tells which an event came by; the document has none of it. */
+const TOLD = /^(azure\.eventhub\.|vcd\.(topic|transport)$)/;
+
+/** As cloudFills, where documents come alone. */
+export function documentFills(source: string, field: string): boolean {
+  return !TOLD.test(field) && cloudFills(source, field);
+}

@@ -4,7 +4,7 @@ import { Observable } from 'rxjs';
 import { z } from 'zod';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource, type SourceContext } from '../../core/component.ts';
-import { cloudFills } from '../../events/cloud/event.ts';
+import { documentFills } from '../../events/cloud/event.ts';
 import { type Answer, busy, HttpServer, Refusal, type Request } from '../shared/http-server.ts';
 import { Intake, NoCredit } from '../shared/intake.ts';
 import { checkServer, serverKeys } from '../shared/server-keys.ts';
@@ -48,7 +48,7 @@ export const cloudevents = defineSource({
   ],
   delivery: 'at_least_once',
   emits: ({ routes }) => [...new Set(Object.values(routes))],
-  fills: (source, field) => !(documents as readonly string[]).includes(source) || cloudFills(source, field),
+  fills: (source, field) => !(documents as readonly string[]).includes(source) || documentFills(source, field),
   // What it has seen does not depend on how it is reached.
   positionFor: () => 'inbox',
   prepare: checkServer,

@@ -37,7 +37,10 @@ export class Heard {
     const isBroken = isObject(message) && typeof message.payload === 'string' && !isObject(parsed(message.payload));
     const decoded = isBroken
       ? { problem: 'Its payload is no JSON object.' }
-      : decodeDocument('vcd_audit', message, BigInt(now) * 1_000_000n, { 'vcd.topic': topic });
+      : decodeDocument('vcd_audit', message, BigInt(now) * 1_000_000n, {
+          'vcd.topic': topic,
+          'vcd.transport': 'mqtt',
+        });
     if ('problem' in decoded) {
       const why = `a message of the event bus is no event: ${decoded.problem}`;
       this.#ctx.reject(payload, { reason: 'bad_message', message: why });

@@ -31,7 +31,7 @@ export const vcloud = defineSource({
   ],
   delivery: 'at_least_once',
   emits: () => ['vcd_audit'],
-  fills: cloudFills,
+  fills: (source, field, { event_bus: bus }) => (bus || field !== 'vcd.topic') && cloudFills(source, field),
   positionFor: ({ url, org }) => ({ url, org }),
   prepare({ url }, plan) {
     if (!url.startsWith('http:') || /^http:\/\/(127\.|localhost[:/]?|\[::1\])/.test(url)) return;

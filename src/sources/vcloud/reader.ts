@@ -26,6 +26,9 @@ const BETWEEN = 1000;
 /** Items that cannot be read are remembered, so that each is counted once; so many. */
 const SPOILT = 10_000;
 
+/** How items of the trail come. */
+const REST = { 'vcd.transport': 'rest' };
+
 /** ms since the epoch up to which the trail was read. */
 const Position = z.object({ until: z.number() });
 
@@ -160,7 +163,7 @@ export class Reader {
     const events: CloudEvent[] = [];
     const received = BigInt(this.#ctx.now()) * 1_000_000n;
     for (const item of items) {
-      const decoded = decodeDocument('vcd_audit', item, received);
+      const decoded = decodeDocument('vcd_audit', item, received, REST);
       if ('problem' in decoded) {
         const text = JSON.stringify(item);
         const message = `an item of the audit trail is no event: ${decoded.problem}`;

@@ -150,6 +150,7 @@ describe.skipIf(!isHere)('the event bus', () => {
     await source.until(({ events }) => events.length === 1);
     expect(source.events[0]).toMatchObject({ type: 'vm/create', source: 'vcd_audit' });
     expect(source.values('vcd.topic')).toEqual([TOPIC]);
+    expect(source.values('vcd.transport')).toEqual(['mqtt']);
     // Also when the trail has it in the end.
     director.items.push(item(1, NOW), item(2, NOW));
     await source.until(({ events }) => events.length === 2);

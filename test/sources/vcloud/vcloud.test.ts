@@ -53,6 +53,7 @@ describe('the trail', () => {
     await source.until(polls(director.asked.length + 3));
     expect(names(source)).toEqual(vms(5));
     expect(source.events[0]).toMatchObject({ source: 'vcd_audit', type: 'vm/create' });
+    expect([source.events[0]?.get('vcd.transport'), source.events[0]?.get('vcd.topic')]).toEqual(['rest', undefined]);
     expect(director.asked[0]?.get('pageSize')).toBe('128');
     expect(director.logins).toBe(1);
     expect(source.trouble).toBeUndefined();

@@ -1,0 +1,64 @@
+/** Rules on audit logs that cannot fire in their pipeline are said when it is planned. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-idle-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const VCD = "type: vcloud, url: 'https://vcd.example', user: a, password: { env: P }";
+const EVENTS = 'type: cloudevents, routes: { x: azure_audit, y: vcd_audit }';
+const HUB = 'type: azure_event_hubs, connection: { env: HUB }';
+
+/** What is said of a rule on events of an event source, in a pipeline with these sources. */
+function saidOf(source: string, condition: string, ...sources: string[]): string[] {
+  const file = join(folder, 'rules.yaml');
+  writeFileSync(
+    file,
+    `- rule: it\n  desc: d\n  source: ${source}\n  condition: ${condition}\n  output: x\n  priority: INFO\n`,
+  );
+  const ids = sources.map((_, n) => `s${n}`);
+  const yaml = [
+    'sources:',
+    ...sources.map((each, n) => `  s${n}: { ${each} }`),
+    `operators: { detect: { type: rules, from: [${ids}], files: '${file}' } }`,
+    'sinks: { out: { type: stdout, from: detect } }',
+  ].join('\n');
+  const { warnings } = planPipeline(PipelineDocument.parse(join(folder, 'p.yaml'), yaml), builtIn());
+  return warnings.map(({ message }) => message).filter((message) => message.startsWith('Rule'));
+}
+
+it.each([
+  ['azure_audit', 'azure.operation exists', [VCD], 'is for azure_audit events, and none come here: it cannot fire'],
+  ['vcd_audit', 'vcd.topic exists', [VCD], 'depends on vcd.topic, which no source here fills'],
+  ['vcd_audit', 'vcd.topic exists', [EVENTS], 'depends on vcd.topic, which no source here fills'],
+  ['vcd_audit', 'vcd.transport = rest', [EVENTS], 'depends on vcd.transport, which no source here fills'],
+  [
+    'azure_audit',
+    'azure.eventhub.partition exists and azure.caller = x',
+    [EVENTS],
+    'depends on azure.eventhub.partition, which no source here fills',
+  ],
+  [
+    'k8s_audit',
+    'ka.verb = get',
+    [`${HUB}, emits: [azure_audit]`],
+    'is for k8s_audit events, and none come here: it cannot fire',
+  ],
+] as const)('%s: %s', (source, condition, sources, message) => {
+  expect(saidOf(source, condition, ...sources)).toEqual([`Rule "it" ${message}`]);
+});
+
+it.each([
+  ['vcd_audit', 'vcd.topic exists and vcd.transport = mqtt', [`${VCD}, event_bus: true`]],
+  ['vcd_audit', 'vcd.transport = rest', [VCD]],
+  ['azure_audit', 'azure.eventhub.partition exists', [EVENTS, HUB]],
+  ['k8s_audit', 'ka.cluster.name = prod', [HUB]],
+] as const)('%s: %s is filled', (source, condition, sources) => {
+  expect(saidOf(source, condition, ...sources)).toEqual([]);
+});
