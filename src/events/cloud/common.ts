@@ -1,13 +1,13 @@
 /** Fields that cloud events of every source have: those of the event itself and of its JSON. */
 
-import { hostname } from 'node:os';
+import { hostName } from '../../core/host.ts';
 import { anyEventFields } from '../syscall/event-fields.ts';
 import { timeFields } from '../time-fields.ts';
 import { json, ownMember, pointerKeys, textOrJson } from './document.ts';
 import type { CloudEvent } from './event.ts';
 import { byKey, type CloudField, type CloudReader, type CloudSource, defineCloudFields, plain } from './table.ts';
 
-const host = process.env.FALCO_HOSTNAME ?? hostname();
+const host = hostName();
 
 const pointed = (pointer: string | undefined): CloudReader => {
   const keys = pointerKeys(pointer ?? '') ?? [];

@@ -1,6 +1,6 @@
 /** What readers of kernel events need beside the event. */
 
-import { hostname } from 'node:os';
+import { hostName } from '../../core/host.ts';
 import type { Accounts } from '../accounts.ts';
 import type { ContainerAccounts } from '../container-accounts.ts';
 import { Hosts } from '../hosts.ts';
@@ -43,7 +43,7 @@ export class KernelContext {
     this.containerNames = options.containerNames;
     this.hosts = options.hosts ?? new Hosts();
     this.bootOffset = options.bootOffset;
-    this.hostname = options.hostname ?? process.env.FALCO_HOSTNAME ?? hostname();
+    this.hostname = options.hostname ?? hostName();
     this.hostMountNamespace = options.hostMountNamespace;
   }
 }

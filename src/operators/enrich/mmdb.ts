@@ -22,7 +22,7 @@ interface Open {
 }
 
 // A database may have a hundred megabytes: one copy of each file, also while a pipeline is loaded anew.
-const databases = new Map<string, Open>();
+const databases = new Map<string, WeakRef<Open>>();
 
 export class Mmdb {
   readonly path: string;
@@ -37,9 +37,9 @@ export class Mmdb {
     this.path = path;
     this.#paths = Object.entries(fields).map(([field, text]) => [field, text.split('.')] as const);
     const tag = tagOf(path);
-    const known = databases.get(path);
+    const known = databases.get(path)?.deref();
     this.#open = known?.tag === tag ? known : { tag, reader: readerOf(readFileSync(path)) };
-    databases.set(path, this.#open);
+    databases.set(path, new WeakRef(this.#open));
   }
 
   /** What it is, in its own words: `GeoLite2-City of 2026-11-03`. */

@@ -1,9 +1,9 @@
 /** The operator `rules`: events are judged by Falco rules; what leaves it are alerts. */
 
 import { createHash } from 'node:crypto';
-import { hostname } from 'node:os';
 import { z } from 'zod';
 import { bound, type Demand, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
+import { hostName } from '../../core/host.ts';
 import { joinHosts } from '../../core/hosts.ts';
 import { atOnce, type Steps } from '../../core/steps.ts';
 import { catalogues } from '../../events/catalogue.ts';
@@ -136,7 +136,7 @@ export const rules = defineOperator<typeof config, Loaded>({
     };
   },
   create(options, ctx) {
-    const host = options.hostname ?? process.env.FALCO_HOSTNAME ?? hostname();
+    const host = options.hostname ?? hostName();
     const judges = new Map<string, Judge>();
     keepFresh(ctx.state.feeds, ctx, () => {
       for (const judge of judges.values()) judge.forget();

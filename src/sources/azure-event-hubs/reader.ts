@@ -5,6 +5,7 @@ import type { CheckpointStore, EventHubConsumerClient, ProcessErrorHandler } fro
 import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { messageOf, SourceError, UserError } from '../../core/errors.ts';
+import { ownError } from '../shared/own-error.ts';
 import { openBlobStore } from './blob-store.ts';
 import { Claims, OwnStore, type Place, type Places } from './checkpoints.ts';
 import type { Config } from './config.ts';
@@ -59,7 +60,7 @@ export class Reader {
       readConnection(this.#config, this.#ctx);
       this.#config.checkpoints?.connection?.read(this.#ctx.resolve);
     } catch (error) {
-      this.#out.error(ofSource(error));
+      this.#out.error(ownError(error));
       return;
     }
     this.#withdraw = this.#ctx.onStop((settling) => this.close(settling));
@@ -301,7 +302,7 @@ export class Reader {
   }
 
   async #told(error: unknown): Promise<unknown> {
-    if (error instanceof UserError) return ofSource(error);
+    if (error instanceof UserError) return ownError(error);
     if (!isRefusal(error)) return new Error(explained(error));
     // A key that was exchanged meanwhile is worth another try.
     const now = await targetOf(this.#config, this.#ctx).then(
@@ -323,12 +324,6 @@ export class Reader {
     }
     this.#over.abort(new Error('the source stops'));
   }
-}
-
-/** What is wrong with the configuration of this source, or its secrets, ends this source alone. */
-function ofSource(error: unknown): unknown {
-  if (!(error instanceof UserError) || error instanceof SourceError) return error;
-  return new SourceError(error.message, { exit: error.exit, cause: error });
 }
 
 type ClientConstructor = new (...given: unknown[]) => EventHubConsumerClient;
