@@ -1,9 +1,13 @@
 /** Tests that run again when what they are made of changes: those of a changed file, and those that a changed rule touches. */
 
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Contents, contentOf, digestOf, Watcher } from '../pipeline/watch.ts';
 import type { Rule } from '../rules/index.ts';
 import { type LoadedFile, loadTests, runLoaded, type TestOptions } from './run-tests.ts';
+
+/** ms in which a file that has come is written. */
+const WRITTEN = 200;
 
 export interface WatchOptions extends Omit<TestOptions, 'reporter'> {
   /** Makes a reporter for each run. */
@@ -27,6 +31,7 @@ export async function watchTests(paths: readonly string[], options: WatchOptions
   try {
     let files = await loadTests(paths, rulesOf);
     changes.watch(contentsOf(files));
+    for (const path of paths) changes.watchFolder(path);
     await runLoaded(files, { ...context, reporter: reporter() });
     while (await changes.next()) {
       try {
@@ -97,22 +102,43 @@ function contentsOf(files: readonly LoadedFile[]): Contents {
 /** Changes of files, one after the other; those that come while tests run are one. */
 class Changes {
   readonly #watcher: Watcher;
+  readonly #folders: FSWatcher[] = [];
+  readonly #failed: (error: unknown) => void;
   readonly #signal: AbortSignal;
   #pending = false;
+  #soon: NodeJS.Timeout | undefined;
   #wake: (() => void) | undefined;
 
   constructor(signal: AbortSignal, failed: (error: unknown) => void) {
     this.#signal = signal;
-    this.#watcher = new Watcher(() => {
-      this.#pending = true;
-      this.#wake?.();
-    }, failed);
+    this.#failed = failed;
+    this.#watcher = new Watcher(this.#changed, failed);
     signal.addEventListener('abort', () => this.#wake?.(), { once: true });
   }
 
   watch(contents: Contents): void {
     this.#watcher.watch(contents);
   }
+
+  /** Where a path is a folder: files of tests that come into it, or go, are a change too. */
+  watchFolder(path: string): void {
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    try {
+      const told = (_event: string, name: string | null) => {
+        if (!/\.ya?ml$/.test(name ?? '')) return;
+        clearTimeout(this.#soon);
+        this.#soon = setTimeout(this.#changed, WRITTEN);
+      };
+      this.#folders.push(watch(path, { persistent: false }, told).on('error', this.#failed));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  readonly #changed = () => {
+    this.#pending = true;
+    this.#wake?.();
+  };
 
   /** Resolves with true at the next change, with false when there is no more of it. */
   async next(): Promise<boolean> {
@@ -127,5 +153,7 @@ class Changes {
 
   close(): void {
     this.#watcher.close();
+    clearTimeout(this.#soon);
+    for (const folder of this.#folders) folder.close();
   }
 }

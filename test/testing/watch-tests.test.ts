@@ -92,3 +92,24 @@ it('runs all, then what is touched; says what is wrong and goes on when it is me
     'passed',
   ]);
 }, 20_000);
+
+it('finds files of tests that come into a folder', async () => {
+  const files = new Files({ 'r.yaml': RULE, 't.test.yaml': TEST });
+  const stop = new AbortController();
+  const said: string[] = [];
+  const steps: (() => void)[] = [
+    () => files.write('u.test.yaml', TEST.replace('name: n', 'name: another')),
+    () => stop.abort(),
+  ];
+  await watchTests([files.folder], {
+    parallel: 1,
+    engine: undefined,
+    signal: stop.signal,
+    rulesOf: () => [files.path('r.yaml')],
+    again: (count, of) => said.push(`${count} of ${of} again`),
+    // It may be seen before all of it is written.
+    wrong: () => {},
+    reporter: () => ({ begin() {}, result: ({ name }) => said.push(name), end: () => steps.shift()?.() }),
+  });
+  expect(said).toEqual(['n', '1 of 2 again', 'another']);
+}, 20_000);
