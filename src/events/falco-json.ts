@@ -1,7 +1,7 @@
 /** Falco's JSON of an alert, read: as Falco, falcosidekick and our own sinks write it (spec/falco-engine.md §3.3). */
 
 import { type Alert, type AlertContent, makeAlert, type OutputFields } from './alert.ts';
-import { isObject, text } from './cloud/document.ts';
+import { evidence, isObject, text } from './cloud/document.ts';
 import { parseTimestamp } from './cloud/timestamp.ts';
 import type { Scalar, Value } from './field.ts';
 
@@ -45,5 +45,5 @@ function fieldValue(value: unknown): Value | null {
 
 function scalar(value: unknown): Scalar {
   const fits = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
-  return fits || typeof value === 'bigint' ? value : JSON.stringify(value);
+  return fits || typeof value === 'bigint' ? value : evidence(value);
 }

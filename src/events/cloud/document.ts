@@ -78,6 +78,11 @@ export function json(value: unknown): string | undefined {
   }
 }
 
+/** What is kept of an item that is no event: its JSON, or that it has none. */
+export function evidence(item: unknown): string {
+  return item === undefined ? '' : (json(item) ?? '(it nests too deeply to be shown)');
+}
+
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
 
 function exactly(_key: string, value: unknown): unknown {

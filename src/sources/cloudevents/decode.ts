@@ -2,7 +2,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { messageOf } from '../../core/errors.ts';
-import { isObject, type JsonObject, json } from '../../events/cloud/document.ts';
+import { evidence, isObject, type JsonObject } from '../../events/cloud/document.ts';
 import { parseTimestamp } from '../../events/cloud/timestamp.ts';
 import { parseExact } from '../../events/exact-json.ts';
 
@@ -38,11 +38,11 @@ export function decodeMessages(headers: IncomingHttpHeaders, body: Buffer): Deco
   if (media === 'application/cloudevents-batch+json') {
     const batch = parsedBody(body);
     if (!Array.isArray(batch)) throw new NotCloudEvents('a batch is a JSON array');
-    return collect(batch.map((item) => [() => structured(item), () => json(item)]));
+    return collect(batch.map((item) => [() => structured(item), () => evidence(item)]));
   }
   if (media === 'application/cloudevents+json') {
     const item = parsedBody(body);
-    return collect([[() => structured(item), () => json(item)]]);
+    return collect([[() => structured(item), () => evidence(item)]]);
   }
   if (media.startsWith('application/cloudevents')) {
     throw new NotCloudEvents(`of the event formats only JSON is understood, not ${media.slice(0, 80)}`, true);
@@ -57,7 +57,7 @@ export function decodeMessages(headers: IncomingHttpHeaders, body: Buffer): Deco
 /** A problem of one of them. */
 class Invalid extends Error {}
 
-type Attempt = readonly [read: () => CloudEventMessage, text: () => string | undefined];
+type Attempt = readonly [read: () => CloudEventMessage, text: () => string];
 
 function collect(attempts: readonly Attempt[]): DecodedMessages {
   const messages: CloudEventMessage[] = [];
@@ -66,7 +66,7 @@ function collect(attempts: readonly Attempt[]): DecodedMessages {
     try {
       messages.push(read());
     } catch (error) {
-      rejected.push({ text: text() ?? '', problem: messageOf(error) });
+      rejected.push({ text: text(), problem: messageOf(error) });
     }
   }
   return { messages, rejected };

@@ -3,7 +3,7 @@
 import type { Batch } from '../../core/batch.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import { type CloudSourceName, decodeDocument } from '../../events/cloud/decode.ts';
-import { isObject, json } from '../../events/cloud/document.ts';
+import { evidence, isObject, json } from '../../events/cloud/document.ts';
 import { CloudEvent } from '../../events/cloud/event.ts';
 import { readFalcoAlert } from '../../events/falco-json.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
@@ -62,7 +62,7 @@ function one(routed: Routed): Fate {
 }
 
 function none(data: unknown, problem: string, reason = 'bad_event'): Fate {
-  return { routed: [], rejected: [{ text: json(data) ?? '', reason, problem }] };
+  return { routed: [], rejected: [{ text: evidence(data), reason, problem }] };
 }
 
 function isDocument(target: Target): target is CloudSourceName {

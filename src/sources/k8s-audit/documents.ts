@@ -1,7 +1,7 @@
 /** What the webhook of kube-apiserver sends, and what is in a line of its log. */
 
 import { decodeDocument } from '../../events/cloud/decode.ts';
-import { isObject } from '../../events/cloud/document.ts';
+import { evidence, isObject } from '../../events/cloud/document.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 import type { Origin } from '../../events/cloud/table.ts';
 
@@ -21,7 +21,7 @@ export function auditEvents(body: unknown, received: bigint, origin?: Origin): D
   for (const item of itemsOf(body)) {
     const decoded = decodeDocument('k8s_audit', item, received, origin);
     if ('event' in decoded) events.push(decoded.event);
-    else rejected.push({ text: JSON.stringify(item), problem: decoded.problem });
+    else rejected.push({ text: evidence(item), problem: decoded.problem });
   }
   return { events, rejected };
 }

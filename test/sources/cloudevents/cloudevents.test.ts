@@ -95,6 +95,21 @@ describe('the three modes', () => {
     expect(source.reports).toEqual([]);
   });
 
+  it('may have anything in the output fields of an alert', async () => {
+    const { source, send } = await start();
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const data = (fields: string) => `{"rule":"r","priority":"Warning","output_fields":{${fields}}}`;
+    const body = (n: number, fields: string) =>
+      JSON.stringify({ ...attributes(n), type: 'falco.rule.output.v1' }).replace(/}$/, `,"data":${data(fields)}}`);
+    expect(
+      (await send(STRUCTURED, body(1, '"a":{"n":1152921504606846977},"l":[{"n":1152921504606846977}]'))).status,
+    ).toBe(202);
+    expect((await send(STRUCTURED, body(2, `"a":${deep}`))).status).toBe(202);
+    expect(source.values('a')).toEqual(['{"n":1152921504606846977}', ['(it nests too deeply to be shown)']]);
+    expect(source.values('l')[0]).toEqual(['{"n":1152921504606846977}']);
+    expect(source.reports).toEqual([]);
+  });
+
   it('bring back whatever our own sink sends', async () => {
     const texts = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }).filter((text) => text.isWellFormed());
     await fc.assert(

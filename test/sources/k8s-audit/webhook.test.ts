@@ -108,6 +108,16 @@ describe('what kube-apiserver sends', () => {
     expect(source.said).toEqual(Array(4).fill('drop bad_event 1'));
   });
 
+  it('may nest without end', async () => {
+    const { source, send } = await start();
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const body = `{"kind":"EventList","items":[${JSON.stringify(auditEvent(1))},${deep}]}`;
+    expect((await send(body)).status).toBe(200);
+    expect(source.values('ka.target.name')).toEqual(['p1']);
+    expect(source.said).toEqual(['drop bad_event 1']);
+    expect(source.reports[0]?.fields.event).toMatch(/nests too deeply/);
+  });
+
   it('never stops the source, whatever it is', async () => {
     const { source, post } = await start();
     await fc.assert(
