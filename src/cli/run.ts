@@ -1,6 +1,8 @@
 /** `falco-pipe run`: a pipeline from start to orderly stop. */
 
 import { resolve } from 'node:path';
+import type { z } from 'zod';
+import { address } from '../core/address.ts';
 import { duration } from '../core/config.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import { createLogger } from '../core/log.ts';
@@ -27,9 +29,8 @@ export interface RunOptions {
 
 /** Runs a pipeline; returns when it has ended, with the exit status set. */
 export async function run(path: string, options: RunOptions): Promise<void> {
-  const deadline = duration().safeParse(options.stopTimeout);
-  if (!deadline.success)
-    throw new UserError(`--stop-timeout: ${deadline.error.issues[0]?.message}`, { exit: exitCode.usage });
+  const deadline = checked('--stop-timeout', duration(), options.stopTimeout);
+  const http = checked('--http', address('127.0.0.1:8765').optional(), options.http);
   const json = options.output === 'json';
   const log = createLogger(json ? { style: 'json' } : {});
   const contents: Contents = new Map();
@@ -63,14 +64,14 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       load: async (read) => (await load(read)).plan,
       around: async (next, work) => {
         if (options.state === undefined) refuseMove(state, next.state);
-        await serving.listen(options.http ?? next.http, work);
+        await serving.listen(http ?? next.http, work);
       },
       contents,
       watch: options.watch,
     });
     signals.reload = () => reloader.reload('SIGHUP');
     await serving.control();
-    await serving.listen(options.http ?? plan.http).catch(async (error) => {
+    await serving.listen(http ?? plan.http).catch(async (error) => {
       reloader.close();
       await running.stop(0);
       throw error;
@@ -82,13 +83,13 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
     if (signals.early) void signals.reload();
     // At the end of the sources nothing presses; a signal means that somebody waits.
-    void signals.stop.then(() => running.hurry(deadline.data));
+    void signals.stop.then(() => running.hurry(deadline));
     const end = await Promise.race([running.over, signals.stop]);
     reloader.close();
     rest();
     unwatch();
     tellSystemd('STOPPING=1', log);
-    const summary = await running.stop(end?.pressing ? deadline.data : undefined);
+    const summary = await running.stop(end?.pressing ? deadline : undefined);
     log.info({ ...summary }, sentence(summary));
     if (end?.error !== undefined) fail(end.error);
   } finally {
@@ -96,6 +97,13 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     await store?.close();
     signals.close();
   }
+}
+
+// Throws a UserError (exit 2) that names the option.
+function checked<Shape extends z.ZodType>(option: string, shape: Shape, given: unknown): z.output<Shape> {
+  const result = shape.safeParse(given);
+  if (result.success) return result.data;
+  throw new UserError(`${option}: ${result.error.issues[0]?.message}`, { exit: exitCode.usage });
 }
 
 // What is in flight and on disk belongs to the folder that the run began with.

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { addressOf } from '../core/address.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { prometheusText } from '../pipeline/prometheus.ts';
@@ -78,9 +79,8 @@ export class Servers {
   }
 
   async #serve(address: string): Promise<Server> {
-    const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
     try {
-      return await this.#open(this.#public(), { host, port: Number(port) });
+      return await this.#open(this.#public(), addressOf(address));
     } catch (error) {
       const message = `Health and metrics cannot be served at ${address}: ${messageOf(error)}`;
       throw new UserError(message, { exit: exitCode.unavailable, cause: error });
@@ -168,6 +168,11 @@ export class Servers {
       'POST /dlq/retry': async (_url, request) => {
         const choice = JSON.parse(await bodyOf(request));
         if (store) run.exhumed(await store.exhume(choice));
+        return json({});
+      },
+      'POST /dlq/drop': async (_url, request) => {
+        const choice = JSON.parse(await bodyOf(request));
+        if (store) run.exhumed(await store.discard(choice));
         return json({});
       },
     };

@@ -1,6 +1,7 @@
 /** The shape of a pipeline file: what zod finds wrong becomes diagnostics at the right characters. */
 
 import { z } from 'zod';
+import { address } from '../core/address.ts';
 import { deliveryKeys } from '../core/delivery.ts';
 import type { Diagnostic } from '../core/errors.ts';
 import { configError, type Path, type PipelineDocument } from './document.ts';
@@ -42,9 +43,7 @@ export const fileShape = z.strictObject({
     .describe('Modules with components of your own: a path (./my-operator.ts) or the name of an installed package.'),
   http: z
     .strictObject({
-      listen: z
-        .string()
-        .regex(/^(\[[0-9a-f:]+\]|[^:]+):\d{1,5}$/, 'an address is HOST:PORT, such as 127.0.0.1:8765')
+      listen: address('127.0.0.1:8765')
         .default('127.0.0.1:8765')
         .describe('Address and port; only what runs on this machine reaches the default.'),
     })

@@ -61,6 +61,7 @@ test.each([
   ['a form that is not there', ['doctor', '-o', 'xml'], 'Allowed choices are text, json'],
   ['a --set without a value', ['validate', 'pipelines/demo.yaml', '--set', 'sources'], 'has the form a.b=value'],
   ['a time without a unit', ['run', 'pipelines/demo.yaml', '--stop-timeout', '10'], '--stop-timeout: '],
+  ['a port that is none', ['run', 'pipelines/demo.yaml', '--http', '[::1]:65536'], '--http: a port is at most 65535'],
   ['a thing that cannot be listed', ['list', 'colours'], 'there are sources, operators, sinks, fields, rules'],
   ['rules of no pipeline', ['list', 'rules'], 'list rules needs a pipeline'],
   [

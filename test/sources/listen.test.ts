@@ -6,8 +6,8 @@ import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 
-function said(source: object): string {
-  const text = JSON.stringify({ sources: { in: source }, sinks: { out: { type: 'stdout', from: 'in' } } });
+function said(source: object, more: object = {}): string {
+  const text = JSON.stringify({ sources: { in: source }, sinks: { out: { type: 'stdout', from: 'in' } }, ...more });
   try {
     const { warnings } = planPipeline(PipelineDocument.parse('/x/p.yaml', text), builtIn());
     return warnings.map((each) => renderDiagnostic(each)).join('\n');
@@ -29,6 +29,8 @@ it.each([
   ],
   [{ type: 'cloudevents', listen: '10.0.0.1:1', bearer_token: token }, /warning: The token crosses the network/],
   [{ type: 'k8s_audit', listen: 'nowhere' }, /an address is HOST:PORT/],
+  [{ type: 'k8s_audit', listen: '127.0.0.1:65536' }, /a port is at most 65535/],
+  [{ type: 'cloudevents', listen: '[::1]:99999' }, /a port is at most 65535/],
   [{ type: 'k8s_audit', tls: { cert: '/nowhere/c', key: '/dev/null' } }, /error: Cannot read \/nowhere\/c: ENOENT/],
   [{ type: 'k8s_audit', file: 'audit.log' }, /`file` is of mode file/],
   [{ type: 'k8s_audit', mode: 'file' }, /mode file needs `file`/],
@@ -39,4 +41,13 @@ it.each([
   [{ type: 'vcloud', url: 'http://vcd.example', api_token: token }, /warning: Passwords and tokens cross the network/],
 ])('%j', (source, expected) => {
   expect(said(source)).toMatch(expected);
+});
+
+it.each([
+  ['127.0.0.1:0', /^$/],
+  ['[::1]:65535', /^$/],
+  ['127.0.0.1:65536', /http\.listen: a port is at most 65535, not "127\.0\.0\.1:65536"/],
+  ['8765', /http\.listen: an address is HOST:PORT, such as 127\.0\.0\.1:8765/],
+])('health and metrics at %s', (listen, expected) => {
+  expect(said({ type: 'k8s_audit' }, { http: { listen } })).toMatch(expected);
 });

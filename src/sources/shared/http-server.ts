@@ -13,10 +13,11 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { Duplex } from 'node:stream';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { addressOf } from '../../core/address.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
 import { ownError } from './own-error.ts';
-import { addressOf, type ServerConfig } from './server-keys.ts';
+import type { ServerConfig } from './server-keys.ts';
 
 const unzip = promisify(gunzip);
 

@@ -1,8 +1,8 @@
 /** The keys of sources that listen: where, for whom, how much. */
 
 import { closeSync, openSync } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
+import { address, addressOf, isLoopback } from '../../core/address.ts';
 import type { PlanContext } from '../../core/component.ts';
 import { duration, size } from '../../core/config.ts';
 import { messageOf } from '../../core/errors.ts';
@@ -22,9 +22,7 @@ const tlsKeys = z
 /** The keys of a server at loopback, unless told otherwise. */
 export function serverKeys(port: number, path: string) {
   return {
-    listen: z
-      .string()
-      .regex(/^(\[[0-9a-f:]+\]|[^:]+):\d{1,5}$/, `an address is HOST:PORT, such as 127.0.0.1:${port}`)
+    listen: address(`127.0.0.1:${port}`)
       .default(`127.0.0.1:${port}`)
       .describe('Address and port; only what runs on this machine reaches the default.'),
     path: z
@@ -50,12 +48,6 @@ export interface ServerConfig {
   readonly timeout: number;
 }
 
-/** The parts of HOST:PORT. */
-export function addressOf(listen: string): { readonly host: string; readonly port: number } {
-  const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(listen) ?? [];
-  return { host, port: Number(port) };
-}
-
 /** Reports what is wrong with the keys of a server, and warns of one that anybody may tell anything. */
 export function checkServer(config: ServerConfig, plan: PlanContext): void {
   const { listen, tls, bearer_token: token } = config;
@@ -76,13 +68,4 @@ export function checkServer(config: ServerConfig, plan: PlanContext): void {
   if (!token && !tls?.client_ca) {
     warn(`Whoever reaches ${listen} can make up events`, 'Set `bearer_token`, or `tls` with `client_ca`.');
   } else if (!tls) warn(`The token crosses the network to ${listen} in the clear`, 'Set `tls`.');
-}
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-function isLoopback(host: string): boolean {
-  const family = isIP(host);
-  return family === 0 ? host === 'localhost' : loopback.check(host, family === 4 ? 'ipv4' : 'ipv6');
 }
