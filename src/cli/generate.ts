@@ -3,10 +3,11 @@
 import { duration } from '../core/config.ts';
 import { exitCode, UserError } from '../core/errors.ts';
 import { type Action, chooseActions, loadActions } from '../testing/actions/action.ts';
+import { Arrivals } from '../testing/actions/arrivals.ts';
 import { type Performed, Performer } from '../testing/actions/performer.ts';
 import { Receiver } from '../testing/actions/receiver.ts';
-import { repeat } from '../testing/actions/repeat.ts';
-import { verify } from '../testing/actions/verify.ts';
+import { type Repetition, repeat } from '../testing/actions/repeat.ts';
+import { type Verification, verify } from '../testing/actions/verify.ts';
 import { makeReporter, type ReportForm } from '../testing/report.ts';
 import type { TestResult } from '../testing/test-kind.ts';
 import { table } from './list.ts';
@@ -17,6 +18,7 @@ export interface GenerateOptions {
   readonly all?: boolean;
   readonly loop?: boolean;
   readonly rate?: string;
+  readonly for?: string;
   readonly against?: string;
   readonly timeout: string;
   readonly engine?: string;
@@ -28,24 +30,30 @@ export async function generate(pattern: string | undefined, options: GenerateOpt
   if (options.list) return print(actions, options.output);
   const { against, loop = false } = options;
   const rate = rateOf(options.rate);
-  const timeout = timeoutOf(options.timeout);
-  if (against !== undefined && (loop || rate !== undefined))
-    throw usage('--against looks at each action once, by itself');
-  if (against === undefined && !['text', 'json'].includes(options.output))
-    throw usage(`-o ${options.output} is for --against, which has something to report`);
+  const timeout = timeOf('--timeout', options.timeout);
+  const limit = options.for === undefined ? undefined : timeOf('--for', options.for);
+  const isLoad = loop || rate !== undefined;
+  if (limit !== undefined && !loop) throw usage('--for is for --loop: it ends by itself otherwise');
+  if ((against === undefined || isLoad) && !['text', 'json'].includes(options.output))
+    throw usage(`-o ${options.output} is for --against without --loop and --rate, which reports on each action`);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  const timer = limit === undefined ? undefined : setTimeout(interrupt, limit);
   const { signal } = stop;
   const performer = new Performer(options.engine, signal);
+  const receiver = against === undefined ? undefined : await Receiver.listen(against);
   try {
+    const repetition = { rate, loop, signal };
     const failed =
-      against === undefined
-        ? await perform(actions, performer, { rate, loop, signal, isJson: options.output === 'json' })
-        : await check(actions, performer, { against, timeout, signal, form: options.output as ReportForm });
+      receiver === undefined || isLoad
+        ? await perform(actions, performer, { repetition, isJson: options.output === 'json', receiver, timeout })
+        : await check(actions, { performer, receiver, timeout, signal }, options.output as ReportForm);
     if (failed > 0 || (signal.aborted && !loop)) process.exitCode = exitCode.failure;
   } finally {
+    clearTimeout(timer);
     await performer.close();
+    await receiver?.close();
     for (const each of ['SIGINT', 'SIGTERM'] as const) process.off(each, interrupt);
   }
 }
@@ -71,37 +79,62 @@ function print(actions: readonly Action[], output: string): void {
 }
 
 interface Performing {
-  readonly rate: number | undefined;
-  readonly loop: boolean;
-  readonly signal: AbortSignal;
+  readonly repetition: Repetition;
   readonly isJson: boolean;
+  /** Where alerts come, when another detector is looked at. */
+  readonly receiver: Receiver | undefined;
+  /** ms without an alert after which no more is waited for. */
+  readonly timeout: number;
 }
 
-/** Performs actions and tells of each; in a loop of what went wrong only, once. The result is how many failed. */
+/**
+ * Performs actions and tells of each; in a loop of what went wrong only, once. The result is how many failed, and how many
+ * alerts did not come.
+ */
 async function perform(
   actions: readonly Action[],
   performer: Performer,
-  { isJson, ...repetition }: Performing,
+  { repetition, isJson, receiver, timeout }: Performing,
 ): Promise<number> {
-  const counts = { performed: 0, failed: 0, skipped: 0 };
+  const counts = { performed: 0, failed: 0, skipped: 0, interrupted: 0 };
   const told = new Set<string>();
+  const tell = (line: string) => {
+    if (!told.has(line)) process.stdout.write(line);
+    told.add(line);
+  };
   const skipped: { name: string; why: string }[] = [];
+  const arrivals = new Arrivals();
+  if (receiver) receiver.onAlert = (alert) => arrivals.add(alert);
   const began = performance.now();
   await repeat(actions, repetition, async (action) => {
-    const done = await performer.perform(action);
-    counts[done.status]++;
-    const line = isJson ? jsonLine(action, done) : textLine(action, done);
-    if (done.status === 'skipped') skipped.push({ name: action.name, why: done.because.join('; ') });
-    if (isJson || !repetition.loop || (done.status === 'failed' && !told.has(line))) process.stdout.write(line);
-    told.add(line);
-    return done.status !== 'skipped';
+    const { rule } = action;
+    const done = await performer.perform(action, (id) => receiver && arrivals.begun(rule, id));
+    const { status, because } = done;
+    counts[status]++;
+    if (status === 'skipped') skipped.push({ name: action.name, why: because.join('; ') });
+    else if (status !== 'performed') arrivals.undone(rule, done.id);
+    if (isJson) process.stdout.write(jsonLine(action, done));
+    else if (status === 'failed' || !repetition.loop) tell(textLine(action, done));
+    return status !== 'skipped';
   });
   const seconds = (performance.now() - began) / 1000;
+  const out = isJson ? process.stderr : process.stdout;
+  if (!isJson) out.write(skippedLines(skipped));
+  const lost = receiver ? await tellMissing(arrivals, timeout, out) : 0;
+  const interrupted = counts.interrupted > 0 ? `, ${counts.interrupted} interrupted` : '';
   const pace = repetition.loop ? `, ${(counts.performed / seconds).toFixed(1)} a second` : '';
-  const sum = `${counts.performed} performed, ${counts.failed} failed, ${counts.skipped} skipped${pace}\n`;
-  if (isJson) process.stderr.write(sum);
-  else process.stdout.write(`${skippedLines(skipped)}${sum}`);
-  return counts.failed;
+  const came = receiver ? `, ${arrivals.came} of their ${arrivals.came + lost} alerts came` : '';
+  out.write(
+    `${counts.performed} performed, ${counts.failed} failed, ${counts.skipped} skipped${interrupted}${pace}${came}\n`,
+  );
+  return counts.failed + lost;
+}
+
+/** A line for each rule of which alerts are missing; the result is how many in all. */
+async function tellMissing(arrivals: Arrivals, timeout: number, out: NodeJS.WritableStream): Promise<number> {
+  await arrivals.all(timeout);
+  for (const [rule, count] of arrivals.missing) out.write(`missing ${count} of "${rule}"\n`);
+  return arrivals.missing.values().reduce((sum, count) => sum + count, 0);
 }
 
 function jsonLine({ name, rule }: Action, { status, because, ms }: Performed): string {
@@ -109,7 +142,7 @@ function jsonLine({ name, rule }: Action, { status, because, ms }: Performed): s
 }
 
 function textLine({ name, rule }: Action, { status, because }: Performed): string {
-  if (status === 'skipped') return '';
+  if (status === 'skipped' || status === 'interrupted') return '';
   if (status === 'performed') return `${name}: ${rule}\n`;
   return `FAIL ${name}\n${because.map((line) => `    ${line}\n`).join('')}`;
 }
@@ -123,32 +156,16 @@ function skippedLines(skipped: readonly { readonly name: string; readonly why: s
   return lines.join('');
 }
 
-interface Checking {
-  readonly against: string;
-  readonly timeout: number;
-  readonly signal: AbortSignal;
-  readonly form: ReportForm;
-}
-
 /** Performs actions one by one and looks for the alert of each. The result is how many failed. */
-async function check(
-  actions: readonly Action[],
-  performer: Performer,
-  { against, timeout, signal, form }: Checking,
-): Promise<number> {
-  const receiver = await Receiver.listen(against);
+async function check(actions: readonly Action[], verification: Verification, form: ReportForm): Promise<number> {
   const reporter = makeReporter(form, { out: process.stdout, err: process.stderr });
   const results: TestResult[] = [];
-  try {
-    reporter.begin(actions.length);
-    for (const action of actions) {
-      if (signal.aborted) break;
-      const result = await verify(action, { performer, receiver, timeout, signal });
-      results.push(result);
-      reporter.result(result);
-    }
-  } finally {
-    await receiver.close();
+  reporter.begin(actions.length);
+  for (const action of actions) {
+    if (verification.signal.aborted) break;
+    const result = await verify(action, verification);
+    results.push(result);
+    reporter.result(result);
   }
   const count = (status: TestResult['status']) => results.filter((result) => result.status === status).length;
   reporter.end(results, { passed: count('passed'), failed: count('failed'), skipped: count('skipped') });
@@ -162,10 +179,10 @@ function rateOf(text: string | undefined): number | undefined {
   throw usage(`--rate needs a number of actions a second, at most 1000, not "${text}"`);
 }
 
-function timeoutOf(text: string): number {
+function timeOf(option: string, text: string): number {
   const { success, data } = duration().safeParse(text);
   if (success) return data;
-  throw usage(`--timeout needs a time such as 10s, not "${text}"`);
+  throw usage(`${option} needs a time such as 10s, not "${text}"`);
 }
 
 function usage(message: string): UserError {

@@ -1,6 +1,7 @@
 /** What surrounds the actions of `falco-pipe generate`: the receiver of alerts, and the order and pace of actions. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Arrivals } from '../../src/testing/actions/arrivals.ts';
 import { type ForeignAlert, Receiver } from '../../src/testing/actions/receiver.ts';
 import { repeat } from '../../src/testing/actions/repeat.ts';
 
@@ -133,5 +134,51 @@ describe('the order of actions', () => {
       throw new Error('broken');
     });
     await expect(failing).rejects.toThrow('broken');
+  });
+});
+
+describe('alerts under load', () => {
+  const alert = (rule: string, ...ids: string[]): ForeignAlert => ({ rule, time: undefined, ids });
+
+  test('each action has its own, whatever their order; those of others do not count, nor a second one', async () => {
+    const arrivals = new Arrivals();
+    for (const id of ['1', '2', '3']) arrivals.begun('A', id);
+    arrivals.begun('B', '4');
+    for (const each of [alert('A', '3'), alert('B', '1'), alert('C', '4'), alert('A', '3'), alert('A', '1')])
+      arrivals.add(each);
+    expect(arrivals.came).toBe(2);
+    expect([...arrivals.missing]).toEqual([
+      ['A', 1],
+      ['B', 1],
+    ]);
+  });
+
+  test('those that do not say of which action they are count once for each', () => {
+    const arrivals = new Arrivals();
+    for (const id of ['1', '2']) arrivals.begun('A', id);
+    for (let index = 0; index < 5; index++) arrivals.add(alert('A'));
+    expect([arrivals.came, arrivals.missing.size]).toEqual([2, 0]);
+  });
+
+  test('an action that was not performed does not count, nor does its alert', () => {
+    const arrivals = new Arrivals();
+    for (const id of ['1', '2']) arrivals.begun('A', id);
+    arrivals.add(alert('A', '1'));
+    for (const id of ['1', '2']) arrivals.undone('A', id);
+    expect([arrivals.came, arrivals.missing.size]).toEqual([0, 0]);
+  });
+
+  test('they are waited for as long as some come', async () => {
+    const arrivals = new Arrivals();
+    await arrivals.all(30_000);
+    for (const id of ['1', '2']) arrivals.begun('A', id);
+    const all = arrivals.all(30_000);
+    arrivals.add(alert('A', '1'));
+    await Promise.resolve();
+    arrivals.add(alert('A', '2'));
+    await all;
+    arrivals.begun('A', '3');
+    await arrivals.all(1);
+    expect([arrivals.came, arrivals.missing.get('A')]).toEqual([2, 1]);
   });
 });

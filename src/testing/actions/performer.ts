@@ -8,7 +8,8 @@ import type { Action } from './action.ts';
 
 /** What became of an action. */
 export interface Performed {
-  readonly status: 'performed' | 'failed' | 'skipped';
+  /** `interrupted`: it was ended before it had ended by itself, because the signal aborted. */
+  readonly status: 'performed' | 'failed' | 'skipped' | 'interrupted';
   /** Why it failed or was skipped, a line each. */
   readonly because: readonly string[];
   readonly ms: number;
@@ -44,21 +45,24 @@ export class Performer {
     this.#signal = signal;
   }
 
-  async perform({ scenario, inContainer }: Action): Promise<Performed> {
+  /** `begin` gets its id before anything happens. */
+  async perform({ scenario, inContainer }: Action, begin?: (id: string) => void): Promise<Performed> {
     const id = String(this.#next++);
     const began = performance.now();
     const place = await (inContainer ? this.#inContainer() : this.#onHost());
     if (typeof place === 'string') return { status: 'skipped', because: [place], ms: 0, id };
     const { stage } = place;
+    begin?.(id);
     const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(PATIENCE)]);
     const cancel = () => stage.cancel(id);
     limit.addEventListener('abort', cancel, { once: true });
     const because = await stage.run(id, planOf(scenario, id, stage.folder));
     limit.removeEventListener('abort', cancel);
-    const late = limit.aborted && !this.#signal.aborted ? [`it did not end within ${PATIENCE / 1000} s`] : [];
     const ms = Math.round(performance.now() - began);
-    const wrong = [...because, ...late];
-    return { status: wrong.length === 0 ? 'performed' : 'failed', because: wrong, ms, id };
+    if (because.length === 0 && !limit.aborted) return { status: 'performed', because, ms, id };
+    if (this.#signal.aborted) return { status: 'interrupted', because: [], ms, id };
+    const late = limit.aborted ? [`it did not end within ${PATIENCE / 1000} s`] : [];
+    return { status: 'failed', because: [...because, ...late], ms, id };
   }
 
   /** Ends what runs, and removes the container. */

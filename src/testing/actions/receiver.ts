@@ -57,6 +57,8 @@ const LOCAL_TIME = /^\d{2}:\d{2}:\d{2}/;
 export class Receiver {
   readonly #server: Server;
   readonly #watches = new Set<Watch>();
+  /** Gets every alert. */
+  onAlert: ((alert: ForeignAlert) => void) | undefined;
   /** Alerts. */
   received = 0;
   /** Requests that held none. */
@@ -119,6 +121,7 @@ export class Receiver {
     }
     for (const alert of alerts) {
       this.received++;
+      this.onAlert?.(alert);
       for (const watch of this.#watches) watch.add(alert);
     }
     return 200;
