@@ -115,13 +115,14 @@ export function createProgram(): Command {
     .option('--list', 'list the actions, and do nothing')
     .option('--all', 'those too that are not done by default: of rules that are incubating or of the sandbox')
     .option('--loop', 'over and over, until a signal ends it')
-    .option('--rate <n>', 'so many a second (default: each when the one before has ended)')
+    .option('--for <time>', 'stop the loop after that long')
+    .option('--rate <n>', 'begin so many a second (default: each when the one before has ended)')
     .option('--against <url>', 'receive there the alerts of another detector, and say which do not come')
     .option('--timeout <time>', 'how long an alert is waited for', '10s')
     .option('--engine <socket>', "a container engine with Docker's API (default: $DOCKER_HOST, Docker, Podman)")
     .addHelpText(
       'after',
-      '\nExamples:\n  falco-pipe generate --list --all\n  sudo falco-pipe generate "ptrace|shadow"\n  sudo falco-pipe generate --loop --rate 50\n  sudo falco-pipe generate --against http://127.0.0.1:2801\n\nA pattern is a regular expression, and is looked for in the names of actions and of rules.\nExit status: 0, or 1 when an action failed or its alert did not come.',
+      '\nExamples:\n  falco-pipe generate --list --all\n  sudo falco-pipe generate "ptrace|shadow"\n  sudo falco-pipe generate --loop --rate 50 --for 1m\n  sudo falco-pipe generate --against http://127.0.0.1:2801\n\nA pattern is a regular expression, and is looked for in the names of actions and of rules.\nExit status: 0, or 1 when an action failed or its alert did not come.',
     )
     .action(async (pattern, options) => (await import('./generate.ts')).generate(pattern, options));
 
