@@ -6,6 +6,7 @@ import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createProgram } from '../../../src/cli/program.ts';
 import { CloudTrailApi } from '../../aws/cloudtrail-api.ts';
+import { Front } from '../../aws/front.ts';
 import { hasMoto, keyOf, logFile, Moto, REGION, recordOf, setCredentials } from '../../aws/moto.ts';
 
 const ACCOUNT = '111111111111';
@@ -138,6 +139,28 @@ describe.skipIf(!hasMoto)('falco-pipe cloudtrail verify', () => {
       `MODIFIED s3://${bucket}/${logKey(1)}: it is another one than its digest names`,
       '5 digest valid, 1 log missing, 2 log modified, 1 log valid found',
     ]);
+  });
+
+  test('does not call a log file modified that it may not read', async () => {
+    await chain();
+    const front = await Front.before(moto.endpoint);
+    front.refuse(logKey(4), 'AccessDenied');
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', front.endpoint);
+    try {
+      await expect(verify()).rejects.toThrow(`s3://${bucket}/${logKey(4)} cannot be fetched: AccessDenied`);
+      expect(printed).toEqual([]);
+    } finally {
+      vi.stubEnv('AWS_ENDPOINT_URL_S3', moto.endpoint);
+      front.stop();
+    }
+  });
+
+  test('finds a log file that is cut', async () => {
+    await chain();
+    const whole = logFile([recordOf('r4')]);
+    await moto.put(bucket, logKey(4), whole.subarray(0, whole.length - 10));
+    const { lines } = await verify();
+    expect(lines[0]).toBe(`MODIFIED s3://${bucket}/${logKey(4)}: it cannot be read: unexpected end of file`);
   });
 
   test('finds a digest that is gone, and checks those before it all the same', async () => {

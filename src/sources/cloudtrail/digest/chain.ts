@@ -30,7 +30,10 @@ export interface Stored {
 export interface Vault {
   /** A digest; undefined when it is not there. */
   digest(bucket: string, key: string): Promise<Stored | undefined>;
-  /** sha256, in hex, of a log file that is not compressed any more; undefined when it is not there. */
+  /**
+   * sha256, in hex, of a log file that is not compressed any more; undefined when it is not there. Rejects with an error of
+   * zlib where it cannot be decompressed, with another one where it cannot be fetched.
+   */
   logHash(bucket: string, key: string): Promise<string | undefined>;
   /** The public key with that fingerprint; undefined when AWS knows none. */
   key(fingerprint: string): Promise<KeyObject | undefined>;
@@ -156,9 +159,14 @@ async function checkLog(
       ? finding('valid', 'as its digest says')
       : finding('modified', 'it is another one than its digest names');
   } catch (error) {
+    // What cannot be fetched now says nothing of what it is.
+    if (!isDamaged(error)) throw error;
     return finding('modified', `it cannot be read: ${messageOf(error)}`);
   }
 }
+
+/** Whether it is what came that cannot be decompressed: the codes of zlib. */
+const isDamaged = (error: unknown): boolean => /^Z_/.test(String((error as { code?: unknown } | null)?.code));
 
 function gap(folder: string, from: number | undefined, until: number): Finding {
   const since = from === undefined ? '' : `from ${new Date(from).toISOString()} `;

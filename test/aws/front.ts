@@ -1,0 +1,63 @@
+/** Stands before a server on loopback: answers some requests itself, and passes the others on. */
+
+import { once } from 'node:events';
+import { createServer, request as ask, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+type Answer = (response: ServerResponse) => void;
+
+export class Front {
+  readonly endpoint: string;
+  readonly #server: Server;
+  readonly #own: Map<string, Answer>;
+
+  private constructor(server: Server, own: Map<string, Answer>) {
+    this.#server = server;
+    this.#own = own;
+    this.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  static async before(endpoint: string): Promise<Front> {
+    const own = new Map<string, Answer>();
+    const server = createServer((request, response) => {
+      const path = decodeURIComponent(request.url ?? '').split('?')[0] ?? '';
+      const answer = [...own].find(([name]) => path.endsWith(name))?.[1];
+      if (answer) {
+        request.resume();
+        answer(response);
+        return;
+      }
+      const { method, headers, url } = request;
+      const passed = ask(`${endpoint}${url}`, { method, headers }, (answered) => {
+        response.writeHead(answered.statusCode ?? 500, answered.headers);
+        answered.pipe(response);
+      });
+      passed.on('error', () => response.destroy());
+      request.pipe(passed);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new Front(server, own);
+  }
+
+  /** Requests of what ends with `name` are answered so, until they are passed on again. */
+  answer(name: string, answer: Answer): void {
+    this.#own.set(name, answer);
+  }
+
+  /** Requests of what ends with `name` are answered with an error of S3. */
+  refuse(name: string, code: string): void {
+    this.answer(name, (response) => {
+      response.writeHead(403, { 'content-type': 'application/xml' });
+      response.end(`<Error><Code>${code}</Code><Message>it is ${code}</Message></Error>`);
+    });
+  }
+
+  pass(name: string): void {
+    this.#own.delete(name);
+  }
+
+  stop(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
