@@ -87,10 +87,11 @@ export class Listing {
     this.#objects = new Objects(client, sdk.GetObjectCommand, this.#ctx);
   }
 
-  /** Reads the log files of a time that were not read before. Whether all of them could be. */
+  /** Reads the log files of a time that were not read before. Whether all of them could be. Rejects when one is refused. */
   async #look(from: number, until: number): Promise<boolean> {
     const { bucket = '' } = this.#config;
     const reading = new Set<Promise<void>>();
+    const failures: unknown[] = [];
     let whole = true;
     const folders = await this.#bucket.folders('CloudTrail', this.#config);
     if (folders.length === 0) this.#ctx.log.warn(`there are no log files in s3://${bucket}`);
@@ -99,20 +100,24 @@ export class Listing {
         const names = new Map(keys.map((key) => [nameOf({ bucket, key }), key]));
         for (const name of await this.#ctx.unseen([...names.keys()])) {
           await this.#room.take(1, this.#stop.signal);
+          if (failures.length > 0) throw failures[0];
           const one = this.#read(bucket, names.get(name) as string)
-            .then((read) => {
-              whole &&= read;
-            })
+            .then(
+              (read) => {
+                whole &&= read;
+              },
+              (error) => void failures.push(error),
+            )
             .finally(() => {
               this.#room.release(1);
               reading.delete(one);
             });
-          one.catch(() => {});
           reading.add(one);
         }
       }
     }
     await Promise.all(reading);
+    if (failures.length > 0) throw failures[0];
     return whole;
   }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { cloudtrail } from '../../../src/sources/cloudtrail/index.ts';
+import { Front } from '../../aws/front.ts';
 import { hasMoto, keyOf, logFile, Moto, REGION, recordOf, setCredentials } from '../../aws/moto.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
 
@@ -21,14 +22,19 @@ function start(config: object, options: HarnessOptions = {}): Harness {
 describe.skipIf(!hasMoto)('the source cloudtrail on a bucket', () => {
   const NOW = Date.UTC(2026, 2, 2, 12);
   let moto: Moto;
+  let front: Front;
   let bucket = '';
   let count = 0;
 
   beforeAll(async () => {
     setCredentials();
     moto = await Moto.start();
+    front = await Front.before(moto.endpoint);
   });
-  afterAll(() => moto?.stop());
+  afterAll(() => {
+    front?.stop();
+    moto?.stop();
+  });
   beforeEach(async () => {
     bucket = `listed-${++count}`;
     await moto.bucket(bucket);
@@ -102,6 +108,18 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a bucket', () => {
     await it.until(({ seen }) => seen.size === 2);
     expect(it.values('evt.id')).toContain('good');
     expect(it.said).toEqual(['drop bad_object 1']);
+  });
+
+  test('ends for good where one of many log files is refused', async () => {
+    for (const minute of [10, 11, 12, 13]) {
+      await put(keyOf(`m${minute}`, { time: `20260302T11${minute}Z` }), String(minute));
+    }
+    front.refuse('_m10.json.gz', 'AccessDenied');
+    const it = list({ endpoint: front.endpoint, interval: '1d', concurrency: 1 });
+    await it.until(({ end }) => end !== 'open');
+    front.pass('_m10.json.gz');
+    expect(it.end).toBeInstanceOf(SourceError);
+    expect(String(it.end)).toMatch(/_m10\.json\.gz cannot be fetched: AccessDenied/);
   });
 
   test('ends for good where there is no bucket', async () => {
