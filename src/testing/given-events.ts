@@ -52,7 +52,7 @@ export interface Defaults {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
-export function isCloud(source: string): source is CloudSourceName {
+function isCloud(source: string): source is CloudSourceName {
   return cloudSources.has(source);
 }
 
@@ -66,8 +66,7 @@ const APART = 1;
 export function timesOf(events: readonly Pick<GivenEvent, 'at' | 'after'>[]): readonly number[] {
   let time = 0;
   return events.map(({ at, after }, index) => {
-    const since = index === 0 ? 0 : time;
-    time = at ?? since + (after ?? (index === 0 ? 0 : APART));
+    time = at ?? time + (after ?? (index === 0 ? 0 : APART));
     return time;
   });
 }
@@ -78,7 +77,7 @@ export function makeEvent(
   at: number,
   defaults: Defaults,
   problem: (problem: Problem) => void,
-  provided: ReadonlySet<string> = new Set(),
+  provided?: ReadonlySet<string>,
 ): MadeEvent | undefined {
   const source = given.source ?? defaults.source;
   const catalogue = catalogues.get(source);
@@ -111,21 +110,27 @@ export function makeEvent(
     return undefined;
   }
   const wrong = [...fieldProblems(fields, catalogue, provided)];
-  for (const each of wrong) problem(each);
+  for (const { path, ...rest } of wrong) problem({ ...rest, path: ['fields', ...path] });
   if (wrong.length > 0) return undefined;
   const all = Object.entries({ ...(isCloud(source) ? {} : own), ...fields }).filter(([, each]) => each !== null);
   const record = new EventRecord(source, type, time, Object.fromEntries(all) as Record<string, Value>);
   return { event: source === 'alert' ? toAlert(record) : record, form: recordForm as Form, at };
 }
 
+/** What is wrong with defaults. Of cloud events they are keys of documents, which may be any. */
+export function* defaultProblems({ source, values }: Defaults, provided?: ReadonlySet<string>): Generator<Problem> {
+  const catalogue = catalogues.get(source);
+  if (catalogue !== undefined && !isCloud(source)) yield* fieldProblems(values, catalogue, provided);
+}
+
 /** Fields that events of a source do not have, and values that the fields cannot have. */
 function* fieldProblems(
   fields: Readonly<Record<string, unknown>>,
   catalogue: Catalogue,
-  provided: ReadonlySet<string>,
+  provided: ReadonlySet<string> = new Set(),
 ): Generator<Problem> {
   for (const [name, given] of Object.entries(fields)) {
-    const path = ['fields', name];
+    const path = [name];
     const ref = fieldOf(name, catalogue);
     if (ref === undefined) {
       if (!provided.has(name)) yield { path, at: 'key', ...unknownField(name, catalogue) };

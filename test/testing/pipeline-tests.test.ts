@@ -162,6 +162,14 @@ describe('what is wrong is said with its place, and nothing runs', () => {
       't.yaml:6:10: error: The test ends before its last event',
     ],
     [
+      `defaults: { syscal: {} }\n${one(OPEN, '{ calm: none }')}`,
+      't.yaml:1:13: error: There is no event source here "syscal"',
+    ],
+    [
+      `defaults: { alert: { rul: x } }\n${one(OPEN, '{ calm: none }')}`,
+      't.yaml:1:22: error: "rul" is no field of alert events',
+    ],
+    [
       'pipeline: no.yaml\ntests: [{ name: n, events: [{ into: a, type: b }], expect: { c: none } }]',
       'Cannot read the pipeline ',
     ],

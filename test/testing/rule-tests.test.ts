@@ -196,6 +196,14 @@ describe('what is wrong is said with its place, and nothing runs', () => {
       test1('{ type: openat }', 'expectedOutcome: { within: 1s }'),
       't.yaml:6:22: error: Recorded events are judged in no time',
     ],
+    [
+      `defaults: { proc.nam: x }\n${test1('{ type: openat }')}`,
+      't.yaml:1:13: error: "proc.nam" is no field of syscall events',
+    ],
+    [
+      `defaults: { user.uid: root }\n${test1('{ type: openat }')}`,
+      't.yaml:1:23: error: user.uid is a number, not "root"',
+    ],
     [test1('{ type: openat }', 'name: m'), 't.yaml:6:3: error: The key "name" stands twice in this map'],
     [test1('{ type: openat }', 'alert: []'), 't.yaml:6:3: error: Unknown key "alert" at tests.0'],
     [

@@ -7,7 +7,7 @@ import type { Path } from '../../pipeline/document.ts';
 import { type Loaded, loadPlan } from '../../pipeline/load.ts';
 import type { Plan } from '../../pipeline/plan.ts';
 import type { Contents } from '../../pipeline/watch.ts';
-import { type MadeEvent, makeEvent, timesOf } from '../given-events.ts';
+import { defaultProblems, type MadeEvent, makeEvent, timesOf } from '../given-events.ts';
 import { type Problem, Problems } from '../problems.ts';
 import type { TestFile } from '../test-kind.ts';
 import { reaches } from './isolate.ts';
@@ -45,6 +45,9 @@ export async function loadPipelineTests(file: TestFile): Promise<PipelineTestFil
   const reads: Contents = new Map();
   const pipeline = await loadPlan(name.startsWith('/') ? name : join(dirname(file.path), name), [], reads);
   const loader = new Loader(pipeline.plan, source, defaults);
+  for (const [of, values] of Object.entries(defaults)) {
+    for (const each of loader.problemsOfDefaults(of, values)) problems.add(['defaults', of], each);
+  }
   const loaded: PipelineTest[] = [];
   const names = new Set<string>();
   for (const [index, test] of tests.entries()) {
@@ -102,6 +105,14 @@ class Loader {
       return event === undefined ? [] : [{ ...event, into }];
     });
     return made.toSorted((a, b) => a.at - b.at);
+  }
+
+  *problemsOfDefaults(source: string, values: Readonly<Record<string, unknown>>): Generator<Problem> {
+    const { sources, operators } = this.#plan;
+    const known = new Set([...sources, ...operators].flatMap(({ emits }) => emits));
+    if (!known.has(source)) yield { path: [], at: 'key', ...unknown('event source here', source, [...known]) };
+    const provided = operators.flatMap((operator) => operator.provided.map(({ name }) => name));
+    yield* defaultProblems({ source, values }, new Set(provided));
   }
 
   /** What is not there, and what cannot be. */

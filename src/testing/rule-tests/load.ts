@@ -5,7 +5,7 @@ import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef } from '../../events/field.ts';
 import type { Path } from '../../pipeline/document.ts';
 import type { Rule } from '../../rules/index.ts';
-import { type MadeEvent, makeEvent, timesOf, unknownField } from '../given-events.ts';
+import { defaultProblems, type MadeEvent, makeEvent, timesOf, unknownField } from '../given-events.ts';
 import { type Problem, Problems } from '../problems.ts';
 import type { AlertExpectation, Outcome } from '../scenarios/schema.ts';
 import type { TestFile } from '../test-kind.ts';
@@ -41,6 +41,7 @@ export function loadRuleTests(file: TestFile, rules: readonly Rule[]): RuleTestF
   const loader = new Loader(file, rules);
   const loaded: RuleTest[] = [];
   const shared = { source, values: defaults };
+  for (const each of defaultProblems(shared)) problems.add(['defaults'], each);
   const names = new Set<string>();
   for (const [index, test] of tests.entries()) {
     const base: Path = ['tests', index];

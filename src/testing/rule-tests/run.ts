@@ -39,7 +39,7 @@ export function runRuleTests(file: RuleTestFile, { report, coverage }: Pick<Test
 }
 
 /** Whether a test says that its rule raises an alert. */
-export function raises({ rule, expected }: Pick<RuleTest, 'rule' | 'expected'>): boolean {
+function raises({ rule, expected }: Pick<RuleTest, 'rule' | 'expected'>): boolean {
   if ('outcome' in expected) return expectsAlert(expected.outcome);
   return expected.alerts.some((alert) => alert.rule === rule.name);
 }
