@@ -1,4 +1,4 @@
-/** `falco-pipe dlq`: events that sinks gave up: list them, look at them, have them delivered after all. */
+/** `falco-pipe dlq`: events that sinks gave up: list them, look at them, have them delivered after all, or delete them. */
 
 import { resolve } from 'node:path';
 import { exitCode, UserError } from '../core/errors.ts';
@@ -14,15 +14,22 @@ export interface DlqOptions {
   readonly sink?: string;
 }
 
+/** Which dead letters; nothing said: all. */
+interface Choice {
+  readonly sink?: string;
+  readonly ids?: readonly number[];
+}
+
 /** What can be done with dead letters, in a state file or through the program that has it open. */
 interface Letters {
   list(sink: string | undefined): Promise<readonly DeadLetter[]>;
   show(id: number): Promise<string | undefined>;
-  retry(choice: { readonly sink?: string; readonly ids?: readonly number[] }): Promise<unknown>;
+  retry(choice: Choice): Promise<unknown>;
+  drop(choice: Choice): Promise<unknown>;
   close(): Promise<void>;
 }
 
-/** Runs `list`, `show ID…` or `retry [ID…]` on the state of a pipeline. */
+/** Runs `list`, `show ID…`, `retry [ID…]` or `drop [ID…]` on the state of a pipeline. */
 export async function dlq(action: string, ids: readonly string[], options: DlqOptions): Promise<void> {
   const numbers = ids.map((id) => {
     if (!/^\d+$/.test(id)) throw new UserError(`"${id}" is no number of a dead letter`, { exit: exitCode.usage });
@@ -34,7 +41,9 @@ export async function dlq(action: string, ids: readonly string[], options: DlqOp
     if (action === 'list') list(await letters.list(options.sink), options.output === 'json');
     else if (action === 'show') await show(letters, numbers);
     else if (action === 'retry') await retry(letters, numbers, options.sink);
-    else throw new UserError(`There is no "dlq ${action}"; there are list, show, retry`, { exit: exitCode.usage });
+    else if (action === 'drop') await drop(letters, numbers, options.sink);
+    else
+      throw new UserError(`There is no "dlq ${action}"; there are list, show, retry, drop`, { exit: exitCode.usage });
   } finally {
     await letters.close();
   }
@@ -56,6 +65,7 @@ async function open(folder: string): Promise<Letters> {
     list: (sink) => store.dead(sink),
     show: (id) => store.letter(id),
     retry: (choice) => store.exhume(choice),
+    drop: (choice) => store.discard(choice),
     close: () => store.close(),
   };
 }
@@ -66,6 +76,7 @@ function remote(control: Control): Letters {
       (await control.get(`/dlq${sink === undefined ? '' : `?sink=${encodeURIComponent(sink)}`}`)) as DeadLetter[],
     show: async (id) => (await control.get(`/dlq/letter?id=${id}`)) as string | undefined,
     retry: (choice) => control.post('/dlq/retry', choice),
+    drop: (choice) => control.post('/dlq/drop', choice),
     close: async () => {},
   };
 }
@@ -98,7 +109,22 @@ async function retry(letters: Letters, ids: readonly number[], sink: string | un
   if (rejected && ids.length > 0) {
     throw new UserError(`Dead letter ${rejected.id} is what the ${rejected.sink} rejected: it is no event to deliver`);
   }
-  await letters.retry({ ...(sink === undefined ? {} : { sink }), ...(ids.length === 0 ? {} : { ids }) });
+  await letters.retry(choiceOf(ids, sink));
   const events = before.reduce((sum, { count }) => sum + count, 0);
   process.stdout.write(`${before.length} dead letters with ${events} events wait for their sinks\n`);
+}
+
+async function drop(letters: Letters, ids: readonly number[], sink: string | undefined): Promise<void> {
+  if (ids.length === 0 && sink === undefined)
+    throw new UserError('dlq drop: name dead letters by number, or --sink ID', { exit: exitCode.usage });
+  const chosen = (await letters.list(sink)).filter(({ id }) => ids.length === 0 || ids.includes(id));
+  const missing = ids.find((id) => !chosen.some((letter) => letter.id === id));
+  if (missing !== undefined) throw new UserError(`There is no dead letter ${missing}`);
+  await letters.drop(choiceOf(ids, sink));
+  const events = chosen.reduce((sum, { count }) => sum + count, 0);
+  process.stdout.write(`${chosen.length} dead letters with ${events} events were deleted\n`);
+}
+
+function choiceOf(ids: readonly number[], sink: string | undefined): Choice {
+  return { ...(sink === undefined ? {} : { sink }), ...(ids.length === 0 ? {} : { ids }) };
 }

@@ -202,8 +202,8 @@ export class Run {
   }
 
   /** Tells sinks what is on disk for them: dead letters were put back. */
-  exhumed({ waiting, dead }: Kept): void {
-    for (const [id, keep] of this.#runtime.keeps) keep.exhumed(waiting[id] ?? 0, dead[id] ?? 0);
+  exhumed({ waiting, dead, deadBytes }: Kept): void {
+    for (const [id, keep] of this.#runtime.keeps) keep.exhumed(waiting[id] ?? 0, dead[id] ?? 0, deadBytes[id] ?? 0);
   }
 
   #wire(live: Live): Wiring {

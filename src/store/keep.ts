@@ -11,8 +11,8 @@ import type { SpoolRow, Store } from './store.ts';
 /** Text on its way to disk, in UTF-16 units: past that, when the disk does not keep up or is full, nothing is taken. */
 const PENDING = 64 * 1024 ** 2;
 const OF_SOURCE = 'source ';
-/** Events in dead letters of one sink: past that, they are dropped. */
-const DEAD = 1_000_000;
+/** What the dead letters of one sink or source may hold: past that, events are dropped. Bytes as text, less on disk. */
+const DEAD = { events: 1_000_000, bytes: 1024 ** 3 };
 
 /** The name that dead letters of a source have in place of a sink's; no sink has one like it, so none are delivered. */
 export function lettersOf(source: string): string {
@@ -28,20 +28,20 @@ export class SinkKeep implements Keep {
   woken: () => void = () => {};
   readonly #store: Store;
   readonly #sink: string;
-  readonly #limits: { readonly waiting: number; readonly dead: number };
+  readonly #limits: { readonly waiting: number; readonly dead: typeof DEAD };
   #waiting: number;
-  #buried: number;
+  readonly #buried: { events: number; bytes: number };
   #pending = 0;
   // Rows up to here have been given out.
   #given = 0;
 
   /** @param waiting events that may wait on disk */
-  constructor(store: Store, sink: string, waiting: number, dead: number = DEAD) {
+  constructor(store: Store, sink: string, waiting: number, dead = DEAD) {
     this.#store = store;
     this.#sink = sink;
     this.#limits = { waiting, dead };
     this.#waiting = store.waiting(sink);
-    this.#buried = store.buried(sink);
+    this.#buried = { events: store.buried(sink), bytes: store.buriedBytes(sink) };
   }
 
   get waiting(): number {
@@ -58,10 +58,14 @@ export class SinkKeep implements Keep {
   }
 
   bury(events: readonly Event[], reason: string, message: string): Promise<void> | undefined {
-    if (this.#buried + events.length > this.#limits.dead) return undefined;
+    const { dead } = this.#limits;
+    if (this.#buried.events + events.length > dead.events || this.#buried.bytes > dead.bytes) return undefined;
     const letter = { sink: this.#sink, reason, message, time: Date.now(), count: events.length };
-    const written = this.#write(events, (text) => this.#store.bury(letter, text));
-    if (written) this.#buried += events.length;
+    const written = this.#write(events, (text) => {
+      this.#buried.bytes += text.length;
+      return this.#store.bury(letter, text);
+    });
+    if (written) this.#buried.events += events.length;
     return written;
   }
 
@@ -72,10 +76,11 @@ export class SinkKeep implements Keep {
     return rows.map((row) => this.#parcel(row));
   }
 
-  /** Dead letters were put back: so many events wait, and so many are still dead. */
-  exhumed(waiting: number, dead: number): void {
+  /** Dead letters were put back or deleted: so many events wait, and so many are still dead, of so many bytes. */
+  exhumed(waiting: number, dead: number, bytes: number): void {
     this.#waiting = Math.max(this.#waiting, waiting);
-    this.#buried = dead;
+    this.#buried.events = dead;
+    this.#buried.bytes = bytes;
     this.woken();
   }
 

@@ -8,6 +8,7 @@ export type Change =
   | { readonly kind: 'unspool'; readonly id: number }
   | ({ readonly kind: 'bury'; readonly text: string } & Omit<DeadLetter, 'id'>)
   | { readonly kind: 'exhume'; readonly sink: string | undefined; readonly ids: readonly number[] | undefined }
+  | { readonly kind: 'discard'; readonly sink: string | undefined; readonly ids: readonly number[] | undefined }
   | { readonly kind: 'snapshot'; readonly operator: string; readonly identity: string; readonly data: Uint8Array };
 
 /** Events that a sink gave up, as they were written together. */
@@ -53,6 +54,8 @@ export interface Reply {
 export interface Kept {
   readonly waiting: Readonly<Record<string, number>>;
   readonly dead: Readonly<Record<string, number>>;
+  /** Bytes that dead letters take, by sink. */
+  readonly deadBytes: Readonly<Record<string, number>>;
 }
 
 /** What the file held when it was opened. */

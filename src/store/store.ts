@@ -118,6 +118,11 @@ export class Store {
     return this.#kept.dead[sink] ?? 0;
   }
 
+  /** Bytes that its dead letters took then. */
+  buriedBytes(sink: string): number {
+    return this.#kept.deadBytes[sink] ?? 0;
+  }
+
   /** Adds events, as lines of JSON, to the spool of a sink; resolves when they are written. */
   spool(sink: string, count: number, text: string): Promise<void> {
     return this.#change({ kind: 'spool', sink, count, text });
@@ -151,6 +156,12 @@ export class Store {
   /** Puts dead letters back into the spools of their sinks. Returns what is on disk then. */
   async exhume(choice: { readonly sink?: string; readonly ids?: readonly number[] }): Promise<Kept> {
     await this.#change({ kind: 'exhume', sink: choice.sink, ids: choice.ids });
+    return (await this.#ask({ ask: 'kept' })) as Kept;
+  }
+
+  /** Deletes dead letters, those of sources too. Returns what is on disk then. */
+  async discard(choice: { readonly sink?: string; readonly ids?: readonly number[] }): Promise<Kept> {
+    await this.#change({ kind: 'discard', sink: choice.sink, ids: choice.ids });
     return (await this.#ask({ ask: 'kept' })) as Kept;
   }
 

@@ -35,6 +35,10 @@ function serve(): void {
       run.respool(sink ?? null, sink ?? null, chosen, chosen);
       run.removeDead(sink ?? null, sink ?? null, chosen, chosen);
     },
+    discard: ({ sink, ids }) => {
+      const chosen = ids === undefined ? null : JSON.stringify(ids);
+      run.discardDead(sink ?? null, sink ?? null, chosen, chosen);
+    },
     snapshot: ({ operator, identity, data }) => run.setSnapshot(operator, identity, data),
   };
 
@@ -83,9 +87,12 @@ function serve(): void {
   }
 
   function kept(): Kept {
-    const bySink = (rows: unknown[]) =>
-      Object.fromEntries((rows as { sink: string; events: number }[]).map(({ sink, events }) => [sink, events]));
-    return { waiting: bySink(run.countSpool()), dead: bySink(run.countDead()) };
+    const bySink = (rows: unknown[], what: 'events' | 'bytes' = 'events') =>
+      Object.fromEntries(
+        (rows as { sink: string; events: number; bytes: number }[]).map((row) => [row.sink, row[what]]),
+      );
+    const dead = run.countDead();
+    return { waiting: bySink(run.countSpool()), dead: bySink(dead), deadBytes: bySink(dead, 'bytes') };
   }
 
   const opened: Opened = {
@@ -121,9 +128,9 @@ function statements(database: ReturnType<typeof openDatabase>) {
     const statement = database.prepare(sql);
     return (...values: (string | number)[]): Iterable<unknown> => statement.iterate(...values);
   };
+  const chosen = 'WHERE (? IS NULL OR sink = ?) AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))';
   // What a source has rejected stays: there is no sink to deliver it to.
-  const chosen = `WHERE (? IS NULL OR sink = ?) AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))
-    AND sink NOT LIKE 'source %'`;
+  const deliverable = `${chosen} AND sink NOT LIKE 'source %'`;
   return {
     positions: all('SELECT key, value FROM position'),
     setPosition: run('INSERT INTO position VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value'),
@@ -135,12 +142,13 @@ function statements(database: ReturnType<typeof openDatabase>) {
     removeSpool: run('DELETE FROM spool WHERE id = ?'),
     readSpool: rows('SELECT id, count, data FROM spool WHERE sink = ? AND id > ? ORDER BY id'),
     countSpool: all('SELECT sink, sum(count) AS events FROM spool GROUP BY sink'),
-    countDead: all('SELECT sink, sum(count) AS events FROM dead GROUP BY sink'),
+    countDead: all('SELECT sink, sum(count) AS events, sum(length(data)) AS bytes FROM dead GROUP BY sink'),
     addDead: run('INSERT INTO dead (sink, reason, message, time, count, data) VALUES (?, ?, ?, ?, ?, ?)'),
     listDead: all(`SELECT id, sink, reason, message, time, count FROM dead WHERE (? IS NULL OR sink = ?) ORDER BY id`),
     getDead: one('SELECT data FROM dead WHERE id = ?'),
-    respool: run(`INSERT INTO spool (sink, count, data) SELECT sink, count, data FROM dead ${chosen} ORDER BY id`),
-    removeDead: run(`DELETE FROM dead ${chosen}`),
+    respool: run(`INSERT INTO spool (sink, count, data) SELECT sink, count, data FROM dead ${deliverable} ORDER BY id`),
+    removeDead: run(`DELETE FROM dead ${deliverable}`),
+    discardDead: run(`DELETE FROM dead ${chosen}`),
     snapshots: all('SELECT operator, identity, data FROM snapshot'),
     setSnapshot: run(`INSERT INTO snapshot VALUES (?, ?, ?)
       ON CONFLICT (operator) DO UPDATE SET identity = excluded.identity, data = excluded.data`),

@@ -226,6 +226,13 @@ describe('the command line', () => {
     const text = await cli('dlq', 'list', '--state', join(folder, 'state'));
     expect(text.stdout).toMatch(/^\d+ {2}\S+Z {2}out {2}\d+ events {2}refused: it is refusing$/m);
     expect((await cli('dlq', 'show', '999', '--pipeline', path)).stderr).toContain('There is no dead letter 999');
+    expect((await cli('dlq', 'drop', '--pipeline', path)).stderr).toContain('name dead letters by number, or --sink');
+    expect((await cli('dlq', 'drop', '999', '--pipeline', path)).stderr).toContain('There is no dead letter 999');
+    const first = /^(\d+)/.exec(text.stdout)?.[1] ?? '';
+    expect((await cli('dlq', 'drop', first, '--pipeline', path)).stdout).toMatch(
+      /^1 dead letters with \d+ events were del/,
+    );
+    expect((await cli('dlq', 'show', first, '--pipeline', path)).stderr).toContain(`There is no dead letter ${first}`);
     expect((await cli('dlq', 'retry', '--sink', 'out', '--pipeline', path)).code).toBe(0);
     expect((await cli('dlq', 'list', '--pipeline', path)).stdout).toBe('no dead letters\n');
   });

@@ -8,6 +8,7 @@ import { Delivery, type DeliveryConfig, deliveryKeys } from '../../src/core/deli
 import type { Event } from '../../src/core/event.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { WriteError } from '../../src/core/write-error.ts';
+import { EventRecord } from '../../src/events/record.ts';
 import { SinkKeep } from '../../src/store/keep.ts';
 import { Store } from '../../src/store/store.ts';
 import { eventsOf, numbersOf, recordedAck, recordedLog } from '../core/shared.ts';
@@ -40,7 +41,7 @@ function delivery(
   const got: unknown[] = [];
   const lost: [string, number][] = [];
   const metrics = new Counters();
-  const keep = new SinkKeep(store, 'out', waiting, dead);
+  const keep = new SinkKeep(store, 'out', waiting, { events: dead, bytes: 1e9 });
   const sink = {
     write: async (events: readonly Event[]) => {
       await write(events);
@@ -151,6 +152,16 @@ describe('dead letters', () => {
     await to.close(AbortSignal.timeout(1000));
   });
 
+  it('have a limit of bytes too', async () => {
+    const keep = new SinkKeep(store, 'out', 10, { events: 100, bytes: 10 });
+    const events = [new EventRecord('syscall', 'openat', 1n, { 'fd.name': '/etc/shadow' })];
+    await keep.bury(events, 'refused', '');
+    expect(keep.bury(events, 'refused', '')).toBeUndefined();
+    const kept = await store.discard({ sink: 'out' });
+    keep.exhumed(0, kept.dead.out ?? 0, kept.deadBytes.out ?? 0);
+    expect(keep.bury(events, 'refused', '')).toBeInstanceOf(Promise);
+  });
+
   it('are live events of a sink that stays down; put back, they are delivered', async () => {
     let down = true;
     const { to, keep, got, offer } = delivery({ retry: { give_up_after: '5ms', initial: '1ms' } }, async () => {
@@ -165,7 +176,7 @@ describe('dead letters', () => {
     expect(replayable.settled).toEqual([['failed', 'sink_failed']]);
     down = false;
     const kept = await store.exhume({});
-    keep.exhumed(kept.waiting.out ?? 0, 0);
+    keep.exhumed(kept.waiting.out ?? 0, 0, 0);
     await vi.waitFor(() => expect(got).toEqual([0, 1]));
     await to.close(AbortSignal.timeout(1000));
     expect(await store.dead()).toEqual([]);

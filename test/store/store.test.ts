@@ -107,10 +107,24 @@ describe('the store', () => {
     expect(await store.dead('out')).toEqual([{ id: 1, ...letter }]);
     expect(await store.dead()).toHaveLength(2);
     expect([await store.letter(1), await store.letter(9)]).toEqual(['a\nb', undefined]);
-    expect(await store.exhume({ ids: [2] })).toEqual({ waiting: { other: 2 }, dead: { out: 2 } });
-    expect(await store.exhume({ sink: 'out' })).toEqual({ waiting: { out: 2, other: 2 }, dead: {} });
+    expect(await store.exhume({ ids: [2] })).toMatchObject({ waiting: { other: 2 }, dead: { out: 2 } });
+    expect(await store.exhume({ sink: 'out' })).toEqual({ waiting: { out: 2, other: 2 }, dead: {}, deadBytes: {} });
     expect(await store.dead()).toEqual([]);
     expect((await store.spooled('out', 0, 1)).map(({ text }) => text)).toEqual(['a\nb']);
+    await store.close();
+  });
+
+  it('deletes dead letters, those of sources too, and knows how large they are', async () => {
+    const letter = { sink: 'out', reason: 'refused', message: '400', time: 7, count: 2 };
+    const store = await reopened(async (first) => {
+      await first.bury(letter, 'a\nb');
+      await first.bury({ ...letter, sink: 'source k8s' }, 'c');
+      await first.bury({ ...letter, sink: 'source k8s' }, 'd');
+    });
+    expect(store.buriedBytes('source k8s')).toBeGreaterThan(store.buriedBytes('out'));
+    expect((await store.discard({ ids: [2] })).dead).toEqual({ out: 2, 'source k8s': 2 });
+    expect((await store.discard({ sink: 'source k8s' })).dead).toEqual({ out: 2 });
+    expect((await store.dead()).map(({ id }) => id)).toEqual([1]);
     await store.close();
   });
 
