@@ -164,13 +164,14 @@ sinks: { out: { from: detect, ${sink} } }
     const before = machine();
     const program = detector(join(repository, 'rules/host.yaml'), 'type: stdout, format: json');
     await program.ready();
-    const { stdout, code } = await generate('--all', ...noEngine);
+    // One of them takes its time, and shows our rules nothing that another does not.
+    const { stdout, code } = await generate('--all', ...noEngine, '^(?!Read ?sensitive ?file ?trusted)');
     const counts =
       /\nskipped (\d+) actions: there is no container engine at \/nonexistent.sock\n(\d+) performed, 0 failed, (\d+) skipped\n$/;
     expect(stdout).toMatch(counts);
     const [, reason, performed, skipped] = counts.exec(stdout) ?? [];
     expect(reason).toBe(skipped);
-    expect(Number(performed) + Number(skipped)).toBe(described.length);
+    expect(Number(performed) + Number(skipped)).toBe(described.length - 1);
     expect(code).toBe(0);
     const expected = [
       'Configuration below etc changed',
