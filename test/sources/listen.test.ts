@@ -39,6 +39,20 @@ it.each([
   [{ type: 'ovh_mks', url: 'wss://ldp.example/tail/?tk=abc', token }, /a secret does not stand in the file/],
   [{ type: 'ovh_mks', url: 'ws://ldp.example/tail/', token }, /warning: The token crosses the network in the clear/],
   [{ type: 'vcloud', url: 'http://vcd.example', api_token: token }, /warning: Passwords and tokens cross the network/],
+  [{ type: 'vcloud', url: 'http://localhost.evil.example', api_token: token }, /warning: Passwords and tokens cross/],
+  [{ type: 'vcloud', url: 'http://localhost:8080', api_token: token }, /^$/],
+  [
+    { type: 'vcloud', url: 'http://vcd.example:99999', api_token: token },
+    /the host or the port of the address is none/,
+  ],
+  [{ type: 'vcloud', url: 'vcd.example', api_token: token }, /url: an address without a path/],
+  [
+    { type: 'ovh_mks', url: 'ws://127.evil.example/tail/', token },
+    /warning: The token crosses the network in the clear/,
+  ],
+  [{ type: 'ovh_mks', url: 'ws://[::1]:80/tail/', token }, /^$/],
+  [{ type: 'ovh_mks', url: 'ws://127.1/tail/', token }, /^$/],
+  [{ type: 'ovh_mks', url: 'wss://ldp.example:70000/tail/', token }, /the host or the port of the address is none/],
 ])('%j', (source, expected) => {
   expect(said(source)).toMatch(expected);
 });

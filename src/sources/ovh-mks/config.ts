@@ -9,8 +9,12 @@ import { clusterKey } from '../shared/cluster-key.ts';
 export const config = z.strictObject({
   url: z
     .string()
-    .regex(/^wss?:\/\/[^/?#@]+(\/[^?#]*)?(\?[^#]*)?$/, 'an address such as wss://gra1.logs.ovh.com/tail/')
-    .refine((url) => !/[?&]tk=/.test(url), PLAIN_SECRET)
+    .regex(/^wss?:\/\/[^/?#@]+(\/[^?#]*)?(\?[^#]*)?$/, {
+      error: 'an address such as wss://gra1.logs.ovh.com/tail/',
+      abort: true,
+    })
+    .refine((url) => !/[?&]tk=/.test(url), { error: PLAIN_SECRET, abort: true })
+    .refine(URL.canParse, 'the host or the port of the address is none')
     .describe('The address of the tail of the stream, without `?tk=…`: `wss://gra1.logs.ovh.com/tail/`.'),
   token: secret().describe('The token of the stream: what stands after `tk=` in its address.'),
   app_ids: z

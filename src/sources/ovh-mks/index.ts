@@ -1,6 +1,7 @@
 /** The source `ovh_mks`: Kubernetes audit events of OVHcloud's managed clusters, through Logs Data Platform. */
 
 import { Observable } from 'rxjs';
+import { isLoopback } from '../../core/address.ts';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
@@ -23,7 +24,8 @@ export const ovhMks = defineSource({
   emits: () => ['k8s_audit'],
   fills: cloudFills,
   prepare({ url }, plan) {
-    if (!url.startsWith('ws:') || /^ws:\/\/(127\.|localhost[:/]|\[::1\])/.test(url)) return;
+    const { protocol, hostname } = new URL(url);
+    if (protocol !== 'ws:' || isLoopback(hostname)) return;
     const message = 'The token crosses the network in the clear';
     plan.report({ severity: 'warning', code: 'PLAIN_TOKEN', message, hint: 'Use wss://.' }, ['url']);
   },

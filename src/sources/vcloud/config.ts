@@ -8,7 +8,8 @@ import { tlsKeys } from '../../core/tls.ts';
 const shape = z.strictObject({
   url: z
     .string()
-    .regex(/^https?:\/\/[^/?#@]+\/?$/, 'an address without a path, such as https://vcd.example')
+    .regex(/^https?:\/\/[^/?#@]+\/?$/, { error: 'an address without a path, such as https://vcd.example', abort: true })
+    .refine(URL.canParse, 'the host or the port of the address is none')
     .describe('The address of Cloud Director: `https://vcd.example`.'),
   org: z
     .string()

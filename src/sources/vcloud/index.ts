@@ -1,6 +1,7 @@
 /** The source `vcloud`: the audit events of VMware Cloud Director. */
 
 import { Observable } from 'rxjs';
+import { isLoopback } from '../../core/address.ts';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
@@ -34,7 +35,8 @@ export const vcloud = defineSource({
   fills: (source, field, { event_bus: bus }) => (bus || field !== 'vcd.topic') && cloudFills(source, field),
   positionFor: ({ url, org }) => ({ url, org }),
   prepare({ url }, plan) {
-    if (!url.startsWith('http:') || /^http:\/\/(127\.|localhost[:/]?|\[::1\])/.test(url)) return;
+    const { protocol, hostname } = new URL(url);
+    if (protocol !== 'http:' || isLoopback(hostname)) return;
     const message = 'Passwords and tokens cross the network in the clear';
     plan.report({ severity: 'warning', code: 'PLAIN_TOKEN', message, hint: 'Use https://.' }, ['url']);
   },

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isLoopback } from '../../core/address.ts';
 import { exitCode, messageOf, UserError } from '../../core/errors.ts';
 
 /** What is looked at of an alert of whichever detector. */
@@ -130,8 +131,7 @@ export class Receiver {
 
 function loopback(text: string): URL {
   const url = URL.parse(text.includes('://') ? text : `http://${text}`);
-  const isLoopback = url && /^(?:127(?:\.\d+){3}|localhost|\[::1\])$/.test(url.hostname);
-  if (url?.protocol === 'http:' && isLoopback) return url;
+  if (url?.protocol === 'http:' && isLoopback(url.hostname)) return url;
   const message = `--against takes an http URL of this machine, such as http://127.0.0.1:2801, not "${text}"`;
   throw new UserError(message, { exit: exitCode.usage });
 }
