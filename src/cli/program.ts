@@ -242,14 +242,16 @@ export function createProgram(): Command {
 
   program
     .command('dlq <action> [ids...]')
-    .description('Events that sinks gave up: list them, show their events, retry: have them delivered after all.')
+    .description(
+      'Events that sinks gave up: list them, show their events, retry: have them delivered after all, drop: delete them.',
+    )
     .addOption(output())
     .option('--state <folder>', 'the state folder')
     .option('--pipeline <file>', 'a pipeline whose `state:` it is')
-    .option('--sink <id>', 'those of one sink (list, retry)')
+    .option('--sink <id>', 'those of one sink, or of a source: "source ID" (list, retry, drop)')
     .addHelpText(
       'after',
-      '\nExamples:\n  falco-pipe dlq list --state /var/lib/falco-pipe\n  falco-pipe dlq show 17 --state /var/lib/falco-pipe\n  falco-pipe dlq retry --sink siem --state /var/lib/falco-pipe',
+      '\nExamples:\n  falco-pipe dlq list --state /var/lib/falco-pipe\n  falco-pipe dlq show 17 --state /var/lib/falco-pipe\n  falco-pipe dlq retry --sink siem --state /var/lib/falco-pipe\n  falco-pipe dlq drop 17 --state /var/lib/falco-pipe',
     )
     .action(async (action, ids, options) => (await import('./dlq.ts')).dlq(action, ids, options));
 
