@@ -34,7 +34,25 @@ export function parseExact(text: string): unknown {
 /** Integers of so many digits may be larger than what a number holds exactly. */
 const LONG = /\d{16}/;
 
-/** As `parseExact`, and as quick as JSON.parse where no number is that long. */
+/**
+ * As `parseExact`, and as quick as JSON.parse where no number is that long. What nests too deeply to be looked at number
+ * by number (two thousand levels) is read as JSON.parse reads it: an event is worth more than its last digits.
+ */
 export function parseJson(text: string): unknown {
-  return LONG.test(text) ? parseExact(text) : JSON.parse(text);
+  if (!LONG.test(text)) return JSON.parse(text);
+  try {
+    return parseExact(text);
+  } catch (error) {
+    if (error instanceof RangeError) return JSON.parse(text);
+    throw error;
+  }
+}
+
+/** As `parseJson`; undefined where the text is no JSON. */
+export function readJson(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
 }

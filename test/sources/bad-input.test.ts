@@ -7,6 +7,7 @@
  * | gzip that is cut, a bomb | queue | none comes | none comes | none comes | here | here |
  * | no JSON | queue, records | reading, azure-body | the trail | tail | webhook, log-file | cloudevents |
  * | twice, out of order, nulls, any case, a giant | here | here | here | here | here | here |
+ * | integers that no number holds | here | here | here | here | here | here |
  * | an expired credential | lookup, queue | trouble | access | a server | webhook | webhook |
  * | a clock that jumps | here, listing, lookup | here | here, the trail | here, tail | here | here |
  */
@@ -148,7 +149,7 @@ const sources: Readonly<Record<string, { make: Make; give(documents: readonly un
     async give(Records) {
       const file = join(scratch(), 'log.json.gz');
       writeFileSync(file, gzipSync(JSON.stringify({ Records })));
-      return opened(new Harness(cloudtrail, { mode: 'file', files: file }));
+      return opened(new Harness(cloudtrail, { mode: 'file', files: file }, { settle: () => undefined }));
     },
   },
 };
@@ -192,6 +193,15 @@ describe.each(Object.entries(sources))('%s', (_name, { make, give }) => {
       expect([type, fields.reason]).toEqual(['drop', expect.stringMatching(/^bad_(event|record|body)$/)]);
       expect(fields.message.length).toBeLessThan(500);
     }
+  });
+
+  it('keeps integers exact that no number holds, also of what is no event', async () => {
+    const big = '1152921504606846977';
+    const count = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(big);
+    const source = await give([{ count }, make(1, NOW - 1000, { count })]);
+    await source.until(({ events, reports }) => events.length === 1 && reports.length === 1);
+    expect(source.values('json.value[/count]')).toEqual([big]);
+    expect(source.reports[0]?.fields.event).toContain(big);
   });
 });
 

@@ -2,6 +2,7 @@
 
 import { at, isObject, items, type JsonObject, member, text } from '../cloud/document.ts';
 import type { CloudEvent } from '../cloud/event.ts';
+import { readJson } from '../exact-json.ts';
 
 export interface Grants {
   /** Accounts other than the one concerned: their ids of twelve digits. */
@@ -80,7 +81,7 @@ const DEPTH = 5;
 function addPolicies(value: unknown, principals: Principals, depth: number): void {
   if (depth > DEPTH) return;
   if (typeof value === 'string') {
-    if (/^\s*\{/.test(value) && value.includes('Statement')) addPolicies(parsed(value), principals, depth + 1);
+    if (/^\s*\{/.test(value) && value.includes('Statement')) addPolicies(readJson(value), principals, depth + 1);
   } else if (Array.isArray(value)) {
     for (const item of value) addPolicies(item, principals, depth + 1);
   } else if (isObject(value)) {
@@ -100,12 +101,4 @@ function addStatement(statement: unknown, principals: Principals): void {
 function oneOrMany(value: unknown): readonly unknown[] {
   if (value === undefined || value === null) return [];
   return Array.isArray(value) ? value : [value];
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

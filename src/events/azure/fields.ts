@@ -14,6 +14,7 @@ import {
   type MakeReader,
   plain,
 } from '../cloud/table.ts';
+import { readJson } from '../exact-json.ts';
 import { callerAddressOf, callerTypeOf, categoryGroupOf, kindOf, resultOf, tenantOf } from './outcome.ts';
 import { categoryOf, claimOf, find, first, firstOf, lower, operationOf } from './read.ts';
 import { type Resource, resourceOf } from './resource.ts';
@@ -63,15 +64,7 @@ function errorCodeOf(event: CloudEvent): number | bigint | undefined {
 
 /** An array, or the text of one. */
 function arrayOf(value: unknown): readonly unknown[] {
-  return typeof value === 'string' && value.startsWith('[') ? items(parsed(value)) : items(value);
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
+  return typeof value === 'string' && value.startsWith('[') ? items(readJson(value)) : items(value);
 }
 
 const risks = plain((event) => {
@@ -99,7 +92,7 @@ const modified =
   (event) => {
     const change = modifications(event).find((each) => key(each, 'displayName') === name);
     const value = memberAnyCase(change, which);
-    const unquoted = typeof value === 'string' && value.startsWith('"') ? parsed(value) : undefined;
+    const unquoted = typeof value === 'string' && value.startsWith('"') ? readJson(value) : undefined;
     return typeof unquoted === 'string' ? unquoted : textOrJson(value);
   };
 

@@ -3,6 +3,7 @@
 import { isObject, type JsonObject, nonEmptyText, text } from '../cloud/document.ts';
 import type { CloudEvent } from '../cloud/event.ts';
 import type { CloudSource, Origin } from '../cloud/table.ts';
+import { readJson } from '../exact-json.ts';
 import { azureFields } from './fields.ts';
 import { callerAddressOf, resultOf } from './outcome.ts';
 import { categoryOf, find, first, operationOf } from './read.ts';
@@ -34,12 +35,8 @@ function withProperties(document: JsonObject): JsonObject {
   const name = Object.keys(document).find((key) => key.toLowerCase() === 'properties');
   const given = name === undefined ? undefined : document[name];
   if (name === undefined || typeof given !== 'string' || !given.startsWith('{')) return document;
-  try {
-    const properties: unknown = JSON.parse(given);
-    return isObject(properties) ? { ...document, [name]: properties } : document;
-  } catch {
-    return document;
-  }
+  const properties = readJson(given);
+  return isObject(properties) ? { ...document, [name]: properties } : document;
 }
 
 const RESOURCE = 'resourceId';

@@ -3,6 +3,7 @@
 import { isObject, type JsonObject, member, nonEmptyText, ownMember, text } from '../cloud/document.ts';
 import type { CloudEvent } from '../cloud/event.ts';
 import type { CloudSource } from '../cloud/table.ts';
+import { readJson } from '../exact-json.ts';
 import { entityIdOf, shortTypeOf, statusOf, vcdFields } from './fields.ts';
 
 const URN = 'urn:vcloud:audit:';
@@ -24,18 +25,10 @@ export const vcdAudit: CloudSource = {
 function unwrapped(document: JsonObject): JsonObject {
   const { headers, payload } = document;
   if (typeof payload !== 'string' && !isObject(payload)) return document;
-  const event = typeof payload === 'string' ? parsed(payload) : payload;
+  const event = typeof payload === 'string' ? readJson(payload) : payload;
   const header = (name: string) => ownMember(headers, `notification.${name}`);
   const told = { type: header('type'), operationSuccess: header('operationSuccess') };
   return isObject(event) ? { ...told, ...event } : document;
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }
 
 /** `jane@acme session/login FAILURE urn:vcloud:user:…`. */

@@ -4,6 +4,8 @@
  * byte order mark, Python's words.
  */
 
+import { parseJson } from '../../events/exact-json.ts';
+
 export type Body = { readonly records: readonly unknown[]; readonly mended: boolean } | { readonly problem: string };
 
 const utf8 = new TextDecoder();
@@ -13,12 +15,12 @@ export function recordsOf(bytes: Uint8Array): Body {
   const text = utf8.decode(bytes);
   if (text.trim() === '') return { problem: 'it is empty' };
   try {
-    return unwrapped([JSON.parse(text)], false);
+    return unwrapped([parseJson(text)], false);
   } catch {
     const mended = mend(text);
     if (mended === undefined) return { problem: 'it is no JSON, and cannot be mended' };
     try {
-      return unwrapped(JSON.parse(mended), true);
+      return unwrapped(parseJson(mended) as unknown[], true);
     } catch {
       return { problem: 'it is no JSON, and cannot be mended' };
     }

@@ -1,9 +1,10 @@
 /** From what a hub holds to events: the audit log of Kubernetes clusters is taken out of its envelope. */
 
 import { decodeDocument } from '../../events/cloud/decode.ts';
-import { isObject, memberAnyCase, text } from '../../events/cloud/document.ts';
+import { evidence, isObject, json, memberAnyCase, text } from '../../events/cloud/document.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 import type { Origin } from '../../events/cloud/table.ts';
+import { readJson } from '../../events/exact-json.ts';
 import { recordsOf } from './body.ts';
 
 /** One event of a hub, as far as it is read here. */
@@ -31,8 +32,7 @@ export function eventsOf(
   partition: string,
   emits: readonly string[],
 ): Decoded {
-  const bytes =
-    body instanceof Uint8Array ? body : Buffer.from(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
+  const bytes = body instanceof Uint8Array ? body : Buffer.from(typeof body === 'string' ? body : (json(body) ?? ''));
   const place = `event ${sequenceNumber} of partition ${partition}`;
   const found = recordsOf(bytes);
   if ('problem' in found) {
@@ -53,7 +53,7 @@ export function eventsOf(
   const events: CloudEvent[] = [];
   const problems: Decoded['problems'][number][] = [];
   const refuse = (reason: 'bad_record' | 'other_source', why: string, record: unknown) =>
-    problems.push({ reason, message: `a record in ${place}: ${why}`, text: recordText(record) });
+    problems.push({ reason, message: `a record in ${place}: ${why}`, text: evidence(record) });
   const alone = found.records.length === 1;
   for (const [index, record] of found.records.entries()) {
     // So that also records without an id of their own are told apart.
@@ -71,26 +71,10 @@ function decode(record: unknown, enqueued: bigint, origin: Origin): ReturnType<t
   const category = text(memberAnyCase(record, 'category')) ?? '';
   if (!KUBE_AUDIT.test(category)) return decodeDocument('azure_audit', record, enqueued, origin);
   const given = memberAnyCase(record, 'properties');
-  const log = memberAnyCase(typeof given === 'string' ? parsed(given) : given, 'log');
-  const document = typeof log === 'string' ? parsed(log) : log;
+  const log = memberAnyCase(typeof given === 'string' ? readJson(given) : given, 'log');
+  const document = typeof log === 'string' ? readJson(log) : log;
   if (!isObject(document)) return { problem: `Its category is ${category}, and its properties.log is no audit event.` };
   // …/managedClusters/NAME
   const cluster = text(memberAnyCase(record, 'resourceId'))?.split('/').at(-1);
   return decodeDocument('k8s_audit', document, enqueued, cluster ? { ...origin, 'ka.cluster.name': cluster } : origin);
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
-}
-
-function recordText(record: unknown): string {
-  try {
-    return JSON.stringify(record) ?? '';
-  } catch {
-    return ''; // it nests too deeply
-  }
 }

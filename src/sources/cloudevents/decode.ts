@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { messageOf } from '../../core/errors.ts';
 import { evidence, isObject, type JsonObject } from '../../events/cloud/document.ts';
 import { parseTimestamp } from '../../events/cloud/timestamp.ts';
-import { parseExact } from '../../events/exact-json.ts';
+import { parseJson } from '../../events/exact-json.ts';
 
 /** One that came, its data parsed. */
 export interface CloudEventMessage {
@@ -87,11 +87,6 @@ function parsedBody(body: Buffer): unknown {
   } catch (error) {
     throw new NotCloudEvents(`the body is not JSON: ${messageOf(error)}`);
   }
-}
-
-/** Integers exact, where there is one that a double may not hold: reading them costs eight times as much. */
-function parseJson(text: string): unknown {
-  return /\d{16}/.test(text) ? parseExact(text) : JSON.parse(text);
 }
 
 function structured(item: unknown): CloudEventMessage {

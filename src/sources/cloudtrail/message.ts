@@ -1,7 +1,7 @@
 /** What a message of a queue tells: which of the five shapes it has is told by its form (spec/cloud-sources.md §1.2). */
 
 import { isObject, type JsonObject, member, text } from '../../events/cloud/document.ts';
-import { parseJson } from '../../events/exact-json.ts';
+import { readJson } from '../../events/exact-json.ts';
 
 export interface StoredObject {
   readonly bucket: string;
@@ -22,7 +22,7 @@ const WRAPPINGS = 2;
 
 /** Reads the body of a message. Never throws. */
 export function tellMessage(body: string, wrapped = 0): Told {
-  const message = parsed(body);
+  const message = readJson(body);
   if (!isObject(message)) {
     // What CloudTrail says first, as plain text.
     if (/^CloudTrail validation message/i.test(body.trim())) return { nothing: 'CloudTrail has validated the topic' };
@@ -33,14 +33,6 @@ export function tellMessage(body: string, wrapped = 0): Told {
   }
   if (message.Event === 's3:TestEvent') return { nothing: 'S3 has tested the notification' };
   return ofCloudTrail(message) ?? ofBucket(message) ?? ofEventBridge(message) ?? { problem: 'its form is unknown' };
-}
-
-function parsed(body: string): unknown {
-  try {
-    return parseJson(body);
-  } catch {
-    return undefined;
-  }
 }
 
 /** CloudTrail itself: the keys are as they are. */

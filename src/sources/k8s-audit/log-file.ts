@@ -7,6 +7,7 @@ import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
 import { Redelivery } from '../../core/redelivery.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
+import { parseJson } from '../../events/exact-json.ts';
 import { originOf } from '../shared/cluster-key.ts';
 import { Once } from '../shared/once.ts';
 import { auditEvents } from './documents.ts';
@@ -227,7 +228,7 @@ class Follower {
     if (text.trim() === '') return [];
     let body: unknown;
     try {
-      body = JSON.parse(text);
+      body = parseJson(text);
     } catch (error) {
       this.#reject(text, 'bad_line', `the line at byte ${offset} is not JSON: ${messageOf(error)}`);
       return [];

@@ -6,6 +6,7 @@ import type { SourceContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
+import { parseJson } from '../../events/exact-json.ts';
 import { originOf } from '../shared/cluster-key.ts';
 import { busy, HttpServer, Refusal, type Request } from '../shared/http-server.ts';
 import { Intake, NoCredit } from '../shared/intake.ts';
@@ -56,7 +57,7 @@ function jsonOf({ headers, body }: Request): unknown {
     });
   }
   try {
-    return JSON.parse(body.toString('utf8'));
+    return parseJson(body.toString('utf8'));
   } catch (error) {
     throw new Refusal(400, 'bad_body', `the body is not JSON: ${messageOf(error)}`, { loses: true });
   }

@@ -4,6 +4,7 @@ import type { SourceContext } from '../../core/component.ts';
 import { decodeDocument } from '../../events/cloud/decode.ts';
 import { isObject } from '../../events/cloud/document.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
+import { readJson } from '../../events/exact-json.ts';
 
 /** ms that the trail has to show it. */
 const PATIENCE = 30_000;
@@ -29,12 +30,12 @@ export class Heard {
   /** Takes a message; false when it is no event. */
   add(topic: string, payload: string): boolean {
     const now = this.#ctx.now();
-    const message = parsed(payload);
+    const message = readJson(payload);
     if (isObject(message) && !EVENTS.has(message.type)) {
       this.#ctx.metrics.add('other_messages', '', 1);
       return false;
     }
-    const isBroken = isObject(message) && typeof message.payload === 'string' && !isObject(parsed(message.payload));
+    const isBroken = isObject(message) && typeof message.payload === 'string' && !isObject(readJson(message.payload));
     const decoded = isBroken
       ? { problem: 'Its payload is no JSON object.' }
       : decodeDocument('vcd_audit', message, BigInt(now) * 1_000_000n, {
@@ -74,13 +75,5 @@ export class Heard {
     }
     if (events.length > 0) this.#ctx.metrics.add('bus_only', '', events.length);
     return events;
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

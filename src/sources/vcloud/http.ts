@@ -3,6 +3,7 @@
 import type { SourceContext } from '../../core/component.ts';
 import { connectionError, readTls } from '../../core/tls.ts';
 import { isObject } from '../../events/cloud/document.ts';
+import { readJson } from '../../events/exact-json.ts';
 import type { Config } from './config.ts';
 
 /** The largest answer that is read, in bytes: a page of 128 items. */
@@ -72,7 +73,7 @@ export class Http {
       });
       const given = Object.entries(response.headers).map(([name, value]) => [name, String(value)] as const);
       const text = await read(response.body);
-      answer = { status: response.statusCode, headers: Object.fromEntries(given), body: parsed(text) };
+      answer = { status: response.statusCode, headers: Object.fromEntries(given), body: readJson(text) };
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof TooLarge) throw error;
@@ -110,12 +111,4 @@ async function read(body: AsyncIterable<Buffer>): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -9,7 +9,7 @@ import { Redelivery } from '../../core/redelivery.ts';
 import { backoff } from '../../core/retry.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import { decodeDocument } from '../../events/cloud/decode.ts';
-import { isObject } from '../../events/cloud/document.ts';
+import { evidence, isObject } from '../../events/cloud/document.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 import { Once } from '../shared/once.ts';
 import { Bus } from './bus.ts';
@@ -165,7 +165,7 @@ export class Reader {
     for (const item of items) {
       const decoded = decodeDocument('vcd_audit', item, received, REST);
       if ('problem' in decoded) {
-        const text = JSON.stringify(item);
+        const text = evidence(item);
         const message = `an item of the audit trail is no event: ${decoded.problem}`;
         if (this.#isNew(text)) this.#ctx.reject(text, { reason: 'bad_event', message });
         continue;

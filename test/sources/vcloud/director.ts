@@ -56,6 +56,8 @@ export class Director {
   /** Answers in place of the next ones of the trail. */
   readonly answers: { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }[] =
     [];
+  /** How answers are written. */
+  print: (value: unknown) => string = JSON.stringify;
   /** Called before a page is cut. */
   before: (query: URLSearchParams) => void = () => {};
   /** Where the broker listens for websockets, and what the door has seen. */
@@ -120,7 +122,7 @@ export class Director {
     let body = '';
     for await (const chunk of request) body += chunk;
     const json = (status: number, value: unknown, headers: Record<string, string> = {}) =>
-      response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value));
+      response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(this.print(value));
     const route = `${request.method} ${url.pathname}`;
     const { authorization = '' } = request.headers;
     const session = {

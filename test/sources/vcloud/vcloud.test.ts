@@ -134,6 +134,17 @@ describe('the trail', () => {
     expect(source.said).toEqual(Array(5).fill('drop bad_event 1'));
   });
 
+  it('is read on behind what nests without end', async () => {
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    director.print = (value) => JSON.stringify(value).replace('"DEEP"', deep);
+    director.items.push('DEEP', item(2, NOW - 1000));
+    const source = read();
+    await source.until(({ events }) => events.length === 1);
+    await source.until(polls(3));
+    expect(names(source)).toEqual(['vm2']);
+    expect(source.said).toEqual(['drop bad_event 1']);
+  });
+
   it('has an item that is too large: it is passed over, and its neighbours are read', async () => {
     put(2);
     director.items.push(item(2, NOW - 40_000, { description: 'x'.repeat(33 * 1024 * 1024) }));
