@@ -107,6 +107,8 @@ int run_root(void)
   sigemptyset(&term);
   sigaddset(&term, SIGTERM);
   sigprocmask(SIG_UNBLOCK, &term, NULL);
+  // The stage may be killed: then nobody could cancel us.
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (prepare(&plan) && !cancelled) {
     pid_t pid = start_process(&plan, 0);
     int status = pid < 0 ? 0 : wait_for(pid);

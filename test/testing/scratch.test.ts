@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Scenario } from '../../src/testing/scenarios/load.ts';
 import { planOf } from '../../src/testing/scenarios/plan.ts';
@@ -130,6 +131,25 @@ describe.skipIf(notRoot)(`scratch copies${notRoot ? ` (skipped: ${notRoot})` : '
     const script = `[ $PPID = 1 ] || exit 1; sleep 1000 &`;
     expect(await perform({ context: { pidNamespace: true }, before: script })).toEqual([]);
     expect(await perform({ before: script })).toEqual(['the script before the test ended early']);
+  });
+
+  test('who starts them may be killed: they end all the same, and undo what they did', async () => {
+    const other = await openHostStage();
+    const made = join(folder, 'made');
+    const shape = scenarioShape.parse({
+      name: 'a',
+      runner: 'HostRunner',
+      rule: 'R',
+      resources: [{ type: 'fd', name: 'f', subtype: 'file', filePath: made }],
+      steps: [step('sleep', 'clock_nanosleep', { seconds: 1000 })],
+    });
+    const running = other.run('1', planOf(shape as Scenario, '1', other.folder));
+    while (!existsSync(made)) await sleep(5);
+    process.kill(other.pid, 'SIGKILL');
+    await running;
+    expect(existsSync(made)).toBe(false);
+    await other.close();
+    expect(existsSync(other.folder)).toBe(false);
   });
 
   test('a terminal is one', async () => {
