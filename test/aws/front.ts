@@ -1,7 +1,7 @@
 /** Stands before a server on loopback: answers some requests itself, and passes the others on. */
 
 import { once } from 'node:events';
-import { createServer, request as ask, type Server, type ServerResponse } from 'node:http';
+import { request as ask, createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 type Answer = (response: ServerResponse) => void;

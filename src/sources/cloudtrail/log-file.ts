@@ -15,8 +15,9 @@ export interface LogFileOptions {
 }
 
 /**
- * Gives the records of a log file on, in order, as they come; those that came lately are left out. Rejects with Broken when
- * it cannot be read to its end, after what could be read was given. `place` is what it is called in reports.
+ * Gives the records of a log file on, in order, as they come; those that came lately are left out. What is none is a dead
+ * letter, once, however often the file is read. Rejects with Broken when it cannot be read to its end, after what could be
+ * read was given. `place` is what it is called in reports.
  */
 export async function giveLogFile(
   chunks: AsyncIterable<Uint8Array>,
@@ -25,10 +26,19 @@ export async function giveLogFile(
   { config, ctx, recent }: LogFileOptions,
 ): Promise<void> {
   const options = { list: 'Records', heads: headKeys, maxRecord: config.max_record, maxBytes: config.max_object };
+  // What is no event has no id: it is known by its number, in an order that is the same however the file comes in pieces.
+  const numbers = [0, 0];
   for await (const pack of unpack(chunks, options)) {
-    const { events, release } = eventsOf(pack, place, ctx);
+    const { events, problems, release } = eventsOf(pack, ctx);
     const fresh = recent.fresh(events);
     if (fresh.length < events.length) ctx.metrics.add('duplicates', '', events.length - fresh.length);
     await parcel.give(fresh, release);
+    for (const [kind, all] of [problems, pack.problems].entries()) {
+      for (const { text, reason, message } of all) {
+        const number = (numbers[kind] ?? 0) + 1;
+        numbers[kind] = number;
+        if (recent.isNew(`${place} ${kind} ${number}`)) ctx.reject(text, { reason, message: `${place}: ${message}` });
+      }
+    }
   }
 }

@@ -12,6 +12,7 @@ import type { CloudEvent } from '../../events/cloud/event.ts';
 import { parseJson } from '../../events/exact-json.ts';
 import { Aws, explained, isThrottled } from './aws.ts';
 import type { Config } from './config.ts';
+import { Recent } from './recent.ts';
 
 /** All readers of an account share two requests a second and region: one is asked for in so many ms. */
 const APART = 600;
@@ -34,6 +35,8 @@ export class Lookup {
   readonly #stop = new AbortController();
   readonly #delivery: Redelivery;
   readonly #clients: CloudTrailClient[] = [];
+  /** What cannot be read, which each look finds again. */
+  readonly #spoilt = new Recent();
   #sdk!: typeof import('./sdk/api.ts');
   // Up to where each region was asked; what was emitted may not have settled yet.
   #asked: Position;
@@ -168,7 +171,7 @@ export class Lookup {
       problem = messageOf(error);
     }
     const message = `event ${id} of ${region} cannot be read: ${problem}`;
-    this.#ctx.reject(json, { reason: 'bad_record', message });
+    if (this.#spoilt.isNew(`${region} ${id}`)) this.#ctx.reject(json, { reason: 'bad_record', message });
     return [];
   }
 }

@@ -7,7 +7,7 @@ import type { JsonObject } from '../../events/cloud/document.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 import { type Heads, headKeys } from '../../events/cloud/heads.ts';
 import { parseJson } from '../../events/exact-json.ts';
-import { ABSENT, type Pack } from '../shared/cloud-worker/pack.ts';
+import { ABSENT, type Pack, type Problem } from '../shared/cloud-worker/pack.ts';
 import type { LentPack } from '../shared/cloud-worker/unpack.ts';
 
 /** The bytes of a pack, until it is released. */
@@ -31,16 +31,19 @@ class Bytes {
 
 export interface PackedEvents {
   readonly events: readonly CloudEvent[];
+  /** Records that are whole, and no events. */
+  readonly problems: readonly Problem[];
   /** They have settled: nobody reads them any more. */
   release(): void;
 }
 
-/** The events of a pack, in order. What is none is rejected; `place` is where it was found. */
-export function eventsOf(pack: LentPack, place: string, ctx: Pick<SourceContext, 'reject' | 'now'>): PackedEvents {
-  const { ends, heads, parse, problems } = pack;
+/** The events of a pack, in order. */
+export function eventsOf(pack: LentPack, ctx: Pick<SourceContext, 'now'>): PackedEvents {
+  const { ends, heads, parse } = pack;
   const bytes = new Bytes(pack);
   const received = BigInt(ctx.now()) * 1_000_000n;
   const events: CloudEvent[] = [];
+  const problems: Problem[] = [];
   for (let index = 0, start = 0; index < ends.length; index++) {
     const from = start;
     const end = ends[index] as number;
@@ -50,15 +53,14 @@ export function eventsOf(pack: LentPack, place: string, ctx: Pick<SourceContext,
         ? decodeDocument('aws_cloudtrail', document(), received)
         : decodeRecord(new RecordHeads(bytes, from, heads, index), document, received);
     if ('event' in decoded) events.push(decoded.event);
-    else ctx.reject(bytes.text(from, end), { reason: 'bad_record', message: `${place}: ${decoded.problem}` });
+    else problems.push({ text: bytes.text(from, end), reason: 'bad_record', message: decoded.problem });
     start = end;
   }
-  for (const { reason, message, text } of problems) ctx.reject(text, { reason, message: `${place}: ${message}` });
   const release = () => {
     bytes.release();
     pack.release();
   };
-  return { events, release };
+  return { events, problems, release };
 }
 
 /** The heads of one record. The name is asked for by every rule; the others are read when somebody asks. */

@@ -122,6 +122,26 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a bucket', () => {
     expect(String(it.end)).toMatch(/_m10\.json\.gz cannot be fetched: AccessDenied/);
   });
 
+  test('tells once of a record that cannot be read, however often its file is fetched', async () => {
+    const key = keyOf('cut', { time: '20260302T1155Z' });
+    const records = [7, ...Array.from({ length: 3000 }, (_, index) => recordOf(`c${index}`))];
+    const body = Buffer.from(JSON.stringify({ Records: records }));
+    await moto.put(bucket, key, body);
+    const cut = Promise.withResolvers<void>();
+    front.answer('_cut.json.gz', (response) => {
+      front.pass('_cut.json.gz');
+      response.writeHead(200, { 'content-length': body.length });
+      response.write(body.subarray(0, body.length / 2));
+      void cut.promise.then(() => response.destroy());
+    });
+    const it = list({ endpoint: front.endpoint });
+    await it.until(({ said }) => said.includes('drop bad_record 1'));
+    cut.resolve();
+    await it.until(({ seen }) => seen.size === 1);
+    expect(it.said).toEqual(['drop bad_record 1', 'error fetch_failed 1']);
+    expect(it.events).toHaveLength(3000);
+  });
+
   test('ends for good where there is no bucket', async () => {
     const it = list({ bucket: 'not-there' });
     await it.until(({ end }) => end !== 'open');
@@ -154,6 +174,19 @@ describe('the source cloudtrail on files', () => {
     const again = read([folder, join(folder, 'a.json.gz')], { seen: it.seen });
     await again.until(({ end }) => end === 'complete');
     expect(again.events).toEqual([]);
+  });
+
+  test('tells of a record that cannot be read only once there is room for those beside it', async () => {
+    const file = join(folder, 'more.log');
+    const records = [7, ...Array.from({ length: 300 }, (_, index) => ({ eventName: 'X', eventID: `m${index}` }))];
+    writeFileSync(file, JSON.stringify(records));
+    const it = read(file, { credit: 256, settle: (_, index) => (index === 0 ? undefined : 'delivered') });
+    await it.until(({ batches }) => batches.length === 1);
+    expect(it.said).toEqual([]);
+    it.batches[0]?.ack.settle('delivered');
+    await it.until(({ end }) => end === 'complete');
+    expect(it.events).toHaveLength(300);
+    expect(it.said).toEqual(['drop bad_record 1']);
   });
 
   test('takes relative paths from the pipeline file', async () => {

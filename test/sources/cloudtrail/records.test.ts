@@ -18,13 +18,16 @@ const NOW = 1_772_446_501_000;
 
 async function read(body: Buffer, size = body.length): Promise<{ events: CloudEvent[]; said: unknown[] }> {
   const said: unknown[] = [];
-  const ctx = { now: () => NOW, reject: (text: string, why: object) => void said.push({ text, ...why }) };
   const chunks = (async function* () {
     for (let at = 0; at < body.length; at += size) yield body.subarray(at, at + size);
   })();
   const events: CloudEvent[] = [];
   const options = { list: 'Records', heads: headKeys, maxRecord: 1 << 20, maxBytes: 1 << 24 };
-  for await (const pack of unpack(chunks, options)) events.push(...eventsOf(pack, 'it', ctx).events);
+  for await (const pack of unpack(chunks, options)) {
+    const unpacked = eventsOf(pack, { now: () => NOW });
+    events.push(...unpacked.events);
+    said.push(...unpacked.problems, ...pack.problems);
+  }
   return { events, said };
 }
 
@@ -90,7 +93,7 @@ describe('records of a log file', () => {
     })();
     const options = { list: 'Records', heads: headKeys, maxRecord: 1 << 20, maxBytes: 1 << 20 };
     for await (const pack of unpack(chunks, options)) {
-      const { events, release } = eventsOf(pack, 'it', { now: () => NOW, reject: () => {} });
+      const { events, release } = eventsOf(pack, { now: () => NOW });
       const [event] = events;
       expect(event?.get('ct.error')).toBe('Denied');
       release();
