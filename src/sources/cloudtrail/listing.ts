@@ -67,10 +67,11 @@ export class Listing {
         await this.#ctx.sleep(this.#config.every);
       }
     } catch (error) {
+      // One that was made while it was stopped, too.
+      this.#client?.destroy();
       if (this.#stop.signal.aborted) return;
       off();
       this.stop();
-      this.#client?.destroy();
       throw error;
     }
   }

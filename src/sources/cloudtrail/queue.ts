@@ -43,7 +43,8 @@ export class Queue {
   #sqs!: Sqs;
   #client: SQSClient | undefined;
   #objects!: Objects;
-  #close: () => void = () => {};
+  /** What is to be closed in the end. */
+  readonly #clients: { destroy(): void }[] = [];
   #url = '';
   #receives = GIVE_UP;
   #redrive = false;
@@ -64,11 +65,11 @@ export class Queue {
       await this.#open();
       await Promise.race([this.#receive(), this.#fatal.promise]);
     } catch (error) {
-      if (this.#stop.signal.aborted) return;
-      off();
+      const stopped = this.#stop.signal.aborted;
+      if (!stopped) off();
       this.stop();
       void Promise.allSettled(this.#working).then(() => this.#close());
-      throw error;
+      if (!stopped) throw error;
     }
   }
 
@@ -82,12 +83,11 @@ export class Queue {
     const aws = new Aws(this.#config, this.#ctx);
     this.#sqs = await import('./sdk/sqs.ts');
     const { GetObjectCommand } = await import('./sdk/s3.ts');
-    const [client, storage] = [await aws.sqs(), await aws.s3()];
+    const client = await aws.sqs();
+    this.#clients.push(client);
     this.#client = client;
-    this.#close = () => {
-      client.destroy();
-      storage.destroy();
-    };
+    const storage = await aws.s3();
+    this.#clients.push(storage);
     this.#objects = new Objects(storage, GetObjectCommand, this.#ctx);
     const { queue = '', queue_owner: owner } = this.#config;
     try {
@@ -297,6 +297,10 @@ export class Queue {
     } catch (error) {
       this.#ctx.report('error', { reason, message: `${messageOf(error)}; the message comes again` });
     }
+  }
+
+  #close(): void {
+    for (const client of this.#clients.splice(0)) client.destroy();
   }
 
   async #finish(settling: AbortSignal): Promise<void> {

@@ -6,8 +6,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { DeleteObjectCommand, PutBucketNotificationConfigurationCommand } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
+import { Aws } from '../../../src/sources/cloudtrail/aws.ts';
 import { cloudtrail } from '../../../src/sources/cloudtrail/index.ts';
 import { hasMoto, keyOf, logFile, Moto, REGION, recordOf, setCredentials } from '../../aws/moto.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
@@ -328,6 +330,20 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
         expect(String(it.end)).toContain(`a log file cannot be fetched: ${code}`);
       },
     );
+  });
+
+  test('leaves no client open where another cannot be made', async () => {
+    const destroyed = vi.spyOn(SQSClient.prototype, 'destroy');
+    const made = vi.spyOn(Aws.prototype, 's3').mockRejectedValue(new Error('no storage'));
+    try {
+      const it = start();
+      await it.until(({ end }) => end !== 'open');
+      expect(String(it.end)).toContain('no storage');
+      await it.until(() => destroyed.mock.calls.length === 1);
+    } finally {
+      made.mockRestore();
+      destroyed.mockRestore();
+    }
   });
 
   test('ends for good, and alone, where there is no queue', async () => {
