@@ -191,11 +191,27 @@ export class Queue {
       return true;
     }
     if ('record' in told) return await this.#deliverRecord(told.record);
-    const objects = new Map(told.objects.map((each) => [nameOf(each), each]));
+    return await this.#deliverObjects(told.objects);
+  }
+
+  /** Every one that can be read is, whatever the others are. */
+  async #deliverObjects(stored: readonly StoredObject[]): Promise<boolean> {
+    const objects = new Map(stored.map((each) => [nameOf(each), each]));
+    const broken: string[] = [];
+    const failed: unknown[] = [];
     let all = true;
     for (const name of await this.#ctx.unseen([...objects.keys()])) {
-      all = (await this.#deliverObject(objects.get(name) as StoredObject)) && all;
+      try {
+        all = (await this.#deliverObject(objects.get(name) as StoredObject)) && all;
+      } catch (error) {
+        if (error instanceof Poison) broken.push(error.message);
+        else failed.push(error);
+        if (this.#stop.signal.aborted) break;
+      }
     }
+    // A message is not given up while something of it may yet be read or delivered.
+    if (failed.length > 0) throw failed.find(isUnknown) ?? failed[0];
+    if (all && broken.length > 0) throw new Poison(broken.join('; '));
     return all;
   }
 

@@ -177,6 +177,16 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
     expect(it.values('evt.id')).toEqual(['f1', 'f1']);
   }, 20_000);
 
+  test('reads the other log files of a message when one cannot be read', async () => {
+    await moto.put(BUCKET, keyOf('bad'), gzipSync('<html>no</html>'));
+    await moto.put(BUCKET, keyOf('fine'), logFile([recordOf('fine')]));
+    await moto.send(url, { s3Bucket: BUCKET, s3ObjectKey: [keyOf('bad'), keyOf('fine')] });
+    const it = start();
+    await it.until(({ said }) => said.includes('drop bad_message 1'));
+    expect(it.values('evt.id')).toEqual(['fine']);
+    expect([...it.seen]).toEqual([`s3://${BUCKET}/${keyOf('fine')}`]);
+  }, 20_000);
+
   test('gives back at the end what it has not read', async () => {
     await deliver(keyOf('rest'), logFile(Array.from({ length: 600 }, (_, index) => recordOf(`r${index}`))));
     const it = start({}, { credit: 256, settle: () => undefined });
