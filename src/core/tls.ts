@@ -1,7 +1,8 @@
 /** TLS to a server: the keys of it, shared by the sources and sinks that connect to one. */
 
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
+import type { PlanContext } from './component.ts';
 import { exitCode, messageOf, UserError } from './errors.ts';
 
 const files = {
@@ -15,7 +16,7 @@ const isPair = ({ cert, key }: { readonly cert?: string | undefined; readonly ke
 const NO_PAIR = '`cert` and `key` belong together';
 const WHAT = 'How the server is trusted, and how we show who we are (mutual TLS).';
 
-/** Files are read when a connection is prepared, and again on SIGUSR1, so that certificates can be rotated. */
+/** Files are read for each connection, or where connections are kept again on SIGUSR1: certificates are rotated. */
 export const tlsKeys = z
   .strictObject({
     ...files,
@@ -48,6 +49,24 @@ export function readTls(config: Partial<TlsConfig> | undefined, resolve: (path: 
     ...(key ? { key: text(resolve(key)) } : {}),
     ...(servername ? { servername } : {}),
   };
+}
+
+/** Reports those of the files, which stand under `tls`, that cannot be read. */
+export function checkTlsFiles(
+  tls: Readonly<Partial<Record<'ca' | 'cert' | 'key' | 'client_ca', string | undefined>>> | undefined,
+  plan: PlanContext,
+): void {
+  for (const name of ['ca', 'cert', 'key', 'client_ca'] as const) {
+    const file = tls?.[name];
+    if (file === undefined) continue;
+    try {
+      // By opening, for access(2) knows nothing of capabilities.
+      closeSync(openSync(plan.resolve(file), 'r'));
+    } catch (error) {
+      const message = `Cannot read ${file}: ${messageOf(error)}`;
+      plan.report({ severity: 'error', code: 'CONFIG_FILE', message }, ['tls', name]);
+    }
+  }
 }
 
 function text(path: string): string {

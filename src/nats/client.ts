@@ -19,6 +19,7 @@ export {
   credsAuthenticator,
   type NatsConnection,
   type NodeConnectionOptions,
+  type TlsOptions,
   tokenAuthenticator,
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';

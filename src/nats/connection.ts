@@ -1,20 +1,33 @@
 /** Connecting to NATS: the keys of it, and a connection that is made again for ever after it was lost. */
 
 import { z } from 'zod';
+import { isLoopback } from '../core/address.ts';
 import { now } from '../core/clock.ts';
-import type { Context } from '../core/component.ts';
+import type { Context, PlanContext } from '../core/component.ts';
 import { backoff } from '../core/retry.ts';
-import { type Secret, secret } from '../core/secret.ts';
-import { connectionError, readTls, tlsFileKeys } from '../core/tls.ts';
-import type { NatsConnection, NodeConnectionOptions } from './client.ts';
+import { PLAIN_SECRET, type Secret, secret } from '../core/secret.ts';
+import { checkTlsFiles, connectionError, tlsFileKeys } from '../core/tls.ts';
+import type { NatsConnection, NodeConnectionOptions, TlsOptions } from './client.ts';
 
 type Client = typeof import('./client.ts');
+
+const urlOf = (server: string) => URL.parse(server.includes('://') ? server : `nats://${server}`);
+
+const server = z
+  .string()
+  .refine((text) => !text.includes('@'), { error: PLAIN_SECRET, abort: true })
+  .refine((text) => {
+    const { protocol, host, pathname = '' } = urlOf(text) ?? {};
+    return (protocol === 'nats:' || protocol === 'tls:') && host !== '' && pathname.length <= 1;
+  }, 'an address is nats://HOST:4222 or tls://HOST:4222');
 
 /** The keys of every component that connects to NATS. */
 export const connectionKeys = {
   servers: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .describe('Addresses of servers of one cluster: `nats://HOST:4222` or `tls://HOST:4222`.'),
+    .union([server, z.array(server).min(1)])
+    .describe(
+      'Addresses of servers of one cluster: `nats://HOST:4222`, or `tls://HOST:4222`, of which one is enough to have TLS with all.',
+    ),
   credentials: secret().optional().describe('A credentials file (`nsc generate creds`).'),
   token: secret().optional().describe('A token.'),
   basic: z
@@ -26,6 +39,29 @@ export const connectionKeys = {
 
 export type ConnectionConfig = z.output<z.ZodObject<typeof connectionKeys>>;
 
+/** For `refine` of what has these keys: the server would be told one, and nobody knows which. */
+export const oneLogin = [
+  ({ credentials, token, basic }: ConnectionConfig) =>
+    [credentials, token, basic].filter((each) => each !== undefined).length <= 1,
+  'give one of `credentials`, `token` and `basic`',
+] as const;
+
+/** Reports files of TLS that cannot be read, and warns of a login that may cross the network in the clear. */
+export function checkConnection(config: ConnectionConfig, plan: PlanContext): void {
+  checkTlsFiles(config.tls, plan);
+  const { servers, credentials, token, basic } = config;
+  if (insistsOnTls(config) || !(credentials || token || basic)) return;
+  const open = [servers].flat().find((each) => !isLoopback(urlOf(each)?.hostname ?? ''));
+  if (open === undefined) return;
+  // A key of credentials only signs; who is in between can still speak with our rights.
+  const what = token ? 'The token' : basic ? 'The password' : 'What we are let in for';
+  const message = `${what} may cross the network to ${open} in the clear: nats:// has TLS only where the server wants it`;
+  plan.report({ severity: 'warning', code: 'PLAIN_TOKEN', message, hint: 'Use tls://, or set `tls`.' }, ['servers']);
+}
+
+const insistsOnTls = ({ servers, tls }: Pick<ConnectionConfig, 'servers' | 'tls'>) =>
+  tls !== undefined || [servers].flat().some((each) => urlOf(each)?.protocol === 'tls:');
+
 /** A subject: words joined by dots. */
 export const subjectText = z
   .string()
@@ -34,12 +70,13 @@ export const subjectText = z
 const CONNECT = 10_000; // ms for a connection to be made
 const AGAIN = { initial: 500, max: 30_000 }; // ms between tries to make it again
 
-/** Options of a connection. Throws a UserError (exit 78) when a secret or a file of TLS is missing. */
+/** Options of a connection. Throws a UserError (exit 78) when a secret is missing. */
 export function connectionOptions(
-  { servers, credentials, token, basic, tls }: ConnectionConfig,
+  config: ConnectionConfig,
   { resolve, id }: Pick<Context, 'resolve' | 'id'>,
   client: Client,
 ): NodeConnectionOptions {
+  const { servers, credentials, token, basic } = config;
   for (const each of [credentials, token, basic?.password]) each?.read(resolve);
   // Read again for each connection, for it may have been rotated. One that is gone is a wrong one: the server says so.
   const read = (given: Secret) => () => {
@@ -64,10 +101,20 @@ export function connectionOptions(
     timeout: CONNECT,
     maxReconnectAttempts: -1,
     reconnectDelayHandler: wait,
-    ...(tls ? { tls: readTls(tls, resolve) } : {}),
+    ...(insistsOnTls(config) ? { tls: tlsOptions(config.tls, resolve) } : {}),
     ...(token ? { authenticator: client.tokenAuthenticator(read(token)) } : {}),
     ...(basic ? { authenticator: client.usernamePasswordAuthenticator(basic.user, read(basic.password)) } : {}),
     ...(credentials ? { authenticator: client.credsAuthenticator(bytes(credentials)) } : {}),
+  };
+}
+
+// Files, which the client reads for each connection: certificates are rotated. With these options it refuses to go without TLS.
+function tlsOptions(tls: ConnectionConfig['tls'], resolve: Context['resolve']): TlsOptions {
+  const { ca, cert, key } = tls ?? {};
+  return {
+    ...(ca ? { caFile: resolve(ca) } : {}),
+    ...(cert ? { certFile: resolve(cert) } : {}),
+    ...(key ? { keyFile: resolve(key) } : {}),
   };
 }
 

@@ -5,22 +5,24 @@ import { defineSink, type Origin } from '../core/component.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import { WriteError } from '../core/write-error.ts';
-import { connectionKeys, subjectText } from '../nats/connection.ts';
+import { checkConnection, connectionKeys, oneLogin, subjectText } from '../nats/connection.ts';
 import { partitionKeys, partitionOf, partitionSubject } from '../nats/partition.ts';
 import { type Message, Publisher } from './shared/jetstream.ts';
 import { eventMessage, messageKeys, messageReads } from './shared/message.ts';
 
-const config = z.strictObject({
-  ...connectionKeys,
-  subject: subjectText
-    .default('falco-pipe.events')
-    .describe('The subject that events are published to; a stream must take it.'),
-  partitions: z
-    .strictObject(partitionKeys)
-    .optional()
-    .describe('Divide events, for replicas of a collector that keep state: see docs/guides/edge-and-collector.md.'),
-  ...messageKeys,
-});
+const config = z
+  .strictObject({
+    ...connectionKeys,
+    subject: subjectText
+      .default('falco-pipe.events')
+      .describe('The subject that events are published to; a stream must take it.'),
+    partitions: z
+      .strictObject(partitionKeys)
+      .optional()
+      .describe('Divide events, for replicas of a collector that keep state: see docs/guides/edge-and-collector.md.'),
+    ...messageKeys,
+  })
+  .refine(...oneLogin);
 
 export const nats = defineSink({
   type: 'nats',
@@ -33,6 +35,7 @@ export const nats = defineSink({
     },
   ],
   reads: ({ fields, partitions }, sources) => messageReads({ fields }, sources, partitions?.key),
+  prepare: checkConnection,
   async open(given, ctx) {
     const publisher = await Publisher.open(given, ctx);
     const publish = async (events: readonly Event[], signal: AbortSignal) => {

@@ -31,7 +31,7 @@ export class Publisher {
     this.#nats = nats;
   }
 
-  /** Throws a UserError when a secret or a file of TLS is missing. Does not connect. */
+  /** Throws a UserError when a secret is missing. Does not connect. */
   static async open(config: ConnectionConfig, ctx: Context): Promise<Publisher> {
     const nats = await import('../../nats/client.ts');
     connectionOptions(config, ctx, nats);

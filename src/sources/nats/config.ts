@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { duration, size } from '../../core/config.ts';
-import { connectionKeys } from '../../nats/connection.ts';
+import { connectionKeys, oneLogin } from '../../nats/connection.ts';
 import { partitionKeys } from '../../nats/partition.ts';
 
 const name = (what: string) =>
@@ -68,6 +68,7 @@ export const config = z
       .prefault('30s')
       .describe('After this long without a sign of life of a replica the server gives its events to another.'),
   })
+  .refine(...oneLogin)
   .refine(({ partitions }) => (partitions?.mine ?? []).every((each) => each < (partitions?.of ?? 0)), {
     path: ['partitions', 'mine'],
     message: 'partitions are numbered from 0 to one below `of`',

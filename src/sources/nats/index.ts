@@ -3,6 +3,7 @@
 import { Observable } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
+import { checkConnection } from '../../nats/connection.ts';
 import { config, ownPartitions } from './config.ts';
 import { Reader } from './reader.ts';
 
@@ -34,6 +35,7 @@ export const nats = defineSource({
     if (!partitions) return exclusive ? undefined : { by: [] };
     return ownPartitions(given)?.length === partitions.of ? undefined : { by: [partitions.key].flat() };
   },
+  prepare: checkConnection,
   open: (given, ctx) =>
     new Observable<Batch>((subscriber) => {
       const reader = new Reader(given, ctx, (batch) => subscriber.next(batch));

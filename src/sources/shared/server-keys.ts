@@ -1,12 +1,11 @@
 /** The keys of sources that listen: where, for whom, how much. */
 
-import { closeSync, openSync } from 'node:fs';
 import { z } from 'zod';
 import { address, addressOf, isLoopback } from '../../core/address.ts';
 import type { PlanContext } from '../../core/component.ts';
 import { duration, size } from '../../core/config.ts';
-import { messageOf } from '../../core/errors.ts';
 import { secret } from '../../core/secret.ts';
+import { checkTlsFiles } from '../../core/tls.ts';
 
 const tlsKeys = z
   .strictObject({
@@ -51,17 +50,7 @@ export interface ServerConfig {
 /** Reports what is wrong with the keys of a server, and warns of one that anybody may tell anything. */
 export function checkServer(config: ServerConfig, plan: PlanContext): void {
   const { listen, tls, bearer_token: token } = config;
-  for (const name of ['cert', 'key', 'client_ca'] as const) {
-    const file = tls?.[name];
-    if (file === undefined) continue;
-    try {
-      // By opening, for access(2) knows nothing of capabilities.
-      closeSync(openSync(plan.resolve(file), 'r'));
-    } catch (error) {
-      const message = `Cannot read ${file}: ${messageOf(error)}`;
-      plan.report({ severity: 'error', code: 'CONFIG_FILE', message }, ['tls', name]);
-    }
-  }
+  checkTlsFiles(tls, plan);
   if (isLoopback(addressOf(listen).host)) return;
   const warn = (message: string, hint: string) =>
     plan.report({ severity: 'warning', code: 'LISTEN_OPEN', message, hint }, ['listen']);
