@@ -78,6 +78,11 @@ export function busy(reason: string, message: string): Refusal {
   return new Refusal(503, reason, message, { headers: { 'retry-after': AGAIN } });
 }
 
+/** What a request holds of the memory that all have together. */
+interface Share {
+  bytes: number;
+}
+
 export interface HttpServerOptions {
   readonly config: ServerConfig;
   readonly ctx: Pick<SourceContext, 'log' | 'report' | 'metrics' | 'resolve'>;
@@ -95,6 +100,7 @@ export class HttpServer {
   readonly #server: Server;
   #watch: NodeJS.Timeout | undefined;
   #held = 0;
+  #inflating: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(options: HttpServerOptions) {
@@ -203,15 +209,16 @@ export class HttpServer {
     const { config, ctx, handle } = this.#options;
     const signal = AbortSignal.timeout(config.timeout);
     try {
-      const size = this.#admit(request);
+      const share: Share = { bytes: 0 };
+      this.#hold(share, this.#admit(request));
       if (expects) response.writeContinue();
-      this.#held += size;
       try {
-        const body = await this.#body(request);
+        const body = await this.#body(request, share);
+        if (signal.aborted) throw busy('timeout', 'it took too long to send');
         const { method = '', headers } = request;
         this.#answer(response, await inTime(handle({ method, headers, body }, signal), signal));
       } finally {
-        this.#held -= size;
+        this.#hold(share, 0);
       }
     } catch (error) {
       // The client has gone: it knows that nothing was taken.
@@ -220,7 +227,7 @@ export class HttpServer {
     }
   }
 
-  /** Looks at the head of a request. Returns how many bytes its body may have. */
+  /** Looks at the head of a request. Returns how many bytes its body has, at most. */
   #admit(request: IncomingMessage): number {
     const { config, methods } = this.#options;
     if (this.#closed) throw busy('stopping', 'falco-pipe stops');
@@ -233,10 +240,17 @@ export class HttpServer {
     }
     const told = Number(request.headers['content-length'] ?? config.max_body);
     if (told > config.max_body) throw this.#tooLarge();
-    if (this.#held > 0 && this.#held + told > HELD) {
+    return told;
+  }
+
+  /** From now on a request holds so many bytes; refused where that is too much beside the others. */
+  #hold(share: Share, bytes: number): void {
+    const others = this.#held - share.bytes;
+    if (bytes > share.bytes && others > 0 && others + bytes > HELD) {
       throw busy('memory', `${HELD / 1024 / 1024} MiB of requests are being read already`);
     }
-    return told;
+    this.#held = others + bytes;
+    share.bytes = bytes;
   }
 
   #authorize({ headers }: IncomingMessage): void {
@@ -256,7 +270,7 @@ export class HttpServer {
     throw new Refusal(401, 'unauthorized', message, { headers: { 'www-authenticate': 'Bearer' } });
   }
 
-  async #body(request: IncomingMessage): Promise<Buffer> {
+  async #body(request: IncomingMessage, share: Share): Promise<Buffer> {
     const { max_body: most } = this.#options.config;
     const chunks: Buffer[] = [];
     let length = 0;
@@ -268,6 +282,7 @@ export class HttpServer {
       chunks.push(chunk);
     }
     const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
+    this.#hold(share, length);
     const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
     if (encoding === 'identity') return body;
     if (encoding !== 'gzip') {
@@ -275,10 +290,21 @@ export class HttpServer {
         loses: true,
       });
     }
-    return unzip(body, { maxOutputLength: most }).catch((error: NodeJS.ErrnoException) => {
+    const inflated = this.#inflating.then(() => this.#inflate(body, share));
+    this.#inflating = inflated.catch(() => {});
+    return inflated;
+  }
+
+  // One after the other: how large it becomes is known only then, so that there has to be room for the largest.
+  async #inflate(body: Buffer, share: Share): Promise<Buffer> {
+    const { max_body: most } = this.#options.config;
+    this.#hold(share, share.bytes + most);
+    const plain = await unzip(body, { maxOutputLength: most }).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ERR_BUFFER_TOO_LARGE') throw this.#tooLarge();
       throw new Refusal(400, 'bad_body', `the body is no gzip: ${messageOf(error)}`, { loses: true });
     });
+    this.#hold(share, plain.length);
+    return plain;
   }
 
   #tooLarge(): Refusal {

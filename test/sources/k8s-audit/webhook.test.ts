@@ -1,5 +1,6 @@
 /** The source `k8s_audit` as a webhook, over real sockets. */
 
+import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
@@ -18,6 +19,7 @@ import { auditEvent, auditEvents, namesOf } from './events.ts';
 const open: Harness[] = [];
 afterEach(async () => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
   for (const each of open.splice(0)) await each.stop();
 });
 
@@ -333,6 +335,47 @@ describe('who and what is turned away', () => {
     for (const socket of slow) socket.destroy();
     await source.until(({ metrics }) => metrics.byLabel('refused').gone === 5);
     expect((await post({ ...auditEvent(2), requestObject: big })).status).toBe(200);
+  });
+
+  it('that is compressed counts as what it may become, and once it is read as what it is', async () => {
+    const { port, source, send } = await start({}, { settle: () => undefined });
+    const headers = { 'content-encoding': 'gzip' };
+    const small = (n: number) => send(gzipSync(JSON.stringify(auditEvent(n))), { headers });
+    const waiting = Array.from({ length: 20 }, (_, n) => small(n));
+    await source.until(({ events }) => events.length === 20);
+    const head =
+      'POST /k8s-audit HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12000000\r\nExpect: 100-continue\r\n\r\n';
+    const slow = Array.from({ length: 5 }, () => connect(port, '127.0.0.1'));
+    for (const socket of slow) {
+      socket.write(head);
+      await once(socket, 'data');
+    }
+    expect((await small(20)).status).toBe(503);
+    expect(source.metrics.byLabel('refused')).toEqual({ memory: 1 });
+    for (const socket of slow) socket.destroy();
+    for (const { ack } of source.batches) ack.settle('delivered');
+    for (const reply of await Promise.all(waiting)) expect(reply.status).toBe(200);
+  });
+
+  it('is told to come again where its body took too long, and nothing of it is taken', async () => {
+    const { source, port, post } = await start({}, { settle: () => undefined });
+    const time = new AbortController();
+    vi.spyOn(AbortSignal, 'timeout').mockReturnValueOnce(time.signal);
+    const body = JSON.stringify(auditEvent(1));
+    const headers = { 'content-type': 'application/json', 'content-length': body.length, expect: '100-continue' };
+    const request = httpRequest({ host: '127.0.0.1', port, path: '/k8s-audit', method: 'POST', headers });
+    const answered = once(request, 'response');
+    request.flushHeaders();
+    await once(request, 'continue');
+    time.abort();
+    request.end(body);
+    const [{ statusCode }] = await answered;
+    expect([statusCode, source.events.length]).toEqual([503, 0]);
+    expect(source.metrics.byLabel('refused')).toEqual({ timeout: 1 });
+    const again = post(auditEvent(1));
+    await source.until(({ events }) => events.length === 1);
+    source.batches[0]?.ack.settle('delivered');
+    expect((await again).status).toBe(200);
   });
 
   it('may take its time only so long', async () => {
