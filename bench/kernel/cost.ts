@@ -1,7 +1,9 @@
 /**
  * What tracing costs the traced process: `node bench/kernel/cost.ts [TURNS]`, as root. Ratios of one run. All that is
  * compared is loaded beforehand and takes turns of some milliseconds, for the machine itself changes its pace; of all chunks
- * of a configuration the one counts that a twentieth is quicker than. The sensor is scoped to the measured loop alone.
+ * of a configuration the one counts that a twentieth is quicker than. The sensor is scoped to the measured loop alone. What
+ * runs at an exec cannot be switched off, so of vfork+exec each configuration is loaded for its turn and counts by the
+ * median. Rules are Falco's, or ours where those are not beside the repository.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,13 +11,27 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { openSensor, type Sensor, type SensorOptions } from '../../native/index.ts';
+import { openSensor, type Sensor, type SensorDemand } from '../../native/index.ts';
 import type { Necessary } from '../../src/core/necessary.ts';
+import { loadPlan } from '../../src/pipeline/load.ts';
+import { wantedFor } from '../../src/sources/ebpf/wanted.ts';
+import { cannotMeasure } from './shared/launched.ts';
+import { keepResults } from './shared/results.ts';
+import { ruleSets } from './shared/rule-sets.ts';
+
+if (cannotMeasure) {
+  console.log(`skipped: ${cannotMeasure}`);
+  process.exit();
+}
 
 const turns = Number(process.argv[2] ?? 30);
 const chunks = 6;
-const operations = { getppid: 5000, 'open+close': 700, 'connect+close': 200 } as const;
+const operations = { getppid: 5000, 'open+close': 700, 'socket+connect+close': 200, pwrite: 2000 } as const;
 type Operation = keyof typeof operations;
+const names = Object.keys(operations) as Operation[];
+const EXEC = 'vfork+exec';
+const execs = 20;
+const execTurns = Math.ceil(turns / 4);
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const output = join(here, `../../native/.output/${process.arch}`);
@@ -25,7 +41,7 @@ const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-cost-'));
 function build(): void {
   const bpfArch = process.arch === 'x64' ? 'x86' : 'arm64';
   const run = (command: string, words: string[]) => execFileSync(command, words, { stdio: 'inherit' });
-  run('gcc', ['-O2', '-o', join(folder, 'loop'), join(here, 'loop.c')]);
+  run('gcc', ['-O2', '-static', '-o', join(folder, 'loop'), join(here, 'loop.c')]);
   const libbpf = join(output, 'libbpf.a');
   run('gcc', [
     '-O2',
@@ -84,10 +100,8 @@ interface Compared {
   close(): unknown;
 }
 
-type Options = Pick<SensorOptions, 'calls' | 'real' | 'file'>;
-const none: Options = { calls: new Map(), real: false, file: false };
+const none: SensorDemand = { calls: new Map(), real: false, file: false, env: false };
 const calls = ['open', 'creat', 'openat', 'openat2', 'connect', 'execve'] as const;
-const all = new Map(calls.map((name) => [name, 'all' as const]));
 /** What no open of the loop fulfils: writes, other prefixes, other names. */
 const etc: Necessary = [
   { writes: true },
@@ -100,17 +114,27 @@ const etc: Necessary = [
 ];
 const writes: Necessary = [{ writes: true }];
 const real: Necessary = [{ paths: [{ of: 'real', kind: 'prefix', value: '/etc/' }] }];
-const filtered = (opens: Necessary) =>
+const of = (opens: 'all' | Necessary) =>
   new Map<string, 'all' | Necessary>(calls.map((name) => [name, name.includes('open') ? opens : 'all']));
 
-function sensorOf(pid: number, options: Options): Compared {
+/** What the pipeline of some rules asks of the kernel. */
+async function demandOf(files: readonly string[], pushdown: boolean): Promise<SensorDemand> {
+  const path = join(folder, 'pipeline.yaml');
+  const rules = `{ type: rules, from: node, files: ${JSON.stringify(files)} }`;
+  const graph = `sources: { node: { type: ebpf } }\noperators: { detect: ${rules} }\n`;
+  writeFileSync(path, `${graph}sinks: { out: { type: stdout, from: detect } }\n`);
+  const { plan } = await loadPlan(path);
+  return wantedFor(plan.sources[0]?.demand.get('syscall'), { failedExec: false, pushdown }).sensor;
+}
+
+function sensorOf(pid: number, demand: SensorDemand): Compared {
   const scope = { descendantsOf: pid };
-  const sensor: Sensor = openSensor({ ...none, ringBytes: 16 << 20, env: false, scope });
+  const sensor: Sensor = openSensor({ ...none, ringBytes: 16 << 20, scope });
   const buffer = new Uint8Array(16 << 20);
   return {
-    on: () => sensor.configure({ ...options, env: false }),
+    on: () => sensor.configure(demand),
     off: () => {
-      sensor.configure({ ...none, env: false });
+      sensor.configure(none);
       while (sensor.drain(buffer) > 0);
     },
     close: () => {
@@ -130,18 +154,26 @@ async function floor(): Promise<Compared> {
 
 const nothing: Compared = { on: () => {}, off: () => {}, close: () => {} };
 
-const configurations: Readonly<Record<string, (pid: number) => Compared | Promise<Compared>>> = {
-  bare: () => nothing,
-  'sys_exit, return only': floor,
-  'processes only': (pid) => sensorOf(pid, none),
-  'all, with real path': (pid) => sensorOf(pid, { calls: all, real: true, file: true }),
-  'all, path as text': (pid) => sensorOf(pid, { calls: all, real: false, file: true }),
-  'dropped by flags': (pid) => sensorOf(pid, { calls: filtered(writes), real: false, file: true }),
-  'dropped by text': (pid) => sensorOf(pid, { calls: filtered(etc), real: false, file: true }),
-  'dropped by real path': (pid) => sensorOf(pid, { calls: filtered(real), real: true, file: true }),
-};
+type Open = (pid: number) => Compared | Promise<Compared>;
 
-type Chunks = Record<Operation, number[]>;
+async function configurations(): Promise<ReadonlyMap<string, Open>> {
+  const demands: [string, SensorDemand][] = [['processes only', none]];
+  for (const [name, files] of ruleSets) demands.push([name, await demandOf(files, true)]);
+  const [name, files] = ruleSets.at(-1) as (typeof ruleSets)[number];
+  demands.push([`${name}, no pushdown`, await demandOf(files, false)]);
+  const calls = (opens: 'all' | Necessary, real: boolean) => ({ ...none, calls: of(opens), real, file: true });
+  demands.push(
+    ['opens with real path', calls('all', true)],
+    ['opens with path as text', calls('all', false)],
+    ['opens dropped by flags', calls(writes, false)],
+    ['opens dropped by text', calls(etc, false)],
+    ['opens dropped by real path', calls(real, true)],
+  );
+  const sensors = demands.map(([each, demand]) => [each, (pid: number) => sensorOf(pid, demand)] as const);
+  return new Map<string, Open>([['bare', () => nothing], ['sys_exit, return only', floor], ...sensors]);
+}
+
+type Chunks = Record<Operation | typeof EXEC, number[]>;
 
 async function turn(loop: Talker, compared: Compared, into: Chunks): Promise<void> {
   await compared.on();
@@ -153,19 +185,38 @@ async function turn(loop: Talker, compared: Compared, into: Chunks): Promise<voi
   await compared.off();
 }
 
-const quick = (values: number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 20)] ?? Number.NaN;
+/** The value that a share of the others is below. */
+const at = (values: readonly number[], share: number): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
 
-function print(results: ReadonlyMap<string, Chunks>): void {
-  const names = Object.keys(operations) as Operation[];
-  const cell = (text: string) => text.padStart(26);
-  console.log(`${''.padEnd(26)}${names.map(cell).join('')}`);
-  for (const [configuration, seen] of results) {
-    const cells = names.map((name) => {
-      const [ns, bare] = [quick(seen[name]), quick(results.get('bare')?.[name] ?? [])];
-      return cell(`${ns.toFixed(0)} ns  +${(ns - bare).toFixed(0)}  ${(ns / bare).toFixed(3)}x`);
-    });
-    console.log(`${configuration.padEnd(26)}${cells.join('')}`);
+interface Row {
+  readonly ns: number;
+  readonly added: number;
+  readonly ratio: number;
+}
+
+function rowsOf(results: ReadonlyMap<string, Chunks>): Record<string, Record<string, Row>> {
+  const row = (name: Operation | typeof EXEC, seen: Chunks | undefined): Row => {
+    const share = name === EXEC ? 0.5 : 0.05;
+    const [ns, bare] = [at(seen?.[name] ?? [], share), at(results.get('bare')?.[name] ?? [], share)];
+    const rounded = (value: number, digits: number) => Number(value.toFixed(digits));
+    return { ns: rounded(ns, 0), added: rounded(ns - bare, 0), ratio: rounded(ns / bare, 3) };
+  };
+  const rows = [...results].map(([configuration, seen]) => [
+    configuration,
+    Object.fromEntries([...names, EXEC as typeof EXEC].map((name) => [name, row(name, seen)])),
+  ]);
+  return Object.fromEntries(rows);
+}
+
+function print(rows: Record<string, Record<string, Row>>): void {
+  const cell = (text: string) => text.padStart(28);
+  console.log(`${''.padEnd(36)}${[...names, EXEC].map(cell).join('')}`);
+  for (const [configuration, row] of Object.entries(rows)) {
+    const cells = Object.values(row).map(({ ns, added, ratio }) =>
+      cell(`${ns} ns  ${added < 0 ? '' : '+'}${added}  ${ratio.toFixed(3)}x`),
+    );
+    console.log(`${configuration.padEnd(36)}${cells.join('')}`);
   }
 }
 
@@ -173,18 +224,31 @@ try {
   build();
   const file = join(folder, 'some-file-with-a-name-of-usual-length.txt');
   writeFileSync(file, 'x');
-  const loop = new Talker(join(folder, 'loop'), [file, String(availableParallelism() - 1)]);
+  const loop = new Talker(join(folder, 'loop'), [file, String(availableParallelism() - 1), file]);
+  const pid = loop.child.pid ?? 0;
   const results = new Map<string, Chunks>();
-  const compared: [Compared, Chunks][] = [];
-  for (const [name, open] of Object.entries(configurations)) {
-    const seen: Chunks = { getppid: [], 'open+close': [], 'connect+close': [] };
+  const opened: [Compared, Chunks][] = [];
+  const all = await configurations();
+  for (const [name, open] of all) {
+    const seen: Chunks = { getppid: [], 'open+close': [], 'socket+connect+close': [], pwrite: [], [EXEC]: [] };
     results.set(name, seen);
-    compared.push([await open(loop.child.pid ?? 0), seen]);
+    opened.push([await open(pid), seen]);
   }
-  for (let count = 0; count < turns; count++) for (const [each, seen] of compared) await turn(loop, each, seen);
-  for (const [each] of compared) await each.close();
+  for (let count = 0; count < turns; count++) for (const [each, seen] of opened) await turn(loop, each, seen);
+  for (const [each] of opened) await each.close();
+  for (let count = 0; count < execTurns; count++) {
+    for (const [name, open] of all) {
+      const compared = await open(pid);
+      await compared.on();
+      results.get(name)?.[EXEC].push(Number(await loop.ask(`${EXEC} ${execs}`)));
+      await compared.off();
+      await compared.close();
+    }
+  }
   await loop.stop();
-  print(results);
+  const rows = rowsOf(results);
+  print(rows);
+  keepResults('cost', { turns, unit: 'ns of CPU time for each operation', rows });
 } finally {
   rmSync(folder, { recursive: true });
 }
