@@ -23,6 +23,9 @@ export class Group<E extends Event> {
     this.#nodes = nodes;
     this.#all = 2 ** conditions.length - 1;
     this.#usual = this.#all;
+    nodes.ahead.push(() => {
+      this.#match ??= this.#make(this.#conditions);
+    });
   }
 
   /** The conditions that hold for an event. */

@@ -68,6 +68,8 @@ export class Nodes<E extends Event> {
   readonly #known: Known;
   readonly #nodes = new Map<string, Node<E>>();
   readonly #terms = new Map<string, TermNode<E> | undefined>();
+  /** Makes what is else made when an event first needs it. */
+  readonly ahead: (() => void)[] = [];
 
   constructor(form: Form<E>, known: Known = {}) {
     this.#form = form;

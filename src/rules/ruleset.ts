@@ -21,6 +21,8 @@ export interface Ruleset<E extends Event> {
   judge(event: E, hit: (rule: Rule, event: E) => void, failed: (rule: Rule, error: unknown) => void): void;
   /** Voids the verdicts that are kept: lists hold other items now. */
   forget(): void;
+  /** Makes ahead, in steps, what the first events of a type would wait for: of types that many rules judge. */
+  warm(): Generator<void, void>;
 }
 
 export interface BindOptions {
@@ -40,9 +42,14 @@ interface Candidates<E extends Event> {
   /** The type, unless they are for events of any. */
   readonly type: string | undefined;
   readonly judge: Judge<E> | undefined;
+  /** Makes parts of the judge that are not made yet. */
+  readonly ahead: (() => void)[];
   /** Closures: made when they are needed. */
   one: readonly Candidate<E>[] | undefined;
 }
+
+/** Types that fewer rules judge are quickly made, and may never come. */
+const MANY = 8;
 
 /** Event types beyond this many share one list: where they are names that others choose, there is no end of them. */
 const MAX_TYPES = 2048;
@@ -121,6 +128,19 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     this.#lastType = undefined;
   }
 
+  *warm(): Generator<void, void> {
+    const named = this.#rules.map(({ condition }) => condition.eventTypes);
+    for (const type of new Set(named.flatMap((types) => (types === 'all' ? [] : [...types])))) {
+      if (named.filter((types) => types === 'all' || types.has(type)).length < MANY) continue;
+      const ahead = (this.#byType.get(type) ?? this.#candidatesOf(type)).ahead.splice(0);
+      yield;
+      for (const make of ahead) {
+        make();
+        yield;
+      }
+    }
+  }
+
   #judgeOneByOne(
     event: E,
     candidates: Candidates<E>,
@@ -151,7 +171,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
   #make(eventType: string | undefined): Candidates<E> {
     const type = this.#byEventType ? eventType : undefined;
     const possible = type === undefined ? this.#rules : this.#rules.filter(({ condition }) => condition.mayMatch(type));
-    if (this.#engine === 'closures') return { rules: possible, type, judge: undefined, one: undefined };
+    if (this.#engine === 'closures') return { rules: possible, type, judge: undefined, ahead: [], one: undefined };
     const nodes = new Nodes(this.#form, { eventType: type });
     const rules: Rule[] = [];
     const conditions: Node<E>[] = [];
@@ -169,7 +189,8 @@ class BoundRules<E extends Event> implements Ruleset<E> {
         rules.slice(from, to).map(({ condition }) => necessary(condition.typed, type as string)),
       );
     };
-    return { rules, type, judge: makeJudge(conditions, nodes, facets, prefilters), one: undefined };
+    const judge = makeJudge(conditions, nodes, facets, prefilters);
+    return { rules, type, judge, ahead: nodes.ahead, one: undefined };
   }
 
   #facetsOf(type: string): readonly Part<E>[] {

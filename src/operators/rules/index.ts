@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { bound, type Demand, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
 import { hostName } from '../../core/host.ts';
 import { joinHosts } from '../../core/hosts.ts';
-import { atOnce, type Steps } from '../../core/steps.ts';
+import { atOnce, inSlices, type Steps } from '../../core/steps.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form } from '../../events/field.ts';
 import {
@@ -146,6 +146,8 @@ export const rules = defineOperator<typeof config, Loaded>({
       const extra = ctx.state.extra.get(source) ?? [];
       const judge = new Judge(form as Form, { rules, extra, source, hostname: host, matching: options.matching, ctx });
       judges.set(`${form.name} ${source}`, judge);
+      // Live events cannot wait at their source while code is made. What fails is said when an event needs it.
+      if ((form as Form).facets !== undefined) inSlices(judge.warm()).catch(() => {});
       return expand((event, emit, hold) => judge.judge(event, emit, hold));
     });
   },

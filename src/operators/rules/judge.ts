@@ -62,6 +62,11 @@ export class Judge {
     hold(new HeldEvent(event, awaited, fields, again));
   }
 
+  /** Makes ahead, in steps, what the first events would wait for. */
+  warm(): Generator<void, void> {
+    return this.#ruleset.warm();
+  }
+
   /** Lists hold other items now. */
   forget(): void {
     this.#ruleset.forget();

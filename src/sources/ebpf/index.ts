@@ -8,6 +8,7 @@ import { liveAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import { type Demands, defineSource, type SourceContext } from '../../core/component.ts';
 import { size } from '../../core/config.ts';
+import type { EventList } from '../../core/event.ts';
 import { Accounts } from '../../events/accounts.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import { ContainerAccounts } from '../../events/container-accounts.ts';
@@ -117,10 +118,13 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
       hostMountNamespace: ownMountNamespace(),
     }),
     bootOffset: bootOffsetNs,
-    deliver: (slab) => observer.next({ source: 'syscall', form: kernelForm, events: slab, ack: liveAck }),
+    deliver: (slab) => deliver(slab),
     failed: (error) => observer.error(error),
   });
+  const deliver = (events: EventList) => observer.next({ source: 'syscall', form: kernelForm, events, ack: liveAck });
   try {
+    // Without events: what is below makes itself ready for the first.
+    deliver([]);
     capture.start();
   } catch (error) {
     containers.close();
