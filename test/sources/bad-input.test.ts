@@ -17,7 +17,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { cloudevents } from '../../src/sources/cloudevents/index.ts';
 import { cloudtrail } from '../../src/sources/cloudtrail/index.ts';
@@ -28,7 +28,7 @@ import { recordOf } from '../aws/moto.ts';
 import { EventHub } from '../azure/event-hubs.ts';
 import { activity, Opened } from '../azure/opened.ts';
 import { until } from '../sinks/servers.ts';
-import { Harness } from './harness.ts';
+import { Harness, type HarnessOptions } from './harness.ts';
 import { auditEvent } from './k8s-audit/events.ts';
 import { Director, item } from './vcloud/director.ts';
 
@@ -38,6 +38,7 @@ const HOUR = 3_600_000;
 /** What has to be undone after a test, last first. */
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const step of undo.splice(0).reverse()) await step();
 });
 
@@ -65,8 +66,8 @@ const trail: Make = (n, time, more) =>
   recordOf(`e${n}`, 'RunInstances', { eventTime: new Date(time).toISOString(), ...more }) as unknown as Document;
 const vcd: Make = (n, time, more) => item(n, time, more);
 
-async function webhook(type: typeof k8sAudit | typeof cloudevents, config: object = {}) {
-  const source = opened(new Harness(type, { listen: '127.0.0.1:0', ...config }));
+async function webhook(type: typeof k8sAudit | typeof cloudevents, config: object = {}, options: HarnessOptions = {}) {
+  const source = opened(new Harness(type, { listen: '127.0.0.1:0', ...config }, options));
   const path = type === k8sAudit ? '/k8s-audit' : '/';
   const url = `http://127.0.0.1:${await source.port()}${path}`;
   const post = (body: string | Buffer, headers: Record<string, string>) =>
@@ -233,5 +234,38 @@ describe.each([
     expect(source.said).toEqual(['drop bad_body 1', 'drop bad_body 1', 'drop body_too_large 1']);
     expect(await post(whole, zip)).toBe(taken);
     expect([source.events.length, source.end]).toEqual([1, 'open']);
+  });
+});
+
+describe.each([
+  ['k8s_audit', k8sAudit, JSON_TYPE, 200, { kind: 'EventList', items: [{}, auditEvent(1)] }],
+  [
+    'cloudevents',
+    cloudevents,
+    BATCH_TYPE,
+    202,
+    [{}, { specversion: '1.0', id: '1', source: '/', type: 'x', data: [auditEvent(1), 7] }],
+  ],
+] as const)('%s, told to come again', (_name, type, headers, taken, body) => {
+  it('counts what is wrong once, with the request that is taken', async () => {
+    const routes = type === cloudevents ? { routes: { x: 'k8s_audit' } } : {};
+    const options = { credit: 1, settle: () => undefined };
+    const { source, post } = await webhook(type, routes, options);
+    const drops = () => source.reports.filter(({ fields }) => /^bad_/.test(fields.reason ?? '')).length;
+    const send = () => post(JSON.stringify(body), headers);
+    // It waits for the sink longer than it may; then another has no credit, and comes again.
+    const time = new AbortController();
+    vi.spyOn(AbortSignal, 'timeout').mockReturnValueOnce(time.signal);
+    const late = send();
+    await source.until(({ events }) => events.length === 1);
+    time.abort();
+    expect(await late).toBe(503);
+    const other = JSON.stringify(body).replaceAll('audit-1', 'audit-2');
+    expect(await post(other, headers)).toBe(503);
+    expect(source.metrics.byLabel('refused')).toEqual({ timeout: 1, no_credit: 1 });
+    expect(drops()).toBe(0);
+    source.batches[0]?.ack.settle('delivered');
+    expect(await send()).toBe(taken);
+    expect([source.events.length, drops()]).toEqual([1, type === cloudevents ? 2 : 1]);
   });
 });

@@ -63,7 +63,7 @@ export const cloudevents = defineSource({
           forget();
           subscriber.error(error);
         },
-        handle: (request) => receiver.handle(request),
+        handle: (request, signal) => receiver.handle(request, signal),
       });
       const forget = ctx.onStop((settling) => server.finish(settling));
       return () => server.close();
@@ -83,21 +83,15 @@ class Receiver {
     this.#intake = new Intake<Routed>(next, ctx, batchOf);
   }
 
-  async handle(request: Request): Promise<Answer> {
+  async handle(request: Request, signal: AbortSignal): Promise<Answer> {
     if (request.method === 'OPTIONS') return this.#greet(request);
     const { messages, rejected } = decoded(request);
     const received = BigInt(this.#ctx.now()) * 1_000_000n;
     const routed: Routed[] = [];
-    const problems = rejected.map(({ problem }) => problem);
-    const reject = (text: string, reason: string, problem: string) =>
-      this.#ctx.reject(text, { reason, message: `a CloudEvent cannot be used: ${problem}` });
-    for (const { text, problem } of rejected) reject(text, 'bad_cloudevent', problem);
+    const spoilt = rejected.map((each) => ({ ...each, reason: 'bad_cloudevent' }));
     for (const message of messages) {
       const fate = eventsOf(message, this.#route(message.type), received);
-      for (const { text, reason, problem } of fate.rejected) {
-        reject(text, reason, problem);
-        problems.push(problem);
-      }
+      spoilt.push(...fate.rejected);
       routed.push(...fate.routed);
     }
     try {
@@ -106,9 +100,14 @@ class Receiver {
       if (error instanceof NoCredit) throw busy('no_credit', error.message);
       throw error;
     }
-    const [error] = problems;
-    if (error === undefined) return { status: 202 };
-    const body = { accepted: routed.length, rejected: problems.length, error };
+    // Who was told to come again brings it again: it is told of with the answer that it is taken.
+    signal.throwIfAborted();
+    for (const { text, reason, problem } of spoilt) {
+      this.#ctx.reject(text, { reason, message: `a CloudEvent cannot be used: ${problem}` });
+    }
+    const [first] = spoilt;
+    if (first === undefined) return { status: 202 };
+    const body = { accepted: routed.length, rejected: spoilt.length, error: first.problem };
     return { status: routed.length === 0 ? 400 : 202, body };
   }
 

@@ -28,16 +28,18 @@ export function webhook(config: WebhookConfig, ctx: SourceContext): Observable<B
         forget();
         subscriber.error(error);
       },
-      async handle(request) {
+      async handle(request, signal) {
         const { events, rejected } = auditEvents(jsonOf(request), BigInt(ctx.now()) * 1_000_000n, origin);
-        for (const { text, problem } of rejected) {
-          ctx.reject(text, { reason: 'bad_event', message: `an item of a request is no audit event: ${problem}` });
-        }
         try {
           await intake.take(events);
         } catch (error) {
           if (error instanceof NoCredit) throw busy('no_credit', error.message);
           throw error;
+        }
+        // Who was told to come again brings it again: it is told of with the answer that it is taken.
+        signal.throwIfAborted();
+        for (const { text, problem } of rejected) {
+          ctx.reject(text, { reason: 'bad_event', message: `an item of a request is no audit event: ${problem}` });
         }
         const [first] = rejected;
         if (!first) return { status: 200 };
