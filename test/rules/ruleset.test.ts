@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { atOnce } from '../../src/core/steps.ts';
 import type { Catalogue, Event, Form } from '../../src/events/field.ts';
 import type { Rule } from '../../src/rules/index.ts';
 import {
@@ -115,6 +116,32 @@ describe('a set of rules', () => {
     const empty: Form<Event> = { name: 'empty', reader: () => undefined };
     const all = rulesOf({ a: 'proc.name exists', b: 'not proc.name exists', c: 'proc.name != x' });
     expect(matching(all, event('open'), 'all', empty)).toEqual(['b']);
+  });
+
+  test('made ahead, the first event of a type that many rules judge waits for nothing', () => {
+    const names = Array.from({ length: 12 }, (_, n) => `p${n}`);
+    const many = rulesOf(
+      Object.fromEntries(names.map((name) => [name, `evt.type=open and (proc.name=${name} or proc.pid=1)`])),
+    );
+    const few = rulesOf({ few: 'evt.type=close and proc.name=cat' });
+    const ruleset = bindRules([...many, ...few], form, { matching: 'all' });
+    atOnce(ruleset.warm());
+    const made = vi.spyOn(globalThis, 'Function');
+    const hits = (type: string, values: Values) => {
+      const found: string[] = [];
+      ruleset.judge(
+        event(type, values),
+        ({ name }) => found.push(name),
+        () => {},
+      );
+      return found;
+    };
+    expect(hits('open', { 'proc.name': 'p3' })).toEqual(['p3']);
+    expect(hits('open', { 'proc.pid': 1 })).toEqual(names);
+    expect(made).not.toHaveBeenCalled();
+    expect(hits('close', { 'proc.name': 'cat' })).toEqual(['few']);
+    expect(made).toHaveBeenCalled();
+    made.mockRestore();
   });
 
   test('any number of event types is judged right', () => {
