@@ -3,11 +3,11 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { makeAlert, type OutputFields } from '../../src/events/alert.ts';
+import { expectsAlert, judge } from '../../src/testing/expected/judge.ts';
+import { outcome } from '../../src/testing/expected/shapes.ts';
 import { claimsOf, runApart } from '../../src/testing/scenarios/claims.ts';
 import type { Seen } from '../../src/testing/scenarios/detector.ts';
-import { expectsAlert, judge } from '../../src/testing/scenarios/judge.ts';
 import type { Scenario } from '../../src/testing/scenarios/load.ts';
-import { outcome } from '../../src/testing/scenarios/schema.ts';
 
 /** An alert at second 1 that was here `late` ms after that. */
 function seen(rule: string, outputFields: OutputFields = {}, late = 0): Seen {

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { makeAlert } from '../../src/events/alert.ts';
-import { exactly } from '../../src/testing/exactly.ts';
+import { exactly } from '../../src/testing/expected/exactly.ts';
 import { START, timesOf } from '../../src/testing/given-events.ts';
 import { Files } from './runs.ts';
 

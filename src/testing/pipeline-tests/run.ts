@@ -3,11 +3,11 @@
 import { messageOf, UserError } from '../../core/errors.ts';
 import type { Value } from '../../events/field.ts';
 import { printValue, type Rule } from '../../rules/index.ts';
-import { type Comparison, exactly } from '../exactly.ts';
+import { type Comparison, exactly } from '../expected/exactly.ts';
+import { expectsAlert, judge, type Sighting } from '../expected/judge.ts';
+import { whyUnmatched } from '../expected/why-unmatched.ts';
 import type { Coverage } from '../rule-coverage/coverage.ts';
-import { expectsAlert, judge, type Sighting } from '../scenarios/judge.ts';
 import type { TestContext } from '../test-kind.ts';
-import { whyUnmatched } from '../why-unmatched.ts';
 import { Bench, type Collected, type Outcome } from './bench.ts';
 import { fieldsOf, folderOf, type PipelineTest, type PipelineTestFile } from './load.ts';
 import type { Expectation } from './schema.ts';

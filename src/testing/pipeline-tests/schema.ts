@@ -3,8 +3,8 @@
 import { z } from 'zod';
 import { duration } from '../../core/config.ts';
 import { printValue } from '../../rules/index.ts';
+import { alertExpectation, fieldExpectation, outcome } from '../expected/shapes.ts';
 import { eventKeys, INCONSISTENT, isConsistent, scalar } from '../given-events.ts';
-import { alertExpectation, fieldExpectation, outcome } from '../scenarios/schema.ts';
 
 const event = z
   .strictObject({

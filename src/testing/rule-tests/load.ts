@@ -5,9 +5,9 @@ import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef } from '../../events/field.ts';
 import type { Path } from '../../pipeline/document.ts';
 import type { Rule } from '../../rules/index.ts';
+import type { AlertExpectation, Outcome } from '../expected/shapes.ts';
 import { defaultProblems, type MadeEvent, makeEvent, timesOf, unknownField } from '../given-events.ts';
 import { type Problem, Problems } from '../problems.ts';
-import type { AlertExpectation, Outcome } from '../scenarios/schema.ts';
 import type { TestFile } from '../test-kind.ts';
 import { type RuleTests, ruleTestsShape } from './schema.ts';
 

@@ -7,11 +7,11 @@ import { type Alert, toAlert } from '../../events/alert.ts';
 import type { EventRecord } from '../../events/record.ts';
 import { Judge } from '../../operators/rules/judge.ts';
 import type { Rule } from '../../rules/index.ts';
-import { exactly } from '../exactly.ts';
+import { exactly } from '../expected/exactly.ts';
+import { expectsAlert, judge, type Sighting } from '../expected/judge.ts';
+import { whyUnmatched } from '../expected/why-unmatched.ts';
 import { type MadeEvent, START } from '../given-events.ts';
-import { expectsAlert, judge, type Sighting } from '../scenarios/judge.ts';
 import type { TestContext } from '../test-kind.ts';
-import { whyUnmatched } from '../why-unmatched.ts';
 import type { Expected, RuleTest, RuleTestFile } from './load.ts';
 
 /** Runs the tests of a file and reports each. */

@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { printValue } from '../../rules/index.ts';
+import { alertExpectation, fieldExpectation, outcome } from '../expected/shapes.ts';
 import { eventShape, scalar } from '../given-events.ts';
-import { alertExpectation, fieldExpectation, outcome } from '../scenarios/schema.ts';
 
 /** As text, lists too: `(a,b)`. */
 const field = z.union([z.array(scalar).transform((list) => printValue(list)), fieldExpectation]);

@@ -1,18 +1,10 @@
 /** What no shape can say of a test: what belongs together. */
 
 import type { Path } from '../../pipeline/document.ts';
+import type { Problem } from '../problems.ts';
 import type { Item } from './cases.ts';
 import type { ScenarioShape } from './schema.ts';
 import { bindingOf, resourceFields, stepForms } from './steps.ts';
-
-/** What is wrong with a part of a test. */
-export interface Problem {
-  readonly path: Path;
-  readonly message: string;
-  readonly hint?: string | undefined;
-  /** It is the key that is wrong. */
-  readonly at?: 'key';
-}
 
 /** Names that are twice there, bindings that lead nowhere, what a resource lacks. */
 export function* problemsOf(scenario: ScenarioShape): Generator<Problem> {

@@ -3,12 +3,12 @@
 import { messageOf } from '../../core/errors.ts';
 import type { Form } from '../../events/field.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
+import { whyNot } from '../expected/decided.ts';
+import { expectsAbsence, expectsAlert, judge } from '../expected/judge.ts';
 import type { Coverage } from '../rule-coverage/coverage.ts';
 import type { TestContext } from '../test-kind.ts';
 import { claimsOf, runApart } from './claims.ts';
-import { whyNot } from './decided.ts';
 import type { Detector, Watch } from './detector.ts';
-import { expectsAbsence, expectsAlert, judge } from './judge.ts';
 import type { Scenario } from './load.ts';
 import { planOf } from './plan.ts';
 import { resultOf, skip } from './results.ts';

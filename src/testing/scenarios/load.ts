@@ -6,9 +6,10 @@ import { catalogues } from '../../events/catalogue.ts';
 import type { Path } from '../../pipeline/document.ts';
 import { explain } from '../../pipeline/explain.ts';
 import type { Rule } from '../../rules/index.ts';
+import type { Problem } from '../problems.ts';
 import type { TestFile } from '../test-kind.ts';
 import { fill, type Item, itemsOf, templateKey } from './cases.ts';
-import { type Problem, problemsOf } from './consistency.ts';
+import { problemsOf } from './consistency.ts';
 import { casesShape, type ScenarioShape, scenarioShape } from './schema.ts';
 
 /** One concrete test. */

@@ -1,17 +1,14 @@
-/** The shape of event-generator's descriptions, both dialects, and of what may be expected beyond them. */
+/** The shape of event-generator's descriptions, both dialects. */
 
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { duration } from '../../core/config.ts';
 import { suggest } from '../../core/errors.ts';
-import { parsePriority } from '../../rules/index.ts';
+import { outcome, words } from '../expected/shapes.ts';
 import { parseCapabilities } from './capabilities.ts';
 import { type Arg, bindingOf, howArgs, stepForms } from './steps.ts';
 import { numberOf, type SymbolSet, symbols } from './symbols.ts';
 
 const text = z.string();
-/** What YAML reads as a number may be meant as text. */
-const words = z.union([z.string(), z.number()]).transform(String);
 const name = z.string().regex(/^[^\s.]+$/, 'a name has neither blanks nor dots');
 const path = z.string().startsWith('/', 'a path begins with /');
 
@@ -141,67 +138,6 @@ const process = z.strictObject({
   capabilities: capabilities.optional(),
   terminal: z.boolean().optional().describe('It has a terminal of its own.'),
 });
-
-/** A pattern, checked when the file is read. */
-const regex = z.string().transform((value, context) => {
-  try {
-    return new RegExp(value, 'v');
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message });
-    return z.NEVER;
-  }
-});
-
-/** What a field must be: equal, as text; or one of our forms. */
-export const fieldExpectation = z.union([
-  z.union([z.string(), z.number(), z.boolean()]).transform(String),
-  z.strictObject({ regex }),
-  z.strictObject({ contains: words }),
-  z.strictObject({ startswith: words }),
-  z.strictObject({ in: z.array(z.union([z.string(), z.number(), z.boolean()]).transform(String)).min(1) }),
-]);
-
-export type FieldExpectation = z.output<typeof fieldExpectation>;
-
-const priority = z.string().transform((value, context) => {
-  const known = parsePriority(value);
-  if (known !== undefined) return known;
-  context.addIssue({
-    code: 'custom',
-    message: 'a priority is Emergency, Alert, Critical, Error, Warning, Notice, Informational or Debug',
-  });
-  return z.NEVER;
-});
-
-const alertKeys = {
-  source: text.optional(),
-  hostname: text.optional(),
-  priority: priority.optional(),
-  outputFields: z.record(z.string(), fieldExpectation).nullish(),
-};
-
-export const alertExpectation = z.strictObject({ rule: text.optional(), ...alertKeys });
-
-export type AlertExpectation = z.output<typeof alertExpectation>;
-
-export const outcome = z
-  .strictObject({
-    ...alertKeys,
-    none: z.boolean().optional().describe('The rule must not fire.'),
-    count: z
-      .union([z.int().min(0), z.strictObject({ gte: z.int().min(0).optional(), lte: z.int().min(0).optional() })])
-      .optional()
-      .describe('How many such alerts.'),
-    within: duration().optional().describe('From the system call to its alert, at most.'),
-    sequence: z.array(alertExpectation).min(1).optional().describe('Alerts in this order; others may be between them.'),
-    only: z.boolean().optional().describe('Nothing else is raised, by any rule.'),
-  })
-  .refine(
-    ({ none, count, within, sequence }) => !none || [count, within, sequence].every((each) => each === undefined),
-    '`none` stands without count, within and sequence',
-  );
-
-export type Outcome = z.output<typeof outcome>;
 
 const runIf = z.strictObject({ arch: z.strictObject({ op: z.enum(['eq', 'ne']), val: text }) });
 

@@ -1,8 +1,8 @@
 /** Whether alerts are exactly those that a test lists, in their order. */
 
-import { START } from './given-events.ts';
-import { differences, type Sighting, shown } from './scenarios/judge.ts';
-import type { AlertExpectation } from './scenarios/schema.ts';
+import { START } from '../given-events.ts';
+import { differences, type Sighting, shown } from './judge.ts';
+import type { AlertExpectation } from './shapes.ts';
 
 /** An alert, or another event, of a list. */
 export interface Listed extends AlertExpectation {

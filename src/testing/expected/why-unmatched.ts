@@ -1,8 +1,8 @@
 /** Why a rule did not fire on events that a test gives. */
 
-import type { Rule } from '../rules/index.ts';
-import type { MadeEvent } from './given-events.ts';
-import { whyNot } from './scenarios/decided.ts';
+import type { Rule } from '../../rules/index.ts';
+import type { MadeEvent } from '../given-events.ts';
+import { whyNot } from './decided.ts';
 
 /** Of the events that do not satisfy a rule the nearest, and what decides, a line each; nothing when all satisfy it. */
 export function whyUnmatched(rule: Rule, events: readonly MadeEvent[]): readonly string[] {

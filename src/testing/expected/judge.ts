@@ -3,7 +3,7 @@
 import type { Alert } from '../../events/alert.ts';
 import type { Value } from '../../events/field.ts';
 import { printValue } from '../../rules/index.ts';
-import type { AlertExpectation, FieldExpectation, Outcome } from './schema.ts';
+import type { AlertExpectation, FieldExpectation, Outcome } from './shapes.ts';
 
 /** What is looked at of an alert; of any other event its type and fields stand for the rule and the output fields. */
 export type Raised = Pick<Alert, 'type' | 'time' | 'fields' | 'outputFields'>;
