@@ -22,9 +22,10 @@ const act = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.constant({ do: 'commit' as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'refuse' as const }) },
 );
 
-it('each message is answered once, and only what is on disk is acknowledged', async () => {
+it('each message is answered once, and only once it is on disk that it need not come again', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(act, { maxLength: 60 }), async (acts) => {
       const answers: string[][] = [];
@@ -72,6 +73,13 @@ it('each message is answered once, and only what is on disk is acknowledged', as
           answers.push(said);
           const item = underWay.add(each.id, recordOf({}), { message, room });
           if (item) unread.push(item);
+        } else if (each.do === 'refuse') {
+          await room.take(1);
+          const said: string[] = [];
+          const letter = `letter ${answers.push(said)}`;
+          noted.push(letter);
+          const term = () => void said.push(...(onDisk.has(letter) ? [] : ['too early']), 'term');
+          underWay.refuse({ message: { term } as unknown as JsMsg, room }, 'it is none');
         } else if (each.do === 'emit') {
           const [before, fresh] = [
             unread.filter(({ id }) => onDisk.has(id)),

@@ -19,6 +19,7 @@ import { recordedLog } from '../core/shared.ts';
 import { hasNats, NatsServer } from '../nats/server.ts';
 import { makeCertificates } from '../sinks/servers.ts';
 import { alertOf, never, openSink, recordOf } from '../sinks/shared.ts';
+import { Harness } from './harness.ts';
 
 /** What a pipeline that reads from NATS has got. */
 interface Reading {
@@ -149,11 +150,22 @@ describe.skipIf(!hasNats)('the source nats', () => {
     expect(config).toMatchObject({ durable_name: 'falco-pipe', ack_policy: 'explicit', max_ack_pending: -1 });
   });
 
-  it('what is no record is dropped by name, and never given again', async () => {
-    const message = (text: string) => connection.publish(subject, text);
-    message('no JSON');
-    message('{"source":"alert"}');
-    message(recordJson(new EventRecord('container', 'start', 1n, {})));
+  const bad = ['no JSON', '{"source":"alert"}', recordJson(new EventRecord('container', 'start', 1n, {}))];
+
+  it('what is no record is kept whole, and not given again', async () => {
+    for (const text of bad) connection.publish(subject, text);
+    await connection.flush();
+    const source = new Harness(nats, { servers: server.url, stream });
+    await settled();
+    expect(source.reports.map(({ type, fields }) => [type, fields.reason, fields.event])).toEqual(
+      bad.map((text) => ['drop', 'bad_record', text]),
+    );
+    await source.stop();
+    expect((await consumer()).num_redelivered).toBe(0);
+  });
+
+  it('what is no record is dropped by name without a state folder', async () => {
+    for (const text of bad) connection.publish(subject, text);
     await connection.flush();
     await publish([alertOf('a')]);
     const reading = await read();

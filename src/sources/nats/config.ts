@@ -56,7 +56,7 @@ export const config = z
       .array(z.string().min(1))
       .min(1)
       .default(['alert', 'internal'])
-      .describe('The event sources of the events; one of another is dropped, and counted.'),
+      .describe('The event sources of the events; one of another is a dead letter, or dropped without a state folder.'),
     max_in_flight: z
       .int()
       .min(1)

@@ -92,8 +92,16 @@ export class Reader {
     this.#stop.abort(new Error('the source stops'));
     clearInterval(this.#asking);
     clearTimeout(this.#patience);
-    for (const { pulling } of this.#lanes) pulling?.stop();
+    for (const lane of this.#lanes) {
+      lane.pulling?.stop();
+      for (const taken of lane.pending.splice(0)) this.#giveBack(taken);
+    }
     this.#underWay.stop();
+  }
+
+  #giveBack({ message, room }: Taken): void {
+    tell(() => message.nak());
+    room.release(1);
   }
 
   // What has not settled by then is given to others at once.
@@ -203,8 +211,7 @@ export class Reader {
 
   #take(lane: Lane, taken: Taken): void {
     if (this.#stop.signal.aborted) {
-      tell(() => taken.message.nak());
-      taken.room.release(1);
+      this.#giveBack(taken);
       return;
     }
     // What comes in one turn of the event loop goes on together.
@@ -228,8 +235,7 @@ export class Reader {
     const { message } = taken;
     const record = this.#decode(message);
     if (record) return this.#underWay.add(this.#idOf(record, message), record, taken);
-    tell(() => message.term('it is no record of an event source that is read here'));
-    taken.room.release(1);
+    this.#underWay.refuse(taken, 'it is no record of an event source that is read here');
     return undefined;
   }
 
@@ -243,7 +249,7 @@ export class Reader {
       'problem' in parsed
         ? renderDiagnostic(parsed.problem)
         : `${message.subject}:${message.seq}: an event of "${parsed.record.source}", which is not under \`emits\``;
-    this.#ctx.report('drop', { reason: 'bad_record', count: 1, message: why });
+    this.#ctx.reject(message.string(), { reason: 'bad_record', message: why });
     return undefined;
   }
 

@@ -80,11 +80,17 @@ export class UnderWay {
       this.#position(),
       done.map(({ id }) => id),
     );
-    const committing = this.#ctx.committed().then(() => {
-      this.#committing.delete(committing);
+    this.#onceOnDisk(() => {
       for (const item of done) this.#end(item, (message) => message.ack());
     });
-    this.#committing.add(committing);
+  }
+
+  /** A message that was rejected is not given again; the server is told `why` once its dead letter is on disk. */
+  refuse({ message, room }: Taken, why: string): void {
+    this.#onceOnDisk(() => {
+      tell(() => message.term(why));
+      room.release(1);
+    });
   }
 
   /** From now on what fails, and at once what was never emitted, is given back without a wait: others shall have it. */
@@ -115,6 +121,14 @@ export class UnderWay {
       item.since = now;
       for (const { message } of item.copies) tell(() => message.working());
     }
+  }
+
+  #onceOnDisk(say: () => void): void {
+    const committing = this.#ctx.committed().then(() => {
+      this.#committing.delete(committing);
+      say();
+    });
+    this.#committing.add(committing);
   }
 
   // The server gives it again.
