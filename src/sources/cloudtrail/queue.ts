@@ -168,15 +168,17 @@ export class Queue {
     const hidden = setInterval(() => void this.#hide(message, seconds), this.#config.visibility / 2);
     try {
       if (!(await this.#deliver(message))) {
-        await this.#giveBack(message);
+        await this.#giveBack(message, 'undelivered', 'its events were not delivered');
         return;
       }
       await this.#delete(message);
       const sent = Number(message.Attributes?.SentTimestamp ?? Number.NaN);
       if (sent > 0) this.#ctx.metrics.counter('behind').value = Math.max(0, (this.#ctx.now() - sent) / 1000);
     } catch (error) {
-      if (this.#stop.signal.aborted) await this.#hide(message, 0);
-      else await this.#failed(message, error);
+      if (this.#stop.signal.aborted) {
+        this.#isLost(message, 'stopped', 'the source has stopped before it was delivered');
+        await this.#hide(message, 0);
+      } else await this.#failed(message, error);
     } finally {
       clearInterval(hidden);
     }
@@ -262,27 +264,18 @@ export class Queue {
     if (!(error instanceof Poison)) {
       if (isUnknown(error)) this.#fatal.reject(explained(error, 'a log file cannot be fetched'));
       // Others may be readable: only this one is left.
-      const reason = isDenied(error) ? 'access_denied' : 'fetch_failed';
       if (isDenied(error)) this.#ctx.trouble(`a log file cannot be fetched: ${why}`);
-      this.#ctx.report('error', { reason, message: `${why}; the message comes again` });
-      await this.#giveBack(message);
+      await this.#giveBack(message, isDenied(error) ? 'access_denied' : 'fetch_failed', why);
       return;
     }
-    const received = Number(message.Attributes?.ApproximateReceiveCount ?? 1);
-    if (received < this.#receives) {
-      this.#ctx.report('error', { reason: 'bad_message', message: `${why}; the message comes again` });
-      await this.#giveBack(message);
+    const received = receivesOf(message);
+    if (this.#redrive || received < this.#receives) {
+      await this.#giveBack(message, 'bad_message', why);
       return;
     }
-    const came = `${why}; it came ${received} times`;
-    if (this.#redrive) {
-      const text = `${came}: the queue puts it with its dead letters`;
-      this.#ctx.report('drop', { reason: 'bad_message', count: 1, message: text });
-      await this.#giveBack(message);
-    } else {
-      this.#ctx.reject(message.Body ?? '', { reason: 'bad_message', message: `${came}: it is deleted` });
-      await this.#delete(message);
-    }
+    const text = `${why}; it came ${received} times: it is deleted`;
+    this.#ctx.reject(message.Body ?? '', { reason: 'bad_message', message: text });
+    await this.#delete(message);
   }
 
   async #delete(message: Message): Promise<void> {
@@ -291,9 +284,20 @@ export class Queue {
     await this.#tell(() => (this.#client as SQSClient).send(command), 'delete_failed');
   }
 
-  async #giveBack(message: Message): Promise<void> {
-    const received = Number(message.Attributes?.ApproximateReceiveCount ?? 1);
-    await this.#hide(message, Math.ceil(backoff(AGAIN, received) / 1000));
+  async #giveBack(message: Message, reason: string, why: string): Promise<void> {
+    if (!this.#isLost(message, reason, why)) {
+      this.#ctx.report('error', { reason, message: `${why}; the message comes again` });
+    }
+    await this.#hide(message, Math.ceil(backoff(AGAIN, receivesOf(message)) / 1000));
+  }
+
+  /** Whether a message that is given back does not come again, but goes to its queue's dead letters: that is counted. */
+  #isLost(message: Message, reason: string, why: string): boolean {
+    const received = receivesOf(message);
+    if (!this.#redrive || received < this.#receives) return false;
+    const text = `${why}; it came ${received} times: the queue puts it with its dead letters`;
+    this.#ctx.report('drop', { reason, count: 1, message: text });
+    return true;
   }
 
   /** For how many seconds nobody is to see it. */
@@ -328,3 +332,6 @@ export class Queue {
     this.#close();
   }
 }
+
+/** How often a message came. */
+const receivesOf = ({ Attributes: all }: Message): number => Number(all?.ApproximateReceiveCount ?? 1);

@@ -11,6 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { SourceError } from '../../../src/core/errors.ts';
 import { Aws } from '../../../src/sources/cloudtrail/aws.ts';
 import { cloudtrail } from '../../../src/sources/cloudtrail/index.ts';
+import { Front } from '../../aws/front.ts';
 import { hasMoto, keyOf, logFile, Moto, REGION, recordOf, setCredentials } from '../../aws/moto.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
 
@@ -177,6 +178,17 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
     expect(it.values('evt.id')).toEqual(['f1', 'f1']);
   }, 20_000);
 
+  test('counts a message whose events were never delivered, when the queue gives it no more', async () => {
+    await deliver(keyOf('never'), logFile([recordOf('n1'), 7]));
+    const it = start({}, { settle: () => 'failed' });
+    await it.until(({ said }) => said.includes('drop undelivered 1'));
+    // The record that is none is told of once, although the file came twice.
+    expect(it.said).toEqual(['drop bad_record 1', 'error undelivered 1', 'drop undelivered 1']);
+    expect(it.reports.at(-1)?.fields.message).toContain('it came 2 times: the queue puts it with its dead letters');
+    expect(it.values('evt.id')).toEqual(['n1', 'n1']);
+    expect([...it.seen]).toEqual([]);
+  }, 20_000);
+
   test('reads the other log files of a message when one cannot be read', async () => {
     await moto.put(BUCKET, keyOf('bad'), gzipSync('<html>no</html>'));
     await moto.put(BUCKET, keyOf('fine'), logFile([recordOf('fine')]));
@@ -185,6 +197,21 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
     await it.until(({ said }) => said.includes('drop bad_message 1'));
     expect(it.values('evt.id')).toEqual(['fine']);
     expect([...it.seen]).toEqual([`s3://${BUCKET}/${keyOf('fine')}`]);
+  }, 20_000);
+
+  test('does not give a message up for what cannot be read, while another file of it is refused', async () => {
+    const front = await Front.before(moto.endpoint);
+    try {
+      await moto.put(BUCKET, keyOf('bad'), gzipSync('<html>no</html>'));
+      front.refuse('_refused.json.gz', 'AccessDenied');
+      await moto.send(url, { s3Bucket: BUCKET, s3ObjectKey: [keyOf('bad'), keyOf('refused')] });
+      const it = start({ endpoint: front.endpoint, queue: url });
+      await it.until(({ said }) => said.length === 2);
+      expect(it.said).toEqual(['error access_denied 1', 'drop access_denied 1']);
+      await it.stop();
+    } finally {
+      front.stop();
+    }
   }, 20_000);
 
   test('gives back at the end what it has not read', async () => {
@@ -196,6 +223,14 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
     await stopped;
     expect(await moto.depth(url)).toEqual({ waiting: 1, hidden: 0 });
     expect([...it.seen]).toEqual([]);
+    expect(it.said).toEqual([]);
+    // The second time is the last: after that it would go to the dead letters.
+    const again = start({}, { credit: 256, settle: () => undefined });
+    await again.until(({ batches }) => batches.length === 1);
+    const over = again.stop(AbortSignal.timeout(5000));
+    again.batches[0]?.ack.settle('delivered');
+    await over;
+    expect(again.said).toEqual(['drop stopped 1']);
   });
 
   test('counts a log file that is gone', async () => {
