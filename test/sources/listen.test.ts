@@ -50,6 +50,8 @@ it.each([
     { type: 'ovh_mks', url: 'ws://127.evil.example/tail/', token },
     /warning: The token crosses the network in the clear/,
   ],
+  [{ type: 'vcloud', url: 'https://vcd', api_token: token, tls: { ca: '/nowhere' } }, /error: Cannot read \/nowhere/],
+  [{ type: 'ovh_mks', url: 'wss://ldp/tail/', token, tls: { ca: '/nowhere' } }, /error: Cannot read \/nowhere/],
   [{ type: 'ovh_mks', url: 'ws://[::1]:80/tail/', token }, /^$/],
   [{ type: 'ovh_mks', url: 'ws://127.1/tail/', token }, /^$/],
   [{ type: 'ovh_mks', url: 'wss://ldp.example:70000/tail/', token }, /the host or the port of the address is none/],

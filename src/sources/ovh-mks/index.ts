@@ -4,6 +4,7 @@ import { Observable } from 'rxjs';
 import { isLoopback } from '../../core/address.ts';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
+import { checkTlsFiles } from '../../core/tls.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { ownError } from '../shared/own-error.ts';
 import { config } from './config.ts';
@@ -23,7 +24,8 @@ export const ovhMks = defineSource({
   delivery: 'at_most_once',
   emits: () => ['k8s_audit'],
   fills: cloudFills,
-  prepare({ url }, plan) {
+  prepare({ url, tls }, plan) {
+    checkTlsFiles(tls, plan);
     const { protocol, hostname } = new URL(url);
     if (protocol !== 'ws:' || isLoopback(hostname)) return;
     const message = 'The token crosses the network in the clear';

@@ -47,10 +47,23 @@ export class Http {
   private constructor(config: Config, ctx: SourceContext, undici: typeof import('../shared/undici.ts')) {
     this.origin = config.url.replace(/\/$/, '');
     this.#undici = undici;
-    this.#dispatcher = new undici.Agent({ connections: 2, connect: { ...readTls(config.tls, ctx.resolve) } });
+    const files = () => readTls(config.tls, ctx.resolve);
+    files();
+    this.#dispatcher = new undici.Agent({
+      connections: 2,
+      // Read for each connection: certificates are rotated.
+      connect(options, done) {
+        try {
+          undici.buildConnector(files())(options, done);
+        } catch (error) {
+          done(error as Error, null);
+        }
+      },
+    });
     this.#now = () => ctx.now();
   }
 
+  /** Rejects with a UserError (exit 78) for a file of TLS that cannot be read. */
   static async open(config: Config, ctx: SourceContext): Promise<Http> {
     return new Http(config, ctx, await import('../shared/undici.ts'));
   }

@@ -4,6 +4,7 @@ import { Observable } from 'rxjs';
 import { isLoopback } from '../../core/address.ts';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
+import { checkTlsFiles } from '../../core/tls.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { ownError } from '../shared/own-error.ts';
 import { config } from './config.ts';
@@ -34,7 +35,8 @@ export const vcloud = defineSource({
   emits: () => ['vcd_audit'],
   fills: (source, field, { event_bus: bus }) => (bus || field !== 'vcd.topic') && cloudFills(source, field),
   positionFor: ({ url, org }) => ({ url, org }),
-  prepare({ url }, plan) {
+  prepare({ url, tls }, plan) {
+    checkTlsFiles(tls, plan);
     const { protocol, hostname } = new URL(url);
     if (protocol !== 'http:' || isLoopback(hostname)) return;
     const message = 'Passwords and tokens cross the network in the clear';

@@ -69,16 +69,18 @@ export class Reader {
     const http = await Http.open(this.#config, this.#ctx);
     const session = new Session(this.#config, this.#ctx, http);
     this.#session = session;
-    const withdraw = this.#ctx.onStop(async () => {
+    const close = async () => {
       await session.close().catch(() => {});
       await http.close();
-    });
+    };
+    const withdraw = this.#ctx.onStop(close);
     try {
       await Promise.race([this.#read(session), this.#listen(session)]);
     } catch (error) {
       if (this.#stopped) return;
+      this.#stop.abort();
       withdraw();
-      await http.close();
+      await close();
       throw error;
     } finally {
       this.#stop.abort();

@@ -97,8 +97,8 @@ export class Director {
     });
   }
 
-  async start(): Promise<this> {
-    this.#server.listen(0, '127.0.0.1');
+  async start(port = 0): Promise<this> {
+    this.#server.listen(port, '127.0.0.1');
     await until(() => this.#server.listening);
     return this;
   }

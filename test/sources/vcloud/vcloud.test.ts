@@ -1,6 +1,6 @@
 /** The source `vcloud` against a Cloud Director that pages, expires, shifts, throttles and errs. */
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -220,6 +220,30 @@ describe('access', () => {
     const stranger = read();
     await stranger.until(({ trouble }) => trouble?.includes('name the file of its authority under tls.ca') ?? false);
     expect(director.logins).toBe(1);
+  });
+
+  it('is held to the authority that is named now, also when that was rotated', async () => {
+    await director.stop();
+    const [old, young] = [makeCertificates(), makeCertificates()];
+    director = await new Director(old.server()).start();
+    put(1);
+    const source = read({ ...user, tls: { ca: old.ca } });
+    await source.until(({ events }) => events.length === 1);
+    const { port } = new URL(director.url);
+    copyFileSync(young.ca, old.ca);
+    await director.stop();
+    director = await new Director(young.server()).start(Number(port));
+    put(2);
+    await source.until(({ events }) => events.length === 2);
+    expect(names(source)).toEqual(vms(2));
+  });
+
+  it('is let go of when the trail is refused', async () => {
+    director.answers.push({ status: 403 });
+    const source = read();
+    await source.until(({ end }) => end !== 'open');
+    expect(source.end).toBeInstanceOf(SourceError);
+    expect([director.logins, director.logouts]).toEqual([1, 1]);
   });
 
   it('that cannot be asked for ends the source alone: a secret or a file is missing', async () => {
