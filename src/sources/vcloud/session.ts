@@ -133,7 +133,8 @@ export class Session {
     }
     try {
       const path = this.#ctx.resolve(where.file);
-      writeFileSync(`${path}.new`, next, { mode: 0o600 });
+      // On disk before it takes the place of the one that was.
+      writeFileSync(`${path}.new`, next, { mode: 0o600, flush: true });
       renameSync(`${path}.new`, path);
     } catch (error) {
       report(messageOf(error));
