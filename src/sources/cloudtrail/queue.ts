@@ -7,6 +7,7 @@ import { Credit } from '../../core/credit.ts';
 import { messageOf } from '../../core/errors.ts';
 import { backoff } from '../../core/retry.ts';
 import { decodeDocument } from '../../events/cloud/decode.ts';
+import type { CloudEvent } from '../../events/cloud/event.ts';
 import { Broken } from '../shared/cloud-worker/unpack.ts';
 import { Aws, explained, isDenied, isUnknown } from './aws.ts';
 import type { Config } from './config.ts';
@@ -38,6 +39,8 @@ export class Queue {
   readonly #stop = new AbortController();
   readonly #room: Credit;
   readonly #recent = new Recent();
+  /** Events of EventBridge that have yet to settle, by id. */
+  readonly #underWay = new Map<string, Promise<boolean>>();
   readonly #working = new Set<Promise<void>>();
   readonly #fatal = Promise.withResolvers<never>();
   #sqs!: Sqs;
@@ -220,14 +223,30 @@ export class Queue {
   async #deliverRecord(record: object): Promise<boolean> {
     const decoded = decodeDocument('aws_cloudtrail', record, BigInt(this.#ctx.now()) * 1_000_000n);
     if ('problem' in decoded) throw new Poison(`an event of EventBridge cannot be read: ${decoded.problem}`);
-    const { id } = decoded.event;
-    const isNew = id === undefined || (await this.#ctx.unseen([id])).length > 0;
-    const fresh = isNew ? this.#recent.fresh([decoded.event]) : [];
-    if (fresh.length === 0) this.#ctx.metrics.add('duplicates', '', 1);
+    const { event } = decoded;
+    const { id } = event;
+    if (id === undefined) return await this.#giveRecord(event);
+    const isNew = (await this.#ctx.unseen([id])).length > 0;
+    if (isNew && this.#recent.isNew(id)) {
+      const giving = this.#giveRecord(event);
+      this.#underWay.set(id, giving);
+      try {
+        return await giving;
+      } finally {
+        // When it failed, a copy may be under way by now.
+        if (this.#underWay.get(id) === giving) this.#underWay.delete(id);
+      }
+    }
+    this.#ctx.metrics.add('duplicates', '', 1);
+    // A copy becomes what the first one becomes, which alone marks the id. One in a log file comes again with that.
+    return (await this.#underWay.get(id)) ?? true;
+  }
+
+  async #giveRecord(event: CloudEvent): Promise<boolean> {
     const parcel = this.#parcel();
-    await parcel.give(fresh);
+    await parcel.give([event]);
     const delivered = await parcel.settled();
-    if (delivered && id !== undefined) this.#ctx.advance(null, [id]);
+    if (delivered && event.id !== undefined) this.#ctx.advance(null, [event.id]);
     return delivered;
   }
 

@@ -118,6 +118,21 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
     expect([...it.seen]).toEqual(['e1']);
   });
 
+  test('keeps the second copy of an event while the first is under way, and gives it when that fails', async () => {
+    const event = { version: '0', 'detail-type': 'AWS API Call via CloudTrail', detail: recordOf('e2', 'StopLogging') };
+    const it = start({}, { settle: (_, index) => (index === 0 ? undefined : 'delivered') });
+    await moto.send(url, event);
+    await it.until(({ batches }) => batches.length === 1);
+    await moto.send(url, event);
+    await it.until(({ metrics }) => metrics.counter('duplicates', '').value === 1);
+    expect([...it.seen]).toEqual([]);
+    it.batches[0]?.ack.settle('failed');
+    await it.until(({ batches }) => batches.length === 2);
+    await drained();
+    expect(it.values('evt.id')).toEqual(['e2', 'e2']);
+    expect([...it.seen]).toEqual(['e2']);
+  }, 20_000);
+
   test('takes a notification that S3 sends itself', async () => {
     const arn = `arn:aws:sqs:${REGION}:123456789012:${name}`;
     const queues = [{ QueueArn: arn, Events: ['s3:ObjectCreated:*' as const] }];
