@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cannotMeasure, facts, Launched, rssMb } from './shared/launched.ts';
+import { keepResults } from './shared/results.ts';
 
 if (cannotMeasure) {
   console.log(`skipped: ${cannotMeasure}`);
@@ -52,3 +53,6 @@ console.log(`${facts()}\n${minutes} minutes: ${did.trim()}; ${said}`);
 console.log(
   `RSS ${early.toFixed(1)} MB after a minute, ${late.toFixed(1)} MB at the end: ${(late / early).toFixed(3)}x; each 10 s: ${memory.map((mb) => mb.toFixed(0)).join(' ')}`,
 );
+const rounded = (value: number) => Number(value.toFixed(1));
+const [forks = 0, execs = 0] = (/forks (\d+) execs (\d+)/.exec(did)?.slice(1) ?? []).map(Number);
+keepResults('churn', { minutes, forks, execs, rss_mb: { early: rounded(early), end: rounded(late) } });
