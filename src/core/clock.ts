@@ -22,3 +22,21 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener('abort', abort, { once: true });
   });
 }
+
+/** Rejects with the signal's reason once that is aborted. */
+export function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+/** What `work` brings, or `late` when it takes longer than `ms` milliseconds. Rejects as `work` does. */
+export async function within<T>(ms: number, work: Promise<T>, late: T): Promise<T> {
+  const done = new AbortController();
+  try {
+    return await Promise.race([work, sleep(ms, done.signal).then(() => late)]);
+  } finally {
+    done.abort();
+  }
+}

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { type Fate, type Status, worse } from './ack.ts';
-import { now, sleep } from './clock.ts';
+import { aborted, now, sleep } from './clock.ts';
 import type { Sink } from './component.ts';
 import { duration, size } from './config.ts';
 import { messageOf } from './errors.ts';
@@ -355,11 +355,4 @@ export class Delivery {
     this.#metrics.add('dropped', reason, count);
     this.#tell(reason, count);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }

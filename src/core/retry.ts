@@ -19,6 +19,13 @@ export function backoff(policy: Pick<RetryPolicy, 'initial' | 'max'>, attempt: n
   return random() * Math.min(policy.max, policy.initial * FACTOR ** (attempt - 1));
 }
 
+/** The wait that the header Retry-After asks for (RFC 9110 §10.2.3: seconds or a date), in ms from `at` (ms since the epoch). */
+export function retryAfter(header = '', at = now()): number {
+  const value = header.trim();
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - at;
+  return Number.isNaN(ms) ? 0 : Math.max(ms, 0);
+}
+
 /**
  * Runs `work` until it succeeds. Rejects with its last error once the next try would begin after `giveUpAfter`, and
  * with the signal's reason when that is aborted during a wait. An error may ask for a longer wait (WriteFailure): that is

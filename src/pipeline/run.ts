@@ -1,6 +1,6 @@
 /** Running a plan: sinks open first, sources last; a reload swaps the graph between batches; stopping loses nothing. */
 
-import { now } from '../core/clock.ts';
+import { aborted, now } from '../core/clock.ts';
 import type { Demands, InternalFields, ReportType } from '../core/component.ts';
 import { messageOf, UserError } from '../core/errors.ts';
 import { Counters } from '../core/metrics.ts';
@@ -111,7 +111,7 @@ export class Run {
     this.#state = 'stopping';
     if (deadline !== undefined) this.hurry(deadline);
     const { signal } = this.#stop;
-    await Promise.race([this.#reloading.catch(() => {}), aborted(signal)]);
+    await Promise.race([this.#reloading.catch(() => {}), aborted(signal).catch(() => {})]);
     const { sources, operators, sinks, plan } = this.#live;
     for (const source of sources.values()) source.stop();
     // Upstream first: what one stream still emits may go through the next.
@@ -386,11 +386,4 @@ function without<T>(all: ReadonlyMap<string, T>, others: ReadonlyMap<string, T>)
 
 function demandOf(plan: Plan, id: string): Demands {
   return plan.sources.find((source) => source.id === id)?.demand ?? new Map();
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

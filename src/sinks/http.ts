@@ -1,10 +1,10 @@
 /** The sink `http`: alerts as HTTP requests, in one of the formats that receivers know. */
 
 import { z } from 'zod';
-import { now } from '../core/clock.ts';
 import { defineSink } from '../core/component.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
+import { retryAfter } from '../core/retry.ts';
 import { reveal, secret, textOrSecret } from '../core/secret.ts';
 import { tlsKeys } from '../core/tls.ts';
 import { WriteError } from '../core/write-error.ts';
@@ -191,7 +191,7 @@ class Sender {
     }
     if (!isOfContent(status)) {
       outcome.again.push(...events);
-      outcome.wait = Math.max(outcome.wait, retryAfter(response));
+      outcome.wait = Math.max(outcome.wait, retryAfter(response.headers['retry-after']));
       outcome.why = told(response);
     } else if (pairs.length > 1) {
       // One of them may be at fault, or all be too large together: the halves are tried by themselves.
@@ -225,13 +225,6 @@ function slices<T>(items: readonly T[], most: number): T[][] {
 
 function isTaken(status: number): boolean {
   return status >= 200 && status < 300;
-}
-
-/** The header Retry-After (RFC 9110 §10.2.3), seconds or a date, in milliseconds from now. */
-function retryAfter({ headers }: HttpResponse): number {
-  const value = headers['retry-after']?.trim() ?? '';
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now();
-  return Number.isNaN(ms) ? 0 : Math.max(ms, 0);
 }
 
 function told({ status, headers, body }: HttpResponse): string {

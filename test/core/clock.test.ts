@@ -1,6 +1,6 @@
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { now, sleep } from '../../src/core/clock.ts';
+import { aborted, now, sleep, within } from '../../src/core/clock.ts';
 import { backoff, retrying } from '../../src/core/retry.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }));
@@ -29,6 +29,26 @@ describe('sleep', () => {
     await expect(promise).rejects.toThrow('enough');
     expect(vi.getTimerCount()).toBe(0);
   });
+});
+
+describe('within', () => {
+  it('is what the work brings, or what stands for it when that is late; no timer is left', async () => {
+    expect(await within(50, Promise.resolve('done'), 'late')).toBe('done');
+    await expect(within(50, Promise.reject(new Error('no')), 'late')).rejects.toThrow('no');
+    expect(vi.getTimerCount()).toBe(0);
+    const late = within(50, new Promise(() => {}), 'late');
+    await vi.advanceTimersByTimeAsync(50);
+    expect(await late).toBe('late');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+it('aborted rejects with the reason of its signal, also when it came before', async () => {
+  const stop = new AbortController();
+  const during = aborted(stop.signal);
+  stop.abort(new Error('enough'));
+  await expect(during).rejects.toThrow('enough');
+  await expect(aborted(stop.signal)).rejects.toThrow('enough');
 });
 
 it('now is virtual where RxJS is', () => {

@@ -6,6 +6,7 @@ import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { aborted } from '../../core/clock.ts';
 
 const openFd = promisify(open);
 const closeFd = promisify(close);
@@ -97,13 +98,6 @@ export class Writer {
     this.#closing ??= this.#target.close();
     return this.#closing;
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<never> {
-  signal.throwIfAborted();
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 // A blocked write would hold a thread that nothing can end. So a pipe or terminal is opened anew, non-blocking for us

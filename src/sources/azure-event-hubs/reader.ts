@@ -3,6 +3,7 @@
 import { clientOptions, explained, isRefusal, readConnection, targetOf } from '../../azure/connection.ts';
 import type { CheckpointStore, EventHubConsumerClient, ProcessErrorHandler } from '../../azure/event-hubs.ts';
 import type { Batch } from '../../core/batch.ts';
+import { aborted, within } from '../../core/clock.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { messageOf, SourceError, UserError } from '../../core/errors.ts';
 import { ownError } from '../shared/own-error.ts';
@@ -82,8 +83,8 @@ export class Reader {
   async close(settling: AbortSignal): Promise<void> {
     this.stop();
     const idle = Promise.all([...this.#partitions.values()].map((partition) => partition.idle()));
-    await Promise.race([idle, aborted(settling)]);
-    await within(LEAVE, this.#leave());
+    await Promise.race([idle, aborted(settling).catch(() => {})]);
+    await within(LEAVE, this.#leave(), undefined);
   }
 
   async #open(): Promise<void> {
@@ -197,7 +198,7 @@ export class Reader {
       else this.#stopping = true;
     }
     // What is not taken now must not be taken for read: no more is asked for until it is over.
-    if (this.#stopping) await aborted(this.#over.signal);
+    if (this.#stopping) await aborted(this.#over.signal).catch(() => {});
   }
 
   #settled(id: string, place: Place): void {
@@ -297,7 +298,7 @@ export class Reader {
     this.stop();
     this.#withdraw();
     const told = await this.#told(error);
-    void within(LEAVE, this.#leave());
+    void within(LEAVE, this.#leave(), undefined);
     this.#out.error(told);
   }
 
@@ -337,21 +338,4 @@ function placesOf(stored: unknown): Places {
   const entries = Object.entries((stored ?? {}) as Record<string, Partial<Place>>);
   const good = entries.filter(([, place]) => typeof place?.offset === 'string' && typeof place.sequence === 'number');
   return Object.fromEntries(good) as Places;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
-/** Resolves with the work, or when so many ms are over. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, over]);
-  clearTimeout(timer);
 }

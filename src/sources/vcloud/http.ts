@@ -1,6 +1,7 @@
 /** Requests to Cloud Director: answers that are not too large, and what to make of those that are errors. */
 
 import type { SourceContext } from '../../core/component.ts';
+import { retryAfter } from '../../core/retry.ts';
 import { connectionError, readTls } from '../../core/tls.ts';
 import { isObject } from '../../events/cloud/document.ts';
 import { readJson } from '../../events/exact-json.ts';
@@ -94,18 +95,14 @@ export class Http {
     }
     const { status } = answer;
     if (status !== 408 && status !== 429 && status < 500) return answer;
-    throw new Unavailable(`${url.host} answered ${told(answer)}`, this.#wait(answer));
+    throw new Unavailable(
+      `${url.host} answered ${told(answer)}`,
+      retryAfter(answer.headers['retry-after'], this.#now()),
+    );
   }
 
   close(): Promise<void> {
     return this.#dispatcher.destroy();
-  }
-
-  /** The header Retry-After (RFC 9110 §10.2.3), seconds or a date. */
-  #wait({ headers }: Answer): number {
-    const value = headers['retry-after']?.trim() ?? '';
-    const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - this.#now();
-    return Number.isNaN(ms) ? 0 : Math.max(ms, 0);
   }
 }
 

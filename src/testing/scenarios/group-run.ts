@@ -1,5 +1,6 @@
 /** Performs the tests of one stage before one detector: first all of them, then once more those whose rule did not fire. */
 
+import { within } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Form } from '../../events/field.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
@@ -160,24 +161,13 @@ export class GroupRun {
     }, PATIENCE);
     context.signal.addEventListener('abort', cancel, { once: true });
     const ended = stage.run(id, planOf(scenario, id, stage.folder));
-    await within(Promise.race([ended, over]), PATIENCE + RING_PATIENCE, undefined);
-    const errors = [...(await within(ended, WORD_PATIENCE, ['it ended without a word']))];
+    await within(PATIENCE + RING_PATIENCE, Promise.race([ended, over]), undefined);
+    const errors = [...(await within(WORD_PATIENCE, ended, ['it ended without a word']))];
     clearTimeout(limit);
     context.signal.removeEventListener('abort', cancel);
     if (isLate) errors.push(`it did not end within ${PATIENCE / 1000} s`);
-    const isSeen = await within(over, RING_PATIENCE, false);
+    const isSeen = await within(RING_PATIENCE, over, false);
     detector.forget(id);
     return { watch, errors, doubts: isSeen ? [] : ['its end was not seen: what it raised is not known'] };
   }
-}
-
-/** What a promise brings, or `late` after so many ms. */
-async function within<T>(promise: Promise<T>, ms: number, late: T): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<T>((resolve) => {
-    timer = setTimeout(resolve, ms, late);
-  });
-  const first = await Promise.race([promise, limit]);
-  clearTimeout(timer);
-  return first;
 }
