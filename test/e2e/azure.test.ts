@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Blobs } from '../azure/blobs.ts';
 import { EventHub } from '../azure/event-hubs.ts';
 import { activity } from '../azure/opened.ts';
-import { Program, pipeline, repository, scratch } from './program.ts';
+import { Program, packagesIn, pipeline, repository, scratch } from './program.ts';
 
 /** Ids of what was written to a file, in order, also twice. */
 function written(path: string): string[] {
@@ -188,9 +188,7 @@ describe('the SDKs of Azure', () => {
       scripts.flatMap(({ url }) => (url.startsWith(`file://${repository}/dist/`) ? [new URL(url)] : [])),
     );
     expect(files.size).toBeGreaterThan(0);
-    const found = [...files].flatMap(
-      (file) => readFileSync(file, 'utf8').match(/^\/\/ node_modules\/@azure\/[\w-]+/gm) ?? [],
-    );
+    const found = [...files].flatMap((file) => packagesIn(file).filter((name) => name.startsWith('@azure/')));
     return [...new Set(found.map((line) => line.split('/').at(-1) as string))].sort();
   }
 

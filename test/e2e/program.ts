@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -23,6 +23,17 @@ export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-test-'));
   folders.push(folder);
   return folder;
+}
+
+/** The npm packages of which a built file has code, by its source map. */
+export function packagesIn(file: string | URL): string[] {
+  const { sources } = JSON.parse(readFileSync(`${file instanceof URL ? file.pathname : file}.map`, 'utf8')) as {
+    sources: string[];
+  };
+  const names = sources.flatMap(
+    (source) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*\/node_modules\/)/.exec(source)?.[1] ?? [],
+  );
+  return [...new Set(names)];
 }
 
 export interface ProgramOptions {
