@@ -151,10 +151,10 @@ export class Harness {
     return until(() => test(this));
   }
 
-  /** As the runtime stops a source: unsubscribed, then asked to let go. */
+  /** As the runtime stops a source: told while it can still give what it has at hand, unsubscribed, asked to let go. */
   async stop(settling = AbortSignal.abort()): Promise<void> {
-    this.#subscription.unsubscribe();
     this.#stop.abort(new Error('the source stops'));
+    this.#subscription.unsubscribe();
     await Promise.all(this.#closing.splice(0).map((close) => close(settling)));
   }
 }

@@ -101,6 +101,24 @@ describe('the tail of a stream', () => {
     expect(source.reports).toEqual([]);
   });
 
+  it('gives what it has at hand when it is stopped', async () => {
+    let stopped: Promise<void> | undefined;
+    let armed = false;
+    // In the turn of the loop in which the message comes.
+    const now = () => {
+      if (armed) queueMicrotask(() => (stopped ??= source.stop()));
+      return Date.now();
+    };
+    const source = follow({}, { now });
+    await until(() => stream.clients.length === 1);
+    armed = true;
+    for (const n of [1, 2]) stream.last.send(frame(auditEvent(n)));
+    await until(() => stopped !== undefined);
+    await stopped;
+    expect(source.values('ka.target.name')[0]).toBe('p1');
+    expect(source.reports).toEqual([]);
+  });
+
   it('costs only what is broken', async () => {
     const source = follow();
     await until(() => stream.clients.length === 1);
