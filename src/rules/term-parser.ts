@@ -1,0 +1,179 @@
+/** Parses the parts of conditions that have a value: fields, transformers and literals (spec/falco-engine.md §2.1). */
+
+import type { Argument, ArgumentList, FieldTerm, Literal, Term, TransformerName, TransformerTerm } from './ast.ts';
+import type { ScannedText } from './scanner.ts';
+import { Scanner } from './scanner.ts';
+import {
+  argumentError,
+  elementError,
+  fieldArgument,
+  fieldName,
+  identifier,
+  number,
+  operatorAhead,
+  rightTransformerStart,
+  transformerStart,
+} from './tokens.ts';
+
+export interface TermOptions {
+  /** How deep expressions may nest, each operator, parenthesis and value counted; default 100, rules use 1000. */
+  readonly maxDepth?: number;
+  /** Which names without a dot are fields: those of our event source `alert`. */
+  readonly bareField?: (name: string) => boolean;
+}
+
+export class TermParser {
+  protected readonly scanner: Scanner;
+  readonly #maxDepth: number;
+  readonly #bareField: (name: string) => boolean;
+  #depth = 0;
+
+  constructor(text: string, { maxDepth = 100, bareField = () => false }: TermOptions) {
+    this.scanner = new Scanner(text);
+    this.#maxDepth = maxDepth;
+    this.#bareField = bareField;
+  }
+
+  parseWholeTerm(): Term | undefined {
+    const term = this.leftTerm();
+    return this.scanner.atEnd ? term : undefined;
+  }
+
+  parseTermAt(offset: number): { term: Term; end: number } {
+    this.scanner.position = offset;
+    const term = this.leftTerm() ?? this.scanner.fail('expected a field or a transformer');
+    return { term, end: this.scanner.position };
+  }
+
+  protected nested<T>(parse: () => T): T {
+    if (++this.#depth >= this.#maxDepth) this.scanner.fail(`exceeded max depth limit of ${this.#maxDepth}`);
+    const result = parse();
+    this.#depth--;
+    return result;
+  }
+
+  protected leftTerm(): Term | undefined {
+    const scanner = this.scanner;
+    const start = scanner.position;
+    const name = scanner.take(fieldName) ?? this.#bareFieldName();
+    if (name !== undefined) return this.#fieldRest(name, start);
+    const opening = scanner.take(transformerStart);
+    return opening === undefined ? undefined : this.#transformerRest(opening.slice(0, -1) as TransformerName, start);
+  }
+
+  #bareFieldName(): string | undefined {
+    const scanner = this.scanner;
+    const start = scanner.position;
+    const name = scanner.take(identifier);
+    if (
+      name !== undefined &&
+      this.#bareField(name) &&
+      (scanner.text[scanner.position] === '[' || scanner.peek(operatorAhead))
+    ) {
+      return name;
+    }
+    scanner.position = start;
+    return undefined;
+  }
+
+  #fieldRest(name: string, start: number): FieldTerm {
+    const arg = this.#bracketArgument();
+    return { kind: 'field', name, ...(arg === undefined ? {} : { arg }), span: this.scanner.span(start) };
+  }
+
+  #bracketArgument(): string | undefined {
+    const scanner = this.scanner;
+    if (!scanner.takeWord('[')) return undefined;
+    const arg = scanner.takeQuoted()?.text ?? this.#bareArgument();
+    if (arg === undefined) scanner.fail('expected a valid field argument: a quoted string or a bare string');
+    if (!scanner.takeWord(']')) scanner.fail("expected a ']' token");
+    return arg;
+  }
+
+  #bareArgument(): string | undefined {
+    return this.scanner.take(fieldArgument);
+  }
+
+  /** What follows `NAME(`. */
+  #transformerRest(name: TransformerName, start: number): TransformerTerm {
+    return this.nested(() => {
+      const scanner = this.scanner;
+      const args: Argument[] = [];
+      do {
+        scanner.skipBlanks();
+        args.push(this.#argument() ?? scanner.fail(argumentError));
+        scanner.skipBlanks();
+      } while (scanner.takeWord(','));
+      if (!scanner.takeWord(')')) scanner.fail("expected a ')' token closing the transformer");
+      const arg = this.#bracketArgument();
+      return { kind: 'transformer', name, args, ...(arg === undefined ? {} : { arg }), span: scanner.span(start) };
+    });
+  }
+
+  #valRest(start: number): TransformerTerm {
+    const scanner = this.scanner;
+    scanner.skipBlanks();
+    const inner = scanner.position;
+    const name = scanner.take(fieldName) ?? scanner.fail("expected a field within 'val' transformer");
+    const field = this.#fieldRest(name, inner);
+    scanner.skipBlanks();
+    if (!scanner.takeWord(')')) scanner.fail("expected a ')' token closing the transformer");
+    const arg = this.#bracketArgument();
+    return {
+      kind: 'transformer',
+      name: 'val',
+      args: [field],
+      ...(arg === undefined ? {} : { arg }),
+      span: scanner.span(start),
+    };
+  }
+
+  #argument(): Argument | undefined {
+    return this.#element() ?? this.#argumentList();
+  }
+
+  #element(): Term | Literal | undefined {
+    const scanner = this.scanner;
+    const start = scanner.position;
+    const digits = scanner.take(number);
+    if (digits !== undefined) return { kind: 'literal', text: digits, quoted: false, span: scanner.span(start) };
+    const text = scanner.takeQuoted();
+    return text === undefined ? this.leftTerm() : literal(text);
+  }
+
+  #argumentList(): ArgumentList | undefined {
+    const scanner = this.scanner;
+    const start = scanner.position;
+    if (!scanner.takeWord('(')) return undefined;
+    const items: (Term | Literal)[] = [];
+    scanner.skipBlanks();
+    if (!scanner.takeWord(')')) {
+      do {
+        scanner.skipBlanks();
+        items.push(this.#element() ?? scanner.fail(elementError));
+        scanner.skipBlanks();
+      } while (scanner.takeWord(','));
+      if (!scanner.takeWord(')')) scanner.fail("expected a ')' token closing the transformer list");
+    }
+    return { kind: 'arguments', items, span: scanner.span(start) };
+  }
+
+  protected literal(): Literal | undefined {
+    const text = this.scanner.takeQuoted() ?? this.scanner.takeBare();
+    return text === undefined ? undefined : literal(text);
+  }
+
+  protected rightTerm(): Term | undefined {
+    const scanner = this.scanner;
+    const start = scanner.position;
+    const opening = scanner.take(rightTransformerStart);
+    if (opening === undefined) return undefined;
+    return opening === 'val('
+      ? this.#valRest(start)
+      : this.#transformerRest(opening.slice(0, -1) as TransformerName, start);
+  }
+}
+
+function literal({ text, bytes, quoted, span }: ScannedText): Literal {
+  return { kind: 'literal', text, ...(bytes === undefined ? {} : { bytes }), quoted, span };
+}
