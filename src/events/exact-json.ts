@@ -31,8 +31,8 @@ export function parseExact(text: string): unknown {
   });
 }
 
-/** Integers of so many digits may be larger than what a number holds exactly. */
-const LONG = /\d{16}/;
+/** An integer of so many digits may be larger than what a number holds exactly. Digits of a text, as of a digest, are none. */
+const LONG = /(?:^|[:,[])\s*-?\d{16,}\s*(?:[,}\]]|$)/;
 
 /**
  * As `parseExact`, and as quick as JSON.parse where no number is that long. What nests too deeply to be looked at number
