@@ -1,5 +1,7 @@
 /** Connecting to NATS: the keys of it, and a connection that is made again for ever after it was lost. */
 
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import { z } from 'zod';
 import { isLoopback } from '../core/address.ts';
 import { now } from '../core/clock.ts';
@@ -101,7 +103,7 @@ export function connectionOptions(
     timeout: CONNECT,
     maxReconnectAttempts: -1,
     reconnectDelayHandler: wait,
-    ...(insistsOnTls(config) ? { tls: tlsOptions(config.tls, resolve) } : {}),
+    ...(insistsOnTls(config) ? { tls: tlsOptions(config, resolve) } : {}),
     ...(token ? { authenticator: client.tokenAuthenticator(read(token)) } : {}),
     ...(basic ? { authenticator: client.usernamePasswordAuthenticator(basic.user, read(basic.password)) } : {}),
     ...(credentials ? { authenticator: client.credsAuthenticator(bytes(credentials)) } : {}),
@@ -109,12 +111,24 @@ export function connectionOptions(
 }
 
 // Files, which the client reads for each connection: certificates are rotated. With these options it refuses to go without TLS.
-function tlsOptions(tls: ConnectionConfig['tls'], resolve: Context['resolve']): TlsOptions {
+function tlsOptions({ servers, tls }: ConnectionConfig, resolve: Context['resolve']): TlsOptions {
   const { ca, cert, key } = tls ?? {};
-  return {
+  const options = {
     ...(ca ? { caFile: resolve(ca) } : {}),
     ...(cert ? { certFile: resolve(cert) } : {}),
     ...(key ? { keyFile: resolve(key) } : {}),
+    checkServerIdentity: identityOf([servers].flat()),
+  };
+  return options;
+}
+
+// Of a server that is given by its address the client says no name, and Node would hold it to that of `localhost`.
+function identityOf(servers: readonly string[]): typeof checkServerIdentity {
+  const hosts = servers.map((each) => (urlOf(each)?.hostname ?? '').replace(/^\[|\]$/g, ''));
+  const unnamed = hosts.filter((each) => each === 'localhost' || isIP(each) !== 0);
+  return (host, certificate) => {
+    const wrong = (host === 'localhost' ? unnamed : [host]).map((each) => checkServerIdentity(each, certificate));
+    return wrong.includes(undefined) ? undefined : (wrong[0] ?? checkServerIdentity(host, certificate));
   };
 }
 

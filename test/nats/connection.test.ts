@@ -83,6 +83,18 @@ describe.skipIf(!hasNats)('TLS', () => {
     await server.stop();
   });
 
+  it.each([
+    ['IP:127.0.0.1', /no stream takes/],
+    ['DNS:localhost', /127\.0\.0\.1.*does not match certificate's altnames/],
+  ])('holds a server that is given by its address to it: a certificate of %s', async (names, expected) => {
+    const { ca, cert, key } = makeCertificates(names);
+    const server = await NatsServer.start('--tls', '--tlscert', cert, '--tlskey', key);
+    const sink = await openSink(nats, { servers: `tls://127.0.0.1:${server.port}`, subject, tls: { ca } });
+    await expect(sink.write([alertOf('a')], never)).rejects.toThrow(expected);
+    await sink.close();
+    await server.stop();
+  });
+
   it('has the certificates that are there when a lost connection is made again', async () => {
     const [old, young] = [makeCertificates(), makeCertificates()];
     const files = ['--tlscert', old.cert, '--tlskey', old.key, '--tlscacert', old.ca];

@@ -96,14 +96,14 @@ export interface Certificates {
 }
 
 /** An authority of the test's own, a certificate for localhost and one for a client; removed at the end of the process. */
-export function makeCertificates(): Certificates {
+export function makeCertificates(names = 'DNS:localhost,IP:127.0.0.1'): Certificates {
   const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-tls-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const path = (name: string) => join(folder, name);
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=test authority');
-  writeFileSync(path('server.ext'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
+  writeFileSync(path('server.ext'), `subjectAltName=${names}\n`);
   for (const [name, subject] of [
     ['server', '/CN=localhost'],
     ['client', '/CN=sensor-1'],
