@@ -120,6 +120,8 @@ export interface Form<E extends Event = Event> extends EventForm {
   readonly numbersFromOne?: true;
   /** What reading a field costs, next to comparing two numbers; default 4. Cheap checks are made first. */
   cost?(ref: FieldRef): number;
+  /** Event types that are sure to come: what judges them is made before they do. */
+  readonly common?: readonly string[];
   /** What verdicts may be kept by; see Facet. */
   readonly facets?: readonly Facet<E>[];
   /**

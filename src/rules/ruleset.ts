@@ -21,7 +21,7 @@ export interface Ruleset<E extends Event> {
   judge(event: E, hit: (rule: Rule, event: E) => void, failed: (rule: Rule, error: unknown) => void): void;
   /** Voids the verdicts that are kept: lists hold other items now. */
   forget(): void;
-  /** Makes ahead, in steps, what the first events of a type would wait for: of types that many rules judge. */
+  /** Makes ahead, in steps, what the first events would wait for: of the types that are common in their form. */
   warm(): Generator<void, void>;
 }
 
@@ -47,9 +47,6 @@ interface Candidates<E extends Event> {
   /** Closures: made when they are needed. */
   one: readonly Candidate<E>[] | undefined;
 }
-
-/** Types that fewer rules judge are quickly made, and may never come. */
-const MANY = 8;
 
 /** Event types beyond this many share one list: where they are names that others choose, there is no end of them. */
 const MAX_TYPES = 2048;
@@ -129,9 +126,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
   }
 
   *warm(): Generator<void, void> {
-    const named = this.#rules.map(({ condition }) => condition.eventTypes);
-    for (const type of new Set(named.flatMap((types) => (types === 'all' ? [] : [...types])))) {
-      if (named.filter((types) => types === 'all' || types.has(type)).length < MANY) continue;
+    for (const type of this.#form.common ?? []) {
       const ahead = (this.#byType.get(type) ?? this.#candidatesOf(type)).ahead.splice(0);
       yield;
       for (const make of ahead) {

@@ -60,6 +60,7 @@ export const kernelForm: Form<KernelEvent> = {
   reader: makeReader,
   numbersFromOne: true,
   cost: costOf,
+  common: ['execve', 'openat', 'connect'],
   facets: kernelFacets,
   prefilter: (eventType, necessary) => (OPENS.has(eventType) ? openPrefilter(necessary) : undefined),
   late: lateFields,

@@ -147,7 +147,7 @@ export const rules = defineOperator<typeof config, Loaded>({
       const judge = new Judge(form as Form, { rules, extra, source, hostname: host, matching: options.matching, ctx });
       judges.set(`${form.name} ${source}`, judge);
       // Live events cannot wait at their source while code is made. What fails is said when an event needs it.
-      if ((form as Form).facets !== undefined) inSlices(judge.warm()).catch(() => {});
+      inSlices(judge.warm()).catch(() => {});
       return expand((event, emit, hold) => judge.judge(event, emit, hold));
     });
   },
