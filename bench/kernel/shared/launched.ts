@@ -1,7 +1,7 @@
 /** The built program as a child that is measured from outside, and what the figures were measured on. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../../..');
@@ -23,6 +23,8 @@ export function machine(): Readonly<Record<string, string | number>> {
     kernel: release(),
     node: process.versions.node,
     arch: process.arch,
+    // What else it had to do.
+    load: Number((loadavg()[0] ?? 0).toFixed(1)),
   };
 }
 
