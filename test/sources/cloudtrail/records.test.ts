@@ -104,6 +104,19 @@ describe('records of a log file', () => {
     }
   });
 
+  test('come with the memory of what was fetched, but for what others use', async () => {
+    const json = Buffer.from(JSON.stringify({ Records: [{ eventName: 'x', requestParameters: 'y'.repeat(100_000) }] }));
+    const alone = Buffer.allocUnsafeSlow(json.length);
+    const part = Buffer.allocUnsafeSlow(json.length + 1);
+    for (const buffer of [alone, part]) {
+      json.copy(buffer);
+      const { events } = await read(buffer.subarray(0, json.length));
+      expect(events.map(({ type }) => type)).toEqual(['x']);
+    }
+    expect(alone.length).toBe(0);
+    expect(part.subarray(0, json.length).equals(json)).toBe(true);
+  });
+
   test('of nothing are none', async () => {
     expect((await read(Buffer.alloc(0))).events).toEqual([]);
     expect((await read(gzipSync('{"Records":[]}'))).events).toEqual([]);

@@ -30,6 +30,7 @@ let worker: CloudWorker | undefined;
 
 /**
  * Decompresses what comes, where it is compressed, and takes it apart into records. At most two packs are made ahead.
+ * A chunk that is alone in its memory gives it away: whoever made it has it no longer.
  * Rejects with Broken once all records before the damage were given, and with whatever `chunks` rejects with.
  */
 export async function* unpack(chunks: AsyncIterable<Uint8Array>, options: UnpackOptions): AsyncGenerator<LentPack> {
@@ -107,9 +108,10 @@ class CloudWorker {
     if (!room.detached) this.#post({ room }, [room]);
   }
 
-  // A copy goes: what was fetched may be part of a larger buffer that others use.
+  // What is alone in its memory goes with it; of what is part of a larger buffer, which others use, a copy goes.
   #send(id: number, chunk: Uint8Array | null): void {
-    const own = chunk === null ? null : Uint8Array.prototype.slice.call(chunk);
+    const isAlone = chunk === null || chunk.byteLength === chunk.buffer.byteLength;
+    const own = isAlone ? chunk : Uint8Array.prototype.slice.call(chunk);
     this.#post({ id, chunk: own }, own === null ? [] : [own.buffer as ArrayBuffer]);
   }
 
