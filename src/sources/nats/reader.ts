@@ -87,7 +87,7 @@ export class Reader {
     }
   }
 
-  /** Reads no more. What is under way still settles. */
+  /** Reads no more. What is under way still settles; what is on its way here the server gives again after `ack_wait`. */
   stop(): void {
     this.#stop.abort(new Error('the source stops'));
     clearInterval(this.#asking);
