@@ -47,8 +47,9 @@ const environment = () => ({ HUB: hub.connectionString, BLOBS: blobs.connectionS
 const starts = (path: string, ...more: string[]) =>
   Program.start(['run', path, '--no-watch', ...more], { env: environment() });
 
+// A connection that is lost while partitions move to others costs the SDK up to half a minute.
 async function until(test: () => boolean, programs: readonly Program[]): Promise<void> {
-  for (let tries = 0; tries < 1500 && !test(); tries++) await sleep(10);
+  for (let tries = 0; tries < 9000 && !test(); tries++) await sleep(10);
   expect(test(), programs.map(({ stderr }) => stderr).join('\n')).toBe(true);
 }
 
@@ -155,7 +156,7 @@ sinks: { out: { type: file, from: [good, bad], path: out.jsonl, format: json, fi
     const ends = hub.partitions.map((entries) => entries.at(-1)?.sequence);
     expect(hub.partitions.map((_, index) => Number(stored[index]?.sequencenumber))).toEqual(ends);
     expect(Object.keys(owners())).toEqual(['']);
-  }, 60_000);
+  }, 120_000);
 });
 
 it('the pipeline of the guide raises its alert', async () => {
