@@ -108,8 +108,9 @@ export class Reader {
   async #close(connection: NatsConnection, settling: AbortSignal): Promise<void> {
     await this.#underWay.done(settling);
     clearInterval(this.#alive);
-    // What was said last is sent first, where that can be.
-    await (this.#isOffline ? connection.close() : connection.drain());
+    // What was said last is sent first, where that can be. Not `drain`: it waits for a pull that was just being made.
+    if (!this.#isOffline) await connection.flush().catch(() => {});
+    await connection.close();
   }
 
   async #open(): Promise<void> {
@@ -149,6 +150,8 @@ export class Reader {
       let came = 0;
       try {
         lane.pulling = await lane.consumer.fetch({ max_messages: most, expires: EXPIRES });
+        // The source was stopped meanwhile: nobody else ends this pull.
+        if (signal.aborted) lane.pulling.stop();
         for await (const message of lane.pulling) {
           came++;
           this.#take(lane, { message, room: lane.room });
