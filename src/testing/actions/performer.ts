@@ -67,10 +67,10 @@ export class Performer {
 
   /** Ends what runs, and removes the container. */
   async close(): Promise<void> {
-    for (const opening of [this.#host, this.#container]) {
-      const place = await opening;
-      if (typeof place === 'object') await place.close();
-    }
+    // One that could not be opened must not keep the other, which may be a privileged container.
+    const opened = await Promise.allSettled([this.#host, this.#container]);
+    const places = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    await Promise.allSettled(places.map((place) => (typeof place === 'object' ? place.close() : undefined)));
   }
 
   #onHost(): Promise<Place> {
