@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <malloc.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -38,6 +39,16 @@ bool is_tracepoint(const bpf_program *program) {
 }
 
 size_t page_size() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+
+// The verifier gives up with EAGAIN at a pending signal: a profiler's, or one that a timer sends, would keep us from starting.
+int load_undisturbed(bpf_object *object) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const int error = bpf_object__load(object);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return error;
+}
 
 }  // namespace
 
@@ -90,7 +101,7 @@ void Sensor::load(const SensorOptions &options, bool uring) {
     if (error == 0 && program != nullptr) error = bpf_program__set_autoload(program, uring);
   }
   if (error != 0) throw Failure{"open", -error, log.take()};
-  error = bpf_object__load(object_.get());
+  error = load_undisturbed(object_.get());
   if (error != 0) throw Failure{"load", -error, log.take()};
   // Loading parses the kernel's types, some megabytes that nobody needs again: they go back to the system.
   malloc_trim(0);
