@@ -1,6 +1,6 @@
 /** Writing so that a stalled reader is waited for: the queue above stays the only place where events pile up. */
 
-import { close, constants, fstatSync, open, write } from 'node:fs';
+import { close, constants, fstatSync, open, write, writeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -110,7 +110,12 @@ async function stdoutTarget(): Promise<Target> {
   if (!stdout.isFIFO() && !stdout.isCharacterDevice()) return shared;
   // One that another user opened may not be opened anew: it is still written, as it was given.
   const anew = await openFd('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
-  return anew === undefined ? shared : descriptor(anew);
+  return anew === undefined ? shared : nonBlocking(anew);
+}
+
+// Waking another thread for each write would cost many times what the write does.
+function nonBlocking(fd: number): Target {
+  return { write: async (bytes) => writeSync(fd, bytes), close: () => closeFd(fd) };
 }
 
 function descriptor(fd: number): Target {
