@@ -17,6 +17,8 @@ const SLAB = 512 * 1024;
 const POLL_MS = 1;
 /** After so long without events the loop sleeps until the doorbell rings. */
 const LINGER_MS = 3;
+/** Less than this in one batch, and the next one may wait: what a batch costs is shared by its events. */
+const WORTHWHILE = SLAB / 8;
 /** Batches in one turn of the event loop: timers and sinks must have theirs. */
 const TURN = 8;
 /** How often sinks get as much time as a batch took: a fifth of it all is left, so that the ring is still emptied. */
@@ -89,7 +91,7 @@ export class Capture {
   finish(): void {
     if (this.#closed) return;
     this.#guard(() => {
-      for (let batches = 0; batches < TURN && this.#drain(); batches++);
+      for (let batches = 0; batches < TURN && this.#drain() > 0; batches++);
     });
   }
 
@@ -135,7 +137,7 @@ export class Capture {
     this.#asleep = false;
     for (let batches = 0; batches < TURN; batches++) {
       const began = performance.now();
-      if (!this.#drain()) {
+      if (this.#drain() < WORTHWHILE) {
         this.#rest();
         return;
       }
@@ -160,7 +162,7 @@ export class Capture {
     this.#again(look);
   }
 
-  /** Nothing is left: look again soon, or sleep when nothing came for a while. */
+  /** Little or nothing is left: look again soon, or sleep when nothing came for a while. */
   #rest(): void {
     if (this.#closed) return;
     if (performance.now() - this.#lastData < LINGER_MS) {
@@ -176,15 +178,15 @@ export class Capture {
     if (this.#asleep) this.#guard(() => this.#turn());
   }
 
-  /** Delivers what fits into one batch; false when the ring was empty. */
-  #drain(): boolean {
+  /** Delivers what fits into one batch; returns how many bytes that was. */
+  #drain(): number {
     const { sensor, context, deliver } = this.#options;
-    if (this.#closed) return false;
+    if (this.#closed) return 0;
     const memory = this.#pool.take();
     const length = sensor.drain(memory.buffer);
     if (length === 0) {
       this.#pool.give(memory, 0);
-      return false;
+      return 0;
     }
     this.#lastData = performance.now();
     const slab = KernelSlab.fill({ memory, processes: this.processes, context }, length, this.kinds, this.#pool);
@@ -194,7 +196,7 @@ export class Capture {
     } finally {
       slab.release();
     }
-    return true;
+    return length;
   }
 
   #count(): void {
