@@ -70,6 +70,9 @@ interface ReadToken extends Token {
   readonly end: number;
 }
 
+/** A wider column is a mistake: each alert would carry its blanks, and from 2^29 on there is no such text. */
+const MOST_WIDTH = 65_535;
+
 function readToken(text: string, percent: number, catalogue: Catalogue): ReadToken {
   const digits = /^\d*/.exec(text.slice(percent + 1))?.[0] ?? '';
   const start = percent + 1 + digits.length;
@@ -84,6 +87,10 @@ function readToken(text: string, percent: number, catalogue: Catalogue): ReadTok
         hint: 'A % begins a field; there is no way to print a percent sign itself.',
       },
     );
+  }
+  if (width !== undefined && width > MOST_WIDTH) {
+    const hint = `A value is cut or padded to at most ${MOST_WIDTH} characters.`;
+    throw new Problem('parse', `the width ${digits} is too large`, { start: percent + 1, end: start }, { hint });
   }
   if (/^[a-z0-9]+\(/.test(text.slice(start))) return { ...readTransformer(text, percent, start, catalogue), width };
   const found = longestField(text, start, catalogue);

@@ -86,6 +86,8 @@ describe('what is refused', () => {
     ['%t.tested', "field 't.tested' cannot be printed"],
     ['%tolower(t.i)', "type 'INT64' is not supported by 'tolower'"],
     ['%tolower(t.s', "expected a ')' token closing the transformer"],
+    ['%65536t.s', 'the width 65536 is too large'],
+    ['%99999999999999999999tolower(t.s)', 'the width 99999999999999999999 is too large'],
   ])('%s: %s', (format, message) => {
     expect(() => compileFormat(format, catalogue)).toThrow(message);
   });

@@ -1,11 +1,14 @@
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Place } from '../../src/core/errors.ts';
 import type { Argument, Expr, Literal, Span, Term } from '../../src/rules/ast.ts';
 import { listOperators, modifiers, orderingOperators, textOperators } from '../../src/rules/ast.ts';
-import { compileCondition, compileFormat, RuleError } from '../../src/rules/index.ts';
+import { type Condition, compileCondition, compileFormat, type Format, RuleError } from '../../src/rules/index.ts';
 import { parseCondition } from '../../src/rules/parser.ts';
 import { printExpr } from '../../src/rules/print.ts';
-import type { Values } from './support.ts';
+import { everyField, someCondition, someFile, someFormat, someText, someValues } from './made-texts.ts';
+import { Random, tryTexts } from './millions.ts';
 import { catalogue, eventOf, form, load, rule } from './support.ts';
 
 const span: Span = { start: 0, end: 0 };
@@ -90,204 +93,94 @@ describe('a condition that is printed', () => {
   });
 });
 
-const tokens = fc.constantFrom(
-  't.s',
-  't.i',
-  't.list',
-  't.buf',
-  't.ip',
-  't.net',
-  't.b',
-  't.dyn.x',
-  't.anc',
-  't.anc[1]',
-  'and',
-  'or',
-  'not',
-  '(',
-  ')',
-  ',',
-  '=',
-  '!=',
-  '>',
-  '<=',
-  'in',
-  'contains',
-  'regex',
-  'glob',
-  'pmatch',
-  'intersects',
-  'exists',
-  'anyof',
-  'oneof',
-  'val(',
-  'tolower(',
-  'join(',
-  'getopt(',
-  '"',
-  "'",
-  '\\',
-  '\\x',
-  '[',
-  ']',
-  '*',
-  '1',
-  '-1',
-  'abc',
-  '10.0.0.1',
-  '10.0.0.0/8',
-  '::1',
-  'true',
-  '{',
-  '%',
-  '#',
-  '\n',
-  '0x',
-  '.',
-  '?',
-);
-const soup = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 60 }),
-  fc.array(tokens, { maxLength: 14 }).map((parts) => parts.join(' ')),
-  fc.array(tokens, { maxLength: 14 }).map((parts) => parts.join('')),
-);
-
-const values: fc.Arbitrary<Values> = fc.record(
-  {
-    't.s': fc.string(),
-    't.i': fc.integer(),
-    't.list': fc.array(fc.string(), { maxLength: 3 }),
-    't.buf': fc.uint8Array({ maxLength: 8 }),
-    't.ip': fc.oneof(fc.ipV4(), fc.ipV6(), fc.string()),
-    't.net': fc.oneof(fc.ipV4(), fc.ipV6(), fc.string()),
-    't.b': fc.boolean(),
-    't.dyn.x': fc.oneof(fc.string(), fc.integer(), fc.uint8Array({ maxLength: 4 }), fc.boolean()),
-    't.anc': fc.array(fc.string(), { maxLength: 3 }),
-  },
-  { requiredKeys: [] },
-);
-
-/** In `make test-long` the four tests below try ten million texts. A stall shows as a test that never ends. */
+/** In `make test-long` the tests below try ten million texts: how many each, and in `make test`. */
 const long = process.env.FALCO_PIPE_LONG !== undefined;
+const runs = long
+  ? { conditions: 5_000_000, formats: 2_500_000, files: 1_500_000, texts: 1_000_000 }
+  : { conditions: 1500, formats: 1000, files: 500, texts: 300 };
 const patience = long ? 4 * 3_600_000 : 30_000;
 // Most texts are refused, and most of what that takes is to note where from.
 if (long) Error.stackTraceLimit = 0;
 
-/** Conditions of the kind that people write, with parts of them changed. */
-const written = [
-  'evt.type in (open, openat) and fd.name startswith /etc and not proc.name in (sshd, "a b")',
-  't.s contains "x" or (t.i >= -5 and not t.list intersects (a, b)) and tolower(t.s) != val(t.other)',
-  't.ends = 10.0.0.1 and t.net in (10.0.0.0/8, ::1/64) or t.buf bcontains 00ff and t.anc[1] = anyof (a, b)',
-  'join("/", (t.s, t.other)) regex "^a(b|c)+$" and getopt(t.list, "ab:")[a] exists and t.s pmatch (/usr/*, /bin)',
-];
-const change = fc.record({
-  at: fc.nat(120),
-  cut: fc.nat(10),
-  put: fc.oneof(tokens, fc.string({ unit: 'binary', maxLength: 3 })),
-});
-const mutated = fc
-  .tuple(fc.constantFrom(...written), fc.array(change, { minLength: 1, maxLength: 4 }))
-  .map(([text, changes]) =>
-    changes.reduce((each, { at, cut, put }) => each.slice(0, at) + put + each.slice(at + cut), text),
-  );
+/** What is refused says where: in the text, whose lines and columns begin at 1. */
+function assertPlace(at: Place | undefined, text: string): void {
+  assert.ok(at !== undefined && at.line > 0 && at.column > 0 && at.line <= text.split('\n').length, 'a place');
+}
 
 describe('whatever text is given', () => {
-  test('a condition compiles and judges, or is refused with a place', { timeout: patience }, () => {
-    fc.assert(
-      fc.property(fc.oneof(soup, mutated), values, (condition, present) => {
+  test('a condition compiles and judges, or is refused with a place', { timeout: patience }, () =>
+    tryTexts('conditions', runs.conditions, {
+      text: someCondition,
+      check(text, random) {
+        let condition: Condition;
         try {
-          expect(typeof compileCondition(condition, catalogue).bind(form)(eventOf(present))).toBe('boolean');
+          condition = compileCondition(text, everyField);
         } catch (error) {
-          expect(error).toBeInstanceOf(RuleError);
-          expect((error as RuleError).diagnostics[0]?.at?.line).toBeGreaterThan(0);
+          assert.ok(error instanceof RuleError, error as Error);
+          for (const { at } of error.diagnostics) assertPlace(at, text);
+          return;
         }
-      }),
-      { numRuns: long ? 7_000_000 : 1500 },
-    );
-  });
-
-  test('a format compiles and prints, or is refused with a place', { timeout: patience }, () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.oneof(fc.constant('%'), tokens), { maxLength: 8 }).map((parts) => parts.join('')),
-        values,
-        (format, present) => {
-          try {
-            const bound = compileFormat(format, catalogue).bind(form);
-            expect(typeof bound.text(eventOf(present))).toBe('string');
-            expect(typeof bound.fields(eventOf(present))).toBe('object');
-          } catch (error) {
-            expect(error).toBeInstanceOf(RuleError);
-          }
-        },
-      ),
-      { numRuns: long ? 2_800_000 : 1000 },
-    );
-  });
-
-  const file = `- required_engine_version: 0.31.0
-- list: l
-  items: [a, "b c"]
-- macro: m
-  condition: proc.name in (l)
-${rule({ condition: 'evt.type=openat and m', output: 'o %proc.name', exceptions: '[{name: e, fields: proc.pid, values: [1]}]' })}- rule: r1
-  condition: and fd.name pmatch (/etc)
-  override: {condition: append}
-`;
-  const pieces = fc.constantFrom(
-    '',
-    '-',
-    ':',
-    '[',
-    ']',
-    '{',
-    '}',
-    '"',
-    "'",
-    '|',
-    '>',
-    '&a',
-    '*a',
-    '\n',
-    '  ',
-    '\t',
-    '#',
-    '!',
-    '%',
-    '---',
-    'null',
-    '1',
-    'append',
-    'rule',
-    '(',
+        const event = eventOf(someValues(random), 'openat');
+        const closure = condition.bind(form, {}, 'closures')(event);
+        assert.equal(typeof closure, 'boolean');
+        assert.equal(condition.bind(form)(event), closure, 'both engines');
+      },
+    }),
   );
 
-  test('a mutated rules file loads or is refused', { timeout: patience }, () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.record({ at: fc.nat(file.length), cut: fc.nat(12), put: pieces }), { minLength: 1, maxLength: 4 }),
-        (changes) => {
-          let content = file;
-          for (const { at, cut, put } of changes) content = content.slice(0, at) + put + content.slice(at + cut);
-          const result = load(content);
-          expect(result.files).toHaveLength(1);
-          const errors = result.diagnostics.filter(({ severity }) => severity === 'error');
-          expect(errors.length > 0).toBe(!result.ok);
-          for (const { at } of result.diagnostics)
-            expect(at === undefined || (at.line > 0 && at.column > 0)).toBe(true);
-        },
-      ),
-      { numRuns: long ? 100_000 : 500 },
-    );
-  });
+  test('a format compiles and prints, or is refused with a place', { timeout: patience }, () =>
+    tryTexts('formats', runs.formats, {
+      text: someFormat,
+      check(text, random) {
+        let format: Format;
+        try {
+          format = compileFormat(text, everyField);
+        } catch (error) {
+          assert.ok(error instanceof RuleError, error as Error);
+          for (const { at } of error.diagnostics) assertPlace(at, text);
+          return;
+        }
+        const bound = format.bind(form);
+        const event = eventOf(someValues(random), 'openat');
+        assert.equal(typeof bound.text(event), 'string');
+        assert.equal(typeof bound.fields(event), 'object');
+        assert.equal(typeof bound.line(event).complete, 'boolean');
+      },
+    }),
+  );
 
-  test('random text is refused or empty', { timeout: patience }, () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (content) => {
-        expect(load(content).files).toHaveLength(1);
-      }),
-      { numRuns: long ? 100_000 : 300 },
-    );
+  function assertLoads(content: string): void {
+    const result = load(content);
+    assert.equal(result.files.length, 1);
+    const errors = result.diagnostics.filter(({ severity }) => severity === 'error');
+    assert.equal(errors.length > 0, !result.ok, 'what is refused has an error');
+    for (const { at } of result.diagnostics) if (at !== undefined) assertPlace(at, content);
+    // What was taken can be used.
+    for (const { condition, output } of result.rules) {
+      condition.bind(form, {}, 'closures')(eventOf({}, 'openat'));
+      output.bind(form).text(eventOf({}, 'openat'));
+    }
+  }
+
+  test('a mutated rules file loads or is refused', { timeout: patience }, () =>
+    tryTexts('files', runs.files, { text: someFile, check: assertLoads }),
+  );
+
+  test('random text is refused or empty', { timeout: patience }, () =>
+    tryTexts('texts', runs.texts, { text: someText, check: assertLoads }),
+  );
+
+  test('what fails is made small, and can be made again', async () => {
+    const texts: string[] = [];
+    const check = (text: string) => {
+      texts.push(text);
+      if (text.includes('=')) throw new Error('an equals sign');
+    };
+    const failing = tryTexts('conditions', 1000, { text: someCondition, check });
+    await expect(failing).rejects.toThrow(/text \d+ of seed \d+ .* fails: "=";.*an equals sign/s);
+    const made = (seed: number) => someCondition(new Random(seed));
+    expect(made(5)).toBe(made(5));
+    expect(new Set(Array.from({ length: 100 }, (_, seed) => made(seed))).size).toBeGreaterThan(90);
   });
 });
 
