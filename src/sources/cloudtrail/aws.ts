@@ -121,6 +121,14 @@ export const isUnknown = (error: unknown): boolean =>
 /** Whether something was refused to who we are. */
 export const isDenied = (error: unknown): boolean => DENIED.has(nameOf(error));
 
+/** Whether one thing is not given to us while others may be: refused, archived, encrypted with a key that is no more. */
+export function isRefused(error: unknown): boolean {
+  const { $metadata: metadata } = (error ?? {}) as { $metadata?: { httpStatusCode?: number } };
+  const { httpStatusCode: status = 0 } = metadata ?? {};
+  const isOurs = status >= 400 && status < 500 && status !== 408 && status !== 429 && !MISSING.has(nameOf(error));
+  return !isUnknown(error) && !isThrottled(error) && (isDenied(error) || isOurs);
+}
+
 /** Whether an object is not there. */
 export function isNoObject(error: unknown): boolean {
   const { name, $metadata: metadata } = (error ?? {}) as { name?: string; $metadata?: { httpStatusCode?: number } };

@@ -26,7 +26,9 @@ export const config = z.strictObject({
   visibility: duration()
     .refine((ms) => ms >= 2000 && ms <= 43_200_000, 'between 2s and 12h')
     .prefault('5m')
-    .describe('sqs: how long a message is hidden from other readers; it is hidden for longer while it is worked on.'),
+    .describe(
+      'sqs: how long a message is hidden from other readers; it is hidden for longer while it is worked on. One that failed is hidden for a tenth of this, then three times as long each time.',
+    ),
   bucket: z.string().min(1).optional().describe('s3: the bucket.'),
   prefix: z.string().default('').describe('s3: what stands before `AWSLogs/` in keys.'),
   accounts: z.array(account).min(1).optional().describe('s3: only these accounts. Default: all that the bucket has.'),

@@ -55,6 +55,7 @@ export const cloudtrail = defineSource({
     new Observable<Batch>((subscriber) => {
       let reading: Reading | undefined;
       let stopped = false;
+      if (given.mode !== 'file') ctx.trouble('not connected yet');
       readingOf(given, ctx, (batch) => subscriber.next(batch))
         .then(async (made) => {
           reading = made;

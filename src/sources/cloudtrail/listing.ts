@@ -4,10 +4,10 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { Credit } from '../../core/credit.ts';
-import { messageOf } from '../../core/errors.ts';
+import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
 import { backoff } from '../../core/retry.ts';
 import { Broken } from '../shared/cloud-worker/unpack.ts';
-import { Aws, explained, isDenied, isUnknown } from './aws.ts';
+import { Aws, isRefused, isUnknown } from './aws.ts';
 import { Bucket, type Folder } from './bucket.ts';
 import type { Config } from './config.ts';
 import { parseInterval } from './interval.ts';
@@ -22,6 +22,21 @@ const LATE = 2 * 3_600_000;
 /** A log file that cannot be fetched is tried so often, with these waits in ms; then again at the next look. */
 const TRIES = 5;
 const AGAIN = { initial: 1000, max: 30_000 };
+
+/** A log file that we may not have, and why. */
+interface Refused {
+  readonly name: string;
+  readonly message: string;
+}
+
+/** What became of the log files of one look. */
+interface Look {
+  /** Those that were read to their end, or as far as they can be. */
+  read: number;
+  /** Those that could not be fetched now: the next look asks for them again. */
+  failed: number;
+  readonly refused: Refused[];
+}
 
 /** Everything whose name is of before then was looked for: ms since the epoch. */
 interface Position {
@@ -39,6 +54,8 @@ export class Listing {
   #bucket!: Bucket;
   #objects!: Objects;
   #position: Position;
+  /** No log file could be fetched when we looked last, for they were refused. */
+  #isRefused = false;
 
   constructor(config: Config, ctx: SourceContext, next: (batch: Batch) => void) {
     this.#config = config;
@@ -54,7 +71,7 @@ export class Listing {
       await this.#open();
       const span = this.#config.interval && parseInterval(this.#config.interval, this.#ctx.now());
       if (span) {
-        const whole = await this.#look(span.from, span.until);
+        const whole = await this.#look(span.from, span.until, true);
         if (!whole) throw new Error('some log files could not be fetched; they are tried again');
         return;
       }
@@ -88,27 +105,22 @@ export class Listing {
     this.#objects = new Objects(client, sdk.GetObjectCommand, this.#ctx);
   }
 
-  /** Reads the log files of a time that were not read before. Whether all of them could be. Rejects when one is refused. */
-  async #look(from: number, until: number): Promise<boolean> {
+  /** Reads the log files of a time that were not read before. Whether none is left that is to be asked for again. */
+  async #look(from: number, until: number, once = false): Promise<boolean> {
     const { bucket = '' } = this.#config;
+    const look: Look = { read: 0, failed: 0, refused: [] };
     const reading = new Set<Promise<void>>();
-    const failures: unknown[] = [];
-    let whole = true;
     const folders = await this.#bucket.folders('CloudTrail', this.#config);
+    if (!this.#isRefused) this.#ctx.trouble();
     if (folders.length === 0) this.#ctx.log.warn(`there are no log files in s3://${bucket}`);
     for (const folder of folders) {
       for await (const keys of this.#keys(folder, from, until)) {
         const names = new Map(keys.map((key) => [nameOf({ bucket, key }), key]));
         for (const name of await this.#ctx.unseen([...names.keys()])) {
           await this.#room.take(1, this.#stop.signal);
-          if (failures.length > 0) throw failures[0];
-          const one = this.#read(bucket, names.get(name) as string)
-            .then(
-              (read) => {
-                whole &&= read;
-              },
-              (error) => void failures.push(error),
-            )
+          const one = this.#read(bucket, names.get(name) as string, look)
+            // It rejects only when the source stops: that is found here.
+            .catch(() => {})
             .finally(() => {
               this.#room.release(1);
               reading.delete(one);
@@ -118,8 +130,30 @@ export class Listing {
       }
     }
     await Promise.all(reading);
-    if (failures.length > 0) throw failures[0];
-    return whole;
+    this.#stop.signal.throwIfAborted();
+    return this.#judge(look, once) && look.failed === 0;
+  }
+
+  /**
+   * Where others could be read, a refused log file costs itself alone. Where none could, it is our access that is wrong, and
+   * they are kept until that is mended. Whether nothing is kept.
+   */
+  #judge({ read, refused }: Look, once: boolean): boolean {
+    const [first] = refused;
+    this.#isRefused = read === 0 && (first !== undefined || this.#isRefused);
+    if (!this.#isRefused) this.#ctx.trouble();
+    if (!first) return true;
+    if (read === 0) {
+      const message = `no log file can be fetched, ${refused.length} are refused: ${first.message}`;
+      if (once) throw new SourceError(message, { exit: exitCode.noPermission });
+      this.#ctx.trouble(message);
+      return false;
+    }
+    for (const { name, message } of refused) {
+      this.#ctx.reject(name, { reason: 'access_denied', message });
+      this.#ctx.advance(this.#position, [name]);
+    }
+    return true;
   }
 
   /** The keys of log files of a time, a page at once. */
@@ -135,42 +169,45 @@ export class Listing {
     }
   }
 
-  /** Reads a log file until everything of it is delivered. False: it could not be fetched. */
-  async #read(bucket: string, key: string): Promise<boolean> {
+  /** Reads a log file until everything of it is delivered. Rejects when the source stops. */
+  async #read(bucket: string, key: string, look: Look): Promise<void> {
     const name = nameOf({ bucket, key });
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#give(bucket, key, name);
+        if (await this.#give(bucket, key, name)) look.read++;
         this.#ctx.advance(this.#position, [name]);
-        return true;
+        return;
       } catch (error) {
         if (this.#stop.signal.aborted) throw error;
-        if (isUnknown(error) || isDenied(error)) throw explained(error, `${name} cannot be fetched`);
         const message = `${name}: ${messageOf(error)}`;
+        if (isRefused(error)) return void look.refused.push({ name, message });
         this.#ctx.report('error', { reason: 'fetch_failed', message });
-        if (attempt === TRIES) return false;
+        // Who we are is judged by the next listing: that it is refused too ends the source.
+        if (attempt === TRIES || isUnknown(error)) return void look.failed++;
         await this.#ctx.sleep(backoff(AGAIN, attempt));
       }
     }
   }
 
-  async #give(bucket: string, key: string, name: string): Promise<void> {
+  /** Whether there is something to give. */
+  async #give(bucket: string, key: string, name: string): Promise<boolean> {
     const { signal } = this.#stop;
     const chunks = await this.#objects.open({ bucket, key }, signal);
+    if (!chunks) {
+      const message = `${name} was listed, and is not there: what it had was not seen`;
+      this.#ctx.reject(name, { reason: 'missing_object', message });
+      return false;
+    }
     const parcel = new KeptParcel({ next: this.#next, ctx: this.#ctx, signal });
     try {
-      if (chunks) {
-        await giveLogFile(chunks, name, parcel, { config: this.#config, ctx: this.#ctx, recent: this.#recent });
-      } else {
-        const message = `${name} was listed, and is not there: what it had was not seen`;
-        this.#ctx.report('drop', { reason: 'missing_object', count: 1, message });
-      }
+      await giveLogFile(chunks, name, parcel, { config: this.#config, ctx: this.#ctx, recent: this.#recent });
     } catch (error) {
       if (!(error instanceof Broken)) throw error;
-      this.#ctx.report('drop', { reason: 'bad_object', count: 1, message: `${name}: ${messageOf(error)}` });
+      this.#ctx.reject(name, { reason: 'bad_object', message: `${name}: ${messageOf(error)}` });
     } finally {
       await parcel.settled();
     }
+    return true;
   }
 
   #advance(position: Position): void {

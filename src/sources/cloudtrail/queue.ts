@@ -5,7 +5,6 @@ import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { Credit } from '../../core/credit.ts';
 import { messageOf } from '../../core/errors.ts';
-import { backoff } from '../../core/retry.ts';
 import { decodeDocument } from '../../events/cloud/decode.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 import { Broken } from '../shared/cloud-worker/unpack.ts';
@@ -20,12 +19,12 @@ import { Recent } from './recent.ts';
 /** The most that SQS gives at once, and the longest it waits for something, in s. */
 const MOST = 10;
 const WAIT = 20;
-/** The waits before a message that failed is seen again, in ms. */
-const AGAIN = { initial: 1000, max: 900_000 };
 /** How often the queue is asked how much waits in it, in ms. */
 const ASK = 60_000;
 /** A queue without a redrive policy gives a message for ever: after so many times it is given up. */
 const GIVE_UP = 5;
+/** The longest that SQS hides a message, in ms. */
+const LONGEST = 43_200_000;
 
 type Sqs = typeof import('./sdk/sqs.ts');
 
@@ -99,6 +98,7 @@ export class Queue {
     } catch (error) {
       throw explained(error, `the queue ${queue} cannot be had`);
     }
+    this.#ctx.trouble();
     // How it goes is heard from receiving: this only measures.
     this.#asking = setInterval(() => void this.#attributes(client).catch(() => {}), ASK);
     this.#asking.unref();
@@ -307,7 +307,7 @@ export class Queue {
     if (!this.#isLost(message, reason, why)) {
       this.#ctx.report('error', { reason, message: `${why}; the message comes again` });
     }
-    await this.#hide(message, Math.ceil(backoff(AGAIN, receivesOf(message)) / 1000));
+    await this.#hide(message, hiddenFor(receivesOf(message), this.#receives, this.#config.visibility));
   }
 
   /** Whether a message that is given back does not come again, but goes to its queue's dead letters: that is counted. */
@@ -350,6 +350,20 @@ export class Queue {
     await Promise.race([Promise.allSettled(this.#working), over]);
     this.#close();
   }
+}
+
+/** Messages that failed together should not come together again: a wait is shorter by up to this part. */
+const JITTER = 0.25;
+
+/**
+ * How long a message that failed is hidden, in s: a tenth of `visibility` (ms) at first, three times as long each time, up to
+ * three times `visibility`. Its last chance is never sooner than `visibility`: what is wrong with a service for a while must
+ * not make dead letters, however seldom the queue gives a message.
+ */
+export function hiddenFor(received: number, receives: number, visibility: number, random = Math.random): number {
+  const grown = Math.min((visibility / 10) * 3 ** (received - 1), visibility * 3, LONGEST);
+  const wait = received === receives - 1 ? Math.max(grown, visibility) : grown;
+  return Math.ceil((wait * (1 - JITTER * random())) / 1000);
 }
 
 /** How often a message came. */

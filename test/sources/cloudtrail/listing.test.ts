@@ -101,25 +101,76 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a bucket', () => {
     expect(it.batches).toHaveLength(3);
   });
 
-  test('counts what cannot be read and goes on', async () => {
-    await moto.put(bucket, keyOf('bad', { time: '20260302T1150Z' }), logFile([recordOf('x')]).subarray(0, 60));
-    await put(keyOf('good', { time: '20260302T1155Z' }), 'good');
-    const it = list();
-    await it.until(({ seen }) => seen.size === 2);
-    expect(it.values('evt.id')).toContain('good');
-    expect(it.said).toEqual(['drop bad_object 1']);
+  /** What became a dead letter, and why. */
+  const letters = ({ reports }: Harness) =>
+    reports.flatMap(({ type, fields }) => (type === 'drop' ? [`${fields.reason} ${fields.event}`] : [])).sort();
+  const nameOf = (key: string) => `s3://${bucket}/${key}`;
+
+  test('buries log files that are cut, refused, archived or gone, with their keys, and reads the others', async () => {
+    const time = '20260302T1155Z';
+    const [cut, refused, archived, gone] = ['cut', 'refused', 'archived', 'gone'].map((name) => keyOf(name, { time }));
+    await moto.put(bucket, cut as string, logFile([recordOf('x')]).subarray(0, 60));
+    await put(refused as string, 'refused');
+    await put(archived as string, 'archived');
+    await put(gone as string, 'gone');
+    await put(keyOf('a', { time: '20260302T1150Z' }), 'before');
+    await put(keyOf('z', { time: '20260302T1158Z' }), 'after');
+    front.refuse('_refused.json.gz', 'AccessDenied');
+    front.refuse('_archived.json.gz', 'InvalidObjectState');
+    front.refuse('_gone.json.gz', 'NoSuchKey');
+    const it = list({ endpoint: front.endpoint, interval: '1d', concurrency: 1 });
+    await it.until(({ end }) => end === 'complete');
+    for (const each of ['refused', 'archived', 'gone']) front.pass(`_${each}.json.gz`);
+    expect(it.values('evt.id').filter((id) => id !== 'x')).toEqual(['before', 'after']);
+    expect(letters(it)).toEqual([
+      `access_denied ${nameOf(archived as string)}`,
+      `access_denied ${nameOf(refused as string)}`,
+      `bad_object ${nameOf(cut as string)}`,
+      `missing_object ${nameOf(gone as string)}`,
+    ]);
+    expect(it.seen.size).toBe(6);
   });
 
-  test('ends for good where one of many log files is refused', async () => {
-    for (const minute of [10, 11, 12, 13]) {
-      await put(keyOf(`m${minute}`, { time: `20260302T11${minute}Z` }), String(minute));
-    }
-    front.refuse('_m10.json.gz', 'AccessDenied');
-    const it = list({ endpoint: front.endpoint, interval: '1d', concurrency: 1 });
+  test('keeps log files where all are refused, is not well meanwhile, and reads them once they are not', async () => {
+    for (const each of ['m1', 'm2']) await put(keyOf(each, { time: '20260302T1155Z' }), each);
+    for (const each of ['_m1.json.gz', '_m2.json.gz']) front.refuse(each, 'AccessDenied');
+    const it = list({ endpoint: front.endpoint });
+    await it.until(({ trouble }) => /no log file can be fetched, 2 are refused: .*AccessDenied/.test(trouble ?? ''));
+    for (const each of ['_m1.json.gz', '_m2.json.gz']) front.pass(each);
+    await it.until(({ seen }) => seen.size === 2);
+    expect(it.values('evt.id').toSorted()).toEqual(['m1', 'm2']);
+    await it.until(({ trouble }) => trouble === undefined);
+    expect(it.said).toEqual([]);
+  });
+
+  test('ends for good where all log files of a time are refused', async () => {
+    await put(keyOf('only', { time: '20260302T1155Z' }), 'only');
+    front.refuse('_only.json.gz', 'AccessDenied');
+    const it = list({ endpoint: front.endpoint, interval: '1d' });
     await it.until(({ end }) => end !== 'open');
-    front.pass('_m10.json.gz');
+    front.pass('_only.json.gz');
     expect(it.end).toBeInstanceOf(SourceError);
-    expect(String(it.end)).toMatch(/_m10\.json\.gz cannot be fetched: AccessDenied/);
+    expect(String(it.end)).toMatch(/_only\.json\.gz: .*AccessDenied/);
+    expect(it.seen.size).toBe(0);
+  });
+
+  test('buries nothing for credentials that expire meanwhile: the next listing, which they end, judges them', async () => {
+    for (const each of ['e1', 'e2']) await put(keyOf(each, { time: '20260302T1155Z' }), each);
+    front.refuse('_e2.json.gz', 'ExpiredToken');
+    const it = list({ endpoint: front.endpoint });
+    await it.until(({ said, seen }) => seen.size === 1 && said.includes('error fetch_failed 1'));
+    front.refuse(`/${bucket}/`, 'ExpiredToken');
+    await it.until(({ end }) => end !== 'open');
+    for (const each of ['_e2.json.gz', `/${bucket}/`]) front.pass(each);
+    expect(it.end).toBeInstanceOf(SourceError);
+    expect(String(it.end)).toContain('cannot be listed: ExpiredToken');
+    expect(letters(it)).toEqual([]);
+  });
+
+  test('is not well before the bucket was listed', async () => {
+    const it = list();
+    expect(it.trouble).toBe('not connected yet');
+    await it.until(({ trouble }) => trouble === undefined);
   });
 
   test('tells once of a record that cannot be read, however often its file is fetched', async () => {

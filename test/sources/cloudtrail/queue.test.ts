@@ -7,10 +7,12 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { DeleteObjectCommand, PutBucketNotificationConfigurationCommand } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { Aws } from '../../../src/sources/cloudtrail/aws.ts';
 import { cloudtrail } from '../../../src/sources/cloudtrail/index.ts';
+import { hiddenFor } from '../../../src/sources/cloudtrail/queue.ts';
 import { Front } from '../../aws/front.ts';
 import { hasMoto, keyOf, logFile, Moto, REGION, recordOf, setCredentials } from '../../aws/moto.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
@@ -38,7 +40,9 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
   afterEach(() => Promise.all(open.splice(0).map((each) => each.stop())));
 
   function start(config: object = {}, options: HarnessOptions = {}): Harness {
-    const given = { mode: 'sqs', queue: name, endpoint: moto.endpoint, region: REGION, ...config };
+    // What failed comes again after a second or two, not after half a minute.
+    const visibility = '2s';
+    const given = { mode: 'sqs', queue: name, endpoint: moto.endpoint, region: REGION, visibility, ...config };
     const harness = new Harness(cloudtrail, given, options);
     open.push(harness);
     return harness;
@@ -176,7 +180,7 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
 
   test('hides a message for longer while it is worked on', async () => {
     await deliver(keyOf('long'), logFile([recordOf('l1')]));
-    const it = start({ visibility: '2s' }, { settle: () => undefined });
+    const it = start({}, { settle: () => undefined });
     await it.until(({ batches }) => batches.length === 1);
     await new Promise((wake) => setTimeout(wake, 3000));
     expect(await moto.depth(url)).toEqual({ waiting: 0, hidden: 1 });
@@ -295,7 +299,7 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
   test('gives up what cannot be read where there is no redrive policy', async () => {
     const { url: own } = await moto.queue(`plain-${count}`);
     await moto.send(own, { Type: 'Notification', Message: '{"odd":true}' });
-    const it = start({ queue: own, visibility: '2s' });
+    const it = start({ queue: own });
     await it.until(({ said }) => said.includes('error bad_message 1'));
     expect(it.reports[0]?.fields.message).toContain('its form is unknown');
     expect(await moto.depth(own)).toEqual({ waiting: 0, hidden: 1 });
@@ -344,6 +348,64 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
     await drained();
   });
 
+  test.each([2, 3, 5])(
+    'makes no dead letter of what cannot be fetched for two minutes, where the queue gives it %i times',
+    async (receives) => {
+      const OUTAGE = 120;
+      const front = await Front.before(moto.endpoint);
+      // Time runs as the source asks to wait: it asks the queue to hide a message, and the queue hides it for no second.
+      let waited = 0;
+      const send = SQSClient.prototype.send;
+      const asked = vi.spyOn(SQSClient.prototype, 'send').mockImplementation(function (this: SQSClient, ...args) {
+        const [{ input }] = args as unknown as [
+          { input: { VisibilityTimeout?: number; MaxNumberOfMessages?: number } },
+        ];
+        if (input.VisibilityTimeout !== undefined && input.MaxNumberOfMessages === undefined) {
+          waited += input.VisibilityTimeout;
+          input.VisibilityTimeout = 0;
+          if (waited >= OUTAGE) front.pass('_outage.json.gz');
+        }
+        return send.apply(this, args);
+      });
+      try {
+        const own = await moto.queue(`outage-${receives}`, receives);
+        await moto.put(BUCKET, keyOf('outage'), logFile([recordOf('o1')]));
+        front.answer('_outage.json.gz', (response) => response.writeHead(503).end());
+        await moto.send(own.url, { s3Bucket: BUCKET, s3ObjectKey: [keyOf('outage')] });
+        const it = start({ queue: own.url, endpoint: front.endpoint, visibility: '5m' });
+        await it.until(({ events, said }) => events.length === 1 || said.includes('drop fetch_failed 1'));
+        expect(new Set(it.said)).toEqual(new Set(['error fetch_failed 1']));
+        expect(it.values('evt.id')).toEqual(['o1']);
+        await it.stop();
+      } finally {
+        asked.mockRestore();
+        front.stop();
+      }
+    },
+    30_000,
+  );
+
+  test('hides what failed for longer each time, and for long before the last', () => {
+    const minutes = 60_000;
+    const receives = fc.integer({ min: 1, max: 1000 });
+    fc.assert(
+      fc.property(receives, receives, fc.integer({ min: 2000, max: 720 * minutes }), (received, most, visibility) => {
+        const [least, longest] = [1, 0].map((random) => hiddenFor(received, most, visibility, () => random * 0.999));
+        expect(least).toBeGreaterThanOrEqual(1);
+        expect(least).toBeLessThanOrEqual(longest as number);
+        expect(longest).toBeLessThanOrEqual(43_200);
+        if (received === most - 1) expect((least as number) * 1000).toBeGreaterThanOrEqual(0.75 * visibility);
+      }),
+    );
+    expect([1, 2, 3, 4, 5, 6].map((n) => hiddenFor(n, 10, 5 * minutes, () => 0))).toEqual([30, 90, 270, 810, 900, 900]);
+  });
+
+  test('is not well before it has the queue', async () => {
+    const it = start();
+    expect(it.trouble).toBe('not connected yet');
+    await it.until(({ trouble }) => trouble === undefined);
+  });
+
   describe('of which the log files are elsewhere', () => {
     let storage: Server;
     /** What is answered: the code of an error, or a log file. */
@@ -371,7 +433,7 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
     test('is not well while they are refused, and goes on once they are not', async () => {
       answer = 'AccessDenied';
       const it = start({ endpoint: undefined, queue: url });
-      await it.until(({ trouble }) => trouble !== undefined);
+      await it.until(({ said }) => said.length > 0);
       expect(it.trouble).toContain('a log file cannot be fetched: it is AccessDenied');
       expect(it.said).toEqual(['error access_denied 1']);
       answer = logFile([recordOf('late')]);
