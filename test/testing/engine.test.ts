@@ -102,23 +102,45 @@ describe('an engine', () => {
     await expect(start(socket, 'nginx')).rejects.toThrow('the engine has an image nginx already');
   });
 
-  it('has nothing left of a container that could not be started', async () => {
+  const IMAGE = 'DELETE /images/localhost%2Ffalco-pipe%2Ftest%3Alatest';
+  /** What an engine that answers so was asked for by a start that failed, and why it did. */
+  async function failing(answers: Readonly<Record<string, [number, object]>>) {
     const asked: string[] = [];
-    const answers: Record<string, [number, object]> = {
-      'POST /images/create': [200, {}],
-      'POST /containers/create': [201, { Id: 'c1' }],
-      'POST /containers/c1/attach': [500, { message: 'cannot' }],
-      'DELETE /containers/c1': [204, {}],
-      'POST /containers/c1/wait': [404, {}],
-      'DELETE /images/localhost%2Ffalco-pipe%2Ftest%3Alatest': [200, {}],
-    };
     const proxy = new Proxy(answers, {
       get: (target, key: string) => {
         asked.push(key);
         return target[key];
       },
     });
-    await expect(start(await engine(proxy))).rejects.toThrow('attaching to the container: status 500');
-    expect(asked.slice(-3)).toEqual(Object.keys(answers).slice(-3));
+    const error = await start(await engine(proxy)).catch(String);
+    return { asked, error };
+  }
+
+  it('has nothing left of a container that could not be started', async () => {
+    const answers: Record<string, [number, object]> = {
+      'POST /images/create': [200, {}],
+      'POST /containers/create': [201, { Id: 'c1' }],
+      'POST /containers/c1/attach': [500, { message: 'cannot' }],
+      'DELETE /containers/c1': [204, {}],
+      'POST /containers/c1/wait': [404, {}],
+      [IMAGE]: [200, {}],
+    };
+    const { asked, error } = await failing(answers);
+    expect(error).toContain('attaching to the container: status 500');
+    expect(asked).toEqual(Object.keys(answers));
+  });
+
+  it('has no image left of a container that could not be made, and says why it was not', async () => {
+    for (const removed of [[200, {}] as const, [500, { message: 'busy' }] as const]) {
+      const answers: Record<string, [number, object]> = {
+        'POST /images/create': [200, {}],
+        'POST /containers/create': [409, { message: 'the name is taken' }],
+        [IMAGE]: [...removed],
+      };
+      const { asked, error } = await failing(answers);
+      expect(error).toContain('409: the name is taken');
+      expect(asked).toEqual(Object.keys(answers));
+      await new Promise((done) => servers.pop()?.close(done));
+    }
   });
 });

@@ -57,11 +57,18 @@ export async function openContainerStage(
   users: readonly string[],
 ): Promise<ContainerStage> {
   const engine = new Engine(socket);
+  // What was made is removed in the end, last first.
+  const made: (() => Promise<unknown>)[] = [];
+  const remove = async () => {
+    for (const each of made.splice(0).reverse()) await each();
+  };
   try {
+    const imagePath = `/images/${encodeURIComponent(image)}`;
     // Nobody's image is replaced by ours.
-    if (image !== OWN_IMAGE && (await engine.call('GET', `/images/${encodeURIComponent(image)}/json`, { may: [404] })))
+    if (image !== OWN_IMAGE && (await engine.call('GET', `${imagePath}/json`, { may: [404] })))
       throw new ContainerFailed(`the engine has an image ${image} already, which is not replaced by one for tests`);
     await engine.importImage(image, imageArchive(users));
+    made.push(() => engine.call('DELETE', imagePath, { may: [404, 409] }));
     const { Id: id } = (await engine.call('POST', `/containers/create?name=${encodeURIComponent(name)}`, {
       json: {
         Image: image,
@@ -76,24 +83,17 @@ export async function openContainerStage(
         HostConfig: { AutoRemove: true, Privileged: true, NetworkMode: 'none' },
       },
     })) as { Id: string };
-    const remove = async () => {
+    made.push(async () => {
       // It goes by itself when its first process ends, also when we are killed.
       await engine.call('DELETE', `/containers/${id}?force=true&v=true`, { may: [404, 409] });
       await engine.call('POST', `/containers/${id}/wait?condition=removed`, { may: [404] });
-      await engine.call('DELETE', `/images/${encodeURIComponent(image)}`, { may: [404, 409] });
-    };
-    try {
-      const stage = await engine.startStage(id);
-      const close = async () => {
-        await stage.close();
-        await remove();
-      };
-      return { stage, close };
-    } catch (error) {
-      await remove();
-      throw error;
-    }
+    });
+    const stage = await engine.startStage(id);
+    made.push(() => stage.close());
+    return { stage, close: remove };
   } catch (error) {
+    // Why it was not opened says more than what could not be removed after that.
+    await remove().catch(() => {});
     if (error instanceof ContainerFailed) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED')
       throw new NoEngine(`no container engine answers at ${socket}`);
