@@ -3,7 +3,6 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { addressOf } from '../core/address.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -12,6 +11,7 @@ import type { Run } from '../pipeline/run.ts';
 import { versions } from '../pipeline/status.ts';
 import type { Store } from '../store/store.ts';
 import { type ProgramStatus, socketFolder } from './control.ts';
+import { LoopWatch } from './loop-watch.ts';
 
 export interface ServerOptions {
   readonly run: Run;
@@ -30,9 +30,7 @@ const TAP_RATE = 10;
 const TAP_BUFFER = 1024 ** 2;
 /** The largest body of a request, in bytes. */
 const BODY = 1024 ** 2;
-/** The event loop is looked at this often, in ms. */
-const RESOLUTION = 20;
-/** A delay that is worth a word, in ms. */
+/** A turn of the event loop that is worth a word, in ms. */
 const SLOW = 200;
 
 type Answer = { readonly code?: number; readonly type?: string; readonly body: string };
@@ -45,19 +43,18 @@ type Route = (
 export class Servers {
   readonly #options: ServerOptions;
   readonly #began = Date.now();
-  readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION });
-  readonly #recent = monitorEventLoopDelay({ resolution: RESOLUTION });
-  readonly #watch: NodeJS.Timeout;
+  readonly #loop: LoopWatch;
   #control: Server | undefined;
   #socket: string | undefined;
   #http: { readonly address: string; readonly server: Server } | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    this.#delay.enable();
-    this.#recent.enable();
-    this.#watch = setInterval(() => this.#watchLoop(), 1000);
-    this.#watch.unref();
+    // What blocks the event loop blocks the drain of the kernel's ring: it is said, once a second at most.
+    this.#loop = new LoopWatch(SLOW, (ms) => {
+      const message = `the event loop stood still for ${Math.round(ms)} ms`;
+      options.run.report('health', { reason: 'event_loop_delay', message });
+    });
   }
 
   /**
@@ -102,19 +99,8 @@ export class Servers {
     }
   }
 
-  // What blocks the event loop blocks the drain of the kernel's ring: it is said, once a second at most.
-  #watchLoop(): void {
-    const ms = this.#recent.max / 1e6;
-    this.#recent.reset();
-    if (ms < SLOW) return;
-    const message = `the event loop stood still for ${Math.round(ms)} ms`;
-    this.#options.run.report('health', { reason: 'event_loop_delay', message });
-  }
-
   close(): void {
-    clearInterval(this.#watch);
-    this.#recent.disable();
-    this.#delay.disable();
+    this.#loop.close();
     end(this.#control);
     end(this.#http?.server);
     if (this.#socket !== undefined) rmSync(this.#socket, { force: true });
@@ -145,7 +131,7 @@ export class Servers {
       },
       'GET /metrics': () => ({
         type: 'text/plain; version=0.0.4; charset=utf-8',
-        body: prometheusText(run.status(), run.plan, this.#delay),
+        body: prometheusText(run.status(), run.plan, this.#loop.turns),
       }),
       'GET /status': () => json(this.#status()),
       'GET /versions': () => json(versions()),

@@ -1,6 +1,6 @@
 /** Metrics in the text format of Prometheus, made of counters when they are asked for. */
 
-import type { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Histogram } from 'node:perf_hooks';
 import { packageVersion } from '../core/package.ts';
 import type { Plan } from './plan.ts';
 import type { ComponentStatus, RunStatus } from './status.ts';
@@ -51,7 +51,7 @@ const RELOADS = counter('falco_pipe_reloads_total', 'Loadings of the pipeline wh
 const READY = gauge('falco_pipe_ready', '1 when the pipeline runs, its sources are open and its state can be written.');
 const DELAY = gauge(
   'falco_pipe_event_loop_delay_seconds',
-  'Delay of the event loop since the last scrape.',
+  'How long turns of the event loop took, since the last scrape: what comes meanwhile waits.',
   'quantile',
 );
 const INFO = gauge('falco_pipe_info', 'Always 1; the version and the pipeline.', 'version', 'pipeline');
@@ -96,15 +96,14 @@ export const allMetrics: readonly Metric[] = [
 export const componentLabels = ['component_id', 'component_kind', 'component_type'] as const;
 
 type Labels = Readonly<Record<string, string>>;
-type Delay = ReturnType<typeof monitorEventLoopDelay>;
 type Value = number | Readonly<Record<string, number>>;
 
-/** The whole page. `delay` is the histogram of the event loop, in ns; it is reset. */
-export function prometheusText(status: RunStatus, plan: Plan, delay?: Delay): string {
+/** The whole page. `turns` is the histogram of the event loop's turns, in ns; it is reset. */
+export function prometheusText(status: RunStatus, plan: Plan, turns?: Histogram): string {
   const page = new Page();
   for (const component of status.components) ofComponent(page, component);
   ofRun(page, status);
-  if (delay) ofEventLoop(page, delay);
+  if (turns) ofEventLoop(page, turns);
   ofProcess(page);
   asFalco(page, status.components, plan);
   return page.text();
@@ -141,11 +140,11 @@ function ofRun(page: Page, { totals, reloads, ready, digest }: RunStatus): void 
   page.add(INFO, 1, { version: packageVersion, pipeline: `sha256:${digest}` });
 }
 
-function ofEventLoop(page: Page, delay: Delay): void {
+function ofEventLoop(page: Page, turns: Histogram): void {
   for (const quantile of [0.5, 0.99, 1]) {
-    page.add(DELAY, delay.percentile(quantile * 100) / 1e9, { quantile: String(quantile) });
+    page.add(DELAY, turns.percentile(quantile * 100) / 1e9, { quantile: String(quantile) });
   }
-  delay.reset();
+  turns.reset();
 }
 
 function ofProcess(page: Page): void {

@@ -1,7 +1,7 @@
 /** What every component keeps to while it runs: opening, closing and acks, whatever fails and whenever it stops. */
 
 import { resolve } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createHistogram } from 'node:perf_hooks';
 import { Subject } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -96,7 +96,7 @@ async function expectAnswered(run: Run, given: Given, deadline = 0): Promise<voi
 
 /** What /metrics says of the component, by the metric's name without its prefix. */
 function metricsOf(run: Run): Record<string, number> {
-  const text = prometheusText(run.status(), run.plan, monitorEventLoopDelay());
+  const text = prometheusText(run.status(), run.plan, createHistogram());
   const lines = text.matchAll(/^falco_pipe_(\w+)\{[^}]*="it"[^}]*\} (\d+)$/gm);
   return Object.fromEntries([...lines].map(([, name, value]) => [name, Number(value)]));
 }

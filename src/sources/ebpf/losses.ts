@@ -26,6 +26,7 @@ export class Losses {
     let life = false;
     for (const fate of ['sent', 'filtered', 'dropped', 'refused'] as const) {
       for (const [name, count] of Object.entries(counters[fate])) {
+        if (count === 0) continue;
         const more = this.#since(`${fate} ${name}`, count);
         if (more === 0) continue;
         this.#ctx.metrics.add(`kernel_${fate}`, name, more);
