@@ -182,6 +182,11 @@ export interface PlanContext {
    * diagnostics can quote. Unreadable: reported, and undefined.
    */
   read(path: string, at: readonly (string | number)[]): string | undefined;
+  /**
+   * Says what a file had that was read otherwise; undefined: it could not be. It becomes part of the pipeline's digest, and
+   * when it changes a pipeline that runs is loaded anew.
+   */
+  note(path: string, content: Uint8Array | undefined): void;
 }
 
 /** A field that an operator adds to events, whatever their event source. */

@@ -8,6 +8,7 @@ export class Answers implements Edge {
   readonly resolve: Edge['resolve'];
   readonly report: Edge['report'];
   readonly placer: Edge['placer'];
+  readonly note: Edge['note'];
   readonly #edge: Edge;
   readonly #hash = createHash('sha256');
 
@@ -16,6 +17,7 @@ export class Answers implements Edge {
     this.resolve = edge.resolve;
     this.report = edge.report;
     this.placer = edge.placer;
+    this.note = edge.note;
   }
 
   // Arrow functions: operators take them off the edge.

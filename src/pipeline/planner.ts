@@ -351,6 +351,10 @@ export class Planner {
     return {
       resolve: (path) => resolve(this.#document.folder, path),
       read: (path, at) => this.#text(path, [...base, ...at]),
+      note: (path, content) => {
+        this.#read.set(resolve(this.#document.folder, path), digestOf(content));
+        this.#hash.update(content ?? '');
+      },
       placer: (path) => this.#document.placer([...base, ...path]),
       report: (diagnostic, path = []) => {
         const at = diagnostic.at ?? this.#document.place([...base, ...path]);
@@ -363,9 +367,10 @@ export class Planner {
     const file = resolve(this.#document.folder, path);
     this.#read.set(file, digestOf(undefined));
     try {
-      const text = readFileSync(file, 'utf8');
-      this.#read.set(file, digestOf(text));
-      this.#hash.update(text);
+      const content = readFileSync(file);
+      this.#read.set(file, digestOf(content));
+      this.#hash.update(content);
+      const text = content.toString();
       this.#texts.push({ name: path, text });
       return text;
     } catch (error) {

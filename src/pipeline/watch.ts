@@ -18,15 +18,15 @@ export type Contents = Map<string, string>;
 /** The content of a file as it is now. */
 export function contentOf(path: string): string {
   try {
-    return digestOf(readFileSync(path, 'utf8'));
+    return digestOf(readFileSync(path));
   } catch {
     return digestOf(undefined);
   }
 }
 
-/** What stands for a text, or for none that could be read, in `Contents`. */
-export function digestOf(text: string | undefined): string {
-  return text === undefined ? 'none' : createHash('sha256').update(text).digest('hex');
+/** What stands for a content, or for none that could be read, in `Contents`. */
+export function digestOf(content: string | Uint8Array | undefined): string {
+  return content === undefined ? 'none' : createHash('sha256').update(content).digest('hex');
 }
 
 /** Tells when files have another content than they had. */

@@ -120,7 +120,7 @@ class Changes {
     this.#watcher.watch(contents);
   }
 
-  /** Where a path is a folder: files of tests that come into it, or go, are a change too. */
+  /** Where a path is a folder: files of tests that come into it or below it, or go, are a change too. */
   watchFolder(path: string): void {
     if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
     try {
@@ -129,7 +129,7 @@ class Changes {
         clearTimeout(this.#soon);
         this.#soon = setTimeout(this.#changed, WRITTEN);
       };
-      this.#folders.push(watch(path, { persistent: false }, told).on('error', this.#failed));
+      this.#folders.push(watch(path, { persistent: false, recursive: true }, told).on('error', this.#failed));
     } catch (error) {
       this.#failed(error);
     }

@@ -120,6 +120,32 @@ describe('a pipeline file that changes', () => {
     expect(await run.stop()).toBe(0);
   });
 
+  test('when a list has other items in the file that a rules file names; one that is read again by itself needs no reload', async () => {
+    const folder = folderWithEvents();
+    const path = join(folder, 'pipeline.yaml');
+    const rule = (name: string, from: string) =>
+      `- list: ${name}s\n  items_from: { ${from} }\n- rule: ${name}\n  desc: d\n  condition: proc.name in (${name}s)\n  output: "%proc.name"\n  priority: INFO\n`;
+    writeFileSync(
+      join(folder, 'rules.yaml'),
+      rule('listed', 'file: list.txt') + rule('fresh', 'file: own.txt, refresh: 1s'),
+    );
+    const items = (name: string, from: number, to: number) =>
+      writeFileSync(join(folder, name), Array.from({ length: to - from }, (_, n) => `p${from + n}\n`).join(''));
+    items('list.txt', 0, 1);
+    items('own.txt', 0, 1);
+    const judged = `, detect: { type: rules, from: mark, files: rules.yaml }, last: { type: filter, from: mark, condition: evt.type = open }`;
+    writeFileSync(path, versioned('one', judged).replace('from: last', 'from: [last, detect]'));
+    const run = await started(path);
+    await run.until(({ stdout }) => stdout.includes('"rule":"listed"'));
+    items('own.txt', 0, 20_000);
+    await run.until(({ stdout }) => (stdout.match(/"rule":"fresh"/g) ?? []).length > 100);
+    expect(run.stderr).not.toContain('reloaded');
+    items('list.txt', 0, 20_000);
+    await run.until(({ stdout }) => (stdout.match(/"rule":"listed"/g) ?? []).length > 100);
+    expect(run.stderr).toMatch(/reloaded \(a file has changed\): sha256:[0-9a-f]{64}"/);
+    expect(await run.stop()).toBe(0);
+  });
+
   test('not when that is not wanted', async () => {
     const folder = folderWithEvents();
     const path = join(folder, 'pipeline.yaml');

@@ -1,5 +1,6 @@
 /** What runs again when something changes. */
 
+import { mkdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadTests } from '../../src/testing/run-tests.ts';
 import { touchedOf, watchTests } from '../../src/testing/watch-tests.ts';
@@ -93,12 +94,18 @@ it('runs all, then what is touched; says what is wrong and goes on when it is me
   ]);
 }, 20_000);
 
-it('finds files of tests that come into a folder', async () => {
+it('finds files of tests that come into a folder, and into those below it, old and new', async () => {
   const files = new Files({ 'r.yaml': RULE, 't.test.yaml': TEST });
+  mkdirSync(files.path('old'));
   const stop = new AbortController();
   const said: string[] = [];
   const steps: (() => void)[] = [
     () => files.write('u.test.yaml', TEST.replace('name: n', 'name: another')),
+    () => files.write('old/v.test.yaml', TEST.replace('name: n', 'name: below')),
+    () => {
+      mkdirSync(files.path('new'));
+      files.write('new/w.test.yaml', TEST.replace('name: n', 'name: in a new one'));
+    },
     () => stop.abort(),
   ];
   await watchTests([files.folder], {
@@ -111,5 +118,10 @@ it('finds files of tests that come into a folder', async () => {
     wrong: () => {},
     reporter: () => ({ begin() {}, result: ({ name }) => said.push(name), end: () => steps.shift()?.() }),
   });
-  expect(said).toEqual(['n', '1 of 2 again', 'another']);
+  expect(said).toEqual([
+    'n',
+    ...['1 of 2 again', 'another'],
+    ...['1 of 3 again', 'below'],
+    ...['1 of 4 again', 'in a new one'],
+  ]);
 }, 20_000);

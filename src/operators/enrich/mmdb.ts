@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { Reader } from 'mmdb-lib';
 import type { OperatorContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
+import { refreshing } from '../shared/refreshing.ts';
 
 /** Addresses whose answers are kept. */
 const KEPT = 10_000;
@@ -112,25 +113,19 @@ function isPlain(value: unknown): value is string | number | bigint | boolean {
 }
 
 /** Looks again and again whether a file has been replaced, until the operator stops. What fails leaves the old one. */
-export async function follow(
+export function follow(
   database: Mmdb,
   every: number,
-  { sleep, signal, log, metrics }: Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics'>,
+  ctx: Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics'>,
 ): Promise<void> {
-  for (;;) {
-    try {
-      await sleep(every);
-    } catch {
-      return;
-    }
-    try {
-      if (!(await database.refresh())) continue;
-      metrics.add('refreshes', '', 1);
-      log.info(`${database.path} was replaced: ${database.title}`);
-    } catch (error) {
-      if (signal.aborted) return;
-      metrics.add('errors', 'refresh', 1);
-      log.warn(`${database.path} stays as it was: ${messageOf(error)}`);
-    }
-  }
+  const { log, metrics } = ctx;
+  const refresh = async () => {
+    if (!(await database.refresh())) return;
+    metrics.add('refreshes', '', 1);
+    log.info(`${database.path} was replaced: ${database.title}`);
+  };
+  return refreshing(every, ctx, refresh, (error) => {
+    metrics.add('errors', 'refresh', 1);
+    log.warn(`${database.path} stays as it was: ${messageOf(error)}`);
+  });
 }

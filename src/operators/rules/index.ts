@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { bound, type Demand, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
 import { hostName } from '../../core/host.ts';
 import { joinHosts } from '../../core/hosts.ts';
+import type { Necessary } from '../../core/necessary.ts';
 import { atOnce, inSlices, type Steps } from '../../core/steps.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form } from '../../events/field.ts';
@@ -113,12 +114,19 @@ export const rules = defineOperator<typeof config, Loaded>({
     // Lists from elsewhere are part of what it is: a reload that finds others makes it anew.
     const lists = createHash('sha256');
     const loaded = yield* loadInSteps(options, files, edge, (from) => {
-      const content = readItems(from);
+      let content: Uint8Array | undefined;
+      try {
+        content = readItems(from);
+      } finally {
+        // One that is read again by itself needs no reload.
+        if (from.kind === 'file' && from.refresh === undefined) edge.note(from.address, content);
+      }
       lists.update(content ?? '');
       return content;
     });
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);
+    yield;
     warnOfIdleRules(active, edge);
     const list = loaded.rules.map(({ name, priority, source, enabled, tags }) => ({
       rule: name,
@@ -130,7 +138,7 @@ export const rules = defineOperator<typeof config, Loaded>({
     const extra = extraFields(edge);
     return {
       state: { rules: active, extra, feeds: loaded.feeds },
-      reads: readsOf(active, extra, edge),
+      reads: yield* readsOf(active, extra, edge),
       notes: { rules: active.length, list },
       digest: lists.digest('hex'),
     };
@@ -210,28 +218,41 @@ function extraFields(edge: Edge): Map<string, FieldRef[]> {
   );
 }
 
-function readsOf(active: readonly Rule[], extra: ReadonlyMap<string, readonly FieldRef[]>, edge: Edge): Demands {
-  return new Map(
-    edge.sources.map((source): [string, Demand] => {
-      const mine = active.filter((rule) => rule.source === source);
-      const refs = [
-        ...mine.flatMap(({ condition, output }) => [...condition.reads, ...output.reads]),
-        ...(extra.get(source) ?? []),
-      ];
-      const all = mine.some(({ condition }) => condition.eventTypes === 'all');
-      const types = all ? ('all' as const) : new Set(mine.flatMap(({ condition }) => [...condition.eventTypes]));
-      const fields = new Set(refs.map(({ text }) => text));
-      // Alerts get their id from it.
-      if (catalogues.get(source)?.find(EVENT_ID)) fields.add(EVENT_ID);
-      const hosts = joinHosts([{ hosts: hostsIn(mine.map(({ condition }) => condition)) }]);
-      if (types === 'all') return [source, { fields, types, ...hosts }];
-      const where = necessaryByType(
-        mine.map(({ condition }) => condition),
-        types,
-      );
-      return [source, { fields, types, ...hosts, where }];
-    }),
-  );
+function* readsOf(
+  active: readonly Rule[],
+  extra: ReadonlyMap<string, readonly FieldRef[]>,
+  edge: Edge,
+): Steps<Demands> {
+  const demands = new Map<string, Demand>();
+  for (const source of edge.sources) {
+    yield;
+    const mine = active.filter((rule) => rule.source === source);
+    const conditions = mine.map(({ condition }) => condition);
+    const refs = [
+      ...mine.flatMap(({ condition, output }) => [...condition.reads, ...output.reads]),
+      ...(extra.get(source) ?? []),
+    ];
+    const all = conditions.some(({ eventTypes }) => eventTypes === 'all');
+    const types = all ? ('all' as const) : new Set(conditions.flatMap(({ eventTypes }) => [...eventTypes]));
+    const fields = new Set(refs.map(({ text }) => text));
+    // Alerts get their id from it.
+    if (catalogues.get(source)?.find(EVENT_ID)) fields.add(EVENT_ID);
+    const demand = { fields, types, ...joinHosts([{ hosts: hostsIn(conditions) }]) };
+    demands.set(source, types === 'all' ? demand : { ...demand, where: yield* necessaryInSteps(conditions, types) });
+  }
+  return demands;
+}
+
+function* necessaryInSteps(
+  conditions: Parameters<typeof necessaryByType>[0],
+  types: ReadonlySet<string>,
+): Steps<Map<string, Necessary>> {
+  const where = new Map<string, Necessary>();
+  for (const type of types) {
+    yield;
+    for (const [each, clauses] of necessaryByType(conditions, [type])) where.set(each, clauses);
+  }
+  return where;
 }
 
 // A rule that cannot fire is said, not silent.

@@ -6,6 +6,7 @@ import { messageOf } from '../../core/errors.ts';
 import { inSlices } from '../../core/steps.ts';
 import type { Built, ItemsFrom, ListFeed } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/items-fetch.ts';
+import { refreshing } from '../shared/refreshing.ts';
 
 type Context = Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics'>;
 
@@ -16,35 +17,28 @@ export function keepFresh(feeds: readonly ListFeed[], ctx: Context, changed: () 
   }
 }
 
-async function follow(
+function follow(
   feed: ListFeed,
-  refresh: number,
+  every: number,
   { ctx, changed }: { readonly ctx: Context; readonly changed: () => void },
 ): Promise<void> {
   const reader = new Reader(feed.from);
   const refreshed = ctx.metrics.counter('list_refreshes', feed.name);
   const failed = ctx.metrics.counter('list_failures', feed.name);
-  for (;;) {
-    try {
-      await ctx.sleep(refresh);
-    } catch {
-      return;
-    }
-    try {
-      const content = await reader.read(ctx.signal);
-      if (content === undefined) continue;
-      const built = await inSlices(feed.build(content));
-      refuseEmpty(built);
-      built.exchange();
-      reader.accept();
-      changed();
-      refreshed.value++;
-    } catch (error) {
-      if (ctx.signal.aborted) return;
-      failed.value++;
-      ctx.log.warn(`the list ${feed.name} stays as it is: ${feed.from.location}: ${messageOf(error)}`);
-    }
-  }
+  const refresh = async () => {
+    const content = await reader.read(ctx.signal);
+    if (content === undefined) return;
+    const built = await inSlices(feed.build(content));
+    refuseEmpty(built);
+    built.exchange();
+    reader.accept();
+    changed();
+    refreshed.value++;
+  };
+  return refreshing(every, ctx, refresh, (error) => {
+    failed.value++;
+    ctx.log.warn(`the list ${feed.name} stays as it is: ${feed.from.location}: ${messageOf(error)}`);
+  });
 }
 
 /** A list that was cut short must not silence the rules that use it. */

@@ -1,0 +1,28 @@
+/** What an operator has read from elsewhere is read again while it works. */
+
+import type { OperatorContext } from '../../core/component.ts';
+
+/**
+ * Calls `refresh` every so many ms, one after the other, until the operator stops. What fails is told to `failed`; the next
+ * one comes all the same.
+ */
+export async function refreshing(
+  every: number,
+  { sleep, signal }: Pick<OperatorContext, 'sleep' | 'signal'>,
+  refresh: () => Promise<void>,
+  failed: (error: unknown) => void,
+): Promise<void> {
+  for (;;) {
+    try {
+      await sleep(every);
+    } catch {
+      return;
+    }
+    try {
+      await refresh();
+    } catch (error) {
+      if (signal.aborted) return;
+      failed(error);
+    }
+  }
+}
