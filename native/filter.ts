@@ -1,5 +1,5 @@
 /**
- * What the kernel programs send of each call: by its outcome, and of opens by their path. Everything here may let pass
+ * What the kernel programs send of each call: by its outcome, by the thread's name, and of opens by their path. Everything here may let pass
  * more than was asked for, never less. native/bpf/shared.h and filter.h are the other side.
  */
 import type { Clause, Outcome, PathProperty, Result } from '../src/core/necessary.ts';
@@ -24,6 +24,8 @@ const EXECUTIONS: ReadonlySet<string> = new Set(['execve', 'execveat']);
 const ALL_STARTS = 0xffff_ffff_ffff_ffffn;
 const PREFIX_MAX = 64;
 const NAME_MAX = 32;
+/** Bytes of a thread's name, with the one that ends it. */
+const COMM_ROOM = 16;
 
 const indexes: ReadonlyMap<string, number> = new Map(Object.keys(CALLS).map((name, index) => [name, index + 1]));
 const SOCKETCALL = indexes.size + 1;
@@ -106,7 +108,9 @@ export function filterTables(filters: CallFilters): Tables {
   const calls = new Uint16Array(NUMBERS);
   const keep = new Uint16Array(ROOM);
   const test = new Uint16Array(ROOM);
+  const byComm = new Uint16Array(ROOM);
   const paths = new Paths();
+  const comms = new Map<string, number>();
   for (const [name, clauses] of filters) {
     const call = CALLS[name];
     const index = indexes.get(name);
@@ -115,10 +119,13 @@ export function filterTables(filters: CallFilters): Tables {
     addNumbers(calls, index, call.numbers, call.kind);
     for (const clause of clauses === 'all' ? [{}] : clauses) {
       const bits = classesOf(clause, call.kind) & (EXECUTIONS.has(name) ? ~SUCCEEDED : EVERYTHING);
-      const { paths: wanted } = clause as Clause;
+      const { paths: wanted, comms: named } = clause as Clause;
       if (wanted !== undefined && call.kind === 'open' && wanted.every(isKnown)) {
         test[index] = (test[index] ?? 0) | bits;
         for (const property of wanted) paths.add(property, bits);
+      } else if (named !== undefined) {
+        byComm[index] = (byComm[index] ?? 0) | bits;
+        for (const comm of named) comms.set(comm, (comms.get(comm) ?? 0) | bits);
       } else {
         keep[index] = (keep[index] ?? 0) | bits;
       }
@@ -131,11 +138,17 @@ export function filterTables(filters: CallFilters): Tables {
     calls,
     keep,
     test,
+    byComm,
     tests: Uint16Array.of(any('text'), any('real')),
     hidden: Uint16Array.of(paths.hidden.text, paths.hidden.real),
     prefixes: bytesOf(paths.prefixes, prefixKey),
     names: bytesOf(paths.names, nameKey),
-    starts: BigUint64Array.of(startsOf(paths.prefixes.keys(), true), startsOf(paths.names.keys(), false)),
+    comms: commEntries(comms),
+    starts: BigUint64Array.of(
+      startsOf(paths.prefixes.keys(), true),
+      startsOf(paths.names.keys(), false),
+      startsOf(comms.keys(), false),
+    ),
     uring: [...filters.keys()].some((name) => URING.has(name)),
   };
 }
@@ -157,6 +170,17 @@ function bytesOf(entries: ReadonlyMap<string, Classes>, key: (text: string) => B
       value.writeUInt16LE(classes.text & EVERYTHING, 0);
       value.writeUInt16LE(classes.real & EVERYTHING, 2);
       return Buffer.concat([key(text), value]);
+    }),
+  );
+}
+
+function commEntries(comms: ReadonlyMap<string, number>): Uint8Array {
+  return Buffer.concat(
+    [...comms].map(([comm, bits]) => {
+      const entry = Buffer.alloc(COMM_ROOM + 2);
+      entry.write(comm, 'utf8');
+      entry.writeUInt16LE(bits, COMM_ROOM);
+      return entry;
     }),
   );
 }

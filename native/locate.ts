@@ -44,7 +44,10 @@ export interface AddonWanted {
   readonly hidden: Uint16Array;
   readonly prefixes: Uint8Array;
   readonly names: Uint8Array;
-  /** Of the prefixes and of the names. */
+  /** Classes, by call, that are tested for the name of the thread. */
+  readonly byComm: Uint16Array;
+  readonly comms: Uint8Array;
+  /** Of the prefixes, of the names and of the threads' names. */
   readonly starts: BigUint64Array;
 }
 

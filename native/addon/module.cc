@@ -10,6 +10,7 @@
 
 #include "failure.h"
 #include "host.h"
+#include "memory.h"
 #include "probe.h"
 #include "sensor.h"
 
@@ -102,6 +103,7 @@ Wanted wanted_of(const Napi::Object &given) {
   copy_words(given.Get("calls"), words.calls);
   copy_words(given.Get("keep"), words.keep);
   copy_words(given.Get("test"), words.test);
+  copy_words(given.Get("byComm"), words.by_comm);
   __u16 hidden[2] = {};
   copy_words(given.Get("hidden"), hidden);
   words.hidden = {hidden[0], hidden[1]};
@@ -115,8 +117,10 @@ Wanted wanted_of(const Napi::Object &given) {
   const auto starts = given.Get("starts").As<Napi::BigUint64Array>();
   words.prefix_starts = starts[0];
   words.name_starts = starts[1];
+  words.comm_starts = starts[2];
   wanted.prefixes = bytes_of(given.Get("prefixes"));
   wanted.names = bytes_of(given.Get("names"));
+  wanted.comms = bytes_of(given.Get("comms"));
   wanted.uring = flag("uring");
   return wanted;
 }
@@ -297,12 +301,18 @@ Napi::Value SendDatagram(const Napi::CallbackInfo &info) {
 
 Napi::Value BootOffsetNs(const Napi::CallbackInfo &info) { return Napi::BigInt::New(info.Env(), boot_offset_ns()); }
 
+Napi::Value TrimMemory(const Napi::CallbackInfo &info) {
+  trim_memory();
+  return info.Env().Undefined();
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Sensor", SensorHandle::define(env));
   exports.Set("probe", Napi::Function::New<Probe>(env));
   exports.Set("measurePrograms", Napi::Function::New<MeasurePrograms>(env));
   exports.Set("notifySystemd", Napi::Function::New<NotifySystemd>(env));
   exports.Set("sendDatagram", Napi::Function::New<SendDatagram>(env));
+  exports.Set("trimMemory", Napi::Function::New<TrimMemory>(env));
   exports.Set("bootOffsetNs", Napi::Function::New<BootOffsetNs>(env));
   return exports;
 }

@@ -110,6 +110,7 @@ void Sensor::load(const SensorOptions &options, bool uring) {
 void Sensor::configure(const Wanted &wanted) {
   add_entries("prefixes", wanted.prefixes);
   add_entries("names", wanted.names);
+  add_entries("comms", wanted.comms);
   // The numbers of the calls come last: no call may be looked at whose filter is not there yet.
   const filter &words = wanted.words;
   memcpy(filter_.get(), &words, offsetof(filter, calls));
@@ -117,6 +118,7 @@ void Sensor::configure(const Wanted &wanted) {
   memcpy(filter_->calls, words.calls, sizeof words.calls);
   remove_other_entries("prefixes", wanted.prefixes);
   remove_other_entries("names", wanted.names);
+  remove_other_entries("comms", wanted.comms);
   const bool calls = reads_calls(words);
   attach("on_call", calls);
   for (const char *program : kUringPrograms) attach(program, calls && wanted.uring);

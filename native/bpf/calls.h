@@ -142,7 +142,7 @@ static __always_inline bool unpack_socketcall(struct call_context *call)
   default: return 0;
   }
   __u32 slot = call->which & (CALLS_ROOM - 1);
-  if (!filter.keep[slot]) return 0;
+  if (!filter.keep[slot] && !filter.by_comm[slot]) return 0;
   barrier_var(count);
   if (count > 6 || bpf_probe_read_user(arguments, count * sizeof *arguments, (void *)call->args[1])) return 0;
   for (int i = 0; i < 6; i++) call->args[i] = arguments[i];

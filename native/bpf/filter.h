@@ -1,4 +1,4 @@
-// What no rule can match is dropped here, before it is copied: by its outcome and, of opens, by their path. The loader
+// What no rule can match is dropped here, before it is copied: by its outcome, by the thread's name and, of opens, by path. The loader
 // fills the filter with necessary conditions, so what passes may still match nothing.
 #pragma once
 
@@ -18,16 +18,52 @@ struct {
   __type(value, struct path_classes);
 } names SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 8192);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct comm_key);
+  __type(value, __u16);
+} comms SEC(".maps");
+
 static __always_inline __u32 class_bit(__u32 access, long ret)
 {
   __u32 result = ret >= 0 ? RESULT_OK : ret == -EINPROGRESS ? RESULT_IN_PROGRESS : RESULT_FAILED;
   return 1u << (3 * access + result);
 }
 
+// The top bit of each byte that is zero.
+static __always_inline __u64 zero_bytes(__u64 x)
+{
+  const __u64 low = 0x7f7f7f7f7f7f7f7f;
+  return ~(((x & low) + low) | x | low);
+}
+
+// The bytes before the first one that is zero.
+static __always_inline __u64 before_zero(__u64 x)
+{
+  __u64 zero = zero_bytes(x);
+  return x & (((zero & -zero) >> 7) - 1);
+}
+
+// Whether the thread goes by a name that is wanted for a class of outcome.
+static __always_inline bool comm_passes(struct call_context *call, __u32 bit)
+{
+  if (!(filter.by_comm[call->which & (CALLS_ROOM - 1)] & bit)) return 0;
+  struct task_struct *task = current_task();
+  __u64 first = *(__u64 *)task->comm;
+  struct comm_key key = { .words[0] = before_zero(first) };
+  if (!(filter.comm_starts & START_BIT((__u32)key.words[0]))) return 0;
+  if (!zero_bytes(first)) key.words[1] = before_zero(*(__u64 *)(task->comm + 8));
+  __u16 *found = bpf_map_lookup_elem(&comms, &key);
+  return found && *found & bit;
+}
+
 // Whether a call of that outcome is of interest, and may take room in the ring.
 static __always_inline bool passes(struct call_context *call, __u32 access)
 {
-  if (!(filter.keep[call->which & (CALLS_ROOM - 1)] & class_bit(access, call->ret))) {
+  __u32 bit = class_bit(access, call->ret);
+  if (!(filter.keep[call->which & (CALLS_ROOM - 1)] & bit) && !comm_passes(call, bit)) {
     filtered(counted_as(call));
     return 0;
   }
@@ -42,13 +78,6 @@ struct named {
   __u32 slot, at, length;
   __u32 base_at, base_length;
 };
-
-// The top bit of each byte that is zero.
-static __always_inline __u64 zero_bytes(__u64 x)
-{
-  const __u64 low = 0x7f7f7f7f7f7f7f7f;
-  return ~(((x & low) + low) | x | low);
-}
 
 static __always_inline __u64 first_bytes(__s32 count)
 {

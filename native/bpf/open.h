@@ -89,7 +89,7 @@ static __always_inline void on_open(struct call_context *call, struct scratch *s
   r->nr = shape_of(call)->nr;
   read_open_arguments(call, r, &path.from);
   __u32 bit = class_bit(access_of(r->open_flags), call->ret);
-  bool passed = filter.keep[slot] & bit || r->header.flags & FLAG_UNREAD;
+  bool passed = filter.keep[slot] & bit || r->header.flags & FLAG_UNREAD || comm_passes(call, bit);
   if (!passed && !(filter.test[slot] & bit)) return filtered(counted_as(call));
   path.dirfd = r->dirfd;
   path.always_base = r->resolve & RESOLVE_IN_ROOT;

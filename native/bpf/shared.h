@@ -50,6 +50,10 @@ struct name_key {
   __u64 words[NAME_MAX_FILTERED / 8]; // padded with zeros
 };
 
+struct comm_key {
+  __u64 words[2]; // padded with zeros
+};
+
 #define SCOPE_PART 64     // process ids of one part of the scope; as many parts as hold all that the kernel can give
 #define SCOPE_PARTS ((1 << 22) / SCOPE_PART)
 
@@ -63,9 +67,11 @@ struct config {
 struct filter {
   __u64 prefix_starts;           // a bit for the first four bytes of each prefix, and of each name: most paths differ
   __u64 name_starts;             // there already
+  __u64 comm_starts;             // the same of threads' names
   __u16 calls[CALL_NUMBERS];     // by number: low byte the native ABI's call, high byte the 32-bit ABI's
   __u16 keep[CALLS_ROOM];        // by call: the classes that are sent
   __u16 test[CALLS_ROOM];        // of opens: the classes that are sent when the path passes
+  __u16 by_comm[CALLS_ROOM];     // the classes that are sent when the thread's name passes
   struct path_classes tests;     // of opens: the classes that are sent for some property of such a path
   struct path_classes hidden;    // passes when a name of the path begins with a dot
   __u8 env;                      // copy environments

@@ -56,7 +56,7 @@ static __always_inline enum call uring_call(__u8 opcode)
 static __always_inline bool is_wanted(enum call which)
 {
   __u32 slot = which & (CALLS_ROOM - 1);
-  return which && (filter.keep[slot] || filter.test[slot]);
+  return which && (filter.keep[slot] || filter.test[slot] || filter.by_comm[slot]);
 }
 
 static __always_inline void keep_name(struct uring_request *r, int number, struct filename *name)

@@ -36,14 +36,18 @@ export function saysNothing(clause: Clause): boolean {
   return Object.values(clause).every((part) => part === undefined);
 }
 
-/** A clause in words: "opens for writing, path begins with /etc or /usr". */
-export function clauseText({ paths = [], ...outcome }: Clause): string {
+/** A clause in words: "opens for writing, by tar, path begins with /etc, /usr". */
+export function clauseText({ paths = [], comms, ...outcome }: Clause): string {
   const groups = Map.groupBy(paths, ({ of, kind }) => `${of === 'real' ? 'canonical path' : 'path'} ${kinds[kind]}`);
   const properties = [...groups].map(([what, group]) => {
     const values = group.flatMap(({ kind, value }) => (kind === 'hidden' ? [] : [value]));
     return values.length === 0 ? what : `${what} ${values.join(', ')}`;
   });
-  return [...outcomeText(outcome), ...(properties.length === 0 ? [] : [properties.join(' or ')])].join(', ');
+  return [
+    ...outcomeText(outcome),
+    ...(comms === undefined ? [] : [`by ${comms.join(', ')}`]),
+    ...(properties.length === 0 ? [] : [properties.join(' or ')]),
+  ].join(', ');
 }
 
 const kinds = { prefix: 'begins with', name: 'ends in the name', hidden: 'has a hidden name' } as const;

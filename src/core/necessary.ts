@@ -21,9 +21,11 @@ export interface PathProperty {
   readonly value: string;
 }
 
-/** The outcome is that, and, where paths are given, the path has one of the properties. */
+/** The outcome is that; where paths are given, the path has one of the properties; where names are, the thread has one. */
 export interface Clause extends Outcome {
   readonly paths?: readonly PathProperty[];
+  /** Names of threads (`comm`), at most 15 bytes each. */
+  readonly comms?: readonly string[];
 }
 
 /** One of the clauses holds; none: no event is wanted. */

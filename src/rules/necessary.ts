@@ -1,7 +1,7 @@
 /**
  * What must hold of an event of a type for a condition to be true, in the few words that the kernel programs know
- * (core/necessary.ts): how the call ended, how a file is opened, and how its path looks. Whatever else the condition
- * says is left out, so this is true whenever the condition is, and often when it is not.
+ * (core/necessary.ts): how the call ended, how a file is opened, how its path looks, and what the thread is called.
+ * Whatever else the condition says is left out, so this is true whenever the condition is, and often when it is not.
  */
 
 import type { Clause, Necessary, PathProperty, Result } from '../events/necessary.ts';
@@ -61,7 +61,9 @@ function conjunction(a: Clause, b: Clause): Clause | undefined {
     if (a[key] !== undefined && b[key] !== undefined && a[key] !== b[key]) return undefined;
   }
   const paths = a.paths && b.paths ? narrower(a.paths, b.paths) : (a.paths ?? b.paths);
-  return { ...a, ...b, ...(results ? { results } : {}), ...(paths ? { paths } : {}) };
+  const comms = a.comms && b.comms ? a.comms.filter((name) => b.comms?.includes(name)) : (a.comms ?? b.comms);
+  if (comms?.length === 0) return undefined;
+  return { ...a, ...b, ...(results ? { results } : {}), ...(paths ? { paths } : {}), ...(comms ? { comms } : {}) };
 }
 
 /** Of two sets of properties the one that fewer paths have. Both are necessary, so either will do. */
@@ -75,25 +77,38 @@ function breadth(paths: readonly PathProperty[]): number {
   return Math.max(...paths.map(each));
 }
 
-/** Clauses that differ in their paths only become one. */
+/** Clauses of one outcome that ask for the same things become one; where one asks for nothing more, it is the only one. */
 function merge(clauses: Necessary): Necessary {
-  const byOutcome = new Map<string, Clause>();
+  const byOutcome = new Map<string, Map<string, Clause>>();
   for (const clause of clauses) {
-    const { results, reads, writes, internet } = clause;
+    const { results, reads, writes, internet, paths, comms } = clause;
     const key = JSON.stringify([results && [...results].sort(), reads, writes, internet]);
-    const known = byOutcome.get(key);
-    byOutcome.set(key, known === undefined ? clause : withPathsOf(known, clause));
+    const alike = byOutcome.get(key) ?? new Map<string, Clause>();
+    byOutcome.set(key, alike);
+    const asks = `${paths && 'paths'} ${comms && 'comms'}`;
+    const known = alike.get(asks);
+    alike.set(asks, known === undefined ? clause : either(known, clause));
   }
-  const merged = [...byOutcome.values()];
+  const merged = [...byOutcome.values()].flatMap((alike) => {
+    const bare = alike.get(BARE);
+    return bare === undefined ? [...alike.values()] : [bare];
+  });
   if (merged.some((clause) => Object.keys(clause).length === 0) || merged.length > MOST) return ANYTHING;
   return merged;
 }
 
-function withPathsOf(a: Clause, b: Clause): Clause {
-  const { paths: mine, ...outcome } = a;
-  if (mine === undefined || b.paths === undefined) return outcome;
-  const paths = new Map([...mine, ...b.paths].map((path) => [`${path.of} ${path.kind} ${path.value}`, path]));
-  return { ...outcome, paths: [...paths.values()] };
+const BARE = 'undefined undefined';
+
+/** What holds whenever one of two clauses does that ask for the same things. */
+function either(a: Clause, b: Clause): Clause {
+  const paths = new Map(
+    [...(a.paths ?? []), ...(b.paths ?? [])].map((path) => [`${path.of} ${path.kind} ${path.value}`, path]),
+  );
+  return {
+    ...a,
+    ...(a.paths && { paths: [...paths.values()] }),
+    ...(a.comms && { comms: [...new Set([...a.comms, ...(b.comms ?? [])])] }),
+  };
 }
 
 function ofCheck(check: TypedCheck, type: string, negated: boolean): Necessary {
@@ -147,6 +162,8 @@ function ofOutcome(
     case 'fd.type':
     case 'fd.sockfamily':
       return ofFamily(check, constants, type);
+    case 'proc.name':
+      return isEquality(check) ? ofNames(constants) : undefined;
     default:
       return undefined;
   }
@@ -190,6 +207,18 @@ function ofFlag(
 ): Necessary | undefined {
   const [value] = constants;
   return check.operator === '=' && constants.length === 1 && typeof value === 'boolean' ? make(value) : undefined;
+}
+
+/** Bytes of a thread's name, at most (prctl(2), PR_SET_NAME). */
+const COMM_MAX = 15;
+
+function ofNames(constants: readonly Constant[]): Necessary | undefined {
+  // Decoding makes U+FFFD of what is not UTF-8: other bytes have that text too.
+  const isKnown = (name: Constant): name is string =>
+    typeof name === 'string' && !name.includes('\ufffd') && !name.includes('\0');
+  if (!constants.every(isKnown)) return undefined;
+  const comms = constants.filter((name) => Buffer.byteLength(name) <= COMM_MAX);
+  return comms.length === 0 ? [] : [{ comms }];
 }
 
 const INTERNET: ReadonlySet<Constant> = new Set(['4', '6', 'ipv4', 'ipv6', 'ip']);

@@ -438,6 +438,7 @@ static long act(void)
   if (!strcmp(what, "race")) return race();
   if (!strcmp(what, "uring")) return through_uring();
   if (!strcmp(what, "sys-apart")) return any_call_apart();
+  if (!strcmp(what, "comm")) return result(prctl(PR_SET_NAME, words[1]));
   if (!strcmp(what, "open")) return result(syscall(SYS_open, words[1], number(2), number(3)));
   if (!strcmp(what, "creat")) return result(syscall(SYS_creat, words[1], 0600));
   if (!strcmp(what, "openat")) return openat_in(words[1], words[2], number(3), -1);

@@ -11,6 +11,8 @@ export interface Opened {
   readonly base: string;
   /** Empty when the call failed. */
   readonly real: string;
+  /** The name of the thread. */
+  readonly comm?: string;
 }
 
 const EINPROGRESS = 115;
@@ -31,12 +33,14 @@ function has({ kind, value }: PathProperty, path: string): boolean {
 
 /** Whether an open reaches user space. */
 export function passes(necessary: Necessary, open: Opened): boolean {
-  const { raw, base, real } = open;
+  const { raw, base, real, comm = '' } = open;
   const text = raw.startsWith('/') ? raw : `${base === '/' ? '' : base}/${raw}`;
   const wanted = necessary.filter((clause) => outcomeHolds(clause, open));
   // Where texts are looked at, what is written crookedly or could not be read passes, whatever is asked of it.
   const looksAtText = wanted.some(({ paths }) => paths?.some(({ of }) => of === 'text'));
   const doubtful = looksAtText && (raw === '' || isCrooked(raw));
+  const named = ({ comms }: Clause) => comms?.includes(comm) ?? true;
   const pathHolds = (property: PathProperty) => doubtful || has(property, property.of === 'real' ? real : text);
-  return wanted.some(({ paths }) => paths?.some(pathHolds) ?? true);
+  // Where a clause asks for both, the name is not asked for.
+  return wanted.some((clause) => clause.paths?.some(pathHolds) ?? named(clause));
 }

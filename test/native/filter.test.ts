@@ -171,6 +171,45 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     });
   });
 
+  test('the name of the thread, to its last byte, of opens and of other calls', async () => {
+    const wanted: Necessary = [
+      { comms: ['sh', 'bash', 'a-name-of-15-by'], results: new Set(['ok']) },
+      { paths: [path('text', 'prefix', under('etc'))] },
+    ];
+    const sensor = watch(actor, {
+      calls: new Map([
+        ['open', wanted],
+        ['dup', [{ comms: ['bash'] }]],
+      ]),
+    });
+    try {
+      // Behind a short name the kernel may keep what is left of a longer one.
+      const names = ['a-name-of-15-by', 'bash', 'sh', 'sh-not', 'bas', 'a-name-of-15-bx', 'a-name-of-15', 'sh'];
+      for (const name of names) {
+        await actor.ask(`comm ${name}`);
+        const fd = await actor.ask(`open ${under('dir/file')} 0`);
+        await actor.ask(`sys ${process.arch === 'arm64' ? 23 : 32} ${fd}`);
+        await actor.ask(`close ${fd}`);
+        await actor.ask(`open ${under('missing')} 0`);
+      }
+      await actor.ask(`open ${under('etc/sub')} 0`);
+      const sent = drainAll(sensor).map(({ kind, comm, raw }) => [kind, comm, raw]);
+      const file = under('dir/file');
+      expect(sent).toEqual([
+        ['open', 'a-name-of-15-by', file],
+        ['open', 'bash', file],
+        ['call', 'bash', ''],
+        ['open', 'sh', file],
+        ['open', 'sh', file],
+        ['open', 'sh', under('etc/sub')],
+      ]);
+      const { filtered } = sensor.counters();
+      expect([filtered.open, filtered.dup]).toEqual([12, 7]);
+    } finally {
+      sensor.close();
+    }
+  });
+
   test('a path that is written over after the call cannot hide what was opened', async () => {
     const [secret, cover] = [under('etc/shadow'), under('etc/shadox')];
     writeFileSync(cover, 'x');

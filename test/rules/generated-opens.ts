@@ -60,6 +60,9 @@ const checks = [
   'tolower(fd.name) startswith /etc',
   'fd.name exists',
   'proc.name = bash',
+  'proc.name in (sh, bash)',
+  'proc.name in (sshd, a-name-that-no-thread-has)',
+  'proc.name = a-name-that-no-thread-has',
   'evt.arg.name startswith /etc',
   'fs.path.name = /etc/shadow',
 ];
@@ -85,6 +88,7 @@ export const opened: fc.Arbitrary<Opened> = fc
     flags: fc.constantFrom(0, 1, 2, 3, 0o101),
     raw: path,
     base: fc.constantFrom('/', '/etc', '/home/u', '/home/u/.ssh'),
+    comm: fc.constantFrom('bash', 'sh', 'sshd', 'a-name-of-15-by'),
     elsewhere: fc.option(path, { nil: undefined }),
   })
   .map(({ elsewhere, ...open }) => {

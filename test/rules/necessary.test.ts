@@ -28,10 +28,11 @@ const shell = {
 const bench = new Bench().load(shell);
 
 /** Judges an open by a condition, as the pipeline would. */
-function judge(text: string, { ret, flags, raw, base, real }: Opened): boolean {
+function judge(text: string, { ret, flags, raw, base, real, comm = shell.comm }: Opened): boolean {
   const from = raw.startsWith('/') ? '' : base;
   const slab = bench.slab({
     ...shell,
+    comm,
     kind: 'open',
     nr: 257,
     dirfd: -100,
@@ -68,7 +69,9 @@ describe('necessary conditions', () => {
   const needs = (text: string, type = 'openat') => necessary(compileCondition(text, catalogue).typed, type);
 
   it('say nothing of what they do not know, and nothing passes what cannot be', () => {
-    expect(needs('proc.name = bash')).toEqual([{}]);
+    expect(needs('proc.name startswith bash')).toEqual([{}]);
+    expect(needs('proc.name in (bash, "\ufffd")')).toEqual([{}]);
+    expect(needs('proc.name = a-name-of-more-than-15-bytes')).toEqual([]);
     expect(needs('evt.type = open')).toEqual([]);
     expect(needs('fd.num >= 0 and evt.failed = true')).toEqual([]);
     expect(needs('evt.is_open_write = true', 'unlink')).toEqual([]);
@@ -91,6 +94,20 @@ describe('necessary conditions', () => {
       { internet: true, results: new Set(['ok']) },
       { internet: true, results: new Set(['in_progress']) },
     ]);
+  });
+
+  it('tell what the thread is called, whatever the call', () => {
+    expect(needs('proc.name in (sh, bash) and fd.num >= 0')).toEqual([
+      { comms: ['sh', 'bash'], results: new Set(['ok']) },
+    ]);
+    expect(needs('proc.name in (sh, bash) and proc.name in (bash, sshd)', 'connect')).toEqual([{ comms: ['bash'] }]);
+    expect(needs('proc.name = sh and proc.name = bash')).toEqual([]);
+    // One that asks for less than the other does not take its name along.
+    expect(needs('proc.name = sh or proc.name = tar or fd.name startswith /etc')).toEqual([
+      { comms: ['sh', 'tar'] },
+      { paths: [{ of: 'text', kind: 'prefix', value: '/etc' }] },
+    ]);
+    expect(needs('proc.name = sh and fd.num >= 0 or fd.num >= 0')).toEqual([{ results: new Set(['ok']) }]);
   });
 
   it('take of two places the narrower one', () => {

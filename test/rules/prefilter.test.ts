@@ -27,9 +27,9 @@ const shell = {
 };
 const bench = new Bench().load(shell);
 
-function recordOf({ ret, flags, raw, base, real }: Opened): Fields {
+function recordOf({ ret, flags, raw, base, real, comm = shell.comm }: Opened): Fields {
   const from = raw.startsWith('/') ? '' : base;
-  return { ...shell, kind: 'open', nr: 257, dirfd: -100, ret, open_flags: flags, raw, base: from, real };
+  return { ...shell, comm, kind: 'open', nr: 257, dirfd: -100, ret, open_flags: flags, raw, base: from, real };
 }
 
 /** An open with what makes its paths other than what is written. */
