@@ -9,6 +9,7 @@ import { createLogger } from '../core/log.ts';
 import { loadPlan } from '../pipeline/load.ts';
 import type { Plan } from '../pipeline/plan.ts';
 import { Run } from '../pipeline/run.ts';
+import { checkSecrets } from '../pipeline/secrets.ts';
 import type { Summary } from '../pipeline/totals.ts';
 import type { Contents } from '../pipeline/watch.ts';
 import { Store } from '../store/store.ts';
@@ -36,9 +37,11 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   const contents: Contents = new Map();
   const load = async (read: Contents) => {
     const { document, plan } = await loadPlan(path, options.set, read);
+    checkSecrets(plan, document, (each) => resolve(document.folder, each));
     return { folder: document.folder, plan: json ? withJson(plan) : plan };
   };
   const { folder, plan } = await load(contents);
+  if (plan.closed.length > 0) log.info(`sources that \`only\` leaves closed: ${plan.closed.join(', ')}`);
   if (plan.warnings.length > 0) {
     log.warn(`${plan.warnings.length} warnings about ${path}: 'falco-pipe validate ${path}' prints them`);
   }

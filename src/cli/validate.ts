@@ -53,7 +53,8 @@ async function validatePipeline(path: string, options: ValidateOptions): Promise
     warn(warnings, plan.texts);
     const { sources, operators, sinks } = plan;
     const parts = [count(sources, 'source'), count(operators, 'operator'), count(sinks, 'sink')].join(', ');
-    process.stdout.write(`${path}: ok${warned(warnings)} (${parts}, sha256:${plan.digest})\n`);
+    const closed = plan.closed.length > 0 ? `; not opened: ${plan.closed.join(', ')}` : '';
+    process.stdout.write(`${path}: ok${warned(warnings)} (${parts}, sha256:${plan.digest})${closed}\n`);
   } catch (error) {
     if (!json || !(error instanceof UserError)) throw error;
     const fallback: Diagnostic = { severity: 'error', code: 'CONFIG', message: error.message };

@@ -62,6 +62,8 @@ export interface Plan {
   readonly title: string;
   readonly cluster: string | undefined;
   readonly sources: readonly PlannedSource[];
+  /** Sources of the file that are not opened, as `only` says: they are not among the others. */
+  readonly closed: readonly string[];
   /** Upstream before downstream. */
   readonly operators: readonly PlannedOperator[];
   readonly sinks: readonly PlannedSink[];

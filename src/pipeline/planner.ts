@@ -20,6 +20,7 @@ import { Answers } from './answers.ts';
 import { everything, joinDemands, narrowed, without } from './demand.ts';
 import { configError, type Path, type PipelineDocument } from './document.ts';
 import { didYouMean } from './explain.ts';
+import { openedPart } from './opened.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import type { Registry } from './registry.ts';
 import { componentShape, type PipelineFile, parseShape, readPipeline, type Section, sectionKeys } from './shape.ts';
@@ -41,6 +42,7 @@ export class Planner {
   readonly #diagnostics: Diagnostic[] = [];
   readonly #texts: SourceText[];
   readonly #hash = createHash('sha256');
+  #only: readonly string[] | undefined;
   readonly #sources = new Map<string, Draft<PlannedSource> & { definition: SourceDefinition }>();
   readonly #operators = new Map<string, Draft<PlannedOperator> & { definition: OperatorDefinition; from: string[] }>();
   readonly #sinks = new Map<
@@ -60,6 +62,7 @@ export class Planner {
     this.#hash.update(JSON.stringify(file));
     this.#draft(file);
     this.#check();
+    this.#checkOnly((this.#only = file.only));
     this.#stopAtErrors();
     const order = this.#order();
     this.#stopAtErrors();
@@ -67,11 +70,12 @@ export class Planner {
     yield* this.#prepare(order);
     this.#stopAtErrors();
     const operators = order.map((id) => this.#operators.get(id) as unknown as PlannedOperator);
-    return {
+    const plan: Plan = {
       name: this.#document.name,
       title: file.name ?? parse(this.#document.name).name,
       cluster: file.cluster,
       sources: [...this.#sources.values()] as unknown as PlannedSource[],
+      closed: [],
       operators,
       sinks: [...this.#sinks.values()] as unknown as PlannedSink[],
       state: file.state === undefined ? undefined : resolve(this.#document.folder, file.state),
@@ -80,6 +84,7 @@ export class Planner {
       warnings: this.#diagnostics,
       texts: this.#texts,
     };
+    return openedPart(plan, file.only);
   }
 
   #error(code: string, message: string, path: Path, hint?: string, what: 'key' | 'value' = 'value'): void {
@@ -161,6 +166,15 @@ export class Planner {
       this.#error('CONFIG_EMPTY', 'The pipeline has no source', ['sources'], undefined, 'key');
     if (this.#sinks.size === 0 && !this.#hasAny('sinks'))
       this.#error('CONFIG_EMPTY', 'The pipeline has no sink', ['sinks'], undefined, 'key');
+  }
+
+  #checkOnly(only: readonly string[] = []): void {
+    const ids = Object.keys(this.#valueAt(['sources']) ?? {});
+    for (const [index, id] of only.entries()) {
+      if (ids.includes(id)) continue;
+      const hint = didYouMean(id, ids) ?? `Sources here: ${ids.join(', ')}`;
+      this.#error('CONFIG_UNKNOWN_ID', `\`only\` names "${id}", which is no source here`, ['only', index], hint);
+    }
   }
 
   #checkOrigin(id: string, origin: string, at: Path): void {
@@ -285,7 +299,7 @@ export class Planner {
       provided,
       shared: origins.flatMap(({ id, definition: of, config }) => {
         const sharing = of.shared?.(config);
-        return sharing ? [{ id, ...sharing }] : [];
+        return sharing && (this.#only?.includes(id) ?? true) ? [{ id, ...sharing }] : [];
       }),
       demand,
       fills: (source, field) =>

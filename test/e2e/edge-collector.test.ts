@@ -191,7 +191,8 @@ sinks: { log: { type: file, from: busy, path: busy-${n}.jsonl, format: json } }
       const collector = run([
         join(repository, 'pipelines/collector.yaml'),
         ...to('sources.nodes'),
-        ...['--set', 'operators.lost.silent=3s', '-o', 'json', '--state', join(folder, 'collector')],
+        ...['--set', 'only=[nodes]', '--set', 'operators.lost.silent=3s', '--http', '127.0.0.1:0'],
+        ...['-o', 'json', '--state', join(folder, 'collector')],
       ]);
       const first = edge();
       await Promise.all([collector.ready(), first.ready()]);

@@ -1,4 +1,4 @@
-/** pipelines/cloud.yaml as it is shipped: audit logs of four clouds in one run, judged, named, and looked at together. */
+/** pipelines/collector.yaml as it is shipped: nodes and four clouds in one run, judged, named, and looked at together. */
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,14 +13,57 @@ import { auditEvent } from '../sources/k8s-audit/events.ts';
 import { Director, item } from '../sources/vcloud/director.ts';
 import { Program, repository, scratch } from './program.ts';
 
-const FILE = join(repository, 'pipelines/cloud.yaml');
+const FILE = join(repository, 'pipelines/collector.yaml');
 const begin = Date.now() - 60_000;
 const at = (seconds: number) => new Date(begin + seconds * 1000).toISOString();
 
 it('is valid, and all its rules can fire', async () => {
   const { code, stdout, stderr } = await Program.run(['validate', FILE]);
   expect([code, stderr]).toEqual([0, '']);
-  expect(stdout).toMatch(/^\S+: ok \(9 sources, \d+ operators, 1 sink, sha256:/);
+  expect(stdout).toMatch(/^\S+: ok \(10 sources, \d+ operators, 1 sink, sha256:/);
+});
+
+it('names every login that is missing, with its place, before anything is opened; not of what is not opened', async () => {
+  const { code, stderr } = await Program.run(['run', FILE, '--state', scratch(), '--no-watch']);
+  expect(code).toBe(78);
+  for (const [id, name] of [
+    ['activity', 'HUB_ACTIVITY'],
+    ['entra', 'HUB_ENTRA'],
+    ['aks', 'HUB_AKS'],
+    ['k8s_labs', 'LDP_TOKEN'],
+    ['vcd', 'VCD_PASSWORD'],
+  ]) {
+    const told = `collector\\.yaml:\\d+:\\d+: error: ${id}: a secret is missing: the environment variable ${name} is not set`;
+    expect(stderr).toMatch(new RegExp(told));
+  }
+  expect(stderr).toContain('name in `only` the sources that are to be opened');
+  expect(stderr).not.toContain('"report"');
+});
+
+it('opens what `only` names: with no server there it says which source is down, and the others go on', async () => {
+  const port = await freePort();
+  const nowhere = await freePort();
+  const hook = await freePort();
+  const program = Program.start([
+    ...['run', FILE, '--no-watch', '--state', scratch(), '--http', `127.0.0.1:${port}`],
+    ...['--set', 'only=[nodes, k8s_shop]', '--set', `sources.nodes.servers=nats://127.0.0.1:${nowhere}`],
+    ...['--set', `sources.k8s_shop.listen=127.0.0.1:${hook}`],
+  ]);
+  await program.ready();
+  expect(program.stderr).toContain('`only` leaves closed: all_nodes, aws_shop, aws_labs,');
+  const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
+  expect(ready.status).toBe(503);
+  const { problems } = (await ready.json()) as { problems: string[] };
+  expect(problems).toEqual([expect.stringMatching(/^source nodes: .*ECONNREFUSED|^source nodes: not connected/)]);
+  const body = JSON.stringify(bound('shop', 'dora'));
+  const headers = { 'content-type': 'application/json' };
+  expect((await fetch(`http://127.0.0.1:${hook}/k8s-audit`, { method: 'POST', headers, body })).status).toBe(200);
+  await program.until(({ json }) => json.length > 0);
+  expect(program.json[0]).toMatchObject({
+    rule: 'K8s administrator role bound',
+    output_fields: { 'scope.name': 'Cluster of the shop' },
+  });
+  expect(await program.stop()).toBe(0);
 });
 
 const hubs: EventHub[] = [];
@@ -106,8 +149,10 @@ it('raises alerts of all clouds in one run, with names, and of what belongs toge
     k8s_shop: `{type: k8s_audit, listen: "127.0.0.1:${port}", cluster: shop}`,
     k8s_labs: `{type: k8s_audit, mode: file, start: beginning, cluster: labs, file: ${write('audit.log', `${JSON.stringify(bound('labs', 'bob'))}\n`)}}`,
     vcd: `{type: vcloud, url: "${director.url}", user: auditor, password: {env: VCD_PASSWORD}, poll: 100ms}`,
-    nodes: `{type: replay, emits: [alert, internal], files: ${write('nodes.jsonl', `${recordJson(onNode)}\n`)}}`,
   };
+  const published = write('nodes.jsonl', `${recordJson(onNode)}\n`);
+  for (const id of ['nodes', 'all_nodes'])
+    sources[id] = `{type: replay, emits: [alert, internal], files: ${published}}`;
   const [activities, entra, aks] = hubs as [EventHub, EventHub, EventHub];
   const resourceId =
     '/SUBSCRIPTIONS/00000000-0000-0000-0000-000000000001/RESOURCEGROUPS/SHOP/PROVIDERS/MICROSOFT.INSIGHTS/X';
@@ -163,6 +208,7 @@ it('raises alerts of all clouds in one run, with names, and of what belongs toge
     ['Much deleted', undefined, undefined, undefined],
     ['Password guessed', undefined, undefined, undefined],
     ['Passwords sprayed', undefined, undefined, undefined],
+    ['Shell in a container', undefined, undefined, undefined],
     ['VCD user made or brought in', 'Acme (Cloud Director)', 'team-hosting', undefined],
   ];
   await program.until(({ json }) => json.length >= expected.length, 40_000);
