@@ -297,10 +297,14 @@ export interface Sink {
 }
 
 /** What is done with one event at a time; neighbours are fused into one loop. */
-export type EventStep =
+export type EventStep = (
   | { readonly kind: 'where'; readonly test: (event: Event) => boolean }
   | { readonly kind: 'change'; readonly map: (event: Event) => Event }
-  | { readonly kind: 'expand'; readonly each: Expansion };
+  | { readonly kind: 'expand'; readonly each: Expansion }
+) & {
+  /** Settles when it has made what the first events would wait for: a reload goes over to it only then. */
+  readonly ready?: Promise<unknown>;
+};
 
 /**
  * Emits what becomes of an event. What cannot be said yet is given to `hold`: it is resumed when it is ready, and its ack

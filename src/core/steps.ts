@@ -14,13 +14,14 @@ export function atOnce<T>(steps: Steps<T>): T {
   }
 }
 
-/** Takes the steps a few at a time; what waits for the event loop has its turn in between. */
+/** Takes the steps a few at a time; what waits for the event loop has its turn before, and in between. */
 export async function inSlices<T>(steps: Steps<T>): Promise<T> {
-  for (let start = performance.now(); ; ) {
+  for (let end = 0; ; ) {
+    if (performance.now() >= end) {
+      await new Promise((resolve) => setImmediate(resolve));
+      end = performance.now() + SLICE_MS;
+    }
     const step = steps.next();
     if (step.done) return step.value;
-    if (performance.now() - start < SLICE_MS) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    start = performance.now();
   }
 }

@@ -20,7 +20,7 @@ export class LiveOperator {
   graph: Process = () => {};
   readonly #runtime: Runtime;
   readonly #own = new AbortController();
-  readonly #step: Exclude<Step, { kind: 'stream' }> | undefined;
+  readonly #step: BoundOnce | undefined;
   readonly #stream: StreamPort | undefined;
   #snapshots: Snapshots | undefined;
   readonly #held: HeldEvents | undefined;
@@ -44,7 +44,7 @@ export class LiveOperator {
       throw unusable(`The operator ${id} cannot be created`, error, exitCode.config);
     }
     if (step.kind === 'stream') this.#stream = this.#open(step.through);
-    else this.#step = boundOnce(step);
+    else this.#step = new BoundOnce(step);
     if (definition.holds) this.#held = this.#openHeld();
   }
 
@@ -56,6 +56,11 @@ export class LiveOperator {
   /** True when it may hold events: what becomes of them goes to `graph`, through the node that `resumed` gives. */
   get holds(): boolean {
     return this.#held !== undefined;
+  }
+
+  /** Resolves when it has made what the first events would wait for, of the kinds that it was bound for so far. */
+  async ready(): Promise<void> {
+    await Promise.allSettled(this.#step?.made.map(({ ready }) => ready) ?? []);
   }
 
   /** Since when a stream holds what it has held longest: ms since the epoch. */
@@ -89,7 +94,7 @@ export class LiveOperator {
     }
     return {
       id,
-      step: this.#step as Exclude<Step, { kind: 'stream' }>,
+      step: (this.#step as BoundOnce).step,
       fields,
       emits: (source) => (definition.emits === 'same' ? source : definition.emits),
       next,
@@ -173,17 +178,29 @@ export class LiveOperator {
 }
 
 // Binding may be dear (rules are compiled then), and a graph is wired anew at each reload.
-function boundOnce(step: Exclude<Step, { kind: 'stream' }>): Exclude<Step, { kind: 'stream' }> {
-  if (step.kind !== 'bound') return step;
-  const steps = new Map<EventForm, Map<string, EventStep>>();
-  const bind = (form: EventForm, source: string): EventStep => {
-    let bySource = steps.get(form);
-    if (!bySource) steps.set(form, (bySource = new Map()));
-    let made = bySource.get(source);
-    if (!made) bySource.set(source, (made = step.bind(form, source)));
-    return made;
-  };
-  return { kind: 'bound', bind };
+class BoundOnce {
+  readonly step: Exclude<Step, { kind: 'stream' }>;
+  readonly made: EventStep[] = [];
+
+  constructor(step: Exclude<Step, { kind: 'stream' }>) {
+    if (step.kind !== 'bound') {
+      this.step = step;
+      this.made.push(step);
+      return;
+    }
+    const steps = new Map<EventForm, Map<string, EventStep>>();
+    const bind = (form: EventForm, source: string): EventStep => {
+      let bySource = steps.get(form);
+      if (!bySource) steps.set(form, (bySource = new Map()));
+      let made = bySource.get(source);
+      if (!made) {
+        bySource.set(source, (made = step.bind(form, source)));
+        this.made.push(made);
+      }
+      return made;
+    };
+    this.step = { kind: 'bound', bind };
+  }
 }
 
 function shown(event: Event): { event?: string } {

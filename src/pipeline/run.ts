@@ -1,15 +1,17 @@
 /** Running a plan: sinks open first, sources last; a reload swaps the graph between batches; stopping loses nothing. */
 
-import { aborted, now } from '../core/clock.ts';
-import type { Demands, InternalFields, ReportType } from '../core/component.ts';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { aborted, now, within } from '../core/clock.ts';
+import type { InternalFields, ReportType } from '../core/component.ts';
 import { messageOf, UserError } from '../core/errors.ts';
 import { Counters } from '../core/metrics.ts';
 import type { Kept } from '../store/store.ts';
 import { connect, type Live, type Wiring, wire } from './graph.ts';
+import { demandOf, kept, runningOn, without } from './kept.ts';
 import { LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
 import { LiveSource } from './live-source.ts';
-import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
+import type { Plan, PlannedSource } from './plan.ts';
 import { type RunOptions, Runtime } from './runtime.ts';
 import { componentsOf, type RunStatus } from './status.ts';
 import { type Holder, StuckWatch } from './stuck.ts';
@@ -20,6 +22,9 @@ export type { RunOptions } from './runtime.ts';
 
 /** After a reload, what is no longer part of the graph has this many ms to deliver what it has. */
 const RETIRE = 10_000;
+
+/** A reload waits this many ms for what would be slow at first; then it goes over as it is. */
+const READY = 10_000;
 
 /** What was opened in vain has this many ms to close. */
 const UNDO = 1000;
@@ -206,7 +211,7 @@ export class Run {
     for (const [id, keep] of this.#runtime.keeps) keep.exhumed(waiting[id] ?? 0, dead[id] ?? 0, deadBytes[id] ?? 0);
   }
 
-  #wire(live: Live): Wiring {
+  #wire(live: Omit<Live, 'sources'>): Wiring {
     const { plan } = live;
     const below = (id: string) => [...this.#taps].filter((tap) => tapsBelow(tap, id, plan));
     return wire(live, this.#runtime, (id) => below(id).map((tap) => tapNode(tap, plan)));
@@ -217,47 +222,66 @@ export class Run {
     this.#runtime.trampoline.run(() => connect(this.#live, this.#wiring));
   }
 
-  // All or nothing: up to the swap whatever fails is undone.
+  // All or nothing: up to the swap whatever fails is undone. What is dear has a turn of its own: the drain waits for no two.
   async #exchange(plan: Plan): Promise<void> {
     const old = this.#live;
     const fresh: Closable[] = [];
+    const widened: LiveSource[] = [];
     try {
       const live = { plan, ...(await this.#open(plan, old, fresh)) };
-      const wiring = this.#wire(live);
-      for (const [id, segment] of wiring) {
-        for (const [form, source] of this.#wiring.get(id)?.met ?? []) segment.prepare(form, source);
+      await this.#makeReady(live);
+      // Until the swap the old graph must have what it wants.
+      for (const [source, demand] of runningOn(old, live)) {
+        source.widen(demand);
+        widened.push(source);
+        await breathe();
       }
+      this.#stop.signal.throwIfAborted();
+      const wiring = this.#wire(live);
+      this.#bind(wiring);
       this.#startSources(old, live, wiring);
       this.#runtime.trampoline.run(() => connect(live, wiring));
       this.#wiring = wiring;
       this.#live = live;
       this.#runtime.plan = plan;
     } catch (error) {
+      for (const source of widened) source.narrow(demandOf(old.plan, source.id));
       for (const each of fresh) await each.close(AbortSignal.timeout(UNDO));
       throw error;
     }
     this.#retire(old, this.#live);
+    for (const [source, demand] of runningOn(old, this.#live)) {
+      await breathe();
+      source.narrow(demand);
+    }
   }
 
-  // What is asked of the sources that run on is widened first: until the swap the old graph must have what it wants.
+  // Operators make what the first events would wait for, for the kinds of batches that there were so far.
+  async #makeReady(live: Omit<Live, 'sources'>): Promise<void> {
+    if (this.#wiring.size === 0) return;
+    await breathe();
+    this.#bind(this.#wire(live));
+    const ready = Promise.all([...live.operators.values()].map((operator) => operator.ready()));
+    await within(READY, ready, undefined);
+    await breathe();
+  }
+
+  #bind(wiring: Wiring): void {
+    for (const [id, segment] of wiring) {
+      for (const [form, source] of this.#wiring.get(id)?.met ?? []) segment.prepare(form, source);
+    }
+  }
+
   #startSources(old: Live, live: Live, wiring: Wiring): void {
     const fresh = [...live.sources.values()].filter((source) => old.sources.get(source.id) !== source);
     const changed = fresh.flatMap(({ id }) => old.sources.get(id) ?? []);
-    const widened: LiveSource[] = [];
     connect({ ...live, sources: new Map(), operators: without(live.operators, old.operators) }, wiring);
     try {
-      for (const { id, demand } of live.plan.sources) {
-        const source = old.sources.get(id);
-        if (!source || source !== live.sources.get(id)) continue;
-        source.widen(demand);
-        widened.push(source);
-      }
       for (const source of changed) this.#end(source);
       this.#start(fresh, wiring);
     } catch (error) {
       for (const source of fresh) this.#end(source);
       for (const source of [...fresh, ...changed]) void source.finish(AbortSignal.abort());
-      for (const source of widened) source.narrow(demandOf(old.plan, source.id));
       // They were closed so that the new ones could be opened: back again, where they stood.
       const again = changed.map(({ planned }) => this.#source(planned));
       this.#live = { ...old, sources: new Map([...old.sources, ...again.map((each) => [each.id, each] as const)]) };
@@ -307,10 +331,6 @@ export class Run {
 
   // In the background: a sink that fails must not hold up the next reload.
   #retire(old: Live, live: Live): void {
-    for (const { id, demand } of live.plan.sources) {
-      const source = live.sources.get(id);
-      if (source && old.sources.get(id) === source) source.narrow(demand);
-    }
     const sources = [...without(old.sources, live.sources).values()];
     for (const source of sources) this.#end(source);
     const operators = without(old.operators, live.operators);
@@ -366,24 +386,4 @@ export class Run {
 
 interface Closable {
   close(deadline: AbortSignal): Promise<void>;
-}
-
-function kept<Component extends { readonly planned: Planned }>(
-  old: ReadonlyMap<string, Component>,
-  { id, identity, definition }: Planned,
-): Component | undefined {
-  const component = old.get(id);
-  const same = component?.planned.identity === identity && component.planned.definition === definition;
-  return same ? component : undefined;
-}
-
-type Planned = Pick<PlannedSource | PlannedOperator | PlannedSink, 'id' | 'identity' | 'definition'>;
-
-/** What is not the same in another map. */
-function without<T>(all: ReadonlyMap<string, T>, others: ReadonlyMap<string, T>): Map<string, T> {
-  return new Map([...all].filter(([id, each]) => others.get(id) !== each));
-}
-
-function demandOf(plan: Plan, id: string): Demands {
-  return plan.sources.find((source) => source.id === id)?.demand ?? new Map();
 }

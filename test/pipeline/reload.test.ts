@@ -1,6 +1,7 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { Subject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type OperatorContext, type SourceContext, stream, where } from '../../src/core/component.ts';
+import { bound, type OperatorContext, type SourceContext, stream, where } from '../../src/core/component.ts';
 import { SourceError, UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
@@ -117,6 +118,64 @@ sinks: { out: { type: out, from: ${more ? 'odd' : 'head'} } }`;
     await flush();
     expect([a.got, a.closed]).toEqual([range(10), 1]);
     expect(await stopped(run)).toMatchObject({ seen: 15, delivered: 15, dropped: 0 });
+  });
+
+  describe('to an operator that is not ready yet', () => {
+    async function waiting() {
+      const source = observed();
+      const out = new ManualSink();
+      const { promise: ready, resolve } = Promise.withResolvers<void>();
+      // Bound for a kind of events when there are such.
+      const later = () => bound(() => ({ ...where(() => false), ready }));
+      const parts = {
+        sources: { src: source.open },
+        operators: { all: () => where(() => true), later },
+        sinks: { out },
+      };
+      const yaml = (type: string) =>
+        `sources: { src: { type: src } }\noperators: { op: { type: ${type}, from: src } }\nsinks: { out: { type: out, from: op } }`;
+      const { run, reload } = await running(yaml('all'), parts);
+      source.input.emit(1);
+      const done = vi.fn();
+      const reloaded = reload(yaml('later')).then(done, done);
+      for (let n = 0; n < 3; n++) await turn();
+      await vi.advanceTimersByTimeAsync(9000);
+      source.input.emit(1, 1);
+      await flush();
+      expect([out.got, done.mock.calls]).toEqual([[0, 1], []]);
+      return { source, out, run, resolve, reloaded, done };
+    }
+
+    it('goes over as soon as it is; till then the old one works on', async () => {
+      const { source, out, run, resolve, reloaded } = await waiting();
+      const tapped: string[] = [];
+      // Put in while it waits, it is in the new graph too.
+      run.tap({ id: 'src', rate: 10, next: (line) => tapped.push(line) });
+      resolve();
+      await reloaded;
+      source.input.emit(1, 2);
+      await flush();
+      expect([out.got, tapped.length]).toEqual([[0, 1], 1]);
+      expect(await stopped(run)).toMatchObject({ seen: 3, delivered: 2 });
+    });
+
+    it('goes over after ten seconds in any case', async () => {
+      const { source, run, reloaded } = await waiting();
+      await vi.advanceTimersByTimeAsync(1000);
+      await reloaded;
+      source.input.emit(1, 2);
+      expect(await stopped(run)).toMatchObject({ seen: 3, delivered: 2, filtered: 1 });
+    });
+
+    it('does not go over once the time to stop is over', async () => {
+      const { source, run, reloaded, done } = await waiting();
+      const stopping = run.stop(0);
+      await vi.advanceTimersByTimeAsync(1000);
+      const summary = await stopping;
+      await reloaded;
+      expect(done.mock.calls.flat().map(String)).toEqual(['Error: the time to stop was over']);
+      expect([summary, source.seen.opened]).toMatchObject([{ seen: 2, delivered: 2 }, 1]);
+    });
   });
 
   it('gives what is retired ten seconds; a sink that hangs holds up nobody', async () => {

@@ -155,8 +155,8 @@ export const rules = defineOperator<typeof config, Loaded>({
       const judge = new Judge(form as Form, { rules, extra, source, hostname: host, matching: options.matching, ctx });
       judges.set(`${form.name} ${source}`, judge);
       // Live events cannot wait at their source while code is made. What fails is said when an event needs it.
-      inSlices(judge.warm()).catch(() => {});
-      return expand((event, emit, hold) => judge.judge(event, emit, hold));
+      const ready = inSlices(judge.warm()).catch(() => {});
+      return { ...expand((event, emit, hold) => judge.judge(event, emit, hold)), ready };
     });
   },
 });

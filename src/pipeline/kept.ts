@@ -1,0 +1,35 @@
+/** What goes on when a plan takes the place of another. */
+
+import type { Demands } from '../core/component.ts';
+import type { Live } from './graph.ts';
+import type { LiveSource } from './live-source.ts';
+import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
+
+type Planned = Pick<PlannedSource | PlannedOperator | PlannedSink, 'id' | 'identity' | 'definition'>;
+
+/** The component that can stand for a planned one as it is, with what it holds. */
+export function kept<Component extends { readonly planned: Planned }>(
+  old: ReadonlyMap<string, Component>,
+  { id, identity, definition }: Planned,
+): Component | undefined {
+  const component = old.get(id);
+  const same = component?.planned.identity === identity && component.planned.definition === definition;
+  return same ? component : undefined;
+}
+
+/** What is not the same in another map. */
+export function without<T>(all: ReadonlyMap<string, T>, others: ReadonlyMap<string, T>): Map<string, T> {
+  return new Map([...all].filter(([id, each]) => others.get(id) !== each));
+}
+
+/** The sources that a reload leaves as they are, each with what the new plan wants of it. */
+export function runningOn(old: Live, live: Live): [LiveSource, Demands][] {
+  return [...live.sources.values()].flatMap((source): [LiveSource, Demands][] =>
+    old.sources.get(source.id) === source ? [[source, demandOf(live.plan, source.id)]] : [],
+  );
+}
+
+/** What a plan wants of a source. */
+export function demandOf(plan: Plan, id: string): Demands {
+  return plan.sources.find((source) => source.id === id)?.demand ?? new Map();
+}
