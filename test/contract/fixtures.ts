@@ -1,4 +1,4 @@
-/** Configurations with which components run on this machine alone: receivers that take events, and those that take none. */
+/** Configurations with which components run on this machine alone: services that are there, and those that are not. */
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -6,7 +6,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { EventHub } from '../azure/event-hubs.ts';
+import { hasNats, NatsServer } from '../nats/server.ts';
 import { Receiver } from '../sinks/servers.ts';
 
 /** Nobody listens there. */
@@ -14,13 +17,18 @@ const NOWHERE = '127.0.0.1:9';
 
 export type Configs = Readonly<Record<string, object>>;
 
+/** Types whose service is not installed, and why they are not tested with it. */
+export const absent: Readonly<Record<string, string>> = hasNats ? {} : { nats: 'nats-server is not installed' };
+
 export class Fixtures {
   readonly folder = mkdtempSync(join(tmpdir(), 'falco-pipe-contract-'));
   readonly #receiver: Receiver;
   readonly #syslog: Socket;
   readonly #hub: EventHub;
+  readonly #nats: NatsServer | undefined;
 
-  private constructor(receiver: Receiver, syslog: Socket, hub: EventHub) {
+  private constructor(receiver: Receiver, syslog: Socket, hub: EventHub, nats: NatsServer | undefined) {
+    this.#nats = nats;
     this.#receiver = receiver;
     this.#syslog = syslog;
     this.#hub = hub;
@@ -36,34 +44,43 @@ export class Fixtures {
     const syslog = createSocket('udp4');
     syslog.bind(0, '127.0.0.1');
     await once(syslog, 'listening');
-    return new Fixtures(await Receiver.start(), syslog, await EventHub.start());
+    const nats = hasNats ? await natsWithStream() : undefined;
+    return new Fixtures(await Receiver.start(), syslog, await EventHub.start(), nats);
   }
 
   async stop(): Promise<void> {
     this.#syslog.close();
     await this.#hub.halt();
     await this.#receiver.stop();
+    await this.#nats?.stop();
     rmSync(this.folder, { recursive: true });
   }
 
-  #write(name: string, text: string): void {
-    writeFileSync(join(this.folder, name), text);
+  #write(name: string, text: string, mode = 0o600): void {
+    writeFileSync(join(this.folder, name), text, { mode });
   }
 
-  /** Sources that have nothing to give, or whose service is not there. */
+  /** Sources that have nothing to give. */
   get sources(): Configs {
-    const token = { file: 'token' };
     return {
-      azure_event_hubs: { connection: { file: 'hub' } },
       cloudevents: { listen: '127.0.0.1:0' },
       cloudtrail: { mode: 'file', files: 'trail' },
-      container: { sockets: { docker: [join(this.folder, 'no.sock')] } },
       ebpf: { scope: { descendants_of: process.pid }, ring: '64KiB' },
       internal: {},
       k8s_audit: { listen: '127.0.0.1:0' },
+      replay: { files: 'events.jsonl' },
+      ...(this.#nats ? { nats: { servers: this.#nats.url, stream: 'FALCO' } } : {}),
+    };
+  }
+
+  /** Sources whose service is not there. */
+  get stranded(): Configs {
+    const token = { file: 'token' };
+    return {
+      azure_event_hubs: { connection: { file: 'hub' } },
+      container: { sockets: { docker: [join(this.folder, 'no.sock')] } },
       nats: { servers: `nats://${NOWHERE}`, stream: 'FALCO' },
       ovh_mks: { url: `ws://${NOWHERE}/tail/`, token },
-      replay: { files: 'events.jsonl' },
       vcloud: { url: `http://${NOWHERE}`, user: 'auditor', password: token },
     };
   }
@@ -80,18 +97,32 @@ export class Fixtures {
       file: { path: 'out.jsonl' },
       http: { url: this.#receiver.url },
       program: { command: ['sh', '-c', 'cat > /dev/null'] },
+      stdout: {},
+      ...(this.#nats ? { nats: { servers: this.#nats.url, subject: 'falco.alerts' } } : {}),
       syslog: { address: `udp://127.0.0.1:${(this.#syslog.address() as AddressInfo).port}` },
     };
   }
 
-  /** Sinks that take none: a full disk, nobody who listens. (A pipe to a program takes whatever is written first.) */
+  /** Sinks that take none: a full disk, nobody who listens, a program that ends at once and is then no more. */
   get failing(): Configs {
+    this.#write('once', '#!/bin/sh\nrm "$0"\nexit 1\n', 0o700);
     return {
       azure_event_hubs: { connection: { file: 'hub' } },
       file: { path: '/dev/full' },
       http: { url: `http://${NOWHERE}` },
       nats: { servers: `nats://${NOWHERE}` },
+      program: { command: ['./once'] },
+      stdout: {},
       syslog: { address: `tcp://${NOWHERE}` },
     };
   }
+}
+
+async function natsWithStream(): Promise<NatsServer> {
+  const server = await NatsServer.start();
+  const connection = await connect({ servers: server.url });
+  const manager = await jetstreamManager(connection);
+  await manager.streams.add({ name: 'FALCO', subjects: ['falco.alerts'] });
+  await connection.close();
+  return server;
 }

@@ -1,26 +1,19 @@
 /** What every component keeps to while it runs: opening, closing and acks, whatever fails and whenever it stops. */
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { createHistogram } from 'node:perf_hooks';
-import { Subject } from 'rxjs';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { z } from 'zod';
-import { liveAck, type Status } from '../../src/core/ack.ts';
-import type { Batch } from '../../src/core/batch.ts';
 import type { AnyDefinition, OperatorDefinition, SinkDefinition, SourceDefinition } from '../../src/core/component.ts';
-import { defineSink, defineSource } from '../../src/core/component.ts';
 import { UserError } from '../../src/core/errors.ts';
-import { Counters } from '../../src/core/metrics.ts';
-import { recordForm } from '../../src/events/record.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { prometheusText } from '../../src/pipeline/prometheus.ts';
-import { builtIn, type Registry } from '../../src/pipeline/registry.ts';
-import { Run } from '../../src/pipeline/run.ts';
-import { recordedLog } from '../core/shared.ts';
-import { alertOf, recordOf } from '../sinks/shared.ts';
-import { Fixtures } from './fixtures.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
+import type { Run } from '../../src/pipeline/run.ts';
+import { absent, Fixtures } from './fixtures.ts';
+import { expectAnswered, Given, type Mood, metricsOf, registryWith, SOON, started } from './running.ts';
+import { deeds, self } from './sinks.ts';
 
 const registry = builtIn();
 const pipelines = resolve(import.meta.dirname, '../../pipelines');
@@ -30,77 +23,6 @@ beforeAll(async () => {
 });
 afterAll(() => fixtures.stop());
 
-const common = { summary: 'For tests.', config: z.strictObject({}), examples: [] };
-
-/** Batches that a test gives, and every answer to them. */
-class Given {
-  readonly alerts = new Subject<Batch>();
-  readonly live = new Subject<Batch>();
-  readonly calls = new Subject<Batch>();
-  readonly answers: Status[][] = [];
-
-  /** Gives a batch of three alerts, or of system calls, whose answers are kept; live ones have no answer. */
-  give(source: 'alert' | 'syscall', live = false): void {
-    const answers: Status[] = [];
-    const events = [0, 1, 2].map((n) =>
-      source === 'alert'
-        ? alertOf(`rule ${n}`)
-        : recordOf({ 'proc.name': `p${n}`, 'evt.hostname': 'node1', 'fd.name': '/etc/shadow' }, 'openat'),
-    );
-    // Not made by ackOf, which would hide a second answer.
-    const ack = live ? liveAck : { live: false, settle: (status: Status) => void answers.push(status) };
-    if (!live) this.answers.push(answers);
-    const into = live ? this.live : source === 'alert' ? this.alerts : this.calls;
-    into.next({ source, form: recordForm, events, ack });
-  }
-}
-
-/** A sink of the test, which takes events or does not. */
-type Mood = 'taking' | 'failing' | 'hanging';
-
-function registryWith(given: Given, mood: () => Mood): Registry {
-  const own = builtIn();
-  const source = (type: string, emits: string, from: Subject<Batch>) =>
-    defineSource({ ...common, type, delivery: 'at_least_once', emits: () => [emits], open: () => from });
-  const live = { delivery: 'at_most_once' as const, emits: () => ['alert'], open: () => given.live };
-  own.add(defineSource({ ...common, type: 'live_alerts', ...live }), 'test');
-  own.add(source('given_alerts', 'alert', given.alerts), 'test');
-  own.add(source('given_calls', 'syscall', given.calls), 'test');
-  const write = async () => {
-    if (mood() === 'failing') throw new Error('it fails');
-    if (mood() === 'hanging') await new Promise(() => {});
-  };
-  own.add(defineSink({ ...common, type: 'test_sink', open: async () => ({ write, close: async () => {} }) }), 'test');
-  return own;
-}
-
-async function started(pipeline: object, own: Registry, folder = fixtures.folder): Promise<Run> {
-  const plan = planPipeline(PipelineDocument.parse(`${folder}/contract.yaml`, JSON.stringify(pipeline)), own);
-  return Run.start(plan, { log: recordedLog().log, resolve: (path) => resolve(folder, path) });
-}
-
-/** How long the acks of a failing sink may take: it gives up soon. */
-const SOON = { retry: { initial: '1ms', max: '5ms', give_up_after: '50ms' }, timeout: '2s' };
-
-async function until(test: () => boolean): Promise<void> {
-  while (!test()) await new Promise((done) => setTimeout(done, 5));
-}
-
-/** Stops at once, and expects every batch to have been answered exactly once. */
-async function expectAnswered(run: Run, given: Given, deadline = 0): Promise<void> {
-  const { seen, delivered, filtered, dropped, in_flight } = await run.stop(deadline);
-  expect(given.answers.map((answers) => answers.length)).toEqual(given.answers.map(() => 1));
-  expect(in_flight).toBe(0);
-  expect(delivered + filtered + dropped).toBe(seen);
-}
-
-/** What /metrics says of the component, by the metric's name without its prefix. */
-function metricsOf(run: Run): Record<string, number> {
-  const text = prometheusText(run.status(), run.plan, createHistogram());
-  const lines = text.matchAll(/^falco_pipe_(\w+)\{[^}]*="it"[^}]*\} (\d+)$/gm);
-  return Object.fromEntries([...lines].map(([, name, value]) => [name, Number(value)]));
-}
-
 const typesOf = <D extends AnyDefinition>(definitions: Iterable<D>) =>
   [...definitions].map((each) => [each.type, each] as const);
 
@@ -108,13 +30,12 @@ describe.each(typesOf(registry.sources.values() as Iterable<SourceDefinition & A
   'the source %s',
   (type) => {
     /** Runs the source alone; what refuses to open (no rights, nobody there) is a UserError, and nothing is left open. */
-    async function opened(ms: number): Promise<void> {
-      const config = fixtures.sources[type];
-      const own = registryWith(new Given(), () => 'taking');
+    async function opened(config: object, ms: number): Promise<void> {
+      const own = registryWith(new Given());
       const pipeline = { sources: { it: { type, ...config } }, sinks: { out: { type: 'test_sink', from: 'it' } } };
       let run: Run;
       try {
-        run = await started(pipeline, own);
+        run = await started(pipeline, own, fixtures.folder);
       } catch (error) {
         if (!(error instanceof UserError) || error.diagnostics.some(({ code }) => code.startsWith('CONFIG')))
           throw error;
@@ -129,9 +50,13 @@ describe.each(typesOf(registry.sources.values() as Iterable<SourceDefinition & A
     }
 
     it('opens and closes without an event, also while it opens', async ({ skip }) => {
-      if (!(type in fixtures.sources)) skip(`fixtures.ts has no configuration of ${type} for this machine alone`);
-      await opened(0);
-      await opened(30);
+      const configs = [fixtures.sources[type], fixtures.stranded[type]].filter((config) => config !== undefined);
+      expect(configs, `fixtures.ts has a configuration of ${type}`).not.toEqual([]);
+      for (const config of configs) {
+        await opened(config, 0);
+        await opened(config, 30);
+      }
+      if (type in absent) skip(`${absent[type]}: it was opened only with nobody there`);
     });
   },
 );
@@ -156,11 +81,7 @@ describe.each(typesOf(registry.operators.values() as Iterable<OperatorDefinition
         sinks: { out: { type: 'test_sink', from: 'it', ...SOON, ...more } },
       };
       const folder = type in fixtures.operators ? fixtures.folder : pipelines;
-      const run = await started(
-        pipeline,
-        registryWith(given, () => mood),
-        folder,
-      );
+      const run = await started(pipeline, registryWith(given, mood), folder);
       const give = () => {
         for (const kind of kinds) given.give(kind === 'given_calls' ? 'syscall' : 'alert');
       };
@@ -190,71 +111,41 @@ describe.each(typesOf(registry.operators.values() as Iterable<OperatorDefinition
 describe.each(typesOf(registry.sinks.values() as Iterable<SinkDefinition & AnyDefinition>))(
   'the sink %s',
   (type, definition) => {
-    async function running(config: object | undefined) {
-      const given = new Given();
-      const pipeline = {
-        sources: { in: { type: 'given_alerts' }, live: { type: 'live_alerts' } },
-        sinks: { it: { type, from: ['in', 'live'], ...SOON, ...config } },
-      };
-      return {
-        given,
-        run: await started(
-          pipeline,
-          registryWith(given, () => 'taking'),
-        ),
-      };
+    async function keeps(deed: keyof typeof deeds, kind: 'taking' | 'failing'): Promise<void> {
+      const config = fixtures[kind][type];
+      expect(config, `fixtures.ts has a configuration of ${type} that is ${kind}`).toBeDefined();
+      if (type === 'stdout') await inProcess(deed, kind);
+      else await deeds[deed]({ definition, config: config as object, folder: fixtures.folder });
     }
 
-    it('opens and closes without an event, twice', async ({ skip }) => {
-      if (type === 'stdout') skip('its descriptor is that of the test itself: see test/sinks/stdout.test.ts');
-      for (const config of [fixtures.taking[type], fixtures.failing[type]]) {
-        if (!config) continue;
-        const abort = new AbortController();
-        const ctx = {
-          ...{ id: 'it', signal: abort.signal, log: recordedLog().log, metrics: new Counters(), now: Date.now },
-          ...{ sleep: async () => {}, stop: () => {}, resolve: (path: string) => resolve(fixtures.folder, path) },
-          origin: () => ({ node: 'node1', cluster: undefined, pipeline: 'contract', digest: 'sha256:0' }),
-        };
-        // Aborted while it opens it may refuse, or open and be closed.
-        for (const early of [false, true]) {
-          const opening = definition.open(definition.config.parse(config), ctx);
-          if (early) abort.abort(new Error('stopped'));
-          const sink = await opening.catch((error: unknown) => {
-            expect(early || error instanceof UserError, String(error)).toBe(true);
-          });
-          await sink?.close();
-          await sink?.close();
-        }
-      }
+    // With a standard output of its own: a pipe that is read, or a full device.
+    async function inProcess(deed: keyof typeof deeds, kind: 'taking' | 'failing'): Promise<void> {
+      const full = openSync('/dev/full', 'w');
+      const child = spawn(process.execPath, ['--no-warnings', self, type, deed], {
+        stdio: ['ignore', kind === 'taking' ? 'pipe' : full, 'pipe'],
+      });
+      closeSync(full);
+      const [written, said, [status]] = await Promise.all([
+        child.stdout ? text(child.stdout) : '',
+        text(child.stderr as NonNullable<typeof child.stderr>),
+        once(child, 'close'),
+      ]);
+      expect([said, status]).toEqual(['', 0]);
+      if (deed === 'takes') expect(written.match(/rule \d happened/g)).toHaveLength(12);
+    }
+
+    it('opens and closes without an event, twice', async () => {
+      if (!(type in absent)) await keeps('opens', 'taking');
+      await keeps('opens', 'failing');
     });
 
     it('that takes events: each batch is delivered, and answered once', async ({ skip }) => {
-      if (!(type in fixtures.taking)) skip(`fixtures.ts has no receiver for ${type}`);
-      const { run, given } = await running(fixtures.taking[type]);
-      for (let n = 0; n < 3; n++) given.give('alert');
-      given.give('alert', true);
-      await until(() => given.answers.every((answers) => answers.length > 0));
-      expect(given.answers).toEqual([['delivered'], ['delivered'], ['delivered']]);
-      await expectAnswered(run, given, 2000);
-      expect(metricsOf(run)).toMatchObject({ delivered_events_total: 12, queue_events: 0, component_up: 1 });
+      if (type in absent) skip(absent[type]);
+      await keeps('takes', 'taking');
     });
 
-    it('that takes none: what can come again fails, the rest is dropped; once, also at a stop', async ({ skip }) => {
-      if (!(type in fixtures.failing)) skip(`fixtures.ts has no receiver that fails for ${type}`);
-      const { run, given } = await running(fixtures.failing[type]).catch((error: unknown) => {
-        // It may refuse to open; then there is nothing to answer.
-        expect(error).toBeInstanceOf(UserError);
-        return { run: undefined, given: undefined };
-      });
-      if (!run) return;
-      given.give('alert');
-      await until(() => given.answers.every((answers) => answers.length > 0));
-      expect(given.answers).toEqual([['failed']]);
-      expect(metricsOf(run)).toMatchObject({ errors_total: expect.any(Number), queue_bytes: 0, component_up: 0 });
-      given.give('alert', true);
-      given.give('alert');
-      await expectAnswered(run, given);
-      expect(metricsOf(run)).toMatchObject({ dropped_events_total: 3 });
+    it('that takes none: what can come again fails, the rest is dropped; once, also at a stop', async () => {
+      await keeps('fails', 'failing');
     });
   },
 );
