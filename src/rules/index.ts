@@ -27,7 +27,7 @@ export type { Priority } from './priority.ts';
 export { isAtLeast, parsePriority, priorities } from './priority.ts';
 export { RuleError } from './problem.ts';
 export type { Rule } from './rule.ts';
-export type { BindOptions, Ruleset } from './ruleset.ts';
+export type { BindOptions, Failed, Hit, Ruleset } from './ruleset.ts';
 export { bindRules } from './ruleset.ts';
 export type { SelectionEntry } from './selection.ts';
 export { scalarPlace } from './source.ts';

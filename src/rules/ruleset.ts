@@ -13,12 +13,15 @@ import type { Node } from './nodes.ts';
 import { Nodes } from './nodes.ts';
 import type { Rule } from './rule.ts';
 
+export type Hit<E extends Event> = (rule: Rule, event: E) => void;
+export type Failed<E extends Event> = (rule: Rule, error: unknown, event: E) => void;
+
 export interface Ruleset<E extends Event> {
   /**
    * Judges an event by every rule in turn. A rule that throws is reported to `failed`; the others still judge.
    * With `matching: 'first'` the first rule that matches ends it.
    */
-  judge(event: E, hit: (rule: Rule, event: E) => void, failed: (rule: Rule, error: unknown) => void): void;
+  judge(event: E, hit: Hit<E>, failed: Failed<E>): void;
   /** Voids the verdicts that are kept: lists hold other items now. */
   forget(): void;
   /** Makes ahead, in steps, what the first events would wait for: of the types that are common in their form. */
@@ -85,7 +88,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     this.#byEventType = rules.some(({ condition }) => condition.namesEventTypes);
   }
 
-  judge(event: E, hit: (rule: Rule, event: E) => void, failed: (rule: Rule, error: unknown) => void): void {
+  judge(event: E, hit: Hit<E>, failed: Failed<E>): void {
     const { type } = event;
     // Events come in runs of one type.
     if (type !== this.#lastType) {
@@ -111,7 +114,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
       try {
         hit(rule, event);
       } catch (error) {
-        failed(rule, error);
+        failed(rule, error, event);
         continue;
       }
       if (this.#first) return;
@@ -136,12 +139,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     }
   }
 
-  #judgeOneByOne(
-    event: E,
-    candidates: Candidates<E>,
-    hit: (rule: Rule, event: E) => void,
-    failed: (rule: Rule, error: unknown) => void,
-  ): void {
+  #judgeOneByOne(event: E, candidates: Candidates<E>, hit: Hit<E>, failed: Failed<E>): void {
     candidates.one ??= candidates.rules.flatMap((rule) => this.#closure(rule, candidates.type));
     for (let index = 0; index < candidates.one.length; index++) {
       const { rule, matches } = candidates.one[index] as Candidate<E>;
@@ -149,7 +147,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
         if (!matches(event)) continue;
         hit(rule, event);
       } catch (error) {
-        failed(rule, error);
+        failed(rule, error, event);
         continue;
       }
       if (this.#first) return;

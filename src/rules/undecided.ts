@@ -4,6 +4,7 @@ import type { Event, FieldRef, Form } from '../events/field.ts';
 import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
 import { compile, type Predicate } from './compile.ts';
 import type { Rule } from './rule.ts';
+import type { Failed, Hit } from './ruleset.ts';
 
 export interface UndecidedOptions<E extends Event> {
   readonly form: Form<E>;
@@ -38,7 +39,7 @@ export class UndecidedRules<E extends Event> {
    * Judges an event. Rules that match whatever is still unknown go to `hit`; those whose verdict, or alert, depends on it
    * are returned. With `matching: 'first'` so are those that come after them, for they are not asked before.
    */
-  judge(event: E, hit: (rule: Rule, event: E) => void, failed: (rule: Rule, error: unknown) => void): readonly Rule[] {
+  judge(event: E, hit: Hit<E>, failed: Failed<E>): readonly Rule[] {
     const undecided: Rule[] = [];
     const first = this.#options.matching === 'first';
     for (const { rule, certainly, possibly, holdsHit } of this.#candidatesOf(event.type)) {
@@ -50,7 +51,7 @@ export class UndecidedRules<E extends Event> {
         }
         hit(rule, event);
       } catch (error) {
-        failed(rule, error);
+        failed(rule, error, event);
         continue;
       }
       if (first) break;

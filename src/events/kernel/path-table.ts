@@ -9,7 +9,7 @@ import type { Bytes } from './text.ts';
 const SLASH = 0x2f;
 const DOT = 0x2e;
 const SLASHES = 0x2f2f2f2f;
-const DOTS = 0x2e2e2e2e;
+const LOWEST = 0x01010101;
 const LOW = 0x7f7f7f7f;
 
 const DEAD = 0;
@@ -120,21 +120,25 @@ function scanned({ words }: Bytes, start: number, end: number): number {
   let crooked = 0;
   let hidden = 0;
   let slashBefore = 0;
-  let dotBefore = 0;
+  let before = 0;
   let lastSlashes = 0;
   let lastAt = 0;
   let mask = -1 << ((start & 3) << 3);
   for (let at = start & ~3; at < end; at += 4) {
     const word = words[at >>> 2] as number;
     if (end - at < 4) mask &= (1 << ((end - at) << 3)) - 1;
-    const slashes = equalBytes(word, SLASHES) & mask;
-    const dots = equalBytes(word, DOTS) & mask;
+    // A dot and a slash differ in their lowest bit: one look finds both.
+    const both = zeroBytes((word | LOWEST) ^ SLASHES) & mask;
     mask = -1;
-    const behindSlash = (slashes << 8) | slashBefore;
-    crooked |= (behindSlash | (dots << 8) | dotBefore) & slashes;
-    hidden |= behindSlash & dots;
+    const slashes = both & (word << 7);
+    if ((both & ((both << 8) | before)) !== 0) {
+      const dots = both ^ slashes;
+      const behindSlash = (slashes << 8) | slashBefore;
+      crooked |= (behindSlash | (dots << 8) | (before ^ slashBefore)) & slashes;
+      hidden |= behindSlash & dots;
+    }
+    before = both >>> 24;
     slashBefore = slashes >>> 24;
-    dotBefore = dots >>> 24;
     if (slashes !== 0) {
       lastSlashes = slashes;
       lastAt = at;
@@ -144,10 +148,9 @@ function scanned({ words }: Bytes, start: number, end: number): number {
   return (name << NAME_SHIFT) | (hidden === 0 ? 0 : HIDDEN) | (crooked === 0 ? 0 : CROOKED);
 }
 
-/** The top bit of each byte that is the same in both. */
-function equalBytes(word: number, pattern: number): number {
-  const other = word ^ pattern;
-  return ~(((other & LOW) + LOW) | other | LOW);
+/** The top bit of each byte that is zero. */
+function zeroBytes(word: number): number {
+  return ~(((word & LOW) + LOW) | word | LOW);
 }
 
 /** Of a name's length and its ends: few names that are looked for share it with others. */

@@ -4,8 +4,9 @@
  */
 
 import type { Clause, Necessary, PathProperty } from '../necessary.ts';
+import { CommTable } from './comm-table.ts';
 import type { KernelEvent } from './event.ts';
-import { KIND, OPEN, OPEN_TEXTS } from './layout.ts';
+import { HEADER, KIND, OPEN, OPEN_TEXTS } from './layout.ts';
 import { baseIsCut, isInRoot, linuxFlags, realIsWhole } from './open-fields.ts';
 import { reads, writes } from './open-flags.ts';
 import { PathTable } from './path-table.ts';
@@ -25,15 +26,23 @@ const OUTCOMES = (['ok', 'in_progress', 'failed'] as const).flatMap((result) =>
  * where nothing is known of any.
  */
 export function openPrefilter(necessary: readonly Necessary[]): ((event: KernelEvent) => number) | undefined {
-  const whatever = OUTCOMES.map((outcome) => bitsOf(necessary, (clause) => allows(clause, outcome) && !bounds(clause)));
-  const byPath = OUTCOMES.map((outcome) => bitsOf(necessary, (clause) => allows(clause, outcome) && bounds(clause)));
-  if (whatever.every((bits) => bits === whatever[0]) && byPath.every((bits) => bits === 0)) return undefined;
+  const by = (test: (clause: Clause) => boolean) =>
+    OUTCOMES.map((outcome) => bitsOf(necessary, (clause) => allows(clause, outcome) && test(clause)));
+  const byPath = by(bounds);
+  const byComm = by((clause) => !bounds(clause) && clause.comms !== undefined);
+  const whatever = by((clause) => !bounds(clause) && clause.comms === undefined);
+  if (whatever.every((bits) => bits === whatever[0]) && [...byPath, ...byComm].every((bits) => bits === 0))
+    return undefined;
+  const comms = commsOf(necessary);
   const tables = new Map([...new Set(byPath)].map((bits) => [bits, tablesOf(necessary, bits)]));
   const tablesBy = byPath.map((bits) => tables.get(bits) as Tables);
   return (event) => {
     if (event.kind !== KIND.open) return EVERY;
     const outcome = outcomeOf(event);
-    const sure = whatever[outcome] as number;
+    const named = byComm[outcome] as number;
+    const { words } = event.memory;
+    const sure =
+      (whatever[outcome] as number) | (named === 0 ? 0 : named & comms.find(words, (event.offset >>> 2) + COMM));
     const open = (byPath[outcome] as number) & ~sure;
     if (open === 0) return sure;
     const { text, real } = tablesBy[outcome] as Tables;
@@ -51,6 +60,16 @@ function bitsOf(necessary: readonly Necessary[], test: (clause: Clause) => boole
 function bounds({ paths }: Clause): boolean {
   // Decoding makes U+FFFD of what is not UTF-8: other bytes have that text too.
   return paths?.every(({ value }) => !value.includes('\ufffd')) ?? false;
+}
+
+const COMM = HEADER.comm / 4;
+
+function commsOf(necessary: readonly Necessary[]): CommTable {
+  return new CommTable(
+    necessary.flatMap((clauses, n) =>
+      clauses.flatMap(({ comms = [] }) => comms.map((comm) => [comm, 1 << n] as const)),
+    ),
+  );
 }
 
 interface Tables {

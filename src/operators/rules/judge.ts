@@ -7,7 +7,15 @@ import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form, Late, Value } from '../../events/field.ts';
 import { HeldEvent } from '../../events/held.ts';
 import { recordForm } from '../../events/record.ts';
-import { type BoundFormat, bindRules, type Rule, type Ruleset, UndecidedRules } from '../../rules/index.ts';
+import {
+  type BoundFormat,
+  bindRules,
+  type Failed,
+  type Hit,
+  type Rule,
+  type Ruleset,
+  UndecidedRules,
+} from '../../rules/index.ts';
 
 /** The field with the id that the service gave an event, in the event sources that have it. */
 export const EVENT_ID = 'evt.id';
@@ -34,6 +42,12 @@ export class Judge {
   readonly #undecided: UndecidedRules<Event> | undefined;
   readonly #conditions = new Map<Rule, (event: Event) => boolean>();
   #records: Judge | undefined;
+  // Made once: every event is judged with them.
+  #emit: Emit = () => {};
+  readonly #hit: Hit<Event> = (rule, event) => this.#raise(rule, event, this.#emit);
+  // A rule that throws is counted against that rule; the others still judge.
+  readonly #failed: Failed<Event> = (rule, error, event) =>
+    this.#options.ctx.failed(event, error, `rule "${rule.name}"`);
 
   constructor(form: Form, options: JudgeOptions) {
     const { rules, extra, matching } = options;
@@ -50,12 +64,12 @@ export class Judge {
   /** Emits alerts. Rules whose verdict depends on what is not known yet wait for it in `hold`. */
   judge(event: Event, emit: Emit, hold: ((held: Held) => void) | undefined): void {
     const awaited = hold && this.#late?.of(event);
-    const hit = (rule: Rule) => this.#raise(rule, event, emit);
+    this.#emit = emit;
     if (!awaited || !this.#undecided) {
-      this.#ruleset.judge(event, hit, (rule, error) => this.#failed(rule, event, error));
+      this.#ruleset.judge(event, this.#hit, this.#failed);
       return;
     }
-    const undecided = this.#undecided.judge(event, hit, (rule, error) => this.#failed(rule, event, error));
+    const undecided = this.#undecided.judge(event, this.#hit, this.#failed);
     if (undecided.length === 0) return;
     const fields = fieldsOf(undecided, this.#options.extra);
     const again = (record: Event, emitLater: Emit) => this.#ofRecords().#judgeBy(undecided, record, emitLater);
@@ -79,7 +93,7 @@ export class Judge {
         if (!this.#conditionOf(rule)(event)) continue;
         this.#raise(rule, event, emit);
       } catch (error) {
-        this.#failed(rule, event, error);
+        this.#failed(rule, error, event);
         continue;
       }
       if (this.#options.matching === 'first') return;
@@ -94,11 +108,6 @@ export class Judge {
 
   #ofRecords(): Judge {
     return (this.#records ??= new Judge(recordForm as Form, this.#options));
-  }
-
-  // A rule that throws is counted against that rule; the others still judge.
-  #failed(rule: Rule, event: Event, error: unknown): void {
-    this.#options.ctx.failed(event, error, `rule "${rule.name}"`);
   }
 }
 
