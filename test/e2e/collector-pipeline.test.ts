@@ -9,7 +9,7 @@ import { recordOf } from '../aws/moto.ts';
 import { EventHub } from '../azure/event-hubs.ts';
 import { activity } from '../azure/opened.ts';
 import { freePort } from '../nats/server.ts';
-import { auditEvent } from '../sources/k8s-audit/events.ts';
+import { adminBound } from '../sources/k8s-audit/events.ts';
 import { Director, item } from '../sources/vcloud/director.ts';
 import { Program, repository, scratch } from './program.ts';
 
@@ -99,21 +99,7 @@ const signIn = (n: number, userPrincipalName: string, errorCode: number) => ({
   properties: { id: `sign-in-${n}`, userPrincipalName, ipAddress: '198.51.100.9', status: { errorCode } },
 });
 
-const bound = (auditID: string, username: string) =>
-  auditEvent(0, {
-    auditID,
-    level: 'Request',
-    verb: 'create',
-    user: { username },
-    objectRef: { resource: 'clusterrolebindings', name: 'mine', apiVersion: 'v1' },
-    responseStatus: { metadata: {}, code: 201 },
-    requestObject: {
-      roleRef: { kind: 'ClusterRole', name: 'cluster-admin' },
-      subjects: [{ kind: 'User', name: username }],
-    },
-    requestReceivedTimestamp: at(2),
-    stageTimestamp: at(2),
-  });
+const bound = (auditID: string, username: string) => adminBound(auditID, username, at(2));
 
 it('raises alerts of all clouds in one run, with names, and of what belongs together', async () => {
   const folder = scratch();

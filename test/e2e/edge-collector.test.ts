@@ -10,8 +10,9 @@ import { makeAlert } from '../../src/events/alert.ts';
 import { recordJson } from '../../src/events/record-json.ts';
 import { partitionOf } from '../../src/nats/partition.ts';
 import { nats as natsSink } from '../../src/sinks/nats.ts';
-import { hasNats, NatsServer } from '../nats/server.ts';
+import { freePort, hasNats, NatsServer } from '../nats/server.ts';
 import { alertOf } from '../sinks/shared.ts';
+import { adminBound } from '../sources/k8s-audit/events.ts';
 import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
 
 const until = (test: () => void | Promise<void>) => vi.waitFor(test, { timeout: 60_000, interval: 50 });
@@ -170,6 +171,70 @@ sinks: { log: { type: file, from: busy, path: busy-${n}.jsonl, format: json } }
     // Of three events each once: nothing was counted twice.
     expect(busy()).toHaveLength(USERS);
     expect(await Promise.all([again.stop(), second.stop()])).toEqual([0, 0]);
+  }, 90_000);
+
+  test('three replicas of the collector, of which one has a cloud too: one is killed, and each alert comes once', async () => {
+    const NODES = 60;
+    const subject = 'replicas';
+    const partitions = { of: 12, key: 'node.name' };
+    const hook = await freePort();
+    const folder = scratch();
+    const replica = (n: number, ...more: string[]) => {
+      const mine = [0, 1, 2, 3].map((each) => each + 4 * n);
+      const ofNats = (id: string) => [
+        ...['--set', `sources.${id}.servers=${server.url}`, '--set', `sources.${id}.ack_wait=2s`],
+        ...['--set', `sources.${id}.stream=REPLICAS`, '--set', `sources.${id}.subject=${subject}`],
+      ];
+      return run([
+        ...[join(repository, 'pipelines/collector.yaml'), ...ofNats('nodes'), ...ofNats('all_nodes')],
+        ...['--set', `sources.nodes.partitions.mine=[${mine}]`, '--state', join(folder, `replica-${n}`)],
+        ...['--http', '127.0.0.1:0', ...more],
+      ]);
+    };
+    const clouds = ['--set', 'only=[nodes, all_nodes, k8s_shop]', '--set', `sources.k8s_shop.listen=127.0.0.1:${hook}`];
+    const nodes = ['--set', 'only=[nodes]'];
+    // They make the stream together, whoever comes first.
+    const replicas = [replica(0, ...clouds), replica(1, ...nodes), replica(2, ...nodes)];
+    await Promise.all(replicas.map((each) => each.ready()));
+    const publish = async (rule: string) => {
+      for (let n = 0; n < NODES; n++) {
+        const content = { rule, priority: 'Notice', tags: [], hostname: `n${n}`, output: rule, source: 'syscall' };
+        const fields = { 'node.name': `n${n}`, 'user.name': n === 7 ? 'mroe' : 'root' };
+        const time = BigInt(Date.now()) * 1_000_000n;
+        const alert = makeAlert(time, { ...content, outputFields: fields });
+        connection.publish(`${subject}.${partitionOf(alert, partitions)}`, recordJson(alert));
+      }
+      await connection.flush();
+    };
+    const attacked = () =>
+      replicas.map(({ json }) =>
+        json.flatMap(({ rule, output_fields: fields }) =>
+          rule === 'Several rules on one node' ? [String((fields as Record<string, unknown>)['node.name'])] : [],
+        ),
+      );
+    await until(async () => expect((await manager.streams.info('REPLICAS')).config.subjects).toContain(`${subject}.>`));
+    await publish('A');
+    await publish('B');
+    // Nothing is out yet; what was seen is in its state.
+    await until(async () => {
+      const held = await manager.consumers.info('REPLICAS', 'collector-4');
+      expect([held.num_pending, held.num_ack_pending, held.delivered.stream_seq > 0]).toEqual([0, 0, true]);
+    });
+    replicas[1]?.child.kill('SIGKILL');
+    await replicas[1]?.ended;
+    await publish('C');
+    replicas.push(replica(1, ...nodes));
+    const [first] = replicas;
+    const body = JSON.stringify(adminBound('bound', 'mallory', new Date().toISOString()));
+    const headers = { 'content-type': 'application/json' };
+    const posted = await fetch(`http://127.0.0.1:${hook}/k8s-audit`, { method: 'POST', headers, body });
+    expect(posted.status).toBe(200);
+    await until(() => expect(new Set(attacked().flat()).size).toBe(NODES));
+    expect(attacked().flat()).toHaveLength(NODES);
+    for (const each of [0, 2, 3]) expect(attacked()[each]?.length).toBeGreaterThan(5);
+    const told = () => first?.json.filter(({ rule }) => rule === 'Alerts of a node and of a cloud') ?? [];
+    await until(() => expect(told().length).toBeGreaterThan(0));
+    expect(told()[0]?.output).toContain('Mallory Roe');
   }, 90_000);
 
   test.skipIf(cannotTrace !== undefined)(

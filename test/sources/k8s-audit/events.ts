@@ -19,6 +19,24 @@ export function auditEvent(n: number, more: object = {}): object {
   };
 }
 
+/** Somebody makes himself an administrator of the cluster: a rule of ours tells of it. */
+export function adminBound(auditID: string, username: string, time: string): object {
+  return auditEvent(0, {
+    auditID,
+    level: 'Request',
+    verb: 'create',
+    user: { username },
+    objectRef: { resource: 'clusterrolebindings', name: 'mine', apiVersion: 'v1' },
+    responseStatus: { metadata: {}, code: 201 },
+    requestObject: {
+      roleRef: { kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ kind: 'User', name: username }],
+    },
+    requestReceivedTimestamp: time,
+    stageTimestamp: time,
+  });
+}
+
 export function auditEvents(count: number, from = 0): object[] {
   return Array.from({ length: count }, (_, index) => auditEvent(from + index));
 }
