@@ -12,7 +12,10 @@ export interface Call {
   readonly data?: true;
   /** So frequent that nobody gets it who does not name it. */
   readonly bulk?: true;
-  /** Where a parameter is: the number of a register, `ret`, or text 0 or 1 of the record (`path` or mere `text`). */
+  /**
+   * Where a parameter is: the number of a register, `ret`, text 0 or 1 of the record (`path` or mere `text`), `room`, the
+   * note or so many bytes into it.
+   */
   readonly args: Readonly<Record<string, string>>;
 }
 
@@ -22,7 +25,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
   creat: { id: 85, kind: 'open', numbers: [[85], [8], [], [8]], fd: true, args: {} },
   openat: { id: 257, kind: 'open', numbers: [[257], [295], [56], [322]], fd: true, args: {} },
   openat2: { id: 437, kind: 'open', numbers: [[437], [437], [437], [437]], fd: true, args: {} },
-  chdir: { id: 80, kind: 'chdir', numbers: [[80], [12], [49], [12]], fd: true, args: { path: 'path0' } },
+  chdir: { id: 80, kind: 'chdir', numbers: [[80], [12], [49], [12]], fd: false, args: { path: 'path0' } },
   fchdir: { id: 81, kind: 'chdir', numbers: [[81], [133], [50], [133]], fd: true, args: { fd: '0' } },
   execve: { id: 59, kind: 'call', numbers: [[59, 520], [11], [221], [11]], fd: false, args: { filename: 'path0' } },
   execveat: {
@@ -161,7 +164,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     kind: 'call',
     numbers: [[165], [21], [40], [21]],
     fd: false,
-    args: { dev: 'text0', dir: 'path1', flags: '3' },
+    args: { dev: 'text0', dir: 'path1', type: 'note', flags: '3' },
   },
   umount: { id: 1022, kind: 'call', numbers: [[], [22], [], []], fd: false, args: { name: 'path0' } },
   umount2: {
@@ -191,7 +194,21 @@ export const CALLS: Readonly<Record<string, Call>> = {
   },
   userfaultfd: { id: 323, kind: 'call', numbers: [[323], [374], [282], [388]], fd: true, args: { flags: '0' } },
   bpf: { id: 321, kind: 'call', numbers: [[321], [357], [280], [386]], fd: true, args: { fd: 'ret', cmd: '0' } },
-  io_uring_setup: { id: 425, kind: 'call', numbers: [[425], [425], [425], [425]], fd: true, args: { entries: '0' } },
+  io_uring_setup: {
+    id: 425,
+    kind: 'call',
+    numbers: [[425], [425], [425], [425]],
+    fd: true,
+    args: {
+      entries: '0',
+      sq_entries: 'note:0',
+      cq_entries: 'note:4',
+      flags: 'note:8',
+      sq_thread_cpu: 'note:12',
+      sq_thread_idle: 'note:16',
+      features: 'note:20',
+    },
+  },
   perf_event_open: { id: 298, kind: 'call', numbers: [[298], [336], [241], [364]], fd: true, args: {} },
   pidfd_open: {
     id: 434,
@@ -223,7 +240,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     fd: true,
     data: true,
     bulk: true,
-    args: { fd: '0' },
+    args: { fd: '0', size: 'ret' },
   },
   pread: {
     id: 17,
@@ -241,7 +258,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     fd: true,
     data: true,
     bulk: true,
-    args: { fd: '0', pos: '3' },
+    args: { fd: '0', size: 'ret', pos: '3' },
   },
   write: {
     id: 1,
@@ -259,7 +276,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     fd: true,
     data: true,
     bulk: true,
-    args: { fd: '0' },
+    args: { fd: '0', size: 'room' },
   },
   pwrite: {
     id: 18,
@@ -277,7 +294,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     fd: true,
     data: true,
     bulk: true,
-    args: { fd: '0', pos: '3' },
+    args: { fd: '0', size: 'room', pos: '3' },
   },
   socket: {
     id: 41,
@@ -317,7 +334,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     numbers: [[46, 518], [370], [211], [296]],
     fd: true,
     data: true,
-    args: { fd: '0', tuple: '1' },
+    args: { fd: '0', size: 'room', tuple: '1' },
   },
   recvfrom: {
     id: 45,
@@ -347,6 +364,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
     kind: 'call',
     numbers: [[311, 540], [348], [271], [377]],
     fd: false,
+    data: true,
     args: { pid: '0' },
   },
   kill: { id: 62, kind: 'call', numbers: [[62], [37], [129], [37]], fd: false, args: { pid: '0', sig: '1' } },
@@ -397,14 +415,21 @@ export const CALLS: Readonly<Record<string, Call>> = {
     kind: 'call',
     numbers: [[157], [172], [167], [172]],
     fd: false,
-    args: { option: '0', arg2_int: '1' },
+    args: { option: '0', arg2_str: 'note', arg2_int: '1' },
   },
-  keyctl: { id: 250, kind: 'call', numbers: [[250], [288], [219], [311]], fd: false, args: { operation: '0' } },
+  keyctl: {
+    id: 250,
+    kind: 'call',
+    numbers: [[250], [288], [219], [311]],
+    fd: false,
+    args: { operation: '0', arg2: '1', arg3: '2', arg4: '3', arg5: '4' },
+  },
   init_module: {
     id: 175,
     kind: 'call',
     numbers: [[175], [128], [105], [128]],
     fd: false,
+    data: true,
     args: { length: '1', uargs: 'text0' },
   },
   finit_module: {

@@ -98,7 +98,7 @@ function isKnown({ kind, value }: PathProperty): boolean {
   return kind === 'name' ? value !== '' && Buffer.byteLength(value) <= NAME_MAX : kind === 'hidden' || value !== '';
 }
 
-type Tables = Omit<AddonWanted, 'env' | 'real' | 'file' | 'data'>;
+type Tables = Omit<AddonWanted, 'env' | 'real' | 'file' | 'data' | 'room' | 'control' | 'state'>;
 
 /**
  * The tables of the kernel programs for these filters.

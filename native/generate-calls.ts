@@ -9,6 +9,7 @@ interface Row {
   readonly args?: string;
   readonly address?: number | string;
   readonly data?: number | string;
+  readonly note?: number | string;
   readonly bulk?: boolean;
   readonly low?: boolean;
 }
@@ -28,7 +29,7 @@ interface Call extends Row {
   readonly arguments: readonly (readonly [name: string, from: string])[];
 }
 
-const KEYS = new Set(['nr', 'as', 'fd', 'args', 'address', 'data', 'bulk', 'low']);
+const KEYS = new Set(['nr', 'as', 'fd', 'args', 'address', 'data', 'note', 'bulk', 'low']);
 /** Above every number that records carry. */
 const IA32_ONLY = 1000;
 const ABIS = ['x64', 'ia32', 'arm64', 'arm'] as const;
@@ -45,7 +46,7 @@ function readRow([name, row]: [string, Row]): Call {
   const args = (row.args ?? '').split(' ').filter(Boolean);
   const texts: Text[] = [];
   const list = args.map((word) => {
-    const found = /^(\w+)=(?:(\d|ret)|(text|path):(\d)(?:@(\d))?)$/.exec(word);
+    const found = /^(\w+)=(?:(\d|ret|room|note(?::\d+)?)|(text|path):(\d)(?:@(\d))?)$/.exec(word);
     if (found === null) throw new Error(`calls.yaml: ${name}: ${word} is no argument`);
     const [, argument = '', plain, kind, at, base] = found;
     if (plain !== undefined) return [argument, plain] as const;
@@ -90,13 +91,21 @@ function dataOf({ name, data }: Call): string {
   return [register(at), ...bits.filter(Boolean)].join(' | ');
 }
 
+/** The register, and the size of what it points to; 0: a text. */
+function noteOf({ name, note }: Call): string {
+  if (note === undefined) return '0, 0';
+  const found = /^(\d)(?: (\d+))?$/.exec(String(note));
+  if (found === null) throw new Error(`calls.yaml: ${name}: ${note} is no place of a note`);
+  return `${register(found[1] as string)}, ${found[2] ?? 0}`;
+}
+
 function shapeOf(call: Call): string {
   const [first, second] = call.texts;
   const texts = [first, second].map((text) => (text ? register(text.at) : 0)).join(', ');
   const bases = [first, second].map((text) => (text ? baseOf(text.base) : 0)).join(', ');
   const kind = `KIND_${(call.as ?? 'call').toUpperCase()}`;
   const [fd, address, data] = [descriptorOf(call), addressOf(call), dataOf(call)];
-  const parts = [call.id, kind, fd, `{ ${texts} }`, `{ ${bases} }`, address, data, call.low ? 1 : 0];
+  const parts = [call.id, kind, fd, `{ ${texts} }`, `{ ${bases} }`, address, data, call.low ? 1 : 0, noteOf(call)];
   return `  [CALL_${call.name.toUpperCase()}] = { ${parts.join(', ')} },`;
 }
 
@@ -123,15 +132,19 @@ function cTable(calls: readonly Call[]): string {
 
 function tsRow({ name, id, as = 'call', numbers, arguments: args, fd, data, bulk }: Call): string {
   const numberList = numbers.map((each) => `[${each.join(', ')}]`).join(', ');
-  const list = args.map(([argument, from]) => `${argument}: '${from}'`).join(', ');
+  const each = args.map(([argument, from]) => `${argument}: '${from}'`);
+  const list = each.join(', ');
+  // As the formatter has it.
+  const isLong = list.length > 100;
+  const block = `{\n${each.map((part) => `      ${part},\n`).join('')}    }`;
   const parts = [
     `id: ${id}`,
     `kind: '${as}'`,
     `numbers: [${numberList}]`,
-    `fd: ${fd !== undefined || as !== 'call'}`,
+    `fd: ${fd !== undefined || as === 'open' || as === 'socket'}`,
     ...(data === undefined ? [] : ['data: true']),
     ...(bulk ? ['bulk: true'] : []),
-    list === '' ? 'args: {}' : `args: { ${list} }`,
+    list === '' ? 'args: {}' : `args: ${isLong ? block : `{ ${list} }`}`,
   ];
   const row = `  ${name}: { ${parts.join(', ')} },`;
   return row.length <= 120 ? row : `  ${name}: {\n${parts.map((part) => `    ${part},\n`).join('')}  },`;
@@ -153,7 +166,10 @@ function tsTable(calls: readonly Call[]): string {
     '  readonly data?: true;',
     '  /** So frequent that nobody gets it who does not name it. */',
     '  readonly bulk?: true;',
-    '  /** Where a parameter is: the number of a register, `ret`, or text 0 or 1 of the record (`path` or mere `text`). */',
+    '  /**',
+    '   * Where a parameter is: the number of a register, `ret`, text 0 or 1 of the record (`path` or mere `text`), `room`, the',
+    '   * note or so many bytes into it.',
+    '   */',
     '  readonly args: Readonly<Record<string, string>>;',
     '}',
     '',

@@ -31,6 +31,7 @@ interface Table {
   readonly header: readonly Field[];
   readonly flags: Readonly<Record<string, number>>;
   readonly kinds: Readonly<Record<string, KindEntry>>;
+  readonly blocks: Readonly<Record<string, Pick<KindEntry, 'fixed'>>>;
 }
 
 const SIZE = { u8: 1, char: 1, u16: 2, u32: 4, s32: 4, u64: 8, s64: 8 } as const;
@@ -85,7 +86,14 @@ interface PlacedKind extends KindEntry {
   readonly first: number;
 }
 
+interface PlacedBlock {
+  readonly name: string;
+  readonly placed: readonly Placed[];
+  readonly size: number;
+}
+
 interface PlacedTable {
+  readonly blocks: readonly PlacedBlock[];
   readonly header: readonly Placed[];
   readonly headerSize: number;
   readonly flags: Readonly<Record<string, number>>;
@@ -105,7 +113,12 @@ function placeTable(table: Table): PlacedTable {
   const numbers = kinds
     .flatMap((kind) => [[kind.name, kind.kind] as const, ...Object.entries(kind.also ?? {})])
     .sort((a, b) => a[1] - b[1]);
-  return { header, headerSize, flags: table.flags, kinds, numbers };
+  const blocks = Object.entries(table.blocks).map(([name, { fixed }]) => {
+    const { placed, end: size } = place(fixed, 0);
+    if (size % 8 !== 0) throw new Error(`records.yaml: the block ${name} has ${size} bytes, not a multiple of 8`);
+    return { name, placed, size };
+  });
+  return { blocks, header, headerSize, flags: table.flags, kinds, numbers };
 }
 
 const NOTE = 'Made from native/records.yaml by `node native/generate.ts`: do not edit.';
@@ -133,6 +146,7 @@ function cHeader(table: PlacedTable): string {
       lines.push(`#define ${name} ${index}`, `#define ${name}_MAX ${text.max}`);
     });
   }
+  for (const { name, placed } of table.blocks) lines.push('', `struct ${name}_block {`, ...placed.map(member), '};');
   return `${lines.join('\n')}\n`;
 }
 
@@ -191,6 +205,10 @@ function tsLayout(table: PlacedTable): string {
       ...kind.texts.map((text, index) => `  ${text.name}: ${index},${comment(text.doc)}`),
       '} as const;',
     );
+  }
+  for (const { name, placed, size } of table.blocks) {
+    lines.push('', `/** Byte offsets from the start of the block ${name}, and its size. */`);
+    lines.push(`export const ${name.toUpperCase()} = {`, ...offsets(placed), `  size: ${size},`, '} as const;');
   }
   return `${lines.join('\n')}\n`;
 }

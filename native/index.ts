@@ -31,6 +31,20 @@ export interface SensorDemand {
   readonly env: boolean;
   /** Bytes of what calls read, write, send and receive that are copied: at most 4095; 0, the default: none. */
   readonly data?: number;
+  /** How much the buffers hold together that a call writes from. */
+  readonly room?: boolean;
+  /** Ancillary data of messages that are received. */
+  readonly control?: boolean;
+  /** What the process of each event is at that moment; default: nothing of it. */
+  readonly state?: StateDemand;
+}
+
+/** Parts of a process's state; what it uses, and its threads, come with any of them. */
+export interface StateDemand {
+  /** How many descriptors are open. */
+  readonly open: boolean;
+  /** What standard input, output and error are; `names`: and where they lead. */
+  readonly stdio: 'no' | 'types' | 'names';
 }
 
 export interface SensorOptions extends SensorDemand {
@@ -140,10 +154,18 @@ export function openSensor(options: SensorOptions): Sensor {
   }
 }
 
-function wantedOf({ calls, env, real, file, data = 0 }: SensorDemand): AddonWanted {
+/** `enum state_part` of bpf/shared.h. */
+const STATE = { usage: 1, open: 2, no: 0, types: 4, names: 12 } as const;
+
+const statePart = (state: StateDemand | undefined) =>
+  state === undefined ? 0 : STATE.usage | (state.open ? STATE.open : 0) | STATE[state.stdio];
+
+function wantedOf(demand: SensorDemand): AddonWanted {
+  const { calls, env, real, file, data = 0, room = false, control = false } = demand;
   if (!Number.isInteger(data) || data < 0 || data > DATA_MAX)
     throw new RangeError(`data must be a number of bytes from 0 to ${DATA_MAX}, not ${data}`);
-  return { env, real, file, data, ...filterTables(withChdir(calls)) };
+  const state = statePart(demand.state);
+  return { env, real, file, data, room, control, state, ...filterTables(withChdir(calls)) };
 }
 
 /** Where calls are read at all, a stale working directory would be a lie that costs nothing to avoid. */

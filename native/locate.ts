@@ -34,6 +34,10 @@ export interface AddonWanted {
   readonly file: boolean;
   /** Bytes of what calls move. */
   readonly data: number;
+  readonly room: boolean;
+  readonly control: boolean;
+  /** Bits of `enum state_part`. */
+  readonly state: number;
   /** Some call is read that io_uring can do. */
   readonly uring: boolean;
   readonly calls: Uint16Array;

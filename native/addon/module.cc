@@ -110,6 +110,9 @@ Wanted wanted_of(const Napi::Object &given) {
   words.env = flag("env");
   words.real = flag("real");
   words.file = flag("file");
+  words.room = flag("room");
+  words.control = flag("control");
+  words.state = static_cast<__u8>(given.Get("state").ToNumber().Uint32Value());
   __u16 tests[2] = {};
   copy_words(given.Get("tests"), tests);
   words.tests = {tests[0], tests[1]};

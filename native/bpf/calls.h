@@ -69,6 +69,18 @@ static __always_inline __u32 described_file(struct call_context *call, struct sc
   return at + length;
 }
 
+// Appends what one more register points to: a text, or a struct; returns its length.
+static __always_inline __u32 note_of(struct call_context *call, struct scratch *s, __u32 at)
+{
+  struct call_record *r = (void *)s->record;
+  __u32 size = shape_of(call)->note_size & (NAME_ROOM - 1);
+  __u64 from = argument(r, shape_of(call)->note), option = call->args[0];
+  if (!from || (call->which == CALL_PRCTL && option != PR_SET_NAME && option != PR_GET_NAME)) return 0;
+  if (!size) return caller_text(s, at, from, 0);
+  if (!BOUND(at) || bpf_probe_read_user(s->record + at, size, (void *)from)) return 0;
+  return size;
+}
+
 static __always_inline void on_plain(struct call_context *call, struct scratch *s)
 {
   struct call_record *r = (void *)s->record;
@@ -79,9 +91,10 @@ static __always_inline void on_plain(struct call_context *call, struct scratch *
   __u32 at = shaped_text(call, s, CALL_TEXTS_AT, 0);
   at = shaped_text(call, s, at, 1);
   if (file) at = described_file(call, s, at, file);
-  __u32 length = moved_data(call, at);
+  __u32 length = shape_of(call)->note ? note_of(call, s, at) : moved_data(call, at);
   r->lengths[CALL_DATA] = length;
   at += length;
+  r->args[5] = vector_room(call);
   send(call, s, at, KIND_CALL);
 }
 
@@ -102,7 +115,7 @@ static __always_inline void on_other(struct call_context *call, struct scratch *
   r->ret = call->ret;
   r->nr = shape->nr;
   if (kind == KIND_CHDIR && call->ret >= 0) {
-    ((struct chdir_record *)r)->pad3 = 0;
+    ((struct chdir_record *)r)->fd = call->which == CALL_FCHDIR ? (__s32)call->args[0] : -1;
     if (passes(call, 0)) on_chdir(call, s);
     return;
   }

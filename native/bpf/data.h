@@ -6,8 +6,8 @@
 struct user_vector { __u64 base, length; };
 struct compat_vector { __u32 base, length; };
 // The part of a msghdr that follows the address.
-struct user_buffers { __u64 vectors, count; };
-struct compat_buffers { __u32 vectors, count; };
+struct user_buffers { __u64 vectors, count, control, control_length; };
+struct compat_buffers { __u32 vectors, count, control, control_length; };
 #define BUFFERS_AT 16
 #define COMPAT_BUFFERS_AT 8
 
@@ -42,16 +42,14 @@ static long vector_step(__u64 index, struct data_walk *w)
   return !append_buffer(w, base, length);
 }
 
-// Finds the vectors of a msghdr.
-static __always_inline bool message_vectors(struct data_walk *w, __u64 message)
+// Reads where the buffers of a msghdr are.
+static __always_inline bool message_buffers(struct user_buffers *buffers, __u64 message, bool compat)
 {
-  struct user_buffers buffers = {};
   struct compat_buffers small = {};
-  __u64 from = message + (w->compat ? COMPAT_BUFFERS_AT : BUFFERS_AT);
-  if (w->compat ? bpf_probe_read_user(&small, sizeof small, (void *)from)
-                : bpf_probe_read_user(&buffers, sizeof buffers, (void *)from)) return 0;
-  w->vectors = w->compat ? small.vectors : buffers.vectors;
-  w->count = w->compat ? small.count : buffers.count;
+  __u64 from = message + (compat ? COMPAT_BUFFERS_AT : BUFFERS_AT);
+  if (!compat) return !bpf_probe_read_user(buffers, sizeof *buffers, (void *)from);
+  if (bpf_probe_read_user(&small, sizeof small, (void *)from)) return 0;
+  *buffers = (struct user_buffers){ small.vectors, small.count, small.control, small.control_length };
   return 1;
 }
 
@@ -78,7 +76,10 @@ __noinline int append_data(struct data_place *p)
     w.vectors = from;
     w.count = next;
   } else if (where & IN_MESSAGE) {
-    if (!message_vectors(&w, from)) return 0;
+    struct user_buffers buffers = {};
+    if (!message_buffers(&buffers, from, w.compat)) return 0;
+    w.vectors = buffers.vectors;
+    w.count = buffers.count;
   } else {
     append_buffer(&w, from, p->ret > 0 ? p->ret : next);
     return (w.at - p->at) & (PATH_ROOM - 1);
@@ -95,4 +96,65 @@ static __always_inline __u32 moved_data(struct call_context *call, __u32 at)
   struct data_place place = { .ret = call->ret, .slot = slot_of(call), .at = at, .data = data, .compat = call->compat };
   __builtin_memcpy(place.args, call->args, sizeof place.args);
   return append_data(&place) & (PATH_ROOM - 1);
+}
+
+// Appends the ancillary data that a message came with; returns its length.
+static __always_inline __u32 control_data(struct call_context *call, __u32 at)
+{
+  if (!filter.control || call->which != CALL_RECVMSG || call->uring || call->ret < 0) return 0;
+  struct scratch *s = scratch_of(slot_of(call));
+  struct user_buffers buffers = {};
+  if (!s || !BOUND(at) || !message_buffers(&buffers, call->args[1], call->compat)) return 0;
+  __u32 length = buffers.control_length < SOCKET_CONTROL_MAX ? buffers.control_length : SOCKET_CONTROL_MAX;
+  barrier_var(length);
+  length &= SOCKET_CONTROL_MAX;
+  return bpf_probe_read_user(s->record + at, length, (void *)buffers.control) ? 0 : length;
+}
+
+#define MOST_VECTORS 1024 // of one call (UIO_MAXIOV)
+#define ROOM_MAX 0x7fffffff
+
+struct room_walk {
+  __u64 vectors, count, room;
+  bool compat, unread;
+};
+
+static long room_step(__u64 index, struct room_walk *w)
+{
+  struct user_vector vector = {};
+  struct compat_vector small = {};
+  if (index >= w->count) return 1;
+  __u64 from = w->vectors + index * (w->compat ? sizeof small : sizeof vector);
+  w->unread = w->compat ? bpf_probe_read_user(&small, sizeof small, (void *)from)
+                        : bpf_probe_read_user(&vector, sizeof vector, (void *)from);
+  w->room += w->compat ? small.length : vector.length;
+  return w->unread;
+}
+
+// How much the buffers hold together, at most ROOM_MAX; -1 when that could not be read.
+__noinline int measure_room(struct data_place *p)
+{
+  if (!p) return -1;
+  __u32 number = (p->data & REGISTER) - 1;
+  struct room_walk w = { .vectors = p->args[number & 7], .count = p->args[(number + 1) & 7], .compat = p->compat };
+  if (p->data & IN_MESSAGE) {
+    struct user_buffers buffers = {};
+    if (!message_buffers(&buffers, w.vectors, w.compat)) return -1;
+    w.vectors = buffers.vectors;
+    w.count = buffers.count;
+  }
+  bpf_loop(MOST_VECTORS, room_step, &w, 0);
+  return w.unread ? -1 : w.room < ROOM_MAX ? w.room : ROOM_MAX;
+}
+
+// Of a call that writes from several buffers the last register, which it does not use, becomes what they hold together;
+// all bits set when that is not known.
+static __always_inline __u64 vector_room(struct call_context *call)
+{
+  __u8 data = shape_of(call)->data;
+  if (!(data & FROM_PROGRAM) || !(data & (IN_VECTOR | IN_MESSAGE))) return call->args[5];
+  if (!filter.room || call->uring) return ~0ull;
+  struct data_place place = { .data = data, .compat = call->compat };
+  __builtin_memcpy(place.args, call->args, sizeof place.args);
+  return (__s64)measure_room(&place);
 }

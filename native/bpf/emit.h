@@ -27,7 +27,7 @@ struct {
 
 #define PATH_ROOM 4096      // a path with its NUL
 #define NAME_ROOM 256
-#define TEXTS_END 17408     // above where the last text of the longest record, exec, can end: 204 + 4 * 4095 + 2 * 255
+#define TEXTS_END 17408     // above where the last text of the longest record, exec, can end: 240 + 4 * 4095 + 2 * 255
                             // (no call has more than four texts)
 
 // What a look at a text found; in the map, else the verifier would follow each place that the last slash can have.
@@ -49,7 +49,7 @@ struct scratch {
   char slack[PREFIX_MAX];
   struct text_scan scan;
 };
-enum { SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCH_URING, SCRATCH_CGROUP, SCRATCHES };
+enum { SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCH_URING, SCRATCH_CGROUP, SCRATCH_FORK, SCRATCH_EXIT, SCRATCHES };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, SCRATCHES);

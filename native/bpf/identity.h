@@ -40,3 +40,10 @@ static __always_inline struct pid_namespace *pid_namespace_of(struct pid *pid, _
 {
   return GET(upid, pid_at(pid, level), ns);
 }
+
+// When the first process of that pid namespace started, in ns since boot.
+static __always_inline __u64 namespace_start(struct pid *pid, __u32 level)
+{
+  struct task_struct *init = GET(pid_namespace, pid_namespace_of(pid, level), child_reaper);
+  return init ? GET(task_struct, init, start_boottime) : 0;
+}

@@ -160,13 +160,12 @@ static __always_inline void image_ids(struct exec_record *r, struct task_struct 
   const struct cred *cred = t->cred;
   struct pid *pid = t->thread_pid;
   __u32 level = GET(pid, pid, level);
-  struct task_struct *init = GET(pid_namespace, pid_namespace_of(pid, level), child_reaper);
   r->vpid = number_at(signal->pids[PIDTYPE_TGID], level);
   r->vtid = number_at(pid, level);
   r->sid = number_at(signal->pids[PIDTYPE_SID], 0);
   r->pgid = number_at(signal->pids[PIDTYPE_PGID], 0);
   r->vpgid = number_at(signal->pids[PIDTYPE_PGID], level);
-  r->pidns_start = init ? GET(task_struct, init, start_boottime) : 0;
+  r->pidns_start = namespace_start(pid, level);
   r->tty = terminal_of(signal);
   r->gid = cred->gid.val;
   r->cap_permitted = *(__u64 *)&cred->cap_permitted;
@@ -184,6 +183,7 @@ static __always_inline __u32 image(struct scratch *s, __u32 slot, struct task_st
   __u32 at = EXEC_TEXTS_AT, length;
   r->old_tid = old_tid;
   image_ids(r, t);
+  PUT_USAGE(r, t);
   r->exe_flags = r->exe_dev = r->args_total = r->env_total = 0;
   r->exe_ino = r->exe_ctime = r->exe_mtime = 0;
 

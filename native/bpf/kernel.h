@@ -24,6 +24,7 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0 };
 
 #define AT_FDCWD (-100)
+#define PF_EXITING 0x00000004
 #define PF_IO_WORKER 0x00000010
 #define PF_KTHREAD 0x00200000
 #define CLONE_THREAD 0x00010000
@@ -35,7 +36,11 @@ enum { BPF_RB_AVAIL_DATA = 0 };
 #define RESOLVE_IN_ROOT 0x10
 #define OVERLAYFS_MAGIC 0x794c7630
 #define SOCKFS_MAGIC 0x534f434b
+#define PIPEFS_MAGIC 0x50495045
+#define RLIMIT_NOFILE 7
 #define EINPROGRESS 115
+#define PR_SET_NAME 15
+#define PR_GET_NAME 16
 #define O_ACCMODE 3
 #define IPPROTO_TCP 6
 #define SOCK_STREAM 1
@@ -87,7 +92,7 @@ struct file {
   struct path f_path;
   void *private_data;
 };
-struct fdtable { unsigned int max_fds; struct file **fd; };
+struct fdtable { unsigned int max_fds; struct file **fd; unsigned long *open_fds; };
 struct files_struct { struct fdtable *fdt; };
 
 // Tasks and what hangs off them.
@@ -106,7 +111,9 @@ struct nsproxy { struct mnt_namespace *mnt_ns; };
 struct pid_namespace { struct task_struct *child_reaper; };
 struct upid { int nr; struct pid_namespace *ns; };
 struct pid { unsigned int level; struct upid numbers[1]; };
+enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, MM_COUNTERS };
 enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID, PIDTYPE_MAX };
+struct rlimit { unsigned long rlim_cur; };
 struct tty_driver { int major, minor_start; };
 struct tty_struct { int index; struct tty_driver *driver; };
 struct signal_struct {
@@ -117,6 +124,7 @@ struct signal_struct {
   unsigned int has_child_subreaper : 1;
   struct pid *pids[PIDTYPE_MAX];
   struct tty_struct *tty;
+  struct rlimit rlim[RLIMIT_NOFILE + 1];
 };
 struct kernfs_node { struct kernfs_node *__parent; const char *name; __u64 id; };
 struct kernfs_node___until_6_15 { struct kernfs_node *parent; };
@@ -125,7 +133,15 @@ struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; };
 struct cgroup_subsys_state { struct cgroup *cgroup; };
 enum cgroup_subsys_id { memory_cgrp_id };
 struct css_set { struct cgroup_subsys_state *subsys[1]; struct cgroup *dfl_cgrp; };
-struct mm_struct { unsigned long arg_start, arg_end, env_start, env_end; struct file *exe_file; };
+struct percpu_counter { __s64 count; };
+struct mm_struct {
+  unsigned long arg_start, arg_end, env_start, env_end, total_vm;
+  struct file *exe_file;
+  struct percpu_counter rss_stat[MM_COUNTERS];
+};
+typedef struct { __s64 counter; } atomic64_t;
+struct mm_rss_stat { atomic64_t count[MM_COUNTERS]; };
+struct mm_struct___until_6_2 { struct mm_rss_stat rss_stat; };
 struct thread_info { unsigned long flags; __u32 status, cpu; };
 struct task_struct {
   struct thread_info thread_info;
@@ -136,6 +152,7 @@ struct task_struct {
   struct pid *thread_pid;
   __u64 start_boottime;
   __u64 self_exec_id;
+  unsigned long min_flt, maj_flt;
   kuid_t loginuid;
   const struct cred *cred;
   char comm[16];

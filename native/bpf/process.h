@@ -1,6 +1,16 @@
 // The life of processes: fork, exec, exit, moves from one cgroup to another. These cost no system call anything.
 #pragma once
 
+// Sends a record that was put together on the stack.
+static __always_inline void emit_small(void *record, __u32 size, enum record_kind kind, __u32 slot,
+                                       struct task_struct *task)
+{
+  struct scratch *s = filter.state ? scratch_of(slot) : 0;
+  if (!s) return emit(record, size, kind);
+  __builtin_memcpy(s->record, record, size);
+  emit_event(s, slot, size, kind, task);
+}
+
 SEC("tp_btf/task_newtask")
 int BPF_PROG(on_fork, struct task_struct *task, __u64 clone_flags)
 {
@@ -24,7 +34,9 @@ int BPF_PROG(on_fork, struct task_struct *task, __u64 clone_flags)
   __u32 level = GET(pid, pid, level);
   r.vtid = number_at(pid, level);
   r.vpid = number_at(child->signal->pids[PIDTYPE_TGID], level);
-  emit(&r, sizeof r, KIND_FORK);
+  r.pidns_start = namespace_start(pid, level);
+  PUT_USAGE(&r, child);
+  emit_small(&r, sizeof r, KIND_FORK, SCRATCH_FORK, child);
   return 0;
 }
 
@@ -37,7 +49,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_tid, struct linux_binp
   ((struct record_header *)s->record)->flags = 0;
   identify((void *)s->record, untrusted(task), KIND_EXEC);
   __u32 size = image(s, SCRATCH_EXEC, task, old_tid, bprm->filename, 0);
-  if (size && size <= sizeof s->record) emit(s->record, size, KIND_EXEC);
+  emit_event(s, SCRATCH_EXEC, size, KIND_EXEC, untrusted(task));
   return 0;
 }
 
@@ -106,6 +118,6 @@ int BPF_PROG(on_exit, struct task_struct *exiting)
   r.header.size = sizeof r;
   r.exit_code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->group_leader->exit_code;
   r.reaper = reaper_of(task);
-  emit(&r, sizeof r, KIND_EXIT);
+  emit_small(&r, sizeof r, KIND_EXIT, SCRATCH_EXIT, task);
   return 0;
 }

@@ -22,6 +22,7 @@ enum record_flag {
   FLAG_SCANNED = 16,
   FLAG_UNREAD = 32,
   FLAG_URING = 64,
+  FLAG_STATE = 128,
 };
 
 struct record_header {
@@ -53,8 +54,15 @@ struct fork_record {
   __u32 parent_exec_id;
   __u32 vpid;
   __u32 vtid;
+  __u64 pidns_start;
+  __u64 fdlimit;
+  __u64 pgft_maj;
+  __u64 pgft_min;
+  __u32 vm_size;
+  __u32 vm_rss;
+  __u32 vm_swap;
 };
-#define FORK_TEXTS_AT 128
+#define FORK_TEXTS_AT 172
 
 struct exec_record {
   struct record_header header;
@@ -76,9 +84,15 @@ struct exec_record {
   __u64 exe_ino;
   __u64 exe_ctime;
   __u64 exe_mtime;
+  __u64 fdlimit;
+  __u64 pgft_maj;
+  __u64 pgft_min;
+  __u32 vm_size;
+  __u32 vm_rss;
+  __u32 vm_swap;
   __u16 lengths[6];
 };
-#define EXEC_TEXTS_AT 204
+#define EXEC_TEXTS_AT 240
 #define EXEC_EXE_PATH 0
 #define EXEC_EXE_PATH_MAX 4095
 #define EXEC_CWD 1
@@ -151,13 +165,15 @@ struct socket_record {
   __u64 ino;
   __u64 sock;
   __u64 peer;
-  __u16 lengths[2];
+  __u16 lengths[3];
 };
-#define SOCKET_TEXTS_AT 268
+#define SOCKET_TEXTS_AT 270
 #define SOCKET_UNIX_PATH 0
 #define SOCKET_UNIX_PATH_MAX 108
 #define SOCKET_DATA 1
 #define SOCKET_DATA_MAX 4095
+#define SOCKET_CONTROL 2
+#define SOCKET_CONTROL_MAX 1023
 
 struct cgroup_record {
   struct record_header header;
@@ -171,7 +187,7 @@ struct chdir_record {
   struct record_header header;
   __s64 ret;
   __u32 nr;
-  __u32 pad3;
+  __s32 fd;
   __u16 lengths[1];
 };
 #define CHDIR_TEXTS_AT 114
@@ -205,3 +221,37 @@ struct call_record {
 #define CALL_REAL_MAX 4095
 #define CALL_DATA 5
 #define CALL_DATA_MAX 4095
+
+struct state_block {
+  __u64 fdlimit;
+  __u64 pgft_maj;
+  __u64 pgft_min;
+  __u32 vm_size;
+  __u32 vm_rss;
+  __u32 vm_swap;
+  __s32 fd_open;
+  __u32 threads;
+  __u32 leader_ended;
+  __u32 described;
+  __u32 pad4;
+};
+
+struct descriptor_block {
+  __u32 magic;
+  __u32 file_flags;
+  __u64 ino;
+  __u16 name_length;
+  __u8 name_partial;
+  __u8 role;
+  __u8 connected;
+  __u8 pad5;
+  __u16 family;
+  __u16 sock_type;
+  __u16 protocol;
+  __u16 local_port;
+  __u16 remote_port;
+  __u8 local_addr[16];
+  __u8 remote_addr[16];
+  __u64 sock;
+  __u64 peer;
+};

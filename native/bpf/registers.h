@@ -89,11 +89,11 @@ static __always_inline void send(struct call_context *call, struct scratch *s, _
   identify(header, task, kind);
   // A worker of io_uring does what the process asked for; its name says nothing.
   if (call->uring && task->flags & PF_IO_WORKER) {
+    task = task->group_leader;
     header->tid = header->tgid;
-    bpf_probe_read_kernel(header->comm, sizeof header->comm, task->group_leader->comm);
+    bpf_probe_read_kernel(header->comm, sizeof header->comm, task->comm);
   }
-  __u32 size = finish(s, at);
-  if (size && size <= sizeof s->record) emit(s->record, size, counted_as(call));
+  emit_event(s, slot_of(call), finish(s, at), counted_as(call), task);
 }
 
 // A path in the caller's memory that becomes a text of the record in the making.

@@ -8,6 +8,7 @@
 #include "read.h"
 #include "emit.h"
 #include "identity.h"
+#include "state.h"
 #include "scope.h"
 #include "path.h"
 #include "image.h"
@@ -18,6 +19,7 @@
 #include "open.h"
 #include "data.h"
 #include "socket.h"
+#include "descriptors.h"
 #include "calls.h"
 #include "uring.h"
 

@@ -14,6 +14,8 @@ struct shape {
   __u8 address;   // the register that points to a sockaddr
   __u8 data;      // the register that points to the data that the call moves
   __u8 low;       // yields to other records when the ring is nearly full
+  __u8 note;      // the register that points to what else is told
+  __u8 note_size; // of it; 0: it is a text
 };
 #define FROM_RESULT 0x10   // the call returns the descriptor; after a failure the register, if there is one
 #define FROM_CWD 0x10      // a path that starts at the working directory
@@ -54,6 +56,14 @@ struct comm_key {
   __u64 words[2]; // padded with zeros
 };
 
+// What of a process's state is asked for.
+enum state_part {
+  STATE_USAGE = 1,
+  STATE_OPEN = 2,  // how many descriptors are open
+  STATE_STDIO = 4, // what the first three are
+  STATE_NAMES = 8, // and what they lead to
+};
+
 #define SCOPE_PART 64     // process ids of one part of the scope; as many parts as hold all that the kernel can give
 #define SCOPE_PARTS ((1 << 22) / SCOPE_PART)
 
@@ -61,6 +71,7 @@ struct comm_key {
 struct config {
   __u64 refuse_above;            // bytes in the ring above which low-priority records are refused
   __u8 scoped;                   // only processes in the scope
+  __u8 page_kb;                  // of this machine
 };
 
 // What is collected, which changes when the rules do (.bss, mapped by the consumer).
@@ -78,6 +89,9 @@ struct filter {
   __u8 real;                     // canonical paths of what is opened
   __u8 file;                     // what else is known of the file that is opened
   __u16 data;                    // bytes of what calls move that are copied
+  __u8 state;                    // enum state_part, of every event's process
+  __u8 room;                     // how much the buffers of a vector hold together
+  __u8 control;                  // ancillary data of what is received
 };
 
 // Words that change while the programs run (.bss, mapped by the consumer).

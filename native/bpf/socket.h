@@ -171,6 +171,15 @@ static __always_inline enum role guessed_role(struct socket_record *r)
   return bound || !shared ? ROLE_CLIENT : ROLE_SERVER;
 }
 
+// What is known of a socket that no call of its own tells of.
+static __always_inline void recall(struct socket_record *r)
+{
+  struct socket_key key = { r->sock, r->ino };
+  struct socket_history *known = bpf_map_lookup_elem(&histories, &key);
+  r->role = known && known->role ? known->role : guessed_role(r);
+  r->connected = r->state == TCP_ESTABLISHED || (known && known->sent);
+}
+
 // The role that a call gives to its socket.
 static __always_inline enum role given_role(struct call_context *call, struct socket_record *r)
 {
@@ -238,9 +247,14 @@ static __always_inline void on_socket(struct call_context *call, struct scratch 
   if (sk && internet) read_history(call, r);
   r->lengths[SOCKET_UNIX_PATH] = length;
   if (call->which == CALL_ACCEPT || call->which == CALL_ACCEPT4) read_queue(call, r);
-  __u32 data = moved_data(call, SOCKET_TEXTS_AT + length);
+  length += SOCKET_TEXTS_AT;
+  __u32 data = moved_data(call, length);
   r->lengths[SOCKET_DATA] = data;
-  send(call, s, SOCKET_TEXTS_AT + length + data, KIND_SOCKET);
+  length += data;
+  __u32 control = control_data(call, length);
+  r->lengths[SOCKET_CONTROL] = control;
+  r->args[5] = vector_room(call);
+  send(call, s, length + control, KIND_SOCKET);
 }
 
 // The record's fixed part before `family` is filled in.

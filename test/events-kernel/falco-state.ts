@@ -153,6 +153,7 @@ export class Translator {
       vpid: p.vpid,
       vtid: p.vtid,
       clone_flags: 0,
+      pidns_start: p.pidns_init_start_ts,
     } as unknown as Fields;
   }
 

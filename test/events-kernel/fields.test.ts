@@ -483,7 +483,7 @@ describe('the form', () => {
       'container.image',
     ])
       expect(fills(text), text).toBe(true);
-    for (const text of ['k8s.rc.name', 'evt.arg.img', 'thread.cgroup.cpu', 'proc.vmsize'])
+    for (const text of ['k8s.rc.name', 'evt.arg.cwd', 'thread.cgroup.cpu', 'thread.cpu'])
       expect(fills(text), text).toBe(false);
   });
 

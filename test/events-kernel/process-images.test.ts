@@ -129,10 +129,10 @@ describe('images', () => {
     expect([0, 1, 3].map((index) => read(slab, index, 'proc.cwd')[0])).toEqual(['/home/alice/', '/etc/', '/etc/']);
   });
 
-  it('of a namespace: a child of clone(CLONE_NEWPID) starts it', () => {
+  it('of a namespace: a fork tells when its first process started', () => {
     const slab = new Bench()
       .load(init, { ...shell, pidns_start: 1 })
-      .slab({ ...fork, clone_flags: 0x2000_0000, vpid: 1, vtid: 1 });
+      .slab({ ...fork, clone_flags: 0x2000_0000, vpid: 1, vtid: 1, pidns_start: 60 });
     expect(read(slab, 0, 'proc.vpid', 'proc.pidns_init_start_ts', 'evt.arg.flags')).toEqual([
       1,
       1_700_000_000_000_000_060n,

@@ -9,6 +9,7 @@ import {
   CGROUP_TEXTS,
   CHDIR,
   CHDIR_TEXTS,
+  DESCRIPTOR,
   EXEC,
   EXEC_TEXTS,
   EXIT,
@@ -21,6 +22,7 @@ import {
   OPEN_TEXTS,
   SOCKET,
   SOCKET_TEXTS,
+  STATE,
 } from '../../src/events/kernel/layout.ts';
 import { ProcessImages, type ProcessImagesOptions } from '../../src/events/kernel/process-images.ts';
 import { RING_HEADER, type Shape } from '../../src/events/kernel/records.ts';
@@ -48,6 +50,9 @@ const SIXTY_FOUR = new Set([
   'exe_mtime',
   'ret',
   'ino',
+  'fdlimit',
+  'pgft_maj',
+  'pgft_min',
   'sock',
   'peer',
 ]);
@@ -63,8 +68,9 @@ const SIXTEEN = new Set([
   'created',
   'layer',
   'file_mode',
+  'name_length',
 ]);
-const EIGHT = new Set(['role', 'changed', 'connected']);
+const EIGHT = new Set(['role', 'changed', 'connected', 'name_partial']);
 const ADDRESSES = new Set(['local_addr', 'remote_addr', 'addr']);
 
 interface KindLayout {
@@ -74,7 +80,7 @@ interface KindLayout {
 }
 
 const layouts: Record<Kind, KindLayout> = {
-  fork: { fixed: FORK, end: FORK.vtid + 4 },
+  fork: { fixed: FORK, end: FORK.vm_swap + 4 },
   exec: { fixed: EXEC, texts: EXEC_TEXTS, end: 0 },
   scan: { fixed: EXEC, texts: EXEC_TEXTS, end: 0 },
   exit: { fixed: EXIT, end: EXIT.reaper + 4 },
@@ -106,7 +112,32 @@ export function record(fields: Fields): Buffer {
     bytes.writeUInt16LE(text.length, (texts as Shape).lengths + 2 * index);
     at += text.copy(bytes, at);
   });
-  return bytes;
+  return fields.state === undefined ? bytes : withState(bytes, fields.state as State);
+}
+
+/** What stands behind the texts: numbers, and up to three descriptors with their names. */
+export interface State {
+  readonly [name: string]: unknown;
+  readonly descriptors?: readonly Readonly<Record<string, unknown>>[];
+}
+
+function withState(bytes: Buffer, state: State): Buffer {
+  const { descriptors = [] } = state;
+  const own = Buffer.alloc(STATE.size);
+  put(own, STATE, { ...state, described: descriptors.length } as unknown as Fields);
+  const names = descriptors.map(({ name = '' }) => Buffer.from(String(name)));
+  const blocks = descriptors.map((fields, index) => {
+    const block = Buffer.alloc(DESCRIPTOR.size);
+    put(block, DESCRIPTOR, { ...fields, name_length: names[index]?.length } as unknown as Fields);
+    return block;
+  });
+  const body = Buffer.concat([bytes, own, ...blocks, ...names]);
+  const whole = Buffer.alloc(((body.length + 7) & ~7) + 8);
+  body.copy(whole);
+  whole.writeUInt32LE(bytes.length, whole.length - 8);
+  whole.writeUInt32LE(whole.length, HEADER.size);
+  whole.writeUInt16LE(whole.readUInt16LE(HEADER.flags) | FLAGS.state, HEADER.flags);
+  return whole;
 }
 
 function textList(shape: Shape & Readonly<Record<string, number>>, fields: Fields): Buffer[] {

@@ -5,7 +5,7 @@ import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
 import { bytesOf } from '../../src/events/kernel/slab.ts';
 import { pathAt, textAt } from '../../src/events/kernel/text.ts';
-import { Bench, type Fields, record, ring } from './slab-writer.ts';
+import { Bench, type Fields, record, ring, type State } from './slab-writer.ts';
 
 const shell = {
   tgid: 100,
@@ -34,6 +34,34 @@ const open = (raw: string, more: object = {}): Fields => ({
   base: '/home/alice',
   ...more,
 });
+
+const TMPFS = 0x01021994;
+const PIPEFS = 0x50495045;
+const SOCKFS = 0x534f434b;
+const state: State = {
+  fdlimit: 1024,
+  fd_open: 4,
+  vm_size: 900,
+  vm_rss: 300,
+  vm_swap: 0,
+  pgft_maj: 1,
+  pgft_min: 70,
+  threads: 3,
+  descriptors: [
+    { magic: TMPFS, ino: 7, name: '/tmp/in' },
+    { magic: PIPEFS, ino: 8 },
+    {
+      magic: SOCKFS,
+      family: 2,
+      sock_type: 1,
+      role: 1,
+      local_port: 40000,
+      remote_port: 443,
+      local_addr: [10, 0, 0, 5],
+      remote_addr: [10, 0, 0, 9],
+    },
+  ],
+};
 
 describe('slab', () => {
   it('moves one cursor over its events', () => {
@@ -110,6 +138,47 @@ describe('slab', () => {
     expect(event?.get('evt.num')).toBe(3);
     expect(event?.get('evt.deltatime')).toBe(4000);
     expect(event?.get('evt.reltime')).toBe(6000);
+  });
+});
+
+describe('the state of a process', () => {
+  const eventOf = (more: object) => new Bench().load(shell).slab(open('/a', more)).at(0) as KernelEvent;
+
+  it('is read behind the texts of a record', () => {
+    const event = eventOf({ state, real: '/a' });
+    const want = {
+      'proc.stdin.type': 'file',
+      'proc.stdin.name': '/tmp/in',
+      'proc.stdout.type': 'pipe',
+      'proc.stdout.name': 'pipe:[8]',
+      'proc.stderr.type': 'ipv4',
+      'proc.stderr.name': '10.0.0.5:40000->10.0.0.9:443',
+      'proc.fdlimit': 1024,
+      'proc.fdopencount': 4,
+      'proc.fdusage': 0.390625,
+      'proc.nthreads': 3,
+      'proc.nchilds': 2,
+      'proc.vmsize': 900,
+      'thread.vmrss.b': 307_200,
+      'thread.pfmajor': 1,
+      'thread.pfminor': 70,
+      'fd.realpath': '/a',
+    };
+    expect(Object.fromEntries(Object.keys(want).map((field) => [field, event.get(field)]))).toEqual(want);
+  });
+
+  it('is absent as far as it was not asked for, cannot be had, or is not whole', () => {
+    const fields = ['proc.stdin.type', 'proc.stdin.name', 'proc.fdopencount', 'proc.fdlimit', 'proc.vmrss'];
+    const read = (more: object) => fields.map((field) => eventOf(more).get(field));
+    const nothing = fields.map(() => undefined);
+    expect(read({})).toEqual(nothing);
+    expect(read({ flags: ['state'] })).toEqual(nothing);
+    expect(read({ state: { fdlimit: 9, fd_open: -1 } })).toEqual([undefined, undefined, undefined, 9, undefined]);
+    const closed = { magic: 0 };
+    const partial = { magic: TMPFS, name: '/half', name_partial: 1 };
+    const of = (first: object) => read({ state: { ...state, descriptors: [first, closed, closed] } }).slice(0, 2);
+    expect(of(closed)).toEqual([undefined, undefined]);
+    expect(of(partial)).toEqual(['file', undefined]);
   });
 });
 
@@ -205,7 +274,7 @@ describe('damaged slabs', () => {
           filename: '/bin/cat',
           cgroup_path: '/',
         },
-        { ...open('../x'), tgid: 200, tid: 200, start: 60, exec_id: 4, real: '/x' },
+        { ...open('../x'), tgid: 200, tid: 200, start: 60, exec_id: 4, real: '/x', state },
         {
           kind: 'socket',
           nr: 42,
@@ -232,7 +301,7 @@ describe('damaged slabs', () => {
         },
         { kind: 'chdir', tgid: 200, tid: 200, start: 60, exec_id: 4, nr: 80, cwd: '/tmp' },
         { kind: 'call', tgid: 200, tid: 200, start: 60, exec_id: 4, nr: 59, ret: -2, raw: 'nope', base: '/tmp' },
-        { kind: 'exit', tgid: 200, tid: 200, start: 60, exec_id: 4, exit_code: 9, reaper: 1 },
+        { kind: 'exit', tgid: 200, tid: 200, start: 60, exec_id: 4, exit_code: 9, reaper: 1, state },
       ] as Fields[]
     ).map(record),
   );

@@ -40,12 +40,16 @@ static int wait_for(pid_t pid)
 
 // 32-bit calls from a 64-bit process, with arguments that 32 bits can address.
 #if defined(__x86_64__)
-static long call32(long nr, long a, long b, long c)
+static long call32_with_5(long nr, long a, long b, long c, long d, long e)
 {
   long value;
-  __asm__ volatile("int $0x80" : "=a"(value) : "a"(nr), "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
+  __asm__ volatile("int $0x80"
+                   : "=a"(value)
+                   : "a"(nr), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+                   : "memory", "r8", "r9", "r10", "r11");
   return (int)value;
 }
+static long call32(long nr, long a, long b, long c) { return call32_with_5(nr, a, b, c, 0, 0); }
 static void *low_memory(const void *from, size_t size)
 {
   void *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
@@ -213,6 +217,60 @@ static void leader_ends_first(void)
   pthread_create(&thread, NULL, end_later, NULL);
   syscall(SYS_exit, 3);
 }
+static void *open_now(void *unused)
+{
+  open(words[1], O_RDONLY);
+  return unused;
+}
+static void *open_later(void *unused)
+{
+  usleep(50000);
+  return open_now(unused);
+}
+// thread-open PATH: by a second thread. orphan-thread-open PATH: when the first has ended.
+static void thread_open(void)
+{
+  pthread_t thread;
+  pthread_create(&thread, NULL, open_now, NULL);
+  pthread_join(thread, NULL);
+}
+static void orphan_thread_open(void)
+{
+  pthread_t thread;
+  pthread_create(&thread, NULL, open_later, NULL);
+  syscall(SYS_exit, 0);
+}
+
+// grow BYTES: takes so much memory, and writes to all of it.
+static long grow(long bytes)
+{
+  void *more = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (more == MAP_FAILED) return -errno;
+  memset(more, 1, bytes);
+  return 0;
+}
+
+// pass FD: a descriptor through a socket to itself; answers with the new one.
+static long pass(int fd)
+{
+  int ends[2];
+  char byte = 'x', control[CMSG_SPACE(sizeof fd)] = { 0 };
+  struct iovec vector = { &byte, 1 };
+  struct msghdr message = {
+    .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control,
+  };
+  struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+  *head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd) };
+  memcpy(CMSG_DATA(head), &fd, sizeof fd);
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) || sendmsg(ends[0], &message, 0) < 0) return -errno;
+  memset(control, 0, sizeof control);
+  if (recvmsg(ends[1], &message, 0) < 0) return -errno;
+  memcpy(&fd, CMSG_DATA(head), sizeof fd);
+  close(ends[0]);
+  close(ends[1]);
+  return fd;
+}
+
 static void become_other(void)
 {
   prctl(PR_SET_NAME, "renamed");
@@ -338,9 +396,9 @@ static long argument32(const char *word)
 static long any_call32(void)
 {
 #if defined(__x86_64__)
-  long a[3] = { 0 };
-  for (int i = 0; i < 3 && words[i + 2]; i++) a[i] = argument32(words[i + 2]);
-  return call32(number(1), a[0], a[1], a[2]);
+  long a[5] = { 0 };
+  for (int i = 0; i < 5 && words[i + 2]; i++) a[i] = argument32(words[i + 2]);
+  return call32_with_5(number(1), a[0], a[1], a[2], a[3], a[4]);
 #else
   return -ENOSYS;
 #endif
@@ -467,6 +525,10 @@ static long act(void)
   }
   if (!strcmp(what, "thread-exec")) return in_child(do_nothing, thread_exec);
   if (!strcmp(what, "leader-ends-first")) return in_child(do_nothing, leader_ends_first);
+  if (!strcmp(what, "thread-open")) return in_child(do_nothing, thread_open);
+  if (!strcmp(what, "orphan-thread-open")) return in_child(do_nothing, orphan_thread_open);
+  if (!strcmp(what, "grow")) return grow(number(1));
+  if (!strcmp(what, "pass")) return pass(number(1));
   if (!strcmp(what, "open-as-other")) return in_child(become_other, open_it);
   if (!strcmp(what, "look-outside")) return in_child(do_nothing, look_outside);
   if (!strcmp(what, "run-on-terminal")) return in_child(do_nothing, with_terminal);

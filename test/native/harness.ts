@@ -55,7 +55,7 @@ const fixedOf: Readonly<Record<Kind, { fixed: Offsets; texts?: Offsets }>> = {
 const wide = new Set(
   [
     'time start cap_effective cgroup clone_flags parent_start cap_permitted cap_inheritable pidns_start',
-    'exe_ino exe_ctime exe_mtime ino sock peer',
+    'exe_ino exe_ctime exe_mtime ino sock peer fdlimit pgft_maj pgft_min',
   ].flatMap((names) => names.split(' ')),
 );
 const narrow = new Set(

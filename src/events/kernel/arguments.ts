@@ -9,7 +9,7 @@ import { joinedPath, rawText } from './call-paths.ts';
 import { callNumbers, NR, RET } from './calls.ts';
 import type { KernelEvent } from './event.ts';
 import type { Program } from './image.ts';
-import { CHDIR_TEXTS, EXEC, EXIT, FORK, HEADER, OPEN } from './layout.ts';
+import { CHDIR, CHDIR_TEXTS, EXEC, EXIT, FORK, HEADER, OPEN } from './layout.ts';
 import { groupNameAt, loginNameAt, userAt } from './names.ts';
 import { isCreat, linuxFlags, NR_OPENAT2, openName, opensADirectory, rawPath, succeeded } from './open-fields.ts';
 import { falcoCloneFlags, falcoOpenFlags } from './open-flags.ts';
@@ -90,11 +90,17 @@ const ids: readonly Argument[] = [
   { name: 'ptid', raw: (event) => event.u32(HEADER.ppid), means: (event) => event.parent?.data.comm },
 ];
 
-/** What clone and execve tell of the process. */
-const process: readonly Argument[] = [
+/** What clone and execve tell of the process: `of` says where its usage stands in the record. */
+const processAt = (of: typeof FORK | typeof EXEC): readonly Argument[] => [
   { name: 'exe', raw: ofProgram((program) => program.exe) },
   { name: 'args', raw: ofProgram((program) => terminated(program.args)), print: dots },
   ...ids,
+  { name: 'fdlimit', raw: (event) => event.u64(of.fdlimit) },
+  { name: 'pgft_maj', raw: (event) => event.u64(of.pgft_maj) },
+  { name: 'pgft_min', raw: (event) => event.u64(of.pgft_min) },
+  { name: 'vm_size', raw: (event) => event.u32(of.vm_size) },
+  { name: 'vm_rss', raw: (event) => event.u32(of.vm_rss) },
+  { name: 'vm_swap', raw: (event) => event.u32(of.vm_swap) },
   comm,
   {
     name: 'cgroups',
@@ -106,7 +112,7 @@ const result: Argument = { name: 'res', raw: () => 0 };
 
 const CLONE_ARGUMENTS: readonly Argument[] = [
   result,
-  ...process,
+  ...processAt(FORK),
   {
     name: 'flags',
     raw: (event) => falcoCloneFlags(event.u32(FORK.clone_flags), event.u32(FORK.vpid) !== event.u32(HEADER.tgid)),
@@ -116,6 +122,7 @@ const CLONE_ARGUMENTS: readonly Argument[] = [
   { name: 'gid', raw: (event) => event.u32(HEADER.egid) },
   { name: 'vtid', raw: (event) => event.u32(FORK.vtid), means: self },
   { name: 'vpid', raw: (event) => event.u32(FORK.vpid), means: self },
+  { name: 'pidns_init_start_ts', raw: (event) => event.u64(FORK.pidns_start) },
 ];
 
 const EXE_FLAGS = 15;
@@ -123,7 +130,7 @@ const groupLeader = (event: KernelEvent) => nameOf(event, event.u32(EXEC.pgid));
 
 const EXEC_ARGUMENTS: readonly Argument[] = [
   result,
-  ...process,
+  ...processAt(EXEC),
   { name: 'env', raw: ofProgram((program) => program.env && terminated(program.env)), print: dots },
   { name: 'tty', raw: (event) => event.u32(EXEC.tty) },
   { name: 'vpgid', raw: (event) => event.u32(EXEC.vpgid), means: groupLeader },
@@ -177,7 +184,14 @@ const CHDIR_ARGUMENTS: readonly Argument[] = [
   { name: 'res', raw: (event) => event.i64(RET) },
   { name: 'path', raw: (event) => event.text(CHDIR_TEXTS, CHDIR_TEXTS.cwd) },
 ];
-const FCHDIR_ARGUMENTS = CHDIR_ARGUMENTS.slice(0, 1);
+const FCHDIR_ARGUMENTS: readonly Argument[] = [
+  ...CHDIR_ARGUMENTS.slice(0, 1),
+  {
+    name: 'fd',
+    raw: (event) => event.i32(CHDIR.fd),
+    means: (event) => `<d>${event.text(CHDIR_TEXTS, CHDIR_TEXTS.cwd)}`,
+  },
+];
 
 const NO_ARGUMENTS: readonly Argument[] = [];
 const EXECUTIONS: ReadonlySet<number> = new Set([59, 322]);

@@ -1,6 +1,5 @@
 /** The parameters of system calls that are registers and texts, by the tables of calls and of Falco's events. */
 
-import type { Call } from '../../../native/calls.ts';
 import type { Scalar } from '../field.ts';
 import { type EventParam, eventType } from '../syscall/event-types.ts';
 import type { FlagSet } from '../syscall/flag-table.ts';
@@ -8,12 +7,14 @@ import { enumName } from '../syscall/flags.ts';
 import { type Argument, bytesText, directory, error, flags, hex, octal, signalName } from './argument.ts';
 import { falcoFlags } from './call-flags.ts';
 import { joinedPath, rawText } from './call-paths.ts';
-import { callOf, NR, RET } from './calls.ts';
+import { callOf, type NamedCall, NR, RET } from './calls.ts';
 import { descriptorName, descriptorType } from './descriptor.ts';
 import type { KernelEvent } from './event.ts';
-import { CALL, KIND, SOCKET } from './layout.ts';
-import { movedData } from './moved-data.ts';
+import { CALL, CALL_TEXTS, KIND, SOCKET } from './layout.ts';
+import { ancillaryData, movedData } from './moved-data.ts';
 import { groupNameAt, userAt } from './names.ts';
+import { unsigned } from './numbers.ts';
+import { textStart } from './records.ts';
 import { askedAddress, socketOf } from './socket.ts';
 
 const UNSET = 0xffff_ffff;
@@ -31,6 +32,9 @@ const i32 = (register: Register) => (event: KernelEvent) => event.i32(offset(reg
 const u64 = (register: Register) => (event: KernelEvent) => event.u64(offset(register));
 const i64 = (register: Register) => (event: KernelEvent) => event.i64(offset(register));
 const u8 = (register: Register) => (event: KernelEvent) => event.u8(offset(register));
+/** Whatever the call makes of it. */
+const word = (register: Register) => (event: KernelEvent) =>
+  event.has('compat') ? event.i32(offset(register)) : event.i64(offset(register));
 /** -1 leaves an id as it is. */
 const id = (register: Register) => (event: KernelEvent) => {
   const value = event.u32(offset(register));
@@ -81,6 +85,7 @@ function enumKind(set: FlagSet): Kind {
 function registerKind(param: EventParam, isOwn: boolean, register: Register): Kind | undefined {
   const { type, flagset } = param;
   if (type === 'ERRNO') return { raw: i64, means: error };
+  if (type === 'DYN' && param.variants?.includes('INT64')) return { raw: word };
   if (type === 'FD') return register === 'ret' ? returned : isOwn ? passed : passedOther;
   if (type === 'MODE' && flagset !== undefined) return { ...(kinds.MODE as Kind), means: flags(flagset) };
   if (flagset !== undefined) return type.startsWith('ENUM') ? enumKind(flagset) : flagKind(flagset);
@@ -89,13 +94,17 @@ function registerKind(param: EventParam, isOwn: boolean, register: Register): Ki
 
 const printers: Readonly<Record<string, (value: Scalar) => string>> = { hex, oct: octal };
 
+/** How its number prints, where that is not as it is. */
+function printed(param: EventParam, print = param.print && printers[param.print]): Pick<Argument, 'print'> {
+  return print === undefined ? {} : { print };
+}
+
 /** The argument of a parameter that is in a register. */
 function inRegister(param: EventParam, isOwn: boolean, register: Register): Argument | undefined {
   const kind = registerKind(param, isOwn, register);
   if (kind === undefined) return undefined;
-  const print = kind.print ?? (param.print && printers[param.print]);
-  const { raw, means } = kind;
-  return { name: param.name, raw: raw(register), ...(print ? { print } : {}), ...(means ? { means } : {}) };
+  const { raw, means, print } = kind;
+  return { name: param.name, raw: raw(register), ...printed(param, print), ...(means ? { means } : {}) };
 }
 
 function inText(name: string, from: string): Argument {
@@ -115,17 +124,72 @@ const QUEUE: Readonly<Record<string, Argument['raw']>> = {
   queuepct: ofQueue((event) => Math.min(255, Math.floor((queueLength(event) * 100) / (queueRoom(event) || 1)))),
 };
 
-function argumentOf(param: EventParam, { args, data }: Call, isOwn: boolean): Argument | undefined {
+/** What the call's note says: all of it as a text, or the number at an offset. */
+function inNote(param: EventParam, from: string): Argument {
+  const { name, flagset } = param;
+  const [, offset] = from.split(':');
+  if (offset === undefined) return { name, raw: noteText };
+  const raw = (event: KernelEvent) => noteNumber(event, Number(offset));
+  return flagset === undefined ? { name, raw } : { name, raw, ...printed(param), means: flags(flagset) };
+}
+
+const noteText = (event: KernelEvent) =>
+  event.kind === KIND.call ? event.text(CALL_TEXTS, CALL_TEXTS.data) || undefined : undefined;
+
+function noteNumber(event: KernelEvent, at: number): number | undefined {
+  if (event.kind !== KIND.call || event.textLength(CALL_TEXTS, CALL_TEXTS.data) < at + 4) return undefined;
+  return event.memory.view.getUint32(textStart(event.memory, event.offset, CALL_TEXTS, CALL_TEXTS.data) + at, true);
+}
+
+/** What the buffers hold together that a call writes from; it stands in the place of the last register. */
+function room(event: KernelEvent): number | undefined {
+  const at = CALL.args + 8 * 5;
+  return event.u32(at + 4) === UNSET ? undefined : event.u32(at);
+}
+
+/** A position in a file: 32-bit calls have it in two registers, which those of arm begin with an even one. */
+function position({ name }: NamedCall, register: number): Raw {
+  const isAligned = process.arch === 'arm64' && (name === 'pread' || name === 'pwrite');
+  const low = register + (isAligned ? 1 : 0);
+  const joined = (event: KernelEvent) => unsigned(u32(low + 1)(event), u32(low)(event));
+  return (event) => (event.has('compat') ? joined(event) : u64(register)(event));
+}
+
+/** The first bytes of a module, of which there always are some. */
+const moduleImage = (event: KernelEvent) => {
+  const bytes = movedData(event);
+  return bytes === undefined || bytes.length === 0 ? undefined : bytes;
+};
+const BYTES: Readonly<Record<string, Raw>> = { data: movedData, img: moduleImage, msgcontrol: ancillaryData };
+
+/** Falco's numbers of calls that have no event of their own (data/falco/falco_events.json). */
+const GENERIC: Readonly<Record<string, number>> = { pivot_root: 137, perf_event_open: 234, fchmodat2: 413 };
+
+/** The number of the call where it was made. */
+function nativeNumber({ numbers }: NamedCall): Raw {
+  const [x64, ia32, arm64, arm] = numbers.map(([number]) => number);
+  const [native, compat] = process.arch === 'arm64' ? [arm64, arm] : [x64, ia32];
+  return (event) => (event.has('compat') ? compat : native);
+}
+
+function argumentOf(param: EventParam, call: NamedCall, isOwn: boolean): Argument | undefined {
   const { name, type } = param;
+  const { args, data } = call;
   const from = args[name];
   const queue = QUEUE[name];
   if (queue !== undefined) return { name, raw: queue };
-  if (type === 'BYTEBUF') return data && name === 'data' ? { name, raw: movedData, print: bytesText } : undefined;
+  if (type === 'SYSCALLID') return { name, raw: (event) => GENERIC[event.type], means: (event) => event.type };
+  if (name === 'nativeID') return { name, raw: nativeNumber(call) };
+  const bytes = data && type === 'BYTEBUF' ? BYTES[name] : undefined;
+  if (type === 'BYTEBUF') return bytes && { name, raw: bytes, print: bytesText };
   if (type === 'SOCKTUPLE')
     return { name, raw: (event) => (event.kind === KIND.socket && socketOf(event).name) || NONE };
   if (type === 'SOCKADDR') return { name, raw: (event) => (event.kind === KIND.socket && askedAddress(event)) || NONE };
-  // 32-bit calls have it in two registers, not all of them in the same two.
-  if (name === 'pos') return { name, raw: (event) => (event.has('compat') ? undefined : u64(Number(from))(event)) };
+  if (name === 'pos') return { name, raw: position(call, Number(from)) };
+  if (from === 'room') return { name, raw: room };
+  // What failed has moved nothing.
+  if (name === 'size' && from === 'ret') return { name, raw: (event) => Math.max(0, Number(event.i64(RET))) };
+  if (from?.startsWith('note')) return inNote(param, from);
   if (from === undefined) return name === 'res' ? inRegister(param, isOwn, 'ret') : undefined;
   if (from.startsWith('path') || from.startsWith('text')) return inText(name, from);
   return inRegister(param, isOwn, from === 'ret' ? 'ret' : Number(from));

@@ -3,7 +3,7 @@
 import { CALLS, type Call } from '../../../native/calls.ts';
 import { CALL, CHDIR, OPEN, SOCKET } from './layout.ts';
 
-interface NamedCall extends Call {
+export interface NamedCall extends Call {
   readonly name: string;
 }
 

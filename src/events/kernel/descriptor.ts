@@ -37,6 +37,25 @@ const ANONYMOUS: Readonly<Record<string, DescriptorType>> = {
   bpf_link: { word: 'bpf', letter: 'b' },
 };
 
+/** What a file is by its file system and the flags it was opened with; undefined when only its name can tell. */
+export function typeByMagic(magic: number, flags: number): DescriptorType | undefined {
+  if (magic === 0) return UNKNOWN;
+  if (magic === PIPEFS) return PIPE;
+  if (magic === PIDFS) return PIDFD;
+  return opensDirectory(flags) ? DIRECTORY : undefined;
+}
+
+export function typeByName(name: string): DescriptorType {
+  return name.startsWith('memfd:') ? MEMFD : (ANONYMOUS[name] ?? FILE);
+}
+
+/** `fd.name` of what has no path; undefined of what may have one. */
+export function nameByMagic(magic: number, inode: number | bigint): string | undefined {
+  if (magic === 0) return '';
+  if (magic === PIPEFS) return `pipe:[${inode}]`;
+  return magic === NSFS ? `ns:[${inode}]` : undefined;
+}
+
 /** The path of the file, or its name where it has no path. The directory of a relative path stands for its descriptor. */
 function placeOf(event: KernelEvent): string {
   return (
@@ -47,23 +66,12 @@ function placeOf(event: KernelEvent): string {
 }
 
 export function descriptorType(event: KernelEvent): DescriptorType {
-  const magic = event.u32(CALL.magic);
-  if (magic === 0) return UNKNOWN;
-  if (magic === PIPEFS) return PIPE;
-  if (magic === PIDFS) return PIDFD;
-  if (opensDirectory(event.u32(CALL.file_flags))) return DIRECTORY;
-  const place = placeOf(event);
-  if (place.startsWith('memfd:')) return MEMFD;
-  return ANONYMOUS[place] ?? FILE;
+  return typeByMagic(event.u32(CALL.magic), event.u32(CALL.file_flags)) ?? typeByName(placeOf(event));
 }
 
 export const isDirectory = (event: KernelEvent) => descriptorType(event) === DIRECTORY;
 
 /** `fd.name`: the canonical path, else what /proc/PID/fd shows; empty when the descriptor leads nowhere. */
 export function descriptorName(event: KernelEvent): string {
-  const magic = event.u32(CALL.magic);
-  if (magic === 0) return '';
-  if (magic === PIPEFS) return `pipe:[${event.u64(CALL.ino)}]`;
-  if (magic === NSFS) return `ns:[${event.u64(CALL.ino)}]`;
-  return placeOf(event);
+  return nameByMagic(event.u32(CALL.magic), event.u64(CALL.ino)) ?? placeOf(event);
 }

@@ -21,13 +21,17 @@ const ofSocket = (read: OfSocket): KernelReader => on([KIND.socket], (event) => 
 /** Whether a call that names no socket is about a descriptor at all. */
 const hasDescriptor = (event: KernelEvent) => callOf(event.u32(NR))?.fd === true;
 
-/** One reader for opens, one for calls on sockets, one for other calls that are about a descriptor. */
-function either(file: Make, socket: OfSocket, other: Make): KernelReader {
+/**
+ * One reader for opens, one for calls on sockets, one for other calls that are about a descriptor, and where it has
+ * something to say one for fchdir.
+ */
+function either(file: Make, socket: OfSocket, other: Make, fchdir?: Make): KernelReader {
   return perKind(
     new Map<number, KernelReader>([
       [KIND.open, file],
       [KIND.socket, (event) => socket(socketOf(event), event)],
       [KIND.call, (event) => (hasDescriptor(event) ? other(event) : undefined)],
+      [KIND.chdir, (event) => (hasDescriptor(event) ? fchdir?.(event) : undefined)],
     ]),
   );
 }
@@ -37,13 +41,17 @@ const UNKNOWN_TRANSPORT = '<NA>';
 
 const never = () => false;
 
+/** The directory of fchdir is where the process then is. */
+const entered = (event: KernelEvent) => event.text(CHDIR_TEXTS, CHDIR_TEXTS.cwd);
+
 const number = either(
   (event) => (succeeded(event) ? event.i64(OPEN.ret) : -1),
   (_, event) => event.i32(SOCKET.fd),
   (event) => event.i32(CALL.fd),
+  (event) => event.i32(CHDIR.fd),
 );
 
-const name = either(openName, (socket) => socket.name, descriptorName);
+const name = either(openName, (socket) => socket.name, descriptorName, entered);
 
 const directory = either(
   (event) => {
@@ -57,6 +65,7 @@ const directory = either(
     if (!path.startsWith('/')) return undefined;
     return isDirectory(event) ? path : split(path).directory;
   },
+  entered,
 );
 
 /** Absent for directories and for what could not be opened. */
@@ -101,13 +110,16 @@ const port = (end: (socket: Socket) => End | undefined) => ofSocket((socket) => 
 const service = (end: (socket: Socket) => End | undefined) =>
   ofSocket((socket) => (socket.family === 'ip' ? String(end(socket)?.port ?? '') : ''));
 
-/** Both ends; 0 while an internet socket has none, nothing for other sockets (spec/falco-engine.md §2.6). */
+/**
+ * Both ends, of a socket that is bound and has no peer the one that there is; 0 while an internet socket has none, nothing
+ * for other sockets (spec/falco-engine.md §2.6).
+ */
 const bothIps = ofSocket(({ family, local, remote, letter }) => {
   const none = letter === '6' ? '::' : '0.0.0.0';
-  return family === 'ip' ? [local?.ip ?? none, remote?.ip ?? none] : undefined;
+  return family === 'ip' ? [local?.ip ?? none, ...(local && !remote ? [] : [remote?.ip ?? none])] : undefined;
 });
 const bothPorts = ofSocket(({ family, local, remote }) =>
-  family === 'ip' ? [local?.port ?? 0, remote?.port ?? 0] : undefined,
+  family === 'ip' ? [local?.port ?? 0, ...(local && !remote ? [] : [remote?.port ?? 0])] : undefined,
 );
 
 const deviceOf = either(
@@ -157,11 +169,13 @@ export const fdReaders: Readonly<Record<string, ReaderMaker>> = plain({
     (event) => (succeeded(event) ? (opensADirectory(event) ? 'directory' : 'file') : undefined),
     (socket) => socket.type,
     (event) => descriptorType(event).word,
+    () => 'directory',
   ),
   'fd.typechar': either(
     (event) => (succeeded(event) && opensADirectory(event) ? 'd' : 'f'),
     (socket) => socket.letter,
     (event) => descriptorType(event).letter,
+    () => 'd',
   ),
   'fd.name': name,
   'fd.realpath': ofOpened(realPath),

@@ -37,8 +37,8 @@ const kinds: Readonly<Record<string, readonly number[]>> = {
   execveat: [KIND.exec, KIND.call],
   clone: [KIND.fork],
   procexit: [KIND.exit],
-  chdir: [KIND.chdir],
-  fchdir: [KIND.chdir],
+  chdir: [KIND.chdir, KIND.call],
+  fchdir: [KIND.chdir, KIND.call],
 };
 
 const NUMBERS = /^(?:evt\.(?:is_|dir$|failed$)|fd\.(?:num$|type)|proc\.pid$|user\.(?:uid|loginuid)$|group\.gid$)/;

@@ -10,6 +10,7 @@ export const FLAGS = {
   scanned: 16,
   unread: 32,
   uring: 64,
+  state: 128,
 } as const;
 
 /** Byte offsets in the header, from the start of a record. */
@@ -43,6 +44,13 @@ export const FORK = {
   parent_exec_id: 116, // u32
   vpid: 120, // u32
   vtid: 124, // u32
+  pidns_start: 128, // u64: start_boottime of the pid namespace's init
+  fdlimit: 136, // u64: how many descriptors may be open
+  pgft_maj: 144, // u64: page faults of the thread that had to read from disk
+  pgft_min: 152, // u64: page faults of the thread that memory could answer
+  vm_size: 160, // u32: kB; 0 when the process has no memory of its own any more
+  vm_rss: 164, // u32: kB; lags behind by up to some dozen pages a processor
+  vm_swap: 168, // u32: kB, likewise
 } as const;
 
 /** exec, scan: byte offsets from the start of a record. */
@@ -65,12 +73,18 @@ export const EXEC = {
   exe_ino: 168, // u64
   exe_ctime: 176, // u64: ns since the epoch
   exe_mtime: 184, // u64: ns since the epoch
+  fdlimit: 192, // u64: how many descriptors may be open
+  pgft_maj: 200, // u64: page faults of the thread that had to read from disk
+  pgft_min: 208, // u64: page faults of the thread that memory could answer
+  vm_size: 216, // u32: kB; 0 when the process has no memory of its own any more
+  vm_rss: 220, // u32: kB; lags behind by up to some dozen pages a processor
+  vm_swap: 224, // u32: kB, likewise
 } as const;
 /** exec, scan: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
 export const EXEC_TEXTS = {
   count: 6,
-  lengths: 192,
-  first: 204,
+  lengths: 228,
+  first: 240,
   exe_path: 0, // canonical path of the executable
   cwd: 1,
   args: 2, // argv, each ended by NUL
@@ -139,11 +153,12 @@ export const SOCKET = {
 } as const;
 /** socket: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
 export const SOCKET_TEXTS = {
-  count: 2,
+  count: 3,
   lengths: 264,
-  first: 268,
+  first: 270,
   unix_path: 0, // unix sockets: the path given, else the socket's own or its peer's; abstract names begin with NUL
   data: 1, // what the call moved: its beginning, as much as is asked for
+  control: 2, // recvmsg: the beginning of its ancillary data, when it is asked for
 } as const;
 
 /** cgroup: byte offsets from the start of a record. */
@@ -161,6 +176,7 @@ export const CGROUP_TEXTS = {
 export const CHDIR = {
   ret: 96, // s64
   nr: 104, // u32: 80 chdir, 81 fchdir
+  fd: 108, // s32: of fchdir; else -1
 } as const;
 /** chdir: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
 export const CHDIR_TEXTS = {
@@ -193,5 +209,41 @@ export const CALL_TEXTS = {
   raw2: 2, // the second one
   base2: 3,
   real: 4, // canonical path of the file behind the descriptor; of what has none its name
-  data: 5, // what the call moved: its beginning, as much as is asked for
+  data: 5, // what the call moved: its beginning, as much as is asked for; or its note
+} as const;
+
+/** Byte offsets from the start of the block state, and its size. */
+export const STATE = {
+  fdlimit: 0, // u64: how many descriptors may be open
+  pgft_maj: 8, // u64: page faults of the thread that had to read from disk
+  pgft_min: 16, // u64: page faults of the thread that memory could answer
+  vm_size: 24, // u32: kB; 0 when the process has no memory of its own any more
+  vm_rss: 28, // u32: kB; lags behind by up to some dozen pages a processor
+  vm_swap: 32, // u32: kB, likewise
+  fd_open: 36, // s32: descriptors that are open; -1 when that was not counted
+  threads: 40, // u32: threads that have not ended
+  leader_ended: 44, // u32: 1: the first thread is not among them
+  described: 48, // u32: descriptors that are described behind this: 3, from standard input on, or 0
+  size: 56,
+} as const;
+
+/** Byte offsets from the start of the block descriptor, and its size. */
+export const DESCRIPTOR = {
+  magic: 0, // u32: super block magic; 0 when it is closed
+  file_flags: 4, // u32: f_flags
+  ino: 8, // u64
+  name_length: 16, // u16
+  name_partial: 18, // u8: 1: the name is not whole, 2: there was no room for it
+  role: 19, // u8: as in socket
+  connected: 20, // u8: as in socket
+  family: 22, // u16: of a socket; else 0
+  sock_type: 24, // u16
+  protocol: 26, // u16
+  local_port: 28, // u16
+  remote_port: 30, // u16
+  local_addr: 32, // u8[16]
+  remote_addr: 48, // u8[16]
+  sock: 64, // u64
+  peer: 72, // u64
+  size: 80,
 } as const;

@@ -21,6 +21,14 @@ export function movedData(event: KernelEvent): Uint8Array | undefined {
   return new Uint8Array(event.memory.buffer.subarray(start, start + length));
 }
 
+/** A copy of the ancillary data that a message came with; empty when it came with none. */
+export function ancillaryData(event: KernelEvent): Uint8Array | undefined {
+  if (event.kind !== KIND.socket) return undefined;
+  const length = textLength(event.memory, event.offset, SOCKET_TEXTS, SOCKET_TEXTS.control);
+  const start = textStart(event.memory, event.offset, SOCKET_TEXTS, SOCKET_TEXTS.control);
+  return new Uint8Array(event.memory.buffer.subarray(start, start + length));
+}
+
 type Direction = 'reads' | 'writes';
 
 /** Bytes that the call moved, in one direction or in any; undefined for calls that move none, and those that failed. */

@@ -4,9 +4,10 @@ import type { Value } from '../field.ts';
 import { capabilityNames } from './capabilities.ts';
 import type { KernelEvent } from './event.ts';
 import { EXE, type ImageData, type ProcessImage, type Program } from './image.ts';
-import { FORK, HEADER, KIND } from './layout.ts';
+import { FORK, HEADER, KIND, STATE } from './layout.ts';
 import { big, difference, exact } from './numbers.ts';
 import { given, type KernelReader, plain, type ReaderMaker } from './readers.ts';
+import { descriptorTarget, descriptorWord, ofState } from './state.ts';
 
 /** What can be told of a process at an event: of the process itself, or of a relative of it. */
 type Read = (image: ProcessImage, event: KernelEvent) => Value | undefined;
@@ -161,6 +162,35 @@ function virtualThread(event: KernelEvent): number | undefined {
 const same = (a: number | undefined, b: number | undefined) =>
   a === undefined || b === undefined ? undefined : a === b;
 
+/** In kB, or bytes; absent when the process has given its memory back. */
+const memory = (field: number, unit: number) =>
+  ofState((event, at) => (event.u32(at + STATE.vm_size) === 0 ? undefined : event.u32(at + field) * unit));
+
+/** The same, counted at the first thread only: other threads share it. */
+function ofFirstThread(reader: KernelReader): KernelReader {
+  return (event) => given(reader(event), (value) => (event.u32(HEADER.tid) === event.u32(HEADER.tgid) ? value : 0));
+}
+
+const firstVmSize = (unit: number) => ofFirstThread(memory(STATE.vm_size, unit));
+const firstVmRss = (unit: number) => ofFirstThread(memory(STATE.vm_rss, unit));
+
+const openDescriptors = ofState((event, at) => {
+  const count = event.i32(at + STATE.fd_open);
+  return count < 0 ? undefined : count;
+});
+const descriptorLimit = ofState((event, at) => event.i64(at + STATE.fdlimit));
+
+/** Absent without a limit. */
+const descriptorUsage: KernelReader = (event) =>
+  given(openDescriptors(event), (open) =>
+    given(descriptorLimit(event), (limit) => (Number(limit) > 0 ? (100 * Number(open)) / Number(limit) : undefined)),
+  );
+
+const threads = ofState((event, at) => event.u32(at + STATE.threads));
+const threadsBesideFirst = ofState((event, at) =>
+  event.u32(at + STATE.leader_ended) === 0 ? event.u32(at + STATE.threads) - 1 : event.u32(at + STATE.threads),
+);
+
 /** The controller whose path the kernel programs read. */
 const CGROUP = 'memory';
 
@@ -221,6 +251,26 @@ export const processReaders: Readonly<Record<string, ReaderMaker>> = {
     'thread.tid': (event) => event.u32(HEADER.tid),
     'thread.vtid': virtualThread,
     'thread.ismain': (event) => event.u32(HEADER.tid) === event.u32(HEADER.tgid),
+    'proc.stdin.type': descriptorWord(0),
+    'proc.stdin.name': descriptorTarget(0),
+    'proc.stdout.type': descriptorWord(1),
+    'proc.stdout.name': descriptorTarget(1),
+    'proc.stderr.type': descriptorWord(2),
+    'proc.stderr.name': descriptorTarget(2),
+    'proc.fdopencount': openDescriptors,
+    'proc.fdlimit': descriptorLimit,
+    'proc.fdusage': descriptorUsage,
+    'proc.nthreads': threads,
+    'proc.nchilds': threadsBesideFirst,
+    'proc.vmsize': memory(STATE.vm_size, 1),
+    'proc.vmrss': memory(STATE.vm_rss, 1),
+    'proc.vmswap': memory(STATE.vm_swap, 1),
+    'thread.vmsize': firstVmSize(1),
+    'thread.vmrss': firstVmRss(1),
+    'thread.vmsize.b': firstVmSize(1024),
+    'thread.vmrss.b': firstVmRss(1024),
+    'thread.pfmajor': ofState((event, at) => event.u64(at + STATE.pgft_maj)),
+    'thread.pfminor': ofState((event, at) => event.u64(at + STATE.pgft_min)),
     'thread.cgroups': own(ofData(({ cgroupPath }) => given(cgroupPath, (path) => `${CGROUP}=${path}`))),
   }),
   'proc.aexe': ofAncestors(exe),

@@ -11,7 +11,6 @@ import { ProcessTable } from './process-table.ts';
 import { eachRecord, textLength, textStart } from './records.ts';
 import { type Bytes, nameAt, textAt } from './text.ts';
 
-const CLONE_NEWPID = 0x2000_0000;
 /** Missed processes that are scanned in one batch; the rest is tried again at the next event of theirs. */
 const RESCANS = 32;
 /** Cgroups whose paths are remembered. */
@@ -228,15 +227,14 @@ export class ProcessImages {
     if (process.image?.execId === execId && process.image.data.program !== undefined) return process.image;
     const cgroup = u32(bytes, offset, HEADER.cgroup);
     const above = cgroup === creator.cgroup ? creator.data : this.#inCgroup(creator.data, cgroup, process.tgid);
-    const own = (u32(bytes, offset, FORK.clone_flags) & CLONE_NEWPID) !== 0;
     const data: ImageData = {
       ...above,
       execId,
       comm: nameAt(bytes, offset + HEADER.comm),
       vpid: u32(bytes, offset, FORK.vpid),
       ppid: u32(bytes, offset, HEADER.ppid),
-      pidnsStartHigh: own ? process.startHigh : creator.data.pidnsStartHigh,
-      pidnsStartLow: own ? process.startLow : creator.data.pidnsStartLow,
+      pidnsStartHigh: u32(bytes, offset, FORK.pidns_start + 4),
+      pidnsStartLow: u32(bytes, offset, FORK.pidns_start),
     };
     const parent = data.ppid === creator.process.tgid ? creator.process : this.#parentOrScan(data.ppid, process, place);
     return this.#table.put(process, data, parent, place);

@@ -30,7 +30,7 @@ export interface Shape {
 const noTexts = (end: number): Shape => ({ count: 0, lengths: end, first: end });
 
 const shapes: readonly (Shape | undefined)[] = byKind({
-  fork: noTexts(FORK.vtid + 4),
+  fork: noTexts(FORK.vm_swap + 4),
   exec: EXEC_TEXTS,
   exit: noTexts(EXIT.reaper + 4),
   open: OPEN_TEXTS,

@@ -66,16 +66,48 @@ export function socketOf(event: KernelEvent): Socket {
   return event.memo(MEMO_SOCKET, makeSocket);
 }
 
+/** Where these are said of a socket, counted from `at`: in a record of its own, or of a descriptor of the process. */
+export type SocketOffsets = Readonly<
+  Record<
+    | 'family'
+    | 'sock_type'
+    | 'protocol'
+    | 'local_port'
+    | 'remote_port'
+    | 'local_addr'
+    | 'remote_addr'
+    | 'role'
+    | 'connected'
+    | 'sock'
+    | 'peer',
+    number
+  >
+>;
+
+/** A socket that the event's own call is not about. `path`: of a unix socket. */
+export function socketAt(event: KernelEvent, at: number, of: SocketOffsets, path: string): Socket {
+  const family = event.u16(at + of.family);
+  if (isInternet(family)) return internetSocket(event, at, of, undefined);
+  const [type, letter] = TYPES[family] ?? [undefined, 'o'];
+  if (family !== AF_UNIX) return { ...NOTHING, type, letter };
+  const connected = event.u64(at + of.peer) !== 0;
+  return { ...NOTHING, type, letter, family: 'unix', connected, name: unixName(event, at, of, connected, path) };
+}
+
+const isInternet = (family: number) => family === AF_INET || family === AF_INET6;
+
 function makeSocket(event: KernelEvent): Socket {
   const family = event.u16(SOCKET.family);
-  if (family === AF_INET || family === AF_INET6) return internetSocket(event, family);
+  const connects = event.type === 'connect' ? hasConnected(event) : undefined;
+  if (isInternet(family)) return internetSocket(event, 0, SOCKET, connects);
   const [type, letter] = TYPES[family] ?? [undefined, 'o'];
   // Without a socket the address that was asked for is all there is to name.
   if (family === 0) return { ...NOTHING, type, letter, name: askedAddress(event) ?? '' };
   if (family !== AF_UNIX) return { ...NOTHING, type, letter };
-  const connected = event.type === 'connect' ? hasConnected(event) : event.u64(SOCKET.peer) !== 0;
+  const connected = connects ?? event.u64(SOCKET.peer) !== 0;
   const isServer = event.type === 'bind' || event.type === 'listen';
-  return { ...NOTHING, type, letter, family: 'unix', connected, isServer, name: unixName(event, connected) };
+  const name = unixName(event, 0, SOCKET, connected, unixPath(event));
+  return { ...NOTHING, type, letter, family: 'unix', connected, isServer, name };
 }
 
 /** As Falco: a connect succeeded or is in progress. AF_UNSPEC dissolves an association. */
@@ -84,27 +116,29 @@ function hasConnected(event: KernelEvent): boolean {
   return (ret >= 0 || ret === -EINPROGRESS) && event.u16(SOCKET.addr_family) !== 0;
 }
 
-function internetSocket(event: KernelEvent, family: number): Socket {
-  const [localBytes, remoteBytes] = [event.bytes(SOCKET.local_addr, 16), event.bytes(SOCKET.remote_addr, 16)];
+/** `connects`: whether the call of the event is a connect, and if so whether it did. */
+function internetSocket(event: KernelEvent, at: number, of: SocketOffsets, connects: boolean | undefined): Socket {
+  const family = event.u16(at + of.family);
+  const [localBytes, remoteBytes] = [event.bytes(at + of.local_addr, 16), event.bytes(at + of.remote_addr, 16)];
   const mapped = family === AF_INET6 && (isMapped(remoteBytes) || (isZero(remoteBytes) && isMapped(localBytes)));
   const show = family === AF_INET ? ipv4 : mapped ? unmapped : ipv6;
   const [type, letter] = TYPES[mapped ? AF_INET : family] as readonly [string, string];
   const known = { ...NOTHING, type, letter, family: 'ip' as const };
-  const isConnect = event.type === 'connect';
-  if (isConnect && !hasConnected(event)) return known;
-  const local = { ip: show(localBytes), port: event.u16(SOCKET.local_port) };
-  const remote = { ip: show(remoteBytes), port: event.u16(SOCKET.remote_port) };
-  const role = event.u8(SOCKET.role);
-  const hasPeer = isConnect || remote.port !== 0 || !isZero(remoteBytes);
+  if (connects === false) return known;
+  const local = { ip: show(localBytes), port: event.u16(at + of.local_port) };
+  const remote = { ip: show(remoteBytes), port: event.u16(at + of.remote_port) };
+  const role = event.u8(at + of.role);
+  const hasPeer = connects || remote.port !== 0 || !isZero(remoteBytes);
   if (!hasPeer && local.port === 0) return known;
-  const named = { ...known, transport: transport(event), isServer: role === SERVER };
+  const protocol = PROTOCOLS[event.u16(at + of.protocol)] ?? SOCKET_TYPES[event.u16(at + of.sock_type)];
+  const named = { ...known, transport: protocol, isServer: role === SERVER };
   if (!hasPeer) {
     // Bound, but nobody is at the other end.
     return { ...named, local, server: role === SERVER ? local : undefined, name: endText(local) };
   }
   const [client, server] = role === SERVER ? [remote, local] : [local, remote];
-  const connected = isConnect || event.u8(SOCKET.connected) !== 0;
-  const ends = role === CLIENT || role === SERVER || isConnect ? { client, server } : {};
+  const connected = connects || event.u8(at + of.connected) !== 0;
+  const ends = role === CLIENT || role === SERVER || connects ? { client, server } : {};
   return { ...named, connected, local, remote, ...ends, name: `${endText(client)}->${endText(server)}` };
 }
 
@@ -113,20 +147,17 @@ const unmapped = (bytes: Uint8Array) => ipv4(bytes, 12);
 
 export const endText = ({ ip, port }: End) => `${ip}:${port}`;
 
-function transport(event: KernelEvent): string | undefined {
-  return PROTOCOLS[event.u16(SOCKET.protocol)] ?? SOCKET_TYPES[event.u16(SOCKET.sock_type)];
-}
-
-function unixName(event: KernelEvent, connected: boolean): string {
-  const path = unixPath(event);
+function unixName(event: KernelEvent, at: number, of: SocketOffsets, connected: boolean, path: string): string {
   if (!connected) return path;
-  return `${event.u64(SOCKET.sock).toString(16)}->${event.u64(SOCKET.peer).toString(16)} ${path}`;
+  return `${event.u64(at + of.sock).toString(16)}->${event.u64(at + of.peer).toString(16)} ${path}`;
 }
 
-/** The path of a unix socket; abstract names begin with `@` instead of NUL. */
+/** Abstract names begin with `@` instead of NUL. */
+export const shownPath = (path: string) => (path.startsWith('\0') ? `@${path.slice(1)}` : path);
+
+/** The path of a unix socket. */
 export function unixPath(event: KernelEvent): string {
-  const text = event.text(SOCKET_TEXTS, SOCKET_TEXTS.unix_path);
-  return text.startsWith('\0') ? `@${text.slice(1)}` : text;
+  return shownPath(event.text(SOCKET_TEXTS, SOCKET_TEXTS.unix_path));
 }
 
 /** The address that the caller gave, as text; undefined when it gave none that is known. */

@@ -1,7 +1,7 @@
 /** What the kernel has to send, from what the pipeline reads. */
 
 import { CALLS } from '../../../native/calls.ts';
-import type { SensorDemand } from '../../../native/index.ts';
+import type { SensorDemand, StateDemand } from '../../../native/index.ts';
 import type { Demand } from '../../core/component.ts';
 import type { Necessary } from '../../core/necessary.ts';
 import { KIND } from '../../events/kernel/layout.ts';
@@ -29,7 +29,16 @@ const FILE =
   /^(?:fd\.(?:dev|ino|dev\.\w+|is_\w+_layer)|evt\.(?:args|info|is_open_create|(?:raw)?arg(?:\.(?:flags|creat_flags|dev|ino)|\[.*)))$/;
 
 /** Fields that need the data that calls move. */
-const DATA = /^evt\.(?:buffer|args|info|(?:raw)?arg(?:\.data|\[.*))$/;
+const DATA = /^evt\.(?:buffer|args|info|(?:raw)?arg(?:\.(?:data|img)|\[.*))$/;
+/** Fields that need the room in what a call writes from, and what comes with a message. */
+const ROOM = /^evt\.(?:args|info|(?:raw)?arg(?:\.size|\[.*))$/;
+const CONTROL = /^evt\.(?:args|info|(?:raw)?arg(?:\.msgcontrol|\[.*))$/;
+
+/** Fields that need what the process of an event is at that moment, and more of it. */
+const STATE = /^(?:proc\.(?:fd\w+|vm\w+|n(?:threads|childs)|std\w+\.\w+)|thread\.(?:vm|pf)[\w.]+)$/;
+const OPEN_COUNT = /^proc\.fd(?:opencount|usage)$/;
+const STDIO = /^proc\.std\w+\.\w+$/;
+const STDIO_NAME = /^proc\.std\w+\.name$/;
 
 export interface Wanted {
   readonly sensor: SensorDemand;
@@ -78,6 +87,10 @@ export function wantedFor(demand: Demand | undefined, options: WantedOptions): W
     names.some(wants) ? [KIND[kind as keyof typeof LIFE]] : [],
   );
   const isRead = (pattern: RegExp) => [...(demand?.fields ?? [])].some((field) => pattern.test(field));
+  const state: StateDemand = {
+    open: isRead(OPEN_COUNT),
+    stdio: isRead(STDIO_NAME) ? 'names' : isRead(STDIO) ? 'types' : 'no',
+  };
   return {
     sensor: {
       calls,
@@ -85,6 +98,9 @@ export function wantedFor(demand: Demand | undefined, options: WantedOptions): W
       real: isRead(REAL_PATH),
       file: isRead(FILE),
       data: isRead(DATA) ? snaplen : 0,
+      room: isRead(ROOM),
+      control: isRead(CONTROL),
+      ...(isRead(STATE) ? { state } : {}),
     },
     kinds: new Set([
       ...kinds,

@@ -246,7 +246,8 @@ describe('demand', () => {
     wantedFor({ types: types === 'all' ? 'all' : new Set(types), fields: new Set(fields) }, options);
 
   it('decides what the kernel sends', () => {
-    expect(demand(['execve']).sensor).toEqual({ calls: new Map(), env: false, real: false, file: false, data: 0 });
+    const nothing = { env: false, real: false, file: false, data: 0, room: false, control: false };
+    expect(demand(['execve']).sensor).toEqual({ calls: new Map(), ...nothing });
     expect(demand(['openat2', 'connect', 'execve']).sensor.calls).toEqual(
       new Map<string, unknown>([
         ['openat2', 'all'],
@@ -260,6 +261,16 @@ describe('demand', () => {
     expect([...demand(['read']).sensor.calls.keys()]).toContain('read');
     const execOnly = { types: new Set(['execve']), fields: new Set<string>() };
     expect(wantedFor(execOnly, { ...options, failedExec: true }).sensor.calls).toEqual(new Map([['execve', 'all']]));
+  });
+
+  it('asks for what the process is only as far as fields read it', () => {
+    const state = (...fields: string[]) => demand(['openat'], fields).sensor.state;
+    expect(state('proc.name', 'fd.name', 'evt.args', 'proc.env')).toBeUndefined();
+    expect(state('proc.vmrss')).toEqual({ open: false, stdio: 'no' });
+    expect(state('proc.fdlimit')).toEqual({ open: false, stdio: 'no' });
+    expect(state('proc.fdusage')).toEqual({ open: true, stdio: 'no' });
+    expect(state('proc.stdin.type')).toEqual({ open: false, stdio: 'types' });
+    expect(state('proc.stdin.type', 'proc.stderr.name')).toEqual({ open: false, stdio: 'names' });
   });
 
   it("adds and leaves out calls by Falco's base_syscalls", () => {
