@@ -1,6 +1,7 @@
 /** TLS to a server: the keys of it, shared by the sources and sinks that connect to one. */
 
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { PlanContext } from './component.ts';
 import { exitCode, messageOf, UserError } from './errors.ts';
@@ -51,21 +52,47 @@ export function readTls(config: Partial<TlsConfig> | undefined, resolve: (path: 
   };
 }
 
-/** Reports those of the files, which stand under `tls`, that cannot be read. */
-export function checkTlsFiles(
-  tls: Readonly<Partial<Record<'ca' | 'cert' | 'key' | 'client_ca', string | undefined>>> | undefined,
-  plan: PlanContext,
-): void {
-  for (const name of ['ca', 'cert', 'key', 'client_ca'] as const) {
+/** Files as they stand under `tls`. */
+type Named = Readonly<Partial<Record<'ca' | 'cert' | 'key' | 'client_ca', string | undefined>>>;
+
+/** Reports those of the files, which stand under `tls`, that cannot be read or are not what they should be. */
+export function checkTlsFiles(tls: Named | undefined, plan: PlanContext): void {
+  const wrong = (name: keyof Named, message: string, hint: string) =>
+    plan.report({ severity: 'error', code: 'CONFIG_FILE', message, hint }, ['tls', name]);
+  const content = (name: keyof Named): string | undefined => {
     const file = tls?.[name];
-    if (file === undefined) continue;
+    if (file === undefined) return undefined;
     try {
-      // By opening, for access(2) knows nothing of capabilities.
-      closeSync(openSync(plan.resolve(file), 'r'));
+      return readFileSync(plan.resolve(file), 'utf8');
     } catch (error) {
-      const message = `Cannot read ${file}: ${messageOf(error)}`;
-      plan.report({ severity: 'error', code: 'CONFIG_FILE', message }, ['tls', name]);
+      const hint = 'Name a file that this user may read; relative paths start at the folder of the pipeline file.';
+      wrong(name, `Cannot read ${file}: ${messageOf(error)}`, hint);
+      return undefined;
     }
+  };
+  const certificateIn = (name: 'ca' | 'cert' | 'client_ca'): X509Certificate | undefined => {
+    const pem = content(name);
+    try {
+      // The same bytes without the frame of PEM are understood here, but not by the connection.
+      if (pem?.includes('-----BEGIN ')) return new X509Certificate(pem);
+    } catch {}
+    if (pem === undefined) return undefined;
+    const convert = 'A file in DER becomes one by `openssl x509 -inform der -in FILE`.';
+    wrong(name, `There is no certificate in PEM in ${tls?.[name]}`, convert);
+    return undefined;
+  };
+  certificateIn('ca');
+  certificateIn('client_ca');
+  const cert = certificateIn('cert');
+  const pem = content('key');
+  if (pem === undefined) return;
+  try {
+    const key = createPrivateKey(pem);
+    if (!cert || cert.checkPrivateKey(key)) return;
+    wrong('key', `${tls?.key} is the key of another certificate`, `Name the key that ${tls?.cert} was made with.`);
+  } catch {
+    const hint = 'A key with a passphrase cannot be used: `openssl pkey -in FILE` writes it without.';
+    wrong('key', `There is no private key in PEM that can be used in ${tls?.key}`, hint);
   }
 }
 

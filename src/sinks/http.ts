@@ -6,7 +6,7 @@ import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import { retryAfter } from '../core/retry.ts';
 import { reveal, secret, textOrSecret } from '../core/secret.ts';
-import { tlsKeys } from '../core/tls.ts';
+import { checkTlsFiles, tlsKeys } from '../core/tls.ts';
 import { WriteError } from '../core/write-error.ts';
 import type { Alert } from '../events/alert.ts';
 import { type Encoder, type Format, type HttpResponse, isOfContent } from './formats/format.ts';
@@ -82,6 +82,7 @@ export const http = defineSink({
     },
   ],
   reads: ({ fields }, sources) => lineReads({ fields }, sources),
+  prepare: ({ tls }, plan) => checkTlsFiles(tls, plan),
   async open(given, ctx) {
     const encoder = encoderOf(given.format as Chosen);
     const url = addressOf(reveal(given.url, ctx.resolve));

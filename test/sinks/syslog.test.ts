@@ -8,7 +8,11 @@ import { join } from 'node:path';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
+import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
 import { WriteError } from '../../src/core/write-error.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
 import { syslog } from '../../src/sinks/syslog.ts';
 import { makeCertificates, until } from './servers.ts';
 import { alertOf, never, openSink } from './shared.ts';
@@ -23,6 +27,17 @@ async function sinkOf(config: object): Promise<Sink> {
   const sink = await openSink(syslog, config);
   closing.push(() => sink.close());
   return sink;
+}
+
+/** The errors that work ends with, as they are printed. */
+function errorText(work: () => unknown): string {
+  try {
+    work();
+    return '';
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return error.diagnostics.map((each) => renderDiagnostic(each, error.texts)).join('\n');
+  }
 }
 
 /** A server of streams that keeps what it gets. */
@@ -184,6 +199,18 @@ describe('the sink syslog', () => {
     const distrustful = await sinkOf({ address });
     await expect(distrustful.write([alertOf('b')], never)).rejects.toThrow(/tls\.ca/);
     expect(got.text).not.toContain('b happened');
+  });
+
+  it('keys of TLS without TLS are refused when it is planned: nothing is in the clear by mistake', () => {
+    const plan = (address: string) => {
+      const yaml = `sources: { in: { type: replay, files: /dev/null } }
+sinks: { out: { type: syslog, from: in, address: '${address}', tls: { server_name: siem } } }`;
+      return planPipeline(PipelineDocument.parse('test.yaml', yaml), builtIn());
+    };
+    expect(errorText(() => plan('tcp://siem.example:601'))).toMatch(
+      /test\.yaml:2:81: error: Messages go to tcp:\/\/siem\.example:601 in the clear[\s\S]*Write tls:\/\//,
+    );
+    expect(plan('tls://siem.example').sinks).toHaveLength(1);
   });
 
   it('writes to a local stream socket', async () => {
