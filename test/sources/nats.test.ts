@@ -164,6 +164,14 @@ describe.skipIf(!hasNats)('the source nats', () => {
     expect((await consumer()).num_redelivered).toBe(0);
   });
 
+  it('is not well before it is connected', async () => {
+    const source = new Harness(nats, { servers: server.url, stream });
+    expect(source.trouble).toBe('not connected yet');
+    await source.until(({ trouble }) => trouble === undefined);
+    await source.stop();
+    expect(source.end).toBe('open');
+  });
+
   it('what is no record is dropped by name without a state folder', async () => {
     for (const text of bad) connection.publish(subject, text);
     await connection.flush();

@@ -66,8 +66,10 @@ export class Reader {
 
   /** Reads until it is stopped. Rejects when it cannot go on: a SourceError where no other try can help. */
   async run(): Promise<void> {
+    this.#ctx.trouble('not connected yet');
     try {
       await this.#open();
+      if (!this.#isOffline) this.#ctx.trouble();
       await Promise.race([this.#over.promise, ...this.#lanes.map((lane) => this.#read(lane))]);
     } catch (error) {
       // Stopped while it was being opened: nothing has been read.
