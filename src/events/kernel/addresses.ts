@@ -5,15 +5,15 @@ export function ipv4(bytes: Uint8Array, start = 0): string {
 }
 
 /** An IPv4 address inside an IPv6 one: `::ffff:a.b.c.d`. */
-export function isMapped(bytes: Uint8Array): boolean {
-  for (let at = 0; at < 10; at++) if (bytes[at] !== 0) return false;
-  return bytes[10] === 0xff && bytes[11] === 0xff;
+export function isMapped(bytes: Uint8Array, start = 0): boolean {
+  for (let at = start; at < start + 10; at++) if (bytes[at] !== 0) return false;
+  return bytes[start + 10] === 0xff && bytes[start + 11] === 0xff;
 }
 
-export function ipv6(bytes: Uint8Array): string {
-  if (isMapped(bytes)) return `::ffff:${ipv4(bytes, 12)}`;
+export function ipv6(bytes: Uint8Array, start = 0): string {
+  if (isMapped(bytes, start)) return `::ffff:${ipv4(bytes, start + 12)}`;
   const groups: string[] = [];
-  for (let at = 0; at < 16; at += 2)
+  for (let at = start; at < start + 16; at += 2)
     groups.push((((bytes[at] as number) << 8) | (bytes[at + 1] as number)).toString(16));
   const [from, to] = longestZeros(groups);
   if (to - from < 2) return groups.join(':');

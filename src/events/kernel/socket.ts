@@ -119,31 +119,94 @@ function hasConnected(event: KernelEvent): boolean {
 /** `connects`: whether the call of the event is a connect, and if so whether it did. */
 function internetSocket(event: KernelEvent, at: number, of: SocketOffsets, connects: boolean | undefined): Socket {
   const family = event.u16(at + of.family);
-  const [localBytes, remoteBytes] = [event.bytes(at + of.local_addr, 16), event.bytes(at + of.remote_addr, 16)];
-  const mapped = family === AF_INET6 && (isMapped(remoteBytes) || (isZero(remoteBytes) && isMapped(localBytes)));
+  const bytes = event.memory.buffer;
+  const [localAt, remoteAt] = [event.offset + at + of.local_addr, event.offset + at + of.remote_addr];
+  const mapped =
+    family === AF_INET6 && (isMapped(bytes, remoteAt) || (isZero(bytes, remoteAt) && isMapped(bytes, localAt)));
   const show = family === AF_INET ? ipv4 : mapped ? unmapped : ipv6;
   const [type, letter] = TYPES[mapped ? AF_INET : family] as readonly [string, string];
-  const known = { ...NOTHING, type, letter, family: 'ip' as const };
-  if (connects === false) return known;
-  const local = { ip: show(localBytes), port: event.u16(at + of.local_port) };
-  const remote = { ip: show(remoteBytes), port: event.u16(at + of.remote_port) };
+  if (connects === false) return { ...NOTHING, type, letter, family: 'ip' };
+  const local = new InternetEnd(bytes, localAt, event.u16(at + of.local_port), show);
+  const remote = new InternetEnd(bytes, remoteAt, event.u16(at + of.remote_port), show);
+  const hasPeer = connects || remote.port !== 0 || !isZero(bytes, remoteAt);
+  if (!hasPeer && local.port === 0) return { ...NOTHING, type, letter, family: 'ip' };
   const role = event.u8(at + of.role);
-  const hasPeer = connects || remote.port !== 0 || !isZero(remoteBytes);
-  if (!hasPeer && local.port === 0) return known;
-  const protocol = PROTOCOLS[event.u16(at + of.protocol)] ?? SOCKET_TYPES[event.u16(at + of.sock_type)];
-  const named = { ...known, transport: protocol, isServer: role === SERVER };
-  if (!hasPeer) {
-    // Bound, but nobody is at the other end.
-    return { ...named, local, server: role === SERVER ? local : undefined, name: endText(local) };
-  }
-  const [client, server] = role === SERVER ? [remote, local] : [local, remote];
-  const connected = connects || event.u8(at + of.connected) !== 0;
-  const ends = role === CLIENT || role === SERVER || connects ? { client, server } : {};
-  return { ...named, connected, local, remote, ...ends, name: `${endText(client)}->${endText(server)}` };
+  return new InternetSocket({
+    type,
+    letter,
+    transport: PROTOCOLS[event.u16(at + of.protocol)] ?? SOCKET_TYPES[event.u16(at + of.sock_type)],
+    connected: hasPeer && (connects || event.u8(at + of.connected) !== 0),
+    local,
+    // Without one it is bound, but nobody is at the other end.
+    remote: hasPeer ? remote : undefined,
+    isServer: role === SERVER,
+    hasRoles: role === SERVER || (hasPeer && (role === CLIENT || connects === true)),
+  });
 }
 
-const isZero = (bytes: Uint8Array) => bytes.every((byte) => byte === 0);
-const unmapped = (bytes: Uint8Array) => ipv4(bytes, 12);
+/** Texts are made when they are asked for: most rules look at a socket's type, transport and ports alone. */
+class InternetEnd implements End {
+  readonly port: number;
+  readonly #bytes: Uint8Array;
+  readonly #at: number;
+  readonly #show: typeof ipv4;
+  #ip: string | undefined;
+
+  constructor(bytes: Uint8Array, at: number, port: number, show: typeof ipv4) {
+    this.#bytes = bytes;
+    this.#at = at;
+    this.port = port;
+    this.#show = show;
+  }
+
+  get ip(): string {
+    return (this.#ip ??= this.#show(this.#bytes, this.#at));
+  }
+}
+
+interface Facts extends Pick<Socket, 'type' | 'letter' | 'transport' | 'connected' | 'remote' | 'isServer'> {
+  readonly local: End;
+  /** It is known which end is the client's. */
+  readonly hasRoles: boolean;
+}
+
+class InternetSocket implements Socket {
+  readonly type: string | undefined;
+  readonly letter: string;
+  readonly family = 'ip';
+  readonly transport: string | undefined;
+  readonly connected: boolean;
+  readonly local: End;
+  readonly remote: End | undefined;
+  readonly client: End | undefined;
+  readonly server: End | undefined;
+  readonly isServer: boolean;
+
+  constructor({ type, letter, transport, connected, local, remote, isServer, hasRoles }: Facts) {
+    this.type = type;
+    this.letter = letter;
+    this.transport = transport;
+    this.connected = connected;
+    this.local = local;
+    this.remote = remote;
+    this.isServer = isServer;
+    this.client = hasRoles ? (isServer ? remote : local) : undefined;
+    this.server = hasRoles ? (isServer ? local : remote) : undefined;
+  }
+
+  get name(): string {
+    const { local, remote, isServer } = this;
+    if (remote === undefined) return endText(local);
+    return isServer ? `${endText(remote)}->${endText(local)}` : `${endText(local)}->${endText(remote)}`;
+  }
+}
+
+function isZero(bytes: Uint8Array, start: number): boolean {
+  for (let at = start; at < start + 16; at++) if (bytes[at] !== 0) return false;
+  return true;
+}
+
+const unmapped = (bytes: Uint8Array, start = 0) => ipv4(bytes, start + 12);
 
 export const endText = ({ ip, port }: End) => `${ip}:${port}`;
 
