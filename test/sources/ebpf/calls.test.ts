@@ -21,12 +21,12 @@ type Row = Record<string, Value | undefined>;
 const FIELDS = [
   'evt.type evt.res evt.rawres evt.failed evt.category evt.args evt.is_io evt.io_dir evt.abspath evt.abspath.src',
   'fd.num fd.type fd.typechar fd.name fd.directory fd.filename fd.l4proto fd.sockfamily fd.cip fd.sip fd.sport fd.cport',
-  'fd.rip fd.lport fd.is_server fd.connected fd.name_changed fd.ino',
+  'fd.ip fd.port fd.rip fd.lport fd.is_server fd.connected fd.name_changed fd.ino',
   'evt.buffer evt.buflen evt.buflen.in evt.buflen.out evt.buflen.file evt.buflen.file.in evt.buflen.net.out evt.cpu',
   'fs.path.name fs.path.source fs.path.target fs.path.nameraw user.uid proc.name',
   ...[
     ...new Set(Object.values(CALLS).flatMap(({ args }) => Object.keys(args))),
-    ...'res fd flags comm data queuelen queuemax queuepct'.split(' '),
+    ...'res fd flags comm data img msgcontrol ID nativeID queuelen queuemax queuepct'.split(' '),
   ].map((name) => `evt.arg.${name} evt.rawarg.${name}`),
 ].flatMap((line) => line.split(' '));
 
@@ -222,7 +222,12 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
       'evt.res': 'ENOENT',
       'evt.arg.dev': 'none',
       'evt.arg.dir': under('nowhere'),
+      'evt.arg.type': 'tmpfs',
       'evt.arg.flags': 'RDONLY|NOSUID',
+    });
+    expect(await call('mount', `'none 'dir 0 0x20`)).toMatchObject({
+      'evt.arg.type': undefined,
+      'evt.arg.flags': 'REMOUNT',
     });
     expect(await call('umount2', `'dir 2`)).toMatchObject({ 'evt.arg.name': under('dir'), 'evt.arg.flags': 'DETACH' });
     expect((await act(`sys32 22 'dir`, 'umount')).row).toMatchObject({ 'evt.arg.name': under('dir') });
@@ -234,8 +239,19 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
     expect(await call('chdir', `'dir`)).toMatchObject({ 'evt.arg.path': under('dir'), 'fs.path.name': under('dir') });
     expect(await call('chdir', `'${folder}`)).toMatchObject({ 'evt.res': 'SUCCESS' });
     expect(await call('chdir', `'nowhere`)).toMatchObject({ 'evt.res': 'ENOENT', 'evt.arg.path': under('nowhere') });
-    expect(await call('fchdir', String(await openDirectory('.')))).toMatchObject({ 'evt.res': 'SUCCESS' });
-    expect(await call('fchdir', '999')).toMatchObject({ 'evt.res': 'EBADF' });
+    const dir = await openDirectory('dir');
+    expect(await call('fchdir', String(dir))).toMatchObject({
+      'evt.res': 'SUCCESS',
+      'evt.rawarg.fd': dir,
+      'evt.arg.fd': `<d>${under('dir')}`,
+      'fd.num': dir,
+      'fd.type': 'directory',
+      'fd.typechar': 'd',
+      'fd.name': under('dir'),
+      'fd.directory': under('dir'),
+    });
+    expect(await call('fchdir', '999')).toMatchObject({ 'evt.res': 'EBADF', 'evt.rawarg.fd': 999, 'fd.num': 999 });
+    expect(await call('chdir', `'${folder}`)).toMatchObject({ 'fd.num': undefined, 'fd.name': undefined });
   });
 
   test('execve and execveat that fail', async () => {
@@ -280,7 +296,26 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
     expect(await call('userfaultfd', String(0o2000001))).toMatchObject({ 'fd.typechar': 'u' });
     expect(await call('bpf', '0 0 0')).toMatchObject({ 'evt.arg.cmd': 'BPF_MAP_CREATE', 'evt.failed': true });
     expect(await call('io_uring_setup', '0 0')).toMatchObject({ 'evt.failed': true, 'evt.arg.entries': '0' });
-    expect(await call('perf_event_open', '0 0 0 0 0')).toMatchObject({ 'evt.failed': true });
+    const { row: ring } = await act('uring plain 0 0 0 0 0 0', 'io_uring_setup');
+    expect(ring).toMatchObject({
+      'fd.typechar': 'r',
+      'evt.rawarg.entries': 4,
+      'evt.rawarg.sq_entries': 4,
+      'evt.rawarg.cq_entries': 8,
+      'evt.rawarg.flags': 0,
+      'evt.rawarg.sq_thread_cpu': 0,
+      'evt.rawarg.sq_thread_idle': 50,
+    });
+    expect(ring['evt.arg.features']).toMatch(/^(?:[A-Z_]+\|)*[A-Z_]*NODROP/);
+    const { row: polled } = await act('uring sqpoll 0 0 0 0 0 0', 'io_uring_setup');
+    expect(polled['evt.arg.flags']).toBe('IORING_SETUP_SQPOLL');
+    expect(await call('perf_event_open', '0 0 0 0 0')).toMatchObject({
+      'evt.failed': true,
+      'evt.arg.ID': 'perf_event_open',
+      'evt.rawarg.ID': 234,
+      'evt.rawarg.nativeID': 298,
+    });
+    expect((await act('sys32 336 0 0 0 0 0', 'perf_event_open')).row).toMatchObject({ 'evt.rawarg.nativeID': 336 });
     const pidfd = await call('pidfd_open', `${actor.pid} 0`);
     expect(pidfd).toMatchObject({ 'fd.typechar': 'P', 'evt.arg.pid': 'actions', 'evt.rawarg.pid': actor.pid });
     const own = await actor.ask('open own');
@@ -330,6 +365,7 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
     const listening = await call('listen', `${fd} 7`);
     expect(listening).toMatchObject({ 'evt.arg.backlog': '7', 'fd.is_server': true, 'fd.sip': '127.0.0.1' });
     const at = Number(listening['fd.sport']);
+    expect(listening).toMatchObject({ 'fd.ip': ['127.0.0.1'], 'fd.port': [at] });
     expect(listening['fd.name']).toBe(`127.0.0.1:${at}`);
     for (const name of ['accept', 'accept4']) {
       const client = Number((await call('socket', '2 1 0'))['evt.rawres']);
@@ -387,9 +423,14 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
     });
     expect(first['evt.args']).toBe(`res=11 data=hello,world fd=${fd}(<f>${under('data')}) size=11`);
     expect(await callOn(fd, 'pwrite', `'HE 2 0`)).toMatchObject({ 'evt.buffer': bytes('HE'), 'evt.rawarg.size': 2 });
-    expect(await callOn(fd, 'writev', 'vec:_twice_as_much 2')).toMatchObject({ 'evt.arg.data': '_twice_as_much' });
+    expect(await callOn(fd, 'writev', 'vec:_twice_as_much 2')).toMatchObject({
+      'evt.arg.data': '_twice_as_much',
+      'evt.arg.size': '14',
+    });
     expect(await callOn(fd, 'pwritev', 'vec:HELL 2 0 0')).toMatchObject({
       'evt.buflen.out': 4,
+      'evt.rawarg.size': 4,
+      'evt.rawarg.pos': 0,
       'evt.arg.data': 'HELL',
     });
     expect(await callOn(fd, 'pread', 'buf 5 2')).toMatchObject({
@@ -398,7 +439,11 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
       'evt.buflen.file.in': 5,
       'evt.io_dir': 'read',
     });
-    expect(await callOn(fd, 'preadv', 'vec:........ 2 3 0')).toMatchObject({ 'evt.arg.data': 'Lo,world' });
+    expect(await callOn(fd, 'preadv', 'vec:........ 2 3 0')).toMatchObject({
+      'evt.arg.data': 'Lo,world',
+      'evt.rawarg.size': 8,
+      'evt.rawarg.pos': 3,
+    });
     expect(await callOn(fd, 'read', 'buf 8')).toMatchObject({ 'evt.buffer': bytes(''), 'evt.arg.data': 'NULL' });
     await actor.ask(`sys 8 ${fd} 4 0`);
     expect(await callOn(fd, 'read', 'buf 64')).toMatchObject({
@@ -406,7 +451,15 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
       'evt.buflen': 21,
     });
     await actor.ask(`sys 8 ${fd} 20 0`);
-    expect(await callOn(fd, 'readv', 'vec:...... 2')).toMatchObject({ 'evt.arg.data': '_much', 'evt.buflen.in': 5 });
+    expect(await callOn(fd, 'readv', 'vec:...... 2')).toMatchObject({
+      'evt.arg.data': '_much',
+      'evt.arg.size': '5',
+      'evt.buflen.in': 5,
+    });
+    // What fails has read nothing, and would have written what there was.
+    expect(await callOn(999, 'readv', 'vec:...... 2')).toMatchObject({ 'evt.res': 'EBADF', 'evt.rawarg.size': 0 });
+    expect(await callOn(999, 'writev', 'vec:twice 2')).toMatchObject({ 'evt.res': 'EBADF', 'evt.rawarg.size': 5 });
+    expect(await callOn(fd, 'writev', '1 2')).toMatchObject({ 'evt.res': 'EFAULT', 'evt.rawarg.size': undefined });
     expect(await callOn(999, 'write', `'lost 4`)).toMatchObject({
       'evt.res': 'EBADF',
       'evt.arg.data': 'lost',
@@ -481,7 +534,11 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
       'fd.name_changed': false,
       'evt.arg.data': 'x',
     });
-    expect(await call('sendmsg', `${fd} msg:9 0`)).toMatchObject({ 'fd.sport': 9, 'fd.name_changed': true });
+    expect(await call('sendmsg', `${fd} msg:9 0`)).toMatchObject({
+      'fd.sport': 9,
+      'fd.name_changed': true,
+      'evt.rawarg.size': 1,
+    });
     const got = await call('recvfrom', `${bound} buf 8 0x40 in:0 len`);
     expect(got).toMatchObject({
       'fd.sport': at,
@@ -495,7 +552,18 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
       'fd.sport': at,
       'evt.rawres': 1,
       'evt.arg.data': 'x',
+      'evt.rawarg.size': 1,
+      'evt.arg.msgcontrol': 'NULL',
     });
+  });
+
+  test('a descriptor that comes with a message', async () => {
+    const { row, result } = await act(`pass ${await actor.ask('open own')}`, 'recvmsg');
+    // A struct cmsghdr: length (16 and the descriptor's 4), SOL_SOCKET, SCM_RIGHTS.
+    const control = Buffer.from(row['evt.rawarg.msgcontrol'] as Uint8Array);
+    expect([control.readBigUInt64LE(), control.readInt32LE(8), control.readInt32LE(12)]).toEqual([20n, 1, 1]);
+    expect(control.readInt32LE(16)).toBe(result);
+    expect(row['evt.arg.data']).toBe('x');
   });
 
   async function inode(fd: number): Promise<number> {
@@ -509,7 +577,10 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
       'evt.res': 'ESRCH',
     });
     expect(await call('ptrace', '0', { apart: true })).toMatchObject({ 'evt.arg.request': 'PTRACE_TRACEME' });
-    expect(await call('process_vm_writev', `${actor.pid} 0 0 0 0 0`)).toMatchObject({ 'evt.arg.pid': 'actions' });
+    expect(await call('process_vm_writev', `${actor.pid} vec:written 2 0 0 0`)).toMatchObject({
+      'evt.arg.pid': 'actions',
+      'evt.arg.data': 'written',
+    });
     expect(await call('kill', `${actor.pid} 0`)).toMatchObject({ 'evt.arg.pid': 'actions', 'evt.rawarg.sig': 0 });
     expect(await call('tkill', `${actor.pid} 18`)).toMatchObject({ 'evt.arg.sig': 'SIGCONT' });
     expect(await call('tgkill', `${actor.pid} ${actor.pid} 18`)).toMatchObject({ 'evt.rawarg.tid': actor.pid });
@@ -532,11 +603,24 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
     });
     expect(await call('setpgid', '0 0', apart)).toMatchObject({ 'evt.rawarg.pgid': 0 });
     expect(await call('setsid', '', apart)).toMatchObject({ 'evt.failed': false });
-    expect(await call('prctl', `15 'other`, apart)).toMatchObject({ 'evt.arg.option': 'PR_SET_NAME' });
+    expect(await call('prctl', `15 'other`, apart)).toMatchObject({
+      'evt.arg.option': 'PR_SET_NAME',
+      'evt.arg.arg2_str': 'other',
+    });
+    expect(await call('prctl', '36 1', apart)).toMatchObject({
+      'evt.arg.option': 'PR_SET_CHILD_SUBREAPER',
+      'evt.arg.arg2_str': undefined,
+      'evt.rawarg.arg2_int': 1,
+    });
   });
 
   test('the kernel itself: modules and keys', async () => {
-    expect(await call('init_module', `0 0 'x=1`)).toMatchObject({ 'evt.arg.uargs': 'x=1', 'evt.failed': true });
+    expect(await call('init_module', `'no-module 9 'x=1`)).toMatchObject({
+      'evt.arg.img': 'no-module',
+      'evt.arg.uargs': 'x=1',
+      'evt.failed': true,
+    });
+    expect(await call('init_module', `0 0 'x=1`)).toMatchObject({ 'evt.arg.img': undefined, 'evt.failed': true });
     const own = await actor.ask('open own');
     expect(await call('finit_module', `${own} 'y=2 1`)).toMatchObject({
       'evt.arg.fd': `<f>${under('own')}`,
@@ -548,7 +632,15 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
       'evt.arg.name': 'no_such_module',
       'evt.arg.flags': 'O_NONBLOCK',
     });
-    expect(await call('keyctl', '0 0 0')).toMatchObject({ 'evt.arg.operation': 'KEYCTL_GET_KEYRING_ID' });
+    expect(await call('keyctl', '0 -3 0 7 8')).toMatchObject({
+      'evt.arg.operation': 'KEYCTL_GET_KEYRING_ID',
+      'evt.rawarg.arg2': -3,
+      'evt.arg.arg2': '-3',
+      'evt.rawarg.arg3': 0,
+      'evt.rawarg.arg4': 7,
+      'evt.rawarg.arg5': 8,
+    });
+    expect((await act('sys32 288 0 -3 0', 'keyctl')).row).toMatchObject({ 'evt.rawarg.arg2': -3 });
   });
 
   test('the open family', async () => {
@@ -575,7 +667,15 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
     ] as const) {
       const { row } = await act(`sys32 ${line}`, type, own);
       expect(row['evt.arg.data'], type).toBe('data');
+      expect(row['evt.rawarg.size'], type).toBe(4);
     }
+    // The position is in two registers.
+    const far = 0x1_0000_0005;
+    expect((await act(`sys32 181 ${own} 'data 4 5 1`, 'pwrite', own)).row).toMatchObject({ 'evt.rawarg.pos': far });
+    expect((await act(`sys32 334 ${own} vec:data 2 5 1`, 'pwritev', own)).row).toMatchObject({
+      'evt.rawarg.pos': far,
+      'evt.rawarg.size': 4,
+    });
   });
 
   test('every call of the table was performed', () => {
