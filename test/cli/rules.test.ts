@@ -23,7 +23,7 @@ const good = write(
   condition: >
     evt.type in (execve, execveat)
     and shell and proc.tty != 0
-  output: shell %proc.name %proc.nthreads
+  output: shell %proc.name %thread.cpu
   priority: NOTICE
   tags: [people]
   exceptions:
@@ -246,9 +246,9 @@ describe('rules explain', () => {
 
   test('what no source fills is said', async () => {
     const { stdout } = await run('rules', 'explain', name, good);
-    expect(stdout).toContain('  not filled by any source here: proc.nthreads\n');
+    expect(stdout).toContain('  not filled by any source here: thread.cpu\n');
     const ofPipeline = await run('rules', 'explain', name, pipelineFile);
-    expect(ofPipeline.stdout).toContain('  filled by past: proc.name, proc.nthreads\n');
+    expect(ofPipeline.stdout).toContain('  filled by past: proc.name, thread.cpu\n');
     expect(ofPipeline.stdout).toContain('As the operator detect has it, which past feeds.\n');
   });
 
@@ -258,7 +258,7 @@ describe('rules explain', () => {
       falco_describe_results: { rules: [{ info: { name } }] },
       explanation: {
         event_types: { execve: ['ebpf'], execveat: ['ebpf'] },
-        output_fields: { 'proc.name': ['ebpf'], 'proc.nthreads': [] },
+        output_fields: { 'proc.name': ['ebpf'], 'thread.cpu': [] },
         condition: { kind: 'and' },
       },
     });
