@@ -139,9 +139,13 @@ export function isNoObject(error: unknown): boolean {
 export const isThrottled = (error: unknown): boolean =>
   /Throttl|TooManyRequests|SlowDown|RequestLimitExceeded/.test(nameOf(error));
 
+/** What to do where nobody says who we are. */
+const LOGIN =
+  '; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a `profile` that ~/.aws has, or run where a role is given';
+
 /** The error of a call that the whole source depends on: a SourceError where no other try can succeed. */
 export function explained(error: unknown, what: string): Error {
-  const message = `${what}: ${nameOf(error)}: ${messageOf(error)}`;
+  const message = `${what}: ${nameOf(error)}: ${messageOf(error)}${nameOf(error) === 'CredentialsProviderError' ? LOGIN : ''}`;
   const hopeless = isUnknown(error) || isDenied(error) || MISSING.has(nameOf(error));
   if (!hopeless) return new Error(message, { cause: error });
   return new SourceError(message, { exit: exitCode.noPermission, cause: error });

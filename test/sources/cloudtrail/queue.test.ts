@@ -487,7 +487,7 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
       const it = start();
       await it.until(({ end }) => end !== 'open');
       expect(it.end).toBeInstanceOf(SourceError);
-      expect(String(it.end)).toMatch(/credentials/i);
+      expect(String(it.end)).toMatch(/credentials.*; set AWS_ACCESS_KEY_ID .*`profile`/i);
     } finally {
       process.env.AWS_ACCESS_KEY_ID = key;
       delete process.env.AWS_SHARED_CREDENTIALS_FILE;
