@@ -143,6 +143,8 @@ interface Definition<Config extends z.ZodType> {
  */
 export interface Sharing {
   readonly by: readonly string[];
+  /** Whether events with these values of the fields `by` come to this replica, where that can be known. */
+  readonly has?: (values: readonly string[]) => boolean;
 }
 
 export interface SourceDefinition<Config extends z.ZodType = z.ZodType> extends Definition<Config> {

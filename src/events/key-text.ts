@@ -9,5 +9,10 @@ export function keyText(record: EventRecord, key: string | readonly string[]): s
     const field = catalogues.get(record.source)?.find(text);
     return String((field ? recordForm.reader(field)?.(record) : record.get(text)) ?? '');
   });
+  return joinedKey(values);
+}
+
+/** The text of events whose fields have these values. */
+export function joinedKey(values: readonly string[]): string {
   return values.length === 1 ? (values[0] as string) : JSON.stringify(values);
 }

@@ -1,7 +1,7 @@
 /** Dividing a stream of events: those that are alike in some fields have one subject, and so come to one reader. */
 
 import { z } from 'zod';
-import { keyText } from '../events/key-text.ts';
+import { joinedKey, keyText } from '../events/key-text.ts';
 import type { EventRecord } from '../events/record.ts';
 
 /** The keys of whoever divides events, or reads what was divided: they must say the same. */
@@ -21,6 +21,11 @@ export interface Partitions {
 /** The partition of an event; one that has none of the fields has a partition too. */
 export function partitionOf(record: EventRecord, { of, key }: Partitions): number {
   return hash(keyText(record, key)) % of;
+}
+
+/** The partition of events whose fields have these values, in the order of the fields. */
+export function partitionOfValues(values: readonly string[], of: number): number {
+  return hash(joinedKey(values)) % of;
 }
 
 const OFFSET = 0x811c9dc5;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventRecord } from '../../src/events/record.ts';
-import { readTable, TableError } from '../../src/operators/enrich/table.ts';
+import { readTable, TableError } from '../../src/operators/shared/table.ts';
 import { recordedAck } from '../core/shared.ts';
 import { until } from '../sinks/servers.ts';
 import { alertOf } from '../sinks/shared.ts';

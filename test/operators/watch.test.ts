@@ -1,17 +1,21 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asyncScheduler, map, Subject, type Subscription } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Ack, liveAck } from '../../src/core/ack.ts';
 import type { Batch } from '../../src/core/batch.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { FieldRef } from '../../src/events/field.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
+import { partitionOf } from '../../src/nats/partition.ts';
 import type { WatchConfig } from '../../src/operators/watch/index.ts';
 import { watched } from '../../src/operators/watch/silence.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { type PlannedOperator, planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
 import { Store } from '../../src/store/store.ts';
 import { recordedAck } from '../core/shared.ts';
 import { alertOf } from '../sinks/shared.ts';
@@ -23,6 +27,7 @@ const state = {
   keyNames: ['node.name'],
   source: undefined,
   conditions: undefined,
+  expected: [] as string[],
 };
 const plain = {
   key: 'node.name',
@@ -45,14 +50,14 @@ const alertIn = ({ events }: Batch) => events.at(0) as EventRecord;
 const text = (batch: Batch) => `${alertIn(batch).get('node.name')} ${alertIn(batch).get('watch.state')}`;
 
 /** What keeps the state of an operator over its lives; `save` is what the runtime does after something was absorbed. */
-function memory() {
+function memory(expected: string[] = []) {
   let saved: unknown;
   const self = {
     save: () => {},
     metrics: new Counters(),
     ctx: {
       id: 'op',
-      state,
+      state: { ...state, expected },
       get metrics() {
         return self.metrics;
       },
@@ -69,8 +74,13 @@ function memory() {
 }
 
 /** Heartbeats of the nodes a, b, … by marble; alerts come out as `node state`. */
-function marbles(input: string, expected: string, values: Record<string, string> = {}, config: object = {}) {
-  const own = memory();
+function marbles(
+  input: string,
+  expected: string,
+  values: Record<string, string> = {},
+  { expect: nodes, ...config }: { expect?: string[]; [key: string]: unknown } = {},
+) {
+  const own = memory(nodes);
   const scheduler = new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted));
   scheduler.run(({ cold, expectObservable }) => {
     const names = Object.fromEntries([...'abc'].map((name) => [name, name]));
@@ -104,6 +114,36 @@ describe('watch, in virtual time', () => {
     expect(metrics.total('evicted')).toBe(1);
   });
 
+  it('what is expected and never comes is missing, once, and back when it comes', () => {
+    const alerts = { x: 'b missing', y: 'b back', z: 'b silent' };
+    marbles('a----a----a----b----a----a|', '----------x----y---------z|', alerts, { expect: ['a', 'b'] });
+  });
+
+  it('it may take longer to come at first than it may be silent, or less long', () => {
+    const alerts = { x: 'b missing', y: 'a silent' };
+    marbles('a--------------------', '----------y----x-----', alerts, { expect: ['b'], within: 15 });
+    marbles('a----a----a----a---|', '-----x-------------|', { x: 'b missing' }, { expect: ['b'], within: 5 });
+  });
+
+  it('what is expected is not forgotten: it has been reported, and is back when it comes', () => {
+    const alerts = { x: 'a silent', y: 'a back' };
+    marbles('a------------------------------a|', '----------x--------------------y|', alerts, {
+      expect: ['a'],
+      forget: 20,
+    });
+  });
+
+  it('what is expected and had to give way is waited for anew', () => {
+    const alerts = { x: 'a missing', y: 'b silent' };
+    marbles('ab---------', '-----------(yx)', alerts, { expect: ['a'], max_keys: 1 });
+    marbles(
+      'ab--a------',
+      '-----------x---y',
+      { x: 'b missing', y: 'a silent' },
+      { expect: ['b'], max_keys: 1, silent: 11, within: 7 },
+    );
+  });
+
   it('an error of its input is its own', () => {
     marbles('a-#', '--#', {}, {});
   });
@@ -118,8 +158,8 @@ describe('watch over restarts, in virtual time', () => {
     });
   }
 
-  function lives() {
-    const own = memory();
+  function lives(expected: string[] = []) {
+    const own = memory(expected);
     let running: Subscription | undefined;
     let input = new Subject<Batch>();
     const left: Batch[] = [];
@@ -179,6 +219,28 @@ describe('watch over restarts, in virtual time', () => {
     expect(left).toHaveLength(1);
   });
 
+  it('what is missing is not reported again, what is only waited for has its time again; both are known when they come', () => {
+    const { left, begin, beat, end } = lives(['a', 'b']);
+    timeline({
+      0: begin,
+      5: end,
+      6: begin,
+      12: () => expect(left).toEqual([]),
+      17: () => {
+        expect(left.map(text)).toEqual(['a missing', 'b missing']);
+        for (const { ack } of left) ack.settle('delivered');
+        end();
+        begin();
+      },
+      30: beat,
+      31: () => {
+        end();
+        expect(left.slice(2).map(text)).toEqual(['a back']);
+      },
+    });
+    expect(left).toHaveLength(3);
+  });
+
   it('an alert that could not be delivered is tried again', () => {
     const { left, begin, beat, end } = lives();
     timeline({
@@ -231,6 +293,32 @@ describe('watch in a pipeline', () => {
     });
   });
 
+  it('raises alerts about what is expected and never comes', async () => {
+    const run = await start(
+      '{ type: watch, from: kernel, key: proc.name, expect: [cron, sshd], silent: 10m, within: 1m, rule: Quiet, priority: Critical }',
+    );
+    run.put([call('cron')]);
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(run.events.map(({ fields }) => fields)).toMatchObject([
+      {
+        priority: 'Critical',
+        source: 'syscall',
+        output: 'Quiet: expected, and nothing has come for 60 s (proc.name=sshd)',
+        'proc.name': 'sshd',
+        'watch.state': 'missing',
+        'watch.silence': 60,
+      },
+    ]);
+    expect(run.events[0]?.get('watch.last_time') ?? undefined).toBeUndefined();
+    run.put([call('sshd')]);
+    await run.running.stop();
+    expect(run.events[1]?.fields).toMatchObject({
+      priority: 'Notice',
+      output: 'Quiet: back after 61 s (proc.name=sshd)',
+      'watch.state': 'back',
+    });
+  });
+
   it('of several event sources counts those of one, and settles the others', async () => {
     const run = await start(
       '{ type: watch, from: [in, kernel], source: syscall, key: { syscall: proc.name, alert: rule }, silent: 1s, rule: Quiet }',
@@ -256,6 +344,54 @@ describe('watch in a pipeline', () => {
     const demand = prepared.reads?.get('syscall');
     expect([...(demand?.fields ?? [])]).toContain('proc.name');
     expect([...(demand?.types ?? [])]).toEqual(['open']);
+  });
+
+  describe('what is expected', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-watch-'));
+    afterAll(() => rmSync(folder, { recursive: true }));
+    const table = join(folder, 'nodes.csv');
+    writeFileSync(table, 'site,host\nhome,node-a\nhome,node-b\nfar,node-c\n');
+    const watching = (more: string) => `{ type: watch, from: in, key: rule, rule: Quiet, ${more} }`;
+
+    it('can be a column of a table', () => {
+      const expected = (more: string) => planned(watching(more)).prepared.state;
+      expect(expected(`expect: { table: ${table}, column: host }`)).toMatchObject({
+        expected: ['node-a', 'node-b', 'node-c'],
+      });
+      expect(expected(`expect: { table: ${table} }`)).toMatchObject({ expected: ['home', 'far'] });
+      expect(expected('expect: [x]')).toMatchObject({ expected: ['x'] });
+    });
+
+    it('is checked when it is planned', () => {
+      expect(errorsOf(watching(`expect: { table: ${table}, column: hots }`))).toContain('Did you mean "host"?');
+      expect(errorsOf(watching('expect: { table: /nowhere/nodes.csv }'))).toContain('Cannot read /nowhere/nodes.csv');
+      expect(errorsOf(watching('within: 1m'))).toContain('`within` is about what is expected: give `expect` too');
+      expect(errorsOf(watching('expect: [a, b], max_keys: 1'))).toContain('2 values are expected, and max_keys is 1');
+      expect(errorsOf('{ type: watch, from: in, key: [rule, priority], rule: Quiet, expect: [a] }')).toContain(
+        'What is expected is values of one field, and the key has more',
+      );
+    });
+
+    /** What a replica with these partitions of four expects. */
+    function expectedOf(source: string): readonly string[] {
+      const yaml = `sources: { nodes: ${source} }
+operators: { lost: { type: watch, from: nodes, source: internal, key: node.name, rule: Quiet, expect: [n1, n2, n3, n4, n5, n6] } }
+sinks: { out: { type: stdout, from: lost } }`;
+      const [operator] = planPipeline(PipelineDocument.parse('test.yaml', yaml), builtIn()).operators;
+      return (operator as PlannedOperator & { prepared: { state: { expected: string[] } } }).prepared.state.expected;
+    }
+
+    it('is, of replicas that divide events, what comes to this one', () => {
+      const nats = (mine: string) =>
+        `{ type: nats, servers: 'nats://127.0.0.1', stream: S, subject: s, partitions: { of: 4, mine: ${mine} } }`;
+      const [some, others, all] = [nats('[0, 1]'), nats('[2, 3]'), nats('[0, 1, 2, 3]')].map(expectedOf);
+      expect(all).toHaveLength(6);
+      expect([...(some ?? []), ...(others ?? [])].sort()).toEqual(all);
+      for (const name of some ?? []) {
+        const partition = partitionOf(beat(name), { of: 4, key: 'node.name' });
+        expect([0, 1]).toContain(partition);
+      }
+    });
   });
 
   it('says what is wrong with a key or a condition', () => {

@@ -99,3 +99,17 @@ it('a queue of log files is divided as replicas ask, until it is said that one r
   expect(ofQueue(', exclusive: true')).toBe('');
   expect(ofQueue(', mode: s3, bucket: b, exclusive: true')).toContain('`exclusive` is for mode sqs, not s3');
 });
+
+it('what is expected cannot be known where the service divides the events by itself', () => {
+  const watching = (more: string) =>
+    errorsIn(
+      [
+        `sources: { nodes: { type: azure_event_hubs, connection: { file: hub }, emits: [azure_audit], partitioned_by: [azure.subscriptionid]${more} } }`,
+        'operators: { op: { type: watch, from: nodes, key: azure.subscriptionid, rule: Silent, expect: [a] } }',
+        'sinks: { out: { type: stdout, from: op } }',
+      ].join('\n'),
+    );
+  expect(watching('')).toBe('');
+  const divided = watching(', checkpoints: { url: "https://a.blob.core.windows.net", container: audit }');
+  expect(divided).toContain('Replicas divide the events of nodes, and nobody knows beforehand what comes to which');
+});

@@ -426,9 +426,17 @@ describe.skipIf(!hasNats)('the source nats', () => {
     expect(sharing({})).toEqual({ by: [] });
     expect(sharing({ exclusive: true })).toBeUndefined();
     expect(sharing({ partitions: { of: 3 } })).toBeUndefined();
-    expect(sharing({ partitions: { of: 3, mine: [1], key: ['user.name', 'node.name'] } })).toEqual({
-      by: ['user.name', 'node.name'],
-    });
+    const divided = sharing({ partitions: { of: 3, mine: [1], key: ['user.name', 'node.name'] } });
+    expect(divided?.by).toEqual(['user.name', 'node.name']);
+    const names = Array.from({ length: 9 }, (_, n) => `n${n}`);
+    const partitions = names.map((name) =>
+      partitionOf(new EventRecord('internal', 'heartbeat', 1n, { 'user.name': 'jane', 'node.name': name }), {
+        of: 3,
+        key: ['user.name', 'node.name'],
+      }),
+    );
+    expect(new Set(partitions).size).toBe(3);
+    expect(names.map((name) => divided?.has?.(['jane', name]))).toEqual(partitions.map((each) => each === 1));
   });
 
   it.each([

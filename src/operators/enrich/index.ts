@@ -3,13 +3,13 @@
 import { z } from 'zod';
 import { bound, change, defineOperator, type Edge, type OperatorContext, stream } from '../../core/component.ts';
 import { duration } from '../../core/config.ts';
-import { messageOf, suggest } from '../../core/errors.ts';
+import { messageOf } from '../../core/errors.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
 import { cataloguesOn } from '../shared/catalogues.ts';
 import { boundKey, type EdgeKey, key, keyOn, keyReads } from '../shared/key.ts';
+import { type Table, tableOn } from '../shared/table.ts';
 import { namesOf } from './dns.ts';
 import { follow, Mmdb } from './mmdb.ts';
-import { readTable, type Table, TableError } from './table.ts';
 
 const dns = z
   .strictObject({
@@ -97,7 +97,9 @@ export const enrich = defineOperator<typeof config, State>({
       const mmdb = databaseOn(options.mmdb, options.fields, edge);
       return { state: { key: found, table: new Map(), mmdb }, reads, notes: { database: mmdb?.title ?? '' } };
     }
-    const table = options.table === undefined ? checkDns(options.fields, edge) : tableOn(options, options.table, edge);
+    const { table: path, column, fields } = options;
+    const table =
+      path === undefined ? checkDns(fields, edge) : tableOn(edge, { table: path, column, fields }, ['table']);
     return { state: { key: found, table, mmdb: undefined }, reads, notes: { rows: table.size } };
   },
   create(options, ctx) {
@@ -166,23 +168,4 @@ function checkDns(fields: Readonly<Record<string, string>>, edge: Edge): Table {
     edge.report({ severity: 'error', code: 'CONFIG_FIELD', message }, ['fields', name]);
   }
   return new Map();
-}
-
-function tableOn({ column, fields }: z.output<typeof config>, path: string, edge: Edge): Table {
-  const text = edge.read(path, ['table']);
-  if (text === undefined) return new Map();
-  try {
-    return readTable(text, path, column, fields);
-  } catch (error) {
-    if (!(error instanceof TableError)) throw error;
-    const { message, wanted, columns, line } = error;
-    const near = wanted === undefined ? undefined : suggest(wanted, columns);
-    const hint = near ? `Did you mean "${near}"?` : columns.length > 0 ? `It has ${columns.join(', ')}.` : undefined;
-    const at = line === undefined ? {} : { at: { file: path, line, column: 1 } };
-    edge.report(
-      { severity: 'error', code: 'CONFIG_TABLE', message: `${path}: ${message}`, ...(hint ? { hint } : {}), ...at },
-      ['table'],
-    );
-    return new Map();
-  }
 }

@@ -10,32 +10,61 @@ import {
   stream,
 } from '../../core/component.ts';
 import { duration } from '../../core/config.ts';
+import type { FieldRef } from '../../events/field.ts';
 import { priorities } from '../../rules/index.ts';
 import { conditionOn, conditionReads, type EdgeCondition } from '../shared/condition.ts';
 import { type EdgeKey, key, keyReads, stateKeyOn } from '../shared/key.ts';
+import { tableOn } from '../shared/table.ts';
 import { watched } from './silence.ts';
 
-const config = z.strictObject({
-  key: key().describe('The fields whose values are watched, each for itself; by event source where they differ.'),
-  condition: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("Which events are signs of life, in Falco's filter language. Default: all."),
-  source: z.string().min(1).optional().describe('The event source that they are of. Default: any.'),
-  silent: duration().prefault('90s').describe('After this long without one, by arrival, there is an alert.'),
-  forget: duration().prefault('7d').describe('After this long without one it is watched no longer.'),
-  rule: z.string().min(1).describe('The rule that alerts name.'),
-  priority: z.enum(priorities).default('Warning').describe('The priority of alerts; that it is back is a Notice.'),
-  tags: z.array(z.string()).default([]).describe('Tags of alerts.'),
-  max_keys: z
-    .int()
-    .min(1)
-    .default(10_000)
-    .describe(
-      'Values of the key watched at once; past that the one that was heard of first is forgotten, and counted.',
-    ),
-});
+const config = z
+  .strictObject({
+    key: key().describe('The fields whose values are watched, each for itself; by event source where they differ.'),
+    condition: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Which events are signs of life, in Falco's filter language. Default: all."),
+    source: z.string().min(1).optional().describe('The event source that they are of. Default: any.'),
+    expect: z
+      .union([
+        z.array(z.string().min(1)).min(1),
+        z.strictObject({
+          table: z
+            .string()
+            .min(1)
+            .describe('A file: CSV with a line of column names, or JSON, as of the operator enrich.'),
+          column: z
+            .string()
+            .min(1)
+            .optional()
+            .describe('The column of the values. Default: the first; of a JSON object its keys.'),
+        }),
+      ])
+      .optional()
+      .describe(
+        'Values of the key that must come, a list or those of a table: one that never does is reported too. The key is one field then.',
+      ),
+    within: duration()
+      .optional()
+      .describe('One that is expected and has not come so long after the start is reported. Default: as `silent`.'),
+    silent: duration().prefault('90s').describe('After this long without one, by arrival, there is an alert.'),
+    forget: duration().prefault('7d').describe('After this long without one it is watched no longer.'),
+    rule: z.string().min(1).describe('The rule that alerts name.'),
+    priority: z.enum(priorities).default('Warning').describe('The priority of alerts; that it is back is a Notice.'),
+    tags: z.array(z.string()).default([]).describe('Tags of alerts.'),
+    max_keys: z
+      .int()
+      .min(1)
+      .default(10_000)
+      .describe(
+        'Values of the key watched at once; past that the one that was heard of first is forgotten, and counted.',
+      ),
+  })
+  .refine(({ expect, within }) => expect !== undefined || within === undefined, {
+    path: ['within'],
+    message: '`within` is about what is expected: give `expect` too',
+  });
 
 export type WatchConfig = z.output<typeof config>;
 
@@ -47,17 +76,20 @@ export interface WatchState {
   readonly source: string | undefined;
   /** Undefined: all of its events are. */
   readonly conditions: EdgeCondition | undefined;
+  /** Values of the key, of which there is one field then, that must come to this replica. */
+  readonly expected: readonly string[];
 }
 
 const provided: readonly ProvidedField[] = [
-  { name: 'watch.state', doc: '`silent`, or `back`.' },
-  { name: 'watch.last_time', doc: 'When the last event happened before the silence.', type: 'time' },
+  { name: 'watch.state', doc: '`silent`, `missing` (it was expected and has never come), or `back`.' },
+  { name: 'watch.last_time', doc: 'When the last event happened before the silence, if there was one.', type: 'time' },
   { name: 'watch.silence', doc: 'Seconds of silence so far.', type: 'number' },
 ];
 
 export const watch = defineOperator<typeof config, WatchState>({
   type: 'watch',
-  summary: 'Raises an alert when nothing comes for a while of what has come before, and says when it is back.',
+  summary:
+    'Raises an alert when nothing comes for a while of what has come before or is expected, and says when it is back.',
   config,
   emits: 'alert',
   examples: [
@@ -65,9 +97,21 @@ export const watch = defineOperator<typeof config, WatchState>({
       title: 'Nodes whose heartbeat has stopped',
       yaml: ['lost:', '  type: watch', '  from: heartbeats', '  key: node.name', '  rule: Node is silent'].join('\n'),
     },
+    {
+      title: 'Also nodes that have never come',
+      yaml: [
+        'lost:',
+        '  type: watch',
+        '  from: heartbeats',
+        '  key: node.name',
+        '  expect: [node-a, node-b]',
+        '  within: 5m',
+        '  rule: Node is silent',
+      ].join('\n'),
+    },
   ],
   provides: () => provided,
-  prepare({ key: given, condition, source }, edge) {
+  prepare({ key: given, condition, source, expect, max_keys: most }, edge) {
     if (source !== undefined && condition === undefined && !edge.sources.includes(source)) {
       const message = `No event of "${source}" comes here`;
       edge.report(
@@ -78,11 +122,46 @@ export const watch = defineOperator<typeof config, WatchState>({
     const keys = stateKeyOn(edge, given);
     const keyNames = (keys.get(source ?? edge.sources[0] ?? '') ?? []).map(({ text }) => text);
     const conditions = condition === undefined ? undefined : conditionOn(edge, condition, source);
-    const state = { key: keys, keyNames, source, conditions };
-    return { state, reads: readsOf(edge, state) };
+    const counting = source === undefined ? [...keys.values()] : [keys.get(source) ?? []];
+    const expected = expectedOn(edge, expect, counting);
+    if (expected.length > most) {
+      const message = `${expected.length} values are expected, and max_keys is ${most}`;
+      edge.report({ severity: 'error', code: 'CONFIG_EXPECT', message, hint: 'Set it higher.' }, ['max_keys']);
+    }
+    const state = { key: keys, keyNames, source, conditions, expected };
+    // Which of them come to this replica is no part of the configuration.
+    return {
+      state,
+      reads: readsOf(edge, state),
+      digest: JSON.stringify(expected),
+      notes: { expected: expected.length },
+    };
   },
   create: (options, ctx) => stream(watched(options, ctx)),
 });
+
+// Values that must come to this replica.
+function expectedOn(
+  edge: Edge,
+  expect: WatchConfig['expect'],
+  keys: readonly (readonly FieldRef[])[],
+): readonly string[] {
+  if (expect === undefined) return [];
+  const wrong = (code: string, message: string, hint: string) => {
+    edge.report({ severity: 'error', code, message, hint }, ['expect']);
+    return [];
+  };
+  if (keys.some((refs) => refs.length > 1))
+    return wrong('CONFIG_EXPECT', 'What is expected is values of one field, and the key has more', 'Key by one field.');
+  const all = Array.isArray(expect) ? expect : [...tableOn(edge, expect, ['expect', 'table']).keys()];
+  if (edge.shared.length === 0) return all;
+  const unknown = edge.shared.find(({ has }) => has === undefined);
+  if (unknown) {
+    const message = `Replicas divide the events of ${unknown.id}, and nobody knows beforehand what comes to which`;
+    return wrong('CONFIG_SHARED', message, 'Let one replica read them alone and watch, or do without `expect`.');
+  }
+  return all.filter((value) => edge.shared.some(({ has }) => has?.([value])));
+}
 
 function readsOf(edge: Edge, { key: keys, source, conditions }: WatchState): Demands {
   const ofKey = keyReads(edge, keys);

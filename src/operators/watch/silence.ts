@@ -12,6 +12,7 @@ import { type EventRecord, recordForm } from '../../events/record.ts';
 import { parseRecord, recordJson } from '../../events/record-json.ts';
 import { boundCondition } from '../shared/condition.ts';
 import { boundKey, boundKeyValues } from '../shared/key.ts';
+import { Expected } from './expected.ts';
 import type { WatchConfig, WatchState } from './index.ts';
 
 /** After so many ms an alert that could not be delivered is tried again. */
@@ -27,12 +28,25 @@ interface Heard {
   lastTime: bigint;
 }
 
+/** What an alert is about: something that was heard of, or is only waited for, since `last`. */
+interface About extends Omit<Heard, 'lastTime'> {
+  readonly lastTime: bigint | undefined;
+}
+
+const WHAT = {
+  silent: 'nothing has come for',
+  missing: 'expected, and nothing has come for',
+  back: 'back after',
+};
+
 type Entry = readonly [key: string, heard: Heard];
 
 interface Saved {
   readonly version: 1;
   readonly heard: readonly Entry[];
   readonly silent: readonly Entry[];
+  /** Of what is expected and has never come: since when it is waited for. */
+  readonly missed?: Expected['missed'];
   /** Alerts that have not arrived, as records' JSON. */
   readonly leaving: readonly string[];
 }
@@ -69,6 +83,7 @@ class Watch {
   // Both in the order in which they were heard of last.
   readonly #heard = new Map<string, Heard>();
   readonly #silent = new Map<string, Heard>();
+  readonly #expected: Expected;
   readonly #leaving = new Set<Alert>();
   readonly #readers = new Map<string, (event: EventRecord) => readonly [string, Heard] | undefined>();
   readonly #timers = new Set<Subscription>();
@@ -86,19 +101,24 @@ class Watch {
     this.#ctx = ctx;
     this.#output = output;
     this.#absorb = absorb;
+    this.#expected = new Expected(ctx.state.expected, config.within ?? config.silent);
   }
 
   /** Goes on with what was saved. Nobody listened meanwhile: that was no silence. */
   start(): void {
     const saved = this.#ctx.saved() as Saved | undefined;
-    if (saved?.version !== 1) return;
+    if (saved?.version === 1) this.#restore(saved);
+    this.#expected.start(now(), (key) => this.#heard.has(key) || this.#silent.has(key), saved?.missed);
+    this.#schedule();
+  }
+
+  #restore(saved: Saved): void {
     for (const [key, heard] of saved.heard) this.#heard.set(key, { ...heard, last: now() });
     for (const [key, heard] of saved.silent) this.#silent.set(key, heard);
     for (const text of saved.leaving) {
       const parsed = parseRecord(text, { file: 'state', line: 1 });
       if ('record' in parsed) this.#leave(parsed.record as Alert);
     }
-    this.#schedule();
   }
 
   save(): Saved {
@@ -106,6 +126,7 @@ class Watch {
       version: 1,
       heard: [...this.#heard],
       silent: [...this.#silent],
+      missed: this.#expected.missed,
       leaving: [...this.#leaving].map(recordJson),
     };
   }
@@ -142,18 +163,24 @@ class Watch {
   // A sign of life; the alert says that the silence is over, when there was one.
   #hear(key: string, heard: Heard): Alert[] {
     const before = this.#silent.get(key);
+    const missed = this.#expected.came(key);
     this.#silent.delete(key);
     this.#heard.delete(key);
     this.#heard.set(key, heard);
     const all = this.#heard.size + this.#silent.size;
-    if (all > this.#config.max_keys) {
-      // Of what is silent there has been an alert: it goes first.
-      const from = this.#silent.size > 0 ? this.#silent : this.#heard;
-      from.delete(from.keys().next().value as string);
-      this.#ctx.metrics.add('evicted', '', 1);
-    }
-    if (!before) return [];
-    return [this.#alert(before, 'back', heard.lastTime, heard.last - before.last)];
+    if (all > this.#config.max_keys) this.#evict();
+    if (before) return [this.#alert(before, 'back', heard.lastTime, heard.last - before.last)];
+    if (missed === undefined) return [];
+    return [this.#alert({ ...heard, last: missed, lastTime: undefined }, 'back', heard.lastTime, heard.last - missed)];
+  }
+
+  // Of what is silent there has been an alert: it goes first.
+  #evict(): void {
+    const from = this.#silent.size > 0 ? this.#silent : this.#heard;
+    const [key, { last }] = from.entries().next().value as Entry;
+    from.delete(key);
+    this.#expected.forgotten(key, last, from === this.#silent, now());
+    this.#ctx.metrics.add('evicted', '', 1);
   }
 
   #lookAround(): void {
@@ -168,17 +195,26 @@ class Watch {
     for (const [key, { last }] of this.#silent) {
       if (time - last < forget) break;
       this.#silent.delete(key);
+      this.#expected.forgotten(key, last, true, time);
       this.#absorb(liveAck);
+    }
+    const { key: keys, source = keys.keys().next().value ?? 'internal' } = this.#ctx.state;
+    for (const [value, since] of this.#expected.late(time)) {
+      const about = { values: [value], source, last: since, lastTime: undefined };
+      this.#leave(this.#alert(about, 'missing', BigInt(time) * 1_000_000n, time - since));
     }
   }
 
-  // One timer: what was heard of first is silent, or forgotten, first.
+  // One timer: what was heard of first is silent, or forgotten, first; and what is waited for longest is missed first.
   #schedule(): void {
     if (this.#stopped) return;
     const [heard] = this.#heard.values();
     const [silent] = this.#silent.values();
-    const due = [heard && heard.last + this.#config.silent, silent && silent.last + this.#config.forget];
-    const next = Math.min(...due.map((each) => each ?? Number.POSITIVE_INFINITY));
+    const next = Math.min(
+      heard ? heard.last + this.#config.silent : Number.POSITIVE_INFINITY,
+      silent ? silent.last + this.#config.forget : Number.POSITIVE_INFINITY,
+      this.#expected.due,
+    );
     if (next >= this.#due) return;
     this.#next?.unsubscribe();
     this.#due = next;
@@ -215,15 +251,15 @@ class Watch {
     this.#timers.add(timer);
   }
 
-  #alert({ values, source, lastTime }: Heard, state: 'silent' | 'back', time: bigint, ms: number): Alert {
+  #alert({ values, source, last, lastTime }: About, state: keyof typeof WHAT, time: bigint, ms: number): Alert {
     const { rule, priority, tags } = this.#config;
     const key = this.#ctx.state.keyNames.map((name, index) => [name, values[index] ?? null] as const);
     const named = key.map(([name, value]) => `${name}=${String(value)}`).join(' ');
     const seconds = Math.round(ms / 1000);
-    const what = state === 'silent' ? `nothing has come for ${seconds} s` : `back after ${seconds} s`;
+    const what = `${WHAT[state]} ${seconds} s`;
     return makeAlert(time, {
       rule,
-      priority: state === 'silent' ? priority : 'Notice',
+      priority: state === 'back' ? 'Notice' : priority,
       tags,
       hostname: hostName(),
       output: `${rule}: ${what} (${named})`,
@@ -231,10 +267,10 @@ class Watch {
       outputFields: {
         ...Object.fromEntries(key),
         'watch.state': state,
-        'watch.last_time': lastTime,
+        'watch.last_time': lastTime ?? null,
         'watch.silence': seconds,
       },
-      identity: JSON.stringify([this.#ctx.id, state, named, String(lastTime)]),
+      identity: JSON.stringify([this.#ctx.id, state, named, String(lastTime ?? last)]),
     });
   }
 

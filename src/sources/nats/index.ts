@@ -4,6 +4,7 @@ import { Observable } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
 import { checkConnection } from '../../nats/connection.ts';
+import { partitionOfValues } from '../../nats/partition.ts';
 import { config, ownPartitions } from './config.ts';
 import { Reader } from './reader.ts';
 
@@ -33,7 +34,9 @@ export const nats = defineSource({
   shared(given) {
     const { partitions, exclusive } = given;
     if (!partitions) return exclusive ? undefined : { by: [] };
-    return ownPartitions(given)?.length === partitions.of ? undefined : { by: [partitions.key].flat() };
+    const own = new Set(ownPartitions(given));
+    if (own.size === partitions.of) return undefined;
+    return { by: [partitions.key].flat(), has: (values) => own.has(partitionOfValues(values, partitions.of)) };
   },
   prepare: checkConnection,
   open: (given, ctx) =>

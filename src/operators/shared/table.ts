@@ -1,5 +1,8 @@
 /** Tables to look things up in: CSV (RFC 4180) with a line of names, or JSON. */
 
+import type { Edge } from '../../core/component.ts';
+import { suggest } from '../../core/errors.ts';
+
 /** The fields to add, by the value of the key. */
 export type Table = ReadonlyMap<string, Readonly<Record<string, string>>>;
 
@@ -14,6 +17,39 @@ export class TableError extends Error {
     this.wanted = about.wanted;
     this.columns = about.columns ?? [];
     this.line = about.line;
+  }
+}
+
+export interface TableOptions {
+  /** The path of its file. */
+  readonly table: string;
+  /** The column of the key. Default: the first. */
+  readonly column?: string | undefined;
+  /** As for readTable. */
+  readonly fields?: Readonly<Record<string, string>>;
+}
+
+/** Reads a table that the configuration names at `at`. What is wrong with it is reported there; then it is empty. */
+export function tableOn(
+  edge: Pick<Edge, 'read' | 'report'>,
+  { table: path, column, fields = {} }: TableOptions,
+  at: readonly (string | number)[],
+): Table {
+  const text = edge.read(path, at);
+  if (text === undefined) return new Map();
+  try {
+    return readTable(text, path, column, fields);
+  } catch (error) {
+    if (!(error instanceof TableError)) throw error;
+    const { message, wanted, columns, line } = error;
+    const near = wanted === undefined ? undefined : suggest(wanted, columns);
+    const hint = near ? `Did you mean "${near}"?` : columns.length > 0 ? `It has ${columns.join(', ')}.` : undefined;
+    const place = line === undefined ? {} : { at: { file: path, line, column: 1 } };
+    edge.report(
+      { severity: 'error', code: 'CONFIG_TABLE', message: `${path}: ${message}`, ...(hint ? { hint } : {}), ...place },
+      at,
+    );
+    return new Map();
   }
 }
 
