@@ -4,6 +4,7 @@ import { suggest } from '../core/errors.ts';
 import type { Catalogue, FieldRef } from '../events/field.ts';
 import type { Comparison, Expr, FieldTerm, Literal, MacroRef, Modifier, Operator, Right, Span, Term } from './ast.ts';
 import { checkFeeds } from './check-feeds.ts';
+import { argumentProblem, constantHint } from './check-hints.ts';
 import { checkTransformer } from './check-transformer.ts';
 import type { Constant } from './constants.ts';
 import { readConstant } from './constants.ts';
@@ -68,8 +69,6 @@ export interface TypedCheck {
   readonly constants?: readonly Constant[];
   readonly right?: TypedTerm;
   readonly span: Span;
-  /** The macros that the check stands in, outermost first. */
-  readonly within: readonly MacroRef[];
 }
 
 export interface Warning {
@@ -90,7 +89,7 @@ export interface Checked {
 /** Checks a condition. Throws a Problem for the first thing that is wrong. */
 export function checkCondition(expr: Expr, catalogue: Catalogue): Checked {
   const checker = new Checker(catalogue);
-  const typed = checker.expr(expr, []);
+  const typed = checker.expr(expr);
   return { expr: typed, warnings: checker.warnings, reads: [...checker.reads.values()] };
 }
 
@@ -105,69 +104,100 @@ export function checkTerm(term: Term, catalogue: Catalogue): { term: TypedTerm; 
 const MAX_SIZE = 100_000;
 const MAX_DEPTH = 1000;
 
-interface CheckedComparison {
-  readonly check: TypedCheck;
-  readonly reads: readonly (readonly [text: string, ref: FieldRef])[];
+/** What was found out of the body of a macro. Its warnings are as if it stood alone. */
+interface CheckedBody {
+  readonly expr: TypedExpr;
+  readonly reads: ReadonlyMap<string, FieldRef>;
   readonly warnings: readonly Warning[];
+  readonly size: number;
+  readonly depth: number;
 }
 
-/** What was found out of comparisons in macros, for each catalogue. */
-const checked = new WeakMap<Catalogue, WeakMap<Comparison, CheckedComparison>>();
+/** Macros are in many conditions: their bodies are checked once for each catalogue, and are the same objects in all of them. */
+const bodies = new WeakMap<Catalogue, WeakMap<Expr, CheckedBody>>();
 
 export class Checker {
   readonly #catalogue: Catalogue;
-  readonly #known: WeakMap<Comparison, CheckedComparison>;
+  readonly #bodies: WeakMap<Expr, CheckedBody>;
   readonly warnings: Warning[] = [];
   readonly reads = new Map<string, FieldRef>();
-  #within: readonly MacroRef[] = [];
+  /** The macros that lead to what is looked at, outermost first. */
+  readonly #within: readonly MacroRef[];
   /** Where the check begins: what Falco points at for anything wrong in it. */
   #start = 0;
-  #size = 0;
+  /** How many parts have been looked at, those around a macro with its own, and how deep the deepest of them is. */
+  #size: number;
+  #deepest = 0;
 
-  constructor(catalogue: Catalogue) {
+  constructor(catalogue: Catalogue, within: readonly MacroRef[] = [], size = 0) {
     this.#catalogue = catalogue;
-    let known = checked.get(catalogue);
-    if (known === undefined) checked.set(catalogue, (known = new WeakMap()));
-    this.#known = known;
+    this.#within = within;
+    this.#size = size;
+    let known = bodies.get(catalogue);
+    if (known === undefined) bodies.set(catalogue, (known = new WeakMap()));
+    this.#bodies = known;
   }
 
-  expr(expr: Expr, within: readonly MacroRef[], depth = 0): TypedExpr {
-    if (depth > MAX_DEPTH || ++this.#size > MAX_SIZE) {
-      this.#enter(expr.span, within);
-      this.fail('the condition is too large with its macros in place', expr.span);
-    }
+  expr(expr: Expr, depth = 0): TypedExpr {
+    this.#count(1, depth, expr.span);
     switch (expr.kind) {
       case 'and':
       case 'or':
-        return { kind: expr.kind, items: expr.items.map((item) => this.expr(item, within, depth + 1)) };
+        return { kind: expr.kind, items: expr.items.map((item) => this.expr(item, depth + 1)) };
       case 'not':
-        return { kind: 'not', item: this.expr(expr.item, within, depth + 1) };
+        return { kind: 'not', item: this.expr(expr.item, depth + 1) };
       case 'macro':
-        if (expr.macro !== undefined) return this.expr(expr.macro.body, [...within, expr], depth + 1);
-        this.#enter(expr.span, within);
-        return this.fail(
-          `filter error: unexpected identifier '${expr.name}'`,
-          expr.span,
-          this.#identifierHint(expr.name),
-        );
+        return this.#macro(expr, depth);
       case 'exists':
-        this.#enter(expr.span, within);
-        return { kind: 'check', left: this.#left(expr.left), operator: 'exists', span: expr.span, within };
+        this.#start = expr.span.start;
+        return { kind: 'check', left: this.#left(expr.left), operator: 'exists', span: expr.span };
       case 'compare':
-        this.#enter(expr.span, within);
-        return within.length > 0 ? this.#inMacro(expr, within) : this.#comparison(expr, within);
+        this.#start = expr.span.start;
+        return this.#comparison(expr);
     }
+  }
+
+  #count(size: number, depth: number, span: Span): void {
+    this.#size += size;
+    if (depth > this.#deepest) this.#deepest = depth;
+    if (depth <= MAX_DEPTH && this.#size <= MAX_SIZE) return;
+    this.#start = span.start;
+    this.fail('the condition is too large with its macros in place', span);
+  }
+
+  #macro(ref: MacroRef, depth: number): TypedExpr {
+    const { macro, name, span } = ref;
+    if (macro === undefined) {
+      this.#start = span.start;
+      return this.fail(`filter error: unexpected identifier '${name}'`, span, this.#identifierHint(name));
+    }
+    const within = [...this.#within, ref];
+    const known = this.#bodies.get(macro.body) ?? this.#body(macro.body, within, depth);
+    this.#count(known.size, depth + known.depth, span);
+    for (const [text, field] of known.reads) this.reads.set(text, field);
+    for (const each of known.warnings) this.warnings.push({ ...each, within: [...within, ...each.within] });
+    return known.expr;
+  }
+
+  /** Checks the body of a macro, apart from all else. */
+  #body(body: Expr, within: readonly MacroRef[], depth: number): CheckedBody {
+    const inner = new Checker(this.#catalogue, within, this.#size);
+    const expr = inner.expr(body, depth + 1);
+    const checked = {
+      expr,
+      reads: inner.reads,
+      warnings: inner.warnings.map((each) => ({ ...each, within: each.within.slice(within.length) })),
+      size: inner.#size - this.#size,
+      depth: inner.#deepest - depth,
+    };
+    this.#bodies.set(body, checked);
+    return checked;
   }
 
   fail(message: string, span: Span, options: ProblemOptions = {}): never {
     const problem = new Problem('compile', message, span, { falcoStart: this.#start, ...options });
     problem.within = this.#within;
     throw problem;
-  }
-
-  #enter(span: Span, within: readonly MacroRef[]): void {
-    this.#start = span.start;
-    this.#within = within;
   }
 
   #identifierHint(name: string): ProblemOptions {
@@ -216,26 +246,7 @@ export class Checker {
     });
   }
 
-  /** Macros are in many conditions: what is in them is looked at once. */
-  #inMacro(expr: Comparison, within: readonly MacroRef[]): TypedCheck {
-    let known = this.#known.get(expr);
-    if (known === undefined) {
-      const others = { reads: [...this.reads], warnings: this.warnings.splice(0) };
-      this.reads.clear();
-      const check = this.#comparison(expr, within);
-      known = { check, reads: [...this.reads], warnings: [...this.warnings] };
-      // What lists from elsewhere are used for is noted for each use.
-      if (check.right?.kind !== 'feed') this.#known.set(expr, known);
-      this.reads.clear();
-      this.warnings.splice(0, Number.POSITIVE_INFINITY, ...others.warnings);
-      for (const [text, ref] of others.reads) this.reads.set(text, ref);
-    }
-    for (const [text, ref] of known.reads) this.reads.set(text, ref);
-    for (const warning of known.warnings) this.warnings.push({ ...warning, within });
-    return { ...known.check, within };
-  }
-
-  #comparison(expr: Comparison, within: readonly MacroRef[]): TypedCheck {
+  #comparison(expr: Comparison): TypedCheck {
     const left = this.#left(expr.left);
     const wrong = operatorError(left, expr.operator, expr.modifier);
     if (wrong !== undefined) {
@@ -245,7 +256,7 @@ export class Checker {
       });
     }
     const operator = expr.operator === '==' ? '=' : expr.operator;
-    const check = { kind: 'check', left, operator, modifier: expr.modifier, span: expr.span, within } as const;
+    const check = { kind: 'check', left, operator, modifier: expr.modifier, span: expr.span } as const;
     const { right } = expr;
     if (right.kind === 'field' || right.kind === 'transformer') {
       return { ...check, right: this.#rightTerm(expr, left, right) };
@@ -349,28 +360,5 @@ function checkRegex(pattern: string): void {
     regexTest(pattern);
   } catch (error) {
     throw new Error(`invalid regex pattern: ${(error as Error).message}`);
-  }
-}
-
-function argumentProblem(name: string, arg: string | undefined, field: FieldRef['field']): string {
-  if (arg === undefined) return `field ${name} needs an argument: ${name}${field.dotted ? '.NAME' : '[…]'}`;
-  if (field.argKind === undefined) return `field ${name} takes no argument in brackets`;
-  return field.argKind === 'index'
-    ? `field ${name} takes a number: ${name}[1]`
-    : `'${arg}' is not an argument of field ${name}`;
-}
-
-function constantHint(left: TypedTerm, text: string): string | undefined {
-  switch (left.type) {
-    case 'BOOL':
-      return 'Write true or false, in lower case and without quotes.';
-    case 'PORT':
-      return 'Write a port number or the name of a service: https, ssh.';
-    case 'IPADDR':
-      return text.includes('/') ? 'A network is compared with a field such as fd.net or fd.snet.' : undefined;
-    case 'IPNET':
-      return 'Write a network: 10.0.0.0/8, 2001:db8::/32.';
-    default:
-      return undefined;
   }
 }

@@ -20,7 +20,15 @@ import type { ParsedMacro } from './resolve-macros.ts';
 import { MacroResolver, macrosIn, UnresolvedMacro } from './resolve-macros.ts';
 import type { Rule } from './rule.ts';
 import { type ComposedText, placeIn } from './source.ts';
-import { changedNames, inOrder, mentions, ResolvedLists, resolveLists, substituteLists } from './substitute-lists.ts';
+import {
+  changedNames,
+  inOrder,
+  type ListNames,
+  ResolvedLists,
+  resolveLists,
+  substituteLists,
+  wordsOf,
+} from './substitute-lists.ts';
 import type { PrintBytes } from './values.ts';
 
 /** A rule without what is decided for all rules together. */
@@ -43,8 +51,9 @@ const MAX_DEPTH = 1000;
 /** What was compiled of a macro or rule, for as long as nothing changes that it is made of. */
 interface Made<Definition, Result> {
   readonly definition: Definition;
-  /** The condition before lists are put in place. */
+  /** The condition before lists are put in place, and the words in it. */
   readonly text: string;
+  readonly words: readonly string[];
   readonly result: Result;
   /** The names of the macros in it, and of the lists that were put in place. */
   readonly macros: ReadonlySet<string>;
@@ -74,10 +83,9 @@ export class RuleCompiler {
    */
   *compile(warnings: Issue[]): Generator<void, Compilation> {
     this.#warnings = warnings;
-    const usedLists = new Set<string>();
     const changedLists = changedNames(this.#listDefinitions, this.#definitions.lists);
     this.#listDefinitions = new Map(this.#definitions.lists);
-    this.#lists = resolveLists(this.#definitions.lists, usedLists);
+    this.#lists = resolveLists(this.#definitions.lists, this.#lists, changedLists);
     const changedMacros = yield* this.#compileMacros(changedLists);
     const rules: CompiledRule[] = [];
     for (const definition of inOrder(this.#definitions.rules.values())) {
@@ -87,18 +95,19 @@ export class RuleCompiler {
     }
     const all = [...this.#macros.values(), ...this.#definitions.rules.keys().map((name) => this.#rules.get(name))];
     const usedMacros = new Set(all.flatMap((made) => [...(made?.macros ?? [])]));
-    for (const name of all.flatMap((made) => [...(made?.lists ?? [])])) usedLists.add(name);
+    const usedLists = new Set(this.#lists.all.flatMap(({ uses }) => uses));
+    for (const made of all) for (const name of made?.lists ?? []) usedLists.add(name);
     this.#warnUnused(usedMacros, usedLists);
     return { rules, macros: new Map([...this.#macros].map(([name, { result }]) => [name, result])) };
   }
 
   /** Returns the names of those that are not what they were. */
-  *#compileMacros(changedLists: readonly string[]): Generator<void, ReadonlySet<string>> {
+  *#compileMacros(changedLists: ListNames): Generator<void, ReadonlySet<string>> {
     const before = this.#macros;
     const made = new Map<string, Made<MacroDefinition, ParsedMacro>>();
     for (const definition of inOrder(this.#definitions.macros.values())) {
       const old = before.get(definition.name);
-      const isSame = old?.definition === definition && !mentions(old.text, changedLists);
+      const isSame = old?.definition === definition && !changedLists.areIn(old.text, old.words);
       made.set(definition.name, isSame ? old : this.#macro(definition));
       yield;
     }
@@ -130,21 +139,23 @@ export class RuleCompiler {
 
   #macro(definition: MacroDefinition): Made<MacroDefinition, ParsedMacro> {
     const lists = new Set<string>();
-    const text = substituteLists(definition.condition, this.#lists, lists);
+    const { text: own } = definition.condition;
+    const words = wordsOf(own);
+    const text = substituteLists(definition.condition, words, this.#lists, lists);
     const ast = this.#parse(text, definition.conditionContext, viaMacro(definition));
     const result = { definition, text, ast };
-    return { definition, text: definition.condition.text, result, macros: macrosIn(ast), lists, warnings: [] };
+    return { definition, text: own, words, result, macros: macrosIn(ast), lists, warnings: [] };
   }
 
   #made(
     definition: RuleDefinition,
-    changedLists: readonly string[],
+    changedLists: ListNames,
     changedMacros: ReadonlySet<string>,
   ): Made<RuleDefinition, CompiledRule | undefined> {
     const old = this.#rules.get(definition.name);
     if (
       old?.definition === definition &&
-      !mentions(old.text, changedLists) &&
+      !changedLists.areIn(old.text, old.words) &&
       changedMacros.isDisjointFrom(old.macros)
     ) {
       this.#warnings.push(...old.warnings);
@@ -153,10 +164,11 @@ export class RuleCompiler {
     const from = this.#warnings.length;
     const lists = new Set<string>();
     const condition = withExceptions(definition.condition, definition.exceptions);
-    const result = this.#rule(definition, condition, lists);
+    const words = wordsOf(condition.text);
+    const result = this.#rule(definition, () => substituteLists(condition, words, this.#lists, lists));
     const macros = result === undefined ? new Set<string>() : macrosIn(result.condition.ast);
     const warnings = this.#warnings.slice(from);
-    const made = { definition, text: condition.text, result, macros, lists, warnings };
+    const made = { definition, text: condition.text, words, result, macros, lists, warnings };
     this.#rules.set(definition.name, made);
     return made;
   }
@@ -190,12 +202,12 @@ export class RuleCompiler {
     }
   }
 
-  #rule(rule: RuleDefinition, text: ComposedText, usedLists: Set<string>): CompiledRule | undefined {
+  #rule(rule: RuleDefinition, compose: () => ComposedText): CompiledRule | undefined {
     const catalogue = this.#options.catalogues.get(rule.source);
     if (rule.unknownSource || catalogue === undefined) return undefined;
     const output = this.#output(rule, catalogue);
     if (output === undefined) return undefined;
-    const composed = substituteLists(text, this.#lists, usedLists);
+    const composed = compose();
     const condition = this.#condition(rule, composed, catalogue);
     if (condition === undefined) return undefined;
     const { context } = rule;
@@ -299,7 +311,7 @@ export class RuleCompiler {
     const resolved = this.#resolve(ast, text, rule.context, () => true, via);
     try {
       const condition = makeCondition(text.text, resolved, catalogue);
-      refuseEventTypes(condition.typed, catalogue);
+      refuseEventTypes(condition, catalogue);
       this.#warnCondition(rule, condition, catalogue, text);
       return condition;
     } catch (error) {

@@ -2,6 +2,7 @@
 
 import type { Catalogue } from '../events/field.ts';
 import type { TypedCheck, TypedExpr } from './check.ts';
+import { checksWithin } from './checks-within.ts';
 import type { Condition } from './condition.ts';
 import type { RuleDefinition } from './definitions.ts';
 import { countEventTypes } from './event-types.ts';
@@ -53,18 +54,20 @@ function ofDeprecatedFields({ conditionContext }: RuleDefinition, { reads }: Con
   });
 }
 
-function ofNetworks({ conditionContext: context }: RuleDefinition, { typed }: Condition): ConditionWarning[] {
-  return networksWithModifier(typed).map((check) => {
+function ofNetworks({ conditionContext: context }: RuleDefinition, { ast, typed }: Condition): ConditionWarning[] {
+  const isMeant = ({ left, modifier }: TypedCheck) => modifier !== undefined && left.type === 'IPNET';
+  if (!someCheck(typed, isMeant)) return [];
+  return checksWithin(ast, typed, isMeant).map(({ check, within }) => {
     const message = `'${check.operator} ${check.modifier}' never finds an address in a network`;
     const problem = new Problem('compile', message, check.span, { hint: 'As in Falco; `in` does: fd.net in (...)' });
-    problem.within = check.within;
+    problem.within = within;
     return { code: 'LOAD_COMPILE_CONDITION', message, context, problem };
   });
 }
 
 function ofWhole(rule: RuleDefinition, condition: Condition, catalogue: Catalogue): ConditionWarning[] {
   const warnings: ConditionWarning[] = [];
-  if (comparesWithNa(condition.typed)) {
+  if (someCheck(condition.typed, comparesWithNa)) {
     const message =
       'comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. ' +
       "If you need to check for the existence of a field, consider using the 'exists' operator instead.";
@@ -87,20 +90,11 @@ export function isDeprecated(field: string): boolean {
   return field === 'evt.dir' || field === 'evt.wait_latency' || field.startsWith('evt.latency');
 }
 
-function networksWithModifier(typed: TypedExpr): readonly TypedCheck[] {
-  if (typed.kind === 'check') return typed.modifier !== undefined && typed.left.type === 'IPNET' ? [typed] : [];
-  return (typed.kind === 'not' ? [typed.item] : typed.items).flatMap(networksWithModifier);
+function someCheck(typed: TypedExpr, is: (check: TypedCheck) => boolean): boolean {
+  if (typed.kind === 'check') return is(typed);
+  return typed.kind === 'not' ? someCheck(typed.item, is) : typed.items.some((item) => someCheck(item, is));
 }
 
-function comparesWithNa(typed: TypedExpr): boolean {
-  switch (typed.kind) {
-    case 'not':
-      return comparesWithNa(typed.item);
-    case 'check': {
-      const { left, constants = [] } = typed;
-      return left.kind === 'field' && /^(?:ka|jevt)\./.test(left.ref.text) && constants.includes('<NA>');
-    }
-    default:
-      return typed.items.some(comparesWithNa);
-  }
+function comparesWithNa({ left, constants = [] }: TypedCheck): boolean {
+  return left.kind === 'field' && /^(?:ka|jevt)\./.test(left.ref.text) && constants.includes('<NA>');
 }

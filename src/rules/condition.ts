@@ -6,11 +6,12 @@ import type { Catalogue, Event, FieldRef, Form } from '../events/field.ts';
 import type { Expr, Span } from './ast.ts';
 import type { TypedCheck, TypedExpr, Warning } from './check.ts';
 import { checkCondition } from './check.ts';
+import { checksWithin } from './checks-within.ts';
 import type { Known } from './compile.ts';
 import { compile } from './compile.ts';
 import type { Engine } from './engine.ts';
 import type { EventTypeSet } from './event-types.ts';
-import { eventTypeChecks, includesName, inferEventTypes, isEventTypeField } from './event-types.ts';
+import { eventTypeChecks, eventTypesOf, inferNames, isEventTypeField } from './event-types.ts';
 import type { Format } from './format.ts';
 import { parseFormat } from './format.ts';
 import { canGenerate } from './generate.ts';
@@ -62,7 +63,7 @@ export function compileCondition(text: string, catalogue: Catalogue, options: Co
   return explained(place, () => {
     const ast = parseCondition(text, { maxDepth, ...(bareFields ? { bareField: bareFieldOf(catalogue) } : {}) });
     const condition = makeCondition(text, ast, catalogue);
-    refuseEventTypes(condition.typed, catalogue);
+    refuseEventTypes(condition, catalogue);
     return condition;
   });
 }
@@ -103,45 +104,49 @@ function explained<T>(place: (span: Span) => Place, make: () => T): T {
 /** Makes a condition of a tree whose macros are resolved. Throws a Problem. */
 export function makeCondition(text: string, ast: Expr, catalogue: Catalogue): Condition {
   const { expr, warnings, reads } = checkCondition(ast, catalogue);
+  const known = catalogue.eventTypes;
+  const names = known === undefined ? undefined : inferNames(expr);
   return {
     text,
     reads,
-    namesEventTypes: catalogue.eventTypes !== undefined,
-    eventTypes: catalogue.eventTypes === undefined ? 'all' : inferEventTypes(expr, catalogue.eventTypes),
-    mayMatch: (type) => catalogue.eventTypes === undefined || includesName(expr, type),
+    namesEventTypes: names !== undefined,
+    eventTypes: names === undefined || known === undefined ? 'all' : eventTypesOf(names, known),
+    mayMatch: (type) => names === undefined || names.names.has(type) !== names.except,
     get compiled() {
       return printFalco(ast);
     },
     ast,
     typed: expr,
     warnings,
-    bind(form, known = {}, engine = 'generated') {
+    bind(form, given = {}, engine = 'generated') {
       if (engine !== 'closures' && canGenerate()) {
-        const nodes = new Nodes(form, known);
+        const nodes = new Nodes(form, given);
         return makePredicate(nodes.lower(expr), nodes);
       }
-      const predicate = compile(expr, form, known);
+      const predicate = compile(expr, form, given);
       return typeof predicate === 'function' ? predicate : () => predicate;
     },
   };
 }
 
 /** Refuses what compares event types in a way that tells nothing of them, and names that are none. Throws a Problem. */
-export function refuseEventTypes(typed: TypedExpr, catalogue: Catalogue): void {
+export function refuseEventTypes(condition: Pick<Condition, 'ast' | 'typed'>, catalogue: Catalogue): void {
   const known = catalogue.eventTypes?.names;
   if (known === undefined) return;
-  const checks = eventTypeChecks(typed);
-  refuseComputedEventTypes(checks);
-  refuseUnknown(checks, known);
+  const checks = eventTypeChecks(condition.typed);
+  refuseComputedEventTypes(condition, checks);
+  refuseUnknown(condition, checks, known);
 }
 
-function refuseUnknown(checks: readonly TypedCheck[], known: ReadonlySet<string>): void {
+type Trees = Pick<Condition, 'ast' | 'typed'>;
+
+function refuseUnknown(trees: Trees, checks: readonly TypedCheck[], known: ReadonlySet<string>): void {
   for (const check of checks) {
     if (!['=', '!=', 'in'].includes(check.operator)) continue;
     for (const name of check.constants ?? []) {
       if (typeof name !== 'string' || known.has(name)) continue;
       const meant = suggest(name, known);
-      refuse(check, `unknown event type ${name}`, {
+      refuse(trees, check, `unknown event type ${name}`, {
         unknownName: true,
         hint: meant === undefined ? undefined : `Did you mean ${meant}?`,
       });
@@ -150,16 +155,18 @@ function refuseUnknown(checks: readonly TypedCheck[], known: ReadonlySet<string>
 }
 
 /** Refuses comparisons that hide which types are meant: rules are found by them. Throws a Problem. */
-export function refuseComputedEventTypes(checks: readonly TypedCheck[]): void {
+export function refuseComputedEventTypes(trees: Trees, checks = eventTypeChecks(trees.typed)): void {
   for (const check of checks) {
     const what = isEventTypeField(check.left) ? 'right-hand field comparisons' : 'field transformers';
     if (check.right === undefined && isEventTypeField(check.left)) continue;
-    refuse(check, `${what} on \`evt.type\`/\`syscall.type\` checks are not supported by event code search`, {});
+    const message = `${what} on \`evt.type\`/\`syscall.type\` checks are not supported by event code search`;
+    refuse(trees, check, message, {});
   }
 }
 
-function refuse(check: TypedCheck, message: string, options: ProblemOptions): never {
+function refuse({ ast, typed }: Trees, check: TypedCheck, message: string, options: ProblemOptions): never {
   const problem = new Problem('compile', message, check.span, { falcoStart: check.span.start, ...options });
-  problem.within = check.within;
+  const [found] = checksWithin(ast, typed, (each) => each === check);
+  problem.within = found?.within ?? [];
   throw problem;
 }

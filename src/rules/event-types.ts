@@ -16,22 +16,15 @@ export interface Names {
 const everything: Names = { except: true, names: new Set() };
 const nothing: Names = { except: false, names: new Set() };
 
-/** Infers the event types of a condition. */
-export function inferEventTypes(expr: TypedExpr, known: EventTypes): EventTypeSet {
-  const { except, names } = inferNames(expr);
+/** The event types of a condition with these names. */
+export function eventTypesOf({ except, names }: Names, known: EventTypes): EventTypeSet {
   if (!except) return names;
   return names.size === 0 ? 'all' : known.names.difference(names);
 }
 
-/** The names of the event types, or the names that are excluded. */
+/** The names of the event types that a condition can be true for, or the names that are excluded. */
 export function inferNames(expr: TypedExpr): Names {
   return infer(expr, false);
-}
-
-/** Whether a condition can be true for events of a type, whatever types are known. */
-export function includesName(expr: TypedExpr, name: string): boolean {
-  const { except, names } = inferNames(expr);
-  return names.has(name) !== except;
 }
 
 /** How many event types a set stands for. */

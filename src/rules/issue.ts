@@ -62,49 +62,55 @@ interface Step {
 /** A place in a rules file, with the way there. */
 export class Context {
   readonly file: SourceFile;
-  readonly #steps: readonly Step[];
+  readonly #step: Step;
+  readonly #parent: Context | undefined;
   /** The part of the file that is meant: offsets. */
   readonly start: number;
   readonly end: number;
 
-  private constructor(file: SourceFile, steps: readonly Step[], start: number, end: number) {
+  private constructor(file: SourceFile, parent: Context | undefined, step: Step, start: number, end: number) {
     this.file = file;
-    this.#steps = steps;
+    this.#parent = parent;
+    this.#step = step;
     this.start = start;
     this.end = end;
   }
 
   static ofFile(file: SourceFile): Context {
-    return new Context(file, [{ itemType: 'rules content', itemName: '', offset: 0 }], 0, 1);
+    return new Context(file, undefined, { itemType: 'rules content', itemName: '', offset: 0 }, 0, 1);
   }
 
   /** The place of a node inside this one. A node that is missing is where this is. */
   child(itemType: string, itemName: string, node: Pick<Node, 'range'> | null | undefined): Context {
     const start = node?.range?.[0] ?? this.start;
     const end = node?.range?.[1] ?? this.end;
-    return new Context(this.file, [...this.#steps, { itemType, itemName, offset: start }], start, end);
+    return new Context(this.file, this, { itemType, itemName, offset: start }, start, end);
   }
 
   /** A place in a condition. */
   inText(text: string, start: number): Context {
     const step = { itemType: 'condition expression', itemName: '', offset: start, inText: text };
-    return new Context(this.file, [...this.#steps, step], this.start, this.end);
+    return new Context(this.file, this, step, this.start, this.end);
   }
 
   /** The same place, its last step called otherwise. */
   renamed(itemType: string, itemName: string): Context {
-    const last = this.#steps.at(-1);
-    const steps = last === undefined ? [] : [...this.#steps.slice(0, -1), { ...last, itemType, itemName }];
-    return new Context(this.file, steps, this.start, this.end);
+    return new Context(this.file, this.#parent, { ...this.#step, itemType, itemName }, this.start, this.end);
   }
 
   get lastName(): string {
-    return this.#steps.at(-1)?.itemName ?? '';
+    return this.#step.itemName;
+  }
+
+  get #way(): readonly Step[] {
+    const way: Step[] = [];
+    for (let at: Context | undefined = this; at !== undefined; at = at.#parent) way.unshift(at.#step);
+    return way;
   }
 
   get locations(): readonly Location[] {
     const locations: Location[] = [];
-    for (const step of this.#steps) {
+    for (const step of this.#way) {
       const { itemType, itemName, offset, inText: text } = step;
       const { name, content } = this.file;
       const { line, column } = placeIn(name, text ?? content, { start: offset, end: offset });

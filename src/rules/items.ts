@@ -1,6 +1,6 @@
 /** Reads the items of a rules file and hands them to the collector (spec/falco-engine.md §1.1-1.5). */
 
-import type { Document, Node } from 'yaml';
+import type { Node } from 'yaml';
 import { isMap, isScalar, isSeq } from 'yaml';
 import type { Collector, Warn } from './collector.ts';
 import type { RuleContent, RuleUpdate } from './definitions.ts';
@@ -12,7 +12,7 @@ import { readRuleContent } from './rule-content.ts';
 import { ComposedText } from './source.ts';
 import type { Plugin } from './versions.ts';
 import { parseVersion } from './versions.ts';
-import { isNull, YamlItem } from './yaml-item.ts';
+import { Aliases, isNull, YamlItem } from './yaml-item.ts';
 
 const itemKeys: Readonly<Record<string, readonly string[]>> = {
   required_engine_version: ['required_engine_version'],
@@ -28,20 +28,20 @@ const enabledDeprecated =
   "The standalone 'enabled' key usage is deprecated. " +
   "The correct approach requires also a 'replace' entry under the 'override' key (i.e. 'enabled: replace').";
 
-/** Reads one document, an item a step. Throws LoadFailure at the first error. */
+/** Reads what one document holds, an item a step. Throws LoadFailure at the first error. */
 export function* readItems(
-  document: Document,
+  root: Node | null,
   file: SourceFile,
   collector: Collector,
   warn: Warn,
 ): Generator<void, void> {
-  const root = document.contents as Node | null;
   if (root === null || isNull(root)) return;
   const context = Context.ofFile(file);
   if (isScalar(root)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Rules content is not yaml', context);
   if (!isSeq(root)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Rules content is not yaml array of objects', context);
   const reader = new ItemReader(collector, warn);
-  const helper = new YamlItem(root as never, document, file);
+  const aliases = new Aliases(root);
+  const helper = new YamlItem(root as never, aliases, file);
   for (const node of helper.sequence(root)) {
     if (isNull(node)) continue;
     const place = context.child('rules content item', '', node);
@@ -52,7 +52,7 @@ export function* readItems(
         place,
       );
     }
-    reader.read(new YamlItem(node, document, file), context, place);
+    reader.read(new YamlItem(node, aliases, file), context, place);
     yield;
   }
 }

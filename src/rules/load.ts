@@ -1,6 +1,6 @@
 /** Loads rules files. */
 
-import { Document, parseAllDocuments } from 'yaml';
+import { type Node, parseAllDocuments } from 'yaml';
 import type { Diagnostic } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
 import type { AppendOutput } from './append-output.ts';
@@ -107,9 +107,9 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
       if (file.unreadable !== undefined) {
         failLoad('LOAD_ERR_FILE_READ', `Cannot read ${file.name}: ${file.unreadable}`, Context.ofFile(file));
       }
-      for (const document of yield* parseDocuments(file)) {
-        schemas.push(checkSchema(document));
-        yield* readItems(document, file, collector, (code, message, context) =>
+      for (const root of yield* readDocuments(file)) {
+        schemas.push(checkSchema(root));
+        yield* readItems(root, file, collector, (code, message, context) =>
           reading.push(makeIssue('warning', code, message, context)),
         );
       }
@@ -189,13 +189,10 @@ function* attempt(file: SourceFile, steps: () => Generator<void, void>): Generat
   }
 }
 
-function* parseDocuments(file: SourceFile): Generator<void, readonly Document[]> {
+/** What each document of a file holds. */
+function* readDocuments(file: SourceFile): Generator<void, readonly (Node | null)[]> {
   const items = yield* readPlainYaml(file.content);
-  if (items !== undefined) {
-    const document = new Document(null, { schema: 'failsafe' });
-    document.contents = items;
-    return [document];
-  }
+  if (items !== undefined) return [items];
   const documents = parseAllDocuments(file.content, {
     schema: 'failsafe',
     uniqueKeys: false,
@@ -209,7 +206,7 @@ function* parseDocuments(file: SourceFile): Generator<void, readonly Document[]>
     const range: [number, number, number] = [start, Math.max(end, start + 1), end];
     failLoad('LOAD_ERR_YAML_PARSE', error.message, Context.ofFile(file).child('value for', '', { range }));
   }
-  return documents as readonly Document[];
+  return [...documents].map(({ contents }) => contents as Node | null);
 }
 
 function mergeSchemas(schemas: readonly SchemaResult[]): SchemaResult {

@@ -48,6 +48,10 @@ export function parseTermAt(text: string, offset: number): { term: Term; end: nu
   return new TermParser(text, {}).parseTermAt(offset);
 }
 
+const signs = ['==', '=', '!='] as const;
+const negation = /not[ \t\b\r\n]/y;
+const andOr = /(?:and|or)(?![a-zA-Z0-9_])/y;
+
 class Parser extends TermParser {
   readonly #feed: (name: string) => ListFeed | undefined;
 
@@ -58,107 +62,99 @@ class Parser extends TermParser {
 
   parse(): Expr {
     const scanner = this.scanner;
-    const expr = this.#or();
+    const expr = this.#junction('or');
     if (!scanner.atEnd) {
       scanner.fail(`unexpected token after '${scanner.lastToken}', expecting 'or', 'and'`, hintAfter(scanner));
     }
     return expr;
   }
 
-  #or(): Expr {
-    return this.nested(() => this.#junction('or', () => this.#and()));
+  #operand(kind: 'and' | 'or'): Expr {
+    return kind === 'or' ? this.#junction('and') : this.#not();
   }
 
-  #and(): Expr {
-    return this.nested(() => this.#junction('and', () => this.#not()));
-  }
-
-  #junction(kind: 'and' | 'or', operand: () => Expr): Expr {
+  #junction(kind: 'and' | 'or'): Expr {
+    this.enter();
     const scanner = this.scanner;
     scanner.skipBlanks();
     const start = scanner.position;
-    const first = operand();
+    const first = this.#operand(kind);
     const items = [first];
     scanner.skipBlanks();
     while (scanner.takeWord(kind)) {
-      if (scanner.skipBlanks()) items.push(operand());
+      if (scanner.skipBlanks()) items.push(this.#operand(kind));
       else if (scanner.takeWord('(')) items.push(this.#parenthesised());
       else scanner.fail(`expected blank or '(' after '${kind}'`);
       scanner.skipBlanks();
     }
-    return items.length === 1 ? first : { kind, items, span: { start, end: items.at(-1)?.span.end ?? start } };
+    const end = items.at(-1)?.span.end ?? start;
+    return this.leave(items.length === 1 ? first : { kind, items, span: { start, end } });
   }
 
   #not(): Expr {
-    return this.nested(() => {
-      const scanner = this.scanner;
+    this.enter();
+    const scanner = this.scanner;
+    scanner.skipBlanks();
+    const start = scanner.position;
+    let negated = false;
+    while (scanner.peek(negation)) {
+      scanner.takeWord('not');
       scanner.skipBlanks();
-      const start = scanner.position;
-      let negated = false;
-      while (scanner.peek(/not[ \t\b\r\n]/y)) {
-        scanner.takeWord('not');
-        scanner.skipBlanks();
-        negated = !negated;
-      }
-      let item: Expr;
-      if (scanner.takeWord('not(')) {
-        negated = !negated;
-        item = this.#parenthesised();
-      } else {
-        item = this.#check();
-      }
-      return negated ? { kind: 'not', item, span: scanner.span(start) } : item;
-    });
+      negated = !negated;
+    }
+    let item: Expr;
+    if (scanner.takeWord('not(')) {
+      negated = !negated;
+      item = this.#parenthesised();
+    } else {
+      item = this.#check();
+    }
+    return this.leave(negated ? { kind: 'not', item, span: scanner.span(start) } : item);
   }
 
   /** What follows an opening parenthesis that is already read. */
   #parenthesised(): Expr {
-    return this.nested(() => {
-      const scanner = this.scanner;
-      scanner.skipBlanks();
-      const expr = this.#or();
-      scanner.skipBlanks();
-      if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", hintAfter(scanner));
-      return expr;
-    });
+    this.enter();
+    const scanner = this.scanner;
+    scanner.skipBlanks();
+    const expr = this.#junction('or');
+    scanner.skipBlanks();
+    if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", hintAfter(scanner));
+    return this.leave(expr);
   }
 
   #check(): Expr {
-    return this.nested(() => {
-      const scanner = this.scanner;
-      scanner.skipBlanks();
-      const start = scanner.position;
-      if (scanner.takeWord('(')) return this.#parenthesised();
-      const left = this.leftTerm();
-      if (left !== undefined) return this.#comparison(left, start);
-      const name = scanner.take(identifier);
-      if (name !== undefined) return { kind: 'macro', name, span: scanner.span(start) };
-      return scanner.fail("expected a '(' token, a field check, or an identifier");
-    });
+    this.enter();
+    const scanner = this.scanner;
+    scanner.skipBlanks();
+    const start = scanner.position;
+    if (scanner.takeWord('(')) return this.leave(this.#parenthesised());
+    const left = this.leftTerm();
+    if (left !== undefined) return this.leave(this.#comparison(left, start));
+    const name = scanner.take(identifier);
+    if (name !== undefined) return this.leave({ kind: 'macro', name, span: scanner.span(start) });
+    return scanner.fail("expected a '(' token, a field check, or an identifier");
   }
 
   #comparison(left: Term, start: number): Check {
     const scanner = this.scanner;
     scanner.skipBlanks();
     if (scanner.takeWord('exists')) return { kind: 'exists', left, span: scanner.span(start) };
-    const ordering = orderingOperators.find((operator) => scanner.takeWord(operator));
-    if (ordering !== undefined)
-      return this.#finish(
-        left,
-        ordering,
-        this.nested(() => this.#orderingRight()),
-        start,
-      );
+    const ordering = scanner.takeOneOf(orderingOperators);
+    if (ordering !== undefined) {
+      this.enter();
+      return this.leave(this.#finish(left, ordering, this.#orderingRight(), start));
+    }
     const text = this.#textOperator();
-    if (text !== undefined) return this.nested(() => this.#textComparison(left, text, start));
-    const list = listOperators.find((operator) => scanner.takeWord(operator));
-    if (list !== undefined)
-      return this.#finish(
-        left,
-        list,
-        this.nested(() => this.#listRight()),
-        start,
-      );
+    if (text !== undefined) {
+      this.enter();
+      return this.leave(this.#textComparison(left, text, start));
+    }
+    const list = scanner.takeOneOf(listOperators);
+    if (list !== undefined) {
+      this.enter();
+      return this.leave(this.#finish(left, list, this.#listRight(), start));
+    }
     return scanner.fail(operatorError);
   }
 
@@ -168,7 +164,7 @@ class Parser extends TermParser {
 
   #textOperator(): Operator | undefined {
     const scanner = this.scanner;
-    const sign = (['==', '=', '!='] as const).find((operator) => scanner.takeWord(operator));
+    const sign = scanner.takeOneOf(signs);
     if (sign !== undefined) return sign;
     const start = scanner.position;
     const word = scanner.take(wordOperator);
@@ -216,40 +212,40 @@ class Parser extends TermParser {
     const scanner = this.scanner;
     const start = scanner.position;
     if (!scanner.takeWord('(')) return undefined;
-    return this.nested(() => {
-      const items: Literal[] = [];
+    this.enter();
+    const items: Literal[] = [];
+    scanner.skipBlanks();
+    const first = this.literal();
+    if (first !== undefined) {
+      items.push(first);
       scanner.skipBlanks();
-      const first = this.literal();
-      if (first !== undefined) {
-        items.push(first);
+      while (scanner.takeWord(',')) {
         scanner.skipBlanks();
-        while (scanner.takeWord(',')) {
-          scanner.skipBlanks();
-          items.push(this.literal() ?? scanner.fail('expected a string value'));
-          scanner.skipBlanks();
-        }
+        items.push(this.literal() ?? scanner.fail('expected a string value'));
+        scanner.skipBlanks();
       }
-      if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", hintAfter(scanner));
-      return this.#listOf(items, scanner.span(start));
-    });
+    }
+    if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", hintAfter(scanner));
+    return this.leave(this.#listOf(items, scanner.span(start)));
   }
 
   /** Names of lists that come from elsewhere are not items: they stand for theirs. */
   #listOf(all: readonly Literal[], span: Span): LiteralList {
+    const items: Literal[] = [];
     const feeds: FeedRef[] = [];
-    const items = all.filter((each) => {
+    for (const each of all) {
       const feed = each.quoted ? undefined : this.#feed(each.text);
-      if (feed !== undefined) feeds.push({ kind: 'feed', feed, span: each.span });
-      return feed === undefined;
-    });
-    return { kind: 'list', items, ...(feeds.length === 0 ? {} : { feeds }), span };
+      if (feed === undefined) items.push(each);
+      else feeds.push({ kind: 'feed', feed, span: each.span });
+    }
+    return feeds.length === 0 ? { kind: 'list', items, span } : { kind: 'list', items, feeds, span };
   }
 
   /** After a modifier `and` and `or` go on with the condition: the modifier was an ordinary value. */
   #listName(): ListName | LiteralList | undefined {
     const scanner = this.scanner;
     const start = scanner.position;
-    if (scanner.peek(/(?:and|or)(?![a-zA-Z0-9_])/y)) return undefined;
+    if (scanner.peek(andOr)) return undefined;
     const name = scanner.take(identifier);
     if (name === undefined) return undefined;
     const span = scanner.span(start);

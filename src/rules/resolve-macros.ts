@@ -1,7 +1,7 @@
 /** Puts macros in place: every name in a condition gets the tree that it stands for (spec/falco-engine.md §1.3). */
 
 import { suggest } from '../core/errors.ts';
-import type { Expr, MacroRef } from './ast.ts';
+import type { Expr, Junction, MacroRef } from './ast.ts';
 import type { MacroDefinition } from './definitions.ts';
 import type { ComposedText } from './source.ts';
 
@@ -66,14 +66,24 @@ export class MacroResolver {
     switch (expr.kind) {
       case 'and':
       case 'or':
-        return { ...expr, items: expr.items.map((item) => this.#expr(item, trail)) };
-      case 'not':
-        return { ...expr, item: this.#expr(expr.item, trail) };
+        return this.#junction(expr, trail);
+      case 'not': {
+        const item = this.#expr(expr.item, trail);
+        return item === expr.item ? expr : { kind: 'not', item, span: expr.span };
+      }
       case 'macro':
         return this.#ref(expr, trail);
       default:
         return expr;
     }
+  }
+
+  /** What has no macro in it stays as it is. */
+  #junction(expr: Junction, trail: readonly MacroRef[]): Junction {
+    const items = expr.items.map((item) => this.#expr(item, trail));
+    return items.every((item, index) => item === expr.items[index])
+      ? expr
+      : { kind: expr.kind, items, span: expr.span };
   }
 
   #ref(ref: MacroRef, trail: readonly MacroRef[]): MacroRef {
@@ -87,7 +97,7 @@ export class MacroResolver {
     if (++this.#steps > MAX_STEPS) throw new UnresolvedMacro('macros expand too far', ref, trail);
     const entered: MacroRef = { ...ref, macro: { name, body: macro.ast, owner: macro } };
     const body = macro.resolved ?? this.#expr(macro.ast, [...trail, entered]);
-    return { ...ref, macro: { name, body, owner: macro } };
+    return { kind: 'macro', name, macro: { name, body, owner: macro }, span: ref.span };
   }
 
   #hint(name: string, macro: ParsedMacro | undefined): string | undefined {

@@ -3,8 +3,12 @@
 import type { Span } from './ast.ts';
 import { Problem } from './problem.ts';
 
-const blanks = /[ \t\b\r\n]+/y;
 const bareText = /[^()"'\s=,]+/y;
+
+/** A blank, tab, backspace, or end of a line. */
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x09 || code === 0x0d || code === 0x08;
+}
 
 /** A text read from a string: `bytes` is set when hex escapes made it something that is not text. */
 export interface ScannedText {
@@ -31,9 +35,9 @@ export class Scanner {
   /** Reads what a sticky pattern matches here. */
   take(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.position;
-    const found = pattern.exec(this.text)?.[0];
-    if (found === undefined) return undefined;
-    this.position += found.length;
+    if (!pattern.test(this.text)) return undefined;
+    const found = this.text.slice(this.position, pattern.lastIndex);
+    this.position = pattern.lastIndex;
     this.lastToken = found;
     return found;
   }
@@ -46,6 +50,12 @@ export class Scanner {
     return true;
   }
 
+  /** Reads the first of some words that stands here. */
+  takeOneOf<Word extends string>(words: readonly Word[]): Word | undefined {
+    for (const word of words) if (this.takeWord(word)) return word;
+    return undefined;
+  }
+
   peek(pattern: RegExp): boolean {
     pattern.lastIndex = this.position;
     return pattern.test(this.text);
@@ -53,11 +63,9 @@ export class Scanner {
 
   /** Skips blanks; whether there were any. */
   skipBlanks(): boolean {
-    blanks.lastIndex = this.position;
-    const found = blanks.exec(this.text);
-    if (found === null) return false;
-    this.position += found[0].length;
-    return true;
+    const start = this.position;
+    while (isBlank(this.text.charCodeAt(this.position))) this.position++;
+    return this.position > start;
   }
 
   span(start: number): Span {

@@ -1,6 +1,6 @@
 /** Falco's strict schema of rules files: it only informs, no file is refused for it (spec/falco-engine.md §1.1). */
 
-import type { Document, Node, Pair } from 'yaml';
+import type { Node, Pair } from 'yaml';
 import { isMap, isScalar, isSeq } from 'yaml';
 import { isNull, scalarText } from './yaml-item.ts';
 
@@ -84,9 +84,8 @@ function keyOf(pair: Pair): string {
   return isScalar(pair.key) ? scalarText(pair.key) : '';
 }
 
-/** Checks one document. */
-export function checkSchema(document: Document): SchemaResult {
-  const root = document.contents as Node | null;
+/** Checks what one document holds. */
+export function checkSchema(root: Node | null): SchemaResult {
   if (root === null || isNull(root)) return { valid: null, warnings: [] };
   const warnings: string[] = [];
   if (!isSeq(root)) warnings.push('The document is not a list of items.');

@@ -11,12 +11,15 @@ export class ResolvedList {
   /** Some of its items come from elsewhere: its name stays among them. */
   readonly isFed: boolean;
   readonly items: readonly Piece[];
+  /** The names of the lists that are in place in it. */
+  readonly uses: readonly string[];
   #written: Written | undefined;
 
-  constructor(name: string, isFed: boolean, items: readonly Piece[]) {
+  constructor(name: string, isFed: boolean, items: readonly Piece[], uses: readonly string[]) {
     this.name = name;
     this.isFed = isFed;
     this.items = items;
+    this.uses = uses;
   }
 
   /** What stands in a condition for its name. */
@@ -26,17 +29,18 @@ export class ResolvedList {
 
   #write(): Written {
     const all = this.isFed ? [{ text: this.name }, ...this.items] : this.items;
-    const pieces = all.flatMap((piece, index) => (index === 0 ? [piece] : [COMMA, piece]));
-    const text = pieces.map((piece) => piece.text).join('');
-    return { pieces, text, words: wordsOf(text) };
+    const pieces: Piece[] = [];
+    for (const piece of all) {
+      if (pieces.length > 0) pieces.push(COMMA);
+      pieces.push(piece);
+    }
+    return { pieces, text: all.map(({ text }) => text).join(COMMA.text) };
   }
 }
 
 interface Written {
   readonly pieces: readonly Piece[];
   readonly text: string;
-  /** The words in it, which may be names of lists. */
-  readonly words: readonly string[];
 }
 
 /** Lists in the order in which they are put in place. */
@@ -45,6 +49,8 @@ export class ResolvedLists {
   readonly #places: ReadonlyMap<string, number>;
   /** Those whose names are not one word, as they should be: only a search finds them. */
   readonly #odd: readonly number[];
+  /** By place: those behind it whose names may be in its text. */
+  readonly #inner: (readonly number[] | undefined)[] = [];
 
   constructor(all: readonly ResolvedList[]) {
     this.all = all;
@@ -52,14 +58,28 @@ export class ResolvedLists {
     this.#odd = [...all.keys()].filter((place) => boundary.test((all[place] as ResolvedList).name));
   }
 
-  /** The places of those that may be among words, of those behind place `after`. */
-  among(words: readonly string[], after: number): readonly number[] {
-    const found = new Set(after < 0 ? this.#odd : []);
+  find(name: string): ResolvedList | undefined {
+    return this.all[this.#places.get(name) ?? -1];
+  }
+
+  /** The places of those that may be in a text of these words. */
+  among(words: readonly string[]): Set<number> {
+    const found = new Set(this.#odd);
     for (const word of words) {
       const place = this.#places.get(word);
-      if (place !== undefined && place > after) found.add(place);
+      if (place !== undefined) found.add(place);
     }
-    return [...found];
+    return found;
+  }
+
+  /** The places behind `place` of those that may be in the text that stands for the list there. */
+  within(place: number): readonly number[] {
+    return (this.#inner[place] ??= this.#behind(place));
+  }
+
+  #behind(place: number): readonly number[] {
+    const words = wordsOf((this.all[place] as ResolvedList).written.text);
+    return [...this.among(words)].filter((other) => other > place);
   }
 }
 
@@ -67,22 +87,37 @@ const COMMA: Piece = { text: ', ' };
 
 /**
  * Resolves lists among themselves: an item that names an earlier list stands for that list's items as they are written.
- * The names of lists that are used are added to `used`.
+ * What was made before stays where it is not among the names that changed.
  */
-export function resolveLists(lists: ReadonlyMap<string, ListDefinition>, used: Set<string>): ResolvedLists {
-  const all = inOrder(lists.values()).map(({ name, items, feed, visibility }) => {
-    const resolved = items.flatMap(({ text, from }) => {
-      const inner = lists.get(text);
-      if (inner === undefined || inner.index >= visibility || inner.name === name)
-        return [item(text, from, viaOf(lists, name))];
-      used.add(text);
-      const own = inner.items.map((each) => item(each.text, each.from, viaOf(lists, text)));
-      // What comes from elsewhere is no text: its name stays.
-      return inner.feed === undefined ? own : [item(text, from, viaOf(lists, text)), ...own];
-    });
-    return new ResolvedList(name, feed !== undefined, resolved);
+export function resolveLists(
+  lists: ReadonlyMap<string, ListDefinition>,
+  before: ResolvedLists,
+  changed: ListNames,
+): ResolvedLists {
+  return new ResolvedLists(
+    inOrder(lists.values()).map((list) => {
+      const old = changed.has(list.name) ? undefined : before.find(list.name);
+      return old ?? resolveList(list, lists);
+    }),
+  );
+}
+
+function resolveList(
+  { name, items, feed, visibility }: ListDefinition,
+  lists: ReadonlyMap<string, ListDefinition>,
+): ResolvedList {
+  const uses: string[] = [];
+  const via = viaOf(lists, name);
+  const resolved = items.flatMap(({ text, from }) => {
+    const inner = lists.get(text);
+    if (inner === undefined || inner.index >= visibility || inner.name === name) return item(text, from, via);
+    uses.push(text);
+    const viaInner = viaOf(lists, text);
+    const own = inner.items.map((each) => item(each.text, each.from, viaInner));
+    // What comes from elsewhere is no text: its name stays.
+    return inner.feed === undefined ? own : [item(text, from, viaInner), ...own];
   });
-  return new ResolvedLists(all);
+  return new ResolvedList(name, feed !== undefined, resolved, uses);
 }
 
 function item(text: string, from: ScalarSource, via: () => string): Piece {
@@ -103,52 +138,72 @@ export function inOrder<T extends { readonly index: number }>(definitions: Itera
   return [...definitions].sort((a, b) => a.index - b.index);
 }
 
+/** Names of lists that are looked for in texts. */
+export class ListNames {
+  readonly #names: ReadonlySet<string>;
+  readonly #odd: readonly string[];
+
+  constructor(names: Iterable<string> = []) {
+    this.#names = new Set(names);
+    this.#odd = [...this.#names].filter((name) => boundary.test(name));
+  }
+
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  /** Whether one of them stands in a text; `words`: those of it. */
+  areIn(text: string, words: readonly string[]): boolean {
+    return words.some((word) => this.#names.has(word)) || this.#odd.some((name) => text.includes(name));
+  }
+}
+
 /** The names of lists that are not what they were, and of those in whose items such a name is. */
 export function changedNames(
   before: ReadonlyMap<string, ListDefinition>,
   now: ReadonlyMap<string, ListDefinition>,
-): readonly string[] {
+): ListNames {
   const changed = new Set([...now.values()].filter((list) => before.get(list.name) !== list).map(({ name }) => name));
   for (let size = -1; size !== changed.size; ) {
     size = changed.size;
-    const names = [...changed];
+    const names = new ListNames(changed);
     for (const { name, items } of now.values()) {
-      if (!changed.has(name) && items.some(({ text }) => mentions(text, names))) changed.add(name);
+      if (!changed.has(name) && items.some(({ text }) => names.areIn(text, wordsOf(text)))) changed.add(name);
     }
   }
-  return [...changed];
+  return new ListNames(changed);
 }
 
-/** Whether any of some names stands somewhere in a text. */
-export function mentions(text: string, names: readonly string[]): boolean {
-  return names.some((name) => text.includes(name));
-}
-
-/** Replaces the names of lists in a condition by their items. */
-export function substituteLists(condition: ComposedText, lists: ResolvedLists, used: Set<string>): ComposedText {
+/** Replaces the names of lists in a condition of these words by their items. */
+export function substituteLists(
+  condition: ComposedText,
+  words: readonly string[],
+  lists: ResolvedLists,
+  used: Set<string>,
+): ComposedText {
   let text = condition;
   // To look for a word in a text is dear: most lists are in no condition.
-  const places = new Set(lists.among(wordsOf(text.text), -1));
-  for (let place = -1; places.size > 0; ) {
-    place = Math.min(...places);
+  const places = lists.among(words);
+  while (places.size > 0) {
+    const place = Math.min(...places);
     places.delete(place);
-    const list = lists.all[place] as ResolvedList;
-    const { written, items, name, isFed } = list;
+    const { written, items, name, isFed } = lists.all[place] as ResolvedList;
     for (let at = findWord(text.text, name, 0); at >= 0; ) {
       used.add(name);
       if (isFed && items.length === 0) break;
       const end = at + name.length;
       const [from, to] = items.length === 0 ? withComma(text.text, at, end) : [at, end];
       text = text.replace(from, to, written.pieces, written.text);
-      for (const other of lists.among(written.words, place)) places.add(other);
+      for (const other of lists.within(place)) places.add(other);
       at = findWord(text.text, name, from + written.text.length);
     }
   }
   return text;
 }
 
-function wordsOf(text: string): readonly string[] {
-  return text.split(boundaries);
+/** What may be names of lists in a text. */
+export function wordsOf(text: string): readonly string[] {
+  return boundary.test(text) ? text.split(boundaries) : [text];
 }
 
 const boundaries = /[\s(),=]+/;

@@ -45,9 +45,12 @@ export class TermParser {
     return { term, end: this.scanner.position };
   }
 
-  protected nested<T>(parse: () => T): T {
+  /** Goes one deeper; `leave` comes back. What fails in between ends it all. */
+  protected enter(): void {
     if (++this.#depth >= this.#maxDepth) this.scanner.fail(`exceeded max depth limit of ${this.#maxDepth}`);
-    const result = parse();
+  }
+
+  protected leave<T>(result: T): T {
     this.#depth--;
     return result;
   }
@@ -78,7 +81,8 @@ export class TermParser {
 
   #fieldRest(name: string, start: number): FieldTerm {
     const arg = this.#bracketArgument();
-    return { kind: 'field', name, ...(arg === undefined ? {} : { arg }), span: this.scanner.span(start) };
+    const span = this.scanner.span(start);
+    return arg === undefined ? { kind: 'field', name, span } : { kind: 'field', name, arg, span };
   }
 
   #bracketArgument(): string | undefined {
@@ -96,18 +100,18 @@ export class TermParser {
 
   /** What follows `NAME(`. */
   #transformerRest(name: TransformerName, start: number): TransformerTerm {
-    return this.nested(() => {
-      const scanner = this.scanner;
-      const args: Argument[] = [];
-      do {
-        scanner.skipBlanks();
-        args.push(this.#argument() ?? scanner.fail(argumentError));
-        scanner.skipBlanks();
-      } while (scanner.takeWord(','));
-      if (!scanner.takeWord(')')) scanner.fail("expected a ')' token closing the transformer");
-      const arg = this.#bracketArgument();
-      return { kind: 'transformer', name, args, ...(arg === undefined ? {} : { arg }), span: scanner.span(start) };
-    });
+    this.enter();
+    const scanner = this.scanner;
+    const args: Argument[] = [];
+    do {
+      scanner.skipBlanks();
+      args.push(this.#argument() ?? scanner.fail(argumentError));
+      scanner.skipBlanks();
+    } while (scanner.takeWord(','));
+    if (!scanner.takeWord(')')) scanner.fail("expected a ')' token closing the transformer");
+    const arg = this.#bracketArgument();
+    const span = scanner.span(start);
+    return this.leave({ kind: 'transformer', name, args, ...(arg === undefined ? {} : { arg }), span });
   }
 
   #valRest(start: number): TransformerTerm {
@@ -175,5 +179,5 @@ export class TermParser {
 }
 
 function literal({ text, bytes, quoted, span }: ScannedText): Literal {
-  return { kind: 'literal', text, ...(bytes === undefined ? {} : { bytes }), quoted, span };
+  return bytes === undefined ? { kind: 'literal', text, quoted, span } : { kind: 'literal', text, bytes, quoted, span };
 }

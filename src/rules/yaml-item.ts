@@ -1,7 +1,7 @@
 /** Reads the mappings of a rules file, with Falco's errors for whatever has the wrong shape (spec/falco-engine.md §1.2). */
 
-import type { Alias, Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
-import { isAlias, isMap, isScalar, isSeq } from 'yaml';
+import type { Alias, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, visit } from 'yaml';
 import { suggest } from '../core/errors.ts';
 import type { SourceFile } from './issue.ts';
 import { Context, failLoad } from './issue.ts';
@@ -13,15 +13,42 @@ export interface ScalarText {
   readonly from: ScalarSource;
 }
 
+/** What the aliases of a document stand for: the last node before them that has their anchor. */
+export class Aliases {
+  readonly #root: Node;
+  #targets: Map<Alias, Node | undefined> | undefined;
+
+  constructor(root: Node) {
+    this.#root = root;
+  }
+
+  resolve(alias: Alias): Node | undefined {
+    return (this.#targets ??= this.#find()).get(alias);
+  }
+
+  #find(): Map<Alias, Node | undefined> {
+    const targets = new Map<Alias, Node | undefined>();
+    const anchors = new Map<string, Node>();
+    visit(this.#root, {
+      Node(_, node) {
+        if (isAlias(node)) targets.set(node, anchors.get(node.source));
+        else if (node.anchor) anchors.set(node.anchor, node as Node);
+      },
+    });
+    return targets;
+  }
+}
+
 /** One mapping of a rules file. */
 export class YamlItem {
   readonly node: YAMLMap;
-  readonly #document: Document;
+  readonly #aliases: Aliases;
   readonly #file: SourceFile;
+  #pairs: Map<string, Pair> | undefined;
 
-  constructor(node: YAMLMap, document: Document, file: SourceFile) {
+  constructor(node: YAMLMap, aliases: Aliases, file: SourceFile) {
     this.node = node;
-    this.#document = document;
+    this.#aliases = aliases;
     this.#file = file;
   }
 
@@ -44,11 +71,11 @@ export class YamlItem {
   }
 
   #pair(key: string): Pair | undefined {
-    return this.node.items.find((pair) => isScalar(pair.key) && scalarText(pair.key) === key);
+    return (this.#pairs ??= pairsOf(this.node)).get(key);
   }
 
   resolve(node: unknown): Node | undefined {
-    if (isAlias(node)) return (node.resolve(this.#document) as Node | undefined) ?? this.#unknownAlias(node);
+    if (isAlias(node)) return this.#aliases.resolve(node) ?? this.#unknownAlias(node);
     return (node ?? undefined) as Node | undefined;
   }
 
@@ -127,8 +154,18 @@ export class YamlItem {
 
   map(node: Node | undefined): YamlItem | undefined {
     const found = this.resolve(node);
-    return isMap(found) ? new YamlItem(found, this.#document, this.#file) : undefined;
+    return isMap(found) ? new YamlItem(found, this.#aliases, this.#file) : undefined;
   }
+}
+
+/** The pairs of a mapping by their keys: the first of each counts. */
+function pairsOf(node: YAMLMap): Map<string, Pair> {
+  const pairs = new Map<string, Pair>();
+  for (const pair of node.items) {
+    const key = isScalar(pair.key) ? scalarText(pair.key) : undefined;
+    if (key !== undefined && !pairs.has(key)) pairs.set(key, pair);
+  }
+  return pairs;
 }
 
 /** The text of a scalar as it is written: numbers and truth values stay as they are. */
@@ -136,8 +173,10 @@ export function scalarText(node: Scalar): string {
   return typeof node.source === 'string' ? node.source : String(node.value ?? '');
 }
 
+const nulls: ReadonlySet<string> = new Set(['~', 'null', 'Null', 'NULL', '']);
+
 export function isNull(node: Node): boolean {
-  return isScalar(node) && node.type === 'PLAIN' && /^(?:~|null|Null|NULL|)$/.test(scalarText(node));
+  return isScalar(node) && node.type === 'PLAIN' && nulls.has(scalarText(node));
 }
 
 /** The words of YAML 1.1, in lower case, upper case or capitalised. */

@@ -6,7 +6,7 @@ import type { Catalogue, Event } from '../../src/events/field.ts';
 import { FALCO_PATH_MAX, joinPath } from '../../src/events/paths.ts';
 import { makeCondition, refuseComputedEventTypes } from '../../src/rules/condition.ts';
 import type { Engine } from '../../src/rules/engine.ts';
-import { eventTypeChecks, inferNames } from '../../src/rules/event-types.ts';
+import { inferNames } from '../../src/rules/event-types.ts';
 import { parseFormat } from '../../src/rules/format.ts';
 import { parseCondition } from '../../src/rules/parser.ts';
 import { printFalco } from '../../src/rules/print.ts';
@@ -143,8 +143,9 @@ function runEventTypes(test: Case): string | undefined {
   const known = syscall.eventTypes;
   if (known === undefined) throw new Error('the syscall catalogue has no event types');
   try {
-    const { eventTypes, typed } = compiled(text, syscall);
-    refuseComputedEventTypes(eventTypeChecks(typed));
+    const condition = compiled(text, syscall);
+    const { eventTypes, typed } = condition;
+    refuseComputedEventTypes(condition);
     const named = eventTypes === 'all' ? known.names : eventTypes;
     const codes = new Set([...named].flatMap((name) => known.codes(name)));
     // Some codes have no name: only what excludes names includes them.
