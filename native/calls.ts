@@ -352,6 +352,22 @@ export const CALLS: Readonly<Record<string, Call>> = {
     data: true,
     args: { fd: '0', size: 'ret', tuple: '1' },
   },
+  sendmmsg: {
+    id: 307,
+    kind: 'socket',
+    numbers: [[307, 538], [345], [269], [374]],
+    fd: true,
+    data: true,
+    args: { fd: '0', size: 'room', tuple: '1' },
+  },
+  recvmmsg: {
+    id: 299,
+    kind: 'socket',
+    numbers: [[299, 537], [337, 417], [243], [365, 417]],
+    fd: true,
+    data: true,
+    args: { fd: '0', size: 'room', tuple: '1' },
+  },
   ptrace: {
     id: 101,
     kind: 'call',

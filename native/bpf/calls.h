@@ -136,6 +136,53 @@ __noinline int other_call(struct call_context *call)
   return 0;
 }
 
+#define MOST_MESSAGES 1024 // of one call (UIO_MAXIOV)
+#define MESSAGE_SIZE 64    // of a struct mmsghdr, whose length stands in its last word but the padding
+#define MESSAGE_LENGTH_AT 56
+#define COMPAT_MESSAGE_SIZE 32
+#define COMPAT_MESSAGE_LENGTH_AT 28
+
+struct messages {
+  struct call_context call;
+  __u64 first;
+  __u32 count;
+};
+
+static long message_step(__u64 index, struct messages *m)
+{
+  struct call_context *call = &m->call;
+  struct scratch *s = scratch_of(SCRATCH_CALL);
+  __u32 length = 0;
+  if (!s || index >= m->count) return 1;
+  struct socket_record *r = (void *)s->record;
+  bool compat = call->compat;
+  call->args[1] = m->first + index * (compat ? COMPAT_MESSAGE_SIZE : MESSAGE_SIZE);
+  __u64 at = call->args[1] + (compat ? COMPAT_MESSAGE_LENGTH_AT : MESSAGE_LENGTH_AT);
+  // What failed has moved nothing.
+  if (call->ret > 0) bpf_probe_read_user(&length, sizeof length, (void *)at);
+  r->args[1] = call->args[1];
+  call->args[5] = length;
+  r->header.flags = call_flags(call);
+  socket_call(call);
+  return 0;
+}
+
+// A record for each message that was moved; of a call that failed for the first one.
+__noinline int message_calls(struct call_context *call)
+{
+  struct scratch *s = call ? scratch_of(SCRATCH_CALL) : 0;
+  if (!s) return 0;
+  struct call_record *r = (void *)s->record;
+  r->ret = call->ret;
+  r->nr = shape_of(call)->nr;
+  __builtin_memcpy(r->args, call->args, sizeof r->args);
+  r->fd = descriptor_of(call, r);
+  struct messages m = { .call = *call, .first = call->args[1] };
+  m.count = call->ret > 0 ? call->ret : 1;
+  bpf_loop(MOST_MESSAGES, message_step, &m, 0);
+  return 0;
+}
+
 // IA-32's socketcall has the number and the arguments in memory. Makes the context that of the real call, or says that
 // it is none of interest.
 static __always_inline bool unpack_socketcall(struct call_context *call)
@@ -152,6 +199,8 @@ static __always_inline bool unpack_socketcall(struct call_context *call)
   case 16: call->which = CALL_SENDMSG; break;
   case 17: call->which = CALL_RECVMSG; break;
   case 18: call->which = CALL_ACCEPT4, count = 4; break;
+  case 19: call->which = CALL_RECVMMSG, count = 5; break;
+  case 20: call->which = CALL_SENDMMSG, count = 4; break;
   default: return 0;
   }
   __u32 slot = call->which & (CALLS_ROOM - 1);
@@ -169,14 +218,19 @@ int BPF_PROG(on_call, struct pt_regs *regs, long ret)
   if (number >= CALL_NUMBERS) return 0;
   __u32 both = filter.calls[number];
   if (!both) return 0;
-  struct task_struct *task = current_task();
+  struct task_struct *task = bpf_get_current_task_btf();
   if (!in_scope(task->tgid)) return 0;
-  struct call_context call = { .ret = ret, .compat = is_compat(task) };
+  struct call_context call;
+  call.compat = is_compat(task);
   call.which = call.compat ? both >> 8 : both & 0xff;
   if (!call.which) return 0;
+  call.ret = ret;
+  call.file = 0;
+  call.uring = call.fixed = call.cut = 0;
   read_arguments(&call, regs);
   if (call.which == CALL_SOCKETCALL && !unpack_socketcall(&call)) return 0;
   if (shape_of(&call)->kind == KIND_OPEN) open_call(&call);
+  else if (is_many(call.which)) message_calls(&call);
   else other_call(&call);
   return 0;
 }

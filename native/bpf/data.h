@@ -88,12 +88,19 @@ __noinline int append_data(struct data_place *p)
   return (w.at - p->at) & (PATH_ROOM - 1);
 }
 
+// Calls that move several messages: each is a record, and the last register is its length.
+static __always_inline bool is_many(__u32 which)
+{
+  return which == CALL_SENDMMSG || which == CALL_RECVMMSG;
+}
+
 static __always_inline __u32 moved_data(struct call_context *call, __u32 at)
 {
   __u8 data = shape_of(call)->data;
   // Requests of io_uring keep no buffer where it could be found again.
   if (!filter.data || !data || call->uring) return 0;
-  struct data_place place = { .ret = call->ret, .slot = slot_of(call), .at = at, .data = data, .compat = call->compat };
+  __s64 moved = is_many(call->which) ? call->args[5] : call->ret;
+  struct data_place place = { .ret = moved, .slot = slot_of(call), .at = at, .data = data, .compat = call->compat };
   __builtin_memcpy(place.args, call->args, sizeof place.args);
   return append_data(&place) & (PATH_ROOM - 1);
 }
@@ -101,7 +108,8 @@ static __always_inline __u32 moved_data(struct call_context *call, __u32 at)
 // Appends the ancillary data that a message came with; returns its length.
 static __always_inline __u32 control_data(struct call_context *call, __u32 at)
 {
-  if (!filter.control || call->which != CALL_RECVMSG || call->uring || call->ret < 0) return 0;
+  bool receives = call->which == CALL_RECVMSG || call->which == CALL_RECVMMSG;
+  if (!filter.control || !receives || call->uring || call->ret < 0) return 0;
   struct scratch *s = scratch_of(slot_of(call));
   struct user_buffers buffers = {};
   if (!s || !BOUND(at) || !message_buffers(&buffers, call->args[1], call->compat)) return 0;
@@ -152,7 +160,7 @@ __noinline int measure_room(struct data_place *p)
 static __always_inline __u64 vector_room(struct call_context *call)
 {
   __u8 data = shape_of(call)->data;
-  if (!(data & FROM_PROGRAM) || !(data & (IN_VECTOR | IN_MESSAGE))) return call->args[5];
+  if (is_many(call->which) || !(data & FROM_PROGRAM) || !(data & (IN_VECTOR | IN_MESSAGE))) return call->args[5];
   if (!filter.room || call->uring) return ~0ull;
   struct data_place place = { .data = data, .compat = call->compat };
   __builtin_memcpy(place.args, call->args, sizeof place.args);

@@ -107,12 +107,12 @@ static __always_inline __u32 read_bound_path(struct socket_record *r)
 
 static __always_inline bool is_send(__u32 which)
 {
-  return which == CALL_SENDTO || which == CALL_SENDMSG;
+  return which == CALL_SENDTO || which == CALL_SENDMSG || which == CALL_SENDMMSG;
 }
 
 static __always_inline bool moves_data(__u32 which)
 {
-  return is_send(which) || which == CALL_RECVFROM || which == CALL_RECVMSG;
+  return is_send(which) || which == CALL_RECVFROM || which == CALL_RECVMSG || which == CALL_RECVMMSG;
 }
 
 struct user_message { __u64 name; __u32 name_length; };

@@ -6,7 +6,8 @@ import { configError, type Path, type PipelineDocument } from './document.ts';
 import type { Plan } from './plan.ts';
 
 const HINT = 'It has to be there when falco-pipe starts.';
-const HINT_OF_SOURCE = 'It has to be there when falco-pipe starts; or name in `only` the sources that are to be opened.';
+const HINT_OF_SOURCE =
+  'It has to be there when falco-pipe starts; or name in `only` the sources that are to be opened.';
 
 /** Throws a UserError (exit 78) when a secret of the plan cannot be read. `resolve` makes paths of the configuration absolute. */
 export function checkSecrets(plan: Plan, document: PipelineDocument, resolve: (path: string) => string): void {

@@ -332,8 +332,9 @@ static long repeat_open(long times, const char *path)
 }
 
 // sys NUMBER WORD ...: any call. A word is a number, or what a pointer is to lead to: 'text, in:PORT, in6:PORT, un:PATH,
-// msg:PORT (a message to there), vec:TEXT (two buffers: three letters, and the rest), buf (64 bytes), len (128 as an
-// int); $ is what the last call returned. sys32: the same by the 32-bit door, with numbers, 'text, vec:TEXT and msg:TEXT.
+// msg:PORT (a message to there), mmsg:PORT (two, "one" and "three"), vec:TEXT (two buffers: three letters, and the rest), buf (64 bytes), len (128 as an
+// int); $ is what the last call returned. sys32: the same by the 32-bit door, with numbers, 'text, vec:TEXT, msg:TEXT
+// and mmsg:TEXT (two messages: three letters, and the rest).
 static long last;
 static long argument(const char *word)
 {
@@ -370,6 +371,19 @@ static long argument(const char *word)
     message = (struct msghdr){ .msg_name = &in, .msg_namelen = sizeof in, .msg_iov = &vector, .msg_iovlen = 1 };
     return (long)&message;
   }
+  if (!strncmp(word, "mmsg:", 5)) {
+    static struct iovec vectors[2];
+    static struct mmsghdr messages[2];
+    static char texts[2][8];
+    in = loopback(atoi(word + 5));
+    for (int i = 0; i < 2; i++) {
+      strcpy(texts[i], i ? "three" : "one");
+      vectors[i] = (struct iovec){ texts[i], strlen(texts[i]) };
+      messages[i].msg_hdr =
+        (struct msghdr){ .msg_name = &in, .msg_namelen = sizeof in, .msg_iov = &vectors[i], .msg_iovlen = 1 };
+    }
+    return (long)messages;
+  }
   return strtoll(word, NULL, 0);
 }
 
@@ -384,6 +398,13 @@ static long any_call(void)
 static long argument32(const char *word)
 {
   if (word[0] == '\'') return (long)low_memory(word + 1, strlen(word));
+  if (!strncmp(word, "mmsg:", 5)) {
+    unsigned text = (long)low_memory(word + 5, strlen(word + 5) + 1);
+    unsigned vectors[4] = { text, 3, text + 3, strlen(word + 5) - 3 };
+    unsigned low = (long)low_memory(vectors, sizeof vectors);
+    unsigned messages[16] = { 0, 0, low, 1, 0, 0, 0, 0, 0, 0, low + 8, 1 };
+    return (long)low_memory(messages, sizeof messages);
+  }
   if (strncmp(word, "vec:", 4) && strncmp(word, "msg:", 4)) return strtoll(word, NULL, 0);
   unsigned text = (long)low_memory(word + 4, strlen(word + 4) + 1);
   unsigned vectors[4] = { text, 3, text + 3, strlen(word + 4) - 3 };

@@ -507,13 +507,7 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
   test('data: sendto, sendmsg, recvfrom, recvmsg', async () => {
     const bound = Number((await call('socket', '2 2 0'))['evt.rawres']);
     expect(await call('bind', `${bound} in:0 16`)).toMatchObject({ 'evt.res': 'SUCCESS' });
-    const at = Number(
-      execFileSync('sh', ['-c', `awk '$10 == ${await inode(bound)} { print $2 }' /proc/net/udp`])
-        .toString()
-        .trim()
-        .split(':')
-        .map((part) => Number.parseInt(part, 16))[1],
-    );
+    const at = await portOf(bound);
     const fd = Number((await call('socket', '2 2 0'))['evt.rawres']);
     const first = await call('sendto', `${fd} 'x 1 0 in:${at} 16`);
     expect(first).toMatchObject({
@@ -557,6 +551,38 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
     });
   });
 
+  test('sendmmsg and recvmmsg: an event for each message', async () => {
+    const bound = Number((await call('socket', '2 2 0'))['evt.rawres']);
+    await call('bind', `${bound} in:0 16`);
+    const at = await portOf(bound);
+    const fd = Number((await call('socket', '2 2 0'))['evt.rawres']);
+    const all = async (name: string, args: string) => {
+      await call(name, args);
+      return rows.filter((row) => row['evt.type'] === name);
+    };
+    const common = { 'evt.rawres': 2, 'fd.sip': '127.0.0.1', 'fd.sport': at, 'fd.l4proto': 'udp' };
+    const sent = await all('sendmmsg', `${fd} mmsg:${at} 2 0`);
+    expect(sent).toMatchObject([
+      { ...common, 'evt.arg.data': 'one', 'evt.rawarg.size': 3, 'evt.buflen.net.out': 3, 'fd.name_changed': true },
+      { ...common, 'evt.arg.data': 'three', 'evt.rawarg.size': 5, 'evt.buflen': 5, 'fd.name_changed': false },
+    ]);
+    const got = await all('recvmmsg', `${bound} mmsg:0 2 0x40 0`);
+    expect(got).toMatchObject([
+      { ...common, 'evt.arg.data': 'one', 'evt.rawarg.size': 3, 'evt.io_dir': 'read', 'evt.arg.msgcontrol': 'NULL' },
+      // As much as the buffer took.
+      { ...common, 'evt.arg.data': 'three', 'evt.rawarg.size': 5, 'fd.is_server': true },
+    ]);
+    expect(await all('sendmmsg', `999 mmsg:${at} 2 0`)).toMatchObject([
+      { 'evt.res': 'EBADF', 'evt.arg.data': 'one', 'evt.rawarg.size': 0, 'evt.buflen': undefined },
+    ]);
+    await call('connect', `${fd} in:${at} 16`);
+    await act(`sys32 345 ${fd} mmsg:onethree 2 0`, 'sendmmsg');
+    expect(rows.filter((row) => row['evt.type'] === 'sendmmsg')).toMatchObject([
+      { ...common, 'evt.arg.data': 'one', 'evt.rawarg.size': 3 },
+      { ...common, 'evt.arg.data': 'three', 'evt.rawarg.size': 5 },
+    ]);
+  });
+
   test('a descriptor that comes with a message', async () => {
     const { row, result } = await act(`pass ${await actor.ask('open own')}`, 'recvmsg');
     // A struct cmsghdr: length (16 and the descriptor's 4), SOL_SOCKET, SCM_RIGHTS.
@@ -565,6 +591,13 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
     expect(control.readInt32LE(16)).toBe(result);
     expect(row['evt.arg.data']).toBe('x');
   });
+
+  /** The port that a UDP socket of the actor is bound to. */
+  async function portOf(fd: number): Promise<number> {
+    const line = `awk '$10 == ${await inode(fd)} { print $2 }' /proc/net/udp`;
+    const [, port = ''] = execFileSync('sh', ['-c', line]).toString().trim().split(':');
+    return Number.parseInt(port, 16);
+  }
 
   async function inode(fd: number): Promise<number> {
     return statSync(`/proc/${actor.pid}/fd/${fd}`).ino;
