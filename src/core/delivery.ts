@@ -264,7 +264,8 @@ export class Delivery {
     const message = messageOf(error);
     if (message === this.#refusal) return;
     this.#refusal = message;
-    this.#log.error(`${count} events were refused and are lost: ${message}`);
+    // With a state folder they become dead letters.
+    this.#log.error(`${count} events were refused${this.#keep ? '' : ' and are lost'}: ${message}`);
   }
 
   #settle({ events, ack }: Parcel, lost: Lost): void {
