@@ -59,9 +59,12 @@ class Paths {
   readonly prefixes = new Map<string, Classes>();
   readonly names = new Map<string, Classes>();
   readonly hidden: Classes = { text: 0, real: 0 };
+  /** Texts that end in a dot are not in their shortest form, and pass. */
+  readonly crooked: Classes = { text: 0, real: 0 };
 
   add({ of, kind, value }: PathProperty, bits: number): void {
     if (kind === 'hidden') this.hidden[of] |= bits;
+    else if (kind === 'name' && of === 'text' && value.endsWith('.')) this.crooked.text |= bits;
     else if (kind === 'name') entry(this.names, value)[of] |= bits;
     else entry(this.prefixes, cut(value, PREFIX_MAX))[of] |= bits;
   }
@@ -132,7 +135,7 @@ export function filterTables(filters: CallFilters): Tables {
     }
   }
   paths.spread();
-  const tested = [...paths.prefixes.values(), ...paths.names.values(), paths.hidden];
+  const tested = [...paths.prefixes.values(), ...paths.names.values(), paths.hidden, paths.crooked];
   const any = (of: keyof Classes) => tested.reduce((bits, classes) => bits | classes[of], 0);
   return {
     calls,

@@ -71,18 +71,21 @@ static __always_inline void ring_bell(void)
   bpf_ringbuf_discard(record, BPF_RB_FORCE_WAKEUP);
 }
 
-// `counted`: the kind of a record of a process's life, or COUNTED_KINDS and the call.
-static __always_inline void emit(void *record, __u32 size, __u32 counted)
+// After the commit, which is a full barrier: the consumer sets the word first and then looks at the ring, so one of the
+// two sees the other. `counted`: the kind of a record of a process's life, or COUNTED_KINDS and the call.
+static __always_inline void emitted(__u32 counted, bool failed)
 {
-  long failed = bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP);
   struct counters *c = counters_here();
   if (c && counted < COUNTED) {
     if (failed) c->dropped[counted]++;
     else c->sent[counted]++;
   }
-  // After the commit, which is a full barrier: the consumer sets the word first and then looks at the ring, so one of
-  // the two sees the other.
   if (*(volatile __u32 *)&control.doorbell) ring_bell();
+}
+
+static __always_inline void emit(void *record, __u32 size, __u32 counted)
+{
+  emitted(counted, bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP));
 }
 
 // Low-priority records leave the last quarter of the ring to those without which later events cannot be judged. While

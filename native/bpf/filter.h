@@ -50,7 +50,7 @@ static __always_inline __u64 before_zero(__u64 x)
 static __always_inline bool comm_passes(struct call_context *call, __u32 bit)
 {
   if (!(filter.by_comm[call->which & (CALLS_ROOM - 1)] & bit)) return 0;
-  struct task_struct *task = current_task();
+  struct task_struct *task = bpf_get_current_task_btf();
   __u64 first = *(__u64 *)task->comm;
   struct comm_key key = { .words[0] = before_zero(first) };
   if (!(filter.comm_starts & START_BIT((__u32)key.words[0]))) return 0;
@@ -73,25 +73,39 @@ static __always_inline bool passes(struct call_context *call, __u32 access)
 #define SCANNED_WORDS 32 // longer texts pass
 #define EVERY_CLASS 0xffff
 
-// A text of the record in the making, and the directory that it starts from when it is relative.
-struct named {
-  __u32 slot, at, length;
-  __u32 base_at, base_length;
-};
-
 static __always_inline __u64 first_bytes(__s32 count)
 {
   return count >= 8 ? ~0ull : count <= 0 ? 0 : (1ull << 8 * count) - 1;
 }
 
+// Whether dots or slashes stand side by side in a text of the record, as they do in crooked ones and before hidden names.
+// The characters around them (0x20 to 0x2f, and the NUL at the end) are taken for them: it is a first look, which few
+// texts do not pass.
+__noinline int has_neighbours(__u32 slot, __u32 at, __u32 length)
+{
+  struct scratch *s = scratch_of(slot);
+  const __u64 every = 0x4040404040404040;
+  __u64 before = 0x40;
+  if (!s || !BOUND(at)) return 1;
+  const char *text = s->record + at;
+  for (__u32 i = 0; i < SCANNED_WORDS * 8; i += 8) {
+    __u64 word = *(__u64 *)(text + i), others = word | word << 2;
+    __u64 pairs = others | others << 8 | before;
+    if (i + 8 > length) return ((pairs | ~first_bytes(length - i + 1)) & every) != every;
+    if ((pairs & every) != every) return 1;
+    before = others >> 56;
+  }
+  return 1;
+}
+
 // Looks at a text of the record, eight bytes at a time. A function of its own, so that each end of its loop is verified
 // to this end only.
-__noinline int scan_text(struct named *n)
+__noinline int scan_text(__u32 slot, __u32 at, __u32 length)
 {
-  struct scratch *s = n ? scratch_of(n->slot) : 0;
+  struct scratch *s = scratch_of(slot);
   if (!s) return 0;
   __u64 before = 0, slash_before = 0, hidden = 0, crooked = 0;
-  __u32 at = n->at, length = n->length, end = at + length;
+  __u32 end = at + length;
   s->scan.slashes = s->scan.slashes_at = 0;
   if (!BOUND(at) || !BOUND(end)) return 0;
   // Nothing behind the text may count; what stands there comes back.
@@ -134,19 +148,18 @@ static __always_inline __u32 last_name(struct text_scan *scan)
   return scan->slashes_at + byte;
 }
 
-static __always_inline __u32 prefix_classes(struct scratch *s, struct named *n)
+static __always_inline __u32 prefix_classes(struct scratch *s, __u32 at, __u32 length, __u32 base_at, __u32 base)
 {
   struct prefix_key *key = &s->prefix;
-  __u32 length = n->length, first = n->base_length ? n->base_at : n->at;
+  __u32 first = base ? base_at : at;
   if (!BOUND(first)) return EVERY_CLASS;
   // A relative path below a directory of one or two letters is not worth putting together for this.
-  bool short_base = n->base_length && n->base_length < 4;
+  bool short_base = base && base < 4;
   if (!short_base && !(filter.prefix_starts & START_BIT(*(__u32 *)(s->record + first)))) return 0;
   for (int i = 0; i < PREFIX_MAX; i += 4) *(__u32 *)(key->path + i) = *(__u32 *)(s->record + first + i);
-  __u32 base = n->base_length;
   if (base) {
     if (base > 1 && base < PREFIX_MAX) key->path[base++] = '/'; // not behind the root directory
-    __u32 to = base < PREFIX_MAX ? base : PREFIX_MAX, from = n->at;
+    __u32 to = base < PREFIX_MAX ? base : PREFIX_MAX, from = at;
     if (!BOUND(from)) return EVERY_CLASS;
     bpf_probe_read_kernel(key->path + to, PREFIX_MAX, s->record + from);
     length += base;
@@ -168,29 +181,33 @@ static __always_inline __u32 name_classes(struct scratch *s, __u32 at, __u32 len
   return found ? found->text | found->real << 16 : 0;
 }
 
-// The classes that a path is wanted for, as a text in the low half, as a canonical path in the high one. A text that is
-// not yet in its shortest form passes: that form is made later, by whoever reads it. So does what is too long to look at.
-__noinline int classes_of(struct named *n)
+// The classes that a path is wanted for, as a text in the low half, as a canonical path in the high one: a text of the
+// record, and where it is relative the directory that it starts from. A text that is not yet in its shortest form passes:
+// that form is made later, by whoever reads it. So does what is too long to look at.
+__noinline int classes_of(__u32 slot, __u32 at, __u32 length, __u32 base_at, __u32 base)
 {
-  if (!n) return 0;
-  struct scratch *s = scratch_of(n->slot);
-  __u32 length = n->length, every = EVERY_CLASS | EVERY_CLASS << 16;
-  if (!s || !length || length > SCANNED_WORDS * 8 || n->base_length > SCANNED_WORDS * 8) return every;
+  struct scratch *s = scratch_of(slot);
+  if (!s || !length || length > SCANNED_WORDS * 8 || base > SCANNED_WORDS * 8) return EVERY_CLASS | EVERY_CLASS << 16;
   struct text_scan *scan = &s->scan;
+  __u32 classes = prefix_classes(s, at, length, base_at, base);
   bool hidden = 0;
-  if (n->base_length) {
-    __u32 at = n->at;
-    struct named base = { .slot = n->slot, .at = n->base_at, .length = n->base_length };
-    scan_text(&base);
-    hidden = scan->hidden || (BOUND(at) && s->record[at] == '.');
+  if (base) {
+    if ((filter.hidden.text | filter.hidden.real) && has_neighbours(slot, base_at, base)) {
+      scan_text(slot, base_at, base);
+      hidden = scan->hidden;
+    }
+    if (BOUND(at) && s->record[at] == '.') hidden = 1;
   }
-  scan_text(n);
-  __u32 classes = prefix_classes(s, n);
-  if (scan->crooked) classes |= EVERY_CLASS;
-  if (hidden || scan->hidden) classes |= filter.hidden.text | filter.hidden.real << 16;
+  bool looked = filter.name_starts || has_neighbours(slot, at, length);
+  if (looked) {
+    scan_text(slot, at, length);
+    if (scan->crooked) classes |= EVERY_CLASS;
+    hidden |= scan->hidden != 0;
+  }
+  if (hidden) classes |= filter.hidden.text | filter.hidden.real << 16;
   if (filter.name_starts) {
     __u32 from = last_name(scan);
-    classes |= name_classes(s, n->at + from, length - from);
+    classes |= name_classes(s, at + from, length - from);
   }
   return classes;
 }

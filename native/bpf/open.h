@@ -3,34 +3,41 @@
 
 _Static_assert(OPEN_RAW == 0 && OPEN_BASE == 1, "raw_and_base's order");
 
-static __always_inline void read_open_arguments(struct call_context *call, struct open_record *r, __u64 *path)
+// What the caller asked for, and what is known of it so far.
+struct opening {
+  __u64 path;
+  struct open_how how;
+  __s32 dirfd;
+  __u32 raw;   // length of the path as text, when it stands in the scratch record
+  bool unread; // not all of the arguments could be read
+  bool wanted; // whatever the path is
+  bool read;   // the path stands in the scratch record
+};
+
+static __always_inline void read_open_arguments(struct call_context *call, struct opening *o)
 {
-  struct open_how how = {};
-  *path = call->args[0];
-  r->dirfd = AT_FDCWD;
+  o->path = call->args[0];
+  o->dirfd = AT_FDCWD;
   switch (call->which) {
   case CALL_CREAT:
-    how.flags = 01101; // O_CREAT | O_WRONLY | O_TRUNC
-    how.mode = call->args[1];
+    o->how.flags = 01101; // O_CREAT | O_WRONLY | O_TRUNC
+    o->how.mode = call->args[1];
     break;
   case CALL_OPEN:
-    how.flags = call->args[1];
-    how.mode = call->args[2];
+    o->how.flags = call->args[1];
+    o->how.mode = call->args[2];
     break;
   default:
-    r->dirfd = call->args[0];
-    *path = call->args[1];
+    o->dirfd = call->args[0];
+    o->path = call->args[1];
     if (call->which == CALL_OPENAT || call->uring) {
-      how.flags = call->args[2];
-      how.mode = call->args[3];
-      if (call->uring) how.resolve = call->args[4];
-    } else if (bpf_probe_read_user(&how, sizeof how, (void *)call->args[2])) {
-      r->header.flags |= FLAG_UNREAD;
+      o->how.flags = call->args[2];
+      o->how.mode = call->args[3];
+      if (call->uring) o->how.resolve = call->args[4];
+    } else if (bpf_probe_read_user(&o->how, sizeof o->how, (void *)call->args[2])) {
+      o->unread = 1;
     }
   }
-  r->open_flags = how.flags;
-  r->mode = how.mode;
-  r->resolve = how.resolve;
 }
 
 // Reading without O_WRONLY, as Falco has it: O_RDWR | O_WRONLY is a write.
@@ -45,6 +52,8 @@ static __always_inline __u32 access_of(__u32 flags)
 
 static __always_inline void read_opened(struct open_record *r, struct file *file)
 {
+  r->created = r->layer = r->dev = r->file_mode = r->file_flags = r->magic = r->ino = 0;
+  if (!file || !filter.file) return;
   struct inode *inode = GET(file, file, f_inode);
   struct super_block *sb = GET(inode, inode, i_sb);
   r->created = !!(GET(file, file, f_mode) & FMODE_CREATED);
@@ -59,14 +68,13 @@ static __always_inline void read_opened(struct open_record *r, struct file *file
 #define TEXT_DOUBTFUL (FLAG_UNREAD | FLAG_CUT | FLAG_PATH_PARTIAL)
 
 // Whether the path as text, which stands in the record, is wanted for that class of outcome.
-static __always_inline bool text_passes(struct open_record *r, __u32 slot, __u32 bit)
+static __always_inline bool text_passes(struct open_record *r, __u32 slot, bool in_root, __u32 bit)
 {
   __u32 raw = r->lengths[OPEN_RAW], base = r->lengths[OPEN_BASE];
   bool relative = raw && ((char *)r)[OPEN_TEXTS_AT] != '/';
   // What readers have no certain text for, and what starts elsewhere than it seems.
-  if (r->header.flags & TEXT_DOUBTFUL || r->resolve & RESOLVE_IN_ROOT || (relative && !base)) return 1;
-  struct named text = { .slot = slot, .at = OPEN_TEXTS_AT, .length = raw, .base_at = OPEN_TEXTS_AT + raw, .base_length = base };
-  return classes_of(&text) & bit;
+  if (r->header.flags & TEXT_DOUBTFUL || in_root || (relative && !base)) return 1;
+  return classes_of(slot, OPEN_TEXTS_AT, raw, OPEN_TEXTS_AT + raw, base) & bit;
 }
 
 // The same of the canonical path at `at`. One that is not whole, or not as the process sees it, cannot be told from one
@@ -74,53 +82,178 @@ static __always_inline bool text_passes(struct open_record *r, __u32 slot, __u32
 static __always_inline bool real_passes(struct open_record *r, __u32 slot, __u32 at, __u32 length, __u32 bit)
 {
   if (r->header.flags & (FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE)) return 1;
-  struct named real = { .slot = slot, .at = at, .length = length };
-  return (__u32)classes_of(&real) >> 16 & bit;
+  return (__u32)classes_of(slot, at, length, 0, 0) >> 16 & bit;
 }
 
-static __always_inline void on_open(struct call_context *call, struct scratch *s)
+static __always_inline void fill_open(struct open_record *r, struct call_context *call, struct opening *o,
+                                      struct file *file)
+{
+  r->ret = call->ret;
+  r->nr = shape_of(call)->nr;
+  r->open_flags = o->how.flags;
+  r->mode = o->how.mode;
+  r->resolve = o->how.resolve;
+  r->dirfd = o->dirfd;
+  read_opened(r, file);
+}
+
+static __always_inline struct file *opened_file(struct call_context *call, struct task_struct *task)
+{
+  return call->ret < 0 || call->fixed ? 0 : file_of(task, call->ret);
+}
+
+// Most opens become records of this size, which is reserved before their texts are known: so they are put together in the
+// ring itself. To put them together elsewhere and to copy them is a fifth of what is added to an open.
+#define OPEN_ROOM 256
+#define OPEN_ROOM_REAL 320 // with the canonical path
+#define RING_PATH_MAX 96
+
+// Appends a path to a record in the ring. Returns its length; -1 when there is no room for it.
+static __always_inline int ring_path(char *record, const __u32 room, __u32 at, struct path *path, struct fs_struct *fs)
+{
+  struct record_header *header = (void *)record;
+  struct scratch *s = scratch_of(SCRATCH_CALL);
+  struct place place = place_of(path, fs, SCRATCH_CALL, 0);
+  place.stays = 1;
+  int walked = append_path(&place);
+  __u32 from = walked & (PATH_ROOM - 1), length = PATH_ROOM - 1 - from;
+  header->flags |= walk_flags(walked >> 16);
+  if (!s || length > RING_PATH_MAX || at + length > room - 8) return -1;
+  for (__u32 i = 0; i < RING_PATH_MAX; i += 8) {
+    __u32 to = at + i;
+    if (i >= length) break;
+    barrier_var(to);
+    if (to > room - 8) return -1;
+    *(__u64 *)(record + to) = *(__u64 *)(s->path + from + i);
+  }
+  return length;
+}
+
+// Appends the texts to a record in the ring; false when there is no room for them, or they could not be read.
+static __always_inline bool ring_texts(struct open_record *r, const __u32 room, struct opening *o,
+                                       struct task_struct *task, struct file *file)
+{
+  char *record = (char *)r;
+  struct fs_struct *fs = task->fs;
+  long read = bpf_probe_read_user_str(record + OPEN_TEXTS_AT, room - OPEN_TEXTS_AT, (void *)o->path);
+  if (read <= 0 || read == room - OPEN_TEXTS_AT || !fs) return 0;
+  __u32 at = OPEN_TEXTS_AT + read - 1;
+  int base = 0, real = 0;
+  if (record[OPEN_TEXTS_AT] != '/' || o->how.resolve & RESOLVE_IN_ROOT) {
+    struct path *from = base_of(task, fs, o->dirfd);
+    if (from) base = ring_path(record, room, at, from, fs);
+    if (base < 0) return 0;
+  }
+  if (room == OPEN_ROOM_REAL && file) real = ring_path(record, room, at + base, PATH_OF(file, file, f_path), fs);
+  if (real < 0) return 0;
+  r->lengths[OPEN_RAW] = read - 1;
+  r->lengths[OPEN_BASE] = base;
+  r->lengths[OPEN_REAL] = real;
+  return 1;
+}
+
+static __always_inline bool in_ring(struct call_context *call, struct opening *o, const __u32 room)
+{
+  struct open_record *r = bpf_ringbuf_reserve(&ring, room, 0);
+  if (!r) return 0;
+  struct task_struct *task = current_task();
+  struct file *file = opened_file(call, task);
+  r->header.flags = call_flags(call);
+  r->header.size = room;
+  identify(&r->header, bpf_get_current_task_btf(), KIND_OPEN);
+  fill_open(r, call, o, file);
+  if (!ring_texts(r, room, o, task, file)) {
+    bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+    return 0;
+  }
+  bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+  emitted(counted_as(call), 0);
+  return 1;
+}
+
+// Sends what is wanted whatever its path is; returns 0 when it does not fit, or the ring is full.
+__noinline int open_in_ring(struct call_context *call, struct opening *o)
+{
+  if (!call || !o) return 0;
+  return filter.real ? in_ring(call, o, OPEN_ROOM_REAL) : in_ring(call, o, OPEN_ROOM);
+}
+
+// Puts an open together in the scratch memory, and looks at its paths as it does.
+static __always_inline void by_path(struct call_context *call, struct opening *o, struct scratch *s)
 {
   struct open_record *r = (void *)s->record;
   struct task_struct *task = current_task();
-  __u32 slot = call->which & (CALLS_ROOM - 1);
-  struct path_argument path = { .slot = slot_of(call), .at = OPEN_TEXTS_AT, .kernel = call->uring };
-  r->header.flags = call_flags(call);
-  r->ret = call->ret;
-  r->nr = shape_of(call)->nr;
-  read_open_arguments(call, r, &path.from);
-  __u32 bit = class_bit(access_of(r->open_flags), call->ret);
-  bool passed = filter.keep[slot] & bit || r->header.flags & FLAG_UNREAD || comm_passes(call, bit);
-  if (!passed && !(filter.test[slot] & bit)) return filtered(counted_as(call));
-  path.dirfd = r->dirfd;
-  path.always_base = r->resolve & RESOLVE_IN_ROOT;
   struct fs_struct *fs = task->fs;
-  struct file *file = call->ret < 0 || call->fixed || !fs ? 0 : file_of(task, call->ret);
+  __u32 slot = slot_of(call), bit = class_bit(access_of(o->how.flags), call->ret), at = OPEN_TEXTS_AT, real = 0;
+  struct file *file = fs ? opened_file(call, task) : 0;
   // Without a file there is no canonical path, and nothing that is asked of one holds.
-  bool by_text = filter.tests.text & bit, by_real = file && filter.tests.real & bit;
-  __u32 at = OPEN_TEXTS_AT, length = 0;
+  bool passed = o->wanted, by_text = filter.tests.text & bit, by_real = file && filter.tests.real & bit;
+  if (!o->read) r->header.flags = call_flags(call) | (o->unread ? FLAG_UNREAD : 0);
   if (!passed && !by_text) {
     // Where the text says nothing it is not even read.
-    if (by_real) length = path_text(s, slot_of(call), at, PATH_OF(file, file, f_path), fs);
-    if (!by_real || !real_passes(r, slot_of(call), at, length, bit)) return filtered(counted_as(call));
+    if (by_real) real = path_text(s, slot, at, PATH_OF(file, file, f_path), fs);
+    if (!by_real || !real_passes(r, slot, at, real, bit)) return filtered(counted_as(call));
     passed = 1;
   }
+  struct path_argument path = { .from = o->path, .slot = slot, .at = at, .kernel = call->uring, .dirfd = o->dirfd };
+  path.always_base = o->how.resolve & RESOLVE_IN_ROOT;
+  path.read = o->read;
+  path.length = o->raw;
   at = raw_and_base(r->lengths, &path);
-  passed = passed || text_passes(r, slot_of(call), bit);
+  passed = passed || text_passes(r, slot, path.always_base, bit);
   if (!passed && !by_real) return filtered(counted_as(call));
-  length = 0;
+  real = 0;
   if (file && (filter.real || !passed || r->header.flags & FLAG_UNREAD))
-    length = path_text(s, slot_of(call), at, PATH_OF(file, file, f_path), fs);
-  if (!passed && !real_passes(r, slot_of(call), at, length, bit)) return filtered(counted_as(call));
-  if (refused(counted_as(call))) return;
-  r->created = r->layer = r->dev = r->file_mode = r->file_flags = r->magic = r->ino = 0;
-  if (file && filter.file) read_opened(r, file);
-  r->lengths[OPEN_REAL] = length;
-  send(call, s, at + length, KIND_OPEN);
+    real = path_text(s, slot, at, PATH_OF(file, file, f_path), fs);
+  if (!passed && !real_passes(r, slot, at, real, bit)) return filtered(counted_as(call));
+  if (!o->wanted && refused(counted_as(call))) return;
+  fill_open(r, call, o, file);
+  r->lengths[OPEN_REAL] = real;
+  send(call, s, at + real, KIND_OPEN);
+}
+
+__noinline int open_by_path(struct call_context *call, struct opening *o)
+{
+  struct scratch *s = call && o ? scratch_of(slot_of(call)) : 0;
+  if (s) by_path(call, o, s);
+  return 0;
+}
+
+// Whether no more than a look says that a text is not wanted: it starts at the root, no prefix begins like it, it is in
+// its shortest form and nothing in it is hidden. Else the text stands in the scratch record.
+static __always_inline bool plainly_unwanted(struct call_context *call, struct opening *o)
+{
+  struct scratch *s = scratch_of(slot_of(call));
+  if (!s) return 0;
+  struct record_header *header = (void *)s->record;
+  header->flags = call_flags(call);
+  o->raw = caller_path(slot_of(call), OPEN_TEXTS_AT, o->path, call->uring);
+  o->read = 1;
+  __u32 start = *(__u32 *)(s->record + OPEN_TEXTS_AT);
+  if (header->flags & TEXT_DOUBTFUL || o->how.resolve & RESOLVE_IN_ROOT || (start & 0xff) != '/') return 0;
+  if (filter.name_starts || filter.prefix_starts & START_BIT(start)) return 0;
+  return !has_neighbours(slot_of(call), OPEN_TEXTS_AT, o->raw);
+}
+
+static __always_inline void on_open(struct call_context *call)
+{
+  struct opening o = {};
+  __u32 slot = call->which & (CALLS_ROOM - 1);
+  read_open_arguments(call, &o);
+  __u32 bit = class_bit(access_of(o.how.flags), call->ret);
+  o.wanted = filter.keep[slot] & bit || o.unread || comm_passes(call, bit);
+  if (o.wanted) {
+    if (refused(counted_as(call)) || (!call->uring && !o.unread && !filter.state && open_in_ring(call, &o))) return;
+  } else if (!(filter.test[slot] & bit)) {
+    return filtered(counted_as(call));
+  } else if (filter.tests.text & bit && !(filter.tests.real & bit) && plainly_unwanted(call, &o)) {
+    return filtered(counted_as(call));
+  }
+  open_by_path(call, &o);
 }
 
 __noinline int open_call(struct call_context *call)
 {
-  struct scratch *s = call ? scratch_of(slot_of(call)) : 0;
-  if (s) on_open(call, s);
+  if (call) on_open(call);
   return 0;
 }

@@ -88,6 +88,7 @@ struct place {
   __u64 root_dentry, root_vfsmount;
   __u32 slot; // which scratch
   __u32 at;   // where in its record
+  bool stays; // it is not appended: it stays at the end of scratch->path
 };
 
 #define COPIED_BY_WORDS 128 // longer ones are worth a call of the helper
@@ -108,8 +109,9 @@ static __always_inline __u32 take_path(struct scratch *s, __u32 from, __u32 to)
   return bpf_probe_read_kernel(s->record + to, length, s->path + from) ? 0 : length;
 }
 
-// Appends to the record the path of `place` as its root sees it. Returns the length, and the walk_state from bit 16 on.
-// What has no path (memfd, pipe) yields its name. A global function is verified once, not at each of its calls.
+// Appends to the record the path of `place` as its root sees it. Returns the length, or of one that stays where it begins
+// in scratch->path, and the walk_state from bit 16 on. What has no path (memfd, pipe) yields its name. A global function
+// is verified once, not at each of its calls.
 __noinline int append_path(struct place *p)
 {
   if (!p) return 0;
@@ -139,13 +141,12 @@ __noinline int append_path(struct place *p)
       bpf_probe_read_kernel(s->path + at, length, GET(dentry, dentry, d_name.name));
     }
   }
-  return (take_path(s, at, p->at) & (PATH_ROOM - 1)) | w.state << 16;
+  __u32 result = p->stays ? at : take_path(s, at, p->at);
+  return (result & (PATH_ROOM - 1)) | w.state << 16;
 }
 
-// Appends a path and flags the record when it is not whole; returns its length.
-static __always_inline __u32 path_text(struct scratch *s, __u32 slot, __u32 at, struct path *path, struct fs_struct *fs)
+static __always_inline struct place place_of(struct path *path, struct fs_struct *fs, __u32 slot, __u32 at)
 {
-  struct record_header *header = (void *)s->record;
   struct place place = {
     .dentry = (__u64)GET(path, path, dentry),
     .vfsmount = (__u64)GET(path, path, mnt),
@@ -154,10 +155,20 @@ static __always_inline __u32 path_text(struct scratch *s, __u32 slot, __u32 at, 
     .slot = slot,
     .at = at,
   };
+  return place;
+}
+
+static __always_inline __u16 walk_flags(__u32 state)
+{
+  return state == WALK_OUTSIDE ? FLAG_PATH_OUTSIDE : state == WALK_COMPLETE ? 0 : FLAG_PATH_PARTIAL;
+}
+
+// Appends a path and flags the record when it is not whole; returns its length.
+static __always_inline __u32 path_text(struct scratch *s, __u32 slot, __u32 at, struct path *path, struct fs_struct *fs)
+{
+  struct place place = place_of(path, fs, slot, at);
   int walked = append_path(&place);
-  __u32 state = walked >> 16;
-  if (state == WALK_OUTSIDE) header->flags |= FLAG_PATH_OUTSIDE;
-  else if (state != WALK_COMPLETE) header->flags |= FLAG_PATH_PARTIAL;
+  ((struct record_header *)s->record)->flags |= walk_flags(walked >> 16);
   return walked & (PATH_ROOM - 1);
 }
 

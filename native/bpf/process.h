@@ -23,7 +23,7 @@ int BPF_PROG(on_fork, struct task_struct *task, __u64 clone_flags)
   }
   struct fork_record r;
   r.header.flags = 0;
-  identify(&r.header, child, KIND_FORK);
+  identify(&r.header, task, KIND_FORK);
   r.header.cpu = bpf_get_smp_processor_id();
   r.header.size = sizeof r;
   r.clone_flags = clone_flags;
@@ -47,7 +47,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_tid, struct linux_binp
   struct scratch *s = scratch_of(SCRATCH_EXEC);
   if (!s) return 0;
   ((struct record_header *)s->record)->flags = 0;
-  identify((void *)s->record, untrusted(task), KIND_EXEC);
+  identify((void *)s->record, task, KIND_EXEC);
   __u32 size = image(s, SCRATCH_EXEC, task, old_tid, bprm->filename, 0);
   emit_event(s, SCRATCH_EXEC, size, KIND_EXEC, untrusted(task));
   return 0;
@@ -63,7 +63,7 @@ int BPF_PROG(on_cgroup, struct cgroup *into, const char *path, struct task_struc
   if (!s) return 0;
   struct cgroup_record *r = (void *)s->record;
   r->header.flags = 0;
-  identify(&r->header, task, KIND_CGROUP);
+  identify(&r->header, moved, KIND_CGROUP);
   __u32 length = image_cgroup(s, SCRATCH_CGROUP, CGROUP_TEXTS_AT, task);
   r->lengths[CGROUP_CGROUP_PATH] = length;
   __u32 size = finish(s, CGROUP_TEXTS_AT + length);

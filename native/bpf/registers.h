@@ -86,7 +86,7 @@ static __always_inline void send(struct call_context *call, struct scratch *s, _
 {
   struct record_header *header = (void *)s->record;
   struct task_struct *task = current_task();
-  identify(header, task, kind);
+  identify(header, bpf_get_current_task_btf(), kind);
   // A worker of io_uring does what the process asked for; its name says nothing.
   if (call->uring && task->flags & PF_IO_WORKER) {
     task = task->group_leader;
@@ -102,26 +102,42 @@ struct path_argument {
   __u32 slot, at;   // which scratch, and where in its record
   __s32 dirfd;
   bool always_base; // also for an absolute path
+  bool read;        // it is a text of the record already, of that length
+  __u32 length;
   bool kernel;      // not in the caller's memory, but a copy of the kernel's
 };
 
-// Appends the directory that a path given with `dirfd` starts from; returns its length, 0 for a bad descriptor.
+// The directory that a path given with `dirfd` starts from; NULL for a bad descriptor.
+static __always_inline struct path *base_of(struct task_struct *task, struct fs_struct *fs, __s32 dirfd)
+{
+  if (dirfd == AT_FDCWD) return PATH_OF(fs_struct, fs, pwd);
+  struct file *file = file_of(task, dirfd);
+  return file ? PATH_OF(file, file, f_path) : 0;
+}
+
+// Appends it; returns its length.
 static __always_inline __u32 base_text(struct scratch *s, __u32 slot, struct task_struct *task, __u32 at, __s32 dirfd)
 {
   struct fs_struct *fs = task->fs;
-  if (!fs) return 0;
-  if (dirfd == AT_FDCWD) return path_text(s, slot, at, PATH_OF(fs_struct, fs, pwd), fs);
-  struct file *file = file_of(task, dirfd);
-  return file ? path_text(s, slot, at, PATH_OF(file, file, f_path), fs) : 0;
+  struct path *base = fs ? base_of(task, fs, dirfd) : 0;
+  return base ? path_text(s, slot, at, base, fs) : 0;
+}
+
+// `caller_text`. A global function is verified once, not at each of its calls.
+__noinline int caller_path(__u32 slot, __u32 at, __u64 from, bool kernel)
+{
+  struct scratch *s = scratch_of(slot);
+  return s ? caller_text(s, at, from, kernel) : 0;
 }
 
 // Appends a path as the caller wrote it and, where it needs one, its base. Returns the length of the first, and that of
-// the base from bit 16 on. A global function is verified once, not at each of its calls.
+// the base from bit 16 on.
 __noinline int append_argument(struct path_argument *path)
 {
   struct scratch *s = path ? scratch_of(path->slot) : 0;
   if (!s) return 0;
-  __u32 at = path->at, length = caller_text(s, at, path->from, path->kernel);
+  __u32 at = path->at;
+  __u32 length = path->read ? path->length & (PATH_ROOM - 1) : caller_path(path->slot, at, path->from, path->kernel);
   if (!BOUND(at)) return 0;
   bool absolute = length && s->record[at] == '/';
   if (absolute && !path->always_base) return length;
