@@ -35,8 +35,8 @@ export interface SensorDemand {
   readonly room?: boolean;
   /** Ancillary data of messages that are received. */
   readonly control?: boolean;
-  /** What the process of each event is at that moment; default: nothing of it. */
-  readonly state?: StateDemand;
+  /** What the process is at the moment of an event, by the names in `Counts`; of what is missing there nothing. */
+  readonly state?: ReadonlyMap<string, StateDemand>;
 }
 
 /** Parts of a process's state; what it uses, and its threads, come with any of them. */
@@ -157,14 +157,20 @@ export function openSensor(options: SensorOptions): Sensor {
 /** `enum state_part` of bpf/shared.h. */
 const STATE = { usage: 1, open: 2, no: 0, types: 4, names: 12 } as const;
 
-const statePart = (state: StateDemand | undefined) =>
-  state === undefined ? 0 : STATE.usage | (state.open ? STATE.open : 0) | STATE[state.stdio];
+function stateParts(state: ReadonlyMap<string, StateDemand> = new Map()): Uint8Array {
+  const parts = new Uint8Array(COUNTED);
+  for (const [name, place] of COUNTED_NAMES) {
+    const wanted = state.get(name);
+    if (wanted !== undefined) parts[place] = STATE.usage | (wanted.open ? STATE.open : 0) | STATE[wanted.stdio];
+  }
+  return parts;
+}
 
 function wantedOf(demand: SensorDemand): AddonWanted {
   const { calls, env, real, file, data = 0, room = false, control = false } = demand;
   if (!Number.isInteger(data) || data < 0 || data > DATA_MAX)
     throw new RangeError(`data must be a number of bytes from 0 to ${DATA_MAX}, not ${data}`);
-  const state = statePart(demand.state);
+  const state = stateParts(demand.state);
   return { env, real, file, data, room, control, state, ...filterTables(withChdir(calls)) };
 }
 

@@ -36,8 +36,8 @@ export interface AddonWanted {
   readonly data: number;
   readonly room: boolean;
   readonly control: boolean;
-  /** Bits of `enum state_part`. */
-  readonly state: number;
+  /** Bits of `enum state_part`, by what is counted. */
+  readonly state: Uint8Array;
   /** Some call is read that io_uring can do. */
   readonly uring: boolean;
   readonly calls: Uint16Array;

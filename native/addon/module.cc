@@ -1,5 +1,6 @@
 // The JavaScript door of the addon. Everything is per environment, so worker threads may load it too.
 #include <cstdint>
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -112,7 +113,8 @@ Wanted wanted_of(const Napi::Object &given) {
   words.file = flag("file");
   words.room = flag("room");
   words.control = flag("control");
-  words.state = static_cast<__u8>(given.Get("state").ToNumber().Uint32Value());
+  const auto state = given.Get("state").As<Napi::Uint8Array>();
+  memcpy(words.state, state.Data(), std::min(state.ByteLength(), sizeof words.state));
   __u16 tests[2] = {};
   copy_words(given.Get("tests"), tests);
   words.tests = {tests[0], tests[1]};

@@ -50,7 +50,7 @@ static __always_inline __u32 describe_file(struct descriptor_block *d, struct de
   struct fs_struct *fs = GET(task_struct, p->task, fs);
   // What has no path is told by its name.
   bool nameless = GET(dentry, dentry, d_parent) == dentry;
-  if (!fs || (!nameless && !(filter.state & STATE_NAMES))) return 0;
+  if (!fs || (!nameless && !p->named)) return 0;
   if (p->name_at > TEXTS_END) {
     d->name_partial = 2;
     return 0;

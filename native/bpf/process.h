@@ -5,7 +5,7 @@
 static __always_inline void emit_small(void *record, __u32 size, enum record_kind kind, __u32 slot,
                                        struct task_struct *task)
 {
-  struct scratch *s = filter.state ? scratch_of(slot) : 0;
+  struct scratch *s = filter.state[kind] ? scratch_of(slot) : 0;
   if (!s) return emit(record, size, kind);
   __builtin_memcpy(s->record, record, size);
   emit_event(s, slot, size, kind, task);

@@ -4,6 +4,10 @@
 #define CALLS_ROOM 128    // above every enum call
 #define CALL_NUMBERS 1024 // above every system call number, x32's 512-547 included
 
+// Counted apart: records of processes' lives by their kind, others by their call.
+#define COUNTED_KINDS 16
+#define COUNTED (COUNTED_KINDS + CALLS_ROOM)
+
 // How a call is read; call-table.h has one for each. Registers are counted from 1; 0 is none.
 struct shape {
   __u16 nr;       // what the record carries
@@ -89,7 +93,7 @@ struct filter {
   __u8 real;                     // canonical paths of what is opened
   __u8 file;                     // what else is known of the file that is opened
   __u16 data;                    // bytes of what calls move that are copied
-  __u8 state;                    // enum state_part, of every event's process
+  __u8 state[COUNTED];           // enum state_part, by what is counted
   __u8 room;                     // how much the buffers of a vector hold together
   __u8 control;                  // ancillary data of what is received
 };
@@ -103,10 +107,6 @@ struct control {
   __u32 seeded;                  // processes that the last seeding pass added
   __u32 pad;
 };
-
-// Counted apart: records of processes' lives by their kind, others by their call.
-#define COUNTED_KINDS 16
-#define COUNTED (COUNTED_KINDS + CALLS_ROOM)
 
 struct counters {                // per CPU
   __u64 sent[COUNTED];

@@ -75,13 +75,15 @@ struct descriptor_place {
   __u32 slot;
   __u32 at, name_at; // where in its record the block and the name go
   __s32 fd;
+  bool named; // also where that is a path
 };
 int append_descriptor(struct descriptor_place *place);
 
 struct state_place {
   __u64 task;
   __u32 slot; // which scratch
-  __u32 size; // of its record
+  __u32 size;   // of its record
+  __u32 wanted; // enum state_part
 };
 
 // Appends the state of the task to a record that is otherwise done; returns the record's size. A global function is
@@ -91,7 +93,7 @@ __noinline int append_state(struct state_place *place)
   struct scratch *s = place ? scratch_of(place->slot) : 0;
   if (!s) return 0;
   __u64 task = place->task;
-  __u32 begin = place->size, slot = place->slot, wanted = filter.state;
+  __u32 begin = place->size, slot = place->slot, wanted = place->wanted;
   if (!BOUND(begin)) return begin;
   struct state_block *state = (void *)(s->record + begin);
   struct signal_struct *signal = GET(task_struct, task, signal);
@@ -103,7 +105,7 @@ __noinline int append_state(struct state_place *place)
   if (wanted & STATE_OPEN) state->fd_open = open_descriptors(task);
   __u32 end = begin + sizeof *state;
   if (wanted & STATE_STDIO) {
-    struct descriptor_place each = { .task = task, .slot = slot, .at = end };
+    struct descriptor_place each = { .task = task, .slot = slot, .at = end, .named = wanted & STATE_NAMES };
     each.name_at = end + 3 * sizeof(struct descriptor_block);
     state->described = 3;
     for (int i = 0; i < 3; i++) {
@@ -128,8 +130,9 @@ static __always_inline void emit_event(struct scratch *s, __u32 slot, __u32 size
                                        struct task_struct *task)
 {
   if (!size) return;
-  if (filter.state) {
-    struct state_place place = { .task = (__u64)task, .slot = slot, .size = size };
+  __u32 wanted = counted < COUNTED ? filter.state[counted] : 0;
+  if (wanted) {
+    struct state_place place = { .task = (__u64)task, .slot = slot, .size = size, .wanted = wanted };
     size = append_state(&place);
   }
   barrier_var(size); // else the compiler bounds another register than it passes on

@@ -15,6 +15,8 @@ import type { Steps } from './steps.ts';
 export interface Demand {
   /** Fields by their texts. */
   readonly fields: ReadonlySet<string>;
+  /** By field: the types of the events that it is read of, where those are known; one that is not here may be read of any. */
+  readonly fieldTypes?: ReadonlyMap<string, ReadonlySet<string>>;
   /** Event types, or all of them. */
   readonly types: ReadonlySet<string> | 'all';
   /** What must hold of an event of a type to be wanted; for a type that is not here, nothing is known. */

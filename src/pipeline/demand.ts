@@ -18,7 +18,17 @@ function join(a: Demand, b: Demand): Demand {
   const fields = a.fields.union(b.fields);
   const types = a.types === 'all' || b.types === 'all' ? 'all' : a.types.union(b.types);
   const where = joinWhere(a, b);
-  return { fields, types, ...(where.size === 0 ? {} : { where }), ...joinHosts([a, b]) };
+  return { fields, types, ...(where.size === 0 ? {} : { where }), ...joinFieldTypes([a, b]), ...joinHosts([a, b]) };
+}
+
+/** Of a field that several read, what each of them reads it of; nothing is known of it unless all say. */
+function joinFieldTypes(demands: readonly Demand[]): Pick<Demand, 'fieldTypes'> {
+  const joined = new Map<string, ReadonlySet<string>>();
+  for (const field of new Set(demands.flatMap(({ fieldTypes = new Map() }) => [...fieldTypes.keys()]))) {
+    const all = demands.filter(({ fields }) => fields.has(field)).map(({ fieldTypes }) => fieldTypes?.get(field));
+    if (all.every((types) => types !== undefined)) joined.set(field, new Set(all.flatMap((types) => [...types])));
+  }
+  return joined.size === 0 ? {} : { fieldTypes: joined };
 }
 
 /** Of a type that both want, what either wants; nothing is known of it unless both say. */
@@ -51,7 +61,8 @@ export function narrowed(below: Demands, own: Demands | undefined): Demands {
       const fields = new Set([...(mine?.fields ?? []), ...(theirs?.fields ?? [])]);
       const types = mine && mine.types !== 'all' ? mine.types : (theirs?.types ?? 'all');
       const where = mine?.where ? { where: mine.where } : {};
-      return [source, { fields, types, ...where, ...joinHosts([mine, theirs]) }];
+      const fieldTypes = joinFieldTypes([mine, theirs].filter((demand) => demand !== undefined));
+      return [source, { fields, types, ...where, ...fieldTypes, ...joinHosts([mine, theirs]) }];
     }),
   );
 }

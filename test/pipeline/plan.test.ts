@@ -129,6 +129,44 @@ sinks: { out: { type: away, from: z } }`);
     });
   });
 
+  it('says of which events a field is read, as far as all that read it say', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-plan-'));
+    const rule = (name: string, condition: string, output: string) =>
+      `- { rule: ${name}, desc: d, condition: "${condition}", output: "${output}", priority: INFO }\n`;
+    const shell = rule('shell', 'evt.type = execve and proc.stdin.type = ipv4', '%proc.name');
+    const opens = rule('opens', 'evt.type = openat and fd.name = /a', '%proc.name %fd.num');
+    const read = (rules: string, graph: string) => {
+      writeFileSync(join(folder, 'rules.yaml'), rules);
+      const { sources } = plan(graph.replace('FILES', `${folder}/rules.yaml`));
+      const { fieldTypes = new Map() } = sources[0]?.demand.get('syscall') ?? {};
+      return Object.fromEntries([...fieldTypes].map(([field, types]) => [field, [...types].sort()]));
+    };
+    const graph = `
+sources: { node: { type: kernel } }
+operators:
+  detect: { type: rules, from: node, files: FILES }
+sinks: { out: { type: stdout, from: detect } }`;
+    const both = {
+      'evt.type': ['execve', 'openat'],
+      'proc.stdin.type': ['execve'],
+      'proc.name': ['execve', 'openat'],
+      'fd.name': ['openat'],
+      'fd.num': ['openat'],
+    };
+    expect(read(shell + opens, graph)).toEqual(both);
+    const behind = graph
+      .replace('from: node', 'from: all')
+      .replace('detect:', 'all: { type: execs, from: node }\n  detect:');
+    expect(read(shell + opens, behind)).toEqual(both);
+    // A rule of any event, and a sink that does not say.
+    const { 'proc.name': _, ...without } = both;
+    expect(read(shell + opens + rule('any', 'proc.name = x', 'o'), graph)).toEqual(without);
+    const other = graph.replace('from: detect }', 'from: detect }, other: { type: away, from: node }');
+    const { 'fd.name': __, ...unnamed } = both;
+    expect(read(shell + opens, other)).toEqual(unnamed);
+    rmSync(folder, { recursive: true });
+  });
+
   it('answers an operator what the sources above ever fill and emit', () => {
     plan(GRAPH);
     const [edge] = edges as [Edge];

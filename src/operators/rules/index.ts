@@ -237,10 +237,26 @@ function* readsOf(
     const fields = new Set(refs.map(({ text }) => text));
     // Alerts get their id from it.
     if (catalogues.get(source)?.find(EVENT_ID)) fields.add(EVENT_ID);
-    const demand = { fields, types, ...joinHosts([{ hosts: hostsIn(conditions) }]) };
+    const fieldTypes = fieldTypesOf(mine, extra.get(source) ?? []);
+    const demand = { fields, fieldTypes, types, ...joinHosts([{ hosts: hostsIn(conditions) }]) };
     demands.set(source, types === 'all' ? demand : { ...demand, where: yield* necessaryInSteps(conditions, types) });
   }
   return demands;
+}
+
+/** By field: the event types of the rules that read it. */
+function fieldTypesOf(rules: readonly Rule[], extra: readonly FieldRef[]): Map<string, ReadonlySet<string>> {
+  const ofAny = new Set(extra.map(({ text }) => text));
+  const found = new Map<string, Set<string>>();
+  for (const { condition, output } of rules) {
+    const { eventTypes } = condition;
+    for (const { text } of [...condition.reads, ...output.reads]) {
+      if (eventTypes === 'all') ofAny.add(text);
+      else found.set(text, (found.get(text) ?? new Set()).union(eventTypes));
+    }
+  }
+  for (const text of ofAny) found.delete(text);
+  return found;
 }
 
 function* necessaryInSteps(

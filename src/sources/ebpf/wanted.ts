@@ -57,6 +57,25 @@ export interface WantedOptions {
   readonly pushdown: boolean;
 }
 
+/** The state of the process that is wanted with each record, by the name under which it is counted. */
+function statesFor({ fields, fieldTypes }: Demand): Map<string, StateDemand> {
+  const states = new Map<string, StateDemand>();
+  const wanted = [...fields].filter((field) => STATE.test(field));
+  if (wanted.length === 0) return states;
+  const records: [string, readonly string[]][] = [
+    ...Object.entries(LIFE),
+    ...Object.keys(CALLS).map((name): [string, readonly string[]] => [name, [name]]),
+  ];
+  for (const [name, types] of records) {
+    const isReadOf = (field: string) => types.some((type) => fieldTypes?.get(field)?.has(type) ?? true);
+    const read = wanted.filter(isReadOf);
+    const some = (pattern: RegExp) => read.some((field) => pattern.test(field));
+    const stdio = some(STDIO_NAME) ? 'names' : some(STDIO) ? 'types' : 'no';
+    if (read.length > 0) states.set(name, { open: some(OPEN_COUNT), stdio });
+  }
+  return states;
+}
+
 /** Event types that `base_syscalls` adds and leaves out. */
 function namedIn(base: WantedOptions['base']): Readonly<Record<'added' | 'removed', ReadonlySet<string>>> {
   const set = base?.custom_set ?? [];
@@ -87,10 +106,7 @@ export function wantedFor(demand: Demand | undefined, options: WantedOptions): W
     names.some(wants) ? [KIND[kind as keyof typeof LIFE]] : [],
   );
   const isRead = (pattern: RegExp) => [...(demand?.fields ?? [])].some((field) => pattern.test(field));
-  const state: StateDemand = {
-    open: isRead(OPEN_COUNT),
-    stdio: isRead(STDIO_NAME) ? 'names' : isRead(STDIO) ? 'types' : 'no',
-  };
+  const state = demand === undefined ? undefined : statesFor(demand);
   return {
     sensor: {
       calls,
@@ -100,7 +116,7 @@ export function wantedFor(demand: Demand | undefined, options: WantedOptions): W
       data: isRead(DATA) ? snaplen : 0,
       room: isRead(ROOM),
       control: isRead(CONTROL),
-      ...(isRead(STATE) ? { state } : {}),
+      ...(state?.size ? { state } : {}),
     },
     kinds: new Set([
       ...kinds,

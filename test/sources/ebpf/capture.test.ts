@@ -264,13 +264,31 @@ describe('demand', () => {
   });
 
   it('asks for what the process is only as far as fields read it', () => {
-    const state = (...fields: string[]) => demand(['openat'], fields).sensor.state;
+    const state = (...fields: string[]) => demand(['openat'], fields).sensor.state?.get('openat');
     expect(state('proc.name', 'fd.name', 'evt.args', 'proc.env')).toBeUndefined();
     expect(state('proc.vmrss')).toEqual({ open: false, stdio: 'no' });
     expect(state('proc.fdlimit')).toEqual({ open: false, stdio: 'no' });
     expect(state('proc.fdusage')).toEqual({ open: true, stdio: 'no' });
     expect(state('proc.stdin.type')).toEqual({ open: false, stdio: 'types' });
     expect(state('proc.stdin.type', 'proc.stderr.name')).toEqual({ open: false, stdio: 'names' });
+  });
+
+  it('asks for what the process is only of events that the fields are read of', () => {
+    const wanted = {
+      types: new Set(['openat', 'execve', 'connect']),
+      fields: new Set(['proc.stdin.type', 'proc.fdlimit', 'proc.name']),
+      fieldTypes: new Map([
+        ['proc.stdin.type', new Set(['execve'])],
+        ['proc.fdlimit', new Set(['execve', 'connect'])],
+      ]),
+    };
+    expect(wantedFor(wanted, options).sensor.state).toEqual(
+      new Map([
+        ['exec', { open: false, stdio: 'types' }],
+        ['execve', { open: false, stdio: 'types' }],
+        ['connect', { open: false, stdio: 'no' }],
+      ]),
+    );
   });
 
   it("adds and leaves out calls by Falco's base_syscalls", () => {
