@@ -7,7 +7,14 @@ import type { Clause } from '../src/core/necessary.ts';
 import { CALLS } from './calls.ts';
 import { type CallFilters, filterTables } from './filter.ts';
 import { KIND } from './kinds.ts';
-import { type AddonSensor, type AddonWanted, bpfObject, loadAddon, type RunningProgram } from './locate.ts';
+import {
+  type AddonSensor,
+  type AddonWanted,
+  bpfObject,
+  loadAddon,
+  loadedAddon,
+  type RunningProgram,
+} from './locate.ts';
 import { capabilities, hasBtf, isOptional, lockdown, probe } from './probe.ts';
 
 export { CALLS, type Call } from './calls.ts';
@@ -309,4 +316,13 @@ export function sendDatagram(path: string, bytes: Uint8Array): string | undefine
 /** CLOCK_REALTIME - CLOCK_BOOTTIME in ns: what turns a record's time into the time of day. */
 export function bootOffsetNs(): bigint {
   return loadAddon().addon.bootOffsetNs();
+}
+
+/**
+ * Gives back memory that is held and not in use: free memory of the allocator, and the pages of programs and libraries that
+ * were read so far. Those stay in the system's cache, and come back as they are used. Takes some ms. Nothing where the addon
+ * has not been loaded.
+ */
+export function trimMemory(): void {
+  loadedAddon()?.trimMemory();
 }

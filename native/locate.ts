@@ -13,6 +13,7 @@ export interface Addon {
   notifySystemd(state: string): boolean;
   sendDatagram(path: string, bytes: Uint8Array): string;
   bootOffsetNs(): bigint;
+  trimMemory(): void;
 }
 
 /** A program of ours that is loaded on this machine, by whichever process. */
@@ -151,6 +152,11 @@ export function loadAddon(): { readonly addon: Addon; readonly path: string } {
     throw whyUnloadable(path, error);
   }
   return loaded;
+}
+
+/** The addon, if it has been loaded. */
+export function loadedAddon(): Addon | undefined {
+  return loaded?.addon;
 }
 
 /** The BPF object, which always lies beside the addon. */

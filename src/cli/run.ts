@@ -15,6 +15,7 @@ import type { Contents } from '../pipeline/watch.ts';
 import { Store } from '../store/store.ts';
 import { fail } from './fail.ts';
 import { Reloader } from './reload.ts';
+import { tidyAtRest } from './rest.ts';
 import { Servers } from './server.ts';
 import { listen } from './signals.ts';
 import { feedWatchdog, tellSystemd } from './systemd.ts';
@@ -50,6 +51,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     log.error(`the state could not be written to ${state}: ${messageOf(error)}; trying again`);
   const store = state === undefined ? undefined : await Store.open(state, unwritten);
   const signals = listen();
+  let untidy = () => {};
   let servers: Servers | undefined;
   try {
     const running = await Run.start(plan, {
@@ -68,6 +70,8 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       around: async (next, work) => {
         if (options.state === undefined) refuseMove(state, next.state);
         await serving.listen(http ?? next.http, work);
+        untidy();
+        untidy = tidyAtRest();
       },
       contents,
       watch: options.watch,
@@ -83,6 +87,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     tellSystemd('READY=1', log);
     const rest = feedWatchdog(log);
     const unwatch = running.watchHeld();
+    untidy = tidyAtRest();
     log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
     if (signals.early) void signals.reload();
     // At the end of the sources nothing presses; a signal means that somebody waits.
@@ -96,6 +101,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     log.info({ ...summary }, sentence(summary));
     if (end?.error !== undefined) fail(end.error);
   } finally {
+    untidy();
     servers?.close();
     await store?.close();
     signals.close();
