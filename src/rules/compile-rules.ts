@@ -1,17 +1,14 @@
 /** Compiles what the files define (spec/falco-engine.md §1.6): lists, then macros, then rules. */
 
-import type { Place } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
-import type { AppendOutput } from './append-output.ts';
-import { addedText, ExtraFieldProblem, entriesFor, placeOfAdded, withExtraFields } from './append-output.ts';
 import type { Expr, Span } from './ast.ts';
+import { type CompiledOutput, compileOutput, type OutputOptions, skipUnknown } from './compile-output.ts';
 import type { Condition } from './condition.ts';
 import { makeCondition, refuseEventTypes } from './condition.ts';
-import { conditionWarnings, isDeprecated } from './condition-warnings.ts';
+import { conditionWarnings } from './condition-warnings.ts';
 import type { Definitions, ListDefinition, MacroDefinition, RuleDefinition } from './definitions.ts';
 import { withExceptions } from './exceptions.ts';
 import type { Format } from './format.ts';
-import { parseFormat } from './format.ts';
 import type { Context, Issue, IssueCode } from './issue.ts';
 import { LoadFailure, makeIssue } from './issue.ts';
 import { parseCondition } from './parser.ts';
@@ -29,7 +26,6 @@ import {
   substituteLists,
   wordsOf,
 } from './substitute-lists.ts';
-import type { PrintBytes } from './values.ts';
 
 /** A rule without what is decided for all rules together. */
 export type CompiledRule = Omit<Rule, 'enabled'>;
@@ -39,11 +35,8 @@ export interface Compilation {
   readonly macros: ReadonlyMap<string, ParsedMacro>;
 }
 
-export interface CompileOptions {
+export interface CompileOptions extends OutputOptions {
   readonly catalogues: ReadonlyMap<string, Catalogue>;
-  readonly appendOutput: readonly AppendOutput[];
-  /** How bytes print; default: dots for what does not print. */
-  readonly bytes?: PrintBytes | undefined;
 }
 
 const MAX_DEPTH = 1000;
@@ -70,6 +63,8 @@ export class RuleCompiler {
   #lists = new ResolvedLists([]);
   #macros = new Map<string, Made<MacroDefinition, ParsedMacro>>();
   readonly #rules = new Map<string, Made<RuleDefinition, CompiledRule | undefined>>();
+  readonly #parsed = new WeakMap<ComposedText, Expr>();
+  readonly #outputs = new WeakMap<RuleDefinition, CompiledOutput>();
   #resolver = new MacroResolver(new Map());
 
   constructor(definitions: Definitions, options: CompileOptions) {
@@ -93,11 +88,7 @@ export class RuleCompiler {
       if (result !== undefined) rules.push(result);
       yield;
     }
-    const all = [...this.#macros.values(), ...this.#definitions.rules.keys().map((name) => this.#rules.get(name))];
-    const usedMacros = new Set(all.flatMap((made) => [...(made?.macros ?? [])]));
-    const usedLists = new Set(this.#lists.all.flatMap(({ uses }) => uses));
-    for (const made of all) for (const name of made?.lists ?? []) usedLists.add(name);
-    this.#warnUnused(usedMacros, usedLists);
+    this.#warnUnused();
     return { rules, macros: new Map([...this.#macros].map(([name, { result }]) => [name, result])) };
   }
 
@@ -113,7 +104,7 @@ export class RuleCompiler {
     }
     const changed = new Set([...made].flatMap(([name, each]) => (each === before.get(name) ? [] : [name])));
     // What leads to one that has changed is put together again.
-    for (let size = -1; size !== changed.size; ) {
+    for (let size = made.size; size !== changed.size; ) {
       size = changed.size;
       for (const [name, each] of made) {
         if (changed.has(name) || changed.isDisjointFrom(each.macros)) continue;
@@ -131,7 +122,7 @@ export class RuleCompiler {
         macro.text,
         macro.definition.context,
         ({ index }) => index < visibility,
-        viaMacro(macro.definition),
+        () => viaMacro(macro.definition),
       );
     }
     return changed;
@@ -142,7 +133,7 @@ export class RuleCompiler {
     const { text: own } = definition.condition;
     const words = wordsOf(own);
     const text = substituteLists(definition.condition, words, this.#lists, lists);
-    const ast = this.#parse(text, definition.conditionContext, viaMacro(definition));
+    const ast = this.#parse(text, definition.conditionContext, () => viaMacro(definition));
     const result = { definition, text, ast };
     return { definition, text: own, words, result, macros: macrosIn(ast), lists, warnings: [] };
   }
@@ -153,19 +144,17 @@ export class RuleCompiler {
     changedMacros: ReadonlySet<string>,
   ): Made<RuleDefinition, CompiledRule | undefined> {
     const old = this.#rules.get(definition.name);
-    if (
-      old?.definition === definition &&
-      !changedLists.areIn(old.text, old.words) &&
-      changedMacros.isDisjointFrom(old.macros)
-    ) {
+    const isSame = old?.definition === definition && !changedLists.areIn(old.text, old.words);
+    if (isSame && changedMacros.isDisjointFrom(old.macros)) {
       this.#warnings.push(...old.warnings);
       return old;
     }
     const from = this.#warnings.length;
-    const lists = new Set<string>();
+    const lists = new Set(isSame ? old.lists : []);
     const condition = withExceptions(definition.condition, definition.exceptions);
     const words = wordsOf(condition.text);
-    const result = this.#rule(definition, () => substituteLists(condition, words, this.#lists, lists));
+    const kept = isSame ? old.result?.composed : undefined;
+    const result = this.#rule(definition, () => kept ?? substituteLists(condition, words, this.#lists, lists));
     const macros = result === undefined ? new Set<string>() : macrosIn(result.condition.ast);
     const warnings = this.#warnings.slice(from);
     const made = { definition, text: condition.text, words, result, macros, lists, warnings };
@@ -173,12 +162,14 @@ export class RuleCompiler {
     return made;
   }
 
-  #parse(text: ComposedText, context: Context, via: string): Expr {
+  #parse(text: ComposedText, context: Context, via: () => string): Expr {
+    const known = this.#parsed.get(text);
+    if (known !== undefined) return known;
     try {
-      return parseCondition(text.text, {
-        maxDepth: MAX_DEPTH,
-        feed: (name) => this.#definitions.lists.get(name)?.feed,
-      });
+      const feed = (name: string) => this.#definitions.lists.get(name)?.feed;
+      const ast = parseCondition(text.text, { maxDepth: MAX_DEPTH, feed });
+      this.#parsed.set(text, ast);
+      return ast;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       throw new LoadFailure(this.#issue('error', 'LOAD_ERR_COMPILE_CONDITION', error, text, context, via));
@@ -190,7 +181,7 @@ export class RuleCompiler {
     text: ComposedText,
     context: Context,
     isVisible: (macro: MacroDefinition) => boolean,
-    via: string,
+    via: () => string,
   ): Expr {
     try {
       return this.#resolver.resolve(ast, isVisible);
@@ -231,82 +222,16 @@ export class RuleCompiler {
     };
   }
 
+  /** Nothing that changes while a definition stays is in its output. */
   #output(rule: RuleDefinition, catalogue: Catalogue): Format | undefined {
-    const { appendOutput, bytes } = this.#options;
-    const entries = entriesFor(rule, appendOutput);
-    let output = rule.output;
-    if (output.text.includes('%container.info')) {
-      this.#warn(
-        'LOAD_DEPRECATED_ITEM',
-        '%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. ' +
-          'The container plugin will automatically add required fields to the output message.',
-        rule.context,
-      );
-      output = without(output, '%container.info');
-    }
-    const own = output.text.length;
-    output = output.concat(addedText(entries, catalogue));
-    try {
-      // Falco prints every message in the way that keeps absent values.
-      const format = withExtraFields(parseFormat(`*${output.text}`, catalogue, bytes), entries, catalogue, bytes);
-      this.#warnDeprecatedOutput(format, rule);
-      return { ...format, text: output.text };
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      // The star in front is not part of the text that the user wrote.
-      const span = { start: Math.max(0, error.span.start - 1), end: Math.max(1, error.span.end - 1) };
-      const extra = error instanceof ExtraFieldProblem;
-      const isAdded = extra || span.start >= own;
-      const added = { start: span.start - own, end: span.end - own };
-      const elsewhere = extra ? error.place : isAdded ? placeOfAdded(entries, catalogue, added) : undefined;
-      const place = elsewhere ?? (extra ? undefined : output.locate(span).place);
-      const via = isAdded ? ['added by append_output'] : [];
-      return this.#skipUnknown(rule, error, 'LOAD_ERR_COMPILE_OUTPUT', this.#outputIssue(rule, error, place, via));
-    }
-  }
-
-  #outputIssue(
-    rule: RuleDefinition,
-    problem: Problem,
-    place: Place | undefined,
-    via: readonly string[],
-  ): (severity: Issue['severity'], code: IssueCode) => Issue {
-    return (severity, code) =>
-      makeIssue(severity, code, problem.falco, rule.outputContext, {
-        diagnostic: {
-          message: problem.message,
-          ...(place === undefined ? {} : { at: place }),
-          ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }),
-          via: [...via, viaRule(rule)],
-        },
-      });
-  }
-
-  /** With `skip-if-unknown-filter`, names that are not known are a warning and the rule is left out. */
-  #skipUnknown(
-    rule: RuleDefinition,
-    problem: Problem,
-    code: IssueCode,
-    make: (severity: Issue['severity'], code: IssueCode) => Issue,
-  ): undefined {
-    if (!rule.skipIfUnknownFilter || !problem.options.unknownName) throw new LoadFailure(make('error', code));
-    this.#warnings.push(make('warning', 'LOAD_UNKNOWN_FILTER'));
-    return undefined;
-  }
-
-  #warnDeprecatedOutput(format: Format, rule: RuleDefinition): void {
-    for (const { text } of format.reads) {
-      if (!isDeprecated(text)) continue;
-      this.#warn(
-        'LOAD_DEPRECATED_ITEM',
-        `usage of deprecated field '${text}' has been detected in the rule output`,
-        rule.outputContext,
-      );
-    }
+    const known = this.#outputs.get(rule) ?? compileOutput(rule, catalogue, this.#options, () => viaRule(rule));
+    this.#outputs.set(rule, known);
+    this.#warnings.push(...known.warnings);
+    return known.format;
   }
 
   #condition(rule: RuleDefinition, text: ComposedText, catalogue: Catalogue): Condition | undefined {
-    const via = viaRule(rule);
+    const via = () => viaRule(rule);
     const ast = this.#parse(text, rule.conditionContext, via);
     const resolved = this.#resolve(ast, text, rule.context, () => true, via);
     try {
@@ -316,9 +241,10 @@ export class RuleCompiler {
       return condition;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      return this.#skipUnknown(rule, error, 'LOAD_ERR_COMPILE_CONDITION', (severity, code) =>
-        this.#issue(severity, code, error, text, rule.conditionContext, via),
-      );
+      const make = (severity: Issue['severity'], code: IssueCode) =>
+        this.#issue(severity, code, error, text, rule.conditionContext, via);
+      this.#warnings.push(skipUnknown(rule, error, 'LOAD_ERR_COMPILE_CONDITION', make));
+      return undefined;
     }
   }
 
@@ -327,12 +253,24 @@ export class RuleCompiler {
       this.#warnings.push(
         problem === undefined
           ? makeIssue('warning', code, message, context)
-          : this.#issue('warning', code, problem, text, context, viaRule(rule)),
+          : this.#issue('warning', code, problem, text, context, () => viaRule(rule)),
       );
     }
   }
 
-  #warnUnused(usedMacros: ReadonlySet<string>, usedLists: ReadonlySet<string>): void {
+  #warnUnused(): void {
+    const usedMacros = new Set<string>();
+    const usedLists = new Set<string>();
+    const use = ({ macros, lists }: Pick<Made<unknown, unknown>, 'macros' | 'lists'>) => {
+      for (const name of macros) usedMacros.add(name);
+      for (const name of lists) usedLists.add(name);
+    };
+    for (const made of this.#macros.values()) use(made);
+    for (const name of this.#definitions.rules.keys()) {
+      const made = this.#rules.get(name);
+      if (made !== undefined) use(made);
+    }
+    for (const { uses } of this.#lists.all) for (const name of uses) usedLists.add(name);
     for (const { name, context } of inOrder(this.#definitions.macros.values())) {
       if (!usedMacros.has(name))
         this.#warn('LOAD_UNUSED_MACRO', 'Macro not referred to by any other rule/macro', context);
@@ -353,7 +291,7 @@ export class RuleCompiler {
     problem: Problem,
     text: ComposedText,
     context: Context,
-    via: string,
+    via: () => string,
   ): Issue {
     const start = problem.stage === 'parse' ? problem.span.start : (problem.options.falcoStart ?? problem.span.start);
     const macros = problem.within.map((ref) => ref.macro?.owner as ParsedMacro);
@@ -361,7 +299,7 @@ export class RuleCompiler {
     const steps = [
       ...(list === undefined ? [] : [list]),
       ...macros.toReversed().map(({ definition }) => viaMacro(definition)),
-      via,
+      via(),
     ];
     return makeIssue(severity, code, problem.falco, context.inText(text.text, start), {
       diagnostic: {
@@ -372,11 +310,6 @@ export class RuleCompiler {
       },
     });
   }
-}
-
-function without(text: ComposedText, part: string): ComposedText {
-  const at = text.text.indexOf(part);
-  return at < 0 ? text : without(text.replace(at, at + part.length, []), part);
 }
 
 function viaRule({ name, context }: RuleDefinition): string {

@@ -1,7 +1,7 @@
 /** What deserves a warning in the condition of a rule that compiles. */
 
 import type { Catalogue } from '../events/field.ts';
-import type { TypedCheck, TypedExpr } from './check.ts';
+import type { TypedCheck } from './check.ts';
 import { checksWithin } from './checks-within.ts';
 import type { Condition } from './condition.ts';
 import type { RuleDefinition } from './definitions.ts';
@@ -54,9 +54,10 @@ function ofDeprecatedFields({ conditionContext }: RuleDefinition, { reads }: Con
   });
 }
 
-function ofNetworks({ conditionContext: context }: RuleDefinition, { ast, typed }: Condition): ConditionWarning[] {
+function ofNetworks({ conditionContext: context }: RuleDefinition, condition: Condition): ConditionWarning[] {
+  const { ast, typed, reads } = condition;
+  if (!reads.some(({ field }) => field.type === 'IPNET')) return [];
   const isMeant = ({ left, modifier }: TypedCheck) => modifier !== undefined && left.type === 'IPNET';
-  if (!someCheck(typed, isMeant)) return [];
   return checksWithin(ast, typed, isMeant).map(({ check, within }) => {
     const message = `'${check.operator} ${check.modifier}' never finds an address in a network`;
     const problem = new Problem('compile', message, check.span, { hint: 'As in Falco; `in` does: fd.net in (...)' });
@@ -67,7 +68,7 @@ function ofNetworks({ conditionContext: context }: RuleDefinition, { ast, typed 
 
 function ofWhole(rule: RuleDefinition, condition: Condition, catalogue: Catalogue): ConditionWarning[] {
   const warnings: ConditionWarning[] = [];
-  if (someCheck(condition.typed, comparesWithNa)) {
+  if (comparesWithNa(condition)) {
     const message =
       'comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. ' +
       "If you need to check for the existence of a field, consider using the 'exists' operator instead.";
@@ -90,11 +91,12 @@ export function isDeprecated(field: string): boolean {
   return field === 'evt.dir' || field === 'evt.wait_latency' || field.startsWith('evt.latency');
 }
 
-function someCheck(typed: TypedExpr, is: (check: TypedCheck) => boolean): boolean {
-  if (typed.kind === 'check') return is(typed);
-  return typed.kind === 'not' ? someCheck(typed.item, is) : typed.items.some((item) => someCheck(item, is));
-}
+const comparedWithNa = /^(?:ka|jevt)\./;
 
-function comparesWithNa({ left, constants = [] }: TypedCheck): boolean {
-  return left.kind === 'field' && /^(?:ka|jevt)\./.test(left.ref.text) && constants.includes('<NA>');
+function comparesWithNa({ ast, typed, reads }: Condition): boolean {
+  if (!reads.some(({ text }) => comparedWithNa.test(text))) return false;
+  const found = checksWithin(ast, typed, ({ left, constants = [] }) => {
+    return left.kind === 'field' && comparedWithNa.test(left.ref.text) && constants.includes('<NA>');
+  });
+  return found.length > 0;
 }

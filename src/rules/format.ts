@@ -51,9 +51,12 @@ export function parseFormat(text: string, catalogue: Catalogue, bytes?: PrintByt
     if (end > at) tokens.push(text.slice(at, end));
     if (percent < 0) break;
     const token = readToken(text, percent, catalogue);
-    tokens.push({ term: token.term, width: token.width });
-    for (const ref of token.reads) reads.set(ref.text, ref);
-    for (const name of [...token.reads.map((ref) => ref.text), token.name]) names.add(name);
+    tokens.push(token);
+    for (const ref of token.reads) {
+      reads.set(ref.text, ref);
+      names.add(ref.text);
+    }
+    names.add(token.name);
     at = token.end;
   }
   return {
@@ -74,8 +77,9 @@ interface ReadToken extends Token {
 const MOST_WIDTH = 65_535;
 
 function readToken(text: string, percent: number, catalogue: Catalogue): ReadToken {
-  const digits = /^\d*/.exec(text.slice(percent + 1))?.[0] ?? '';
-  const start = percent + 1 + digits.length;
+  let start = percent + 1;
+  while (isDigit(text.charCodeAt(start))) start++;
+  const digits = text.slice(percent + 1, start);
   const width = digits === '' ? undefined : Number(digits);
   if (start >= text.length) {
     const what = digits === '' ? 'a %' : 'a number';
@@ -92,7 +96,7 @@ function readToken(text: string, percent: number, catalogue: Catalogue): ReadTok
     const hint = `A value is cut or padded to at most ${MOST_WIDTH} characters.`;
     throw new Problem('parse', `the width ${digits} is too large`, { start: percent + 1, end: start }, { hint });
   }
-  if (/^[a-z0-9]+\(/.test(text.slice(start))) return { ...readTransformer(text, percent, start, catalogue), width };
+  if (isAt(transformer, text, start)) return { ...readTransformer(text, percent, start, catalogue), width };
   const found = longestField(text, start, catalogue);
   if (found === undefined) unknown(text, percent, start, catalogue);
   const { ref, end } = found;
@@ -155,16 +159,26 @@ function readTransformer(text: string, percent: number, start: number, catalogue
   }
 }
 
+const transformer = /[a-z0-9]+\(/y;
+const name = /[a-zA-Z][a-zA-Z0-9_.]{0,127}/y;
+const argument = /\[(?:"[^"]*"|'[^']*'|[^\]["'\s]+)\]/y;
+
+const isDigit = (code: number) => code >= 0x30 && code <= 0x39;
+
+function isAt(pattern: RegExp, text: string, at: number): boolean {
+  pattern.lastIndex = at;
+  return pattern.test(text);
+}
+
 /** The field with the longest name that the text begins with; what follows is ordinary text. No name is longer than 128. */
 function longestField(text: string, start: number, catalogue: Catalogue): { ref: FieldRef; end: number } | undefined {
-  const run = /^[a-zA-Z][a-zA-Z0-9_.]{0,127}/.exec(text.slice(start))?.[0] ?? '';
-  for (let length = run.length; length > 0; length--) {
-    const name = run.slice(0, length);
-    const end = start + length;
-    const argument = /^\[(?:"[^"]*"|'[^']*'|[^\]["'\s]+)\]/.exec(text.slice(end))?.[0];
-    const indexed = argument && catalogue.find(name + argument);
-    if (argument && indexed) return { ref: indexed, end: end + argument.length };
-    const ref = catalogue.find(name);
+  if (!isAt(name, text, start)) return undefined;
+  for (let end = name.lastIndex; end > start; end--) {
+    if (text[end] === '[' && isAt(argument, text, end)) {
+      const indexed = catalogue.find(text.slice(start, argument.lastIndex));
+      if (indexed !== undefined) return { ref: indexed, end: argument.lastIndex };
+    }
+    const ref = catalogue.find(text.slice(start, end));
     if (ref !== undefined) return { ref, end };
   }
   return undefined;

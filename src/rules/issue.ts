@@ -50,86 +50,84 @@ export interface SourceFile {
   readonly path?: string | undefined;
 }
 
-/** A step of the way to a place; lines and columns are worked out only for those who ask. */
-interface Step {
-  readonly itemType: string;
-  readonly itemName: string;
-  readonly offset: number;
-  /** Set for a step into the text of a condition. */
-  readonly inText?: string;
-}
-
-/** A place in a rules file, with the way there. */
+/** A place in a rules file, with the way there. Lines and columns are worked out only for those who ask. */
 export class Context {
   readonly file: SourceFile;
-  readonly #step: Step;
   readonly #parent: Context | undefined;
+  readonly #itemType: string;
+  readonly #itemName: string;
   /** The part of the file that is meant: offsets. */
   readonly start: number;
   readonly end: number;
+  /** The condition and the offset in it that is meant, of a step into the text of one. */
+  readonly #inText: readonly [text: string, offset: number] | undefined;
 
-  private constructor(file: SourceFile, parent: Context | undefined, step: Step, start: number, end: number) {
+  private constructor(
+    file: SourceFile,
+    parent: Context | undefined,
+    itemType: string,
+    itemName: string,
+    start: number,
+    end: number,
+    inText?: readonly [text: string, offset: number],
+  ) {
     this.file = file;
     this.#parent = parent;
-    this.#step = step;
+    this.#itemType = itemType;
+    this.#itemName = itemName;
     this.start = start;
     this.end = end;
+    this.#inText = inText;
   }
 
   static ofFile(file: SourceFile): Context {
-    return new Context(file, undefined, { itemType: 'rules content', itemName: '', offset: 0 }, 0, 1);
+    return new Context(file, undefined, 'rules content', '', 0, 1);
   }
 
   /** The place of a node inside this one. A node that is missing is where this is. */
   child(itemType: string, itemName: string, node: Pick<Node, 'range'> | null | undefined): Context {
-    const start = node?.range?.[0] ?? this.start;
-    const end = node?.range?.[1] ?? this.end;
-    return new Context(this.file, this, { itemType, itemName, offset: start }, start, end);
+    const range = node?.range;
+    return new Context(this.file, this, itemType, itemName, range?.[0] ?? this.start, range?.[1] ?? this.end);
   }
 
   /** A place in a condition. */
   inText(text: string, start: number): Context {
-    const step = { itemType: 'condition expression', itemName: '', offset: start, inText: text };
-    return new Context(this.file, this, step, this.start, this.end);
+    return new Context(this.file, this, 'condition expression', '', this.start, this.end, [text, start]);
   }
 
   /** The same place, its last step called otherwise. */
   renamed(itemType: string, itemName: string): Context {
-    return new Context(this.file, this.#parent, { ...this.#step, itemType, itemName }, this.start, this.end);
+    return new Context(this.file, this.#parent, itemType, itemName, this.start, this.end, this.#inText);
   }
 
   get lastName(): string {
-    return this.#step.itemName;
-  }
-
-  get #way(): readonly Step[] {
-    const way: Step[] = [];
-    for (let at: Context | undefined = this; at !== undefined; at = at.#parent) way.unshift(at.#step);
-    return way;
+    return this.#itemName;
   }
 
   get locations(): readonly Location[] {
-    const locations: Location[] = [];
-    for (const step of this.#way) {
-      const { itemType, itemName, offset, inText: text } = step;
-      const { name, content } = this.file;
-      const { line, column } = placeIn(name, text ?? content, { start: offset, end: offset });
-      if (text === undefined) {
-        locations.push({ itemType, itemName, name, line: line - 1, column: column - 1, offset });
-        continue;
-      }
-      // Falco adds the position in the text, which counts from 1, to that of the value.
-      const value = locations.at(-1);
-      locations.push({
+    const { name, content } = this.file;
+    const locations = [...(this.#parent?.locations ?? [])];
+    const itemType = this.#itemType;
+    const itemName = this.#itemName;
+    if (this.#inText === undefined) {
+      const { line, column } = placeIn(name, content, { start: this.start, end: this.start });
+      return [...locations, { itemType, itemName, name, line: line - 1, column: column - 1, offset: this.start }];
+    }
+    const [text, offset] = this.#inText;
+    const { line, column } = placeIn(name, text, { start: offset, end: offset });
+    // Falco adds the position in the text, which counts from 1, to that of the value.
+    const value = locations.at(-1);
+    return [
+      ...locations,
+      {
         itemType,
         itemName,
         name: `"${text.length > 20 ? `${text.slice(0, 17)}...` : text}"`,
         line: (value?.line ?? 0) + line,
         column: (value?.column ?? 0) + column,
         offset: (value?.offset ?? 0) + offset,
-      });
-    }
-    return locations;
+      },
+    ];
   }
 }
 

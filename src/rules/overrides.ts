@@ -32,12 +32,14 @@ export const overrideKeys: Readonly<Record<'list' | 'macro' | 'rule', OverrideKe
   },
 };
 
+const NONE: OverrideKeys = { append: new Set(), replace: new Set() };
+
 /** Which keys of an item append and which replace. `legacy`: the item also has `append: true`. */
 export function readOverrides(item: YamlItem, context: Context, keys: OverrideKeys, legacy: boolean): OverrideKeys {
+  const node = item.get('override');
+  if (node === undefined) return NONE;
   const append = new Set<string>();
   const replace = new Set<string>();
-  const node = item.get('override');
-  if (node === undefined) return { append, replace };
   const place = context.child('overrides', '', node);
   const overrides = item.map(node) ?? failLoad('LOAD_ERR_YAML_VALIDATE', 'Value of override must be a mapping', place);
   for (const key of overrides.keys) {

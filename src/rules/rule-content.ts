@@ -93,7 +93,9 @@ function readException(item: YamlItem, node: Node, exceptions: Context, appendin
   const context = exceptions.child('exception', name, node);
   const read = (key: string): Entry | undefined => {
     const value = entry.get(key);
-    return value === undefined ? undefined : readEntry(entry, value, context.child('exception values', key, value));
+    return value === undefined
+      ? undefined
+      : readEntry(entry, value, () => context.child('exception values', key, value));
   };
   if (!appending && entry.get('fields') === undefined) {
     failLoad('LOAD_ERR_YAML_VALIDATE', "Item has no mapping for key 'fields'", context);
@@ -105,9 +107,9 @@ function readException(item: YamlItem, node: Node, exceptions: Context, appendin
   return { name, fields: read('fields'), comps: read('comps'), values, context };
 }
 
-function readEntry(item: YamlItem, node: Node, context: Context): Entry {
-  if (!isSeq(node)) return item.scalarOf(node, context);
-  return item.sequence(node).map((each) => readEntry(item, each, context.child('exception value', '', each)));
+function readEntry(item: YamlItem, node: Node, place: () => Context): Entry {
+  if (!isSeq(node)) return item.scalarOf(node, place);
+  return item.sequence(node).map((each) => readEntry(item, each, () => place().child('exception value', '', each)));
 }
 
 /** A value without the blanks around it. */

@@ -141,6 +141,8 @@ export interface Piece {
   readonly whole?: boolean | undefined;
   /** How it got here: "in list l, defined at …". */
   readonly via?: (() => string) | undefined;
+  /** The pieces that it is made of, which are made of no others: then nothing else is set. */
+  readonly parts?: readonly Piece[] | undefined;
 }
 
 /** A text made of pieces, each of which remembers where it came from. */
@@ -178,34 +180,21 @@ export class ComposedText {
     written = by.map((piece) => piece.text).join(''),
   ): ComposedText {
     const text = this.text.slice(0, start) + written + this.text.slice(end);
-    return new ComposedText([...this.#slice(0, start), ...by, ...this.#slice(end, this.text.length)], text);
+    // Lists have hundreds of items: together they are one piece.
+    const middle = written === '' ? [] : [{ text: written, parts: by }];
+    const before = slice(this.#pieces, 0, start);
+    return new ComposedText([...before, ...middle, ...slice(this.#pieces, end, this.text.length)], text);
   }
 
-  #slice(start: number, end: number): Piece[] {
-    const result: Piece[] = [];
-    let at = 0;
-    for (const piece of this.#pieces) {
-      const from = Math.max(start - at, 0);
-      const to = Math.min(end - at, piece.text.length);
-      if (from === 0 && to === piece.text.length) {
-        if (to > 0) result.push(piece);
-      } else if (from < to) {
-        result.push({
-          ...piece,
-          text: piece.text.slice(from, to),
-          offset: piece.whole ? 0 : (piece.offset ?? 0) + from,
-        });
-      }
-      at += piece.text.length;
-    }
-    return result;
+  get #leaves(): readonly Piece[] {
+    return this.#pieces.flatMap((piece) => piece.parts ?? [piece]);
   }
 
   /** How the parts of a span got here, each way once. */
   ways({ start, end }: Span): readonly string[] {
     const ways = new Set<string>();
     let at = 0;
-    for (const { text, via } of this.#pieces) {
+    for (const { text, via } of this.#leaves) {
       if (via !== undefined && at < end && at + text.length > start) ways.add(via());
       at += text.length;
     }
@@ -216,7 +205,7 @@ export class ComposedText {
   locate({ start, end }: Span): { readonly place?: Place; readonly via?: string } {
     let at = 0;
     let last: { place: Place; via?: string } | undefined;
-    for (const piece of this.#pieces) {
+    for (const piece of this.#leaves) {
       const from = Math.max(start - at, 0);
       if (piece.from !== undefined && at < Math.max(end, start + 1) && from < piece.text.length) {
         return located(piece, from, end - at);
@@ -227,6 +216,28 @@ export class ComposedText {
     }
     return last ?? {};
   }
+}
+
+/** The pieces of a part of the text that some pieces make. */
+function slice(pieces: readonly Piece[], start: number, end: number): Piece[] {
+  const result: Piece[] = [];
+  let at = 0;
+  for (const piece of pieces) {
+    const from = Math.max(start - at, 0);
+    const to = Math.min(end - at, piece.text.length);
+    if (from === 0 && to === piece.text.length) {
+      if (to > 0) result.push(piece);
+    } else if (from < to) {
+      if (piece.parts === undefined) result.push(sliced(piece, from, to));
+      else result.push(...slice(piece.parts, from, to));
+    }
+    at += piece.text.length;
+  }
+  return result;
+}
+
+function sliced(piece: Piece, from: number, to: number): Piece {
+  return { ...piece, text: piece.text.slice(from, to), offset: piece.whole ? 0 : (piece.offset ?? 0) + from };
 }
 
 function located(piece: Piece, from: number, to: number): { place: Place; via?: string } {

@@ -96,19 +96,21 @@ export class YamlItem {
   }
 
   scalar(key: string, context: Context): ScalarText {
-    return this.scalarOf(this.#required(key, context), context.child('value for', key, this.#required(key, context)));
+    const node = this.#required(key, context);
+    return this.scalarOf(node, () => context.child('value for', key, node));
   }
 
   optionalScalar(key: string, context: Context): ScalarText | undefined {
     return this.has(key) ? this.scalar(key, context) : undefined;
   }
 
-  scalarOf(node: Node, context: Context): ScalarText {
+  /** A node as text; `place` is worked out when it is none. */
+  scalarOf(node: Node, place: () => Context): ScalarText {
     const found = this.resolve(node);
-    if (!isScalar(found)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Value is not a scalar value', context);
-    const text = scalarText(found);
-    if (text === '') failLoad('LOAD_ERR_YAML_VALIDATE', 'Value must be non-empty', context);
-    return { text, from: { file: this.#file.name, content: this.#file.content, node: found } };
+    const text = isScalar(found) ? scalarText(found) : undefined;
+    if (text) return { text, from: { file: this.#file.name, content: this.#file.content, node: found as Scalar } };
+    const message = text === undefined ? 'Value is not a scalar value' : 'Value must be non-empty';
+    return failLoad('LOAD_ERR_YAML_VALIDATE', message, place());
   }
 
   boolean(key: string, context: Context): boolean | undefined {
@@ -144,7 +146,7 @@ export class YamlItem {
       const found = this.resolve(each);
       if (!isScalar(found))
         failLoad('LOAD_ERR_YAML_VALIDATE', 'sequence value is not scalar', place.child('value for', key, found));
-      return this.scalarOf(found, place.child('value for', key, found));
+      return this.scalarOf(found, () => place.child('value for', key, found));
     });
   }
 

@@ -110,7 +110,6 @@ const callsOf: Readonly<Record<string, string>> = {
 
 interface Tables {
   readonly types: ReadonlyMap<string, EventType>;
-  readonly params: ReadonlySet<string>;
   readonly generic: ReadonlySet<string>;
 }
 
@@ -127,17 +126,16 @@ function load(): Tables {
       types.set(type.name, type);
     }
   }
-  const params = new Set<string>();
-  for (const type of types.values()) for (const param of type.params) params.add(param.name);
-  tables = { types, params, generic: new Set(genericSyscalls.trim().split(/\s+/)) };
+  tables = { types, generic: new Set(genericSyscalls.trim().split(/\s+/)) };
   return tables;
 }
 
 function parseRow(row: string, origin: EventType['origin']): EventType {
-  const [name = '', codeText = '', category = '', traitText = '', ...params] = row.split(/\s+/);
+  const [name = '', codeText = '', category = '', traitText = '', ...words] = row.split(/\s+/);
   const codes = codeText.split(',').map(Number);
   const traits = new Set<Trait>();
   let fdParam: number | undefined;
+  let params: readonly EventParam[] | undefined;
   for (const word of traitText === '-' ? [] : traitText.split(',')) {
     if (word.startsWith('fd=')) fdParam = Number(word.slice(3));
     else traits.add(word as Trait);
@@ -150,7 +148,10 @@ function parseRow(row: string, origin: EventType['origin']): EventType {
     origin,
     traits,
     ...(fdParam === undefined ? {} : { fdParam }),
-    params: params.map(parseParam),
+    // Most are never asked for.
+    get params() {
+      return (params ??= words.map(parseParam));
+    },
     syscalls: name === 'syscall' || origin === 'meta' ? [] : (callsOf[name] ?? name).split(' '),
   };
 }
@@ -179,9 +180,12 @@ export function eventType(name: string): EventType | undefined {
   return types.get(name);
 }
 
+let paramNames: ReadonlySet<string> | undefined;
+
 /** Whether some event type has a param of that name: what may follow `evt.arg.`. */
 export function isEventParam(name: string): boolean {
-  return load().params.has(name);
+  paramNames ??= new Set([...load().types.values()].flatMap(({ params }) => params.map((param) => param.name)));
+  return paramNames.has(name);
 }
 
 let names: ReadonlySet<string> | undefined;
