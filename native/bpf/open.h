@@ -243,7 +243,7 @@ static __always_inline void on_open(struct call_context *call)
   __u32 bit = class_bit(access_of(o.how.flags), call->ret);
   o.wanted = filter.keep[slot] & bit || o.unread || comm_passes(call, bit);
   if (o.wanted) {
-    if (refused(counted_as(call)) || (!call->uring && !o.unread && !filter.state && open_in_ring(call, &o))) return;
+    if (refused(counted_as(call)) || (!call->uring && !o.unread && !has_state(call) && open_in_ring(call, &o))) return;
   } else if (!(filter.test[slot] & bit)) {
     return filtered(counted_as(call));
   } else if (filter.tests.text & bit && !(filter.tests.real & bit) && plainly_unwanted(call, &o)) {

@@ -82,6 +82,12 @@ static __always_inline __u32 counted_as(struct call_context *call)
   return COUNTED_KINDS + call->which;
 }
 
+// Whether the state of the process comes with its record, which is put together in the scratch then.
+static __always_inline bool has_state(struct call_context *call)
+{
+  return filter.state[COUNTED_KINDS + (call->which & (CALLS_ROOM - 1))];
+}
+
 static __always_inline void send(struct call_context *call, struct scratch *s, __u32 at, enum record_kind kind)
 {
   struct record_header *header = (void *)s->record;

@@ -22,10 +22,19 @@ static __always_inline void read_ends(struct socket_record *r, struct sock *sk)
   }
 }
 
+static __always_inline struct sock *sock_of(struct file *file)
+{
+  return is_socket(file) ? GET(socket, GET(file, file, private_data), sk) : 0;
+}
+
+static __always_inline bool is_internet(__u16 family)
+{
+  return family == AF_INET || family == AF_INET6;
+}
+
 static __always_inline struct sock *read_socket(struct socket_record *r, struct file *file)
 {
-  if (!is_socket(file)) return 0;
-  struct sock *sk = GET(socket, GET(file, file, private_data), sk);
+  struct sock *sk = sock_of(file);
   if (!sk) return 0;
   struct inode *inode = GET(file, file, f_inode);
   r->ino = GET(inode, inode, i_ino);
@@ -35,7 +44,7 @@ static __always_inline struct sock *read_socket(struct socket_record *r, struct 
   r->protocol = GET_BITFIELD(sock, sk, sk_protocol);
   r->state = GET(sock, sk, __sk_common.skc_state);
   if (r->family == AF_UNIX) r->peer = (__u64)GET(unix_sock, sk, peer);
-  if (r->family == AF_INET || r->family == AF_INET6) read_ends(r, sk);
+  if (is_internet(r->family)) read_ends(r, sk);
   return sk;
 }
 
@@ -225,28 +234,69 @@ static __always_inline void read_history(struct call_context *call, struct socke
 static __always_inline void read_queue(struct call_context *call, struct socket_record *r)
 {
   struct file *file = call->uring ? (void *)call->file : file_of(current_task(), (__s32)call->args[0]);
-  if (call->ret < 0 || !file || !is_socket(file)) return;
-  struct sock *sk = GET(socket, GET(file, file, private_data), sk);
+  struct sock *sk = call->ret >= 0 && file ? sock_of(file) : 0;
+  if (!sk) return;
   r->queue_len = GET(sock, sk, sk_ack_backlog);
   r->queue_max = GET(sock, sk, sk_max_ack_backlog);
+}
+
+// Fills in what is known of the socket, from `family` on; returns whether the address that the caller gave is a unix path.
+// A global function is verified once, not at each of its calls.
+__noinline int describe_socket(struct call_context *call, struct socket_record *r)
+{
+  if (!call || !r) return 0;
+  struct file *file = call->file ? (void *)call->file : file_of(current_task(), r->fd);
+  __builtin_memset((char *)r + __builtin_offsetof(struct socket_record, family), 0,
+                   sizeof *r - __builtin_offsetof(struct socket_record, family));
+  struct sock *sk = file ? read_socket(r, file) : 0;
+  __u32 size = 0;
+  __u64 address = find_address(call, r, &size);
+  bool is_path = address && read_address(r, address, size, call->uring);
+  if (sk && is_internet(r->family)) read_history(call, r);
+  if (call->which == CALL_ACCEPT || call->which == CALL_ACCEPT4) read_queue(call, r);
+  return is_path;
+}
+
+// Records without a text are put together in the ring itself.
+#define SOCKET_ROOM ((SOCKET_TEXTS_AT + 7) & ~7)
+
+// Sends what an internet socket was asked for; returns 0 when it cannot be put together in the ring, or that is full.
+static __always_inline bool socket_in_ring(struct call_context *call, struct socket_record *begun)
+{
+  char *record = bpf_ringbuf_reserve(&ring, SOCKET_ROOM, 0);
+  if (!record) return 0;
+  struct socket_record *r = (void *)record;
+  identify(&r->header, bpf_get_current_task_btf(), KIND_SOCKET);
+  r->header.flags = begun->header.flags;
+  r->header.size = SOCKET_ROOM;
+  r->ret = call->ret;
+  r->nr = begun->nr;
+  r->fd = begun->fd;
+  __builtin_memcpy(r->args, call->args, sizeof r->args);
+  if (describe_socket(call, r)) {
+    bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+    return 0;
+  }
+  bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+  emitted(counted_as(call), 0);
+  return 1;
 }
 
 static __always_inline void on_socket(struct call_context *call, struct scratch *s)
 {
   struct socket_record *r = (void *)s->record;
   struct file *file = call->file ? (void *)call->file : file_of(current_task(), r->fd);
-  __builtin_memset((char *)r + __builtin_offsetof(struct socket_record, family), 0,
-                   sizeof *r - __builtin_offsetof(struct socket_record, family));
-  struct sock *sk = file ? read_socket(r, file) : 0;
-  bool internet = r->family == AF_INET || r->family == AF_INET6;
+  struct sock *sk = file ? sock_of(file) : 0;
+  bool internet = sk && is_internet(GET(sock, sk, __sk_common.skc_family));
   if (!passes(call, !internet)) return;
+  if (internet && !shape_of(call)->data && !call->uring && !has_state(call) && socket_in_ring(call, r)) return;
   __u32 size = 0, length = 0;
-  __u64 address = find_address(call, r, &size);
-  if (address && read_address(r, address, size, call->uring)) length = read_unix_path(r, address, size, call->uring);
+  if (describe_socket(call, r)) {
+    __u64 address = find_address(call, r, &size);
+    length = read_unix_path(r, address, size, call->uring);
+  }
   if (!length && sk && r->family == AF_UNIX) length = read_bound_path(r);
-  if (sk && internet) read_history(call, r);
   r->lengths[SOCKET_UNIX_PATH] = length;
-  if (call->which == CALL_ACCEPT || call->which == CALL_ACCEPT4) read_queue(call, r);
   length += SOCKET_TEXTS_AT;
   __u32 data = moved_data(call, length);
   r->lengths[SOCKET_DATA] = data;
