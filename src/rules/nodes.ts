@@ -68,6 +68,8 @@ export class Nodes<E extends Event> {
   readonly #known: Known;
   readonly #nodes = new Map<string, Node<E>>();
   readonly #terms = new Map<string, TermNode<E> | undefined>();
+  /** Bodies of macros are the same objects in many conditions. */
+  readonly #lowered = new Map<TypedExpr, Lowered<E>>();
   /** Makes what is else made when an event first needs it. */
   readonly ahead: (() => void)[] = [];
 
@@ -77,6 +79,12 @@ export class Nodes<E extends Event> {
   }
 
   lower(expr: TypedExpr): Lowered<E> {
+    let lowered = this.#lowered.get(expr);
+    if (lowered === undefined) this.#lowered.set(expr, (lowered = this.#lower(expr)));
+    return lowered;
+  }
+
+  #lower(expr: TypedExpr): Lowered<E> {
     switch (expr.kind) {
       case 'and':
       case 'or':
@@ -139,7 +147,7 @@ export class Nodes<E extends Event> {
     const term = this.#term(left);
     const other = right && this.#term(right);
     if (term === undefined || (right !== undefined && other === undefined)) return false;
-    const against = other?.key ?? constants?.map(constantKey).join(',') ?? '';
+    const against = other?.key ?? constantsKey(check);
     const key = JSON.stringify([term.key, operator, modifier, other === undefined, against]);
     return this.#node(key, (id) => {
       return { kind: 'check', id, check, left: term, right: other, size: 1, depth: 1 };
@@ -205,6 +213,15 @@ function refsOf(term: TypedTerm): readonly FieldRef[] {
     case 'call':
       return term.args.flatMap(refsOf);
   }
+}
+
+/** Of the constants of checks: they are asked for again for each event type. */
+const keys = new WeakMap<TypedCheck, string>();
+
+function constantsKey(check: TypedCheck): string {
+  let key = keys.get(check);
+  if (key === undefined) keys.set(check, (key = check.constants?.map(constantKey).join(',') ?? ''));
+  return key;
 }
 
 function constantKey(constant: Constant): string {
