@@ -211,3 +211,25 @@ __noinline int classes_of(__u32 slot, __u32 at, __u32 length, __u32 base_at, __u
   }
   return classes;
 }
+
+// Whether no more than a look at the names of a canonical path says that it is not wanted: no prefix begins like it, no
+// name that is looked for like its last one, and nothing in it is hidden. The path is not even put together.
+__noinline int names_unwanted(struct place *p)
+{
+  if (!p) return 0;
+  struct walk w = walk_from(p, 0);
+  __u32 top = 0, hidden = 0;
+  __u64 leaf = p->dentry;
+  if (leaf == w.mount_root) return 0; // its name is that of the place where it is mounted
+  for (int i = 0; i < FIRST_STEPS && !w.state; i++) {
+    __u64 dentry;
+    if (!step_up(&w, &dentry)) continue;
+    top = GET(upid, GET(dentry, dentry, d_name.name), nr);
+    hidden |= (((top ^ '.') & 0xff) - 1) >> 8; // not 0 for a dot; no branch, for the verifier would follow each
+  }
+  if (w.state != WALK_COMPLETE || (hidden && filter.hidden.real)) return 0;
+  // The first four bytes of the path are not all there where its first name is a short one.
+  if (zero_bytes(top) & 0x808080 || filter.prefix_starts & START_BIT('/' | top << 8)) return 0;
+  __u32 start = GET(upid, GET(dentry, leaf, d_name.name), nr) & first_bytes(GET(dentry, leaf, d_name.len));
+  return !(filter.name_starts & START_BIT(start));
+}

@@ -219,9 +219,9 @@ __noinline int open_by_path(struct call_context *call, struct opening *o)
   return 0;
 }
 
-// Whether no more than a look says that a text is not wanted: it starts at the root, no prefix begins like it, it is in
-// its shortest form and nothing in it is hidden. Else the text stands in the scratch record.
-static __always_inline bool plainly_unwanted(struct call_context *call, struct opening *o)
+// Whether no more than a look says that the text is not wanted: it starts at the root, no prefix begins like it, it is in
+// its shortest form and nothing in it is hidden. Else it stands in the scratch record.
+static __always_inline bool text_unwanted(struct call_context *call, struct opening *o)
 {
   struct scratch *s = scratch_of(slot_of(call));
   if (!s) return 0;
@@ -235,6 +235,23 @@ static __always_inline bool plainly_unwanted(struct call_context *call, struct o
   return !has_neighbours(slot_of(call), OPEN_TEXTS_AT, o->raw);
 }
 
+// The same of the canonical path. Without a file there is none, and nothing that is asked of one holds.
+static __always_inline bool real_unwanted(struct call_context *call)
+{
+  struct task_struct *task = current_task();
+  struct fs_struct *fs = task->fs;
+  struct file *file = fs ? opened_file(call, task) : 0;
+  if (!file) return 1;
+  struct place place = place_of(PATH_OF(file, file, f_path), fs, slot_of(call), 0);
+  return names_unwanted(&place);
+}
+
+static __always_inline bool unwanted(struct call_context *call, struct opening *o, __u32 bit)
+{
+  if (filter.tests.real & bit && !real_unwanted(call)) return 0;
+  return !(filter.tests.text & bit) || text_unwanted(call, o);
+}
+
 static __always_inline void on_open(struct call_context *call)
 {
   struct opening o = {};
@@ -244,9 +261,7 @@ static __always_inline void on_open(struct call_context *call)
   o.wanted = filter.keep[slot] & bit || o.unread || comm_passes(call, bit);
   if (o.wanted) {
     if (refused(counted_as(call)) || (!call->uring && !o.unread && !has_state(call) && open_in_ring(call, &o))) return;
-  } else if (!(filter.test[slot] & bit)) {
-    return filtered(counted_as(call));
-  } else if (filter.tests.text & bit && !(filter.tests.real & bit) && plainly_unwanted(call, &o)) {
+  } else if (!(filter.test[slot] & bit) || unwanted(call, &o, bit)) {
     return filtered(counted_as(call));
   }
   open_by_path(call, &o);

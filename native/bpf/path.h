@@ -41,19 +41,21 @@ static __always_inline void copy_name(struct scratch *s, __u32 at, __u32 behind,
   }
 }
 
-static __always_inline long walk_once(struct walk *w)
+// One step up. Whether it passed a name of the path, whose dentry is `name` then; else it crossed a mount, or there is no
+// more and `state` says why.
+static __always_inline bool step_up(struct walk *w, __u64 *name)
 {
-  if (w->dentry == w->root_dentry && w->mount == w->root_mount) {
-    w->state = WALK_COMPLETE;
-    return 1;
-  }
   __u64 dentry = w->dentry;
+  if (dentry == w->root_dentry && w->mount == w->root_mount) {
+    w->state = WALK_COMPLETE;
+    return 0;
+  }
   if (dentry == w->mount_root) {
     __u64 mount = w->mount;
     __u64 up = (__u64)GET(mount, mount, mnt_parent);
     if (up == mount || !up) {
       w->state = WALK_OUTSIDE;
-      return 1;
+      return 0;
     }
     w->dentry = (__u64)GET(mount, mount, mnt_mountpoint);
     w->mount = up;
@@ -63,8 +65,17 @@ static __always_inline long walk_once(struct walk *w)
   __u64 parent = (__u64)GET(dentry, dentry, d_parent);
   if (parent == dentry || !parent) {
     w->state = WALK_OUTSIDE;
-    return 1;
+    return 0;
   }
+  w->dentry = parent;
+  *name = dentry;
+  return 1;
+}
+
+static __always_inline long walk_once(struct walk *w)
+{
+  __u64 dentry;
+  if (!step_up(w, &dentry)) return w->state != WALK_UNFINISHED;
   __u32 length = GET(dentry, dentry, d_name.len) & (NAME_ROOM - 1);
   __u32 behind = w->at;
   if (behind < length + 1) {
@@ -76,7 +87,6 @@ static __always_inline long walk_once(struct walk *w)
   at = (at - 1) & (PATH_ROOM - 1);
   w->scratch->path[at] = '/';
   w->at = at;
-  w->dentry = parent;
   return 0;
 }
 
@@ -90,6 +100,20 @@ struct place {
   __u32 at;   // where in its record
   bool stays; // it is not appended: it stays at the end of scratch->path
 };
+
+static __always_inline struct walk walk_from(struct place *p, struct scratch *s)
+{
+  struct walk w = {
+    .dentry = p->dentry,
+    .mount = mount_of(p->vfsmount),
+    .mount_root = (__u64)GET(vfsmount, p->vfsmount, mnt_root),
+    .root_dentry = p->root_dentry,
+    .root_mount = mount_of(p->root_vfsmount),
+    .at = PATH_ROOM - 1,
+    .scratch = s,
+  };
+  return w;
+}
 
 #define COPIED_BY_WORDS 128 // longer ones are worth a call of the helper
 
@@ -117,15 +141,7 @@ __noinline int append_path(struct place *p)
   if (!p) return 0;
   struct scratch *s = scratch_of(p->slot);
   if (!s) return 0;
-  struct walk w = {
-    .dentry = p->dentry,
-    .mount = mount_of(p->vfsmount),
-    .mount_root = (__u64)GET(vfsmount, p->vfsmount, mnt_root),
-    .root_dentry = p->root_dentry,
-    .root_mount = mount_of(p->root_vfsmount),
-    .at = PATH_ROOM - 1,
-    .scratch = s,
-  };
+  struct walk w = walk_from(p, s);
   bool done = 0;
   for (int i = 0; i < FIRST_STEPS && !done; i++) done = walk_once(&w);
   if (!done) bpf_loop(WALK_STEPS, walk_step, &w, 0);
