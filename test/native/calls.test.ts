@@ -87,6 +87,32 @@ describe.skipIf(whyNot())('system calls', () => {
       expect(await one('creat made')).toMatchObject({ nr: 85, open_flags: 0o1101, mode: 0o600, created: 1 });
     });
 
+    test('paths of every length are whole, whether their record is put together in the ring or not', async () => {
+      const textOnly = watch(actor, { real: false });
+      try {
+        for (let length = 1; length <= 250; length++) {
+          const name = 'n'.repeat(length);
+          const path = join(place.folder, name);
+          const flags = `${O_CREAT | O_WRONLY} 0640`;
+          expect(await one(`open ${name} ${flags}`)).toMatchObject({
+            raw: name,
+            base: place.folder,
+            real: path,
+            flags: 0,
+          });
+          expect(await one(`open ${path} ${flags}`)).toMatchObject({ raw: path, base: '', real: path, flags: 0 });
+          expect(drainAll(textOnly)).toMatchObject([
+            { raw: name, base: place.folder, real: '', open_flags: O_CREAT | O_WRONLY, created: 1 },
+            { raw: path, base: '', real: '', open_flags: O_CREAT | O_WRONLY, created: 0 },
+          ]);
+        }
+        const { sent, dropped } = textOnly.counters();
+        expect([sent.open, dropped.open ?? 0]).toEqual([500, 0]);
+      } finally {
+        textOnly.close();
+      }
+    });
+
     test('a failure has no canonical path', async () => {
       const record = await one('open missing');
       expect(record).toMatchObject({ ret: -ENOENT, raw: 'missing', base: place.folder, real: '', ino: 0n });
