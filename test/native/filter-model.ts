@@ -24,7 +24,7 @@ function outcomeHolds({ results, reads, writes }: Clause, { ret, flags }: Opened
   return writes === undefined || writes === ((flags & 3) !== 0);
 }
 
-const isCrooked = (path: string) => path.includes('//') || path.includes('./') || /[./]$/.test(path);
+const isCrooked = (path: string) => path !== '/' && (path.includes('//') || path.includes('./') || /[./]$/.test(path));
 
 function has({ kind, value }: PathProperty, path: string): boolean {
   if (kind === 'prefix') return path.startsWith(value);

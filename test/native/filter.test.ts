@@ -2,6 +2,7 @@
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sensor, SensorDemand } from '../../native/index.ts';
 import type { Necessary, PathProperty } from '../../src/core/necessary.ts';
@@ -34,16 +35,11 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     place?.remove();
   });
 
+  const usual = ['dir/file', 'dir/link', 'way/link', '.ssh/id_rsa', 'etc/shadow', 'etc/sub/x', 'missing', 'etc', '.'];
+  usual.push('etc/a-name-of-more-than-32-bytes-in-all', 'etc//shadow', 'dir/../etc/shadow', './etc/shadow', 'etc/sub/');
+
   /** Opens each path, relative and absolute, for reading and writing; what was sent, and what the model sends. */
-  async function compare(necessary: Necessary): Promise<{ sent: string[]; expected: string[] }> {
-    const names = ['dir/file', 'dir/link', 'way/link', '.ssh/id_rsa', 'etc/shadow', 'etc/sub/x', 'missing', 'etc', '.'];
-    names.push(
-      'etc/a-name-of-more-than-32-bytes-in-all',
-      'etc//shadow',
-      'dir/../etc/shadow',
-      './etc/shadow',
-      'etc/sub/',
-    );
+  async function compare(necessary: Necessary, names = usual): Promise<{ sent: string[]; expected: string[] }> {
     const calls = names.flatMap((name) => [name, join(place.folder, '/').concat(name)]);
     const every = watch(actor, { calls: new Map([['open', 'all']]) });
     const some = watch(actor, { calls: new Map([['open', necessary]]) });
@@ -110,6 +106,29 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     // What cannot be looked for passes: more is sent than the model says, never less.
     if (name.includes('too long') || name.includes('longer')) expect(sent).toEqual(expect.arrayContaining(expected));
     else expect(sent).toEqual(expected);
+  });
+
+  test('texts of any form', async () => {
+    const text = fc.string({
+      unit: fc.constantFrom('a', 'b', '.', '/', '-', '~', 'name'),
+      minLength: 1,
+      maxLength: 30,
+    });
+    const properties = fc.subarray(
+      [path('text', 'prefix', '/tmp/x'), path('text', 'prefix', under('a')), path('text', 'hidden', '')].concat(
+        path('text', 'name', 'a'),
+        path('real', 'prefix', under('dir')),
+        path('real', 'hidden', ''),
+      ),
+      { minLength: 1 },
+    );
+    await fc.assert(
+      fc.asyncProperty(properties, fc.array(text, { minLength: 50, maxLength: 100 }), async (paths, names) => {
+        const { sent, expected } = await compare([{ paths }], [...names, ...usual]);
+        expect(sent).toEqual(expected);
+      }),
+      { numRuns: 6, endOnFailure: true },
+    );
   });
 
   describe('changed while the sensor runs', () => {
