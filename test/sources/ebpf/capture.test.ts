@@ -98,12 +98,27 @@ describe('capture', () => {
       };
       const { sensor, ctx, capture } = start({ deliver });
       vi.spyOn(ctx, 'crowded').mockReturnValue(crowded ? 1 : 0);
-      for (const path of ['/a', '/b', '/c']) sensor.put(open(path));
+      const many = Array.from({ length: 30 }, (_, n) => open(`/${n}/${'x'.repeat(4000)}`));
+      for (let batch = 0; batch < 3; batch++) sensor.put(...many);
       capture.start();
       await vi.advanceTimersByTimeAsync(5);
       expect(trace.join(' ')).toBe(crowded ? 'batch sink batch sink batch sink' : 'batch batch batch sink sink sink');
       capture.close();
     }
+  });
+
+  it('lets what comes behind a small batch gather for a moment', async () => {
+    const { sensor, names, capture } = start();
+    capture.start();
+    await vi.advanceTimersByTimeAsync(0.5);
+    for (const path of ['/a', '/b', '/c']) sensor.put(open(path));
+    const seen: number[] = [];
+    for (let ms = 0; ms < 4; ms++) {
+      await vi.advanceTimersByTimeAsync(1);
+      seen.push(names.length);
+    }
+    expect(seen).toEqual([1, 2, 3, 3]);
+    capture.close();
   });
 
   it('delivers at the end what is soon delivered, and counts the rest', async () => {
