@@ -250,6 +250,7 @@ export const processReaders: Readonly<Record<string, ReaderMaker>> = {
     'thread.cap_effective': (event) => capabilityNames(event.u64(HEADER.cap_effective)),
     'thread.tid': (event) => event.u32(HEADER.tid),
     'thread.vtid': virtualThread,
+    'thread.nametid': (event) => `${event.comm}${event.u32(HEADER.tid)}`,
     'thread.ismain': (event) => event.u32(HEADER.tid) === event.u32(HEADER.tgid),
     'proc.stdin.type': descriptorWord(0),
     'proc.stdin.name': descriptorTarget(0),

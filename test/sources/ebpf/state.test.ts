@@ -228,11 +228,12 @@ describe.skipIf(whyNot())('state', () => {
   });
 
   test('a fork into another pid namespace, without a flag that says so', async () => {
-    look('proc.vpid', 'proc.pid.ts', 'proc.pidns_init_start_ts');
+    look('proc.vpid', 'proc.pid.ts', 'proc.pidns_init_start_ts', 'thread.nametid');
     const status = await actor.ask('run /usr/bin/unshare --pid --fork /bin/true');
     if (status !== 0) return console.warn(`SKIPPED: unshare --pid ends with ${status}`);
     const row = await watch.until((each) => each['evt.type'] === 'clone' && each['proc.vpid'] === 1);
     expect(row['proc.pidns_init_start_ts']).toBe(row['proc.pid.ts']);
+    expect(row['thread.nametid']).toBe(`${row['proc.name']}${row['proc.pid']}`);
     expect(await started('true')).toMatchObject({ 'proc.vpid': 1, 'proc.pidns_init_start_ts': row['proc.pid.ts'] });
   });
 });
