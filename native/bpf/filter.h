@@ -136,16 +136,40 @@ __noinline int scan_text(__u32 slot, __u32 at, __u32 length)
   return 0;
 }
 
+// The place behind the last of some bytes of a word that are marked by their top bits.
+static __always_inline __u32 behind_last(__u64 marks)
+{
+  __u32 byte = 1;
+  if (marks >> 32) byte += 4, marks >>= 32;
+  if (marks >> 16) byte += 2, marks >>= 16;
+  if (marks >> 8) byte += 1;
+  return byte;
+}
+
 // Where the last name begins in the text.
 static __always_inline __u32 last_name(struct text_scan *scan)
 {
-  __u64 slashes = scan->slashes;
-  __u32 byte = 1;
-  if (!slashes) return 0;
-  if (slashes >> 32) byte += 4, slashes >>= 32;
-  if (slashes >> 16) byte += 2, slashes >>= 16;
-  if (slashes >> 8) byte += 1;
-  return scan->slashes_at + byte;
+  return scan->slashes ? scan->slashes_at + behind_last(scan->slashes) : 0;
+}
+
+// Whether a name that is looked for begins like the last one of a text that starts at the root. It is looked for from the
+// end, only as far as such a name can reach.
+__noinline int last_name_wanted(__u32 slot, __u32 at, __u32 length)
+{
+  struct scratch *s = scratch_of(slot);
+  if (!s) return 1;
+  for (__u32 back = 8; back <= NAME_MAX_FILTERED + 8; back += 8) {
+    __u32 from = at + length - back;
+    if (!BOUND(from)) return 1;
+    __u64 slashes = zero_bytes(*(__u64 *)(s->record + from) ^ 0x2f2f2f2f2f2f2f2f);
+    if (!slashes) continue;
+    __u32 name = behind_last(slashes);
+    from += name;
+    if (!BOUND(from)) return 1;
+    __u32 start = *(__u32 *)(s->record + from) & first_bytes(back - name);
+    return !!(filter.name_starts & START_BIT(start));
+  }
+  return 0;
 }
 
 static __always_inline __u32 prefix_classes(struct scratch *s, __u32 at, __u32 length, __u32 base_at, __u32 base)

@@ -3,7 +3,7 @@
 
 _Static_assert(OPEN_RAW == 0 && OPEN_BASE == 1, "raw_and_base's order");
 
-// What the caller asked for, and what is known of it so far.
+// What the caller asked for, and what is known of it so far. Without holes, as path_argument.
 struct opening {
   __u64 path;
   struct open_how how;
@@ -12,6 +12,7 @@ struct opening {
   bool unread; // not all of the arguments could be read
   bool wanted; // whatever the path is
   bool read;   // the path stands in the scratch record
+  bool pad[5];
 };
 
 static __always_inline void read_open_arguments(struct call_context *call, struct opening *o)
@@ -103,9 +104,10 @@ static __always_inline struct file *opened_file(struct call_context *call, struc
 }
 
 // Most opens become records of this size, which is reserved before their texts are known: so they are put together in the
-// ring itself. To put them together elsewhere and to copy them is a fifth of what is added to an open.
-#define OPEN_ROOM 256
-#define OPEN_ROOM_REAL 320 // with the canonical path
+// ring itself. To put them together elsewhere and to copy them is a fifth of what is added to an open. With the ring's
+// header it is whole cache lines.
+#define OPEN_ROOM 248
+#define OPEN_ROOM_REAL 312 // with the canonical path
 #define RING_PATH_MAX 96
 
 // Appends a path to a record in the ring. Returns its length; -1 when there is no room for it.
@@ -195,10 +197,10 @@ static __always_inline void by_path(struct call_context *call, struct opening *o
     if (!by_real || !real_passes(r, slot, at, real, bit)) return filtered(counted_as(call));
     passed = 1;
   }
-  struct path_argument path = { .from = o->path, .slot = slot, .at = at, .kernel = call->uring, .dirfd = o->dirfd };
-  path.always_base = o->how.resolve & RESOLVE_IN_ROOT;
+  struct path_argument path = { .from = o->path, .slot = slot, .at = at, .dirfd = o->dirfd, .length = o->raw };
+  path.kernel = call->uring;
   path.read = o->read;
-  path.length = o->raw;
+  path.always_base = o->how.resolve & RESOLVE_IN_ROOT;
   at = raw_and_base(r->lengths, &path);
   passed = passed || text_passes(r, slot, path.always_base, bit);
   if (!passed && !by_real) return filtered(counted_as(call));
@@ -219,8 +221,9 @@ __noinline int open_by_path(struct call_context *call, struct opening *o)
   return 0;
 }
 
-// Whether no more than a look says that the text is not wanted: it starts at the root, no prefix begins like it, it is in
-// its shortest form and nothing in it is hidden. Else it stands in the scratch record.
+// Whether no more than a look says that the text is not wanted: it starts at the root, no prefix begins like it and no name
+// that is looked for like its last one, it is in its shortest form and nothing in it is hidden. Else it stands in the
+// scratch record.
 static __always_inline bool text_unwanted(struct call_context *call, struct opening *o)
 {
   struct scratch *s = scratch_of(slot_of(call));
@@ -231,7 +234,8 @@ static __always_inline bool text_unwanted(struct call_context *call, struct open
   o->read = 1;
   __u32 start = *(__u32 *)(s->record + OPEN_TEXTS_AT);
   if (header->flags & TEXT_DOUBTFUL || o->how.resolve & RESOLVE_IN_ROOT || (start & 0xff) != '/') return 0;
-  if (filter.name_starts || filter.prefix_starts & START_BIT(start)) return 0;
+  if (filter.prefix_starts & START_BIT(start)) return 0;
+  if (filter.name_starts && last_name_wanted(slot_of(call), OPEN_TEXTS_AT, o->raw)) return 0;
   return !has_neighbours(slot_of(call), OPEN_TEXTS_AT, o->raw);
 }
 

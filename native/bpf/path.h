@@ -96,9 +96,9 @@ static long walk_step(__u64 index, struct walk *w) { return walk_once(w); }
 struct place {
   __u64 dentry, vfsmount;
   __u64 root_dentry, root_vfsmount;
-  __u32 slot; // which scratch
-  __u32 at;   // where in its record
-  bool stays; // it is not appended: it stays at the end of scratch->path
+  __u32 slot;  // which scratch
+  __u32 at;    // where in its record
+  __u64 stays; // not 0: it is not appended, but stays at the end of scratch->path
 };
 
 static __always_inline struct walk walk_from(struct place *p, struct scratch *s)

@@ -107,10 +107,11 @@ struct path_argument {
   __u64 from;
   __u32 slot, at;   // which scratch, and where in its record
   __s32 dirfd;
+  __u32 length;
   bool always_base; // also for an absolute path
   bool read;        // it is a text of the record already, of that length
-  __u32 length;
   bool kernel;      // not in the caller's memory, but a copy of the kernel's
+  bool pad[5];      // no holes: of what is handed to a global function older kernels want every byte to be set
 };
 
 // The directory that a path given with `dirfd` starts from; NULL for a bad descriptor.
