@@ -62,6 +62,7 @@ export class RuleCompiler {
   #listDefinitions: ReadonlyMap<string, ListDefinition> = new Map();
   #lists = new ResolvedLists([]);
   #macros = new Map<string, Made<MacroDefinition, ParsedMacro>>();
+  #parsedMacros = new Map<string, ParsedMacro>();
   readonly #rules = new Map<string, Made<RuleDefinition, CompiledRule | undefined>>();
   readonly #parsed = new WeakMap<ComposedText, Expr>();
   readonly #outputs = new WeakMap<RuleDefinition, CompiledOutput>();
@@ -89,7 +90,7 @@ export class RuleCompiler {
       yield;
     }
     this.#warnUnused();
-    return { rules, macros: new Map([...this.#macros].map(([name, { result }]) => [name, result])) };
+    return { rules, macros: this.#parsedMacros };
   }
 
   /** Returns the names of those that are not what they were. */
@@ -102,7 +103,8 @@ export class RuleCompiler {
       made.set(definition.name, isSame ? old : this.#macro(definition));
       yield;
     }
-    const changed = new Set([...made].flatMap(([name, each]) => (each === before.get(name) ? [] : [name])));
+    const changed = new Set<string>();
+    for (const [name, each] of made) if (each !== before.get(name)) changed.add(name);
     // What leads to one that has changed is put together again.
     for (let size = made.size; size !== changed.size; ) {
       size = changed.size;
@@ -114,8 +116,10 @@ export class RuleCompiler {
       }
     }
     this.#macros = made;
-    this.#resolver = new MacroResolver(new Map([...made].map(([name, { result }]) => [name, result])));
-    for (const { result: macro } of made.values()) {
+    this.#parsedMacros = new Map();
+    for (const [name, { result }] of made) this.#parsedMacros.set(name, result);
+    this.#resolver = new MacroResolver(this.#parsedMacros);
+    for (const macro of this.#parsedMacros.values()) {
       const { visibility } = macro.definition;
       macro.resolved ??= this.#resolve(
         macro.ast,

@@ -39,9 +39,12 @@ function infer(expr: TypedExpr, negated: boolean): Names {
     case 'check':
       return inferCheck(expr, negated);
     default: {
-      const items = expr.items.map((item) => infer(item, negated));
-      const intersect = (expr.kind === 'and') !== negated;
-      return items.reduce(intersect ? intersection : union);
+      const join = (expr.kind === 'and') !== negated ? intersection : union;
+      let names = infer(expr.items[0] as TypedExpr, negated);
+      for (let index = 1; index < expr.items.length; index++) {
+        names = join(names, infer(expr.items[index] as TypedExpr, negated));
+      }
+      return names;
     }
   }
 }

@@ -36,12 +36,13 @@ export function generate<E extends Event>(conditions: readonly Lowered<E>[]): Ma
   );
   // Constants, since V8 inlines what they are; parameters could change.
   const tables = writer.constants.map((_, index) => `const t${index} = t[${index}];\n`).join('');
+  // In brackets, for V8 to compile it at once: else the first event would wait for that.
   const source = `'use strict';
-${tables}return function match(e, a) {
+${tables}return (function match(e, a) {
 let h = 0${writer.variables};
 ${lines.join('\n')}
 return h;
-};`;
+});`;
   return new Function('t', source)(writer.constants) as Matcher<E>;
 }
 

@@ -95,9 +95,13 @@ export class MacroResolver {
     if (trail.some((step) => step.name === name))
       throw new UnresolvedMacro(`reference loop in macro '${name}'`, ref, trail);
     if (++this.#steps > MAX_STEPS) throw new UnresolvedMacro('macros expand too far', ref, trail);
-    const entered: MacroRef = { ...ref, macro: { name, body: macro.ast, owner: macro } };
-    const body = macro.resolved ?? this.#expr(macro.ast, [...trail, entered]);
+    const body = macro.resolved ?? this.#body(ref, macro, trail);
     return { kind: 'macro', name, macro: { name, body, owner: macro }, span: ref.span };
+  }
+
+  #body(ref: MacroRef, macro: ParsedMacro, trail: readonly MacroRef[]): Expr {
+    const entered: MacroRef = { ...ref, macro: { name: ref.name, body: macro.ast, owner: macro } };
+    return this.#expr(macro.ast, [...trail, entered]);
   }
 
   #hint(name: string, macro: ParsedMacro | undefined): string | undefined {

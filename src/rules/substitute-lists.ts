@@ -65,8 +65,9 @@ export class ResolvedLists {
   /** The places of those that may be in a text of these words. */
   among(words: readonly string[]): Set<number> {
     const found = new Set(this.#odd);
-    for (const word of words) {
-      const place = this.#places.get(word);
+    // An iterator would make an object a word.
+    for (let index = 0; index < words.length; index++) {
+      const place = this.#places.get(words[index] as string);
       if (place !== undefined) found.add(place);
     }
     return found;
