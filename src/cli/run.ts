@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { z } from 'zod';
+import { trimMemory } from '../../native/index.ts';
 import { address } from '../core/address.ts';
 import { duration } from '../core/config.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
@@ -15,7 +16,6 @@ import type { Contents } from '../pipeline/watch.ts';
 import { Store } from '../store/store.ts';
 import { fail } from './fail.ts';
 import { Reloader } from './reload.ts';
-import { tidyAtRest } from './rest.ts';
 import { Servers } from './server.ts';
 import { listen } from './signals.ts';
 import { feedWatchdog, tellSystemd } from './systemd.ts';
@@ -51,7 +51,6 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     log.error(`the state could not be written to ${state}: ${messageOf(error)}; trying again`);
   const store = state === undefined ? undefined : await Store.open(state, unwritten);
   const signals = listen();
-  let untidy = () => {};
   let servers: Servers | undefined;
   try {
     const running = await Run.start(plan, {
@@ -70,8 +69,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       around: async (next, work) => {
         if (options.state === undefined) refuseMove(state, next.state);
         await serving.listen(http ?? next.http, work);
-        untidy();
-        untidy = tidyAtRest();
+        trimMemory();
       },
       contents,
       watch: options.watch,
@@ -84,10 +82,11 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       throw error;
     });
     const counts = { programs: programsOf(running), rules: rulesOf(plan), pipeline: `sha256:${plan.digest}` };
+    // What only the start needed.
+    trimMemory();
     tellSystemd('READY=1', log);
     const rest = feedWatchdog(log);
     const unwatch = running.watchHeld();
-    untidy = tidyAtRest();
     log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
     if (signals.early) void signals.reload();
     // At the end of the sources nothing presses; a signal means that somebody waits.
@@ -101,7 +100,6 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     log.info({ ...summary }, sentence(summary));
     if (end?.error !== undefined) fail(end.error);
   } finally {
-    untidy();
     servers?.close();
     await store?.close();
     signals.close();
