@@ -122,6 +122,8 @@ export interface Form<E extends Event = Event> extends EventForm {
   cost?(ref: FieldRef): number;
   /** Event types that are sure to come: what judges them is made before they do. */
   readonly common?: readonly string[];
+  /** An event of such a type that says nothing, to rehearse with: code that has run once is ready for the first event. */
+  example?(eventType: string): Event | undefined;
   /** What verdicts may be kept by; see Facet. */
   readonly facets?: readonly Facet<E>[];
   /**

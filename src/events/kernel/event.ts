@@ -2,7 +2,7 @@
 
 import type { Event, Value } from '../field.ts';
 import { callOf, NR } from './calls.ts';
-import { fieldReader } from './form.ts';
+import { fieldReader } from './field-readers.ts';
 import type { ProcessImage } from './image.ts';
 import { FLAGS, HEADER, KIND } from './layout.ts';
 import { big, signed, unsigned } from './numbers.ts';

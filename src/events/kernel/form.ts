@@ -1,45 +1,14 @@
-/** The kernel view: how fields of an event in a slab are read, and what becomes of one that has to be kept. */
+/** The kernel view: the form of events in slabs. */
 
-import { catalogues } from '../catalogue.ts';
-import type { FieldRef, Form, Value } from '../field.ts';
-import { EventRecord } from '../record.ts';
-import { containerFieldReader, lateFields } from './container-fields.ts';
+import type { FieldRef, Form } from '../field.ts';
+import { lateFields } from './container-fields.ts';
 import type { KernelEvent } from './event.ts';
-import { eventReaders } from './event-fields.ts';
+import { exampleOf } from './example.ts';
 import { kernelFacets, OPENS } from './facets.ts';
-import { fdReaders } from './fd-fields.ts';
-import { KIND } from './layout.ts';
+import { makeReader } from './field-readers.ts';
 import { openPrefilter } from './prefilter.ts';
-import { processReaders } from './process-fields.ts';
-import { type KernelReader, type ReaderMaker, readerFor } from './readers.ts';
-import { userReaders } from './user-fields.ts';
 
-const makers: ReadonlyMap<string, ReaderMaker> = new Map(
-  [eventReaders, processReaders, userReaders, fdReaders].flatMap((readers) => Object.entries(readers)),
-);
-
-function makeReader(ref: FieldRef, eventType?: string): KernelReader | undefined {
-  const reader = makers.get(ref.field.name)?.(ref.arg) ?? containerFieldReader(ref);
-  return reader && eventType !== undefined ? readerFor(reader, kindsOf(eventType)) : reader;
-}
-
-/** The kinds of record that make events of a type. */
-function kindsOf(eventType: string): readonly number[] {
-  return kinds[eventType] ?? [KIND.call, KIND.socket];
-}
-
-const kinds: Readonly<Record<string, readonly number[]>> = {
-  open: [KIND.open],
-  openat: [KIND.open],
-  openat2: [KIND.open],
-  creat: [KIND.open],
-  execve: [KIND.exec, KIND.call],
-  execveat: [KIND.exec, KIND.call],
-  clone: [KIND.fork],
-  procexit: [KIND.exit],
-  chdir: [KIND.chdir, KIND.call],
-  fchdir: [KIND.chdir, KIND.call],
-};
+export { kernelFills, materialise } from './field-readers.ts';
 
 const NUMBERS = /^(?:evt\.(?:is_|dir$|failed$)|fd\.(?:num$|type)|proc\.pid$|user\.(?:uid|loginuid)$|group\.gid$)/;
 const COMPOSED = /^(?:evt\.(?:raw)?arg|proc\.(?:a|p[^i]|sname|sid\.|v?pgid\.)|fd\.uid)/;
@@ -61,54 +30,8 @@ export const kernelForm: Form<KernelEvent> = {
   numbersFromOne: true,
   cost: costOf,
   common: ['execve', 'openat', 'connect'],
+  example: exampleOf,
   facets: kernelFacets,
   prefilter: (eventType, necessary) => (OPENS.has(eventType) ? openPrefilter(necessary) : undefined),
   late: lateFields,
 };
-
-/** Whether kernel events can have the field at all: a rule that depends on another one cannot fire on them. */
-export function kernelFills(ref: FieldRef): boolean {
-  return makeReader(ref) !== undefined;
-}
-
-const byText = new Map<string, KernelReader | undefined>();
-
-/** The reader of a field by its text; undefined when there is none. */
-export function fieldReader(text: string): KernelReader | undefined {
-  if (byText.has(text)) return byText.get(text);
-  const ref = catalogues.get('syscall')?.find(text);
-  const reader = ref && makeReader(ref);
-  byText.set(text, reader);
-  return reader;
-}
-
-type Readers = readonly (readonly [text: string, reader: KernelReader])[];
-
-const plans = new WeakMap<readonly string[], Readers>();
-
-/** An event of its own with just these fields, absent ones left out. The same array of fields is prepared only once. */
-export function keepEvent(event: KernelEvent, fields: readonly string[]): EventRecord {
-  let readers = plans.get(fields);
-  if (readers === undefined) plans.set(fields, (readers = readersOf(fields)));
-  const values: Record<string, Value> = {};
-  for (const [text, reader] of readers) {
-    const value = reader(event);
-    if (value !== undefined) values[text] = value;
-  }
-  return new EventRecord(event.source, event.type, event.time, values);
-}
-
-function readersOf(fields: readonly string[]): Readers {
-  return fields.flatMap((text) => {
-    const reader = fieldReader(text);
-    return reader === undefined ? [] : [[text, reader] as const];
-  });
-}
-
-/** As `keepEvent`, for fields as conditions and formats name them. */
-export function materialise(event: KernelEvent, fields: readonly FieldRef[]): EventRecord {
-  return keepEvent(
-    event,
-    fields.map(({ text }) => text),
-  );
-}

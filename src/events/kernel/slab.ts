@@ -4,7 +4,7 @@ import type { EventList } from '../../core/event.ts';
 import type { EventRecord } from '../record.ts';
 import type { KernelContext } from './context.ts';
 import { KernelEvent } from './event.ts';
-import { keepEvent } from './form.ts';
+import { keepEvent } from './field-readers.ts';
 import type { ProcessImage } from './image.ts';
 import { HEADER, HEADER_SIZE } from './layout.ts';
 import { big } from './numbers.ts';

@@ -37,7 +37,9 @@ export interface JudgeOptions {
 export class Judge {
   readonly #options: JudgeOptions;
   readonly #ruleset: Ruleset<Event>;
-  readonly #raise: (rule: Rule, event: Event, emit: Emit) => void;
+  readonly #form: Form;
+  readonly #alertOf: (rule: Rule, event: Event) => Event;
+  readonly #matches: ReadonlyMap<Rule, { value: number }>;
   readonly #late: Late | undefined;
   readonly #undecided: UndecidedRules<Event> | undefined;
   readonly #conditions = new Map<Rule, (event: Event) => boolean>();
@@ -50,10 +52,12 @@ export class Judge {
     this.#options.ctx.failed(event, error, `rule "${rule.name}"`);
 
   constructor(form: Form, options: JudgeOptions) {
-    const { rules, extra, matching } = options;
+    const { rules, extra, matching, ctx } = options;
     this.#options = options;
+    this.#form = form;
     this.#ruleset = bindRules(rules, form, { matching });
-    this.#raise = raiser(form, options);
+    this.#alertOf = alerts(form, options);
+    this.#matches = new Map(rules.map((rule) => [rule, ctx.metrics.counter('matches', rule.name)]));
     this.#late = form.late;
     if (!form.late) return;
     const isLate = (ref: FieldRef) => (form.late as Late).includes(ref);
@@ -77,8 +81,30 @@ export class Judge {
   }
 
   /** Makes ahead, in steps, what the first events would wait for. */
-  warm(): Generator<void, void> {
-    return this.#ruleset.warm();
+  *warm(): Generator<void, void> {
+    yield* this.#ruleset.warm();
+    for (const type of this.#form.common ?? []) {
+      const event = this.#form.example?.(type);
+      if (event) yield* this.#rehearse(event);
+    }
+  }
+
+  /** Judges an event and makes the alerts that it may raise, all of it for nothing. */
+  *#rehearse(event: Event): Generator<void, void> {
+    const ignore = () => {};
+    this.#ruleset.judge(event, ignore, ignore);
+    yield;
+    for (const rule of this.#options.rules) {
+      if (!rule.condition.mayMatch(event.type)) continue;
+      this.#alertOf(rule, event);
+      yield;
+    }
+  }
+
+  #raise(rule: Rule, event: Event, emit: Emit): void {
+    const matched = this.#matches.get(rule);
+    if (matched) matched.value++;
+    emit(this.#alertOf(rule, event));
   }
 
   /** Lists hold other items now. */
@@ -116,21 +142,18 @@ function fieldsOf(rules: readonly Rule[], extra: readonly FieldRef[]): FieldRef[
   return [...new Map(refs.map((ref) => [ref.text, ref])).values()];
 }
 
-function raiser(form: Form, options: JudgeOptions): (rule: Rule, event: Event, emit: Emit) => void {
-  const { rules, extra, source, hostname, ctx } = options;
+function alerts(form: Form, options: JudgeOptions): (rule: Rule, event: Event) => Event {
+  const { rules, extra, source, hostname } = options;
   const formats = new Map(rules.map((rule) => [rule, rule.output.bind(form)]));
-  const matches = new Map(rules.map((rule) => [rule, ctx.metrics.counter('matches', rule.name)]));
   const more = readersOf(extra, form);
   const identity = identityOf(form, source);
-  return (rule, event, emit) => {
-    const matched = matches.get(rule);
-    if (matched) matched.value++;
+  return (rule, event) => {
     const format = formats.get(rule) as BoundFormat<Event>;
     const outputFields = { ...more(event), ...format.fields(event) };
     const { name, priority, tags } = rule;
     const output = format.text(event) ?? '';
     const content = { rule: name, priority, tags, hostname, output, source, outputFields };
-    emit(makeAlert(event.time, { ...content, ...identity(event) }));
+    return makeAlert(event.time, { ...content, ...identity(event) });
   };
 }
 

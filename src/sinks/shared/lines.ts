@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Demands } from '../../core/component.ts';
 import type { Event, Value } from '../../core/event.ts';
-import { alertJson, alertText } from '../../events/alert.ts';
+import { alertJson, alertText, makeAlert } from '../../events/alert.ts';
 import { EventRecord } from '../../events/record.ts';
 import { recordJson } from '../../events/record-json.ts';
 import { redactCommon, redacted } from '../../events/redact.ts';
@@ -60,8 +60,16 @@ const COLOURS: Record<string, number> = {
   Notice: CYAN,
 };
 
-/** A function that gives the line of an event, without its end. */
+const EXAMPLE = { rule: '', priority: 'Debug', tags: [], hostname: '', output: '', source: '', outputFields: {} };
+
+/** A function that gives the line of an event, without its end. It has been used once: the first event need not wait. */
 export function lineOf(config: LineConfig, colours = false): (event: Event) => string {
+  const line = linesBy(config, colours);
+  line(makeAlert(0n, EXAMPLE));
+  return line;
+}
+
+function linesBy(config: LineConfig, colours: boolean): (event: Event) => string {
   const { iso8601: iso, redact, format } = config;
   const shown = (event: Event) => (redact ? redacted(asRecord(event), redactCommon) : asRecord(event));
   if (format === 'json') {
