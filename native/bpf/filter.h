@@ -81,12 +81,11 @@ static __always_inline __u64 first_bytes(__s32 count)
 // Whether dots or slashes stand side by side in a text of the record, as they do in crooked ones and before hidden names.
 // The characters around them (0x20 to 0x2f, and the NUL at the end) are taken for them: it is a first look, which few
 // texts do not pass.
-__noinline int has_neighbours(__u32 slot, __u32 at, __u32 length)
+static __always_inline bool neighbours(struct scratch *s, __u32 at, __u32 length)
 {
-  struct scratch *s = scratch_of(slot);
   const __u64 every = 0x4040404040404040;
   __u64 before = 0x40;
-  if (!s || !BOUND(at)) return 1;
+  if (!BOUND(at)) return 1;
   const char *text = s->record + at;
   for (__u32 i = 0; i < SCANNED_WORDS * 8; i += 8) {
     __u64 word = *(__u64 *)(text + i), others = word | word << 2;
@@ -96,6 +95,12 @@ __noinline int has_neighbours(__u32 slot, __u32 at, __u32 length)
     before = others >> 56;
   }
   return 1;
+}
+
+__noinline int has_neighbours(__u32 slot, __u32 at, __u32 length)
+{
+  struct scratch *s = scratch_of(slot);
+  return !s || neighbours(s, at, length);
 }
 
 // Looks at a text of the record, eight bytes at a time. A function of its own, so that each end of its loop is verified
@@ -154,10 +159,8 @@ static __always_inline __u32 last_name(struct text_scan *scan)
 
 // Whether a name that is looked for begins like the last one of a text that starts at the root. It is looked for from the
 // end, only as far as such a name can reach.
-__noinline int last_name_wanted(__u32 slot, __u32 at, __u32 length)
+static __always_inline bool last_name_wanted(struct scratch *s, __u32 at, __u32 length)
 {
-  struct scratch *s = scratch_of(slot);
-  if (!s) return 1;
   for (__u32 back = 8; back <= NAME_MAX_FILTERED + 8; back += 8) {
     __u32 from = at + length - back;
     if (!BOUND(from)) return 1;
@@ -167,9 +170,21 @@ __noinline int last_name_wanted(__u32 slot, __u32 at, __u32 length)
     from += name;
     if (!BOUND(from)) return 1;
     __u32 start = *(__u32 *)(s->record + from) & first_bytes(back - name);
-    return !!(filter.name_starts & START_BIT(start));
+    return filter.name_starts & START_BIT(start);
   }
   return 0;
+}
+
+// Whether no more than a look says that a text of the record is not wanted: it starts at the root, no prefix begins like it
+// and no name that is looked for like its last one, it is in its shortest form and nothing in it is hidden.
+__noinline int text_unwanted(__u32 slot, __u32 at, __u32 length)
+{
+  struct scratch *s = scratch_of(slot);
+  if (!s || !BOUND(at)) return 0;
+  __u32 start = *(__u32 *)(s->record + at);
+  if ((start & 0xff) != '/' || filter.prefix_starts & START_BIT(start)) return 0;
+  if (neighbours(s, at, length)) return 0;
+  return !filter.name_starts || !last_name_wanted(s, at, length);
 }
 
 static __always_inline __u32 prefix_classes(struct scratch *s, __u32 at, __u32 length, __u32 base_at, __u32 base)

@@ -221,22 +221,18 @@ __noinline int open_by_path(struct call_context *call, struct opening *o)
   return 0;
 }
 
-// Whether no more than a look says that the text is not wanted: it starts at the root, no prefix begins like it and no name
-// that is looked for like its last one, it is in its shortest form and nothing in it is hidden. Else it stands in the
-// scratch record.
-static __always_inline bool text_unwanted(struct call_context *call, struct opening *o)
+// Whether no more than a look says that the path as text is not wanted. Else it stands in the scratch record.
+static __always_inline bool raw_unwanted(struct call_context *call, struct opening *o)
 {
-  struct scratch *s = scratch_of(slot_of(call));
+  __u32 slot = slot_of(call);
+  struct scratch *s = scratch_of(slot);
   if (!s) return 0;
   struct record_header *header = (void *)s->record;
   header->flags = call_flags(call);
-  o->raw = caller_path(slot_of(call), OPEN_TEXTS_AT, o->path, call->uring);
+  o->raw = caller_text(s, OPEN_TEXTS_AT, o->path, call->uring);
   o->read = 1;
-  __u32 start = *(__u32 *)(s->record + OPEN_TEXTS_AT);
-  if (header->flags & TEXT_DOUBTFUL || o->how.resolve & RESOLVE_IN_ROOT || (start & 0xff) != '/') return 0;
-  if (filter.prefix_starts & START_BIT(start)) return 0;
-  if (filter.name_starts && last_name_wanted(slot_of(call), OPEN_TEXTS_AT, o->raw)) return 0;
-  return !has_neighbours(slot_of(call), OPEN_TEXTS_AT, o->raw);
+  bool doubtful = header->flags & TEXT_DOUBTFUL || o->how.resolve & RESOLVE_IN_ROOT;
+  return !doubtful && text_unwanted(slot, OPEN_TEXTS_AT, o->raw);
 }
 
 // The same of the canonical path. Without a file there is none, and nothing that is asked of one holds.
@@ -253,7 +249,7 @@ static __always_inline bool real_unwanted(struct call_context *call)
 static __always_inline bool unwanted(struct call_context *call, struct opening *o, __u32 bit)
 {
   if (filter.tests.real & bit && !real_unwanted(call)) return 0;
-  return !(filter.tests.text & bit) || text_unwanted(call, o);
+  return !(filter.tests.text & bit) || raw_unwanted(call, o);
 }
 
 static __always_inline void on_open(struct call_context *call)

@@ -5,7 +5,7 @@
 struct call_context {
   __u64 args[6];   // of io_uring: pointers lead into the kernel's memory
   __s64 ret;
-  __u64 file;      // of io_uring: the file that a request is about, which need not have a descriptor
+  __u64 file;      // that it is about, where it is known: of io_uring it need not have a descriptor
   __u32 which;     // enum call
   bool compat;     // a 32-bit call
   bool uring;
@@ -130,21 +130,14 @@ static __always_inline __u32 base_text(struct scratch *s, __u32 slot, struct tas
   return base ? path_text(s, slot, at, base, fs) : 0;
 }
 
-// `caller_text`. A global function is verified once, not at each of its calls.
-__noinline int caller_path(__u32 slot, __u32 at, __u64 from, bool kernel)
-{
-  struct scratch *s = scratch_of(slot);
-  return s ? caller_text(s, at, from, kernel) : 0;
-}
-
 // Appends a path as the caller wrote it and, where it needs one, its base. Returns the length of the first, and that of
-// the base from bit 16 on.
+// the base from bit 16 on. A global function is verified once, not at each of its calls.
 __noinline int append_argument(struct path_argument *path)
 {
   struct scratch *s = path ? scratch_of(path->slot) : 0;
   if (!s) return 0;
   __u32 at = path->at;
-  __u32 length = path->read ? path->length & (PATH_ROOM - 1) : caller_path(path->slot, at, path->from, path->kernel);
+  __u32 length = path->read ? path->length & (PATH_ROOM - 1) : caller_text(s, at, path->from, path->kernel);
   if (!BOUND(at)) return 0;
   bool absolute = length && s->record[at] == '/';
   if (absolute && !path->always_base) return length;

@@ -207,7 +207,8 @@ static __always_inline enum role given_role(struct call_context *call, struct so
 static __always_inline void read_history(struct call_context *call, struct socket_record *r)
 {
   struct socket_key key = { r->sock, r->ino };
-  struct socket_history *known = bpf_map_lookup_elem(&histories, &key);
+  // A new one has none.
+  struct socket_history *known = call->which == CALL_SOCKET ? 0 : bpf_map_lookup_elem(&histories, &key);
   bool datagram = moves_data(call->which) && r->sock_type != SOCK_STREAM && call->ret >= 0;
   enum role given = given_role(call, r);
   if (datagram && r->addr_family == r->family && r->addr_port) {
@@ -245,7 +246,7 @@ static __always_inline void read_queue(struct call_context *call, struct socket_
 __noinline int describe_socket(struct call_context *call, struct socket_record *r)
 {
   if (!call || !r) return 0;
-  struct file *file = call->file ? (void *)call->file : file_of(current_task(), r->fd);
+  struct file *file = (void *)call->file;
   __builtin_memset((char *)r + __builtin_offsetof(struct socket_record, family), 0,
                    sizeof *r - __builtin_offsetof(struct socket_record, family));
   struct sock *sk = file ? read_socket(r, file) : 0;
@@ -285,8 +286,8 @@ static __always_inline bool socket_in_ring(struct call_context *call, struct soc
 static __always_inline void on_socket(struct call_context *call, struct scratch *s)
 {
   struct socket_record *r = (void *)s->record;
-  struct file *file = call->file ? (void *)call->file : file_of(current_task(), r->fd);
-  struct sock *sk = file ? sock_of(file) : 0;
+  if (!call->file) call->file = (__u64)file_of(current_task(), r->fd);
+  struct sock *sk = call->file ? sock_of((void *)call->file) : 0;
   bool internet = sk && is_internet(GET(sock, sk, __sk_common.skc_family));
   if (!passes(call, !internet)) return;
   if (internet && !shape_of(call)->data && !call->uring && !has_state(call) && socket_in_ring(call, r)) return;
