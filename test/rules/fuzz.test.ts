@@ -201,6 +201,13 @@ describe('texts that are large on purpose', () => {
     expect(condition(eventOf({ 't.s': 'a'.repeat(20_000) }))).toBe(false);
   });
 
+  test('aliases of thousands', () => {
+    const lists = Array.from({ length: 8000 }, (_, n) => `- list: l${n}\n  items: *items\n`).join('');
+    const result = load(`- list: l\n  items: &items\n    - a\n    - b\n${lists}`);
+    expect(result.ok).toBe(true);
+    expect(result.lists.at(-1)?.items.map(({ text }) => text)).toEqual(['a', 'b']);
+  });
+
   test('exceptions and lists of thousands', () => {
     const tuples = Array.from({ length: 3000 }, (_, n) => `[a${n}, b${n}]`).join(', ');
     const items = Array.from({ length: 20_000 }, (_, n) => `item${n}`).join(', ');

@@ -3,7 +3,7 @@ import { parseDocument } from 'yaml';
 import type { Diagnostic } from '../../src/core/errors.ts';
 import { renderDiagnostic } from '../../src/core/errors.ts';
 import { compileCondition, RuleError, scalarPlace } from '../../src/rules/index.ts';
-import { catalogue, load } from './support.ts';
+import { catalogue, load, rule } from './support.ts';
 
 /** The text of the file that a diagnostic underlines. */
 function underlined(content: string, { at }: Pick<Diagnostic, 'at'>): string | undefined {
@@ -56,6 +56,38 @@ describe('a wrong field is underlined where it is written', () => {
       'in macro outer, defined at rules.yaml:3:3',
       "in rule 'r1', defined at rules.yaml:6:3",
     ]);
+  });
+
+  test('in a macro that two others lead to: each rule has its own way there', () => {
+    const macros =
+      '- macro: inner\n  condition: fd.name regex "^abc$" and fd.net in (10.0.0.0/8)\n' +
+      '- macro: a\n  condition: (inner or inner)\n- macro: b\n  condition: not inner\n';
+    const content = `${macros}${rule({ condition: 'evt.type=openat and a' })}${rule({ condition: 'evt.type=openat and b' }, 'r2')}`;
+    const ways = load(content).diagnostics.map((diagnostic) => {
+      expect(underlined(content, diagnostic)).toBe('"^abc$"');
+      return diagnostic.via?.map((step) => step.split(',')[0]);
+    });
+    const [inner, a, b] = ['in macro inner', 'in macro a', 'in macro b'];
+    expect(ways).toEqual([
+      [inner, a, "in rule 'r1'"],
+      [inner, a, "in rule 'r1'"],
+      [inner, b, "in rule 'r2'"],
+    ]);
+  });
+
+  test('of an event type, in a macro', () => {
+    const content = `- macro: opens\n  condition: evt.type in (open, opnat)\n${head}  condition: proc.name=a and not (fd.num=1 or opens)\n`;
+    const diagnostic = only(content);
+    expect(diagnostic.message).toBe('unknown event type opnat');
+    expect(diagnostic.via?.[0]).toBe('in macro opens, defined at rules.yaml:1:3');
+  });
+
+  test('of a field, among the items of a list that names another', () => {
+    const lists = '- list: l\n  items: [1, m]\n- list: m\n  items: [2, x2]\n';
+    const content = `${lists}${head}  condition: evt.type=openat and proc.pid in (0, l, 3)\n`;
+    const diagnostic = only(content);
+    expect(underlined(content, diagnostic)).toBe('x2');
+    expect(diagnostic.via?.[0]).toBe('in list m, defined at rules.yaml:3:3');
   });
 
   test('in an appended condition', () => {
