@@ -60,7 +60,16 @@ const COLOURS: Record<string, number> = {
   Notice: CYAN,
 };
 
-const EXAMPLE = { rule: '', priority: 'Debug', tags: [], hostname: '', output: '', source: '', outputFields: {} };
+/** An alert that may hide a password, so that all that looks for secrets has to look. */
+const EXAMPLE = {
+  rule: 'An example',
+  priority: 'Debug',
+  tags: ['host'],
+  hostname: '',
+  output: 'cat /etc/passwd',
+  source: 'syscall',
+  outputFields: { 'proc.cmdline': 'cat /etc/passwd', 'proc.pid': 1 },
+};
 
 /** A function that gives the line of an event, without its end. It has been used once: the first event need not wait. */
 export function lineOf(config: LineConfig, colours = false): (event: Event) => string {
