@@ -10,6 +10,8 @@ import type { AddonWanted } from './locate.ts';
 export type CallFilters = ReadonlyMap<string, 'all' | readonly Clause[]>;
 
 const ROOM = 128;
+/** Entries of a map, at most: while demands change those of both are in it, and native/bpf/filter.h has room for 8192. */
+const MOST_ENTRIES = 2048;
 const NUMBERS = 1024;
 const RESULTS: readonly Result[] = ['ok', 'in_progress', 'failed'];
 const EVERYTHING = 0x0fff;
@@ -67,6 +69,12 @@ class Paths {
     else if (kind === 'name' && of === 'text' && value.endsWith('.')) this.crooked.text |= bits;
     else if (kind === 'name') entry(this.names, value)[of] |= bits;
     else entry(this.prefixes, cut(value, PREFIX_MAX))[of] |= bits;
+  }
+
+  clear(): void {
+    this.prefixes.clear();
+    this.names.clear();
+    for (const classes of [this.hidden, this.crooked]) classes.text = classes.real = 0;
   }
 
   /** The longest prefix decides, so each has what the shorter ones want too. */
@@ -134,6 +142,15 @@ export function filterTables(filters: CallFilters): Tables {
       }
     }
   }
+  // What is too much to look for is sent whatever it is.
+  if (paths.prefixes.size > MOST_ENTRIES || paths.names.size > MOST_ENTRIES) {
+    moveBits(test, keep);
+    paths.clear();
+  }
+  if (comms.size > MOST_ENTRIES) {
+    moveBits(byComm, keep);
+    comms.clear();
+  }
   paths.spread();
   const tested = [...paths.prefixes.values(), ...paths.names.values(), paths.hidden, paths.crooked];
   const any = (of: keyof Classes) => tested.reduce((bits, classes) => bits | classes[of], 0);
@@ -154,6 +171,13 @@ export function filterTables(filters: CallFilters): Tables {
     ),
     uring: [...filters.keys()].some((name) => URING.has(name)),
   };
+}
+
+function moveBits(from: Uint16Array, to: Uint16Array): void {
+  from.forEach((bits, index) => {
+    to[index] = (to[index] ?? 0) | bits;
+  });
+  from.fill(0);
 }
 
 /** The numbers of a call in this machine's ABI (low byte) and in its 32-bit one (high byte). */

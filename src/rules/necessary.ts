@@ -13,6 +13,8 @@ import { inferNames } from './event-types.ts';
 const ANYTHING: Necessary = [{}];
 /** More clauses than this are joined into one that says nothing. */
 const MOST = 64;
+/** More paths or names than this are too many to look for in the kernel: nothing is said of them. */
+const MOST_LISTED = 1000;
 
 /** The necessary condition of `expr` for events of type `eventType`: one of the clauses holds. */
 export function necessary(expr: TypedExpr, eventType: string): Necessary {
@@ -61,7 +63,7 @@ function conjunction(a: Clause, b: Clause): Clause | undefined {
     if (a[key] !== undefined && b[key] !== undefined && a[key] !== b[key]) return undefined;
   }
   const paths = a.paths && b.paths ? narrower(a.paths, b.paths) : (a.paths ?? b.paths);
-  const comms = a.comms && b.comms ? a.comms.filter((name) => b.comms?.includes(name)) : (a.comms ?? b.comms);
+  const comms = a.comms && b.comms ? [...new Set(a.comms).intersection(new Set(b.comms))] : (a.comms ?? b.comms);
   if (comms?.length === 0) return undefined;
   return { ...a, ...b, ...(results ? { results } : {}), ...(paths ? { paths } : {}), ...(comms ? { comms } : {}) };
 }
@@ -100,14 +102,15 @@ function merge(clauses: Necessary): Necessary {
 const BARE = 'undefined undefined';
 
 /** What holds whenever one of two clauses does that ask for the same things. */
-function either(a: Clause, b: Clause): Clause {
+function either({ paths: somePaths, comms: someComms, ...outcome }: Clause, b: Clause): Clause {
   const paths = new Map(
-    [...(a.paths ?? []), ...(b.paths ?? [])].map((path) => [`${path.of} ${path.kind} ${path.value}`, path]),
+    [...(somePaths ?? []), ...(b.paths ?? [])].map((path) => [`${path.of} ${path.kind} ${path.value}`, path]),
   );
+  const comms = new Set([...(someComms ?? []), ...(b.comms ?? [])]);
   return {
-    ...a,
-    ...(a.paths && { paths: [...paths.values()] }),
-    ...(a.comms && { comms: [...new Set([...a.comms, ...(b.comms ?? [])])] }),
+    ...outcome,
+    ...(somePaths && paths.size <= MOST_LISTED && { paths: [...paths.values()] }),
+    ...(someComms && comms.size <= MOST_LISTED && { comms: [...comms] }),
   };
 }
 
@@ -121,7 +124,7 @@ function ofCheck(check: TypedCheck, type: string, negated: boolean): Necessary {
 
 const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat']);
 const SOCKET_CALLS: ReadonlySet<string> = new Set(
-  'socket bind connect listen accept accept4 sendto sendmsg recvfrom recvmsg'.split(' '),
+  'socket bind connect listen accept accept4 sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg'.split(' '),
 );
 
 function ofPositive(check: TypedCheck, type: string): Necessary | undefined {
@@ -129,6 +132,7 @@ function ofPositive(check: TypedCheck, type: string): Necessary | undefined {
   if (constants === undefined) return undefined;
   // One constant is as good as any modifier; of several `oneof` and `anyof` are alternatives.
   if (modifier === 'allof' && constants.length !== 1) return undefined;
+  if (constants.length > MOST_LISTED) return undefined;
   if (left.kind === 'field') {
     const outcome = ofOutcome(left.ref.text, check, constants, type);
     if (outcome !== undefined) return outcome;

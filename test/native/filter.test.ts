@@ -229,6 +229,35 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     }
   });
 
+  test('more paths and names than are looked for: the calls are sent whatever they are', async () => {
+    const many = Array.from({ length: 2000 }, (_, n) => `name-${n}`);
+    const sensor = watch(actor, { calls: new Map([['open', [{ comms: many }]]]) });
+    try {
+      const opened = async () => {
+        await actor.ask(`open ${under('dir/file')} 0`);
+        return drainAll(sensor).length;
+      };
+      expect(await opened()).toBe(0);
+      const others: Necessary = [
+        { comms: many.map((name) => `${name}x`) },
+        { writes: true, paths: many.map((name) => path('text', 'prefix', `/${name}`)) },
+        { writes: true, paths: many.map((name) => path('text', 'prefix', `/x${name}`)) },
+      ];
+      // As at a reload: first what both want, then what the new one wants.
+      for (const [wanted, sent] of [
+        [[{ comms: many }, ...others], 1],
+        [others, 0],
+        [[{ comms: ['bash'] }], 0],
+        [[{ comms: many }, ...others], 1],
+      ] as const) {
+        sensor.configure({ ...only(), real: true, file: true, calls: new Map([['open', wanted]]) });
+        expect(await opened()).toBe(sent);
+      }
+    } finally {
+      sensor.close();
+    }
+  });
+
   test('a path that is written over after the call cannot hide what was opened', async () => {
     const [secret, cover] = [under('etc/shadow'), under('etc/shadox')];
     writeFileSync(cover, 'x');

@@ -50,6 +50,12 @@ it.each([
     [`${HUB}, emits: [azure_audit]`],
     'is for k8s_audit events, and none come here: it cannot fire',
   ],
+  [
+    'syscall',
+    'evt.type in (openat, connect) and proc.name = a-very-long-name',
+    ['type: ebpf'],
+    'asks for what no event has, such as a thread with a name of more than 15 bytes: it cannot fire',
+  ],
 ] as const)('%s: %s', (source, condition, sources, message) => {
   expect(saidOf(source, condition, ...sources)).toEqual([`Rule "it" ${message}`]);
 });
@@ -59,6 +65,8 @@ it.each([
   ['vcd_audit', 'vcd.transport = rest', [VCD]],
   ['azure_audit', 'azure.eventhub.partition exists', [EVENTS, HUB]],
   ['k8s_audit', 'ka.cluster.name = prod', [HUB]],
+  ['syscall', 'evt.type = openat and proc.name in (sh, a-very-long-name)', ['type: ebpf']],
+  ['syscall', 'evt.type in (openat, connect) and evt.is_open_write = true', ['type: ebpf']],
 ] as const)('%s: %s is filled', (source, condition, sources) => {
   expect(saidOf(source, condition, ...sources)).toEqual([]);
 });

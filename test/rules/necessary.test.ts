@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CALLS } from '../../native/calls.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { Catalogue } from '../../src/events/field.ts';
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
@@ -108,6 +109,19 @@ describe('necessary conditions', () => {
       { paths: [{ of: 'text', kind: 'prefix', value: '/etc' }] },
     ]);
     expect(needs('proc.name = sh and fd.num >= 0 or fd.num >= 0')).toEqual([{ results: new Set(['ok']) }]);
+  });
+
+  it('say nothing of lists that are too long to look for', () => {
+    const list = (length: number, prefix: string) => Array.from({ length }, (_, n) => `${prefix}${n}`).join(', ');
+    expect(needs(`proc.name in (${list(20_000, 'a')}) and proc.name in (${list(20_000, 'b')})`)).toEqual([{}]);
+    expect(needs(`fd.name in (${list(200_000, '/a')}) and fd.num >= 0`)).toEqual([{ results: new Set(['ok']) }]);
+    const half = (prefix: string) => `proc.name in (${list(600, prefix)})`;
+    expect(needs(`(${half('a')} or ${half('b')}) and fd.num >= 0`)).toEqual([{ results: new Set(['ok']) }]);
+  });
+
+  it('know every call on sockets', () => {
+    const calls = Object.entries(CALLS).flatMap(([name, { kind }]) => (kind === 'socket' ? [name] : []));
+    for (const call of calls) expect(needs('fd.typechar = 4', call)).toEqual([{ internet: true }]);
   });
 
   it('take of two places the narrower one', () => {

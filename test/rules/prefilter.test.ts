@@ -157,7 +157,8 @@ describe('a look at an open', () => {
       'fd.realpath startswith /etc/s',
       'fd.name contains /.ssh/',
       'evt.failed = true',
-      'proc.name = bash',
+      'user.name = root',
+      'proc.name in (sh, tar)',
     ].map((text) => necessary(compileCondition(text, catalogue).typed, 'openat'));
     const look = kernelForm.prefilter?.('openat', needed);
     const left = (open: Partial<Opened>) => {
@@ -179,6 +180,9 @@ describe('a look at an open', () => {
     expect(left({ raw: 'id', base: '/home/.ssh' })).toBe('3,5');
     expect(left({ raw: '/usr/../a' })).toBe('1,2,3,5');
     expect(left({ raw: '/usr/a/' })).toBe('1,2,3,5');
-    expect(kernelForm.prefilter?.('openat', needed.slice(5))).toBeUndefined();
+    expect(left({ comm: 'tar' })).toBe('5,6');
+    expect(left({ comm: 'tart' })).toBe('5');
+    expect(left({ comm: 'sh', raw: '/etc/shadow' })).toBe('1,5,6');
+    expect(kernelForm.prefilter?.('openat', needed.slice(5, 6))).toBeUndefined();
   });
 });

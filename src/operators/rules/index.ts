@@ -15,6 +15,7 @@ import {
   type ListFeed,
   type LoadResult,
   loadRulesInSteps,
+  necessary,
   necessaryByType,
   priorities,
   type ReadItems,
@@ -127,7 +128,7 @@ export const rules = defineOperator<typeof config, Loaded>({
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);
     yield;
-    warnOfIdleRules(active, edge);
+    yield* warnOfIdleRules(active, edge);
     const list = loaded.rules.map(({ name, priority, source, enabled, tags }) => ({
       rule: name,
       priority,
@@ -272,8 +273,9 @@ function* necessaryInSteps(
 }
 
 // A rule that cannot fire is said, not silent.
-function warnOfIdleRules(active: readonly Rule[], edge: Edge): void {
+function* warnOfIdleRules(active: readonly Rule[], edge: Edge): Steps<void> {
   for (const { name, source, condition, file, line } of active) {
+    yield;
     const at = { file, line, column: 1 };
     const warning = (message: string) =>
       edge.report({ severity: 'warning', code: 'RULE_DEPENDS', message: `Rule "${name}" ${message}`, at });
@@ -290,6 +292,10 @@ function warnOfIdleRules(active: readonly Rule[], edge: Edge): void {
       }
       const missing = [...eventTypes].filter((type) => !here.includes(type));
       if (missing.length > 0) warning(`also looks at ${some(missing)}, which no source here emits`);
+      if (here.every((type) => necessary(condition.typed, type).length === 0)) {
+        warning('asks for what no event has, such as a thread with a name of more than 15 bytes: it cannot fire');
+        continue;
+      }
     }
     const empty = [...new Set(condition.reads.map(({ text }) => text))].filter((text) => !edge.fills(source, text));
     if (empty.length > 0) warning(`depends on ${some(empty)}, which no source here fills`);
