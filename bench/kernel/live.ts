@@ -101,7 +101,8 @@ function percentiles(values: readonly number[]): Record<'p50_ms' | 'p99_ms' | 'm
 
 async function idle(files: readonly string[]): Promise<object> {
   const watched = await new Watched().start(files, true);
-  await sleep(3000);
+  // Some seconds after the start V8 collects what loading rules has left.
+  await sleep(15_000);
   const before = cpuMs(watched.pid);
   await sleep(10_000);
   const after = cpuMs(watched.pid);
