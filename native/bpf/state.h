@@ -104,7 +104,8 @@ __noinline int append_state(struct state_place *place)
   state->described = state->pad4 = 0;
   if (wanted & STATE_OPEN) state->fd_open = open_descriptors(task);
   __u32 end = begin + sizeof *state;
-  if (wanted & STATE_STDIO) {
+  // Behind the longest texts there is no room: then nothing is said of them.
+  if (wanted & STATE_STDIO && end + 3 * sizeof(struct descriptor_block) <= TEXTS_END) {
     struct descriptor_place each = { .task = task, .slot = slot, .at = end, .named = wanted & STATE_NAMES };
     each.name_at = end + 3 * sizeof(struct descriptor_block);
     state->described = 3;
