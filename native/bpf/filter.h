@@ -1,5 +1,5 @@
-// What no rule can match is dropped here, before it is copied: by its outcome, by the thread's name and, of opens, by path. The loader
-// fills the filter with necessary conditions, so what passes may still match nothing.
+// What no rule can match is dropped here, before it is copied: by its outcome, by the thread's name and, of opens, by
+// path. The loader fills the filter with necessary conditions, so what passes may still match nothing.
 #pragma once
 
 struct {
@@ -78,9 +78,9 @@ static __always_inline __u64 first_bytes(__s32 count)
   return count >= 8 ? ~0ull : count <= 0 ? 0 : (1ull << 8 * count) - 1;
 }
 
-// Whether dots or slashes stand side by side in a text of the record, as they do in crooked ones and before hidden names.
-// The characters around them (0x20 to 0x2f, and the NUL at the end) are taken for them: it is a first look, which few
-// texts do not pass.
+// Whether dots or slashes stand side by side in a text of the record, as they do in crooked ones and before hidden
+// names. The characters around them (0x20 to 0x2f, and the NUL at the end) are taken for them: it is a first look, which
+// few texts do not pass.
 static __always_inline bool neighbours(struct scratch *s, __u32 at, __u32 length)
 {
   const __u64 every = 0x4040404040404040;
@@ -175,8 +175,8 @@ static __always_inline bool last_name_wanted(struct scratch *s, __u32 at, __u32 
   return 0;
 }
 
-// Whether no more than a look says that a text of the record is not wanted: it starts at the root, no prefix begins like it
-// and no name that is looked for like its last one, it is in its shortest form and nothing in it is hidden.
+// Whether no more than a look says that a text of the record is not wanted: it starts at the root, no prefix begins like
+// it and no name that is looked for like its last one, it is in its shortest form and nothing in it is hidden.
 __noinline int text_unwanted(__u32 slot, __u32 at, __u32 length)
 {
   struct scratch *s = scratch_of(slot);

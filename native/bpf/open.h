@@ -103,9 +103,9 @@ static __always_inline struct file *opened_file(struct call_context *call, struc
   return call->ret < 0 || call->fixed ? 0 : file_of(task, call->ret);
 }
 
-// Most opens become records of this size, which is reserved before their texts are known: so they are put together in the
-// ring itself. To put them together elsewhere and to copy them is a fifth of what is added to an open. With the ring's
-// header it is whole cache lines.
+// Most opens become records of this size, which is reserved before their texts are known: so they are put together in
+// the ring itself. To put them together elsewhere and to copy them is a fifth of what is added to an open. With the
+// ring's header it is whole cache lines.
 #define OPEN_ROOM 248
 #define OPEN_ROOM_REAL 312 // with the canonical path
 #define RING_PATH_MAX 96

@@ -41,8 +41,8 @@ static __always_inline void copy_name(struct scratch *s, __u32 at, __u32 behind,
   }
 }
 
-// One step up. Whether it passed a name of the path, whose dentry is `name` then; else it crossed a mount, or there is no
-// more and `state` says why.
+// One step up. Whether it passed a name of the path, whose dentry is `name` then; else it crossed a mount, or there is
+// no more and `state` says why.
 static __always_inline bool step_up(struct walk *w, __u64 *name)
 {
   __u64 dentry = w->dentry;
@@ -133,9 +133,9 @@ static __always_inline __u32 take_path(struct scratch *s, __u32 from, __u32 to)
   return bpf_probe_read_kernel(s->record + to, length, s->path + from) ? 0 : length;
 }
 
-// Appends to the record the path of `place` as its root sees it. Returns the length, or of one that stays where it begins
-// in scratch->path, and the walk_state from bit 16 on. What has no path (memfd, pipe) yields its name. A global function
-// is verified once, not at each of its calls.
+// Appends to the record the path of `place` as its root sees it. Returns the length, or of one that stays where it
+// begins in scratch->path, and the walk_state from bit 16 on. What has no path (memfd, pipe) yields its name. A global
+// function is verified once, not at each of its calls.
 __noinline int append_path(struct place *p)
 {
   if (!p) return 0;

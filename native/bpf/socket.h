@@ -241,8 +241,8 @@ static __always_inline void read_queue(struct call_context *call, struct socket_
   r->queue_max = GET(sock, sk, sk_max_ack_backlog);
 }
 
-// Fills in what is known of the socket, from `family` on; returns whether the address that the caller gave is a unix path.
-// A global function is verified once, not at each of its calls.
+// Fills in what is known of the socket, from `family` on; returns whether the address that the caller gave is a unix
+// path. A global function is verified once, not at each of its calls.
 __noinline int describe_socket(struct call_context *call, struct socket_record *r)
 {
   if (!call || !r) return 0;
