@@ -8,9 +8,9 @@ import { duration } from '../core/config.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import { createLogger } from '../core/log.ts';
 import { loadPlan } from '../pipeline/load.ts';
+import { checkNeeds } from '../pipeline/needs.ts';
 import type { Plan } from '../pipeline/plan.ts';
 import { Run } from '../pipeline/run.ts';
-import { checkSecrets } from '../pipeline/secrets.ts';
 import type { Summary } from '../pipeline/totals.ts';
 import type { Contents } from '../pipeline/watch.ts';
 import { Store } from '../store/store.ts';
@@ -38,7 +38,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   const contents: Contents = new Map();
   const load = async (read: Contents) => {
     const { document, plan } = await loadPlan(path, options.set, read);
-    checkSecrets(plan, document, (each) => resolve(document.folder, each));
+    checkNeeds(plan, document, (each) => resolve(document.folder, each));
     return { folder: document.folder, plan: json ? withJson(plan) : plan };
   };
   const { folder, plan } = await load(contents);

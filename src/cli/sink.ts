@@ -9,6 +9,7 @@ import { createLogger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { type Alert, makeAlert } from '../events/alert.ts';
 import { loadPlan } from '../pipeline/load.ts';
+import { checkNeeds } from '../pipeline/needs.ts';
 import type { Plan, PlannedSink } from '../pipeline/plan.ts';
 import { originOf } from '../pipeline/runtime.ts';
 
@@ -24,9 +25,11 @@ export async function testSink(path: string, id: string, options: SinkTestOption
   const { document, plan } = await loadPlan(path, options.set);
   const planned = plan.sinks.find((sink) => sink.id === id);
   if (!planned) throw unknownSink(path, id, plan.sinks);
+  const resolvePath = (each: string) => resolve(document.folder, each);
+  checkNeeds({ ...plan, sources: [], operators: [], sinks: [planned] }, document, resolvePath);
   const alert = probeAlert(id);
   const stop = new AbortController();
-  const context = contextOf(id, plan, (each) => resolve(document.folder, each), stop.signal);
+  const context = contextOf(id, plan, resolvePath, stop.signal);
   const sink = await failingAs('cannot be opened', id, () => planned.definition.open(planned.config, context));
   try {
     const answer = await failingAs('did not take the alert', id, () => send(sink, alert, planned));

@@ -1,9 +1,11 @@
 /** `falco-pipe validate`: everything that is wrong or doubtful about pipelines and rules, without running them. */
 
+import { resolve } from 'node:path';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { loadPlan } from '../pipeline/load.ts';
+import { filesOfTls } from '../pipeline/needs.ts';
 import { falcoLoadResults, loadRules, type RulesFile } from '../rules/index.ts';
 import { fail, warn } from './fail.ts';
 import { isRulesText, readRulesFile, rulesError } from './rules-files.ts';
@@ -47,8 +49,10 @@ async function attempt(check: () => void | Promise<void>): Promise<void> {
 async function validatePipeline(path: string, options: ValidateOptions): Promise<void> {
   const json = options.output === 'json';
   try {
-    const { plan } = await loadPlan(path, options.set);
-    const { warnings } = plan;
+    const { plan, document } = await loadPlan(path, options.set);
+    // It may be meant for another machine.
+    const files = filesOfTls(plan, document, (each) => resolve(document.folder, each), 'warning');
+    const warnings = [...plan.warnings, ...files];
     if (json) return print({ pipeline: path, ok: true, digest: `sha256:${plan.digest}`, diagnostics: warnings });
     warn(warnings, plan.texts);
     const { sources, operators, sinks } = plan;

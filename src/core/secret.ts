@@ -1,8 +1,9 @@
-/** Secrets of a configuration: named there, read when they are needed, never held or printed. */
+/** Secrets of a configuration: named there, read when they are needed, never printed, and held only where that is the only way. */
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { exitCode, messageOf, UserError } from './errors.ts';
+import { isReadOnce } from './read-once.ts';
 
 type Reference = { readonly env: string } | { readonly file: string };
 
@@ -37,27 +38,42 @@ export function reveal(value: string | Secret, resolve: (path: string) => string
 /** Where a secret is. JSON has the reference only, so that plans and digests do not change with the value. */
 export class Secret {
   readonly #reference: Reference;
+  // What a pipe gave: it gives it once.
+  #given: string | undefined;
 
   constructor(reference: Reference) {
     this.#reference = reference;
   }
 
   /**
-   * Reads it, each time anew: files are rotated. `resolve` makes a path of the configuration absolute. Throws a UserError
-   * (exit 78) when it is not there or empty.
+   * Reads it, each time anew: files are rotated; a pipe is read once. `resolve` makes a path of the configuration absolute.
+   * Throws a UserError (exit 78) when it is not there or empty.
    */
   read(resolve: (path: string) => string): string {
     const reference = this.#reference;
-    const value = 'env' in reference ? process.env[reference.env] : fileText(resolve(reference.file));
-    if (value) return value;
-    const where =
-      'env' in reference ? `environment variable ${reference.env} is not set` : `file ${reference.file} is empty`;
-    throw new UserError(`a secret is missing: the ${where}`, { exit: exitCode.config });
+    if ('env' in reference) {
+      return process.env[reference.env] || missing(`environment variable ${reference.env} is not set`);
+    }
+    if (this.#given !== undefined) return this.#given;
+    const path = resolve(reference.file);
+    if (!isReadOnce(path)) return fileText(path) || missing(`file ${reference.file} is empty`);
+    this.#given = fileText(path) || missing(`pipe ${reference.file} has nothing, or nothing more, to give`);
+    return this.#given;
+  }
+
+  /** Throws as `read` does, but leaves a pipe alone: whoever uses the secret reads it. */
+  check(resolve: (path: string) => string): void {
+    if ('file' in this.#reference && isReadOnce(resolve(this.#reference.file))) return;
+    this.read(resolve);
   }
 
   toJSON(): Reference {
     return this.#reference;
   }
+}
+
+function missing(where: string): never {
+  throw new UserError(`a secret is missing: the ${where}`, { exit: exitCode.config });
 }
 
 function fileText(path: string): string {

@@ -5,6 +5,24 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { PlanContext } from './component.ts';
 import { exitCode, messageOf, UserError } from './errors.ts';
+import { isReadOnce } from './read-once.ts';
+
+/** The names of files under `tls`, of a type of their own: so those of a plan can be found and looked at. */
+export class TlsNames {
+  declare readonly ca?: string | undefined;
+  declare readonly cert?: string | undefined;
+  declare readonly key?: string | undefined;
+  declare readonly client_ca?: string | undefined;
+
+  constructor(given: Readonly<Partial<Record<'ca' | 'cert' | 'key' | 'client_ca', string | undefined>>>) {
+    Object.assign(this, given);
+  }
+}
+
+/** For `transform` of keys that name files of TLS: with it they are checked before anything is opened. */
+export function tlsNames<Given extends object>(given: Given): Given & TlsNames {
+  return new TlsNames(given) as Given & TlsNames;
+}
 
 const files = {
   ca: z.string().optional().describe('File with the certificates (PEM) to trust instead of the public ones.'),
@@ -27,10 +45,11 @@ export const tlsKeys = z
       .describe("The name that the server's certificate must have. Default: the host's."),
   })
   .refine(isPair, NO_PAIR)
+  .transform(tlsNames)
   .describe(WHAT);
 
 /** Where the server is always held to the name of its host. */
-export const tlsFileKeys = z.strictObject(files).refine(isPair, NO_PAIR).describe(WHAT);
+export const tlsFileKeys = z.strictObject(files).refine(isPair, NO_PAIR).transform(tlsNames).describe(WHAT);
 
 export type TlsConfig = z.output<typeof tlsKeys>;
 
@@ -52,48 +71,74 @@ export function readTls(config: Partial<TlsConfig> | undefined, resolve: (path: 
   };
 }
 
-/** Files as they stand under `tls`. */
-type Named = Readonly<Partial<Record<'ca' | 'cert' | 'key' | 'client_ca', string | undefined>>>;
+/** What is wrong with one of the files, by its key. */
+export interface TlsProblem {
+  readonly key: keyof TlsNames;
+  readonly message: string;
+  readonly hint: string;
+}
 
-/** Reports those of the files, which stand under `tls`, that cannot be read or are not what they should be. */
-export function checkTlsFiles(tls: Named | undefined, plan: PlanContext): void {
-  const wrong = (name: keyof Named, message: string, hint: string) =>
-    plan.report({ severity: 'error', code: 'CONFIG_FILE', message, hint }, ['tls', name]);
-  const content = (name: keyof Named): string | undefined => {
-    const file = tls?.[name];
+/** Tells which of the files cannot be read or are not what they should be. Those that can be read only once are not read. */
+export function tlsProblems(names: TlsNames, resolve: (path: string) => string): TlsProblem[] {
+  const problems: TlsProblem[] = [];
+  const wrong = (key: keyof TlsNames, message: string, hint: string) => void problems.push({ key, message, hint });
+  const content = (key: keyof TlsNames): string | undefined => {
+    const file = names[key];
     if (file === undefined) return undefined;
     try {
-      return readFileSync(plan.resolve(file), 'utf8');
+      return isReadOnce(resolve(file)) ? undefined : readFileSync(resolve(file), 'utf8');
     } catch (error) {
       const hint = 'Name a file that this user may read; relative paths start at the folder of the pipeline file.';
-      wrong(name, `Cannot read ${file}: ${messageOf(error)}`, hint);
+      wrong(key, `Cannot read ${file}: ${messageOf(error)}`, hint);
       return undefined;
     }
   };
-  const certificateIn = (name: 'ca' | 'cert' | 'client_ca'): X509Certificate | undefined => {
-    const pem = content(name);
+  const certificateIn = (key: 'ca' | 'cert' | 'client_ca'): X509Certificate | undefined => {
+    const pem = content(key);
     try {
       // The same bytes without the frame of PEM are understood here, but not by the connection.
       if (pem?.includes('-----BEGIN ')) return new X509Certificate(pem);
     } catch {}
     if (pem === undefined) return undefined;
     const convert = 'A file in DER becomes one by `openssl x509 -inform der -in FILE`.';
-    wrong(name, `There is no certificate in PEM in ${tls?.[name]}`, convert);
+    wrong(key, `There is no certificate in PEM in ${names[key]}`, convert);
     return undefined;
   };
   certificateIn('ca');
   certificateIn('client_ca');
   const cert = certificateIn('cert');
   const pem = content('key');
-  if (pem === undefined) return;
+  if (pem === undefined) return problems;
   try {
     const key = createPrivateKey(pem);
-    if (!cert || cert.checkPrivateKey(key)) return;
-    wrong('key', `${tls?.key} is the key of another certificate`, `Name the key that ${tls?.cert} was made with.`);
+    if (!cert || cert.checkPrivateKey(key)) return problems;
+    wrong('key', `${names.key} is the key of another certificate`, `Name the key that ${names.cert} was made with.`);
   } catch {
     const hint = 'A key with a passphrase cannot be used: `openssl pkey -in FILE` writes it without.';
-    wrong('key', `There is no private key in PEM that can be used in ${tls?.key}`, hint);
+    wrong('key', `There is no private key in PEM that can be used in ${names.key}`, hint);
   }
+  return problems;
+}
+
+/** The same protocol with TLS. */
+const SECURED: Readonly<Record<string, string>> = { http: 'https', ws: 'wss' };
+
+/** Why keys of TLS have no use: none of the addresses has it. Undefined where they have. Only protocols are named. */
+export function inTheClear(
+  tls: object | undefined,
+  addresses: readonly string[],
+): { readonly message: string; readonly hint: string } | undefined {
+  const protocols = addresses.map((address) => /^[a-z]+(?=:)/i.exec(address)?.[0].toLowerCase() ?? '');
+  const [protocol = ''] = protocols;
+  if (!tls || protocols.some((each) => ['https', 'wss', 'tls'].includes(each))) return undefined;
+  const message = `What is sent by ${protocol}:// goes in the clear, whatever \`tls\` says`;
+  return { message, hint: `Write ${SECURED[protocol] ?? 'tls'}://, or remove \`tls\`.` };
+}
+
+/** Reports keys of TLS that have no use: who wrote them believes that nothing goes in the clear. */
+export function checkTlsUsed(tls: object | undefined, addresses: readonly string[], plan: PlanContext): void {
+  const clear = inTheClear(tls, addresses);
+  if (clear) plan.report({ severity: 'error', code: 'CONFIG_TLS', ...clear }, ['tls']);
 }
 
 function text(path: string): string {

@@ -8,7 +8,7 @@ import { now } from '../core/clock.ts';
 import type { Context, PlanContext } from '../core/component.ts';
 import { backoff } from '../core/retry.ts';
 import { PLAIN_SECRET, type Secret, secret } from '../core/secret.ts';
-import { checkTlsFiles, connectionError, tlsFileKeys } from '../core/tls.ts';
+import { connectionError, tlsFileKeys } from '../core/tls.ts';
 import type { NatsConnection, NodeConnectionOptions, TlsOptions } from './client.ts';
 
 type Client = typeof import('./client.ts');
@@ -48,9 +48,8 @@ export const oneLogin = [
   'give one of `credentials`, `token` and `basic`',
 ] as const;
 
-/** Reports files of TLS that cannot be read, and warns of a login that may cross the network in the clear. */
+/** Warns of a login that may cross the network in the clear. */
 export function checkConnection(config: ConnectionConfig, plan: PlanContext): void {
-  checkTlsFiles(config.tls, plan);
   const { servers, credentials, token, basic } = config;
   if (insistsOnTls(config) || !(credentials || token || basic)) return;
   const open = [servers].flat().find((each) => !isLoopback(urlOf(each)?.hostname ?? ''));

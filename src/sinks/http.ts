@@ -6,7 +6,7 @@ import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import { retryAfter } from '../core/retry.ts';
 import { reveal, secret, textOrSecret } from '../core/secret.ts';
-import { checkTlsFiles, tlsKeys } from '../core/tls.ts';
+import { checkTlsUsed, inTheClear, tlsKeys } from '../core/tls.ts';
 import { WriteError } from '../core/write-error.ts';
 import type { Alert } from '../events/alert.ts';
 import { type Encoder, type Format, type HttpResponse, isOfContent } from './formats/format.ts';
@@ -82,10 +82,19 @@ export const http = defineSink({
     },
   ],
   reads: ({ fields }, sources) => lineReads({ fields }, sources),
-  prepare: ({ tls }, plan) => checkTlsFiles(tls, plan),
+  prepare(given, plan) {
+    const addresses = addressesOf(given);
+    // What a secret stands for is known when the sink is opened.
+    if (addresses.every((each) => typeof each === 'string')) checkTlsUsed(given.tls, addresses, plan);
+  },
   async open(given, ctx) {
     const encoder = encoderOf(given.format as Chosen);
     const url = addressOf(reveal(given.url, ctx.resolve));
+    const clear = inTheClear(
+      given.tls,
+      addressesOf(given).map((each) => reveal(each, ctx.resolve)),
+    );
+    if (clear) throw new UserError(`${clear.message}: ${clear.hint}`, { exit: exitCode.config });
     const client = await HttpClient.open(given, ctx.resolve);
     const sender = new Sender(client, encoder, url, given.concurrency);
     const alertsOf = (events: readonly Event[]) =>
@@ -105,6 +114,11 @@ function encoderOf(chosen: Chosen): Encoder {
   const { type, ...options } = typeof chosen === 'string' ? { type: chosen } : chosen;
   const found = formats.find((each) => each.type === type) as Format;
   return found.create(found.options.parse(options));
+}
+
+// All that it speaks to, with the keys of TLS that it has.
+function addressesOf({ url, oauth, proxy }: z.output<typeof config>) {
+  return [url, oauth?.token_url, proxy].filter((each) => each !== undefined);
 }
 
 function addressOf(text: string): URL {

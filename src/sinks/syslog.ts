@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
 import type { Event } from '../core/event.ts';
-import { checkTlsFiles, tlsKeys } from '../core/tls.ts';
+import { checkTlsUsed, tlsKeys } from '../core/tls.ts';
 import { WriteError } from '../core/write-error.ts';
 import { type Alert, alertJson, alertText } from '../events/alert.ts';
 import { rfc3339 } from '../events/time.ts';
@@ -65,12 +65,7 @@ export const syslog = defineSink({
     },
   ],
   reads: ({ fields }, sources) => lineReads({ fields }, sources),
-  prepare({ address, tls }, plan) {
-    checkTlsFiles(tls, plan);
-    if (!tls || address.startsWith('tls:')) return;
-    const message = `Messages go to ${address} in the clear, whatever \`tls\` says`;
-    plan.report({ severity: 'error', code: 'CONFIG_TLS', message, hint: 'Write tls://, or remove `tls`.' }, ['tls']);
-  },
+  prepare: ({ address, tls }, plan) => checkTlsUsed(tls, [address], plan),
   async open(given, ctx) {
     const socket = openSocket(given.address, given.framing as Framing, given.tls, ctx);
     const message = messageOf(given);

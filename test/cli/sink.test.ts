@@ -54,7 +54,13 @@ describe('sink test', () => {
 
   test.each([
     ['nothing there', "url: 'http://127.0.0.1:1'", 69, /^The sink hook did not take the alert: .*ECONNREFUSED/],
-    ['a secret that is missing', 'url: { env: NO_SUCH_HOOK }', 78, /^The sink hook cannot be opened:.*NO_SUCH_HOOK/],
+    ['a secret that is missing', 'url: { env: NO_SUCH_HOOK }', 78, /pipeline\.yaml:3:\d+: error: hook: .*NO_SUCH_HOOK/],
+    [
+      'a file of TLS that is missing',
+      'url: https://x, tls: { ca: /nowhere }',
+      78,
+      /:3:\d+: error: Cannot read \/nowhere/,
+    ],
     ['a secret in the file', "url: http://x, bearer_token: 'hunter2'", 78, /a secret does not stand in the file/],
     ['a format that is misspelt', 'url: http://x, format: { type: lokki }', 78, /lokki|format/],
   ])('%s', async (_name, sink, status, message) => {

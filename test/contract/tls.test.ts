@@ -1,13 +1,14 @@
-/** Files of TLS are looked at when a pipeline is planned, whichever component names them. */
+/** Files of TLS are looked at before anything is opened, whichever component names them; not when a pipeline is planned. */
 
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { z } from 'zod';
 import { UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { checkNeeds } from '../../src/pipeline/needs.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 import { type Certificates, makeCertificates } from '../sinks/servers.ts';
@@ -15,7 +16,10 @@ import { type Certificates, makeCertificates } from '../sinks/servers.ts';
 const registry = builtIn();
 const withTls = (['sources', 'sinks'] as const).flatMap((section) =>
   [...registry[section].values()].flatMap(({ type, config, examples: [example] }) =>
-    'tls' in (config as z.ZodObject).shape ? [[`${section}: ${type}`, section, example?.yaml ?? ''] as const] : [],
+    'tls' in (config as z.ZodObject).shape
+      ? // Keys of TLS are for an address that has it.
+        [[`${section}: ${type}`, section, (example?.yaml ?? '').replace('http://', 'https://')] as const]
+      : [],
   ),
 );
 
@@ -43,8 +47,10 @@ function errorsOf(section: 'sources' | 'sinks', yaml: string, tls: object): stri
       ? { sources: { [id]: { ...example, tls } }, sinks: sink }
       : { sources: source, sinks: { [id]: { ...example, from: 'in', tls } } };
   const text = stringify(pipeline, { lineWidth: 0 });
+  const document = PipelineDocument.parse(join(made.folder, 'pipeline.yaml'), text);
+  const plan = planPipeline(document, registry);
   try {
-    planPipeline(PipelineDocument.parse(join(made.folder, 'pipeline.yaml'), text), registry);
+    checkNeeds(plan, document, (path) => resolve(made.folder, path));
     return [];
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

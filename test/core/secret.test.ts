@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +32,23 @@ describe('a secret', () => {
     expect(fromFile.read(resolve)).toBe('first');
     writeFileSync(resolve('token'), ' second ');
     expect(fromFile.read(resolve)).toBe(' second ');
+  });
+
+  it('that a pipe gives is read once, by who uses it, and kept: a pipe gives it once', () => {
+    execFileSync('mkfifo', [resolve('fifo')]);
+    // What would be read a second time is something else.
+    const write = 'for n in 1 2 3 4 5; do echo "hunter$n" > fifo; done';
+    const writer = spawn('sh', ['-c', write], { cwd: folder, stdio: 'ignore' });
+    try {
+      const piped = new Secret({ file: 'fifo' });
+      piped.check(resolve);
+      const first = piped.read(resolve);
+      piped.check(resolve);
+      expect(first).toMatch(/^hunter1/);
+      expect(piped.read(resolve)).toBe(first);
+    } finally {
+      writer.kill();
+    }
   });
 
   it('is in no dump of the configuration', () => {

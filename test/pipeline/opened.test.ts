@@ -1,12 +1,13 @@
-/** `only`: a part of a pipeline that is opened; and the secrets that are missing of it. */
+/** `only`: a part of a pipeline that is opened; and the secrets and files of TLS that are missing of it. */
 
 import { resolve } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
+import { Secret } from '../../src/core/secret.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { checkNeeds } from '../../src/pipeline/needs.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
-import { checkSecrets } from '../../src/pipeline/secrets.ts';
 
 const YAML = `sources:
   far: { type: ebpf }
@@ -80,9 +81,7 @@ describe('only', () => {
 describe('secrets', () => {
   const missing = (...sets: string[]) => {
     const document = documentOf(...sets);
-    return errorOf(() =>
-      checkSecrets(planPipeline(document, builtIn()), document, (path) => resolve('/nowhere', path)),
-    );
+    return errorOf(() => checkNeeds(planPipeline(document, builtIn()), document, (path) => resolve('/nowhere', path)));
   };
 
   it('that are missing are all told, each at its place', () => {
@@ -99,7 +98,22 @@ describe('secrets', () => {
     vi.unstubAllEnvs();
   });
 
-  it('of what is not opened are not asked for', () => {
-    expect(missing('only=[far]')).toBe('');
+  it('of what is not opened are not asked for, nor are files of TLS', () => {
+    const tls = [
+      'sources.cloud.tls={ ca: ca.pem }',
+      'sinks.clouds={ type: http, from: cloud, url: "https://x", tls: {ca: ca.pem} }',
+    ];
+    expect(missing('only=[far]', ...tls)).toBe('');
+    expect(missing('only=[cloud]', ...tls).match(/Cannot read ca\.pem/g)).toHaveLength(2);
+  });
+
+  it('are found in what a component of somebody made of its configuration, also where that contains itself', () => {
+    const plain = planOf('only=[far]');
+    const config: Record<string, unknown> = { deep: [{ token: new Secret({ env: 'TEST_OPENED_NONE' }) }] };
+    config.self = config;
+    const plan = { ...plain, sinks: plain.sinks.map((sink) => ({ ...sink, config })) };
+    expect(errorOf(() => checkNeeds(plan, documentOf(), String))).toMatch(
+      /error: all: a secret is missing.*TEST_OPENED_NONE/,
+    );
   });
 });

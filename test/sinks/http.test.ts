@@ -1,8 +1,12 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
+import type { UserError } from '../../src/core/errors.ts';
 import { WriteError } from '../../src/core/write-error.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
 import { http } from '../../src/sinks/http.ts';
 import { makeCertificates, Receiver } from './servers.ts';
 import { alertOf, never, openSink, recordOf } from './shared.ts';
@@ -322,8 +326,35 @@ describe('TLS', () => {
   });
 
   it('files that cannot be read are said when it is opened; halves of a pair when it is planned', async () => {
-    await expect(sinkOf({ tls: { ca: '/nowhere/ca.pem' } })).rejects.toThrow(/ENOENT.*ca\.pem/);
+    await expect(sinkOf({ url: 'https://x', tls: { ca: '/nowhere/ca.pem' } })).rejects.toThrow(/ENOENT.*ca\.pem/);
     expect(http.config.safeParse({ url: 'http://x', tls: { cert: 'c.pem' } }).success).toBe(false);
+  });
+
+  it('is not for http://, unless something else that it speaks to has it; an address may be a secret', async () => {
+    vi.stubEnv('TEST_HTTP_URL', 'http://jane:hush@sink.example');
+    const error = await sinkOf({ url: { env: 'TEST_HTTP_URL' }, tls: { ca } }).catch((reason) => reason);
+    expect(error).toMatchObject({
+      exit: 78,
+      message: expect.stringMatching(/^What is sent by http:\/\/ .* in the clear/),
+    });
+    expect(String(error)).not.toMatch(/hush|example/);
+    vi.unstubAllEnvs();
+    const clear = (keys: object) => {
+      const sink = { type: 'http', from: 'in', url: 'http://x', tls: { server_name: 'x' }, ...keys };
+      const text = JSON.stringify({ sources: { in: { type: 'internal' } }, sinks: { out: sink } });
+      try {
+        planPipeline(PipelineDocument.parse('p.yaml', text), builtIn());
+        return [];
+      } catch (error) {
+        return (error as UserError).diagnostics.map(({ code }) => code);
+      }
+    };
+    expect(clear({})).toEqual(['CONFIG_TLS']);
+    expect(clear({ proxy: 'http://p' })).toEqual(['CONFIG_TLS']);
+    const oauth = { token_url: 'https://t', client_id: 'i', client_secret: { env: 'S' } };
+    for (const keys of [{ url: 'https://x' }, { proxy: 'https://p' }, { oauth }, { tls: undefined }]) {
+      expect(clear(keys)).toEqual([]);
+    }
   });
 
   it('goes through a proxy, which sees credentials of its own and not the alert', async () => {

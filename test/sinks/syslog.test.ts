@@ -208,7 +208,7 @@ sinks: { out: { type: syslog, from: in, address: '${address}', tls: { server_nam
       return planPipeline(PipelineDocument.parse('test.yaml', yaml), builtIn());
     };
     expect(errorText(() => plan('tcp://siem.example:601'))).toMatch(
-      /test\.yaml:2:81: error: Messages go to tcp:\/\/siem\.example:601 in the clear[\s\S]*Write tls:\/\//,
+      /test\.yaml:2:81: error: What is sent by tcp:\/\/ goes in the clear[\s\S]*Write tls:\/\//,
     );
     expect(plan('tls://siem.example').sinks).toHaveLength(1);
   });

@@ -4,7 +4,7 @@ import { Observable } from 'rxjs';
 import { isLoopback } from '../../core/address.ts';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
-import { checkTlsFiles } from '../../core/tls.ts';
+import { checkTlsUsed } from '../../core/tls.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { ownError } from '../shared/own-error.ts';
 import { config } from './config.ts';
@@ -25,7 +25,7 @@ export const ovhMks = defineSource({
   emits: () => ['k8s_audit'],
   fills: cloudFills,
   prepare({ url, tls }, plan) {
-    checkTlsFiles(tls, plan);
+    checkTlsUsed(tls, [url], plan);
     const { protocol, hostname } = new URL(url);
     if (protocol !== 'ws:' || isLoopback(hostname)) return;
     const message = 'The token crosses the network in the clear';

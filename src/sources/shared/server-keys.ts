@@ -5,7 +5,7 @@ import { address, addressOf, isLoopback } from '../../core/address.ts';
 import type { PlanContext } from '../../core/component.ts';
 import { duration, size } from '../../core/config.ts';
 import { secret } from '../../core/secret.ts';
-import { checkTlsFiles } from '../../core/tls.ts';
+import { tlsNames } from '../../core/tls.ts';
 
 const tlsKeys = z
   .strictObject({
@@ -16,6 +16,7 @@ const tlsKeys = z
       .optional()
       .describe('File with the certificates (PEM) of authorities: only clients with a certificate of theirs get in.'),
   })
+  .transform(tlsNames)
   .describe('Serves HTTPS. The files are looked at once a minute, so that certificates can be rotated.');
 
 /** The keys of a server at loopback, unless told otherwise. */
@@ -47,10 +48,9 @@ export interface ServerConfig {
   readonly timeout: number;
 }
 
-/** Reports what is wrong with the keys of a server, and warns of one that anybody may tell anything. */
+/** Warns of a server that anybody may tell anything. */
 export function checkServer(config: ServerConfig, plan: PlanContext): void {
   const { listen, tls, bearer_token: token } = config;
-  checkTlsFiles(tls, plan);
   if (isLoopback(addressOf(listen).host)) return;
   const warn = (message: string, hint: string) =>
     plan.report({ severity: 'warning', code: 'LISTEN_OPEN', message, hint }, ['listen']);

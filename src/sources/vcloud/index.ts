@@ -4,7 +4,7 @@ import { Observable } from 'rxjs';
 import { isLoopback } from '../../core/address.ts';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
-import { checkTlsFiles } from '../../core/tls.ts';
+import { checkTlsUsed } from '../../core/tls.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { ownError } from '../shared/own-error.ts';
 import { config } from './config.ts';
@@ -36,7 +36,7 @@ export const vcloud = defineSource({
   fills: (source, field, { event_bus: bus }) => (bus || field !== 'vcd.topic') && cloudFills(source, field),
   positionFor: ({ url, org }) => ({ url, org }),
   prepare({ url, tls }, plan) {
-    checkTlsFiles(tls, plan);
+    checkTlsUsed(tls, [url], plan);
     const { protocol, hostname } = new URL(url);
     if (protocol !== 'http:' || isLoopback(hostname)) return;
     const message = 'Passwords and tokens cross the network in the clear';
