@@ -36,6 +36,7 @@ const OF_COMPONENTS: Readonly<Record<string, Metric>> = {
     'region',
   ),
   waiting: gauge('falco_pipe_waiting_messages', 'Messages that wait in the queue that a source reads.'),
+  unfetched: gauge('falco_pipe_unfetched_files', 'Log files that a source has found and could not fetch yet.'),
   lag_seconds: gauge('falco_pipe_lag_seconds', 'How long after it had happened the last event of a source came.'),
   matches: counter('falco_pipe_rule_matches_total', 'Events that a rule matched.', 'rule'),
 };

@@ -45,9 +45,9 @@ export class Front {
   }
 
   /** Requests of what ends with `name` are answered with an error of S3. */
-  refuse(name: string, code: string): void {
+  refuse(name: string, code: string, status = 403): void {
     this.answer(name, (response) => {
-      response.writeHead(403, { 'content-type': 'application/xml' });
+      response.writeHead(status, { 'content-type': 'application/xml' });
       response.end(`<Error><Code>${code}</Code><Message>it is ${code}</Message></Error>`);
     });
   }

@@ -121,13 +121,16 @@ export const isUnknown = (error: unknown): boolean =>
 /** Whether something was refused to who we are. */
 export const isDenied = (error: unknown): boolean => DENIED.has(nameOf(error));
 
-/** Whether one thing is not given to us while others may be: refused, archived, encrypted with a key that is no more. */
-export function isRefused(error: unknown): boolean {
-  const { $metadata: metadata } = (error ?? {}) as { $metadata?: { httpStatusCode?: number } };
-  const { httpStatusCode: status = 0 } = metadata ?? {};
-  const isOurs = status >= 400 && status < 500 && status !== 408 && status !== 429 && !MISSING.has(nameOf(error));
-  return !isUnknown(error) && !isThrottled(error) && (isDenied(error) || isOurs);
-}
+/** Errors after which an object stays as it is, however often it is asked for; by each the reason of its dead letter. */
+const LOST: ReadonlyMap<string, string> = new Map([
+  ['InvalidObjectState', 'archived_object'],
+  ['KMS.DisabledException', 'no_key'],
+  ['KMS.NotFoundException', 'no_key'],
+  ['KMS.KMSInvalidStateException', 'no_key'],
+]);
+
+/** Why an object that is there can never be read: archived, or encrypted with a key that is no more. */
+export const lostFor = (error: unknown): string | undefined => LOST.get(nameOf(error));
 
 /** Whether an object is not there. */
 export function isNoObject(error: unknown): boolean {

@@ -7,10 +7,11 @@ import { Credit } from '../../core/credit.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
 import { backoff } from '../../core/retry.ts';
 import { Broken } from '../shared/cloud-worker/unpack.ts';
-import { Aws, isRefused, isUnknown } from './aws.ts';
+import { Aws, isDenied, isUnknown, lostFor } from './aws.ts';
 import { Bucket, type Folder } from './bucket.ts';
 import type { Config } from './config.ts';
 import { parseInterval } from './interval.ts';
+import { type Failure, type Found, Kept, type Marks } from './kept.ts';
 import { keyAt, parseKey } from './key.ts';
 import { giveLogFile } from './log-file.ts';
 import { nameOf, Objects } from './objects.ts';
@@ -19,28 +20,15 @@ import { Recent } from './recent.ts';
 
 /** A log file may come so much later than its name says, in ms. */
 const LATE = 2 * 3_600_000;
-/** A log file that cannot be fetched is tried so often, with these waits in ms; then again at the next look. */
+/** A log file that cannot be fetched is tried so often when it is found, with these waits in ms; then once at the next look. */
 const TRIES = 5;
 const AGAIN = { initial: 1000, max: 30_000 };
 
-/** A log file that we may not have, and why. */
-interface Refused {
-  readonly name: string;
-  readonly message: string;
-}
-
-/** What became of the log files of one look. */
-interface Look {
-  /** Those that were read to their end, or as far as they can be. */
-  read: number;
-  /** Those that could not be fetched now: the next look asks for them again. */
-  failed: number;
-  readonly refused: Refused[];
-}
-
-/** Everything whose name is of before then was looked for: ms since the epoch. */
 interface Position {
+  /** Everything whose name is of before then was looked for: ms since the epoch. */
   readonly since: number;
+  /** What was found and could not be fetched. */
+  readonly kept?: Marks;
 }
 
 export class Listing {
@@ -54,15 +42,17 @@ export class Listing {
   #bucket!: Bucket;
   #objects!: Objects;
   #position: Position;
-  /** No log file could be fetched when we looked last, for they were refused. */
-  #isRefused = false;
+  /** What could not be fetched yet: it is not seen, and whatever comes after it is read. */
+  readonly #kept: Kept;
 
-  constructor(config: Config, ctx: SourceContext, next: (batch: Batch) => void) {
+  /** @param most so many log files that could not be fetched are known by their names */
+  constructor(config: Config, ctx: SourceContext, next: (batch: Batch) => void, most?: number) {
     this.#config = config;
     this.#ctx = ctx;
     this.#next = next;
     this.#room = new Credit(config.concurrency);
     this.#position = (ctx.position() as Position | null | undefined) ?? { since: ctx.now() - config.lookback };
+    this.#kept = new Kept(this.#position.kept, most);
   }
 
   async run(): Promise<void> {
@@ -71,8 +61,8 @@ export class Listing {
       await this.#open();
       const span = this.#config.interval && parseInterval(this.#config.interval, this.#ctx.now());
       if (span) {
-        const whole = await this.#look(span.from, span.until, true);
-        if (!whole) throw new Error('some log files could not be fetched; they are tried again');
+        await this.#look(span.from, span.until);
+        this.#demandAll();
         return;
       }
       for (;;) {
@@ -80,7 +70,10 @@ export class Listing {
         // A clock that was ahead must not hide what comes now.
         const since = Math.min(this.#position.since, began);
         this.#ctx.metrics.counter('behind').value = (began - since) / 1000;
-        if (await this.#look(since - LATE, Number.POSITIVE_INFINITY)) this.#advance({ since: began });
+        const due = this.#kept.due(began);
+        const folders = await this.#look(since - LATE);
+        await this.#readAll(this.#again(due, folders), 1);
+        this.#advance(began);
         await this.#ctx.sleep(this.#config.every);
       }
     } catch (error) {
@@ -105,99 +98,112 @@ export class Listing {
     this.#objects = new Objects(client, sdk.GetObjectCommand, this.#ctx);
   }
 
-  /** Reads the log files of a time that were not read before. Whether none is left that is to be asked for again. */
-  async #look(from: number, until: number, once = false): Promise<boolean> {
-    const { bucket = '' } = this.#config;
-    const look: Look = { read: 0, failed: 0, refused: [] };
-    const reading = new Set<Promise<void>>();
+  /** Reads the log files of a time that were not read before. The folders that there are. */
+  async #look(from: number, until = Number.POSITIVE_INFINITY): Promise<readonly Folder[]> {
     const folders = await this.#bucket.folders('CloudTrail', this.#config);
-    if (!this.#isRefused) this.#ctx.trouble();
-    if (folders.length === 0) this.#ctx.log.warn(`there are no log files in s3://${bucket}`);
-    for (const folder of folders) {
-      for await (const keys of this.#keys(folder, from, until)) {
-        const names = new Map(keys.map((key) => [nameOf({ bucket, key }), key]));
-        for (const name of await this.#ctx.unseen([...names.keys()])) {
-          await this.#room.take(1, this.#stop.signal);
-          const one = this.#read(bucket, names.get(name) as string, look)
-            // It rejects only when the source stops: that is found here.
-            .catch(() => {})
-            .finally(() => {
-              this.#room.release(1);
-              reading.delete(one);
-            });
-          reading.add(one);
-        }
-      }
-    }
-    await Promise.all(reading);
-    this.#stop.signal.throwIfAborted();
-    return this.#judge(look, once) && look.failed === 0;
+    this.#tell();
+    if (folders.length === 0) this.#ctx.log.warn(`there are no log files in s3://${this.#bucket.name}`);
+    await this.#readAll(this.#fresh(folders, from, until), TRIES);
+    return folders;
+  }
+
+  async *#fresh(folders: readonly Folder[], from: number, until: number): AsyncGenerator<Found> {
+    for (const folder of folders) yield* this.#found(folder, from, until);
   }
 
   /**
-   * Where others could be read, a refused log file costs itself alone. Where none could, it is our access that is wrong, and
-   * they are kept until that is mended. Whether nothing is kept.
+   * What could not be fetched and is due, then what of it is not known by its name. For no longer than until the next look is
+   * due: what is new must not wait for what is old.
    */
-  #judge({ read, refused }: Look, once: boolean): boolean {
-    const [first] = refused;
-    this.#isRefused = read === 0 && (first !== undefined || this.#isRefused);
-    if (!this.#isRefused) this.#ctx.trouble();
-    if (!first) return true;
-    if (read === 0) {
-      const message = `no log file can be fetched, ${refused.length} are refused: ${first.message}`;
-      if (once) throw new SourceError(message, { exit: exitCode.noPermission });
-      this.#ctx.trouble(message);
-      return false;
+  async *#again(due: readonly Found[], folders: readonly Folder[]): AsyncGenerator<Found> {
+    const end = this.#ctx.now() + this.#config.every;
+    for (const file of due) {
+      if (this.#ctx.now() > end) return;
+      yield file;
     }
-    for (const { name, message } of refused) {
-      this.#ctx.reject(name, { reason: 'access_denied', message });
-      this.#ctx.advance(this.#position, [name]);
+    for (const folder of folders) {
+      const { prefix } = folder;
+      const from = this.#ctx.now() > end ? undefined : this.#kept.claim(prefix);
+      if (from === undefined) continue;
+      for await (const file of this.#found(folder, from)) {
+        // It may also have been marked again: there is no room, and what follows will fare no better.
+        if (this.#ctx.now() > end || this.#kept.isMarked(prefix)) {
+          this.#kept.mark(prefix, file.time);
+          break;
+        }
+        yield file;
+      }
     }
-    return true;
   }
 
-  /** The keys of log files of a time, a page at once. */
-  async *#keys(folder: Folder, from: number, until: number): AsyncGenerator<string[]> {
+  /** The log files of a time that were not read and are not kept, in the order of their names. */
+  async *#found(folder: Folder, from: number, until = Number.POSITIVE_INFINITY): AsyncGenerator<Found> {
+    const { name: bucket } = this.#bucket;
     const start = { Prefix: folder.prefix, StartAfter: keyAt(folder.prefix, folder, from) };
     for await (const page of this.#bucket.pages(start)) {
-      const found = (page.Contents ?? []).flatMap(({ Key: key }) => {
-        const file = key === undefined ? undefined : parseKey(key);
-        return key !== undefined && file !== undefined ? [{ key, time: file.time }] : [];
+      const files = (page.Contents ?? []).flatMap(({ Key: key = '' }): Found[] => {
+        const file = parseKey(key);
+        return file ? [{ name: nameOf({ bucket, key }), key, folder: folder.prefix, time: file.time }] : [];
       });
-      yield found.filter(({ time }) => time <= until).map(({ key }) => key);
-      if (found.some(({ time }) => time > until)) return;
+      const wanted = files.filter(({ name, time }) => time <= until && !this.#kept.has(name));
+      const unseen = new Set(await this.#ctx.unseen(wanted.map(({ name }) => name)));
+      yield* wanted.filter(({ name }) => unseen.has(name));
+      if (files.some(({ time }) => time > until)) return;
     }
   }
 
-  /** Reads a log file until everything of it is delivered. Rejects when the source stops. */
-  async #read(bucket: string, key: string, look: Look): Promise<void> {
-    const name = nameOf({ bucket, key });
+  /** Reads log files, as many at once as there is room for, each so often as `tries` says. Rejects when the source stops. */
+  async #readAll(files: AsyncIterable<Found>, tries: number): Promise<void> {
+    const reading = new Set<Promise<void>>();
+    for await (const file of files) {
+      await this.#room.take(1, this.#stop.signal);
+      const one = this.#read(file, tries)
+        // It rejects only when the source stops: that is found here.
+        .catch(() => {})
+        .finally(() => {
+          this.#room.release(1);
+          reading.delete(one);
+        });
+      reading.add(one);
+    }
+    await Promise.all(reading);
+    this.#stop.signal.throwIfAborted();
+  }
+
+  /** Reads a log file until everything of it is delivered, or keeps it for later. Rejects when the source stops. */
+  async #read(file: Found, tries: number): Promise<void> {
+    const { name } = file;
     for (let attempt = 1; ; attempt++) {
       try {
-        if (await this.#give(bucket, key, name)) look.read++;
-        this.#ctx.advance(this.#position, [name]);
+        await this.#give(file);
+        this.#done(file);
         return;
       } catch (error) {
         if (this.#stop.signal.aborted) throw error;
-        const message = `${name}: ${messageOf(error)}`;
-        if (isRefused(error)) return void look.refused.push({ name, message });
-        this.#ctx.report('error', { reason: 'fetch_failed', message });
+        const message = `${name}: ${(error as Error).name}: ${messageOf(error)}`;
+        const lost = lostFor(error);
+        if (lost !== undefined) {
+          this.#ctx.reject(name, { reason: lost, message });
+          this.#done(file);
+          return;
+        }
+        const denied = isDenied(error);
+        if (!denied) this.#ctx.report('error', { reason: 'fetch_failed', message });
         // Who we are is judged by the next listing: that it is refused too ends the source.
-        if (attempt === TRIES || isUnknown(error)) return void look.failed++;
+        if (denied || attempt >= tries || isUnknown(error)) {
+          this.#keep(file, { message, denied });
+          return;
+        }
         await this.#ctx.sleep(backoff(AGAIN, attempt));
       }
     }
   }
 
-  /** Whether there is something to give. */
-  async #give(bucket: string, key: string, name: string): Promise<boolean> {
+  /** Gives what a log file has. What of it is none, or that it is gone, is a dead letter. */
+  async #give({ name, key }: Found): Promise<void> {
     const { signal } = this.#stop;
-    const chunks = await this.#objects.open({ bucket, key }, signal);
-    if (!chunks) {
-      const message = `${name} was listed, and is not there: what it had was not seen`;
-      this.#ctx.reject(name, { reason: 'missing_object', message });
-      return false;
-    }
+    const chunks = await this.#objects.open({ bucket: this.#bucket.name, key }, signal);
+    if (!chunks) return;
     const parcel = new KeptParcel({ next: this.#next, ctx: this.#ctx, signal });
     try {
       await giveLogFile(chunks, name, parcel, { config: this.#config, ctx: this.#ctx, recent: this.#recent });
@@ -207,11 +213,42 @@ export class Listing {
     } finally {
       await parcel.settled();
     }
-    return true;
   }
 
-  #advance(position: Position): void {
-    this.#position = position;
-    this.#ctx.advance(position);
+  #done(file: Found): void {
+    this.#ctx.advance(this.#position, [file.name]);
+    this.#kept.done(file);
+    this.#tell();
+  }
+
+  #keep(file: Found, failure: Failure): void {
+    const isNew = this.#kept.keep(file, failure, this.#ctx.now());
+    // What failed otherwise was said each time.
+    if (isNew && failure.denied) {
+      this.#ctx.report('error', { reason: 'access_denied', message: `${failure.message}; it is tried again` });
+    }
+    this.#tell();
+  }
+
+  /** Says what is kept. */
+  #tell(): void {
+    const { problem, size } = this.#kept;
+    this.#ctx.metrics.counter('unfetched').value = size;
+    this.#ctx.trouble(problem && `${problem}; they are tried again`);
+  }
+
+  /** Of a time that is past all is read, or it is an error. */
+  #demandAll(): void {
+    const { problem, areDenied } = this.#kept;
+    if (problem === undefined) return;
+    if (areDenied) throw new SourceError(problem, { exit: exitCode.noPermission });
+    throw new Error(`${problem}; they are tried again`);
+  }
+
+  /** Everything was looked for until `since`, ms since the epoch. */
+  #advance(since: number): void {
+    const kept = this.#kept.marks();
+    this.#position = Object.keys(kept).length > 0 ? { since, kept } : { since };
+    this.#ctx.advance(this.#position);
   }
 }

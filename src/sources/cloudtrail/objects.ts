@@ -13,16 +13,17 @@ const AGAIN = { initial: 1000, max: 5000 };
 export class Objects {
   readonly #client: S3Client;
   readonly #command: typeof GetObjectCommand;
-  readonly #ctx: Pick<SourceContext, 'sleep'>;
+  readonly #ctx: Pick<SourceContext, 'sleep' | 'reject'>;
 
-  constructor(client: S3Client, command: typeof GetObjectCommand, ctx: Pick<SourceContext, 'sleep'>) {
+  constructor(client: S3Client, command: typeof GetObjectCommand, ctx: Pick<SourceContext, 'sleep' | 'reject'>) {
     this.#client = client;
     this.#command = command;
     this.#ctx = ctx;
   }
 
-  /** The bytes of an object, as they come; undefined when it is not there. */
-  async open({ bucket, key }: StoredObject, signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | undefined> {
+  /** The bytes of an object, as they come; undefined when it is not there: then its name is a dead letter. */
+  async open(object: StoredObject, signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const { bucket, key } = object;
     for (let attempt = 1; ; attempt++) {
       try {
         const { Body: body } = await this.#client.send(new this.#command({ Bucket: bucket, Key: key }), {
@@ -31,7 +32,12 @@ export class Objects {
         return body as AsyncIterable<Uint8Array> | undefined;
       } catch (error) {
         if (!isNoObject(error)) throw error;
-        if (attempt === TRIES) return undefined;
+        if (attempt === TRIES) {
+          const name = nameOf(object);
+          const message = `${name} is not there: what it had was not seen`;
+          this.#ctx.reject(name, { reason: 'missing_object', message });
+          return undefined;
+        }
         await this.#ctx.sleep(backoff(AGAIN, attempt));
       }
     }

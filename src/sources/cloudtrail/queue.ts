@@ -254,8 +254,6 @@ export class Queue {
     const name = nameOf(object);
     const chunks = await this.#objects.open(object, this.#stop.signal);
     if (chunks === undefined) {
-      const message = `${name} is not there: what it had was not seen`;
-      this.#ctx.report('drop', { reason: 'missing_object', count: 1, message });
       this.#ctx.advance(null, [name]);
       return true;
     }
@@ -352,7 +350,7 @@ export class Queue {
   }
 }
 
-/** Messages that failed together should not come together again: a wait is shorter by up to this part. */
+/** Messages that failed together should not come together again: by so much at most a wait is shorter, or the last longer. */
 const JITTER = 0.25;
 
 /**
@@ -361,9 +359,11 @@ const JITTER = 0.25;
  * not make dead letters, however seldom the queue gives a message.
  */
 export function hiddenFor(received: number, receives: number, visibility: number, random = Math.random): number {
-  const grown = Math.min((visibility / 10) * 3 ** (received - 1), visibility * 3, LONGEST);
-  const wait = received === receives - 1 ? Math.max(grown, visibility) : grown;
-  return Math.ceil((wait * (1 - JITTER * random())) / 1000);
+  const jitter = JITTER * random();
+  const grown = Math.min((visibility / 10) * 3 ** (received - 1), visibility * 3, LONGEST) * (1 - jitter);
+  const isLast = received === receives - 1;
+  const wait = isLast ? Math.max(grown, Math.min(visibility * (1 + jitter), LONGEST)) : grown;
+  return Math.ceil(wait / 1000);
 }
 
 /** How often a message came. */

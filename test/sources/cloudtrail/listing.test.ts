@@ -3,9 +3,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Observable } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Batch } from '../../../src/core/batch.ts';
+import type { SourceContext } from '../../../src/core/component.ts';
 import { SourceError } from '../../../src/core/errors.ts';
 import { cloudtrail } from '../../../src/sources/cloudtrail/index.ts';
+import { Listing } from '../../../src/sources/cloudtrail/listing.ts';
 import { Front } from '../../aws/front.ts';
 import { hasMoto, keyOf, logFile, Moto, REGION, recordOf, setCredentials } from '../../aws/moto.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
@@ -106,52 +110,204 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a bucket', () => {
     reports.flatMap(({ type, fields }) => (type === 'drop' ? [`${fields.reason} ${fields.event}`] : [])).sort();
   const nameOf = (key: string) => `s3://${bucket}/${key}`;
 
-  test('buries log files that are cut, refused, archived or gone, with their keys, and reads the others', async () => {
-    const time = '20260302T1155Z';
-    const [cut, refused, archived, gone] = ['cut', 'refused', 'archived', 'gone'].map((name) => keyOf(name, { time }));
-    await moto.put(bucket, cut as string, logFile([recordOf('x')]).subarray(0, 60));
-    await put(refused as string, 'refused');
-    await put(archived as string, 'archived');
-    await put(gone as string, 'gone');
+  test('buries log files that are cut, archived, gone or without their key, with their names, and reads the others', async () => {
+    const lost = {
+      archived: ['InvalidObjectState', 403, 'archived_object'],
+      disabled: ['KMS.DisabledException', 400, 'no_key'],
+      deleted: ['KMS.NotFoundException', 400, 'no_key'],
+      deleting: ['KMS.KMSInvalidStateException', 400, 'no_key'],
+      gone: ['NoSuchKey', 404, 'missing_object'],
+    } as const;
+    const of = (each: string) => keyOf(each, { time: '20260302T1155Z' });
+    await moto.put(bucket, of('cut'), logFile([recordOf('x')]).subarray(0, 60));
+    for (const [each, [code, status]] of Object.entries(lost)) {
+      await put(of(each), each);
+      front.refuse(`_${each}.json.gz`, code, status);
+    }
     await put(keyOf('a', { time: '20260302T1150Z' }), 'before');
     await put(keyOf('z', { time: '20260302T1158Z' }), 'after');
-    front.refuse('_refused.json.gz', 'AccessDenied');
-    front.refuse('_archived.json.gz', 'InvalidObjectState');
-    front.refuse('_gone.json.gz', 'NoSuchKey');
     const it = list({ endpoint: front.endpoint, interval: '1d', concurrency: 1 });
     await it.until(({ end }) => end === 'complete');
-    for (const each of ['refused', 'archived', 'gone']) front.pass(`_${each}.json.gz`);
+    for (const each of Object.keys(lost)) front.pass(`_${each}.json.gz`);
     expect(it.values('evt.id').filter((id) => id !== 'x')).toEqual(['before', 'after']);
     expect(letters(it)).toEqual([
-      `access_denied ${nameOf(archived as string)}`,
-      `access_denied ${nameOf(refused as string)}`,
-      `bad_object ${nameOf(cut as string)}`,
-      `missing_object ${nameOf(gone as string)}`,
+      `archived_object ${nameOf(of('archived'))}`,
+      `bad_object ${nameOf(of('cut'))}`,
+      `missing_object ${nameOf(of('gone'))}`,
+      `no_key ${nameOf(of('deleted'))}`,
+      `no_key ${nameOf(of('deleting'))}`,
+      `no_key ${nameOf(of('disabled'))}`,
     ]);
-    expect(it.seen.size).toBe(6);
+    expect(it.seen.size).toBe(8);
+    expect(it.trouble).toBeUndefined();
   });
 
-  test('keeps log files where all are refused, is not well meanwhile, and reads them once they are not', async () => {
-    for (const each of ['m1', 'm2']) await put(keyOf(each, { time: '20260302T1155Z' }), each);
-    for (const each of ['_m1.json.gz', '_m2.json.gz']) front.refuse(each, 'AccessDenied');
+  describe('keeps what is denied', () => {
+    const HOUR = 3_600_000;
+    let clock: number;
+    /** How often each denied log file was asked for. */
+    let asked: Record<string, number>;
+    const denied = (name: string) => {
+      asked[name] = 0;
+      front.answer(`_${name}.json.gz`, (response) => {
+        asked[name] = (asked[name] ?? 0) + 1;
+        response.writeHead(403, { 'content-type': 'application/xml' });
+        response.end('<Error><Code>AccessDenied</Code><Message>no</Message></Error>');
+      });
+    };
+    const theirs = (name: string, time = '20260302T1150Z') => keyOf(name, { time, account: '222222222222' });
+    const theirFolder = `AWSLogs/222222222222/CloudTrail/${REGION}/`;
+    /** Lists with a clock that a test moves. */
+    const listed = (options: HarnessOptions = {}) =>
+      list({ endpoint: front.endpoint }, { now: () => clock, ...options });
+    const looks = ({ positions }: Harness, count: number) => {
+      const before = positions.length;
+      return (it: Harness) => it.positions.length >= before + count;
+    };
+
+    beforeEach(() => {
+      clock = NOW;
+      asked = {};
+    });
+    afterEach(() => {
+      for (const each of Object.keys(asked)) front.pass(`_${each}.json.gz`);
+    });
+
+    test('of one account, reads the others, and is not well meanwhile; mended, it is read however long that took', async () => {
+      for (const each of ['d1', 'd2']) {
+        denied(each);
+        await put(theirs(each), each);
+      }
+      await put(keyOf('ours', { time: '20260302T1155Z' }), 'ours');
+      const it = listed();
+      await it.until(({ position }) => (position as { kept?: object } | undefined)?.kept !== undefined);
+      expect(it.position).toEqual({ since: NOW, kept: { [theirFolder]: Date.UTC(2026, 2, 2, 11, 50) } });
+      expect(it.trouble).toMatch(
+        new RegExp(
+          `^log files that cannot be fetched: 2, such as ${nameOf(theirs('d'))}`.replace(
+            /_d\..*/,
+            '_d[12].*AccessDenied: no',
+          ),
+        ),
+      );
+      expect(it.metrics.counter('unfetched').value).toBe(2);
+      expect([...it.seen]).toEqual([nameOf(keyOf('ours', { time: '20260302T1155Z' }))]);
+      expect(it.said).toEqual(['error access_denied 1', 'error access_denied 1']);
+
+      // Later looks read what comes and ask for it no more, until its pause is over.
+      await put(keyOf('more', { time: '20260302T1157Z' }), 'more');
+      await it.until(({ seen }) => seen.size === 2);
+      await it.until(looks(it, 3));
+      expect(asked).toEqual({ d1: 1, d2: 1 });
+      clock += 5 * HOUR;
+      await it.until(() => asked.d1 === 2 && asked.d2 === 2);
+      await it.until(looks(it, 3));
+      expect(asked).toEqual({ d1: 2, d2: 2 });
+      expect((it.position as { since: number }).since).toBe(clock);
+
+      for (const each of ['d1', 'd2']) front.pass(`_${each}.json.gz`);
+      clock += HOUR;
+      await it.until(({ trouble }) => trouble === undefined);
+      expect(it.values('evt.id').toSorted()).toEqual(['d1', 'd2', 'more', 'ours']);
+      await it.until(({ position }) => !('kept' in (position as object)));
+      expect(it.metrics.counter('unfetched').value).toBe(0);
+      expect(letters(it)).toEqual([]);
+    });
+
+    test('over a restart, days later', async () => {
+      denied('d');
+      await put(theirs('d'), 'd');
+      await put(keyOf('ours', { time: '20260302T1155Z' }), 'ours');
+      const it = listed();
+      await it.until(({ position }) => (position as { kept?: object } | undefined)?.kept !== undefined);
+      clock += 48 * HOUR;
+      await it.until(({ position }) => (position as { since: number }).since === clock);
+      await it.stop();
+
+      const still = listed({ position: it.position, seen: it.seen });
+      await still.until(({ trouble }) => /cannot be fetched: 1,/.test(trouble ?? ''));
+      await still.until(looks(still, 2));
+      await still.stop();
+      expect(still.position).toEqual({ since: clock, kept: { [theirFolder]: Date.UTC(2026, 2, 2, 11, 50) } });
+
+      front.pass('_d.json.gz');
+      const again = listed({ position: still.position, seen: still.seen });
+      await again.until(({ events }) => events.length === 1);
+      expect(again.values('evt.id')).toEqual(['d']);
+      await again.until(({ position }) => !('kept' in (position as object)));
+    });
+
+    test('also where there are more than it knows by name, and loses none', async () => {
+      const names = Array.from({ length: 7 }, (_, index) => `d${index}`);
+      for (const [index, each] of names.entries()) {
+        denied(each);
+        await put(theirs(each, `20260302T115${index}Z`), each);
+      }
+      await put(keyOf('ours', { time: '20260302T1155Z' }), 'ours');
+      const given = {
+        config: cloudtrail.config,
+        open: (config: never, ctx: SourceContext) =>
+          new Observable<Batch>((subscriber) => {
+            const listing = new Listing(config, ctx, (batch) => subscriber.next(batch), 2);
+            listing.run().catch((error) => subscriber.error(error));
+            return () => listing.stop();
+          }),
+      };
+      const it = new Harness(
+        given,
+        { mode: 's3', bucket, endpoint: front.endpoint, region: REGION, concurrency: 1 },
+        { now: () => clock },
+      );
+      open.push(it);
+      await it.until(({ seen, trouble }) => seen.size === 1 && /: more than 2, such as/.test(trouble ?? ''));
+      // None of them is found by the names of what comes now.
+      clock += 12 * HOUR;
+      await it.until(({ position }) => (position as { since: number } | undefined)?.since === clock);
+      const { kept } = it.position as { kept: Record<string, number> };
+      expect(kept[theirFolder]).toBeLessThanOrEqual(Date.UTC(2026, 2, 2, 11, 50));
+      for (const each of names) front.pass(`_${each}.json.gz`);
+      clock += HOUR;
+      await it.until(({ events, trouble }) => events.length === 8 && trouble === undefined);
+      expect(it.values('evt.id').toSorted()).toEqual([...names, 'ours']);
+      await it.until(({ position }) => !('kept' in (position as object)));
+    });
+
+    test('of a time that is past: it ends for good after the others were read, and another run reads the rest', async () => {
+      denied('d');
+      await put(theirs('d'), 'd');
+      await put(keyOf('ours', { time: '20260302T1155Z' }), 'ours');
+      const past = (options: HarnessOptions = {}) => list({ endpoint: front.endpoint, interval: '1d' }, options);
+      const it = past();
+      await it.until(({ end }) => end !== 'open');
+      expect(it.end).toBeInstanceOf(SourceError);
+      expect(String(it.end)).toContain(`cannot be fetched: 1, such as ${nameOf(theirs('d'))}: AccessDenied: no`);
+      expect(it.values('evt.id')).toEqual(['ours']);
+      front.pass('_d.json.gz');
+      const again = past({ seen: it.seen });
+      await again.until(({ end }) => end === 'complete');
+      expect(again.values('evt.id')).toEqual(['d']);
+    });
+  });
+
+  test.each([
+    ['RequestTimeout', 400],
+    ['OperationAborted', 409],
+    ['RequestTimeTooSkewed', 403],
+    ['SomethingNew', 400],
+  ])('asks again at the next look for what %s kept from being fetched, and goes on meanwhile', async (code, status) => {
+    await put(keyOf('busy', { time: '20260302T1150Z' }), 'busy');
+    await put(keyOf('ours', { time: '20260302T1155Z' }), 'ours');
+    front.refuse('_busy.json.gz', code, status);
     const it = list({ endpoint: front.endpoint });
-    await it.until(({ trouble }) => /no log file can be fetched, 2 are refused: .*AccessDenied/.test(trouble ?? ''));
-    for (const each of ['_m1.json.gz', '_m2.json.gz']) front.pass(each);
-    await it.until(({ seen }) => seen.size === 2);
-    expect(it.values('evt.id').toSorted()).toEqual(['m1', 'm2']);
-    await it.until(({ trouble }) => trouble === undefined);
-    expect(it.said).toEqual([]);
-  });
-
-  test('ends for good where all log files of a time are refused', async () => {
-    await put(keyOf('only', { time: '20260302T1155Z' }), 'only');
-    front.refuse('_only.json.gz', 'AccessDenied');
-    const it = list({ endpoint: front.endpoint, interval: '1d' });
-    await it.until(({ end }) => end !== 'open');
-    front.pass('_only.json.gz');
-    expect(it.end).toBeInstanceOf(SourceError);
-    expect(String(it.end)).toMatch(/_only\.json\.gz: .*AccessDenied/);
-    expect(it.seen.size).toBe(0);
+    await it.until(({ trouble, said }) => said.length >= 5 && trouble !== undefined);
+    expect(it.trouble).toContain(
+      `cannot be fetched: 1, such as ${nameOf(keyOf('busy', { time: '20260302T1150Z' }))}: ${code}`,
+    );
+    await it.until(({ position }) => (position as { kept?: object } | undefined)?.kept !== undefined);
+    front.pass('_busy.json.gz');
+    await it.until(({ events, trouble }) => events.length === 2 && trouble === undefined);
+    expect(it.values('evt.id')).toEqual(['ours', 'busy']);
+    expect(new Set(it.said)).toEqual(new Set(['error fetch_failed 1']));
   });
 
   test('buries nothing for credentials that expire meanwhile: the next listing, which they end, judges them', async () => {
