@@ -129,7 +129,7 @@ const LOST: ReadonlyMap<string, string> = new Map([
   ['KMS.KMSInvalidStateException', 'no_key'],
 ]);
 
-/** Why an object that is there can never be read: archived, or encrypted with a key that is no more. */
+/** Why an object that is there can never be read: archived, or encrypted with a key that is disabled or no more. */
 export const lostFor = (error: unknown): string | undefined => LOST.get(nameOf(error));
 
 /** Whether an object is not there. */
