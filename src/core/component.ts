@@ -234,8 +234,13 @@ export interface OperatorContext<State = unknown> extends Context {
   readonly state: State;
   /** An event that could not be judged is lost to this operator alone: counted, and reported once a while. */
   failed(event: Event, error: unknown, what?: string): void;
-  /** What `save` returned last, in this run or an earlier one, if the configuration is still the same. */
+  /** What `save` returned last, in this run or an earlier one, if the configuration is still the same (`stateFor`). */
   saved(): unknown;
+  /**
+   * Whether that is of this moment: it begins in the place of another one, in a reload, and nothing came to nobody meanwhile.
+   * Of an operator that is a `stream`, while that is subscribed.
+   */
+  takesOver(): boolean;
   /**
    * Keeps state over restarts: `save` is asked for it once a second while acks come in, and at the end; it returns what
    * the structured clone algorithm takes. The returned function takes the ack of a batch that is now part of the state:
@@ -254,6 +259,11 @@ export interface OperatorDefinition<Config extends z.ZodType = z.ZodType, State 
   readonly reads?: readonly string[];
   /** Event types it needs, beside `reads`; default: all. */
   readonly types?: readonly string[];
+  /**
+   * What of the configuration its saved state belongs to; with a change of the rest, or of a file that it names, one that is
+   * made anew goes on with it: what stands in its state must not leave it when its input completes. Default: all.
+   */
+  stateFor?(config: z.output<Config>): unknown;
   /** The fields that it adds to events; what is below may use them like any other. */
   provides?(config: z.output<Config>): readonly ProvidedField[];
   /**

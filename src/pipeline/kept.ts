@@ -2,6 +2,7 @@
 
 import type { Demands } from '../core/component.ts';
 import type { Live } from './graph.ts';
+import type { LiveOperator } from './live-operator.ts';
 import type { LiveSource } from './live-source.ts';
 import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 
@@ -15,6 +16,20 @@ export function kept<Component extends { readonly planned: Planned }>(
   const component = old.get(id);
   const same = component?.planned.identity === identity && component.planned.definition === definition;
   return same ? component : undefined;
+}
+
+/** What the saved state of an operator belongs to: another one of which this is the same goes on with it. */
+export function stateIdentity({ type, definition, config, identity }: PlannedOperator): string {
+  return definition.stateFor ? JSON.stringify([type, definition.stateFor(config)]) : identity;
+}
+
+/** The one whose state an operator that is made anew goes on with. */
+export function predecessor(
+  old: ReadonlyMap<string, LiveOperator>,
+  { planned, stateIdentity: own }: LiveOperator,
+): LiveOperator | undefined {
+  const before = old.get(planned.id);
+  return before?.stateIdentity === own ? before : undefined;
 }
 
 /** What is not the same in another map. */

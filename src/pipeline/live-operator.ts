@@ -8,6 +8,7 @@ import { EventRecord } from '../events/record.ts';
 import { recordJson } from '../events/record-json.ts';
 import type { FusedNode, Port } from './fuse.ts';
 import { HeldEvents, resumed } from './held.ts';
+import { stateIdentity } from './kept.ts';
 import { fieldsOf, unusable } from './live-sink.ts';
 import type { PlannedOperator } from './plan.ts';
 import type { Process, Runtime } from './runtime.ts';
@@ -16,6 +17,8 @@ import { StreamPort } from './stream.ts';
 
 export class LiveOperator {
   readonly planned: PlannedOperator;
+  /** What its saved state belongs to. */
+  readonly stateIdentity: string;
   /** Where the batches go that do not leave it at once. Replaced between batches. */
   graph: Process = () => {};
   readonly #runtime: Runtime;
@@ -23,6 +26,7 @@ export class LiveOperator {
   readonly #step: BoundOnce | undefined;
   readonly #stream: StreamPort | undefined;
   #snapshots: Snapshots | undefined;
+  #takesOver = false;
   readonly #held: HeldEvents | undefined;
 
   /** Creates an instance. `signal` ends its waits. Throws a UserError that names it. */
@@ -33,11 +37,13 @@ export class LiveOperator {
     const context = runtime.context(id, AbortSignal.any([signal, this.#own.signal]));
     let step: Step;
     try {
+      this.stateIdentity = stateIdentity(planned);
       step = definition.create(config, {
         ...context,
         state: prepared.state,
         failed: this.#failed,
-        saved: () => runtime.memory.snapshot(id, planned.identity),
+        saved: () => runtime.memory.snapshot(id, this.stateIdentity),
+        takesOver: () => this.#takesOver,
         keep: (save) => this.#keep(save),
       });
     } catch (error) {
@@ -56,6 +62,17 @@ export class LiveOperator {
   /** True when it may hold events: what becomes of them goes to `graph`, through the node that `resumed` gives. */
   get holds(): boolean {
     return this.#held !== undefined;
+  }
+
+  /** Begins to work; in the place of another it goes on with its state, and is given what still comes to that. */
+  start(before?: LiveOperator): void {
+    if (before) {
+      before.#snapshots?.handOver();
+      if (this.#stream) before.#stream?.handOver(this.#stream);
+    }
+    this.#takesOver = before !== undefined;
+    this.#stream?.open();
+    this.#takesOver = false;
   }
 
   /** Resolves when it has made what the first events would wait for, of the kinds that it was bound for so far. */
@@ -111,9 +128,16 @@ export class LiveOperator {
   }
 
   #keep(save: () => unknown): (ack: Ack) => void {
-    const { id, identity } = this.planned;
-    this.#snapshots = new Snapshots(() => this.#runtime.memory.setSnapshot(id, identity, save()));
-    const snapshots = this.#snapshots;
+    const { id } = this.planned;
+    const snapshots = new Snapshots(
+      () => this.#runtime.memory.setSnapshot(id, this.stateIdentity, save()),
+      (error) => {
+        this.#runtime.counters(id).add('errors', '', 1);
+        const message = `the state of ${id} cannot be saved: ${messageOf(error)}`;
+        this.#runtime.reports.add({ component: id, type: 'error', fields: { reason: 'operator_error', message } });
+      },
+    );
+    this.#snapshots = snapshots;
     return (ack) => snapshots.absorb(ack);
   }
 

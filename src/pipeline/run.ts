@@ -7,7 +7,7 @@ import { messageOf, UserError } from '../core/errors.ts';
 import { Counters } from '../core/metrics.ts';
 import type { Kept } from '../store/store.ts';
 import { connect, type Live, type Wiring, wire } from './graph.ts';
-import { demandOf, kept, runningOn, without } from './kept.ts';
+import { demandOf, kept, predecessor, runningOn, without } from './kept.ts';
 import { LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
 import { LiveSource } from './live-source.ts';
@@ -240,15 +240,24 @@ export class Run {
       const wiring = this.#wire(live);
       this.#bind(wiring);
       this.#startSources(old, live, wiring);
-      this.#runtime.trampoline.run(() => connect(live, wiring));
+      this.#runtime.trampoline.run(() => {
+        connect(live, wiring);
+        for (const operator of without(live.operators, old.operators).values()) {
+          operator.start(predecessor(old.operators, operator));
+        }
+      });
       this.#wiring = wiring;
       this.#live = live;
       this.#runtime.plan = plan;
     } catch (error) {
       for (const source of widened) source.narrow(demandOf(old.plan, source.id));
-      for (const each of fresh) await each.close(AbortSignal.timeout(UNDO));
+      for (const each of fresh) {
+        const ill = (why: unknown) => this.#runtime.log.error(`${each.planned.id} did not close: ${messageOf(why)}`);
+        await each.close(AbortSignal.timeout(UNDO)).catch(ill);
+      }
       throw error;
     }
+    // It has happened: what goes wrong from here on is said, and undoes nothing.
     this.#retire(old, this.#live);
     for (const [source, demand] of runningOn(old, this.#live)) {
       await breathe();
@@ -275,7 +284,10 @@ export class Run {
   #startSources(old: Live, live: Live, wiring: Wiring): void {
     const fresh = [...live.sources.values()].filter((source) => old.sources.get(source.id) !== source);
     const changed = fresh.flatMap(({ id }) => old.sources.get(id) ?? []);
-    connect({ ...live, sources: new Map(), operators: without(live.operators, old.operators) }, wiring);
+    const operators = without(live.operators, old.operators);
+    connect({ ...live, sources: new Map(), operators }, wiring);
+    // One that goes on with the state of another waits until that has its last event.
+    for (const operator of operators.values()) if (!predecessor(old.operators, operator)) operator.start();
     try {
       for (const source of changed) this.#end(source);
       this.#start(fresh, wiring);
@@ -385,5 +397,6 @@ export class Run {
 }
 
 interface Closable {
+  readonly planned: { readonly id: string };
   close(deadline: AbortSignal): Promise<void>;
 }

@@ -7,13 +7,19 @@ const EVERY = 1000;
 
 export class Snapshots {
   readonly #save: () => void;
+  readonly #failed: (error: unknown) => void;
+  #handedOver = false;
   #absorbed: Ack[] = [];
   #changed = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param save notes the state as it is now */
-  constructor(save: () => void) {
+  /**
+   * @param save notes the state as it is now
+   * @param failed told why that could not be done
+   */
+  constructor(save: () => void, failed: (error: unknown) => void) {
     this.#save = save;
+    this.#failed = failed;
   }
 
   absorb(ack: Ack): void {
@@ -31,7 +37,20 @@ export class Snapshots {
     const absorbed = this.#absorbed;
     this.#changed = false;
     this.#absorbed = [];
-    this.#save();
-    for (const ack of absorbed) ack.settle('absorbed');
+    try {
+      if (!this.#handedOver) this.#save();
+      for (const ack of absorbed) ack.settle('absorbed');
+    } catch (error) {
+      // What cannot be saved now cannot be saved later: it lasts as long as the run.
+      this.#failed(error);
+      for (const ack of absorbed) ack.settle('dropped', 'operator_error');
+    }
+  }
+
+  /** Notes the state for the last time: another has it from here on, and notes what becomes of it. */
+  handOver(): void {
+    this.#changed = true;
+    this.take();
+    this.#handedOver = true;
   }
 }

@@ -1,6 +1,7 @@
 /** A `stream` operator at run time: RxJS that people write, kept from harming what is around it. */
 
-import { defer, Subject, Subscription } from 'rxjs';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { config, defer, Subject, Subscription } from 'rxjs';
 import { type Ack, ackOf, type Fate, partAck } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
 import { now } from '../core/clock.ts';
@@ -8,6 +9,15 @@ import type { Step } from '../core/component.ts';
 import type { Event, EventList } from '../core/event.ts';
 import type { Parcel } from '../core/queue.ts';
 import { recordForm } from '../events/record.ts';
+
+// What a subscriber throws RxJS throws again from a timer of its own, where nothing can catch it: this says whose it was.
+const thrower = new AsyncLocalStorage<((error: unknown) => void) | undefined>();
+const unhandled = config.onUnhandledError;
+config.onUnhandledError = (error) => {
+  const failed = thrower.getStore() ?? unhandled;
+  if (!failed) throw error;
+  failed(error);
+};
 
 export interface StreamOptions {
   readonly through: Extract<Step, { kind: 'stream' }>['through'];
@@ -30,14 +40,18 @@ export class StreamPort {
   // What went in and has neither come out nor been settled, in the order in which it came.
   readonly #held = new Map<Ack, { readonly since: number; readonly events: readonly Event[] }>();
   #input = new Subject<Batch>();
+  #error: (error: unknown) => void = () => {};
   #subscription: Subscription | undefined;
+  // What came before it was opened.
+  #early: [source: string, parcel: Parcel][] | undefined = [];
+  #successor: StreamPort | undefined;
   #completed = false;
   #closing = false;
   #wake: (() => void) | undefined;
 
+  /** It begins with `open`. */
   constructor(options: StreamOptions) {
     this.#options = options;
-    this.#subscribe();
   }
 
   /** Since when it holds what it has held longest: ms since the epoch. */
@@ -45,7 +59,31 @@ export class StreamPort {
     return this.#held.values().next().value?.since;
   }
 
-  deliver(source: string, { events, ack }: Parcel): void {
+  /** Subscribes, once: what it emits has somewhere to go. */
+  open(): void {
+    const early = this.#early;
+    if (!early) return;
+    this.#early = undefined;
+    this.#subscribe();
+    for (const each of early) this.deliver(...each);
+  }
+
+  /** Ends its input, for `to` has its state: what still comes goes there. */
+  handOver(to: StreamPort): void {
+    this.#successor = to;
+    this.#complete();
+  }
+
+  deliver(source: string, parcel: Parcel): void {
+    const { events, ack } = parcel;
+    if (this.#successor) {
+      this.#successor.deliver(source, parcel);
+      return;
+    }
+    if (this.#early && !this.#closing) {
+      this.#early.push([source, parcel]);
+      return;
+    }
     if (this.#closing || this.#completed) {
       if (this.#closing) this.#leave(ack, events);
       else ack.settle('filtered');
@@ -58,16 +96,17 @@ export class StreamPort {
       this.#wake?.();
     }, ack.live);
     this.#held.set(held, { since: now(), events });
-    this.#input.next({ source, form: recordForm, events, ack: held });
+    thrower.run(this.#error, () => this.#input.next({ source, form: recordForm, events, ack: held }));
     // It may have failed while it was being subscribed; then nobody has taken the batch.
     if (!this.#subscription) this.#dropHeld();
   }
 
   /** Ends its input; resolves when it has completed or holds nothing more, or `deadline` is aborted. */
   async close(deadline: AbortSignal): Promise<void> {
-    this.#closing = true;
+    for (const [, { ack, events }] of this.#early ?? []) this.#leave(ack, events);
+    this.#early = undefined;
     const done = this.#until(() => this.#completed || this.#held.size === 0, deadline);
-    this.#input.complete();
+    this.#complete();
     await done;
     this.#subscription?.unsubscribe();
   }
@@ -76,6 +115,11 @@ export class StreamPort {
   async finish(deadline: AbortSignal): Promise<void> {
     await this.#until(() => this.#held.size === 0, deadline);
     for (const [ack, { events }] of [...this.#held]) this.#leave(ack, events);
+  }
+
+  #complete(): void {
+    this.#closing = true;
+    thrower.run(this.#error, () => this.#input.complete());
   }
 
   #until(test: () => boolean, deadline: AbortSignal): Promise<void> {
@@ -96,17 +140,22 @@ export class StreamPort {
     this.#input = input;
     this.#subscription = subscription;
     const error = (error: unknown) => {
+      this.#options.failed(error);
+      // One that was thrown meanwhile is of what has ended already.
+      if (subscription.closed) return;
       subscription.unsubscribe();
       this.#subscription = undefined;
-      this.#options.failed(error);
       this.#dropHeld();
     };
-    const running = defer(() => through(input)).subscribe({
-      next: (batch) => {
+    this.#error = error;
+    const observer = {
+      next: (batch: Batch) => {
         try {
           const came = this.#held.get(batch.ack);
           this.#held.delete(batch.ack);
-          next(came ? { ...batch, ack: ackOfThose(batch, came.events) } : batch);
+          const left = came ? { ...batch, ack: ackOfThose(batch, came.events) } : batch;
+          // What is below answers for itself.
+          thrower.run(undefined, () => next(left));
         } catch (thrown) {
           error(thrown);
         }
@@ -117,8 +166,8 @@ export class StreamPort {
         if (!this.#closing) completed();
         this.#wake?.();
       },
-    });
-    subscription.add(running);
+    };
+    thrower.run(error, () => subscription.add(defer(() => through(input)).subscribe(observer)));
   }
 
   // After an error its events would only meet it again.

@@ -52,6 +52,7 @@ export function runSteps(
     state: undefined,
     failed,
     saved: () => undefined,
+    takesOver: () => false,
     keep: () => (ack) => ack.settle('absorbed'),
   });
   if (step.kind === 'stream') throw new Error(`${definition.type} is a stream: test it with RxJS's TestScheduler`);

@@ -4,35 +4,36 @@ import { Subject } from 'rxjs';
 import { z } from 'zod';
 import { type Ack, liveAck } from '../../src/core/ack.ts';
 import type { Batch } from '../../src/core/batch.ts';
-import { defineSink, defineSource } from '../../src/core/component.ts';
+import { defineSink, defineSource, type Sink } from '../../src/core/component.ts';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
 import { type EventRecord, recordForm } from '../../src/events/record.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { type PlannedOperator, planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
+import { builtIn, type Registry } from '../../src/pipeline/registry.ts';
 import { Run } from '../../src/pipeline/run.ts';
 import type { Store } from '../../src/store/store.ts';
 import { recordedLog } from '../core/shared.ts';
 
 const common = { summary: 'For tests.', config: z.strictObject({}), examples: [] };
 
-/** A pipeline around an operator: its sources `in` (alerts), `kernel` (syscall) and a sink. */
-function planOf(
-  operator: string,
+/** The sources `alerts` and `calls`, and a sink that keeps what it is given unless `write` fails. */
+function registryOf(
   input = new Subject<Batch>(),
   kernel = new Subject<Batch>(),
-  got: EventRecord[] = [],
-) {
+  write: (events: readonly EventRecord[]) => Promise<void> = async () => {},
+): Registry {
   const registry = builtIn();
   const source = (type: string, emits: string, from: Subject<Batch>) =>
     defineSource({ ...common, type, delivery: 'at_most_once', emits: () => [emits], open: () => from });
   registry.add(source('alerts', 'alert', input), 'test');
   registry.add(source('calls', 'syscall', kernel), 'test');
-  const write = async (events: readonly unknown[]) => void got.push(...(events as EventRecord[]));
-  registry.add(
-    defineSink({ ...common, type: 'test_sink', open: async () => ({ write, close: async () => {} }) }),
-    'test',
-  );
+  const opened = { write: write as Sink['write'], close: async () => {} };
+  registry.add(defineSink({ ...common, type: 'test_sink', open: async () => opened }), 'test');
+  return registry;
+}
+
+/** A pipeline around an operator: its sources `in` (alerts), `kernel` (syscall) and a sink. */
+function planOf(operator: string, registry = registryOf()) {
   const uses = (id: string) => new RegExp(`\\b${id}\\b`).test(operator);
   const sources = [
     ...(uses('in') ? ['in: { type: alerts }'] : []),
@@ -58,11 +59,23 @@ export class OperatorRun {
   readonly events: EventRecord[];
   readonly running: Run;
   readonly #inputs: Readonly<Record<string, Subject<Batch>>>;
+  readonly #registry: Registry;
 
-  constructor(running: Run, events: EventRecord[], inputs: Readonly<Record<string, Subject<Batch>>>) {
+  constructor(
+    running: Run,
+    events: EventRecord[],
+    inputs: Readonly<Record<string, Subject<Batch>>>,
+    registry: Registry,
+  ) {
     this.running = running;
     this.events = events;
     this.#inputs = inputs;
+    this.#registry = registry;
+  }
+
+  /** Goes on with another operator, or the same one planned anew. */
+  async reload(operator: string): Promise<void> {
+    await this.running.reload(planOf(operator, this.#registry));
   }
 
   /** Puts events in, in one batch for each event source. */
@@ -83,14 +96,24 @@ export function planned(operator: string): PlannedOperator {
   return planOf(operator).operators[0] as PlannedOperator;
 }
 
-/** Starts a pipeline of one operator, given as YAML that reads from `in` (alerts) or `kernel` (system calls) or both. */
-export async function start(operator: string, store?: Store): Promise<OperatorRun> {
+/**
+ * Starts a pipeline of one operator, given as YAML that reads from `in` (alerts) or `kernel` (system calls) or both. The sink
+ * takes what comes out once `write` has resolved.
+ */
+export async function start(
+  operator: string,
+  store?: Store,
+  write: () => Promise<void> = async () => {},
+): Promise<OperatorRun> {
   const got: EventRecord[] = [];
   const inputs = { alert: new Subject<Batch>(), syscall: new Subject<Batch>() };
-  const plan = planOf(operator, inputs.alert, inputs.syscall, got);
+  const registry = registryOf(inputs.alert, inputs.syscall, async (events) => {
+    await write();
+    got.push(...events);
+  });
   const { log } = recordedLog();
   const options = { log, resolve: String, ...(store ? { store } : {}) };
-  return new OperatorRun(await Run.start(plan, options), got, inputs);
+  return new OperatorRun(await Run.start(planOf(operator, registry), options), got, inputs, registry);
 }
 
 /** Runs events through an operator and returns what came out once the pipeline has stopped. */

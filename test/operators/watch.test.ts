@@ -28,6 +28,7 @@ const state = {
   source: undefined,
   conditions: undefined,
   expected: [] as string[],
+  isHere: () => true,
 };
 const plain = {
   key: 'node.name',
@@ -50,18 +51,19 @@ const alertIn = ({ events }: Batch) => events.at(0) as EventRecord;
 const text = (batch: Batch) => `${alertIn(batch).get('node.name')} ${alertIn(batch).get('watch.state')}`;
 
 /** What keeps the state of an operator over its lives; `save` is what the runtime does after something was absorbed. */
-function memory(expected: string[] = []) {
+function memory(expected: string[] = [], isHere = () => true) {
   let saved: unknown;
   const self = {
     save: () => {},
     metrics: new Counters(),
     ctx: {
       id: 'op',
-      state: { ...state, expected },
+      state: { ...state, expected, isHere },
       get metrics() {
         return self.metrics;
       },
       saved: () => structuredClone(saved),
+      takesOver: () => false,
       keep: (of: () => unknown) => {
         self.save = () => {
           saved = structuredClone(of());
@@ -158,8 +160,8 @@ describe('watch over restarts, in virtual time', () => {
     });
   }
 
-  function lives(expected: string[] = []) {
-    const own = memory(expected);
+  function lives(expected: string[] = [], isHere = () => true) {
+    const own = memory(expected, isHere);
     let running: Subscription | undefined;
     let input = new Subject<Batch>();
     const left: Batch[] = [];
@@ -217,6 +219,22 @@ describe('watch over restarts, in virtual time', () => {
       },
     });
     expect(left).toHaveLength(1);
+  });
+
+  it('what comes to another replica now is no silence here', () => {
+    let here = true;
+    const { left, begin, beat, end } = lives([], () => here);
+    timeline({
+      0: begin,
+      1: beat,
+      5: () => {
+        end();
+        here = false;
+        begin();
+      },
+      50: end,
+    });
+    expect(left).toEqual([]);
   });
 
   it('what is missing is not reported again, what is only waited for has its time again; both are known when they come', () => {

@@ -87,6 +87,7 @@ it('RxJS in virtual time: a stream between a fused segment and the next, as marb
       completed: () => left.complete(),
       lost: () => {},
     });
+    stream.open();
     const totals = new Totals();
     const through: Port = { id: 'calm', fields: () => [], deliver: (source, parcel) => stream.deliver(source, parcel) };
     const above = new Segment([through], totals);

@@ -18,7 +18,7 @@ export interface LastOptions {
   readonly max_keys: number;
   readonly repeated: Counter;
   readonly evicted: Counter;
-  readonly ctx: Pick<OperatorContext, 'saved' | 'keep'>;
+  readonly ctx: Pick<OperatorContext, 'saved' | 'keep' | 'failed'>;
 }
 
 /** An event on its way, and the ack that is its own. */
@@ -112,7 +112,16 @@ class Groups {
       records.map((_, index) => [index]),
     );
     this.#closeOver();
-    for (const [index, event] of records.entries()) this.#takeOne(source, { event, ack: own[index] as Ack });
+    for (const [index, event] of records.entries()) {
+      const one = { event, ack: own[index] as Ack };
+      try {
+        this.#takeOne(source, one);
+      } catch (error) {
+        // An event that cannot be read costs itself alone.
+        this.#options.ctx.failed(event, error);
+        one.ack.settle('dropped', 'operator_error');
+      }
+    }
     this.#emit();
     this.#schedule();
   }
@@ -173,9 +182,14 @@ class Groups {
     this.#groups.delete(key);
     if (!held) return;
     const { event, ack } = held;
-    this.#underWay.set(ack, savedOf(key, group));
     const counted = { 'dedupe.count': count, 'dedupe.first_time': first, 'dedupe.last_time': last };
-    this.#leaving.push({ event: event.with({ ...event.fields, ...counted }), ack });
+    try {
+      this.#underWay.set(ack, savedOf(key, group));
+      this.#leaving.push({ event: event.with({ ...event.fields, ...counted }), ack });
+    } catch (error) {
+      this.#options.ctx.failed(event, error);
+      ack.settle('dropped', 'operator_error');
+    }
   }
 
   #closeOver(): void {

@@ -20,6 +20,8 @@ export interface DnsOptions {
   readonly cache: number;
   readonly servers: readonly string[];
   readonly metrics: Counters;
+  /** Told of an event whose key cannot be read. */
+  readonly failed: (event: EventRecord, error: unknown) => void;
 }
 
 const WAITING = 10_000; // events that may wait for names; more go on without
@@ -36,7 +38,14 @@ export function namesOf(options: DnsOptions): OperatorFunction<Batch, Batch> {
       const take = (batch: Batch) => {
         const keyOf = boundKey(options.key, recordForm, batch.source);
         const events = Array.from({ length: batch.events.length }, (_, index) => batch.events.at(index) as EventRecord);
-        const keys = events.map(keyOf);
+        const keys = events.map((event) => {
+          try {
+            return keyOf(event);
+          } catch (error) {
+            options.failed(event, error);
+            return ''; // it goes on without a name
+          }
+        });
         waiting += events.length;
         const known = waiting > WAITING ? undefined : names.find(keys);
         if (!known) skipped.value += events.length;

@@ -106,7 +106,8 @@ export const enrich = defineOperator<typeof config, State>({
     const { key: own, table, mmdb } = ctx.state;
     if (options.dns) {
       const names = Object.keys(options.fields);
-      return stream(namesOf({ ...options.dns, key: own, fields: names, metrics: ctx.metrics }));
+      const failed = (event: EventRecord, error: unknown) => ctx.failed(event, error, `the key of ${ctx.id}`);
+      return stream(namesOf({ ...options.dns, key: own, fields: names, metrics: ctx.metrics, failed }));
     }
     if (mmdb) void follow(mmdb, options.refresh, ctx);
     const look = mmdb ? lookOrCount(mmdb, ctx) : (value: string) => table.get(value);

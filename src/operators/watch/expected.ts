@@ -16,11 +16,20 @@ export class Expected {
     this.#within = within;
   }
 
-  /** Begins to wait, at `time`, for all that nobody has heard of; those of `missed` were missed before. */
-  start(time: number, isHeard: (value: string) => boolean, missed: readonly Since[] = []): void {
+  /**
+   * Begins to wait, at `time`, for all that nobody has heard of; those of `missed` were missed before, those of `awaited` are
+   * waited for already.
+   */
+  start(
+    time: number,
+    isHeard: (value: string) => boolean,
+    missed: readonly Since[] = [],
+    awaited: readonly Since[] = [],
+  ): void {
     for (const [value, since] of missed) if (this.#all.has(value)) this.#missed.set(value, since);
+    for (const [value, since] of awaited) if (this.#all.has(value)) this.#awaited.set(value, since);
     for (const value of this.#all) {
-      if (!isHeard(value) && !this.#missed.has(value)) this.#awaited.set(value, time);
+      if (!isHeard(value) && !this.#missed.has(value) && !this.#awaited.has(value)) this.#awaited.set(value, time);
     }
   }
 
@@ -60,5 +69,10 @@ export class Expected {
   /** Those that are missed: what `start` takes. */
   get missed(): readonly Since[] {
     return [...this.#missed];
+  }
+
+  /** Those that are waited for and not missed yet: what `start` takes. */
+  get awaited(): readonly Since[] {
+    return [...this.#awaited];
   }
 }

@@ -10,7 +10,7 @@ import {
   stream,
 } from '../../core/component.ts';
 import { duration } from '../../core/config.ts';
-import type { FieldRef } from '../../events/field.ts';
+import type { FieldRef, Value } from '../../events/field.ts';
 import { priorities } from '../../rules/index.ts';
 import { conditionOn, conditionReads, type EdgeCondition } from '../shared/condition.ts';
 import { type EdgeKey, key, keyReads, stateKeyOn } from '../shared/key.ts';
@@ -78,6 +78,8 @@ export interface WatchState {
   readonly conditions: EdgeCondition | undefined;
   /** Values of the key, of which there is one field then, that must come to this replica. */
   readonly expected: readonly string[];
+  /** Whether values of the key that an event of `source` has come to this replica, as far as that can be known. */
+  readonly isHere: (of: { readonly source: string; readonly values: readonly (Value | undefined)[] }) => boolean;
 }
 
 const provided: readonly ProvidedField[] = [
@@ -110,6 +112,8 @@ export const watch = defineOperator<typeof config, WatchState>({
       ].join('\n'),
     },
   ],
+  // Those that are expected may change while it is known who lives.
+  stateFor: ({ key, condition, source }) => ({ key, condition, source }),
   provides: () => provided,
   prepare({ key: given, condition, source, expect, max_keys: most }, edge) {
     if (source !== undefined && condition === undefined && !edge.sources.includes(source)) {
@@ -128,7 +132,7 @@ export const watch = defineOperator<typeof config, WatchState>({
       const message = `${expected.length} values are expected, and max_keys is ${most}`;
       edge.report({ severity: 'error', code: 'CONFIG_EXPECT', message, hint: 'Set it higher.' }, ['max_keys']);
     }
-    const state = { key: keys, keyNames, source, conditions, expected };
+    const state = { key: keys, keyNames, source, conditions, expected, isHere: hereOn(edge, keys) };
     // Which of them come to this replica is no part of the configuration.
     return {
       state,
@@ -161,6 +165,16 @@ function expectedOn(
     return wrong('CONFIG_SHARED', message, 'Let one replica read them alone and watch, or do without `expect`.');
   }
   return all.filter((value) => edge.shared.some(({ has }) => has?.([value])));
+}
+
+// What came to this replica may come to another one now: here it would only fall silent.
+function hereOn({ shared }: Edge, keys: EdgeKey): WatchState['isHere'] {
+  if (shared.length === 0) return () => true;
+  return ({ source, values }) => {
+    const names = (keys.get(source) ?? []).map(({ text }) => text);
+    const of = (by: readonly string[]) => by.map((field) => String(values[names.indexOf(field)] ?? ''));
+    return shared.some(({ by, has }) => has?.(of(by)) ?? true);
+  };
 }
 
 function readsOf(edge: Edge, { key: keys, source, conditions }: WatchState): Demands {

@@ -45,8 +45,9 @@ interface Saved {
   readonly version: 1;
   readonly heard: readonly Entry[];
   readonly silent: readonly Entry[];
-  /** Of what is expected and has never come: since when it is waited for. */
+  /** Of what is expected and has never come: since when it is waited for; those that were reported, and the others. */
   readonly missed?: Expected['missed'];
+  readonly awaited?: Expected['awaited'];
   /** Alerts that have not arrived, as records' JSON. */
   readonly leaving: readonly string[];
 }
@@ -104,17 +105,24 @@ class Watch {
     this.#expected = new Expected(ctx.state.expected, config.within ?? config.silent);
   }
 
-  /** Goes on with what was saved. Nobody listened meanwhile: that was no silence. */
+  /** Goes on with what was saved. When nobody listened meanwhile, that was no silence. */
   start(): void {
     const saved = this.#ctx.saved() as Saved | undefined;
-    if (saved?.version === 1) this.#restore(saved);
-    this.#expected.start(now(), (key) => this.#heard.has(key) || this.#silent.has(key), saved?.missed);
+    const listened = this.#ctx.takesOver();
+    if (saved?.version === 1) this.#restore(saved, listened);
+    const isHeard = (key: string) => this.#heard.has(key) || this.#silent.has(key);
+    this.#expected.start(now(), isHeard, saved?.missed, listened ? saved?.awaited : []);
     this.#schedule();
+    // A restart must not find it as another one has left it.
+    if (listened) this.#absorb(liveAck);
   }
 
-  #restore(saved: Saved): void {
-    for (const [key, heard] of saved.heard) this.#heard.set(key, { ...heard, last: now() });
-    for (const [key, heard] of saved.silent) this.#silent.set(key, heard);
+  #restore(saved: Saved, listened: boolean): void {
+    const { isHere } = this.#ctx.state;
+    for (const [key, heard] of saved.heard) {
+      if (isHere(heard)) this.#heard.set(key, listened ? heard : { ...heard, last: now() });
+    }
+    for (const [key, heard] of saved.silent) if (isHere(heard)) this.#silent.set(key, heard);
     for (const text of saved.leaving) {
       const parsed = parseRecord(text, { file: 'state', line: 1 });
       if ('record' in parsed) this.#leave(parsed.record as Alert);
@@ -127,19 +135,27 @@ class Watch {
       heard: [...this.#heard],
       silent: [...this.#silent],
       missed: this.#expected.missed,
+      awaited: this.#expected.awaited,
       leaving: [...this.#leaving].map(recordJson),
     };
   }
 
   take({ events, ack, source }: Batch): void {
-    const fates: Record<'absorbed' | 'filtered', number[]> = { absorbed: [], filtered: [] };
+    const fates: Record<'absorbed' | 'filtered' | 'dropped', number[]> = { absorbed: [], filtered: [], dropped: [] };
     const alerts: Alert[] = [];
     for (let place = 0; place < events.length; place++) {
-      const found = this.#reader(source)(events.at(place) as EventRecord);
-      fates[found ? 'absorbed' : 'filtered'].push(place);
-      if (found) alerts.push(...this.#hear(...found));
+      const event = events.at(place) as EventRecord;
+      try {
+        const found = this.#reader(source)(event);
+        if (found) alerts.push(...this.#hear(...found));
+        fates[found ? 'absorbed' : 'filtered'].push(place);
+      } catch (error) {
+        // An event that cannot be read costs itself alone.
+        this.#ctx.failed(event, error);
+        fates.dropped.push(place);
+      }
     }
-    const settled = (['absorbed', 'filtered'] as const).filter((fate) => fates[fate].length > 0);
+    const settled = (['absorbed', 'filtered', 'dropped'] as const).filter((fate) => fates[fate].length > 0);
     const parts = splitAck(
       ack,
       events.length,
@@ -148,7 +164,7 @@ class Watch {
     for (const [index, fate] of settled.entries()) {
       const own = parts[index] as Ack;
       if (fate === 'absorbed') this.#absorb(own);
-      else own.settle(fate);
+      else own.settle(fate, fate === 'dropped' ? 'operator_error' : undefined);
     }
     for (const alert of alerts) this.#leave(alert);
     this.#schedule();
