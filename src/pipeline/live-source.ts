@@ -118,7 +118,11 @@ export class LiveSource {
   stop(): void {
     // Still subscribed: a live source gives what it has at hand.
     this.#own.abort(new Error('the source stops'));
-    this.#hub.stop();
+    try {
+      this.#hub.stop();
+    } catch (error) {
+      this.#notWell(error);
+    }
   }
 
   /** After `stop`: it lets go of what it holds elsewhere. What it gave may settle until `settling` is aborted. */
@@ -126,9 +130,13 @@ export class LiveSource {
     const closing = [...this.#closing].map((close) => close(settling));
     this.#closing.clear();
     for (const result of await Promise.allSettled(closing)) {
-      if (result.status === 'fulfilled') continue;
-      this.#runtime.log.warn({ id: this.id }, `it did not close well: ${messageOf(result.reason)}`);
+      if (result.status === 'rejected') this.#notWell(result.reason);
     }
+  }
+
+  // It is on its way out: others must not stay for it.
+  #notWell(error: unknown): void {
+    this.#runtime.log.warn({ id: this.id }, `it did not close well: ${messageOf(error)}`);
   }
 
   /** Asks it for what another plan wants as well as for what it gives now. Throws a UserError when it cannot. */
@@ -136,9 +144,15 @@ export class LiveSource {
     this.#ask(joinDemands(this.#demand, demand));
   }
 
-  /** Asks it for what a plan wants, and no more. */
+  /** Asks it for what a plan wants, and no more. One that cannot goes on giving more: that costs, and loses nothing. */
   narrow(demand: Demands): void {
-    this.#ask(demand);
+    try {
+      this.#ask(demand);
+    } catch (error) {
+      const { id } = this;
+      const message = `${id} still gives what nothing wants any more: ${messageOf(error)}`;
+      this.#runtime.reports.add({ component: id, type: 'error', fields: { reason: 'not_narrowed', message } });
+    }
   }
 
   #ask(demand: Demands): void {

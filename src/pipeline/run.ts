@@ -225,7 +225,7 @@ export class Run {
   // All or nothing: up to the swap whatever fails is undone. What is dear has a turn of its own: the drain waits for no two.
   async #exchange(plan: Plan): Promise<void> {
     const old = this.#live;
-    const fresh: Closable[] = [];
+    const fresh: (LiveSink | LiveOperator)[] = [];
     const widened: LiveSource[] = [];
     try {
       const live = { plan, ...(await this.#open(plan, old, fresh)) };
@@ -365,7 +365,7 @@ export class Run {
   }
 
   /** What of a plan does not run already. */
-  async #open(plan: Plan, old: Live, fresh: Closable[]) {
+  async #open(plan: Plan, old: Live, fresh: (LiveSink | LiveOperator)[]) {
     const { signal } = this.#stop;
     const sinks = new Map<string, LiveSink>();
     for (const planned of plan.sinks) {
@@ -394,9 +394,4 @@ export class Run {
   #source(planned: PlannedSource): LiveSource {
     return new LiveSource(planned, this.#runtime, (source, error) => this.#ended(source, error));
   }
-}
-
-interface Closable {
-  readonly planned: { readonly id: string };
-  close(deadline: AbortSignal): Promise<void>;
 }

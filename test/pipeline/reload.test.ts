@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { Subject } from 'rxjs';
+import { Observable, Subject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Batch } from '../../src/core/batch.ts';
 import { bound, type OperatorContext, type SourceContext, stream, where } from '../../src/core/component.ts';
 import { SourceError, UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
@@ -207,6 +208,68 @@ sinks: { out: { type: out, from: some } }`;
     source.seen.refuse = true;
     await expect(reload(yaml('proc.exe'))).rejects.toThrow('that cannot be had');
     expect(run.plan.operators[0]?.config).toMatchObject({ condition: 'fd.name = x' });
+    await stopped(run);
+  });
+
+  describe('of sources that cannot be asked for less', () => {
+    const yaml = (field: string, more = '') => `sources: { src: { type: src }, other: { type: other } }
+operators: { some: { type: filter, from: [src, other], condition: '${field} = x' } }
+sinks: { out: { type: out, from: some }${more} }`;
+    const parts = (asked: { src: () => void; other: () => void }) => {
+      const input = new ManualSource();
+      const fresh = new ManualSink();
+      const source = (ask: () => void) => (ctx: SourceContext) => {
+        ctx.onDemand(ask);
+        return input.input;
+      };
+      const sources = { src: source(asked.src), other: source(asked.other) };
+      return { fresh, parts: { sources, sinks: { out: new ManualSink(), fresh } } };
+    };
+    // Each is asked twice: first for more, then for less.
+    const secondly = () => {
+      let times = 0;
+      return () => {
+        if (++times === 2) throw new UserError('that cannot be let go');
+      };
+    };
+
+    it('has happened all the same, and says so', async () => {
+      const other = vi.fn();
+      const { run, lines, reload } = await running(yaml('proc.name'), parts({ src: secondly(), other }).parts);
+      await reload(yaml('fd.name'));
+      expect(run.plan.operators[0]?.config).toMatchObject({ condition: 'fd.name = x' });
+      expect(lines).toContainEqual(expect.stringMatching(/src still gives what nothing wants .*cannot be let go/));
+      expect(other).toHaveBeenCalledTimes(2);
+      await stopped(run);
+    });
+
+    it('and that fails closes what it has opened, and says why it failed', async () => {
+      const other = () => {
+        throw new UserError('that cannot be had');
+      };
+      const { fresh, parts: given } = parts({ src: secondly(), other });
+      const { run, lines, reload } = await running(yaml('proc.name'), given);
+      await expect(reload(yaml('fd.name', ', fresh: { type: fresh, from: some }'))).rejects.toThrow(
+        'that cannot be had',
+      );
+      expect(fresh.closed).toBe(1);
+      expect(lines).toContainEqual(expect.stringMatching(/src still gives what nothing wants .*cannot be let go/));
+      await stopped(run);
+    });
+  });
+
+  it('closes a source that does not close well, and has happened', async () => {
+    const broken = () =>
+      new Observable<Batch>(() => () => {
+        throw new Error('the socket is stuck');
+      });
+    const parts = { sources: { src: observed().open, broken }, sinks: { out: new ManualSink() } };
+    const yaml = (more: string, from: string) =>
+      `sources: { src: { type: src }${more} }\nsinks: { out: { type: out, from: ${from} } }`;
+    const { run, lines, reload } = await running(yaml(', b: { type: broken }', '[src, b]'), parts);
+    await reload(yaml('', 'src'));
+    expect(run.plan.sources.map(({ id }) => id)).toEqual(['src']);
+    expect(lines).toContainEqual(expect.stringMatching(/it did not close well: .*the socket is stuck/s));
     await stopped(run);
   });
 
