@@ -3,8 +3,10 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Front } from '../aws/front.ts';
 import { hasMoto, keyOf, logFile, Moto, REGION, recordOf, setCredentials } from '../aws/moto.ts';
+import { freePort } from '../nats/server.ts';
 import { Program, packagesIn, pipeline, repository, scratch } from './program.ts';
 
 const KILLS = process.env.FALCO_PIPE_LONG ? 50 : 3;
@@ -89,6 +91,73 @@ sinks:
     expect(readFileSync(join(folder, 'out.jsonl'), 'utf8')).toContain('f0-0');
     await program.stop();
   }, 60_000);
+});
+
+describe.skipIf(!hasMoto)('a bucket', () => {
+  let moto: Moto;
+  let front: Front;
+  beforeAll(async () => {
+    setCredentials();
+    moto = await Moto.start();
+    front = await Front.before(moto.endpoint);
+    await moto.bucket('org');
+  });
+  afterAll(() => {
+    front?.stop();
+    moto?.stop();
+  });
+
+  it('of which one account is denied: the run is not ready, and says why; mended, a later run reads what was left', async () => {
+    const hoursAgo = (hours: number) =>
+      new Date(Date.now() - hours * 3_600_000).toISOString().replace(/[-:]/g, '').slice(0, 13).concat('Z');
+    const theirs = keyOf('theirs', { time: hoursAgo(4), account: '222222222222' });
+    await moto.put('org', theirs, logFile([recordOf('theirs')]));
+    await moto.put('org', keyOf('ours', { time: hoursAgo(4) }), logFile([recordOf('ours')]));
+    front.refuse('_theirs.json.gz', 'AccessDenied');
+    const folder = scratch();
+    const port = await freePort();
+    const path = pipeline(
+      folder,
+      `state: state
+http: { listen: '127.0.0.1:${port}' }
+sources:
+  aws: { type: cloudtrail, mode: s3, bucket: org, region: ${REGION}, endpoint: "${front.endpoint}", lookback: 6h, every: 1s }
+sinks:
+  out: { type: file, from: aws, path: out.jsonl, format: json, fields: [ct.id] }
+`,
+    );
+    const get = (what: string) => fetch(`http://127.0.0.1:${port}${what}`);
+    const metric = async (name: string) =>
+      Number(new RegExp(`^${name}\\{.*\\} (\\S+)$`, 'm').exec(await (await get('/metrics')).text())?.[1]);
+    const until = (test: () => Promise<void>) => vi.waitFor(test, { timeout: 30_000, interval: 100 });
+    const written = () => [...readFileSync(join(folder, 'out.jsonl'), 'utf8').matchAll(/"ct\.id":"(\w+)"/g)];
+
+    const program = Program.start(['run', path, '--no-watch']);
+    await program.ready();
+    await until(async () => {
+      const ready = await get('/readyz');
+      expect([ready.status, await ready.text()]).toEqual([
+        503,
+        expect.stringContaining(`s3://org/${theirs}: AccessDenied`),
+      ]);
+      expect(await metric('falco_pipe_unfetched_files')).toBe(1);
+      // It is no longer among the names of what the next look asks for.
+      expect(await metric('falco_pipe_behind_seconds')).toBeLessThan(600);
+      expect(written().map(([, id]) => id)).toEqual(['ours']);
+    });
+    program.child.kill('SIGKILL');
+    await program.ended;
+
+    front.pass('_theirs.json.gz');
+    const later = Program.start(['run', path, '--no-watch']);
+    await later.ready();
+    await until(async () => {
+      expect(written().map(([, id]) => id)).toEqual(['ours', 'theirs']);
+      expect((await get('/readyz')).status).toBe(200);
+      expect(await metric('falco_pipe_unfetched_files')).toBe(0);
+    });
+    expect(await later.stop()).toBe(0);
+  }, 90_000);
 });
 
 it('the pipeline of the guide raises its alert', async () => {
