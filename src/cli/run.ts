@@ -15,6 +15,7 @@ import type { Summary } from '../pipeline/totals.ts';
 import type { Contents } from '../pipeline/watch.ts';
 import { Store } from '../store/store.ts';
 import { fail } from './fail.ts';
+import { lastResort } from './last-resort.ts';
 import { Reloader } from './reload.ts';
 import { Servers } from './server.ts';
 import { listen } from './signals.ts';
@@ -50,6 +51,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   const unwritten = (error: unknown) =>
     log.error(`the state could not be written to ${state}: ${messageOf(error)}; trying again`);
   const store = state === undefined ? undefined : await Store.open(state, unwritten);
+  const resort = lastResort(log, store);
   const signals = listen();
   let servers: Servers | undefined;
   try {
@@ -103,6 +105,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     servers?.close();
     await store?.close();
     signals.close();
+    resort();
   }
 }
 

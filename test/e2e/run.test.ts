@@ -229,6 +229,49 @@ describe('an end in order', () => {
 });
 
 describe('faults', () => {
+  // Events go through it as they come, until what it has begun beside them throws.
+  const LATE = (fault: string) => `import { defineOperator, where } from 'falco-pipe';
+import { z } from 'zod';
+export default defineOperator({
+  type: 'late', summary: 'Throws, later.', config: z.strictObject({}), examples: [], reads: ['fd.name'],
+  create: () => where((event) => {
+    if (event.get('fd.name') === '/etc/f40') ${fault};
+    return true;
+  }),
+});
+`;
+
+  test.each([
+    ['in a timer', "setTimeout(() => { throw new Error('too late') }, 1)"],
+    ['in a promise that nobody waits for', "void Promise.reject(new Error('too late'))"],
+  ])('what a component throws %s ends the run with one line, the state written, and status 70', async (_, fault) => {
+    const path = stage('log: { type: file, from: late, path: log.jsonl }', {
+      events: records(100),
+      source: ', rate: 200',
+      operators: '  late: { type: late, from: past }',
+      top: 'components: [./late.ts]',
+    });
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/ {2}detect: .*\n/, ''));
+    writeFileSync(join(folderOf(path), 'late.ts'), LATE(fault));
+    const state = join(folderOf(path), 'state');
+    const first = await Program.run(['run', path, '--state', state]);
+    expect(first.code).toBe(70);
+    const said = first.stderr.split('\n').filter((line) => line.includes('too late'));
+    expect(said).toHaveLength(1);
+    const { level, msg } = JSON.parse(said[0] ?? '');
+    expect(level).toBe(50);
+    expect(msg).toMatch(
+      /^an exception that nobody caught ends the run: too late \(at .*late\.ts:\d+:\d+\)+; the state is still written; /,
+    );
+    const names = () => readFileSync(join(folderOf(path), 'log.jsonl'), 'utf8').match(/\/etc\/f\d+/g) ?? [];
+    expect(names()).toContain('/etc/f30');
+    writeFileSync(join(folderOf(path), 'late.ts'), LATE(''));
+    const second = await Program.run(['run', path, '--state', state]);
+    expect(second.code).toBe(0);
+    expect(summaryOf(second).seen).toBeLessThan(100 - 20);
+    expect(new Set(names()).size).toBe(100);
+  });
+
   test('an operator that throws on an event loses that event alone, counted and said', async () => {
     const path = stage(
       'out: { type: stdout, from: picky, format: json }, all: { type: file, from: detect, path: all.jsonl }, said: { type: file, from: self, path: self.jsonl }',
