@@ -133,6 +133,55 @@ describe('a stream operator', () => {
     expect(await run.stop()).toMatchObject({ seen: 6, delivered: 4, dropped: 2, in_flight: 0 });
   });
 
+  it('in which a subscriber throws fails, and nothing else does', async () => {
+    // What RxJS throws again it throws from a timer, which knows whose it is.
+    vi.useRealTimers();
+    const through = (input: Observable<Batch>) =>
+      new Observable<Batch>((output) =>
+        input.pipe(tap()).subscribe((batch) => {
+          if (numbersOf([batch.events.at(0) as never])[0] === 5) throw new Error('poison');
+          output.next(batch);
+        }),
+      );
+    const { source, out, run, lines } = await started(through);
+    const acks = [0, 5, 10].map((from) => {
+      const ack = recordedAck();
+      source.emit(2, from, ack);
+      return ack;
+    });
+    await vi.waitFor(() => expect(lines).toHaveLength(1));
+    source.emit(2, 20);
+    await vi.waitFor(() => expect(out.got).toHaveLength(6));
+    expect(out.got).toEqual([0, 1, 10, 11, 20, 21]);
+    expect(acks.map(({ settled }) => settled[0]?.[0])).toEqual(['delivered', 'dropped', 'delivered']);
+    expect(lines).toEqual(['error: op: op failed and starts anew: poison']);
+    expect(await run.stop()).toMatchObject({ seen: 8, delivered: 6, dropped: 2, in_flight: 0 });
+  });
+
+  it('is not blamed for what throws below it', async () => {
+    vi.useRealTimers();
+    const yaml = ONE.replace('from: op }', 'from: below }').replace(
+      ' } }\nsinks',
+      ' }, below: { type: below, from: op } }\nsinks',
+    );
+    const below = () =>
+      stream(
+        (input) =>
+          new Observable<Batch>((output) =>
+            input.subscribe((batch) => {
+              if (numbersOf([batch.events.at(0) as never])[0] === 1) throw new Error('poison');
+              output.next(batch);
+            }),
+          ),
+      );
+    const { source, out, lines, run } = await started((input) => input, yaml, { below });
+    for (let n = 0; n < 3; n++) source.emit(1, n);
+    await vi.waitFor(() => expect([out.got, lines]).toMatchObject([{ length: 2 }, { length: 1 }]));
+    expect(out.got).toEqual([0, 2]);
+    expect(lines).toEqual(['error: below: below failed and starts anew: poison']);
+    await run.stop();
+  });
+
   it('that can never begin drops every batch and neither spins nor ends the run', async () => {
     let begun = 0;
     const { source, run } = await started(() => {
