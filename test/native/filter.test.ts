@@ -250,7 +250,7 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
         [[{ comms: ['bash'] }], 0],
         [[{ comms: many }, ...others], 1],
       ] as const) {
-        sensor.configure({ ...only(), real: true, file: true, calls: new Map([['open', wanted]]) });
+        sensor.configure({ ...only(), env: false, real: true, file: true, calls: new Map([['open', wanted]]) });
         expect(await opened()).toBe(sent);
       }
     } finally {
