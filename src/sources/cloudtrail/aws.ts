@@ -101,6 +101,9 @@ const DENIED: ReadonlySet<string> = new Set([
   'AllAccessDisabled',
   'KMS.AccessDeniedException',
   'KMSAccessDeniedException',
+  // A key that was disabled, or is about to be deleted, can come back; to take it away is one way to blind whoever watches.
+  'KMS.DisabledException',
+  'KMS.KMSInvalidStateException',
   'AWS.SimpleQueueService.AccessDenied',
   'Forbidden',
 ]);
@@ -124,12 +127,10 @@ export const isDenied = (error: unknown): boolean => DENIED.has(nameOf(error));
 /** Errors after which an object stays as it is, however often it is asked for; by each the reason of its dead letter. */
 const LOST: ReadonlyMap<string, string> = new Map([
   ['InvalidObjectState', 'archived_object'],
-  ['KMS.DisabledException', 'no_key'],
   ['KMS.NotFoundException', 'no_key'],
-  ['KMS.KMSInvalidStateException', 'no_key'],
 ]);
 
-/** Why an object that is there can never be read: archived, or encrypted with a key that is disabled or no more. */
+/** Why an object that is there can never be read: archived, or encrypted with a key that is no more. */
 export const lostFor = (error: unknown): string | undefined => LOST.get(nameOf(error));
 
 /** Whether an object is not there. */
