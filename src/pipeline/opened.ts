@@ -3,12 +3,14 @@
 import type { Plan } from './plan.ts';
 
 /**
- * The sources named in `only` and what their events can reach; the rest was checked with it, and is left out. Undefined:
- * everything.
+ * The sources named in `only`, those of type `internal`, and what their events can reach; the rest was checked with it, and is
+ * left out. Undefined: everything.
  */
 export function openedPart(plan: Plan, only: readonly string[] | undefined): Plan {
   if (only === undefined) return plan;
-  const reached = new Set(only);
+  // What it says of itself, of losses above all, is said whatever part of it runs.
+  const own = plan.sources.filter(({ type }) => type === 'internal');
+  const reached = new Set([...only, ...own.map(({ id }) => id)]);
   const opened = <Reader extends { readonly id: string; readonly from: readonly string[] }>(
     readers: readonly Reader[],
   ) =>

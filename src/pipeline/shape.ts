@@ -39,7 +39,7 @@ export const fileShape = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'The sources that are opened here; the others, and what they alone feed, are checked and left out. For a replica that does a part of the work, or a machine that has not everything that the file names. Default: all.',
+      'The sources that are opened here; the others, and what they alone feed, are checked and left out. Those of type `internal` are opened always. For a replica that does a part of the work, or a machine that has not everything that the file names. Default: all.',
     ),
   sources: z.record(id, component).describe('Where events come from, by id.'),
   operators: z.record(id, component).default({}).describe('What is done with events, by id.'),

@@ -45,6 +45,14 @@ describe('only', () => {
     expect(Object.fromEntries(edges)).toEqual({ mine: ['far'], both: ['mine'], much: ['both'], all: ['much', 'both'] });
   });
 
+  it('leaves open what the pipeline has to say of itself, with what is below', () => {
+    const self = ['sources.own={ type: internal }', 'sinks.said={ type: stdout, from: own }'];
+    const { sources, sinks, closed } = planOf('only=[far]', ...self);
+    expect(sources.map(({ id }) => id)).toEqual(['far', 'own']);
+    expect(sinks.map(({ id }) => id)).toEqual(['all', 'said']);
+    expect(closed).toEqual(['shared', 'cloud']);
+  });
+
   it('keeps sinks that it reaches, and their identity', () => {
     const whole = planOf('only=[far, cloud]');
     const part = planOf('only=[far]');
