@@ -1,6 +1,7 @@
 /** Loading a pipeline anew while it runs: at SIGHUP, and when one of its files has changed. */
 
-import { setImmediate as breathe } from 'node:timers/promises';
+import { statSync } from 'node:fs';
+import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Plan } from '../pipeline/plan.ts';
@@ -8,6 +9,11 @@ import type { Run } from '../pipeline/run.ts';
 import { type Contents, Watcher } from '../pipeline/watch.ts';
 import { failure } from './fail.ts';
 import { reloadingState, tellSystemd } from './systemd.ts';
+
+/** A file that was written less than so many ms ago may be half of what it will be. */
+const REST = 100;
+/** How often files are read anew while they are written. */
+const TRIES = 20;
 
 export interface ReloaderOptions {
   readonly run: Run;
@@ -48,13 +54,24 @@ export class Reloader {
     this.#watcher?.close();
   }
 
+  /** Loads once nobody writes its files any more: to go over to half of a file would silence the rules of its other half. */
+  async #loadAtRest(read: Contents): Promise<Plan> {
+    for (let tries = 1; ; tries++) {
+      read.clear();
+      const loaded = await Promise.allSettled([this.#options.load(read)]);
+      if (tries < TRIES && isRestless(read.keys())) await sleep(REST);
+      else if (loaded[0].status === 'fulfilled') return loaded[0].value;
+      else throw loaded[0].reason;
+    }
+  }
+
   async #reload(why: string): Promise<void> {
-    const { run, log, load, around, contents } = this.#options;
+    const { run, log, around, contents } = this.#options;
     const read: Contents = new Map();
     tellSystemd(reloadingState(), log);
     try {
       const before = run.plan.digest;
-      const plan = await load(read);
+      const plan = await this.#loadAtRest(read);
       // Sources have their turn between the two halves of the work.
       await breathe();
       await around(plan, () => run.reload(plan));
@@ -71,4 +88,11 @@ export class Reloader {
     this.#watcher?.watch(contents);
     tellSystemd('READY=1', log);
   }
+}
+
+function isRestless(paths: Iterable<string>): boolean {
+  const now = Date.now();
+  // A time that is still to come tells nothing.
+  const isFresh = (ms: number | undefined) => ms !== undefined && ms <= now && now - ms < REST;
+  return [...paths].some((path) => isFresh(statSync(path, { throwIfNoEntry: false })?.mtimeMs));
 }

@@ -1,6 +1,17 @@
 /** A pipeline that is loaded anew while it runs: by every way in which files change, and without a gap in what is seen. */
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -36,6 +47,31 @@ async function started(path: string, ...more: string[]): Promise<Program> {
   runs.push(run);
   await run.ready();
   return run;
+}
+
+/** Waits for texts in a file that grows, one after the other. */
+class Growing {
+  readonly #path: string;
+  #at = 0;
+  #latest = '';
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async until(text: string): Promise<void> {
+    for (this.#read(); !this.#latest.includes(text); this.#read()) await sleep(20);
+  }
+
+  #read(): void {
+    const file = openSync(this.#path, 'r');
+    const bytes = Buffer.alloc(1 << 20);
+    for (let count = 1; count > 0; this.#at += count) {
+      count = readSync(file, bytes, 0, bytes.length, this.#at);
+      this.#latest = (this.#latest + bytes.toString('latin1', 0, count)).slice(-2 * bytes.length);
+    }
+    closeSync(file);
+  }
 }
 
 /** Waits until events show that a version is at work. */
@@ -218,13 +254,14 @@ sinks: { out: { type: file, path: alerts.jsonl, from: detect, queue: { events: 1
     const files = join(folder, 'files');
     mkdirSync(files);
     await stage.run(`(i=0; while [ ! -e ${folder}/enough ]; do : > ${files}/series-$i-; i=$((i+1)); done) &`);
+    const raised = new Growing(join(folder, 'alerts.jsonl'));
     for (let n = 1; n <= 20; n++) {
       write(n);
-      await run.until(({ stderr }) => stderr.split('reloaded (').length > n);
+      // Files are made all the time: their alerts tell which version is in force.
+      await raised.until(`"Series ${n}"`);
       await stage.run(`mkdir ${folder}/made-${n}`);
       // What still waits in the ring at a reload is judged by the new rules.
-      while (n % 2 === 1 && !readFileSync(join(folder, 'alerts.jsonl'), 'utf8').includes(`"Folder ${n}"`))
-        await sleep(20);
+      if (n % 2 === 1) await raised.until(`"Folder ${n}"`);
     }
     writeFileSync(join(folder, 'enough'), '');
     await stage.run('wait');
