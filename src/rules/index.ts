@@ -1,5 +1,8 @@
-/** Falco's rule language: `falco-pipe/rules`. */
+/** Falco's rule language: `falco-pipe/rules`. What rules are loaded for and judge is exported too: fields and events. */
 
+export { catalogues, makeCatalogue } from '../events/catalogue.ts';
+export type { Catalogue, Event, Field, FieldRef, Form, Value } from '../events/field.ts';
+export { EventRecord, recordForm } from '../events/record.ts';
 export type { AddedPart, AppendOutput } from './append-output.ts';
 export type { Condition, ConditionOptions } from './condition.ts';
 export { compileCondition, compileFormat } from './condition.ts';

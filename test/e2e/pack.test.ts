@@ -1,7 +1,7 @@
 /** What `npm pack` makes works where it is installed: no compiler, no make, nothing but Node.js, npm and coreutils. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
@@ -125,6 +125,44 @@ export { loadRules, runSteps };
   expect(check('right.mts')).toBe('');
   expect(check('wrong.mts')).toContain("Property 'perfix' does not exist");
 });
+
+test('rules judge events in a program of its own, without RxJS and without the kernel', () => {
+  const rules = `- rule: Secret read
+  desc: d
+  condition: evt.type in (open, openat) and fd.name = /etc/shadow and not proc.name in (sshd)
+  output: A secret was read (file=%fd.name by=%proc.name)
+  priority: WARNING
+`;
+  writeFileSync(
+    join(home, 'judge.mjs'),
+    `import { bindRules, catalogues, EventRecord, loadRules, recordForm } from 'falco-pipe/rules';
+const { ok, rules } = loadRules([{ name: 'mine.yaml', content: ${JSON.stringify(rules)} }], { catalogues });
+const ruleset = bindRules(rules, recordForm, { matching: 'all' });
+const hit = ({ output }, event) => console.log(output.bind(recordForm).text(event));
+for (const name of ['cat', 'sshd']) {
+  const fields = { 'fd.name': '/etc/shadow', 'proc.name': name };
+  ruleset.judge(new EventRecord('syscall', 'openat', 0n, fields), hit, (_, error) => console.log(error));
+}
+console.log(ok);
+`,
+  );
+  const { stdout, stderr } = spawnSync(process.execPath, ['judge.mjs'], { cwd: home, encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(stdout).toBe('A secret was read (file=/etc/shadow by=cat)\ntrue\n');
+  const parts = importedBy(join(installed, 'dist/rules.js')).map((path) => readFileSync(path, 'utf8'));
+  expect(parts.length).toBeGreaterThan(1);
+  // Names that only RxJS and the addon's loader have.
+  for (const part of parts) expect(part).not.toMatch(/_trySubscribe|falco_pipe\.node/);
+});
+
+/** A module of the package with all that it imports at once. */
+function importedBy(path: string, found = new Set<string>()): string[] {
+  if (found.has(path)) return [];
+  found.add(path);
+  const imports = [...readFileSync(path, 'utf8').matchAll(/(?:from|import)"(\.[^"]+)"/g)];
+  for (const [, each = ''] of imports) importedBy(join(path, '..', each), found);
+  return [...found];
+}
 
 test('create operator: it runs, and types check, where npm has put what we depend on beside us', async () => {
   const { code } = await run(['create', 'operator', 'mine', '--in', 'components']);
