@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "actor.h"
@@ -30,6 +31,18 @@ static int add_v4(int fd, const char *text, int alias)
   return ioctl(fd, SIOCSIFNETMASK, &request);
 }
 
+// The kernel takes a new address into use in a worker of its own, some time later: until then nothing can be bound to it.
+static int bound_in_time(int fd, const struct in6_addr *to)
+{
+  struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_addr = *to };
+  struct timespec pause = { .tv_nsec = 1000000 };
+  for (int tries = 0; bind(fd, (void *)&address, sizeof address) < 0; tries++) {
+    if (errno != EADDRNOTAVAIL || tries == 2000) return -1;
+    nanosleep(&pause, NULL);
+  }
+  return 0;
+}
+
 static int add_v6(const char *text, int device)
 {
   struct in6_ifreq request = { .ifr6_prefixlen = 128, .ifr6_ifindex = device };
@@ -38,6 +51,7 @@ static int add_v6(const char *text, int device)
   int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   int result = ioctl(fd, SIOCSIFADDR, &request);
+  if (result == 0) result = bound_in_time(fd, &request.ifr6_addr);
   close(fd);
   return result;
 }
