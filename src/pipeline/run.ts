@@ -305,7 +305,7 @@ export class Run {
   #start(sources: readonly LiveSource[], wiring: Wiring): void {
     this.#failure = 'none';
     const [internal, others] = [true, false].map((which) =>
-      sources.filter((source) => source.planned.emits.includes('internal') === which),
+      sources.filter((source) => (source.planned.type === 'internal') === which),
     ) as [LiveSource[], LiveSource[]];
     for (const source of others) this.#active.add(source);
     // What other sources report while they open is heard too.

@@ -415,6 +415,19 @@ sinks:
   });
 });
 
+test('what falco-pipe once said of itself is replayed, and ends', async () => {
+  const folder = scratch();
+  const said = { source: 'internal', time: 1_700_000_000_000_000_000, type: 'drop', fields: { 'internal.count': 3 } };
+  writeFileSync(join(folder, 'said.jsonl'), `${JSON.stringify(said)}\n`);
+  const path = pipeline(
+    folder,
+    'sources: { past: { type: replay, files: said.jsonl, emits: [internal] } }\nsinks: { out: { type: stdout, from: past, format: json } }\n',
+  );
+  const { code, stdout, stderr } = await Program.run(['run', path]);
+  expect([code, stdout]).toEqual([0, `${JSON.stringify(said)}\n`]);
+  expect(stderr).toContain('seen 1, delivered 1');
+});
+
 test('the shipped pipelines are valid', async () => {
   for (const name of ['default', 'demo']) {
     const { code, stdout } = await Program.run(['validate', `pipelines/${name}.yaml`], { cwd: repository });
