@@ -152,7 +152,7 @@ describe.skipIf(noPodman)(`alerts of containers${noPodman ? ` (skipped: ${noPodm
 
   test('a sensitive file, and a mount of /proc', async () => {
     const alerts = await watch.alertsOf(
-      run('--name=web', '-v=/proc:/host/proc:ro', IMAGE, '/bin/sh', '-c', '/bin/cat /etc/shadow; exit 0'),
+      run('--name=web', '-v=/proc:/host/proc:ro', IMAGE, '/bin/sh', '-c', '/bin/cat /etc/shadow; /bin/sleep 0.5'),
       { 'Read sensitive file untrusted': 1, 'Launch Sensitive Mount Container': 1 },
     );
     const found = (rule: string) => alerts.find((alert) => alert.rule === rule)?.output_fields;
