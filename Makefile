@@ -25,13 +25,13 @@ demo: dist/.built
 
 build: .build/system dist/.built native
 
-test: build .build/test-system
+test: build .build/test-system .build/azurite
 	@node_modules/.bin/tsc -p tsconfig.json
 	@node_modules/.bin/biome check --error-on-warnings --log-level=warn
 	@bin/falco-pipe test rules/ pipelines/ --coverage-html .build/coverage-of-rules.html
 	@node_modules/.bin/vitest run
 
-test-long: build .build/test-system
+test-long: build .build/test-system .build/azurite
 	@FALCO_PIPE_LONG=1 node_modules/.bin/vitest run
 	@test/fresh.sh
 
@@ -71,7 +71,13 @@ native: .build/system .build/packages
 	@NODE_OPTIONS=--disable-warning=DEP0169 npm ci --silent --no-audit --no-fund
 	@mkdir -p .build && touch $@
 
+# Its packages have scripts for its other services; the one that tests use needs none.
+.build/azurite: .build/node test/azure/azurite/package-lock.json
+	@echo "installing azurite into test/azure/azurite"
+	@cd test/azure/azurite && NODE_OPTIONS=--disable-warning=DEP0169 npm ci --ignore-scripts --silent --no-audit --no-fund
+	@mkdir -p .build && touch $@
+
 clean:
-	rm -rf .build dist node_modules tools/node/node_modules prebuilds native/.output
+	rm -rf .build dist node_modules tools/node/node_modules test/azure/azurite/node_modules prebuilds native/.output
 
 .PHONY: help run demo build test test-long bench conformance generate native clean

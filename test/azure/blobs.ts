@@ -1,96 +1,89 @@
-/**
- * A blob container on loopback with the few operations that the checkpoint store of Event Hubs uses: list with metadata,
- * set metadata, put, each with its preconditions. (azurite does it too, and is 186 MB.)
- */
+/** A blob container on loopback: azurite, behind what can answer in its place. */
 
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ContainerClient } from '@azure/storage-blob';
+import { Front } from '../aws/front.ts';
 
-interface Blob {
-  metadata: Record<string, string>;
-  etag: string;
-  modified: Date;
+const PROGRAM = join(import.meta.dirname, 'azurite/node_modules/azurite/dist/src/blob/main.js');
+/** Whether it is installed; said loudly when it is not. */
+export const hasAzurite = existsSync(PROGRAM);
+if (!hasAzurite) {
+  console.warn('azurite is not installed: no checkpoints in Azure Blob are tested (make .build/azurite)');
 }
 
-const ACCOUNT = 'devaccount';
-const CONTAINER = 'checkpoints';
+/** The account and key that everybody's azurite has. */
+const ACCOUNT = 'devstoreaccount1';
+const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+/** The service and the SDK are of different years: without the switch it refuses requests of a version it does not know. */
+const SWITCHES = '--inMemoryPersistence --skipApiVersionCheck --disableTelemetry --silent'.split(' ');
+
+async function endpointOf({ stdout }: ChildProcess): Promise<string> {
+  let said = '';
+  for await (const chunk of stdout?.setEncoding('utf8') ?? []) {
+    said += chunk;
+    const [, endpoint] = /listens on (http:\S+)/.exec(said) ?? [];
+    if (endpoint !== undefined) return endpoint;
+  }
+  throw new Error(`azurite does not start: ${said}`);
+}
 
 export class Blobs {
-  readonly blobs = new Map<string, Blob>();
-  /** Requests are refused as those of somebody without rights. */
-  forbidden = false;
-  /** Requests for which this is true are refused as by a server that is overloaded. */
-  busy: (method: string, path: string) => boolean = () => false;
-  readonly container = CONTAINER;
-  readonly #server = createServer((request, response) => this.#answer(request, response));
-  #tags = 0;
+  readonly container = 'checkpoints';
+  readonly connectionString: string;
+  readonly #server: ChildProcess;
+  readonly #front: Front;
+  readonly #client: ContainerClient;
+
+  private constructor(server: ChildProcess, endpoint: string, front: Front) {
+    const access = `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${KEY};BlobEndpoint=`;
+    this.#server = server;
+    this.#front = front;
+    this.connectionString = `${access}${front.endpoint}/${ACCOUNT};`;
+    this.#client = new ContainerClient(`${access}${endpoint}/${ACCOUNT};`, this.container);
+  }
 
   static async start(): Promise<Blobs> {
-    const blobs = new Blobs();
-    blobs.#server.listen(0, '127.0.0.1');
-    await once(blobs.#server, 'listening');
+    const server = spawn(process.execPath, [PROGRAM, ...SWITCHES, '--blobHost', '127.0.0.1', '--blobPort', '0'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    process.once('exit', () => server.kill('SIGKILL'));
+    const endpoint = await endpointOf(server);
+    const blobs = new Blobs(server, endpoint, await Front.before(endpoint));
+    await blobs.#client.create();
     return blobs;
   }
 
-  get connectionString(): string {
-    const { port } = this.#server.address() as AddressInfo;
-    const key = Buffer.from('key').toString('base64');
-    return `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${key};BlobEndpoint=http://127.0.0.1:${port}/${ACCOUNT};`;
+  /** Metadata of the blobs of a kind (`checkpoint`, `ownership`) by partition. */
+  async of(kind: string): Promise<Record<string, Record<string, string>>> {
+    const found: Record<string, Record<string, string>> = {};
+    for await (const { name, metadata } of this.#client.listBlobsFlat({ includeMetadata: true })) {
+      if (name.includes(`/${kind}/`)) found[name.slice(name.lastIndexOf('/') + 1)] = { ...metadata };
+    }
+    return found;
   }
 
-  /** Metadata of the blobs of a kind (`checkpoint`, `ownership`) by partition. */
-  of(kind: string): Record<string, Record<string, string>> {
-    const own = [...this.blobs].filter(([name]) => name.includes(`/${kind}/`));
-    return Object.fromEntries(own.map(([name, { metadata }]) => [name.split('/').at(-1) as string, metadata]));
+  /** Every request is refused so, until it is let through again: by a server that is overloaded, or for lack of rights. */
+  refuse(status: 503 | 403): void {
+    const code = status === 503 ? 'ServerBusy' : 'AuthorizationFailure';
+    this.#front.answer('', (response) => {
+      response.writeHead(status, { 'content-type': 'application/xml', 'x-ms-error-code': code });
+      response.end(
+        `<?xml version="1.0" encoding="utf-8"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`,
+      );
+    });
+  }
+
+  pass(): void {
+    this.#front.pass('');
   }
 
   async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((done) => this.#server.close(done));
+    this.#front.stop();
+    this.#server.kill('SIGKILL');
+    await once(this.#server, 'exit');
   }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    request.resume();
-    await once(request, 'end');
-    const url = new URL(request.url ?? '/', 'http://blobs');
-    const [, , container, ...rest] = decodeURIComponent(url.pathname).split('/');
-    const name = rest.join('/');
-    const method = request.method ?? '';
-    if (this.forbidden) return fail(response, 403, 'AuthorizationFailure');
-    if (this.busy(method, name)) return fail(response, 503, 'ServerBusy');
-    if (container !== CONTAINER) return fail(response, 404, 'ContainerNotFound');
-    if (url.searchParams.get('comp') === 'list') return this.#list(url.searchParams.get('prefix') ?? '', response);
-    if (method !== 'PUT') return fail(response, 400, 'UnsupportedHttpVerb');
-    const old = this.blobs.get(name);
-    const onlyMetadata = url.searchParams.get('comp') === 'metadata';
-    if (onlyMetadata && !old) return fail(response, 404, 'BlobNotFound');
-    const wanted = request.headers['if-match'];
-    if (wanted !== undefined && wanted !== old?.etag) return fail(response, 412, 'ConditionNotMet');
-    const metadata = Object.fromEntries(
-      Object.entries(request.headers).flatMap(([key, value]) =>
-        key.startsWith('x-ms-meta-') ? [[key.slice('x-ms-meta-'.length), String(value)]] : [],
-      ),
-    );
-    const blob = { metadata, etag: `"${++this.#tags}"`, modified: new Date() };
-    this.blobs.set(name, blob);
-    const headers = { etag: blob.etag, 'last-modified': blob.modified.toUTCString() };
-    response.writeHead(onlyMetadata ? 200 : 201, headers).end();
-  }
-
-  #list(prefix: string, response: ServerResponse): void {
-    const found = [...this.blobs].filter(([name]) => name.startsWith(prefix));
-    const items = found.map(([name, { metadata, etag, modified }]) => {
-      const meta = Object.entries(metadata).map(([key, value]) => `<${key}>${value}</${key}>`);
-      const properties = `<Last-Modified>${modified.toUTCString()}</Last-Modified><Etag>${etag}</Etag><BlobType>BlockBlob</BlobType>`;
-      return `<Blob><Name>${name}</Name><Properties>${properties}</Properties><Metadata>${meta.join('')}</Metadata></Blob>`;
-    });
-    const body = `<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Blobs>${items.join('')}</Blobs><NextMarker/></EnumerationResults>`;
-    response.writeHead(200, { 'content-type': 'application/xml' }).end(body);
-  }
-}
-
-function fail(response: ServerResponse, status: number, code: string): void {
-  const body = `<?xml version="1.0" encoding="utf-8"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`;
-  response.writeHead(status, { 'content-type': 'application/xml', 'x-ms-error-code': code }).end(body);
 }

@@ -49,7 +49,7 @@ export class Opened extends Harness {
     return this.metrics.total(name);
   }
 
-  override async until(test: (it: this) => boolean): Promise<void> {
+  override async until(test: (it: this) => boolean | Promise<boolean>): Promise<void> {
     await super.until(test).catch((error) => {
       const { end, ids, log, reports } = this;
       throw new Error(

@@ -129,9 +129,9 @@ export function makeCertificates(names = 'DNS:localhost,IP:127.0.0.1'): Certific
 }
 
 /** Resolves when `test` holds; looks again whenever the loop turns. Fails after ten seconds. */
-export async function until(test: () => boolean): Promise<void> {
+export async function until(test: () => boolean | Promise<boolean>): Promise<void> {
   const end = Date.now() + 10_000;
-  while (!test()) {
+  while (!(await test())) {
     if (Date.now() > end) throw new Error('what was waited for did not come');
     await new Promise((done) => setTimeout(done, 5));
   }

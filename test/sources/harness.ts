@@ -147,7 +147,7 @@ export class Harness {
   }
 
   /** Resolves when it holds; fails early when the source has ended with an error. */
-  until(test: (it: this) => boolean): Promise<void> {
+  until(test: (it: this) => boolean | Promise<boolean>): Promise<void> {
     return until(() => test(this));
   }
 
