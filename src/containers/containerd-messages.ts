@@ -18,6 +18,21 @@ export const getContainer = {
   response: { container: [1, { id: [1, 'string'], labels: [2, 'map'], image: [3, 'string'], spec: [5, any] }] },
 } as const satisfies Method<Shape, Shape>;
 
+export const listContainers = {
+  path: '/containerd.services.containers.v1.Containers/ListStream',
+  request: {},
+  response: { container: [1, { id: [1, 'string'] }] },
+} as const satisfies Method<Shape, Shape>;
+
+/** Numbers of states of a task; in all others it has ended. */
+export const TASK = { created: 1, running: 2, paused: 4, pausing: 5 } as const;
+
+export const listTasks = {
+  path: '/containerd.services.tasks.v1.Tasks/List',
+  request: {},
+  response: { tasks: [1, [{ containerId: [1, 'string'], id: [2, 'string'], status: [4, 'int'] }]] },
+} as const satisfies Method<Shape, Shape>;
+
 export const getImage = {
   path: '/containerd.services.images.v1.Images/Get',
   request: { name: [1, 'string'] },

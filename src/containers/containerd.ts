@@ -2,12 +2,21 @@
 
 import type { RuntimeKind } from '../events/containers/cgroup.ts';
 import type { Container, Image, Mount } from '../events/containers/container.ts';
-import { getContainer, getImage, listNamespaces, subscribe, topics } from './containerd-messages.ts';
+import {
+  getContainer,
+  getImage,
+  listContainers,
+  listNamespaces,
+  listTasks,
+  subscribe,
+  TASK,
+  topics,
+} from './containerd-messages.ts';
 import { CallError, GrpcClient, STATUS } from './grpc.ts';
 import { imageOf } from './image-name.ts';
 import { podOfLabels } from './pod-labels.ts';
 import { decode, type Message } from './protobuf.ts';
-import type { Lifecycle, Runtime } from './runtime.ts';
+import type { Lifecycle, Present, Runtime } from './runtime.ts';
 
 type Found = NonNullable<Message<typeof getContainer.response>['container']>;
 
@@ -44,21 +53,33 @@ export class ContainerdRuntime implements Runtime {
   }
 
   async inspect(id: string, signal: AbortSignal): Promise<Container | undefined> {
-    const { namespaces } = await this.#client.call(listNamespaces, {}, { signal });
-    for (const { name: namespace } of namespaces) {
-      if (OTHERS.has(namespace)) continue;
+    for (const namespace of await this.#namespaces(signal)) {
       const found = await orNone(this.#client.call(getContainer, { id }, { signal, namespace }));
       if (found?.container) return containerOf(found.container, await this.#image(found.container, namespace, signal));
     }
     return undefined;
   }
 
-  async *lifecycle(signal: AbortSignal): AsyncGenerator<Lifecycle> {
+  /** A container without a task was not started, or its task was removed when it had ended: it may be started anew. */
+  async list(signal: AbortSignal): Promise<readonly Present[]> {
+    const present: Present[] = [];
+    for (const namespace of await this.#namespaces(signal)) {
+      const { tasks } = await this.#client.call(listTasks, {}, { signal, namespace });
+      const states = new Map(tasks.map(({ containerId, id, status }) => [containerId || id, stateOf(status)]));
+      for await (const { container } of this.#client.stream(listContainers, {}, { signal, namespace })) {
+        if (container) present.push({ id: container.id, state: states.get(container.id) ?? 'created' });
+      }
+    }
+    return present;
+  }
+
+  // As of Kubernetes' interface: an answer to a later call shows that this one was taken.
+  async *lifecycle(signal: AbortSignal, asked: () => void): AsyncGenerator<Lifecycle> {
     const filters = Object.keys(topics).map((topic) => `topic==${JSON.stringify(topic)}`);
     for await (const { topic, namespace, event, timestamp } of this.#client.stream(
       subscribe,
       { filters },
-      { signal },
+      { signal, sent: asked },
     )) {
       if (!isTopic(topic) || OTHERS.has(namespace) || !event) continue;
       const { type, shape } = topics[topic];
@@ -77,11 +98,21 @@ export class ContainerdRuntime implements Runtime {
     this.#client.close();
   }
 
+  async #namespaces(signal: AbortSignal): Promise<string[]> {
+    const { namespaces } = await this.#client.call(listNamespaces, {}, { signal });
+    return namespaces.map(({ name }) => name).filter((name) => !OTHERS.has(name));
+  }
+
   async #image({ image }: Found, namespace: string, signal: AbortSignal): Promise<Image> {
     const found = image && (await orNone(this.#client.call(getImage, { name: image }, { signal, namespace })));
     const digest = found ? found.image?.target?.digest : undefined;
     return imageOf(image, undefined, [], digest ? [`${image}@${digest}`] : []);
   }
+}
+
+function stateOf(status: number): Present['state'] {
+  if (status === TASK.created) return 'created';
+  return status === TASK.running || status === TASK.paused || status === TASK.pausing ? 'running' : 'ended';
 }
 
 const isTopic = (text: string): text is keyof typeof topics => Object.hasOwn(topics, text);

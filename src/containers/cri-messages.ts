@@ -50,6 +50,24 @@ export const sandboxStatusMethod = {
   response: { status: [1, sandboxStatus], info: [2, 'map'] },
 } as const satisfies Method<Shape, Shape>;
 
+/** States of containers, in the order of their numbers; one that is not known any more has ended. */
+export const STATES = ['created', 'running', 'ended', 'ended'] as const;
+
+export const listContainersMethod = {
+  path: '/runtime.v1.RuntimeService/ListContainers',
+  request: {},
+  response: { containers: [1, [{ id: [1, 'string'], state: [6, 'int'] }]] },
+} as const satisfies Method<Shape, Shape>;
+
+/** The state of a sandbox that is ready; in the other one it has ended. */
+export const READY = 0;
+
+export const listSandboxesMethod = {
+  path: '/runtime.v1.RuntimeService/ListPodSandbox',
+  request: {},
+  response: { items: [1, [{ id: [1, 'string'], state: [3, 'int'] }]] },
+} as const satisfies Method<Shape, Shape>;
+
 export const imageStatusMethod = {
   path: '/runtime.v1.ImageService/ImageStatus',
   request: { image: [1, imageSpec] },

@@ -7,14 +7,18 @@ import {
   EVENT_TYPES,
   eventsMethod,
   imageStatusMethod,
+  listContainersMethod,
+  listSandboxesMethod,
   NODE,
+  READY,
+  STATES,
   sandboxStatusMethod,
 } from './cri-messages.ts';
 import { CallError, GrpcClient, STATUS } from './grpc.ts';
 import { imageOf } from './image-name.ts';
 import { probesOf } from './pod-labels.ts';
 import type { Message } from './protobuf.ts';
-import type { Lifecycle, Runtime } from './runtime.ts';
+import type { Lifecycle, Present, Runtime } from './runtime.ts';
 
 type ContainerStatus = NonNullable<Message<typeof containerStatusMethod.response>['status']>;
 type Sandbox = Message<typeof sandboxStatusMethod.response>;
@@ -24,6 +28,7 @@ const PROPAGATION = ['private', 'rslave', 'rshared'];
 
 export class CriRuntime implements Runtime {
   readonly name: 'containerd' | 'cri-o';
+  readonly whose = 'Kubernetes';
   readonly socket: string;
   readonly #client: GrpcClient;
 
@@ -49,8 +54,21 @@ export class CriRuntime implements Runtime {
     return this.#container(found.status, info, sandbox, image);
   }
 
-  async *lifecycle(signal: AbortSignal): AsyncGenerator<Lifecycle> {
-    for await (const event of this.#client.stream(eventsMethod, {}, { signal })) {
+  /** Sandboxes too: events tell of them as of containers. */
+  async list(signal: AbortSignal): Promise<readonly Present[]> {
+    const [{ containers }, { items }] = await Promise.all([
+      this.#client.call(listContainersMethod, {}, { signal }),
+      this.#client.call(listSandboxesMethod, {}, { signal }),
+    ]);
+    return [
+      ...containers.map(({ id, state }): Present => ({ id, state: STATES[state] ?? 'ended' })),
+      ...items.map(({ id, state }): Present => ({ id, state: state === READY ? 'running' : 'ended' })),
+    ];
+  }
+
+  // Servers in Go send their headers with the first event: only an answer to a later call shows that this one was taken.
+  async *lifecycle(signal: AbortSignal, asked: () => void): AsyncGenerator<Lifecycle> {
+    for await (const event of this.#client.stream(eventsMethod, {}, { signal, sent: asked })) {
       const type = EVENT_TYPES[event.type];
       if (type === undefined) continue;
       const status = event.containers.find(({ id }) => id === event.containerId);

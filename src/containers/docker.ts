@@ -6,7 +6,7 @@ import type { LifecycleType } from '../events/containers/lifecycle.ts';
 import { HttpSocket } from './http.ts';
 import { imageOf } from './image-name.ts';
 import { podOfLabels } from './pod-labels.ts';
-import type { Lifecycle, Runtime } from './runtime.ts';
+import type { Lifecycle, Present, Runtime } from './runtime.ts';
 
 /** Of `GET /containers/ID/json` what is used. */
 interface Inspected {
@@ -45,6 +45,12 @@ interface InspectedImage {
   readonly RepoDigests?: readonly string[] | null;
 }
 
+/** Of `GET /containers/json` what is used. */
+interface Listed {
+  readonly Id: string;
+  readonly State?: string;
+}
+
 interface EventLine {
   readonly Type?: string;
   readonly Action?: string;
@@ -60,6 +66,16 @@ const TYPES: Readonly<Record<string, LifecycleType>> = {
   die: 'die',
   destroy: 'remove',
   remove: 'remove',
+};
+
+/** Those of Docker, and those that only Podman has; in all others it has ended. */
+const STATES: Readonly<Record<string, Present['state']>> = {
+  created: 'created',
+  configured: 'created',
+  initialized: 'created',
+  running: 'running',
+  paused: 'running',
+  stopping: 'running',
 };
 
 /** Images whose names are remembered. */
@@ -88,9 +104,16 @@ export class DockerRuntime implements Runtime {
     return containerOf(found, this.name, await this.#image(found.Image, signal));
   }
 
-  async *lifecycle(signal: AbortSignal): AsyncGenerator<Lifecycle> {
+  async list(signal: AbortSignal): Promise<readonly Present[]> {
+    const path = '/containers/json?all=1';
+    const found = (await this.#http.get(path, signal)) as readonly Listed[] | undefined;
+    if (!found) throw new Error(`${path}: there is no such thing`);
+    return found.map(({ Id, State = '' }) => ({ id: Id, state: STATES[State] ?? 'ended' }));
+  }
+
+  async *lifecycle(signal: AbortSignal, asked: () => void): AsyncGenerator<Lifecycle> {
     const filters = encodeURIComponent(JSON.stringify({ type: ['container'] }));
-    for await (const line of this.#http.lines(`/events?filters=${filters}`, signal)) {
+    for await (const line of this.#http.lines(`/events?filters=${filters}`, signal, asked)) {
       const { Action = '', Actor, time = 0, timeNano } = line as EventLine;
       const type = TYPES[Action];
       const id = Actor?.ID;

@@ -40,6 +40,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface StreamOptions extends CallOptions {
+  /** Called when the request is on its way: what is asked from then on, the server reads after it. */
+  readonly sent?: () => void;
+}
+
 export class GrpcClient {
   readonly #socket: string;
   #session: ClientHttp2Session | undefined;
@@ -64,7 +69,7 @@ export class GrpcClient {
   async *stream<Q extends Shape, A extends Shape>(
     method: Method<Q, A>,
     request: Draft<Q>,
-    { namespace, signal }: CallOptions = {},
+    { namespace, signal, sent }: StreamOptions = {},
   ): AsyncGenerator<Message<A>> {
     signal?.throwIfAborted();
     const headers: OutgoingHttpHeaders = {
@@ -82,6 +87,7 @@ export class GrpcClient {
     ended.catch(() => {});
     try {
       stream.end(framed(encode(method.request, request)));
+      sent?.();
       for await (const message of messagesOf(stream)) yield decode(method.response, message);
       await ended;
     } finally {

@@ -35,13 +35,17 @@ export class HttpSocket {
     return JSON.parse(text);
   }
 
-  /** JSON lines, as they come; integers that no number holds are bigints. Throws when the connection ends. */
-  async *lines(path: string, signal: AbortSignal): AsyncGenerator<unknown> {
+  /**
+   * JSON lines, as they come; integers that no number holds are bigints. Throws when the connection ends. `answered` is
+   * called before the first one, when there will be lines.
+   */
+  async *lines(path: string, signal: AbortSignal, answered: () => void): AsyncGenerator<unknown> {
     const response = await this.#request(path, signal, false);
     if (response.statusCode !== 200) {
       response.destroy();
       throw new Error(`${path}: status ${response.statusCode}`);
     }
+    answered();
     response.setEncoding('utf8');
     let rest = '';
     for await (const chunk of response as AsyncIterable<string>) {

@@ -48,7 +48,7 @@ export class ContainerLookup {
     for (const entry of this.table.entries()) this.#added(entry);
     const signal = AbortSignal.any([this.#following.signal, this.#stop.signal]);
     // Without their events containers are asked for when they are seen, which may be too late for the shortest.
-    void followAll(this.#options.runtimes, { signal, event: (...told) => this.#told(...told), missed: () => {} });
+    void followAll(this.#options.runtimes, { signal, event: (...told) => this.#told(...told) });
   }
 
   close(): void {

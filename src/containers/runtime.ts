@@ -14,14 +14,27 @@ export interface Lifecycle {
   readonly glimpse?: Container;
 }
 
+/** A container that a runtime has: it was created and not started, or it runs, also paused, or it has ended. */
+export interface Present {
+  readonly id: string;
+  readonly state: 'created' | 'running' | 'ended';
+}
+
 export interface Runtime {
   readonly name: RuntimeKind;
   readonly socket: string;
+  /** Whose containers they are, where a socket is offered for several: `Kubernetes`. */
+  readonly whose?: string;
   /** Whether a container that its cgroup path says to be of that runtime may be here. */
   mayHave(kind: RuntimeKind | undefined): boolean;
   /** What it knows of a container; undefined when it has none of that id. Rejects when it cannot be asked. */
   inspect(id: string, signal: AbortSignal): Promise<Container | undefined>;
-  /** What happens from now on, until the signal is aborted. Throws when the connection ends. */
-  lifecycle(signal: AbortSignal): AsyncIterable<Lifecycle>;
+  /** All that it has. Rejects when it cannot be asked. */
+  list(signal: AbortSignal): Promise<readonly Present[]>;
+  /**
+   * What happens from now on, until the signal is aborted. Throws when the connection ends. `asked` is called before the
+   * first event, when the runtime has been asked so that an answer of `list` to a later question shows that it tells.
+   */
+  lifecycle(signal: AbortSignal, asked: () => void): AsyncIterable<Lifecycle>;
   close(): void;
 }

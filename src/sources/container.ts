@@ -2,7 +2,7 @@
 
 import { Observable } from 'rxjs';
 import { z } from 'zod';
-import { followAll } from '../containers/follow.ts';
+import { followAll, type Gap } from '../containers/follow.ts';
 import type { Lifecycle, Runtime } from '../containers/runtime.ts';
 import { Runtimes, socketsConfig } from '../containers/sockets.ts';
 import { liveAck } from '../core/ack.ts';
@@ -39,6 +39,7 @@ export const container = defineSource({
     new Observable<Batch>((subscriber) => {
       const runtimes = new Runtimes(sockets);
       const stop = new AbortController();
+      const troubles = new Map<Runtime, string>();
       const memories = new Map<Runtime, Map<string, Container>>();
       const signal = AbortSignal.any([ctx.signal, stop.signal]);
       followAll(runtimes, {
@@ -48,9 +49,18 @@ export const container = defineSource({
           memories.set(runtime, memory);
           subscriber.next(await batchOf(event, memory, (id) => runtime.inspect(id, signal), ctx));
         },
-        missed({ name, socket }, why) {
-          const message = `what becomes of containers of ${name} is not seen (${socket}): ${why}`;
-          ctx.report('gap', { reason: 'container_runtime', message });
+        trouble(runtime, why) {
+          const message = why && `what becomes of ${whose(runtime)} is not seen: ${why}`;
+          if (message && !troubles.has(runtime)) ctx.report('health', { reason: 'container_runtime', message });
+          if (message) troubles.set(runtime, message);
+          else troubles.delete(runtime);
+          ctx.trouble(troubles.size > 0 ? [...troubles.values()].join('; ') : undefined);
+        },
+        gap(runtime, gap) {
+          const { from, to } = gap;
+          const until = to === undefined ? {} : { to: BigInt(to) * 1_000_000n };
+          const message = `what became of ${whose(runtime)} ${told(gap)}`;
+          ctx.report('gap', { reason: 'container_runtime', from: BigInt(from) * 1_000_000n, ...until, message });
         },
       }).catch((error) => subscriber.error(error));
       return () => {
@@ -59,6 +69,15 @@ export const container = defineSource({
       };
     }),
 });
+
+const whose = ({ name, whose, socket }: Runtime) =>
+  `containers of ${name}${whose === undefined ? '' : ` for ${whose}`} (${socket})`;
+
+function told({ from, to, why, found }: Gap): string {
+  if (to === undefined) return `will not be seen: ${why}`;
+  const later = found === 0 ? '' : `; ${found} events of it were found by what there was then`;
+  return `was not seen for ${Math.ceil((to - from) / 1000)} s: ${why}${later}`;
+}
 
 type Wanting = Pick<SourceContext, 'demand'>;
 

@@ -70,6 +70,35 @@ describe("Docker's API", () => {
     expect(paths.filter((path) => path?.startsWith('/images/'))).toEqual(['/images/sha256%3A1/json']);
   });
 
+  it('has a list of all, also of those that do not run', async () => {
+    const paths: (string | undefined)[] = [];
+    const states = [
+      'created',
+      'running',
+      'paused',
+      'restarting',
+      'removing',
+      'exited',
+      'dead',
+      'configured',
+      'stopped',
+    ];
+    const docker = await serve((request, response) => {
+      paths.push(request.url);
+      response.end(JSON.stringify([...states.map((State) => ({ Id: State, State })), { Id: 'none' }]));
+    });
+    expect((await docker.list(signal)).map(({ id, state }) => `${id}: ${state}`)).toEqual([
+      ...['created: created', 'running: running', 'paused: running', 'restarting: ended', 'removing: ended'],
+      ...['exited: ended', 'dead: ended', 'configured: created', 'stopped: ended', 'none: ended'],
+    ]);
+    expect(paths).toEqual(['/containers/json?all=1']);
+  });
+
+  it('without a list does not seem to have nothing', async () => {
+    const docker = await serve((_, response) => response.writeHead(404).end());
+    await expect(docker.list(signal)).rejects.toThrow('/containers/json');
+  });
+
   it('tells events in pieces, exact to the nanosecond, and of a container that is gone its name', async () => {
     const line = (Action: string, more: object = {}) => ({
       Type: 'container',
@@ -89,10 +118,12 @@ describe("Docker's API", () => {
       setImmediate(() => response.end(text.slice(100)));
     });
     const events: Lifecycle[] = [];
+    let asked = 0;
     const following = (async () => {
-      for await (const event of docker.lifecycle(signal)) events.push(event);
+      for await (const event of docker.lifecycle(signal, () => asked++)) events.push(event);
     })();
     await expect(following).rejects.toThrow('the connection ended');
+    expect(asked).toBe(1);
     expect(events).toMatchObject([
       { type: 'create', id: 'a', time: 1795529885160589522n, exitCode: 7 },
       { type: 'remove', id: 'a' },

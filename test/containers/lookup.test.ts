@@ -4,55 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ContainerLookup } from '../../src/containers/lookup.ts';
-import type { Lifecycle, Runtime } from '../../src/containers/runtime.ts';
 import { Runtimes } from '../../src/containers/sockets.ts';
 import type { RuntimeKind } from '../../src/events/containers/cgroup.ts';
-import type { Container } from '../../src/events/containers/container.ts';
 import { containerOf } from '../events/containers/shared.ts';
+import { FakeRuntime, id } from './fake-runtime.ts';
 import { serveHttp } from './servers.ts';
-
-const id = (number: number) => number.toString(16).padStart(64, '0');
-
-/** A runtime that answers as the test says, and tells what the test tells it. */
-class FakeRuntime implements Runtime {
-  readonly name: RuntimeKind;
-  readonly socket: string;
-  readonly asked: string[] = [];
-  answer: (id: string) => Promise<Container | undefined> = async () => undefined;
-  readonly #told: Lifecycle[] = [];
-  #wake: () => void = () => {};
-
-  constructor(name: RuntimeKind = 'docker') {
-    this.name = name;
-    this.socket = `/fake/${name}.sock`;
-  }
-
-  mayHave(kind: RuntimeKind | undefined): boolean {
-    return kind === undefined || kind === this.name;
-  }
-
-  inspect(id: string): Promise<Container | undefined> {
-    this.asked.push(id);
-    return this.answer(id);
-  }
-
-  tell(event: Partial<Lifecycle>): void {
-    this.#told.push({ type: 'create', id: id(1), time: 1n, ...event });
-    this.#wake();
-  }
-
-  async *lifecycle(signal: AbortSignal): AsyncGenerator<Lifecycle> {
-    signal.addEventListener('abort', () => this.#wake());
-    while (!signal.aborted) {
-      for (const event of this.#told.splice(0)) yield event;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  close(): void {}
-}
 
 describe('Looking containers up', () => {
   let lookup: ContainerLookup | undefined;

@@ -18,10 +18,12 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 async function lifecycleOf(runtime: Runtime, act: () => Promise<void> | void): Promise<Lifecycle[]> {
   const stop = new AbortController();
   const seen: Lifecycle[] = [];
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
   const following = (async () => {
-    for await (const event of runtime.lifecycle(stop.signal)) seen.push(event);
+    for await (const event of runtime.lifecycle(stop.signal, resolve)) seen.push(event);
   })().catch(() => {});
-  await sleep(300);
+  await asked;
+  await runtime.list(stop.signal);
   await act();
   for (let tries = 0; tries < 100 && !seen.some(({ type }) => type === 'remove'); tries++) await sleep(50);
   stop.abort();
@@ -76,8 +78,10 @@ describe.skipIf(noPodman)(`Podman${noPodman ? ` (skipped: ${noPodman})` : ''}`, 
       pod: undefined,
     });
     expectTimes([{ time: found?.startedAt ?? 0n }]);
+    expect(await runtime.list(signal)).toEqual([{ id, state: 'running' }]);
     podman.remove(id);
     expect(await runtime.inspect(id, signal)).toBeUndefined();
+    expect(await runtime.list(signal)).toEqual([]);
   });
 
   it('tells what becomes of one', async () => {
@@ -134,8 +138,10 @@ describe.skipIf(noDocker)(`Docker${noDocker ? ` (skipped: ${noDocker})` : ''}`, 
       probes: { healthcheck: ['/bin/true', 'x'] },
       pod: { name: 'shop-0', namespace: 'sales' },
     });
+    expect(await runtime.list(signal)).toEqual([{ id, state: 'running' }]);
     docker.remove(id);
     expect(await runtime.inspect(id, signal)).toBeUndefined();
+    expect(await runtime.list(signal)).toEqual([]);
   });
 
   it('tells what becomes of one', async () => {
@@ -205,8 +211,14 @@ describe.skipIf(noContainerd)(`containerd${noContainerd ? ` (skipped: ${noContai
     expect(await cri.inspect(ids.sandbox, signal)).toMatchObject({ id: ids.sandbox, ...shared, name: 'shop-0', pod });
     expect(await cri.inspect('f'.repeat(64), signal)).toBeUndefined();
     expect(await own.inspect(ids.container, signal), 'they are the kubelet’s').toBeUndefined();
+    expect(await cri.list(signal)).toEqual([
+      { id: ids.container, state: 'running' },
+      { id: ids.sandbox, state: 'running' },
+    ]);
+    expect(await own.list(signal)).toEqual([]);
     await kubelet.remove(ids);
     expect(await cri.inspect(ids.container, signal)).toBeUndefined();
+    expect(await cri.list(signal)).toEqual([]);
   });
 
   it('tells what becomes of a pod', async () => {
@@ -250,8 +262,10 @@ describe.skipIf(noContainerd)(`containerd${noContainerd ? ` (skipped: ${noContai
         privileged: true,
         hostPid: false,
       });
+      expect(await own.list(signal)).toEqual([{ id: 'c1', state: 'running' }]);
       containerd.ctr('task', 'kill', '-s', 'KILL', 'c1');
       await sleep(300);
+      expect(await own.list(signal)).toEqual([{ id: 'c1', state: 'ended' }]);
       containerd.ctr('container', 'rm', 'c1');
     });
     expect(events.map(({ type, id, exitCode }) => [type, id, exitCode])).toEqual([

@@ -6,7 +6,7 @@ import type { Batch } from '../../src/core/batch.ts';
 import type { Event } from '../../src/core/event.ts';
 import { container } from '../../src/sources/container.ts';
 import { cannotRun, IMAGE, Podman } from '../containers/engines.ts';
-import { freeSocket, type Served, serveHttp } from '../containers/servers.ts';
+import { freeSocket, type Served, serveHttp, serveHttp2 } from '../containers/servers.ts';
 import { load } from '../rules/support.ts';
 import { contextFor, type TestContext } from './ebpf/support.ts';
 
@@ -19,6 +19,8 @@ function opened(sockets: object, fields: readonly string[] = []) {
     ...contextFor({ fields: new Set(), types }),
     demand: new Map([['container', { fields: new Set(fields), types }]]),
   };
+  const troubles: (string | undefined)[] = [];
+  ctx.trouble = (why) => void troubles.push(why);
   const events: Event[] = [];
   const subscription = container.open(container.config.parse({ sockets }), ctx).subscribe((batch: Batch) => {
     for (let index = 0; index < batch.events.length; index++) events.push(batch.events.at(index) as Event);
@@ -27,11 +29,37 @@ function opened(sockets: object, fields: readonly string[] = []) {
     for (let tries = 0; tries < 1000 && !test(); tries++) await sleep(10);
     expect(test(), inspect([events, ctx.said], { depth: 4 })).toBe(true);
   };
-  return { ctx, events, until, close: () => subscription.unsubscribe() };
+  /** How often it was connected. */
+  const seen = () => troubles.filter((why) => why === undefined).length;
+  return { ctx, events, troubles, seen, until, close: () => subscription.unsubscribe() };
 }
 
 const line = (Action: string, more: object = {}) =>
   `${JSON.stringify({ Type: 'container', Action, time: 1795529885, Actor: { ID, Attributes: { name: 'web', ...more } } })}\n`;
+
+/** What ends each connection for events that there was. */
+type Ends = (() => void)[];
+
+const silentDocker = (ends: Ends) =>
+  serveHttp((request, response) => {
+    if (!request.url?.startsWith('/events')) return response.end('[]');
+    response.writeHead(200).flushHeaders();
+    return ends.push(() => response.destroy());
+  });
+
+/** As servers in Go do it: headers come with the first message, and there is none. `prefix`: the services that it has. */
+const silentGrpc = (ends: Ends, prefix: string) =>
+  serveHttp2((stream, path) => {
+    if (!path.startsWith(`/${prefix}`)) {
+      stream.respond({ ...GRPC, 'grpc-status': '12', 'grpc-message': 'unknown service' }, { endStream: true });
+    } else if (/GetContainerEvents|Subscribe/.test(path)) ends.push(() => stream.session?.destroy());
+    else {
+      stream.respond(GRPC, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.end(Buffer.alloc(5));
+    }
+  });
+const GRPC = { ':status': 200, 'content-type': 'application/grpc' } as const;
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -44,6 +72,7 @@ describe('The source container', () => {
     let there = true;
     const served = await serveHttp((request, response) => {
       if (request.url?.startsWith('/events')) stream = response.writeHead(200);
+      else if (request.url?.startsWith('/containers/json')) response.end('[]');
       else if (there) response.end(JSON.stringify({ Id: ID, Name: '/web', Config: { Labels: { app: 'shop' } } }));
       else response.writeHead(404).end();
       response.flushHeaders();
@@ -78,32 +107,72 @@ describe('The source container', () => {
 
   it('says when it does not see what happens, and goes on when it can', async () => {
     const socket = freeSocket();
-    let streams: ServerResponse[] = [];
+    const streams: ServerResponse[] = [];
+    let list: object[] = [];
     const serve = () =>
       serveHttp((request, response) => {
         if (request.url?.startsWith('/events')) {
           response.writeHead(200).flushHeaders();
           streams.push(response);
-        } else response.writeHead(404).end();
+        } else if (request.url?.startsWith('/containers/json')) response.end(JSON.stringify(list));
+        else response.writeHead(404).end();
       }, socket);
+    const began = Date.now();
     const source = opened({ docker: [socket] });
     closing.push(source.close);
     await source.until(() => source.ctx.said.length === 1);
-    expect(source.ctx.said[0]).toMatchObject({ type: 'gap', fields: { reason: 'container_runtime' } });
-    expect(source.ctx.said[0]?.fields.message).toMatch(/of docker is not seen \(.*\.sock\): connect ENOENT/);
+    expect(source.ctx.said[0]).toMatchObject({ type: 'health', fields: { reason: 'container_runtime' } });
+    expect(source.ctx.said[0]?.fields.message).toMatch(/of docker \(.*\.sock\) is not seen: connect ENOENT/);
+    expect(source.troubles.at(-1)).toBe(source.ctx.said[0]?.fields.message);
     let served: Served = await serve();
     closing.push(() => served.close());
-    await source.until(() => streams.length > 0);
+    await source.until(() => source.ctx.said.length === 2);
+    expect(source.troubles.at(-1)).toBeUndefined();
+    const { from = 0n, to = 0n, message } = source.ctx.said[1]?.fields ?? {};
+    expect(source.ctx.said[1]?.type).toBe('gap');
+    expect(message).toMatch(/^what became of containers of docker \(.*\) was not seen for \d+ s: connect ENOENT/);
+    expect([from >= BigInt(began) * 1_000_000n, to >= from]).toEqual([true, true]);
     streams.at(-1)?.write(line('create'));
     await source.until(() => source.events.length === 1);
     expect(source.events[0]?.get('container.name'), 'as the event has it').toBe('web');
+    // It is gone while nobody can be asked, and another one has come.
     await served.close();
-    await source.until(() => source.ctx.said.length >= 2);
-    streams = [];
+    await source.until(() => source.ctx.said.length === 3);
+    list = [{ Id: 'b'.repeat(64), State: 'running' }];
     served = await serve();
-    await source.until(() => streams.length > 0);
-    streams.at(-1)?.write(line('destroy'));
-    await source.until(() => source.events.length === 2);
+    await source.until(() => source.events.length === 4);
+    expect(source.ctx.said.slice(2).map(({ type }) => type)).toEqual(['health', 'gap']);
+    expect(source.ctx.said[3]?.fields.message).toMatch(/; 3 events of it were found by what there was then$/);
+    expect(source.events.slice(1).map((event) => [event.type, event.get('container.full_id')])).toEqual([
+      ['remove', ID],
+      ['create', 'b'.repeat(64)],
+      ['start', 'b'.repeat(64)],
+    ]);
+    expect(source.events[1]?.get('container.name')).toBe('web');
+  });
+
+  it.each<[string, string, object, (end: Ends) => Promise<Served>]>([
+    ['Docker', 'docker', { docker: [] }, silentDocker],
+    ['CRI-O', 'cri-o for Kubernetes', { crio: [] }, (end) => silentGrpc(end, 'runtime.v1')],
+    ['containerd', 'containerd', { containerd: [] }, (end) => silentGrpc(end, 'containerd')],
+  ])('each time that %s takes a connection, says nothing and drops it is one gap', async (_, name, sockets, serve) => {
+    const ends: Ends = [];
+    const served = await serve(ends);
+    closing.push(() => served.close());
+    const source = opened(Object.fromEntries(Object.keys(sockets).map((key) => [key, [served.socket]])));
+    closing.push(source.close);
+    for (const times of [1, 2, 3]) {
+      await source.until(() => ends.length === times && source.seen() === times);
+      ends.at(-1)?.();
+      await source.until(() => source.seen() === times + 1);
+      const gaps = source.ctx.said.filter(({ type }) => type === 'gap');
+      expect(source.ctx.said.map(({ type }) => type)).toEqual(new Array(times).fill(['health', 'gap']).flat());
+      expect(gaps.at(-1)?.fields.message).toContain(`what became of containers of ${name} (`);
+    }
+    const spans = source.ctx.said
+      .filter(({ type }) => type === 'gap')
+      .map(({ fields: { from = 0n, to = 0n } }) => [from, to]);
+    expect(spans.flat()).toEqual(spans.flat().toSorted((a, b) => Number(a - b)));
   });
 
   it('rules for it load as they stand in the guide', () => {
@@ -129,7 +198,7 @@ describe.skipIf(noPodman)(`The source container on Podman${noPodman ? ` (skipped
     closing.push(() => podman.close());
     const source = opened({ podman: [podman.socket] });
     closing.push(source.close);
-    await sleep(500);
+    await source.until(() => source.seen() === 1);
     const id = podman.start('--name=job', '--label=app=shop', IMAGE, '/bin/sh', '-c', 'sleep 0.5; exit 3');
     await source.until(() => source.events.some(({ type }) => type === 'die'));
     podman.remove(id);
@@ -141,5 +210,29 @@ describe.skipIf(noPodman)(`The source container on Podman${noPodman ? ` (skipped
       ['die', 'job', 'localhost/shop/web', 3],
       ['remove', 'job', 'localhost/shop/web', undefined],
     ]);
+  });
+
+  it('finds what came and went while the service was stopped', async () => {
+    const podman = await new Podman().serve();
+    closing.push(() => podman.close());
+    const gone = podman.start('--name=gone', IMAGE, '/bin/sleep', '1000');
+    const source = opened({ podman: [podman.socket] });
+    closing.push(source.close);
+    await source.until(() => source.seen() === 1);
+    await podman.stopServing();
+    await source.until(() => source.ctx.said.length === 1);
+    podman.remove(gone);
+    const id = podman.start('--name=new', IMAGE, '/bin/sleep', '1000');
+    await podman.serve();
+    await source.until(() => source.events.length >= 4);
+    expect(source.events.map((event) => [event.type, event.get('container.full_id')])).toEqual([
+      ['die', gone],
+      ['remove', gone],
+      ['create', id],
+      ['start', id],
+    ]);
+    expect(source.events[2]?.get('container.name')).toBe('new');
+    expect(source.ctx.said.map(({ type }) => type)).toEqual(['health', 'gap']);
+    expect(source.ctx.said[1]?.fields.to).toBe((source.events[0] as Event).time);
   });
 });
