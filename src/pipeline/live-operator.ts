@@ -144,7 +144,10 @@ export class LiveOperator {
   /** Ends a stream: what it holds still goes on, until `deadline` is aborted. What else was held goes on as it is. */
   async close(deadline: AbortSignal): Promise<void> {
     this.#held?.close();
-    await this.#stream?.close(deadline);
+    await this.#stream?.close(deadline).catch((error) => {
+      // What it held is settled when it finishes; others must not stay for it.
+      this.#runtime.log.warn({ id: this.planned.id }, `it did not close well: ${messageOf(error)}`);
+    });
     this.#snapshots?.take();
     this.#own.abort(new Error('the operator has stopped'));
   }

@@ -357,10 +357,15 @@ export class Run {
       // A sink that stays may still have some of it.
       await Promise.all([...operators.values()].map((operator) => operator.finish(signal)));
       await Promise.all(sources.map((source) => source.finish(signal)));
-      clearTimeout(timer);
-      this.#retiring.delete(retiring);
     };
-    const retiring = retire();
+    const ill = (error: unknown) =>
+      this.#runtime.log.error(`what a reload has replaced did not end well: ${messageOf(error)}`);
+    const retiring = retire()
+      .catch(ill)
+      .finally(() => {
+        clearTimeout(timer);
+        this.#retiring.delete(retiring);
+      });
     this.#retiring.add(retiring);
   }
 

@@ -258,19 +258,33 @@ sinks: { out: { type: out, from: some }${more} }`;
     });
   });
 
-  it('closes a source that does not close well, and has happened', async () => {
-    const broken = () =>
+  it('closes what does not close well, and has happened', async () => {
+    const stuck = (what: string) =>
       new Observable<Batch>(() => () => {
-        throw new Error('the socket is stuck');
+        throw new Error(`the ${what} is stuck`);
       });
-    const parts = { sources: { src: observed().open, broken }, sinks: { out: new ManualSink() } };
-    const yaml = (more: string, from: string) =>
-      `sources: { src: { type: src }${more} }\nsinks: { out: { type: out, from: ${from} } }`;
-    const { run, lines, reload } = await running(yaml(', b: { type: broken }', '[src, b]'), parts);
-    await reload(yaml('', 'src'));
+    const source = observed();
+    const parts = {
+      sources: { src: source.open, broken: () => stuck('socket') },
+      operators: { op: () => stream(() => stuck('window')) },
+      sinks: { out: new ManualSink() },
+    };
+    const yaml = (sources: string, operators: string, from: string) =>
+      `sources: { src: { type: src }${sources} }\n${operators}\nsinks: { out: { type: out, from: ${from} } }`;
+    const broken = yaml(', b: { type: broken }', 'operators: { op: { type: op, from: src } }', '[b, op]');
+    const { run, lines, reload } = await running(broken, parts);
+    source.input.emit(1);
+    await reload(yaml('', '', 'src'));
+    source.input.emit(1, 1);
+    await vi.advanceTimersByTimeAsync(10_000);
     expect(run.plan.sources.map(({ id }) => id)).toEqual(['src']);
-    expect(lines).toContainEqual(expect.stringMatching(/it did not close well: .*the socket is stuck/s));
-    await stopped(run);
+    for (const what of ['socket', 'window']) {
+      expect(lines).toContainEqual(
+        expect.stringMatching(new RegExp(`it did not close well: .*the ${what} is stuck`, 's')),
+      );
+    }
+    // What the operator held has been given up; the rest goes on.
+    expect(await stopped(run)).toMatchObject({ seen: 2, delivered: 1, dropped: 1 });
   });
 
   it('that fails leaves everything as it was: sinks, operators, sources', async () => {
