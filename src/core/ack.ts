@@ -65,6 +65,15 @@ export type Counts = Record<Status, number>;
 const UNNAMED = 'unnamed';
 
 const DELIVERED: Fate = { status: 'delivered' };
+const NONE: Counts = {
+  filtered: 0,
+  delivered: 0,
+  spooled: 0,
+  absorbed: 0,
+  dead_lettered: 0,
+  dropped: 0,
+  failed: 0,
+};
 
 /**
  * Splits the fate of a batch over the parts that its events were copied to. `parts[p]` holds, for each event that part p
@@ -84,14 +93,19 @@ export function splitAck(
   let all: Status = 'filtered';
   let why: string | undefined;
   const settled = (members: readonly number[], status: Status, reason?: string, fates?: Fates) => {
-    if (worse(all, status) === status) [all, why] = [status, reason ?? why];
-    for (const [place, index] of members.entries()) {
-      const own = fates ? (fates.get(place) ?? DELIVERED) : { status, reason };
-      if ((worst[index] ?? 0) < RANK[own.status]) worst[index] = RANK[own.status];
-      if (own.status === 'dropped' && !reasonOf.has(index)) reasonOf.set(index, own.reason ?? UNNAMED);
+    if (worse(all, status) === status) {
+      all = status;
+      why = reason ?? why;
+    }
+    for (let place = 0; place < members.length; place++) {
+      const index = members[place] as number;
+      const own = fates ? (fates.get(place) ?? DELIVERED) : undefined;
+      const fate = own ? own.status : status;
+      if ((worst[index] as number) < RANK[fate]) worst[index] = RANK[fate];
+      if (fate === 'dropped' && !reasonOf.has(index)) reasonOf.set(index, (own ? own.reason : reason) ?? UNNAMED);
     }
     if (--waiting > 0) return;
-    const counts = Object.fromEntries(STATUSES.map((each) => [each, 0])) as Counts;
+    const counts: Counts = { ...NONE };
     const reasons = new Map<string, number>();
     for (let index = 0; index < events; index++) {
       const status = STATUSES[worst[index] as number] as Status;

@@ -12,6 +12,7 @@ import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
 import { type Parcel, Queue } from './queue.ts';
 import { retrying } from './retry.ts';
+import { TimeLimit } from './time-limit.ts';
 import { outcomeOf } from './write-error.ts';
 
 /** The keys that every sink has beside its own. */
@@ -70,6 +71,7 @@ export class Delivery {
   readonly #metrics: Counters;
   readonly #tell: (reason: string, count: number) => void;
   readonly #stop = new AbortController();
+  readonly #limit: TimeLimit;
   readonly #done: Promise<void>;
   #writing = false;
   #began = 0;
@@ -106,6 +108,7 @@ export class Delivery {
     this.queue = new Queue(limits, (parcel, reason) => {
       if (parcel.ack.live) this.#lost(reason, parcel.events.length);
     });
+    this.#limit = new TimeLimit(config.timeout, this.#stop.signal);
     this.#done = this.#run();
   }
 
@@ -158,6 +161,7 @@ export class Delivery {
     if (deadline.aborted) give();
     else deadline.addEventListener('abort', give, { once: true });
     await this.#done;
+    this.#limit.close();
     deadline.removeEventListener('abort', give);
     if (this.#keeping.size > 0) await Promise.race([Promise.all(this.#keeping), sleep(KEEPING)]);
     // A sink that cannot even close must not keep the program from ending.
@@ -226,7 +230,8 @@ export class Delivery {
     let left: readonly Event[] = events;
     const write = async () => {
       try {
-        await this.#write(left);
+        const events = left;
+        await this.#limit.run((signal) => this.#sink.write(events, signal));
         this.#failing = undefined;
         this.#moved = true;
         this.#metrics.add('delivered', '', left.length);
@@ -335,21 +340,6 @@ export class Delivery {
       this.#keeping.delete(keeping);
     });
     this.#keeping.add(keeping);
-  }
-
-  async #write(events: readonly Event[]): Promise<void> {
-    this.#stop.signal.throwIfAborted();
-    const limit = new AbortController();
-    const { timeout } = this.#config;
-    const timer = setTimeout(() => limit.abort(new Error(`no answer within ${timeout / 1000} s`)), timeout);
-    const stop = () => limit.abort(this.#stop.signal.reason);
-    this.#stop.signal.addEventListener('abort', stop, { once: true });
-    try {
-      await Promise.race([this.#sink.write(events, limit.signal), aborted(limit.signal)]);
-    } finally {
-      clearTimeout(timer);
-      this.#stop.signal.removeEventListener('abort', stop);
-    }
   }
 
   #lost(reason: string, count: number): void {

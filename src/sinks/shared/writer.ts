@@ -18,7 +18,9 @@ const POLL = 20; // ms between tries at a full pipe
 
 /** What is written to. */
 interface Target {
-  /** Writes some of the bytes and resolves with how many. */
+  /** Writes what the system takes at once, and returns how many bytes that were. Absent where a write may have to wait. */
+  now?(bytes: Buffer): number;
+  /** Writes some of the bytes, waiting as long as that takes, and resolves with how many. */
   write(bytes: Buffer): Promise<number>;
   close(): Promise<void>;
 }
@@ -53,23 +55,35 @@ export class Writer {
   }
 
   /** Resolves when the system has taken all of it. Rejects with the system's error or the signal's. */
-  write(text: string, signal: AbortSignal): Promise<void> {
-    return this.#alone(() => this.#write(text, signal), signal);
+  async write(text: string, signal: AbortSignal): Promise<void> {
+    if (this.#busy) return this.#alone(() => this.#write(this.#bytesOf(text), signal), signal);
+    signal.throwIfAborted();
+    const bytes = this.#bytesOf(text);
+    const rest = this.#after(bytes, this.#target.now?.(bytes) ?? 0);
+    if (rest.length > 0) await this.#alone(() => this.#write(rest, signal), signal);
   }
 
-  async #write(text: string, signal: AbortSignal): Promise<void> {
-    let rest = Buffer.from(this.#torn ? `\n${text}` : text);
+  async #write(bytes: Buffer, signal: AbortSignal): Promise<void> {
+    let rest = bytes;
     while (rest.length > 0) {
       signal.throwIfAborted();
       try {
-        const count = await this.#target.write(rest);
-        if (count > 0) this.#torn = rest[count - 1] !== NEWLINE;
-        rest = rest.subarray(count);
+        rest = this.#after(rest, await this.#target.write(rest));
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+        if (!isFull(error)) throw error;
         await sleep(POLL);
       }
     }
+  }
+
+  #bytesOf(text: string): Buffer {
+    return Buffer.from(this.#torn ? `\n${text}` : text);
+  }
+
+  // What is left when so many bytes have been written.
+  #after(bytes: Buffer, count: number): Buffer {
+    if (count > 0) this.#torn = bytes[count - 1] !== NEWLINE;
+    return bytes.subarray(count);
   }
 
   /** Opens the same path again: the file was moved away. */
@@ -101,8 +115,8 @@ export class Writer {
 }
 
 // A blocked write would hold a thread that nothing can end. So a pipe or terminal is opened anew, non-blocking for us
-// alone, and a socket (the journal's, of a service) is written by Node's own. A file is written through the shell's
-// descriptor, with which it shares the offset, and never blocks.
+// alone, and a socket (the journal's, of a service) is made so by Node, which writes what it does not take at once. A
+// file is written through the shell's descriptor, with which it shares the offset, and never blocks.
 async function stdoutTarget(): Promise<Target> {
   const stdout = fstatSync(1);
   if (stdout.isSocket()) return socket(1);
@@ -113,9 +127,24 @@ async function stdoutTarget(): Promise<Target> {
   return anew === undefined ? shared : nonBlocking(anew);
 }
 
+const isFull = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EAGAIN';
+
 // Waking another thread for each write would cost many times what the write does.
+function writeNow(fd: number, bytes: Buffer): number {
+  try {
+    return writeSync(fd, bytes);
+  } catch (error) {
+    if (isFull(error)) return 0;
+    throw error;
+  }
+}
+
 function nonBlocking(fd: number): Target {
-  return { write: async (bytes) => writeSync(fd, bytes), close: () => closeFd(fd) };
+  return {
+    now: (bytes) => writeNow(fd, bytes),
+    write: async (bytes) => writeSync(fd, bytes),
+    close: () => closeFd(fd),
+  };
 }
 
 function descriptor(fd: number): Target {
@@ -129,6 +158,8 @@ function socket(fd: number): Target {
   const stream = new Socket({ fd, readable: false, writable: true });
   stream.on('error', () => {}); // the write that failed says so itself
   return {
+    // Node has made it non-blocking.
+    now: (bytes) => writeNow(fd, bytes),
     write: (bytes) =>
       new Promise((resolve, reject) => {
         stream.write(bytes, (error) => (error ? reject(error) : resolve(bytes.length)));

@@ -1,0 +1,78 @@
+/** A limit on how long work may take, one piece after the other. */
+
+interface Work {
+  readonly signal: AbortController;
+  /** When its time is over, as `performance.now` counts. */
+  readonly due: number;
+  readonly cut: (reason: unknown) => void;
+}
+
+/** One timer does for all: it looks what is under way when it rings, instead of being set and cleared for each piece. */
+export class TimeLimit {
+  readonly #ms: number;
+  readonly #stop: AbortSignal;
+  #work: Work | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param ms time for each piece of work
+   * @param stop ends what is under way, and all of it
+   */
+  constructor(ms: number, stop: AbortSignal) {
+    this.#ms = ms;
+    this.#stop = stop;
+    stop.addEventListener('abort', () => this.#end(stop.reason), { once: true });
+  }
+
+  /**
+   * Settles as `work` does. When that takes too long, or is stopped, rejects and aborts the signal it was given, both with
+   * the same reason. The piece before must have settled.
+   */
+  run<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#stop.throwIfAborted();
+      const signal = new AbortController();
+      const own: Work = { signal, due: performance.now() + this.#ms, cut: reject };
+      this.#work = own;
+      this.#timer ??= setTimeout(() => this.#look(), this.#ms);
+      const over = () => {
+        if (this.#work === own) this.#work = undefined;
+      };
+      const done = (value: T) => {
+        over();
+        resolve(value);
+      };
+      const failed = (error: unknown) => {
+        over();
+        reject(error);
+      };
+      Promise.resolve(work(signal.signal)).then(done, failed);
+    });
+  }
+
+  /** Lets go of the timer. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    if (!this.#work) return;
+    const left = this.#work.due - performance.now();
+    if (left > 0) this.#timer = setTimeout(() => this.#look(), Math.ceil(left));
+    else this.#cut(new Error(`no answer within ${this.#ms / 1000} s`));
+  }
+
+  #end(reason: unknown): void {
+    this.close();
+    this.#cut(reason);
+  }
+
+  #cut(reason: unknown): void {
+    const work = this.#work;
+    this.#work = undefined;
+    work?.signal.abort(reason);
+    work?.cut(reason);
+  }
+}
