@@ -1,6 +1,9 @@
 /** What is named like a file and gives what it has only once. */
 
-import { statSync } from 'node:fs';
+import { readFileSync, type Stats, statSync } from 'node:fs';
+
+/** What pipes gave, by their inode: whoever names one of them later gets the same. */
+const given = new Map<string, string>();
 
 /**
  * Whether a path is that of a pipe or a device: `/dev/fd/9`, a FIFO. What is read of it is gone, and who reads waits for
@@ -8,9 +11,26 @@ import { statSync } from 'node:fs';
  */
 export function isReadOnce(path: string): boolean {
   try {
-    const stat = statSync(path);
-    return stat.isFIFO() || stat.isCharacterDevice() || stat.isSocket();
+    return givesOnce(statSync(path));
   } catch {
     return false;
   }
+}
+
+/**
+ * The text of a file, each time anew. A pipe is read once and what it gave is kept, whoever asks. Throws as the system
+ * does, and for a pipe that has nothing to give.
+ */
+export function readText(path: string): string {
+  const stat = statSync(path);
+  if (!givesOnce(stat)) return readFileSync(path, 'utf8');
+  const inode = `${stat.dev}:${stat.ino}:${stat.birthtimeMs}`;
+  const text = given.get(inode) || readFileSync(path, 'utf8');
+  if (text === '') throw new Error(`the pipe ${path} has nothing, or nothing more, to give`);
+  given.set(inode, text);
+  return text;
+}
+
+function givesOnce(stat: Stats): boolean {
+  return stat.isFIFO() || stat.isCharacterDevice() || stat.isSocket();
 }

@@ -1,9 +1,8 @@
 /** Secrets of a configuration: named there, read when they are needed, never printed, and held only where that is the only way. */
 
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { exitCode, messageOf, UserError } from './errors.ts';
-import { isReadOnce } from './read-once.ts';
+import { readText } from './read-once.ts';
 
 type Reference = { readonly env: string } | { readonly file: string };
 
@@ -38,8 +37,6 @@ export function reveal(value: string | Secret, resolve: (path: string) => string
 /** Where a secret is. JSON has the reference only, so that plans and digests do not change with the value. */
 export class Secret {
   readonly #reference: Reference;
-  // What a pipe gave: it gives it once.
-  #given: string | undefined;
 
   constructor(reference: Reference) {
     this.#reference = reference;
@@ -54,17 +51,7 @@ export class Secret {
     if ('env' in reference) {
       return process.env[reference.env] || missing(`environment variable ${reference.env} is not set`);
     }
-    if (this.#given !== undefined) return this.#given;
-    const path = resolve(reference.file);
-    if (!isReadOnce(path)) return fileText(path) || missing(`file ${reference.file} is empty`);
-    this.#given = fileText(path) || missing(`pipe ${reference.file} has nothing, or nothing more, to give`);
-    return this.#given;
-  }
-
-  /** Throws as `read` does, but leaves a pipe alone: whoever uses the secret reads it. */
-  check(resolve: (path: string) => string): void {
-    if ('file' in this.#reference && isReadOnce(resolve(this.#reference.file))) return;
-    this.read(resolve);
+    return fileText(resolve(reference.file)) || missing(`file ${reference.file} is empty`);
   }
 
   toJSON(): Reference {
@@ -78,7 +65,7 @@ function missing(where: string): never {
 
 function fileText(path: string): string {
   try {
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    return readText(path).replace(/\r?\n$/, '');
   } catch (cause) {
     throw new UserError(`a secret cannot be read: ${messageOf(cause)}`, { exit: exitCode.config, cause });
   }

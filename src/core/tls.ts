@@ -1,11 +1,10 @@
 /** TLS to a server: the keys of it, shared by the sources and sinks that connect to one. */
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { PlanContext } from './component.ts';
 import { exitCode, messageOf, UserError } from './errors.ts';
-import { isReadOnce } from './read-once.ts';
+import { isReadOnce, readText } from './read-once.ts';
 
 /** The names of files under `tls`, of a type of their own: so those of a plan can be found and looked at. */
 export class TlsNames {
@@ -35,7 +34,7 @@ const isPair = ({ cert, key }: { readonly cert?: string | undefined; readonly ke
 const NO_PAIR = '`cert` and `key` belong together';
 const WHAT = 'How the server is trusted, and how we show who we are (mutual TLS).';
 
-/** Files are read for each connection, or where connections are kept again on SIGUSR1: certificates are rotated. */
+/** Files (no pipes) are read for each connection, or where connections are kept again on SIGUSR1: certificates are rotated. */
 export const tlsKeys = z
   .strictObject({
     ...files,
@@ -78,15 +77,15 @@ export interface TlsProblem {
   readonly hint: string;
 }
 
-/** Tells which of the files cannot be read or are not what they should be. Those that can be read only once are not read. */
-export function tlsProblems(names: TlsNames, resolve: (path: string) => string): TlsProblem[] {
+/** Tells which of the files cannot be read or are not what they should be; of pipes only where these are to be read. */
+export function tlsProblems(names: TlsNames, resolve: (path: string) => string, pipes: boolean): TlsProblem[] {
   const problems: TlsProblem[] = [];
   const wrong = (key: keyof TlsNames, message: string, hint: string) => void problems.push({ key, message, hint });
   const content = (key: keyof TlsNames): string | undefined => {
     const file = names[key];
     if (file === undefined) return undefined;
     try {
-      return isReadOnce(resolve(file)) ? undefined : readFileSync(resolve(file), 'utf8');
+      return !pipes && isReadOnce(resolve(file)) ? undefined : readText(resolve(file));
     } catch (error) {
       const hint = 'Name a file that this user may read; relative paths start at the folder of the pipeline file.';
       wrong(key, `Cannot read ${file}: ${messageOf(error)}`, hint);
@@ -143,7 +142,7 @@ export function checkTlsUsed(tls: object | undefined, addresses: readonly string
 
 function text(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readText(path);
   } catch (cause) {
     throw new UserError(`a file of TLS cannot be read: ${messageOf(cause)}`, { exit: exitCode.config, cause });
   }

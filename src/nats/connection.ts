@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { isLoopback } from '../core/address.ts';
 import { now } from '../core/clock.ts';
 import type { Context, PlanContext } from '../core/component.ts';
+import { isReadOnce, readText } from '../core/read-once.ts';
 import { backoff } from '../core/retry.ts';
 import { PLAIN_SECRET, type Secret, secret } from '../core/secret.ts';
 import { connectionError, tlsFileKeys } from '../core/tls.ts';
@@ -109,16 +110,14 @@ export function connectionOptions(
   };
 }
 
-// Files, which the client reads for each connection: certificates are rotated. With these options it refuses to go without TLS.
+// Files, which the client reads for each connection: certificates are rotated; a pipe gives what it has once. With these options it refuses to go without TLS.
 function tlsOptions({ servers, tls }: ConnectionConfig, resolve: Context['resolve']): TlsOptions {
-  const { ca, cert, key } = tls ?? {};
-  const options = {
-    ...(ca ? { caFile: resolve(ca) } : {}),
-    ...(cert ? { certFile: resolve(cert) } : {}),
-    ...(key ? { keyFile: resolve(key) } : {}),
-    checkServerIdentity: identityOf([servers].flat()),
-  };
-  return options;
+  const given = (['ca', 'cert', 'key'] as const).flatMap((name) => {
+    const path = tls?.[name] && resolve(tls[name]);
+    if (!path) return [];
+    return [isReadOnce(path) ? [name, readText(path)] : [`${name}File`, path]];
+  });
+  return { ...Object.fromEntries(given), checkServerIdentity: identityOf([servers].flat()) };
 }
 
 // Of a server that is given by its address the client says no name, and Node would hold it to that of `localhost`.

@@ -23,7 +23,7 @@ export function checkNeeds(plan: Plan, document: PipelineDocument, resolve: Reso
 function* secretsMissing(plan: Plan, document: PipelineDocument, resolve: Resolve): Generator<Diagnostic> {
   for (const [path, secret] of found(plan, Secret)) {
     try {
-      secret.check(resolve);
+      secret.read(resolve);
     } catch (error) {
       const [section, id] = path;
       const hint = `${section === 'sources' ? HINT_OF_SOURCE : HINT}.`;
@@ -41,7 +41,8 @@ export function* filesOfTls(
   severity: Diagnostic['severity'],
 ): Generator<Diagnostic> {
   for (const [path, names] of found(plan, TlsNames)) {
-    for (const { key, message, hint } of tlsProblems(names, resolve)) {
+    // Who only looks waits for nobody who writes.
+    for (const { key, message, hint } of tlsProblems(names, resolve, severity === 'error')) {
       yield { severity, code: 'CONFIG_FILE', message, at: document.place([...path, key]), hint };
     }
   }

@@ -1,12 +1,13 @@
 /** Files of TLS are looked at before anything is opened, whichever component names them; not when a pipeline is planned. */
 
-import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { z } from 'zod';
 import { UserError } from '../../src/core/errors.ts';
+import { readTls } from '../../src/core/tls.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { checkNeeds } from '../../src/pipeline/needs.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
@@ -69,7 +70,7 @@ it('there are components with keys of TLS', () => {
   );
 });
 
-describe.each(withTls)('%s', (_name, section, yaml) => {
+describe.each(withTls)('%s', (name, section, yaml) => {
   const wrong = (tls: object) => errorsOf(section, yaml, tls);
 
   it('takes a certificate and its key', () => {
@@ -83,6 +84,16 @@ describe.each(withTls)('%s', (_name, section, yaml) => {
     expect(wrong({ cert: '.', key: 'server.key' })).toEqual([
       expect.stringMatching(/^\. \| Cannot read \.: EISDIR.* \| Name a file that /),
     ]);
+  });
+
+  it('looks at what a pipe gives, which is there for the connection too', () => {
+    const fifo = join(made.folder, `${name.replace(/\W/g, '')}.fifo`);
+    execFileSync('mkfifo', [fifo]);
+    spawn('sh', ['-c', 'cat "$1" > "$2"', 'sh', join(made.folder, 'der.crt'), fifo], { stdio: 'ignore' });
+    expect(wrong({ cert: fifo, key: 'server.key' })).toEqual([
+      expect.stringContaining('There is no certificate in PEM'),
+    ]);
+    expect(readTls({ ca: fifo }, String).ca).toBe(readFileSync(join(made.folder, 'der.crt'), 'utf8'));
   });
 
   it('says which file has not what it should have', () => {

@@ -34,18 +34,18 @@ describe('a secret', () => {
     expect(fromFile.read(resolve)).toBe(' second ');
   });
 
-  it('that a pipe gives is read once, by who uses it, and kept: a pipe gives it once', () => {
+  it('that a pipe gives is read once, and kept for whoever asks: a pipe gives it once', () => {
     const module = JSON.stringify(new URL('../../src/core/secret.ts', import.meta.url));
     const program = `const { Secret } = await import(${module});
       const piped = new Secret({ file: '/dev/fd/0' });
-      piped.check(String);
-      console.log(piped.read(String), piped.read(String));
-      piped.check(String);
-      new Secret({ file: '/dev/fd/0' }).read(String);`;
+      const again = new Secret({ file: '/proc/self/fd/0' });
+      console.log(piped.read(String), piped.read(String), again.read(String));
+      new Secret({ file: '/dev/fd/3' }).read(String);`;
     const node = [process.execPath, '--disable-warning=ExperimentalWarning', '--input-type=module', '-e', program];
-    const { stdout, stderr } = spawnSync('sh', ['-c', 'echo hunter2 | "$@"', 'sh', ...node], { encoding: 'utf8' });
-    expect(stdout).toBe('hunter2 hunter2\n');
-    expect(stderr).toContain('a secret is missing: the pipe /dev/fd/0 has nothing, or nothing more, to give');
+    const script = 'echo hunter2 | { true | "$@" 3<&0 <&4; } 4<&0';
+    const { stdout, stderr } = spawnSync('sh', ['-c', script, 'sh', ...node], { encoding: 'utf8' });
+    expect(stdout).toBe('hunter2 hunter2 hunter2\n');
+    expect(stderr).toContain('a secret cannot be read: the pipe /dev/fd/3 has nothing, or nothing more, to give');
   });
 
   it('is in no dump of the configuration', () => {

@@ -1,7 +1,7 @@
 /** The HTTP server of sources that others send events to: who may, how much at once, and what is answered. */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import {
   createServer,
   type IncomingHttpHeaders,
@@ -16,6 +16,7 @@ import { gunzip } from 'node:zlib';
 import { addressOf } from '../../core/address.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
+import { readText } from '../../core/read-once.ts';
 import { ownError } from './own-error.ts';
 import type { ServerConfig } from './server-keys.ts';
 
@@ -191,7 +192,7 @@ export class HttpServer {
     const { resolve } = this.#options.ctx;
     try {
       const stamp = this.#stamp();
-      const text = (path = '') => readFileSync(resolve(path), 'utf8');
+      const text = (path = '') => readText(resolve(path));
       const { cert, key, client_ca: ca } = tls ?? {};
       return { stamp, context: { cert: text(cert), key: text(key), ...(ca ? { ca: text(ca) } : {}) } };
     } catch (cause) {
