@@ -7,8 +7,10 @@ import type { JsonObject } from '../../events/cloud/document.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 import { type Heads, headKeys } from '../../events/cloud/heads.ts';
 import { parseJson } from '../../events/exact-json.ts';
-import { ABSENT, type Pack, type Problem } from '../shared/cloud-worker/pack.ts';
+import { ABSENT, END, HEADS, PARSE, type Pack, type Problem, rowWidth, START } from '../shared/cloud-worker/pack.ts';
 import type { LentPack } from '../shared/cloud-worker/unpack.ts';
+
+const WIDTH = rowWidth(headKeys.length);
 
 /** The bytes of a pack, until it is released. */
 class Bytes {
@@ -39,22 +41,21 @@ export interface PackedEvents {
 
 /** The events of a pack, in order. */
 export function eventsOf(pack: LentPack, ctx: Pick<SourceContext, 'now'>): PackedEvents {
-  const { ends, heads, parse } = pack;
+  const { rows } = pack;
   const bytes = new Bytes(pack);
   const received = BigInt(ctx.now()) * 1_000_000n;
   const events: CloudEvent[] = [];
   const problems: Problem[] = [];
-  for (let index = 0, start = 0; index < ends.length; index++) {
-    const from = start;
-    const end = ends[index] as number;
-    const document = () => parseJson(bytes.text(from, end)) as JsonObject;
+  for (let row = 0; row < rows.length; row += WIDTH) {
+    const start = rows[row + START] as number;
+    const end = rows[row + END] as number;
+    const document = () => parseJson(bytes.text(start, end)) as JsonObject;
     const decoded =
-      parse[index] === 1
+      rows[row + PARSE] === 1
         ? decodeDocument('aws_cloudtrail', document(), received)
-        : decodeRecord(new RecordHeads(bytes, from, heads, index), document, received);
+        : decodeRecord(new RecordHeads(bytes, rows, row), document, received);
     if ('event' in decoded) events.push(decoded.event);
-    else problems.push({ text: bytes.text(from, end), reason: 'bad_record', message: decoded.problem });
-    start = end;
+    else problems.push({ text: bytes.text(start, end), reason: 'bad_record', message: decoded.problem });
   }
   const release = () => {
     bytes.release();
@@ -67,15 +68,13 @@ export function eventsOf(pack: LentPack, ctx: Pick<SourceContext, 'now'>): Packe
 class RecordHeads implements Heads {
   readonly eventName: string | undefined;
   readonly #bytes: Bytes;
-  readonly #start: number;
-  readonly #heads: Uint32Array;
-  readonly #at: number;
+  readonly #rows: Uint32Array;
+  readonly #row: number;
 
-  constructor(bytes: Bytes, start: number, heads: Uint32Array, index: number) {
+  constructor(bytes: Bytes, rows: Uint32Array, row: number) {
     this.#bytes = bytes;
-    this.#start = start;
-    this.#heads = heads;
-    this.#at = index * headKeys.length * 2;
+    this.#rows = rows;
+    this.#row = row;
     this.eventName = this.#head(0);
   }
 
@@ -97,9 +96,10 @@ class RecordHeads implements Heads {
 
   /** By the place in headKeys. */
   #head(key: number): string | undefined {
-    const from = this.#heads[this.#at + key * 2] as number;
+    const at = this.#row + HEADS + key * 2;
+    const from = this.#rows[at] as number;
     if (from === ABSENT) return undefined;
-    const to = this.#heads[this.#at + key * 2 + 1] as number;
-    return this.#bytes.text(this.#start + from, this.#start + to);
+    const start = this.#rows[this.#row + START] as number;
+    return this.#bytes.text(start + from, start + (this.#rows[at + 1] as number));
   }
 }

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ABSENT, type Pack, Packer } from '../../../src/sources/shared/cloud-worker/pack.ts';
+import {
+  ABSENT,
+  END,
+  HEADS,
+  PARSE,
+  type Pack,
+  Packer,
+  rowWidth,
+  START,
+} from '../../../src/sources/shared/cloud-worker/pack.ts';
 import { Malformed, Splitter } from '../../../src/sources/shared/cloud-worker/splitter.ts';
 
 const heads = ['eventName', 'eventID'];
@@ -15,7 +24,8 @@ interface Got {
 
 /** Takes a text apart that comes in pieces of these sizes, over and over. */
 function split(text: string | Buffer, sizes: readonly number[] = [1 << 20], most = 1 << 20): Got {
-  const packer = new Packer(heads.length, most);
+  // Memory that was used before has anything in it.
+  const packer = new Packer(heads.length, most, (least) => new Uint8Array(least).fill(0x22));
   const splitter = new Splitter({ list: 'Records', heads }, packer);
   const packs: Pack[] = [];
   const bytes = Buffer.from(text as string);
@@ -36,18 +46,18 @@ function split(text: string | Buffer, sizes: readonly number[] = [1 << 20], most
   const got: Got = { records: [], heads: [], parse: [], problems: [], ...(error === undefined ? {} : { error }) };
   for (const pack of packs) {
     got.problems.push(...pack.problems);
-    pack.ends.forEach((end, index) => {
-      const start = index === 0 ? 0 : (pack.ends[index - 1] as number);
-      const record = Buffer.from(pack.bytes.subarray(start, end));
+    for (let at = 0; at < pack.rows.length; at += rowWidth(heads.length)) {
+      const row = pack.rows.subarray(at, at + rowWidth(heads.length));
+      const record = Buffer.from(pack.bytes.subarray(row[START], row[END]));
       got.records.push(JSON.parse(record.toString()));
-      got.parse.push(pack.parse[index] === 1);
+      got.parse.push(row[PARSE] === 1);
       got.heads.push(
         heads.map((_, key) => {
-          const [from, to] = pack.heads.subarray((index * heads.length + key) * 2);
+          const [from, to] = row.subarray(HEADS + key * 2);
           return from === ABSENT ? undefined : record.subarray(from, to).toString();
         }),
       );
-    });
+    }
   }
   return got;
 }
@@ -107,6 +117,13 @@ describe('records', () => {
     (text) => expect(split(text).parse).toEqual([true]),
   );
 
+  test('have to be parsed only for keys of their own', () => {
+    expect(split('{"eventName":"a","eventID":"b"}\n{"eventName":"c","x":{"eventID":"\\n"}}').parse).toEqual([
+      false,
+      false,
+    ]);
+  });
+
   test('that are none are left out and told', () => {
     const got = split('{"Records":[{"eventName":"a"},1,"x",null,[],{"eventName":"b"}]}');
     expect(got.records).toEqual([{ eventName: 'a' }, { eventName: 'b' }]);
@@ -125,6 +142,21 @@ describe('records', () => {
     expect(got.problems).toEqual([
       { reason: 'large_record', message: expect.stringContaining('5000016 bytes'), text: large.slice(0, 2000) },
     ]);
+  });
+
+  test('come after texts and keys of an envelope of any size; memory stays', () => {
+    const long = 'x'.repeat(3_000_000);
+    const given = Buffer.from(`{"${long}":"${long}","\\u0052":1,"Records":[{"eventName":"a"}]}`);
+    let most = 0;
+    const packer = new Packer(heads.length, 10_000, (least) => {
+      most = Math.max(most, least);
+      return new Uint8Array(least);
+    });
+    const splitter = new Splitter({ list: 'Records', heads }, packer);
+    for (let at = 0; at < given.length; at += 65_536) splitter.write(given.subarray(at, at + 65_536));
+    splitter.end();
+    expect(Buffer.from(packer.take()?.bytes ?? []).toString()).toContain('{"eventName":"a"}');
+    expect(most).toBeLessThan(500_000);
   });
 
   test('that nest without end are taken', () => {

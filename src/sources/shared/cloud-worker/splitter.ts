@@ -4,7 +4,8 @@
  * checked against RFC 8259, so that each record can be parsed later.
  */
 
-import { ABSENT, type Packer } from './pack.ts';
+import { BACKSLASH, endOfRun, endsNumber, inNumber, isBlank, isEscape, isHex, QUOTE } from './json-bytes.ts';
+import type { Packer } from './pack.ts';
 
 /** It is no JSON from here on: what follows cannot be told apart. */
 export class Malformed extends Error {
@@ -18,12 +19,13 @@ const KEY_OR_END = 2; // a key, or the end of the object
 const KEY = 3;
 const COLON = 4;
 const COMMA = 5; // a comma, or an end
-const STRING = 6;
-const ESCAPE = 7;
-const HEX = 8;
-const WORD = 9; // true, false, null
-const NUMBER = 10;
+const IN_KEY = 6;
+const TEXT = 7;
+const WORD = 8; // true, false, null
+const NUMBER = 9;
 
+// What is open.
+const NOTHING = 0;
 const OBJECT = 1;
 const ARRAY = 2;
 
@@ -34,16 +36,11 @@ const IN_ARRAY = 1;
 const IN_LIST = 2;
 const NOWHERE = -1;
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const SPACE = 0x20;
-
 /** The mark that some programs begin UTF-8 with. */
 const MARK: readonly (number | undefined)[] = [0xef, 0xbb, 0xbf];
 
 const WORDS: Readonly<Record<number, string>> = { 116: 'true', 102: 'false', 110: 'null' };
-const NUMBER_SHAPE = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-/** What is kept of a key or number that comes in several pieces; longer ones are no key of interest, and no number. */
+/** No key of interest is that long. */
 const LONGEST = 400;
 /** No key of interest. */
 const NONE = -1;
@@ -67,17 +64,13 @@ export class Splitter {
   #where = NOWHERE;
   #recording = false;
   #interest = NONE;
-  #isKey = false;
   #escaped = false;
-  #textFrom = 0;
+  // How far it has come, and where the key or text in hand begins: counted from the first byte of all.
+  #at = 0;
+  #start = 0;
   #rest = 0;
   #word = '';
-  // The beginning of a text or number that comes in several pieces.
-  #begun = '';
-  // Of the record in hand.
-  #isObject = false;
-  #parse = false;
-  #passed = 0;
+  #number = 0;
 
   constructor({ list, heads }: SplitterOptions, out: Packer) {
     this.#out = out;
@@ -90,211 +83,231 @@ export class Splitter {
 
   /** Takes the next piece. Throws Malformed. */
   write(chunk: Uint8Array): void {
-    const size = chunk.length;
     const out = this.#out;
+    // A key that is too long to be of interest need not be kept.
+    if (this.#state === IN_KEY && this.#at - this.#start > LONGEST) this.#start = this.#at - LONGEST;
+    out.add(chunk, this.#state === IN_KEY ? this.#start : this.#at);
+    const { bytes, base, length } = out;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const list = this.#list;
     let state = this.#state;
     let stack = this.#stack;
     let depth = this.#depth;
+    let open = depth === 0 ? NOTHING : stack[depth - 1];
     let where = this.#where;
     let recording = this.#recording;
+    // So many containers are open at keys of the record in hand.
+    let keys = recording ? where + 1 : NONE;
     let interest = this.#interest;
-    let isKey = this.#isKey;
     let escaped = this.#escaped;
-    // Bytes of the record in hand that are not copied yet begin here; those before are in the packer.
-    let from = 0;
-    let copied = out.size;
-    // Where the text or number in hand begins in this piece.
-    let start = 0;
-    let i = 0;
-    while (i < size) {
-      let byte = chunk[i] as number;
+    let start = this.#start - base;
+    let number = this.#number;
+    let i = this.#at - base;
+    let past = 0;
+    scan: while (i < length) {
       // A value ends here.
       let ended = false;
       switch (state) {
-        case STRING: {
-          i = endOfRun(chunk, i, size);
-          if (i === size) break;
-          byte = chunk[i] as number;
-          if (byte === BACKSLASH) {
-            escaped = true;
-            state = ESCAPE;
-          } else if (byte === QUOTE) {
-            const inHand = recording && depth === where + 1;
-            if (isKey) {
-              state = COLON;
-              interest = inHand ? this.#interestOf(chunk, start, i, escaped) : NONE;
-              if (this.#begun !== '') this.#begun = '';
-              // Most often a text follows at once; without this step all is the same, but slower.
-              if (chunk[i + 1] === 0x3a && chunk[i + 2] === QUOTE) {
-                i += 3;
-                isKey = false;
-                escaped = false;
-                this.#textFrom = copied + i - from;
-                start = i;
-                state = STRING;
-                continue;
-              }
-            } else {
-              ended = true;
-              if (inHand && interest >= 0 && interest !== list) {
-                if (escaped) this.#parse = true;
-                out.head(interest, this.#textFrom, copied + i - from);
-              }
-              // And after it another key.
-              if (chunk[i + 1] === 0x2c && chunk[i + 2] === QUOTE && depth > where && stack[depth - 1] === OBJECT) {
-                i += 3;
-                isKey = true;
-                escaped = false;
-                interest = NONE;
-                start = i;
-                state = STRING;
-                continue;
-              }
+        case IN_KEY:
+          for (;;) {
+            i = endOfRun(view, i);
+            if (bytes[i] !== QUOTE) break;
+            interest = depth === keys ? this.#interestOf(bytes, start, i, escaped) : NONE;
+            i++;
+            state = COLON;
+            // Most often a text follows at once.
+            if (bytes[i] !== 0x3a || bytes[i + 1] !== QUOTE) continue scan;
+            start = i += 2;
+            escaped = false;
+            state = TEXT;
+            i = endOfRun(view, i);
+            if (bytes[i] !== QUOTE) continue scan;
+            if (interest >= 0 && interest !== list) out.head(interest, start, i);
+            i++;
+            state = COMMA;
+            // And after it another key.
+            if (bytes[i] !== 0x2c || bytes[i + 1] !== QUOTE) continue scan;
+            start = i += 2;
+            state = IN_KEY;
+          }
+          past = this.#pastEscape(bytes, i, length);
+          if (past === i) break scan;
+          i = past;
+          escaped = true;
+          continue;
+        case TEXT:
+          i = endOfRun(view, i);
+          if (bytes[i] === QUOTE) {
+            if (interest >= 0 && interest !== list) {
+              if (escaped) out.parse();
+              out.head(interest, start, i);
             }
-          } else this.#fail(i, 'a control character in a text');
-          i++;
-          break;
-        }
-        case ESCAPE:
-          if (byte === 0x75) {
-            this.#rest = 4;
-            state = HEX;
-          } else if (isEscape(byte)) state = STRING;
-          else this.#fail(i, 'an unknown escape');
-          i++;
-          break;
-        case HEX:
-          if (!isHex(byte)) this.#fail(i, 'an escape that is none');
-          if (--this.#rest === 0) state = STRING;
-          i++;
-          break;
+            i++;
+            ended = true;
+            break;
+          }
+          past = this.#pastEscape(bytes, i, length);
+          if (past === i) break scan;
+          i = past;
+          escaped = true;
+          continue;
         case NUMBER:
-          while (i < size && isOfNumber(chunk[i] as number)) i++;
-          if (i === size) break;
-          this.#checkNumber(chunk, start, i);
+          for (let next = 0; ; number = next, i++) {
+            next = inNumber(number, bytes[i] as number);
+            if (next === 0) break;
+          }
+          if (i === length) break scan;
+          if (!endsNumber(number, bytes[i] as number)) this.#fail(i, 'a number that is none');
           ended = true;
           break;
         case WORD:
-          if (byte !== this.#word.charCodeAt(this.#word.length - this.#rest))
+          while (this.#rest > 0 && bytes[i] === this.#word.charCodeAt(this.#word.length - this.#rest)) {
+            i++;
+            this.#rest--;
+          }
+          if (this.#rest > 0) {
+            if (i === length) break scan;
             this.#fail(i, 'a word that is none of JSON');
-          ended = --this.#rest === 0;
-          i++;
+          }
+          ended = true;
           break;
-        case COLON:
+        case COLON: {
+          const byte = bytes[i] as number;
           if (byte === 0x3a) state = VALUE;
           else if (!isBlank(byte)) this.#fail(i, 'a colon is missing');
           i++;
-          break;
-        case COMMA:
+          continue;
+        }
+        case COMMA: {
+          const byte = bytes[i] as number;
           if (byte === 0x2c) {
-            state = stack[depth - 1] === OBJECT ? KEY : VALUE;
             interest = NONE;
-          } else if (byte === 0x7d || byte === 0x5d) {
-            if (stack[--depth] !== (byte === 0x7d ? OBJECT : ARRAY)) this.#fail(i, 'a bracket that closes nothing');
-            ended = true;
-          } else if (!isBlank(byte)) this.#fail(i, 'a comma is missing');
-          i++;
-          break;
-        case KEY:
-        case KEY_OR_END:
-          if (byte === QUOTE) {
-            isKey = true;
-            escaped = false;
-            start = i + 1;
-            state = STRING;
-          } else if (byte === 0x7d && state === KEY_OR_END) {
-            depth--;
-            ended = true;
-          } else if (!isBlank(byte)) this.#fail(i, 'a key is missing');
-          i++;
-          break;
-        default: {
-          if (isBlank(byte) || (depth === 0 && byte === MARK[this.#passed + i])) {
             i++;
+            if (open !== OBJECT) state = VALUE;
+            else if (bytes[i] === QUOTE) {
+              start = ++i;
+              escaped = false;
+              state = IN_KEY;
+            } else state = KEY;
+            continue;
+          }
+          i++;
+          if (byte === 0x7d || byte === 0x5d) {
+            if (open !== (byte === 0x7d ? OBJECT : ARRAY)) this.#fail(i - 1, 'a bracket that closes nothing');
+            open = --depth === 0 ? NOTHING : stack[depth - 1];
+            ended = true;
             break;
           }
-          if (byte === 0x5d && state === VALUE_OR_END) {
-            depth--;
+          if (!isBlank(byte)) this.#fail(i - 1, 'a comma is missing');
+          continue;
+        }
+        case KEY:
+        case KEY_OR_END: {
+          const byte = bytes[i++] as number;
+          if (byte === QUOTE) {
+            start = i;
+            escaped = false;
+            state = IN_KEY;
+          } else if (byte === 0x7d && state === KEY_OR_END) {
+            open = --depth === 0 ? NOTHING : stack[depth - 1];
             ended = true;
+            break;
+          } else if (!isBlank(byte)) this.#fail(i - 1, 'a key is missing');
+          continue;
+        }
+        default: {
+          const byte = bytes[i] as number;
+          if (isBlank(byte) || (depth === 0 && byte === MARK[base + i])) {
             i++;
+            continue;
+          }
+          if (byte === 0x5d && state === VALUE_OR_END) {
+            open = --depth === 0 ? NOTHING : stack[depth - 1];
+            i++;
+            ended = true;
             break;
           }
           if (depth === 0) where = this.#top(byte, i);
           if (depth === where) {
             recording = true;
-            this.#isObject = byte === 0x7b;
-            this.#parse = false;
-            out.begin();
-            copied = 0;
-            from = i;
+            keys = where + 1;
+            interest = NONE;
+            out.begin(i);
           }
           if (byte === QUOTE) {
-            isKey = false;
+            start = ++i;
             escaped = false;
-            this.#textFrom = copied + i + 1 - from;
-            start = i + 1;
-            state = STRING;
-            i++;
-            break;
+            state = TEXT;
+            continue;
           }
-          const isHead = interest >= 0 && interest !== list && recording && depth === where + 1;
+          const isHead = interest >= 0 && interest !== list;
           if (byte === 0x7b || byte === 0x5b) {
             // One of those keys should have a text.
-            if (isHead) this.#parse = true;
-            if (byte === 0x5b && interest === list && where === AT_TOP && depth === 1) {
+            if (isHead) out.parse();
+            if (byte === 0x5b && interest === list && where === AT_TOP) {
               recording = false;
+              keys = NONE;
               out.cancel();
               where = IN_LIST;
             }
             if (depth === stack.length) stack = larger(stack);
-            stack[depth++] = byte === 0x7b ? OBJECT : ARRAY;
+            open = byte === 0x7b ? OBJECT : ARRAY;
+            stack[depth++] = open;
             interest = NONE;
-            state = byte === 0x7b ? KEY_OR_END : VALUE_OR_END;
             i++;
-            break;
+            state = VALUE_OR_END;
+            if (byte === 0x7b) {
+              state = KEY_OR_END;
+              if (bytes[i] === QUOTE) {
+                start = ++i;
+                escaped = false;
+                state = IN_KEY;
+              }
+            }
+            continue;
           }
-          this.#word = WORDS[byte] ?? '';
-          if (this.#word !== '') {
-            if (isHead && this.#word === 'null') out.head(interest, ABSENT, ABSENT);
-            else if (isHead) this.#parse = true;
-            this.#rest = this.#word.length;
+          const word = WORDS[byte];
+          if (word !== undefined) {
+            if (isHead) {
+              if (word === 'null') out.noHead(interest);
+              else out.parse();
+            }
+            this.#word = word;
+            this.#rest = word.length;
             state = WORD;
-            break;
+            continue;
           }
-          if (!isOfNumber(byte)) this.#fail(i, 'a value is missing');
-          if (isHead) this.#parse = true;
-          start = i;
+          number = 0;
+          if (inNumber(number, byte) === 0) this.#fail(i, 'a value is missing');
+          if (isHead) out.parse();
           state = NUMBER;
+          continue;
         }
       }
       if (!ended) continue;
       state = depth === 0 ? VALUE : COMMA;
+      if (depth > where) continue;
       if (recording && depth === where) {
-        out.add(chunk, from, i);
-        out.end(this.#isObject, this.#parse);
+        out.end(i);
         recording = false;
+        keys = NONE;
       } else if (where === IN_LIST && depth === 1) where = NOWHERE; // what follows the list is of no interest
     }
-    // A key or number goes on in the next piece.
-    if (state === NUMBER || (isKey && (state === STRING || state === ESCAPE || state === HEX))) {
-      this.#begun += latin(chunk.subarray(start, start + LONGEST));
-    }
-    if (recording) out.add(chunk, from, size);
-    this.#passed += size;
+    this.#at = base + i;
+    this.#start = base + start;
     this.#state = state;
     this.#stack = stack;
     this.#depth = depth;
     this.#where = where;
     this.#recording = recording;
     this.#interest = interest;
-    this.#isKey = isKey;
     this.#escaped = escaped;
+    this.#number = number;
   }
 
   /** There is no more. Throws Malformed when something is not whole. */
   end(): void {
-    if (this.#depth > 0 || this.#state !== VALUE) this.#fail(0, 'it ends in the middle');
+    if (this.#depth > 0 || this.#state !== VALUE) this.#fail(this.#out.length, 'it ends in the middle');
   }
 
   /** How many containers are open where records begin. */
@@ -303,36 +316,38 @@ export class Splitter {
     return byte === 0x5b ? IN_ARRAY : this.#fail(at, 'it is neither an object nor an array');
   }
 
-  /** Which key of interest it is that begins at `start`, or began in an earlier piece. */
-  #interestOf(chunk: Uint8Array, start: number, end: number, escaped: boolean): number {
+  /** Which key of interest it is. */
+  #interestOf(bytes: Uint8Array, start: number, end: number, escaped: boolean): number {
     // One with an escape may be one of those after all.
-    if (escaped) this.#parse = true;
-    const begun = this.#begun;
-    if (begun !== '') {
-      const key = Buffer.from(begun + latin(chunk.subarray(start, Math.min(end, start + LONGEST))), 'latin1');
-      this.#begun = '';
-      return this.#interestOf(key, 0, key.length, escaped);
-    }
+    if (escaped) this.#out.parse();
     const candidates = this.#keys[end - start];
-    if (candidates === undefined || escaped) return NONE;
-    for (const { bytes, index } of candidates) {
-      let at = 0;
-      while (at < bytes.length && bytes[at] === chunk[start + at]) at++;
-      if (at === bytes.length) return index;
+    if (candidates === undefined) return NONE;
+    for (const { bytes: key, index } of candidates) {
+      let at = key.length - 1;
+      while (at >= 0 && key[at] === bytes[start + at]) at--;
+      if (at < 0) return index;
     }
     return NONE;
   }
 
-  #checkNumber(chunk: Uint8Array, start: number, end: number): void {
-    // Most are digits only.
-    if (this.#begun === '' && end - start < 16 && areDigits(chunk, start, end)) return;
-    const number = this.#begun + latin(chunk.subarray(start, Math.min(end, start + LONGEST)));
-    this.#begun = '';
-    if (!NUMBER_SHAPE.test(number)) this.#fail(end, 'a number that is none');
+  /** Where an escape ends that begins at `at`, which is no end of a text; `at` itself where it is not whole yet. */
+  #pastEscape(bytes: Uint8Array, at: number, length: number): number {
+    if (at === length) return at;
+    if (bytes[at] !== BACKSLASH) this.#fail(at, 'a control character in a text');
+    if (at + 1 === length) return at;
+    if (bytes[at + 1] !== 0x75) {
+      if (!isEscape(bytes[at + 1] as number)) this.#fail(at + 1, 'an unknown escape');
+      return at + 2;
+    }
+    for (let hex = at + 2; hex < at + 6; hex++) {
+      if (hex === length) return at;
+      if (!isHex(bytes[hex] as number)) this.#fail(hex, 'an escape that is none');
+    }
+    return at + 6;
   }
 
   #fail(at: number, what: string): never {
-    throw new Malformed(`it is no JSON: ${what} at byte ${this.#passed + at}`);
+    throw new Malformed(`it is no JSON: ${what} at byte ${this.#out.base + at}`);
   }
 }
 
@@ -340,56 +355,4 @@ function larger(stack: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const more = new Uint8Array(stack.length * 4);
   more.set(stack);
   return more;
-}
-
-function areDigits(chunk: Uint8Array, start: number, end: number): boolean {
-  if (chunk[start] === 0x30 && end - start > 1) return false;
-  for (let at = start; at < end; at++) {
-    const byte = chunk[at] as number;
-    if (byte < 0x30 || byte > 0x39) return false;
-  }
-  return true;
-}
-
-function isBlank(byte: number): boolean {
-  return byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
-
-/** Where a text cannot just go on: at a quote, a backslash, a control character, or where the piece ends. */
-function endOfRun(chunk: Uint8Array, from: number, size: number): number {
-  let at = from;
-  while (at < size) {
-    const byte = chunk[at] as number;
-    if (byte === QUOTE || byte === BACKSLASH || byte < SPACE) break;
-    at++;
-  }
-  return at;
-}
-
-function isEscape(byte: number): boolean {
-  return (
-    byte === QUOTE ||
-    byte === BACKSLASH ||
-    byte === 0x2f ||
-    byte === 0x62 ||
-    byte === 0x66 ||
-    byte === 0x6e ||
-    byte === 0x72 ||
-    byte === 0x74
-  );
-}
-
-function isHex(byte: number): boolean {
-  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66);
-}
-
-/** Digits, signs, point and exponent. */
-function isOfNumber(byte: number): boolean {
-  return (
-    (byte >= 0x30 && byte <= 0x39) || byte === 0x2d || byte === 0x2b || byte === 0x2e || byte === 0x65 || byte === 0x45
-  );
-}
-
-function latin(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
 }

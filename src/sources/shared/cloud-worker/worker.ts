@@ -9,7 +9,7 @@ import type { FromWorker, ToWorker, UnpackOptions } from './messages.ts';
 import { Packer } from './pack.ts';
 import { Splitter } from './splitter.ts';
 
-const PIECE = 64 * 1024;
+const PIECE = 256 * 1024;
 /** Packs that are with the main thread at once: one is worked on while the next is made. */
 const PACKS = 2;
 
@@ -37,6 +37,8 @@ class Job {
       say({ id: this.#id, done: true });
     } catch (error) {
       if (!this.#closed.signal.aborted) say({ id: this.#id, broken: messageOf(error) });
+    } finally {
+      takeBack(this.#packer.bytes.buffer as ArrayBuffer);
     }
   }
 
@@ -95,11 +97,8 @@ class Job {
     }
     this.#closed.signal.throwIfAborted();
     this.#room--;
-    const parts = [pack.bytes, pack.ends, pack.heads, pack.parse];
-    say(
-      { id: this.#id, pack },
-      parts.map(({ buffer }) => buffer as ArrayBuffer),
-    );
+    const { bytes, rows } = pack;
+    say({ id: this.#id, pack }, [bytes.buffer as ArrayBuffer, rows.buffer as ArrayBuffer]);
   }
 
   async *#pieces(): AsyncGenerator<Uint8Array> {
@@ -143,9 +142,13 @@ function roomOf(least: number): Uint8Array {
   return room ? new Uint8Array(room) : new Uint8Array(least);
 }
 
+function takeBack(room: ArrayBuffer): void {
+  if (rooms.length < ROOMS) rooms.push(room);
+}
+
 port?.on('message', (message: ToWorker) => {
   if ('room' in message) {
-    if (rooms.length < ROOMS) rooms.push(message.room);
+    takeBack(message.room);
     return;
   }
   if ('open' in message) {
