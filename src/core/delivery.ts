@@ -274,6 +274,10 @@ export class Delivery {
   }
 
   #settle({ events, ack }: Parcel, lost: Lost): void {
+    if (lost.size === 0) {
+      ack.settle('delivered');
+      return;
+    }
     const byReason = new Map<string, number[]>();
     for (const [place, event] of events.entries()) {
       const reason = lost.get(event);

@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto';
 import { alertFields } from './alert-fields.ts';
 import { exactJson } from './exact-json.ts';
-import type { Event, Value } from './field.ts';
+import type { Value } from './field.ts';
 import { EventRecord } from './record.ts';
 import { clockTime, iso8601, rfc3339 } from './time.ts';
 
@@ -23,7 +23,7 @@ export interface AlertContent {
   readonly source: string;
   readonly outputFields: OutputFields;
   /** What tells the event apart from every other, the same each time it is delivered. Default: eventIdentity. */
-  readonly identity?: string;
+  readonly identity?: string | undefined;
 }
 
 /**
@@ -70,9 +70,14 @@ export class Alert extends EventRecord {
 /** The alert that `content` describes, about an event at `time` (ns since the epoch). `known`: the id of one that has one already. */
 export function makeAlert(time: bigint, content: AlertContent, known?: string): Alert {
   const { rule, priority, hostname, output, source, outputFields } = content;
-  const tags = [...new Set(content.tags)].sort();
+  const tags = isSorted(content.tags) ? content.tags : [...new Set(content.tags)].sort();
   const id = known ?? (() => alertId(content.identity ?? eventIdentity(time, content), rule));
   return new Alert(time, { rule, priority, tags, hostname, output, source }, outputFields, id);
+}
+
+/** Whether each is above the one before it. */
+function isSorted(texts: readonly string[]): boolean {
+  return texts.every((text, index) => index === 0 || (texts[index - 1] as string) < text);
 }
 
 const ownNames: ReadonlySet<string> = new Set(alertFields.map(({ name }) => name));
@@ -145,29 +150,38 @@ export function alertText(alert: EventRecord, shape: AlertShape = {}): string {
 export function alertJson(record: EventRecord, shape: AlertShape = {}): string {
   const alert = toAlert(record);
   const { output = true, message = false, tags = true, outputFields = true } = shape;
-  const timeField = shape.iso8601 ? 'evt.time.iso8601' : 'evt.time';
-  const object = {
-    hostname: text(alert, 'hostname'),
-    ...(message ? { message: text(alert, 'output') } : {}),
-    ...(output ? { output: sentence(alert, shape) } : {}),
-    ...(outputFields ? { output_fields: falcoFields({ ...alert.outputFields, [timeField]: alert.time }, alert) } : {}),
-    priority: text(alert, 'priority'),
-    rule: text(alert, 'rule'),
-    source: text(alert, 'source'),
-    ...(tags ? { tags: alert.fields.tags ?? [] } : {}),
-    time: rfc3339(alert.time),
-  };
-  return JSON.stringify(object);
+  let json = `{"hostname":${quoted(text(alert, 'hostname'))}`;
+  if (message) json += `,"message":${quoted(text(alert, 'output'))}`;
+  if (output) json += `,"output":${quoted(sentence(alert, shape))}`;
+  if (outputFields) json += `,"output_fields":${fieldsJson(alert, shape)}`;
+  json += `,"priority":${quoted(text(alert, 'priority'))},"rule":${quoted(text(alert, 'rule'))}`;
+  json += `,"source":${quoted(text(alert, 'source'))}`;
+  if (tags) json += `,"tags":${falcoJson(alert.fields.tags ?? [])}`;
+  return `${json},"time":${quoted(rfc3339(alert.time))}}`;
 }
 
-/** In JSON Falco gives every form of the event's time as its nanoseconds. */
-function falcoFields(fields: OutputFields, { time }: Event): Record<string, unknown> {
-  const value = (name: string, given: Value | null) => falcoValue(/^evt\.(date)?time\b/.test(name) ? time : given);
-  return Object.fromEntries(
-    Object.entries(fields)
-      .sort(byName)
-      .map(([name, given]) => [name, value(name, given)]),
-  );
+// Written piece by piece: JSON.stringify of an object that was made for it takes three times as long.
+function fieldsJson({ outputFields, time }: Alert, shape: AlertShape): string {
+  const timeField = shape.iso8601 ? 'evt.time.iso8601' : 'evt.time';
+  const names = Object.keys(outputFields);
+  if (!(timeField in outputFields)) names.push(timeField);
+  let json = '';
+  for (const name of names.sort()) {
+    // Falco gives every form of the event's time as its nanoseconds.
+    const value = isTime(name) ? time : outputFields[name];
+    if (value !== undefined) json += `${json === '' ? '{' : ','}${quoted(name)}:${falcoJson(value)}`;
+  }
+  return `${json}}`;
+}
+
+const isTime = (name: string) => name.startsWith('evt.') && /^evt\.(?:date)?time\b/.test(name);
+
+const quoted = (text: string) => JSON.stringify(text);
+
+/** What JSON.stringify makes of `falcoValue`. */
+function falcoJson(value: Value | null): string {
+  if (typeof value === 'string') return quoted(value);
+  return typeof value === 'bigint' ? String(value) : JSON.stringify(falcoValue(value));
 }
 
 function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

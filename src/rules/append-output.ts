@@ -142,16 +142,20 @@ function withMore<E extends Event>(
   bound: BoundFormat<E>,
   extra: readonly { readonly key: string | undefined; readonly bound: BoundFormat<E> }[],
 ): BoundFormat<E> {
+  const withExtra = (fields: Record<string, Value | null>, event: E) => {
+    for (const { key, bound: more } of extra) {
+      if (key === undefined) Object.assign(fields, more.fields(event));
+      else fields[key] = more.text(event);
+    }
+    return fields;
+  };
   return {
     text: (event) => bound.text(event),
     line: (event) => bound.line(event),
-    fields(event) {
-      const fields: Record<string, Value | null> = bound.fields(event);
-      for (const { key, bound: more } of extra) {
-        if (key === undefined) Object.assign(fields, more.fields(event));
-        else fields[key] = more.text(event);
-      }
-      return fields;
+    fields: (event) => withExtra(bound.fields(event), event),
+    whole(event) {
+      const { text, fields } = bound.whole(event);
+      return { text, fields: withExtra(fields, event) };
     },
   };
 }

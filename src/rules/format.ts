@@ -28,6 +28,8 @@ export interface BoundFormat<E extends Event> {
   text(event: E): string;
   /** The values of the fields by their names, as Falco's `output_fields` has them. */
   fields(event: E): Record<string, Value | null>;
+  /** `text` and `fields`: each value is read once. */
+  whole(event: E): { readonly text: string; readonly fields: Record<string, Value | null> };
   /** The message as libsinsp prints it: without a leading `*` it ends at the first absent value and is not complete. */
   line(event: E): { readonly text: string; readonly complete: boolean };
 }
@@ -185,6 +187,8 @@ function longestField(text: string, start: number, catalogue: Catalogue): { ref:
 }
 
 interface BoundToken<E extends Event> {
+  /** The place among the fields of the one that it prints; undefined: it has a reader of its own. */
+  readonly field: number | undefined;
   readonly read: Reader<E> | undefined;
   readonly print: (value: Value) => string;
   readonly width: number | undefined;
@@ -202,30 +206,29 @@ class TokenFormat<E extends Event> implements BoundFormat<E> {
 
   constructor(tokens: readonly (string | Token)[], reads: readonly FieldRef[], options: PrintOptions, form: Form<E>) {
     this.#options = options;
-    this.#tokens = tokens.map((token) =>
-      typeof token === 'string'
-        ? token
-        : {
-            read: termReader(token.term, form),
-            print: printerOf(token.term, options.bytes),
-            width: token.width,
-          },
-    );
     this.#fields = reads.map((ref) => ({ ref, read: fieldReader(ref, form) }));
+    this.#tokens = tokens.map((token) => (typeof token === 'string' ? token : this.#bound(token, form)));
+  }
+
+  #bound({ term, width }: Token, form: Form<E>): BoundToken<E> {
+    const print = printerOf(term, this.#options.bytes);
+    // Times are read otherwise for `output_fields`.
+    if (term.kind !== 'field' || isTime(term.ref)) {
+      return { read: termReader(term, form), field: undefined, print, width };
+    }
+    return { read: undefined, field: this.#fields.findIndex(({ ref }) => ref.text === term.ref.text), print, width };
   }
 
   text(event: E): string {
-    let text = '';
-    for (const token of this.#tokens)
-      text += typeof token === 'string' ? token : (print(token, event) ?? padTo('<NA>', token.width));
-    return text;
+    return this.#text(event, this.#values(event));
   }
 
   line(event: E): { text: string; complete: boolean } {
     if (this.#options.keepsAbsent) return { text: this.text(event), complete: true };
+    const values = this.#values(event);
     let text = '';
     for (const token of this.#tokens) {
-      const part = typeof token === 'string' ? token : print(token, event);
+      const part = typeof token === 'string' ? token : print(token, event, values);
       if (part === undefined) return { text, complete: false };
       text += part;
     }
@@ -233,15 +236,40 @@ class TokenFormat<E extends Event> implements BoundFormat<E> {
   }
 
   fields(event: E): Record<string, Value | null> {
+    return this.#typed(this.#values(event));
+  }
+
+  whole(event: E): { text: string; fields: Record<string, Value | null> } {
+    const values = this.#values(event);
+    return { text: this.#text(event, values), fields: this.#typed(values) };
+  }
+
+  #values(event: E): (Value | undefined)[] {
+    return this.#fields.map(({ read }) => read?.(event));
+  }
+
+  #text(event: E, values: readonly (Value | undefined)[]): string {
+    let text = '';
+    for (const token of this.#tokens)
+      text += typeof token === 'string' ? token : (print(token, event, values) ?? padTo('<NA>', token.width));
+    return text;
+  }
+
+  #typed(values: readonly (Value | undefined)[]): Record<string, Value | null> {
     const fields: Record<string, Value | null> = {};
-    for (const { ref, read } of this.#fields)
-      fields[ref.text] = typedValue(read?.(event), ref.field, this.#options.bytes);
+    this.#fields.forEach(({ ref }, place) => {
+      fields[ref.text] = typedValue(values[place], ref.field, this.#options.bytes);
+    });
     return fields;
   }
 }
 
-function print<E extends Event>({ read, print: printed, width }: BoundToken<E>, event: E): string | undefined {
-  const value = read?.(event);
+function print<E extends Event>(
+  { read, field, print: printed, width }: BoundToken<E>,
+  event: E,
+  values: readonly (Value | undefined)[],
+): string | undefined {
+  const value = field === undefined ? read?.(event) : values[field];
   return value === undefined ? undefined : padTo(printed(value), width);
 }
 
@@ -250,9 +278,11 @@ function padTo(text: string, width: number | undefined): string {
   return width === undefined ? text : text.slice(0, width).padEnd(width);
 }
 
+const isTime = ({ text }: FieldRef) => /^evt\.(?:date)?time(?:\.|$)/.test(text);
+
 /** Fields that print a time are integers in `output_fields`: the event's time in ns. */
 function fieldReader<E extends Event>(ref: FieldRef, form: Form<E>): Reader<E> | undefined {
-  if (!/^evt\.(?:date)?time(?:\.|$)/.test(ref.text)) return form.reader(ref);
+  if (!isTime(ref)) return form.reader(ref);
   return (event) => {
     const time = Number(event.time);
     return Number.isSafeInteger(time) ? time : event.time;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AlertContent, alertJson, alertText, makeAlert, toAlert } from '../../src/events/alert.ts';
+import { exactJson } from '../../src/events/exact-json.ts';
 import { EventRecord } from '../../src/events/record.ts';
 import { clockTime } from '../../src/events/time.ts';
 import { sharedJson } from './shared.ts';
@@ -57,6 +58,33 @@ describe('alertJson', () => {
         '"output_fields":{"a.bytes":"h..","evt.rawtime":1700000100100000000,"evt.time":1700000100100000000,' +
         '"fd.name":null,"proc.ppid":90},"priority":"Notice","rule":"plain","source":"syscall","tags":["a","b"],' +
         '"time":"2023-11-14T22:15:00.100000000Z"}',
+    );
+  });
+
+  it('is what JSON.stringify makes of that object, whatever its names and values are', () => {
+    const text = fc.string({ unit: 'binary' });
+    const scalar = fc.oneof(text, fc.bigInt({ max: 2n ** 70n }), fc.double(), fc.boolean());
+    const value = fc.oneof(scalar, fc.constant(null), fc.uint8Array(), fc.array(scalar));
+    // Of those JSON.stringify does not keep the order.
+    const name = text.filter((each) => !/^\d+$/.test(each));
+    const dots = (bytes: Uint8Array) =>
+      Buffer.from(bytes)
+        .toString('latin1')
+        .replace(/[^ -~]/g, '.');
+    fc.assert(
+      fc.property(fc.dictionary(name, value), (outputFields) => {
+        const all = Object.entries({ ...outputFields, 'evt.time': time }).sort(([a], [b]) => (a < b ? -1 : 1));
+        const object = {
+          hostname: 'node1',
+          output_fields: Object.fromEntries(all.map(([each, given]) => [each, exactJson(given, dots)])),
+          priority: 'Notice',
+          rule: 'plain',
+          source: 'syscall',
+          time: '2023-11-14T22:15:00.100000000Z',
+        };
+        const alert = makeAlert(time, { ...content, outputFields });
+        expect(alertJson(alert, { output: false, tags: false })).toBe(JSON.stringify(object));
+      }),
     );
   });
 

@@ -59,6 +59,18 @@ test('output fields are typed: numbers, lists, null; numbers in a print format a
   });
 });
 
+test('message and output fields at once are what each is alone', () => {
+  const printed = compileFormat('*%t.s %5t.s %toupper(t.s) %t.list %t.s', catalogue).bind(form);
+  const timed = compileFormat('%evt.time %proc.name', syscall).bind(form);
+  const event = eventOf({ 't.s': 'text', 't.list': [], 'evt.time': 'noon', 'proc.name': 'sh' });
+  for (const format of [printed, timed]) {
+    for (const each of [eventOf({}), event]) {
+      expect(format.whole(each)).toEqual({ text: format.text(each), fields: format.fields(each) });
+    }
+  }
+  expect([printed.whole(event).text, timed.whole(event).text]).toEqual(['text text  TEXT () text', 'noon sh']);
+});
+
 test('times among the output fields are the event time in ns', () => {
   const format = compileFormat('%evt.time %evt.time.iso8601', syscall).bind(form);
   expect(format.fields(eventOf({ 'evt.time': 'noon' }))).toEqual({

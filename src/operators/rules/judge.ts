@@ -149,21 +149,21 @@ function alerts(form: Form, options: JudgeOptions): (rule: Rule, event: Event) =
   const identity = identityOf(form, source);
   return (rule, event) => {
     const format = formats.get(rule) as BoundFormat<Event>;
-    const outputFields = { ...more(event), ...format.fields(event) };
+    const { text: output, fields } = format.whole(event);
+    const outputFields = extra.length === 0 ? fields : { ...more(event), ...fields };
     const { name, priority, tags } = rule;
-    const output = format.text(event) ?? '';
-    const content = { rule: name, priority, tags, hostname, output, source, outputFields };
-    return makeAlert(event.time, { ...content, ...identity(event) });
+    const content = { rule: name, priority, tags, hostname, output, source, outputFields, identity: identity(event) };
+    return makeAlert(event.time, content);
   };
 }
 
 /** An event that has an id is told apart by it, whatever a rule prints. */
-function identityOf(form: Form, source: string): (event: Event) => { readonly identity?: string } {
+function identityOf(form: Form, source: string): (event: Event) => string | undefined {
   const ref = catalogues.get(source)?.find(EVENT_ID);
   const read = ref && form.reader(ref);
   return (event) => {
     const id = read?.(event);
-    return id === undefined ? {} : { identity: JSON.stringify([source, String(id)]) };
+    return id === undefined ? undefined : JSON.stringify([source, String(id)]);
   };
 }
 
