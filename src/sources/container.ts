@@ -11,7 +11,7 @@ import { defineSource, type SourceContext } from '../core/component.ts';
 import { catalogues } from '../events/catalogue.ts';
 import type { Container } from '../events/containers/container.ts';
 import { lifecycleEvent, type WithArguments } from '../events/containers/lifecycle.ts';
-import { isOriginField } from '../events/origin.ts';
+import { isSeenHere, originHere } from '../events/origin.ts';
 import { recordForm } from '../events/record.ts';
 
 /** Containers of one runtime that are remembered, so that their end can be told with what they were. */
@@ -34,7 +34,7 @@ export const container = defineSource({
   ],
   delivery: 'at_most_once',
   emits: () => ['container'],
-  fills: (_source, field) => !isOriginField(field),
+  fills: (_source, field) => isSeenHere(field),
   open: ({ sockets }, ctx) =>
     new Observable<Batch>((subscriber) => {
       const runtimes = new Runtimes(sockets);
@@ -96,7 +96,8 @@ async function batchOf(
   if (type === 'remove') memory.delete(id);
   else if (container) remember(memory, container);
   const record = lifecycleEvent(type, time, { id, container, exitCode }, wantedOf(ctx));
-  return { source: 'container', form: recordForm, events: [record], ack: liveAck };
+  const events = [record.with({ ...record.fields, ...originHere(ctx.demand.get('container')) })];
+  return { source: 'container', form: recordForm, events, ack: liveAck };
 }
 
 function remember(memory: Map<string, Container>, container: Container): void {

@@ -7,7 +7,7 @@ import type { Batch } from '../core/batch.ts';
 import { type Books, defineSource, type Report, type SourceContext } from '../core/component.ts';
 import { duration } from '../core/config.ts';
 import { internalEvent } from '../events/internal.ts';
-import { isOriginField } from '../events/origin.ts';
+import { isSeenHere, originHere } from '../events/origin.ts';
 import { type EventRecord, recordForm } from '../events/record.ts';
 
 export const internal = defineSource({
@@ -19,11 +19,13 @@ export const internal = defineSource({
   examples: [{ title: 'Drops to a file of their own', yaml: 'self: { type: internal }' }],
   delivery: 'at_most_once',
   emits: () => ['internal'],
-  fills: (_source, field) => !isOriginField(field),
+  fills: (_source, field) => isSeenHere(field),
   open: ({ heartbeat }, ctx) =>
     new Observable<Batch>((subscriber) => {
-      const emit = (event: EventRecord) =>
-        subscriber.next({ source: 'internal', form: recordForm, events: [event], ack: liveAck });
+      const emit = (event: EventRecord) => {
+        const events = [event.with({ ...event.fields, ...originHere(ctx.demand.get('internal')) })];
+        subscriber.next({ source: 'internal', form: recordForm, events, ack: liveAck });
+      };
       const unlisten = ctx.reports((report) => emit(eventOf(report, timeOf(ctx))));
       const timer = setInterval(() => emit(heartbeatOf(ctx.id, ctx.books(), timeOf(ctx))), heartbeat);
       return () => {

@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Batch } from '../../src/core/batch.ts';
 import type { Event } from '../../src/core/event.ts';
+import { hostName } from '../../src/core/host.ts';
 import { container } from '../../src/sources/container.ts';
 import { cannotRun, IMAGE, Podman } from '../containers/engines.ts';
 import { freeSocket, type Served, serveHttp, serveHttp2 } from '../containers/servers.ts';
@@ -78,7 +79,7 @@ describe('The source container', () => {
       response.flushHeaders();
     });
     closing.push(() => served.close());
-    const source = opened({ docker: [served.socket] }, ['container.label[app]', 'container.name']);
+    const source = opened({ docker: [served.socket] }, ['container.label[app]', 'container.name', 'node.name']);
     closing.push(source.close);
     await source.until(() => stream !== undefined);
     stream?.write(line('create') + line('start'));
@@ -93,7 +94,7 @@ describe('The source container', () => {
         ID.slice(0, 12),
         'web',
       ]);
-      expect(event.get('container.label[app]')).toBe('shop');
+      expect([event.get('container.label[app]'), event.get('node.name')]).toEqual(['shop', hostName()]);
       expect(event.time).toBe(1795529885_000_000_000n);
     }
     expect(source.events.map((event) => event.get('container.exit_code'))).toEqual([

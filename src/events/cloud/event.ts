@@ -1,13 +1,16 @@
 /** The cloud object: the form of events that are parsed JSON documents (design §4). */
 
+import { hostName } from '../../core/host.ts';
 import { catalogues } from '../catalogue.ts';
 import type { Event, FieldRef, Form, Value } from '../field.ts';
+import { NODE } from '../origin.ts';
 import { EventRecord } from '../record.ts';
 import type { JsonObject } from './document.ts';
 import type { HeadKey, Heads } from './heads.ts';
 import { cloudSources } from './sources.ts';
 import type { CloudReader, Origin } from './table.ts';
 
+const host = hostName();
 let made = 0;
 
 interface Content {
@@ -69,7 +72,8 @@ export class CloudForm implements Form<CloudEvent> {
   constructor(source: string) {
     this.name = `cloud ${source}`;
     this.#source = source;
-    this.#makers = new Map(cloudSources.get(source)?.fields.map(({ field, read }) => [field.name, read]));
+    const own = cloudSources.get(source)?.fields.map(({ field, read }) => [field.name, read] as const) ?? [];
+    this.#makers = new Map([[NODE, () => () => host], ...own]);
   }
 
   reader({ field, arg }: FieldRef): CloudReader | undefined {
@@ -109,7 +113,7 @@ export class CloudForm implements Form<CloudEvent> {
 }
 
 /** Keys of the document itself that tell most events apart. */
-const CHEAP: ReadonlySet<string> = new Set(['ct.name', 'ct.src', 'ct.error', 'ka.verb', 'ka.stage', 'evt.type']);
+const CHEAP: ReadonlySet<string> = new Set([NODE, 'ct.name', 'ct.src', 'ct.error', 'ka.verb', 'ka.stage', 'evt.type']);
 
 const forms = new Map<string, CloudForm>();
 

@@ -1,6 +1,7 @@
 /** Readers of `evt.*`: the event itself (spec/falco-engine.md §6.7). */
 
 import type { Value } from '../field.ts';
+import { NODE } from '../origin.ts';
 import { eventType } from '../syscall/event-types.ts';
 import { timeFields } from '../time-fields.ts';
 import { type Argument, argumentFinder, argumentsOf, argumentsText, argumentText, isArgument } from './arguments.ts';
@@ -119,6 +120,7 @@ export const eventReaders: Readonly<Record<string, ReaderMaker>> = {
     'evt.source': () => 'syscall',
     'evt.is_async': never,
     'evt.hostname': (event) => event.slab.context.hostname,
+    [NODE]: (event) => event.slab.context.hostname,
     'evt.dir': () => '<',
     'evt.type': (event) => event.type,
     'syscall.type': (event) => (event.kind === KIND.exit ? undefined : event.type),
