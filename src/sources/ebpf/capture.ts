@@ -17,6 +17,8 @@ const SLAB = 512 * 1024;
 const POLL_MS = 1;
 /** After so long without events the loop sleeps until the doorbell rings. */
 const LINGER_MS = 3;
+/** What rings after so long a sleep comes alone, mostly: the loop sleeps on, and lingers when the next one comes sooner. */
+const ALONE_MS = 10;
 /** Less than this in one batch, and the next one may wait: what a batch costs is shared by its events. */
 const WORTHWHILE = SLAB / 8;
 /** Batches in one turn of the event loop: timers and sinks must have theirs. */
@@ -59,6 +61,8 @@ export class Capture {
   #soon: NodeJS.Immediate | undefined;
   #lastData = 0;
   #asleep = false;
+  #sleptFrom = 0;
+  #alone = false;
   #closed = false;
   #scanFailed = false;
 
@@ -165,17 +169,22 @@ export class Capture {
   /** Little or nothing is left: look again soon, or sleep when nothing came for a while. */
   #rest(): void {
     if (this.#closed) return;
-    if (performance.now() - this.#lastData < LINGER_MS) {
+    const alone = this.#alone;
+    this.#alone = false;
+    if (!alone && performance.now() - this.#lastData < LINGER_MS) {
       this.#later = setTimeout(() => this.#guard(() => this.#turn()), POLL_MS);
     } else if (this.#options.sensor.arm()) {
       this.#again(() => this.#turn());
     } else {
       this.#asleep = true;
+      this.#sleptFrom = performance.now();
     }
   }
 
   #wake(): void {
-    if (this.#asleep) this.#guard(() => this.#turn());
+    if (!this.#asleep) return;
+    this.#alone = performance.now() - this.#sleptFrom > ALONE_MS;
+    this.#guard(() => this.#turn());
   }
 
   /** Delivers what fits into one batch; returns how many bytes that was. */

@@ -77,15 +77,31 @@ describe('capture', () => {
     capture.close();
   });
 
-  it('polls for a while after events, instead of having the doorbell rung for each', async () => {
+  it('polls for a while after events that come together, instead of having the doorbell rung for each', async () => {
     const { sensor, names, capture } = start();
     capture.start();
     await vi.advanceTimersByTimeAsync(20);
-    sensor.put(open('/a'));
-    sensor.put(open('/b'));
-    expect(sensor.armed).toBe(false);
+    for (const path of ['/a', '/b', '/c']) sensor.put(open(path));
+    expect([names, sensor.armed]).toEqual([['/a', '/b'], false]);
     await vi.advanceTimersByTimeAsync(2);
-    expect(names).toEqual(['/a', '/b']);
+    expect(names).toEqual(['/a', '/b', '/c']);
+    expect(sensor.armed).toBe(false);
+    await vi.advanceTimersByTimeAsync(5);
+    expect(sensor.armed).toBe(true);
+    capture.close();
+  });
+
+  it('sleeps on after an event that comes alone', async () => {
+    const { sensor, names, capture } = start();
+    capture.start();
+    for (let event = 1; event <= 3; event++) {
+      await vi.advanceTimersByTimeAsync(20);
+      const before = sensor.drains;
+      sensor.put(open('/a'));
+      expect([names.length, sensor.armed]).toEqual([event, true]);
+      await vi.advanceTimersByTimeAsync(9);
+      expect(sensor.drains).toBe(before + 1);
+    }
     capture.close();
   });
 
