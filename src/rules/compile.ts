@@ -5,8 +5,10 @@ import type { Modifier } from './ast.ts';
 import type { TypedCheck, TypedExpr, TypedOperator, TypedTerm } from './check.ts';
 import { feedCheck } from './check-feeds.ts';
 import type { Constant } from './constants.ts';
+import { PrefixTree } from './prefix-tree.ts';
 import { termReader } from './terms.ts';
 import { isIdentity, pairTest, testOf } from './tests.ts';
+import { isText } from './types.ts';
 
 export type Predicate<E extends Event> = (event: E) => boolean;
 
@@ -152,12 +154,34 @@ export function valueTest(
   };
   // In Falco no network with a modifier ever holds an address (measured); rules are warned of it when they load.
   if (modifier !== undefined && left.type === 'IPNET') return () => operator === '!=';
+  if (modifier === 'anyof' && !left.list) {
+    const test = anyOfTest(left, operator, constants);
+    if (test !== undefined)
+      return candidatesOf(left) === undefined ? (test as (value: Value) => boolean) : someTest(test);
+  }
   return modifier === undefined
     ? compare(constants)
     : modified(
         modifier,
         constants.map((constant) => compare([constant])),
       );
+}
+
+/** Looks for all constants at once, where that can be. */
+function anyOfTest(
+  { type }: TypedTerm,
+  operator: TypedOperator,
+  constants: readonly Constant[],
+): ((value: Scalar) => boolean) | undefined {
+  if (operator === '=') return testOf(type, 'in', constants);
+  if (operator !== 'startswith' || !isText(type)) return undefined;
+  const tree = new PrefixTree<boolean>();
+  for (const constant of constants) tree.set(String(constant), true);
+  return (value) => typeof value === 'string' && tree.find(value, false, () => true);
+}
+
+function someTest(test: (value: Scalar) => boolean): (value: Value) => boolean {
+  return (value) => (Array.isArray(value) ? value.some(test) : test(value as Scalar));
 }
 
 function listTest(operator: TypedOperator, test: (value: Scalar) => boolean): (value: Value) => boolean {

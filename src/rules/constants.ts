@@ -85,7 +85,8 @@ function readAddress(text: string): string {
   const four = text.includes('.');
   const address = four ? parseIpv4(text) : parseIpv6(text);
   if (address === undefined) throw new Error(`unrecognized ${four ? 'IPv4' : 'IPv6'} address ${text}`);
-  return addressText(address);
+  // Four numbers have one form only.
+  return typeof address === 'number' ? text : addressText(address);
 }
 
 function readNetwork(text: string): Network {

@@ -3,11 +3,12 @@
 import type { FieldType, Scalar } from '../events/field.ts';
 import type { Constant } from './constants.ts';
 import { readConstant } from './constants.ts';
-import { hasWildcard } from './glob.ts';
-import { parseCached } from './ip.ts';
+import type { Network } from './ip.ts';
+import type { FoundItem } from './items-scan.ts';
+import { unitsOf } from './items-scan.ts';
 import { NetworkSet } from './network-set.ts';
-import { HashMarks, hashByUnit, hashNext, hashStart, PackedSet } from './packed-set.ts';
-import { prefixTest } from './pmatch.ts';
+import { Beginnings, Paths, Texts } from './texts-kept.ts';
+import { isText } from './types.ts';
 
 /** How a condition uses a list: as values of a type, as networks, as beginnings of texts, as path prefixes of `pmatch`. */
 export type Use =
@@ -19,82 +20,79 @@ export interface Kept {
   readonly size: number;
   /** How many of the items, each counted once, a value equals, lies in or begins with; of paths and networks 1 is enough. */
   count(value: Scalar): number;
+  /** Any text that counts begins with one of these; undefined: nothing is known. */
+  readonly beginnings?: readonly string[] | undefined;
 }
 
 /** Makes what is kept. */
 export interface Keeper {
   /** Adds an item. @throws Error that says why it is none */
-  add(text: string): void;
+  add(item: FoundItem): void;
   /** What is left to do at the end, in steps. */
-  steps?(): Generator<void, void>;
-  finish(): Kept;
+  finish(): Generator<void, Kept>;
 }
 
-/** @param expected how many items there will be at most, and in how many bytes */
-export function makeKeeper(use: Use, expected: { readonly items: number; readonly bytes: number }): Keeper {
+/** How many items there will be at most, and in how many bytes. */
+export interface Expected {
+  readonly items: number;
+  readonly bytes: number;
+}
+
+export function makeKeeper(use: Use, expected: Expected): Keeper {
   switch (use.kind) {
     case 'networks':
       return new Networks();
     case 'beginnings':
-      return new Beginnings(new PackedSet(expected.items, expected.bytes));
+      return new Beginnings(expected);
     case 'paths':
-      return new Paths(new PackedSet(expected.items, expected.bytes));
+      return new Paths(expected);
     case 'values':
-      return isKeptAsText(use.type)
-        ? new Texts(use.type, new PackedSet(expected.items, expected.bytes))
-        : new Values(use.type);
+      if (use.type === 'IPADDR') return new Addresses(expected);
+      return isText(use.type) ? new Texts(expected) : new Values(use.type);
   }
 }
 
-function isKeptAsText(type: FieldType): boolean {
-  return type === 'CHARBUF' || type === 'FSPATH' || type === 'IPADDR';
+/** What an item is to conditions that use it so. @throws Error that says why it is none */
+export function constantOf(text: string, use: Use): Constant {
+  if (use.kind === 'networks') return networkOf(text);
+  if (use.kind === 'values') return valueIn(text, use.type);
+  return read(text, 'CHARBUF');
 }
 
-function constantOf(text: string, type: FieldType): Constant {
+function valueIn(text: string, type: FieldType): Constant {
+  return read(type === 'IPADDR' ? addressIn(text) : text, type);
+}
+
+function networkOf(text: string): Constant {
+  const network = addressIn(text);
+  return read(network.includes('/') ? network : `${network}/${network.includes(':') ? 128 : 32}`, 'IPNET');
+}
+
+function read(text: string, type: FieldType): Constant {
   return readConstant({ kind: 'literal', text, quoted: false, span: { start: 0, end: 0 } }, type, 'in');
 }
 
 /** What stands before the blanks or marks with which lists of addresses go on to say more. */
 function addressIn(text: string): string {
-  return /^[^\s;#,]*/.exec(text)?.[0] ?? '';
+  const end = text.search(/[\s;#,]/);
+  return end < 0 ? text : text.slice(0, end);
 }
 
-/** Texts that begin otherwise than all items are let go after so many units, where the items have few beginnings. */
-const HEAD = 8;
-const MOST_HEADS = 65_536;
+/** Addresses, kept as the texts that events carry. */
+class Addresses implements Keeper {
+  readonly #texts: Texts;
 
-class Texts implements Keeper, Kept {
-  readonly #type: FieldType;
-  readonly #set: PackedSet;
-  #heads: HashMarks | undefined = new HashMarks();
-
-  constructor(type: FieldType, set: PackedSet) {
-    this.#type = type;
-    this.#set = set;
+  constructor(expected: Expected) {
+    this.#texts = new Texts(expected);
   }
 
-  get size(): number {
-    return this.#set.size;
+  add(item: FoundItem): void {
+    const text = valueIn(item.text, 'IPADDR') as string;
+    this.#texts.add(text === item.text ? item : { ...item, text, units: unitsOf(text), start: 0, end: text.length });
   }
 
-  add(text: string): void {
-    const isAddress = this.#type === 'IPADDR';
-    const item = constantOf(isAddress ? addressIn(text) : text, this.#type) as string;
-    this.#set.add(item);
-    if (this.#heads === undefined || item.length < HEAD) return;
-    this.#heads.add(hashByUnit(item, HEAD));
-    if (this.#heads.size > MOST_HEADS) this.#heads = undefined;
-  }
-
-  finish(): Kept {
-    this.#set.trim();
-    return this;
-  }
-
-  count(value: Scalar): number {
-    if (typeof value !== 'string') return 0;
-    if (this.#heads !== undefined && value.length >= HEAD && !this.#heads.has(hashByUnit(value, HEAD))) return 0;
-    return this.#set.has(value) ? 1 : 0;
+  finish(): Generator<void, Kept> {
+    return this.#texts.finish();
   }
 }
 
@@ -110,11 +108,12 @@ class Values implements Keeper, Kept {
     return this.#set.size;
   }
 
-  add(text: string): void {
-    this.#set.add(constantOf(text, this.#type));
+  add({ text }: FoundItem): void {
+    this.#set.add(valueIn(text, this.#type));
   }
 
-  finish(): Kept {
+  // biome-ignore lint/correctness/useYield: it has no steps
+  *finish(): Generator<void, Kept> {
     return this;
   }
 
@@ -127,144 +126,17 @@ class Networks implements Keeper, Kept {
   readonly #set = new NetworkSet();
   size = 0;
 
-  add(text: string): void {
-    const network = addressIn(text);
-    const whole = network.includes('/') ? network : `${network}/${network.includes(':') ? 128 : 32}`;
-    this.#set.add(constantOf(whole, 'IPNET') as never);
+  add({ text }: FoundItem): void {
+    this.#set.add(networkOf(text) as Network);
     this.size++;
   }
 
-  steps(): Generator<void, void> {
-    return this.#set.finish();
-  }
-
-  finish(): Kept {
+  *finish(): Generator<void, Kept> {
+    yield* this.#set.finish();
     return this;
   }
 
   count(value: Scalar): number {
-    const address = typeof value === 'string' ? parseCached(value) : undefined;
-    return address !== undefined && this.#set.has(address) ? 1 : 0;
+    return typeof value === 'string' && this.#set.hasText(value) ? 1 : 0;
   }
-}
-
-/** At these lengths it is known whether any item begins so: few values begin like one, and the rest are let go early. */
-const MARKS: ReadonlySet<number> = new Set([4, 8, 16, 32, 64, 128]);
-const MOST_MARKED = 128;
-
-class Beginnings implements Keeper, Kept {
-  readonly #set: PackedSet;
-  readonly #marks = new HashMarks();
-  /** Which lengths items have. */
-  readonly #lengths: boolean[] = [];
-
-  constructor(set: PackedSet) {
-    this.#set = set;
-  }
-
-  get size(): number {
-    return this.#set.size;
-  }
-
-  add(text: string): void {
-    constantOf(text, 'CHARBUF');
-    this.#set.add(text, hashByUnit(text));
-    while (this.#lengths.length <= text.length) this.#lengths.push(false);
-    this.#lengths[text.length] = true;
-    let hash = hashStart;
-    for (let length = 1; length <= Math.min(text.length, MOST_MARKED); length++) {
-      hash = hashNext(hash, text.charCodeAt(length - 1));
-      // An item that ends here needs no mark.
-      if (length < text.length && MARKS.has(length)) this.#marks.add(hash);
-    }
-  }
-
-  finish(): Kept {
-    this.#set.trim();
-    return this;
-  }
-
-  count(value: Scalar): number {
-    if (typeof value !== 'string') return 0;
-    const most = Math.min(value.length, this.#lengths.length - 1);
-    let found = 0;
-    let hash = hashStart;
-    for (let length = 1; length <= most; length++) {
-      hash = hashNext(hash, value.charCodeAt(length - 1));
-      if (this.#lengths[length] === true && this.#set.hasBeginning(value, length, hash)) found++;
-      if (MARKS.has(length) && !this.#marks.has(hash)) break;
-    }
-    return found;
-  }
-}
-
-class Paths implements Keeper, Kept {
-  readonly #set: PackedSet;
-  /** The folders above items: a path that leaves them leads to none. */
-  readonly #above = new HashMarks();
-  readonly #wild: string[] = [];
-  #wildTest: ((path: string) => boolean) | undefined;
-  #isAll = false;
-
-  constructor(set: PackedSet) {
-    this.#set = set;
-  }
-
-  get size(): number {
-    return this.#set.size + this.#wild.length + Number(this.#isAll);
-  }
-
-  add(text: string): void {
-    constantOf(text, 'FSPATH');
-    const path = componentsOf(text);
-    if (path === '') this.#isAll = true;
-    else if (hasWildcard(path)) this.#wild.push(path);
-    else this.#add(path);
-  }
-
-  finish(): Kept {
-    this.#set.trim();
-    if (this.#wild.length > 0) this.#wildTest = prefixTest(this.#wild);
-    return this;
-  }
-
-  count(value: Scalar): number {
-    if (typeof value !== 'string') return 0;
-    return this.#isAll || this.#leadsTo(value) || this.#wildTest?.(value) === true ? 1 : 0;
-  }
-
-  #add(path: string): void {
-    let hash = hashStart;
-    for (let length = 0; length < path.length; length++) {
-      if (path.charCodeAt(length) === SLASH) this.#above.add(hash);
-      hash = hashNext(hash, path.charCodeAt(length));
-    }
-    this.#set.add(path, hash);
-  }
-
-  #leadsTo(value: string): boolean {
-    if (this.#set.size === 0) return false;
-    const path = componentsOf(value);
-    let hash = hashStart;
-    for (let length = 0; length < path.length; length++) {
-      if (path.charCodeAt(length) === SLASH) {
-        if (this.#set.hasBeginning(path, length, hash)) return true;
-        if (!this.#above.has(hash)) return false;
-      }
-      hash = hashNext(hash, path.charCodeAt(length));
-    }
-    return path !== '' && this.#set.hasBeginning(path, path.length, hash);
-  }
-}
-
-const SLASH = 47;
-
-/** A path without the slashes that say nothing: the first, the last, doubled ones. */
-function componentsOf(path: string): string {
-  let from = 0;
-  let to = path.length;
-  while (path.charCodeAt(from) === SLASH) from++;
-  while (to > from && path.charCodeAt(to - 1) === SLASH) to--;
-  const inner = path.slice(from, to);
-  return inner.includes('//') ? inner.replace(/\/+/g, '/') : inner;
 }

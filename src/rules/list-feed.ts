@@ -3,12 +3,14 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../core/errors.ts';
 import type { Scalar } from '../events/field.ts';
+import type { Constant } from './constants.ts';
 import type { Issue } from './issue.ts';
 import { makeIssue } from './issue.ts';
 import type { ItemsFrom } from './items-from.ts';
 import type { Keeper, Kept, Use } from './items-kept.ts';
-import { makeKeeper } from './items-kept.ts';
-import { countLines, ScanError, scanItems } from './items-scan.ts';
+import { constantOf, makeKeeper } from './items-kept.ts';
+import type { FoundItem } from './items-scan.ts';
+import { countLines, ItemScanner, ScanError } from './items-scan.ts';
 
 /**
  * Reads what a list comes from. Undefined: it is not here yet, and the list stays empty until it is loaded again.
@@ -16,20 +18,45 @@ import { countLines, ScanError, scanItems } from './items-scan.ts';
  */
 export type ReadItems = (from: ItemsFrom) => Uint8Array | undefined;
 
-/** What conditions see of a list in one use. */
+/** Lists of so many items are judged as if they stood in the rules. */
+const FEW = 64;
+
+interface Content {
+  readonly kept: Kept;
+  /** The items, each once, when they are few. */
+  readonly few: readonly Constant[] | undefined;
+}
+
+/** What conditions see of a list in one use. What is made of the items is forgotten when others are exchanged for them. */
 export class FeedItems {
-  #kept: Kept | undefined;
+  /** Whether it holds the same items for as long as the rules are loaded. */
+  readonly isFixed: boolean;
+  #content: Content | undefined;
+
+  constructor(isFixed: boolean) {
+    this.isFixed = isFixed;
+  }
 
   count(value: Scalar): number {
-    return this.#kept?.count(value) ?? 0;
+    return this.#content?.kept.count(value) ?? 0;
   }
 
   get size(): number {
-    return this.#kept?.size ?? 0;
+    return this.#content?.kept.size ?? 0;
   }
 
-  exchange(kept: Kept): void {
-    this.#kept = kept;
+  /** The items when they are few; undefined also before any are known. */
+  get few(): readonly Constant[] | undefined {
+    return this.#content?.few;
+  }
+
+  /** Any text that counts begins with one of these; undefined: nothing is known. */
+  get beginnings(): readonly string[] | undefined {
+    return this.#content?.kept.beginnings;
+  }
+
+  exchange(content: Content): void {
+    this.#content = content;
   }
 }
 
@@ -66,44 +93,75 @@ export class ListFeed {
   itemsFor(use: Use): FeedItems {
     const key = JSON.stringify(use);
     let found = this.#uses.get(key);
-    if (found === undefined) this.#uses.set(key, (found = { use, items: new FeedItems() }));
+    if (found === undefined)
+      this.#uses.set(key, (found = { use, items: new FeedItems(this.from.refresh === undefined) }));
     return found.items;
   }
 
   /** Reads a text in steps; what comes of it is exchanged by the caller. @throws ScanError */
   *build(content: Uint8Array): Generator<void, Built> {
     const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-    const expected = { items: countLines(bytes), bytes: bytes.length };
-    const keepers = [...this.#uses.values()].map(({ use, items }) => ({ items, keeper: makeKeeper(use, expected) }));
+    const expected = { items: yield* countLines(bytes), bytes: bytes.length };
+    const making = [...this.#uses.values()].map(({ use, items }) => new Making(use, items, makeKeeper(use, expected)));
     let items = 0;
     let skipped = 0;
     let problem: Built['problem'];
-    for (const { text, line } of scanItems(bytes, this.from)) {
-      const wrong = addTo(keepers, text);
+    for (const scanner = new ItemScanner(bytes, this.from); scanner.next(); ) {
+      const wrong = addTo(making, scanner);
       if (wrong === undefined) items++;
-      else if (skipped++ === 0) problem = { message: wrong, line };
+      else if (skipped++ === 0) problem = { message: wrong, line: scanner.line };
       if ((items + skipped) % STEP === 0) yield;
     }
-    const kept: Kept[] = [];
-    for (const { keeper } of keepers) {
-      if (keeper.steps) yield* keeper.steps();
-      kept.push(keeper.finish());
-    }
+    const made: (() => void)[] = [];
+    for (const each of making) made.push(yield* each.finish());
     return {
       items,
       skipped,
       ...(problem === undefined ? {} : { problem }),
       exchange: () => {
-        for (const [index, { items: seen }] of keepers.entries()) seen.exchange(kept[index] as Kept);
+        for (const exchange of made) exchange();
       },
     };
   }
 }
 
-/** What is wrong with a text; undefined when all take it. */
-function addTo(keepers: readonly { readonly keeper: Keeper }[], text: string): string | undefined {
+/** What is being made of a list for one use. */
+class Making {
+  readonly #use: Use;
+  readonly #items: FeedItems;
+  readonly #keeper: Keeper;
+  #few: Set<Constant> | undefined;
+
+  constructor(use: Use, items: FeedItems, keeper: Keeper) {
+    this.#use = use;
+    this.#items = items;
+    this.#keeper = keeper;
+    // Networks have nothing of constants but their looks.
+    this.#few = use.kind === 'networks' ? undefined : new Set();
+  }
+
+  /** @throws Error that says why it is no item */
+  add(item: FoundItem): void {
+    const isPrintable = item.units instanceof Uint8Array;
+    const constant = this.#few === undefined && isPrintable ? undefined : constantOf(item.text, this.#use);
+    this.#keeper.add(item);
+    if (this.#few === undefined || constant === undefined) return;
+    this.#few.add(constant);
+    if (this.#few.size > FEW) this.#few = undefined;
+  }
+
+  /** Returns what puts it in the place of what was there. */
+  *finish(): Generator<void, () => void> {
+    const kept = yield* this.#keeper.finish();
+    const few = this.#few && [...this.#few];
+    return () => this.#items.exchange({ kept, few });
+  }
+}
+
+/** What is wrong with an item; undefined when all take it. */
+function addTo(making: readonly Making[], item: FoundItem): string | undefined {
   try {
-    for (const { keeper } of keepers) keeper.add(text);
+    for (const each of making) each.add(item);
     return undefined;
   } catch (error) {
     return messageOf(error);

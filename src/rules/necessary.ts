@@ -5,9 +5,10 @@
  */
 
 import type { Clause, Necessary, PathProperty, Result } from '../events/necessary.ts';
-import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
+import type { TypedCheck, TypedExpr, TypedFeed, TypedTerm } from './check.ts';
 import type { Constant } from './constants.ts';
 import { inferNames } from './event-types.ts';
+import { checkWithFew } from './few-items.ts';
 
 /** Anything may hold. */
 const ANYTHING: Necessary = [{}];
@@ -16,9 +17,17 @@ const MOST = 64;
 /** More paths or names than this are too many to look for in the kernel: nothing is said of them. */
 const MOST_LISTED = 1000;
 
+/** The lists from elsewhere whose items may be asked for: those that hold the same ones for good, or all, as they are now. */
+type Lists = 'fixed' | 'now';
+
 /** The necessary condition of `expr` for events of type `eventType`: one of the clauses holds. */
-export function necessary(expr: TypedExpr, eventType: string): Necessary {
-  return ofExpr(expr, eventType, false);
+export function necessary(expr: TypedExpr, eventType: string, lists: Lists = 'fixed'): Necessary {
+  return ofExpr(expr, { type: eventType, lists }, false);
+}
+
+interface Asked {
+  readonly type: string;
+  readonly lists: Lists;
 }
 
 /** What must hold of an event of each type for one of the conditions to be true; types of which nothing is known are left out. */
@@ -35,14 +44,14 @@ export function necessaryByType(
   return byType;
 }
 
-function ofExpr(expr: TypedExpr, type: string, negated: boolean): Necessary {
+function ofExpr(expr: TypedExpr, asked: Asked, negated: boolean): Necessary {
   switch (expr.kind) {
     case 'not':
-      return ofExpr(expr.item, type, !negated);
+      return ofExpr(expr.item, asked, !negated);
     case 'check':
-      return ofCheck(expr, type, negated);
+      return ofCheck(expr, asked, negated);
     default: {
-      const items = expr.items.map((item) => ofExpr(item, type, negated));
+      const items = expr.items.map((item) => ofExpr(item, asked, negated));
       return (expr.kind === 'and') !== negated ? items.reduce(both, ANYTHING) : merge(items.flat());
     }
   }
@@ -114,12 +123,27 @@ function either({ paths: somePaths, comms: someComms, ...outcome }: Clause, b: C
   };
 }
 
-function ofCheck(check: TypedCheck, type: string, negated: boolean): Necessary {
+function ofCheck(check: TypedCheck, { type, lists }: Asked, negated: boolean): Necessary {
   const names = inferNames(negated ? { kind: 'not', item: check } : check);
   if (names.names.has(type) === names.except) return [];
   // A check of an absent value is false, and its negation true: nothing is known then.
   if (negated) return ANYTHING;
-  return ofPositive(check, type) ?? ANYTHING;
+  const { right } = check;
+  if (right?.kind !== 'feed') return ofPositive(check, type) ?? ANYTHING;
+  if (lists === 'fixed' && !right.feeds.every(({ items }) => items.isFixed)) return ANYTHING;
+  const paths = OPENS.has(type) ? ofFeeds(check, right) : undefined;
+  return ofPositive(checkWithFew(check), type) ?? (paths && [{ paths }]) ?? ANYTHING;
+}
+
+/** What a path begins with that is in a list, or begins like one there. */
+function ofFeeds(check: TypedCheck, { feeds, constants }: TypedFeed): PathProperty[] | undefined {
+  const found = ofPath(check.left, check, constants);
+  for (const { items } of feeds) {
+    const prefixes = items.beginnings && ofPath(check.left, { operator: 'startswith' }, items.beginnings);
+    if (found === undefined || prefixes === undefined) return undefined;
+    found.push(...prefixes);
+  }
+  return found;
 }
 
 const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat']);
@@ -233,7 +257,11 @@ function ofFamily(check: TypedCheck, constants: readonly Constant[], type: strin
 }
 
 /** Properties one of which a path has when the check is true; undefined when it says nothing that can be looked for. */
-function ofPath(left: TypedTerm, check: TypedCheck, constants: readonly Constant[]): PathProperty[] | undefined {
+function ofPath(
+  left: TypedTerm,
+  check: Pick<TypedCheck, 'operator'>,
+  constants: readonly Constant[],
+): PathProperty[] | undefined {
   const subject = subjectOf(left);
   if (subject === undefined) return undefined;
   const found = constants.map((constant) =>

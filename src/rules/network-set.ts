@@ -1,13 +1,25 @@
 /** Many networks as sorted ranges of addresses: one look says whether an address lies in any of them. */
 
-import type { Address, Network } from './ip.ts';
+import { type Address, type Network, parseCached } from './ip.ts';
 
 /** Words of 32 bits in an address of each family. */
 const IPV4 = 1;
 const IPV6 = 4;
 
+/** So many are worth a table by the upper bits. */
+const MANY = 4096;
+
 /** Steps between two chances to do something else. */
 const STEPS = 8192;
+const UPPERS = 1024;
+
+/** A test whether an address, given as text, lies in one of some networks. */
+export function anyNetworkTest(networks: readonly Network[]): (text: string) => boolean {
+  const set = new NetworkSet();
+  for (const network of networks) set.add(network);
+  for (const _ of set.finish());
+  return (text) => set.hasText(text);
+}
 
 export class NetworkSet {
   readonly #v4 = new Ranges(IPV4);
@@ -18,10 +30,16 @@ export class NetworkSet {
     else this.#v6.add(wordsOf(address), prefix);
   }
 
-  /** Sorts; before it is done nothing is found. */
+  /** Sorts, in steps; it cannot be asked before. */
   *finish(): Generator<void, void> {
     yield* this.#v4.finish();
     yield* this.#v6.finish();
+  }
+
+  /** Whether an address lies in one of them; what is no address does not. */
+  hasText(text: string): boolean {
+    const address = parseCached(text);
+    return address !== undefined && this.has(address);
   }
 
   has(address: Address): boolean {
@@ -66,22 +84,16 @@ class Ranges {
   *finish(): Generator<void, void> {
     yield* this.#sort();
     yield* this.#join();
-    const index = new Uint32Array(65_537).fill(this.#count);
-    for (let number = this.#count - 1; number >= 0; number--) {
-      index[(this.#records[number * this.#width] as number) >>> 16] = number;
-    }
-    for (let upper = 65_535; upper >= 0; upper--) {
-      index[upper] = Math.min(index[upper] as number, index[upper + 1] as number);
-    }
-    this.#index = index;
+    if (this.#count >= MANY) this.#index = this.#countUpper(this.#count);
+    yield;
   }
 
   has(address: readonly number[]): boolean {
-    if (this.#count === 0 || this.#index.length === 0) return false;
-    const upper = (address[0] as number) >>> 16;
     // The last range that begins at or before the address; it may begin below these upper bits.
-    let low = Math.max(0, (this.#index[upper] as number) - 1);
-    let high = (this.#index[upper + 1] as number) - 1;
+    const upper = (address[0] as number) >>> 16;
+    const isIndexed = this.#index.length > 0;
+    let low = isIndexed ? Math.max(0, (this.#index[upper] as number) - 1) : 0;
+    let high = (isIndexed ? (this.#index[upper + 1] as number) : this.#count) - 1;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
       if (this.#compare(middle * this.#width, address) <= 0) low = middle;
@@ -102,16 +114,55 @@ class Ranges {
     return 0;
   }
 
-  /** Merge sort, bottom up. */
+  /** By the upper 16 bits of what begins there: the number of the first range that has at least these. */
+  #countUpper(count: number): Uint32Array<ArrayBuffer> {
+    const index = new Uint32Array(65_537);
+    for (let number = 0; number < count; number++) index[this.#upperOf(this.#records, number) + 1]!++;
+    for (let upper = 0; upper < 65_536; upper++) index[upper + 1]! += index[upper] as number;
+    return index;
+  }
+
+  #upperOf(records: Uint32Array, number: number): number {
+    return (records[number * this.#width] as number) >>> 16;
+  }
+
+  /** First by the upper bits, then those that have the same: few, which the caches of the processor hold. */
   *#sort(): Generator<void, void> {
+    if (this.#count < MANY) {
+      yield* this.#sortSome(0, this.#count);
+      return;
+    }
     const width = this.#width;
-    let from = this.#records.slice(0, this.#count * width);
-    let to = new Uint32Array(from.length);
+    const from = this.#records;
+    const to = new Uint32Array(this.#count * width);
+    const starts = this.#countUpper(this.#count);
+    const next = starts.slice();
+    for (let number = 0; number < this.#count; number++) {
+      const place = next[this.#upperOf(from, number)]!++;
+      for (let word = 0; word < width; word++) to[place * width + word] = from[number * width + word] as number;
+      if (number % STEPS === 0) yield;
+    }
+    this.#records = to;
+    for (let upper = 0; upper < 65_536; upper++) {
+      if (upper % UPPERS === 0) yield;
+      const start = starts[upper] as number;
+      const end = starts[upper + 1] as number;
+      if (end - start > 1) yield* this.#sortSome(start, end);
+    }
+  }
+
+  /** Merge sort, bottom up. */
+  *#sortSome(first: number, last: number): Generator<void, void> {
+    const width = this.#width;
+    const count = last - first;
+    const records = this.#records.subarray(first * width, last * width);
+    let from: Uint32Array = records;
+    let to: Uint32Array = new Uint32Array(records.length);
     let steps = 0;
-    for (let run = 1; run < this.#count; run *= 2) {
-      for (let start = 0; start < this.#count; start += run * 2) {
-        const middle = Math.min(start + run, this.#count);
-        const end = Math.min(start + run * 2, this.#count);
+    for (let run = 1; run < count; run *= 2) {
+      for (let start = 0; start < count; start += run * 2) {
+        const middle = Math.min(start + run, count);
+        const end = Math.min(start + run * 2, count);
         let left = start;
         let right = middle;
         for (let out = start; out < end; out++) {
@@ -123,7 +174,7 @@ class Ranges {
       }
       [from, to] = [to, from];
     }
-    this.#records = from;
+    if (from !== records) records.set(from);
   }
 
   /** Of two ranges that begin alike the wider one comes first. */

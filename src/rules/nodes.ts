@@ -10,6 +10,9 @@ import type { Constant } from './constants.ts';
 import { constantNumberCheck } from './event-types.ts';
 import { termReader } from './terms.ts';
 
+/** What looking for a value in a large list takes. */
+const LOOK = 30;
+
 /** A term and how it is read. Equal terms are one object. */
 export interface TermNode<E extends Event> {
   readonly key: string;
@@ -161,7 +164,7 @@ export class Nodes<E extends Event> {
       case 'constant':
         return 0;
       case 'feed':
-        return 4;
+        return LOOK;
       case 'list':
         return term.items.reduce((sum, item) => sum + this.#termCost(item), 4);
       case 'call':

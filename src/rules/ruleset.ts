@@ -1,9 +1,11 @@
 /** Rules of one event source bound to one form of event, found by the event's type (spec/falco-engine.md §1.9). */
 
 import type { Event, Form } from '../events/field.ts';
+import type { TypedExpr } from './check.ts';
 import type { Predicate } from './compile.ts';
 import { compile } from './compile.ts';
 import type { Engine } from './engine.ts';
+import { usesFeeds, withFewItems } from './few-items.ts';
 import { canGenerate } from './generate.ts';
 import type { Judge } from './judge.ts';
 import { makeJudge } from './judge.ts';
@@ -22,7 +24,7 @@ export interface Ruleset<E extends Event> {
    * With `matching: 'first'` the first rule that matches ends it.
    */
   judge(event: E, hit: Hit<E>, failed: Failed<E>): void;
-  /** Voids the verdicts that are kept: lists hold other items now. */
+  /** Voids what was made of the items of lists, verdicts that are kept as well: they hold other items now. */
   forget(): void;
   /** Makes ahead, in steps, what the first events would wait for: of the types that are common in their form. */
   warm(): Generator<void, void>;
@@ -45,6 +47,8 @@ interface Candidates<E extends Event> {
   /** The type, unless they are for events of any. */
   readonly type: string | undefined;
   readonly judge: Judge<E> | undefined;
+  /** Whether lists from elsewhere are part of it. */
+  readonly usesFeeds: boolean;
   /** Makes parts of the judge that are not made yet. */
   readonly ahead: (() => void)[];
   /** Closures: made when they are needed. */
@@ -74,6 +78,8 @@ class BoundRules<E extends Event> implements Ruleset<E> {
   readonly #first: boolean;
   readonly #engine: Engine;
   readonly #byType = new Map<string, Candidates<E>>();
+  /** The conditions that compare with lists from elsewhere, as they are now. */
+  readonly #now = new Map<Rule, TypedExpr>();
   // Where conditions do not know event types, one list serves all events.
   readonly #byEventType: boolean;
   #general: Candidates<E> | undefined;
@@ -86,6 +92,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     this.#first = first;
     this.#engine = engine;
     this.#byEventType = rules.some(({ condition }) => condition.namesEventTypes);
+    this.#takeFeeds();
   }
 
   judge(event: E, hit: Hit<E>, failed: Failed<E>): void {
@@ -123,9 +130,21 @@ class BoundRules<E extends Event> implements Ruleset<E> {
 
   forget(): void {
     // What is kept belongs to the judges that are dropped here.
-    this.#byType.clear();
+    for (const [type, candidates] of this.#byType) if (candidates.usesFeeds) this.#byType.delete(type);
     this.#general = undefined;
     this.#lastType = undefined;
+    this.#takeFeeds();
+  }
+
+  #takeFeeds(): void {
+    for (const rule of this.#rules) {
+      const { typed } = rule.condition;
+      if (usesFeeds(typed)) this.#now.set(rule, withFewItems(typed));
+    }
+  }
+
+  #conditionOf(rule: Rule): TypedExpr {
+    return this.#now.get(rule) ?? rule.condition.typed;
   }
 
   *warm(): Generator<void, void> {
@@ -164,12 +183,15 @@ class BoundRules<E extends Event> implements Ruleset<E> {
   #make(eventType: string | undefined): Candidates<E> {
     const type = this.#byEventType ? eventType : undefined;
     const possible = type === undefined ? this.#rules : this.#rules.filter(({ condition }) => condition.mayMatch(type));
-    if (this.#engine === 'closures') return { rules: possible, type, judge: undefined, ahead: [], one: undefined };
+    const feeds = possible.some((rule) => this.#now.has(rule));
+    if (this.#engine === 'closures') {
+      return { rules: possible, type, judge: undefined, usesFeeds: feeds, ahead: [], one: undefined };
+    }
     const nodes = new Nodes(this.#form, { eventType: type });
     const rules: Rule[] = [];
     const conditions: Node<E>[] = [];
     for (const rule of possible) {
-      const lowered = nodes.lower(rule.condition.typed);
+      const lowered = nodes.lower(this.#conditionOf(rule));
       if (lowered === false) continue;
       rules.push(rule);
       conditions.push(lowered === true ? nodes.call(() => true) : lowered);
@@ -179,11 +201,11 @@ class BoundRules<E extends Event> implements Ruleset<E> {
       const filter = type === undefined ? undefined : this.#form.prefilter;
       return filter?.(
         type as string,
-        rules.slice(from, to).map(({ condition }) => necessary(condition.typed, type as string)),
+        rules.slice(from, to).map((rule) => necessary(this.#conditionOf(rule), type as string, 'now')),
       );
     };
     const judge = makeJudge(conditions, nodes, facets, prefilters);
-    return { rules, type, judge, ahead: nodes.ahead, one: undefined };
+    return { rules, type, judge, usesFeeds: feeds, ahead: nodes.ahead, one: undefined };
   }
 
   #facetsOf(type: string): readonly Part<E>[] {

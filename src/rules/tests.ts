@@ -6,6 +6,7 @@ import type { Constant, EitherConstant } from './constants.ts';
 import { foldAscii, globTest } from './glob.ts';
 import type { Network } from './ip.ts';
 import { networkTest } from './ip.ts';
+import { anyNetworkTest } from './network-set.ts';
 import { prefixTest } from './pmatch.ts';
 import { regexTest } from './regex.ts';
 
@@ -62,6 +63,7 @@ function memberTest(type: FieldType, constants: readonly Constant[]): Test {
     const set = new Set(constants as readonly Scalar[]);
     return (value) => set.has(value);
   }
+  if (type === 'IPNET') return textTest(anyNetworkTest(constants as readonly Network[]));
   const tests = constants.map((constant) => makeTest(type, '=', [constant]));
   return (value) => tests.some((test) => test(value));
 }

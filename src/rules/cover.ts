@@ -1,0 +1,68 @@
+/** What many texts begin with, told in few words: prefixes one of which each of them has. */
+
+import type { Units } from './items-scan.ts';
+
+const MOST_STATES = 512;
+/** Where texts go on in more ways than these a prefix ends. */
+const MOST_WAYS = 8;
+const ASCII = 128;
+/** Where the root of the tree is. */
+const ROOT = 1;
+
+export class Cover {
+  /** The state that a unit leads to from another one; 0: none. */
+  #next = new Uint16Array((MOST_STATES + ROOT) * ASCII);
+  #ways = new Uint8Array(MOST_STATES + ROOT);
+  /** A prefix ends here: what goes on does not matter. */
+  #ends = new Uint8Array(MOST_STATES + ROOT);
+  #states = ROOT;
+  /** No prefix is longer. */
+  #longest = MOST_STATES;
+
+  add(units: Units, start: number, end: number): void {
+    const to = Math.min(end, start + this.#longest);
+    let state = ROOT;
+    for (let at = start; at < to && this.#ends[state] === 0; at++) {
+      const unit = units[at] as number;
+      const next = unit < ASCII ? (this.#next[state * ASCII + unit] as number) || this.#branch(state, unit) : 0;
+      if (next === 0) break;
+      state = next;
+    }
+    this.#ends[state] = 1;
+    if (this.#states === MOST_STATES) this.#shorten();
+  }
+
+  /** The prefixes; undefined when nothing is known: some text is empty, or they begin in too many ways. */
+  prefixes(): readonly string[] | undefined {
+    return this.#ends[ROOT] === 1 ? undefined : this.#below(ROOT, '');
+  }
+
+  /** 0 where there are too many. */
+  #branch(state: number, unit: number): number {
+    if (this.#ways[state] === MOST_WAYS || this.#states === MOST_STATES) return 0;
+    this.#ways[state] = (this.#ways[state] as number) + 1;
+    return (this.#next[state * ASCII + unit] = ++this.#states);
+  }
+
+  #below(state: number, prefix: string): readonly string[] {
+    if (this.#ends[state] === 1) return [prefix];
+    const found: string[] = [];
+    for (let unit = 0; unit < ASCII; unit++) {
+      const next = this.#next[state * ASCII + unit] as number;
+      if (next !== 0) found.push(...this.#below(next, prefix + String.fromCharCode(unit)));
+    }
+    return found;
+  }
+
+  /** Makes room: the longest prefixes end sooner, and what goes on behind others is let go. */
+  #shorten(): void {
+    const prefixes = this.prefixes();
+    if (prefixes === undefined) return;
+    this.#longest = Math.floor(Math.max(...prefixes.map(({ length }) => length)) * 0.75);
+    this.#next.fill(0);
+    this.#ways.fill(0);
+    this.#ends.fill(0);
+    this.#states = ROOT;
+    for (const prefix of prefixes) this.add(Buffer.from(prefix), 0, prefix.length);
+  }
+}
