@@ -4,11 +4,17 @@
  */
 
 import { createHash } from 'node:crypto';
-import { type FSWatcher, readFileSync, readlinkSync, statSync, watch } from 'node:fs';
+import { createReadStream, type FSWatcher, readFileSync, readlinkSync, statSync, watch } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { isReadOnce } from '../core/read-once.ts';
 
 /** Changes within so many ms belong together. */
 const TOGETHER = 100;
+/** Bytes that are read of a file in one turn of the event loop. */
+const SLICE = 256 * 1024;
+/** A file may be written again, so many ns after it was, without another time in its inode. */
+const SAME_TIME = 2_000_000_000n;
 /** As many symbolic links as the kernel follows. */
 const LINKS = 40;
 
@@ -29,7 +35,13 @@ export function digestOf(content: string | Uint8Array | undefined): string {
   return content === undefined ? 'none' : createHash('sha256').update(content).digest('hex');
 }
 
-/** Tells when files have another content than they had. */
+/** What a file had when its inode was so. */
+interface Known {
+  readonly inode: string;
+  readonly content: string;
+}
+
+/** Tells when files have another content than they had. What is as it was by its inode is not read again. */
 export class Watcher {
   readonly #changed: () => void;
   readonly #failed: (error: unknown) => void;
@@ -37,6 +49,12 @@ export class Watcher {
   #contents: Contents = new Map();
   #names = new Map<string, Set<string>>();
   #timer: NodeJS.Timeout | undefined;
+  readonly #known = new Map<string, Known>();
+  /** Counts what it was told to watch; a look at what it was told before says nothing any more. */
+  #watches = 0;
+  #looking = false;
+  #again = false;
+  #closed = false;
 
   /** @param failed told that a folder cannot be watched */
   constructor(changed: () => void, failed: (error: unknown) => void) {
@@ -47,11 +65,14 @@ export class Watcher {
   /** Watches these files, and no others, against this content; what has changed since it was read is told soon. */
   watch(contents: Contents): void {
     this.#contents = contents;
+    this.#watches++;
+    for (const path of this.#known.keys()) if (!contents.has(path)) this.#known.delete(path);
     this.#arm();
     this.#soon();
   }
 
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
     for (const watcher of this.#watched.values()) watcher.close();
     this.#watched.clear();
@@ -86,18 +107,63 @@ export class Watcher {
 
   #soon(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#look(), TOGETHER);
+    this.#timer = setTimeout(() => void this.#look(), TOGETHER);
     this.#timer.unref();
   }
 
-  #look(): void {
+  // One look after the other: what changes during one is seen by the next.
+  async #look(): Promise<void> {
+    this.#again = true;
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      while (this.#again && !this.#closed) {
+        this.#again = false;
+        await this.#lookAround();
+      }
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  async #lookAround(): Promise<void> {
+    const watches = this.#watches;
     this.#arm();
-    const changed = [...this.#contents].filter(([path, digest]) => contentOf(path) !== digest);
+    const changed: [path: string, content: string][] = [];
+    for (const [path, content] of [...this.#contents]) {
+      const now = await this.#contentOf(path, content);
+      if (this.#closed || watches !== this.#watches) return;
+      if (now !== content) changed.push([path, now]);
+    }
     if (changed.length === 0) return;
     // Told once: whoever reads it again says then what it has read.
-    for (const [path] of changed) this.#contents.set(path, contentOf(path));
+    for (const [path, content] of changed) this.#contents.set(path, content);
     this.#changed();
   }
+
+  async #contentOf(path: string, had: string): Promise<string> {
+    try {
+      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+      const inode = `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+      const known = this.#known.get(path);
+      if (known?.inode === inode) return known.content;
+      this.#known.delete(path);
+      // To look at a pipe takes what it has from whoever it is for.
+      const content = isReadOnce(path) ? had : await readDigest(path);
+      const settled = BigInt(Date.now()) * 1_000_000n - SAME_TIME;
+      if (mtimeNs < settled && ctimeNs < settled) this.#known.set(path, { inode, content });
+      return content;
+    } catch {
+      return digestOf(undefined);
+    }
+  }
+}
+
+// As `contentOf`, while others have their turn.
+async function readDigest(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const slice of createReadStream(path, { highWaterMark: SLICE })) hash.update(slice);
+  return hash.digest('hex');
 }
 
 /** The folders whose entries decide what the paths lead to, and the names of those entries. */

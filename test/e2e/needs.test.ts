@@ -2,12 +2,12 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { makeAlert } from '../../src/events/alert.ts';
 import { recordJson } from '../../src/events/record-json.ts';
-import { Receiver } from '../sinks/servers.ts';
+import { makeCertificates, Receiver } from '../sinks/servers.ts';
 import { launcher, Program, pipeline, scratch } from './program.ts';
 
 const folder = scratch();
@@ -87,7 +87,35 @@ sinks: { hook: { type: http, from: past, url: '${receiver.url}', bearer_token: {
   }
 });
 
-it('files of TLS that are pipes are not read: nobody waits for who writes them', async () => {
+it('so may a file of TLS: it is there for every component and every connection', async () => {
+  const made = makeCertificates();
+  const receiver = await Receiver.start({ cert: readFileSync(made.cert), key: readFileSync(made.key) });
+  try {
+    const sink = (id: string, files: string) =>
+      `${id}: { type: http, from: ${files}, url: '${receiver.url}', tls: { ca: /dev/fd/9 } }`;
+    const text = `sources: { past: { type: replay, files: events.jsonl, emits: [alert] } }
+sinks: { ${sink('one', 'past')}, ${sink('two', 'past')} }
+`;
+    const path = pipeline(folder, text, 'piped-tls.yaml');
+    const args = ['-c', 'cat "$0" | "$@" 9<&0 </dev/null', made.ca, launcher, 'run', path, '--no-watch'];
+    const child = spawn('sh', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr?.on('data', (data) => {
+      stderr += data;
+    });
+    await once(child, 'close');
+    expect({ code: child.exitCode, stderr }).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('delivered 1,'),
+    });
+    expect(receiver.got).toHaveLength(2);
+  } finally {
+    await receiver.stop();
+    rmSync(made.folder, { recursive: true });
+  }
+});
+
+it('who only looks at a pipeline reads no pipe: nobody waits for who writes it', async () => {
   const fifo = join(folder, 'ca.fifo');
   await once(spawn('mkfifo', [fifo]), 'close');
   const text = `sources: { past: { type: replay, files: events.jsonl, emits: [alert] } }
