@@ -19,14 +19,14 @@ static __always_inline __s32 descriptor_of(struct call_context *call, struct cal
   return from & REGISTER ? (__s32)argument(r, from & REGISTER) : -1;
 }
 
-static __always_inline void on_chdir(struct call_context *call, struct scratch *s)
+static __always_inline __u32 on_chdir(struct call_context *call, struct scratch *s)
 {
   struct fs_struct *fs = current_task()->fs;
   struct chdir_record *r = (void *)s->record;
-  if (!fs) return;
+  if (!fs) return 0;
   __u32 length = path_text(s, slot_of(call), CHDIR_TEXTS_AT, PATH_OF(fs_struct, fs, pwd), fs);
   r->lengths[CHDIR_CWD] = length;
-  send(call, s, CHDIR_TEXTS_AT + length, KIND_CHDIR);
+  return finished(call, s, CHDIR_TEXTS_AT + length, KIND_CHDIR);
 }
 
 // Appends one of the texts that the shape names, with its base; returns the end.
@@ -77,15 +77,15 @@ static __always_inline __u32 note_of(struct call_context *call, struct scratch *
   __u64 from = argument(r, shape_of(call)->note), option = call->args[0];
   if (!from || (call->which == CALL_PRCTL && option != PR_SET_NAME && option != PR_GET_NAME)) return 0;
   if (!size) return caller_text(s, at, from, 0);
-  if (!BOUND(at) || bpf_probe_read_user(s->record + at, size, (void *)from)) return 0;
+  if (!BOUND(at) || bpf_probe_read_user(IN_RECORD(s, at), size, (void *)from)) return 0;
   return size;
 }
 
-static __always_inline void on_plain(struct call_context *call, struct scratch *s)
+static __always_inline __u32 on_plain(struct call_context *call, struct scratch *s)
 {
   struct call_record *r = (void *)s->record;
   struct file *file = file_of(current_task(), r->fd);
-  if (!passes(call, 0)) return;
+  if (!passes(call, 0)) return 0;
   r->ino = r->dev = r->file_mode = r->layer = r->file_flags = r->magic = 0;
   r->lengths[CALL_REAL] = 0;
   __u32 at = shaped_text(call, s, CALL_TEXTS_AT, 0);
@@ -95,18 +95,17 @@ static __always_inline void on_plain(struct call_context *call, struct scratch *
   r->lengths[CALL_DATA] = length;
   at += length;
   r->args[5] = vector_room(call);
-  send(call, s, at, KIND_CALL);
+  return finished(call, s, at, KIND_CALL);
 }
 
 // The record's fixed part before `ino` is filled in.
 __noinline int plain_call(struct call_context *call)
 {
   struct scratch *s = call ? scratch_of(slot_of(call)) : 0;
-  if (s) on_plain(call, s);
-  return 0;
+  return s ? on_plain(call, s) : 0;
 }
 
-static __always_inline void on_other(struct call_context *call, struct scratch *s)
+static __always_inline __u32 on_other(struct call_context *call, struct scratch *s)
 {
   struct call_record *r = (void *)s->record;
   const struct shape *shape = shape_of(call);
@@ -116,8 +115,7 @@ static __always_inline void on_other(struct call_context *call, struct scratch *
   r->nr = shape->nr;
   if (kind == KIND_CHDIR && call->ret >= 0) {
     ((struct chdir_record *)r)->fd = call->which == CALL_FCHDIR ? (__s32)call->args[0] : -1;
-    if (passes(call, 0)) on_chdir(call, s);
-    return;
+    return passes(call, 0) ? on_chdir(call, s) : 0;
   }
   __builtin_memcpy(r->args, call->args, sizeof r->args);
   r->fd = descriptor_of(call, r);
@@ -125,15 +123,13 @@ static __always_inline void on_other(struct call_context *call, struct scratch *
     struct file *file = file_of(current_task(), r->fd);
     if (file && is_socket(file)) kind = KIND_SOCKET;
   }
-  if (kind == KIND_SOCKET) socket_call(call);
-  else plain_call(call);
+  return kind == KIND_SOCKET ? socket_call(call) : plain_call(call);
 }
 
 __noinline int other_call(struct call_context *call)
 {
   struct scratch *s = call ? scratch_of(slot_of(call)) : 0;
-  if (s) on_other(call, s);
-  return 0;
+  return s ? on_other(call, s) : 0;
 }
 
 #define MOST_MESSAGES 1024 // of one call (UIO_MAXIOV)
@@ -143,14 +139,14 @@ __noinline int other_call(struct call_context *call)
 #define COMPAT_MESSAGE_LENGTH_AT 28
 
 struct messages {
-  struct call_context call;
+  struct call_context *call;
   __u64 first;
   __u32 count;
 };
 
 static long message_step(__u64 index, struct messages *m)
 {
-  struct call_context *call = &m->call;
+  struct call_context *call = m->call;
   struct scratch *s = scratch_of(SCRATCH_CALL);
   __u32 length = 0;
   if (!s || index >= m->count) return 1;
@@ -163,7 +159,7 @@ static long message_step(__u64 index, struct messages *m)
   r->args[1] = call->args[1];
   call->args[5] = length;
   r->header.flags = call_flags(call);
-  socket_call(call);
+  send(call, socket_call(call));
   return 0;
 }
 
@@ -177,7 +173,7 @@ __noinline int message_calls(struct call_context *call)
   r->nr = shape_of(call)->nr;
   __builtin_memcpy(r->args, call->args, sizeof r->args);
   r->fd = descriptor_of(call, r);
-  struct messages m = { .call = *call, .first = call->args[1] };
+  struct messages m = { .call = call, .first = call->args[1] };
   m.count = call->ret > 0 ? call->ret : 1;
   bpf_loop(MOST_MESSAGES, message_step, &m, 0);
   return 0;
@@ -229,8 +225,7 @@ int BPF_PROG(on_call, struct pt_regs *regs, long ret)
   call.uring = call.fixed = call.cut = 0;
   read_arguments(&call, regs);
   if (call.which == CALL_SOCKETCALL && !unpack_socketcall(&call)) return 0;
-  if (shape_of(&call)->kind == KIND_OPEN) open_call(&call);
-  else if (is_many(call.which)) message_calls(&call);
-  else other_call(&call);
+  if (is_many(call.which)) message_calls(&call);
+  else send(&call, shape_of(&call)->kind == KIND_OPEN ? open_call(&call) : other_call(&call));
   return 0;
 }

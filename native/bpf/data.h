@@ -24,7 +24,7 @@ static __always_inline bool append_buffer(struct data_walk *w, __u64 from, __u64
   __u32 at = w->at, size = length < w->left ? length : w->left;
   barrier_var(size); // else the compiler bounds another register than it passes on
   size &= PATH_ROOM - 1;
-  if (!BOUND(at) || bpf_probe_read_user(w->scratch->record + at, size, (void *)from)) return 0;
+  if (!BOUND(at) || bpf_probe_read_user(IN_RECORD(w->scratch, at), size, (void *)from)) return 0;
   w->at += size;
   w->left -= size;
   return 1;
@@ -116,7 +116,7 @@ static __always_inline __u32 control_data(struct call_context *call, __u32 at)
   __u32 length = buffers.control_length < SOCKET_CONTROL_MAX ? buffers.control_length : SOCKET_CONTROL_MAX;
   barrier_var(length);
   length &= SOCKET_CONTROL_MAX;
-  return bpf_probe_read_user(s->record + at, length, (void *)buffers.control) ? 0 : length;
+  return bpf_probe_read_user(IN_RECORD(s, at), length, (void *)buffers.control) ? 0 : length;
 }
 
 #define MOST_VECTORS 1024 // of one call (UIO_MAXIOV)

@@ -44,41 +44,35 @@ static __always_inline __u32 look_at_socket(struct socket_look *look, struct des
   return r->family == AF_UNIX ? read_bound_path(r) : 0;
 }
 
-static __always_inline __u32 describe_file(struct descriptor_block *d, struct descriptor_place *p, struct file *file)
+static __always_inline __u32 describe_file(struct descriptor_block *d, struct scratch *s, __u32 slot, __u32 name_at,
+                                           struct file *file, bool named)
 {
   struct dentry *dentry = GET(file, file, f_path.dentry);
-  struct fs_struct *fs = GET(task_struct, p->task, fs);
+  struct fs_struct *fs = GET(task_struct, s->task, fs);
   // What has no path is told by its name.
   bool nameless = GET(dentry, dentry, d_parent) == dentry;
-  if (!fs || (!nameless && !p->named)) return 0;
-  if (p->name_at > TEXTS_END) {
+  if (!fs || (!nameless && !named)) return 0;
+  if (name_at > TEXTS_END) {
     d->name_partial = 2;
     return 0;
   }
-  struct place place = {
-    .dentry = (__u64)dentry,
-    .vfsmount = (__u64)GET(file, file, f_path.mnt),
-    .root_dentry = (__u64)GET(fs_struct, fs, root.dentry),
-    .root_vfsmount = (__u64)GET(fs_struct, fs, root.mnt),
-    .slot = p->slot,
-    .at = p->name_at,
-  };
-  int walked = append_path(&place);
+  begin_walk(s, PATH_OF(file, file, f_path), fs);
+  int walked = append_path(slot, name_at, 0);
   __u32 state = walked >> 16;
   d->name_partial = state != WALK_OUTSIDE && state != WALK_COMPLETE;
   return walked & (PATH_ROOM - 1);
 }
 
-// Describes a descriptor; returns the length of the name.
-__noinline int append_descriptor(struct descriptor_place *place)
+// Describes a descriptor of scratch->task at `at` of the record; where it leads stands at `name_at`, which of a path is
+// told only when it is `named`. Returns the length of the name.
+__noinline int append_descriptor(__u32 slot, __u32 at, __u32 name_at, __u32 fd, bool named)
 {
-  struct scratch *s = place ? scratch_of(place->slot) : 0;
-  if (!s) return 0;
-  __u32 slot = place->slot, at = place->at, name_at = place->name_at, length = 0;
-  if (!BOUND(at)) return 0;
-  struct descriptor_block *d = (void *)(s->record + at);
+  struct scratch *s = scratch_of(slot);
+  __u32 length = 0;
+  if (!s || !BOUND(at)) return 0;
+  struct descriptor_block *d = (void *)IN_RECORD(s, at);
   __builtin_memset(d, 0, sizeof *d);
-  struct file *file = standard_file(place->task, place->fd);
+  struct file *file = standard_file(s->task, fd);
   if (!file) return 0;
   struct inode *inode = GET(file, file, f_inode);
   __u32 magic = GET(super_block, GET(inode, inode, i_sb), s_magic);
@@ -90,9 +84,9 @@ __noinline int append_descriptor(struct descriptor_place *place)
     if (!look) return 0;
     length = look_at_socket(look, d, file) & 127;
     if (!BOUND(name_at)) length = 0;
-    else bpf_probe_read_kernel(s->record + name_at, length, (char *)look + SOCKET_TEXTS_AT);
+    else bpf_probe_read_kernel(IN_RECORD(s, name_at), length, (char *)look + SOCKET_TEXTS_AT);
   } else if (magic != PIPEFS_MAGIC) {
-    length = describe_file(d, place, file);
+    length = describe_file(d, s, slot, name_at, file, named);
   }
   d->name_length = length;
   return length;

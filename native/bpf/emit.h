@@ -38,6 +38,15 @@ struct text_scan {
   __u32 slashes_at;
 };
 
+// A way up the kernel's tree of names, from a file to the root of whoever sees it. In the map, because the stacks of all
+// functions that are called from one another have 512 bytes together before Linux 6.13.
+struct walk {
+  __u64 dentry, mount, mount_root;
+  __u64 root_dentry, root_mount;
+  __u32 at;         // where in scratch->path what was passed begins
+  __u32 state;
+};
+
 // One per program and CPU: a program can be preempted by another, not by itself. Below the 32 KiB that a per-CPU value
 // may have.
 struct scratch {
@@ -48,6 +57,8 @@ struct scratch {
   struct prefix_key prefix;            // the slack behind it bounds a copy that begins anywhere in it
   char slack[PREFIX_MAX];
   struct text_scan scan;
+  struct walk walk;
+  __u64 task;                          // whose state is appended
 };
 enum { SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCH_URING, SCRATCH_CGROUP, SCRATCH_FORK, SCRATCH_EXIT, SCRATCHES };
 struct {
@@ -111,14 +122,24 @@ static __always_inline struct scratch *scratch_of(__u32 slot)
   return bpf_map_lookup_elem(&scratches, &slot);
 }
 
-// Bounds an offset into scratch->record in a way that the verifier sees and the compiler cannot remove.
-#define BOUND(at) ({ barrier_var(at); (at) <= TEXTS_END; })
+// `at` bytes behind `base`, at most `most`. In one piece: the compiler likes to compare one register and to use another,
+// of which verifiers before 6.8 know nothing then.
+static __always_inline char *within(char *base, __u64 at, const __u64 most)
+{
+  asm volatile("if %[at] < %[most] goto +1\n\t%[at] = %[most]\n\t%[base] += %[at]"
+               : [base] "+r"(base), [at] "+r"(at) : [most] "i"(most));
+  return base;
+}
+
+// Whether a text of a record can stand there, and where that is.
+#define BOUND(at) ((at) <= TEXTS_END)
+#define IN_RECORD(s, at) within((s)->record, at, TEXTS_END)
 
 // Pads a record to 8 bytes and writes its size; returns the size, 0 when it is impossible.
 static __always_inline __u32 finish(struct scratch *s, __u32 at)
 {
   if (!BOUND(at)) return 0;
-  __builtin_memset(s->record + at, 0, 8);
+  __builtin_memset(IN_RECORD(s, at), 0, 8);
   __u32 size = (at + 7) & ~7u;
   ((struct record_header *)s->record)->size = size;
   return size;
@@ -135,8 +156,8 @@ static __always_inline __u32 caller_text(struct scratch *s, __u32 at, __u64 from
 {
   struct record_header *header = (void *)s->record;
   if (!BOUND(at)) return 0;
-  long read = kernel ? bpf_probe_read_kernel_str(s->record + at, PATH_ROOM, (void *)from)
-                     : bpf_probe_read_user_str(s->record + at, PATH_ROOM, (void *)from);
+  long read = kernel ? bpf_probe_read_kernel_str(IN_RECORD(s, at), PATH_ROOM, (void *)from)
+                     : bpf_probe_read_user_str(IN_RECORD(s, at), PATH_ROOM, (void *)from);
   // An empty copy is one that could not be kept.
   if (read <= 0 || (kernel && read == 1)) {
     header->flags |= FLAG_UNREAD;

@@ -86,7 +86,7 @@ static __always_inline bool neighbours(struct scratch *s, __u32 at, __u32 length
   const __u64 every = 0x4040404040404040;
   __u64 before = 0x40;
   if (!BOUND(at)) return 1;
-  const char *text = s->record + at;
+  const char *text = IN_RECORD(s, at);
   for (__u32 i = 0; i < SCANNED_WORDS * 8; i += 8) {
     __u64 word = *(__u64 *)(text + i), others = word | word << 2;
     __u64 pairs = others | others << 8 | before;
@@ -114,10 +114,11 @@ __noinline int scan_text(__u32 slot, __u32 at, __u32 length)
   s->scan.slashes = s->scan.slashes_at = 0;
   if (!BOUND(at) || !BOUND(end)) return 0;
   // Nothing behind the text may count; what stands there comes back.
-  __u64 behind = *(__u64 *)(s->record + end);
-  *(__u64 *)(s->record + end) = 0;
+  const char *text = IN_RECORD(s, at);
+  __u64 *last_word = (__u64 *)IN_RECORD(s, end), behind = *last_word;
+  *last_word = 0;
   for (__u32 i = 0; i < SCANNED_WORDS * 8 && i < length; i += 8) {
-    __u64 word = *(__u64 *)(s->record + at + i);
+    __u64 word = *(__u64 *)(text + i);
     // A dot and a slash differ in their lowest bit: one look finds both.
     __u64 both = zero_bytes((word | 0x0101010101010101) ^ 0x2f2f2f2f2f2f2f2f), slash = both & word << 7;
     if (both & (both << 8 | before)) {
@@ -132,9 +133,9 @@ __noinline int scan_text(__u32 slot, __u32 at, __u32 length)
       s->scan.slashes_at = i;
     }
   }
-  *(__u64 *)(s->record + end) = behind;
+  *last_word = behind;
   end--;
-  char last = BOUND(end) ? s->record[end] : '/';
+  char last = BOUND(end) ? *IN_RECORD(s, end) : '/';
   if (last == '.' || (last == '/' && length > 1)) crooked = 1;
   s->scan.hidden = hidden;
   s->scan.crooked = crooked;
@@ -164,12 +165,12 @@ static __always_inline bool last_name_wanted(struct scratch *s, __u32 at, __u32 
   for (__u32 back = 8; back <= NAME_MAX_FILTERED + 8; back += 8) {
     __u32 from = at + length - back;
     if (!BOUND(from)) return 1;
-    __u64 slashes = zero_bytes(*(__u64 *)(s->record + from) ^ 0x2f2f2f2f2f2f2f2f);
+    __u64 slashes = zero_bytes(*(__u64 *)IN_RECORD(s, from) ^ 0x2f2f2f2f2f2f2f2f);
     if (!slashes) continue;
     __u32 name = behind_last(slashes);
     from += name;
     if (!BOUND(from)) return 1;
-    __u32 start = *(__u32 *)(s->record + from) & first_bytes(back - name);
+    __u32 start = *(__u32 *)IN_RECORD(s, from) & first_bytes(back - name);
     return filter.name_starts & START_BIT(start);
   }
   return 0;
@@ -181,7 +182,7 @@ __noinline int text_unwanted(__u32 slot, __u32 at, __u32 length)
 {
   struct scratch *s = scratch_of(slot);
   if (!s || !BOUND(at)) return 0;
-  __u32 start = *(__u32 *)(s->record + at);
+  __u32 start = *(__u32 *)IN_RECORD(s, at);
   if ((start & 0xff) != '/' || filter.prefix_starts & START_BIT(start)) return 0;
   if (neighbours(s, at, length)) return 0;
   return !filter.name_starts || !last_name_wanted(s, at, length);
@@ -194,13 +195,13 @@ static __always_inline __u32 prefix_classes(struct scratch *s, __u32 at, __u32 l
   if (!BOUND(first)) return EVERY_CLASS;
   // A relative path below a directory of one or two letters is not worth putting together for this.
   bool short_base = base && base < 4;
-  if (!short_base && !(filter.prefix_starts & START_BIT(*(__u32 *)(s->record + first)))) return 0;
-  for (int i = 0; i < PREFIX_MAX; i += 4) *(__u32 *)(key->path + i) = *(__u32 *)(s->record + first + i);
+  char *path = IN_RECORD(s, first);
+  if (!short_base && !(filter.prefix_starts & START_BIT(*(__u32 *)path))) return 0;
+  for (int i = 0; i < PREFIX_MAX; i += 4) *(__u32 *)(key->path + i) = *(__u32 *)(path + i);
   if (base) {
-    if (base > 1 && base < PREFIX_MAX) key->path[base++] = '/'; // not behind the root directory
-    __u32 to = base < PREFIX_MAX ? base : PREFIX_MAX, from = at;
-    if (!BOUND(from)) return EVERY_CLASS;
-    bpf_probe_read_kernel(key->path + to, PREFIX_MAX, s->record + from);
+    if (base > 1 && base < PREFIX_MAX) *within(key->path, base++, PREFIX_MAX) = '/'; // not behind the root directory
+    if (!BOUND(at)) return EVERY_CLASS;
+    bpf_probe_read_kernel(within(key->path, base, PREFIX_MAX), PREFIX_MAX, IN_RECORD(s, at));
     length += base;
   }
   key->bits = (length < PREFIX_MAX ? length : PREFIX_MAX) * 8;
@@ -212,10 +213,11 @@ static __always_inline __u32 name_classes(struct scratch *s, __u32 at, __u32 len
 {
   struct name_key key;
   if (!length || length > NAME_MAX_FILTERED || !BOUND(at)) return 0;
-  __u32 start = *(__u32 *)(s->record + at) & first_bytes(length);
+  char *name = IN_RECORD(s, at);
+  __u32 start = *(__u32 *)name & first_bytes(length);
   if (!(filter.name_starts & START_BIT(start))) return 0;
   for (int i = 0; i < NAME_MAX_FILTERED / 8; i++)
-    key.words[i] = *(__u64 *)(s->record + at + 8 * i) & first_bytes(length - 8 * i);
+    key.words[i] = *(__u64 *)(name + 8 * i) & first_bytes(length - 8 * i);
   struct path_classes *found = bpf_map_lookup_elem(&names, &key);
   return found ? found->text | found->real << 16 : 0;
 }
@@ -235,7 +237,7 @@ __noinline int classes_of(__u32 slot, __u32 at, __u32 length, __u32 base_at, __u
       scan_text(slot, base_at, base);
       hidden = scan->hidden;
     }
-    if (BOUND(at) && s->record[at] == '.') hidden = 1;
+    if (BOUND(at) && *IN_RECORD(s, at) == '.') hidden = 1;
   }
   bool looked = filter.name_starts || has_neighbours(slot, at, length);
   if (looked) {
@@ -253,12 +255,13 @@ __noinline int classes_of(__u32 slot, __u32 at, __u32 length, __u32 base_at, __u
 
 // Whether no more than a look at the names of a canonical path says that it is not wanted: no prefix begins like it, no
 // name that is looked for like its last one, and nothing in it is hidden. The path is not even put together.
-__noinline int names_unwanted(struct place *p)
+__noinline int names_unwanted(__u32 slot)
 {
-  if (!p) return 0;
-  struct walk w = walk_from(p, 0);
+  struct scratch *s = scratch_of(slot);
+  if (!s) return 0;
+  struct walk w = s->walk;
   __u32 top = 0, hidden = 0;
-  __u64 leaf = p->dentry;
+  __u64 leaf = w.dentry;
   if (leaf == w.mount_root) return 0; // its name is that of the place where it is mounted
   for (int i = 0; i < FIRST_STEPS && !w.state; i++) {
     __u64 dentry;

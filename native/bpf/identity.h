@@ -29,7 +29,9 @@ static __always_inline void identify(struct record_header *h, struct task_struct
 // What a pid is in the pid namespace `level` levels below the first.
 static __always_inline struct upid *pid_at(struct pid *pid, __u32 level)
 {
-  return (void *)pid + bpf_core_field_offset(struct pid, numbers) + bpf_core_type_size(struct upid) * (level & 31);
+  // Bounded last: older kernels lose sight of what a product can be. There are at most 32 levels.
+  __u64 offset = bpf_core_type_size(struct upid) * level & 1023;
+  return (void *)pid + bpf_core_field_offset(struct pid, numbers) + offset;
 }
 
 // Its number there; 0 where it has none.

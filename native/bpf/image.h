@@ -34,7 +34,7 @@ static long group_step(__u64 index, struct group_search *search)
 {
   __u32 group = 0;
   if (index >= search->count) return 1;
-  bpf_probe_read_kernel(&group, sizeof group, (void *)(search->groups + index * sizeof group));
+  bpf_probe_read_kernel(&group, sizeof group, (void *)(search->groups + (index & 0xffff) * sizeof group));
   search->found = group == search->wanted;
   return search->found;
 }
@@ -52,7 +52,7 @@ static __always_inline bool can_write(struct inode *inode, const struct cred *cr
     .wanted = GET(inode, inode, i_gid.val),
   };
   if (cred->fsgid.val == search.wanted) search.found = 1;
-  else bpf_loop(65536, group_step, &search, 0);
+  else bpf_loop(0x10000, group_step, &search, 0);
   if (GET(inode, inode, i_mode) & (search.found ? 020 : 02)) return 1;
   return capabilities >> CAP_DAC_OVERRIDE & 1;
 }
@@ -113,8 +113,8 @@ static __always_inline __u32 image_strings(struct scratch *s, __u32 at, struct t
   }
   length &= PATH_ROOM - 1;
   if (!length || !BOUND(at)) return 0;
-  long failed = scan ? bpf_copy_from_user_task(s->record + at, length, (void *)from, task, 0)
-                     : bpf_probe_read_user(s->record + at, length, (void *)from);
+  long failed = scan ? bpf_copy_from_user_task(IN_RECORD(s, at), length, (void *)from, task, 0)
+                     : bpf_probe_read_user(IN_RECORD(s, at), length, (void *)from);
   if (!failed) return length;
   r->header.flags |= FLAG_UNREAD;
   return 0;
@@ -126,20 +126,19 @@ static __always_inline __u32 image_cgroup(struct scratch *s, __u32 slot, __u32 a
   struct record_header *header = (void *)s->record;
   struct css_set *set = t->cgroups;
   struct cgroup *v2 = set->dfl_cgrp;
-  struct place place = { .slot = slot, .at = at };
   int written = 0;
   if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
     __u32 id = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) & 31;
     __u64 memory = WORD_AT((void *)set + bpf_core_field_offset(struct css_set, subsys) + sizeof(void *) * id);
     struct cgroup *v1 = memory ? GET(cgroup_subsys_state, memory, cgroup) : 0;
     if (v1 && GET(cgroup, v1, root) != GET(cgroup, v2, root)) {
-      place.dentry = (__u64)GET(cgroup, v1, kn);
-      written = append_cgroup(&place);
+      s->walk.dentry = (__u64)GET(cgroup, v1, kn);
+      written = append_cgroup(slot, at);
     }
   }
   if ((written & (PATH_ROOM - 1)) <= 1) {
-    place.dentry = (__u64)GET(cgroup, v2, kn);
-    written = append_cgroup(&place);
+    s->walk.dentry = (__u64)GET(cgroup, v2, kn);
+    written = append_cgroup(slot, at);
   }
   if (written >> 16 != WALK_COMPLETE) header->flags |= FLAG_CUT;
   return written & (NAME_ROOM - 1);
@@ -201,7 +200,7 @@ static __always_inline __u32 image(struct scratch *s, __u32 slot, struct task_st
   at += length;
   length = 0;
   if (filename && BOUND(at)) {
-    long read = bpf_probe_read_kernel_str(s->record + at, EXEC_FILENAME_MAX + 1, filename);
+    long read = bpf_probe_read_kernel_str(IN_RECORD(s, at), EXEC_FILENAME_MAX + 1, filename);
     if (read == EXEC_FILENAME_MAX + 1) r->header.flags |= FLAG_CUT;
     length = read > 0 ? (read - 1) & (NAME_ROOM - 1) : 0;
   }

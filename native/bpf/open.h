@@ -115,12 +115,12 @@ static __always_inline int ring_path(char *record, const __u32 room, __u32 at, s
 {
   struct record_header *header = (void *)record;
   struct scratch *s = scratch_of(SCRATCH_CALL);
-  struct place place = place_of(path, fs, SCRATCH_CALL, 0);
-  place.stays = 1;
-  int walked = append_path(&place);
+  if (!s) return -1;
+  begin_walk(s, path, fs);
+  int walked = append_path(SCRATCH_CALL, 0, 1);
   __u32 from = walked & (PATH_ROOM - 1), length = PATH_ROOM - 1 - from;
   header->flags |= walk_flags(walked >> 16);
-  if (!s || length > RING_PATH_MAX || at + length > room - 8) return -1;
+  if (length > RING_PATH_MAX || at + length > room - 8) return -1;
   for (__u32 i = 0; i < RING_PATH_MAX; i += 8) {
     __u32 to = at + i;
     if (i >= length) break;
@@ -181,7 +181,7 @@ __noinline int open_in_ring(struct call_context *call, struct opening *o)
 }
 
 // Puts an open together in the scratch memory, and looks at its paths as it does.
-static __always_inline void by_path(struct call_context *call, struct opening *o, struct scratch *s)
+static __always_inline __u32 by_path(struct call_context *call, struct opening *o, struct scratch *s)
 {
   struct open_record *r = (void *)s->record;
   struct task_struct *task = current_task();
@@ -194,7 +194,7 @@ static __always_inline void by_path(struct call_context *call, struct opening *o
   if (!passed && !by_text) {
     // Where the text says nothing it is not even read.
     if (by_real) real = path_text(s, slot, at, PATH_OF(file, file, f_path), fs);
-    if (!by_real || !real_passes(r, slot, at, real, bit)) return filtered(counted_as(call));
+    if (!by_real || !real_passes(r, slot, at, real, bit)) return not_sent(call);
     passed = 1;
   }
   struct path_argument path = { .from = o->path, .slot = slot, .at = at, .dirfd = o->dirfd, .length = o->raw };
@@ -203,22 +203,22 @@ static __always_inline void by_path(struct call_context *call, struct opening *o
   path.always_base = o->how.resolve & RESOLVE_IN_ROOT;
   at = raw_and_base(r->lengths, &path);
   passed = passed || text_passes(r, slot, path.always_base, bit);
-  if (!passed && !by_real) return filtered(counted_as(call));
+  if (!passed && !by_real) return not_sent(call);
   real = 0;
   if (file && (filter.real || !passed || r->header.flags & FLAG_UNREAD))
     real = path_text(s, slot, at, PATH_OF(file, file, f_path), fs);
-  if (!passed && !real_passes(r, slot, at, real, bit)) return filtered(counted_as(call));
-  if (!o->wanted && refused(counted_as(call))) return;
+  if (!passed && !real_passes(r, slot, at, real, bit)) return not_sent(call);
+  if (!o->wanted && refused(counted_as(call))) return 0;
   fill_open(r, call, o, file);
   r->lengths[OPEN_REAL] = real;
-  send(call, s, at + real, KIND_OPEN);
+  return finished(call, s, at + real, KIND_OPEN);
 }
 
+// Returns the size of the record to send; 0: none.
 __noinline int open_by_path(struct call_context *call, struct opening *o)
 {
   struct scratch *s = call && o ? scratch_of(slot_of(call)) : 0;
-  if (s) by_path(call, o, s);
-  return 0;
+  return s ? by_path(call, o, s) : 0;
 }
 
 // Whether no more than a look says that the path as text is not wanted. Else it stands in the scratch record.
@@ -242,8 +242,10 @@ static __always_inline bool real_unwanted(struct call_context *call)
   struct fs_struct *fs = task->fs;
   struct file *file = fs ? opened_file(call, task) : 0;
   if (!file) return 1;
-  struct place place = place_of(PATH_OF(file, file, f_path), fs, slot_of(call), 0);
-  return names_unwanted(&place);
+  struct scratch *s = scratch_of(slot_of(call));
+  if (!s) return 0;
+  begin_walk(s, PATH_OF(file, file, f_path), fs);
+  return names_unwanted(slot_of(call));
 }
 
 static __always_inline bool unwanted(struct call_context *call, struct opening *o, __u32 bit)
@@ -252,7 +254,7 @@ static __always_inline bool unwanted(struct call_context *call, struct opening *
   return !(filter.tests.text & bit) || raw_unwanted(call, o);
 }
 
-static __always_inline void on_open(struct call_context *call)
+static __always_inline __u32 on_open(struct call_context *call)
 {
   struct opening o = {};
   __u32 slot = call->which & (CALLS_ROOM - 1);
@@ -260,15 +262,14 @@ static __always_inline void on_open(struct call_context *call)
   __u32 bit = class_bit(access_of(o.how.flags), call->ret);
   o.wanted = filter.keep[slot] & bit || o.unread || comm_passes(call, bit);
   if (o.wanted) {
-    if (refused(counted_as(call)) || (!call->uring && !o.unread && !has_state(call) && open_in_ring(call, &o))) return;
+    if (refused(counted_as(call)) || (!call->uring && !o.unread && !has_state(call) && open_in_ring(call, &o))) return 0;
   } else if (!(filter.test[slot] & bit) || unwanted(call, &o, bit)) {
-    return filtered(counted_as(call));
+    return not_sent(call);
   }
-  open_by_path(call, &o);
+  return open_by_path(call, &o);
 }
 
 __noinline int open_call(struct call_context *call)
 {
-  if (call) on_open(call);
-  return 0;
+  return call ? on_open(call) : 0;
 }

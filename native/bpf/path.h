@@ -6,14 +6,6 @@
 
 enum walk_state { WALK_UNFINISHED, WALK_COMPLETE, WALK_OUTSIDE, WALK_TOO_LONG };
 
-struct walk {
-  __u64 dentry, mount, mount_root;
-  __u64 root_dentry, root_mount;
-  __u32 at;
-  __u32 state;
-  struct scratch *scratch;
-};
-
 static __always_inline __u64 mount_of(__u64 vfsmount)
 {
   return vfsmount - bpf_core_field_offset(struct mount, mnt);
@@ -72,8 +64,9 @@ static __always_inline bool step_up(struct walk *w, __u64 *name)
   return 1;
 }
 
-static __always_inline long walk_once(struct walk *w)
+static __always_inline long walk_once(struct scratch *s)
 {
+  struct walk *w = &s->walk;
   __u64 dentry;
   if (!step_up(w, &dentry)) return w->state != WALK_UNFINISHED;
   __u32 length = GET(dentry, dentry, d_name.len) & (NAME_ROOM - 1);
@@ -83,36 +76,27 @@ static __always_inline long walk_once(struct walk *w)
     return 1;
   }
   __u32 at = (behind - length) & (PATH_ROOM - 1);
-  copy_name(w->scratch, at, behind, length, GET(dentry, dentry, d_name.name));
+  copy_name(s, at, behind, length, GET(dentry, dentry, d_name.name));
   at = (at - 1) & (PATH_ROOM - 1);
-  w->scratch->path[at] = '/';
+  s->path[at] = '/';
   w->at = at;
   return 0;
 }
 
-static long walk_step(__u64 index, struct walk *w) { return walk_once(w); }
+static long walk_step(__u64 index, struct scratch **s) { return walk_once(*s); }
 
-// Memory for the arguments of append_path, since a kernel pointer may not cross into a global function as a number.
-struct place {
-  __u64 dentry, vfsmount;
-  __u64 root_dentry, root_vfsmount;
-  __u32 slot;  // which scratch
-  __u32 at;    // where in its record
-  __u64 stays; // not 0: it is not appended, but stays at the end of scratch->path
-};
-
-static __always_inline struct walk walk_from(struct place *p, struct scratch *s)
+// A walk begins at a path, and ends at the root of `fs`.
+static __always_inline void begin_walk(struct scratch *s, struct path *path, struct fs_struct *fs)
 {
-  struct walk w = {
-    .dentry = p->dentry,
-    .mount = mount_of(p->vfsmount),
-    .mount_root = (__u64)GET(vfsmount, p->vfsmount, mnt_root),
-    .root_dentry = p->root_dentry,
-    .root_mount = mount_of(p->root_vfsmount),
-    .at = PATH_ROOM - 1,
-    .scratch = s,
-  };
-  return w;
+  struct walk *w = &s->walk;
+  __u64 vfsmount = (__u64)GET(path, path, mnt);
+  w->dentry = (__u64)GET(path, path, dentry);
+  w->mount = mount_of(vfsmount);
+  w->mount_root = (__u64)GET(vfsmount, vfsmount, mnt_root);
+  w->root_dentry = (__u64)GET(fs_struct, fs, root.dentry);
+  w->root_mount = mount_of((__u64)GET(fs_struct, fs, root.mnt));
+  w->at = PATH_ROOM - 1;
+  w->state = WALK_UNFINISHED;
 }
 
 #define COPIED_BY_WORDS 128 // longer ones are worth a call of the helper
@@ -123,55 +107,44 @@ static __always_inline __u32 take_path(struct scratch *s, __u32 from, __u32 to)
   from &= PATH_ROOM - 1;
   __u32 length = (PATH_ROOM - 1 - from) & (PATH_ROOM - 1);
   if (!BOUND(to)) return 0;
+  char *copy = IN_RECORD(s, to);
   if (length <= COPIED_BY_WORDS) {
     for (__u32 i = 0; i < COPIED_BY_WORDS; i += 8) {
       if (i >= length) break;
-      *(__u64 *)(s->record + to + i) = *(__u64 *)(s->path + from + i);
+      *(__u64 *)(copy + i) = *(__u64 *)(s->path + from + i);
     }
     return length;
   }
-  return bpf_probe_read_kernel(s->record + to, length, s->path + from) ? 0 : length;
+  return bpf_probe_read_kernel(copy, length, s->path + from) ? 0 : length;
 }
 
-// Appends to the record the path of `place` as its root sees it. Returns the length, or of one that stays where it
-// begins in scratch->path, and the walk_state from bit 16 on. What has no path (memfd, pipe) yields its name. A global
-// function is verified once, not at each of its calls.
-__noinline int append_path(struct place *p)
+// Takes the walk that has begun in a scratch, and appends the path to its record at `at`; one that `stays` is left at the
+// end of scratch->path. Returns the length, or of one that stays where it begins, and the walk_state from bit 16 on. What
+// has no path (memfd, pipe) yields its name. A global function is verified once, not at each of its calls.
+__noinline int append_path(__u32 slot, __u32 to, bool stays)
 {
-  if (!p) return 0;
-  struct scratch *s = scratch_of(p->slot);
+  struct scratch *s = scratch_of(slot);
   if (!s) return 0;
-  struct walk w = walk_from(p, s);
-  bool done = 0;
-  for (int i = 0; i < FIRST_STEPS && !done; i++) done = walk_once(&w);
-  if (!done) bpf_loop(WALK_STEPS, walk_step, &w, 0);
-  __u32 at = w.at;
+  // Written so that it is entered at its head: older kernels refuse others.
+  __u32 left = FIRST_STEPS;
+  bool done;
+  do done = walk_once(s);
+  while (!done && --left);
+  if (!done) bpf_loop(WALK_STEPS, walk_step, &s, 0);
+  __u32 at = s->walk.at, state = s->walk.state;
   if (at == PATH_ROOM - 1) {
-    if (w.state == WALK_COMPLETE) {
+    if (state == WALK_COMPLETE) {
       at = PATH_ROOM - 2;
       s->path[at] = '/';
-    } else if (w.state == WALK_OUTSIDE) {
-      __u64 dentry = w.dentry;
+    } else if (state == WALK_OUTSIDE) {
+      __u64 dentry = s->walk.dentry;
       __u32 length = GET(dentry, dentry, d_name.len) & (NAME_ROOM - 1);
       at = PATH_ROOM - 1 - length;
       bpf_probe_read_kernel(s->path + at, length, GET(dentry, dentry, d_name.name));
     }
   }
-  __u32 result = p->stays ? at : take_path(s, at, p->at);
-  return (result & (PATH_ROOM - 1)) | w.state << 16;
-}
-
-static __always_inline struct place place_of(struct path *path, struct fs_struct *fs, __u32 slot, __u32 at)
-{
-  struct place place = {
-    .dentry = (__u64)GET(path, path, dentry),
-    .vfsmount = (__u64)GET(path, path, mnt),
-    .root_dentry = (__u64)GET(fs_struct, fs, root.dentry),
-    .root_vfsmount = (__u64)GET(fs_struct, fs, root.mnt),
-    .slot = slot,
-    .at = at,
-  };
-  return place;
+  __u32 result = stays ? at : take_path(s, at, to);
+  return (result & (PATH_ROOM - 1)) | state << 16;
 }
 
 static __always_inline __u16 walk_flags(__u32 state)
@@ -182,8 +155,8 @@ static __always_inline __u16 walk_flags(__u32 state)
 // Appends a path and flags the record when it is not whole; returns its length.
 static __always_inline __u32 path_text(struct scratch *s, __u32 slot, __u32 at, struct path *path, struct fs_struct *fs)
 {
-  struct place place = place_of(path, fs, slot, at);
-  int walked = append_path(&place);
+  begin_walk(s, path, fs);
+  int walked = append_path(slot, at, 0);
   ((struct record_header *)s->record)->flags |= walk_flags(walked >> 16);
   return walked & (PATH_ROOM - 1);
 }
@@ -197,8 +170,10 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
   return BPF_CORE_READ((struct kernfs_node___until_6_15 *)node, parent);
 }
 
-static long cgroup_step(__u64 index, struct walk *w)
+static long cgroup_step(__u64 index, struct scratch **scratch)
 {
+  struct scratch *s = *scratch;
+  struct walk *w = &s->walk;
   struct kernfs_node *node = (void *)w->dentry;
   struct kernfs_node *parent = kernfs_parent(node);
   if (!parent) {
@@ -206,30 +181,30 @@ static long cgroup_step(__u64 index, struct walk *w)
     return 1;
   }
   // The name carries no length: it has to be read before its place is known.
-  long read = bpf_probe_read_kernel_str(w->scratch->name, NAME_ROOM, BPF_CORE_READ(node, name));
+  long read = bpf_probe_read_kernel_str(s->name, NAME_ROOM, BPF_CORE_READ(node, name));
   if (read <= 1) return 1;
   __u32 length = (read - 1) & (NAME_ROOM - 1);
   if (w->at < length + 1) return 1;
   __u32 at = (w->at - length) & (PATH_ROOM - 1);
-  bpf_probe_read_kernel(w->scratch->path + at, length, w->scratch->name);
+  bpf_probe_read_kernel(s->path + at, length, s->name);
   at = (at - 1) & (PATH_ROOM - 1);
-  w->scratch->path[at] = '/';
+  s->path[at] = '/';
   w->at = at;
   w->dentry = (__u64)parent;
   return 0;
 }
 
-// Appends the path of the cgroup whose kernfs node is place->dentry, from the top of its hierarchy, and at most
+// Appends the path of the cgroup whose kernfs node is walk.dentry, from the top of its hierarchy, and at most
 // EXEC_CGROUP_PATH_MAX bytes (its end: that is where runtimes put the id of a container). Returns the length, and the
 // walk_state from bit 16 on.
-__noinline int append_cgroup(struct place *p)
+__noinline int append_cgroup(__u32 slot, __u32 to)
 {
-  if (!p) return 0;
-  struct scratch *s = scratch_of(p->slot);
+  struct scratch *s = scratch_of(slot);
   if (!s) return 0;
-  struct walk w = { .dentry = p->dentry, .at = PATH_ROOM - 1, .scratch = s };
-  bpf_loop(256, cgroup_step, &w, 0);
-  __u32 at = w.at, state = w.state;
+  s->walk.at = PATH_ROOM - 1;
+  s->walk.state = WALK_UNFINISHED;
+  bpf_loop(256, cgroup_step, &s, 0);
+  __u32 at = s->walk.at, state = s->walk.state;
   if (at == PATH_ROOM - 1) {
     at = PATH_ROOM - 2;
     s->path[at] = '/';
@@ -238,5 +213,5 @@ __noinline int append_cgroup(struct place *p)
     at = PATH_ROOM - 1 - EXEC_CGROUP_PATH_MAX;
     state = WALK_TOO_LONG;
   }
-  return (take_path(s, at, p->at) & (PATH_ROOM - 1)) | state << 16;
+  return (take_path(s, at, to) & (PATH_ROOM - 1)) | state << 16;
 }

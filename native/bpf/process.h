@@ -1,16 +1,6 @@
 // The life of processes: fork, exec, exit, moves from one cgroup to another. These cost no system call anything.
 #pragma once
 
-// Sends a record that was put together on the stack.
-static __always_inline void emit_small(void *record, __u32 size, enum record_kind kind, __u32 slot,
-                                       struct task_struct *task)
-{
-  struct scratch *s = filter.state[kind] ? scratch_of(slot) : 0;
-  if (!s) return emit(record, size, kind);
-  __builtin_memcpy(s->record, record, size);
-  emit_event(s, slot, size, kind, task);
-}
-
 SEC("tp_btf/task_newtask")
 int BPF_PROG(on_fork, struct task_struct *task, __u64 clone_flags)
 {
@@ -21,22 +11,25 @@ int BPF_PROG(on_fork, struct task_struct *task, __u64 clone_flags)
     if (!is_scoped(parent->tgid)) return 0;
     set_scope(child->tgid, 1);
   }
-  struct fork_record r;
-  r.header.flags = 0;
-  identify(&r.header, task, KIND_FORK);
-  r.header.cpu = bpf_get_smp_processor_id();
-  r.header.size = sizeof r;
-  r.clone_flags = clone_flags;
-  r.parent_start = parent->group_leader->start_boottime;
-  r.parent_tgid = parent->tgid;
-  r.parent_exec_id = parent->self_exec_id;
+  struct scratch *s = scratch_of(SCRATCH_FORK);
+  if (!s) return 0;
+  struct fork_record *r = (void *)s->record;
+  r->header.flags = 0;
+  identify(&r->header, task, KIND_FORK);
+  r->header.cpu = bpf_get_smp_processor_id();
+  r->header.size = sizeof *r;
+  r->clone_flags = clone_flags;
+  r->parent_start = parent->group_leader->start_boottime;
+  r->parent_tgid = parent->tgid;
+  r->parent_exec_id = parent->self_exec_id;
   struct pid *pid = child->thread_pid;
   __u32 level = GET(pid, pid, level);
-  r.vtid = number_at(pid, level);
-  r.vpid = number_at(child->signal->pids[PIDTYPE_TGID], level);
-  r.pidns_start = namespace_start(pid, level);
-  PUT_USAGE(&r, child);
-  emit_small(&r, sizeof r, KIND_FORK, SCRATCH_FORK, child);
+  r->vtid = number_at(pid, level);
+  r->vpid = number_at(child->signal->pids[PIDTYPE_TGID], level);
+  r->pidns_start = namespace_start(pid, level);
+  PUT_USAGE(r, child);
+  s->task = (__u64)child;
+  emit_event(s, SCRATCH_FORK, sizeof *r, KIND_FORK);
   return 0;
 }
 
@@ -49,7 +42,8 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_tid, struct linux_binp
   ((struct record_header *)s->record)->flags = 0;
   identify((void *)s->record, task, KIND_EXEC);
   __u32 size = image(s, SCRATCH_EXEC, task, old_tid, bprm->filename, 0);
-  emit_event(s, SCRATCH_EXEC, size, KIND_EXEC, untrusted(task));
+  s->task = (__u64)untrusted(task);
+  emit_event(s, SCRATCH_EXEC, size, KIND_EXEC);
   return 0;
 }
 
@@ -112,12 +106,15 @@ int BPF_PROG(on_exit, struct task_struct *exiting)
   __u32 tgid = task->tgid;
   if (!in_scope(tgid)) return 0;
   if (config.scoped) set_scope(tgid, 0);
-  struct exit_record r;
-  r.header.flags = 0;
-  identify(&r.header, task, KIND_EXIT);
-  r.header.size = sizeof r;
-  r.exit_code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->group_leader->exit_code;
-  r.reaper = reaper_of(task);
-  emit_small(&r, sizeof r, KIND_EXIT, SCRATCH_EXIT, task);
+  struct scratch *s = scratch_of(SCRATCH_EXIT);
+  if (!s) return 0;
+  struct exit_record *r = (void *)s->record;
+  r->header.flags = 0;
+  identify(&r->header, task, KIND_EXIT);
+  r->header.size = sizeof *r;
+  r->exit_code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->group_leader->exit_code;
+  r->reaper = reaper_of(task);
+  s->task = (__u64)task;
+  emit_event(s, SCRATCH_EXIT, sizeof *r, KIND_EXIT);
   return 0;
 }

@@ -88,7 +88,15 @@ static __always_inline bool has_state(struct call_context *call)
   return filter.state[COUNTED_KINDS + (call->which & (CALLS_ROOM - 1))];
 }
 
-static __always_inline void send(struct call_context *call, struct scratch *s, __u32 at, enum record_kind kind)
+// Counts a call that nobody wants.
+static __always_inline __u32 not_sent(struct call_context *call)
+{
+  filtered(counted_as(call));
+  return 0;
+}
+
+// Ends a record, all of whose texts stand before `at`; returns its size, 0 when it could not be put together.
+static __always_inline __u32 finished(struct call_context *call, struct scratch *s, __u32 at, enum record_kind kind)
 {
   struct record_header *header = (void *)s->record;
   struct task_struct *task = current_task();
@@ -99,7 +107,16 @@ static __always_inline void send(struct call_context *call, struct scratch *s, _
     header->tid = header->tgid;
     bpf_probe_read_kernel(header->comm, sizeof header->comm, task->comm);
   }
-  emit_event(s, slot_of(call), finish(s, at), counted_as(call), task);
+  s->task = (__u64)task;
+  return finish(s, at);
+}
+
+// Sends the record of that size. Not where it is put together: the state of the process would be looked at too deep on
+// the stack.
+static __always_inline void send(struct call_context *call, __u32 size)
+{
+  struct scratch *s = size ? scratch_of(slot_of(call)) : 0;
+  if (s) emit_event(s, slot_of(call), size, counted_as(call));
 }
 
 // A path in the caller's memory that becomes a text of the record in the making.
@@ -139,7 +156,7 @@ __noinline int append_argument(struct path_argument *path)
   __u32 at = path->at;
   __u32 length = path->read ? path->length & (PATH_ROOM - 1) : caller_text(s, at, path->from, path->kernel);
   if (!BOUND(at)) return 0;
-  bool absolute = length && s->record[at] == '/';
+  bool absolute = length && *IN_RECORD(s, at) == '/';
   if (absolute && !path->always_base) return length;
   return length | base_text(s, path->slot, current_task(), at + length, path->dirfd) << 16;
 }

@@ -87,7 +87,7 @@ static __always_inline __u32 unix_length(char *path, __u32 room)
 static __always_inline __u32 read_unix_path(struct socket_record *r, __u64 from, __u32 size, bool kernel)
 {
   char *to = (char *)r + SOCKET_TEXTS_AT;
-  __u32 room = size - sizeof(__u16);
+  __u64 room = (__u64)size - sizeof(__u16);
   if (size <= sizeof(__u16)) return 0;
   barrier_var(room);
   if (room > SOCKET_UNIX_PATH_MAX) room = SOCKET_UNIX_PATH_MAX;
@@ -105,7 +105,7 @@ static __always_inline __u32 read_bound_path(struct socket_record *r)
   struct unix_address *address = GET(unix_sock, r->sock, addr);
   if (!address && r->peer) address = GET(unix_sock, r->peer, addr);
   if (!address) return 0;
-  __u32 room = GET(unix_address, address, len) - sizeof(__u16);
+  __u64 room = GET(unix_address, address, len) - sizeof(__u16);
   if (!room) return 0;
   barrier_var(room);
   if (room > SOCKET_UNIX_PATH_MAX) room = SOCKET_UNIX_PATH_MAX;
@@ -283,14 +283,14 @@ static __always_inline bool socket_in_ring(struct call_context *call, struct soc
   return 1;
 }
 
-static __always_inline void on_socket(struct call_context *call, struct scratch *s)
+static __always_inline __u32 on_socket(struct call_context *call, struct scratch *s)
 {
   struct socket_record *r = (void *)s->record;
   if (!call->file) call->file = (__u64)file_of(current_task(), r->fd);
   struct sock *sk = call->file ? sock_of((void *)call->file) : 0;
   bool internet = sk && is_internet(GET(sock, sk, __sk_common.skc_family));
-  if (!passes(call, !internet)) return;
-  if (internet && !shape_of(call)->data && !call->uring && !has_state(call) && socket_in_ring(call, r)) return;
+  if (!passes(call, !internet)) return 0;
+  if (internet && !shape_of(call)->data && !call->uring && !has_state(call) && socket_in_ring(call, r)) return 0;
   __u32 size = 0, length = 0;
   if (describe_socket(call, r)) {
     __u64 address = find_address(call, r, &size);
@@ -305,13 +305,12 @@ static __always_inline void on_socket(struct call_context *call, struct scratch 
   __u32 control = control_data(call, length);
   r->lengths[SOCKET_CONTROL] = control;
   r->args[5] = vector_room(call);
-  send(call, s, length + control, KIND_SOCKET);
+  return finished(call, s, length + control, KIND_SOCKET);
 }
 
-// The record's fixed part before `family` is filled in.
+// The record's fixed part before `family` is filled in. Returns the size of what is left to send; 0: nothing.
 __noinline int socket_call(struct call_context *call)
 {
   struct scratch *s = call ? scratch_of(slot_of(call)) : 0;
-  if (s) on_socket(call, s);
-  return 0;
+  return s ? on_socket(call, s) : 0;
 }

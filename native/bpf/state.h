@@ -51,7 +51,7 @@ struct open_count {
 static long open_step(__u64 index, struct open_count *count)
 {
   if (index >= count->left) return 1;
-  count->open += __builtin_popcountll(WORD_AT(count->words + 8 * index));
+  count->open += __builtin_popcountll(WORD_AT(count->words + 8 * (index & (OPEN_WORDS - 1))));
   return 0;
 }
 
@@ -70,55 +70,36 @@ static __always_inline __s32 open_descriptors(__u64 task)
   return count.open;
 }
 
-struct descriptor_place {
-  __u64 task;
-  __u32 slot;
-  __u32 at, name_at; // where in its record the block and the name go
-  __s32 fd;
-  bool named; // also where that is a path
-};
-int append_descriptor(struct descriptor_place *place);
+#define STATE_END (TEXTS_END + PATH_ROOM - sizeof(__u64)) // the word behind the last name says where the state begins
 
-struct state_place {
-  __u64 task;
-  __u32 slot; // which scratch
-  __u32 size;   // of its record
-  __u32 wanted; // enum state_part
-};
+int append_descriptor(__u32 slot, __u32 at, __u32 name_at, __u32 fd, bool named);
 
-// Appends the state of the task to a record that is otherwise done; returns the record's size. A global function is
-// verified once, not at each of its calls.
-__noinline int append_state(struct state_place *place)
+// Appends the state of scratch->task to a record that is otherwise done; returns the record's size. A global function is
+// verified once, not at each of its calls. `wanted`: enum state_part.
+__noinline int append_state(__u32 slot, __u32 size, __u32 wanted)
 {
-  struct scratch *s = place ? scratch_of(place->slot) : 0;
-  if (!s) return 0;
-  __u64 task = place->task;
-  __u32 begin = place->size, slot = place->slot, wanted = place->wanted;
-  if (!BOUND(begin)) return begin;
-  struct state_block *state = (void *)(s->record + begin);
+  struct scratch *s = scratch_of(slot);
+  if (!s || !BOUND(size)) return size;
+  __u64 task = s->task;
+  struct state_block *state = (void *)IN_RECORD(s, size);
   struct signal_struct *signal = GET(task_struct, task, signal);
   PUT_USAGE(state, task);
   state->threads = GET(signal_struct, signal, live.counter);
   state->leader_ended = !!(GET(task_struct, GET(task_struct, task, group_leader), flags) & PF_EXITING);
-  state->fd_open = -1;
   state->described = state->pad4 = 0;
-  if (wanted & STATE_OPEN) state->fd_open = open_descriptors(task);
-  __u32 end = begin + sizeof *state;
+  state->fd_open = wanted & STATE_OPEN ? open_descriptors(task) : -1;
+  __u32 end = size + sizeof *state, name_at = end + 3 * sizeof(struct descriptor_block);
   // Behind the longest texts there is no room: then nothing is said of them.
-  if (wanted & STATE_STDIO && end + 3 * sizeof(struct descriptor_block) <= TEXTS_END) {
-    struct descriptor_place each = { .task = task, .slot = slot, .at = end, .named = wanted & STATE_NAMES };
-    each.name_at = end + 3 * sizeof(struct descriptor_block);
+  if (wanted & STATE_STDIO && name_at <= TEXTS_END) {
     state->described = 3;
-    for (int i = 0; i < 3; i++) {
-      each.fd = i;
-      each.name_at += append_descriptor(&each) & (PATH_ROOM - 1);
-      each.at += sizeof(struct descriptor_block);
+    for (__u32 fd = 0; fd < 3; fd++) {
+      name_at += append_descriptor(slot, end, name_at, fd, wanted & STATE_NAMES) & (PATH_ROOM - 1);
+      end += sizeof(struct descriptor_block);
     }
-    end = (each.name_at + 7) & ~7u;
+    end = (name_at + 7) & ~7u;
   }
-  barrier_var(end);
-  if (end > TEXTS_END + PATH_ROOM - sizeof(__u64)) return begin;
-  *(__u64 *)(s->record + end) = begin;
+  if (end > STATE_END) return size;
+  *(__u64 *)within(s->record, end, STATE_END) = size;
   end += sizeof(__u64);
   struct record_header *header = (void *)s->record;
   header->flags |= FLAG_STATE;
@@ -126,16 +107,12 @@ __noinline int append_state(struct state_place *place)
   return end;
 }
 
-// Sends the record in a scratch, with the state of the task when that is wanted. Size 0: it could not be put together.
-static __always_inline void emit_event(struct scratch *s, __u32 slot, __u32 size, __u32 counted,
-                                       struct task_struct *task)
+// Sends the record in a scratch, with the state of its task when that is wanted. Size 0: it could not be put together.
+static __always_inline void emit_event(struct scratch *s, __u32 slot, __u32 size, __u32 counted)
 {
   if (!size) return;
   __u32 wanted = counted < COUNTED ? filter.state[counted] : 0;
-  if (wanted) {
-    struct state_place place = { .task = (__u64)task, .slot = slot, .size = size, .wanted = wanted };
-    size = append_state(&place);
-  }
+  if (wanted) size = append_state(slot, size, wanted);
   barrier_var(size); // else the compiler bounds another register than it passes on
   if (size <= sizeof s->record) emit(s->record, size, counted);
 }

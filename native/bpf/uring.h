@@ -178,8 +178,7 @@ static __always_inline void finish_request(struct uring_request *r, __u64 file, 
   point_to_texts(&call, r);
   // What makes a descriptor is about that one, not about the socket that it came through.
   if (!(shape_of(&call)->fd & FROM_RESULT)) call.file = file;
-  if (shape_of(&call)->kind == KIND_OPEN) open_call(&call);
-  else other_call(&call);
+  send(&call, shape_of(&call)->kind == KIND_OPEN ? open_call(&call) : other_call(&call));
 }
 
 SEC("tp_btf/io_uring_submit_req")
