@@ -247,7 +247,16 @@ const addresses = fc.oneof(
   fc.constantFrom('10.0.0.1', '10.1.2.3', '10.0.0.2', '2001:db8:8000::1'),
 );
 
-function same(condition: string, items: readonly string[], events: readonly Event[]): void {
+/** More items than are judged as if they stood in the rules. */
+const fillers = (make: (n: number) => string) => Array.from({ length: 70 }, (_, n) => make(n));
+
+function same(condition: string, some: readonly string[], events: readonly Event[]): void {
+  sameOf(condition, some, events);
+  const make = condition.includes('t.net') ? (n: number) => `203.0.113.${n}/32` : (n: number) => `/filler/${n}`;
+  sameOf(condition, [...fillers(make), ...some], events);
+}
+
+function sameOf(condition: string, items: readonly string[], events: readonly Event[]): void {
   const far = load(condition, items.join('\n'));
   const near = loadText(
     `- list: far\n  items: [${items.map((item) => JSON.stringify(item)).join(', ')}]\n${rule({ source: 'test', condition })}`,

@@ -1,0 +1,173 @@
+/** How items of lists are found in a text and kept: the same whether few or many, ASCII or not. */
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Cover } from '../../src/rules/cover.ts';
+import { parseIpv4 } from '../../src/rules/ip.ts';
+import { constantOf, type Kept, makeKeeper, type Use } from '../../src/rules/items-kept.ts';
+import { countLines, ItemScanner, unitsOf } from '../../src/rules/items-scan.ts';
+import { PackedSet } from '../../src/rules/packed-set.ts';
+import { hashOf, hashOfUnits } from '../../src/rules/text-hash.ts';
+
+const text = fc.string({ unit: fc.constantFrom('a', 'b', '/', '*', 'é', '\u00c3', '\ud83d\ude00'), maxLength: 8 });
+
+/** What steps return that are all taken. */
+function taken<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+function scanned(content: string, from: ConstructorParameters<typeof ItemScanner>[1] = { format: 'lines' }) {
+  const found: { text: string; line: number }[] = [];
+  for (const scanner = new ItemScanner(Buffer.from(content), from); scanner.next(); ) {
+    expect(String.fromCharCode(...scanner.units.subarray(scanner.start, scanner.end))).toBe(scanner.text);
+    found.push({ text: scanner.text, line: scanner.line });
+  }
+  return found;
+}
+
+const piece = fc.constantFrom(
+  'a',
+  'b/c',
+  ' ',
+  '\t',
+  '#',
+  '\r',
+  '\n',
+  '\n',
+  '\u00e9',
+  '\ufeff',
+  '\u00a0',
+  '\0',
+  'x,y',
+  ',',
+);
+
+test('the items of a text are its lines without the blanks around them', () => {
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+      const content = pieces.join('');
+      const lines = content.split('\n').map((line, at) => ({ text: line.trim(), line: at + 1 }));
+      expect(scanned(content)).toEqual(lines.filter((line) => line.text !== '' && !line.text.startsWith('#')));
+      expect(taken(countLines(Buffer.from(content)))).toBe(lines.length);
+    }),
+  );
+});
+
+test('the items of a table are the cells of a column', () => {
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), fc.integer({ min: 1, max: 3 }), (pieces, column) => {
+      const content = pieces.join('');
+      const rows = content.replace(/^\ufeff/, '').split('\n');
+      const cells = rows.map((row, at) => ({
+        text: row.startsWith('#') ? '' : (row.split(',')[column - 1]?.trim() ?? ''),
+        line: at + 1,
+      }));
+      expect(scanned(content, { format: 'csv', column })).toEqual(cells.filter((cell) => cell.text !== ''));
+    }),
+  );
+});
+
+test('a packed set holds what a set does, however many are added', () => {
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 80 }), fc.array(text), fc.nat(100), (added, asked, items) => {
+      const set = new PackedSet({ items, bytes: items });
+      for (const each of added) {
+        const units = /^[\0-\x7f]*$/.test(each) ? Buffer.from(each) : unitsOf(each);
+        set.add(units, 0, units.length, hashOfUnits(units, 0, units.length));
+      }
+      taken(set.finish());
+      const all = new Set(added);
+      expect(set.size).toBe(all.size);
+      for (const each of [...added, ...asked]) expect(set.has(each, each.length, hashOf(each))).toBe(all.has(each));
+    }),
+  );
+});
+
+const branching = fc.oneof(
+  text,
+  fc.string({ unit: fc.constantFrom(...'abcdefghijklmnop'), maxLength: 40 }),
+  fc
+    .tuple(fc.constantFrom('/usr/lib/', '/etc/', '/srv/data/'), fc.nat(1_000_000))
+    .map(([folder, n]) => `${folder}${n}`),
+);
+
+test('a cover has a beginning of every text, and not many', () => {
+  fc.assert(
+    fc.property(fc.array(branching, { maxLength: 300 }), (texts) => {
+      const cover = new Cover();
+      for (const each of texts) {
+        const units = unitsOf(each);
+        cover.add(units, 0, units.length);
+      }
+      const prefixes = cover.prefixes();
+      for (const each of texts) {
+        if (prefixes !== undefined) expect(prefixes.some((prefix) => each.startsWith(prefix))).toBe(true);
+      }
+      expect(prefixes?.length ?? 0).toBeLessThanOrEqual(512);
+    }),
+  );
+});
+
+test('the cover of many texts in few folders is these folders', () => {
+  const cover = new Cover();
+  for (let n = 0; n < 20_000; n++) {
+    const bytes = Buffer.from(`${['/usr/lib/', '/tmp/', '/opt/vendor/app/'][n % 3]}${(n * 7919) % 10_000}`);
+    cover.add(bytes, 0, bytes.length);
+  }
+  expect(cover.prefixes()?.toSorted()).toEqual(['/opt/vendor/app/', '/tmp/', '/usr/lib/']);
+});
+
+function keptOf(use: Use, items: readonly string[]): Kept {
+  const content = Buffer.from(items.join('\n'));
+  const keeper = makeKeeper(use, { items: items.length, bytes: content.length });
+  for (const scanner = new ItemScanner(content, { format: 'lines' }); scanner.next(); ) keeper.add(scanner);
+  return taken(keeper.finish());
+}
+
+const uses: readonly Use[] = [{ kind: 'values', type: 'FSPATH' }, { kind: 'beginnings' }, { kind: 'paths' }];
+
+test('what counts begins like some item', () => {
+  const item = fc.array(fc.constantFrom('/', 'a', 'bc', 'é', '*', '//'), { minLength: 1, maxLength: 6 });
+  const texts = fc.array(
+    item.map((parts) => parts.join('')),
+    { minLength: 1, maxLength: 100 },
+  );
+  let counted = 0;
+  fc.assert(
+    fc.property(fc.constantFrom(...uses), texts, texts, (use, items, values) => {
+      const kept = keptOf(use, items);
+      for (const value of [...values, ...items]) {
+        if (kept.count(value) === 0 || kept.beginnings === undefined) continue;
+        counted++;
+        // Of `pmatch` the slashes in front say nothing; paths of events have one.
+        const path = use.kind === 'paths' ? `/${value.replace(/^\/+/, '').replace(/\/+/g, '/')}` : value;
+        expect(kept.beginnings.some((beginning) => path.startsWith(beginning))).toBe(true);
+      }
+    }),
+  );
+  expect(counted).toBeGreaterThan(100);
+});
+
+test('an address is read as it was by its parts', () => {
+  const part = fc.oneof(
+    fc.integer({ min: 0, max: 300 }).map(String),
+    fc.constantFrom('', '00', '01', 'a', '1e1', ' 1'),
+  );
+  fc.assert(
+    fc.property(fc.array(part, { minLength: 3, maxLength: 5 }), (parts) => {
+      const isAddress = parts.length === 4 && parts.every((each) => /^(?:0|[1-9]\d{0,2})$/.test(each) && +each <= 255);
+      const value = parts.reduce((sum, each) => sum * 256 + Number(each), 0);
+      expect(parseIpv4(parts.join('.'))).toBe(isAddress ? value : undefined);
+    }),
+  );
+});
+
+test('an address with a remark behind it is kept as events carry it', () => {
+  const kept = keptOf({ kind: 'values', type: 'IPADDR' }, ['10.0.0.1 # bad', '2001:DB8::0:1;x', '10.0.0.2']);
+  const values = ['10.0.0.1', '2001:db8::1', '10.0.0.2', '10.0.0.1 # bad', '10.0.0.3'];
+  expect(values.map((value) => kept.count(value))).toEqual([1, 1, 1, 0, 0]);
+  expect(constantOf('2001:DB8::0:1;x', { kind: 'values', type: 'IPADDR' })).toBe('2001:db8::1');
+});

@@ -1,0 +1,163 @@
+/** Lists from elsewhere among what rules ask of opens first: what is ruled out, kept and pushed down follows their items. */
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { catalogues } from '../../src/events/catalogue.ts';
+import type { KernelEvent } from '../../src/events/kernel/event.ts';
+import { kernelForm } from '../../src/events/kernel/form.ts';
+import { bindRules, type ListFeed, loadRules, necessary, type Rule, type Ruleset } from '../../src/rules/index.ts';
+import { Bench, type Fields } from '../events-kernel/slab-writer.ts';
+import { type Opened, passes } from '../native/filter-model.ts';
+import { opened } from './generated-opens.ts';
+
+const shell = {
+  tgid: 100,
+  tid: 100,
+  ppid: 1,
+  start: 50,
+  exec_id: 3,
+  comm: 'bash',
+  args: ['bash'],
+  exe_path: '/bin/sh',
+};
+const bench = new Bench().load(shell);
+
+const conditions = [
+  'fd.name in (far)',
+  'fd.name in (/etc/shadow, far)',
+  'fd.name pmatch (far)',
+  'fd.name startswith anyof (far)',
+  'fd.realpath startswith oneof (far, near)',
+  'fd.directory in (far)',
+  'fd.filename in (near) and evt.is_open_read = true',
+  'basename(fd.realpath) in (near)',
+  'proc.name in (near)',
+  'not fd.name in (far) and proc.name in (near)',
+  'fd.name startswith /etc and not (fd.name pmatch (far) or fd.filename in (near))',
+  'fd.name = /etc/shadow',
+];
+
+const ruleOf = (condition: string, index: number) =>
+  `- rule: r${index}\n  desc: d\n  condition: evt.type in (open, openat) and ${condition}\n  output: o\n  priority: INFO\n`;
+
+function load(
+  items: Readonly<Record<string, string>>,
+  from = '',
+): { rules: readonly Rule[]; feeds: readonly ListFeed[] } {
+  const lists = Object.keys(items).map((name) => `- list: ${name}\n  items_from: { file: ${name}${from} }\n`);
+  const content = [...lists, ...conditions.map(ruleOf)].join('');
+  const read = ({ location }: { location: string }) => Buffer.from(items[location] as string);
+  const { ok, rules, feeds, diagnostics } = loadRules([{ name: 'rules.yaml', content, path: '/rules.yaml' }], {
+    catalogues,
+    items: read,
+  });
+  if (!ok) throw new Error(diagnostics[0]?.message);
+  return { rules, feeds };
+}
+
+function recordOf({ ret, flags, raw, base, real, comm = shell.comm }: Opened): Fields {
+  const from = raw.startsWith('/') ? '' : base;
+  return { ...shell, comm, kind: 'open', nr: 257, dirfd: -100, ret, open_flags: flags, raw, base: from, real };
+}
+
+function judged(ruleset: Ruleset<KernelEvent>, opens: readonly Opened[]): readonly string[] {
+  const slab = bench.slab(...opens.map(recordOf));
+  const found = opens.map((_, index) => {
+    const names: string[] = [];
+    ruleset.judge(
+      slab.at(index) as KernelEvent,
+      ({ name }) => names.push(name),
+      (_rule, error) => {
+        throw error;
+      },
+    );
+    return names.join(' ');
+  });
+  slab.release();
+  return found;
+}
+
+const name = fc.constantFrom('etc', 'shadow', '.ssh', 'id', 'home', 'u', 'sud', 'bash', 'sh', 'é');
+const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => `/${names.join('/')}`);
+/** Few items, which are judged as if they stood in the rules, or many. */
+const items = (item: fc.Arbitrary<string>) =>
+  fc
+    .tuple(fc.array(item, { minLength: 1, maxLength: 6 }), fc.constantFrom(0, 100))
+    .map(([some, more]) => [...some, ...Array.from({ length: more }, (_, n) => `/data/${n % 3}/${n}`)].join('\n'));
+const content = fc.record({ far: items(path), near: items(name) });
+
+function exchange(feeds: readonly ListFeed[], next: Readonly<Record<string, string>>): void {
+  for (const feed of feeds) {
+    const steps = feed.build(Buffer.from(next[feed.name] as string));
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (!step.done) continue;
+      step.value.exchange();
+      break;
+    }
+  }
+}
+
+describe('lists from elsewhere', () => {
+  test('what is ruled out early and what is kept follow them', { timeout: 60_000 }, () => {
+    let matched = 0;
+    fc.assert(
+      fc.property(
+        fc.array(content, { minLength: 2, maxLength: 4 }),
+        fc.array(opened, { minLength: 5, maxLength: 20 }),
+        (contents, opens) => {
+          const [first = {}] = contents;
+          const { rules, feeds } = load(first, ', refresh: 1h');
+          const closures = bindRules(rules, kernelForm, { matching: 'all', engine: 'closures' });
+          const others = (['generated', 'cached'] as const).map((engine) =>
+            bindRules(rules, kernelForm, { matching: 'all', engine }),
+          );
+          for (const next of contents) {
+            exchange(feeds, next);
+            for (const each of others) each.forget();
+            const expected = judged(closures, opens);
+            matched += expected.filter((names) => names !== '').length;
+            // The second time with the verdicts that are kept.
+            for (const each of [...others, ...others]) expect(judged(each, opens)).toEqual(expected);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+    expect(matched).toBeGreaterThan(500);
+  });
+
+  test('what is necessary because of them holds whenever a rule does', () => {
+    let rejected = 0;
+    fc.assert(
+      fc.property(content, fc.array(opened, { minLength: 5, maxLength: 20 }), (given, opens) => {
+        const { rules } = load(given);
+        const matches = judged(bindRules(rules, kernelForm, { matching: 'all', engine: 'closures' }), opens);
+        for (const { name, condition } of rules) {
+          const needed = necessary(condition.typed, 'openat');
+          for (const [index, open] of opens.entries()) {
+            const isPossible = passes(needed, open);
+            if (!isPossible) rejected++;
+            if (matches[index]?.split(' ').includes(name)) expect(isPossible).toBe(true);
+          }
+        }
+      }),
+    );
+    expect(rejected).toBeGreaterThan(1000);
+  });
+
+  test('are pushed down when they stay as they are', () => {
+    const far = Array.from({ length: 100_000 }, (_, n) => `${n % 2 ? '/srv/data/' : '/opt/'}${n}`).join('\n');
+    const needed = (from: string) =>
+      load({ far, near: 'id\nsh' }, from).rules.map(({ condition }) => necessary(condition.typed, 'openat'));
+    const fixed = needed('');
+    const prefixes = ['/opt/', '/srv/data/'].map((value) => ({ of: 'text', kind: 'prefix', value }));
+    expect(fixed[0]).toEqual([{ paths: expect.arrayContaining(prefixes) }]);
+    expect(fixed[0]?.[0]?.paths).toHaveLength(2);
+    expect(fixed[2]).toEqual(fixed[0]);
+    expect(fixed[8]).toEqual([{ comms: ['id', 'sh'] }]);
+    const refreshed = needed(', refresh: 1h');
+    expect(refreshed[0]).toEqual([{}]);
+    expect(refreshed[8]).toEqual([{}]);
+    expect(refreshed[6]).toEqual([{ reads: true }]);
+  });
+});
