@@ -39,7 +39,8 @@ export const container = defineSource({
     new Observable<Batch>((subscriber) => {
       const runtimes = new Runtimes(sockets);
       const stop = new AbortController();
-      const troubles = new Map<Runtime, string>();
+      /** Why it is not seen what happens there; undefined: it is. */
+      const troubles = new Map<Runtime, string | undefined>();
       const memories = new Map<Runtime, Map<string, Container>>();
       const signal = AbortSignal.any([ctx.signal, stop.signal]);
       followAll(runtimes, {
@@ -50,17 +51,18 @@ export const container = defineSource({
           subscriber.next(await batchOf(event, memory, (id) => runtime.inspect(id, signal), ctx));
         },
         trouble(runtime, why) {
-          const message = why && `what becomes of ${whose(runtime)} is not seen: ${why}`;
-          if (message && !troubles.has(runtime)) ctx.report('health', { reason: 'container_runtime', message });
-          if (message) troubles.set(runtime, message);
-          else troubles.delete(runtime);
-          ctx.trouble(troubles.size > 0 ? [...troubles.values()].join('; ') : undefined);
+          const message = why === undefined ? why : `what becomes of ${whose(runtime)} is not seen: ${why}`;
+          const begins = message !== undefined && troubles.get(runtime) === undefined;
+          if (begins) ctx.report('health', { reason: reasonOf(runtime), message });
+          troubles.set(runtime, message);
+          // As long as one of them is seen there is something to give.
+          ctx.trouble([...troubles.values()].includes(undefined) ? undefined : [...troubles.values()].join('; '));
         },
         gap(runtime, gap) {
           const { from, to } = gap;
           const until = to === undefined ? {} : { to: BigInt(to) * 1_000_000n };
           const message = `what became of ${whose(runtime)} ${told(gap)}`;
-          ctx.report('gap', { reason: 'container_runtime', from: BigInt(from) * 1_000_000n, ...until, message });
+          ctx.report('gap', { reason: reasonOf(runtime), from: BigInt(from) * 1_000_000n, ...until, message });
         },
       }).catch((error) => subscriber.error(error));
       return () => {
@@ -72,6 +74,10 @@ export const container = defineSource({
 
 const whose = ({ name, whose, socket }: Runtime) =>
   `containers of ${name}${whose === undefined ? '' : ` for ${whose}`} (${socket})`;
+
+// Each has its own: what is said of several in the same moment is said of each.
+const reasonOf = ({ name, whose }: Runtime) =>
+  ['container_runtime', name, whose?.toLowerCase() ?? []].flat().join('_').replaceAll('-', '_');
 
 function told({ from, to, why, found }: Gap): string {
   if (to === undefined) return `will not be seen: ${why}`;

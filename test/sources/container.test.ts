@@ -122,7 +122,7 @@ describe('The source container', () => {
     const source = opened({ docker: [socket] });
     closing.push(source.close);
     await source.until(() => source.ctx.said.length === 1);
-    expect(source.ctx.said[0]).toMatchObject({ type: 'health', fields: { reason: 'container_runtime' } });
+    expect(source.ctx.said[0]).toMatchObject({ type: 'health', fields: { reason: 'container_runtime_docker' } });
     expect(source.ctx.said[0]?.fields.message).toMatch(/of docker \(.*\.sock\) is not seen: connect ENOENT/);
     expect(source.troubles.at(-1)).toBe(source.ctx.said[0]?.fields.message);
     let served: Served = await serve();
@@ -174,6 +174,24 @@ describe('The source container', () => {
       .filter(({ type }) => type === 'gap')
       .map(({ fields: { from = 0n, to = 0n } }) => [from, to]);
     expect(spans.flat()).toEqual(spans.flat().toSorted((a, b) => Number(a - b)));
+  });
+
+  it('gives what one runtime tells while another is not there: then each is said, and nothing is in its way', async () => {
+    const ends: Ends = [];
+    const served = await silentGrpc(ends, 'runtime.v1');
+    closing.push(() => served.close());
+    const source = opened({ docker: [freeSocket()], podman: [freeSocket()], crio: [served.socket] });
+    closing.push(source.close);
+    await source.until(() => source.seen() > 0 && source.ctx.said.length === 2);
+    expect(source.ctx.said.map(({ fields }) => fields.reason).toSorted()).toEqual([
+      'container_runtime_docker',
+      'container_runtime_podman',
+    ]);
+    expect(source.troubles.at(-1)).toBeUndefined();
+    await served.close();
+    await source.until(() => source.troubles.at(-1) !== undefined);
+    expect(source.troubles.at(-1)).toMatch(/docker.*podman.*cri-o for Kubernetes/);
+    expect(source.ctx.said.at(-1)?.fields.reason).toBe('container_runtime_cri_o_kubernetes');
   });
 
   it('rules for it load as they stand in the guide', () => {
