@@ -19,6 +19,8 @@ export interface HarnessOptions {
   readonly credit?: number;
   /** What a batch settles with; undefined: the test settles it. By default all are delivered at once. */
   readonly settle?: (batch: Batch, index: number) => Status | undefined;
+  /** The fields that a test asks for once events have settled, where they cannot be read as they were any longer. */
+  readonly keep?: readonly string[];
   /** Waits are at most so many milliseconds, whatever the source asks for. */
   readonly longest?: number;
   readonly now?: () => number;
@@ -109,7 +111,9 @@ export class Harness {
             ack.settle(status, ...rest);
           },
         };
-        const shown = { ...batch, ack: own };
+        const { keep } = options;
+        const events = keep ? eventsOf(batch).map((event) => batch.events.keep?.(event, keep) ?? event) : batch.events;
+        const shown = { ...batch, events, ack: own };
         const index = this.batches.push(shown) - 1;
         const status = settle(shown, index);
         if (status !== undefined) own.settle(status);
@@ -124,9 +128,7 @@ export class Harness {
   }
 
   get events(): Event[] {
-    return this.batches.flatMap(({ events }) =>
-      Array.from({ length: events.length }, (_, index) => events.at(index) as Event),
-    );
+    return this.batches.flatMap(eventsOf);
   }
 
   /** A field of every event. */
@@ -157,4 +159,8 @@ export class Harness {
     this.#subscription.unsubscribe();
     await Promise.all(this.#closing.splice(0).map((close) => close(settling)));
   }
+}
+
+function eventsOf({ events }: Batch): Event[] {
+  return Array.from({ length: events.length }, (_, index) => events.at(index) as Event);
 }

@@ -22,9 +22,8 @@ export function decodeDocument(source: CloudSourceName, document: unknown, recei
   if (told === undefined) throw new TypeError(`no event source of cloud events: ${source}`);
   if (typeof told === 'string') return { problem: told };
   const time = told.times.map(parseTimestamp).find((each) => each !== undefined) ?? received;
-  return {
-    event: new CloudEvent(source, told.type, time, { id: told.id, document: told.document ?? document, origin }),
-  };
+  const content = { time, id: told.id, document: told.document ?? document, origin };
+  return { event: new CloudEvent(source, told.type, content) };
 }
 
 function nameOf(value: unknown): string {

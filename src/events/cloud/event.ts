@@ -6,17 +6,19 @@ import type { Event, FieldRef, Form, Value } from '../field.ts';
 import { NODE } from '../origin.ts';
 import { EventRecord } from '../record.ts';
 import type { JsonObject } from './document.ts';
-import type { HeadKey, Heads } from './heads.ts';
+import { type HeadKey, type Heads, headKeys } from './heads.ts';
 import { cloudSources } from './sources.ts';
 import type { CloudReader, Origin } from './table.ts';
 
 const host = hostName();
 let made = 0;
 
-interface Content {
+/** What an event is made of. It may be worked out when somebody asks: most events are of no interest. */
+export interface Content {
+  /** ns since the epoch. */
+  readonly time: bigint;
   readonly id: string | undefined;
-  /** The document, or how to parse it: most events are told by their heads to be of no interest. */
-  readonly document: JsonObject | (() => JsonObject);
+  readonly document: JsonObject;
   readonly origin?: Origin | undefined;
   readonly heads?: Heads | undefined;
 }
@@ -25,34 +27,42 @@ interface Content {
 export class CloudEvent implements Event {
   readonly source: string;
   readonly type: string;
-  readonly time: bigint;
-  /** The same each time that the event is delivered; undefined where its service gives it none. */
-  readonly id: string | undefined;
-  readonly origin: Origin | undefined;
-  /** What is known of the document without parsing it; undefined where that is nothing. */
-  readonly heads: Heads | undefined;
   /** Counts from 1 since the start. */
   readonly number = ++made;
-  #document: JsonObject | (() => JsonObject);
+  readonly #content: Content;
 
-  constructor(source: string, type: string, time: bigint, { id, document, origin, heads }: Content) {
+  constructor(source: string, type: string, content: Content) {
     this.source = source;
     this.type = type;
-    this.time = time;
-    this.id = id;
-    this.#document = document;
-    this.origin = origin;
-    this.heads = heads;
+    this.#content = content;
+  }
+
+  get time(): bigint {
+    return this.#content.time;
+  }
+
+  /** The same each time that the event is delivered; undefined where its service gives it none. */
+  get id(): string | undefined {
+    return this.#content.id;
   }
 
   get document(): JsonObject {
-    if (typeof this.#document === 'function') this.#document = this.#document();
-    return this.#document;
+    return this.#content.document;
+  }
+
+  get origin(): Origin | undefined {
+    return this.#content.origin;
   }
 
   /** A value of the document itself; of those that are known before it is parsed only texts. */
   top(key: HeadKey): unknown {
-    return this.heads ? this.heads[key] : this.document[key];
+    const { heads } = this.#content;
+    return heads ? heads.text(headKeys.indexOf(key)) : this.document[key];
+  }
+
+  /** What is known of the document without parsing it; undefined where that is nothing. */
+  get heads(): Heads | undefined {
+    return this.#content.heads;
   }
 
   get(field: string): Value | undefined {

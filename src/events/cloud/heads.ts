@@ -4,7 +4,9 @@ export const headKeys = ['eventName', 'eventSource', 'eventTime', 'eventID', 'er
 
 export type HeadKey = (typeof headKeys)[number];
 
-/** Their texts. Undefined is absent, or null. */
-export type Heads = { readonly [Key in HeadKey]: string | undefined };
+export interface Heads {
+  /** The text of a key, by its place in headKeys; undefined where it is absent, or null. */
+  text(place: number): string | undefined;
+}
 
 export const isHeadKey = (key: string): key is HeadKey => (headKeys as readonly string[]).includes(key);

@@ -4,7 +4,7 @@ import type { Field, FieldType, Value } from '../field.ts';
 import type { FieldTraits } from '../field-table.ts';
 import { at, type JsonObject, text, textOrJson } from './document.ts';
 import type { CloudEvent } from './event.ts';
-import { isHeadKey } from './heads.ts';
+import { headKeys, isHeadKey } from './heads.ts';
 
 export type CloudReader = (event: CloudEvent) => Value | undefined;
 
@@ -62,7 +62,10 @@ export function defineCloudFields(fieldClass: string, rows: readonly CloudFieldR
 export function path(...keys: readonly string[]): MakeReader {
   const [only] = keys;
   if (keys.length === 1 && only !== undefined) {
-    if (isHeadKey(only)) return () => (event) => (event.heads ? event.heads[only] : text(event.document[only]));
+    if (isHeadKey(only)) {
+      const place = headKeys.indexOf(only);
+      return () => (event) => (event.heads ? event.heads.text(place) : text(event.document[only]));
+    }
     return () => (event) => text(event.document[only]);
   }
   return () => (event) => text(at(event.document, keys));

@@ -29,10 +29,9 @@ export async function giveLogFile(
   // What is no event has no id: it is known by its number, in an order that is the same however the file comes in pieces.
   const numbers = [0, 0];
   for await (const pack of unpack(chunks, options)) {
-    const { events, problems, release } = eventsOf(pack, ctx);
-    const fresh = recent.fresh(events);
-    if (fresh.length < events.length) ctx.metrics.add('duplicates', '', events.length - fresh.length);
-    await parcel.give(fresh, release);
+    const { events, problems, duplicates, release } = eventsOf(pack, ctx, recent);
+    if (duplicates > 0) ctx.metrics.add('duplicates', '', duplicates);
+    await parcel.give(events, release);
     for (const [kind, all] of [problems, pack.problems].entries()) {
       for (const { text, reason, message } of all) {
         const number = (numbers[kind] ?? 0) + 1;

@@ -18,7 +18,7 @@ const open: Harness[] = [];
 afterEach(() => Promise.all(open.splice(0).map((each) => each.stop())));
 
 function start(config: object, options: HarnessOptions = {}): Harness {
-  const harness = new Harness(cloudtrail, config, options);
+  const harness = new Harness(cloudtrail, config, { keep: ['evt.id'], ...options });
   open.push(harness);
   return harness;
 }
@@ -255,7 +255,7 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a bucket', () => {
       const it = new Harness(
         given,
         { mode: 's3', bucket, endpoint: front.endpoint, region: REGION, concurrency: 1 },
-        { now: () => clock },
+        { now: () => clock, keep: ['evt.id'] },
       );
       open.push(it);
       await it.until(({ seen, trouble }) => seen.size === 1 && /: more than 2, such as/.test(trouble ?? ''));

@@ -1,6 +1,7 @@
 /** What log files, keys and messages say. */
 
 import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { catalogues } from '../../../src/events/catalogue.ts';
 import { decodeDocument } from '../../../src/events/cloud/decode.ts';
@@ -9,6 +10,7 @@ import { headKeys } from '../../../src/events/cloud/heads.ts';
 import { isInterval, parseInterval } from '../../../src/sources/cloudtrail/interval.ts';
 import { keyAt, parseKey } from '../../../src/sources/cloudtrail/key.ts';
 import { tellMessage } from '../../../src/sources/cloudtrail/message.ts';
+import { Names } from '../../../src/sources/cloudtrail/names.ts';
 import { Recent } from '../../../src/sources/cloudtrail/recent.ts';
 import { eventsOf } from '../../../src/sources/cloudtrail/records.ts';
 import { Broken, unpack } from '../../../src/sources/shared/cloud-worker/unpack.ts';
@@ -22,9 +24,10 @@ async function read(body: Buffer, size = body.length): Promise<{ events: CloudEv
     for (let at = 0; at < body.length; at += size) yield body.subarray(at, at + size);
   })();
   const events: CloudEvent[] = [];
+  const recent = new Recent();
   const options = { list: 'Records', heads: headKeys, maxRecord: 1 << 20, maxBytes: 1 << 24 };
   for await (const pack of unpack(chunks, options)) {
-    const unpacked = eventsOf(pack, { now: () => NOW });
+    const unpacked = eventsOf(pack, { now: () => NOW }, recent);
     events.push(...unpacked.events);
     said.push(...unpacked.problems, ...pack.problems);
   }
@@ -41,7 +44,7 @@ describe('records of a log file', () => {
   const odd = [
     launch.document,
     { ...launch.document, eventName: 'ä"\\\n', eventID: 'a\u0000b' },
-    { ...launch.document, eventName: null, errorCode: '', eventSource: 7, eventTime: 'never' },
+    { ...launch.document, eventID: '', eventName: null, errorCode: '', eventSource: 7, eventTime: 'never' },
     { eventType: 'AwsCloudTrailInsight', insightDetails: { state: 'Start' }, id: 1.5 },
     { eventName: 'Big', requestParameters: { number: 1 } },
   ];
@@ -93,7 +96,7 @@ describe('records of a log file', () => {
     })();
     const options = { list: 'Records', heads: headKeys, maxRecord: 1 << 20, maxBytes: 1 << 20 };
     for await (const pack of unpack(chunks, options)) {
-      const { events, release } = eventsOf(pack, { now: () => NOW });
+      const { events, release } = eventsOf(pack, { now: () => NOW }, new Recent());
       const [event] = events;
       expect(event?.get('ct.error')).toBe('Denied');
       release();
@@ -135,17 +138,76 @@ describe('records of a log file', () => {
     await expect(readAll()).rejects.toThrow('the line is cut');
   });
 
-  test('that came lately are left out until they are forgotten', () => {
-    const recent = new Recent();
-    const event = { id: 'a' } as CloudEvent;
-    const none = { id: undefined } as CloudEvent;
-    expect(recent.fresh([event, none, event, none])).toEqual([event, none, none]);
-    expect(recent.fresh([event])).toEqual([]);
-    recent.forget([event, none]);
-    expect(recent.fresh([event])).toEqual([event]);
-    for (let index = 0; index < 100_000; index++) recent.fresh([{ id: `b${index}` } as CloudEvent]);
-    expect(recent.fresh([event])).toEqual([event]);
+  test('that came lately are left out, whichever way they are written', async () => {
+    const name = '"eventName":"x"';
+    const records = [
+      `{${name},"eventID":"a"}`,
+      `{${name}}`,
+      `{${name},"eventID":"\\u0061"}`,
+      `{${name}}`,
+      `{${name},"eventID":"ä"}`,
+      `{${name},"eventID":"\\u00e4"}`,
+      `{${name},"eventID":"${'b'.repeat(100)}"}`,
+      `{${name},"eventID":"${'b'.repeat(100)}"}`,
+      `{${name},"eventID":""}`,
+      `{${name},"eventID":""}`,
+    ];
+    const { events } = await read(Buffer.from(`[${records.join()}]`));
+    expect(events.map(({ id }) => id)).toEqual(['a', undefined, undefined, 'ä', 'b'.repeat(100), undefined, undefined]);
   });
+});
+
+describe('what came lately', () => {
+  test('is new again once it was forgotten, or much came since', () => {
+    const recent = new Recent();
+    expect([recent.isNew('a'), recent.isNew('a')]).toEqual([true, false]);
+    recent.forget([{ id: 'a' }, { id: undefined }] as CloudEvent[]);
+    expect([recent.isNew('a'), recent.isNew('a')]).toEqual([true, false]);
+    for (let index = 0; index < 100_000; index++) expect(recent.isNew(`b${index}`)).toBe(true);
+    expect(recent.isNew('a')).toBe(true);
+    expect(recent.isNew('b99999')).toBe(false);
+  });
+
+  test('is what a set of texts has', () => {
+    const id = fc.oneof(
+      fc.string({ maxLength: 3 }),
+      fc.uuid(),
+      fc.string({ unit: 'grapheme', minLength: 30, maxLength: 50 }),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.record({ id, forget: fc.boolean(), inside: fc.boolean() })), (steps) => {
+        const recent = new Recent();
+        const known = new Set<string>();
+        for (const { id, forget, inside } of steps) {
+          const isNew = inside ? isNewInside(recent, id) : recent.isNew(id);
+          expect(isNew).toBe(!known.has(id));
+          known.add(id);
+          if (!forget) continue;
+          recent.forget([{ id } as CloudEvent]);
+          known.delete(id);
+        }
+      }),
+    );
+  });
+
+  /** As one that stands among other bytes. */
+  function isNewInside(recent: Recent, id: string): boolean {
+    const bytes = Buffer.from(`"${id}"`);
+    return recent.isNewIn(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 1, bytes.length - 1);
+  }
+});
+
+test('names are what their bytes say, however many there are', () => {
+  const names = new Names();
+  const name = fc.oneof(fc.string({ maxLength: 80 }), fc.stringMatching(/^(Get|Put|ä)[a-c]{0,3}$/));
+  fc.assert(
+    fc.property(fc.array(name), (all) => {
+      for (const each of all) {
+        const bytes = Buffer.from(`"${each}"`);
+        expect(names.of(bytes, 1, bytes.length - 1)).toBe(bytes.toString('utf8', 1, bytes.length - 1));
+      }
+    }),
+  );
 });
 
 describe('messages', () => {
