@@ -20,6 +20,9 @@ export class Files {
   readonly #next: (batch: Batch) => void;
   readonly #stop = new AbortController();
   readonly #recent = new Recent();
+  /** Files of this run: one may be named twice. */
+  readonly #begun = new Set<string>();
+  readonly #settling = new Set<Promise<void>>();
 
   constructor(config: Config, ctx: SourceContext, next: (batch: Batch) => void) {
     this.#config = config;
@@ -29,9 +32,18 @@ export class Files {
 
   async run(): Promise<void> {
     try {
+      let before = Promise.resolve();
       for (const given of this.#config.files ?? []) {
-        for (const file of filesIn(this.#ctx.resolve(given), given)) await this.#read(file);
+        for (const file of filesIn(this.#ctx.resolve(given), given)) {
+          // One is unpacked while the one before is given on.
+          const giving = this.#give(file, before);
+          giving.catch(() => {});
+          await before;
+          before = giving;
+        }
       }
+      await before;
+      await Promise.all(this.#settling);
     } catch (error) {
       if (!this.#stop.signal.aborted) throw error;
     }
@@ -41,23 +53,29 @@ export class Files {
     this.#stop.abort(new Error('the source stops'));
   }
 
-  async #read(file: string): Promise<void> {
+  /** Gives what a file has, after what is given `before`. It is known once all of that has settled. */
+  async #give(file: string, before: Promise<void>): Promise<void> {
     const { signal } = this.#stop;
     signal.throwIfAborted();
     const { size, mtimeMs } = statSync(file);
     // One that has been written again is another one.
     const id = `${file} ${size} ${mtimeMs}`;
+    if (this.#begun.has(id)) return;
+    this.#begun.add(id);
     if ((await this.#ctx.unseen([id])).length === 0) return;
-    const parcel = new KeptParcel({ next: this.#next, ctx: this.#ctx, signal });
+    const parcel = new KeptParcel({ next: this.#next, ctx: this.#ctx, signal, after: before });
     try {
       const chunks = createReadStream(file, { highWaterMark: PIECE, signal });
       await giveLogFile(chunks, file, parcel, { config: this.#config, ctx: this.#ctx, recent: this.#recent });
     } catch (error) {
       if (!(error instanceof Broken)) throw error;
-      this.#ctx.report('drop', { reason: 'bad_object', count: 1, message: `${file}: ${messageOf(error)}` });
+      this.#ctx.reject(file, { reason: 'bad_object', message: `${file}: ${messageOf(error)}` });
     }
-    await parcel.settled();
-    this.#ctx.advance(null, [id]);
+    const settling = parcel.settled().then(() => {
+      this.#settling.delete(settling);
+      this.#ctx.advance(null, [id]);
+    });
+    this.#settling.add(settling);
   }
 }
 

@@ -371,15 +371,39 @@ describe('the source cloudtrail on files', () => {
   const read = (files: unknown, options: HarnessOptions = {}) => start({ mode: 'file', files }, options);
 
   test('reads all below a folder in order, and ends', async () => {
-    const it = read(folder);
+    // One that is named twice is read once, though it has not settled yet.
+    const it = read([folder, join(folder, 'sub')]);
     await it.until(({ end }) => end === 'complete');
     expect(it.values('evt.id')).toEqual(['a1', 'a2', 'b1', 'c1', 'c2', 'z1']);
-    expect(it.said).toEqual(['drop bad_object 1']);
+    expect(it.seen.size).toBe(4);
+    // A dead letter by its name, as of a bucket: the file itself stays where it is.
+    expect(it.reports.map(({ fields: { reason, event } }) => [reason, event])).toEqual([
+      ['bad_object', join(folder, 'z.json')],
+    ]);
     expect(it.reports[0]?.fields.message).toContain('z.json: it is no JSON: it ends in the middle');
 
     const again = read([folder, join(folder, 'a.json.gz')], { seen: it.seen });
     await again.until(({ end }) => end === 'complete');
     expect(again.events).toEqual([]);
+  });
+
+  test('goes on to the next file while one settles, in order, and knows each once all of it has settled', async () => {
+    const many = join(folder, 'many');
+    mkdirSync(many);
+    const ids = ['0', '1', '2', '3'];
+    for (const id of ids) {
+      writeFileSync(join(many, `${id}.json`), JSON.stringify([recordOf(`${id}a`), recordOf(`${id}b`)]));
+    }
+    const it = read(many, { settle: () => undefined });
+    await it.until(({ batches }) => batches.length === ids.length);
+    expect(it.values('evt.id')).toEqual(ids.flatMap((id) => [`${id}a`, `${id}b`]));
+    expect([it.end, it.seen.size]).toEqual(['open', 0]);
+    it.batches[2]?.ack.settle('delivered');
+    await it.until(({ seen }) => seen.size === 1);
+    expect([...it.seen][0]).toContain('2.json');
+    for (const { ack } of it.batches) ack.settle('delivered');
+    await it.until(({ end }) => end === 'complete');
+    expect(it.seen.size).toBe(ids.length);
   });
 
   test('tells of a record that cannot be read only once there is room for those beside it', async () => {
