@@ -365,10 +365,7 @@ export class Planner {
     return {
       resolve: (path) => resolve(this.#document.folder, path),
       read: (path, at) => this.#text(path, [...base, ...at]),
-      note: (path, content) => {
-        this.#read.set(resolve(this.#document.folder, path), digestOf(content));
-        this.#hash.update(content ?? '');
-      },
+      note: (path, content) => this.#note(resolve(this.#document.folder, path), content),
       placer: (path) => this.#document.placer([...base, ...path]),
       report: (diagnostic, path = []) => {
         const at = diagnostic.at ?? this.#document.place([...base, ...path]);
@@ -377,13 +374,19 @@ export class Planner {
     };
   }
 
+  // By its digest: a list of 100 MB is hashed once.
+  #note(file: string, content: Uint8Array | undefined): void {
+    const digest = digestOf(content);
+    this.#read.set(file, digest);
+    this.#hash.update(digest);
+  }
+
   #text(path: string, at: Path): string | undefined {
     const file = resolve(this.#document.folder, path);
     this.#read.set(file, digestOf(undefined));
     try {
       const content = readFileSync(file);
-      this.#read.set(file, digestOf(content));
-      this.#hash.update(content);
+      this.#note(file, content);
       const text = content.toString();
       this.#texts.push({ name: path, text });
       return text;
