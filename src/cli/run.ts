@@ -10,6 +10,7 @@ import { createLogger } from '../core/log.ts';
 import { loadPlan } from '../pipeline/load.ts';
 import { checkNeeds } from '../pipeline/needs.ts';
 import type { Plan } from '../pipeline/plan.ts';
+import { rehearse } from '../pipeline/rehearse.ts';
 import { Run } from '../pipeline/run.ts';
 import type { Summary } from '../pipeline/totals.ts';
 import type { Contents } from '../pipeline/watch.ts';
@@ -55,6 +56,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   const signals = listen();
   let servers: Servers | undefined;
   try {
+    await rehearse();
     const running = await Run.start(plan, {
       log,
       resolve: (each) => resolve(folder, each),
@@ -84,12 +86,15 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       throw error;
     });
     const counts = { programs: programsOf(running), rules: rulesOf(plan), pipeline: `sha256:${plan.digest}` };
-    // What only the start needed.
-    trimMemory();
     tellSystemd('READY=1', log);
     const rest = feedWatchdog(log);
     const unwatch = running.watchHeld();
     log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
+    // What only the start needed; else V8 collects it at some moment of the next seconds, while an alert waits.
+    void running.ready().then(() => {
+      globalThis.gc?.();
+      trimMemory();
+    });
     if (signals.early) void signals.reload();
     // At the end of the sources nothing presses; a signal means that somebody waits.
     void signals.stop.then(() => running.hurry(deadline));

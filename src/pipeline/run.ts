@@ -149,6 +149,11 @@ export class Run {
     }
   }
 
+  /** Resolves when operators have made what the first events would wait for. */
+  async ready({ operators }: Pick<Live, 'operators'> = this.#live): Promise<void> {
+    await Promise.all([...operators.values()].map((operator) => operator.ready()));
+  }
+
   /** Says something of the program itself: logged, and emitted by sources of type `internal`. */
   report(type: ReportType, fields: InternalFields): void {
     this.#runtime.reports.add({ component: 'falco-pipe', type, fields });
@@ -270,8 +275,7 @@ export class Run {
     if (this.#wiring.size === 0) return;
     await breathe();
     this.#bind(this.#wire(live));
-    const ready = Promise.all([...live.operators.values()].map((operator) => operator.ready()));
-    await within(READY, ready, undefined);
+    await within(READY, this.ready(live), undefined);
     await breathe();
   }
 

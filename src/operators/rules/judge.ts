@@ -2,6 +2,7 @@
 
 import type { OperatorContext } from '../../core/component.ts';
 import type { Event, Held } from '../../core/event.ts';
+import { REHEARSALS } from '../../core/rehearsal.ts';
 import { makeAlert } from '../../events/alert.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form, Late, Value } from '../../events/field.ts';
@@ -83,19 +84,21 @@ export class Judge {
   /** Makes ahead, in steps, what the first events would wait for. */
   *warm(): Generator<void, void> {
     yield* this.#ruleset.warm();
-    for (const type of this.#form.common ?? []) {
-      const event = this.#form.example?.(type);
-      if (event) yield* this.#rehearse(event);
-    }
+    for (const type of this.#form.common ?? []) yield* this.#rehearse(type);
   }
 
-  /** Judges an event and makes the alerts that it may raise, all of it for nothing. */
-  *#rehearse(event: Event): Generator<void, void> {
+  /** Judges events, and makes the alerts that they may raise, all of it for nothing. */
+  *#rehearse(type: string): Generator<void, void> {
     const ignore = () => {};
-    this.#ruleset.judge(event, ignore, ignore);
-    yield;
+    let event: Event | undefined;
+    for (let time = 0; time < REHEARSALS; time++) {
+      event = this.#form.example?.(type);
+      if (!event) return;
+      this.#ruleset.judge(event, ignore, ignore);
+      yield;
+    }
     for (const rule of this.#options.rules) {
-      if (!rule.condition.mayMatch(event.type)) continue;
+      if (!event || !rule.condition.mayMatch(type)) continue;
       this.#alertOf(rule, event);
       yield;
     }

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Demands } from '../../core/component.ts';
 import type { Event, Value } from '../../core/event.ts';
+import { REHEARSALS } from '../../core/rehearsal.ts';
 import { alertJson, alertText, makeAlert } from '../../events/alert.ts';
 import { EventRecord } from '../../events/record.ts';
 import { recordJson } from '../../events/record-json.ts';
@@ -71,10 +72,10 @@ const EXAMPLE = {
   outputFields: { 'proc.cmdline': 'cat /etc/passwd', 'proc.pid': 1 },
 };
 
-/** A function that gives the line of an event, without its end. It has been used once: the first event need not wait. */
+/** A function that gives the line of an event, without its end. It has been used: the first event need not wait. */
 export function lineOf(config: LineConfig, colours = false): (event: Event) => string {
   const line = linesBy(config, colours);
-  line(makeAlert(0n, EXAMPLE));
+  for (let time = 0; time < REHEARSALS; time++) line(makeAlert(0n, EXAMPLE));
   return line;
 }
 

@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { aborted } from '../../core/clock.ts';
+import { REHEARSALS } from '../../core/rehearsal.ts';
 
 const openFd = promisify(open);
 const closeFd = promisify(close);
@@ -51,7 +52,10 @@ export class Writer {
   /** Writes to the standard output of the process. */
   static async toStdout(): Promise<Writer> {
     const target = await stdoutTarget();
-    return new Writer(target, async () => target);
+    const writer = new Writer(target, async () => target);
+    // Where even nothing cannot be written the first line says so.
+    if (target.now) for (let time = 0; time < REHEARSALS; time++) await writer.write('', NEVER).catch(() => {});
+    return writer;
   }
 
   /** Resolves when the system has taken all of it. Rejects with the system's error or the signal's. */

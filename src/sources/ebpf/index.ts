@@ -9,6 +9,7 @@ import type { Batch } from '../../core/batch.ts';
 import { type Demands, defineSource, type SourceContext } from '../../core/component.ts';
 import { size } from '../../core/config.ts';
 import type { EventList } from '../../core/event.ts';
+import { REHEARSALS } from '../../core/rehearsal.ts';
 import { Accounts } from '../../events/accounts.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import { ContainerAccounts } from '../../events/container-accounts.ts';
@@ -111,7 +112,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     ctx,
     containers: containers.table,
     context: new KernelContext({
-      names: new Accounts(),
+      names: accounts(),
       containerNames: new ContainerAccounts(),
       hosts,
       bootOffset: bootOffsetNs(),
@@ -123,8 +124,8 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
   });
   const deliver = (events: EventList) => observer.next({ source: 'syscall', form: kernelForm, events, ack: liveAck });
   try {
-    // Without events: what is below makes itself ready for the first.
-    deliver([]);
+    // Without events: what is below makes itself ready for the first, and has run by then.
+    for (let time = 0; time < REHEARSALS; time++) deliver([]);
     capture.start();
   } catch (error) {
     containers.close();
@@ -179,6 +180,14 @@ function openHosts(ctx: SourceContext): Hosts {
   });
   hosts.want(hostsOf(ctx.demand));
   return hosts;
+}
+
+/** The users and groups of this machine; their files have been read: the first event need not wait for that. */
+function accounts(): Accounts {
+  const names = new Accounts();
+  names.userName(0);
+  names.groupName(0);
+  return names;
 }
 
 /** The number of the mount namespace whose passwd and group files are read. */
