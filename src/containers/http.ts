@@ -8,6 +8,18 @@ const MOST = 8 * 1024 * 1024;
 /** Milliseconds that an answer may take. */
 const PATIENCE = 5000;
 
+const ENDED = 'the connection ended';
+
+/** What Node calls `aborted`, as if we had done it, is a server that is gone. */
+async function* chunksOf(response: AsyncIterable<string>): AsyncGenerator<string> {
+  try {
+    yield* response;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+    throw new Error(ENDED, { cause: error });
+  }
+}
+
 export class HttpSocket {
   readonly #agent: Agent;
   readonly #socket: string;
@@ -48,13 +60,13 @@ export class HttpSocket {
     answered();
     response.setEncoding('utf8');
     let rest = '';
-    for await (const chunk of response as AsyncIterable<string>) {
+    for await (const chunk of chunksOf(response as AsyncIterable<string>)) {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() as string;
       if (rest.length > MOST) throw new Error(`${path}: a line is too long`);
       for (const line of lines) if (line.trim() !== '') yield parseExact(line);
     }
-    throw new Error('the connection ended');
+    throw new Error(ENDED);
   }
 
   close(): void {

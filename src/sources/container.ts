@@ -81,7 +81,7 @@ const reasonOf = ({ name, whose }: Runtime) =>
 
 function told({ from, to, why, found }: Gap): string {
   if (to === undefined) return `will not be seen: ${why}`;
-  const later = found === 0 ? '' : `; ${found} events of it were found by what there was then`;
+  const later = found === 0 ? '' : `; events of it that were found by what there was then: ${found}`;
   return `was not seen for ${Math.ceil((to - from) / 1000)} s: ${why}${later}`;
 }
 

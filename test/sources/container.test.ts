@@ -143,7 +143,9 @@ describe('The source container', () => {
     served = await serve();
     await source.until(() => source.events.length === 4);
     expect(source.ctx.said.slice(2).map(({ type }) => type)).toEqual(['health', 'gap']);
-    expect(source.ctx.said[3]?.fields.message).toMatch(/; 3 events of it were found by what there was then$/);
+    expect(source.ctx.said[3]?.fields.message).toMatch(
+      /: the connection ended; events of it that were found by what there was then: 3$/,
+    );
     expect(source.events.slice(1).map((event) => [event.type, event.get('container.full_id')])).toEqual([
       ['remove', ID],
       ['create', 'b'.repeat(64)],
