@@ -1,6 +1,6 @@
 /**
  * Lists from a file: what 2 million items cost to load and to keep, and what an event costs with them, next to 10 items
- * from a file and 10 in the rules file. CPU time; the ratios are of one run.
+ * from a file and 10 in the rules file. CPU time; what is compared takes turns in one run.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -10,16 +10,21 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { catalogues } from '../../src/events/catalogue.ts';
+import type { Event } from '../../src/events/field.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
-import { bindRules, type LoadResult, loadRules } from '../../src/rules/index.ts';
+import { bindRules, type ListFeed, type LoadResult, loadRules, type Ruleset } from '../../src/rules/index.ts';
 import { madeUp } from './shared/made-up.ts';
 import { Replay } from './shared/replay.ts';
 
 const MANY = 2_000_000;
 const FEW = 10;
 const EVENTS = 20_000;
-const ROUNDS = 50;
+const ROUNDS = 20;
+const REFRESHES = 3;
+/** Of so many events one has a value that was not seen before. */
+const NEW_IN = 5;
+const KNOWN = 200;
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -33,7 +38,7 @@ interface Case {
   readonly condition: string;
   readonly item: (n: number) => string;
   readonly field: string;
-  /** What events have: one of a hundred is in the list. */
+  /** What events have: one of a hundred is in the list, the others begin like items. */
   readonly value: (n: number) => string;
 }
 
@@ -75,56 +80,142 @@ const cases: readonly Case[] = [
   },
 ];
 
-function rulesFile(list: string, condition: string): LoadResult {
-  const rule = `- rule: r\n  desc: d\n  condition: evt.type = openat and ${condition}\n  output: o\n  priority: INFO\n`;
-  const path = join(folder, 'rules.yaml');
-  const result = loadRules([{ name: 'rules.yaml', content: `- list: far\n  ${list}\n${rule}`, path }], { catalogues });
-  if (!result.ok) throw new Error(result.diagnostics[0]?.message);
-  return result;
+interface Loaded {
+  readonly result: LoadResult;
+  /** CPU time. */
+  readonly seconds: number;
 }
 
-/** Rules with that many items from a file, and the seconds of CPU that loading them took. */
-function fromFile({ item, condition }: Case, count: number): { readonly loaded: LoadResult; readonly seconds: number } {
-  writeFileSync(join(folder, 'far.txt'), Array.from({ length: count }, (_, n) => `${item(n)}\n`).join(''));
+/** `list`: where its items are. `others`: rules that stand before. */
+function load(list: string, condition: string, others = ''): Loaded {
+  const rule = `- rule: r\n  desc: d\n  condition: ${condition}\n  output: o\n  priority: INFO\n`;
+  const path = join(folder, 'rules.yaml');
+  const content = `${others}\n- list: far\n  ${list}\n${rule}`;
   const start = process.cpuUsage();
-  const loaded = rulesFile('items_from: { file: far.txt }', condition);
+  const result = loadRules([{ name: 'rules.yaml', content, path }], { catalogues });
+  if (!result.ok) throw new Error(result.diagnostics[0]?.message);
   const { user, system } = process.cpuUsage(start);
-  return { loaded, seconds: (user + system) / 1e6 };
+  return { result, seconds: (user + system) / 1e6 };
+}
+
+/** For how many ms a refresh holds the thread at once: the best of some, for what else the machine does adds to it. */
+function longestHold([feed]: readonly ListFeed[]): number {
+  const content = readFileSync(join(folder, 'far.txt'));
+  let best = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < REFRESHES; round++) {
+    const steps = (feed as ListFeed).build(content);
+    let longest = 0;
+    for (let isDone: boolean | undefined = false; !isDone; ) {
+      const before = performance.now();
+      isDone = steps.next().done;
+      longest = Math.max(longest, performance.now() - before);
+    }
+    best = Math.min(best, longest);
+  }
+  return best;
+}
+
+function fromFile(count: number, item: Case['item'], condition: string, others?: string): Loaded {
+  writeFileSync(join(folder, 'far.txt'), Array.from({ length: count }, (_, n) => `${item(n)}\n`).join(''));
+  return load('items_from: { file: far.txt }', condition, others);
+}
+
+function inRules(item: Case['item'], condition: string, others?: string): Loaded {
+  return load(
+    `items: [${Array.from({ length: FEW }, (_, n) => JSON.stringify(item(n))).join(', ')}]`,
+    condition,
+    others,
+  );
 }
 
 /** Bytes in use, garbage left aside. */
 function kept(): number {
+  // The first one finds buffers that the second one gives back.
+  collect();
   collect();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }
 
-/** ns of CPU an event, the best of some rounds: what disturbs only adds. */
-function cost({ rules }: LoadResult, { field, value }: Case): number {
-  const events = Array.from(
-    { length: EVENTS },
-    (_, n) => new EventRecord('syscall', 'openat', BigInt(n), { [field]: Buffer.from(value(n)).toString() }),
-  );
-  const ruleset = bindRules(rules, recordForm, { matching: 'all' });
-  let best = Number.POSITIVE_INFINITY;
-  let hits = 0;
+let hits = 0;
+
+function judgeWith<E extends Event>(ruleset: Ruleset<E>): (event: E) => void {
+  const hit = () => hits++;
+  const failed = (_: unknown, error: unknown) => {
+    throw error;
+  };
+  return (event) => ruleset.judge(event, hit, failed);
+}
+
+/** ns of CPU an event for each of some rules, the best of some rounds: what disturbs only adds. */
+function costs(all: readonly Loaded[], field: string, value: (n: number) => string): readonly number[] {
+  const judges = all.map(({ result }) => judgeWith(bindRules(result.rules, recordForm, { matching: 'all' })));
+  const best = all.map(() => Number.POSITIVE_INFINITY);
+  hits = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const start = process.cpuUsage();
-    for (const event of events) {
-      ruleset.judge(
-        event,
-        () => hits++,
-        (_, error) => {
-          throw error;
-        },
-      );
+    for (const [index, judge] of judges.entries()) {
+      // Texts of their own: nothing is known of one that was not asked for before.
+      const events = Array.from({ length: EVENTS }, (_, n) => {
+        const text = Buffer.from(value(round * EVENTS + n)).toString();
+        return new EventRecord('syscall', 'openat', BigInt(n), { [field]: text });
+      });
+      const start = process.cpuUsage();
+      for (const event of events) judge(event);
+      const { user, system } = process.cpuUsage(start);
+      best[index] = Math.min(best[index] as number, ((user + system) * 1000) / EVENTS);
     }
-    const { user, system } = process.cpuUsage(start);
-    best = Math.min(best, ((user + system) * 1000) / EVENTS);
   }
   if (hits === 0) throw new Error('nothing matched');
   return best;
 }
+
+function told([many = 0, few = 0, literal = 0]: readonly number[]): string {
+  const next = (other: number) => `${other.toFixed(0)} (${(many / other).toFixed(2)}x)`;
+  return `${many.toFixed(0)} ns; of 10 from a file ${next(few)}, of 10 in the rules ${next(literal)}`;
+}
+
+function measure({ what, condition, item, field, value }: Case): void {
+  const whole = `evt.type = openat and ${condition}`;
+  const before = kept();
+  const many = fromFile(MANY, item, whole);
+  const bytes = (kept() - before) / MANY;
+  const hold = longestHold(many.result.feeds);
+  console.log(
+    `${what}: load ${many.seconds.toFixed(1)} s, ${bytes.toFixed(0)} bytes an item; ` +
+      `a refresh holds the thread for at most ${hold.toFixed(0)} ms at once`,
+  );
+  const all = [many, fromFile(FEW, item, whole), inRules(item, whole)];
+  const mixed = costs(all, field, (n) => value(n % NEW_IN === 0 ? n : (n * 7) % KNOWN));
+  console.log(`  a record, one of ${NEW_IN} with a new value:     ${told(mixed)}`);
+  console.log(`  at worst, each new and like the items:  ${told(costs(all, field, value))}`);
+}
+
+/** What all kernel events of a workload cost with a list, verdicts kept. */
+function measureKernel(what: string, item: Case['item']): void {
+  const host = readFileSync(join(import.meta.dirname, '../../rules/host.yaml'), 'utf8');
+  const condition = 'evt.type in (open, openat) and (fd.name in (far) or fd.name pmatch (far))';
+  const replay = new Replay(madeUp());
+  for (const [name, others] of [
+    ['alone', ''],
+    ['among the rules of host.yaml', host],
+  ] as const) {
+    const all = [
+      fromFile(MANY, item, condition, others),
+      fromFile(FEW, item, condition, others),
+      inRules(item, condition, others),
+    ];
+    const judges = all.map(({ result }) => judgeWith(bindRules(result.rules, kernelForm, { matching: 'all' })));
+    console.log(`${what}, ${name}: ${told(replay.measureTogether(judges))}`);
+  }
+}
+
+const kernelCases: readonly (readonly [what: string, item: Case['item']])[] = [
+  ['kernel events that open other folders', (n) => `/usr/share/app/${n % 977}/file-${n}.dat`],
+  [
+    'kernel events that open the same folders',
+    (n) => (n % 2 === 0 ? `/srv/data/other${n}` : `/usr/lib/x86_64-linux-gnu/other${n}.so`),
+  ],
+];
 
 // Each in a process of its own: what one has kept does not count for the next.
 const [, , number] = process.argv;
@@ -132,58 +223,11 @@ if (number === undefined) {
   console.log(
     `${MANY.toLocaleString('en')} items from a file; targets: <= 5 s, <= 150 bytes an item, <= 1x the cost of 10`,
   );
-  for (const index of cases.keys()) {
+  for (let index = 0; index < cases.length + kernelCases.length; index++) {
     spawnSync(process.execPath, [...process.execArgv, import.meta.filename, String(index)], { stdio: 'inherit' });
   }
-  spawnSync(process.execPath, [...process.execArgv, import.meta.filename, 'among'], { stdio: 'inherit' });
-} else if (number === 'among') {
-  measureAmong();
-} else {
+} else if (Number(number) < cases.length) {
   measure(cases[Number(number)] as Case);
-}
-
-function measure(each: Case): void {
-  const few = cost(fromFile(each, FEW).loaded, each);
-  const items = Array.from({ length: FEW }, (_, n) => JSON.stringify(each.item(n))).join(', ');
-  const literal = cost(rulesFile(`items: [${items}]`, each.condition), each);
-  const before = kept();
-  const { loaded, seconds } = fromFile(each, MANY);
-  const bytes = (kept() - before) / MANY;
-  const many = cost(loaded, each);
-  console.log(
-    `${each.what.padEnd(24)} load ${seconds.toFixed(1)} s, ${bytes.toFixed(0)} bytes an item; an event ` +
-      `${many.toFixed(0)} ns; of 10 from a file ${few.toFixed(0)} (${(many / few).toFixed(2)}x), ` +
-      `of 10 in the rules ${literal.toFixed(0)} (${(many / literal).toFixed(2)}x)`,
-  );
-}
-
-/** What all events of a workload cost with the rules of rules/host.yaml and one with a list, verdicts kept. */
-function measureAmong(): void {
-  const host = readFileSync(join(import.meta.dirname, '../../rules/host.yaml'), 'utf8');
-  const replay = new Replay(madeUp());
-  const condition = 'evt.type in (open, openat) and (fd.name in (far) or fd.name pmatch (far))';
-  const costOf = (list: string) => {
-    const content = `${host}\n- list: far\n  ${list}\n- rule: r\n  desc: d\n  condition: ${condition}\n  output: o\n  priority: INFO\n`;
-    const { ok, rules } = loadRules([{ name: 'rules.yaml', content, path: join(folder, 'rules.yaml') }], {
-      catalogues,
-    });
-    if (!ok) throw new Error('the rules do not load');
-    const ruleset = bindRules(rules, kernelForm, { matching: 'all' });
-    const fail = (_: unknown, error: unknown) => {
-      throw error;
-    };
-    return replay.measure((event) => ruleset.judge(event, () => {}, fail));
-  };
-  const [paths] = cases as [Case];
-  const write = (count: number) =>
-    writeFileSync(join(folder, 'far.txt'), Array.from({ length: count }, (_, n) => `${paths.item(n)}\n`).join(''));
-  const literal = costOf(`items: [${Array.from({ length: FEW }, (_, n) => paths.item(n)).join(', ')}]`);
-  write(MANY);
-  const many = costOf('items_from: { file: far.txt }');
-  write(FEW);
-  const few = costOf('items_from: { file: far.txt }');
-  console.log(
-    `among the rules of host.yaml, an event of a workload: ${many.toFixed(0)} ns; with 10 from a file ${few.toFixed(0)} ` +
-      `(${(many / few).toFixed(2)}x), with 10 in the rules ${literal.toFixed(0)} (${(many / literal).toFixed(2)}x)`,
-  );
+} else {
+  measureKernel(...(kernelCases[Number(number) - cases.length] as (typeof kernelCases)[number]));
 }

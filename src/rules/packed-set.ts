@@ -73,14 +73,14 @@ export class PackedSet {
     }
   }
 
-  /** Whether the first `length` units of a text are in the set; `hash` is theirs. */
-  has(text: string, length: number, hash: number): boolean {
+  /** Whether what stands in a text from `from` to `to` is in the set; `hash` is made of it. */
+  has(text: string, from: number, to: number, hash: number): boolean {
     if (!this.#marks.has(hash)) return false;
     const table = this.#table;
     for (let at = spread(hash) & this.#mask; ; at = (at + 1) & this.#mask) {
       const number = table[at * 2 + 1] as number;
       if (number === 0) return false;
-      if (table[at * 2] === hash >>> 0 && this.#isBeginning(number, text, length)) return true;
+      if (table[at * 2] === hash >>> 0 && this.#isPart(number, text, from, to)) return true;
     }
   }
 
@@ -118,19 +118,16 @@ export class PackedSet {
     return true;
   }
 
-  #isBeginning(number: number, text: string, length: number): boolean {
+  #isPart(number: number, text: string, from: number, to: number): boolean {
     const start = this.#startOf(number);
     const end = this.#ends[number - 1] as number;
     const bytes = this.#bytes;
-    for (let at = 0; at < length && start + at < end; at++) {
+    for (let at = 0; from + at < to && start + at < end; at++) {
       const byte = bytes[start + at] as number;
-      if (byte >= 0x80) {
-        const own = bytes.toString('utf8', start, end);
-        return own.length === length && text.startsWith(own);
-      }
-      if (byte !== text.charCodeAt(at)) return false;
+      if (byte >= 0x80) return bytes.toString('utf8', start, end) === text.slice(from, to);
+      if (byte !== text.charCodeAt(from + at)) return false;
     }
-    return end - start === length;
+    return end - start === to - from;
   }
 
   #grow(): void {

@@ -9,7 +9,7 @@ import type { FoundItem, Units } from './items-scan.ts';
 import { unitsOf } from './items-scan.ts';
 import { PackedSet } from './packed-set.ts';
 import { prefixTest } from './pmatch.ts';
-import { hashByUnit, hashNext, hashOf, hashOfUnits, hashStart, hashUnits } from './text-hash.ts';
+import { hashNext, hashStart } from './text-hash.ts';
 
 /** Marks for each item. */
 const MARKS = 16;
@@ -29,72 +29,24 @@ class Lengths {
   }
 }
 
-/** Texts that begin otherwise than all items are let go after so many units, where the items have few beginnings. */
-const HEAD = 8;
-const MOST_HEADS = 65_536;
-
-/** Texts that a value equals. */
-export class Texts implements Keeper, Kept {
-  readonly #set: PackedSet;
-  readonly #lengths = new Lengths();
-  readonly #cover = new Cover();
-  #heads: HashMarks | undefined;
-  #headCount = 0;
-  #beginnings: readonly string[] | undefined;
-
-  constructor(expected: Expected) {
-    this.#set = new PackedSet(expected);
-    this.#heads = new HashMarks(Math.min(expected.items, MOST_HEADS) * MARKS);
-  }
-
-  get size(): number {
-    return this.#set.size;
-  }
-
-  get beginnings(): readonly string[] | undefined {
-    return this.#beginnings;
-  }
-
-  add({ units, start, end }: FoundItem): void {
-    this.#set.add(units, start, end, hashOfUnits(units, start, end));
-    this.#lengths.add(end - start);
-    this.#cover.add(units, start, end);
-    if (this.#heads === undefined || end - start < HEAD) return;
-    if (this.#heads.add(hashUnits(units, start, start + HEAD))) this.#headCount++;
-    if (this.#headCount > MOST_HEADS) this.#heads = undefined;
-  }
-
-  *finish(): Generator<void, Kept> {
-    yield* this.#set.finish();
-    this.#beginnings = this.#cover.prefixes();
-    return this;
-  }
-
-  count(value: Scalar): number {
-    if (typeof value !== 'string' || !this.#lengths.has(value.length)) return 0;
-    if (this.#heads !== undefined && value.length >= HEAD && !this.#heads.has(hashByUnit(value, HEAD))) return 0;
-    return this.#set.has(value, value.length, hashOf(value)) ? 1 : 0;
-  }
-}
-
 /** At these lengths it is known whether any item begins so: few values begin like one, and the rest are let go early. */
-const MARKED = [4, 8, 16, 32, 64, 128] as const;
+const MARKED = [4, 8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128] as const;
 
-/** Texts that a value begins with. */
-export class Beginnings implements Keeper, Kept {
-  readonly #set: PackedSet;
-  readonly #marks: HashMarks;
-  readonly #lengths = new Lengths();
-  readonly #cover = new Cover();
+/** Items with marks of what they begin with. */
+abstract class Marked implements Keeper, Kept {
+  protected readonly set: PackedSet;
+  protected readonly marks: HashMarks;
+  protected readonly lengths = new Lengths();
+  protected readonly cover = new Cover();
   #beginnings: readonly string[] | undefined;
 
   constructor(expected: Expected) {
-    this.#set = new PackedSet(expected);
-    this.#marks = new HashMarks(expected.items * MARKS);
+    this.set = new PackedSet(expected);
+    this.marks = new HashMarks(expected.items * MARKS);
   }
 
   get size(): number {
-    return this.#set.size;
+    return this.set.size;
   }
 
   get beginnings(): readonly string[] | undefined {
@@ -102,37 +54,63 @@ export class Beginnings implements Keeper, Kept {
   }
 
   add({ units, start, end }: FoundItem): void {
-    this.#lengths.add(end - start);
-    this.#cover.add(units, start, end);
+    this.addUnits(units, start, end);
+  }
+
+  protected addUnits(units: Units, start: number, end: number): void {
+    this.lengths.add(end - start);
+    this.cover.add(units, start, end);
     let hash = hashStart;
     let at = start;
     for (const length of MARKED) {
       // An item that ends here needs no mark.
       if (start + length >= end) break;
       for (; at < start + length; at++) hash = hashNext(hash, units[at] as number);
-      this.#marks.add(hash);
+      this.marks.add(hash);
     }
     for (; at < end; at++) hash = hashNext(hash, units[at] as number);
-    this.#set.add(units, start, end, hash);
+    this.set.add(units, start, end, hash);
   }
 
   *finish(): Generator<void, Kept> {
-    yield* this.#set.finish();
-    this.#beginnings = this.#cover.prefixes();
+    yield* this.set.finish();
+    this.#beginnings = this.cover.prefixes();
     return this;
   }
 
+  abstract count(value: Scalar): number;
+}
+
+/** Texts that a value equals. */
+export class Texts extends Marked {
+  count(value: Scalar): number {
+    if (typeof value !== 'string' || !this.lengths.has(value.length)) return 0;
+    let hash = hashStart;
+    let at = 0;
+    for (let mark = 0; mark < MARKED.length; mark++) {
+      const length = MARKED[mark] as number;
+      if (length >= value.length) break;
+      for (; at < length; at++) hash = hashNext(hash, value.charCodeAt(at));
+      if (!this.marks.has(hash)) return 0;
+    }
+    for (; at < value.length; at++) hash = hashNext(hash, value.charCodeAt(at));
+    return this.set.has(value, 0, value.length, hash) ? 1 : 0;
+  }
+}
+
+/** Texts that a value begins with. */
+export class Beginnings extends Marked {
   count(value: Scalar): number {
     if (typeof value !== 'string') return 0;
-    const most = Math.min(value.length, this.#lengths.longest);
+    const most = Math.min(value.length, this.lengths.longest);
     let found = 0;
     let hash = hashStart;
     let mark = 0;
     for (let length = 1; length <= most; length++) {
       hash = hashNext(hash, value.charCodeAt(length - 1));
-      if (this.#lengths.has(length) && this.#set.has(value, length, hash)) found++;
+      if (this.lengths.has(length) && this.set.has(value, 0, length, hash)) found++;
       if (length !== MARKED[mark]) continue;
-      if (!this.#marks.has(hash)) break;
+      if (!this.marks.has(hash)) break;
       mark++;
     }
     return found;
@@ -141,50 +119,37 @@ export class Beginnings implements Keeper, Kept {
 
 const SLASH = 47;
 
-/** Paths that a value is or lies below. */
-export class Paths implements Keeper, Kept {
-  readonly #set: PackedSet;
-  /** The folders above items: a path that leaves them leads to none. */
-  readonly #above: HashMarks;
-  readonly #cover = new Cover();
+/** Paths that a value is or lies below. Those with wildcards are apart. */
+export class Paths extends Marked {
   readonly #wild: string[] = [];
   #wildTest: ((path: string) => boolean) | undefined;
   #isAll = false;
-  #beginnings: readonly string[] | undefined;
 
-  constructor(expected: Expected) {
-    this.#set = new PackedSet(expected);
-    this.#above = new HashMarks(expected.items * MARKS);
+  override get size(): number {
+    return super.size + this.#wild.length + Number(this.#isAll);
   }
 
-  get size(): number {
-    return this.#set.size + this.#wild.length + Number(this.#isAll);
+  override get beginnings(): readonly string[] | undefined {
+    return this.#isAll ? undefined : super.beginnings?.map((beginning) => `/${beginning}`);
   }
 
-  get beginnings(): readonly string[] | undefined {
-    return this.#beginnings;
-  }
-
-  add(item: FoundItem): void {
+  override add(item: FoundItem): void {
     const { units } = item;
     let { start, end } = item;
     while (start < end && units[start] === SLASH) start++;
     while (end > start && units[end - 1] === SLASH) end--;
     if (start === end) this.#isAll = true;
-    else if (isSimple(units, start, end)) this.#addPath(units, start, end);
+    else if (isSimple(units, start, end)) this.addUnits(units, start, end);
     else {
       const path = componentsOf(item.text);
       if (hasWildcard(path)) this.#addWild(path);
-      else this.#addPath(unitsOf(path), 0, path.length);
+      else this.addUnits(unitsOf(path), 0, path.length);
     }
   }
 
-  *finish(): Generator<void, Kept> {
-    yield* this.#set.finish();
+  override *finish(): Generator<void, Kept> {
     if (this.#wild.length > 0) this.#wildTest = prefixTest(this.#wild);
-    const prefixes = this.#isAll ? undefined : this.#cover.prefixes();
-    this.#beginnings = prefixes?.map((prefix) => `/${prefix}`);
-    return this;
+    return yield* super.finish();
   }
 
   count(value: Scalar): number {
@@ -195,31 +160,26 @@ export class Paths implements Keeper, Kept {
   #addWild(path: string): void {
     this.#wild.push(path);
     const fixed = Buffer.from(path.replace(/[*?[\\].*$/s, ''));
-    this.#cover.add(fixed, 0, fixed.length);
-  }
-
-  #addPath(units: Units, start: number, end: number): void {
-    this.#cover.add(units, start, end);
-    let hash = hashStart;
-    for (let at = start; at < end; at++) {
-      if (units[at] === SLASH) this.#above.add(hash);
-      hash = hashNext(hash, units[at] as number);
-    }
-    this.#set.add(units, start, end, hash);
+    this.cover.add(fixed, 0, fixed.length);
   }
 
   #leadsTo(value: string): boolean {
-    if (this.#set.size === 0) return false;
-    const path = componentsOf(value);
+    let from = 0;
+    let to = value.length;
+    while (value.charCodeAt(from) === SLASH) from++;
+    while (to > from && value.charCodeAt(to - 1) === SLASH) to--;
     let hash = hashStart;
-    for (let length = 0; length < path.length; length++) {
-      if (path.charCodeAt(length) === SLASH) {
-        if (this.#set.has(path, length, hash)) return true;
-        if (!this.#above.has(hash)) return false;
-      }
-      hash = hashNext(hash, path.charCodeAt(length));
+    let mark = 0;
+    for (let at = from; at < to; ) {
+      hash = hashNext(hash, value.charCodeAt(at++));
+      const isEnd = at === to || value.charCodeAt(at) === SLASH;
+      if (isEnd && this.lengths.has(at - from) && this.set.has(value, from, at, hash)) return true;
+      if (isEnd && at < to && value.charCodeAt(at + 1) === SLASH) return this.#leadsTo(componentsOf(value));
+      if (at - from !== MARKED[mark]) continue;
+      if (!this.marks.has(hash)) return false;
+      mark++;
     }
-    return path !== '' && this.#set.has(path, path.length, hash);
+    return false;
   }
 }
 

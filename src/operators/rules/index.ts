@@ -147,17 +147,20 @@ export const rules = defineOperator<typeof config, Loaded>({
   create(options, ctx) {
     const host = options.hostname ?? hostName();
     const judges = new Map<string, Judge>();
+    // Live events cannot wait at their source while code is made. What fails is said when an event needs it.
+    const warm = (judge: Judge) => inSlices(judge.warm()).catch(() => {});
     keepFresh(ctx.state.feeds, ctx, () => {
-      for (const judge of judges.values()) judge.forget();
+      for (const judge of judges.values()) {
+        judge.forget();
+        void warm(judge);
+      }
     });
     return bound((form, source) => {
       const rules = ctx.state.rules.filter((rule) => rule.source === source);
       const extra = ctx.state.extra.get(source) ?? [];
       const judge = new Judge(form as Form, { rules, extra, source, hostname: host, matching: options.matching, ctx });
       judges.set(`${form.name} ${source}`, judge);
-      // Live events cannot wait at their source while code is made. What fails is said when an event needs it.
-      const ready = inSlices(judge.warm()).catch(() => {});
-      return { ...expand((event, emit, hold) => judge.judge(event, emit, hold)), ready };
+      return { ...expand((event, emit, hold) => judge.judge(event, emit, hold)), ready: warm(judge) };
     });
   },
 });
