@@ -10,6 +10,7 @@ import {
   symlinkSync,
   truncateSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -61,6 +62,8 @@ function watching(
 /** Bytes that this process has read so far (proc(5), rchar). */
 const read = () => Number(/^rchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
 const MIB = 1024 * 1024;
+/** From now on a file is what others are for two seconds: written in this moment. */
+const written = (path: string) => utimesSync(path, Date.now() / 1000 + 3600, Date.now() / 1000 + 3600);
 
 describe('watching files', () => {
   it('tells of another content, once, however it came there', async () => {
@@ -148,12 +151,34 @@ describe('watching files', () => {
   it('what it is told to watch while it looks counts', async () => {
     const large = write('large', '');
     truncateSync(large, 64 * MIB);
+    written(large);
     const before = read();
     const { watcher, contents, until } = watching([], new Map([[large, digestOf('')]]));
     while (read() - before < MIB) await sleep(1);
     contents.set(large, contentOf(large));
     watcher.watch(contents);
+    // By the first look, by us, by the next look.
+    while (read() - before < 3 * 64 * MIB) await sleep(5);
     await until(0);
+  });
+
+  it('reads again what could have changed without a sign of it', async () => {
+    const fresh = write('fresh', '');
+    truncateSync(fresh, 8 * MIB);
+    written(fresh);
+    const digest = contentOf(fresh);
+    const small = write('small', 'one');
+    const contents = new Map([
+      [fresh, digest],
+      [small, digestOf('one')],
+    ]);
+    const before = read();
+    const { until } = watching([], contents);
+    while (read() - before < 8 * MIB) await sleep(5);
+    await until(0);
+    write('small', 'two');
+    await until(1);
+    expect(read() - before).toBeGreaterThan(16 * MIB);
   });
 
   it('leaves a pipe to whom it is for', async () => {
