@@ -1,53 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { Observable, Subject } from 'rxjs';
+import { Subject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Batch } from '../../src/core/batch.ts';
-import { bound, type OperatorContext, type SourceContext, stream, where } from '../../src/core/component.ts';
-import { SourceError, UserError } from '../../src/core/errors.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { Run } from '../../src/pipeline/run.ts';
-import { recordedAck, recordedLog } from '../core/shared.ts';
-import { ManualSink, ManualSource, type Parts, registryOf } from './harness.ts';
+import { bound, type OperatorContext, stream, where } from '../../src/core/component.ts';
+import { recordedAck } from '../core/shared.ts';
+import { ManualSink } from './harness.ts';
+import { flush, observed, range, running, stopped } from './reloading.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
-
-const flush = () => vi.advanceTimersByTimeAsync(0);
-const range = (count: number, from = 0) => Array.from({ length: count }, (_, index) => from + index);
-
-/** A run whose plan can be exchanged; the registry, and so every definition, is the same throughout. */
-async function running(yaml: string, parts: Parts) {
-  const registry = registryOf(parts);
-  const { log, lines } = recordedLog();
-  const plan = (text: string) => planPipeline(PipelineDocument.parse('test.yaml', text), registry);
-  const run = await Run.start(plan(yaml), { log, resolve: String });
-  return { run, lines, reload: (text: string) => run.reload(plan(text)) };
-}
-
-async function stopped(run: Run) {
-  const stop = run.stop(1000);
-  await vi.runAllTimersAsync();
-  const summary = await stop;
-  expect(summary.delivered + summary.filtered + summary.dropped + summary.in_flight).toBe(summary.seen);
-  return summary;
-}
-
-/** A source that counts how often it is opened and closed, and remembers what was asked of it. */
-function observed() {
-  const input = new ManualSource();
-  const seen = { opened: 0, closed: 0, asked: [] as string[][], refuse: false };
-  const open = (ctx: SourceContext) => {
-    seen.opened++;
-    ctx.onDemand((demand) => {
-      if (seen.refuse) throw new UserError('that cannot be had');
-      seen.asked.push([...(demand.get('syscall')?.fields ?? [])].sort());
-    });
-    ctx.signal.addEventListener('abort', () => seen.closed++);
-    return input.input;
-  };
-  return { input, seen, open };
-}
 
 describe('a reload', () => {
   it('keeps sources, queues and operators that are the same, with their state', async () => {
@@ -72,31 +32,6 @@ sinks: { out: { type: out, from: ${more ? 'odd' : 'head'} } }`;
     expect(out.got).toEqual([0, 1, 2]);
     expect([created, source.seen.opened, source.seen.closed, out.closed]).toEqual([1, 1, 0, 0]);
     expect(await stopped(run)).toMatchObject({ seen: 4, delivered: 3, filtered: 1 });
-  });
-
-  it('opens a source again that was refused, and no other', async () => {
-    const [refused, other] = [observed(), observed()];
-    let input = new ManualSource();
-    const parts = {
-      sources: {
-        a: (ctx: SourceContext) => {
-          refused.open(ctx);
-          return input.input;
-        },
-        b: other.open,
-      },
-      sinks: { out: new ManualSink() },
-    };
-    const yaml = 'sources: { a: { type: a }, b: { type: b } }\nsinks: { out: { type: out, from: [a, b] } }';
-    const { run, reload } = await running(yaml, parts);
-    input.input.error(new SourceError('no right to listen'));
-    input = new ManualSource();
-    expect(run.status().ready).toBe(false);
-    await reload(yaml);
-    input.emit(1);
-    await flush();
-    expect([refused.seen.opened, other.seen.opened, run.status().ready]).toEqual([2, 1, true]);
-    expect(await stopped(run)).toMatchObject({ seen: 1, delivered: 1 });
   });
 
   it('delivers through the old graph what came before it, through the new one what comes after', async () => {
@@ -208,114 +143,6 @@ sinks: { out: { type: out, from: some } }`;
     source.seen.refuse = true;
     await expect(reload(yaml('proc.exe'))).rejects.toThrow('that cannot be had');
     expect(run.plan.operators[0]?.config).toMatchObject({ condition: 'fd.name = x' });
-    await stopped(run);
-  });
-
-  describe('of sources that cannot be asked for less', () => {
-    const yaml = (field: string, more = '') => `sources: { src: { type: src }, other: { type: other } }
-operators: { some: { type: filter, from: [src, other], condition: '${field} = x' } }
-sinks: { out: { type: out, from: some }${more} }`;
-    const parts = (asked: { src: () => void; other: () => void }) => {
-      const input = new ManualSource();
-      const fresh = new ManualSink();
-      const source = (ask: () => void) => (ctx: SourceContext) => {
-        ctx.onDemand(ask);
-        return input.input;
-      };
-      const sources = { src: source(asked.src), other: source(asked.other) };
-      return { fresh, parts: { sources, sinks: { out: new ManualSink(), fresh } } };
-    };
-    // Each is asked twice: first for more, then for less.
-    const secondly = () => {
-      let times = 0;
-      return () => {
-        if (++times === 2) throw new UserError('that cannot be let go');
-      };
-    };
-
-    it('has happened all the same, and says so', async () => {
-      const other = vi.fn();
-      const { run, lines, reload } = await running(yaml('proc.name'), parts({ src: secondly(), other }).parts);
-      await reload(yaml('fd.name'));
-      expect(run.plan.operators[0]?.config).toMatchObject({ condition: 'fd.name = x' });
-      expect(lines).toContainEqual(expect.stringMatching(/src still gives what nothing wants .*cannot be let go/));
-      expect(other).toHaveBeenCalledTimes(2);
-      await stopped(run);
-    });
-
-    it('and that fails closes what it has opened, and says why it failed', async () => {
-      const other = () => {
-        throw new UserError('that cannot be had');
-      };
-      const { fresh, parts: given } = parts({ src: secondly(), other });
-      const { run, lines, reload } = await running(yaml('proc.name'), given);
-      await expect(reload(yaml('fd.name', ', fresh: { type: fresh, from: some }'))).rejects.toThrow(
-        'that cannot be had',
-      );
-      expect(fresh.closed).toBe(1);
-      expect(lines).toContainEqual(expect.stringMatching(/src still gives what nothing wants .*cannot be let go/));
-      await stopped(run);
-    });
-  });
-
-  it('closes what does not close well, and has happened', async () => {
-    const stuck = (what: string) =>
-      new Observable<Batch>(() => () => {
-        throw new Error(`the ${what} is stuck`);
-      });
-    const source = observed();
-    const parts = {
-      sources: { src: source.open, broken: () => stuck('socket') },
-      operators: { op: () => stream(() => stuck('window')) },
-      sinks: { out: new ManualSink() },
-    };
-    const yaml = (sources: string, operators: string, from: string) =>
-      `sources: { src: { type: src }${sources} }\n${operators}\nsinks: { out: { type: out, from: ${from} } }`;
-    const broken = yaml(', b: { type: broken }', 'operators: { op: { type: op, from: src } }', '[b, op]');
-    const { run, lines, reload } = await running(broken, parts);
-    source.input.emit(1);
-    await reload(yaml('', '', 'src'));
-    source.input.emit(1, 1);
-    await vi.advanceTimersByTimeAsync(10_000);
-    expect(run.plan.sources.map(({ id }) => id)).toEqual(['src']);
-    for (const what of ['socket', 'window']) {
-      expect(lines).toContainEqual(
-        expect.stringMatching(new RegExp(`it did not close well: .*the ${what} is stuck`, 's')),
-      );
-    }
-    // What the operator held has been given up; the rest goes on.
-    expect(await stopped(run)).toMatchObject({ seen: 2, delivered: 1, dropped: 1 });
-  });
-
-  it('that fails leaves everything as it was: sinks, operators, sources', async () => {
-    const source = observed();
-    const out = new ManualSink();
-    const broken = () => {
-      throw new Error('no model');
-    };
-    const shut = () => {
-      throw new UserError('no such queue');
-    };
-    const parts = { sources: { src: source.open, shut }, operators: { broken }, sinks: { out } };
-    const good = 'sources: { src: { type: src } }\nsinks: { out: { type: out, from: src } }';
-    const { run, reload } = await running(good, parts);
-    const bad = [
-      [good.replace('sinks: { ', 'sinks: { no: { type: file, from: src, path: /dev/null/x }, '), /^The sink no cannot/],
-      [`${good.replace('from: src', 'from: op')}\noperators: { op: { type: broken, from: src } }`, /^The operator op/],
-      [good.replace('type: src', 'type: shut'), /^no such queue/],
-    ] as const;
-    for (const [yaml, message] of bad) {
-      await expect(reload(yaml)).rejects.toThrow(message);
-      source.input.emit(1, 7);
-      await flush();
-      expect(out.got.splice(0)).toEqual([7]);
-    }
-    // Only the one that was to be replaced had to be closed, and is back.
-    expect([source.seen.opened, source.seen.closed, out.closed]).toEqual([2, 1, 0]);
-    let over = false;
-    void run.over.then(() => (over = true));
-    await flush();
-    expect(over).toBe(false);
     await stopped(run);
   });
 
