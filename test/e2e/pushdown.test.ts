@@ -111,6 +111,54 @@ sinks: { out: { type: stdout, from: detect, format: json } }
     }
   });
 
+  test.each([
+    ['a reload', ''],
+    ['a refresh', ', refresh: 1s'],
+  ])('new items of a list are looked for when %s has read them', async (_, from) => {
+    const items = (path: string) =>
+      writeFileSync(
+        join(folder, 'items.txt'),
+        `${path}\n${Array.from({ length: 100 }, (_, n) => `/srv/${n}\n`).join('')}`,
+      );
+    items('/etc/hostname');
+    writeFileSync(
+      join(folder, 'listed.yaml'),
+      `- list: far
+  items_from: { file: items.txt${from} }
+- rule: listed
+  desc: d
+  condition: evt.type in (open, openat) and fd.name in (far)
+  output: '%fd.name'
+  priority: INFO
+`,
+    );
+    const path = pipeline(
+      folder,
+      `sources: { node: { type: ebpf, scope: { descendants_of: ${stage.pid} } } }
+operators: { detect: { type: rules, from: node, files: listed.yaml } }
+sinks: { out: { type: stdout, from: detect, format: json } }
+`,
+      'listed-pipeline.yaml',
+    );
+    const program = Program.start(['run', path]);
+    await program.ready();
+    const seen = (path: string) => program.json.some(({ output }) => String(output).includes(path));
+    const openUntilSeen = async (path: string) => {
+      while (!seen(path)) {
+        await stage.run('cat /etc/hostname /etc/passwd > /dev/null');
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    try {
+      await openUntilSeen('/etc/hostname');
+      expect(seen('/etc/passwd')).toBe(false);
+      items('/etc/passwd');
+      await openUntilSeen('/etc/passwd');
+    } finally {
+      await program.stop();
+    }
+  });
+
   const rulesOf = (alerts: readonly string[]) => new Set(alerts.map((line) => (JSON.parse(line) as [string])[0]));
 
   test('under our own rules', async () => {
