@@ -219,7 +219,7 @@ int BPF_PROG(on_call, struct pt_regs *regs, long ret)
   struct call_context call;
   call.compat = is_compat(task);
   call.which = call.compat ? both >> 8 : both & 0xff;
-  if (!call.which) return 0;
+  if (!call.which || (!call.compat && quick_open(regs, ret, call.which))) return 0;
   call.ret = ret;
   call.file = 0;
   call.uring = call.fixed = call.cut = 0;

@@ -78,15 +78,13 @@ static __always_inline __u64 first_bytes(__s32 count)
   return count >= 8 ? ~0ull : count <= 0 ? 0 : (1ull << 8 * count) - 1;
 }
 
-// Whether dots or slashes stand side by side in a text of the record, as they do in crooked ones and before hidden
+// Whether dots or slashes stand side by side in a text, as they do in crooked ones and before hidden
 // names. The characters around them (0x20 to 0x2f, and the NUL at the end) are taken for them: it is a first look, which
 // few texts do not pass.
-static __always_inline bool neighbours(struct scratch *s, __u32 at, __u32 length)
+static __always_inline bool neighbours(const char *text, __u32 length)
 {
   const __u64 every = 0x4040404040404040;
   __u64 before = 0x40;
-  if (!BOUND(at)) return 1;
-  const char *text = IN_RECORD(s, at);
   for (__u32 i = 0; i < SCANNED_WORDS * 8; i += 8) {
     __u64 word = *(__u64 *)(text + i), others = word | word << 2;
     __u64 pairs = others | others << 8 | before;
@@ -100,7 +98,7 @@ static __always_inline bool neighbours(struct scratch *s, __u32 at, __u32 length
 __noinline int has_neighbours(__u32 slot, __u32 at, __u32 length)
 {
   struct scratch *s = scratch_of(slot);
-  return !s || neighbours(s, at, length);
+  return !s || !BOUND(at) || neighbours(IN_RECORD(s, at), length);
 }
 
 // Looks at a text of the record, eight bytes at a time. A function of its own, so that each end of its loop is verified
@@ -176,18 +174,6 @@ static __always_inline bool last_name_wanted(struct scratch *s, __u32 at, __u32 
   return 0;
 }
 
-// Whether no more than a look says that a text of the record is not wanted: it starts at the root, no prefix begins like
-// it and no name that is looked for like its last one, it is in its shortest form and nothing in it is hidden.
-__noinline int text_unwanted(__u32 slot, __u32 at, __u32 length)
-{
-  struct scratch *s = scratch_of(slot);
-  if (!s || !BOUND(at)) return 0;
-  __u32 start = *(__u32 *)IN_RECORD(s, at);
-  if ((start & 0xff) != '/' || filter.prefix_starts & START_BIT(start)) return 0;
-  if (neighbours(s, at, length)) return 0;
-  return !filter.name_starts || !last_name_wanted(s, at, length);
-}
-
 static __always_inline __u32 prefix_classes(struct scratch *s, __u32 at, __u32 length, __u32 base_at, __u32 base)
 {
   struct prefix_key *key = &s->prefix;
@@ -253,6 +239,12 @@ __noinline int classes_of(__u32 slot, __u32 at, __u32 length, __u32 base_at, __u
   return classes;
 }
 
+// The first four bytes of a name, with what stands behind it.
+static __always_inline __u32 name_start(__u64 dentry)
+{
+  return HALF_WORD_AT(GET(dentry, dentry, d_name.name));
+}
+
 // Whether no more than a look at the names of a canonical path says that it is not wanted: no prefix begins like it, no
 // name that is looked for like its last one, and nothing in it is hidden. The path is not even put together.
 __noinline int names_unwanted(__u32 slot)
@@ -266,12 +258,12 @@ __noinline int names_unwanted(__u32 slot)
   for (int i = 0; i < FIRST_STEPS && !w.state; i++) {
     __u64 dentry;
     if (!step_up(&w, &dentry)) continue;
-    top = GET(upid, GET(dentry, dentry, d_name.name), nr);
+    top = name_start(dentry);
     hidden |= (((top ^ '.') & 0xff) - 1) >> 8; // not 0 for a dot; no branch, for the verifier would follow each
   }
   if (w.state != WALK_COMPLETE || (hidden && filter.hidden.real)) return 0;
   // The first four bytes of the path are not all there where its first name is a short one.
   if (zero_bytes(top) & 0x808080 || filter.prefix_starts & START_BIT('/' | top << 8)) return 0;
-  __u32 start = GET(upid, GET(dentry, leaf, d_name.name), nr) & first_bytes(GET(dentry, leaf, d_name.len));
+  __u32 start = name_start(leaf) & first_bytes(GET(dentry, leaf, d_name.len));
   return !(filter.name_starts & START_BIT(start));
 }

@@ -3,42 +3,47 @@
 
 _Static_assert(OPEN_RAW == 0 && OPEN_BASE == 1, "raw_and_base's order");
 
+struct how { __u64 flags, mode, resolve; }; // as openat2 takes it, struct open_how
+
 // What the caller asked for, and what is known of it so far. Without holes, as path_argument.
 struct opening {
   __u64 path;
-  struct open_how how;
+  struct how how;
   __s32 dirfd;
-  __u32 raw;   // length of the path as text, when it stands in the scratch record
   bool unread; // not all of the arguments could be read
   bool wanted; // whatever the path is
-  bool read;   // the path stands in the scratch record
-  bool pad[5];
+  bool pad[2];
 };
+
+// Of open and openat; false for the others of the family.
+static __always_inline bool read_usual_arguments(struct call_context *call, struct opening *o)
+{
+  if (call->which != CALL_OPEN && call->which != CALL_OPENAT) return 0;
+  bool at = call->which == CALL_OPENAT;
+  o->dirfd = at ? call->args[0] : AT_FDCWD;
+  o->path = at ? call->args[1] : call->args[0];
+  o->how.flags = at ? call->args[2] : call->args[1];
+  o->how.mode = at ? call->args[3] : call->args[2];
+  return 1;
+}
 
 static __always_inline void read_open_arguments(struct call_context *call, struct opening *o)
 {
-  o->path = call->args[0];
-  o->dirfd = AT_FDCWD;
-  switch (call->which) {
-  case CALL_CREAT:
-    o->how.flags = 01101; // O_CREAT | O_WRONLY | O_TRUNC
-    o->how.mode = call->args[1];
-    break;
-  case CALL_OPEN:
-    o->how.flags = call->args[1];
-    o->how.mode = call->args[2];
-    break;
-  default:
+  if (!read_usual_arguments(call, o)) {
+    if (call->which == CALL_CREAT) {
+      o->dirfd = AT_FDCWD;
+      o->path = call->args[0];
+      o->how.flags = 01101; // O_CREAT | O_WRONLY | O_TRUNC
+      o->how.mode = call->args[1];
+      return;
+    }
     o->dirfd = call->args[0];
     o->path = call->args[1];
-    if (call->which == CALL_OPENAT || call->uring) {
-      o->how.flags = call->args[2];
-      o->how.mode = call->args[3];
-      if (call->uring) o->how.resolve = call->args[4];
-    } else if (bpf_probe_read_user(&o->how, sizeof o->how, (void *)call->args[2])) {
-      o->unread = 1;
-    }
+    o->how.flags = call->args[2];
+    o->how.mode = call->args[3];
+    if (!call->uring && bpf_probe_read_user(&o->how, sizeof o->how, (void *)call->args[2])) o->unread = 1;
   }
+  if (call->uring) o->how.resolve = call->args[4];
 }
 
 // Reading without O_WRONLY, as Falco has it: O_RDWR | O_WRONLY is a write.
@@ -138,10 +143,10 @@ static __always_inline bool ring_texts(struct open_record *r, const __u32 room, 
   char *record = (char *)r;
   struct fs_struct *fs = task->fs;
   long read = bpf_probe_read_user_str(record + OPEN_TEXTS_AT, room - OPEN_TEXTS_AT, (void *)o->path);
-  if (read <= 0 || read == room - OPEN_TEXTS_AT || !fs) return 0;
+  if (RARELY(read <= 0 || read == room - OPEN_TEXTS_AT || !fs)) return 0;
   __u32 at = OPEN_TEXTS_AT + read - 1;
   int base = 0, real = 0;
-  if (record[OPEN_TEXTS_AT] != '/' || o->how.resolve & RESOLVE_IN_ROOT) {
+  if (RARELY(record[OPEN_TEXTS_AT] != '/' || o->how.resolve & RESOLVE_IN_ROOT)) {
     struct path *from = base_of(task, fs, o->dirfd);
     if (from) base = ring_path(record, room, at, from, fs);
     if (base < 0) return 0;
@@ -162,22 +167,21 @@ static __always_inline bool in_ring(struct call_context *call, struct opening *o
   struct file *file = opened_file(call, task);
   r->header.flags = call_flags(call);
   r->header.size = room;
-  identify(&r->header, bpf_get_current_task_btf(), KIND_OPEN);
   fill_open(r, call, o, file);
-  if (!ring_texts(r, room, o, task, file)) {
+  if (RARELY(!ring_texts(r, room, o, task, file))) {
     bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
     return 0;
   }
+  identify(&r->header, bpf_get_current_task_btf(), KIND_OPEN);
   bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
   emitted(counted_as(call), 0);
   return 1;
 }
 
-// Sends what is wanted whatever its path is; returns 0 when it does not fit, or the ring is full.
+// Sends what is wanted whatever its path is, with the canonical one; returns 0 when it does not fit, or the ring is full.
 __noinline int open_in_ring(struct call_context *call, struct opening *o)
 {
-  if (!call || !o) return 0;
-  return filter.real ? in_ring(call, o, OPEN_ROOM_REAL) : in_ring(call, o, OPEN_ROOM);
+  return call && o && in_ring(call, o, OPEN_ROOM_REAL);
 }
 
 // Puts an open together in the scratch memory, and looks at its paths as it does.
@@ -190,16 +194,15 @@ static __always_inline __u32 by_path(struct call_context *call, struct opening *
   struct file *file = fs ? opened_file(call, task) : 0;
   // Without a file there is no canonical path, and nothing that is asked of one holds.
   bool passed = o->wanted, by_text = filter.tests.text & bit, by_real = file && filter.tests.real & bit;
-  if (!o->read) r->header.flags = call_flags(call) | (o->unread ? FLAG_UNREAD : 0);
+  r->header.flags = call_flags(call) | (o->unread ? FLAG_UNREAD : 0);
   if (!passed && !by_text) {
     // Where the text says nothing it is not even read.
     if (by_real) real = path_text(s, slot, at, PATH_OF(file, file, f_path), fs);
     if (!by_real || !real_passes(r, slot, at, real, bit)) return not_sent(call);
     passed = 1;
   }
-  struct path_argument path = { .from = o->path, .slot = slot, .at = at, .dirfd = o->dirfd, .length = o->raw };
+  struct path_argument path = { .from = o->path, .slot = slot, .at = at, .dirfd = o->dirfd };
   path.kernel = call->uring;
-  path.read = o->read;
   path.always_base = o->how.resolve & RESOLVE_IN_ROOT;
   at = raw_and_base(r->lengths, &path);
   passed = passed || text_passes(r, slot, path.always_base, bit);
@@ -221,39 +224,6 @@ __noinline int open_by_path(struct call_context *call, struct opening *o)
   return s ? by_path(call, o, s) : 0;
 }
 
-// Whether no more than a look says that the path as text is not wanted. Else it stands in the scratch record.
-static __always_inline bool raw_unwanted(struct call_context *call, struct opening *o)
-{
-  __u32 slot = slot_of(call);
-  struct scratch *s = scratch_of(slot);
-  if (!s) return 0;
-  struct record_header *header = (void *)s->record;
-  header->flags = call_flags(call);
-  o->raw = caller_text(s, OPEN_TEXTS_AT, o->path, call->uring);
-  o->read = 1;
-  bool doubtful = header->flags & TEXT_DOUBTFUL || o->how.resolve & RESOLVE_IN_ROOT;
-  return !doubtful && text_unwanted(slot, OPEN_TEXTS_AT, o->raw);
-}
-
-// The same of the canonical path. Without a file there is none, and nothing that is asked of one holds.
-static __always_inline bool real_unwanted(struct call_context *call)
-{
-  struct task_struct *task = current_task();
-  struct fs_struct *fs = task->fs;
-  struct file *file = fs ? opened_file(call, task) : 0;
-  if (!file) return 1;
-  struct scratch *s = scratch_of(slot_of(call));
-  if (!s) return 0;
-  begin_walk(s, PATH_OF(file, file, f_path), fs);
-  return names_unwanted(slot_of(call));
-}
-
-static __always_inline bool unwanted(struct call_context *call, struct opening *o, __u32 bit)
-{
-  if (filter.tests.real & bit && !real_unwanted(call)) return 0;
-  return !(filter.tests.text & bit) || raw_unwanted(call, o);
-}
-
 static __always_inline __u32 on_open(struct call_context *call)
 {
   struct opening o = {};
@@ -262,8 +232,9 @@ static __always_inline __u32 on_open(struct call_context *call)
   __u32 bit = class_bit(access_of(o.how.flags), call->ret);
   o.wanted = filter.keep[slot] & bit || o.unread || comm_passes(call, bit);
   if (o.wanted) {
-    if (refused(counted_as(call)) || (!call->uring && !o.unread && !has_state(call) && open_in_ring(call, &o))) return 0;
-  } else if (!(filter.test[slot] & bit) || unwanted(call, &o, bit)) {
+    if (refused(counted_as(call))) return 0;
+    if (filter.real && !call->uring && !o.unread && !has_state(call) && open_in_ring(call, &o)) return 0;
+  } else if (!(filter.test[slot] & bit)) {
     return not_sent(call);
   }
   return open_by_path(call, &o);

@@ -23,8 +23,12 @@ static __always_inline struct task_struct *untrusted(struct task_struct *task)
   else _value = BPF_CORE_READ(_pointer, member); \
   _value; })
 
-// The 64-bit word at an address: of a struct that happens to begin with one.
+// The 64-bit and the 32-bit word at an address: of structs that happen to begin with one.
 #define WORD_AT(address) ((__u64)GET(timespec64, address, tv_sec))
+#define HALF_WORD_AT(address) ((__u32)GET(upid, address, nr))
+
+// What seldom holds: the code for it stands out of the way.
+#define RARELY(condition) __builtin_expect(!!(condition), 0)
 
 #define GET_BITFIELD(type, pointer, member) ({ \
   struct type *_pointer = (struct type *)(pointer); \

@@ -124,11 +124,9 @@ struct path_argument {
   __u64 from;
   __u32 slot, at;   // which scratch, and where in its record
   __s32 dirfd;
-  __u32 length;
   bool always_base; // also for an absolute path
-  bool read;        // it is a text of the record already, of that length
   bool kernel;      // not in the caller's memory, but a copy of the kernel's
-  bool pad[5];      // no holes: of what is handed to a global function older kernels want every byte to be set
+  bool pad[2];      // no holes: of what is handed to a global function older kernels want every byte to be set
 };
 
 // The directory that a path given with `dirfd` starts from; NULL for a bad descriptor.
@@ -154,7 +152,7 @@ __noinline int append_argument(struct path_argument *path)
   struct scratch *s = path ? scratch_of(path->slot) : 0;
   if (!s) return 0;
   __u32 at = path->at;
-  __u32 length = path->read ? path->length & (PATH_ROOM - 1) : caller_text(s, at, path->from, path->kernel);
+  __u32 length = caller_text(s, at, path->from, path->kernel);
   if (!BOUND(at)) return 0;
   bool absolute = length && *IN_RECORD(s, at) == '/';
   if (absolute && !path->always_base) return length;

@@ -17,6 +17,7 @@
 #include "registers.h"
 #include "filter.h"
 #include "open.h"
+#include "quick.h"
 #include "data.h"
 #include "socket.h"
 #include "descriptors.h"

@@ -1,0 +1,60 @@
+// The usual opens: open and openat of the machine's own ABI. They are so frequent that they are decided on registers, in
+// the program itself. Whatever is not so simple is left to open_call.
+#pragma once
+
+// Whether no more than a look says that the path as text is not wanted: it starts at the root, no prefix begins like it and
+// no name that is looked for like its last one, it is in its shortest form and nothing in it is hidden. A global function
+// is verified once.
+__noinline int text_unwanted(__u64 path)
+{
+  struct scratch *s = scratch_of(SCRATCH_CALL);
+  if (!s) return 0;
+  const char *text = s->record + OPEN_TEXTS_AT;
+  long read = bpf_probe_read_user_str(s->record + OPEN_TEXTS_AT, SCANNED_WORDS * 8, (void *)path);
+  // What cannot be read may be wanted, and so may what is longer than what is looked at.
+  if (read <= 1 || read == SCANNED_WORDS * 8) return 0;
+  __u32 start = *(__u32 *)text, length = read - 1;
+  if ((start & 0xff) != '/' || filter.prefix_starts & START_BIT(start)) return 0;
+  if (filter.name_starts && last_name_wanted(s, OPEN_TEXTS_AT, length)) return 0;
+  return !neighbours(text, length);
+}
+
+// The same of the canonical path. Without a file there is none, and nothing that is asked of one holds.
+static __always_inline bool real_unwanted(struct call_context *call)
+{
+  struct task_struct *task = current_task();
+  struct fs_struct *fs = task->fs;
+  struct file *file = fs ? opened_file(call, task) : 0;
+  if (!file) return 1;
+  struct scratch *s = scratch_of(SCRATCH_CALL);
+  if (!s) return 0;
+  begin_walk(s, PATH_OF(file, file, f_path), fs);
+  return names_unwanted(SCRATCH_CALL);
+}
+
+static __always_inline bool path_unwanted(struct call_context *call, struct opening *o, __u32 bit)
+{
+  if (filter.tests.real & bit && !real_unwanted(call)) return 0;
+  return !(filter.tests.text & bit) || text_unwanted(o->path);
+}
+
+// Whether it has been dealt with.
+static __noinline bool quick_open(struct pt_regs *regs, long ret, __u32 which)
+{
+  barrier_var(which);
+  which &= CALLS_ROOM - 1; // the compiler knows of a bound, older verifiers do not
+  // Neither is handed to a function of its own, so the compiler keeps them in registers.
+  struct call_context call = { .ret = ret, .which = which };
+  struct opening o = {};
+  read_arguments(&call, regs);
+  if (!read_usual_arguments(&call, &o)) return 0;
+  __u32 bit = class_bit(access_of(o.how.flags), ret);
+  if (filter.keep[which] & bit) {
+    if (filter.real || has_state(&call)) return 0;
+    return refused(counted_as(&call)) || in_ring(&call, &o, OPEN_ROOM);
+  }
+  if (RARELY(comm_passes(&call, bit))) return 0;
+  if (filter.test[which] & bit && !path_unwanted(&call, &o, bit)) return 0;
+  filtered(counted_as(&call));
+  return 1;
+}
