@@ -25,13 +25,13 @@ demo: dist/.built
 
 build: .build/system dist/.built native
 
-test: build .build/test-system .build/azurite
+test: build .build/test-system .build/azurite .build/kernels/bookworm .build/kernels/trixie
 	@node_modules/.bin/tsc -p tsconfig.json
 	@node_modules/.bin/biome check --error-on-warnings --log-level=warn
 	@bin/falco-pipe test rules/ pipelines/ --coverage-html .build/coverage-of-rules.html
 	@node_modules/.bin/vitest run
 
-test-long: build .build/test-system .build/azurite
+test-long: build .build/test-system .build/azurite $(addprefix .build/kernels/,bookworm trixie trixie-backports)
 	@FALCO_PIPE_LONG=1 node_modules/.bin/vitest run
 	@test/fresh.sh
 
@@ -76,6 +76,11 @@ native: .build/system .build/packages
 	@echo "installing azurite into test/azure/azurite"
 	@cd test/azure/azurite && NODE_OPTIONS=--disable-warning=DEP0169 npm ci --ignore-scripts --silent --no-audit --no-fund
 	@mkdir -p .build && touch $@
+
+# Kernels of other Debian releases, on which tests start the agent; one that cannot be had is said.
+.build/kernels/%:
+	@echo "fetching the kernel of Debian's $*"
+	@tools/fetch-kernels .build/kernels $*
 
 clean:
 	rm -rf .build dist node_modules tools/node/node_modules test/azure/azurite/node_modules prebuilds native/.output

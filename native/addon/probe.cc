@@ -51,7 +51,7 @@ Feature kernel_function(const char *name) {
 // A kernel without io_uring hides nothing.
 Feature uring() {
   const UringSupport support = uring_support();
-  return {"io_uring", support.traceable || support.obstacle.empty(), support.obstacle};
+  return {"io_uring", !support.programs.empty() || support.obstacle.empty(), support.obstacle};
 }
 
 }  // namespace

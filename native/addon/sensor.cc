@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <set>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -22,7 +21,6 @@ constexpr int kMaxSeedPasses = 64;
 
 // Programs that nothing wants cost nothing: they are loaded, not attached.
 constexpr const char *kLifePrograms[] = {"on_fork", "on_exec", "on_exit", "on_cgroup"};
-constexpr const char *kUringPrograms[] = {"on_uring_submit", "on_uring_complete"};
 static_assert(sizeof(filter) <= 4096, "the filter is one page");
 
 bool reads_calls(const filter &words) {
@@ -77,15 +75,15 @@ void Sensor::load_what_can(const SensorOptions &options) {
   const UringSupport uring = uring_support();
   uring_obstacle_ = uring.obstacle;
   try {
-    load(options, uring.traceable);
+    load(options, uring.programs);
   } catch (const Failure &failure) {
-    if (!uring.traceable || failure.step != "load" || failure.error == EPERM) throw;
-    load(options, false);
+    if (uring.programs.empty() || failure.step != "load" || failure.error == EPERM) throw;
+    load(options, {});
     uring_obstacle_ = "the kernel refused its programs: " + std::string(strerror(failure.error));
   }
 }
 
-void Sensor::load(const SensorOptions &options, bool uring) {
+void Sensor::load(const SensorOptions &options, const std::set<std::string> &uring) {
   LogCapture log;
   object_.reset(bpf_object__open_file(options.object.c_str(), nullptr));
   if (object_ == nullptr) throw Failure{"open", errno, log.take()};
@@ -96,10 +94,10 @@ void Sensor::load(const SensorOptions &options, bool uring) {
   int error = bpf_map__set_initial_value(map(".rodata.config"), &values, sizeof values);
   if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);
   if (error == 0 && options.descendants_of == 0) error = bpf_map__set_max_entries(map("scope"), 1);
-  if (error == 0 && !uring) error = bpf_map__set_max_entries(map("requests"), 1);
+  if (error == 0 && uring.empty()) error = bpf_map__set_max_entries(map("requests"), 1);
   for (const char *name : kUringPrograms) {
     bpf_program *program = bpf_object__find_program_by_name(object_.get(), name);
-    if (error == 0 && program != nullptr) error = bpf_program__set_autoload(program, uring);
+    if (error == 0 && program != nullptr) error = bpf_program__set_autoload(program, uring.contains(name));
   }
   if (error != 0) throw Failure{"open", -error, log.take()};
   error = load_undisturbed(object_.get());
@@ -264,6 +262,7 @@ std::vector<ProgramState> Sensor::programs() const {
   bpf_object__for_each_program(program, object_.get()) {
     if (!is_tracepoint(program)) continue;
     const bool loaded = bpf_program__autoload(program);
+    if (!loaded && uring_obstacle_.empty()) continue;  // for other kernels
     ProgramState state{bpf_program__name(program), links_.contains(bpf_program__name(program)), 0, 0, 0,
                        loaded ? "" : uring_obstacle_};
     bpf_prog_info info{};

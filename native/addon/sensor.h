@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,7 +60,7 @@ class Sensor {
   std::vector<ProgramState> programs() const;
 
  private:
-  void load(const SensorOptions &options, bool uring);
+  void load(const SensorOptions &options, const std::set<std::string> &uring);
   void load_what_can(const SensorOptions &options);
   void add_entries(const char *name, const std::vector<uint8_t> &entries);
   void remove_other_entries(const char *name, const std::vector<uint8_t> &entries);

@@ -29,7 +29,14 @@ bool points_to(const btf *types, const btf_type *function, int parameter, const 
   return btf_is_struct(to) && target == btf__name_by_offset(types, to->name_off);
 }
 
-UringSupport no(const std::string &why) { return {false, why}; }
+// Before Linux 6.16: the context, the request, its user data, and the result and flags of the entry.
+bool passes_numbers(const btf *types, const btf_type *function) {
+  if (!btf_is_func_proto(function) || btf_vlen(function) < 6) return false;
+  const int result = btf__resolve_type(types, btf_params(function)[4].type);
+  return result > 0 && btf_is_int(btf__type_by_id(types, result)) && btf__resolve_size(types, result) == sizeof(int);
+}
+
+UringSupport no(const std::string &why) { return {{}, why}; }
 
 }  // namespace
 
@@ -39,11 +46,16 @@ UringSupport uring_support() {
   if (types == nullptr) return no("the kernel does not describe its types");
   if (btf__find_by_name_kind(types.get(), "io_kiocb", BTF_KIND_STRUCT) < 0) return no("");
   const btf_type *submit = tracepoint(types.get(), "io_uring_submit_req");
+  const btf_type *submit_sqe = tracepoint(types.get(), "io_uring_submit_sqe");  // before Linux 6.3
   const btf_type *complete = tracepoint(types.get(), "io_uring_complete");
-  if (submit == nullptr) return no("this kernel has no tracepoint io_uring_submit_req");
+  if (submit == nullptr && submit_sqe == nullptr) return no("this kernel has no tracepoint io_uring_submit_req");
   if (complete == nullptr) return no("this kernel has no tracepoint io_uring_complete");
-  // Older kernels pass what the entry says as numbers: read as a pointer, they would make false events.
-  if (!points_to(types.get(), submit, 0, "io_kiocb")) return no("io_uring_submit_req passes no io_kiocb here");
-  if (!points_to(types.get(), complete, 2, "io_uring_cqe")) return no("io_uring_complete passes no io_uring_cqe here");
-  return {true, ""};
+  // Other forms, older still, tell of other things: read as ours, they would make false events.
+  if (!points_to(types.get(), submit != nullptr ? submit : submit_sqe, 0, "io_kiocb"))
+    return no("io_uring_submit_req passes no io_kiocb here");
+  const bool by_entry = points_to(types.get(), complete, 2, "io_uring_cqe");
+  if (!by_entry && !passes_numbers(types.get(), complete)) return no("io_uring_complete passes no result here");
+  return {{submit != nullptr ? "on_uring_submit" : "on_uring_submit_sqe",
+           by_entry ? "on_uring_complete" : "on_uring_complete_numbers"},
+          ""};
 }

@@ -50,7 +50,7 @@ static __always_inline __u64 before_zero(__u64 x)
 static __always_inline bool comm_passes(struct call_context *call, __u32 bit)
 {
   if (!(filter.by_comm[call->which & (CALLS_ROOM - 1)] & bit)) return 0;
-  struct task_struct *task = bpf_get_current_task_btf();
+  struct task_struct *task = named_task(call);
   __u64 first = *(__u64 *)task->comm;
   struct comm_key key = { .words[0] = before_zero(first) };
   if (!(filter.comm_starts & START_BIT((__u32)key.words[0]))) return 0;

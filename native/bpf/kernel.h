@@ -174,6 +174,13 @@ struct io_unlink { int dfd, flags; struct filename *filename; };
 struct io_mkdir { int dfd; __u16 mode; struct filename *filename; };
 struct io_rename { int old_dfd, new_dfd; struct filename *oldpath, *newpath; int flags; };
 struct io_link { int old_dfd, new_dfd; struct filename *oldpath, *newpath; int flags; };
+// Since Linux 7.0.
+struct delayed_filename { struct filename *__incomplete_filename; };
+struct io_open___since_7_0 { struct delayed_filename filename; };
+struct io_unlink___since_7_0 { struct delayed_filename filename; };
+struct io_mkdir___since_7_0 { struct delayed_filename filename; };
+struct io_rename___since_7_0 { struct delayed_filename oldpath, newpath; };
+struct io_link___since_7_0 { struct delayed_filename oldpath, newpath; };
 struct io_socket { int domain, type, protocol; __u32 file_slot; };
 struct io_accept { int flags; __u32 file_slot; };
 struct io_connect { int addr_len; };

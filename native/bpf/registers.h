@@ -29,6 +29,13 @@ static __always_inline struct task_struct *current_task(void)
   return untrusted(bpf_get_current_task_btf());
 }
 
+// Whose name an event goes by: a worker of io_uring does what its process asked for, and has a name that says nothing.
+static __always_inline struct task_struct *named_task(struct call_context *call)
+{
+  struct task_struct *task = current_task();
+  return call->uring && task->flags & PF_IO_WORKER ? task->group_leader : task;
+}
+
 static __always_inline const struct shape *shape_of(struct call_context *call)
 {
   return &shapes[call->which & (CALLS_ROOM - 1)];
@@ -99,11 +106,9 @@ static __always_inline __u32 not_sent(struct call_context *call)
 static __always_inline __u32 finished(struct call_context *call, struct scratch *s, __u32 at, enum record_kind kind)
 {
   struct record_header *header = (void *)s->record;
-  struct task_struct *task = current_task();
+  struct task_struct *task = named_task(call);
   identify(header, bpf_get_current_task_btf(), kind);
-  // A worker of io_uring does what the process asked for; its name says nothing.
-  if (call->uring && task->flags & PF_IO_WORKER) {
-    task = task->group_leader;
+  if (call->uring && task != current_task()) {
     header->tid = header->tgid;
     bpf_probe_read_kernel(header->comm, sizeof header->comm, task->comm);
   }

@@ -59,6 +59,14 @@ static __always_inline bool is_wanted(enum call which)
   return which && (filter.keep[slot] || filter.test[slot] || filter.by_comm[slot]);
 }
 
+// NAME_OF(type, operation, member): the name that an operation keeps.
+#define NAME_OF(type, operation, member) ({ \
+  struct filename *_name; \
+  if (bpf_core_type_exists(struct delayed_filename)) \
+    _name = GET(type##___since_7_0, operation, member.__incomplete_filename); \
+  else _name = GET(type, operation, member); \
+  _name; })
+
 static __always_inline void keep_name(struct uring_request *r, int number, struct filename *name)
 {
   long read = bpf_probe_read_kernel_str(r->text[number], URING_TEXT, GET(filename, name, name));
@@ -94,36 +102,36 @@ static __always_inline void keep_arguments(struct uring_request *r, struct io_ki
     r->args[3] = GET(io_open, at, how.mode);
     r->args[4] = GET(io_open, at, how.resolve);
     r->fixed = GET(io_open, at, file_slot);
-    keep_name(r, 0, GET(io_open, at, filename));
+    keep_name(r, 0, NAME_OF(io_open, at, filename));
     break;
   case CALL_UNLINKAT:
     r->args[0] = GET(io_unlink, at, dfd);
     r->args[2] = GET(io_unlink, at, flags);
-    keep_name(r, 0, GET(io_unlink, at, filename));
+    keep_name(r, 0, NAME_OF(io_unlink, at, filename));
     break;
   case CALL_MKDIRAT:
     r->args[0] = GET(io_mkdir, at, dfd);
     r->args[2] = GET(io_mkdir, at, mode);
-    keep_name(r, 0, GET(io_mkdir, at, filename));
+    keep_name(r, 0, NAME_OF(io_mkdir, at, filename));
     break;
   case CALL_RENAMEAT2:
     r->args[0] = GET(io_rename, at, old_dfd);
     r->args[2] = GET(io_rename, at, new_dfd);
     r->args[4] = GET(io_rename, at, flags);
-    keep_name(r, 0, GET(io_rename, at, oldpath));
-    keep_name(r, 1, GET(io_rename, at, newpath));
+    keep_name(r, 0, NAME_OF(io_rename, at, oldpath));
+    keep_name(r, 1, NAME_OF(io_rename, at, newpath));
     break;
   case CALL_LINKAT:
     r->args[0] = GET(io_link, at, old_dfd);
     r->args[2] = GET(io_link, at, new_dfd);
     r->args[4] = GET(io_link, at, flags);
-    keep_name(r, 0, GET(io_link, at, oldpath));
-    keep_name(r, 1, GET(io_link, at, newpath));
+    keep_name(r, 0, NAME_OF(io_link, at, oldpath));
+    keep_name(r, 1, NAME_OF(io_link, at, newpath));
     break;
   case CALL_SYMLINKAT:
     r->args[1] = GET(io_link, at, new_dfd);
-    keep_name(r, 0, GET(io_link, at, oldpath));
-    keep_name(r, 1, GET(io_link, at, newpath));
+    keep_name(r, 0, NAME_OF(io_link, at, oldpath));
+    keep_name(r, 1, NAME_OF(io_link, at, newpath));
     break;
   case CALL_SOCKET:
     r->args[0] = GET(io_socket, at, domain);
@@ -136,14 +144,14 @@ static __always_inline void keep_arguments(struct uring_request *r, struct io_ki
     r->fixed = GET(io_accept, at, file_slot);
     break;
   case CALL_LISTEN:
-    r->args[1] = GET(io_listen, at, backlog);
+    if (bpf_core_type_exists(struct io_listen)) r->args[1] = GET(io_listen, at, backlog); // since Linux 6.11
     break;
   case CALL_CONNECT:
     r->args[2] = GET(io_connect, at, addr_len);
     keep_address(r, (__u64)GET(io_kiocb, req, async_data));
     break;
   case CALL_BIND:
-    r->args[2] = GET(io_bind, at, addr_len);
+    if (bpf_core_type_exists(struct io_bind)) r->args[2] = GET(io_bind, at, addr_len); // since Linux 6.11
     keep_address(r, (__u64)GET(io_kiocb, req, async_data));
     break;
   case CALL_SENDTO:
@@ -181,8 +189,7 @@ static __always_inline void finish_request(struct uring_request *r, __u64 file, 
   send(&call, shape_of(&call)->kind == KIND_OPEN ? open_call(&call) : other_call(&call));
 }
 
-SEC("tp_btf/io_uring_submit_req")
-int BPF_PROG(on_uring_submit, struct io_kiocb *request)
+static __always_inline int submitted(struct io_kiocb *request)
 {
   struct io_kiocb *req = bpf_ksym_exists(bpf_rdonly_cast) ? VIEW(io_kiocb, request) : request;
   enum call which = uring_call(GET(io_kiocb, req, opcode));
@@ -205,11 +212,8 @@ int BPF_PROG(on_uring_submit, struct io_kiocb *request)
   return 0;
 }
 
-SEC("tp_btf/io_uring_complete")
-int BPF_PROG(on_uring_complete, void *ring, void *request, struct io_uring_cqe *cqe)
+static __always_inline int completed(struct io_kiocb *req, __s32 result, __u32 flags)
 {
-  struct io_kiocb *req = request;
-  if (!req || !cqe) return 0;
   enum call which = uring_call(GET(io_kiocb, req, opcode));
   __u32 tgid = current_task()->tgid, zero = 0;
   if (!is_wanted(which)) return 0;
@@ -232,7 +236,34 @@ int BPF_PROG(on_uring_complete, void *ring, void *request, struct io_uring_cqe *
     r->which = which;
     r->cut = 1;
   }
-  finish_request(r, (__u64)GET(io_kiocb, req, file), GET(io_uring_cqe, cqe, res));
-  if (known && !(GET(io_uring_cqe, cqe, flags) & CQE_MORE)) bpf_map_delete_elem(&requests, &key);
+  finish_request(r, (__u64)GET(io_kiocb, req, file), result);
+  if (known && !(flags & CQE_MORE)) bpf_map_delete_elem(&requests, &key);
   return 0;
+}
+
+// The tracepoints of the running kernel are the ones whose programs the loader loads.
+
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(on_uring_submit, struct io_kiocb *request)
+{
+  return submitted(request);
+}
+
+SEC("tp_btf/io_uring_submit_sqe") // before Linux 6.3
+int BPF_PROG(on_uring_submit_sqe, struct io_kiocb *request)
+{
+  return submitted(request);
+}
+
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(on_uring_complete, void *ring, void *request, struct io_uring_cqe *cqe)
+{
+  if (!request || !cqe) return 0;
+  return completed(request, GET(io_uring_cqe, cqe, res), GET(io_uring_cqe, cqe, flags));
+}
+
+SEC("tp_btf/io_uring_complete") // before Linux 6.16
+int BPF_PROG(on_uring_complete_numbers, void *ring, void *request, __u64 user_data, int result, __u32 flags)
+{
+  return request ? completed(request, result, flags) : 0;
 }

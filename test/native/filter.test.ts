@@ -229,6 +229,22 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     }
   });
 
+  // mkdirat always waits for a worker of the kernel, which has a name of its own.
+  test('what goes through io_uring goes by the name of the thread that asked', async (ctx) => {
+    const sensor = watch(actor, { calls: new Map([['mkdirat', [{ comms: ['asks'] }]]]) });
+    try {
+      await actor.ask('comm asks');
+      if ((await actor.ask(`uring plain 37 -100 '${under('by-ring')} 0700 0 0`)) === -38) ctx.skip('io_uring is off');
+      await actor.ask('comm other');
+      await actor.ask(`uring plain 37 -100 '${under('by-other')} 0700 0 0`);
+      expect(drainAll(sensor).map(({ kind, comm, raw }) => [kind, comm, raw])).toEqual([
+        ['call', 'asks', under('by-ring')],
+      ]);
+    } finally {
+      sensor.close();
+    }
+  });
+
   test('more paths and names than are looked for: the calls are sent whatever they are', async () => {
     const many = Array.from({ length: 2000 }, (_, n) => `name-${n}`);
     const sensor = watch(actor, { calls: new Map([['open', [{ comms: many }]]]) });

@@ -1,0 +1,93 @@
+/**
+ * A virtual machine without a disk: a kernel, and in memory what the agent needs, which is Node.js, the built program,
+ * busybox and the shared libraries of all of them. Emulated in software, so it works wherever tests do, slowly.
+ */
+
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+
+const repository = join(import.meta.dirname, '../..');
+/** Where the repository is in the machine. */
+const HOME = '/falco-pipe';
+const PARTS = ['bin', 'dist', 'prebuilds', 'package.json'];
+/** MiB: the system is unpacked there, too. */
+const MEMORY = 1536;
+
+/** What is missing of the programs that this takes; undefined: nothing. */
+export function missing(): string | undefined {
+  const lacking = ['qemu-system-x86_64', 'cpio', 'busybox'].filter((name) => spawnSync('which', [name]).status !== 0);
+  return lacking.length === 0 ? undefined : `there is no ${lacking.join(', no ')}`;
+}
+
+/** The first process: mounts what a system has, does what the script says, and switches the machine off. */
+const INIT = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin:/opt HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mount -t tracefs trace /sys/kernel/tracing
+mount -t cgroup2 cgroup /sys/fs/cgroup
+ip link set lo up
+cd /root
+sh /script
+poweroff -f
+`;
+
+export class Machine {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'falco-pipe-machine-'));
+  readonly #archive = join(this.#folder, 'system.cpio');
+
+  /**
+   * @param files texts of files by their absolute paths; `/script` is what the machine does
+   * @param programs paths of programs that are copied to /opt
+   */
+  constructor(files: Readonly<Record<string, string>>, programs: readonly string[]) {
+    const root = join(this.#folder, 'root');
+    const place = (path: string) => {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      return join(root, path);
+    };
+    for (const folder of ['proc', 'sys', 'dev', 'tmp', 'root']) mkdirSync(join(root, folder), { recursive: true });
+    for (const part of PARTS) cpSync(join(repository, part), place(join(HOME, part)), { recursive: true });
+    const busybox = execFileSync('which', ['busybox'], { encoding: 'utf8' }).trim();
+    copyFileSync(busybox, place('/bin/busybox'));
+    const copied = [process.execPath, ...programs];
+    for (const program of copied) copyFileSync(program, place(join('/opt', basename(program))));
+    const addon = join(repository, 'prebuilds', `linux-${process.arch}`, 'falco_pipe.node');
+    for (const library of librariesOf([...copied, addon])) copyFileSync(library, place(library));
+    for (const [path, text] of Object.entries(files)) writeFileSync(place(path), text);
+    writeFileSync(place('/init'), INIT, { mode: 0o755 });
+    symlinkSync(join(HOME, 'bin/falco-pipe'), join(root, 'bin/falco-pipe'));
+    // Not compressed: to decompress it costs the machine more than to read it.
+    execFileSync('sh', ['-c', `cd '${root}' && find . | cpio --quiet -o -H newc > '${this.#archive}'`]);
+    rmSync(root, { recursive: true });
+  }
+
+  /** Boots a kernel; what the machine wrote to its console until it switched itself off, or was given up after `ms`. */
+  async run(kernel: string, ms: number): Promise<string> {
+    const machine = ['-m', String(MEMORY), '-smp', '2', '-accel', 'tcg', '-cpu', 'max', '-nodefaults', '-no-reboot'];
+    const boot = ['-kernel', kernel, '-initrd', this.#archive, '-append', 'console=ttyS0 quiet panic=-1'];
+    const child = spawn('qemu-system-x86_64', [...machine, ...boot, '-display', 'none', '-serial', 'stdio'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      signal: AbortSignal.timeout(ms),
+      killSignal: 'SIGKILL',
+    });
+    child.on('error', () => {}); // it was given up: what it has said so far tells why
+    let said = '';
+    for await (const text of child.stdout.setEncoding('utf8')) said += text;
+    return said.replaceAll('\r', '');
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+/** The shared libraries of programs, by their paths. */
+function librariesOf(files: readonly string[]): ReadonlySet<string> {
+  const told = files.map((file) => spawnSync('ldd', [file], { encoding: 'utf8' }).stdout).join('');
+  return new Set([...told.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path as string));
+}
