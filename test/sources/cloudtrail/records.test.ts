@@ -64,6 +64,21 @@ describe('records of a log file', () => {
     }
   });
 
+  test.each([
+    ['compressed', (json: string) => gzipSync(json, { level: 0 })],
+    ['plain', (json: string) => Buffer.from(json)],
+  ])('of megabytes come out whole, whatever the pieces: %s', async (_, write) => {
+    const all = Array.from({ length: 40 }, (_, index) => ({
+      eventName: `N${index}`,
+      requestParameters: { text: String(index % 10).repeat(10 + ((index * 7919) % 200_000)) },
+    }));
+    for (const size of [65_536, 262_144]) {
+      const { events, said } = await read(write(JSON.stringify({ Records: all })), size);
+      expect(said).toEqual([]);
+      expect(events.map(({ document }) => document)).toEqual(all);
+    }
+  });
+
   test('keep integers exact', async () => {
     const { events } = await read(Buffer.from('[{"eventName":"x","requestParameters":{"id":12345678901234567890}}]'));
     expect(events[0]?.get('ct.request')).toBe('{"id":12345678901234567890}');

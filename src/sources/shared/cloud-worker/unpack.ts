@@ -29,7 +29,7 @@ const YOUNG = 2;
 let worker: CloudWorker | undefined;
 
 /**
- * Decompresses what comes, where it is compressed, and takes it apart into records. At most two packs are made ahead.
+ * Decompresses what comes, where it is compressed, and takes it apart into records. At most four packs are made ahead.
  * A chunk that is alone in its memory gives it away: whoever made it has it no longer.
  * Rejects with Broken once all records before the damage were given, and with whatever `chunks` rejects with.
  */

@@ -1,17 +1,17 @@
 /** The cloud worker: decompresses what cloud sources fetch and takes it apart, away from the thread that drains the kernel. */
 
-import { Readable } from 'node:stream';
+import { Readable, type TransformOptions } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parentPort } from 'node:worker_threads';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, type Gunzip, type ZlibOptions } from 'node:zlib';
 import { messageOf } from '../../../core/errors.ts';
 import type { FromWorker, ToWorker, UnpackOptions } from './messages.ts';
 import { Packer } from './pack.ts';
 import { Splitter } from './splitter.ts';
 
 const PIECE = 256 * 1024;
-/** Packs that are with the main thread at once: one is worked on while the next is made. */
-const PACKS = 2;
+/** Pieces that are decompressed ahead, and packs that are with the main thread at once: what is quicker need not stop at once. */
+const AHEAD = 4;
 
 const port = parentPort;
 const say = (message: FromWorker, move: ArrayBuffer[] = []) => port?.postMessage(message, move);
@@ -22,7 +22,7 @@ class Job {
   readonly #packer: Packer;
   readonly #closed = new AbortController();
   #arrived: ((chunk: Uint8Array | null) => void) | undefined;
-  #room = PACKS;
+  #room = AHEAD;
   #roomy: (() => void) | undefined;
 
   constructor(id: number, options: UnpackOptions) {
@@ -65,7 +65,7 @@ class Job {
     // By its first bytes: names and headers are not to be relied on.
     const { signal } = this.#closed;
     if (first[0] === 0x1f && first[1] === 0x8b) {
-      await pipeline(all, createGunzip({ chunkSize: PIECE }), split, { signal });
+      await pipeline(all, gunzip(), split, { signal });
     } else await pipeline(all, split, { signal });
   }
 
@@ -78,6 +78,7 @@ class Job {
         if (size > this.#options.maxBytes)
           throw new Error(`it has more than ${this.#options.maxBytes} bytes when it is decompressed`);
         splitter.write(piece);
+        letGo(piece);
         await this.#give();
       }
       splitter.end();
@@ -112,6 +113,18 @@ class Job {
       if (chunk.length > 0) yield chunk;
     }
   }
+}
+
+function gunzip(): Gunzip {
+  // Options of streams are passed on, which the types do not say.
+  const options: ZlibOptions & TransformOptions = { chunkSize: PIECE, readableHighWaterMark: AHEAD * PIECE };
+  return createGunzip(options);
+}
+
+/** Frees the memory of a piece that was decompressed: the collector, which sees how small its object is, would come late. */
+function letGo({ buffer, byteOffset, byteLength }: Uint8Array): void {
+  // The decompressor fills one to its end, and then takes another.
+  if (buffer.byteLength === PIECE && byteOffset + byteLength === PIECE) (buffer as ArrayBuffer).transfer(0);
 }
 
 /** The first pieces, two bytes at least where there are as many. */
