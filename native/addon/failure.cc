@@ -11,9 +11,17 @@ thread_local std::string *capturing = nullptr;
 
 int print(enum libbpf_print_level level, const char *format, va_list arguments) {
   if (level == LIBBPF_DEBUG || capturing == nullptr) return 0;
-  char line[4096];
-  const int length = vsnprintf(line, sizeof line, format, arguments);
-  if (length > 0) capturing->append(line);
+  va_list again;
+  va_copy(again, arguments);
+  const int length = vsnprintf(nullptr, 0, format, arguments);
+  if (length > 0) {
+    // A log of the verifier is one message, and what is wrong stands at its end.
+    std::string line(static_cast<size_t>(length) + 1, '\0');
+    vsnprintf(line.data(), line.size(), format, again);
+    line.pop_back();
+    capturing->append(line);
+  }
+  va_end(again);
   return length;
 }
 

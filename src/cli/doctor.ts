@@ -4,11 +4,13 @@ import {
   type Feature,
   isOptional,
   measurePrograms,
+  openSensor,
   type Probe,
   probe,
   type RunningProgram,
+  SensorError,
 } from '../../native/index.ts';
-import { exitCode } from '../core/errors.ts';
+import { exitCode, messageOf } from '../core/errors.ts';
 
 export interface DoctorOptions {
   readonly output: string;
@@ -29,6 +31,7 @@ interface Check {
 /** Prints each check; exit status 0 when the kernel source can run, 77 when rights are missing, 69 when something else is. */
 export async function doctor(options: DoctorOptions): Promise<void> {
   const checks = checksOf(probe());
+  if (checks.every(({ ok, optional }) => ok || optional)) checks.push(programsCheck());
   const bad = checks.filter(({ ok, optional }) => !ok && !optional);
   process.exitCode = bad.find(({ exit }) => exit !== exitCode.noPermission)?.exit ?? bad[0]?.exit ?? exitCode.ok;
   const programs = running();
@@ -97,9 +100,10 @@ function nodeCheck(): Check {
 function kernelCheck({ kernel }: Probe): Check {
   const [major = 0, minor = 0] = kernel.split('.').map(Number.parseFloat);
   const version = major * 1000 + minor;
-  const level = version >= 6002 ? 'full support' : version >= 5017 ? 'supported, with fewer fields' : 'too old';
-  const advice = 'Use a kernel of version 5.17 or later; 6.2 or later for full support.';
-  return { name: 'kernel', ok: version >= 5017, found: `${kernel} (${level})`, advice, exit: exitCode.unavailable };
+  const level =
+    version >= 6002 ? 'supported' : version >= 5018 ? 'supported, events cost more than from 6.2 on' : 'too old';
+  const advice = 'Use a kernel of version 5.18 or later; from 6.2 on events cost less.';
+  return { name: 'kernel', ok: version >= 5018, found: `${kernel} (${level})`, advice, exit: exitCode.unavailable };
 }
 
 function btfCheck({ btf }: Probe): Check {
@@ -155,6 +159,23 @@ function featureChecks({ features, capabilities: held }: Probe): Check[] {
     ...(blind ? {} : { advice: featureAdvice(feature) }),
     exit: feature.error === REFUSED ? exitCode.noPermission : exitCode.unavailable,
   }));
+}
+
+/** Lines of what the verifier says that are shown: the last ones say what it refuses. */
+const SHOWN = 12;
+
+/** Whether this kernel takes the programs: each part of them is tried above, but a verifier has limits of its own. */
+function programsCheck(): Check {
+  const programs = { name: 'programs', exit: exitCode.unavailable };
+  const wanted = { calls: new Map([['kill', 'all'] as const]), real: false, file: false, env: false };
+  try {
+    openSensor({ ...wanted, ringBytes: 1 << 16, scope: { descendantsOf: process.pid } }).close();
+    return { ...programs, ok: true, found: 'load and attach' };
+  } catch (error) {
+    const log = error instanceof SensorError ? error.log.trimEnd().split('\n').slice(-SHOWN) : [];
+    const advice = ['This is a bug of falco-pipe: report it with these lines.', ...log].join('\n      ');
+    return { ...programs, ok: false, found: messageOf(error), advice };
+  }
 }
 
 /** EPERM in words. */

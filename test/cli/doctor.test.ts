@@ -42,7 +42,17 @@ describe.skipIf(cannotTrace)(`a machine that has all${cannotTrace ? ` (skipped: 
     expect(checksOf(program).ok).toBe(true);
     const names = checksOf(program).checks.map(({ name }) => name);
     expect(names).toEqual(
-      expect.arrayContaining(['Node.js', 'kernel', 'BTF', 'CAP_BPF', 'CAP_PERFMON', 'lockdown', 'addon', 'tp_btf']),
+      expect.arrayContaining([
+        'Node.js',
+        'kernel',
+        'BTF',
+        'CAP_BPF',
+        'CAP_PERFMON',
+        'lockdown',
+        'addon',
+        'tp_btf',
+        'programs',
+      ]),
     );
     expect(failedOf(program)).toEqual([]);
   });
@@ -130,7 +140,7 @@ describe.skipIf(cannotTrace)(`io_uring of another kernel${cannotTrace ? ` (skipp
 
   test.each([
     [types, 'this kernel has no tracepoint io_uring_submit_req'],
-    [numbers, 'io_uring_complete passes no io_uring_cqe here'],
+    [numbers, 'io_uring_complete passes no result here'],
   ])('doctor names the reason, exit 0: %#', async (btf, reason) => {
     const program = describedBy(btf, ['doctor', '-o', 'json']);
     expect(await program.ended).toBe(0);
@@ -157,7 +167,7 @@ sinks: { out: { type: stdout, from: [detect, gaps], format: json } }
     await program.ready();
     await stage.run('cat /etc/shadow >/dev/null');
     await program.until(({ stdout }) => stdout.includes('/etc/shadow') && stdout.includes('io_uring'));
-    const message = 'what goes through io_uring is not seen: io_uring_complete passes no io_uring_cqe here';
+    const message = 'what goes through io_uring is not seen: io_uring_complete passes no result here';
     const said = program.stderr.split('\n').filter((line) => line.includes(message));
     expect(said.map((line) => JSON.parse(line))).toMatchObject([{ level: 40, id: 'node', reason: 'io_uring' }]);
     expect(program.stdout).toContain(message);
