@@ -102,7 +102,13 @@ export class ListFeed {
   *build(content: Uint8Array): Generator<void, Built> {
     const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
     const expected = { items: yield* countLines(bytes), bytes: bytes.length };
-    const making = [...this.#uses.values()].map(({ use, items }) => new Making(use, items, makeKeeper(use, expected)));
+    const making: Making[] = [];
+    for (const { use, items } of this.#uses.values()) {
+      // Much memory is asked for.
+      yield;
+      making.push(new Making(use, items, makeKeeper(use, expected)));
+    }
+    yield;
     let items = 0;
     let skipped = 0;
     let problem: Built['problem'];

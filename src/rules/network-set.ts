@@ -11,7 +11,7 @@ const MANY = 4096;
 
 /** Steps between two chances to do something else. */
 const STEPS = 8192;
-const UPPERS = 1024;
+const UPPERS = 256;
 
 /** A test whether an address, given as text, lies in one of some networks. */
 export function anyNetworkTest(networks: readonly Network[]): (text: string) => boolean {
@@ -84,8 +84,7 @@ class Ranges {
   *finish(): Generator<void, void> {
     yield* this.#sort();
     yield* this.#join();
-    if (this.#count >= MANY) this.#index = this.#countUpper(this.#count);
-    yield;
+    if (this.#count >= MANY) this.#index = yield* this.#countUpper();
   }
 
   has(address: readonly number[]): boolean {
@@ -115,9 +114,12 @@ class Ranges {
   }
 
   /** By the upper 16 bits of what begins there: the number of the first range that has at least these. */
-  #countUpper(count: number): Uint32Array<ArrayBuffer> {
+  *#countUpper(): Generator<void, Uint32Array<ArrayBuffer>> {
     const index = new Uint32Array(65_537);
-    for (let number = 0; number < count; number++) index[this.#upperOf(this.#records, number) + 1]!++;
+    for (let number = 0; number < this.#count; number++) {
+      index[this.#upperOf(this.#records, number) + 1]!++;
+      if (number % (STEPS * 16) === 0) yield;
+    }
     for (let upper = 0; upper < 65_536; upper++) index[upper + 1]! += index[upper] as number;
     return index;
   }
@@ -135,7 +137,7 @@ class Ranges {
     const width = this.#width;
     const from = this.#records;
     const to = new Uint32Array(this.#count * width);
-    const starts = this.#countUpper(this.#count);
+    const starts = yield* this.#countUpper();
     const next = starts.slice();
     for (let number = 0; number < this.#count; number++) {
       const place = next[this.#upperOf(from, number)]!++;
@@ -202,6 +204,7 @@ class Ranges {
       last++;
       records.copyWithin(last * width, number * width, (number + 1) * width);
     }
+    yield;
     this.#count = Math.min(this.#count, last + 1);
     this.#records = records.slice(0, this.#count * width);
   }
