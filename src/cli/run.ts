@@ -15,6 +15,7 @@ import { Run } from '../pipeline/run.ts';
 import type { Summary } from '../pipeline/totals.ts';
 import type { Contents } from '../pipeline/watch.ts';
 import { Store } from '../store/store.ts';
+import { afterStart } from './after-start.ts';
 import { fail } from './fail.ts';
 import { lastResort } from './last-resort.ts';
 import { Reloader } from './reload.ts';
@@ -90,11 +91,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     const rest = feedWatchdog(log);
     const unwatch = running.watchHeld();
     log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
-    // What only the start needed; else V8 collects it at some moment of the next seconds, while an alert waits.
-    void running.ready().then(() => {
-      globalThis.gc?.();
-      trimMemory();
-    });
+    void running.ready().then(afterStart);
     if (signals.early) void signals.reload();
     // At the end of the sources nothing presses; a signal means that somebody waits.
     void signals.stop.then(() => running.hurry(deadline));
