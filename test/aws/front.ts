@@ -20,8 +20,10 @@ export class Front {
   static async before(endpoint: string): Promise<Front> {
     const own = new Map<string, Answer>();
     const server = createServer((request, response) => {
-      const path = decodeURIComponent(request.url ?? '').split('?')[0] ?? '';
-      const answer = [...own].find(([name]) => path.endsWith(name))?.[1];
+      const { pathname, searchParams } = new URL(request.url ?? '', endpoint);
+      const path = decodeURIComponent(pathname);
+      const prefix = searchParams.get('prefix');
+      const answer = [...own].find(([name]) => path.endsWith(name) || prefix === name)?.[1];
       if (answer) {
         request.resume();
         answer(response);
@@ -39,12 +41,12 @@ export class Front {
     return new Front(server, own);
   }
 
-  /** Requests of what ends with `name` are answered so, until they are passed on again. */
+  /** Requests of what ends with `name`, or that list that prefix, are answered so, until they are passed on again. */
   answer(name: string, answer: Answer): void {
     this.#own.set(name, answer);
   }
 
-  /** Requests of what ends with `name` are answered with an error of S3. */
+  /** They are answered with an error of S3. */
   refuse(name: string, code: string, status = 403): void {
     this.answer(name, (response) => {
       response.writeHead(status, { 'content-type': 'application/xml' });

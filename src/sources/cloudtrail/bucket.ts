@@ -18,6 +18,9 @@ export interface Wanted {
   readonly regions?: readonly string[] | undefined;
 }
 
+/** Lists what is below a prefix, or has it that nothing is. */
+export type Guard = (prefix: string, list: () => Promise<string[]>) => Promise<string[]>;
+
 interface Listed {
   readonly Prefix: string;
   readonly Delimiter?: string;
@@ -39,20 +42,25 @@ export class Bucket {
     this.#signal = signal;
   }
 
-  /** The folders that have files of a kind. */
-  async folders(kind: 'CloudTrail' | 'CloudTrail-Digest', { prefix, accounts, regions }: Wanted): Promise<Folder[]> {
+  /** The folders that have files of a kind. `guard` lists what is below a prefix of an organization or account. */
+  async folders(
+    kind: 'CloudTrail' | 'CloudTrail-Digest',
+    { prefix, accounts, regions }: Wanted,
+    guard: Guard = (_prefix, list) => list(),
+  ): Promise<Folder[]> {
+    const below = (each: string) => guard(each, () => this.#below(each));
     const first = await this.#below(`${prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`}AWSLogs/`);
     // An organization has a level of its own.
     const organizations = first.filter((each) => /\/o-[^/]+\/$/.test(each));
     const all = [...first];
-    for (const each of organizations) all.push(...(await this.#below(each)));
+    for (const each of organizations) all.push(...(await below(each)));
     const folders: Folder[] = [];
     for (const each of all) {
       const account = /\/(\d{12})\/$/.exec(each)?.[1];
       if (account === undefined || (accounts && !accounts.includes(account))) continue;
-      for (const below of await this.#below(`${each}${kind}/`)) {
-        const region = below.slice(0, -1).split('/').at(-1) ?? '';
-        if (!regions || regions.includes(region)) folders.push({ prefix: below, account, region });
+      for (const found of await below(`${each}${kind}/`)) {
+        const region = found.slice(0, -1).split('/').at(-1) ?? '';
+        if (!regions || regions.includes(region)) folders.push({ prefix: found, account, region });
       }
     }
     return folders;

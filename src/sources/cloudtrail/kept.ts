@@ -96,6 +96,16 @@ export class Kept {
     this.#older.set(folder, Math.min(this.#older.get(folder) ?? time, time));
   }
 
+  /** What is marked above a prefix is marked there too: it could not be told apart. */
+  inherit(prefix: string): void {
+    for (const [above, time] of [...this.#older]) if (prefix.startsWith(above)) this.mark(prefix, time);
+  }
+
+  /** What a prefix was marked for is marked below it by now. */
+  unmark(prefix: string): void {
+    this.#older.delete(prefix);
+  }
+
   isMarked(folder: string): boolean {
     return this.#older.has(folder);
   }

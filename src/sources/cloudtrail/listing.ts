@@ -1,6 +1,6 @@
 /** Mode s3: log files are found by listing the bucket. What was read is known by its key. */
 
-import type { S3Client } from '@aws-sdk/client-s3';
+import type { ListObjectsV2CommandOutput, S3Client } from '@aws-sdk/client-s3';
 import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { Credit } from '../../core/credit.ts';
@@ -10,6 +10,7 @@ import { Broken } from '../shared/cloud-worker/unpack.ts';
 import { Aws, isDenied, isUnknown, lostFor } from './aws.ts';
 import { Bucket, type Folder } from './bucket.ts';
 import type { Config } from './config.ts';
+import { Denied } from './denied.ts';
 import { parseInterval } from './interval.ts';
 import { type Failure, type Found, Kept, type Marks } from './kept.ts';
 import { keyAt, parseKey } from './key.ts';
@@ -44,6 +45,11 @@ export class Listing {
   #position: Position;
   /** What could not be fetched yet: it is not seen, and whatever comes after it is read. */
   readonly #kept: Kept;
+  /** What could not be listed: the others are read. */
+  readonly #denied = new Denied();
+  /** Folders that could be listed in this look. */
+  readonly #reached = new Set<string>();
+  #refusal: unknown;
 
   /** @param most so many log files that could not be fetched are known by their names */
   constructor(config: Config, ctx: SourceContext, next: (batch: Batch) => void, most?: number) {
@@ -98,13 +104,57 @@ export class Listing {
     this.#objects = new Objects(client, sdk.GetObjectCommand, this.#ctx);
   }
 
-  /** Reads the log files of a time that were not read before. The folders that there are. */
+  /** Reads the log files of a time that were not read before. The folders that there are. Rejects when all are denied. */
   async #look(from: number, until = Number.POSITIVE_INFINITY): Promise<readonly Folder[]> {
-    const folders = await this.#bucket.folders('CloudTrail', this.#config);
+    this.#reached.clear();
+    const folders = await this.#folders(from);
     this.#tell();
-    if (folders.length === 0) this.#ctx.log.warn(`there are no log files in s3://${this.#bucket.name}`);
+    if (folders.length === 0 && this.#denied.problem === undefined) {
+      this.#ctx.log.warn(`there are no log files in s3://${this.#bucket.name}`);
+    }
     await this.#readAll(this.#fresh(folders, from, until), TRIES);
+    if (this.#reached.size === 0 && this.#denied.problem !== undefined) throw this.#refusal;
     return folders;
+  }
+
+  /** The folders that can be found. What is below a prefix that cannot be listed is looked for later, from `from` on. */
+  async #folders(from: number): Promise<readonly Folder[]> {
+    const listed: string[] = [];
+    const folders = await this.#bucket.folders('CloudTrail', this.#config, async (prefix, list) => {
+      if (!this.#isDue(prefix, from)) return [];
+      try {
+        const below = await list();
+        this.#denied.allow(prefix);
+        listed.push(prefix);
+        return below;
+      } catch (error) {
+        this.#refuse(prefix, from, error);
+        return [];
+      }
+    });
+    for (const { prefix } of folders) this.#kept.inherit(prefix);
+    for (const prefix of listed) this.#kept.unmark(prefix);
+    return folders;
+  }
+
+  /** Whether a prefix is to be listed. Otherwise what it has from `from` on is looked for later. */
+  #isDue(prefix: string, from: number): boolean {
+    const isDue = this.#denied.isDue(prefix, this.#ctx.now());
+    if (!isDue) this.#kept.mark(prefix, from);
+    return isDue;
+  }
+
+  /** A prefix could not be listed. Throws what is no matter of it alone. */
+  #refuse(prefix: string, from: number, error: unknown): void {
+    if (!(error instanceof SourceError && isDenied(error.cause))) throw error;
+    this.#refusal = error;
+    this.#kept.inherit(prefix);
+    this.#kept.mark(prefix, from);
+    const message = `${nameOf({ bucket: this.#bucket.name, key: prefix })}: ${messageOf(error)}`;
+    if (this.#denied.refuse(prefix, message, this.#ctx.now())) {
+      this.#ctx.report('error', { reason: 'access_denied', message: `${message}; it is tried again` });
+    }
+    this.#tell();
   }
 
   async *#fresh(folders: readonly Folder[], from: number, until: number): AsyncGenerator<Found> {
@@ -138,18 +188,29 @@ export class Listing {
 
   /** The log files of a time that were not read and are not kept, in the order of their names. */
   async *#found(folder: Folder, from: number, until = Number.POSITIVE_INFINITY): AsyncGenerator<Found> {
-    const { name: bucket } = this.#bucket;
-    const start = { Prefix: folder.prefix, StartAfter: keyAt(folder.prefix, folder, from) };
-    for await (const page of this.#bucket.pages(start)) {
-      const files = (page.Contents ?? []).flatMap(({ Key: key = '' }): Found[] => {
-        const file = parseKey(key);
-        return file ? [{ name: nameOf({ bucket, key }), key, folder: folder.prefix, time: file.time }] : [];
-      });
-      const wanted = files.filter(({ name, time }) => time <= until && !this.#kept.has(name));
-      const unseen = new Set(await this.#ctx.unseen(wanted.map(({ name }) => name)));
-      yield* wanted.filter(({ name }) => unseen.has(name));
-      if (files.some(({ time }) => time > until)) return;
+    const { prefix } = folder;
+    if (!this.#isDue(prefix, from)) return;
+    try {
+      for await (const page of this.#bucket.pages({ Prefix: prefix, StartAfter: keyAt(prefix, folder, from) })) {
+        this.#reached.add(prefix);
+        this.#denied.allow(prefix);
+        const files = this.#filesOf(page, prefix);
+        const wanted = files.filter(({ name, time }) => time <= until && !this.#kept.has(name));
+        const unseen = new Set(await this.#ctx.unseen(wanted.map(({ name }) => name)));
+        yield* wanted.filter(({ name }) => unseen.has(name));
+        if (files.some(({ time }) => time > until)) return;
+      }
+    } catch (error) {
+      this.#refuse(prefix, from, error);
     }
+  }
+
+  #filesOf({ Contents: contents = [] }: ListObjectsV2CommandOutput, folder: string): Found[] {
+    const { name: bucket } = this.#bucket;
+    return contents.flatMap(({ Key: key = '' }) => {
+      const file = parseKey(key);
+      return file ? [{ name: nameOf({ bucket, key }), key, folder, time: file.time }] : [];
+    });
   }
 
   /** Reads log files, as many at once as there is room for, each so often as `tries` says. Rejects when the source stops. */
@@ -230,18 +291,22 @@ export class Listing {
     this.#tell();
   }
 
-  /** Says what is kept. */
+  get #problem(): string | undefined {
+    const all = [this.#denied.problem, this.#kept.problem].filter((each) => each !== undefined);
+    return all.length > 0 ? all.join('; ') : undefined;
+  }
+
+  /** Says what is denied, and what is kept. */
   #tell(): void {
-    const { problem, size } = this.#kept;
-    this.#ctx.metrics.counter('unfetched').value = size;
-    this.#ctx.trouble(problem && `${problem}; they are tried again`);
+    this.#ctx.metrics.counter('unfetched').value = this.#kept.size;
+    this.#ctx.trouble(this.#problem && `${this.#problem}; they are tried again`);
   }
 
   /** Of a time that is past all is read, or it is an error. */
   #demandAll(): void {
-    const { problem, areDenied } = this.#kept;
+    const problem = this.#problem;
     if (problem === undefined) return;
-    if (areDenied) throw new SourceError(problem, { exit: exitCode.noPermission });
+    if (this.#kept.size === 0 || this.#kept.areDenied) throw new SourceError(problem, { exit: exitCode.noPermission });
     throw new Error(`${problem}; they are tried again`);
   }
 

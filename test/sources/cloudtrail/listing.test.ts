@@ -271,6 +271,64 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a bucket', () => {
       await it.until(({ position }) => !('kept' in (position as object)));
     });
 
+    describe.each([
+      ['one account', 'AWSLogs/222222222222/CloudTrail/'],
+      ['one region', theirFolder],
+    ])('to be listed: %s', (_, prefix) => {
+      beforeEach(async () => {
+        asked.list = 0;
+        front.answer(prefix, (response) => {
+          asked.list = (asked.list ?? 0) + 1;
+          response.writeHead(403, { 'content-type': 'application/xml' });
+          response.end('<Error><Code>AccessDenied</Code><Message>no</Message></Error>');
+        });
+        await put(theirs('d'), 'd');
+      });
+      afterEach(() => front.pass(prefix));
+
+      test('the others are read; mended, it is read however long that took, also after a restart', async () => {
+        await put(keyOf('ours', { time: '20260302T1155Z' }), 'ours');
+        const it = listed();
+        await it.until(({ position }) => (position as { kept?: object } | undefined)?.kept !== undefined);
+        expect(it.values('evt.id')).toEqual(['ours']);
+        expect(it.trouble).toContain(`prefixes that cannot be listed: 1, such as s3://${bucket}/${prefix}: `);
+        expect(it.trouble).toContain('AccessDenied: no; they are tried again');
+        expect(it.said).toEqual(['error access_denied 1']);
+        // It is asked for no more until its pause is over.
+        await it.until(looks(it, 3));
+        expect(asked.list).toBe(1);
+        clock += 48 * HOUR;
+        await it.until(({ position }) => asked.list === 2 && (position as { since: number }).since === clock);
+        expect(it.said).toEqual(['error access_denied 1']);
+        await it.stop();
+
+        const again = listed({ position: it.position, seen: it.seen });
+        await again.until(looks(again, 2));
+        expect(again.trouble).toContain('prefixes that cannot be listed: 1,');
+        front.pass(prefix);
+        clock += HOUR;
+        await again.until(({ events, trouble }) => events.length === 1 && trouble === undefined);
+        expect(again.values('evt.id')).toEqual(['d']);
+        await again.until(({ position }) => !('kept' in (position as object)));
+      });
+
+      test('of a time that is past: it ends for good after the others were read', async () => {
+        await put(keyOf('ours', { time: '20260302T1155Z' }), 'ours');
+        const it = list({ endpoint: front.endpoint, interval: '1d' });
+        await it.until(({ end }) => end !== 'open');
+        expect(it.end).toBeInstanceOf(SourceError);
+        expect(String(it.end)).toContain('prefixes that cannot be listed: 1');
+        expect(it.values('evt.id')).toEqual(['ours']);
+      });
+
+      test('where there is no other it ends for good', async () => {
+        const it = listed();
+        await it.until(({ end }) => end !== 'open');
+        expect(it.end).toBeInstanceOf(SourceError);
+        expect(String(it.end)).toContain('cannot be listed: AccessDenied: no');
+      });
+    });
+
     test('of a time that is past: it ends for good after the others were read, and another run reads the rest', async () => {
       denied('d');
       await put(theirs('d'), 'd');
