@@ -13,12 +13,11 @@ import { Losses } from './losses.ts';
 
 /** Bytes of one batch: a few thousand events. */
 const SLAB = 512 * 1024;
-/** While events keep coming the ring is drained this often, in ms; a doorbell for each would tax the traced processes. */
+/**
+ * The ring is drained this often, in ms, while events come faster: a doorbell for each would tax the traced processes, 5 us
+ * for each ring. Else the loop sleeps until it rings.
+ */
 const POLL_MS = 1;
-/** After so long without events the loop sleeps until the doorbell rings. */
-const LINGER_MS = 3;
-/** What rings after so long a sleep comes alone, mostly: the loop sleeps on, and lingers when the next one comes sooner. */
-const ALONE_MS = 10;
 /** Less than this in one batch, and the next one may wait: what a batch costs is shared by its events. */
 const WORTHWHILE = SLAB / 8;
 /** Batches in one turn of the event loop: timers and sinks must have theirs. */
@@ -166,12 +165,12 @@ export class Capture {
     this.#again(look);
   }
 
-  /** Little or nothing is left: look again soon, or sleep when nothing came for a while. */
+  /** Little or nothing is left: look again soon, or sleep when nothing came meanwhile, or what came was alone. */
   #rest(): void {
     if (this.#closed) return;
     const alone = this.#alone;
     this.#alone = false;
-    if (!alone && performance.now() - this.#lastData < LINGER_MS) {
+    if (!alone && performance.now() - this.#lastData < POLL_MS) {
       this.#later = setTimeout(() => this.#guard(() => this.#turn()), POLL_MS);
     } else if (this.#options.sensor.arm()) {
       this.#again(() => this.#turn());
@@ -183,7 +182,7 @@ export class Capture {
 
   #wake(): void {
     if (!this.#asleep) return;
-    this.#alone = performance.now() - this.#sleptFrom > ALONE_MS;
+    this.#alone = performance.now() - this.#sleptFrom > POLL_MS;
     this.#guard(() => this.#turn());
   }
 
