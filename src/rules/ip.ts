@@ -36,31 +36,48 @@ function digitAt(text: string, at: number): number {
 
 /** Reads an IPv6 address as inet_pton(3) does; the last two groups may be a dotted quad. */
 export function parseIpv6(text: string): readonly number[] | undefined {
-  const [head = '', tail, more] = text.split('::');
-  if (more !== undefined) return undefined;
-  const before = parseGroups(head, tail === undefined);
-  const after = tail === undefined ? [] : parseGroups(tail, true);
-  if (before === undefined || after === undefined) return undefined;
-  const missing = 8 - before.length - after.length;
-  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
-  return [...before, ...Array.from({ length: missing }, () => 0), ...after];
-}
-
-function parseGroups(text: string, last: boolean): number[] | undefined {
-  if (text === '') return [];
   const groups: number[] = [];
-  const parts = text.split(':');
-  for (const [index, part] of parts.entries()) {
-    if (part.includes('.')) {
-      const quad = last && index === parts.length - 1 ? parseIpv4(part) : undefined;
+  /** How many groups stand before `::`; -1: there is none. */
+  let gap = text.startsWith('::') ? 0 : -1;
+  for (let at = gap < 0 ? 0 : 2; at < text.length; ) {
+    const start = at;
+    let group = 0;
+    for (let digit = hexAt(text, at); digit >= 0; digit = hexAt(text, ++at)) group = group * 16 + digit;
+    if (text.charCodeAt(at) === DOT) {
+      const quad = parseIpv4(text.slice(start));
       if (quad === undefined) return undefined;
       groups.push(Math.floor(quad / 0x10000), quad % 0x10000);
-    } else {
-      if (!/^[0-9a-fA-F]{1,4}$/.test(part)) return undefined;
-      groups.push(Number.parseInt(part, 16));
+      break;
     }
+    if (at === start || at - start > 4) return undefined;
+    groups.push(group);
+    if (at === text.length) break;
+    if (text.charCodeAt(at++) !== COLON) return undefined;
+    if (text.charCodeAt(at) === COLON) {
+      if (gap >= 0) return undefined;
+      gap = groups.length;
+      at++;
+    } else if (at === text.length) return undefined;
   }
-  return groups.length <= 8 ? groups : undefined;
+  if (gap < 0) return groups.length === 8 ? groups : undefined;
+  if (groups.length > 7) return undefined;
+  const whole = [0, 0, 0, 0, 0, 0, 0, 0];
+  for (let index = 0; index < groups.length; index++) {
+    whole[index < gap ? index : index + 8 - groups.length] = groups[index] as number;
+  }
+  return whole;
+}
+
+const COLON = 58;
+const LOWER_A = 97;
+const LOWER = 32;
+
+/** -1: there is no digit. */
+function hexAt(text: string, at: number): number {
+  const digit = digitAt(text, at);
+  if (digit >= 0) return digit;
+  const letter = (text.charCodeAt(at) | LOWER) - LOWER_A;
+  return letter >= 0 && letter < 6 ? letter + 10 : -1;
 }
 
 /** Reads an address of either family. */
@@ -75,19 +92,31 @@ export function addressText(address: Address): string {
     return `::ffff:${addressText((address[6] ?? 0) * 0x10000 + (address[7] ?? 0))}`;
   }
   const [start, length] = longestZeros(address);
-  const groups = address.map((group) => group.toString(16));
-  if (length < 2) return groups.join(':');
-  return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`;
+  let text = '';
+  for (let index = 0; index < 8; ) {
+    if (index === start && length >= 2) {
+      text += '::';
+      index += length;
+    } else {
+      if (text !== '' && !text.endsWith('::')) text += ':';
+      text += (address[index++] as number).toString(16);
+    }
+  }
+  return text;
 }
 
 function longestZeros(groups: readonly number[]): [start: number, length: number] {
-  let best: [number, number] = [0, 0];
+  let best = 0;
+  let most = 0;
   let length = 0;
-  for (const [index, group] of groups.entries()) {
-    length = group === 0 ? length + 1 : 0;
-    if (length > best[1]) best = [index - length + 1, length];
+  for (let index = 0; index < groups.length; index++) {
+    length = groups[index] === 0 ? length + 1 : 0;
+    if (length > most) {
+      most = length;
+      best = index - length + 1;
+    }
   }
-  return best;
+  return [best, most];
 }
 
 /** A test whether an address, given as text, lies in a network. Families differ: no. */

@@ -6,12 +6,15 @@ import { type Address, type Network, parseCached } from './ip.ts';
 const IPV4 = 1;
 const IPV6 = 4;
 
-/** So many are worth a table by the upper bits. */
+/** So many are worth a table by 16 bits. */
 const MANY = 4096;
 
-/** Steps between two chances to do something else. */
+/** Values of 16 bits. */
+const DIGITS = 65_536;
+
+/** Steps, and values, between two chances to do something else. */
 const STEPS = 8192;
-const UPPERS = 256;
+const VALUES = 256;
 
 /** A test whether an address, given as text, lies in one of some networks. */
 export function anyNetworkTest(networks: readonly Network[]): (text: string) => boolean {
@@ -48,7 +51,8 @@ export class NetworkSet {
 }
 
 function wordsOf(groups: readonly number[]): readonly number[] {
-  return [0, 2, 4, 6].map((at) => (((groups[at] as number) << 16) | (groups[at + 1] as number)) >>> 0);
+  const word = (at: number) => (((groups[at] as number) << 16) | (groups[at + 1] as number)) >>> 0;
+  return [word(0), word(2), word(4), word(6)];
 }
 
 /** Ranges of addresses: the words of the first one, the words of the last one. */
@@ -82,9 +86,9 @@ class Ranges {
   }
 
   *finish(): Generator<void, void> {
-    yield* this.#sort();
+    yield* this.#sort(0, this.#count, 0);
     yield* this.#join();
-    if (this.#count >= MANY) this.#index = yield* this.#countUpper();
+    if (this.#count >= MANY) this.#index = yield* this.#countByDigit(0, this.#count, 0);
   }
 
   has(address: readonly number[]): boolean {
@@ -113,44 +117,54 @@ class Ranges {
     return 0;
   }
 
-  /** By the upper 16 bits of what begins there: the number of the first range that has at least these. */
-  *#countUpper(): Generator<void, Uint32Array<ArrayBuffer>> {
-    const index = new Uint32Array(65_537);
-    for (let number = 0; number < this.#count; number++) {
-      index[this.#upperOf(this.#records, number) + 1]!++;
+  /**
+   * Of the ranges from `first` to before `last`, by 16 bits of where they begin: how many have less. `digit`: which 16 bits,
+   * from 0.
+   */
+  *#countByDigit(first: number, last: number, digit: number): Generator<void, Uint32Array<ArrayBuffer>> {
+    const counts = new Uint32Array(DIGITS + 1);
+    for (let number = first; number < last; number++) {
+      counts[this.#digitOf(number, digit) + 1]!++;
       if (number % (STEPS * 16) === 0) yield;
     }
-    for (let upper = 0; upper < 65_536; upper++) index[upper + 1]! += index[upper] as number;
-    return index;
+    for (let value = 0; value < DIGITS; value++) counts[value + 1]! += counts[value] as number;
+    return counts;
   }
 
-  #upperOf(records: Uint32Array, number: number): number {
-    return (records[number * this.#width] as number) >>> 16;
+  #digitOf(number: number, digit: number): number {
+    const word = this.#records[number * this.#width + (digit >>> 1)] as number;
+    return (digit & 1) === 0 ? word >>> 16 : word & 0xffff;
   }
 
-  /** First by the upper bits, then those that have the same: few, which the caches of the processor hold. */
-  *#sort(): Generator<void, void> {
-    if (this.#count < MANY) {
-      yield* this.#sortSome(0, this.#count);
+  /** First by 16 bits, then those that have the same: few, which the caches of the processor hold. */
+  *#sort(first: number, last: number, digit: number): Generator<void, void> {
+    if (last - first < MANY || digit === this.#words * 2) {
+      yield* this.#sortSome(first, last);
       return;
     }
+    const starts = yield* this.#countByDigit(first, last, digit);
+    if (starts[this.#digitOf(first, digit) + 1] !== last - first || starts[this.#digitOf(first, digit)] !== 0) {
+      yield* this.#scatter(first, last, digit, starts.slice());
+    }
+    for (let value = 0; value < DIGITS; value++) {
+      if (value % VALUES === 0) yield;
+      const start = first + (starts[value] as number);
+      const end = first + (starts[value + 1] as number);
+      if (end - start > 1) yield* this.#sort(start, end, digit + 1);
+    }
+  }
+
+  /** `next`: by 16 bits, where the next one goes, from `first`. */
+  *#scatter(first: number, last: number, digit: number, next: Uint32Array): Generator<void, void> {
     const width = this.#width;
     const from = this.#records;
-    const to = new Uint32Array(this.#count * width);
-    const starts = yield* this.#countUpper();
-    const next = starts.slice();
-    for (let number = 0; number < this.#count; number++) {
-      const place = next[this.#upperOf(from, number)]!++;
+    const to = new Uint32Array((last - first) * width);
+    for (let number = first; number < last; number++) {
+      const place = next[this.#digitOf(number, digit)]!++;
       for (let word = 0; word < width; word++) to[place * width + word] = from[number * width + word] as number;
       if (number % STEPS === 0) yield;
     }
-    this.#records = to;
-    for (let upper = 0; upper < 65_536; upper++) {
-      if (upper % UPPERS === 0) yield;
-      const start = starts[upper] as number;
-      const end = starts[upper + 1] as number;
-      if (end - start > 1) yield* this.#sortSome(start, end);
-    }
+    from.set(to, first * width);
   }
 
   /** Merge sort, bottom up. */

@@ -1,9 +1,10 @@
 /** How items of lists are found in a text and kept: the same whether few or many, ASCII or not. */
 
+import { isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Cover } from '../../src/rules/cover.ts';
-import { parseIpv4 } from '../../src/rules/ip.ts';
+import { type Address, addressText, networkTest, parseAddress, parseIpv4, parseIpv6 } from '../../src/rules/ip.ts';
 import { constantOf, type Kept, makeKeeper, type Use } from '../../src/rules/items-kept.ts';
 import { countLines, ItemScanner, unitsOf } from '../../src/rules/items-scan.ts';
 import { PackedSet } from '../../src/rules/packed-set.ts';
@@ -167,6 +168,70 @@ test('an address is read as it was by its parts', () => {
       expect(parseIpv4(parts.join('.'))).toBe(isAddress ? value : undefined);
     }),
   );
+});
+
+test('an address is found in many networks of both families', () => {
+  const family = fc.constantFrom(
+    { make: (a: number, b: number) => `10.${a % 7}.${a >>> 8}.${b}`, most: 32 },
+    {
+      make: (a: number, b: number) => `2001:db8:${(a % 3).toString(16)}:${a.toString(16)}::${b.toString(16)}`,
+      most: 128,
+    },
+  );
+  fc.assert(
+    fc.property(
+      family,
+      fc.infiniteStream(fc.nat(0xffff)),
+      fc.array(fc.nat(0xffff), { minLength: 50 }),
+      (of, numbers, asked) => {
+        // Enough for the table by 16 bits.
+        const items = Array.from({ length: 5000 }, () => {
+          const n = numbers.next().value as number;
+          return { address: of.make(n, n & 255), prefix: of.most - (n % 3) * 4 };
+        });
+        const kept = keptOf(
+          { kind: 'networks' },
+          items.map(({ address, prefix }) => `${address}/${prefix}`),
+        );
+        const tests = items.map(({ address, prefix }) =>
+          networkTest({ address: parseAddress(address) as Address, prefix }),
+        );
+        for (const n of asked) {
+          const address = of.make(n, (n + (n % 5)) & 255);
+          expect(kept.count(address)).toBe(tests.some((test) => test(address)) ? 1 : 0);
+        }
+      },
+    ),
+    { numRuns: 10 },
+  );
+});
+
+test('an IPv6 address is read and written as others do', () => {
+  const group = fc.oneof(
+    fc.integer({ min: 0, max: 0xffff }).map((number) => number.toString(16)),
+    fc.constantFrom('0', '0', '00', 'A', '0db8', '', '12345', 'g', '1.2.3.4', '1.2.3'),
+  );
+  const joint = fc.constantFrom(':', ':', ':', ':', '::', '::');
+  const text = fc
+    .tuple(fc.constantFrom('', '', '::'), fc.array(fc.tuple(group, joint), { maxLength: 9 }), group)
+    .map(([start, parts, end]) => start + parts.flat().join('') + end);
+  let read = 0;
+  fc.assert(
+    fc.property(fc.oneof(text, fc.ipV6()), (each) => {
+      const address = parseIpv6(each);
+      expect(address !== undefined).toBe(isIPv6(each));
+      if (address === undefined) return;
+      read++;
+      const written = addressText(address);
+      // Browsers write the last four bytes of `::ffff:1.2.3.4` as two groups.
+      const plain = written.replace(/^::ffff:[\d.]+$/, each);
+      expect(new URL(`http://[${plain}]`).hostname).toBe(new URL(`http://[${each}]`).hostname);
+      if (plain === written) expect(`[${written}]`).toBe(new URL(`http://[${each}]`).hostname);
+      expect(parseIpv6(written)).toEqual(address);
+    }),
+    { numRuns: 1000 },
+  );
+  expect(read).toBeGreaterThan(100);
 });
 
 test('an address with a remark behind it is kept as events carry it', () => {
