@@ -38,28 +38,33 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
   const usual = ['dir/file', 'dir/link', 'way/link', '.ssh/id_rsa', 'etc/shadow', 'etc/sub/x', 'missing', 'etc', '.'];
   usual.push('etc/a-name-of-more-than-32-bytes-in-all', 'etc//shadow', 'dir/../etc/shadow', './etc/shadow', 'etc/sub/');
 
-  /** Opens each path, relative and absolute, for reading and writing; what was sent, and what the model sends. */
+  /**
+   * Opens each path, relative and absolute, for reading and writing, by open and by openat2, which is looked at in another
+   * way; what was sent, and what the model sends.
+   */
   async function compare(necessary: Necessary, names = usual): Promise<{ sent: string[]; expected: string[] }> {
     const calls = names.flatMap((name) => [name, join(place.folder, '/').concat(name)]);
-    const every = watch(actor, { calls: new Map([['open', 'all']]) });
-    const some = watch(actor, { calls: new Map([['open', necessary]]) });
+    const of = (wanted: 'all' | Necessary) => ({ calls: new Map(['open', 'openat2'].map((call) => [call, wanted])) });
+    const every = watch(actor, of('all'));
+    const some = watch(actor, of(necessary));
     try {
       for (const path of calls) {
         for (const flags of [0, WRITE]) {
-          const fd = await actor.ask(`open ${path} ${flags}`);
-          if (fd >= 0) await actor.ask(`close ${fd}`);
+          for (const call of [`open ${path} ${flags}`, `openat2 - ${path} ${flags} 0`]) {
+            const fd = await actor.ask(call);
+            if (fd >= 0) await actor.ask(`close ${fd}`);
+          }
         }
       }
-      const records = drainAll(every).filter(({ kind }) => kind === 'open') as unknown as (Opened & {
-        open_flags: number;
-      })[];
-      const show = ({ raw, flags, ret }: Opened) => `${raw} ${flags} ${ret < 0 ? 'failed' : 'ok'}`;
+      type Sent = Opened & { open_flags: number; nr: number };
+      const records = drainAll(every).filter(({ kind }) => kind === 'open') as unknown as Sent[];
+      const show = ({ raw, flags, ret, nr }: Opened & { nr: number }) =>
+        `${raw} ${flags} ${ret < 0 ? 'failed' : 'ok'} by ${nr}`;
       const all = records.map((record) => ({ ...record, flags: record.open_flags }));
-      const sent = (drainAll(some) as unknown as (Opened & { open_flags: number })[]).map((record) =>
-        show({ ...record, flags: record.open_flags }),
-      );
-      expect(all.length).toBe(calls.length * 2);
-      expect(sent.length + Number(some.counters().filtered.open)).toBe(all.length);
+      const sent = (drainAll(some) as unknown as Sent[]).map((record) => show({ ...record, flags: record.open_flags }));
+      const { filtered } = some.counters();
+      expect(all.length).toBe(calls.length * 4);
+      expect(sent.length + Number(filtered.open) + Number(filtered.openat2)).toBe(all.length);
       return { sent, expected: all.filter((open) => passes(necessary, open)).map(show) };
     } finally {
       every.close();
