@@ -60,7 +60,10 @@ struct scratch {
   struct walk walk;
   __u64 task;                          // whose state is appended
 };
-enum { SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCH_URING, SCRATCH_CGROUP, SCRATCH_FORK, SCRATCH_EXIT, SCRATCHES };
+enum {
+  SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCH_SUBMIT, SCRATCH_COMPLETE, SCRATCH_CGROUP, SCRATCH_FORK, SCRATCH_EXIT,
+  SCRATCHES
+};
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, SCRATCHES);

@@ -8,15 +8,14 @@ struct call_context {
   __u64 file;      // that it is about, where it is known: of io_uring it need not have a descriptor
   __u32 which;     // enum call
   bool compat;     // a 32-bit call
-  bool uring;
+  __u8 uring;      // through io_uring: the scratch of the program that tells of it; else 0
   bool fixed;      // what it returned is no descriptor of the process
   bool cut;        // its texts are not whole
 };
 
-// Of system calls and of io_uring apart: one can come in between while the other is put together.
 static __always_inline __u32 slot_of(struct call_context *call)
 {
-  return call->uring ? SCRATCH_URING : SCRATCH_CALL;
+  return call->uring ? call->uring : SCRATCH_CALL;
 }
 
 static __always_inline __u16 call_flags(struct call_context *call)

@@ -25,10 +25,10 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
+  __uint(max_entries, SCRATCHES); // as the scratches: one for each program
   __type(key, __u32);
   __type(value, struct uring_request);
-} submitting SEC(".maps");
+} looked_at SEC(".maps");
 
 static __always_inline enum call uring_call(__u8 opcode)
 {
@@ -179,9 +179,9 @@ static __always_inline void point_to_texts(struct call_context *call, struct uri
   }
 }
 
-static __always_inline void finish_request(struct uring_request *r, __u64 file, __s64 result)
+static __always_inline void finish_request(struct uring_request *r, __u64 file, __s64 result, __u32 slot)
 {
-  struct call_context call = { .ret = result, .which = r->which, .uring = 1, .fixed = r->fixed, .cut = r->cut };
+  struct call_context call = { .ret = result, .which = r->which, .uring = slot, .fixed = r->fixed, .cut = r->cut };
   __builtin_memcpy(call.args, r->args, sizeof call.args);
   point_to_texts(&call, r);
   // What makes a descriptor is about that one, not about the socket that it came through.
@@ -193,9 +193,9 @@ static __always_inline int submitted(struct io_kiocb *request)
 {
   struct io_kiocb *req = bpf_ksym_exists(bpf_rdonly_cast) ? VIEW(io_kiocb, request) : request;
   enum call which = uring_call(GET(io_kiocb, req, opcode));
-  __u32 zero = 0, tgid = current_task()->tgid;
+  __u32 slot = SCRATCH_SUBMIT, tgid = current_task()->tgid;
   if (!is_wanted(which) || !in_scope(tgid)) return 0;
-  struct uring_request *r = bpf_map_lookup_elem(&submitting, &zero);
+  struct uring_request *r = bpf_map_lookup_elem(&looked_at, &slot);
   if (!r) return 0;
   __builtin_memset(r, 0, __builtin_offsetof(struct uring_request, text));
   r->text[0][0] = r->text[1][0] = 0;
@@ -207,7 +207,7 @@ static __always_inline int submitted(struct io_kiocb *request)
   // Nobody will tell of its success, so that is told now; of a failure its completion tells.
   if (GET(io_kiocb, req, flags) & CQE_SKIP_SUCCESS) {
     r->fixed = 1;
-    finish_request(r, 0, 0);
+    finish_request(r, 0, 0, slot);
   }
   return 0;
 }
@@ -215,7 +215,7 @@ static __always_inline int submitted(struct io_kiocb *request)
 static __always_inline int completed(struct io_kiocb *req, __s32 result, __u32 flags)
 {
   enum call which = uring_call(GET(io_kiocb, req, opcode));
-  __u32 tgid = current_task()->tgid, zero = 0;
+  __u32 tgid = current_task()->tgid, slot = SCRATCH_COMPLETE;
   if (!is_wanted(which)) return 0;
   __u64 key = (__u64)req;
   struct uring_request *r = bpf_map_lookup_elem(&requests, &key);
@@ -229,14 +229,14 @@ static __always_inline int completed(struct io_kiocb *req, __s32 result, __u32 f
   if (!in_scope(tgid)) return 0;
   if (!known) {
     // Displaced by too many others: what is left is that it was done, and to what.
-    r = bpf_map_lookup_elem(&submitting, &zero);
+    r = bpf_map_lookup_elem(&looked_at, &slot);
     if (!r) return 0;
     __builtin_memset(r, 0, __builtin_offsetof(struct uring_request, text));
     r->text[0][0] = r->text[1][0] = 0;
     r->which = which;
     r->cut = 1;
   }
-  finish_request(r, (__u64)GET(io_kiocb, req, file), result);
+  finish_request(r, (__u64)GET(io_kiocb, req, file), result, slot);
   if (known && !(flags & CQE_MORE)) bpf_map_delete_elem(&requests, &key);
   return 0;
 }
