@@ -61,6 +61,32 @@ const odd: fc.Arbitrary<Fields> = fc
     };
   });
 
+/** What may be different of an open behind one that is else the same. */
+const changes: readonly ((open: Fields) => Fields)[] = [
+  (open) => open,
+  (open) => ({ ...open, ret: 4 }),
+  (open) => ({ ...open, ret: -2, real: '' }),
+  (open) => ({ ...open, open_flags: 1 }),
+  (open) => ({ ...open, comm: 'sh' }),
+  (open) => ({ ...open, flags: ['path_partial'] }),
+  (open) => ({ ...open, nr: 437, resolve: 0x10 }),
+  (open) => ({ ...open, raw: Buffer.concat([Buffer.from(open.raw as string | Buffer), Buffer.from('x')]) }),
+  (open) => ({
+    ...open,
+    raw: Buffer.concat([Buffer.from(open.raw as string | Buffer).subarray(0, -1), Buffer.from('x')]),
+  }),
+  (open) => ({ ...open, base: '/etc' }),
+  (open) => ({ ...open, real: '/etc/shadow' }),
+];
+
+/** Opens of the same file one behind the other, each with some change of the first. */
+function inRuns(open: fc.Arbitrary<Fields>): fc.Arbitrary<Fields[]> {
+  const run = fc.tuple(open, fc.array(fc.constantFrom(...changes), { maxLength: 3 }));
+  return fc
+    .array(run, { minLength: 10, maxLength: 20 })
+    .map((runs) => runs.flatMap(([first, others]) => [first, ...others.map((change) => change(first))]));
+}
+
 const ruleOf = (text: string, index: number) =>
   ({ name: `${index}`, enabled: true, condition: compileCondition(text, catalogue) }) as Rule;
 
@@ -102,7 +128,7 @@ describe('a look at an open', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof({ weight: 5, arbitrary: condition }, special), { minLength: 1, maxLength: 35 }),
-        fc.array(open, { minLength: 10, maxLength: 30 }),
+        inRuns(open),
         (texts, opens) => {
           const [expected, ...others] = judged(texts, opens);
           for (const each of others) expect(each).toEqual(expected);
