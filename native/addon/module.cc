@@ -18,8 +18,7 @@
 namespace {
 
 Napi::Error to_error(Napi::Env env, const Failure &failure) {
-  const std::string reason = std::string(strerror(failure.error));
-  Napi::Error error = Napi::Error::New(env, failure.step + ": " + reason);
+  Napi::Error error = Napi::Error::New(env, failure.step + ": " + failure.reason());
   error.Set("step", failure.step);
   error.Set("errno", static_cast<double>(failure.error));
   error.Set("log", failure.log);
@@ -39,8 +38,6 @@ class Bell {
     Bell *running = bell.release();
     running->poll_.data = running;
     uv_poll_start(&running->poll_, UV_READABLE, rung);
-    uv_timer_init(loop, &running->timer_);
-    running->timer_.data = running;
     napi_add_async_cleanup_hook(env, ended, running, &running->hook_);
     *slot = running;
   }
@@ -50,12 +47,12 @@ class Bell {
     *slot_ = nullptr;
     slot_ = nullptr;
     callback_.Reset();
-    uv_close(reinterpret_cast<uv_handle_t *>(&poll_), closed);
-    uv_close(reinterpret_cast<uv_handle_t *>(&timer_), closed);
+    uv_close(reinterpret_cast<uv_handle_t *>(&poll_), [](uv_handle_t *handle) {
+      auto *bell = static_cast<Bell *>(handle->data);
+      napi_remove_async_cleanup_hook(bell->hook_);
+      delete bell;
+    });
   }
-
-  // Rings once, after so many ms, as well as when the kernel rings.
-  void ring_in(uint64_t ms) { uv_timer_start(&timer_, [](uv_timer_t *timer) { call(timer->data); }, ms, 0); }
 
  private:
   Bell(Napi::Env env, Sensor *sensor, Napi::Function callback, Bell **slot)
@@ -67,20 +64,9 @@ class Bell {
 
   static void ended(napi_async_cleanup_hook_handle, void *bell) { static_cast<Bell *>(bell)->stop(); }
 
-  static void closed(uv_handle_t *handle) {
-    auto *bell = static_cast<Bell *>(handle->data);
-    if (--bell->handles_ > 0) return;
-    napi_remove_async_cleanup_hook(bell->hook_);
-    delete bell;
-  }
-
   static void rung(uv_poll_t *poll, int, int) {
-    static_cast<Bell *>(poll->data)->sensor_->silence();
-    call(poll->data);
-  }
-
-  static void call(void *data) {
-    auto *bell = static_cast<Bell *>(data);
+    auto *bell = static_cast<Bell *>(poll->data);
+    bell->sensor_->silence();
     const Napi::HandleScope scope(bell->env_);
     try {
       bell->callback_.MakeCallback(bell->env_.Global(), std::initializer_list<napi_value>{}, bell->context_);
@@ -94,8 +80,6 @@ class Bell {
   Napi::FunctionReference callback_;
   Napi::AsyncContext context_;
   uv_poll_t poll_{};
-  uv_timer_t timer_{};
-  int handles_ = 2;  // that are not closed
   napi_async_cleanup_hook_handle hook_ = nullptr;
   Bell **slot_;
 };
@@ -152,7 +136,6 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
       InstanceMethod<&SensorHandle::drain>("drain"),
       InstanceMethod<&SensorHandle::arm>("arm"),
       InstanceMethod<&SensorHandle::on_doorbell>("onDoorbell"),
-      InstanceMethod<&SensorHandle::ring_in>("ringIn"),
       InstanceMethod<&SensorHandle::configure>("configure"),
       InstanceMethod<&SensorHandle::scan>("scan"),
       InstanceMethod<&SensorHandle::counters>("counters"),
@@ -207,11 +190,6 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
       throw to_error(info.Env(), failure);
     }
     Ref();  // a sensor that may still ring is in use
-    return info.Env().Undefined();
-  }
-
-  Napi::Value ring_in(const Napi::CallbackInfo &info) {
-    if (bell_ != nullptr) bell_->ring_in(info[0].ToNumber().Uint32Value());
     return info.Env().Undefined();
   }
 
