@@ -254,7 +254,7 @@ function explain(error: unknown): unknown {
   }
   return new SensorError(`the kernel refused the sensor's programs (${messageOf(error)})`, {
     exit: exitCode.unavailable,
-    hint: 'run `falco-pipe doctor`, and report what it prints',
+    hint: 'report what `falco-pipe doctor` prints: that is a bug',
     ...details,
   });
 }

@@ -2,6 +2,7 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 
 #include <bpf/libbpf.h>
 
@@ -25,7 +26,20 @@ int print(enum libbpf_print_level level, const char *format, va_list arguments) 
   return length;
 }
 
+// The verifier's last line before it counts what it has looked at.
+std::string refusal(const std::string &log) {
+  const size_t end = log.find("\nprocessed ");
+  if (end == std::string::npos) return "";
+  const size_t begin = log.rfind('\n', end - 1);
+  return log.substr(begin + 1, end - begin - 1);
+}
+
 }  // namespace
+
+std::string Failure::reason() const {
+  const std::string why = refusal(log);
+  return why.empty() ? strerror(error) : strerror(error) + (": " + why);
+}
 
 LogCapture::LogCapture() {
   libbpf_set_print(print);

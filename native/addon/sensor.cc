@@ -79,7 +79,7 @@ void Sensor::load_what_can(const SensorOptions &options) {
   } catch (const Failure &failure) {
     if (uring.programs.empty() || failure.step != "load" || failure.error == EPERM) throw;
     load(options, {});
-    uring_obstacle_ = "the kernel refused its programs: " + std::string(strerror(failure.error));
+    uring_obstacle_ = "the kernel refused its programs: " + failure.reason();
   }
 }
 

@@ -30,8 +30,9 @@ interface Check {
 
 /** Prints each check; exit status 0 when the kernel source can run, 77 when rights are missing, 69 when something else is. */
 export async function doctor(options: DoctorOptions): Promise<void> {
-  const checks = checksOf(probe());
-  if (checks.every(({ ok, optional }) => ok || optional)) checks.push(programsCheck());
+  const found = probe();
+  const checks = checksOf(found);
+  if (checks.every(({ ok, optional }) => ok || optional)) checks.push(programsCheck(found));
   const bad = checks.filter(({ ok, optional }) => !ok && !optional);
   process.exitCode = bad.find(({ exit }) => exit !== exitCode.noPermission)?.exit ?? bad[0]?.exit ?? exitCode.ok;
   const programs = running();
@@ -165,16 +166,21 @@ function featureChecks({ features, capabilities: held }: Probe): Check[] {
 const SHOWN = 12;
 
 /** Whether this kernel takes the programs: each part of them is tried above, but a verifier has limits of its own. */
-function programsCheck(): Check {
-  const programs = { name: 'programs', exit: exitCode.unavailable };
+function programsCheck({ features }: Probe): Check {
   const wanted = { calls: new Map([['kill', 'all'] as const]), real: false, file: false, env: false };
+  const check = { name: 'programs', exit: exitCode.unavailable };
   try {
-    openSensor({ ...wanted, ringBytes: 1 << 16, scope: { descendantsOf: process.pid } }).close();
-    return { ...programs, ok: true, found: 'load and attach' };
+    const sensor = openSensor({ ...wanted, ringBytes: 1 << 16, scope: { descendantsOf: process.pid } });
+    const obstacle = sensor.programs().find((program) => program.obstacle !== '')?.obstacle;
+    sensor.close();
+    const isKnown = features.some(({ name, present }) => name === 'io_uring' && !present);
+    if (obstacle === undefined || isKnown) return { ...check, ok: true, found: 'load and attach' };
+    return { ...check, ok: false, optional: true, found: `what goes through io_uring is not seen: ${obstacle}` };
   } catch (error) {
-    const log = error instanceof SensorError ? error.log.trimEnd().split('\n').slice(-SHOWN) : [];
-    const advice = ['This is a bug of falco-pipe: report it with these lines.', ...log].join('\n      ');
-    return { ...programs, ok: false, found: messageOf(error), advice };
+    if (!(error instanceof SensorError)) throw error;
+    const { diagnostics, exit, log } = error;
+    const said = [diagnostics[0]?.hint ?? '', ...log.trimEnd().split('\n').slice(-SHOWN)];
+    return { ...check, ok: false, found: messageOf(error), advice: said.join('\n      '), exit };
   }
 }
 

@@ -1,8 +1,8 @@
 /** The verb `doctor`, and what `run` says where the kernel source cannot run, through the built program. */
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { cannotTrace, launcher, Program, pipeline, repository, Stage, scratch } from '../e2e/program.ts';
@@ -205,3 +205,40 @@ sinks: { out: { type: stdout, from: detect } }
   expect(Math.max(...calls.map(({ runNs }) => runNs))).toBeGreaterThan(0);
   expect(stdout).toMatch(/^runs {2}on_call +\d+ runs in 500 ms, \d+ ns each, [\d.]+ % of a CPU; \d+ instructions/m);
 });
+
+describe.skipIf(cannotTrace)(
+  `programs that a verifier refuses${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`,
+  () => {
+    /** An addon whose program on that tracepoint reads a register that nothing was put into. */
+    function spoilt(section: string): string {
+      const folder = scratch();
+      const built = join(repository, 'prebuilds', `linux-${process.arch}`);
+      const object = readFileSync(join(built, 'sensor.bpf.o'));
+      const sections = execFileSync('readelf', ['-SW', join(built, 'sensor.bpf.o')], { encoding: 'utf8' });
+      const [, offset = ''] = new RegExp(` ${section} +PROGBITS +[0-9a-f]+ ([0-9a-f]+)`).exec(sections) ?? [];
+      Buffer.from([0x79, 0x50, 0, 0, 0, 0, 0, 0]).copy(object, Number.parseInt(offset, 16)); // r0 = *(u64 *)(r5 + 0)
+      writeFileSync(join(folder, 'sensor.bpf.o'), object);
+      copyFileSync(join(built, 'falco_pipe.node'), join(folder, 'falco_pipe.node'));
+      return join(folder, 'falco_pipe.node');
+    }
+
+    test('doctor and run say why; exit 69', async () => {
+      const env = { FALCO_PIPE_ADDON: spoilt('tp_btf/task_newtask') };
+      const program = await Program.run(['doctor'], { env });
+      expect(program.code).toBe(69);
+      expect(program.stdout).toMatch(/^BAD {3}programs +the kernel refused .*\(load: .*: R5 !read_ok\)$/m);
+      expect(program.stdout).toMatch(/^ +libbpf: prog 'on_fork': failed to load: -13$/m);
+      expect(program.stdout).toContain('The kernel source cannot run here: programs.');
+      const run = await Program.run(['run', path], { env });
+      expect([run.code, run.stderr]).toEqual([69, expect.stringContaining('R5 !read_ok')]);
+    });
+
+    test('those of io_uring are done without, and doctor says so', async () => {
+      const program = await Program.run(['doctor'], {
+        env: { FALCO_PIPE_ADDON: spoilt('tp_btf/io_uring_submit_req') },
+      });
+      expect(program.code).toBe(0);
+      expect(program.stdout).toMatch(/^note {2}programs +what goes through io_uring is not seen: .*R5 !read_ok$/m);
+    });
+  },
+);
