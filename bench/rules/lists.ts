@@ -33,6 +33,28 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 const address = (n: number) => `${1 + (n % 200)}.${(n >> 8) & 255}.${(n >> 16) & 255}.${(n * 7) & 255}`;
 
+const address6 = (n: number) =>
+  `2001:${(n & 1023).toString(16)}:${((n * 7) & 0xffff).toString(16)}::${(n >>> 8).toString(16)}`;
+
+/** The usual folders at the root: what a list of threats on a whole machine has. */
+const TOPS = [
+  'bin',
+  'boot',
+  'dev',
+  'etc',
+  'home',
+  'lib',
+  'media',
+  'opt',
+  'proc',
+  'root',
+  'sbin',
+  'srv',
+  'tmp',
+  'usr',
+  'var',
+];
+
 interface Case {
   readonly what: string;
   readonly condition: string;
@@ -77,6 +99,20 @@ const cases: readonly Case[] = [
     item: (n) => `${address(n)}/28`,
     field: 'fd.snet',
     value: (n) => (n % 100 === 0 ? address(n) : `${1 + (n % 200)}.250.${(n >> 8) & 255}.1`),
+  },
+  {
+    what: 'IPv6 addresses, in',
+    condition: 'fd.sip in (far)',
+    item: address6,
+    field: 'fd.sip',
+    value: (n) => (n % 100 === 0 ? address6(n) : `2001:${(n & 1023).toString(16)}::${(n >>> 8).toString(16)}`),
+  },
+  {
+    what: 'IPv6 networks, in',
+    condition: 'fd.snet in (far)',
+    item: (n) => `${address6(n)}/120`,
+    field: 'fd.snet',
+    value: (n) => (n % 100 === 0 ? address6(n) : `2001:${(n & 1023).toString(16)}::${(n >>> 8).toString(16)}`),
   },
 ];
 
@@ -215,6 +251,13 @@ const kernelCases: readonly (readonly [what: string, item: Case['item']])[] = [
   [
     'kernel events that open the same folders',
     (n) => (n % 2 === 0 ? `/srv/data/other${n}` : `/usr/lib/x86_64-linux-gnu/other${n}.so`),
+  ],
+  [
+    'kernel events that open one folder of many',
+    (n) => {
+      const top = TOPS[n % TOPS.length];
+      return top === 'usr' ? `/usr/lib/x86_64-linux-gnu/other${n}.so` : `/${top}/app/${n % 977}/other${n}`;
+    },
   ],
 ];
 

@@ -2,9 +2,12 @@
 
 import type { Units } from './items-scan.ts';
 
-const MOST_STATES = 512;
-/** Where texts go on in more ways than these a prefix ends. */
+const MOST_STATES = 4096;
+/** The kernel's table has a thousand, for all rules. */
+const MOST_PREFIXES = 256;
+/** Where texts go on in more ways than these a prefix ends, unless that is in the first name of a path. */
 const MOST_WAYS = 8;
+const SLASH = 47;
 const ASCII = 128;
 /** Where the root of the tree is. */
 const ROOT = 1;
@@ -22,11 +25,14 @@ export class Cover {
   add(units: Units, start: number, end: number): void {
     const to = Math.min(end, start + this.#longest);
     let state = ROOT;
+    // Folders at the root are named after much of the alphabet, and what is below one of them says nothing of the others.
+    let most = ASCII;
     for (let at = start; at < to && this.#ends[state] === 0; at++) {
       const unit = units[at] as number;
-      const next = unit < ASCII ? (this.#next[state * ASCII + unit] as number) || this.#branch(state, unit) : 0;
+      const next = unit < ASCII ? (this.#next[state * ASCII + unit] as number) || this.#branch(state, unit, most) : 0;
       if (next === 0) break;
       state = next;
+      if (unit === SLASH && at > start) most = MOST_WAYS;
     }
     this.#ends[state] = 1;
     if (this.#states === MOST_STATES) this.#shorten();
@@ -34,12 +40,17 @@ export class Cover {
 
   /** The prefixes; undefined when nothing is known: some text is empty, or they begin in too many ways. */
   prefixes(): readonly string[] | undefined {
-    return this.#ends[ROOT] === 1 ? undefined : this.#below(ROOT, '');
+    for (;;) {
+      if (this.#ends[ROOT] === 1) return undefined;
+      const prefixes = this.#below(ROOT, '');
+      if (prefixes.length <= MOST_PREFIXES) return prefixes;
+      this.#shorten();
+    }
   }
 
   /** 0 where there are too many. */
-  #branch(state: number, unit: number): number {
-    if (this.#ways[state] === MOST_WAYS || this.#states === MOST_STATES) return 0;
+  #branch(state: number, unit: number, most: number): number {
+    if (this.#ways[state] === most || this.#states === MOST_STATES) return 0;
     this.#ways[state] = (this.#ways[state] as number) + 1;
     return (this.#next[state * ASCII + unit] = ++this.#states);
   }
@@ -56,8 +67,8 @@ export class Cover {
 
   /** Makes room: the longest prefixes end sooner, and what goes on behind others is let go. */
   #shorten(): void {
-    const prefixes = this.prefixes();
-    if (prefixes === undefined) return;
+    if (this.#ends[ROOT] === 1) return;
+    const prefixes = this.#below(ROOT, '');
     this.#longest = Math.floor(Math.max(...prefixes.map(({ length }) => length)) * 0.75);
     this.#next.fill(0);
     this.#ways.fill(0);

@@ -125,6 +125,28 @@ test('the cover of many texts in few folders is these folders', () => {
   expect(cover.prefixes()?.toSorted()).toEqual(['/opt/vendor/app/', '/tmp/', '/usr/lib/']);
 });
 
+test('the cover of texts in all folders of the root is some folder of each', () => {
+  const tops = 'bin boot dev etc home lib media mnt opt proc root run sbin srv sys tmp usr var'.split(' ');
+  const cover = new Cover();
+  for (let n = 0; n < 20_000; n++) {
+    const bytes = Buffer.from(`/${tops[n % tops.length]}/app/${(n * 7919) % 10_000}/${n}`);
+    cover.add(bytes, 0, bytes.length);
+  }
+  expect(cover.prefixes()?.toSorted()).toEqual(tops.map((top) => `/${top}/app/`).toSorted());
+});
+
+test('the cover of texts whose folders have all kinds of names begins at least with the first of each', () => {
+  const tops = 'bin etc home lib opt root sbin usr var tmp srv dev proc'.split(' ');
+  const cover = new Cover();
+  for (let n = 0; n < 20_000; n++) {
+    const name = ((n * 2654435761) >>> 0).toString(36).padStart(7, 'a');
+    const bytes = Buffer.from(`/${tops[n % tops.length]}/${name}/${name}/${name}`);
+    cover.add(bytes, 0, bytes.length);
+  }
+  const prefixes = cover.prefixes() ?? [];
+  expect(new Set(prefixes.map((prefix) => /^\/(\w+)\//.exec(prefix)?.[1]))).toEqual(new Set(tops));
+});
+
 function keptOf(use: Use, items: readonly string[]): Kept {
   const content = Buffer.from(items.join('\n'));
   const keeper = makeKeeper(use, { items: items.length, bytes: content.length });

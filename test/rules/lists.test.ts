@@ -145,6 +145,19 @@ describe('lists from elsewhere', () => {
     expect(rejected).toBeGreaterThan(1000);
   });
 
+  test('are pushed down also where they are in all folders of the root', () => {
+    const tops = 'bin etc home lib opt root sbin usr var tmp srv dev proc'.split(' ');
+    const far = Array.from({ length: 10_000 }, (_, n) => `/${tops[n % tops.length]}/app/${n}`).join('\n');
+    const { rules } = load({ far, near: 'id' });
+    const prefixes = tops.map((top) => ({ of: 'text', kind: 'prefix', value: `/${top}/app/` }));
+    // By `in`, by `pmatch` and by `startswith anyof`.
+    for (const number of [0, 2, 3]) {
+      const needed = necessary((rules[number] as Rule).condition.typed, 'openat');
+      expect(needed).toEqual([{ paths: expect.arrayContaining(prefixes) }]);
+      expect(needed[0]?.paths).toHaveLength(tops.length);
+    }
+  });
+
   test('are pushed down when they stay as they are', () => {
     const far = Array.from({ length: 100_000 }, (_, n) => `${n % 2 ? '/srv/data/' : '/opt/'}${n}`).join('\n');
     const needed = (from: string) =>
