@@ -9,7 +9,6 @@ import type { Batch } from '../../core/batch.ts';
 import { type Demands, defineSource, type SourceContext } from '../../core/component.ts';
 import { size } from '../../core/config.ts';
 import type { EventList } from '../../core/event.ts';
-import { REHEARSALS } from '../../core/rehearsal.ts';
 import { Accounts } from '../../events/accounts.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import { ContainerAccounts } from '../../events/container-accounts.ts';
@@ -125,7 +124,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
   const deliver = (events: EventList) => observer.next({ source: 'syscall', form: kernelForm, events, ack: liveAck });
   try {
     // Without events: what is below makes itself ready for the first, and has run by then.
-    for (let time = 0; time < REHEARSALS; time++) deliver([]);
+    deliver([]);
     capture.start();
   } catch (error) {
     containers.close();
