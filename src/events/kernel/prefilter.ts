@@ -11,7 +11,6 @@ import { baseIsCut, isInRoot, linuxFlags, realIsWhole } from './open-fields.ts';
 import { reads, writes } from './open-flags.ts';
 import { PathTable } from './path-table.ts';
 import { textLength, textStart } from './records.ts';
-import { repeatsOpen } from './repeats.ts';
 
 const EVERY = -1;
 const SLASH = 0x2f;
@@ -37,7 +36,8 @@ export function openPrefilter(necessary: readonly Necessary[]): ((event: KernelE
   const comms = commsOf(necessary);
   const tables = new Map([...new Set(byPath)].map((bits) => [bits, tablesOf(necessary, bits)]));
   const tablesBy = byPath.map((bits) => tables.get(bits) as Tables);
-  const look = (event: KernelEvent): number => {
+  return (event) => {
+    if (event.kind !== KIND.open) return EVERY;
     const outcome = outcomeOf(event);
     const named = byComm[outcome] as number;
     const { words } = event.memory;
@@ -48,17 +48,6 @@ export function openPrefilter(necessary: readonly Necessary[]): ((event: KernelE
     const { text, real } = tablesBy[outcome] as Tables;
     const found = (text.isEmpty ? 0 : ofText(event, text)) | (real.isEmpty ? 0 : ofReal(event, real));
     return sure | (open & found);
-  };
-  let slab = 0;
-  let next = -1;
-  let last = EVERY;
-  return (event) => {
-    if (event.kind !== KIND.open) return EVERY;
-    // Opens come in runs: who opens the same file again is not looked at again.
-    if (slab !== event.slab.number || next !== event.index || !repeatsOpen(event)) last = look(event);
-    slab = event.slab.number;
-    next = event.index + 1;
-    return last;
   };
 }
 

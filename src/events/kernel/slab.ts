@@ -53,11 +53,7 @@ export class SlabPool {
   }
 }
 
-let slabs = 0;
-
 export class KernelSlab implements EventList {
-  /** No other slab has it. */
-  readonly number = ++slabs;
   readonly length: number;
   /** Records that were damaged, and are not among the events. */
   readonly damaged: number;
