@@ -16,12 +16,17 @@ const AGAIN = [20, 50, 100, 200, 500, 1000, 3000];
 /** A container that has not started yet is asked for once more, in ms: then it has addresses and a start. */
 const STARTED = 1000;
 
+/** ms after which runtimes are followed again when that has failed. */
+const FOLLOW_AGAIN = 5000;
+
 export interface LookupOptions {
   readonly runtimes: Pick<Runtimes, 'all' | 'of' | 'close'>;
   /** ms for which events that depend on it wait. */
   readonly wait: number;
   /** Told once when a runtime cannot be asked, until it can. */
   readonly unreachable: (socket: string, why: string) => void;
+  /** Told each time that runtimes' events could not be followed any more, for a few seconds. */
+  readonly unfollowed: (why: string) => void;
   /** Told how each search ended. */
   readonly ended?: (outcome: 'found' | 'unknown') => void;
 }
@@ -47,14 +52,29 @@ export class ContainerLookup {
     if (!this.#following) return;
     for (const entry of this.table.entries()) this.#added(entry);
     const signal = AbortSignal.any([this.#following.signal, this.#stop.signal]);
-    // Without their events containers are asked for when they are seen, which may be too late for the shortest.
-    void followAll(this.#options.runtimes, { signal, event: (...told) => this.#told(...told) });
+    void this.#follow(signal);
   }
 
   close(): void {
     this.#stop.abort(new Error('the source stops'));
     for (const entry of this.table.entries()) entry.answered(undefined);
     void this.#options.runtimes.close();
+  }
+
+  // Without their events containers are asked for when they are seen, which may be too late for the shortest.
+  async #follow(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const failed = new AbortController();
+      const following = AbortSignal.any([signal, failed.signal]);
+      try {
+        await followAll(this.#options.runtimes, { signal: following, event: (...told) => this.#told(...told) });
+      } catch (error) {
+        failed.abort(error);
+        if (signal.aborted) return;
+        this.#options.unfollowed(messageOf(error));
+        await sleep(FOLLOW_AGAIN, signal).catch(() => {});
+      }
+    }
   }
 
   /** A container is asked for before its first process runs: one that lives for a moment is gone when it is seen. */

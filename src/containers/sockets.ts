@@ -63,7 +63,9 @@ export class Runtimes {
   }
 
   async close(): Promise<void> {
-    for (const made of this.#known.values()) for (const runtime of await made) runtime.close();
+    for (const made of await Promise.allSettled(this.#known.values())) {
+      if (made.status === 'fulfilled') for (const runtime of made.value) runtime.close();
+    }
   }
 
   async #look(): Promise<readonly Runtime[]> {

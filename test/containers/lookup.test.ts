@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ContainerLookup } from '../../src/containers/lookup.ts';
 import { Runtimes } from '../../src/containers/sockets.ts';
 import type { RuntimeKind } from '../../src/events/containers/cgroup.ts';
@@ -13,24 +13,31 @@ import { serveHttp } from './servers.ts';
 describe('Looking containers up', () => {
   let lookup: ContainerLookup | undefined;
   const unreachable: string[] = [];
+  const unfollowed: string[] = [];
   const outcomes: string[] = [];
 
-  function lookupOver(...runtimes: readonly FakeRuntime[]): ContainerLookup {
+  function lookupOver(...given: readonly (FakeRuntime | (() => Promise<readonly FakeRuntime[]>))[]): ContainerLookup {
+    const runtimes = given.filter((each) => each instanceof FakeRuntime);
     unreachable.length = 0;
+    unfollowed.length = 0;
     outcomes.length = 0;
     lookup = new ContainerLookup({
       runtimes: {
-        all: async () => runtimes,
+        all: given.find((each) => typeof each === 'function') ?? (async () => runtimes),
         of: async (kind) => runtimes.filter((runtime) => runtime.mayHave(kind)),
         close: async () => {},
       },
       wait: 60_000,
       unreachable: (socket, why) => void unreachable.push(`${socket}: ${why}`),
+      unfollowed: (why) => void unfollowed.push(why),
       ended: (outcome) => void outcomes.push(outcome),
     });
     return lookup;
   }
-  afterEach(() => lookup?.close());
+  afterEach(() => {
+    vi.useRealTimers();
+    lookup?.close();
+  });
 
   it('asks nobody until somebody wants to know, then also for what is there already', async () => {
     const runtime = new FakeRuntime();
@@ -123,6 +130,25 @@ describe('Looking containers up', () => {
     expect(runtime.asked).toHaveLength(2);
   });
 
+  it('says that it could not follow runtimes, and follows them again', async () => {
+    const runtime = new FakeRuntime();
+    runtime.answer = async (of) => containerOf({ id: of, startedAt: 1n });
+    let looks = 0;
+    const all = async () => {
+      if (++looks === 1) throw new Error('EACCES: permission denied, scandir /run/user');
+      return [runtime];
+    };
+    const { table } = lookupOver(runtime, all);
+    vi.useFakeTimers();
+    (lookup as ContainerLookup).wanted = true;
+    await vi.advanceTimersByTimeAsync(4000);
+    expect([unfollowed, runtime.tries.length]).toEqual([['EACCES: permission denied, scandir /run/user'], 0]);
+    await vi.advanceTimersByTimeAsync(2000);
+    runtime.tell({ type: 'create', id: id(7) });
+    await vi.advanceTimersByTimeAsync(0);
+    expect([table.get(id(7))?.container?.name, runtime.tries.length, unfollowed.length]).toEqual(['web', 1, 1]);
+  });
+
   it('lets nothing wait when it is closed', async () => {
     const runtime = new FakeRuntime();
     runtime.answer = () => new Promise(() => {});
@@ -171,6 +197,7 @@ describe('The runtimes of a machine', () => {
       runtimes: new Runtimes({ ...none, docker: [join(folder, 'no.sock')] }),
       wait: 60_000,
       unreachable: (socket, why) => void said.push(`${socket} ${why}`),
+      unfollowed: (why) => void said.push(why),
     });
     lookup.wanted = true;
     lookup.table.at(`/docker/${id(1)}`);

@@ -39,6 +39,10 @@ export function openContainers(config: z.output<typeof containersConfig>, ctx: S
       const message = `containers are not known by name: ${socket}: ${why}`;
       ctx.report('health', { reason: 'container_runtime', message });
     },
+    unfollowed: (why) => {
+      const message = `what becomes of containers is not followed; it is tried again in a few seconds: ${why}`;
+      ctx.report('error', { reason: 'container_events', message });
+    },
     ended: (outcome) => ctx.metrics.add('containers', outcome, 1),
   });
   const read = (demands: Demands) => {
