@@ -23,6 +23,8 @@ export class Files {
   /** Files of this run: one may be named twice. */
   readonly #begun = new Set<string>();
   readonly #settling = new Set<Promise<void>>();
+  /** Why files cannot be read: the others are. */
+  readonly #unreadable: string[] = [];
 
   constructor(config: Config, ctx: SourceContext, next: (batch: Batch) => void) {
     this.#config = config;
@@ -30,63 +32,98 @@ export class Files {
     this.#next = next;
   }
 
+  /** Gives all that can be read; rejects with a SourceError when that was not everything. */
   async run(): Promise<void> {
     try {
+      const files = (this.#config.files ?? []).flatMap((given) => this.#find(given));
       let before = Promise.resolve();
-      for (const given of this.#config.files ?? []) {
-        for (const file of filesIn(this.#ctx.resolve(given), given)) {
-          // One is unpacked while the one before is given on.
-          const giving = this.#give(file, before);
-          giving.catch(() => {});
-          await before;
-          before = giving;
-        }
+      for (const file of files) {
+        // One is unpacked while the one before is given on.
+        const giving = this.#give(file, before);
+        giving.catch(() => {});
+        await before;
+        before = giving;
       }
       await before;
       await Promise.all(this.#settling);
     } catch (error) {
-      if (!this.#stop.signal.aborted) throw error;
+      if (this.#stop.signal.aborted) return;
+      this.stop();
+      throw error;
     }
+    const [first] = this.#unreadable;
+    if (first === undefined) return;
+    const message = `files that cannot be read: ${this.#unreadable.length}, such as ${first}`;
+    throw new SourceError(message, { exit: exitCode.unavailable });
   }
 
   stop(): void {
     this.#stop.abort(new Error('the source stops'));
   }
 
+  /** The files that an entry stands for. */
+  #find(given: string): readonly string[] {
+    try {
+      return filesIn(this.#ctx.resolve(given));
+    } catch (error) {
+      this.#leaveOut(given, error);
+      return [];
+    }
+  }
+
   /** Gives what a file has, after what is given `before`. It is known once all of that has settled. */
   async #give(file: string, before: Promise<void>): Promise<void> {
     const { signal } = this.#stop;
     signal.throwIfAborted();
-    const { size, mtimeMs } = statSync(file);
-    // One that has been written again is another one.
-    const id = `${file} ${size} ${mtimeMs}`;
-    if (this.#begun.has(id)) return;
+    const id = this.#identify(file);
+    if (id === undefined || this.#begun.has(id)) return;
     this.#begun.add(id);
     if ((await this.#ctx.unseen([id])).length === 0) return;
-    const parcel = new KeptParcel({ next: this.#next, ctx: this.#ctx, signal, after: before });
+    const parcel = new KeptParcel({ next: this.#next, ctx: this.#ctx, signal });
+    const options = { config: this.#config, ctx: this.#ctx, recent: this.#recent, after: before };
+    let isDone = true;
     try {
-      const chunks = createReadStream(file, { highWaterMark: PIECE, signal });
-      await giveLogFile(chunks, file, parcel, { config: this.#config, ctx: this.#ctx, recent: this.#recent });
+      await giveLogFile(createReadStream(file, { highWaterMark: PIECE, signal }), file, parcel, options);
     } catch (error) {
-      if (!(error instanceof Broken)) throw error;
-      this.#ctx.reject(file, { reason: 'bad_object', message: `${file}: ${messageOf(error)}` });
+      if (error instanceof Broken) {
+        this.#ctx.reject(file, { reason: 'bad_object', message: `${file}: ${messageOf(error)}` });
+      } else {
+        this.#leaveOut(file, error);
+        isDone = false;
+      }
     }
     const settling = parcel.settled().then(() => {
       this.#settling.delete(settling);
-      this.#ctx.advance(null, [id]);
+      if (isDone) this.#ctx.advance(null, [id]);
     });
     this.#settling.add(settling);
+  }
+
+  /** What a file is known by: one that has been written again is another one. */
+  #identify(file: string): string | undefined {
+    try {
+      const { size, mtimeMs } = statSync(file);
+      return `${file} ${size} ${mtimeMs}`;
+    } catch (error) {
+      this.#leaveOut(file, error);
+      return undefined;
+    }
+  }
+
+  /** Says that a file, or the rest of it, cannot be read. Throws what is no matter of it alone. */
+  #leaveOut(file: string, error: unknown): void {
+    const isOfSystem = error instanceof Error && 'errno' in error;
+    if (!isOfSystem || this.#stop.signal.aborted) throw error;
+    const message = `${file}: ${messageOf(error)}`;
+    this.#unreadable.push(message);
+    this.#ctx.report('error', { reason: 'unreadable_file', message });
   }
 }
 
 /** A file, or those below a folder in the order of their names. */
-function filesIn(path: string, shown: string): readonly string[] {
-  try {
-    if (!statSync(path).isDirectory()) return [path];
-    const all = readdirSync(path, { recursive: true, withFileTypes: true });
-    const files = all.filter((entry) => entry.isFile() && NAMES.test(entry.name));
-    return files.map(({ parentPath, name }) => join(parentPath, name)).sort();
-  } catch (cause) {
-    throw new SourceError(`cannot read ${shown}: ${messageOf(cause)}`, { exit: exitCode.unavailable, cause });
-  }
+function filesIn(path: string): readonly string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  const all = readdirSync(path, { recursive: true, withFileTypes: true });
+  const files = all.filter((entry) => entry.isFile() && NAMES.test(entry.name));
+  return files.map(({ parentPath, name }) => join(parentPath, name)).sort();
 }

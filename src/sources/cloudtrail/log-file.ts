@@ -12,6 +12,8 @@ export interface LogFileOptions {
   readonly config: Pick<Config, 'max_record' | 'max_object'>;
   readonly ctx: Pick<SourceContext, 'reject' | 'now' | 'metrics'>;
   readonly recent: Recent;
+  /** It is unpacked a little, and nothing goes, before this has resolved: what came lately is what was given before. */
+  readonly after?: Promise<void>;
 }
 
 /**
@@ -23,12 +25,13 @@ export async function giveLogFile(
   chunks: AsyncIterable<Uint8Array>,
   place: string,
   parcel: Parcel,
-  { config, ctx, recent }: LogFileOptions,
+  { config, ctx, recent, after }: LogFileOptions,
 ): Promise<void> {
   const options = { list: 'Records', heads: headKeys, maxRecord: config.max_record, maxBytes: config.max_object };
   // What is no event has no id: it is known by its number, in an order that is the same however the file comes in pieces.
   const numbers = [0, 0];
   for await (const pack of unpack(chunks, options)) {
+    await after;
     const { events, problems, duplicates, release } = eventsOf(pack, ctx, recent);
     if (duplicates > 0) ctx.metrics.add('duplicates', '', duplicates);
     await parcel.give(events, release);

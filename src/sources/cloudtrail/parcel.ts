@@ -17,8 +17,6 @@ export interface ParcelOptions {
   readonly ctx: Ctx;
   /** Aborted when nothing more is to go. */
   readonly signal: AbortSignal;
-  /** Nothing goes before it has resolved. */
-  readonly after?: Promise<void>;
 }
 
 export abstract class Parcel {
@@ -33,13 +31,12 @@ export abstract class Parcel {
    * delivered.
    */
   async give(events: readonly CloudEvent[], done: () => void = () => {}): Promise<void> {
-    const { ctx, signal, after } = this.#options;
+    const { ctx, signal } = this.#options;
     let open = Math.max(1, Math.ceil(events.length / BATCH));
     const settled = () => {
       if (--open === 0) done();
     };
     if (events.length === 0) settled();
-    await after;
     for (let at = 0; at < events.length; at += BATCH) {
       const some = events.slice(at, at + BATCH);
       await ctx.credit(some.length, signal);
