@@ -31,8 +31,9 @@ export class Denied {
     return tries === 1;
   }
 
-  allow(prefix: string): void {
-    this.#prefixes.delete(prefix);
+  /** It was listed. Whether it was denied before. */
+  allow(prefix: string): boolean {
+    return this.#prefixes.delete(prefix);
   }
 
   /** How many there are, with one of them and why; undefined when there are none. */

@@ -47,8 +47,8 @@ export class Listing {
   readonly #kept: Kept;
   /** What could not be listed: the others are read. */
   readonly #denied = new Denied();
-  /** Folders that could be listed in this look. */
-  readonly #reached = new Set<string>();
+  /** Whether log files could be listed in this look, or that an account has none yet. */
+  #isLetIn = false;
   #refusal: unknown;
 
   /** @param most so many log files that could not be fetched are known by their names */
@@ -106,14 +106,13 @@ export class Listing {
 
   /** Reads the log files of a time that were not read before. The folders that there are. Rejects when all are denied. */
   async #look(from: number, until = Number.POSITIVE_INFINITY): Promise<readonly Folder[]> {
-    this.#reached.clear();
     const folders = await this.#folders(from);
     this.#tell();
     if (folders.length === 0 && this.#denied.problem === undefined) {
       this.#ctx.log.warn(`there are no log files in s3://${this.#bucket.name}`);
     }
     await this.#readAll(this.#fresh(folders, from, until), TRIES);
-    if (this.#reached.size === 0 && this.#denied.problem !== undefined) throw this.#refusal;
+    if (!this.#isLetIn && this.#denied.problem !== undefined) throw this.#refusal;
     return folders;
   }
 
@@ -132,6 +131,8 @@ export class Listing {
         return [];
       }
     });
+    const filled = new Set(folders.map(({ prefix, region }) => prefix.slice(0, -`${region}/`.length)));
+    this.#isLetIn = listed.some((prefix) => prefix.endsWith('/CloudTrail/') && !filled.has(prefix));
     for (const { prefix } of folders) this.#kept.inherit(prefix);
     for (const prefix of listed) this.#kept.unmark(prefix);
     return folders;
@@ -192,8 +193,8 @@ export class Listing {
     if (!this.#isDue(prefix, from)) return;
     try {
       for await (const page of this.#bucket.pages({ Prefix: prefix, StartAfter: keyAt(prefix, folder, from) })) {
-        this.#reached.add(prefix);
-        this.#denied.allow(prefix);
+        this.#isLetIn = true;
+        if (this.#denied.allow(prefix)) this.#tell();
         const files = this.#filesOf(page, prefix);
         const wanted = files.filter(({ name, time }) => time <= until && !this.#kept.has(name));
         const unseen = new Set(await this.#ctx.unseen(wanted.map(({ name }) => name)));

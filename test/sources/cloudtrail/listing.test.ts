@@ -1,8 +1,5 @@
-/** Modes s3 and file: log files that are found by looking. */
+/** Mode s3: log files that are found by listing a bucket. */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Observable } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Batch } from '../../../src/core/batch.ts';
@@ -321,6 +318,30 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a bucket', () => {
         expect(it.values('evt.id')).toEqual(['ours']);
       });
 
+      test.each([
+        ['no log files', 'AWSLogs/111111111111/Config/x.json'],
+        ['none of the regions', keyOf('x', { region: 'us-east-1' })],
+      ])('one that has %s yet may be listed: what comes there is read', async (_, key) => {
+        await put(key, 'x');
+        const it = list({ endpoint: front.endpoint, regions: [REGION] }, { now: () => clock });
+        await it.until(looks(it, 2));
+        expect(it.trouble).toContain(`prefixes that cannot be listed: 1, such as s3://${bucket}/${prefix}: `);
+        await put(keyOf('ours', { time: '20260302T1155Z' }), 'ours');
+        await it.until(({ events }) => events.length === 1);
+        expect([it.end, it.values('evt.id')]).toEqual(['open', ['ours']]);
+      });
+
+      test('mended, it is the trouble no longer, while what it has is under way', async () => {
+        await put(keyOf('ours', { time: '20260302T1155Z' }), 'ours');
+        const it = listed({ settle: (_, index) => (index === 0 ? 'delivered' : undefined) });
+        await it.until(({ position }) => (position as { kept?: object } | undefined)?.kept !== undefined);
+        front.pass(prefix);
+        clock += HOUR;
+        await it.until(({ events }) => events.length === 2);
+        expect(it.values('evt.id')).toEqual(['ours', 'd']);
+        expect(it.trouble).toBeUndefined();
+      });
+
       test('where there is no other it ends for good', async () => {
         const it = listed();
         await it.until(({ end }) => end !== 'open');
@@ -411,93 +432,5 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a bucket', () => {
     await it.until(({ end }) => end !== 'open');
     expect(it.end).toBeInstanceOf(SourceError);
     expect(String(it.end)).toContain('NoSuchBucket');
-  });
-});
-
-describe('the source cloudtrail on files', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-trail-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
-  mkdirSync(join(folder, 'sub'));
-  writeFileSync(join(folder, 'a.json.gz'), logFile([recordOf('a1'), recordOf('a2')]));
-  writeFileSync(join(folder, 'sub', 'b.json'), JSON.stringify([recordOf('b1')]));
-  writeFileSync(
-    join(folder, 'sub', 'c.jsonl'),
-    `${JSON.stringify(recordOf('c1'))}\n${JSON.stringify(recordOf('c2'))}\n`,
-  );
-  writeFileSync(join(folder, 'notes.txt'), 'no records');
-  writeFileSync(join(folder, 'z.json'), '{"Records":[{"eventName":"X","eventID":"z1"},');
-  const read = (files: unknown, options: HarnessOptions = {}) => start({ mode: 'file', files }, options);
-
-  test('reads all below a folder in order, and ends', async () => {
-    // One that is named twice is read once, though it has not settled yet.
-    const it = read([folder, join(folder, 'sub')]);
-    await it.until(({ end }) => end === 'complete');
-    expect(it.values('evt.id')).toEqual(['a1', 'a2', 'b1', 'c1', 'c2', 'z1']);
-    expect(it.seen.size).toBe(4);
-    // A dead letter by its name, as of a bucket: the file itself stays where it is.
-    expect(it.reports.map(({ fields: { reason, event } }) => [reason, event])).toEqual([
-      ['bad_object', join(folder, 'z.json')],
-    ]);
-    expect(it.reports[0]?.fields.message).toContain('z.json: it is no JSON: it ends in the middle');
-
-    const again = read([folder, join(folder, 'a.json.gz')], { seen: it.seen });
-    await again.until(({ end }) => end === 'complete');
-    expect(again.events).toEqual([]);
-  });
-
-  test('goes on to the next file while one settles, in order, and knows each once all of it has settled', async () => {
-    const many = join(folder, 'many');
-    mkdirSync(many);
-    const ids = ['0', '1', '2', '3'];
-    for (const id of ids) {
-      writeFileSync(join(many, `${id}.json`), JSON.stringify([recordOf(`${id}a`), recordOf(`${id}b`)]));
-    }
-    const it = read(many, { settle: () => undefined });
-    await it.until(({ batches }) => batches.length === ids.length);
-    expect(it.values('evt.id')).toEqual(ids.flatMap((id) => [`${id}a`, `${id}b`]));
-    expect([it.end, it.seen.size]).toEqual(['open', 0]);
-    it.batches[2]?.ack.settle('delivered');
-    await it.until(({ seen }) => seen.size === 1);
-    expect([...it.seen][0]).toContain('2.json');
-    for (const { ack } of it.batches) ack.settle('delivered');
-    await it.until(({ end }) => end === 'complete');
-    expect(it.seen.size).toBe(ids.length);
-  });
-
-  test('tells of a record that cannot be read only once there is room for those beside it', async () => {
-    const file = join(folder, 'more.log');
-    const records = [7, ...Array.from({ length: 300 }, (_, index) => ({ eventName: 'X', eventID: `m${index}` }))];
-    writeFileSync(file, JSON.stringify(records));
-    const it = read(file, { credit: 256, settle: (_, index) => (index === 0 ? undefined : 'delivered') });
-    await it.until(({ batches }) => batches.length === 1);
-    expect(it.said).toEqual([]);
-    it.batches[0]?.ack.settle('delivered');
-    await it.until(({ end }) => end === 'complete');
-    expect(it.events).toHaveLength(300);
-    expect(it.said).toEqual(['drop bad_record 1']);
-  });
-
-  test('takes relative paths from the pipeline file', async () => {
-    const it = read('a.json.gz', { resolve: (path) => join(folder, path) });
-    await it.until(({ end }) => end === 'complete');
-    expect(it.events).toHaveLength(2);
-  });
-
-  test('ends for good where there is no file', async () => {
-    const it = read(join(folder, 'none'));
-    await it.until(({ end }) => end !== 'open');
-    expect(it.end).toBeInstanceOf(SourceError);
-  });
-
-  test.each([
-    [{ mode: 'sqs' }, 'mode sqs needs `queue`'],
-    [{ mode: 'file' }, 'mode file needs `files`'],
-    [{ mode: 's3', bucket: 'b', queue: 'q' }, '`queue` is for mode sqs, not s3'],
-    [{ queue: 'q', regions: ['a'] }, '`regions` is for mode s3 and lookup_events, not sqs'],
-  ])('%j is refused', (given, message) => {
-    const said: string[] = [];
-    const plan = { report: (diagnostic: { message: string }) => void said.push(diagnostic.message) };
-    cloudtrail.prepare?.(cloudtrail.config.parse(given), plan as never);
-    expect(said).toContain(message);
   });
 });
