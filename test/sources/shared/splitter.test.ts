@@ -10,6 +10,7 @@ import {
   rowWidth,
   START,
 } from '../../../src/sources/shared/cloud-worker/pack.ts';
+import { ROOM, Rooms } from '../../../src/sources/shared/cloud-worker/rooms.ts';
 import { Malformed, Splitter } from '../../../src/sources/shared/cloud-worker/splitter.ts';
 
 const heads = ['eventName', 'eventID'];
@@ -22,10 +23,25 @@ interface Got {
   readonly error?: string;
 }
 
+/** Memory that was used before has anything in it. */
+class UsedRooms extends Rooms {
+  readonly taken: Uint8Array[] = [];
+  readonly back: Uint8Array[] = [];
+
+  override take(least: number): Uint8Array {
+    const room = new Uint8Array(least).fill(0x22);
+    this.taken.push(room);
+    return room;
+  }
+
+  override giveBack(room: Uint8Array): void {
+    if (this.taken.includes(room)) this.back.push(room);
+  }
+}
+
 /** Takes a text apart that comes in pieces of these sizes, over and over. */
 function split(text: string | Buffer, sizes: readonly number[] = [1 << 20], most = 1 << 20): Got {
-  // Memory that was used before has anything in it.
-  const packer = new Packer(heads.length, most, (least) => new Uint8Array(least).fill(0x22));
+  const packer = new Packer(heads.length, most, new UsedRooms());
   const splitter = new Splitter({ list: 'Records', heads }, packer);
   const packs: Pack[] = [];
   const bytes = Buffer.from(text as string);
@@ -147,16 +163,30 @@ describe('records', () => {
   test('come after texts and keys of an envelope of any size; memory stays', () => {
     const long = 'x'.repeat(3_000_000);
     const given = Buffer.from(`{"${long}":"${long}","\\u0052":1,"Records":[{"eventName":"a"}]}`);
-    let most = 0;
-    const packer = new Packer(heads.length, 10_000, (least) => {
-      most = Math.max(most, least);
-      return new Uint8Array(least);
-    });
+    const rooms = new UsedRooms();
+    const packer = new Packer(heads.length, 10_000, rooms);
     const splitter = new Splitter({ list: 'Records', heads }, packer);
     for (let at = 0; at < given.length; at += 65_536) splitter.write(given.subarray(at, at + 65_536));
     splitter.end();
     expect(Buffer.from(packer.take()?.bytes ?? []).toString()).toContain('{"eventName":"a"}');
-    expect(most).toBeLessThan(500_000);
+    expect(Math.max(...rooms.taken.map(({ length }) => length))).toBeLessThan(500_000);
+  });
+
+  test('that come in many pieces move to a few rooms, and those that they leave are given back', () => {
+    const rooms = new UsedRooms();
+    const packer = new Packer(heads.length, 1 << 25, rooms);
+    const splitter = new Splitter({ list: 'Records', heads }, packer);
+    const large = `{"eventName":"${'x'.repeat(16_000_000)}"}`;
+    const given = Buffer.from(`[${large}]`);
+    for (let at = 0; at < given.length; at += 65_536) splitter.write(given.subarray(at, at + 65_536));
+    splitter.end();
+    const { taken, back } = rooms;
+    expect(taken.length).toBeLessThan(10);
+    // But the one that it is in, and leaves with the pack.
+    const others = taken.slice(0, -1);
+    expect(others.every((room) => back.includes(room))).toBe(true);
+    expect(Buffer.from(packer.take()?.bytes ?? []).equals(Buffer.from(large))).toBe(true);
+    expect(back.length).toBe(others.length);
   });
 
   test('that nest without end are taken', () => {
@@ -165,7 +195,27 @@ describe('records', () => {
   });
 });
 
+test.each([1, 2, 1000])('the mark that UTF-8 may begin with is passed over, in pieces of %i', (size) => {
+  const marked = Buffer.concat([Buffer.from('efbbbf', 'hex'), Buffer.from('[{"eventName":"a"}]')]);
+  expect(split(marked, [size])).toMatchObject({ records: [{ eventName: 'a' }], heads: [['a', undefined]] });
+  expect(split(Buffer.from('efbbbf', 'hex'), [size]).error).toBeUndefined();
+});
+
+test('rooms that are kept are of use to all: none too small or too large, and only a few', () => {
+  const rooms = new Rooms();
+  const own = (size: number) => new Uint8Array(size);
+  for (let many = 0; many < 20; many++) for (const size of [8, ROOM - 1, ROOM * 100]) rooms.giveBack(own(size));
+  for (const size of [0, ROOM]) expect(rooms.take(size).length).toBe(size);
+  const good = Array.from({ length: 20 }, () => own(ROOM));
+  for (const each of good) rooms.giveBack(each);
+  const taken = good.map(() => rooms.take(ROOM - 8).buffer);
+  const again = good.filter(({ buffer }) => taken.includes(buffer)).length;
+  expect(again).toBeGreaterThan(2);
+  expect(again).toBeLessThan(good.length);
+});
+
 describe('what is no JSON', () => {
+  const bytes = (hex: string) => Buffer.from(hex, 'hex');
   const valid = fc
     .array(loose, { minLength: 1, maxLength: 3 })
     .map((all) => Buffer.from(JSON.stringify({ Records: all })));
@@ -211,7 +261,16 @@ describe('what is no JSON', () => {
     ['{"a":[}', 'a value is missing'],
     ['{"a":[1}', 'a bracket that closes nothing at byte 7'],
     ['"text"', 'neither an object nor an array'],
-  ])('%j is told where', (text, error) => expect(split(text, [3]).error).toContain(error));
+    [bytes('efbb7b7d'), 'a byte order mark that is none at byte 2'],
+    [bytes('ef7b7d'), 'a byte order mark that is none at byte 1'],
+    [bytes('20bbbf7b7d'), 'neither an object nor an array at byte 1'],
+    [bytes('bbbf7b7d'), 'neither an object nor an array at byte 0'],
+    [bytes('7b7defbbbf'), 'neither an object nor an array at byte 2'],
+    [bytes('efbbbfefbbbf7b7d'), 'neither an object nor an array at byte 3'],
+    [bytes('efbb'), 'ends in the middle at byte 2'],
+  ])('%j is told where', (text, error) => {
+    for (const size of [1, 3]) expect(split(text, [size]).error).toContain(error);
+  });
 
   test('lets what came before pass', () => {
     expect(split('{"Records":[{"eventName":"a"},{"eventName":"b"},{"eventN', [5]).records).toHaveLength(2);

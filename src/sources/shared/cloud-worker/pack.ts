@@ -1,5 +1,7 @@
 /** Records on their way between threads: the bytes that they are in, and where they and some of their keys are. */
 
+import { ROOM, type Rooms } from './rooms.ts';
+
 /** No such key, or null. */
 export const ABSENT = 0xffffffff;
 
@@ -32,15 +34,9 @@ export interface Problem {
 
 /** What is shown of a record that is left out, in bytes. */
 const SHOWN = 2000;
-/** A pack has room for so many bytes, at least. */
-const ROOM = 320 * 1024;
 /** Behind what has come: a byte that stands in no JSON, so that nobody runs on, and what is read with it. */
 const MARGIN = 8;
 
-/** Gives memory of at least so many bytes; what is in it does not matter. */
-export type Room = (least: number) => Uint8Array;
-
-const newRoom: Room = (least) => new Uint8Array(least);
 const nothing = new Uint8Array(MARGIN);
 
 /** Holds what has come and is not done with, and notes the records in it until they are taken. */
@@ -52,7 +48,7 @@ export class Packer {
   base = 0;
   readonly #width: number;
   readonly #most: number;
-  readonly #room: Room;
+  readonly #rooms: Rooms;
   #rows: Uint32Array;
   #count = 0;
   #last = 0;
@@ -65,10 +61,10 @@ export class Packer {
    * @param keys how many keys of each record are noted
    * @param most bytes of one record
    */
-  constructor(keys: number, most: number, room: Room = newRoom) {
+  constructor(keys: number, most: number, rooms: Rooms) {
     this.#width = rowWidth(keys);
     this.#most = most;
-    this.#room = room;
+    this.#rooms = rooms;
     this.#rows = new Uint32Array(this.#width * 256);
   }
 
@@ -76,7 +72,12 @@ export class Packer {
   add(chunk: Uint8Array, needed: number): void {
     this.#drop(needed - this.base);
     const length = this.length + chunk.length;
-    if (length + MARGIN > this.bytes.length) this.#move(0, Math.max(length + MARGIN, ROOM));
+    if (length + MARGIN > this.bytes.length) {
+      const left = this.bytes;
+      // Twice as large: a record over many pieces must not move with each.
+      this.#move(0, Math.max(length + MARGIN, ROOM, left.length * 2));
+      this.#rooms.giveBack(left);
+    }
     this.bytes.set(chunk, this.length);
     this.bytes[length] = 0;
     this.length = length;
@@ -182,7 +183,7 @@ export class Packer {
   /** What there is from `from` on moves to another room. */
   #move(from: number, least: number): void {
     const rest = this.bytes.subarray(from, this.length);
-    const room = this.#room(Math.max(least, rest.length + MARGIN));
+    const room = this.#rooms.take(Math.max(least, rest.length + MARGIN));
     room.set(rest);
     room[rest.length] = 0;
     this.bytes = room;

@@ -23,6 +23,7 @@ const IN_KEY = 6;
 const TEXT = 7;
 const WORD = 8; // true, false, null
 const NUMBER = 9;
+const MARKED = 10; // what it begins with: a value, or the mark
 
 // What is open.
 const NOTHING = 0;
@@ -37,7 +38,7 @@ const IN_LIST = 2;
 const NOWHERE = -1;
 
 /** The mark that some programs begin UTF-8 with. */
-const MARK: readonly (number | undefined)[] = [0xef, 0xbb, 0xbf];
+const MARK = [0xef, 0xbb, 0xbf];
 
 const WORDS: Readonly<Record<number, string>> = { 116: 'true', 102: 'false', 110: 'null' };
 /** No key of interest is that long. */
@@ -58,7 +59,7 @@ export class Splitter {
   readonly #keys: { readonly bytes: Uint8Array; readonly index: number }[][] = [];
   readonly #list: number;
   // What is in hand between two pieces. While one is looked at, it is in variables: that is several times as quick.
-  #state = VALUE;
+  #state = MARKED;
   #stack = new Uint8Array(64);
   #depth = 0;
   #where = NOWHERE;
@@ -171,6 +172,14 @@ export class Splitter {
           }
           ended = true;
           break;
+        case MARKED: {
+          const at = base + i;
+          const isMark = bytes[i] === MARK[at];
+          if (isMark) i++;
+          else if (at > 0) this.#fail(i, 'a byte order mark that is none');
+          if (!isMark || at === MARK.length - 1) state = VALUE;
+          continue;
+        }
         case COLON: {
           const byte = bytes[i] as number;
           if (byte === 0x3a) state = VALUE;
@@ -217,7 +226,7 @@ export class Splitter {
         }
         default: {
           const byte = bytes[i] as number;
-          if (isBlank(byte) || (depth === 0 && byte === MARK[base + i])) {
+          if (isBlank(byte)) {
             i++;
             continue;
           }
@@ -307,7 +316,8 @@ export class Splitter {
 
   /** There is no more. Throws Malformed when something is not whole. */
   end(): void {
-    if (this.#depth > 0 || this.#state !== VALUE) this.#fail(this.#out.length, 'it ends in the middle');
+    const isWhole = this.#state === VALUE || this.#at === 0;
+    if (this.#depth > 0 || !isWhole) this.#fail(this.#out.length, 'it ends in the middle');
   }
 
   /** How many containers are open where records begin. */

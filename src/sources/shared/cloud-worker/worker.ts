@@ -7,6 +7,7 @@ import { createGunzip, type Gunzip, type ZlibOptions } from 'node:zlib';
 import { messageOf } from '../../../core/errors.ts';
 import type { FromWorker, ToWorker, UnpackOptions } from './messages.ts';
 import { Packer } from './pack.ts';
+import { Rooms } from './rooms.ts';
 import { Splitter } from './splitter.ts';
 
 const PIECE = 256 * 1024;
@@ -14,6 +15,8 @@ const PIECE = 256 * 1024;
 const AHEAD = 4;
 
 const port = parentPort;
+/** The memory of the packs of all jobs. */
+const rooms = new Rooms();
 const say = (message: FromWorker, move: ArrayBuffer[] = []) => port?.postMessage(message, move);
 
 class Job {
@@ -28,7 +31,7 @@ class Job {
   constructor(id: number, options: UnpackOptions) {
     this.#id = id;
     this.#options = options;
-    this.#packer = new Packer(options.heads.length, options.maxRecord, roomOf);
+    this.#packer = new Packer(options.heads.length, options.maxRecord, rooms);
   }
 
   async run(): Promise<void> {
@@ -38,7 +41,7 @@ class Job {
     } catch (error) {
       if (!this.#closed.signal.aborted) say({ id: this.#id, broken: messageOf(error) });
     } finally {
-      takeBack(this.#packer.bytes.buffer as ArrayBuffer);
+      rooms.giveBack(this.#packer.bytes);
     }
   }
 
@@ -145,23 +148,9 @@ async function* joined(first: Uint8Array, rest: AsyncIterable<Uint8Array>): Asyn
 
 const jobs = new Map<number, Job>();
 
-/** Memory that came back: a file of any size goes through a few pieces of it. */
-const rooms: ArrayBuffer[] = [];
-const ROOMS = 8;
-
-function roomOf(least: number): Uint8Array {
-  const at = rooms.findIndex(({ byteLength }) => byteLength >= least);
-  const [room] = at < 0 ? [] : rooms.splice(at, 1);
-  return room ? new Uint8Array(room) : new Uint8Array(least);
-}
-
-function takeBack(room: ArrayBuffer): void {
-  if (rooms.length < ROOMS) rooms.push(room);
-}
-
 port?.on('message', (message: ToWorker) => {
   if ('room' in message) {
-    takeBack(message.room);
+    rooms.giveBack(new Uint8Array(message.room));
     return;
   }
   if ('open' in message) {
