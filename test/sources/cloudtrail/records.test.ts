@@ -13,6 +13,7 @@ import { tellMessage } from '../../../src/sources/cloudtrail/message.ts';
 import { Names } from '../../../src/sources/cloudtrail/names.ts';
 import { Recent } from '../../../src/sources/cloudtrail/recent.ts';
 import { eventsOf } from '../../../src/sources/cloudtrail/records.ts';
+import { TextKey } from '../../../src/sources/cloudtrail/text-set.ts';
 import { Broken, unpack } from '../../../src/sources/shared/cloud-worker/unpack.ts';
 import { launch } from '../../events/cloud/samples/aws.ts';
 
@@ -153,6 +154,23 @@ describe('records of a log file', () => {
     await expect(readAll()).rejects.toThrow('the line is cut');
   });
 
+  test('are read by one new worker when one has ended', async () => {
+    const made: unknown[] = [];
+    const count = (worker: unknown) => void made.push(worker);
+    process.on('worker', count);
+    try {
+      const file = gzipSync(JSON.stringify({ Records: [launch.document] }));
+      await read(file);
+      made.length = 0;
+      // Nobody asks for that: it ends the worker with an error, and only then with its end.
+      await expect(unpack((async function* () {})(), {} as never).next()).rejects.toThrow();
+      for (let times = 0; times < 3; times++) expect((await read(file)).events).toHaveLength(1);
+      expect(made).toHaveLength(1);
+    } finally {
+      process.off('worker', count);
+    }
+  });
+
   test('that came lately are left out, whichever way they are written', async () => {
     const name = '"eventName":"x"';
     const records = [
@@ -203,6 +221,27 @@ describe('what came lately', () => {
         }
       }),
     );
+  });
+
+  test('is found as fast when somebody has chosen the ids', () => {
+    // Pairs of words of which the second may undo what the first has changed, where words are mixed one after the other.
+    const texts = Array.from({ length: 256 }, (_, number) => {
+      const bytes = Buffer.alloc(32, 'A');
+      for (let pair = 0; pair < 4; pair++) {
+        const change = ((number >> (pair * 2)) & 3) << 28;
+        bytes.writeInt32LE(bytes.readInt32LE(pair * 8) ^ change, pair * 8);
+        bytes.writeInt32LE(bytes.readInt32LE(pair * 8 + 4) ^ change ^ (change >>> 15), pair * 8 + 4);
+      }
+      return bytes;
+    });
+    const key = new TextKey();
+    const places = new Set<number>();
+    for (const text of texts) {
+      expect(key.load(new DataView(text.buffer, text.byteOffset, text.length), 0, text.length)).toBe(true);
+      places.add(key.placeIn(32_768));
+    }
+    // About one pair of them meets in so many places.
+    expect(places.size).toBeGreaterThan(64);
   });
 
   /** As one that stands among other bytes. */

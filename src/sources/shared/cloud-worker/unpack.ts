@@ -34,8 +34,9 @@ let worker: CloudWorker | undefined;
  * Rejects with Broken once all records before the damage were given, and with whatever `chunks` rejects with.
  */
 export async function* unpack(chunks: AsyncIterable<Uint8Array>, options: UnpackOptions): AsyncGenerator<LentPack> {
-  worker ??= new CloudWorker(() => {
-    worker = undefined;
+  worker ??= new CloudWorker((gone) => {
+    // It may be heard twice, and there may be another by then.
+    if (worker === gone) worker = undefined;
   });
   yield* worker.unpack(chunks, options);
 }
@@ -46,13 +47,13 @@ class CloudWorker {
   readonly #streams = new Map<number, Stream>();
   #last = 0;
 
-  constructor(gone: () => void) {
+  constructor(gone: (which: CloudWorker) => void) {
     const file = isBuilt ? 'dist/cloud-worker.js' : 'src/sources/shared/cloud-worker/worker.ts';
     this.#worker = new Worker(join(packageRoot, file), { resourceLimits: { maxYoungGenerationSizeMb: YOUNG } });
     this.#worker.unref();
     this.#worker.on('message', (message: FromWorker) => this.#heard(message));
     const end = (error: Error) => {
-      gone();
+      gone(this);
       for (const { took } of this.#streams.values()) took(error);
     };
     this.#worker.on('error', end);
