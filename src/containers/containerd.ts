@@ -74,12 +74,12 @@ export class ContainerdRuntime implements Runtime {
   }
 
   // As of Kubernetes' interface: an answer to a later call shows that this one was taken.
-  async *lifecycle(signal: AbortSignal, asked: () => void): AsyncGenerator<Lifecycle> {
+  async *lifecycle(signal: AbortSignal, asked: (answered: boolean) => void): AsyncGenerator<Lifecycle> {
     const filters = Object.keys(topics).map((topic) => `topic==${JSON.stringify(topic)}`);
     for await (const { topic, namespace, event, timestamp } of this.#client.stream(
       subscribe,
       { filters },
-      { signal, sent: asked },
+      { signal, sent: () => asked(false) },
     )) {
       if (!isTopic(topic) || OTHERS.has(namespace) || !event) continue;
       const { type, shape } = topics[topic];

@@ -56,10 +56,9 @@ export class CriRuntime implements Runtime {
 
   /** Sandboxes too: events tell of them as of containers. */
   async list(signal: AbortSignal): Promise<readonly Present[]> {
-    const [{ containers }, { items }] = await Promise.all([
-      this.#client.call(listContainersMethod, {}, { signal }),
-      this.#client.call(listSandboxesMethod, {}, { signal }),
-    ]);
+    // One after the other: an answer may overtake the refusal of an earlier call, but not by a whole turn.
+    const { containers } = await this.#client.call(listContainersMethod, {}, { signal });
+    const { items } = await this.#client.call(listSandboxesMethod, {}, { signal });
     return [
       ...containers.map(({ id, state }): Present => ({ id, state: STATES[state] ?? 'ended' })),
       ...items.map(({ id, state }): Present => ({ id, state: state === READY ? 'running' : 'ended' })),
@@ -67,8 +66,8 @@ export class CriRuntime implements Runtime {
   }
 
   // Servers in Go send their headers with the first event: only an answer to a later call shows that this one was taken.
-  async *lifecycle(signal: AbortSignal, asked: () => void): AsyncGenerator<Lifecycle> {
-    for await (const event of this.#client.stream(eventsMethod, {}, { signal, sent: asked })) {
+  async *lifecycle(signal: AbortSignal, asked: (answered: boolean) => void): AsyncGenerator<Lifecycle> {
+    for await (const event of this.#client.stream(eventsMethod, {}, { signal, sent: () => asked(false) })) {
       const type = EVENT_TYPES[event.type];
       if (type === undefined) continue;
       const status = event.containers.find(({ id }) => id === event.containerId);

@@ -3,7 +3,7 @@
 import type { RuntimeKind } from '../events/containers/cgroup.ts';
 import type { Container, Mount } from '../events/containers/container.ts';
 import type { LifecycleType } from '../events/containers/lifecycle.ts';
-import { HttpSocket } from './http.ts';
+import { HttpSocket, type Limits } from './http.ts';
 import { imageOf } from './image-name.ts';
 import { podOfLabels } from './pod-labels.ts';
 import type { Lifecycle, Present, Runtime } from './runtime.ts';
@@ -78,6 +78,8 @@ const STATES: Readonly<Record<string, Present['state']>> = {
   stopping: 'running',
 };
 
+/** 64 MiB are 30,000 containers, 2.2 KB each: those that have ended are listed until somebody removes them. */
+const LIST: Limits = { most: 64 * 1024 * 1024, patience: 8000 };
 /** Images whose names are remembered. */
 const IMAGES = 256;
 
@@ -106,14 +108,14 @@ export class DockerRuntime implements Runtime {
 
   async list(signal: AbortSignal): Promise<readonly Present[]> {
     const path = '/containers/json?all=1';
-    const found = (await this.#http.get(path, signal)) as readonly Listed[] | undefined;
+    const found = (await this.#http.get(path, signal, LIST)) as readonly Listed[] | undefined;
     if (!found) throw new Error(`${path}: there is no such thing`);
     return found.map(({ Id, State = '' }) => ({ id: Id, state: STATES[State] ?? 'ended' }));
   }
 
-  async *lifecycle(signal: AbortSignal, asked: () => void): AsyncGenerator<Lifecycle> {
+  async *lifecycle(signal: AbortSignal, asked: (answered: boolean) => void): AsyncGenerator<Lifecycle> {
     const filters = encodeURIComponent(JSON.stringify({ type: ['container'] }));
-    for await (const line of this.#http.lines(`/events?filters=${filters}`, signal, asked)) {
+    for await (const line of this.#http.lines(`/events?filters=${filters}`, signal, () => asked(true))) {
       const { Action = '', Actor, time = 0, timeNano } = line as EventLine;
       const type = TYPES[Action];
       const id = Actor?.ID;

@@ -15,6 +15,12 @@ const RECONNECT = { initial: 500, max: 30_000 };
 const PATIENCE = 10_000;
 /** A connection that has lasted so many ms is made again at once when it is lost. */
 const SETTLED = 10_000;
+/** What a runtime does not offer is looked for again after so many ms: it may be restarted with it, or upgraded. */
+const OFFER = 60_000;
+/** A call that is not refused so many ms after a later one has failed was taken. */
+const REFUSED = 1000;
+/** Waits before a runtime that tells, but has not said what it has, is asked for that again. */
+const RELIST = { initial: 2000, max: 300_000 };
 /** Events that may wait for the follower. */
 const WAITING = 10_000;
 
@@ -22,8 +28,7 @@ const WAITING = 10_000;
 export interface Gap {
   /** ms since the epoch. */
   readonly from: number;
-  /** Undefined: nothing will be seen. */
-  readonly to: number | undefined;
+  readonly to: number;
   readonly why: string;
   /** How many of its events were found afterwards, by what the runtime then has. */
   readonly found: number;
@@ -38,11 +43,16 @@ export interface Follower {
   event(event: Lifecycle, runtime: Runtime): Promise<void> | void;
   /** Told why a runtime's events are not seen, each time that it is tried, and without a reason when they are again. */
   trouble?(runtime: Runtime, why?: string): void;
+  /** Told that a runtime does not offer its events, and never did: they are neither seen nor missed. It may come to do so. */
+  unoffered?(runtime: Runtime): void;
   /** Told of each span that was not seen, once: when it is over, and before what is found of it. */
   gap?(runtime: Runtime, gap: Gap): void;
 }
 
-/** Follows every runtime that there is, and those that come, until the signal is aborted. Rejects with what `event` throws. */
+/**
+ * Follows every runtime that there is, and those that come, until the signal is aborted. Rejects with what the follower
+ * throws, or when it cannot be known which there are; the others are followed on until the signal is aborted.
+ */
 export async function followAll(runtimes: Pick<Runtimes, 'all'>, follower: Follower): Promise<void> {
   const { signal } = follower;
   const followed = new Set<Runtime>();
@@ -53,11 +63,17 @@ export async function followAll(runtimes: Pick<Runtimes, 'all'>, follower: Follo
     for (const runtime of await runtimes.all()) {
       if (followed.has(runtime)) continue;
       followed.add(runtime);
-      void new Following(runtime, follower, looked, reject).run();
+      new Following(runtime, follower, looked, reject).run().catch(reject);
     }
     looked = looking;
     await Promise.race([sleep(LOOK_AGAIN, signal).catch(() => {}), failed]);
   }
+}
+
+interface Span {
+  /** ms since the epoch. */
+  readonly since: number;
+  readonly why: string;
 }
 
 class Following {
@@ -66,7 +82,12 @@ class Following {
   readonly #failed: (error: unknown) => void;
   readonly #presence = new Presence();
   /** Since when, in ms since the epoch, it is not seen what happens. */
-  #lost: { readonly since: number; readonly why: string } | undefined;
+  #lost: Span | undefined;
+  /** Until when, as far as is known, there was nothing to see, which is no loss. */
+  #absent: Span | undefined;
+  /** Whether it was ever heard. */
+  #seen = false;
+  /** Since when it is heard on this connection, in ms since the epoch. */
   #connected: number | undefined;
   /** Events that came before the runtime has said what it has. */
   #early: Lifecycle[] | undefined;
@@ -81,7 +102,7 @@ class Following {
     this.#runtime = runtime;
     this.#follower = follower;
     this.#failed = failed;
-    if (looked !== undefined) this.#lost = { since: looked, why: 'it was not there yet' };
+    if (looked !== undefined) this.#absent = { since: looked, why: 'it was not there yet' };
   }
 
   async run(): Promise<void> {
@@ -92,15 +113,25 @@ class Following {
       this.#connected = undefined;
       const error = await this.#listen();
       if (signal.aborted) break;
-      if (error instanceof CallError && error.status === STATUS.unimplemented) {
-        this.#never(began, messageOf(error));
-        return;
-      }
-      this.#lost ??= { since: this.#connected === undefined ? began : now(), why: messageOf(error) };
-      this.#follower.trouble?.(this.#runtime, messageOf(error));
-      if (this.#connected !== undefined && now() - this.#connected >= SETTLED) attempt = 1;
-      await sleep(backoff(RECONNECT, attempt), signal).catch(() => {});
+      const offered = !isUnimplemented(error);
+      // containerd without Kubernetes has no such service, which is no loss; an old one with it has no such events.
+      if (!offered && !this.#seen && /unknown service/.test(messageOf(error))) this.#unoffered(began);
+      else this.#fail(began, messageOf(error));
+      if (!offered || (this.#connected !== undefined && now() - this.#connected >= SETTLED)) attempt = 1;
+      await sleep(offered ? backoff(RECONNECT, attempt) : OFFER, signal).catch(() => {});
     }
+  }
+
+  #unoffered(at: number): void {
+    this.#lost = undefined;
+    this.#absent = { since: at, why: 'it did not offer its events yet' };
+    this.#follower.unoffered?.(this.#runtime);
+  }
+
+  #fail(began: number, why: string): void {
+    this.#lost ??= this.#absent ?? { since: this.#connected === undefined ? began : now(), why };
+    this.#absent = undefined;
+    this.#follower.trouble?.(this.#runtime, why);
   }
 
   // Resolves with what has ended the connection.
@@ -110,10 +141,7 @@ class Following {
     const end = (why: unknown) => connection.abort(why);
     const late = () => this.#connected === undefined && end(new Error(`no answer within ${PATIENCE / 1000} s`));
     sleep(PATIENCE, signal).then(late, () => {});
-    const asked = () => {
-      this.#early = [];
-      this.#look(signal).catch(end);
-    };
+    const asked = (answered: boolean) => void this.#look(answered, signal).catch(end);
     try {
       // Read as they come: what lies unread is gone with the connection.
       for await (const event of this.#runtime.lifecycle(signal, asked)) this.#read(event);
@@ -125,13 +153,40 @@ class Following {
     return connection.signal.reason;
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
-    const present = await this.#runtime.list(signal);
-    if (signal.aborted) return;
-    this.#connected = now();
-    const found = this.#presence.list(present, BigInt(this.#connected) * 1_000_000n);
-    this.#over(this.#connected, found.length);
-    this.#follower.trouble?.(this.#runtime);
+  // Asks what there is until that is known. Events are told meanwhile: an answer that fails is in nobody's way.
+  async #look(answered: boolean, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      this.#early = [];
+      const [present, error] = await this.#runtime.list(signal).then(
+        (list) => [list, undefined] as const,
+        (failed: unknown) => [undefined, failed] as const,
+      );
+      if (signal.aborted) return;
+      if (present) {
+        const at = now();
+        this.#heard(at, this.#presence.list(present, BigInt(at) * 1_000_000n));
+        return;
+      }
+      if (!answered && !isAnswer(error)) throw error;
+      if (!answered) await sleep(REFUSED, signal);
+      this.#heard(now(), [], `what there was then is not known: ${messageOf(error)}`);
+      await sleep(backoff(RELIST, attempt), signal);
+    }
+  }
+
+  #heard(at: number, found: readonly Lifecycle[], unknown?: string): void {
+    if (this.#connected === undefined) {
+      this.#connected = at;
+      this.#seen = true;
+      this.#lost ??= this.#absent;
+      this.#absent = undefined;
+      if (unknown !== undefined) {
+        const { since = at, why } = this.#lost ?? {};
+        this.#lost = { since, why: why === undefined ? unknown : `${why}; ${unknown}` };
+      }
+      this.#over(at, found.length);
+      this.#follower.trouble?.(this.#runtime);
+    }
     for (const event of found) this.#tell(event);
     this.#catchUp();
   }
@@ -163,24 +218,17 @@ class Following {
     this.#last = this.#last.then(told).catch(this.#failed);
   }
 
-  #over(to: number | undefined, found = 0): void {
+  #over(to: number, found = 0): void {
     const lost = this.#lost;
     this.#lost = undefined;
     if (!lost) return;
     // Clocks are set back too.
-    const end = to === undefined ? undefined : Math.max(lost.since, to);
-    this.#follower.gap?.(this.#runtime, { from: lost.since, to: end, why: lost.why, found });
-  }
-
-  // containerd without Kubernetes has no such service, which is no loss; an old one with it has no such events.
-  #never(began: number, why: string): void {
-    if (/unknown service/.test(why)) {
-      if (this.#lost) this.#follower.trouble?.(this.#runtime);
-      this.#lost = undefined;
-      return;
-    }
-    this.#lost = { since: this.#lost?.since ?? began, why };
-    this.#follower.trouble?.(this.#runtime, why);
-    this.#over(undefined);
+    this.#follower.gap?.(this.#runtime, { from: lost.since, to: Math.max(lost.since, to), why: lost.why, found });
   }
 }
+
+const isUnimplemented = (error: unknown) => error instanceof CallError && error.status === STATUS.unimplemented;
+
+/** Whether it is the runtime that has said no: it is there, and reads what it is asked. */
+const isAnswer = (error: unknown) =>
+  error instanceof CallError && error.status !== undefined && error.status !== STATUS.unimplemented;

@@ -18,7 +18,7 @@ export interface Method<Request extends Shape, Response extends Shape> {
 }
 
 /** Status codes (grpc.io/docs/guides/status-codes). */
-export const STATUS = { notFound: 5, unimplemented: 12 } as const;
+export const STATUS = { notFound: 5, resourceExhausted: 8, unimplemented: 12 } as const;
 
 /** The answer to a call that failed. */
 export class CallError extends Error {
@@ -149,7 +149,9 @@ async function* messagesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Uint8A
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
     while (bytes.length >= HEADER) {
       const length = bytes.readUInt32BE(1);
-      if (bytes[0] !== 0 || length > MOST) throw new CallError(`a message of ${length} bytes is not read`);
+      if (bytes[0] !== 0 || length > MOST) {
+        throw new CallError(`a message of ${length} bytes is not read`, STATUS.resourceExhausted);
+      }
       if (bytes.length < HEADER + length) break;
       yield bytes.subarray(HEADER, HEADER + length);
       bytes = bytes.subarray(HEADER + length);

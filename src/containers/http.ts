@@ -3,10 +3,14 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { parseExact } from '../events/exact-json.ts';
 
-/** Bytes of one answer; a runtime that sends more is not believed. */
-const MOST = 8 * 1024 * 1024;
-/** Milliseconds that an answer may take. */
-const PATIENCE = 5000;
+export interface Limits {
+  /** Bytes of one answer; a runtime that sends more is not believed. */
+  readonly most: number;
+  /** Milliseconds that an answer may take. */
+  readonly patience: number;
+}
+
+const USUAL: Limits = { most: 8 * 1024 * 1024, patience: 5000 };
 
 const ENDED = 'the connection ended';
 
@@ -31,13 +35,13 @@ export class HttpSocket {
   }
 
   /** The JSON at a path; undefined where there is nothing. Rejects on any other failure. */
-  async get(path: string, signal: AbortSignal): Promise<unknown> {
-    const response = await this.#request(path, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
+  async get(path: string, signal: AbortSignal, { most, patience } = USUAL): Promise<unknown> {
+    const response = await this.#request(path, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
     const chunks: Buffer[] = [];
     let length = 0;
     for await (const chunk of response as AsyncIterable<Buffer>) {
       length += chunk.length;
-      if (length > MOST) throw new Error(`the answer to ${path} is too large`);
+      if (length > most) throw new Error(`the answer to ${path} is too large`);
       chunks.push(chunk);
     }
     const text = Buffer.concat(chunks).toString();
@@ -63,7 +67,7 @@ export class HttpSocket {
     for await (const chunk of chunksOf(response as AsyncIterable<string>)) {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() as string;
-      if (rest.length > MOST) throw new Error(`${path}: a line is too long`);
+      if (rest.length > USUAL.most) throw new Error(`${path}: a line is too long`);
       for (const line of lines) if (line.trim() !== '') yield parseExact(line);
     }
     throw new Error(ENDED);

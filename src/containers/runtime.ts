@@ -33,8 +33,9 @@ export interface Runtime {
   list(signal: AbortSignal): Promise<readonly Present[]>;
   /**
    * What happens from now on, until the signal is aborted. Throws when the connection ends. `asked` is called before the
-   * first event, when the runtime has been asked so that an answer of `list` to a later question shows that it tells.
+   * first event, when the runtime has been asked: with whether it has answered that it tells, or else so that an answer of
+   * `list` to a later question shows it.
    */
-  lifecycle(signal: AbortSignal, asked: () => void): AsyncIterable<Lifecycle>;
+  lifecycle(signal: AbortSignal, asked: (answered: boolean) => void): AsyncIterable<Lifecycle>;
   close(): void;
 }

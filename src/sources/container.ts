@@ -39,8 +39,13 @@ export const container = defineSource({
     new Observable<Batch>((subscriber) => {
       const runtimes = new Runtimes(sockets);
       const stop = new AbortController();
-      /** Why it is not seen what happens there; undefined: it is. */
+      /** Why it is not seen what happens there; undefined: it is. One that does not offer its events is not here. */
       const troubles = new Map<Runtime, string | undefined>();
+      // As long as one of them is seen there is something to give.
+      const told = () => {
+        const whys = [...troubles.values()];
+        ctx.trouble(whys.length === 0 || whys.includes(undefined) ? undefined : whys.join('; '));
+      };
       const memories = new Map<Runtime, Map<string, Container>>();
       const signal = AbortSignal.any([ctx.signal, stop.signal]);
       followAll(runtimes, {
@@ -55,14 +60,15 @@ export const container = defineSource({
           const begins = message !== undefined && troubles.get(runtime) === undefined;
           if (begins) ctx.report('health', { reason: reasonOf(runtime), message });
           troubles.set(runtime, message);
-          // As long as one of them is seen there is something to give.
-          ctx.trouble([...troubles.values()].includes(undefined) ? undefined : [...troubles.values()].join('; '));
+          told();
+        },
+        unoffered(runtime) {
+          if (troubles.delete(runtime)) told();
         },
         gap(runtime, gap) {
-          const { from, to } = gap;
-          const until = to === undefined ? {} : { to: BigInt(to) * 1_000_000n };
-          const message = `what became of ${whose(runtime)} ${told(gap)}`;
-          ctx.report('gap', { reason: reasonOf(runtime), from: BigInt(from) * 1_000_000n, ...until, message });
+          const [from, to] = [BigInt(gap.from) * 1_000_000n, BigInt(gap.to) * 1_000_000n];
+          const message = `what became of ${whose(runtime)} ${spanOf(gap)}`;
+          ctx.report('gap', { reason: reasonOf(runtime), from, to, message });
         },
       }).catch((error) => subscriber.error(error));
       return () => {
@@ -79,8 +85,7 @@ const whose = ({ name, whose, socket }: Runtime) =>
 const reasonOf = ({ name, whose }: Runtime) =>
   ['container_runtime', name, whose?.toLowerCase() ?? []].flat().join('_').replaceAll('-', '_');
 
-function told({ from, to, why, found }: Gap): string {
-  if (to === undefined) return `will not be seen: ${why}`;
+function spanOf({ from, to, why, found }: Gap): string {
   const later = found === 0 ? '' : `; events of it that were found by what there was then: ${found}`;
   return `was not seen for ${Math.ceil((to - from) / 1000)} s: ${why}${later}`;
 }

@@ -17,6 +17,8 @@ export class FakeRuntime implements Runtime {
   refusal: Error | undefined;
   /** Whether it answers those that connect. */
   deaf = false;
+  /** Whether it says so at once that it will tell. */
+  answers = false;
   /** When it was tried to connect, and when that went well: ms since the epoch. */
   readonly tries: number[] = [];
   readonly connections: number[] = [];
@@ -55,13 +57,13 @@ export class FakeRuntime implements Runtime {
     this.#wake();
   }
 
-  async *lifecycle(signal: AbortSignal, asked: () => void): AsyncGenerator<Lifecycle> {
+  async *lifecycle(signal: AbortSignal, asked: (answered: boolean) => void): AsyncGenerator<Lifecycle> {
     this.tries.push(Date.now());
     if (this.refusal) throw this.refusal;
     this.connections.push(Date.now());
     this.#end = undefined;
     signal.addEventListener('abort', () => this.#wake());
-    if (!this.deaf) asked();
+    if (!this.deaf) asked(this.answers);
     while (!signal.aborted) {
       for (const event of this.#told.splice(0)) yield event;
       if (this.#end) throw this.#end;

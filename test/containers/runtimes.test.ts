@@ -20,7 +20,7 @@ async function lifecycleOf(runtime: Runtime, act: () => Promise<void> | void): P
   const seen: Lifecycle[] = [];
   const { promise: asked, resolve } = Promise.withResolvers<void>();
   const following = (async () => {
-    for await (const event of runtime.lifecycle(stop.signal, resolve)) seen.push(event);
+    for await (const event of runtime.lifecycle(stop.signal, () => resolve())) seen.push(event);
   })().catch(() => {});
   await asked;
   await runtime.list(stop.signal);

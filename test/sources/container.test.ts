@@ -48,19 +48,36 @@ const silentDocker = (ends: Ends) =>
     return ends.push(() => response.destroy());
   });
 
-/** As servers in Go do it: headers come with the first message, and there is none. `prefix`: the services that it has. */
-const silentGrpc = (ends: Ends, prefix: string) =>
+/**
+ * As servers in Go do it: headers come with the first message, and there is none. `prefix`: the services that it has.
+ * `without`: a method that they have not. `refused`: paths of what it has not, as they are asked for.
+ */
+const silentGrpc = (ends: Ends, prefix: string, socket = freeSocket(), without?: string, refused: string[] = []) =>
   serveHttp2((stream, path) => {
-    if (!path.startsWith(`/${prefix}`)) {
-      stream.respond({ ...GRPC, 'grpc-status': '12', 'grpc-message': 'unknown service' }, { endStream: true });
-    } else if (/GetContainerEvents|Subscribe/.test(path)) ends.push(() => stream.session?.destroy());
+    const unimplemented = (what: string) => {
+      refused.push(path);
+      stream.respond({ ...GRPC, 'grpc-status': '12', 'grpc-message': `unknown ${what}` }, { endStream: true });
+    };
+    if (!path.startsWith(`/${prefix}`)) unimplemented('service');
+    else if (without !== undefined && path.endsWith(without)) unimplemented(`method ${without}`);
+    else if (/GetContainerEvents|Subscribe/.test(path)) ends.push(() => stream.session?.destroy());
     else {
       stream.respond(GRPC, { waitForTrailers: true });
       stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
       stream.end(Buffer.alloc(5));
     }
-  });
+  }, socket);
 const GRPC = { ':status': 200, 'content-type': 'application/grpc' } as const;
+
+/** What Docker has of 4,000 containers: 8.8 MiB. */
+const manyEnded = () =>
+  JSON.stringify(
+    Array.from({ length: 4000 }, (_, number) => ({
+      Id: number.toString(16).padStart(64, '0'),
+      State: 'exited',
+      Labels: { text: 'x'.repeat(2200) },
+    })),
+  );
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -194,6 +211,65 @@ describe('The source container', () => {
     await source.until(() => source.troubles.at(-1) !== undefined);
     expect(source.troubles.at(-1)).toMatch(/docker.*podman.*cri-o for Kubernetes/);
     expect(source.ctx.said.at(-1)?.fields.reason).toBe('container_runtime_cri_o_kubernetes');
+  });
+
+  it('does not take for seen what containerd does not offer: it is not ready once containerd is lost', async () => {
+    const socket = freeSocket();
+    const source = opened({ containerd: [socket] });
+    closing.push(source.close);
+    await source.until(() => source.ctx.said.length === 2);
+    const refused: string[] = [];
+    const served = await silentGrpc([], 'containerd', socket, undefined, refused);
+    await source.until(() => source.seen() > 0 && refused.length > 0);
+    await sleep(100);
+    await served.close();
+    await source.until(() => source.ctx.said.length === 4);
+    expect(source.troubles.at(-1)).toMatch(/^what becomes of containers of containerd \([^)]*\) is not seen: [^;]*$/);
+    expect(source.ctx.said.map(({ type, fields }) => `${type} ${fields.reason}`).toSorted()).toEqual([
+      'gap container_runtime_containerd',
+      'health container_runtime_containerd',
+      'health container_runtime_containerd',
+      'health container_runtime_containerd_kubernetes',
+    ]);
+  });
+
+  it('a runtime that has no events is not taken for one that is seen, whatever else it answers', async () => {
+    const served = await silentGrpc([], 'runtime.v1', freeSocket(), 'GetContainerEvents');
+    closing.push(() => served.close());
+    const source = opened({ crio: [served.socket] });
+    closing.push(source.close);
+    await source.until(() => source.ctx.said.length > 0);
+    await sleep(200);
+    expect(source.ctx.said).toMatchObject([
+      { type: 'health', fields: { reason: 'container_runtime_cri_o_kubernetes' } },
+    ]);
+    expect(source.troubles).toEqual([expect.stringContaining('unknown method GetContainerEvents')]);
+  });
+
+  it.each<[string, (response: ServerResponse) => void, string[]]>([
+    ['has thousands that have ended', (response) => response.end(manyEnded()), []],
+    ['does not say what it has', (response) => response.writeHead(500).end('locked'), ['gap container_runtime_docker']],
+  ])('hears Docker also when it %s', async (_, list, said) => {
+    const streams: ServerResponse[] = [];
+    const served = await serveHttp((request, response) => {
+      if (request.url?.startsWith('/events')) {
+        response.writeHead(200).flushHeaders();
+        streams.push(response);
+      } else if (request.url?.startsWith('/containers/json')) list(response);
+      else response.writeHead(404).end();
+    });
+    closing.push(() => served.close());
+    const source = opened({ docker: [served.socket] });
+    closing.push(source.close);
+    await source.until(() => source.seen() === 1);
+    streams[0]?.write(line('create'));
+    await source.until(() => source.events.length === 1);
+    expect([streams.length, source.troubles]).toEqual([1, [undefined]]);
+    expect(source.ctx.said.map(({ type, fields }) => `${type} ${fields.reason}`)).toEqual(said);
+    for (const { fields } of source.ctx.said) {
+      expect(fields.message).toMatch(/what there was then is not known: .*status 500: locked/);
+      expect([typeof fields.from, typeof fields.to]).toEqual(['bigint', 'bigint']);
+    }
   });
 
   it('rules for it load as they stand in the guide', () => {
