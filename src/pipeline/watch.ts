@@ -7,14 +7,13 @@ import { createHash } from 'node:crypto';
 import { createReadStream, type FSWatcher, readFileSync, readlinkSync, statSync, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { stampOf } from '../core/file-stamp.ts';
 import { isReadOnce } from '../core/read-once.ts';
 
 /** Changes within so many ms belong together. */
 const TOGETHER = 100;
 /** Bytes that are read of a file in one turn of the event loop. */
 const SLICE = 256 * 1024;
-/** A file may be written again, so many ns after it was, without another time in its inode. */
-const SAME_TIME = 2_000_000_000n;
 /** As many symbolic links as the kernel follows. */
 const LINKS = 40;
 
@@ -37,7 +36,7 @@ export function digestOf(content: string | Uint8Array | undefined): string {
 
 /** What a file had when its inode was so. */
 interface Known {
-  readonly inode: string;
+  readonly stamp: string;
   readonly content: string;
 }
 
@@ -143,15 +142,13 @@ export class Watcher {
 
   async #contentOf(path: string, had: string): Promise<string> {
     try {
-      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
-      const inode = `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+      const stamp = stampOf(await stat(path, { bigint: true }), Date.now());
       const known = this.#known.get(path);
-      if (known?.inode === inode) return known.content;
+      if (stamp !== undefined && known?.stamp === stamp) return known.content;
       this.#known.delete(path);
       // To look at a pipe takes what it has from whoever it is for.
       const content = isReadOnce(path) ? had : await readDigest(path);
-      const settled = BigInt(Date.now()) * 1_000_000n - SAME_TIME;
-      if (mtimeNs < settled && ctimeNs < settled) this.#known.set(path, { inode, content });
+      if (stamp !== undefined) this.#known.set(path, { stamp, content });
       return content;
     } catch {
       return digestOf(undefined);

@@ -1,6 +1,6 @@
 /** Lists of rules that come from elsewhere, in a pipeline: read at the start, and again while it runs. */
 
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -122,6 +122,23 @@ describe('a list from a file', () => {
     rmSync(file);
     await until(() => lines.some((line) => line.includes('ENOENT')));
     expect(await judged('/data/one')).toEqual(['cat']);
+    await run.stop(1000);
+  });
+});
+
+describe('a list from a file that is written again in place', () => {
+  it('is read again though its size and its time are the same', async () => {
+    const file = join(folder, 'far.txt');
+    writeFileSync(file, '/data/one\n');
+    const { run, judged } = await started('file: far.txt, refresh: 1s');
+    writeFileSync(file, '/data/three\n');
+    const when = new Date(Math.floor(statSync(file).mtimeMs));
+    utimesSync(file, when, when);
+    await until(async () => (await judged('/data/three')).length > 0);
+    writeFileSync(file, '/data/seven\n');
+    utimesSync(file, when, when);
+    await until(async () => (await judged('/data/seven')).length > 0);
+    expect(await judged('/data/three')).toEqual([]);
     await run.stop(1000);
   });
 });

@@ -3,6 +3,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { OperatorContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
+import { stampOf } from '../../core/file-stamp.ts';
 import { inSlices } from '../../core/steps.ts';
 import type { Built, ItemsFrom, ListFeed } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/items-fetch.ts';
@@ -65,9 +66,9 @@ class Reader {
       this.#seen = fetched?.tag;
       return fetched?.content;
     }
-    const { ino, size, mtimeMs } = await stat(address);
-    this.#seen = `${ino} ${size} ${mtimeMs}`;
-    return this.#seen === this.#accepted ? undefined : await readFile(address, { signal });
+    this.#seen = stampOf(await stat(address, { bigint: true }), Date.now());
+    const isSame = this.#seen !== undefined && this.#seen === this.#accepted;
+    return isSame ? undefined : await readFile(address, { signal });
   }
 
   accept(): void {
