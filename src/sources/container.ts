@@ -87,7 +87,8 @@ const reasonOf = ({ name, whose }: Runtime) =>
 
 function spanOf({ from, to, why, found }: Gap): string {
   const later = found === 0 ? '' : `; events of it that were found by what there was then: ${found}`;
-  return `was not seen for ${Math.ceil((to - from) / 1000)} s: ${why}${later}`;
+  const span = to > from ? `for ${Math.ceil((to - from) / 1000)} s` : 'before';
+  return `was not seen ${span}: ${why}${later}`;
 }
 
 type Wanting = Pick<SourceContext, 'demand'>;

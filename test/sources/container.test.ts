@@ -267,7 +267,7 @@ describe('The source container', () => {
     expect([streams.length, source.troubles]).toEqual([1, [undefined]]);
     expect(source.ctx.said.map(({ type, fields }) => `${type} ${fields.reason}`)).toEqual(said);
     for (const { fields } of source.ctx.said) {
-      expect(fields.message).toMatch(/what there was then is not known: .*status 500: locked/);
+      expect(fields.message).toMatch(/ was not seen before: what there was then is not known: .*status 500: locked/);
       expect([typeof fields.from, typeof fields.to]).toEqual(['bigint', 'bigint']);
     }
   });
