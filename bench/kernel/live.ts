@@ -158,6 +158,7 @@ const row = async (name: string, figures: Promise<object>) => {
 await row(`idle, ${fewName}`, idle(few));
 await row(`idle, ${allName}`, idle(all));
 await row(`ten alerts a second, ${allName}`, sparse([...all, marking]));
+await row(`flat out, ${fewName}`, flatOut([...few, marking], true));
 await row(`flat out, ${allName}`, flatOut([...all, marking], true));
 await row(`flat out, ${fewName}, every open judged`, flatOut(few, false));
 await row(`flat out, ${allName}, every open judged`, flatOut(all, false));
