@@ -11,7 +11,7 @@ import { PackedSet } from './packed-set.ts';
 import { prefixTest } from './pmatch.ts';
 import { hashNext, hashStart } from './text-hash.ts';
 
-/** Marks for each item. */
+/** Bits of marks for each item. */
 const MARKS = 16;
 
 /** Which lengths texts have, the long ones together. */
@@ -29,15 +29,12 @@ class Lengths {
   }
 }
 
-/** At these lengths it is known whether any item begins so: few values begin like one, and the rest are let go early. */
-const MARKED = [4, 8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128] as const;
-
-/** Items with marks of what they begin with. */
-abstract class Marked implements Keeper, Kept {
+/** Items, and what all of them begin with. */
+abstract class Items implements Keeper, Kept {
   protected readonly set: PackedSet;
   protected readonly marks: HashMarks;
   protected readonly lengths = new Lengths();
-  protected readonly cover = new Cover();
+  #cover: Cover | undefined = new Cover();
   #beginnings: readonly string[] | undefined;
 
   constructor(expected: Expected) {
@@ -59,7 +56,69 @@ abstract class Marked implements Keeper, Kept {
 
   protected addUnits(units: Units, start: number, end: number): void {
     this.lengths.add(end - start);
-    this.cover.add(units, start, end);
+    this.cover(units, start, end);
+    this.set.add(units, start, end, this.mark(units, start, end));
+  }
+
+  protected cover(units: Units, start: number, end: number): void {
+    this.#cover?.add(units, start, end);
+  }
+
+  /** Marks an item, so that most of what is asked for is let go early; returns its hash. */
+  protected abstract mark(units: Units, start: number, end: number): number;
+
+  *finish(): Generator<void, Kept> {
+    yield* this.set.finish();
+    this.#beginnings = this.#cover?.prefixes();
+    // Its tables are large.
+    this.#cover = undefined;
+    return this;
+  }
+
+  abstract count(value: Scalar): number;
+}
+
+/** Of texts that are longer so many units are looked at before all of them are. */
+const SHORT = 16;
+const SAMPLE = 8;
+
+/** Texts that a value equals. A few units of each are marked, from the whole of it: most texts differ in some of them. */
+export class Texts extends Items {
+  protected mark(units: Units, start: number, end: number): number {
+    const length = end - start;
+    const count = length > SHORT ? SAMPLE : length;
+    let sample = hashNext(hashStart, length);
+    for (let n = 1; n <= count; n++) sample = hashNext(sample, units[start + sampleAt(n, length)] as number);
+    this.marks.add(sample);
+    let hash = hashStart;
+    for (let at = start; at < end; at++) hash = hashNext(hash, units[at] as number);
+    return hash;
+  }
+
+  count(value: Scalar): number {
+    if (typeof value !== 'string' || !this.lengths.has(value.length)) return 0;
+    const { length } = value;
+    const count = length > SHORT ? SAMPLE : length;
+    let sample = hashNext(hashStart, length);
+    for (let n = 1; n <= count; n++) sample = hashNext(sample, value.charCodeAt(sampleAt(n, length)));
+    if (!this.marks.has(sample)) return 0;
+    let hash = hashStart;
+    for (let at = 0; at < length; at++) hash = hashNext(hash, value.charCodeAt(at));
+    return this.set.has(value, 0, length, hash) ? 1 : 0;
+  }
+}
+
+/** Where the nth unit is that is looked at, from 1; the last of them is the text's last. */
+function sampleAt(n: number, length: number): number {
+  return length > SHORT ? (((n * length) / SAMPLE) | 0) - 1 : n - 1;
+}
+
+/** At these lengths it is known whether any item begins so: few values begin like one, and the rest are let go early. */
+const MARKED = [4, 8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128] as const;
+
+/** Items with marks of what they begin with. */
+abstract class Marked extends Items {
+  protected mark(units: Units, start: number, end: number): number {
     let hash = hashStart;
     let at = start;
     for (const length of MARKED) {
@@ -69,32 +128,7 @@ abstract class Marked implements Keeper, Kept {
       this.marks.add(hash);
     }
     for (; at < end; at++) hash = hashNext(hash, units[at] as number);
-    this.set.add(units, start, end, hash);
-  }
-
-  *finish(): Generator<void, Kept> {
-    yield* this.set.finish();
-    this.#beginnings = this.cover.prefixes();
-    return this;
-  }
-
-  abstract count(value: Scalar): number;
-}
-
-/** Texts that a value equals. */
-export class Texts extends Marked {
-  count(value: Scalar): number {
-    if (typeof value !== 'string' || !this.lengths.has(value.length)) return 0;
-    let hash = hashStart;
-    let at = 0;
-    for (let mark = 0; mark < MARKED.length; mark++) {
-      const length = MARKED[mark] as number;
-      if (length >= value.length) break;
-      for (; at < length; at++) hash = hashNext(hash, value.charCodeAt(at));
-      if (!this.marks.has(hash)) return 0;
-    }
-    for (; at < value.length; at++) hash = hashNext(hash, value.charCodeAt(at));
-    return this.set.has(value, 0, value.length, hash) ? 1 : 0;
+    return hash;
   }
 }
 
@@ -160,7 +194,7 @@ export class Paths extends Marked {
   #addWild(path: string): void {
     this.#wild.push(path);
     const fixed = Buffer.from(path.replace(/[*?[\\].*$/s, ''));
-    this.cover.add(fixed, 0, fixed.length);
+    this.cover(fixed, 0, fixed.length);
   }
 
   #leadsTo(value: string): boolean {

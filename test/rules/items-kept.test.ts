@@ -1,6 +1,8 @@
 /** How items of lists are found in a text and kept: the same whether few or many, ASCII or not. */
 
 import { isIPv6 } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Cover } from '../../src/rules/cover.ts';
@@ -176,6 +178,39 @@ test('what counts begins like some item', () => {
     }),
   );
   expect(counted).toBeGreaterThan(100);
+});
+
+test('texts are found among those that differ from them in one unit', () => {
+  const unit = fc.constantFrom('a', 'b', '/', 'é');
+  const item = fc.array(unit, { minLength: 1, maxLength: 40 }).map((units) => units.join(''));
+  fc.assert(
+    fc.property(fc.array(item, { minLength: 1, maxLength: 100 }), (items) => {
+      const kept = keptOf({ kind: 'values', type: 'FSPATH' }, items);
+      const known = new Set(items);
+      for (const text of items) {
+        expect(kept.count(text)).toBe(1);
+        for (let at = 0; at < text.length; at++) {
+          const other = `${text.slice(0, at)}c${text.slice(at + 1)}`;
+          expect(kept.count(other)).toBe(known.has(other) ? 1 : 0);
+        }
+        expect(kept.count(`${text}${text}`)).toBe(known.has(`${text}${text}`) ? 1 : 0);
+      }
+    }),
+  );
+});
+
+test('what was made for a list only to read it is let go', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const inUse = () => {
+    collect();
+    collect();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const before = inUse();
+  const all = uses.flatMap((use) => Array.from({ length: 20 }, () => keptOf(use, ['/etc/shadow', '/opt/x'])));
+  expect((inUse() - before) / all.length).toBeLessThan(4096);
+  expect(all.every((kept) => kept.count('/etc/shadow') === 1)).toBe(true);
 });
 
 test('an address is read as it was by its parts', () => {
