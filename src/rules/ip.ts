@@ -36,7 +36,8 @@ function digitAt(text: string, at: number): number {
 
 /** Reads an IPv6 address as inet_pton(3) does; the last two groups may be a dotted quad. */
 export function parseIpv6(text: string): readonly number[] | undefined {
-  const groups: number[] = [];
+  const groups = [0, 0, 0, 0, 0, 0, 0, 0];
+  let count = 0;
   /** How many groups stand before `::`; -1: there is none. */
   let gap = text.startsWith('::') ? 0 : -1;
   for (let at = gap < 0 ? 0 : 2; at < text.length; ) {
@@ -45,27 +46,29 @@ export function parseIpv6(text: string): readonly number[] | undefined {
     for (let digit = hexAt(text, at); digit >= 0; digit = hexAt(text, ++at)) group = group * 16 + digit;
     if (text.charCodeAt(at) === DOT) {
       const quad = parseIpv4(text.slice(start));
-      if (quad === undefined) return undefined;
-      groups.push(Math.floor(quad / 0x10000), quad % 0x10000);
+      if (quad === undefined || count > 6) return undefined;
+      groups[count++] = Math.floor(quad / 0x10000);
+      groups[count++] = quad % 0x10000;
       break;
     }
-    if (at === start || at - start > 4) return undefined;
-    groups.push(group);
+    if (at === start || at - start > 4 || count === 8) return undefined;
+    groups[count++] = group;
     if (at === text.length) break;
     if (text.charCodeAt(at++) !== COLON) return undefined;
     if (text.charCodeAt(at) === COLON) {
       if (gap >= 0) return undefined;
-      gap = groups.length;
+      gap = count;
       at++;
     } else if (at === text.length) return undefined;
   }
-  if (gap < 0) return groups.length === 8 ? groups : undefined;
-  if (groups.length > 7) return undefined;
-  const whole = [0, 0, 0, 0, 0, 0, 0, 0];
-  for (let index = 0; index < groups.length; index++) {
-    whole[index < gap ? index : index + 8 - groups.length] = groups[index] as number;
+  if (gap < 0) return count === 8 ? groups : undefined;
+  if (count === 8) return undefined;
+  // What stands behind `::` goes to the end.
+  for (let index = 7; count > gap; index--) {
+    groups[index] = groups[--count] as number;
+    groups[count] = 0;
   }
-  return whole;
+  return groups;
 }
 
 const COLON = 58;
@@ -88,21 +91,39 @@ export function parseAddress(text: string): Address | undefined {
 /** The one way to write an address (RFC 5952): events carry addresses in this form. */
 export function addressText(address: Address): string {
   if (typeof address === 'number') return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
-  if (address.slice(0, 5).every((group) => group === 0) && address[5] === 0xffff) {
-    return `::ffff:${addressText((address[6] ?? 0) * 0x10000 + (address[7] ?? 0))}`;
+  return written.toString('latin1', 0, writeIpv6(address, written));
+}
+
+/** Letters of an IPv6 address, at most. */
+export const IPV6_MOST = 39;
+const written = Buffer.alloc(IPV6_MOST);
+const HEX = Buffer.from('0123456789abcdef');
+const MAPPED = Buffer.from('::ffff:');
+
+/** Writes the one form of an IPv6 address (RFC 5952) in ASCII; returns how many letters it has. */
+export function writeIpv6(groups: readonly number[], into: Uint8Array): number {
+  const [start, length] = longestZeros(groups);
+  if (start === 0 && length === 5 && groups[5] === 0xffff) {
+    const quad = Buffer.from(addressText((groups[6] as number) * 0x10000 + (groups[7] as number)));
+    into.set(MAPPED);
+    into.set(quad, MAPPED.length);
+    return MAPPED.length + quad.length;
   }
-  const [start, length] = longestZeros(address);
-  let text = '';
+  let end = 0;
   for (let index = 0; index < 8; ) {
     if (index === start && length >= 2) {
-      text += '::';
+      into[end++] = COLON;
+      if (index === 0) into[end++] = COLON;
       index += length;
-    } else {
-      if (text !== '' && !text.endsWith('::')) text += ':';
-      text += (address[index++] as number).toString(16);
+      continue;
     }
+    const group = groups[index++] as number;
+    for (let shift = group > 0xfff ? 12 : group > 0xff ? 8 : group > 0xf ? 4 : 0; shift >= 0; shift -= 4) {
+      into[end++] = HEX[(group >>> shift) & 15] as number;
+    }
+    if (index < 8) into[end++] = COLON;
   }
-  return text;
+  return end;
 }
 
 function longestZeros(groups: readonly number[]): [start: number, length: number] {

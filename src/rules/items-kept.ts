@@ -3,7 +3,7 @@
 import type { FieldType, Scalar } from '../events/field.ts';
 import type { Constant } from './constants.ts';
 import { readConstant } from './constants.ts';
-import type { Network } from './ip.ts';
+import { IPV6_MOST, type Network, parseIpv6, writeIpv6 } from './ip.ts';
 import type { FoundItem } from './items-scan.ts';
 import { unitsOf } from './items-scan.ts';
 import { NetworkSet } from './network-set.ts';
@@ -81,13 +81,21 @@ function addressIn(text: string): string {
 /** Addresses, kept as the texts that events carry. */
 class Addresses implements Keeper {
   readonly #texts: Texts;
+  readonly #written = new Uint8Array(IPV6_MOST);
 
   constructor(expected: Expected) {
     this.#texts = new Texts(expected);
   }
 
   add(item: FoundItem): void {
-    const text = valueIn(item.text, 'IPADDR') as string;
+    const own = addressIn(item.text);
+    const groups = own.includes('.') ? undefined : parseIpv6(own);
+    if (groups !== undefined) {
+      const end = writeIpv6(groups, this.#written);
+      this.#texts.add({ units: this.#written, start: 0, end, text: own, line: item.line });
+      return;
+    }
+    const text = read(own, 'IPADDR') as string;
     this.#texts.add(text === item.text ? item : { ...item, text, units: unitsOf(text), start: 0, end: text.length });
   }
 
