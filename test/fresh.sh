@@ -1,11 +1,11 @@
 #!/bin/sh
 # test/fresh.sh: does it work for somebody who has just found it? Builds a bare Debian with git, make, nodejs and npm,
 # clones the last commit into it, and there runs `make run`, until another shell's `cat /etc/shadow` raises an alert,
-# then, in another such Debian, `make test`. Each may take LIMIT seconds (default 600), set-up included. As root, with
+# then, in another such Debian, `make test`. Each may take LIMIT seconds (default 900), set-up included. As root, with
 # BTF; part of `make test-long`. Nothing is left behind; the machine's network settings are carried into the roots.
 set -eu
 
-limit=${LIMIT:-600}
+limit=${LIMIT:-900}
 here=$(cd "$(dirname "$0")/.." && pwd)
 
 say() { echo "fresh: $*"; }
