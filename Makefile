@@ -25,7 +25,7 @@ demo: dist/.built
 
 build: .build/system dist/.built native
 
-test: build .build/test-system .build/azurite .build/kernels/bookworm .build/kernels/trixie
+test: build .build/test-system .build/azurite .build/kernels/bookworm
 	@node_modules/.bin/tsc -p tsconfig.json
 	@node_modules/.bin/biome check --error-on-warnings --log-level=warn
 	@bin/falco-pipe test rules/ pipelines/ --coverage-html .build/coverage-of-rules.html
