@@ -62,11 +62,11 @@ falco-pipe doctor
 echo secret > /root/file; ln -s file /root/link; mkdir /root/gone
 falco-pipe run /root/pipeline.yaml --no-watch > /root/out 2> /root/log &
 agent=$!
-for tries in $(seq 600); do grep -q '"ready:' /root/log && break; sleep 0.2; done
+for tries in $(seq 600); do grep -q '"ready:' /root/log && break; kill -0 $agent || break; sleep 0.2; done
 cat /root/link > /dev/null
 printf '%s\\n' 'connect inet 9' "sys 263 -100 'gone 0x200" "uring plain 37 -100 'made 0700 0 0" 'sys 307 999 0 1 0' > /root/acts
 actions < /root/acts
-for tries in $(seq 300); do grep -q sendmmsg /root/out && break; sleep 0.2; done
+for tries in $(seq 300); do grep -q sendmmsg /root/out && break; kill -0 $agent || break; sleep 0.2; done
 kill -INT $agent
 wait $agent
 echo "exit $?"
