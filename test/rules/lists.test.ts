@@ -3,24 +3,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { catalogues } from '../../src/events/catalogue.ts';
-import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
-import { bindRules, type ListFeed, loadRules, necessary, type Rule, type Ruleset } from '../../src/rules/index.ts';
-import { Bench, type Fields } from '../events-kernel/slab-writer.ts';
-import { type Opened, passes } from '../native/filter-model.ts';
+import { bindRules, type ListFeed, loadRules, necessary, type Rule } from '../../src/rules/index.ts';
+import { passes } from '../native/filter-model.ts';
 import { opened } from './generated-opens.ts';
-
-const shell = {
-  tgid: 100,
-  tid: 100,
-  ppid: 1,
-  start: 50,
-  exec_id: 3,
-  comm: 'bash',
-  args: ['bash'],
-  exe_path: '/bin/sh',
-};
-const bench = new Bench().load(shell);
+import { judged, recordOf } from './judged-opens.ts';
 
 const conditions = [
   'fd.name in (far)',
@@ -53,28 +40,6 @@ function load(
   });
   if (!ok) throw new Error(diagnostics[0]?.message);
   return { rules, feeds };
-}
-
-function recordOf({ ret, flags, raw, base, real, comm = shell.comm }: Opened): Fields {
-  const from = raw.startsWith('/') ? '' : base;
-  return { ...shell, comm, kind: 'open', nr: 257, dirfd: -100, ret, open_flags: flags, raw, base: from, real };
-}
-
-function judged(ruleset: Ruleset<KernelEvent>, opens: readonly Opened[]): readonly string[] {
-  const slab = bench.slab(...opens.map(recordOf));
-  const found = opens.map((_, index) => {
-    const names: string[] = [];
-    ruleset.judge(
-      slab.at(index) as KernelEvent,
-      ({ name }) => names.push(name),
-      (_rule, error) => {
-        throw error;
-      },
-    );
-    return names.join(' ');
-  });
-  slab.release();
-  return found;
 }
 
 const name = fc.constantFrom('etc', 'shadow', '.ssh', 'id', 'home', 'u', 'sud', 'bash', 'sh', 'é');
@@ -114,10 +79,10 @@ describe('lists from elsewhere', () => {
           for (const next of contents) {
             exchange(feeds, next);
             for (const each of others) each.forget();
-            const expected = judged(closures, opens);
+            const expected = judged(closures, opens.map(recordOf));
             matched += expected.filter((names) => names !== '').length;
             // The second time with the verdicts that are kept.
-            for (const each of [...others, ...others]) expect(judged(each, opens)).toEqual(expected);
+            for (const each of [...others, ...others]) expect(judged(each, opens.map(recordOf))).toEqual(expected);
           }
         },
       ),
@@ -131,7 +96,10 @@ describe('lists from elsewhere', () => {
     fc.assert(
       fc.property(content, fc.array(opened, { minLength: 5, maxLength: 20 }), (given, opens) => {
         const { rules } = load(given);
-        const matches = judged(bindRules(rules, kernelForm, { matching: 'all', engine: 'closures' }), opens);
+        const matches = judged(
+          bindRules(rules, kernelForm, { matching: 'all', engine: 'closures' }),
+          opens.map(recordOf),
+        );
         for (const { name, condition } of rules) {
           const needed = necessary(condition.typed, 'openat');
           for (const [index, open] of opens.entries()) {

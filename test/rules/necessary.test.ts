@@ -9,40 +9,15 @@ import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
 import { compileCondition, loadRules, necessary, necessaryByType } from '../../src/rules/index.ts';
 import { sharedText } from '../events/shared.ts';
-import { Bench } from '../events-kernel/slab-writer.ts';
 import { type Opened, passes } from '../native/filter-model.ts';
 import { condition, opened } from './generated-opens.ts';
+import { bench, recordOf } from './judged-opens.ts';
 
 const catalogue = catalogues.get('syscall') as Catalogue;
 
-const shell = {
-  tgid: 100,
-  tid: 100,
-  ppid: 1,
-  start: 50,
-  exec_id: 3,
-  comm: 'bash',
-  args: ['bash'],
-  exe_path: '/bin/sh',
-};
-
-const bench = new Bench().load(shell);
-
 /** Judges an open by a condition, as the pipeline would. */
-function judge(text: string, { ret, flags, raw, base, real, comm = shell.comm }: Opened): boolean {
-  const from = raw.startsWith('/') ? '' : base;
-  const slab = bench.slab({
-    ...shell,
-    comm,
-    kind: 'open',
-    nr: 257,
-    dirfd: -100,
-    ret,
-    open_flags: flags,
-    raw,
-    base: from,
-    real,
-  });
+function judge(text: string, open: Opened): boolean {
+  const slab = bench.slab(recordOf(open));
   const matches = compileCondition(text, catalogue).bind(kernelForm)(slab.at(0) as KernelEvent);
   slab.release();
   return matches;

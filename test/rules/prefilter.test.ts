@@ -7,30 +7,14 @@ import type { Catalogue } from '../../src/events/field.ts';
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
 import { bindRules, compileCondition, type Engine, necessary, type Rule } from '../../src/rules/index.ts';
-import { Bench, type Fields } from '../events-kernel/slab-writer.ts';
+import type { Fields } from '../events-kernel/slab-writer.ts';
 import type { Opened } from '../native/filter-model.ts';
 import { condition, opened } from './generated-opens.ts';
+import { bench, judged, recordOf } from './judged-opens.ts';
 
 const catalogue = catalogues.get('syscall') as Catalogue;
 const long = process.env.FALCO_PIPE_LONG === '1';
 const engines: readonly Engine[] = ['closures', 'generated', 'cached'];
-
-const shell = {
-  tgid: 100,
-  tid: 100,
-  ppid: 1,
-  start: 50,
-  exec_id: 3,
-  comm: 'bash',
-  args: ['bash'],
-  exe_path: '/bin/sh',
-};
-const bench = new Bench().load(shell);
-
-function recordOf({ ret, flags, raw, base, real, comm = shell.comm }: Opened): Fields {
-  const from = raw.startsWith('/') ? '' : base;
-  return { ...shell, comm, kind: 'open', nr: 257, dirfd: -100, ret, open_flags: flags, raw, base: from, real };
-}
 
 /** An open with what makes its paths other than what is written. */
 const odd: fc.Arbitrary<Fields> = fc
@@ -90,26 +74,10 @@ function inRuns(open: fc.Arbitrary<Fields>): fc.Arbitrary<Fields[]> {
 const ruleOf = (text: string, index: number) =>
   ({ name: `${index}`, enabled: true, condition: compileCondition(text, catalogue) }) as Rule;
 
-/** For each open the rules that match it, by each engine. */
-function judged(texts: readonly string[], opens: readonly Fields[]): readonly (readonly string[])[] {
+/** For each engine the rules that match each open. */
+function judgedByAll(texts: readonly string[], opens: readonly Fields[]): readonly (readonly string[])[] {
   const rules = texts.map(ruleOf);
-  return engines.map((engine) => {
-    const ruleset = bindRules(rules, kernelForm, { matching: 'all', engine });
-    const slab = bench.slab(...opens);
-    const found = opens.map((_, index) => {
-      const names: string[] = [];
-      ruleset.judge(
-        slab.at(index) as KernelEvent,
-        ({ name }) => names.push(name),
-        (_rule, error) => {
-          throw error;
-        },
-      );
-      return names.join(' ');
-    });
-    slab.release();
-    return found;
-  });
+  return engines.map((engine) => judged(bindRules(rules, kernelForm, { matching: 'all', engine }), opens));
 }
 
 describe('a look at an open', () => {
@@ -130,7 +98,7 @@ describe('a look at an open', () => {
         fc.array(fc.oneof({ weight: 5, arbitrary: condition }, special), { minLength: 1, maxLength: 35 }),
         inRuns(open),
         (texts, opens) => {
-          const [expected, ...others] = judged(texts, opens);
+          const [expected, ...others] = judgedByAll(texts, opens);
           for (const each of others) expect(each).toEqual(expected);
           matched += expected?.filter((names) => names !== '').length ?? 0;
         },
@@ -148,7 +116,7 @@ describe('a look at an open', () => {
       plain,
     ];
     const texts = ['evt.type = openat and basename(fd.name) = "<UNKNOWN>id"', 'evt.type = openat and fd.name = /id'];
-    for (const found of judged(texts, opens)) expect(found).toEqual(['0', '0', '1']);
+    for (const found of judgedByAll(texts, opens)) expect(found).toEqual(['0', '0', '1']);
   });
 
   it('rules out none where there are more paths than it can tell apart', () => {
@@ -159,7 +127,7 @@ describe('a look at an open', () => {
     ];
     const raws = [many[0], many[2999], '/data/1/some', '/zone/last/x', '/zone/first', '/usr/lib/x'];
     const opens = raws.map((raw) => recordOf({ ret: 3, flags: 0, raw: raw as string, base: '/', real: '' }));
-    for (const found of judged(texts, opens)) expect(found).toEqual(['0', '0', '', '1', '', '']);
+    for (const found of judgedByAll(texts, opens)) expect(found).toEqual(['0', '0', '', '1', '', '']);
   });
 
   it('rules out no rule of those that are asked for again and again', () => {
@@ -173,7 +141,7 @@ describe('a look at an open', () => {
     const opens = Array.from({ length: 3000 }, (_, n) =>
       recordOf({ ret: 3, flags: 0, raw: paths[n % 3] as string, base: '/', real: '' }),
     );
-    for (const found of judged(texts, opens)) expect(found).toEqual(opens.map((_, n) => ['0 3', '2', ''][n % 3]));
+    for (const found of judgedByAll(texts, opens)) expect(found).toEqual(opens.map((_, n) => ['0 3', '2', ''][n % 3]));
   });
 
   it('tells apart results, reading and writing, and paths', () => {

@@ -1,0 +1,43 @@
+/** Opens of one shell as the kernel sends them, and which rules match them. */
+
+import type { KernelEvent } from '../../src/events/kernel/event.ts';
+import type { Ruleset } from '../../src/rules/index.ts';
+import { Bench, type Fields } from '../events-kernel/slab-writer.ts';
+import type { Opened } from '../native/filter-model.ts';
+
+const shell = {
+  tgid: 100,
+  tid: 100,
+  ppid: 1,
+  start: 50,
+  exec_id: 3,
+  comm: 'bash',
+  args: ['bash'],
+  exe_path: '/bin/sh',
+};
+
+/** Knows the shell that opens. */
+export const bench = new Bench().load(shell);
+
+export function recordOf({ ret, flags, raw, base, real, comm = shell.comm }: Opened): Fields {
+  const from = raw.startsWith('/') ? '' : base;
+  return { ...shell, comm, kind: 'open', nr: 257, dirfd: -100, ret, open_flags: flags, raw, base: from, real };
+}
+
+/** For each open the names of the rules that match it. */
+export function judged(ruleset: Ruleset<KernelEvent>, opens: readonly Fields[]): readonly string[] {
+  const slab = bench.slab(...opens);
+  const found = opens.map((_, index) => {
+    const names: string[] = [];
+    ruleset.judge(
+      slab.at(index) as KernelEvent,
+      ({ name }) => names.push(name),
+      (_rule, error) => {
+        throw error;
+      },
+    );
+    return names.join(' ');
+  });
+  slab.release();
+  return found;
+}
