@@ -1,0 +1,49 @@
+/** Boots a kernel in a virtual machine that is emulated in software: it works wherever tests do, slowly. */
+
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+
+export interface Boot {
+  readonly kernel: string;
+  /** An archive of cpio: what is there before anything is mounted. */
+  readonly archive: string;
+  /** An image of a file system, seen as /dev/vda; what the machine writes to it is forgotten. */
+  readonly disk?: string;
+  /** MiB. */
+  readonly memory: number;
+  /** What is added to the kernel's command line. */
+  readonly append?: string;
+}
+
+/** What of these programs is missing; undefined: nothing. */
+export function missing(programs: readonly string[] = ['qemu-system-x86_64', 'cpio', 'busybox']): string | undefined {
+  const lacking = programs.filter((name) => spawnSync('which', [name]).status !== 0);
+  return lacking.length === 0 ? undefined : `there is no ${lacking.join(', no ')}`;
+}
+
+/**
+ * Boots; what the machine wrote to its console until it switched itself off, or was given up after `ms`.
+ * @param listen gets it as it comes
+ */
+export async function boot(what: Boot, ms: number, listen: (text: string) => void = () => {}): Promise<string> {
+  const machine = ['-m', String(what.memory), '-smp', '2', '-accel', 'tcg', '-cpu', 'max', '-nodefaults', '-no-reboot'];
+  const append = `console=ttyS0 quiet panic=-1 ${what.append ?? ''}`;
+  const start = ['-kernel', what.kernel, '-initrd', what.archive, '-append', append];
+  const disk = what.disk ? ['-drive', `file=${what.disk},if=virtio,format=raw,snapshot=on`] : [];
+  const child = spawn('qemu-system-x86_64', [...machine, ...start, ...disk, '-display', 'none', '-serial', 'stdio'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    signal: AbortSignal.timeout(ms),
+    killSignal: 'SIGKILL',
+  });
+  child.on('error', () => {}); // it was given up: what it has said so far tells why
+  let said = '';
+  for await (const text of child.stdout.setEncoding('utf8')) {
+    said += text;
+    listen(text);
+  }
+  return said.replaceAll('\r', '');
+}
+
+/** Packs a folder into an archive of cpio. Not compressed: to decompress it costs the machine more than to read it. */
+export function pack(folder: string, archive: string): void {
+  execFileSync('sh', ['-c', `cd '${folder}' && find . | cpio --quiet -o -H newc > '${archive}'`]);
+}

@@ -1,0 +1,23 @@
+/** The tests that trace the kernel, run inside a machine with another one. */
+
+import type { System } from './system.ts';
+
+/** What is run on every kernel: folders and files. */
+export const SUITES = ['test/native', 'test/sources/ebpf', 'test/events-kernel', 'test/e2e/live.test.ts'];
+
+/** ms for a single test: in software everything takes some ten times as long. */
+const TEST = 300_000;
+
+/** Runs tests on a kernel; what came to the console, of which the last line is that of test/reporter.ts. */
+export function runOn(
+  system: System,
+  kernel: string,
+  files: readonly string[],
+  ms: number,
+  listen?: (text: string) => void,
+): Promise<string> {
+  const limits = `--testTimeout=${TEST} --hookTimeout=${TEST} --teardownTimeout=${TEST}`;
+  const script = `uname -r\nNO_COLOR=1 node node_modules/.bin/vitest run ${files.map((file) => `'${file}'`).join(' ')} \\
+  --maxWorkers=1 ${limits} --reporter=verbose --reporter=./test/reporter.ts`;
+  return system.run(kernel, script, ms, listen);
+}
