@@ -1,8 +1,9 @@
 /** The built program as a child that is measured from outside, and what the figures were measured on. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { Stream } from 'node:stream';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -58,11 +59,10 @@ export class Launched {
     });
   }
 
-  /** Resolves when it is ready. `onOutput` gets what it prints, and else that is thrown away. */
-  static async start(pipeline: string, onOutput?: (data: Buffer) => void): Promise<Launched> {
-    const stdio = ['ignore', onOutput ? 'pipe' : 'ignore', 'pipe'] as const;
-    const child = spawn(join(root, 'bin/falco-pipe'), ['run', pipeline, '--no-watch'], { stdio: [...stdio] });
-    if (onOutput) child.stdout?.on('data', onOutput);
+  /** Resolves when it is ready. `output`: another process's input, which gets what it prints. */
+  static async start(pipeline: string, output: Stream | 'ignore' = 'ignore'): Promise<Launched> {
+    const stdio: StdioOptions = ['ignore', output, 'pipe'];
+    const child = spawn(join(root, 'bin/falco-pipe'), ['run', pipeline, '--no-watch'], { stdio });
     const launched = new Launched(child);
     await new Promise<void>((ready, failed) => {
       child.stderr?.on('data', () => launched.#said.includes('ready:') && ready());
