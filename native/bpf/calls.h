@@ -183,7 +183,8 @@ __noinline int message_calls(struct call_context *call)
 // it is none of interest.
 static __always_inline bool unpack_socketcall(struct call_context *call)
 {
-  __u32 arguments[6] = {}, count = 3;
+  __u32 count = 3;
+  __u64 from = call->args[1];
   switch (call->args[0]) { // linux/net.h
   case 1: call->which = CALL_SOCKET; break;
   case 2: call->which = CALL_BIND; break;
@@ -202,8 +203,13 @@ static __always_inline bool unpack_socketcall(struct call_context *call)
   __u32 slot = call->which & (CALLS_ROOM - 1);
   if (!filter.keep[slot] && !filter.by_comm[slot]) return 0;
   barrier_var(count);
-  if (count > 6 || bpf_probe_read_user(arguments, count * sizeof *arguments, (void *)call->args[1])) return 0;
-  for (int i = 0; i < 6; i++) call->args[i] = arguments[i];
+  // Two of them stand in a word, before each gets its own: the stack has no room for both.
+  call->args[3] = call->args[4] = call->args[5] = 0;
+  if (count > 6 || bpf_probe_read_user(call->args + 3, count * sizeof(__u32), (void *)from)) return 0;
+  for (int i = 0; i < 6; i++) {
+    __u64 two = call->args[3 + i / 2];
+    call->args[i] = i % 2 ? two >> 32 : (__u32)two;
+  }
   return 1;
 }
 

@@ -31,6 +31,15 @@ extern char **environ;
 static long number(int index) { return index < count ? strtol(words[index], NULL, 0) : 0; }
 static long result(long value) { return value == -1 ? -errno : value; }
 
+// arm64 has only the calls that start from a directory.
+#ifdef SYS_open
+static long plain_open(const char *path, int flags, mode_t mode) { return syscall(SYS_open, path, flags, mode); }
+static long plain_creat(const char *path, mode_t mode) { return syscall(SYS_creat, path, mode); }
+#else
+static long plain_open(const char *path, int flags, mode_t mode) { return syscall(SYS_openat, AT_FDCWD, path, flags, mode); }
+static long plain_creat(const char *path, mode_t mode) { return plain_open(path, O_CREAT | O_WRONLY | O_TRUNC, mode); }
+#endif
+
 static int wait_for(pid_t pid)
 {
   int status;
@@ -499,7 +508,7 @@ static long race(void)
   racing = 1;
   pthread_create(&thread, NULL, turn, NULL);
   for (long i = 0; i < number(3); i++) {
-    int fd = syscall(SYS_open, raced, O_RDONLY);
+    int fd = plain_open(raced, O_RDONLY, 0);
     if (fd < 0) continue;
     if (!fstat(fd, &got) && got.st_ino == wanted.st_ino && got.st_dev == wanted.st_dev) times++;
     close(fd);
@@ -518,12 +527,12 @@ static long act(void)
   if (!strcmp(what, "uring")) return through_uring();
   if (!strcmp(what, "sys-apart")) return any_call_apart();
   if (!strcmp(what, "comm")) return result(prctl(PR_SET_NAME, words[1]));
-  if (!strcmp(what, "open")) return result(syscall(SYS_open, words[1], number(2), number(3)));
-  if (!strcmp(what, "creat")) return result(syscall(SYS_creat, words[1], 0600));
+  if (!strcmp(what, "open")) return result(plain_open(words[1], number(2), number(3)));
+  if (!strcmp(what, "creat")) return result(plain_creat(words[1], 0600));
   if (!strcmp(what, "openat")) return openat_in(words[1], words[2], number(3), -1);
   if (!strcmp(what, "openat2")) return openat_in(words[1], words[2], number(3), number(4));
   if (!strcmp(what, "open32")) return open32(words[1]);
-  if (!strcmp(what, "open-null")) return result(syscall(SYS_open, NULL, O_RDONLY));
+  if (!strcmp(what, "open-null")) return result(plain_open(NULL, O_RDONLY, 0));
   if (!strcmp(what, "opens")) return repeat_open(number(1), words[2]);
   if (!strcmp(what, "fstat")) return result(syscall(SYS_fstat, 0, &(struct stat){ 0 }));
   if (!strcmp(what, "close")) return result(close(number(1)));
