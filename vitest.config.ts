@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/run.ts'],
     setupFiles: ['test/setup.ts'],
     // The last line of a run is the plain one, for people and for CI.
     reporters: ['default', './test/reporter.ts'],

@@ -1,6 +1,12 @@
 /** What every test file begins with. */
 
+import { basename } from 'node:path';
 import { configureGlobal } from 'fast-check';
+import { afterAll, expect } from 'vitest';
+import { ownTemporary } from './scratch.ts';
 
 // `make test-long` sets it: property tests then try fifty times as much.
 configureGlobal({ numRuns: process.env.FALCO_PIPE_LONG ? 5000 : 100 });
+
+// Hooks of setup come last.
+afterAll(ownTemporary(basename(expect.getState().testPath ?? 'test', '.test.ts')));

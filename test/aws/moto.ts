@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { freePort } from '../nats/server.ts';
+import { atEnd } from '../scratch.ts';
 
 /** Debian's; the one of other Pythons has other modules. */
 const PYTHON = '/usr/bin/python3';
@@ -44,7 +45,7 @@ export class Moto {
   static async start(): Promise<Moto> {
     const port = await freePort();
     const child = spawn(PYTHON, [PROGRAM, '-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
-    process.once('exit', () => child.kill('SIGKILL'));
+    atEnd(() => child.kill('SIGKILL'));
     const endpoint = `http://127.0.0.1:${port}`;
     for (let tries = 0; ; tries++) {
       const up = await fetch(`${endpoint}/moto-api/data.json`).then(

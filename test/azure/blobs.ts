@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ContainerClient } from '@azure/storage-blob';
 import { Front } from '../aws/front.ts';
+import { atEnd } from '../scratch.ts';
 
 const PROGRAM = join(import.meta.dirname, 'azurite/node_modules/azurite/dist/src/blob/main.js');
 /** Whether it is installed; said loudly when it is not. */
@@ -50,7 +51,7 @@ export class Blobs {
     const server = spawn(process.execPath, [PROGRAM, ...SWITCHES, '--blobHost', '127.0.0.1', '--blobPort', '0'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    process.once('exit', () => server.kill('SIGKILL'));
+    atEnd(() => server.kill('SIGKILL'));
     const endpoint = await endpointOf(server);
     const blobs = new Blobs(server, endpoint, await Front.before(endpoint));
     await blobs.#client.create();

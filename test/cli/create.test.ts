@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Program, pipeline, repository, scratch } from '../e2e/program.ts';
+import { Program, pipeline, repository } from '../e2e/program.ts';
+import { scratch } from '../scratch.ts';
 
 const event = (name: string) =>
   `${JSON.stringify({ source: 'syscall', time: 1_700_000_000_000_000_000, type: 'execve', fields: { 'proc.name': name } })}\n`;

@@ -5,8 +5,9 @@ import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { cannotTrace, launcher, Program, pipeline, repository, Stage, scratch } from '../e2e/program.ts';
+import { cannotTrace, launcher, Program, pipeline, repository, Stage } from '../e2e/program.ts';
 import { KernelTypes } from '../native/btf.ts';
+import { scratch } from '../scratch.ts';
 
 interface Check {
   readonly name: string;

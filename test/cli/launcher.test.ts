@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { launcher, scratch } from '../e2e/program.ts';
+import { launcher } from '../e2e/program.ts';
+import { scratch } from '../scratch.ts';
 
 describe('an installation without a Node.js of its own', () => {
   let root: string;

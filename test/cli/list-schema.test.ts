@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { catalogues } from '../../src/events/catalogue.ts';
-import { Program, pipeline, repository, scratch } from '../e2e/program.ts';
+import { Program, pipeline, repository } from '../e2e/program.ts';
+import { scratch } from '../scratch.ts';
 
 const OPERATOR = `
 import { defineOperator, where } from 'falco-pipe';

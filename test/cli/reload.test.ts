@@ -1,17 +1,16 @@
 /** What a reload goes over to: never to files that somebody still writes. */
 
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Reloader } from '../../src/cli/reload.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import type { Plan } from '../../src/pipeline/plan.ts';
 import type { Run } from '../../src/pipeline/run.ts';
 import type { Contents } from '../../src/pipeline/watch.ts';
+import { scratch } from '../scratch.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-reload-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = scratch();
 
 const path = join(folder, 'rules.yaml');
 writeFileSync(path, '');

@@ -3,7 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Program, repository, scratch } from '../e2e/program.ts';
+import { Program, repository } from '../e2e/program.ts';
+import { scratch } from '../scratch.ts';
 
 const folder = scratch();
 function write(name: string, text: string): string {

@@ -6,7 +6,8 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeAlert } from '../../src/events/alert.ts';
 import { recordJson } from '../../src/events/record-json.ts';
-import { Program, pipeline, scratch } from '../e2e/program.ts';
+import { Program, pipeline } from '../e2e/program.ts';
+import { scratch } from '../scratch.ts';
 import { Receiver } from '../sinks/servers.ts';
 
 let receiver: Receiver;

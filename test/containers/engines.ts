@@ -1,12 +1,12 @@
 /** Real container engines, each with its state in a folder of the test's own and reached by unix sockets only. */
 
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { scratch } from '../scratch.ts';
 
 /** Why engines cannot be started here; undefined when they can. */
 export function cannotRun(...commands: readonly string[]): string | undefined {
@@ -23,11 +23,6 @@ export const IMAGE = 'localhost/shop/web:1.2';
 
 const environment = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 
-/** A folder of the test's own. Engines mount below it, so it is removed when they are gone. */
-export function engineFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'falco-pipe-engine-'));
-}
-
 /** The file system of the image as a tar archive: busybox and a few of its names. */
 function rootArchive(folder: string): string {
   const root = join(folder, 'root');
@@ -39,14 +34,6 @@ function rootArchive(folder: string): string {
   const archive = join(folder, 'root.tar');
   execFileSync('tar', ['-C', root, '-cf', archive, '.']);
   return archive;
-}
-
-/** Removes a folder, and unmounts what an engine has left mounted in it. */
-function dispose(folder: string): void {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
-  const below = mounts.map((line) => line.split(' ')[1] ?? '').filter((path) => path.startsWith(`${folder}/`));
-  for (const path of below.toReversed()) spawnSync('umount', ['-l', path]);
-  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Ends a server that the test has started. */
@@ -79,7 +66,7 @@ async function answers(socket: string, server: ChildProcess): Promise<void> {
 
 export class Podman {
   readonly socket: string;
-  readonly #folder = engineFolder();
+  readonly #folder = scratch();
   #server: ChildProcess | undefined;
 
   constructor() {
@@ -130,7 +117,6 @@ export class Podman {
   async close(): Promise<void> {
     this.#run('rm', '-f', '-t', '0', '--all');
     await this.stopServing();
-    dispose(this.#folder);
   }
 
   #run(...args: readonly string[]): string {
@@ -141,7 +127,7 @@ export class Podman {
 
 export class Containerd {
   readonly socket: string;
-  readonly folder = engineFolder();
+  readonly folder = scratch();
   #server: ChildProcess | undefined;
 
   constructor() {
@@ -202,13 +188,12 @@ state = "${join(this.folder, 'state.d')}"
       this.endAll();
       await end(this.#server);
     }
-    dispose(this.folder);
   }
 }
 
 export class Docker {
   readonly socket: string;
-  readonly #folder = engineFolder();
+  readonly #folder = scratch();
   #server: ChildProcess | undefined;
 
   constructor() {
@@ -246,7 +231,6 @@ export class Docker {
 
   async close(): Promise<void> {
     if (this.#server) await end(this.#server);
-    dispose(this.#folder);
   }
 
   #call(method: string, path: string, more: readonly string[] = []): string {

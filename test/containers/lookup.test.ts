@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -7,6 +5,7 @@ import { ContainerLookup } from '../../src/containers/lookup.ts';
 import { Runtimes } from '../../src/containers/sockets.ts';
 import type { RuntimeKind } from '../../src/events/containers/cgroup.ts';
 import { containerOf } from '../events/containers/shared.ts';
+import { scratch } from '../scratch.ts';
 import { FakeRuntime, id } from './fake-runtime.ts';
 import { serveHttp } from './servers.ts';
 
@@ -191,7 +190,7 @@ describe('The runtimes of a machine', () => {
   });
 
   it('that are not there are said to be so', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-test-'));
+    const folder = scratch();
     const said: string[] = [];
     const lookup = new ContainerLookup({
       runtimes: new Runtimes({ ...none, docker: [join(folder, 'no.sock')] }),
@@ -204,6 +203,5 @@ describe('The runtimes of a machine', () => {
     while (said.length === 0) await sleep(5);
     expect(said[0]).toMatch(/no\.sock connect ENOENT/);
     lookup.close();
-    rmSync(folder, { recursive: true });
   });
 });

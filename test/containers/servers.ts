@@ -1,13 +1,11 @@
 /** Servers on unix sockets of the test's own that answer as a test wants. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Stream } from 'node:http2';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { scratch } from '../scratch.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-socket-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+const folder = scratch();
 let count = 0;
 
 export interface Served {

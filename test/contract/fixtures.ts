@@ -2,14 +2,14 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { EventHub } from '../azure/event-hubs.ts';
 import { hasNats, NatsServer } from '../nats/server.ts';
+import { scratch } from '../scratch.ts';
 import { Receiver } from '../sinks/servers.ts';
 
 /** Nobody listens there. */
@@ -21,7 +21,7 @@ export type Configs = Readonly<Record<string, object>>;
 export const absent: Readonly<Record<string, string>> = hasNats ? {} : { nats: 'nats-server is not installed' };
 
 export class Fixtures {
-  readonly folder = mkdtempSync(join(tmpdir(), 'falco-pipe-contract-'));
+  readonly folder = scratch();
   readonly #receiver: Receiver;
   readonly #syslog: Socket;
   readonly #hub: EventHub;
@@ -52,8 +52,7 @@ export class Fixtures {
     this.#syslog.close();
     await this.#hub.halt();
     await this.#receiver.stop();
-    await this.#nats?.stop();
-    rmSync(this.folder, { recursive: true });
+    await this.#nats?.halt();
   }
 
   #write(name: string, text: string, mode = 0o600): void {

@@ -1,20 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { UserError } from '../../src/core/errors.ts';
 import { Secret, secret, withoutSecrets } from '../../src/core/secret.ts';
+import { scratch } from '../scratch.ts';
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-secret-'));
+  folder = scratch();
   process.env.TEST_SECRET = 'hunter2';
 });
 afterEach(() => {
-  rmSync(folder, { recursive: true });
   delete process.env.TEST_SECRET;
 });
 

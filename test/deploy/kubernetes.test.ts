@@ -18,7 +18,8 @@ import type { ConfigMap } from 'kubernetes-types/core/v1.d.ts';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { cannotRun, Podman } from '../containers/engines.ts';
-import { cannotTrace, launcher, Program, repository, Stage, scratch } from '../e2e/program.ts';
+import { cannotTrace, launcher, Program, repository, Stage } from '../e2e/program.ts';
+import { scratch } from '../scratch.ts';
 
 const here = join(repository, 'deploy/kubernetes');
 const manifests = new Map(

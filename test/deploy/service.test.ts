@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { cannotTrace, launcher, Program, pipeline, repository, Stage, scratch } from '../e2e/program.ts';
+import { cannotTrace, launcher, Program, pipeline, repository, Stage } from '../e2e/program.ts';
+import { scratch } from '../scratch.ts';
 
 const unit = readFileSync(join(repository, 'deploy/falco-pipe.service'), 'utf8');
 const folder = scratch();

@@ -1,14 +1,14 @@
 /** The pipeline of the guide docs/guides/alerts.md, run as it is against servers of the test. */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { scratch } from '../scratch.ts';
 import { Receiver } from '../sinks/servers.ts';
 import { Program, repository } from './program.ts';
 
 test('alerts are enriched, correlated, deduplicated, redacted, and each goes one way', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-guide-'));
+  const folder = scratch();
   const archive = join(folder, 'alerts.jsonl');
   const pager = await Receiver.start();
   const talk = await Receiver.start();
@@ -27,7 +27,6 @@ test('alerts are enriched, correlated, deduplicated, redacted, and each goes one
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { rule: string; priority: string; output_fields: Record<string, unknown> });
-  rmSync(folder, { recursive: true });
   const routes = new Set(archived.map(({ output_fields: fields }) => fields['route.name']));
   expect(routes).toEqual(new Set(['page', 'chat']));
   const busy = archived.filter(({ rule }) => rule === 'Many alerts of one program');

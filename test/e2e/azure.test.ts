@@ -1,13 +1,14 @@
 /** Collectors that read an event hub, as processes: killed at any moment they lose nothing; replicas divide the partitions. */
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Blobs, hasAzurite } from '../azure/blobs.ts';
 import { EventHub } from '../azure/event-hubs.ts';
 import { activity } from '../azure/opened.ts';
-import { Program, packagesIn, pipeline, repository, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { Program, packagesIn, pipeline, repository } from './program.ts';
 
 /** Ids of what was written to a file, in order, also twice. */
 function written(path: string): string[] {
@@ -17,9 +18,6 @@ function written(path: string): string[] {
 
 const range = (count: number) => Array.from({ length: count }, (_, n) => String(n));
 const sorted = (ids: Iterable<string>) => [...new Set(ids)].sort((a, b) => Number(a) - Number(b));
-
-const root = scratch();
-const folderOf = () => mkdtempSync(join(root, 'run-'));
 
 let hub: EventHub;
 let blobs: Blobs | undefined;
@@ -59,7 +57,7 @@ async function until(test: () => boolean | Promise<boolean>, programs: readonly 
 
 describe('a collector of Azure audit logs', () => {
   it('killed over and over gives every record, and few twice', async () => {
-    const folder = folderOf();
+    const folder = scratch();
     const path = pipeline(folder, yaml(''));
     const out = join(folder, 'out.jsonl');
     const state = ['--state', join(folder, 'state')];
@@ -87,7 +85,7 @@ describe('a collector of Azure audit logs', () => {
   }, 60_000);
 
   it('keeps what is no event as a dead letter, whole, and goes on', async () => {
-    const folder = folderOf();
+    const folder = scratch();
     const path = pipeline(folder, yaml(', start: latest, consumer_group: poison'));
     hub.groups.add('poison');
     const state = ['--state', join(folder, 'state')];
@@ -111,7 +109,7 @@ describe('a collector of Azure audit logs', () => {
   });
 
   it('goes on with one hub when it is refused by another, is not ready, and says why', async () => {
-    const folder = folderOf();
+    const folder = scratch();
     hub.groups.add('two');
     const path = pipeline(
       folder,
@@ -144,7 +142,7 @@ sinks: { out: { type: file, from: [good, bad], path: out.jsonl, format: json, fi
       const store = blobs as Blobs;
       const checkpoints = `, consumer_group: shared, checkpoints: { connection: { env: BLOBS }, container: ${store.container}, every: 200ms, expires: 1s }`;
       hub.groups.add('shared');
-      const folders = [folderOf(), folderOf()] as const;
+      const folders = [scratch(), scratch()] as const;
       const outs = folders.map((folder) => join(folder, 'out.jsonl'));
       const programs = folders.map((folder) => starts(pipeline(folder, yaml(checkpoints))));
       const all = () => outs.flatMap(written);
@@ -192,7 +190,7 @@ it('the pipeline of the guide raises its alert', async () => {
 describe('the SDKs of Azure', () => {
   /** Which of the SDKs a run of the program has loaded: Node lists every script when it measures coverage. */
   async function loaded(...args: string[]): Promise<string[]> {
-    const folder = folderOf();
+    const folder = scratch();
     const { code, stderr } = await Program.run(args, { env: { NODE_V8_COVERAGE: folder, ...environment() } });
     expect(code, stderr).toBe(0);
     const scripts = readdirSync(folder).flatMap(
@@ -207,7 +205,7 @@ describe('the SDKs of Azure', () => {
   }
 
   it('are loaded where they are used, and nowhere else', async () => {
-    const folder = folderOf();
+    const folder = scratch();
     writeFileSync(join(folder, 'none.jsonl'), '');
     const without = pipeline(
       folder,

@@ -6,7 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { launcher, Program, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { launcher, Program } from './program.ts';
 
 const EVENTS = 100_000;
 const KILLS = process.env.FALCO_PIPE_LONG ? 1000 : 50;

@@ -11,9 +11,10 @@ import { hasMoto, keyOf, logFile, Moto, REGION, recordOf, setCredentials } from 
 import { EventHub } from '../azure/event-hubs.ts';
 import { activity } from '../azure/opened.ts';
 import { freePort, hasNats, NatsServer } from '../nats/server.ts';
+import { scratch } from '../scratch.ts';
 import { auditEvent, auditLines } from '../sources/k8s-audit/events.ts';
 import { Director, item } from '../sources/vcloud/director.ts';
-import { Program, pipeline, scratch } from './program.ts';
+import { Program, pipeline } from './program.ts';
 
 const LIMIT = 120_000;
 const until = (test: () => void | Promise<void>) => vi.waitFor(test, { timeout: 60_000, interval: 100 });
@@ -145,7 +146,7 @@ it(
     }
     if (hasNats) {
       const nats = await NatsServer.start();
-      undo.push(() => nats.stop());
+      undo.push(() => nats.halt());
       gates.nodes = await gateTo(nats.port);
       sources.nodes = `type: nats, servers: 'nats://127.0.0.1:${gates.nodes.port}', stream: S, create_stream: {}, subject: s, emits: [alert]`;
     }
@@ -229,7 +230,7 @@ it(
     };
     if (hasNats) {
       const nats = await NatsServer.start('--auth', 'right');
-      undo.push(() => nats.stop());
+      undo.push(() => nats.halt());
       refused.nodes = [`type: nats, servers: '${nats.url}', stream: S, token: { env: NATS }`, /[Aa]uthorization/];
     }
     const sources = Object.fromEntries(Object.entries(refused).map(([id, [source]]) => [id, source]));

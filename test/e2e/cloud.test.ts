@@ -8,9 +8,10 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { scratch } from '../scratch.ts';
 import { auditEvents, auditLines, namesOf } from '../sources/k8s-audit/events.ts';
 import { Director, item } from '../sources/vcloud/director.ts';
-import { Program, packagesIn, pipeline, repository, scratch } from './program.ts';
+import { Program, packagesIn, pipeline, repository } from './program.ts';
 
 const KILLS = process.env.FALCO_PIPE_LONG ? 100 : 3;
 const LIMIT = KILLS * 15_000;

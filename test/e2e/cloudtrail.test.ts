@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Front } from '../aws/front.ts';
 import { hasMoto, keyOf, logFile, Moto, REGION, recordOf, setCredentials } from '../aws/moto.ts';
 import { freePort } from '../nats/server.ts';
-import { Program, packagesIn, pipeline, repository, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { Program, packagesIn, pipeline, repository } from './program.ts';
 
 const KILLS = process.env.FALCO_PIPE_LONG ? 50 : 3;
 const FILES = 12;

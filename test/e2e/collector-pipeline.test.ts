@@ -9,9 +9,10 @@ import { recordOf } from '../aws/moto.ts';
 import { EventHub } from '../azure/event-hubs.ts';
 import { activity } from '../azure/opened.ts';
 import { freePort } from '../nats/server.ts';
+import { scratch } from '../scratch.ts';
 import { adminBound } from '../sources/k8s-audit/events.ts';
 import { Director, item } from '../sources/vcloud/director.ts';
-import { Program, repository, scratch } from './program.ts';
+import { Program, repository } from './program.ts';
 
 const FILE = join(repository, 'pipelines/collector.yaml');
 const begin = Date.now() - 60_000;

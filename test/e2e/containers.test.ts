@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Kubelet, type PodIds } from '../containers/cri-calls.ts';
 import { Containerd, cannotRun, IMAGE, Podman } from '../containers/engines.ts';
 import { cgroupRoots } from '../native/cgroups.ts';
-import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { cannotTrace, Program, pipeline, repository, Stage } from './program.ts';
 
 const official = join(repository, '../shared/data/rules');
 const noRules = existsSync(official) ? undefined : "Falco's rules are not beside the repository";

@@ -11,9 +11,10 @@ import { recordJson } from '../../src/events/record-json.ts';
 import { partitionOf } from '../../src/nats/partition.ts';
 import { nats as natsSink } from '../../src/sinks/nats.ts';
 import { freePort, hasNats, NatsServer } from '../nats/server.ts';
+import { scratch } from '../scratch.ts';
 import { alertOf } from '../sinks/shared.ts';
 import { adminBound } from '../sources/k8s-audit/events.ts';
-import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
+import { cannotTrace, Program, pipeline, repository, Stage } from './program.ts';
 
 const until = (test: () => void | Promise<void>) => vi.waitFor(test, { timeout: 60_000, interval: 50 });
 
@@ -39,7 +40,7 @@ describe.skipIf(!hasNats)('edge and collector', () => {
   });
   afterAll(async () => {
     await connection.close();
-    await server.stop();
+    await server.halt();
   });
 
   test('the pipelines of the guide are valid, as it has them', async () => {

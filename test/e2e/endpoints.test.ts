@@ -4,7 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Program, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { Program } from './program.ts';
 
 const runs: Program[] = [];
 afterEach(async () => {

@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { cannotRun, Podman } from '../containers/engines.ts';
-import { cannotTrace, launcher, Program, pipeline, repository, Stage, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { cannotTrace, launcher, Program, pipeline, repository, Stage } from './program.ts';
 
 const rules = join(repository, '../shared/data/rules');
 const official = ['falco_rules.yaml', 'falco-incubating_rules.yaml', 'falco-sandbox_rules.yaml'];

@@ -3,7 +3,8 @@
 import { chmodSync, copyFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { cannotTrace, Program, pipeline, repository, Stage } from './program.ts';
 
 /** Fields that no rule needs to print: an operator below asks for them, and so alerts carry them. */
 const SEEN = '%proc.name|%proc.pname|%proc.aname[2]|%proc.cmdline|%user.name|%fd.name';

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { makeAlert } from '../../src/events/alert.ts';
 import { recordJson } from '../../src/events/record-json.ts';
+import { scratch } from '../scratch.ts';
 import { makeCertificates, Receiver } from '../sinks/servers.ts';
-import { launcher, Program, pipeline, scratch } from './program.ts';
+import { launcher, Program, pipeline } from './program.ts';
 
 const folder = scratch();
 const alert = makeAlert(0n, {

@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Program, pipeline, repository, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { Program, pipeline, repository } from './program.ts';
 
 /** A pipeline over the demo's records with one operator of type `mine`. */
 function stage(component: string, options: { file?: string; mine?: string; packageJson?: string } = {}): string {

@@ -2,8 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const repository = resolve(import.meta.dirname, '../..');
@@ -12,18 +11,6 @@ export const launcher = join(repository, 'bin/falco-pipe');
 /** Why live tracing cannot be tested here; undefined when it can. */
 export const cannotTrace: string | undefined =
   process.getuid?.() !== 0 ? 'not root' : existsSync('/sys/kernel/btf/vmlinux') ? undefined : 'the kernel has no BTF';
-
-const folders: string[] = [];
-process.once('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
-
-/** A folder of the test's own, removed at the end of the process. */
-export function scratch(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-test-'));
-  folders.push(folder);
-  return folder;
-}
 
 /** The npm packages of which a built file has code, by its source map. */
 export function packagesIn(file: string | URL): string[] {

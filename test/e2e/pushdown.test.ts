@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sharedText } from '../events/shared.ts';
-import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { cannotTrace, Program, pipeline, repository, Stage } from './program.ts';
 
 const official = ['falco_rules', 'falco-incubating_rules', 'falco-sandbox_rules'].map(
   (name) => `data/rules/${name}.yaml`,

@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { cannotTrace, Program, pipeline, repository, Stage } from './program.ts';
 
 const why = cannotTrace ?? (existsSync('/usr/bin/apt-get') ? undefined : 'no apt-get');
 

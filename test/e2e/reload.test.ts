@@ -15,7 +15,8 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { cannotTrace, Program, repository, Stage, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { cannotTrace, Program, repository, Stage } from './program.ts';
 
 const record = (n: number) =>
   JSON.stringify({

@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
-import { cannotTrace, Program, pipeline, repository, Stage, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { cannotTrace, Program, pipeline, repository, Stage } from './program.ts';
 
 /** KiB of Node's own program that a process has mapped in memory, proc_pid_smaps(5). */
 function ofNode(pid: number): number {

@@ -3,7 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Program, repository, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { Program, repository } from './program.ts';
 
 const run = (...args: readonly string[]) => Program.run(['test', ...args]);
 

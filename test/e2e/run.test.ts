@@ -5,7 +5,8 @@ import { mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { cannotTrace, launcher, Program, pipeline, repository, Stage, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { cannotTrace, launcher, Program, pipeline, repository, Stage } from './program.ts';
 
 const RULES = `
 - rule: Opened

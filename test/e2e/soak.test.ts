@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { cannotTrace, Program, pipeline, scratch } from './program.ts';
+import { scratch } from '../scratch.ts';
+import { cannotTrace, Program, pipeline } from './program.ts';
 
 const SECONDS = process.env.FALCO_PIPE_LONG ? 900 : 20;
 /** How long the agent stands still, and how often. */

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Accounts, parseGroup, parsePasswd, type TextFile } from '../../src/events/accounts.ts';
+import { scratch } from '../scratch.ts';
 
 describe('parsePasswd', () => {
   it('reads users; the first of one uid counts', () => {
@@ -99,16 +99,12 @@ describe('Accounts', () => {
   });
 
   it('looks below the root directory that it is given', () => {
-    const root = mkdtempSync(join(tmpdir(), 'accounts-'));
-    try {
-      mkdirSync(join(root, 'etc'));
-      writeFileSync(join(root, 'etc/passwd'), 'carol:x:42:42::/:\n');
-      writeFileSync(join(root, 'etc/group'), 'staff:x:42:\n');
-      const accounts = new Accounts({ root });
-      expect(accounts.userName(42)).toBe('carol');
-      expect(accounts.groupName(42)).toBe('staff');
-    } finally {
-      rmSync(root, { recursive: true });
-    }
+    const root = scratch();
+    mkdirSync(join(root, 'etc'));
+    writeFileSync(join(root, 'etc/passwd'), 'carol:x:42:42::/:\n');
+    writeFileSync(join(root, 'etc/group'), 'staff:x:42:\n');
+    const accounts = new Accounts({ root });
+    expect(accounts.userName(42)).toBe('carol');
+    expect(accounts.groupName(42)).toBe('staff');
   });
 });

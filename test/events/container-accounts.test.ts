@@ -1,19 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ContainerAccounts } from '../../src/events/container-accounts.ts';
-
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-});
+import { scratch } from '../scratch.ts';
 
 /** A folder like /proc with processes that are in a mount namespace; its number is that of a file. */
 function procOf(...pids: readonly number[]) {
-  const proc = mkdtempSync(join(tmpdir(), 'falco-pipe-proc-'));
-  folders.push(proc);
+  const proc = scratch();
   writeFileSync(join(proc, 'namespace'), '');
   const passwd = (pid: number) => join(proc, `${pid}/root/etc/passwd`);
   for (const pid of pids) {

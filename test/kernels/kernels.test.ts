@@ -7,8 +7,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scratch } from '../e2e/program.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { scratch } from '../scratch.ts';
 import { Machine, missing } from './machine.ts';
 
 const folder = join(import.meta.dirname, '../../.build/kernels');
@@ -87,7 +87,6 @@ describe.skipIf(why)('the agent on other kernels', () => {
     ]);
     machine = new Machine({ '/script': script, '/root/pipeline.yaml': pipeline, '/root/rules.yaml': rules }, [actions]);
   });
-  afterAll(() => machine?.remove());
 
   it.each(kernels)(
     '%s',

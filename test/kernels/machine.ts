@@ -4,9 +4,9 @@
  */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { scratch } from '../scratch.ts';
 
 const repository = join(import.meta.dirname, '../..');
 /** Where the repository is in the machine. */
@@ -37,7 +37,7 @@ poweroff -f
 `;
 
 export class Machine {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'falco-pipe-machine-'));
+  readonly #folder = scratch();
   readonly #archive = join(this.#folder, 'system.cpio');
 
   /**
@@ -79,10 +79,6 @@ export class Machine {
     let said = '';
     for await (const text of child.stdout.setEncoding('utf8')) said += text;
     return said.replaceAll('\r', '');
-  }
-
-  remove(): void {
-    rmSync(this.#folder, { recursive: true });
   }
 }
 

@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -17,7 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { boot, missing, pack } from './emulate.ts';
 
 const repository = join(import.meta.dirname, '../..');
@@ -95,9 +96,11 @@ export class System {
       mkdirSync(join(root, folder), { recursive: true });
     for (const name of ['bin', 'sbin', 'lib', 'lib64'].filter((name) => lstatSync(`/${name}`).isSymbolicLink()))
       symlinkSync(readlinkSync(`/${name}`), join(root, name));
-    copy('/', filesOf(PACKAGES.split(' ')), root);
-    copy('/', ['etc/alternatives'], root);
-    copy(repository, [...checkout(), ...BUILT], join(root, HOME));
+    place('/', [...filesOf(PACKAGES.split(' ')), ...filesBelow('/', 'etc/alternatives')], root);
+    const built = BUILT.flatMap((folder) => filesBelow(repository, folder));
+    const unused = UNUSED.map((folder) => `${folder}/`);
+    const used = built.filter((name) => !unused.some((folder) => name.startsWith(folder)));
+    place(repository, [...checkout(), ...used], join(root, HOME));
     const shared = join(repository, '../shared/data');
     if (existsSync(shared)) cpSync(shared, join(root, 'shared/data'), { recursive: true });
     for (const [path, text] of Object.entries(ACCOUNTS)) writeFileSync(join(root, path), text);
@@ -148,6 +151,14 @@ function filesOf(packages: readonly string[]): string[] {
     .map((path) => path.slice(1));
 }
 
+/** All files below a folder of another one, relative to that. */
+function filesBelow(root: string, folder: string): string[] {
+  const entries = readdirSync(join(root, folder), { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+}
+
 function isFile(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found !== undefined && !found.isDirectory();
@@ -163,11 +174,13 @@ function text(command: string, args: readonly string[]): string {
   return execFileSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Copies files and folders, with the folders above them. */
-function copy(from: string, names: readonly string[], to: string): void {
-  const exclude = UNUSED.map((name) => `--exclude=${name}`);
-  const packed = join(dirname(to), 'copy.tar');
-  execFileSync('tar', ['-C', from, ...exclude, '-cf', packed, '--null', '-T', '-'], { input: names.join('\0') });
-  execFileSync('tar', ['-C', to, '--keep-directory-symlink', '-xf', packed]);
-  rmSync(packed);
+/** Places files there as they are here: by hard links where that can be, since nobody writes to them. */
+function place(from: string, names: readonly string[], to: string): void {
+  for (const folder of new Set(names.map((name) => dirname(join(to, name))))) mkdirSync(folder, { recursive: true });
+  for (const name of names)
+    try {
+      linkSync(join(from, name), join(to, name));
+    } catch {
+      cpSync(join(from, name), join(to, name), { verbatimSymlinks: true });
+    }
 }

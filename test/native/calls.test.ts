@@ -29,7 +29,6 @@ describe.skipIf(whyNot())('system calls', () => {
   afterAll(() => {
     sensor?.close();
     actor?.stop();
-    place?.remove();
   });
 
   /** Does one action; the records that it made, and its result. */
@@ -310,7 +309,6 @@ describe.skipIf(whyNot())('what is not asked for', () => {
     } finally {
       sensor.close();
       actor.stop();
-      place.remove();
     }
   });
 });

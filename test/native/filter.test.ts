@@ -32,7 +32,6 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
   });
   afterAll(() => {
     actor?.stop();
-    place?.remove();
   });
 
   const usual = ['dir/file', 'dir/link', 'way/link', '.ssh/id_rsa', 'etc/shadow', 'etc/sub/x', 'missing', 'etc', '.'];

@@ -1,7 +1,5 @@
 /** What the live tests share: a child that acts on command, a sensor that looks at it alone, decoded records. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +13,7 @@ import {
   type SensorOptions,
 } from '../../native/index.ts';
 import * as layout from '../../src/events/kernel/layout.ts';
+import { scratch } from '../scratch.ts';
 
 /** Why the kernel cannot be traced here, or undefined. Said aloud, since the tests are then skipped. */
 export function whyNot(): string | undefined {
@@ -126,12 +125,12 @@ export function drainAll(sensor: Sensor): Decoded[] {
 }
 
 /** A folder of this test file's own, by its canonical name, with the compiled child in it. */
-export function prepare(): { folder: string; program: string; remove: () => void } {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'falco-pipe-native-')));
+export function prepare(): { folder: string; program: string } {
+  const folder = scratch();
   const program = join(folder, 'actions');
   const source = fileURLToPath(new URL('actions.c', import.meta.url));
   execFileSync('gcc', ['-O1', '-o', program, source, '-pthread'], { stdio: 'inherit' });
-  return { folder, program, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return { folder, program };
 }
 
 /** The acting child. */

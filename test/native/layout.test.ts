@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { generate } from '../../native/generate.ts';
 import * as generated from '../../src/events/kernel/layout.ts';
+import { scratch } from '../scratch.ts';
 
 const layout = { ...generated };
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -45,12 +45,8 @@ test('the compiler places every member where layout.ts says', () => {
     expect(first).toBe(lengths + 2 * count);
   }
   expect(offsets.size).toBeGreaterThan(70);
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-layout-'));
-  try {
-    const file = join(folder, 'layout.c');
-    writeFileSync(file, `${program.join('\n')}\n`);
-    execFileSync('gcc', ['-fsyntax-only', `-I${join(root, 'native/bpf')}`, file], { stdio: 'pipe' });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = scratch();
+  const file = join(folder, 'layout.c');
+  writeFileSync(file, `${program.join('\n')}\n`);
+  execFileSync('gcc', ['-fsyntax-only', `-I${join(root, 'native/bpf')}`, file], { stdio: 'pipe' });
 });

@@ -38,7 +38,6 @@ describe.skipIf(whyNot())('processes', () => {
   afterAll(() => {
     sensor?.close();
     actor?.stop();
-    place?.remove();
   });
 
   async function act(line: string): Promise<Decoded[]> {

@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bootOffsetNs, measurePrograms, notifySystemd, openSensor, probe } from '../../native/index.ts';
 import { exitCode } from '../../src/core/errors.ts';
+import { scratch } from '../scratch.ts';
 import { Actor, drainAll, everything, only, prepare, watch, whyNot } from './harness.ts';
 
 const skipped = whyNot();
@@ -20,7 +20,6 @@ describe.skipIf(skipped)('the ring', () => {
   });
   afterAll(() => {
     actor?.stop();
-    place?.remove();
   });
 
   test.each([4096, 65536, 1 << 20])(
@@ -241,19 +240,15 @@ describe.skipIf(skipped)('other processes', () => {
   });
 
   test('without bpf_rdonly_cast, as before Linux 6.2, the programs read by helpers', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-helpers-'));
-    try {
-      const file = join(folder, 'falco_pipe.node');
-      cpSync(addonPath(), file);
-      compileBpf(join(folder, 'sensor.bpf.o'), '-Dbpf_rdonly_cast=no_such_function');
-      expect(run('trace', [], { FALCO_PIPE_ADDON: file })).toMatchObject({
-        kinds: ['fork', 'exec', 'exit'],
-        scanned: true,
-      });
-      expect(run('trace', [])).toEqual(run('trace', [], { FALCO_PIPE_ADDON: file }));
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const folder = scratch();
+    const file = join(folder, 'falco_pipe.node');
+    cpSync(addonPath(), file);
+    compileBpf(join(folder, 'sensor.bpf.o'), '-Dbpf_rdonly_cast=no_such_function');
+    expect(run('trace', [], { FALCO_PIPE_ADDON: file })).toMatchObject({
+      kinds: ['fork', 'exec', 'exit'],
+      scanned: true,
+    });
+    expect(run('trace', [])).toEqual(run('trace', [], { FALCO_PIPE_ADDON: file }));
   });
 
   test('a missing addon is a clear error', () => {
@@ -263,18 +258,14 @@ describe.skipIf(skipped)('other processes', () => {
   });
 
   test('an addon that cannot be loaded says which package is missing', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-addon-'));
-    try {
-      const file = join(folder, 'falco_pipe.node');
-      cpSync(addonPath(), file);
-      execFileSync('sh', ['-c', `sed -i 's/libelf\\.so\\.1/libelf.so.9/' ${file}`]);
-      const answer = run('trace', [], { FALCO_PIPE_ADDON: file });
-      expect(answer).toMatchObject({ exit: exitCode.unavailable });
-      expect(answer.error).toContain('libelf.so.9');
-      expect(answer.hint).toContain('libelf1t64');
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const folder = scratch();
+    const file = join(folder, 'falco_pipe.node');
+    cpSync(addonPath(), file);
+    execFileSync('sh', ['-c', `sed -i 's/libelf\\.so\\.1/libelf.so.9/' ${file}`]);
+    const answer = run('trace', [], { FALCO_PIPE_ADDON: file });
+    expect(answer).toMatchObject({ exit: exitCode.unavailable });
+    expect(answer.error).toContain('libelf.so.9');
+    expect(answer.hint).toContain('libelf1t64');
   });
 });
 
@@ -306,7 +297,6 @@ describe('notifySystemd', () => {
   afterAll(() => {
     delete process.env.NOTIFY_SOCKET;
     actor?.stop();
-    place?.remove();
   });
 
   test.each([

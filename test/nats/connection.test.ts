@@ -79,7 +79,7 @@ describe.skipIf(!hasNats)('TLS', () => {
     const sink = await openSink(nats, { servers, subject, token: { env: 'TEST_NATS_TLS' } });
     await expect(sink.write([alertOf('a')], never)).rejects.toThrow(`${servers}: server does not support 'tls'`);
     await sink.close();
-    await server.stop();
+    await server.halt();
   });
 
   it.each([
@@ -91,7 +91,7 @@ describe.skipIf(!hasNats)('TLS', () => {
     const sink = await openSink(nats, { servers: `tls://127.0.0.1:${server.port}`, subject, tls: { ca } });
     await expect(sink.write([alertOf('a')], never)).rejects.toThrow(expected);
     await sink.close();
-    await server.stop();
+    await server.halt();
   });
 
   it('has the certificates that are there when a lost connection is made again', async () => {
@@ -110,6 +110,6 @@ describe.skipIf(!hasNats)('TLS', () => {
     await server.run();
     await vi.waitFor(works, { timeout: 15_000, interval: 50 });
     await sink.close();
-    await server.stop();
+    await server.halt();
   });
 });

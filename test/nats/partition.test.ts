@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { EventRecord } from '../../src/events/record.ts';
 import { parseRecord, recordJson } from '../../src/events/record-json.ts';
 import { partitionOf, partitionSubject } from '../../src/nats/partition.ts';
-import { scratch } from '../e2e/program.ts';
+import { scratch } from '../scratch.ts';
 import { recordOf } from '../sinks/shared.ts';
 import { hasNats, NatsServer } from './server.ts';
 
@@ -72,6 +72,6 @@ describe('partitions', () => {
       expect([name, Number(partition)]).toEqual([name, of(name, 12)]);
     }
     await connection.close();
-    await server.stop();
+    await server.halt();
   });
 });

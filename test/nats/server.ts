@@ -2,10 +2,8 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { atEnd, scratch } from '../scratch.ts';
 
 const PROGRAM = 'nats-server';
 /** Whether it is installed; said loudly when it is not. */
@@ -21,7 +19,7 @@ export async function freePort(): Promise<number> {
 }
 
 export class NatsServer {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'falco-pipe-nats-'));
+  readonly #folder = scratch();
   readonly #args: readonly string[];
   readonly port: number;
   #child: ChildProcess | undefined;
@@ -46,7 +44,7 @@ export class NatsServer {
     const child = spawn(PROGRAM, [...own, ...this.#args], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
     // Also when a test fails before it stops the server.
-    process.once('exit', () => child.kill('SIGKILL'));
+    atEnd(() => child.kill('SIGKILL'));
     let said = '';
     await new Promise<void>((ready, failed) => {
       child.stderr.on('data', (data) => {
@@ -62,10 +60,5 @@ export class NatsServer {
     this.#child.kill('SIGTERM');
     await once(this.#child, 'close');
     this.#child = undefined;
-  }
-
-  async stop(): Promise<void> {
-    await this.halt();
-    rmSync(this.#folder, { recursive: true });
   }
 }

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { Subject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -16,6 +13,7 @@ import { correlated } from '../../src/operators/correlate/stream.ts';
 import { type Seen, Window } from '../../src/operators/correlate/window.ts';
 import { Store } from '../../src/store/store.ts';
 import { recordedAck } from '../core/shared.ts';
+import { scratch } from '../scratch.ts';
 import { errorsOf, planned, run, start } from './shared.ts';
 
 const S = 1_000_000_000n;
@@ -188,7 +186,7 @@ describe('correlate and acks', () => {
   });
 
   it('goes on after a restart where it was, and remembers nothing of a match that has arrived', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-correlate-'));
+    const folder = scratch();
     const spansAfter = async (...alerts: Alert[]) => {
       const store = await Store.open(folder, (error) => {
         throw error;
@@ -203,7 +201,6 @@ describe('correlate and acks', () => {
     expect(await spansAfter(alert('b', 2))).toEqual([[0, 2]]);
     expect(await spansAfter(alert('b', 3))).toEqual([]);
     expect(await spansAfter(alert('b', 4, 'bob'))).toEqual([[1, 4]]);
-    rmSync(folder, { recursive: true });
   });
 
   it('matches again when an alert could not be delivered and its last event comes again', () => {

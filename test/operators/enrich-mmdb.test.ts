@@ -1,16 +1,15 @@
 /** The operator enrich with MaxMind DB files that the test writes itself. */
 
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { makeAlert } from '../../src/events/alert.ts';
 import { EventRecord } from '../../src/events/record.ts';
+import { scratch } from '../scratch.ts';
 import { mmdb } from './mmdb-writer.ts';
 import { errorsOf, planned, run, start } from './shared.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-mmdb-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = scratch();
 const file = join(folder, 'places.mmdb');
 
 const france = { country: { iso_code: 'FR', names: { en: 'France' } }, location: { latitude: 48.5 }, is_eu: true };

@@ -1,23 +1,22 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventRecord } from '../../src/events/record.ts';
 import { readTable, TableError } from '../../src/operators/shared/table.ts';
 import { recordedAck } from '../core/shared.ts';
+import { scratch } from '../scratch.ts';
 import { until } from '../sinks/servers.ts';
 import { alertOf } from '../sinks/shared.ts';
 import { errorsOf, run, start } from './shared.ts';
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-enrich-'));
+  folder = scratch();
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 function file(name: string, text: string): string {
   writeFileSync(join(folder, name), text);

@@ -1,9 +1,8 @@
 /** Lists of rules that come from elsewhere, in a pipeline: read at the start, and again while it runs. */
 
-import { mkdtempSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { liveAck } from '../../src/core/ack.ts';
@@ -17,8 +16,9 @@ import { Run } from '../../src/pipeline/run.ts';
 import { recordedLog } from '../core/shared.ts';
 import { Bench } from '../events-kernel/slab-writer.ts';
 import { ManualSink, ManualSource, registryOf } from '../pipeline/harness.ts';
+import { scratch } from '../scratch.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-lists-'));
+const folder = scratch();
 let server: Server;
 let url: string;
 let answer: { status: number; body: string; tag?: string };
@@ -43,7 +43,6 @@ beforeEach(() => {
 });
 afterAll(async () => {
   server.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function registry(input: ManualSource, sink: ManualSink) {

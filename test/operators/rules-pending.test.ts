@@ -1,9 +1,8 @@
 /** Rules on kernel events whose container is still being looked up. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { liveAck } from '../../src/core/ack.ts';
 import type { Event } from '../../src/core/event.ts';
 import type { Container, ContainerEntry } from '../../src/events/containers/container.ts';
@@ -16,10 +15,10 @@ import { recordedLog, tick } from '../core/shared.ts';
 import { containerOf } from '../events/containers/shared.ts';
 import { Bench, type Fields } from '../events-kernel/slab-writer.ts';
 import { ManualSink, ManualSource, registryOf } from '../pipeline/harness.ts';
+import { scratch } from '../scratch.ts';
 
 const ID = '3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e';
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-test-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = scratch();
 
 const RULES = `
 - rule: any file

@@ -1,17 +1,16 @@
 /** The configuration of the operator `rules`, as far as it is not the rules' own. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { type Plan, planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 import type { Rule } from '../../src/rules/index.ts';
+import { scratch } from '../scratch.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-rules-operator-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = scratch();
 writeFileSync(
   join(folder, 'rules.yaml'),
   `- rule: Opened

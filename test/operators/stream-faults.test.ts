@@ -1,12 +1,10 @@
 /** Operators that work on streams, and an event that cannot be read: it costs itself alone. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { EventRecord } from '../../src/events/record.ts';
 import { Store } from '../../src/store/store.ts';
 import { recordedAck } from '../core/shared.ts';
+import { scratch } from '../scratch.ts';
 import { start } from './shared.ts';
 
 const call = (fields: unknown) => new EventRecord('syscall', 'open', 7n, fields as EventRecord['fields']);
@@ -50,7 +48,7 @@ it('enrich lets one pass of which it cannot read what to look up', async () => {
 });
 
 it('a state that cannot be saved is said, and what it has of events is not taken for safe', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-faults-'));
+  const folder = scratch();
   const store = await Store.open(folder, (error) => {
     throw error;
   });
@@ -61,5 +59,4 @@ it('a state that cannot be saved is said, and what it has of events is not taken
   expect(run.counters()).toMatchObject({ errors: 1 });
   await run.running.stop();
   await store.close();
-  rmSync(folder, { recursive: true });
 });

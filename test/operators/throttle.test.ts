@@ -1,8 +1,5 @@
 /** What throttle and dedupe let pass, and that they go on over a restart where they were. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { makeAlert } from '../../src/events/alert.ts';
@@ -10,6 +7,7 @@ import type { EventRecord } from '../../src/events/record.ts';
 import { Windows } from '../../src/operators/shared/windows.ts';
 import { Store } from '../../src/store/store.ts';
 import { eventsOf } from '../core/shared.ts';
+import { scratch } from '../scratch.ts';
 import { alertOf } from '../sinks/shared.ts';
 import { errorsOf, run, start } from './shared.ts';
 
@@ -59,9 +57,8 @@ describe('throttle', () => {
 describe('over a restart', () => {
   let folder = '';
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'falco-pipe-windows-'));
+    folder = scratch();
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
 
   /** Starts, puts alerts in, stops, and returns the times of those that came out. */
   async function passed(operator: string, ...alerts: EventRecord[]): Promise<number[]> {

@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { defineSink, type Sink } from '../../src/core/component.ts';
 import { hostName } from '../../src/core/host.ts';
@@ -13,6 +12,7 @@ import { builtIn } from '../../src/pipeline/registry.ts';
 import { Run } from '../../src/pipeline/run.ts';
 import { Store } from '../../src/store/store.ts';
 import { recordedAck, recordedLog } from '../core/shared.ts';
+import { scratch } from '../scratch.ts';
 import { alertOf } from '../sinks/shared.ts';
 import { errorsOf, type OperatorRun, planned, start } from './shared.ts';
 
@@ -127,8 +127,7 @@ sinks: { out: { type: kept, from: lost } }`;
   });
 
   describe('what is expected', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-watch-'));
-    afterAll(() => rmSync(folder, { recursive: true }));
+    const folder = scratch();
     const table = join(folder, 'nodes.csv');
     writeFileSync(table, 'site,host\nhome,node-a\nhome,node-b\nfar,node-c\n');
     const watching = (more: string) => `{ type: watch, from: in, key: rule, rule: Quiet, ${more} }`;
@@ -187,7 +186,7 @@ sinks: { out: { type: stdout, from: lost } }`;
 });
 
 it('knows after a restart what it watched, from the state folder', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-watch-'));
+  const folder = scratch();
   const life = async (work: (run: OperatorRun) => void | Promise<void>) => {
     const store = await Store.open(folder, (error) => {
       throw error;
@@ -205,5 +204,4 @@ it('knows after a restart what it watched, from the state folder', async () => {
   });
   expect(second).toEqual(['cron silent']);
   expect(await life((run) => run.put([call]))).toEqual(['cron back']);
-  rmSync(folder, { recursive: true });
 });

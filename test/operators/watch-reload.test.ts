@@ -1,7 +1,6 @@
 /** What `watch` knows when its inventory or its settings change, while it runs and over a restart. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventRecord } from '../../src/events/record.ts';
@@ -10,15 +9,15 @@ import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { type PlannedOperator, planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 import { Store } from '../../src/store/store.ts';
+import { scratch } from '../scratch.ts';
 import { type OperatorRun, start } from './shared.ts';
 
 let folder = '';
 let table = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-inventory-'));
+  folder = scratch();
   table = join(folder, 'nodes.csv');
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const inventory = (...names: string[]) => writeFileSync(table, ['name', ...names, ''].join('\n'));
 const watching = (more = '') =>

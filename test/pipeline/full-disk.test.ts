@@ -1,8 +1,7 @@
 /** A state file that cannot be written: what runs goes on, that is said, and nothing is claimed that is not on disk. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Observable } from 'rxjs';
 import { expect, it, vi } from 'vitest';
@@ -15,6 +14,7 @@ import { planPipeline } from '../../src/pipeline/plan.ts';
 import { Run } from '../../src/pipeline/run.ts';
 import { Store } from '../../src/store/store.ts';
 import { eventsOf, recordedLog } from '../core/shared.ts';
+import { scratch } from '../scratch.ts';
 import { ManualSink, ManualSource, registryOf } from './harness.ts';
 
 const YAML = `sources: { past: { type: past }, live: { type: live } }
@@ -23,7 +23,7 @@ sinks:
   spills: { type: down, from: live, batch: 1, queue: { events: 2, when_full: spill }, retry: { initial: 1ms, max: 1ms } }`;
 
 it('events flow on while the disk is full, and all of them are there once it is not', async ({ skip }) => {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-full-'));
+  const folder = scratch();
   const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]);
   skip(status !== 0, 'a small disk cannot be mounted here');
   try {
@@ -72,6 +72,5 @@ it('events flow on while the disk is full, and all of them are there once it is 
     await store.close();
   } finally {
     execFileSync('umount', [folder]);
-    rmSync(folder, { recursive: true });
   }
 });

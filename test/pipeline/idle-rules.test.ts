@@ -1,15 +1,14 @@
 /** Rules on audit logs that cannot fire in their pipeline are said when it is planned. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
+import { scratch } from '../scratch.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-idle-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = scratch();
 
 const VCD = "type: vcloud, url: 'https://vcd.example', user: a, password: { env: P }";
 const EVENTS = 'type: cloudevents, routes: { x: azure_audit, y: vcd_audit }';

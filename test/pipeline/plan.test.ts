@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NEVER } from 'rxjs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Demands, defineOperator, defineSink, defineSource, type Edge, where } from '../../src/core/component.ts';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { type Plan, planInSteps, planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
+import { scratch } from '../scratch.ts';
 
 const common = { summary: 'For tests.', config: z.strictObject({}), examples: [] };
 const demand = (entries: Record<string, [string[], string[] | 'all']>): Demands =>
@@ -78,7 +78,7 @@ sinks:
 
 describe('the plan', () => {
   it('is made in steps, each rule one at least, or at once', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-plan-'));
+    const folder = scratch();
     const rule = (n: number) =>
       `- rule: r${n}\n  desc: d\n  condition: evt.type=execve and proc.pid=${n}\n  output: o\n  priority: INFO\n`;
     writeFileSync(join(folder, 'rules.yaml'), Array.from({ length: 20 }, (_, n) => rule(n)).join(''));
@@ -92,7 +92,6 @@ sinks: { out: { type: away, from: detect } }`;
     expect(taken).toBeGreaterThan(20);
     expect(step.value.digest).toBe(plan(yaml).digest);
     expect(step.value.operators[0]?.notes).toMatchObject({ rules: 20 });
-    rmSync(folder, { recursive: true });
   });
 
   it('types every edge: what reaches an operator and a sink', () => {
@@ -130,7 +129,7 @@ sinks: { out: { type: away, from: z } }`);
   });
 
   it('says of which events a field is read, as far as all that read it say', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-plan-'));
+    const folder = scratch();
     const rule = (name: string, condition: string, output: string) =>
       `- { rule: ${name}, desc: d, condition: "${condition}", output: "${output}", priority: INFO }\n`;
     const shell = rule('shell', 'evt.type = execve and proc.stdin.type = ipv4', '%proc.name');
@@ -164,7 +163,6 @@ sinks: { out: { type: stdout, from: detect } }`;
     const other = graph.replace('from: detect }', 'from: detect }, other: { type: away, from: node }');
     const { 'fd.name': __, ...unnamed } = both;
     expect(read(shell + opens, other)).toEqual(unnamed);
-    rmSync(folder, { recursive: true });
   });
 
   it('answers an operator what the sources above ever fill and emit', () => {
@@ -226,9 +224,8 @@ it.each(['emits', 'prepare', 'reads'] as const)(
 describe('the digest', () => {
   let folder = '';
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'falco-pipe-plan-'));
+    folder = scratch();
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
 
   it('is the same for the same pipeline, and another one when it or a file that it names has changed', () => {
     const rule = (output: string) =>

@@ -1,8 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { EMPTY, mergeMap, Observable } from 'rxjs';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import type { Batch } from '../../src/core/batch.ts';
 import { type OperatorContext, type SourceContext, stream } from '../../src/core/component.ts';
 import { Redelivery } from '../../src/core/redelivery.ts';
@@ -12,13 +9,13 @@ import { planPipeline } from '../../src/pipeline/plan.ts';
 import { Run } from '../../src/pipeline/run.ts';
 import { Store } from '../../src/store/store.ts';
 import { eventsOf, recordedLog } from '../core/shared.ts';
+import { scratch } from '../scratch.ts';
 import { ManualSink, registryOf } from './harness.ts';
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-snapshots-'));
+  folder = scratch();
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 /** Emits ten numbers from where it stood on, and then nothing. */
 const ten = (ctx: SourceContext) =>

@@ -3,31 +3,28 @@
 import { execFileSync } from 'node:child_process';
 import {
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   renameSync,
-  rmSync,
   symlinkSync,
   truncateSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Contents, contentOf, digestOf, Watcher } from '../../src/pipeline/watch.ts';
+import { scratch } from '../scratch.ts';
 
 let folder = '';
 let closing: (() => void)[] = [];
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-watch-'));
+  folder = scratch();
 });
 afterEach(() => {
   for (const close of closing) close();
   closing = [];
-  rmSync(folder, { recursive: true });
 });
 
 const at = (name: string) => join(folder, name);

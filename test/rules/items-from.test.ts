@@ -1,20 +1,19 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { Event, Value } from '../../src/events/field.ts';
 import type { LoadResult, Rule } from '../../src/rules/index.ts';
 import { bindRules, describeRules, explainVerdict, loadRules } from '../../src/rules/index.ts';
+import { scratch } from '../scratch.ts';
 import { catalogue, eventOf, form, rule, type Values } from './support.ts';
 
 if (process.env.FALCO_PIPE_LONG) vi.setConfig({ testTimeout: 1_800_000 });
 
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-items-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = scratch();
 
 /** Rules over the fields of support.ts, with a list `far` that holds what `content` says. */
 function load(condition: string, content: string, { from = '', more = '' } = {}): LoadResult {

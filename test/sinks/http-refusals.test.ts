@@ -1,7 +1,6 @@
 /** What becomes of alerts that a server turns away: nothing is lost without a dead letter, or a count where there is no state. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Subject } from 'rxjs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -16,19 +15,19 @@ import { builtIn } from '../../src/pipeline/registry.ts';
 import { Run } from '../../src/pipeline/run.ts';
 import { Store } from '../../src/store/store.ts';
 import { recordedLog } from '../core/shared.ts';
+import { scratch } from '../scratch.ts';
 import { Receiver, until } from './servers.ts';
 import { alertOf } from './shared.ts';
 
 let folder: string;
 let receiver: Receiver;
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-refusals-'));
+  folder = scratch();
   writeFileSync(join(folder, 'token'), 'of yesterday\n');
   receiver = await Receiver.start();
 });
 afterEach(async () => {
   await receiver.stop();
-  rmSync(folder, { recursive: true });
 });
 
 const openStore = () =>

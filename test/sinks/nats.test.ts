@@ -26,7 +26,7 @@ describe.skipIf(!hasNats)('the sink nats', () => {
   afterAll(async () => {
     for (const sink of open) await sink.close();
     await connection.close();
-    await server.stop();
+    await server.halt();
   });
   // A stream of its own for each test.
   beforeEach(async () => {
@@ -144,7 +144,7 @@ describe.skipIf(!hasNats)('the sink nats', () => {
     expect((await stored(again)).map((message) => JSON.parse(message.string()).type)).toEqual(['a', 'b']);
     await again.close();
     await sink.close();
-    await own.stop();
+    await own.halt();
   });
 
   it('a server that is not there is named', async () => {
@@ -165,6 +165,6 @@ describe.skipIf(!hasNats)('the sink nats', () => {
     await expect(other.write([alertOf('a')], never)).rejects.toThrow(/authorization/i);
     delete process.env.TEST_NATS_TOKEN;
     for (const each of [sink, other]) await each.close();
-    await own.stop();
+    await own.halt();
   });
 });

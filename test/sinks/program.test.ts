@@ -1,18 +1,17 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
 import { WriteError } from '../../src/core/write-error.ts';
 import { program } from '../../src/sinks/program.ts';
+import { scratch } from '../scratch.ts';
 import { until } from './servers.ts';
 import { alertOf, never, openSink } from './shared.ts';
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-program-'));
+  folder = scratch();
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const shell = (script: string): Promise<Sink> =>
   openSink(program, { command: ['sh', '-c', script, 'sh', join(folder, 'out')] });

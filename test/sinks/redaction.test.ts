@@ -3,26 +3,25 @@
 import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { SinkDefinition } from '../../src/core/component.ts';
 import { file } from '../../src/sinks/file.ts';
 import { http } from '../../src/sinks/http.ts';
 import { sinks } from '../../src/sinks/index.ts';
 import { program } from '../../src/sinks/program.ts';
 import { syslog } from '../../src/sinks/syslog.ts';
+import { scratch } from '../scratch.ts';
 import { commandOf, secretEvents } from './children.ts';
 import { Receiver, until } from './servers.ts';
 import { never, openSink } from './shared.ts';
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-redaction-'));
+  folder = scratch();
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 /** Writes an alert and a record with a password, and returns what came out. */
 type Written = (config: object) => Promise<string>;

@@ -2,14 +2,14 @@
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
+import { scratch } from '../scratch.ts';
 
 export interface Received {
   readonly method: string;
@@ -95,10 +95,9 @@ export interface Certificates {
   server(ask?: boolean): ServerOptions;
 }
 
-/** An authority of the test's own, a certificate for localhost and one for a client; removed at the end of the process. */
+/** An authority of the test's own, a certificate for localhost and one for a client. */
 export function makeCertificates(names = 'DNS:localhost,IP:127.0.0.1'): Certificates {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-tls-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const folder = scratch();
   const path = (name: string) => join(folder, name);
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];

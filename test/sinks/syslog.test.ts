@@ -1,9 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -14,6 +12,7 @@ import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 import { syslog } from '../../src/sinks/syslog.ts';
+import { scratch } from '../scratch.ts';
 import { makeCertificates, until } from './servers.ts';
 import { alertOf, never, openSink } from './shared.ts';
 
@@ -214,8 +213,7 @@ sinks: { out: { type: syslog, from: in, address: '${address}', tls: { server_nam
   });
 
   it('writes to a local stream socket', async () => {
-    const path = join(tmpdir(), `falco-pipe-syslog-${process.pid}`);
-    closing.push(() => rmSync(path, { force: true }));
+    const path = join(scratch(), 'socket');
     const got = await serve(createServer(), { path });
     const sink = await sinkOf({ address: `unix://${path}` });
     await sink.write([alertOf('a')], never);
@@ -225,7 +223,7 @@ sinks: { out: { type: syslog, from: in, address: '${address}', tls: { server_nam
   it.skipIf(!hasPerl)(
     `writes to a local socket of datagrams, as /dev/log is${hasPerl ? '' : ' (skipped: no perl)'}`,
     async () => {
-      const path = join(tmpdir(), `falco-pipe-log-${process.pid}`);
+      const path = join(scratch(), 'log');
       const sink = await sinkOf({ address: `unix://${path}` });
       await expect(sink.write([alertOf('a')], never)).rejects.toThrow(`${path}: there is no such socket (ENOENT)`);
       const script = `use Socket; $| = 1; socket(S, AF_UNIX, SOCK_DGRAM, 0); bind(S, pack_sockaddr_un($ARGV[0])) or die;
@@ -235,7 +233,6 @@ sinks: { out: { type: syslog, from: in, address: '${address}', tls: { server_nam
       reader.stdout.on('data', (data) => {
         got += data;
       });
-      closing.push(() => rmSync(path, { force: true }));
       await until(() => got.includes('open'));
       // More at once than its queue holds: it is waited for.
       const many = Array.from({ length: 100 }, (_, n) => alertOf(`r${n}`));

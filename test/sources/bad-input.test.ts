@@ -12,9 +12,8 @@
  * | a clock that jumps | here, listing, lookup | here | here, the trail | here, tail | here | here |
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -27,6 +26,7 @@ import { vcloud } from '../../src/sources/vcloud/index.ts';
 import { recordOf } from '../aws/moto.ts';
 import { EventHub } from '../azure/event-hubs.ts';
 import { activity, Opened } from '../azure/opened.ts';
+import { scratch } from '../scratch.ts';
 import { until } from '../sinks/servers.ts';
 import { Harness, type HarnessOptions } from './harness.ts';
 import { auditEvent } from './k8s-audit/events.ts';
@@ -45,12 +45,6 @@ afterEach(async () => {
 function opened<H extends Harness>(source: H): H {
   undo.push(() => source.stop());
   return source;
-}
-
-function scratch(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-bad-'));
-  undo.push(() => rmSync(folder, { recursive: true }));
-  return folder;
 }
 
 type Document = Readonly<Record<string, unknown>>;

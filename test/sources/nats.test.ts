@@ -45,7 +45,7 @@ describe.skipIf(!hasNats)('the source nats', () => {
   });
   afterAll(async () => {
     await connection.close();
-    await server.stop();
+    await server.halt();
   });
   // A stream of its own for each test.
   beforeEach(async () => {
@@ -287,7 +287,7 @@ describe.skipIf(!hasNats)('the source nats', () => {
     expect(reading.lines.join('\n')).toContain('the connection is there again');
     expect(reading.running.status().problems).toEqual([]);
     await reading.running.stop(1000);
-    await own.stop();
+    await own.halt();
   }, 30_000);
 
   it.each([
@@ -320,7 +320,7 @@ describe.skipIf(!hasNats)('the source nats', () => {
     const reading = await read({ servers: own.url });
     await until(() => expect(reading.running.status().problems.join()).toContain(`source in: ${own.url}: `));
     expect(reading.running.status().ready).toBe(false);
-    await own.stop();
+    await own.halt();
   });
 
   it('gives a token, or a user and a password, over TLS', async () => {
@@ -339,7 +339,7 @@ describe.skipIf(!hasNats)('the source nats', () => {
       await publish([alertOf('a')], access, own.url);
       await until(() => expect(types(reading)).toEqual(['a']));
       await reading.running.stop();
-      await own.stop();
+      await own.halt();
     }
     delete process.env.TEST_NATS_READER;
   });
@@ -352,7 +352,7 @@ describe.skipIf(!hasNats)('the source nats', () => {
     expect(reading.running.status()).toMatchObject({ state: 'running', ready: false });
     delete process.env.TEST_NATS_READER;
     await reading.running.stop();
-    await own.stop();
+    await own.halt();
   });
 
   it('a stream that is missing is named, and read once it is there', async () => {

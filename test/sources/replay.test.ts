@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Batch } from '../../src/core/batch.ts';
 import type { SourceContext } from '../../src/core/component.ts';
 import { UserError } from '../../src/core/errors.ts';
@@ -12,12 +11,12 @@ import { EventRecord } from '../../src/events/record.ts';
 import { recordJson } from '../../src/events/record-json.ts';
 import { replay } from '../../src/sources/replay.ts';
 import { numbersOf, recordedLog } from '../core/shared.ts';
+import { scratch } from '../scratch.ts';
 
 let folder = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-replay-'));
+  folder = scratch();
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const line = (n: number, source = 'syscall') => recordJson(new EventRecord(source, 'open', BigInt(n), { n }));
 const linesOf = (count: number, from = 0) =>

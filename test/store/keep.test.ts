@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { Ack } from '../../src/core/ack.ts';
@@ -12,18 +9,18 @@ import { EventRecord } from '../../src/events/record.ts';
 import { SinkKeep } from '../../src/store/keep.ts';
 import { Store } from '../../src/store/store.ts';
 import { eventsOf, numbersOf, recordedAck, recordedLog } from '../core/shared.ts';
+import { scratch } from '../scratch.ts';
 
 let folder = '';
 let store: Store;
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-keep-'));
+  folder = scratch();
   store = await Store.open(folder, (error) => {
     throw error;
   });
 });
 afterEach(async () => {
   await store.close();
-  rmSync(folder, { recursive: true });
 });
 
 const shape = z.strictObject(deliveryKeys);

@@ -1,7 +1,6 @@
 /** The program that performs scenarios (native/actor): what stands in a plan is what its processes get. */
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
@@ -10,11 +9,12 @@ import type { Scenario } from '../../src/testing/scenarios/load.ts';
 import { planOf } from '../../src/testing/scenarios/plan.ts';
 import { scenarioShape } from '../../src/testing/scenarios/schema.ts';
 import { openHostStage, type Stage } from '../../src/testing/scenarios/stage.ts';
+import { scratch } from '../scratch.ts';
 
 const noActor = existsSync(actorProgram()) ? undefined : 'the actor is not built';
 
 describe.skipIf(noActor)(`the actor${noActor ? ` (skipped: ${noActor})` : ''}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-actor-'));
+  const folder = scratch();
   let stage: Stage;
   let count = 0;
   beforeAll(async () => {
@@ -22,7 +22,6 @@ describe.skipIf(noActor)(`the actor${noActor ? ` (skipped: ${noActor})` : ''}`, 
   });
   afterAll(async () => {
     await stage.close();
-    rmSync(folder, { recursive: true });
   });
 
   /** Performs a test; the result is what went wrong. */

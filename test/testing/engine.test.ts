@@ -1,7 +1,7 @@
 /** Containers for tests: the image that is made for them, and engines that are not there or do not do what is asked. */
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as listen, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,15 +11,15 @@ import { actorProgram } from '../../native/locate.ts';
 import { ContainerFailed, engineSocket, NoEngine, openContainerStage } from '../../src/testing/scenarios/engine.ts';
 import { imageArchive } from '../../src/testing/scenarios/image.ts';
 import { tarOf } from '../../src/testing/scenarios/tar.ts';
+import { scratch } from '../scratch.ts';
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-engine-test-'));
+  folder = scratch();
 });
 const servers: Server[] = [];
 afterEach(async () => {
   for (const server of servers.splice(0)) await new Promise((done) => server.close(done));
-  rmSync(folder, { recursive: true });
   vi.unstubAllEnvs();
 });
 

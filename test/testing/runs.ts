@@ -1,24 +1,18 @@
 /** Runs files of tests in this process. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
 import type { Coverage } from '../../src/testing/rule-coverage/coverage.ts';
 import { runTests } from '../../src/testing/run-tests.ts';
 import type { TestResult } from '../../src/testing/test-kind.ts';
+import { scratch } from '../scratch.ts';
 
-const folders = new Set<string>();
-process.once('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
-
-/** Files of one test, in a folder that is removed at the end of the process. */
+/** Files of one test, in a folder of their own. */
 export class Files {
-  readonly folder = mkdtempSync(join(tmpdir(), 'falco-pipe-tests-'));
+  readonly folder = scratch();
 
   constructor(files: Readonly<Record<string, string>> = {}) {
-    folders.add(this.folder);
     for (const [name, text] of Object.entries(files)) this.write(name, text);
   }
 

@@ -1,10 +1,9 @@
 /** Files of scenarios: what is read from them, and how they are told what is wrong. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { renderDiagnostic, type UserError } from '../../src/core/errors.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
 import { loadRules } from '../../src/rules/index.ts';
@@ -14,9 +13,9 @@ import { loadScenarios, type Scenario } from '../../src/testing/scenarios/load.t
 import { planOf, splitArgs } from '../../src/testing/scenarios/plan.ts';
 import { numberOf } from '../../src/testing/scenarios/symbols.ts';
 import { readTestFile } from '../../src/testing/test-files.ts';
+import { scratch } from '../scratch.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-scenarios-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = scratch();
 
 const { rules } = loadRules(
   [

@@ -1,16 +1,6 @@
 /** Scratch copies (native/actor/scratch.c): what a scenario does to files and the network is seen by nobody else. */
 
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,11 +9,12 @@ import type { Scenario } from '../../src/testing/scenarios/load.ts';
 import { planOf } from '../../src/testing/scenarios/plan.ts';
 import { scenarioShape } from '../../src/testing/scenarios/schema.ts';
 import { openHostStage, type Stage } from '../../src/testing/scenarios/stage.ts';
+import { scratch } from '../scratch.ts';
 
 const notRoot = process.getuid?.() === 0 ? undefined : 'not root';
 
 describe.skipIf(notRoot)(`scratch copies${notRoot ? ` (skipped: ${notRoot})` : ''}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-scratch-'));
+  const folder = scratch();
   const [inside, outside] = ['in,side', 'outside'].map((name) => join(folder, name)) as [string, string];
   let stage: Stage;
   let count = 0;
@@ -36,7 +27,6 @@ describe.skipIf(notRoot)(`scratch copies${notRoot ? ` (skipped: ${notRoot})` : '
   });
   afterAll(async () => {
     await stage.close();
-    rmSync(folder, { recursive: true });
   });
 
   function perform(test: object): Promise<readonly string[]> {
@@ -104,13 +94,14 @@ describe.skipIf(notRoot)(`scratch copies${notRoot ? ` (skipped: ${notRoot})` : '
   });
 
   test('a copy of the folder above that of the programs leaves them in reach', async () => {
-    const before = readdirSync(tmpdir()).includes('falco-pipe-scratch-new');
+    const fresh = join(tmpdir(), 'new');
     const errors = await perform({
-      context: { scratch: [tmpdir()], processes: [{ name: 'first' }, { exePath: '/tmp/falco-pipe-scratch-new/last' }] },
-      resources: [{ type: 'process', name: 'idle', exePath: '/tmp/falco-pipe-scratch-new/idle' }],
+      context: { scratch: [tmpdir()], processes: [{ name: 'first' }, { exePath: join(fresh, 'last') }] },
+      resources: [{ type: 'process', name: 'idle', exePath: join(fresh, 'idle') }],
     });
     expect(errors).toEqual([]);
-    expect({ before, after: existsSync('/tmp/falco-pipe-scratch-new') }).toEqual({ before: false, after: false });
+    expect(existsSync(fresh)).toBe(false);
+    expect(stage.folder.startsWith(`${tmpdir()}/`)).toBe(true);
   });
 
   test('a folder that is not there is said', async () => {

@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { repository, scratch } from '../e2e/program.ts';
+import { repository } from '../e2e/program.ts';
+import { scratch } from '../scratch.ts';
 
 function run(command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; input?: string } = {}) {
   const env = { ...process.env, ...options.env };

@@ -1,6 +1,6 @@
 /** The detector beside the tests: the kernel source on a stage's processes alone, and the rules under test. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -76,7 +76,7 @@ interface Watching extends Watch {
 }
 
 export class Detector {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'falco-pipe-tests-'));
+  readonly #endRule = fileWithoutName(END_RULE);
   readonly #options: DetectorOptions;
   readonly #watches = new Map<string, Watching>();
   #run: Run | undefined;
@@ -143,13 +143,11 @@ export class Detector {
 
   async stop(): Promise<void> {
     await this.#run?.stop(5000);
-    rmSync(this.#folder, { recursive: true, force: true });
+    closeSync(this.#endRule);
   }
 
   #planned(kept: readonly Rule[] = []): Plan {
     const { rules, pid, fields, engine } = this.#options;
-    const end = join(this.#folder, 'end.yaml');
-    writeFileSync(end, END_RULE);
     const sockets = engine === undefined ? undefined : { docker: [engine] };
     const additions = [...fields].flatMap(([rule, names]) =>
       names.size === 0 ? [] : [{ match: { rule }, extra_fields: [...names] }],
@@ -167,7 +165,7 @@ export class Detector {
         detect: {
           type: 'rules',
           from: 'node',
-          files: [end, ...rules],
+          files: [`/proc/self/fd/${this.#endRule}`, ...rules],
           select: [...fields.keys()].map((rule) => ({ enable: { rule } })),
           append_output: [{ match: { source: 'syscall' }, extra_fields: marks }, ...additions],
         },
@@ -244,4 +242,16 @@ export class Detector {
 
 function ended(watch: Watching | undefined): void {
   if (watch && --watch.awaited === 0) watch.end();
+}
+
+/** The descriptor of a file that is in no folder: nothing is left of it however this process ends. */
+function fileWithoutName(text: string): number {
+  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-'));
+  try {
+    const file = openSync(join(folder, 'file'), 'w+');
+    writeFileSync(file, text);
+    return file;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

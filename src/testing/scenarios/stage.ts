@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { actorProgram } from '../../../native/locate.ts';
 
@@ -96,7 +97,7 @@ export class Stage {
 
 /** A stage on this machine. Its tests inherit nothing of our environment. */
 export async function openHostStage(): Promise<Stage> {
-  const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' };
+  const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', TMPDIR: tmpdir() };
   const child = spawn(actorProgram(), [], { stdio: ['pipe', 'pipe', 'inherit'], env, cwd: '/', detached: true });
   const failed = new Promise<never>((_, reject) => child.once('error', reject));
   await Promise.race([once(child, 'spawn'), failed]);

@@ -1,20 +1,19 @@
 /** Mode file: log files that are here already. */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { cloudtrail } from '../../../src/sources/cloudtrail/index.ts';
 import { logFile, recordOf } from '../../aws/moto.ts';
+import { scratch } from '../../scratch.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
 
 const open: Harness[] = [];
 afterEach(() => Promise.all(open.splice(0).map((each) => each.stop())));
 
 describe('the source cloudtrail on files', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-trail-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const folder = scratch();
   mkdirSync(join(folder, 'sub'));
   writeFileSync(join(folder, 'a.json.gz'), logFile([recordOf('a1'), recordOf('a2')]));
   writeFileSync(join(folder, 'sub', 'b.json'), JSON.stringify([recordOf('b1')]));

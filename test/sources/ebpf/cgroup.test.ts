@@ -1,11 +1,9 @@
 /** Processes that are moved into a container, and out of it, after they have begun. */
 
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cgroup, cgroupRoots } from '../../native/cgroups.ts';
 import { whyNot } from '../../native/harness.ts';
+import { scratch } from '../../scratch.ts';
 import { Shell, Watch } from './shell.ts';
 
 const ID = 'c0ffee'.padEnd(64, '0');
@@ -29,7 +27,7 @@ describe.skipIf(whyNot() ?? noCgroup())('a process that is moved', () => {
   let watch: Watch;
   let group: Cgroup;
   beforeAll(async () => {
-    folder = realpathSync(mkdtempSync(join(tmpdir(), 'falco-pipe-cgroup-')));
+    folder = scratch();
     group = new Cgroup(cgroupRoots()[0] as string, `docker/${ID}`);
     shell = new Shell();
     await shell.run(`cd ${folder}; : > outside; : > again`);
@@ -39,7 +37,6 @@ describe.skipIf(whyNot() ?? noCgroup())('a process that is moved', () => {
     watch?.stop();
     await shell?.stop();
     group?.remove();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   /** Where the event on a file of that name says that it was done. */

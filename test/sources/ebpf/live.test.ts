@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ebpf } from '../../../src/sources/ebpf/index.ts';
 import { whyNot } from '../../native/harness.ts';
+import { scratch } from '../../scratch.ts';
 import { Shell, Watch } from './shell.ts';
 import { contextFor } from './support.ts';
 
@@ -19,11 +20,10 @@ describe.skipIf(skipped)('live', () => {
   let watch: Watch | undefined;
   let folder: string;
   beforeAll(() => {
-    folder = realpathSync(mkdtempSync(join(tmpdir(), 'falco-pipe-ebpf-')));
+    folder = scratch();
     writeFileSync(join(folder, 'file'), 'x\n');
     symlinkSync('file', join(folder, 'link'));
   });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
   beforeEach(async () => {
     shell = new Shell();
     await shell.run(':');

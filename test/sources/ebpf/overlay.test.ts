@@ -1,18 +1,18 @@
 /** Files of an overlay: those of its upper layer, and those below. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor, prepare, whyNot } from '../../native/harness.ts';
+import { scratch } from '../../scratch.ts';
 import { Watch } from './shell.ts';
 
 const optionsIn = (folder: string) => `lowerdir=${folder}/low,upperdir=${folder}/up,workdir=${folder}/work`;
 
 /** The parts of an overlay in a new folder. */
 function makeParts(): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'falco-pipe-overlay-')));
+  const folder = scratch();
   for (const name of ['low', 'up', 'work', 'merged']) mkdirSync(join(folder, name));
   return folder;
 }
@@ -27,8 +27,6 @@ function noOverlay(): string | undefined {
   } catch (error) {
     console.warn(`SKIPPED: files of overlays: ${error}`);
     return String(error);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -58,8 +56,6 @@ describe.skipIf(whyNot() ?? noOverlay())('a file of an overlay', () => {
   afterAll(() => {
     watch?.stop();
     actor?.stop();
-    place?.remove();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   /** The event of a call that gave or used that descriptor. */

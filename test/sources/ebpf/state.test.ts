@@ -44,7 +44,6 @@ describe.skipIf(whyNot())('state', () => {
     watch?.stop();
     actor?.stop();
   });
-  afterAll(() => place?.remove());
 
   const look = (...fields: string[]) => {
     watch = new Watch(actor, [...ABOUT, ...fields], ['execve', 'openat', 'open', 'procexit', 'clone']);

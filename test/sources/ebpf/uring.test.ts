@@ -1,8 +1,7 @@
 /** What goes through io_uring: the same events as the system calls that do the same. */
 
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CALLS } from '../../../native/calls.ts';
@@ -13,6 +12,7 @@ import { bindRules, loadRules } from '../../../src/rules/index.ts';
 import { ebpf } from '../../../src/sources/ebpf/index.ts';
 import { sharedText } from '../../events/shared.ts';
 import { Actor, prepare, whyNot } from '../../native/harness.ts';
+import { scratch } from '../../scratch.ts';
 import { contextFor } from './support.ts';
 
 /** enum io_uring_op */
@@ -51,7 +51,7 @@ describe.skipIf(skipped)('io_uring', () => {
 
   beforeAll(async () => {
     place = prepare();
-    folder = realpathSync(mkdtempSync(join(tmpdir(), 'falco-pipe-uring-')));
+    folder = scratch();
     for (const name of ['own', 'a', '.bash_history', 'z']) writeFileSync(join(folder, name), 'x');
     server = createServer().listen(0, '127.0.0.1');
     await new Promise((done) => server.once('listening', done));
@@ -83,8 +83,6 @@ describe.skipIf(skipped)('io_uring', () => {
     stop();
     actor?.stop();
     server?.close();
-    place?.remove();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   /** Puts one request through a ring; the event that it made. */

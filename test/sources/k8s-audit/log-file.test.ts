@@ -4,7 +4,6 @@ import {
   appendFileSync,
   copyFileSync,
   existsSync,
-  mkdtempSync,
   renameSync,
   rmSync,
   statSync,
@@ -12,11 +11,11 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { k8sAudit } from '../../../src/sources/k8s-audit/index.ts';
+import { scratch } from '../../scratch.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
 import { auditEvent, auditLines, namesOf } from './events.ts';
 
@@ -26,12 +25,11 @@ let folder = '';
 let log = '';
 const open: Harness[] = [];
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'falco-pipe-audit-'));
+  folder = scratch();
   log = join(folder, 'audit.log');
 });
 afterEach(async () => {
   for (const each of open.splice(0)) await each.stop();
-  rmSync(folder, { recursive: true });
 });
 
 function follow(config: object = {}, options: HarnessOptions = {}): Harness {
@@ -230,8 +228,7 @@ describe('a log that is rotated', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
-        rmSync(folder, { recursive: true });
-        folder = mkdtempSync(join(tmpdir(), 'falco-pipe-audit-'));
+        folder = scratch();
         log = join(folder, 'audit.log');
         writeFileSync(log, '');
         let written = 0;

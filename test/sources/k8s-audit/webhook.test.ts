@@ -1,17 +1,17 @@
 /** The source `k8s_audit` as a webhook, over real sockets. */
 
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { k8sAudit } from '../../../src/sources/k8s-audit/index.ts';
+import { scratch } from '../../scratch.ts';
 import { makeCertificates, until } from '../../sinks/servers.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
 import { auditEvent, auditEvents, namesOf } from './events.ts';
@@ -279,7 +279,7 @@ describe('who and what is turned away', () => {
 
   it('gets new certificates once they are there, without a restart', async () => {
     const [first, second] = [makeCertificates(), makeCertificates()];
-    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-rotated-'));
+    const folder = scratch();
     const tls = { cert: join(folder, 'tls.crt'), key: join(folder, 'tls.key') };
     const put = (made: ReturnType<typeof makeCertificates>, at: number) => {
       copyFileSync(made.cert, tls.cert);
@@ -301,7 +301,6 @@ describe('who and what is turned away', () => {
     vi.useRealTimers();
     expect((await post(auditEvent(4), trusting(second))).status).toBe(200);
     expect(source.said.filter((each) => each.startsWith('error tls_files'))).toHaveLength(1);
-    rmSync(folder, { recursive: true });
   });
 
   it('asks before it sends much, and hears at once whether that is of use', async () => {

@@ -2,14 +2,14 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, connect as connectTcp, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { vcloud } from '../../../src/sources/vcloud/index.ts';
+import { atEnd, scratch } from '../../scratch.ts';
 import { makeCertificates, until } from '../../sinks/servers.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
 import { Director, item, message } from './director.ts';
@@ -26,7 +26,7 @@ async function freePort(): Promise<number> {
 }
 
 class Broker {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'falco-pipe-mqtt-'));
+  readonly #folder = scratch();
   #child: ChildProcess | undefined;
   readonly port: number;
 
@@ -39,7 +39,7 @@ class Broker {
     writeFileSync(file, `user root\nallow_anonymous true\nlistener ${this.port} 127.0.0.1\nprotocol websockets\n`);
     const child = spawn('mosquitto', ['-c', file], { stdio: 'ignore' });
     this.#child = child;
-    process.once('exit', () => child.kill('SIGKILL'));
+    atEnd(() => child.kill('SIGKILL'));
     for (let open = false; !open; ) {
       open = await new Promise<boolean>((resolve) => {
         const socket = connectTcp(this.port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
@@ -54,10 +54,6 @@ class Broker {
       this.#child.kill('SIGTERM');
       await once(this.#child, 'close');
     }
-  }
-
-  remove(): void {
-    rmSync(this.#folder, { recursive: true });
   }
 }
 
@@ -79,7 +75,6 @@ describe.skipIf(!isHere)('the event bus', () => {
   afterAll(async () => {
     await publisher.endAsync(true);
     await broker.halt();
-    broker.remove();
   });
   beforeEach(async () => {
     director = await new Director().start();

@@ -1,12 +1,12 @@
 /** The source `vcloud` against a Cloud Director that pages, expires, shifts, throttles and errs. */
 
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { vcloud } from '../../../src/sources/vcloud/index.ts';
+import { scratch } from '../../scratch.ts';
 import { makeCertificates } from '../../sinks/servers.ts';
 import { Harness, type HarnessOptions } from '../harness.ts';
 import { Director, item } from './director.ts';
@@ -273,7 +273,7 @@ describe('access', () => {
   });
 
   it('with a token of a service account keeps the one that follows, where the next start finds it', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-vcd-'));
+    const folder = scratch();
     const file = join(folder, 'token');
     writeFileSync(file, 'api-t0ken\n');
     director.rotates = true;
@@ -289,7 +289,6 @@ describe('access', () => {
     const lost = read({ api_token: { env: 'VCD_TOKEN' } });
     await lost.until(({ said }) => said.length > 0);
     expect(lost.said).toEqual(['error token_not_kept 1']);
-    rmSync(folder, { recursive: true });
   });
 
   it('is asked for later where that is what the service wants, and is trouble meanwhile', async () => {

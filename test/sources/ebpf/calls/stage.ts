@@ -1,8 +1,7 @@
 /** The stage on which system calls are performed: an actor in a folder of its own, and what the kernel tells of it. */
 
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { CALLS } from '../../../../native/calls.ts';
@@ -10,6 +9,7 @@ import type { Batch } from '../../../../src/core/batch.ts';
 import type { Value } from '../../../../src/events/field.ts';
 import { ebpf } from '../../../../src/sources/ebpf/index.ts';
 import { Actor, prepare } from '../../../native/harness.ts';
+import { scratch } from '../../../scratch.ts';
 import { contextFor } from '../support.ts';
 
 export const AT_FDCWD = -100;
@@ -42,7 +42,7 @@ export class Stage {
 
   async open(): Promise<void> {
     this.#place = prepare();
-    this.folder = realpathSync(mkdtempSync(join(tmpdir(), 'falco-pipe-calls-')));
+    this.folder = scratch();
     mkdirSync(this.under('dir/sub'), { recursive: true });
     for (const name of ['a', 'b', 'dir/x', 'dir/y', 'own']) writeFileSync(this.under(name), 'x');
     symlinkSync('a', this.under('link'));
@@ -70,8 +70,6 @@ export class Stage {
     this.#stop();
     this.actor?.stop();
     this.#server?.close();
-    this.#place?.remove();
-    rmSync(this.folder, { recursive: true, force: true });
   }
 
   readonly under = (path: string) => join(this.folder, path);
