@@ -9,7 +9,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { scratch } from '../scratch.ts';
-import { Machine, missing } from './machine.ts';
+import { missing } from './emulate.ts';
+import { Machine } from './machine.ts';
 
 const folder = join(import.meta.dirname, '../../.build/kernels');
 const there = existsSync(folder) ? readdirSync(folder).filter((name) => !name.includes('.')) : [];

@@ -1,12 +1,13 @@
 /**
  * A virtual machine without a disk: a kernel, and in memory what the agent needs, which is Node.js, the built program,
- * busybox and the shared libraries of all of them. Emulated in software, so it works wherever tests do, slowly.
+ * busybox and the shared libraries of all of them.
  */
 
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { scratch } from '../scratch.ts';
+import { boot, pack } from './emulate.ts';
 
 const repository = join(import.meta.dirname, '../..');
 /** Where the repository is in the machine. */
@@ -14,12 +15,6 @@ const HOME = '/falco-pipe';
 const PARTS = ['bin', 'dist', 'prebuilds', 'package.json'];
 /** MiB: the system is unpacked there, too. */
 const MEMORY = 1536;
-
-/** What is missing of the programs that this takes; undefined: nothing. */
-export function missing(): string | undefined {
-  const lacking = ['qemu-system-x86_64', 'cpio', 'busybox'].filter((name) => spawnSync('which', [name]).status !== 0);
-  return lacking.length === 0 ? undefined : `there is no ${lacking.join(', no ')}`;
-}
 
 /** The first process: mounts what a system has, does what the script says, and switches the machine off. */
 const INIT = `#!/bin/busybox sh
@@ -61,24 +56,13 @@ export class Machine {
     for (const [path, text] of Object.entries(files)) writeFileSync(place(path), text);
     writeFileSync(place('/init'), INIT, { mode: 0o755 });
     symlinkSync(join(HOME, 'bin/falco-pipe'), join(root, 'bin/falco-pipe'));
-    // Not compressed: to decompress it costs the machine more than to read it.
-    execFileSync('sh', ['-c', `cd '${root}' && find . | cpio --quiet -o -H newc > '${this.#archive}'`]);
+    pack(root, this.#archive);
     rmSync(root, { recursive: true });
   }
 
   /** Boots a kernel; what the machine wrote to its console until it switched itself off, or was given up after `ms`. */
-  async run(kernel: string, ms: number): Promise<string> {
-    const machine = ['-m', String(MEMORY), '-smp', '2', '-accel', 'tcg', '-cpu', 'max', '-nodefaults', '-no-reboot'];
-    const boot = ['-kernel', kernel, '-initrd', this.#archive, '-append', 'console=ttyS0 quiet panic=-1'];
-    const child = spawn('qemu-system-x86_64', [...machine, ...boot, '-display', 'none', '-serial', 'stdio'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      signal: AbortSignal.timeout(ms),
-      killSignal: 'SIGKILL',
-    });
-    child.on('error', () => {}); // it was given up: what it has said so far tells why
-    let said = '';
-    for await (const text of child.stdout.setEncoding('utf8')) said += text;
-    return said.replaceAll('\r', '');
+  run(kernel: string, ms: number): Promise<string> {
+    return boot({ kernel, archive: this.#archive, memory: MEMORY }, ms);
   }
 }
 

@@ -14,11 +14,12 @@ import {
   readdirSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { boot, missing, pack } from './emulate.ts';
 
 const repository = join(import.meta.dirname, '../..');
@@ -151,12 +152,12 @@ function filesOf(packages: readonly string[]): string[] {
     .map((path) => path.slice(1));
 }
 
-/** All files below a folder of another one, relative to that. */
+/** All files below a folder of another one, relative to that; a link to a folder counts as that folder. */
 function filesBelow(root: string, folder: string): string[] {
-  const entries = readdirSync(join(root, folder), { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+  const names = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
+    join(folder, name),
+  );
+  return names.filter((name) => statSync(join(root, name), { throwIfNoEntry: false })?.isFile());
 }
 
 function isFile(path: string): boolean {
@@ -177,7 +178,7 @@ function text(command: string, args: readonly string[]): string {
 /** Places files there as they are here: by hard links where that can be, since nobody writes to them. */
 function place(from: string, names: readonly string[], to: string): void {
   for (const folder of new Set(names.map((name) => dirname(join(to, name))))) mkdirSync(folder, { recursive: true });
-  for (const name of names)
+  for (const name of names.filter((name) => !isFile(join(to, name))))
     try {
       linkSync(join(from, name), join(to, name));
     } catch {
