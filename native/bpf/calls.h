@@ -77,7 +77,7 @@ static __always_inline __u32 note_of(struct call_context *call, struct scratch *
   __u64 from = argument(r, shape_of(call)->note), option = call->args[0];
   if (!from || (call->which == CALL_PRCTL && option != PR_SET_NAME && option != PR_GET_NAME)) return 0;
   if (!size) return caller_text(s, at, from, 0);
-  if (!BOUND(at) || bpf_probe_read_user(IN_RECORD(s, at), size, (void *)from)) return 0;
+  if (!BOUND(at) || read_user(IN_RECORD(s, at), size, from)) return 0;
   return size;
 }
 
@@ -155,7 +155,7 @@ static long message_step(__u64 index, struct messages *m)
   call->args[1] = m->first + index * (compat ? COMPAT_MESSAGE_SIZE : MESSAGE_SIZE);
   __u64 at = call->args[1] + (compat ? COMPAT_MESSAGE_LENGTH_AT : MESSAGE_LENGTH_AT);
   // What failed has moved nothing.
-  if (call->ret > 0) bpf_probe_read_user(&length, sizeof length, (void *)at);
+  if (call->ret > 0) read_user(&length, sizeof length, at);
   r->args[1] = call->args[1];
   call->args[5] = length;
   r->header.flags = call_flags(call);
@@ -205,7 +205,7 @@ static __always_inline bool unpack_socketcall(struct call_context *call)
   barrier_var(count);
   // Two of them stand in a word, before each gets its own: the stack has no room for both.
   call->args[3] = call->args[4] = call->args[5] = 0;
-  if (count > 6 || bpf_probe_read_user(call->args + 3, count * sizeof(__u32), (void *)from)) return 0;
+  if (count > 6 || read_user(call->args + 3, count * sizeof(__u32), from)) return 0;
   for (int i = 0; i < 6; i++) {
     __u64 two = call->args[3 + i / 2];
     call->args[i] = i % 2 ? two >> 32 : (__u32)two;

@@ -24,7 +24,7 @@ static __always_inline bool append_buffer(struct data_walk *w, __u64 from, __u64
   __u32 at = w->at, size = length < w->left ? length : w->left;
   barrier_var(size); // else the compiler bounds another register than it passes on
   size &= PATH_ROOM - 1;
-  if (!BOUND(at) || bpf_probe_read_user(IN_RECORD(w->scratch, at), size, (void *)from)) return 0;
+  if (!BOUND(at) || read_user(IN_RECORD(w->scratch, at), size, from)) return 0;
   w->at += size;
   w->left -= size;
   return 1;
@@ -36,8 +36,7 @@ static long vector_step(__u64 index, struct data_walk *w)
   struct compat_vector small = {};
   if (index >= w->count || !w->left) return 1;
   __u64 from = w->vectors + index * (w->compat ? sizeof small : sizeof vector);
-  if (w->compat ? bpf_probe_read_user(&small, sizeof small, (void *)from)
-                : bpf_probe_read_user(&vector, sizeof vector, (void *)from)) return 1;
+  if (w->compat ? read_user(&small, sizeof small, from) : read_user(&vector, sizeof vector, from)) return 1;
   __u64 base = w->compat ? small.base : vector.base, length = w->compat ? small.length : vector.length;
   return !append_buffer(w, base, length);
 }
@@ -47,8 +46,8 @@ static __always_inline bool message_buffers(struct user_buffers *buffers, __u64 
 {
   struct compat_buffers small = {};
   __u64 from = message + (compat ? COMPAT_BUFFERS_AT : BUFFERS_AT);
-  if (!compat) return !bpf_probe_read_user(buffers, sizeof *buffers, (void *)from);
-  if (bpf_probe_read_user(&small, sizeof small, (void *)from)) return 0;
+  if (!compat) return !read_user(buffers, sizeof *buffers, from);
+  if (read_user(&small, sizeof small, from)) return 0;
   *buffers = (struct user_buffers){ small.vectors, small.count, small.control, small.control_length };
   return 1;
 }
@@ -116,7 +115,7 @@ static __always_inline __u32 control_data(struct call_context *call, __u32 at)
   __u32 length = buffers.control_length < SOCKET_CONTROL_MAX ? buffers.control_length : SOCKET_CONTROL_MAX;
   barrier_var(length);
   length &= SOCKET_CONTROL_MAX;
-  return bpf_probe_read_user(IN_RECORD(s, at), length, (void *)buffers.control) ? 0 : length;
+  return read_user(IN_RECORD(s, at), length, buffers.control) ? 0 : length;
 }
 
 #define MOST_VECTORS 1024 // of one call (UIO_MAXIOV)
@@ -133,8 +132,7 @@ static long room_step(__u64 index, struct room_walk *w)
   struct compat_vector small = {};
   if (index >= w->count) return 1;
   __u64 from = w->vectors + index * (w->compat ? sizeof small : sizeof vector);
-  w->unread = w->compat ? bpf_probe_read_user(&small, sizeof small, (void *)from)
-                        : bpf_probe_read_user(&vector, sizeof vector, (void *)from);
+  w->unread = w->compat ? read_user(&small, sizeof small, from) : read_user(&vector, sizeof vector, from);
   w->room += w->compat ? small.length : vector.length;
   return w->unread;
 }

@@ -151,7 +151,7 @@ static __always_inline __u32 finish(struct scratch *s, __u32 at)
 // Reads what the caller pointed to, or the kernel's copy of it.
 static __always_inline long read_caller(void *to, __u32 size, __u64 from, bool kernel)
 {
-  return kernel ? bpf_probe_read_kernel(to, size, (void *)from) : bpf_probe_read_user(to, size, (void *)from);
+  return kernel ? bpf_probe_read_kernel(to, size, (void *)from) : read_user(to, size, from);
 }
 
 // Appends a string of the caller's at `at`; returns its length.
@@ -168,7 +168,7 @@ static __always_inline __u32 caller_text(struct scratch *s, __u32 at, __u64 from
   }
   if (read == PATH_ROOM && !kernel) {
     char last = 0;
-    bpf_probe_read_user(&last, 1, (void *)(from + PATH_ROOM - 1));
+    read_user(&last, 1, from + PATH_ROOM - 1);
     if (last) header->flags |= FLAG_CUT;
   }
   return (read - 1) & (PATH_ROOM - 1);

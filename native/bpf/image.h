@@ -114,7 +114,7 @@ static __always_inline __u32 image_strings(struct scratch *s, __u32 at, struct t
   length &= PATH_ROOM - 1;
   if (!length || !BOUND(at)) return 0;
   long failed = scan ? bpf_copy_from_user_task(IN_RECORD(s, at), length, (void *)from, task, 0)
-                     : bpf_probe_read_user(IN_RECORD(s, at), length, (void *)from);
+                     : read_user(IN_RECORD(s, at), length, from);
   if (!failed) return length;
   r->header.flags |= FLAG_UNREAD;
   return 0;

@@ -41,7 +41,7 @@ static __always_inline void read_open_arguments(struct call_context *call, struc
     o->path = call->args[1];
     o->how.flags = call->args[2];
     o->how.mode = call->args[3];
-    if (!call->uring && bpf_probe_read_user(&o->how, sizeof o->how, (void *)call->args[2])) o->unread = 1;
+    if (!call->uring && read_user(&o->how, sizeof o->how, call->args[2])) o->unread = 1;
   }
   if (call->uring) o->how.resolve = call->args[4];
 }

@@ -1,4 +1,4 @@
-// Reading kernel memory: plain loads where the kernel offers bpf_rdonly_cast (6.2), the probe helper elsewhere. The
+// Reading memory. The kernel's: plain loads where the kernel offers bpf_rdonly_cast (6.2), the probe helper elsewhere. The
 // loader resolves the weak symbol, the verifier prunes the branch that is not taken.
 #pragma once
 
@@ -54,4 +54,15 @@ static __always_inline struct file *file_of(struct task_struct *task, __s64 fd)
   if (fd < 0 || !files) return 0;
   struct fdtable *table = files->fdt;
   return fd < table->max_fds ? (struct file *)WORD_AT(table->fd + fd) : 0;
+}
+
+// Copies what the program has at an address; not 0: it could not be read. arm64 ignores the highest byte of an address, and
+// so do system calls when the program wants that (prctl PR_SET_TAGGED_ADDR_CTRL), but the helper does not: what a call was
+// given by such an address would go unseen. The helper for strings ignores it by itself.
+static __always_inline long read_user(void *to, __u32 size, __u64 from)
+{
+#if defined(__TARGET_ARCH_arm64)
+  from &= ~0ull >> 8;
+#endif
+  return bpf_probe_read_user(to, size, (void *)from);
 }

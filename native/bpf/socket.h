@@ -138,13 +138,12 @@ static __always_inline __u64 find_address(struct call_context *call, struct sock
   if (where & IN_MESSAGE) {
     struct user_message message = {};
     struct compat_message small = {};
-    if (call->compat ? bpf_probe_read_user(&small, sizeof small, (void *)value)
-                     : bpf_probe_read_user(&message, sizeof message, (void *)value)) return 0;
+    if (call->compat ? read_user(&small, sizeof small, value) : read_user(&message, sizeof message, value)) return 0;
     *length = call->compat ? small.name_length : message.name_length;
     return call->compat ? small.name : message.name;
   }
   *length = next;
-  if (where & LENGTH_BEHIND && bpf_probe_read_user(length, sizeof *length, (void *)next)) return 0;
+  if (where & LENGTH_BEHIND && read_user(length, sizeof *length, next)) return 0;
   return value;
 }
 
