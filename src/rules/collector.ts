@@ -176,8 +176,6 @@ export class Collector implements Definitions {
         if (part === undefined) continue;
         failLoad('LOAD_ERR_VALIDATE', `Can not append exception ${what} to existing exception, only values`, context);
       }
-      if (values.length === 0)
-        this.#warn('LOAD_APPEND_NO_VALUES', 'Overriding/appending exception with no values', context);
       exceptions[at] = { ...previous, values: [...previous.values, ...values] };
     }
     return exceptions;

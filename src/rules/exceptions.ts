@@ -34,7 +34,10 @@ export function completeException(
 ): ExceptionDefinition {
   const { fields, context } = exception;
   if (fields === undefined) return exception;
-  const comps = trimmed(exception.comps);
+  if (isEntryList(fields) && fields.length === 0) {
+    fail('Rule exception item must have fields property with a list of fields', context);
+  }
+  const comps = isEntryList(exception.comps) && exception.comps.length === 0 ? undefined : trimmed(exception.comps);
   if (!isEntryList(fields)) return { ...exception, comps: completeScalar(fields, comps, context, catalogue) };
   const operators = comps ?? fields.map(() => equals(fields));
   if (!isEntryList(operators) || operators.length !== fields.length)
@@ -150,8 +153,11 @@ function tupleValue(value: Entry, operator: string, name: string): ComposedText 
     const items = value.map((each) => written(each, name));
     return new ComposedText([]).concat('(', ComposedText.join(items, ', '), ')');
   }
+  const takesList = listLike.has(operator) || modified.has(operator);
+  // A list written as text: "(a, b)".
+  if (takesList && value.text.startsWith('(')) return part(value, name);
   const text = written(value, name);
-  return listLike.has(operator) || modified.has(operator) ? new ComposedText([]).concat('(', text, ')') : text;
+  return takesList ? new ComposedText([]).concat('(', text, ')') : text;
 }
 
 function part({ text, from }: ScalarText, name: string): ComposedText {

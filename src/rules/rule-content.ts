@@ -11,6 +11,7 @@ import type { Priority } from './priority.ts';
 import { parsePriority, priorities } from './priority.ts';
 import { ComposedText } from './source.ts';
 import type { ScalarText, YamlItem } from './yaml-item.ts';
+import { isNull } from './yaml-item.ts';
 
 /** Reads the named keys of a rule. When appending, places stay those of the rule that is appended to. */
 export function readRuleContent(
@@ -76,39 +77,62 @@ function readExceptions(
   if (!isSeq(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Rule exceptions must be a sequence', place);
   const names = new Set<string>();
   return item.sequence(node).map((each) => {
-    const exception = readException(item, each, place, appending);
+    const exception = readException(item, each, place, appending, warn);
+    const { context, values } = exception;
     if (names.has(exception.name)) {
       const message = `Multiple definitions of exception '${exception.name}' in the same rule`;
-      warn('LOAD_EXCEPTION_NAME_NOT_UNIQUE', message, exception.context);
+      warn('LOAD_EXCEPTION_NAME_NOT_UNIQUE', message, context);
+    }
+    if (appending && values.length === 0) {
+      warn('LOAD_APPEND_NO_VALUES', 'Overriding/appending exception with no values', context);
     }
     names.add(exception.name);
     return exception;
   });
 }
 
-function readException(item: YamlItem, node: Node, exceptions: Context, appending: boolean): ExceptionDefinition {
+const exceptionKeys: ReadonlySet<string> = new Set(['name', 'fields', 'comps', 'values']);
+
+function readException(
+  item: YamlItem,
+  node: Node,
+  exceptions: Context,
+  appending: boolean,
+  warn: Warn,
+): ExceptionDefinition {
   const unnamed = exceptions.child('exception', '', node);
   const entry = item.map(node) ?? failLoad('LOAD_ERR_YAML_VALIDATE', 'Rule exception must be a mapping', unnamed);
   const { text: name } = entry.scalar('name', unnamed);
   const context = exceptions.child('exception', name, node);
+  for (const key of entry.keys) {
+    if (exceptionKeys.has(key)) continue;
+    const at = context.child('exception', name, entry.keyNode(key));
+    warn('LOAD_UNKNOWN_KEY', `Unknown key '${key}'. The key will be ignored.`, at);
+  }
   const read = (key: string): Entry | undefined => {
     const value = entry.get(key);
-    return value === undefined
-      ? undefined
-      : readEntry(entry, value, () => context.child('exception values', key, value));
+    return value === undefined ? undefined : readEntry(entry, value, () => context.child('value for', key, value));
   };
   if (!appending && entry.get('fields') === undefined) {
     failLoad('LOAD_ERR_YAML_VALIDATE', "Item has no mapping for key 'fields'", context);
   }
-  const values = read('values') ?? [];
-  if (!Array.isArray(values)) {
-    failLoad('LOAD_ERR_VALIDATE', 'Rule exception must have values property with a list of values', context);
-  }
-  return { name, fields: read('fields'), comps: read('comps'), values, context };
+  return { name, fields: read('fields'), comps: read('comps'), values: readValues(entry, context), context };
+}
+
+function readValues(entry: YamlItem, exception: Context): readonly Entry[] {
+  if (!entry.has('values')) return [];
+  const node = entry.get('values');
+  const place = exception.child('exception values', '', node ?? entry.keyNode('values'));
+  if (!isSeq(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Rule exception values must be a sequence', place);
+  return entry.sequence(node).map((each) => readEntry(entry, each, () => place.child('exception value', '', each)));
 }
 
 function readEntry(item: YamlItem, node: Node, place: () => Context): Entry {
-  if (!isSeq(node)) return item.scalarOf(node, place);
+  if (!isSeq(node)) {
+    // What is null would be compared with as the text `~` or `null`.
+    if (isNull(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Value is not a scalar value', place());
+    return item.scalarOf(node, place);
+  }
   return item.sequence(node).map((each) => readEntry(item, each, () => place().child('exception value', '', each)));
 }
 
