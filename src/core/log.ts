@@ -1,6 +1,8 @@
 /** Logs go to stderr: plain sentences on a terminal, JSON lines elsewhere. Nothing is logged per event. */
 
+import { isatty } from 'node:tty';
 import { pino } from 'pino';
+import { LogOutput } from './log-output.ts';
 
 interface Say {
   (message: string): void;
@@ -20,15 +22,29 @@ export interface LogOptions {
   readonly level?: string;
   /** Force sentences or JSON; default: sentences when stderr is a terminal. */
   readonly style?: 'text' | 'json';
-  readonly write?: (line: string) => void;
+  /** Default: to the standard error. `note` gives the line that says that so many were lost. */
+  readonly write?: (line: string, note: (lost: number) => string) => void;
 }
 
 /** The program's logger; a component gets a child of it that carries its id. */
 export function createLogger(options: LogOptions = {}): Logger {
-  const { level = process.env.FALCO_PIPE_LOG_LEVEL ?? 'info', write = (line) => process.stderr.write(line) } = options;
-  const style = options.style ?? (process.stderr.isTTY ? 'text' : 'json');
+  const { level = process.env.FALCO_PIPE_LOG_LEVEL ?? 'info', write = toStandardError } = options;
+  const style = options.style ?? (isatty(2) ? 'text' : 'json');
+  const form = style === 'json' ? (line: string) => line : sentence;
   const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  return pino(settings, { write: style === 'json' ? write : (line) => write(sentence(line)) });
+  return pino(settings, { write: (line) => write(form(line), (lost) => form(lostLine(lost))) });
+}
+
+let output: LogOutput | undefined;
+
+function toStandardError(line: string, note: (lost: number) => string): void {
+  output ??= new LogOutput();
+  output.write(line, note);
+}
+
+function lostLine(lost: number): string {
+  const msg = `${lost} lines of this log were lost: the standard error could not be written`;
+  return `${JSON.stringify({ level: pino.levels.values.error, time: new Date().toISOString(), lost, msg })}\n`;
 }
 
 function sentence(line: string): string {
