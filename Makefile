@@ -16,6 +16,7 @@ help:
 	@echo "make build   build only              make bench      measure what we claim"
 	@echo "make generate   write again what is generated and committed"
 	@echo "make conformance CASES=FILE [KINDS=a,b]   hold the rule engine against Falco's answers"
+	@echo "make test-on KERNEL=bookworm [TESTS=FILES]   run tests on the kernel of a Debian release"
 
 run: build
 	@bin/falco-pipe run pipelines/default.yaml
@@ -34,6 +35,9 @@ test: build .build/test-system .build/azurite .build/kernels/bookworm
 test-long: build .build/test-system .build/azurite $(addprefix .build/kernels/,bookworm trixie trixie-backports)
 	@FALCO_PIPE_LONG=1 node_modules/.bin/vitest run
 	@test/fresh.sh
+
+test-on: build .build/test-system .build/kernels/$(KERNEL)
+	@node test/kernels/on.ts $(KERNEL) $(TESTS)
 
 bench: build
 	@node bench/all.ts
@@ -85,4 +89,4 @@ native: .build/system .build/packages
 clean:
 	rm -rf .build dist node_modules tools/node/node_modules test/azure/azurite/node_modules prebuilds native/.output
 
-.PHONY: help run demo build test test-long bench conformance generate native clean
+.PHONY: help run demo build test test-long test-on bench conformance generate native clean

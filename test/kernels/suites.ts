@@ -18,6 +18,6 @@ export function runOn(
 ): Promise<string> {
   const limits = `--testTimeout=${TEST} --hookTimeout=${TEST} --teardownTimeout=${TEST}`;
   const script = `uname -r\nNO_COLOR=1 node node_modules/.bin/vitest run ${files.map((file) => `'${file}'`).join(' ')} \\
-  --maxWorkers=1 ${limits} --reporter=verbose --reporter=./test/reporter.ts`;
+  --maxWorkers=1 ${limits} --reporter=verbose --reporter=./test/reporter.ts 2>&1 | cat`;
   return system.run(kernel, script, ms, listen);
 }

@@ -18,8 +18,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { scratch } from '../scratch.ts';
 import { boot, missing, pack } from './emulate.ts';
 
 const repository = join(import.meta.dirname, '../..');
@@ -70,7 +70,7 @@ mount -t tmpfs run /run
 mount -t tracefs trace /sys/kernel/tracing
 mount -t cgroup2 cgroup /sys/fs/cgroup
 ip link set lo up
-hostname machine
+echo machine > /proc/sys/kernel/hostname
 ulimit -l unlimited
 cd ${HOME}
 setsid -w sh /script < /dev/null
@@ -84,11 +84,12 @@ const ACCOUNTS = {
     'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n',
   '/etc/group': 'root:x:0:\ndaemon:x:1:\nbin:x:2:\nnogroup:x:65534:\n',
   '/etc/shadow': 'root:*:1::::::\n',
+  '/etc/hostname': 'machine\n',
   '/etc/hosts': '127.0.0.1 localhost machine\n::1 localhost\n',
 };
 
 export class System {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'falco-pipe-system-'));
+  readonly #folder = scratch();
   readonly #disk = join(this.#folder, 'disk');
 
   constructor() {

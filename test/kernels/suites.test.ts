@@ -1,0 +1,38 @@
+/** The tests that trace the kernel, on each of the other kernels: `make test-long`. */
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runOn, SUITES } from './suites.ts';
+import { missingHere, System } from './system.ts';
+
+const folder = join(import.meta.dirname, '../../.build/kernels');
+const kernels = (existsSync(folder) ? readdirSync(folder) : [])
+  .filter((name) => name.endsWith('.modules'))
+  .map((name) => name.slice(0, -'.modules'.length));
+const why = !process.env.FALCO_PIPE_LONG
+  ? 'they take long (make test-long)'
+  : (missingHere() ?? (kernels.length === 0 ? 'no kernel is in .build/kernels' : undefined));
+if (why) console.warn(`SKIPPED: tests on other kernels: ${why}`);
+
+/** For all tests on one kernel. In software they take an hour or so. */
+const LONG = 3 * 3_600_000;
+
+describe.skipIf(why)('tests on other kernels', () => {
+  let system: System;
+  beforeAll(() => {
+    system = new System();
+  }, 300_000);
+  afterAll(() => system?.remove());
+
+  it.each(kernels)(
+    '%s',
+    async (kernel) => {
+      const said = await runOn(system, join(folder, kernel), SUITES, LONG);
+      const result = /^\d+ passed, \d+ failed.*$/m.exec(said)?.[0];
+      console.log(`${kernel}: ${result}`);
+      expect(result, said).toMatch(/^[1-9]\d* passed, 0 failed/);
+    },
+    LONG,
+  );
+});
