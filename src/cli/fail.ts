@@ -5,7 +5,13 @@ import { type Diagnostic, exitCode, renderDiagnostic, type SourceText, UserError
 /** Prints an error and sets the exit status. Only a fault of the program itself shows a stack. */
 export function fail(error: unknown): void {
   process.exitCode = error instanceof UserError ? error.exit : exitCode.software;
-  process.stderr.write(`${failure(error)}\n`);
+  complain(failure(error));
+}
+
+/** Writes a line to the standard error; who does not read it still gets the exit status. */
+export function complain(text: string): void {
+  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {});
+  process.stderr.write(`${text}\n`);
 }
 
 /** All that is wrong, as text. */
@@ -28,5 +34,5 @@ const DOCTOR = "'falco-pipe doctor' checks all that the kernel source needs, and
 
 /** Prints warnings to the standard error. */
 export function warn(diagnostics: readonly Diagnostic[], texts: readonly SourceText[]): void {
-  for (const diagnostic of diagnostics) process.stderr.write(`${renderDiagnostic(diagnostic, texts)}\n`);
+  for (const diagnostic of diagnostics) complain(renderDiagnostic(diagnostic, texts));
 }

@@ -2,6 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { exitCode, suggest, UserError } from '../core/errors.ts';
+import { endWithOutput } from './output-gone.ts';
 
 const collect = (value: string, before: string[] = []) => [...before, value];
 const output = () => new Option('-o, --output <form>', 'how to print').choices(['text', 'json']).default('text');
@@ -18,6 +19,16 @@ export function createProgram(): Command {
     .showSuggestionAfterError()
     .enablePositionalOptions()
     .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        endWithOutput();
+        process.stdout.write(text);
+      },
+    })
+    // `run` writes by itself, through its sinks, and `tap` ends in order.
+    .hook('preAction', (_, verb) => {
+      if (!['run', 'tap'].includes(verb.name())) endWithOutput();
+    })
     .addHelpText(
       'after',
       '\nExamples:\n  falco-pipe run pipelines/default.yaml\n  falco-pipe run pipelines/demo.yaml --set sinks.out.format=json\n  falco-pipe validate pipelines/default.yaml\n  falco-pipe doctor',

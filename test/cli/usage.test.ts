@@ -1,10 +1,11 @@
 /** The command line itself, through the built program: versions, help, usage errors, exit statuses. */
 
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
-import { Program, repository } from '../e2e/program.ts';
+import { launcher, Program, repository } from '../e2e/program.ts';
 
 const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'));
 const verbs = createProgram().commands.map((command) => command.name());
@@ -83,4 +84,37 @@ test('a pipeline that cannot be read: exit 78', async () => {
   const { code, stderr } = await Program.run(['validate', 'no-such.yaml']);
   expect(code).toBe(78);
   expect(stderr).toContain('Cannot read the pipeline no-such.yaml');
+});
+
+/** The exit status of the program, started by `$0` in a shell's command, and what stood on the standard error. */
+function shell(command: string): { status: string; stderr: string } {
+  const script = command.replace(/\$0 [^|;]+/, '{ $&; echo $? >&3; } ');
+  const { stdout, stderr } = spawnSync('/bin/sh', ['-c', `{ ${script}; } 3>&1`, launcher], {
+    cwd: repository,
+    encoding: 'utf8',
+  });
+  return { status: stdout.trim(), stderr };
+}
+
+describe('an output that cannot be written', () => {
+  test.each(['list fields', 'schema', '--help', 'validate rules/host.yaml'])(
+    '%s | true: it ends as by SIGPIPE, and says nothing',
+    (args) => {
+      expect(shell(`$0 ${args} | true`)).toEqual({ status: '141', stderr: '' });
+    },
+  );
+
+  test.each(['list fields', '--version', 'doctor'])('%s > /dev/full: one line', (args) => {
+    const { status, stderr } = shell(`$0 ${args} > /dev/full`);
+    expect(status).toBe('1');
+    expect(stderr).toMatch(/^The standard output cannot be written: ENOSPC.*\n$/);
+  });
+
+  test.each(['/dev/full', 'a reader that has gone'])(
+    'what is wrong cannot be said to %s: the exit status is there',
+    (where) => {
+      const to = where === '/dev/full' ? '2> /dev/full' : '2>&1 | true';
+      expect(shell(`$0 validate no-such.yaml ${to}`).status).toBe('78');
+    },
+  );
 });
