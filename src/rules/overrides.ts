@@ -43,7 +43,7 @@ export function readOverrides(item: YamlItem, context: Context, keys: OverrideKe
   const place = context.child('overrides', '', node);
   const overrides = item.map(node) ?? failLoad('LOAD_ERR_YAML_VALIDATE', 'Value of override must be a mapping', place);
   for (const key of overrides.keys) {
-    const operation = readOperation(overrides, key, place);
+    const operation = readOperation(overrides, key, place, keys);
     const keyPlace = context.child('overrides', key, overrides.keyNode(key));
     if (operation === 'append' && !keys.append.has(key)) {
       failLoad('LOAD_ERR_YAML_VALIDATE', `Key '${key}' cannot be appended to, use 'replace' instead`, keyPlace);
@@ -65,20 +65,21 @@ export function readOverrides(item: YamlItem, context: Context, keys: OverrideKe
   return { append, replace };
 }
 
-function readOperation(overrides: YamlItem, key: string, place: Context): 'append' | 'replace' {
+function readOperation(overrides: YamlItem, key: string, place: Context, keys: OverrideKeys): 'append' | 'replace' {
   const node = overrides.get(key);
   const valuePlace = place.child('value for', key, node);
   const operation = isScalar(node) ? scalarText(node) : '';
   if (operation === 'append' || operation === 'replace') return operation;
+  const allowed = (['append', 'replace'] as const).filter((each) => keys[each].has(key));
   return failLoad(
     'LOAD_ERR_YAML_VALIDATE',
     // Falco lists the values with a blank after each.
-    `Invalid override operation for key '${key}': '${operation}'. Allowed values are: append replace `,
+    `Invalid override operation for key '${key}': '${operation}'. Allowed values are: ${allowed.map((each) => `${each} `).join('')}`,
     valuePlace,
     {
       diagnostic: {
         message: `'${operation}' is not an override operation for '${key}'`,
-        hint: 'Write append or replace.',
+        hint: allowed.length === 0 ? `Key '${key}' cannot be overridden.` : `Write ${allowed.join(' or ')}.`,
       },
     },
   );
@@ -95,17 +96,15 @@ function checkKeys(
     ['append', append],
     ['replace', replace],
   ] as const) {
-    const article = operation === 'append' ? 'An append' : 'A replace';
     for (const key of set) {
       if (item.has(key)) continue;
-      failLoad(
-        'LOAD_ERR_YAML_VALIDATE',
-        `${article} override for '${key}' was specified but '${key}' is not defined`,
-        context,
-      );
+      const rest = `override for '${key}' was specified but '${key}' is not defined`;
+      const message = `${operation === 'append' ? 'An append' : 'A replace'} ${rest}`;
+      // The article is Falco's.
+      failLoad('LOAD_ERR_YAML_VALIDATE', `An ${operation} ${rest}`, context, { diagnostic: { message } });
     }
   }
-  for (const key of keys.replace) {
+  for (const key of [...keys.replace].sort()) {
     if (!item.has(key) || append.has(key) || replace.has(key)) continue;
     failLoad(
       'LOAD_ERR_YAML_VALIDATE',
