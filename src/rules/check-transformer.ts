@@ -111,6 +111,7 @@ function getopt(checker: Checker, term: TransformerTerm): TypedTerm {
   const [words, letters] = term.args.map((each) => argument(checker, each)) as [TypedTerm, TypedTerm];
   if (!words.list) checker.fail('getopt() first argument must be a list', term.span);
   if (letters.list) checker.fail('getopt() second argument (optstring) must be a single value', term.span);
+  if (!isText(words.type) || !isText(letters.type)) checker.fail('getopt() arguments must be strings', term.span);
   if (term.arg !== undefined && term.arg.length !== 1) {
     checker.fail('getopt() field argument must be a single option character', term.span);
   }

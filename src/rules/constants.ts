@@ -51,15 +51,14 @@ export function readConstant(literal: Literal, type: FieldType, operator: Operat
     case 'IPNET':
       return readNetwork(literal.text);
     case 'DYNAMIC':
-      return { text: literal.text, number: integer(literal.text) };
+      return readEither(literal.text);
     default:
       return readInteger(literal.text, type);
   }
 }
 
-function integer(text: string): number | bigint | undefined {
-  if (!/^\s*[+-]?\d+$/.test(text)) return undefined;
-  return toInteger(BigInt(text.trim().replace('+', '')));
+function integer(text: string): bigint | undefined {
+  return /^\s*[+-]?\d+$/.test(text) ? BigInt(text.trim().replace('+', '')) : undefined;
 }
 
 function toInteger(value: bigint): number | bigint {
@@ -67,11 +66,24 @@ function toInteger(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value;
 }
 
+function readEither(text: string): EitherConstant {
+  const number = integer(text);
+  return { text, number: number === undefined ? undefined : toInteger(number) };
+}
+
+/** Too large for 64 bits is the largest (or least) that there is; narrower fields take the lower bits of that. */
 function readInteger(text: string, type: FieldType): number | bigint {
   const value = integer(text);
   const [bits, signed] = widths[type] ?? [64, true];
   if (value === undefined) throw new Error(`${text} is not a valid number`);
-  return toInteger(signed ? BigInt.asIntN(bits, BigInt(value)) : BigInt.asUintN(bits, BigInt(value)));
+  if (signed) return toInteger(BigInt.asIntN(bits, within(value, -(2n ** 63n), 2n ** 63n - 1n)));
+  const most = 2n ** 64n - 1n;
+  return toInteger(BigInt.asUintN(bits, value < -most ? most : within(value, -most, most)));
+}
+
+function within(value: bigint, least: bigint, most: bigint): bigint {
+  if (value < least) return least;
+  return value > most ? most : value;
 }
 
 function readPort(text: string): number {

@@ -1,18 +1,17 @@
 /** Options of a command line, read as getopt(3) reads them with `+`: the first word that is no option ends them. */
 
 export interface Option {
-  /** The option letter; `?` when it is unknown or lacks its value, `:` for the latter when the option string begins with it. */
-  readonly letter: string;
-  /** The letter that was written. */
-  readonly written: string;
-  /** The option's value: "" when it is missing, undefined when the option takes none. */
+  /** The option letter; undefined when it is unknown. */
+  readonly letter: string | undefined;
+  /** The option's value, undefined when the option takes none. */
   readonly value?: string;
+  /** It takes a value and has none: `value` is "". */
+  readonly lacksValue?: true;
 }
 
 /** Reads the options that `letters` names: `x` is a flag, `x:` takes a value, `x::` a value in the same word. */
 export function readOptions(words: readonly string[], letters: string): readonly Option[] {
   const options: Option[] = [];
-  const missing = letters.startsWith(':') ? ':' : '?';
   for (let index = 0; index < words.length; index++) {
     const word = words[index] ?? '';
     if (word === '--') break;
@@ -22,17 +21,17 @@ export function readOptions(words: readonly string[], letters: string): readonly
       const written = word[at] ?? '';
       const place = written === ':' ? -1 : letters.indexOf(written);
       if (place < 0) {
-        options.push({ letter: '?', written });
+        options.push({ letter: undefined });
         continue;
       }
       if (letters[place + 1] !== ':') {
-        options.push({ letter: written, written });
+        options.push({ letter: written });
         continue;
       }
       const rest = word.slice(at + 1);
       const next = rest !== '' || letters[place + 2] === ':' ? rest : words[++index];
       options.push(
-        next === undefined ? { letter: missing, written, value: '' } : { letter: written, written, value: next },
+        next === undefined ? { letter: written, value: '', lacksValue: true } : { letter: written, value: next },
       );
       break;
     }
@@ -40,15 +39,17 @@ export function readOptions(words: readonly string[], letters: string): readonly
   return options;
 }
 
-/** The options as a flat list: each letter, then its value. */
+/** The options as a flat list: each letter, then its value; `?` for an unknown one, "" for one that lacks its value. */
 export function optionList(options: readonly Option[]): string[] {
-  return options.flatMap(({ letter, value }) => (value === undefined ? [letter] : [letter, value]));
+  return options.flatMap(({ letter, value, lacksValue }) => {
+    if (letter === undefined) return ['?'];
+    if (value === undefined) return [letter];
+    return lacksValue ? [value] : [letter, value];
+  });
 }
 
 /** The value of the last option of a letter, the letter itself for a flag; undefined when it is not given. */
 export function lastOption(options: readonly Option[], letter: string): string | undefined {
-  const last = options.findLast(
-    ({ letter: read, written, value }) => written === letter && (read === letter || value !== undefined),
-  );
+  const last = options.findLast((option) => option.letter === letter);
   return last && (last.value ?? letter);
 }

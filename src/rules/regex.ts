@@ -33,7 +33,8 @@ export function regexTest(pattern: string): (text: string) => boolean {
 function reasonOf(error: unknown): string {
   const text = (error instanceof Error ? error.message : String(error)).replace(/^error parsing regexp: /, '');
   const found = reasons.find(([ours]) => text.startsWith(ours));
-  return (found === undefined ? text : found[1] + text.slice(found[0].length)).replaceAll('`', '');
+  // What re2js shows of a pattern begins with the flag that it is compiled with.
+  return (found === undefined ? text : found[1] + text.slice(found[0].length)).replaceAll('`', '').replace('(?m)', '');
 }
 
 /** Rewrites POSIX syntax as Perl syntax of the same meaning. */
