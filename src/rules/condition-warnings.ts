@@ -5,7 +5,7 @@ import type { TypedCheck } from './check.ts';
 import { checksWithin } from './checks-within.ts';
 import type { Condition } from './condition.ts';
 import type { RuleDefinition } from './definitions.ts';
-import { countEventTypes } from './event-types.ts';
+import { countEventCodes, inferNames } from './event-types.ts';
 import type { Context, IssueCode } from './issue.ts';
 import { Problem } from './problem.ts';
 
@@ -17,8 +17,8 @@ export interface ConditionWarning {
   readonly problem?: Problem;
 }
 
-/** More event types than this are "too many". */
-const MANY_EVENT_TYPES = 100;
+/** More event codes than this are "too many". */
+const MANY_EVENT_CODES = 100;
 
 export function conditionWarnings(
   rule: RuleDefinition,
@@ -26,10 +26,11 @@ export function conditionWarnings(
   catalogue: Catalogue,
 ): readonly ConditionWarning[] {
   return [
-    ...ofParts(rule, condition),
     ...ofDeprecatedFields(rule, condition),
+    ...ofUnsafeChecks(rule, condition),
+    ...ofParts(rule, condition),
     ...ofNetworks(rule, condition),
-    ...ofWhole(rule, condition, catalogue),
+    ...ofEventTypes(rule, condition, catalogue),
   ];
 }
 
@@ -66,20 +67,22 @@ function ofNetworks({ conditionContext: context }: RuleDefinition, condition: Co
   });
 }
 
-function ofWhole(rule: RuleDefinition, condition: Condition, catalogue: Catalogue): ConditionWarning[] {
-  const warnings: ConditionWarning[] = [];
-  if (comparesWithNa(condition)) {
-    const message =
-      'comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. ' +
-      "If you need to check for the existence of a field, consider using the 'exists' operator instead.";
-    warnings.push({ code: 'LOAD_UNSAFE_NA_CHECK', message, context: rule.conditionContext });
-  }
+function ofUnsafeChecks({ conditionContext: context }: RuleDefinition, condition: Condition): ConditionWarning[] {
+  if (!comparesWithNa(condition)) return [];
+  const message =
+    'comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. ' +
+    "If you need to check for the existence of a field, consider using the 'exists' operator instead.";
+  return [{ code: 'LOAD_UNSAFE_NA_CHECK', message, context }];
+}
+
+function ofEventTypes(rule: RuleDefinition, condition: Condition, catalogue: Catalogue): ConditionWarning[] {
   const known = catalogue.eventTypes;
-  if (known !== undefined && rule.warnEventTypes && countEventTypes(condition.eventTypes, known) > MANY_EVENT_TYPES) {
+  const codes = known === undefined || !rule.warnEventTypes ? 0 : countEventCodes(inferNames(condition.typed), known);
+  if (codes > MANY_EVENT_CODES) {
     const message = 'Rule matches too many evt.type values. This has a significant performance penalty.';
-    warnings.push({ code: 'LOAD_NO_EVTTYPE', message, context: rule.context });
+    return [{ code: 'LOAD_NO_EVTTYPE', message, context: rule.context }];
   }
-  return warnings;
+  return [];
 }
 
 const deprecatedDirection =

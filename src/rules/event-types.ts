@@ -27,9 +27,10 @@ export function inferNames(expr: TypedExpr): Names {
   return infer(expr, false);
 }
 
-/** How many event types a set stands for. */
-export function countEventTypes(types: EventTypeSet, known: EventTypes): number {
-  return types === 'all' ? known.names.size : types.size;
+/** How many of Falco's event codes a condition with these names can be true for: each name has two or more of them. */
+export function countEventCodes({ except, names }: Names, known: EventTypes): number {
+  const codes = new Set([...names].flatMap((name) => known.codes(name)));
+  return except ? known.codeCount - codes.size : codes.size;
 }
 
 function infer(expr: TypedExpr, negated: boolean): Names {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { catalogues } from '../../src/events/catalogue.ts';
 import { loadRules } from '../../src/rules/index.ts';
-import { catalogue, codes, load, messages, rule } from './support.ts';
+import { catalogue, codes, load, messages, rule, syscall } from './support.ts';
 
 /** The compiled conditions of a file's rules. */
 function compiled(content: string): readonly string[] {
@@ -285,6 +285,19 @@ test('invalid names of lists and macros are warned of', () => {
     'LOAD_UNUSED_MACRO',
   ]);
   expect(codes(load('- list: my list\n  items: []\n'))).toEqual(['LOAD_INVALID_LIST_NAME', 'LOAD_UNUSED_LIST']);
+});
+
+test('a condition of too many event types is warned of by their codes, as in Falco', () => {
+  const known = syscall.eventTypes;
+  const names = [...(known?.names ?? [])].filter((name) => known?.codes(name).length === 2).slice(0, 51);
+  const of = (some: readonly string[]) => codes(load(rule({ condition: `evt.type in (${some.join(', ')})` })));
+  expect(of(names)).toEqual(['LOAD_NO_EVTTYPE']);
+  expect(of(names.slice(1))).toEqual([]);
+});
+
+test('warnings of a condition come in the order of Falco', () => {
+  const condition = 'evt.type=openat and proc.name=proc.pname and evt.dir=<';
+  expect(codes(load(rule({ condition })))).toEqual(['LOAD_DEPRECATED_ITEM', 'LOAD_COMPILE_CONDITION']);
 });
 
 test('comparing k8s audit fields with <NA> is warned of', () => {
