@@ -1,4 +1,13 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Tests of the built program and of other kernels last longest, whatever their size: no worker is to end with one alone. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => Number(/\/test\/(e2e|kernels)\//.test(moduleId));
+    return (await super.sort(files)).toSorted((a, b) => isLong(b) - isLong(a));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -9,7 +18,9 @@ export default defineConfig({
     reporters: ['default', './test/reporter.ts'],
     // Processes, not threads: tests load native addons and start children of their own.
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores that make test is measured with: a quarter of the time tests wait, for services and children.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

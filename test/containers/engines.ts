@@ -96,6 +96,7 @@ export class Podman {
       'env',
       `CONTAINERS_CONF=${join(this.#folder, 'containers.conf')}`,
       'PODMAN_IGNORE_CGROUPSV1_WARNING=1',
+      `TMPDIR=${this.#folder}`, // it forgets the archives that it was sent there
       'podman',
       `--root=${join(this.#folder, 'storage')}`,
       `--runroot=${join(this.#folder, 'run')}`,

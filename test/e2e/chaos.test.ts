@@ -10,7 +10,7 @@ import { scratch } from '../scratch.ts';
 import { launcher, Program } from './program.ts';
 
 const EVENTS = 100_000;
-const KILLS = process.env.FALCO_PIPE_LONG ? 1000 : 50;
+const KILLS = process.env.FALCO_PIPE_LONG ? 1000 : 25;
 /** Events that one source may have unsettled, and what one write may hold beyond. */
 const IN_FLIGHT = 10_000 + 500;
 

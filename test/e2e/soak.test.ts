@@ -1,7 +1,7 @@
 /**
  * A soak with faults: opens, forks and execs at random, a ring of 64 KiB, an agent that is stopped for seconds. What the
  * workload did is what the kernel programs counted, that is what the program's books say, and memory stays where it was.
- * Twenty seconds; with FALCO_PIPE_LONG=1 a quarter of an hour.
+ * Twelve seconds; with FALCO_PIPE_LONG=1 a quarter of an hour.
  */
 
 import { execFileSync, spawn } from 'node:child_process';
@@ -14,10 +14,10 @@ import { expect, test } from 'vitest';
 import { scratch } from '../scratch.ts';
 import { cannotTrace, Program, pipeline } from './program.ts';
 
-const SECONDS = process.env.FALCO_PIPE_LONG ? 900 : 20;
+const SECONDS = process.env.FALCO_PIPE_LONG ? 900 : 12;
 /** How long the agent stands still, and how often. */
-const STOPPED_MS = process.env.FALCO_PIPE_LONG ? 5000 : 2000;
-const STOPPED_EVERY_MS = process.env.FALCO_PIPE_LONG ? 30_000 : 8000;
+const STOPPED_MS = process.env.FALCO_PIPE_LONG ? 5000 : 1000;
+const STOPPED_EVERY_MS = process.env.FALCO_PIPE_LONG ? 30_000 : 4000;
 /** What the agent may hold, and how much more at the end than after the first third. */
 const MOST_MB = 200;
 const GROWTH = 1.25;
