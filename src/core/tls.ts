@@ -154,6 +154,8 @@ const HINTS: Record<string, string> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'name the file of its authority under tls.ca',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'name the file of its authority under tls.ca',
   ERR_TLS_CERT_ALTNAME_INVALID: 'use that name as the host, or name it under tls.server_name',
+  CERT_HAS_EXPIRED: "it needs a new one, unless this machine's clock is wrong",
+  CERT_NOT_YET_VALID: "this machine's clock may be wrong",
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a certificate: tls.cert and tls.key',
 };
 

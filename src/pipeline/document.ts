@@ -59,7 +59,11 @@ export class PipelineDocument {
     // What follows a slip is often only its consequence.
     const slips = found.filter(({ code }) => code !== 'DUPLICATE_KEY').slice(0, 1);
     const twice = found.filter(({ code }) => code === 'DUPLICATE_KEY');
-    const errors = [...[...slips, ...twice].map((error) => this.#syntax(error, text)), ...this.#aliases()];
+    const errors = [
+      ...[...slips, ...twice].map((error) => this.#syntax(error, text)),
+      ...this.#aliases(),
+      ...this.#keys(),
+    ];
     if (errors.length > 0) throw configError(name, errors, this.texts);
     this.#sets = sets.map((set, index) => this.#set(set, index));
   }
@@ -166,6 +170,19 @@ export class PipelineDocument {
     return found;
   }
 
+  // As a key of an object this word is none: what stands under it would not be seen.
+  #keys(): Diagnostic[] {
+    const found: Diagnostic[] = [];
+    visit(this.#document, {
+      Pair: (_key, { key }) => {
+        if (!isScalar(key) || key.value !== PROTO || !key.range) return;
+        const at = this.#at(key.range[0], key.range[1]);
+        found.push({ severity: 'error', code: 'CONFIG_YAML', message: NO_KEY, at, hint: 'Give it another name.' });
+      },
+    });
+    return found;
+  }
+
   #set(text: string, index: number): { path: Path; text: string } {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
     const wrong = (message: string) => {
@@ -174,6 +191,7 @@ export class PipelineDocument {
       return configError(this.name, [diagnostic], this.texts, exitCode.usage);
     };
     if (key === undefined || value === undefined) throw wrong('An argument of --set has the form a.b=value');
+    if (key.split('.').includes(PROTO)) throw wrong(NO_KEY);
     const path = key.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : part));
     let given: unknown;
     try {
@@ -189,6 +207,9 @@ export class PipelineDocument {
     return { path, text };
   }
 }
+
+const PROTO = '__proto__';
+const NO_KEY = `"${PROTO}" cannot be a key`;
 
 /** What is said of common slips instead of the parser's words, and the advice; $ is the word at the place. */
 const SYNTAX: Record<string, readonly [string | undefined, string]> = {

@@ -93,7 +93,7 @@ function keysAt(shape: z.ZodType, path: Path): string[] {
 }
 
 function unknownKey(key: string, inner: Path, { shape, base, document }: Scene): Diagnostic[] {
-  const known = keysAt(shape, inner);
+  const known = keysAt(shape, inner).filter((each) => each !== key);
   const path = [...base, ...inner];
   const message = `Unknown key "${key}"${path.length > 0 ? ` at ${path.join('.')}` : ''}`;
   const hint = didYouMean(key, known) ?? `Known keys: ${known.join(', ')}`;
@@ -103,14 +103,20 @@ function unknownKey(key: string, inner: Path, { shape, base, document }: Scene):
 // Of the forms that a value may have, what it comes nearest to is what was meant.
 function explainUnion(issue: z.core.$ZodIssueInvalidUnion, scene: Scene): Diagnostic[] {
   const within = (each: z.core.$ZodIssue): z.core.$ZodIssue => ({ ...each, path: [...issue.path, ...each.path] });
-  const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(...issues.map(({ path }) => path.length));
-  const unknown = issue.errors.flat().find(({ code }) => code === 'unrecognized_keys');
-  if (unknown) return explainOne(within(unknown), scene);
-  const [first, ...others] = issue.errors;
+  const errors = formsOf(issue);
+  const unknown = errors.flat().filter((each) => each.code === 'unrecognized_keys');
+  const known = keysAt(scene.shape, issue.path as Path);
+  const strange = unknown.find(({ keys }) => keys.some((key) => !known.includes(key)));
+  if (strange) return explainOne(within(strange), scene);
+  // A key of another form shows that this one was not meant.
+  const depth = (issues: readonly z.core.$ZodIssue[]) =>
+    issues.some(({ code }) => code === 'unrecognized_keys') ? 0 : Math.max(...issues.map(({ path }) => path.length));
+  const [first, ...others] = errors;
   const nearest = others.reduce((best, each) => (depth(each) > depth(best) ? each : best), first ?? []);
-  const own = issue.errors.flat().find(({ message }) => !ZODS.test(message));
+  const own = errors.flat().find(({ message }) => !ZODS.test(message));
   if (depth(nearest) > 0 || own) return (own ? [own] : nearest).flatMap((each) => explainOne(within(each), scene));
-  const forms = issue.errors.flatMap((issues) => issues.map(wanted));
+  if (unknown[0]) return explainOne(within(unknown[0]), scene);
+  const forms = errors.flatMap((issues) => issues.map(wanted));
   const message = [...new Set(forms)].join(' or ');
   const path = [...scene.base, ...(issue.path as Path)];
   const given = named(valueAt(scene.document.value(), path));
@@ -123,6 +129,16 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, scene: Scene): Diagno
     at,
   } as const;
   return [hint ? { ...diagnostic, hint } : diagnostic];
+}
+
+/** What is wrong by each of the forms that a value may have; one that is several forms itself counts as those. */
+function formsOf({ errors }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[][] {
+  return errors.flatMap((issues) => {
+    const [inner] = issues;
+    const isUnion = inner?.code === 'invalid_union' && inner.errors.length > 0 && inner.message !== PLAIN_SECRET;
+    if (issues.length > 1 || !isUnion) return [issues];
+    return formsOf(inner).map((each) => each.map((issue) => ({ ...issue, path: [...inner.path, ...issue.path] })));
+  });
 }
 
 function wanted(issue: z.core.$ZodIssue): string {

@@ -83,6 +83,11 @@ export const http = defineSink({
   ],
   reads: ({ fields }, sources) => lineReads({ fields }, sources),
   prepare(given, plan) {
+    for (const key of ['url', 'proxy'] as const) {
+      const text = given[key];
+      if (typeof text !== 'string' || isAddress(text)) continue;
+      plan.report({ severity: 'error', code: 'CONFIG_VALUE', message: `${key} ${NO_ADDRESS}` }, [key]);
+    }
     const addresses = addressesOf(given);
     // What a secret stands for is known when the sink is opened.
     if (addresses.every((each) => typeof each === 'string')) checkTlsUsed(given.tls, addresses, plan);
@@ -121,11 +126,16 @@ function addressesOf({ url, oauth, proxy }: z.output<typeof config>) {
   return [url, oauth?.token_url, proxy].filter((each) => each !== undefined);
 }
 
+const NO_ADDRESS = 'is not an address that begins with http:// or https://';
+
+function isAddress(text: string): boolean {
+  return /^https?:$/.test(URL.parse(text)?.protocol ?? '');
+}
+
 function addressOf(text: string): URL {
-  const url = URL.parse(text);
-  if (url && /^https?:$/.test(url.protocol)) return url;
+  if (isAddress(text)) return new URL(text);
   // The address may be a secret itself: it is not repeated.
-  throw new UserError('its url is not an address that begins with http:// or https://', { exit: exitCode.config });
+  throw new UserError(`its url ${NO_ADDRESS}`, { exit: exitCode.config });
 }
 
 /** An event as it came, and the alert that is sent for it. */

@@ -149,6 +149,29 @@ describe('wrong: names of keys, types and ids', () => {
     `);
   });
 
+  it('what no key of a map may be called, wherever it stands', () => {
+    const text = ok.replace('past:', '__proto__:').replace('limit: 10', '__proto__: 10');
+    expect(shown(text, ['sinks.__proto__.type=stdout'])).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:2:3: error: "__proto__" cannot be a key
+          __proto__: { type: replay, files: [/dev/null] }
+          ^^^^^^^^^
+        Give it another name.
+      p.yaml:4:39: error: "__proto__" cannot be a key
+          calm: { type: throttle, from: past, __proto__: 10 }
+                                              ^^^^^^^^^
+        Give it another name.
+      p.yaml has 2 errors"
+    `);
+    expect(shown(ok, ['sinks.__proto__.type=stdout'])).toMatchInlineSnapshot(`
+      "exit 2
+      --set:1:1: error: "__proto__" cannot be a key
+        sinks.__proto__.type=stdout
+        ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      p.yaml has an error"
+    `);
+  });
+
   it('an id with a blank, and one that is a number', () => {
     expect(shown(ok.replace('out:', 'my out:').replace('calm:', '7:'))).toMatchInlineSnapshot(`
       "exit 78
@@ -499,6 +522,56 @@ describe('wrong: values', () => {
                        ^^^^^
         Did you mean "stdout"?
       p.yaml has 3 errors"
+    `);
+  });
+
+  it('where a text or a secret may stand: neither, a key misspelt, a wrong value under a key', () => {
+    const http = (url: string) => shown(ok.replace('{ type: stdout', `{ type: http, url: ${url}`));
+    expect(http('5')).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:6:27: error: sinks.out.url must be text or a map, not 5
+          out: { type: http, url: 5, from: calm }
+                                  ^
+        Where requests go. An address without a path gets the format's: \`https://loki:3100\` becomes \`…/loki/api/v1/push\`.
+      p.yaml has an error"
+    `);
+    expect(http('{ evn: X }')).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:6:29: error: Unknown key "evn" at sinks.out.url
+          out: { type: http, url: { evn: X }, from: calm }
+                                    ^^^
+        Did you mean "env"?
+      p.yaml has an error"
+    `);
+    expect(http('{ file: 5 }')).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:6:35: error: sinks.out.url.file must be text, not 5
+          out: { type: http, url: { file: 5 }, from: calm }
+                                          ^
+        The file that holds it; a last line end is not part of it.
+      p.yaml has an error"
+    `);
+    expect(http('{ file: a, env: b }')).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:6:29: error: Unknown key "file" at sinks.out.url
+          out: { type: http, url: { file: a, env: b }, from: calm }
+                                    ^^^^
+        Known keys: env
+      p.yaml has an error"
+    `);
+  });
+
+  it('an address that is none, of a server and of a proxy', () => {
+    const text = ok.replace('{ type: stdout', "{ type: http, url: 'loki:3100', proxy: proxy");
+    expect(shown(text)).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:6:27: error: url is not an address that begins with http:// or https://
+          out: { type: http, url: 'loki:3100', proxy: proxy, from: calm }
+                                  ^^^^^^^^^^^
+      p.yaml:6:47: error: proxy is not an address that begins with http:// or https://
+          out: { type: http, url: 'loki:3100', proxy: proxy, from: calm }
+                                                      ^^^^^
+      p.yaml has 2 errors"
     `);
   });
 });
