@@ -170,7 +170,7 @@ function written(value: Entry, name: string): ComposedText {
   return part({ text: quoteIfBlank(text), from: value.from }, name);
 }
 
-/** A value that holds a blank is put in quotes, unless it has its own. */
+/** A value that is empty or holds a blank is put in quotes, unless it has its own. */
 export function quoteIfBlank(text: string): string {
-  return /\s/.test(text) && !/^["']/.test(text) ? `"${text}"` : text;
+  return text === '' || (/\s/.test(text) && !/^["']/.test(text)) ? `"${text}"` : text;
 }

@@ -114,7 +114,8 @@ export class Context {
       return [...locations, { itemType, itemName, name, line: line - 1, column: column - 1, offset: this.start }];
     }
     const [text, offset] = this.#inText;
-    const { line, column } = placeIn(name, text, { start: offset, end: offset });
+    // To Falco a carriage return ends a line too.
+    const { line, column } = placeIn(name, text.replaceAll('\r', '\n'), { start: offset, end: offset });
     // Falco adds the position in the text, which counts from 1, to that of the value.
     const value = locations.at(-1);
     return [

@@ -104,8 +104,8 @@ class ItemReader {
   }
 
   #pluginVersions(item: YamlItem, file: Context): void {
-    const context = file.child('required plugin versions', '', item.node);
     const node = item.get('required_plugin_versions');
+    const context = file.child('required plugin versions', '', node ?? item.keyNode('required_plugin_versions'));
     if (!isSeq(node))
       failLoad('LOAD_ERR_YAML_VALIDATE', 'Value of required_plugin_versions must be a sequence', context);
     for (const each of item.sequence(node)) {
@@ -127,9 +127,12 @@ class ItemReader {
 
   #plugin(item: YamlItem, node: Node, context: Context, type: string): [Plugin, YamlItem, Context] {
     const unnamed = context.child(type, '', node);
+    const what = type.endsWith('alternative') ? 'Plugin version alternative' : 'Plugin version';
     const entry =
       item.map(node) ??
-      failLoad('LOAD_ERR_YAML_VALIDATE', 'Plugin version must be a mapping of name and version', unnamed);
+      failLoad('LOAD_ERR_YAML_VALIDATE', `${what} must be a mapping`, unnamed, {
+        diagnostic: { hint: 'Write a name and a version: {name: container, version: 0.4.0}.' },
+      });
     const name = entry.scalar('name', unnamed).text;
     const place = context.child(type, name, node);
     return [{ name, version: entry.scalar('version', place).text }, entry, place];
@@ -138,7 +141,7 @@ class ItemReader {
   #list(item: YamlItem, file: Context): void {
     const { text: name } = item.scalar('list', file.child('list', '', item.node));
     const context = file.child('list', name, item.node);
-    if (!/^[^()"'\s=,]+$/.test(name)) {
+    if (!/^[^()"' \t\n\v\f\r=,]+$/.test(name)) {
       this.#warn(
         'LOAD_INVALID_LIST_NAME',
         `List has an invalid name. List names should match a regular expression: ${'[^()"\'[:space:]=,]+'}`,

@@ -3,7 +3,7 @@
 import type { Span } from './ast.ts';
 import { Problem } from './problem.ts';
 
-const bareText = /[^()"'\s=,]+/y;
+const bareText = /[^()"' \t\n\v\f\r=,]+/y;
 
 /** A blank, tab, backspace, or end of a line. */
 function isBlank(code: number): boolean {

@@ -85,6 +85,7 @@ export class ResolvedLists {
 }
 
 const COMMA: Piece = { text: ', ' };
+const BLANK: Piece = { text: ' ' };
 
 /**
  * Resolves lists among themselves: an item that names an earlier list stands for that list's items as they are written.
@@ -193,10 +194,11 @@ export function substituteLists(
       used.add(name);
       if (isFed && items.length === 0) break;
       const end = at + name.length;
-      const [from, to] = items.length === 0 ? withComma(text.text, at, end) : [at, end];
-      text = text.replace(from, to, written.pieces, written.text);
+      const { from, to } = stretched(text.text, at, end, items.length === 0);
+      const before = from > 0 ? [BLANK] : [];
+      text = text.replace(end, to, [BLANK]).replace(at, end, written.pieces, written.text).replace(from, at, before);
       for (const other of lists.within(place)) places.add(other);
-      at = findWord(text.text, name, from + written.text.length);
+      at = findWord(text.text, name, from + before.length + written.text.length + 1);
     }
   }
   return text;
@@ -207,8 +209,8 @@ export function wordsOf(text: string): readonly string[] {
   return boundary.test(text) ? text.split(boundaries) : [text];
 }
 
-const boundaries = /[\s(),=]+/;
-const boundary = /[\s(),=]/;
+const boundaries = /[ \t\n\r(),=]+/;
+const boundary = /[ \t\n\r(),=]/;
 
 /** Where a name stands as a word of its own. */
 function findWord(text: string, name: string, from: number): number {
@@ -220,10 +222,20 @@ function findWord(text: string, name: string, from: number): number {
   return -1;
 }
 
-/** The name of an empty list goes with one of the commas beside it. */
-function withComma(text: string, start: number, end: number): [start: number, end: number] {
-  const after = /^\s*,\s*/.exec(text.slice(end));
-  if (after !== null) return [start, end + after[0].length];
-  const before = /\s*,\s*$/.exec(text.slice(0, start));
-  return before === null ? [start, end] : [start - before[0].length, end];
+/**
+ * What is replaced: the name and the blanks around it, for which there will be one on each side: Falco's places in a
+ * condition count them. The name of an empty list goes with one of the commas beside it.
+ */
+function stretched(text: string, start: number, end: number, isEmpty: boolean): { from: number; to: number } {
+  let from = start;
+  let to = end;
+  while (isBlank(text[from - 1])) from--;
+  while (isBlank(text[to])) to++;
+  if (isEmpty && text[from - 1] === ',') from--;
+  else if (isEmpty && text[to] === ',') to++;
+  return { from, to };
+}
+
+function isBlank(char: string | undefined): boolean {
+  return char === ' ' || char === '\t' || char === '\n' || char === '\r';
 }

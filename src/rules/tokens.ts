@@ -3,7 +3,7 @@
 import { listOperators, modifiers, orderingOperators, textOperators, transformerNames } from './ast.ts';
 
 export const fieldName = /[a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+/y;
-export const fieldArgument = /[^\]["'\s]+/y;
+export const fieldArgument = /[^\]["' \t\n\v\f\r]+/y;
 export const identifier = /[a-zA-Z]+[a-zA-Z0-9_]*/y;
 export const transformerStart = /(?:tolower|toupper|b64|basename|len|join|concat|getopt)\(/y;
 export const rightTransformerStart = /(?:val|tolower|toupper|b64|basename|len|join|concat|getopt)\(/y;

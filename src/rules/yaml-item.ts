@@ -108,7 +108,7 @@ export class YamlItem {
   scalarOf(node: Node, place: () => Context): ScalarText {
     const found = this.resolve(node);
     const text = isScalar(found) ? scalarText(found) : undefined;
-    if (text) return { text, from: { file: this.#file.name, content: this.#file.content, node: found as Scalar } };
+    if (text) return { text, from: this.#source(found as Scalar) };
     const message = text === undefined ? 'Value is not a scalar value' : 'Value must be non-empty';
     return failLoad('LOAD_ERR_YAML_VALIDATE', message, place());
   }
@@ -144,10 +144,14 @@ export class YamlItem {
     if (!isSeq(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Value is not a sequence', place);
     return this.sequence(node).map((each) => {
       const found = this.resolve(each);
-      if (!isScalar(found))
-        failLoad('LOAD_ERR_YAML_VALIDATE', 'sequence value is not scalar', place.child('value for', key, found));
-      return this.scalarOf(found, () => place.child('value for', key, found));
+      if (!isScalar(found) || isNull(found))
+        failLoad('LOAD_ERR_YAML_VALIDATE', 'sequence value is not scalar', place.child('list item', '', found));
+      return { text: scalarText(found), from: this.#source(found) };
     });
+  }
+
+  #source(node: Scalar): ScalarSource {
+    return { file: this.#file.name, content: this.#file.content, node };
   }
 
   sequence(node: YAMLSeq): readonly Node[] {

@@ -36,7 +36,7 @@ export function makeRunners(engine: Engine): Readonly<Record<string, Runner>> {
 /** Falco's position: byte offset from 0, line and column from 1. */
 export function falcoPosition(text: string, start: number): { idx: number; line: number; col: number } {
   const before = text.slice(0, start);
-  const line = before.split('\n');
+  const line = before.split(/[\r\n]/);
   return { idx: Buffer.byteLength(before), line: line.length, col: Buffer.byteLength(line.at(-1) ?? '') + 1 };
 }
 
