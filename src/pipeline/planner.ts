@@ -3,72 +3,56 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parse, resolve } from 'node:path';
-import type {
-  Demand,
-  Demands,
-  OperatorDefinition,
-  PlanContext,
-  Prepared,
-  ProvidedField,
-  SinkDefinition,
-  SourceDefinition,
-} from '../core/component.ts';
-import type { DeliveryConfig } from '../core/delivery.ts';
-import { type Diagnostic, messageOf, type SourceText, UserError } from '../core/errors.ts';
+import type { Demand, Demands, PlanContext, Prepared, ProvidedField } from '../core/component.ts';
+import { messageOf, type SourceText, UserError } from '../core/errors.ts';
 import type { Steps } from '../core/steps.ts';
 import { Answers } from './answers.ts';
 import { everything, joinDemands, narrowed, without } from './demand.ts';
-import { configError, type Path, type PipelineDocument } from './document.ts';
+import type { Path, PipelineDocument } from './document.ts';
+import { type Draft, type Drafts, draftComponents, type OperatorDraft, type SourceDraft } from './drafts.ts';
 import { didYouMean } from './explain.ts';
+import { Findings } from './findings.ts';
 import { openedPart } from './opened.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import type { Registry } from './registry.ts';
-import { componentShape, type PipelineFile, parseShape, readPipeline, type Section, sectionKeys } from './shape.ts';
+import { readPipeline, type Section } from './shape.ts';
 import { type Contents, digestOf } from './watch.ts';
 
-type Draft<T> = { -readonly [K in keyof T]?: T[K] } & Pick<Placed, 'id' | 'type' | 'config'> & {
-    path: Path;
-    identity: string;
-  };
-
 type Asked = Pick<Draft<Placed>, 'id' | 'type' | 'path'>;
-
-const ONE: Record<Section, string> = { sources: 'a source', operators: 'an operator', sinks: 'a sink' };
 
 export class Planner {
   readonly #document: PipelineDocument;
   readonly #registry: Registry;
   readonly #read: Contents;
-  readonly #diagnostics: Diagnostic[] = [];
+  readonly #findings: Findings;
   readonly #texts: SourceText[];
   readonly #hash = createHash('sha256');
   #only: readonly string[] | undefined;
-  readonly #sources = new Map<string, Draft<PlannedSource> & { definition: SourceDefinition }>();
-  readonly #operators = new Map<string, Draft<PlannedOperator> & { definition: OperatorDefinition; from: string[] }>();
-  readonly #sinks = new Map<
-    string,
-    Draft<PlannedSink> & { definition: SinkDefinition; from: string[]; delivery: DeliveryConfig }
-  >();
+  #sources: Drafts['sources'] = new Map();
+  #operators: Drafts['operators'] = new Map();
+  #sinks: Drafts['sinks'] = new Map();
 
   constructor(document: PipelineDocument, registry: Registry, read: Contents) {
     this.#document = document;
     this.#registry = registry;
     this.#read = read;
     this.#texts = [...document.texts];
+    this.#findings = new Findings(document);
   }
 
   *plan(): Steps<Plan> {
     const file = readPipeline(this.#document);
     this.#hash.update(JSON.stringify(file));
-    this.#draft(file);
+    const drafts = draftComponents(file, this.#document, this.#registry, this.#findings);
+    ({ sources: this.#sources, operators: this.#operators, sinks: this.#sinks } = drafts);
     this.#check();
     this.#checkOnly((this.#only = file.only));
-    this.#stopAtErrors();
+    this.#findings.stopAtErrors(this.#texts);
     const order = this.#order();
-    this.#stopAtErrors();
+    this.#findings.stopAtErrors(this.#texts);
     this.#type(order);
     yield* this.#prepare(order);
-    this.#stopAtErrors();
+    this.#findings.stopAtErrors(this.#texts);
     const operators = order.map((id) => this.#operators.get(id) as unknown as PlannedOperator);
     const plan: Plan = {
       name: this.#document.name,
@@ -81,68 +65,10 @@ export class Planner {
       state: file.state === undefined ? undefined : resolve(this.#document.folder, file.state),
       http: file.http?.listen,
       digest: this.#hash.digest('hex'),
-      warnings: this.#diagnostics,
+      warnings: this.#findings.all,
       texts: this.#texts,
     };
     return openedPart(plan, file.only);
-  }
-
-  #error(code: string, message: string, path: Path, hint?: string, what: 'key' | 'value' = 'value'): void {
-    const at = this.#document.place(path, what);
-    this.#diagnostics.push({ severity: 'error', code, message, at, ...(hint ? { hint } : {}) });
-  }
-
-  #stopAtErrors(): void {
-    if (!this.#diagnostics.some(({ severity }) => severity === 'error')) return;
-    throw configError(this.#document.name, this.#diagnostics, this.#texts);
-  }
-
-  #draft(file: PipelineFile): void {
-    const taken = new Map<string, Section>();
-    for (const section of ['sources', 'operators', 'sinks'] as const) {
-      const known = this.#registry[section] as Map<string, SourceDefinition | OperatorDefinition | SinkDefinition>;
-      for (const [id, value] of Object.entries(file[section])) {
-        const path = [section, id];
-        const before = taken.get(id);
-        const isTaken = `The id "${id}" is taken already, in ${before}`;
-        if (before) this.#error('CONFIG_ID', isTaken, path, 'Give it another one.', 'key');
-        taken.set(id, section);
-        const definition = known.get(value.type);
-        if (!definition) {
-          this.#unknownType(value.type, section, [...path, 'type']);
-          continue;
-        }
-        const shape = componentShape(section, value.type, definition.config);
-        const parsed = parseShape(shape, value, path, this.#document, (diagnostic) =>
-          this.#diagnostics.push(diagnostic),
-        );
-        if (!parsed) continue;
-        const { type: _, ...given } = parsed as Record<string, unknown>;
-        const shared = pick(given, (key) => key in sectionKeys[section]);
-        const config = pick(given, (key) => !(key in shared));
-        const identity = JSON.stringify([value.type, config, pick(shared, (key) => key !== 'from')]);
-        const draft = { id, type: value.type, definition, path, config, identity };
-        if (section === 'sources') this.#sources.set(id, draft as never);
-        else if (section === 'operators') this.#operators.set(id, { ...draft, ...shared } as never);
-        else {
-          const { from, ...delivery } = shared;
-          this.#sinks.set(id, { ...draft, from, delivery } as never);
-        }
-      }
-    }
-  }
-
-  #unknownType(type: string, section: Section, path: Path): void {
-    const kind = section.slice(0, -1);
-    for (const other of ['sources', 'operators', 'sinks'] as const) {
-      if (other === section || !this.#registry[other].has(type)) continue;
-      const message = `"${type}" is ${ONE[other]}, not ${ONE[section]}`;
-      this.#error('CONFIG_UNKNOWN_TYPE', message, path, `Put it under ${other}.`);
-      return;
-    }
-    const known = [...this.#registry[section].keys()];
-    const hint = didYouMean(type, known) ?? `Known types: ${known.join(', ')}`;
-    this.#error('CONFIG_UNKNOWN_TYPE', `There is no ${kind} of type "${type}"`, path, hint);
   }
 
   #check(): void {
@@ -152,20 +78,27 @@ export class Planner {
       for (const [index, origin] of from.entries()) {
         const at = single ? [...path, 'from'] : [...path, 'from', index];
         read.add(origin);
-        if (from.indexOf(origin) !== index) this.#error('CONFIG_FROM', `${id} reads from "${origin}" twice`, at);
+        if (from.indexOf(origin) !== index)
+          this.#findings.error('CONFIG_FROM', `${id} reads from "${origin}" twice`, at);
         this.#checkOrigin(id, origin, at);
       }
     }
     // What reads from them may be what is wrong already.
-    const unused = this.#diagnostics.length > 0 ? [] : [...this.#sources.values(), ...this.#operators.values()];
+    const unused = this.#findings.all.length > 0 ? [] : [...this.#sources.values(), ...this.#operators.values()];
     for (const { id, path } of unused) {
       if (!read.has(id))
-        this.#error('CONFIG_UNUSED', `Nothing reads from ${id}`, path, 'Connect it with `from`, or remove it.', 'key');
+        this.#findings.error(
+          'CONFIG_UNUSED',
+          `Nothing reads from ${id}`,
+          path,
+          'Connect it with `from`, or remove it.',
+          'key',
+        );
     }
     if (this.#sources.size === 0 && !this.#hasAny('sources'))
-      this.#error('CONFIG_EMPTY', 'The pipeline has no source', ['sources'], undefined, 'key');
+      this.#findings.error('CONFIG_EMPTY', 'The pipeline has no source', ['sources'], undefined, 'key');
     if (this.#sinks.size === 0 && !this.#hasAny('sinks'))
-      this.#error('CONFIG_EMPTY', 'The pipeline has no sink', ['sinks'], undefined, 'key');
+      this.#findings.error('CONFIG_EMPTY', 'The pipeline has no sink', ['sinks'], undefined, 'key');
   }
 
   #checkOnly(only: readonly string[] = []): void {
@@ -173,19 +106,24 @@ export class Planner {
     for (const [index, id] of only.entries()) {
       if (ids.includes(id)) continue;
       const hint = didYouMean(id, ids) ?? `Sources here: ${ids.join(', ')}`;
-      this.#error('CONFIG_UNKNOWN_ID', `\`only\` names "${id}", which is no source here`, ['only', index], hint);
+      this.#findings.error(
+        'CONFIG_UNKNOWN_ID',
+        `\`only\` names "${id}", which is no source here`,
+        ['only', index],
+        hint,
+      );
     }
   }
 
   #checkOrigin(id: string, origin: string, at: Path): void {
     if (this.#isIn('sources', origin) || this.#isIn('operators', origin)) return;
     if (this.#isIn('sinks', origin)) {
-      this.#error('CONFIG_FROM', `${id} reads from "${origin}", which is a sink`, at);
+      this.#findings.error('CONFIG_FROM', `${id} reads from "${origin}", which is a sink`, at);
       return;
     }
     const ids = (['sources', 'operators'] as const).flatMap((section) => Object.keys(this.#valueAt([section]) ?? {}));
     const hint = didYouMean(origin, ids) ?? `Ids here: ${ids.join(', ')}`;
-    this.#error('CONFIG_UNKNOWN_ID', `${id} reads from "${origin}", which is nowhere`, at, hint);
+    this.#findings.error('CONFIG_UNKNOWN_ID', `${id} reads from "${origin}", which is nowhere`, at, hint);
   }
 
   #valueAt(path: Path): unknown {
@@ -213,7 +151,10 @@ export class Planner {
       if (!operator || state.get(id) === 'done') return;
       if (state.get(id) === 'open') {
         const cycle = [...trail.slice(trail.indexOf(id)), id].reverse();
-        this.#error('CONFIG_CYCLE', `The operators go in a circle: ${cycle.join(' -> ')}`, [...operator.path, 'from']);
+        this.#findings.error('CONFIG_CYCLE', `The operators go in a circle: ${cycle.join(' -> ')}`, [
+          ...operator.path,
+          'from',
+        ]);
         return;
       }
       state.set(id, 'open');
@@ -246,7 +187,7 @@ export class Planner {
     return [...new Set(from.flatMap((id) => this.#operators.get(id)?.provided ?? []))];
   }
 
-  #providedBy(operator: Draft<PlannedOperator> & { definition: OperatorDefinition }): readonly ProvidedField[] {
+  #providedBy(operator: OperatorDraft): readonly ProvidedField[] {
     return this.#ask(operator, () => operator.definition.provides?.(operator.config)) ?? [];
   }
 
@@ -286,10 +227,7 @@ export class Planner {
     }
   }
 
-  *#prepareOperator(
-    operator: Draft<PlannedOperator> & { definition: OperatorDefinition; from: string[] },
-    demand: Demands,
-  ): Steps<Prepared> {
+  *#prepareOperator(operator: OperatorDraft, demand: Demands): Steps<Prepared> {
     const { definition, path, reached = [] } = operator;
     const origins = this.#origins(operator.from);
     const provided = this.#provided(operator.from);
@@ -324,7 +262,7 @@ export class Planner {
       const message = `${operator.type} reads kernel events but does not say which fields it reads`;
       const hint =
         "Add `reads: ['proc.name', …]` (and `types: ['execve', …]`) to its definition: they decide what the kernel collects.";
-      this.#error('CONFIG_DEMAND', message, [...path, 'type'], hint);
+      this.#findings.error('CONFIG_DEMAND', message, [...path, 'type'], hint);
     }
     const demanded: Demand = { fields: new Set(reads), types: types ? new Set(types) : 'all' };
     return { reads: new Map(reached.map((source) => [source, demanded])) };
@@ -350,11 +288,11 @@ export class Planner {
   #fault({ id, type, path }: Asked, error: unknown): undefined {
     if (error instanceof UserError) throw error;
     const message = `${id} cannot be planned, for its type has a fault: ${messageOf(error)}`;
-    this.#error('CONFIG_COMPONENT', message, [...path, 'type'], `Tell those who wrote ${type}.`);
+    this.#findings.error('CONFIG_COMPONENT', message, [...path, 'type'], `Tell those who wrote ${type}.`);
   }
 
   // The sources whose events can reach a place, through whatever operators.
-  #origins(from: readonly string[]): (Draft<PlannedSource> & { definition: SourceDefinition })[] {
+  #origins(from: readonly string[]): SourceDraft[] {
     return [...new Set(from)].flatMap((id) => {
       const source = this.#sources.get(id);
       return source ? [source] : this.#origins(this.#operators.get(id)?.from ?? []);
@@ -369,7 +307,7 @@ export class Planner {
       placer: (path) => this.#document.placer([...base, ...path]),
       report: (diagnostic, path = []) => {
         const at = diagnostic.at ?? this.#document.place([...base, ...path]);
-        this.#diagnostics.push({ ...diagnostic, at });
+        this.#findings.all.push({ ...diagnostic, at });
       },
     };
   }
@@ -391,12 +329,8 @@ export class Planner {
       this.#texts.push({ name: path, text });
       return text;
     } catch (error) {
-      this.#error('CONFIG_FILE', `Cannot read ${path}: ${messageOf(error)}`, at);
+      this.#findings.error('CONFIG_FILE', `Cannot read ${path}: ${messageOf(error)}`, at);
       return undefined;
     }
   }
-}
-
-function pick(from: Record<string, unknown>, chosen: (key: string) => boolean): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(from).filter(([key]) => chosen(key)));
 }

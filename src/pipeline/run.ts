@@ -12,6 +12,7 @@ import { LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
 import { LiveSource } from './live-source.ts';
 import type { Plan, PlannedSource } from './plan.ts';
+import { Retiring } from './retiring.ts';
 import { type RunOptions, Runtime } from './runtime.ts';
 import { componentsOf, type RunStatus } from './status.ts';
 import { type Holder, StuckWatch } from './stuck.ts';
@@ -19,9 +20,6 @@ import { type Tap, tapNode, tapsBelow } from './tap.ts';
 import type { Summary, Totals } from './totals.ts';
 
 export type { RunOptions } from './runtime.ts';
-
-/** After a reload, what is no longer part of the graph has this many ms to deliver what it has. */
-const RETIRE = 10_000;
 
 /** A reload waits this many ms for what would be slow at first; then it goes over as it is. */
 const READY = 10_000;
@@ -49,7 +47,7 @@ export class Run {
   readonly #stop = new AbortController();
   readonly #active = new Set<LiveSource>();
   readonly #taps = new Set<Tap>();
-  readonly #retiring = new Set<Promise<unknown>>();
+  readonly #retiring: Retiring;
   #live: Live;
   #wiring: Wiring = new Map();
   #finish!: (end: RunOver) => void;
@@ -62,6 +60,7 @@ export class Run {
   private constructor(plan: Plan, options: RunOptions) {
     this.#live = { ...NOTHING, plan };
     this.#runtime = new Runtime(options);
+    this.#retiring = new Retiring(this.#runtime.log, this.#stop.signal);
     this.over = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -125,7 +124,7 @@ export class Run {
     // Nothing is on its way any more: what a stream has not settled by now it never will.
     await Promise.all([...operators.values()].map((operator) => operator.finish(AbortSignal.abort())));
     await Promise.all([...sources.values()].map((source) => source.finish(AbortSignal.abort())));
-    await Promise.all(this.#retiring);
+    await this.#retiring.over();
     this.#state = 'stopped';
     clearTimeout(this.#hurry?.timer);
     this.#stop.abort(new Error('the pipeline has stopped'));
@@ -345,32 +344,11 @@ export class Run {
     }
   }
 
-  // In the background: a sink that fails must not hold up the next reload.
   #retire(old: Live, live: Live): void {
-    const sources = [...without(old.sources, live.sources).values()];
-    for (const source of sources) this.#end(source);
+    const sources = without(old.sources, live.sources);
+    for (const source of sources.values()) this.#end(source);
     const operators = without(old.operators, live.operators);
-    const sinks = without(old.sinks, live.sinks);
-    if (operators.size === 0 && sinks.size === 0 && sources.length === 0) return;
-    const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(new Error('the time to deliver after a reload was over')), RETIRE);
-    const signal = AbortSignal.any([limit.signal, this.#stop.signal]);
-    const retire = async () => {
-      for (const { id } of old.plan.operators) await operators.get(id)?.close(signal);
-      await Promise.all([...sinks.values()].map((sink) => sink.close(signal)));
-      // A sink that stays may still have some of it.
-      await Promise.all([...operators.values()].map((operator) => operator.finish(signal)));
-      await Promise.all(sources.map((source) => source.finish(signal)));
-    };
-    const ill = (error: unknown) =>
-      this.#runtime.log.error(`what a reload has replaced did not end well: ${messageOf(error)}`);
-    const retiring = retire()
-      .catch(ill)
-      .finally(() => {
-        clearTimeout(timer);
-        this.#retiring.delete(retiring);
-      });
-    this.#retiring.add(retiring);
+    this.#retiring.add({ plan: old.plan, sources, operators, sinks: without(old.sinks, live.sinks) });
   }
 
   /** What of a plan does not run already. */
