@@ -25,6 +25,7 @@ import { isSelected } from './selection.ts';
 import { base64Bytes } from './values.ts';
 import type { Plugin } from './versions.ts';
 import { builtInPlugins, checkPlugins } from './versions.ts';
+import { yamlMistake } from './yaml-mistakes.ts';
 
 export interface RulesFile {
   readonly name: string;
@@ -99,7 +100,7 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
   let compiled: readonly CompiledRule[] = [];
   let parsedMacros: ReadonlyMap<string, ParsedMacro> = new Map();
   let compileWarnings: Issue[] = [];
-  for (const file of files) {
+  for (const file of files.map(withoutMark)) {
     reading.length = 0;
     compileWarnings = [];
     const schemas: SchemaResult[] = [];
@@ -172,6 +173,11 @@ function* loadFeeds(
   }
 }
 
+/** Some editors begin a file with a byte order mark. */
+function withoutMark(file: RulesFile): RulesFile {
+  return file.content.startsWith('\ufeff') ? { ...file, content: file.content.slice(1) } : file;
+}
+
 function isEnabled(rule: CompiledRule, { minPriority = 'Debug', selection = [] }: LoadOptions): boolean {
   return isAtLeast(rule.priority, minPriority) && isSelected({ ...rule, enabled: rule.enabledInFile }, selection);
 }
@@ -202,9 +208,9 @@ function* readDocuments(file: SourceFile): Generator<void, readonly (Node | null
   for (const document of documents) {
     const [error] = document.errors;
     if (error === undefined) continue;
-    const [start, end] = error.pos;
-    const range: [number, number, number] = [start, Math.max(end, start + 1), end];
-    failLoad('LOAD_ERR_YAML_PARSE', error.message, Context.ofFile(file).child('value for', '', { range }));
+    const { message, range, hint } = yamlMistake(file.content, document, error);
+    const place = Context.ofFile(file).child('value for', '', { range: [...range, range[1]] });
+    failLoad('LOAD_ERR_YAML_PARSE', message, place, hint === undefined ? {} : { diagnostic: { hint } });
   }
   return [...documents].map(({ contents }) => contents as Node | null);
 }

@@ -81,7 +81,9 @@ export class YamlItem {
 
   #unknownAlias(node: Alias): never {
     const context = Context.ofFile(this.#file).child('value for', '', node);
-    return failLoad('LOAD_ERR_YAML_PARSE', `the referenced anchor is not defined: ${node.source}`, context);
+    return failLoad('LOAD_ERR_YAML_PARSE', `the referenced anchor is not defined: ${node.source}`, context, {
+      diagnostic: { hint: 'A value that begins with * stands in quotes.' },
+    });
   }
 
   /** Whether a key is there with something in it, as a required value must be. */

@@ -1,0 +1,66 @@
+/** What people get wrong in YAML, said so that they see it: the yaml library says what it expected, where it noticed. */
+
+import type { Document, Node, YAMLParseError } from 'yaml';
+import { isCollection, isScalar, visit } from 'yaml';
+
+export interface YamlMistake {
+  readonly message: string;
+  /** Offsets in the text. */
+  readonly range: readonly [start: number, end: number];
+  readonly hint?: string | undefined;
+}
+
+/** What an error of a document is about. */
+export function yamlMistake(text: string, document: Document, { pos, code, message }: YAMLParseError): YamlMistake {
+  const at = Math.min(pos[0], text.length);
+  const tab = leadingTab(text, at);
+  if (tab !== undefined) {
+    return { message: 'A tab indents this line', range: [tab, tab + 1], hint: 'YAML is indented with blanks.' };
+  }
+  const unclosed = message.startsWith('Missing closing') ? lastQuote(document, at) : undefined;
+  if (unclosed !== undefined) return { message: 'This quote is never closed', range: [unclosed, unclosed + 1] };
+  const bracket = /^Flow .* end with a (.)/.exec(message);
+  const opened = bracket === null ? undefined : lastBracket(document, at);
+  if (opened !== undefined) {
+    const hint = `It ends with ${bracket?.[1]}.`;
+    return { message: `This ${text[opened]} is never closed`, range: [opened, opened + 1], hint };
+  }
+  const word = /^ *(?=\S)/.exec(text.slice(at))?.[0].length ?? 0;
+  return { message, range: [at + word, Math.max(pos[1], at + word + 1)], hint: hints[code] };
+}
+
+const hints: Readonly<Record<string, string>> = {
+  MULTILINE_IMPLICIT_KEY: 'A key is written `key: value`, with a blank behind the colon.',
+  BLOCK_AS_IMPLICIT_KEY: 'A value that holds a colon and a blank stands in quotes.',
+  BAD_SCALAR_START: 'Put the value in quotes.',
+  BAD_DQ_ESCAPE: 'A backslash is doubled in double quotes; single quotes take it as it is.',
+  BAD_INDENT: 'What belongs to one item begins in the same column.',
+  MISSING_CHAR: 'What belongs to one item begins in the same column.',
+};
+
+/** The first tab among the blanks that the line of an offset begins with. */
+function leadingTab(text: string, at: number): number | undefined {
+  const start = text.lastIndexOf('\n', at - 1) + 1;
+  const found = /^ *\t/.exec(text.slice(start, text.indexOf('\n', start) + 1 || undefined));
+  return found === null ? undefined : start + found[0].length - 1;
+}
+
+/** What is never closed swallows the rest: it is the last that begins. */
+function lastQuote(document: Document, before: number): number | undefined {
+  return last(document, before, (node) => isScalar(node) && /^QUOTE/.test(node.type ?? ''));
+}
+
+function lastBracket(document: Document, before: number): number | undefined {
+  return last(document, before, (node) => isCollection(node) && node.flow === true);
+}
+
+function last(document: Document, before: number, is: (node: Node) => boolean): number | undefined {
+  let found: number | undefined;
+  visit(document, {
+    Node(_, node) {
+      const start = (node as Node).range?.[0];
+      if (start !== undefined && start < before && is(node as Node)) found = start;
+    },
+  });
+  return found;
+}
