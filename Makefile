@@ -32,7 +32,7 @@ test: build .build/test-system .build/azurite .build/kernels/bookworm
 	@bin/falco-pipe test rules/ pipelines/ --coverage-html .build/coverage-of-rules.html
 	@node_modules/.bin/vitest run
 
-test-long: build .build/test-system .build/azurite $(addprefix .build/kernels/,bookworm trixie trixie-backports)
+test-long: build .build/test-system .build/azurite $(addprefix .build/kernels/,bookworm trixie trixie-backports) $(if $(filter x64,$(NODE_ARCH)),arm64)
 	@FALCO_PIPE_LONG=1 node_modules/.bin/vitest run
 	@test/fresh.sh
 
@@ -57,10 +57,15 @@ dist/.built: .build/packages $(SOURCES) tools/build.ts tsconfig.json tsconfig.ty
 native: .build/system .build/packages
 	@$(MAKE) -C native
 
-# The system's packages: compilers and headers for the addon and the BPF programs; and what tests act with.
+# The native parts for arm64, built on another machine.
+arm64: .build/arm64/usr .build/packages
+	@[ ! -d .build/arm64/usr ] || $(MAKE) -C native ARCH=arm64
+
+# The system's packages: compilers and headers for the addon and the BPF programs; what tests act with; what arm64 takes.
 .build/system: native/apt-packages.txt
 .build/test-system: test/apt-packages.txt
-.build/system .build/test-system: tools/install-system-packages
+.build/arm64-system: test/arm64-packages.txt
+.build/system .build/test-system .build/arm64-system: tools/install-system-packages
 	@tools/install-system-packages $$(cat $(filter %.txt,$^))
 	@mkdir -p .build && touch $@
 
@@ -86,7 +91,14 @@ native: .build/system .build/packages
 	@echo "fetching the kernel of Debian's $*"
 	@tools/fetch-kernels .build/kernels $*
 
+# What arm64 needs to be built for, and a machine that is emulated to run it.
+.build/arm64/usr: .build/arm64-system .build/node tools/fetch-arm64
+	@echo "fetching what arm64 needs"
+	@tools/fetch-arm64 $(@D)
+	@ARCH=arm64 tools/fetch-kernels $(@D)/kernels bookworm trixie
+	@[ ! -d $@ ] || touch $@
+
 clean:
 	rm -rf .build dist node_modules tools/node/node_modules test/azure/azurite/node_modules prebuilds native/.output
 
-.PHONY: help run demo build test test-long test-on bench conformance generate native clean
+.PHONY: help run demo build test test-long test-on bench conformance generate native arm64 clean

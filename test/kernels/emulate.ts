@@ -2,7 +2,18 @@
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 
+/** What emulates an architecture, and where its kernels write. */
+const EMULATORS = {
+  x64: { program: 'qemu-system-x86_64', machine: [], terminal: 'ttyS0' },
+  arm64: { program: 'qemu-system-aarch64', machine: ['-M', 'virt'], terminal: 'ttyAMA0' },
+} as const;
+
+/** As Node.js names them. */
+export type Architecture = keyof typeof EMULATORS;
+
 export interface Boot {
+  /** x64, if none is given. */
+  readonly architecture?: Architecture;
   readonly kernel: string;
   /** An archive of cpio: what is there before anything is mounted. */
   readonly archive: string;
@@ -25,11 +36,13 @@ export function missing(programs: readonly string[] = ['qemu-system-x86_64', 'cp
  * @param listen gets it as it comes
  */
 export async function boot(what: Boot, ms: number, listen: (text: string) => void = () => {}): Promise<string> {
-  const machine = ['-m', String(what.memory), '-smp', '2', '-accel', 'tcg', '-cpu', 'max', '-nodefaults', '-no-reboot'];
-  const append = `console=ttyS0 quiet panic=-1 ${what.append ?? ''}`;
+  const { program, machine, terminal } = EMULATORS[what.architecture ?? 'x64'];
+  const parts = ['-m', String(what.memory), '-smp', '2', '-accel', 'tcg', '-cpu', 'max', '-nodefaults', '-no-reboot'];
+  const append = `console=${terminal} quiet panic=-1 ${what.append ?? ''}`;
   const start = ['-kernel', what.kernel, '-initrd', what.archive, '-append', append];
   const disk = what.disk ? ['-drive', `file=${what.disk},if=virtio,format=raw,snapshot=on`] : [];
-  const child = spawn('qemu-system-x86_64', [...machine, ...start, ...disk, '-display', 'none', '-serial', 'stdio'], {
+  const inside = ['-display', 'none', '-serial', 'stdio'];
+  const child = spawn(program, [...machine, ...parts, ...start, ...disk, ...inside], {
     stdio: ['ignore', 'pipe', 'inherit'],
     signal: AbortSignal.timeout(ms),
     killSignal: 'SIGKILL',

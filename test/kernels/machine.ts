@@ -4,15 +4,15 @@
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { scratch } from '../scratch.ts';
-import { boot, pack } from './emulate.ts';
+import { type Architecture, boot, pack } from './emulate.ts';
 
 const repository = join(import.meta.dirname, '../..');
 /** Where the repository is in the machine. */
 const HOME = '/falco-pipe';
-const PARTS = ['bin', 'dist', 'prebuilds', 'package.json'];
+const PARTS = ['bin', 'dist', 'package.json'];
 /** MiB: the system is unpacked there, too. */
 const MEMORY = 1536;
 
@@ -31,7 +31,32 @@ sh /script
 poweroff -f
 `;
 
+/** What a machine is made of, beside the built program. */
+export interface Parts {
+  readonly architecture: Architecture;
+  readonly node: string;
+  readonly busybox: string;
+  /** The shared libraries that programs need: paths here by paths there. */
+  readonly libraries: (programs: readonly string[]) => ReadonlyMap<string, string>;
+}
+
+/** Of what this machine has. */
+export function partsHere(): Parts {
+  const busybox = execFileSync('which', ['busybox'], { encoding: 'utf8' }).trim();
+  return { architecture: 'x64', node: process.execPath, busybox, libraries: librariesOf };
+}
+
+/** Of what tools/fetch-arm64 has fetched into that folder. */
+export function partsOfArm64(folder: string): Parts {
+  const from = join(folder, 'usr/lib/aarch64-linux-gnu');
+  const names = readdirSync(from).filter((name) => name.includes('.so.'));
+  const libraries = new Map(names.map((name) => [join('/lib', name), join(from, name)]));
+  const [node, busybox] = [join(folder, 'node/bin/node'), join(folder, 'usr/bin/busybox')];
+  return { architecture: 'arm64', node, busybox, libraries: () => libraries };
+}
+
 export class Machine {
+  readonly #architecture: Architecture;
   readonly #folder = scratch();
   readonly #archive = join(this.#folder, 'system.cpio');
 
@@ -39,20 +64,22 @@ export class Machine {
    * @param files texts of files by their absolute paths; `/script` is what the machine does
    * @param programs paths of programs that are copied to /opt
    */
-  constructor(files: Readonly<Record<string, string>>, programs: readonly string[]) {
+  constructor(files: Readonly<Record<string, string>>, programs: readonly string[], parts = partsHere()) {
+    this.#architecture = parts.architecture;
     const root = join(this.#folder, 'root');
     const place = (path: string) => {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       return join(root, path);
     };
     for (const folder of ['proc', 'sys', 'dev', 'tmp', 'root']) mkdirSync(join(root, folder), { recursive: true });
-    for (const part of PARTS) cpSync(join(repository, part), place(join(HOME, part)), { recursive: true });
-    const busybox = execFileSync('which', ['busybox'], { encoding: 'utf8' }).trim();
-    copyFileSync(busybox, place('/bin/busybox'));
-    const copied = [process.execPath, ...programs];
+    const prebuilt = join('prebuilds', `linux-${parts.architecture}`);
+    for (const part of [...PARTS, prebuilt])
+      cpSync(join(repository, part), place(join(HOME, part)), { recursive: true });
+    copyFileSync(parts.busybox, place('/bin/busybox'));
+    const copied = [parts.node, ...programs];
     for (const program of copied) copyFileSync(program, place(join('/opt', basename(program))));
-    const addon = join(repository, 'prebuilds', `linux-${process.arch}`, 'falco_pipe.node');
-    for (const library of librariesOf([...copied, addon])) copyFileSync(library, place(library));
+    const libraries = parts.libraries([...copied, join(repository, prebuilt, 'falco_pipe.node')]);
+    for (const [there, here] of libraries) copyFileSync(here, place(there));
     for (const [path, text] of Object.entries(files)) writeFileSync(place(path), text);
     writeFileSync(place('/init'), INIT, { mode: 0o755 });
     symlinkSync(join(HOME, 'bin/falco-pipe'), join(root, 'bin/falco-pipe'));
@@ -62,12 +89,13 @@ export class Machine {
 
   /** Boots a kernel; what the machine wrote to its console until it switched itself off, or was given up after `ms`. */
   run(kernel: string, ms: number): Promise<string> {
-    return boot({ kernel, archive: this.#archive, memory: MEMORY }, ms);
+    return boot({ architecture: this.#architecture, kernel, archive: this.#archive, memory: MEMORY }, ms);
   }
 }
 
-/** The shared libraries of programs, by their paths. */
-function librariesOf(files: readonly string[]): ReadonlySet<string> {
-  const told = files.map((file) => spawnSync('ldd', [file], { encoding: 'utf8' }).stdout).join('');
-  return new Set([...told.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path as string));
+/** Of what runs here. */
+function librariesOf(programs: readonly string[]): ReadonlyMap<string, string> {
+  const told = programs.map((program) => spawnSync('ldd', [program], { encoding: 'utf8' }).stdout).join('');
+  const paths = [...told.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path as string);
+  return new Map(paths.map((path) => [path, path]));
 }

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -396,10 +397,21 @@ static long argument(const char *word)
   return strtoll(word, NULL, 0);
 }
 
+// tag: from here on the pointers of sys have a tag, which the processor and the kernel ignore.
+static long tag;
+static long set_tag(void)
+{
+  tag = 0x5aL << 56;
+  return result(prctl(PR_SET_TAGGED_ADDR_CTRL, PR_TAGGED_ADDR_ENABLE, 0, 0, 0));
+}
+
 static long any_call(void)
 {
   long a[6] = { 0 };
-  for (int i = 0; i < 6 && words[i + 2]; i++) a[i] = argument(words[i + 2]);
+  for (int i = 0; i < 6 && words[i + 2]; i++) {
+    bool is_pointer = !strchr("$-0123456789", words[i + 2][0]);
+    a[i] = argument(words[i + 2]) | (is_pointer ? tag : 0);
+  }
   return last = result(syscall(number(1), a[0], a[1], a[2], a[3], a[4], a[5]));
 }
 
@@ -523,6 +535,7 @@ static long act(void)
   const char *what = words[0];
   if (!strcmp(what, "sys")) return any_call();
   if (!strcmp(what, "sys32")) return any_call32();
+  if (!strcmp(what, "tag")) return set_tag();
   if (!strcmp(what, "race")) return race();
   if (!strcmp(what, "uring")) return through_uring();
   if (!strcmp(what, "sys-apart")) return any_call_apart();
