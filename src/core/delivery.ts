@@ -83,6 +83,8 @@ export class Delivery {
   #problem = '';
   #closing = false;
   #failing: string | undefined;
+  // When it was said that writing fails: that it works again is said too.
+  #failed: number | undefined;
 
   /**
    * @param lost told of events that this sink will not get, and why
@@ -112,7 +114,7 @@ export class Delivery {
     this.#done = this.#run();
   }
 
-  /** The error of the last write, until one succeeds. */
+  /** The error of the last write, until events are taken again. */
   get problem(): string | undefined {
     return this.#failing;
   }
@@ -232,24 +234,29 @@ export class Delivery {
       try {
         const events = left;
         await this.#limit.run((signal) => this.#sink.write(events, signal));
-        this.#failing = undefined;
         this.#moved = true;
         this.#metrics.add('delivered', '', left.length);
+        this.#works();
       } catch (error) {
         const before = left.length;
         const { refused, again } = outcomeOf(error, left);
         left = again;
-        this.#metrics.add('delivered', '', before - refused.length - again.length);
+        const delivered = before - refused.length - again.length;
+        this.#metrics.add('delivered', '', delivered);
         for (const event of refused) lost.set(event, REFUSED);
         if (refused.length > 0) this.#refused(refused.length, error);
         if (again.length > 0) throw error;
+        if (delivered > 0) this.#works();
+        else this.#failing = `all is refused: ${messageOf(error)}`;
       }
     };
     const failed = (error: unknown, attempt: number) => {
       this.#metrics.add('errors', '', 1);
       this.#failing = messageOf(error);
       if (attempt > 1) return;
-      this.#log.warn(`writing failed: ${messageOf(error)}; trying again for ${giveUpAfter / 1000} s`);
+      this.#failed ??= now();
+      const next = this.#stop.signal.aborted ? 'it is given up' : `trying again for ${giveUpAfter / 1000} s`;
+      this.#log.warn(`writing failed: ${messageOf(error)}; ${next}`);
     };
     try {
       await retrying(write, { initial, max, giveUpAfter }, this.#stop.signal, failed);
@@ -261,6 +268,13 @@ export class Delivery {
       for (const event of left) lost.set(event, stopped ? 'stopped' : 'sink_failed');
       return false;
     }
+  }
+
+  #works(): void {
+    this.#failing = undefined;
+    if (this.#failed === undefined) return;
+    this.#log.info(`writing works again, after ${Math.ceil((now() - this.#failed) / 1000)} s`);
+    this.#failed = undefined;
   }
 
   // A receiver that refuses all would fill the log: the same refusal is said once.

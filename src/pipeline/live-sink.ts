@@ -50,7 +50,7 @@ export class LiveSink {
       throw unusable(`The sink ${id} cannot be opened`, error, exitCode.unavailable);
     }
     const lost = (reason: string, count: number) => {
-      const message = `${id} lost ${count} events: ${reason}`;
+      const message = `${id} lost ${count === 1 ? 'an event' : `${count} events`}: ${reason}`;
       runtime.reports.add({ component: id, type: 'drop', fields: { reason, count, message } });
     };
     const keep = runtime.keep(id, planned.delivery.queue.spill_events);

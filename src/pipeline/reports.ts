@@ -55,18 +55,22 @@ export class Reports {
     clearTimeout(pending?.timer);
     if (!pending || pending.count === 0) return;
     const { report, count } = pending;
-    this.#say({ ...report, fields: { ...report.fields, count } });
+    const { message, count: own = 1 } = report.fields;
+    // The last report speaks of its own events only.
+    const all = count === own ? message : `${message} (${count} in all since this was last said)`;
+    this.#say({ ...report, fields: { ...report.fields, count, message: all } });
   }
 
   #say(report: Report): void {
     const { component, type, fields } = report;
-    const times = fields.count !== undefined && fields.count > 1 ? ` (${fields.count} events)` : '';
+    const { count = 1, message } = fields;
+    const times = count > 1 && !message.includes(String(count)) ? ` (${count} events)` : '';
     const { from, to, ...rest } = fields;
     const span = {
       ...(from === undefined ? {} : { from: rfc3339(from) }),
       ...(to === undefined ? {} : { to: rfc3339(to) }),
     };
-    this.#log[LEVEL[type]]({ id: component, report: type, ...rest, ...span }, `${fields.message}${times}`);
+    this.#log[LEVEL[type]]({ id: component, report: type, ...rest, ...span }, `${message}${times}`);
     for (const listener of this.#listeners) listener(report);
   }
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { Sink } from '../../src/core/component.ts';
 import { Delivery, type DeliveryConfig, deliveryKeys } from '../../src/core/delivery.ts';
+import type { Event } from '../../src/core/event.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { WriteError } from '../../src/core/write-error.ts';
 import { eventsOf, numbersOf, recordedAck, recordedLog } from './shared.ts';
@@ -62,7 +63,7 @@ describe('Delivery', () => {
     expect(metrics.total('delivered')).toBe(10);
   });
 
-  it('tries again after a failure, says so once, and then has delivered', async () => {
+  it('tries again after a failure, says so once, then has delivered, and says that it works again', async () => {
     let tries = 0;
     const { offer, lines, metrics } = deliveryOf({
       async write() {
@@ -72,8 +73,31 @@ describe('Delivery', () => {
     const ack = offer(3);
     await vi.runAllTimersAsync();
     expect(ack.settled).toEqual([['delivered', undefined]]);
-    expect(lines).toEqual(['warn: writing failed: connection refused; trying again for 300 s']);
+    expect(lines).toEqual([
+      'warn: writing failed: connection refused; trying again for 300 s',
+      expect.stringMatching(/^writing works again, after \d+ s$/),
+    ]);
     expect([metrics.total('errors'), metrics.total('delivered')]).toEqual([3, 3]);
+  });
+
+  it('what is wrong is what the last write said: failing, then refusing all, then taking some', async () => {
+    const answers: ((events: readonly Event[]) => Error)[] = [
+      () => new Error('500'),
+      () => new WriteError('413', { permanent: true }),
+      (events) => new WriteError('413', { refused: events.slice(1), again: [] }),
+    ];
+    const write: Sink['write'] = (events) => Promise.reject(answers.shift()?.(events));
+    const { delivery, offer, lines } = deliveryOf({ write }, { retry: { give_up_after: '0s' } });
+    const next = async () => {
+      offer(2);
+      await vi.runAllTimersAsync();
+      return delivery.problem;
+    };
+    expect(await next()).toBe('500');
+    expect(await next()).toBe('all is refused: 413');
+    expect(lines.filter((line) => line.startsWith('writing works again'))).toEqual([]);
+    expect(await next()).toBeUndefined();
+    expect(lines.at(-1)).toMatch(/^writing works again, after \d+ s$/);
   });
 
   it('gives up in the end: live events are dropped and counted, replayable ones fail, so that they come back', async () => {

@@ -23,3 +23,29 @@ it('gaps that come soon after one another are said together, from the beginning 
   expect(said.slice(1)).toMatchObject([{ from: 3_000_000_000n, to: 7_500_000_000n, count: 3 }]);
   expect(lines).toHaveLength(2);
 });
+
+it('losses that come soon after one another are said with their sum, and no message speaks of another number', () => {
+  const { log, lines } = recordedLog();
+  const reports = new Reports(log);
+  const said: Report['fields'][] = [];
+  reports.listen(({ fields }) => said.push(fields));
+  const drop = (count: number) =>
+    reports.add({
+      component: 'out',
+      type: 'drop',
+      fields: { reason: 'full', count, message: `out lost ${count} events` },
+    });
+  drop(2);
+  for (const count of [3, 4, 5]) drop(count);
+  vi.advanceTimersByTime(10_000);
+  drop(6);
+  drop(7);
+  reports.flush();
+  expect(said.map(({ count, message }) => [count, message])).toEqual([
+    [2, 'out lost 2 events'],
+    [12, 'out lost 5 events (12 in all since this was last said)'],
+    [6, 'out lost 6 events'],
+    [7, 'out lost 7 events'],
+  ]);
+  expect(lines).toEqual(said.map(({ message }) => `error: out: ${message}`));
+});

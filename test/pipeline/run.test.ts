@@ -65,7 +65,7 @@ describe('a sink that fails', () => {
       in_flight: 0,
       reasons: { queue_full: 14, stopped: 6 },
     });
-    expect(lines[0]).toBe('error: bad: bad lost 2 events: queue_full (2 events)');
+    expect(lines[0]).toBe('error: bad: bad lost 2 events: queue_full');
     expect(run.metrics.get('bad')?.byLabel('dropped')).toEqual({ queue_full: 14, stopped: 6 });
     expect(run.metrics.get('good')?.total('delivered')).toBe(20);
     expect([good.closed, bad.closed]).toEqual([1, 1]);
@@ -291,7 +291,10 @@ describe('sources', () => {
     await flush();
     // Said at once, and then once in a while: two reports and their two events.
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(lines).toEqual(['error: src: ring full (10 events)', 'error: src: ring full (40 events)']);
+    expect(lines).toEqual([
+      'error: src: ring full (10 events)',
+      'error: src: ring full (40 in all since this was last said)',
+    ]);
     expect(told.map((event) => [event.type, event.get('internal.component'), event.get('internal.count')])).toEqual([
       ['drop', 'src', 10],
       ['drop', 'src', 40],
