@@ -15,6 +15,9 @@ namespace {
 constexpr uint32_t kBusy = 1u << 31;
 constexpr uint32_t kDiscarded = 1u << 30;
 constexpr uint32_t kHeader = 8;
+// What the kernel wrote on another CPU comes a cache line at a time: those of the next records are asked for ahead.
+constexpr uint64_t kAhead = 2048;
+constexpr uint64_t kLine = 64;
 
 }  // namespace
 
@@ -56,7 +59,9 @@ size_t Ring::drain(uint8_t *into, size_t room, bool *stuck) {
     memcpy(into + copied + whole, data_, length - whole);
     copied += length;
   };
+  uint64_t asked = at;
   while (at < end) {
+    for (; asked < std::min(at + kAhead, end); asked += kLine) __builtin_prefetch(data_ + (asked & (bytes_ - 1)));
     const auto *header = reinterpret_cast<const uint32_t *>(data_ + (at & (bytes_ - 1)));
     const uint32_t word = __atomic_load_n(header, __ATOMIC_ACQUIRE);
     if (word & kBusy) break;
