@@ -10,7 +10,7 @@ const SLASH = 0x2f;
 const DOT = 0x2e;
 const SLASHES = 0x2f2f2f2f;
 const LOWEST = 0x01010101;
-const LOW = 0x7f7f7f7f;
+const HIGHEST = 0x80808080;
 
 const DEAD = 0;
 const START = 1;
@@ -123,13 +123,15 @@ function scanned({ words }: Bytes, start: number, end: number): number {
   let before = 0;
   let lastSlashes = 0;
   let lastAt = 0;
-  let mask = -1 << ((start & 3) << 3);
+  const whole = end & ~3;
+  let within = -1 << ((start & 3) << 3);
   for (let at = start & ~3; at < end; at += 4) {
-    const word = words[at >>> 2] as number;
-    if (end - at < 4) mask &= (1 << ((end - at) << 3)) - 1;
-    // A dot and a slash differ in their lowest bit: one look finds both.
-    const both = zeroBytes((word | LOWEST) ^ SLASHES) & mask;
-    mask = -1;
+    if (at === whole) within &= (1 << ((end & 3) << 3)) - 1;
+    const word = (words[at >>> 2] as number) & within;
+    within = -1;
+    // A dot and a slash differ in their lowest bit: one look finds both. Even bytes: no borrow makes another one zero.
+    const even = (word | LOWEST) ^ SLASHES;
+    const both = (even - LOWEST) & ~even & HIGHEST;
     const slashes = both & (word << 7);
     if ((both & ((both << 8) | before)) !== 0) {
       const dots = both ^ slashes;
@@ -146,11 +148,6 @@ function scanned({ words }: Bytes, start: number, end: number): number {
   }
   const name = lastSlashes === 0 ? start : lastAt + ((31 - Math.clz32(lastSlashes)) >>> 3) + 1;
   return (name << NAME_SHIFT) | (hidden === 0 ? 0 : HIDDEN) | (crooked === 0 ? 0 : CROOKED);
-}
-
-/** The top bit of each byte that is zero. */
-function zeroBytes(word: number): number {
-  return ~(((word & LOW) + LOW) | word | LOW);
 }
 
 /** Of a name's length and its ends: few names that are looked for share it with others. */
