@@ -1,6 +1,7 @@
 /** Events in slabs, and what their fields say. */
 
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
+import { shell } from './shell.ts';
 import { Bench, type Fields } from './slab-writer.ts';
 
 export const passwd =
@@ -8,19 +9,7 @@ export const passwd =
 export const group = 'root:x:0:\nstaff:x:50:\n';
 export const HEX = '3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e';
 
-export const base = {
-  tgid: 100,
-  tid: 100,
-  ppid: 1,
-  start: 50,
-  exec_id: 3,
-  comm: 'bash',
-  args: ['-bash', '-i'],
-  exe_path: '/bin/bash',
-  cwd: '/home/alice',
-  cgroup_path: '/',
-  mnt_ns: 7,
-};
+export const base = { ...shell, cgroup_path: '/', mnt_ns: 7 };
 
 /** The fields of one event of a process that is known. */
 export function read(fields: Fields, texts: readonly string[], process: object = {}): unknown[] {
@@ -28,13 +17,3 @@ export function read(fields: Fields, texts: readonly string[], process: object =
   const event = bench.slab({ ...base, ...process, ...fields }).at(0) as KernelEvent;
   return texts.map((text) => event.get(text));
 }
-
-export const open = (raw: string, more: object = {}): Fields => ({
-  kind: 'open',
-  nr: 257,
-  ret: 3,
-  dirfd: -100,
-  raw,
-  base: '/home/alice',
-  ...more,
-});

@@ -4,7 +4,8 @@ import { catalogues } from '../../src/events/catalogue.ts';
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import { kernelFills, materialise } from '../../src/events/kernel/form.ts';
 import { difference, signed, unsigned } from '../../src/events/kernel/numbers.ts';
-import { base, group, HEX, open, passwd, read } from './field-support.ts';
+import { base, group, HEX, passwd, read } from './field-support.ts';
+import { open } from './shell.ts';
 import { Bench, type Fields } from './slab-writer.ts';
 
 describe('users and groups', () => {

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { joinPath } from '../../src/events/paths.ts';
 import { sharedJson } from '../events/shared.ts';
-import { open, read } from './field-support.ts';
+import { read } from './field-support.ts';
+import { open } from './shell.ts';
 
 describe('paths', () => {
   const shared = sharedJson('data/falco/filter_cases.json') as

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import type { KernelSlab } from '../../src/events/kernel/slab.ts';
 import { Model, type Step } from './process-model.ts';
+import { shell as anyShell } from './shell.ts';
 import { Bench, type Fields, record, ring, scanOf } from './slab-writer.ts';
 
 const read = (slab: KernelSlab, index: number, ...fields: string[]) => {
@@ -25,15 +26,7 @@ const init = {
   vpid: 1,
 };
 const shell = {
-  tgid: 100,
-  tid: 100,
-  ppid: 1,
-  start: 50,
-  exec_id: 3,
-  comm: 'bash',
-  args: ['-bash', '-i'],
-  exe_path: '/bin/bash',
-  cwd: '/home/alice',
+  ...anyShell,
   sid: 100,
   pgid: 100,
   vpid: 100,

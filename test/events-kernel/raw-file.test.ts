@@ -4,20 +4,11 @@ import { UserError } from '../../src/core/errors.ts';
 import { Accounts } from '../../src/events/accounts.ts';
 import { KIND } from '../../src/events/kernel/layout.ts';
 import { RawReplay, RawWriter, readRaw } from '../../src/events/kernel/raw-file.ts';
+import { shell as anyShell, open as openOf } from './shell.ts';
 import { type Fields, record, ring } from './slab-writer.ts';
 
-const shell: Fields = {
-  kind: 'scan',
-  tgid: 100,
-  tid: 100,
-  ppid: 1,
-  start: 50,
-  exec_id: 3,
-  comm: 'bash',
-  args: ['bash'],
-  exe_path: '/bin/bash',
-};
-const open = (raw: string): Fields => ({ ...shell, kind: 'open', nr: 257, ret: 3, raw, time: 5 });
+const shell: Fields = { ...anyShell, kind: 'scan' };
+const open = (raw: string): Fields => openOf(raw, { ...anyShell, time: 5 });
 const names = new Accounts();
 
 function recording(): Buffer {

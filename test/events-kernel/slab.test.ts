@@ -5,35 +5,10 @@ import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
 import { bytesOf } from '../../src/events/kernel/slab.ts';
 import { pathAt, textAt } from '../../src/events/kernel/text.ts';
+import { open as openOf, shell } from './shell.ts';
 import { Bench, type Fields, record, ring, type State } from './slab-writer.ts';
 
-const shell = {
-  tgid: 100,
-  tid: 100,
-  ppid: 1,
-  start: 50,
-  exec_id: 3,
-  comm: 'bash',
-  args: ['-bash', '-i'],
-  exe_path: '/bin/bash',
-  cwd: '/home/alice',
-};
-const open = (raw: string, more: object = {}): Fields => ({
-  kind: 'open',
-  tgid: 100,
-  tid: 100,
-  ppid: 1,
-  start: 50,
-  exec_id: 3,
-  comm: 'bash',
-  time: 1000,
-  nr: 257,
-  ret: 3,
-  dirfd: -100,
-  raw,
-  base: '/home/alice',
-  ...more,
-});
+const open = (raw: string, more: object = {}): Fields => openOf(raw, { ...shell, time: 1000, ...more });
 
 const TMPFS = 0x01021994;
 const PIPEFS = 0x50495045;

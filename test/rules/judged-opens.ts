@@ -2,26 +2,16 @@
 
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import type { Ruleset } from '../../src/rules/index.ts';
+import { open, shell } from '../events-kernel/shell.ts';
 import { Bench, type Fields } from '../events-kernel/slab-writer.ts';
 import type { Opened } from '../native/filter-model.ts';
-
-const shell = {
-  tgid: 100,
-  tid: 100,
-  ppid: 1,
-  start: 50,
-  exec_id: 3,
-  comm: 'bash',
-  args: ['bash'],
-  exe_path: '/bin/sh',
-};
 
 /** Knows the shell that opens. */
 export const bench = new Bench().load(shell);
 
 export function recordOf({ ret, flags, raw, base, real, comm = shell.comm }: Opened): Fields {
   const from = raw.startsWith('/') ? '' : base;
-  return { ...shell, comm, kind: 'open', nr: 257, dirfd: -100, ret, open_flags: flags, raw, base: from, real };
+  return open(raw, { ...shell, comm, ret, open_flags: flags, base: from, real });
 }
 
 /** For each open the names of the rules that match it. */

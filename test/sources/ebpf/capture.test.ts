@@ -5,21 +5,12 @@ import { KIND } from '../../../src/events/kernel/layout.ts';
 import type { KernelSlab } from '../../../src/events/kernel/slab.ts';
 import { Capture } from '../../../src/sources/ebpf/capture.ts';
 import { wantedFor } from '../../../src/sources/ebpf/wanted.ts';
+import { shell as anyShell, open as openOf } from '../../events-kernel/shell.ts';
 import type { Fields } from '../../events-kernel/slab-writer.ts';
 import { contextFor, FakeSensor } from './support.ts';
 
-const shell: Fields = {
-  kind: 'scan',
-  tgid: 100,
-  tid: 100,
-  ppid: 1,
-  start: 50,
-  exec_id: 3,
-  comm: 'bash',
-  args: ['bash'],
-  exe_path: '/bin/bash',
-};
-const open = (raw: string): Fields => ({ ...shell, kind: 'open', nr: 257, ret: 3, raw });
+const shell: Fields = { ...anyShell, kind: 'scan' };
+const open = (raw: string): Fields => openOf(raw, anyShell);
 
 beforeEach(() => {
   vi.useFakeTimers({
