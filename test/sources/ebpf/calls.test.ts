@@ -7,11 +7,12 @@ import { dataCalls } from './calls/data.ts';
 import { descriptorCalls } from './calls/descriptors.ts';
 import { pathCalls } from './calls/paths.ts';
 import { processCalls } from './calls/processes.ts';
-import { AT_FDCWD, Stage } from './calls/stage.ts';
+import { AT_FDCWD, has, has32, Stage } from './calls/stage.ts';
 
 const skipped = whyNot();
+if (!has32) console.warn('SKIPPED: 32-bit calls of 64-bit programs: there are none on this architecture');
 
-describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
+describe.skipIf(skipped)('system calls', () => {
   const stage = new Stage();
   const { act, under } = stage;
   beforeAll(() => stage.open());
@@ -22,7 +23,7 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
   dataCalls(stage);
   processCalls(stage);
 
-  test('calls by the 32-bit door are the same events', async () => {
+  test.skipIf(!has32)('calls by the 32-bit door are the same events', async () => {
     expect((await act(`sys32 39 'compat 0700`, 'mkdir')).row).toMatchObject({ 'evt.arg.path': under('compat') });
     expect((await act(`sys32 38 'compat 'compat2`, 'rename')).row).toMatchObject({
       'evt.arg.newpath': under('compat2'),
@@ -51,6 +52,6 @@ describe.skipIf(skipped || process.arch !== 'x64')('system calls', () => {
   });
 
   test('every call of the table was performed', () => {
-    expect(Object.keys(CALLS).filter((name) => !stage.seen.has(name))).toEqual([]);
+    expect(Object.keys(CALLS).filter((name) => (has32 || has(name)) && !stage.seen.has(name))).toEqual([]);
   });
 });

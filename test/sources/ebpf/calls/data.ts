@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { Stage } from './stage.ts';
+import { has32, type Stage } from './stage.ts';
 
 export function dataCalls(stage: Stage): void {
   const { act, call, callOn, rows, under } = stage;
@@ -49,12 +49,12 @@ export function dataCalls(stage: Stage): void {
       'evt.rawarg.pos': 3,
     });
     expect(await callOn(fd, 'read', 'buf 8')).toMatchObject({ 'evt.buffer': bytes(''), 'evt.arg.data': 'NULL' });
-    await stage.actor.ask(`sys 8 ${fd} 4 0`);
+    await stage.seek(fd, 4);
     expect(await callOn(fd, 'read', 'buf 64')).toMatchObject({
       'evt.arg.data': 'o,world_twice_as_much',
       'evt.buflen': 21,
     });
-    await stage.actor.ask(`sys 8 ${fd} 20 0`);
+    await stage.seek(fd, 20);
     expect(await callOn(fd, 'readv', 'vec:...... 2')).toMatchObject({
       'evt.arg.data': '_much',
       'evt.arg.size': '5',
@@ -75,10 +75,10 @@ export function dataCalls(stage: Stage): void {
     const fd = await stage.actor.ask(`open long ${0o102} 0600`);
     const long = await callOn(fd, 'write', `'${'x'.repeat(100)} 100`);
     expect([long['evt.buffer'], long['evt.buflen']]).toEqual([new Uint8Array(80).fill(0x78), 100]);
-    await stage.actor.ask(`sys 8 ${fd} 0 0`);
+    await stage.seek(fd, 0);
     expect(await callOn(fd, 'writev', `vec:${'y'.repeat(63)} 2`)).toMatchObject({ 'evt.arg.data': 'y'.repeat(63) });
-    await stage.actor.ask(`sys 8 ${fd} 200 0`);
-    await stage.actor.ask(`sys 1 ${fd} 'z 1`);
+    await stage.seek(fd, 200);
+    await callOn(fd, 'write', `'z 1`);
     expect(await callOn(fd, 'pread', 'buf 4 197')).toMatchObject({ 'evt.arg.data': '...z', 'evt.rawres': 4 });
   });
 
@@ -180,6 +180,7 @@ export function dataCalls(stage: Stage): void {
       { 'evt.res': 'EBADF', 'evt.arg.data': 'one', 'evt.rawarg.size': 0, 'evt.buflen': undefined },
     ]);
     await call('connect', `${fd} in:${at} 16`);
+    if (!has32) return;
     await act(`sys32 345 ${fd} mmsg:onethree 2 0`, 'sendmmsg');
     expect(rows.filter((row) => row['evt.type'] === 'sendmmsg')).toMatchObject([
       { ...common, 'evt.arg.data': 'one', 'evt.rawarg.size': 3 },

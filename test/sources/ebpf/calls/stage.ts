@@ -13,6 +13,16 @@ import { scratch } from '../../../scratch.ts';
 import { contextFor } from '../support.ts';
 
 export const AT_FDCWD = -100;
+const O_DIRECTORY = process.arch === 'arm64' ? 0o40000 : 0o200000;
+/** Not in the table. */
+const LSEEK = process.arch === 'arm64' ? 62 : 8;
+
+/** The number of a call on this machine; undefined: it has none, as arm64 has none of those that came before openat. */
+const numberOf = (name: string) => CALLS[name]?.numbers[process.arch === 'arm64' ? 2 : 0]?.[0];
+/** Whether 64-bit programs have a call here. */
+export const has = (name: string) => numberOf(name) !== undefined;
+/** Whether a 64-bit program can make 32-bit calls. */
+export const has32 = process.arch === 'x64';
 
 type Row = Record<string, Value | undefined>;
 
@@ -73,7 +83,8 @@ export class Stage {
   }
 
   readonly under = (path: string) => join(this.folder, path);
-  readonly openDirectory = (path: string) => this.actor.ask(`open ${path} ${0o200000}`);
+  readonly openDirectory = (path: string) => this.actor.ask(`open ${path} ${O_DIRECTORY}`);
+  readonly seek = (fd: number, to: number) => this.actor.ask(`sys ${LSEEK} ${fd} ${to} 0`);
 
   /** Performs an action and returns the event of that type that it made, on a descriptor where one is named. */
   readonly act = async (line: string, type: string, fd?: number): Promise<{ row: Row; result: number }> => {
@@ -92,8 +103,8 @@ export class Stage {
 
   /** The call by its number; its event has the result that the call gave. */
   readonly call = async (name: string, args: string, options: { apart?: boolean; fd?: number } = {}): Promise<Row> => {
-    const id = (CALLS[name] as { id: number }).id;
-    const { row, result } = await this.act(`${options.apart ? 'sys-apart' : 'sys'} ${id} ${args}`, name, options.fd);
+    const line = `${options.apart ? 'sys-apart' : 'sys'} ${numberOf(name)} ${args}`;
+    const { row, result } = await this.act(line, name, options.fd);
     if (!options.apart) expect(row['evt.rawres'], name).toBe(result);
     expect(row['evt.failed'], name).toBe(Number(row['evt.rawres']) < 0);
     return row;
