@@ -1,5 +1,6 @@
 /** Collects the definitions of all files, in order: what is defined anew, appended to, replaced (spec/falco-engine.md §1.3-1.5). */
 
+import { suggest } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
 import type {
   Definitions,
@@ -11,7 +12,7 @@ import type {
   RuleUpdate,
 } from './definitions.ts';
 import { completeException } from './exceptions.ts';
-import type { Context, IssueCode } from './issue.ts';
+import type { Context, IssueCode, IssueDetails } from './issue.ts';
 import { failLoad } from './issue.ts';
 import type { ItemsFrom } from './items-from.ts';
 import { ListFeed } from './list-feed.ts';
@@ -21,7 +22,7 @@ import type { PluginRequirement } from './versions.ts';
 import { engineVersion, isCompatible, parseVersion } from './versions.ts';
 import type { ScalarText } from './yaml-item.ts';
 
-export type Warn = (code: IssueCode, message: string, context: Context) => void;
+export type Warn = (code: IssueCode, message: string, context: Context, details?: IssueDetails) => void;
 
 export class Collector implements Definitions {
   readonly lists = new Map<string, ListDefinition>();
@@ -91,7 +92,7 @@ export class Collector implements Definitions {
     const previous = this.rules.get(name);
     this.#sameSource(previous, content.source, context);
     const unknownSource = !this.#catalogues.has(content.source);
-    if (unknownSource) this.#warn('LOAD_UNKNOWN_SOURCE', `Unknown source ${content.source}, skipping`, context);
+    if (unknownSource) this.#warnSource(content.source, context);
     const exceptions = content.exceptions.map((each) => this.#complete(each, content.source));
     this.rules.set(name, { name, ...content, exceptions, unknownSource, context, ...this.#position(previous) });
   }
@@ -147,6 +148,13 @@ export class Collector implements Definitions {
     failLoad('LOAD_ERR_VALIDATE', 'Rule has been re-defined with a different source', context, {
       diagnostic: { hint: `It was defined for the source ${previous.source}.` },
     });
+  }
+
+  #warnSource(source: string, context: Context): void {
+    const meant = suggest(source, this.#catalogues.keys());
+    const hint =
+      meant === undefined ? `There are ${[...this.#catalogues.keys()].join(', ')}.` : `Did you mean ${meant}?`;
+    this.#warn('LOAD_UNKNOWN_SOURCE', `Unknown source ${source}, skipping`, context, { diagnostic: { hint } });
   }
 
   #complete(exception: ExceptionDefinition, source: string): ExceptionDefinition {

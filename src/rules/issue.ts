@@ -1,7 +1,7 @@
 /** Errors and warnings of rules files: Falco's codes and places, and our diagnostics with true ones. */
 
 import type { Node } from 'yaml';
-import type { Diagnostic } from '../core/errors.ts';
+import type { Diagnostic, Place } from '../core/errors.ts';
 import { placeIn } from './source.ts';
 
 /** Codes, each with Falco's short text (spec/falco-engine.md §1.10). */
@@ -88,6 +88,12 @@ export class Context {
   child(itemType: string, itemName: string, node: Pick<Node, 'range'> | null | undefined): Context {
     const range = node?.range;
     return new Context(this.file, this, itemType, itemName, range?.[0] ?? this.start, range?.[1] ?? this.end);
+  }
+
+  /** Where a node is in the file; one that is missing is where this is. */
+  placeOf(node: Pick<Node, 'range'> | null | undefined): Place {
+    const [start, end] = node?.range ?? [this.start, this.end];
+    return placeIn(this.file.name, this.file.content, { start, end });
   }
 
   /** A place in a condition. */

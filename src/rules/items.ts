@@ -2,6 +2,7 @@
 
 import type { Node } from 'yaml';
 import { isMap, isScalar, isSeq } from 'yaml';
+import { suggest } from '../core/errors.ts';
 import type { Collector, Warn } from './collector.ts';
 import type { RuleContent, RuleUpdate } from './definitions.ts';
 import type { SourceFile } from './issue.ts';
@@ -12,7 +13,7 @@ import { readRuleContent } from './rule-content.ts';
 import { ComposedText } from './source.ts';
 import type { Plugin } from './versions.ts';
 import { parseVersion } from './versions.ts';
-import { Aliases, isNull, YamlItem } from './yaml-item.ts';
+import { Aliases, isNull, mergeKeys, YamlItem } from './yaml-item.ts';
 
 const itemKeys: Readonly<Record<string, readonly string[]>> = {
   required_engine_version: ['required_engine_version'],
@@ -73,18 +74,34 @@ class ItemReader {
     else if (kind === 'list') this.#list(item, file);
     else if (kind === 'required_engine_version') this.#engineVersion(item, file);
     else if (kind === 'required_plugin_versions') this.#pluginVersions(item, file);
-    else this.#warn('LOAD_UNKNOWN_ITEM', 'Unknown top level item', place);
+    else this.#unknownItem(item, place);
+  }
+
+  #unknownItem(item: YamlItem, place: Context): void {
+    const [first] = item.keyNodes;
+    const meant = suggest(first?.key ?? '', Object.keys(itemKeys));
+    const hint =
+      meant === undefined ? `An item is one of ${Object.keys(itemKeys).join(', ')}.` : `Did you mean ${meant}?`;
+    const at = place.placeOf(first?.node);
+    this.#warn('LOAD_UNKNOWN_ITEM', 'Unknown top level item', place, { diagnostic: { at, hint } });
   }
 
   #unknownKeys(item: YamlItem, kind: string, context: Context): void {
     const seen = new Set<string>();
-    for (const key of item.keys) {
+    for (const { key, node } of item.keyNodes) {
+      const at = () => context.placeOf(node);
       if (seen.has(key)) {
-        this.#warn('LOAD_UNKNOWN_KEY', `Key '${key}' is given more than once. The first one counts.`, context);
+        const message = `Key '${key}' is given more than once. The first one counts.`;
+        this.#warn('LOAD_UNKNOWN_KEY', message, context, { diagnostic: { at: at() } });
       }
       seen.add(key);
-      if (itemKeys[kind]?.includes(key)) continue;
-      this.#warn('LOAD_UNKNOWN_KEY', `Unknown key '${key}'. The key will be ignored.`, context);
+      const known = itemKeys[kind] ?? [];
+      if (known.includes(key)) continue;
+      const hint = unknownKeyHint(key, known);
+      const message = `Unknown key '${key}'. The key will be ignored.`;
+      this.#warn('LOAD_UNKNOWN_KEY', message, context, {
+        diagnostic: { at: at(), ...(hint === undefined ? {} : { hint }) },
+      });
     }
   }
 
@@ -270,4 +287,11 @@ class ItemReader {
   #content(item: YamlItem, context: Context, keys: ReadonlySet<string>, appending: boolean): RuleUpdate {
     return readRuleContent(item, context, keys, appending, this.#warn);
   }
+}
+
+function unknownKeyHint(key: string, known: readonly string[]): string | undefined {
+  if (Object.hasOwn(itemKeys, key)) return `An item of its own begins with '- ${key}:'.`;
+  if (key === '<<') return mergeKeys;
+  const meant = suggest(key, known);
+  return meant === undefined ? undefined : `Did you mean ${meant}?`;
 }

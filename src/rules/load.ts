@@ -4,6 +4,7 @@ import { type Node, parseAllDocuments } from 'yaml';
 import type { Diagnostic } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
 import type { AppendOutput } from './append-output.ts';
+import type { Warn } from './collector.ts';
 import { Collector } from './collector.ts';
 import type { CompiledRule } from './compile-rules.ts';
 import { RuleCompiler } from './compile-rules.ts';
@@ -91,9 +92,10 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
   const { catalogues, appendOutput = [], plugins = builtInPlugins } = options;
   const bytes = options.base64 ? base64Bytes : undefined;
   const reading: Issue[] = [];
-  const collector = new Collector(catalogues, (code, message, context) => {
-    reading.push(makeIssue('warning', code, message, context));
-  });
+  const warn: Warn = (code, message, context, details) => {
+    reading.push(makeIssue('warning', code, message, context, details));
+  };
+  const collector = new Collector(catalogues, warn);
   const compiler = new RuleCompiler(collector, { catalogues, appendOutput, bytes });
   const results: FileResult[] = [];
   const diagnostics: Diagnostic[] = [];
@@ -110,9 +112,7 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
       }
       for (const root of yield* readDocuments(file)) {
         schemas.push(checkSchema(root));
-        yield* readItems(root, file, collector, (code, message, context) =>
-          reading.push(makeIssue('warning', code, message, context)),
-        );
+        yield* readItems(root, file, collector, warn);
       }
       // Each file has to be right given the files before it.
       const result = yield* compiler.compile(compileWarnings);

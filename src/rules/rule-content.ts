@@ -2,6 +2,7 @@
 
 import type { Node } from 'yaml';
 import { isSeq } from 'yaml';
+import { suggest } from '../core/errors.ts';
 import type { Warn } from './collector.ts';
 import { sortedSet } from './collector.ts';
 import type { Entry, ExceptionDefinition, RuleUpdate } from './definitions.ts';
@@ -104,10 +105,14 @@ function readException(
   const entry = item.map(node) ?? failLoad('LOAD_ERR_YAML_VALIDATE', 'Rule exception must be a mapping', unnamed);
   const { text: name } = entry.scalar('name', unnamed);
   const context = exceptions.child('exception', name, node);
-  for (const key of entry.keys) {
+  for (const { key, node: keyNode } of entry.keyNodes) {
     if (exceptionKeys.has(key)) continue;
-    const at = context.child('exception', name, entry.keyNode(key));
-    warn('LOAD_UNKNOWN_KEY', `Unknown key '${key}'. The key will be ignored.`, at);
+    const meant = suggest(key, exceptionKeys);
+    const at = context.placeOf(keyNode);
+    const hint = meant === undefined ? {} : { hint: `Did you mean ${meant}?` };
+    warn('LOAD_UNKNOWN_KEY', `Unknown key '${key}'. The key will be ignored.`, context, {
+      diagnostic: { at, ...hint },
+    });
   }
   const read = (key: string): Entry | undefined => {
     const value = entry.get(key);

@@ -53,7 +53,12 @@ export class YamlItem {
   }
 
   get keys(): readonly string[] {
-    return this.node.items.map((pair) => (isScalar(pair.key) ? scalarText(pair.key) : ''));
+    return this.keyNodes.map(({ key }) => key);
+  }
+
+  /** Its keys with their nodes, those that are given again too. */
+  get keyNodes(): readonly { readonly key: string; readonly node: Node }[] {
+    return this.node.items.map(({ key }) => ({ key: isScalar(key) ? scalarText(key) : '', node: key as Node }));
   }
 
   has(key: string): boolean {
@@ -86,15 +91,28 @@ export class YamlItem {
     });
   }
 
-  /** Whether a key is there with something in it, as a required value must be. */
+  /** The value of a key that must be there with something in it. */
   #required(key: string, context: Context): Node {
     if (!this.has(key)) {
-      const meant = suggest(key, this.keys);
       failLoad('LOAD_ERR_YAML_VALIDATE', `Item has no mapping for key '${key}'`, context, {
-        diagnostic: { hint: meant === undefined ? `Add '${key}:'.` : `'${meant}' was probably meant to be '${key}'.` },
+        diagnostic: { hint: this.#missingHint(key) },
       });
     }
-    return this.get(key) ?? failLoad('LOAD_ERR_YAML_VALIDATE', `Mapping for key '${key}' is empty`, context);
+    const at = () => context.placeOf(this.keyNode(key));
+    return (
+      this.get(key) ??
+      failLoad('LOAD_ERR_YAML_VALIDATE', `Mapping for key '${key}' is empty`, context, { diagnostic: { at: at() } })
+    );
+  }
+
+  /** Why a key may be missing. */
+  #missingHint(key: string): string {
+    const meant = suggest(key, this.keys);
+    if (meant !== undefined) return `'${meant}' was probably meant to be '${key}'.`;
+    if (this.has('<<')) return mergeKeys;
+    const within = this.node.items.find(({ value }) => isScalar(value) && holdsKey(scalarText(value), key));
+    if (within === undefined) return `Add '${key}:'.`;
+    return `The value of '${scalarText(within.key as Scalar)}' holds '${key}:'; indent it as the other keys are.`;
   }
 
   scalar(key: string, context: Context): ScalarText {
@@ -143,7 +161,10 @@ export class YamlItem {
   scalars(key: string, context: Context): readonly ScalarText[] {
     const node = this.#required(key, context);
     const place = context.child('value for', key, node);
-    if (!isSeq(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Value is not a sequence', place);
+    if (!isSeq(node)) {
+      const hint = isScalar(node) ? `Write a list: [${scalarText(node)}].` : 'Write a list: [a, b].';
+      failLoad('LOAD_ERR_YAML_VALIDATE', 'Value is not a sequence', place, { diagnostic: { hint } });
+    }
     return this.sequence(node).map((each) => {
       const found = this.resolve(each);
       if (!isScalar(found) || isNull(found))
@@ -164,6 +185,13 @@ export class YamlItem {
     const found = this.resolve(node);
     return isMap(found) ? new YamlItem(found, this.#aliases, this.#file) : undefined;
   }
+}
+
+export const mergeKeys = 'Merge keys (<<) are not read, as in Falco: write the keys themselves.';
+
+/** Whether a text has lines of its own for a key: it was indented too far. */
+function holdsKey(text: string, key: string): boolean {
+  return text.split(/\s+/).includes(`${key}:`);
 }
 
 /** The pairs of a mapping by their keys: the first of each counts. */
