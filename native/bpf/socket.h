@@ -202,12 +202,19 @@ static __always_inline enum role given_role(struct call_context *call, struct so
   }
 }
 
+// Whether what is remembered of the socket can tell more than the call and the socket do. A new one has no history, and
+// a stream that connects or fails to begins one: to look for it, in memory that is not at hand, is a quarter of what is
+// added to a connect.
+static __always_inline bool has_history(struct call_context *call, struct socket_record *r)
+{
+  return call->which != CALL_SOCKET && (call->which != CALL_CONNECT || r->sock_type != SOCK_STREAM);
+}
+
 // Fills in role, changed and connected, and of a datagram the other end.
 static __always_inline void read_history(struct call_context *call, struct socket_record *r)
 {
   struct socket_key key = { r->sock, r->ino };
-  // A new one has none.
-  struct socket_history *known = call->which == CALL_SOCKET ? 0 : bpf_map_lookup_elem(&histories, &key);
+  struct socket_history *known = has_history(call, r) ? bpf_map_lookup_elem(&histories, &key) : 0;
   bool datagram = moves_data(call->which) && r->sock_type != SOCK_STREAM && call->ret >= 0;
   enum role given = given_role(call, r);
   if (datagram && r->addr_family == r->family && r->addr_port) {
