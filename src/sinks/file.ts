@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
-import { lineKeys, lineOf, lineReads } from './shared/lines.ts';
+import { jsonLineKeys, lineOf, lineReads } from './shared/lines.ts';
 import { Rotation, rotateKeys } from './shared/rotation.ts';
 import { Writer } from './shared/writer.ts';
 
@@ -19,11 +19,7 @@ export const file = defineSink({
       .default('600')
       .describe('Permissions of a file that is made, in octal.'),
     rotate: rotateKeys.optional(),
-    ...lineKeys,
-    format: lineKeys.format
-      .unwrap()
-      .default('json')
-      .describe(lineKeys.format.description ?? ''),
+    ...jsonLineKeys,
   }),
   examples: [
     { title: 'Alerts for a log shipper', yaml: 'log: { type: file, from: detect, path: /var/log/falco-pipe.jsonl }' },

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
 import { Child } from './shared/child.ts';
-import { lineKeys, lineOf, lineReads } from './shared/lines.ts';
+import { jsonLineKeys, lineOf, lineReads } from './shared/lines.ts';
 
 export const program = defineSink({
   type: 'program',
@@ -14,11 +14,7 @@ export const program = defineSink({
       .array(z.string())
       .min(1)
       .describe('The program and its arguments; no shell. It runs in the folder of the pipeline file.'),
-    ...lineKeys,
-    format: lineKeys.format
-      .unwrap()
-      .default('json')
-      .describe(lineKeys.format.description ?? ''),
+    ...jsonLineKeys,
   }),
   examples: [
     {

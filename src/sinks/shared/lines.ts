@@ -34,6 +34,15 @@ export const lineKeys = {
     .describe('Fields to print of events that are not alerts. Default: a few that say who did what.'),
 };
 
+/** Those of sinks whose lines other programs read. */
+export const jsonLineKeys = {
+  ...lineKeys,
+  format: lineKeys.format
+    .unwrap()
+    .default('json')
+    .describe(lineKeys.format.description ?? ''),
+};
+
 export interface LineConfig {
   readonly format: 'text' | 'json';
   readonly iso8601: boolean;
