@@ -234,6 +234,17 @@ function counters(sensor: AddonSensor): Counters {
 /** The errnos that say "you may not", and those of a kernel that does not know what we ask for. */
 const EPERM = 1;
 const ESRCH = 3;
+/** What this process has run out of, and where more of it is given. */
+const SCARCE: Readonly<Record<number, readonly [message: string, hint: string]>> = {
+  12: [
+    'there is no memory for the sensor',
+    'raise the memory limit of the service or container, or make `ring` smaller',
+  ],
+  24: [
+    'the sensor needs more files than this process may have open',
+    'raise the limit: ulimit -n 1024, or LimitNOFILE= of the service',
+  ],
+};
 
 function explain(error: unknown): unknown {
   const { step, errno, log } = error as { step?: string; errno?: number; log?: string };
@@ -243,6 +254,8 @@ function explain(error: unknown): unknown {
     return new UserError(`scope: no process has the pid ${log}`, { exit: exitCode.config, cause: error });
   }
   if (errno === EPERM) return noRights(details);
+  const [scarce, hint = ''] = SCARCE[errno] ?? [];
+  if (scarce !== undefined) return new SensorError(scarce, { exit: exitCode.unavailable, hint, ...details });
   const missing = probe().features.filter((feature) => !feature.present && !isOptional(feature));
   if (missing.length > 0) {
     const names = missing.map((feature) => feature.name).join(', ');

@@ -18,6 +18,8 @@ export interface Addon {
 
 /** A program of ours that is loaded on this machine, by whichever process. */
 export interface RunningProgram {
+  /** The kernel's number of it. */
+  readonly id: number;
   readonly name: string;
   /** That the verifier went through. */
   readonly instructions: number;

@@ -27,6 +27,8 @@ export interface Probe {
   readonly kernel: string;
   /** The kernel describes its types (CONFIG_DEBUG_INFO_BTF). */
   readonly btf: boolean;
+  /** /proc is there: without it nobody knows which capabilities are held. */
+  readonly proc: boolean;
   /** Effective capabilities of this process. */
   readonly capabilities: Readonly<Record<Capability, boolean>>;
   /** `none`, `integrity`, `confidentiality`; undefined when the kernel does not say. */
@@ -70,7 +72,8 @@ export function lockdown(): string | undefined {
 
 /** Looks at everything that the sensor needs. Never throws. */
 export function probe(): Probe {
-  const base = { kernel: release(), btf: hasBtf(), capabilities: capabilities(), lockdown: lockdown() };
+  const proc = existsSync('/proc/self/status');
+  const base = { kernel: release(), btf: hasBtf(), proc, capabilities: capabilities(), lockdown: lockdown() };
   try {
     const { addon, path } = loadAddon();
     const { libbpf, features } = addon.probe();

@@ -281,6 +281,7 @@ Napi::Value MeasurePrograms(const Napi::CallbackInfo &info) {
   auto list = Napi::Array::New(info.Env());
   for (const RunningProgram &program : measure_programs(info[0].ToNumber().Uint32Value())) {
     auto entry = Napi::Object::New(info.Env());
+    entry.Set("id", program.id);
     entry.Set("name", program.name);
     entry.Set("instructions", program.instructions);
     entry.Set("runs", static_cast<double>(program.runs));

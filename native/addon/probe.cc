@@ -104,7 +104,7 @@ std::vector<RunningProgram> measure_programs(unsigned milliseconds) {
     const auto old = before.find(id);
     if (old == before.end()) continue;
     const bpf_prog_info &info = program.second, &then = old->second.second;
-    measured.push_back({program.first, info.verified_insns, info.run_cnt - then.run_cnt,
+    measured.push_back({id, program.first, info.verified_insns, info.run_cnt - then.run_cnt,
                         info.run_time_ns - then.run_time_ns, info.recursion_misses});
   }
   if (stats >= 0) close(stats);

@@ -15,6 +15,7 @@ std::string libbpf_version();
 
 // A program of ours that is loaded on this machine, by whichever process.
 struct RunningProgram {
+  uint32_t id;
   std::string name;
   uint32_t instructions;  // that the verifier went through
   uint64_t runs, run_ns;  // while it was measured

@@ -1,16 +1,8 @@
 /** `falco-pipe doctor`: what the kernel source needs, what of it is here, and how to mend the rest. */
 
-import {
-  type Feature,
-  isOptional,
-  measurePrograms,
-  openSensor,
-  type Probe,
-  probe,
-  type RunningProgram,
-  SensorError,
-} from '../../native/index.ts';
+import { type Feature, isOptional, openSensor, type Probe, probe, SensorError } from '../../native/index.ts';
 import { exitCode, messageOf } from '../core/errors.ts';
+import { agentLines, agents } from './agents.ts';
 
 export interface DoctorOptions {
   readonly output: string;
@@ -35,14 +27,18 @@ export async function doctor(options: DoctorOptions): Promise<void> {
   if (checks.every(({ ok, optional }) => ok || optional)) checks.push(programsCheck(found));
   const bad = checks.filter(({ ok, optional }) => !ok && !optional);
   process.exitCode = bad.find(({ exit }) => exit !== exitCode.noPermission)?.exit ?? bad[0]?.exit ?? exitCode.ok;
-  const programs = running();
+  const running = await agents(MEASURED_MS);
   if (options.output === 'json') {
-    const answer = { ok: bad.length === 0, checks: checks.map(forPrograms), measured_ms: MEASURED_MS, programs };
+    const programs = running.flatMap(({ pid, programs }) => programs.map((program) => ({ ...program, pid })));
+    const statuses = running.flatMap(({ status }) => status ?? []);
+    const found = { measured_ms: MEASURED_MS, programs, agents: statuses };
+    const answer = { ok: bad.length === 0, checks: checks.map(forPrograms), ...found };
     process.stdout.write(`${JSON.stringify(answer)}\n`);
     return;
   }
   for (const check of checks) process.stdout.write(line(check));
-  for (const program of programs) process.stdout.write(programLine(program));
+  for (const agent of running) process.stdout.write(`${agentLines(agent, MEASURED_MS).join('\n')}\n`);
+  if (running.some(({ status }) => status)) process.stdout.write(`${FURTHER}\n`);
   const end =
     bad.length === 0
       ? 'The kernel source can run here.'
@@ -51,24 +47,8 @@ export async function doctor(options: DoctorOptions): Promise<void> {
 }
 
 const MEASURED_MS = 500;
-
-/** What runs of ours on this machine, and what it costs; nothing when no falco-pipe traces, or we may not look. */
-function running(): readonly RunningProgram[] {
-  try {
-    return measurePrograms(MEASURED_MS);
-  } catch {
-    return [];
-  }
-}
-
-/** One program: runs and their price while it was measured. */
-function programLine({ name, instructions, runs, runNs, missed }: RunningProgram): string {
-  const each = runs > 0 ? `${Math.round(runNs / runs)} ns each, ` : '';
-  const share = ((runNs / (MEASURED_MS * 1e6)) * 100).toFixed(2);
-  const skipped = missed > 0 ? `, skipped ${missed} times` : '';
-  const found = `${runs} runs in ${MEASURED_MS} ms, ${each}${share} % of a CPU; ${instructions} instructions verified${skipped}`;
-  return `runs  ${name.padEnd(22)} ${found}\n`;
-}
+const FURTHER =
+  "More of an agent: 'falco-pipe status PID'. Why a rule does not fire: 'falco-pipe rules explain NAME PIPELINE'.";
 
 function forPrograms({ exit: _, advice, ...check }: Check): object {
   return check.ok || advice === undefined ? check : { ...check, advice };
@@ -84,7 +64,7 @@ function checksOf(found: Probe): Check[] {
     nodeCheck(),
     kernelCheck(found),
     btfCheck(found),
-    ...rightsChecks(found),
+    ...(found.proc ? rightsChecks(found) : [noProc]),
     lockdownCheck(found),
     addonCheck(found),
     ...featureChecks(found),
@@ -113,6 +93,15 @@ function btfCheck({ btf }: Probe): Check {
     'Use a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian, Ubuntu, Fedora have it); in a container, mount /sys.';
   return { name: 'BTF', ok: btf, found, advice, exit: exitCode.unavailable };
 }
+
+const noProc: Check = {
+  name: '/proc',
+  ok: false,
+  optional: true,
+  found: 'not mounted: which capabilities are held is not known, nor the names of users in containers',
+  advice: 'Mount it; in a container, that of the host (hostPID: true).',
+  exit: exitCode.unavailable,
+};
 
 function rightsChecks({ capabilities }: Probe): Check[] {
   const has = (name: keyof Probe['capabilities']) => capabilities[name] || capabilities.sys_admin;
@@ -149,14 +138,15 @@ function addonCheck({ addon }: Probe): Check {
   return { name: 'addon', ok, found, advice: 'Build it: make build.', exit: exitCode.unavailable };
 }
 
-function featureChecks({ features, capabilities: held }: Probe): Check[] {
-  // Without rights everything is refused, which says nothing of the kernel.
-  const blind = !held.sys_admin && !(held.bpf && held.perfmon);
+function featureChecks({ features, capabilities: held, btf, proc }: Probe): Check[] {
+  // Without rights, or names of types, everything is refused, which says nothing of the kernel.
+  const lacksRights = proc && !held.sys_admin && !(held.bpf && held.perfmon);
+  const blind = lacksRights ? 'not tried without the rights above' : btf ? undefined : 'not tried without BTF';
   return features.map((feature) => ({
     name: feature.name,
     ok: feature.present,
     ...(blind || isOptional(feature) ? { optional: true as const } : {}),
-    found: feature.present ? 'works' : blind ? 'not tried without the rights above' : refusal(feature),
+    found: feature.present ? 'works' : (blind ?? refusal(feature)),
     ...(blind ? {} : { advice: featureAdvice(feature) }),
     exit: feature.error === REFUSED ? exitCode.noPermission : exitCode.unavailable,
   }));

@@ -139,7 +139,9 @@ export function createProgram(): Command {
 
   program
     .command('doctor')
-    .description('Check what this machine offers to the kernel source, and say how to mend what is missing.')
+    .description(
+      'Check what this machine offers to the kernel source, say how to mend what is missing, and look at the agents that run here.',
+    )
     .addOption(output())
     .addHelpText('after', '\nExample:\n  sudo falco-pipe doctor')
     .action(async (options) => (await import('./doctor.ts')).doctor(options));

@@ -12,9 +12,9 @@ import { checkNeeds } from '../pipeline/needs.ts';
 import type { Plan } from '../pipeline/plan.ts';
 import { rehearse } from '../pipeline/rehearse.ts';
 import { Run } from '../pipeline/run.ts';
-import type { Summary } from '../pipeline/totals.ts';
 import type { Contents } from '../pipeline/watch.ts';
 import { Store } from '../store/store.ts';
+import { books } from './books.ts';
 import { fail } from './fail.ts';
 import { lastResort } from './last-resort.ts';
 import { Reloader } from './reload.ts';
@@ -100,7 +100,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     unwatch();
     tellSystemd('STOPPING=1', log);
     const summary = await running.stop(end?.pressing ? deadline : undefined);
-    log.info({ ...summary }, sentence(summary));
+    log.info({ ...summary }, books(summary));
     if (end?.error !== undefined) fail(end.error);
   } finally {
     servers?.close();
@@ -138,12 +138,6 @@ function rulesOf(plan: Plan): number {
 
 function programsOf(running: Run): number {
   return [...running.metrics.values()].reduce((sum, counters) => sum + counters.total('programs'), 0);
-}
-
-function sentence({ seen, delivered, filtered, dropped, in_flight, reasons }: Summary): string {
-  const why = Object.entries(reasons).map(([reason, count]) => `${reason} ${count}`);
-  const open = in_flight > 0 ? `, in flight ${in_flight}` : '';
-  return `seen ${seen}, delivered ${delivered}, filtered ${filtered}, dropped ${dropped}${why.length > 0 ? ` (${why.join(', ')})` : ''}${open}`;
 }
 
 /** What only the start needed; else V8 collects it at some moment of the next seconds, while an alert waits. */

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { exitCode } from '../core/errors.ts';
+import { books } from './books.ts';
 import { controlFor, type ProgramStatus } from './control.ts';
 
 /** Prints the status of the program that runs a pipeline; exit status 1 when it is not ready. */
@@ -14,13 +15,10 @@ export async function status(name: string | undefined, options: { output: string
 /** The status as people read it. */
 export function statusText(status: ProgramStatus): string {
   const { pid, pipeline, digest, uptime, totals, reloads, problems, ready, components } = status;
-  const { seen, delivered, filtered, dropped, spooled, dead_lettered: dead, in_flight } = totals;
-  const more = [...(spooled ? [`spooled ${spooled}`] : []), ...(dead ? [`dead letters ${dead}`] : [])];
-  const counts = [`seen ${seen}`, `delivered ${delivered}`, `filtered ${filtered}`, `dropped ${dropped}`, ...more];
   const lines = [
     `${pipeline} (pid ${pid}): ${ready ? 'ready' : 'not ready'}, up ${duration(uptime)}`,
-    `pipeline sha256:${digest}; reloaded ${reloads.done} times, ${reloads.failed} times not`,
-    `${counts.join(', ')}, in flight ${in_flight}`,
+    `pipeline sha256:${digest}; reloaded ${reloads.done} times, refused ${reloads.failed} times`,
+    books(totals),
     ...problems.map((problem) => `problem: ${problem}`),
     '',
     ...componentTable(components),

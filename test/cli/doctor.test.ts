@@ -110,7 +110,10 @@ describe.skipIf(cannotTrace)(`without BTF${cannotTrace ? ` (skipped: ${cannotTra
   test('doctor: BTF is bad; exit 69', async () => {
     const program = await withoutSys('doctor', '-o', 'json');
     expect(program.code).toBe(69);
-    expect(failedOf(program)).toContain('BTF');
+    expect(failedOf(program)).toEqual(['BTF']);
+    // What needs it says nothing of the kernel then.
+    const tracing = checksOf(program).checks.find(({ name }) => name === 'tp_btf');
+    expect(tracing).toEqual({ name: 'tp_btf', ok: false, optional: true, found: 'not tried without BTF' });
   });
 
   test('run: one clear message; exit 69', async () => {
@@ -118,6 +121,23 @@ describe.skipIf(cannotTrace)(`without BTF${cannotTrace ? ` (skipped: ${cannotTra
     expect(code).toBe(69);
     expect(stderr.match(/this kernel does not describe its types/g)).toHaveLength(1);
   });
+});
+
+test.skipIf(cannotTrace)('without /proc doctor says that, and not that rights are missing', async () => {
+  const args = ['--mount', 'sh', '-c', 'umount -l /proc && exec "$0" "$@"', launcher, 'doctor', '-o', 'json'];
+  const program = await Program.run(args, { command: 'unshare' });
+  expect([program.code, failedOf(program)]).toEqual([0, []]);
+  const { checks } = checksOf(program);
+  expect(checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(['/proc']);
+  expect(checks.map(({ name }) => name)).not.toContain('CAP_BPF');
+});
+
+test.skipIf(cannotTrace)('too few files may be open: run says that and how to mend it, exit 69', async () => {
+  const args = ['-c', 'ulimit -n 24 && exec "$0" "$@"', launcher, 'run', path];
+  const { code, stderr } = await Program.run(args, { command: 'sh' });
+  expect(code).toBe(69);
+  expect(stderr).toContain('the sensor needs more files than this process may have open');
+  expect(stderr).toContain('LimitNOFILE=');
 });
 
 describe.skipIf(cannotTrace)(`io_uring of another kernel${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
@@ -177,35 +197,59 @@ sinks: { out: { type: stdout, from: [detect, gaps], format: json } }
   });
 });
 
-test.skipIf(cannotTrace)('doctor says which programs run, and what each costs', async () => {
-  const stage = new Stage();
-  const path = pipeline(
-    scratch(),
-    `sources: { node: { type: ebpf, scope: { descendants_of: ${stage.pid} } } }
+test.skipIf(cannotTrace)(
+  'doctor says what each agent has lost, what is behind, which programs run, and what each costs',
+  async () => {
+    const stage = new Stage();
+    const path = pipeline(
+      scratch(),
+      `sources: { node: { type: ebpf, scope: { descendants_of: ${stage.pid} } } }
 operators: { detect: { type: rules, from: node, files: ${repository}/rules/host.yaml } }
-sinks: { out: { type: stdout, from: detect } }
+sinks:
+  out: { type: stdout, from: detect }
+  dead: { type: http, from: detect, url: 'http://127.0.0.1:1', retry: { initial: 1h, max: 1h, give_up_after: 1d } }
 `,
-  );
-  const program = Program.start(['run', path]);
-  await program.ready();
-  const busy = spawn('sh', ['-c', 'while :; do : </dev/null; done'], { stdio: 'ignore' });
-  const { json } = await Program.run(['doctor', '-o', 'json']);
-  const { stdout } = await Program.run(['doctor']);
-  busy.kill();
-  await once(busy, 'close');
-  expect(await program.stop()).toBe(0);
-  await stage.close();
-  const { programs } = json[0] as { programs: { name: string; instructions: number; runs: number; runNs: number }[] };
-  expect(programs.map(({ name }) => name)).toEqual(
-    expect.arrayContaining(['on_fork', 'on_exec', 'on_exit', 'on_call']),
-  );
-  for (const { instructions } of programs) expect(instructions).toBeGreaterThan(0);
-  // The call of any process runs it, whoever is watched.
-  const calls = programs.filter(({ name }) => name === 'on_call');
-  expect(Math.max(...calls.map(({ runs }) => runs))).toBeGreaterThan(0);
-  expect(Math.max(...calls.map(({ runNs }) => runNs))).toBeGreaterThan(0);
-  expect(stdout).toMatch(/^runs {2}on_call +\d+ runs in 500 ms, \d+ ns each, [\d.]+ % of a CPU; \d+ instructions/m);
-});
+    );
+    const program = Program.start(['run', path, '--stop-timeout', '1ms']);
+    await program.ready();
+    await stage.run('cat /etc/shadow >/dev/null');
+    await program.until(({ stdout }) => stdout.includes('/etc/shadow'));
+    // What waits does so behind what is being written.
+    await stage.run('cat /etc/shadow >/dev/null');
+    await program.until(({ stdout }) => stdout.split('/etc/shadow').length > 2);
+    const busy = spawn('sh', ['-c', 'while :; do : </dev/null; done'], { stdio: 'ignore' });
+    const { json } = await Program.run(['doctor', '-o', 'json']);
+    const { stdout } = await Program.run(['doctor']);
+    busy.kill();
+    await once(busy, 'close');
+    expect(await program.stop()).toBe(0);
+    await stage.close();
+    const found = json[0] as {
+      programs: { name: string; pid: number; instructions: number; runs: number; runNs: number }[];
+      agents: { pid: number; pipeline: string; problems: string[] }[];
+    };
+    const pid = program.child.pid as number;
+    const problem = expect.stringMatching(/^sink dead: http:\/\/127.0.0.1:1: connect ECONNREFUSED/);
+    expect(found.agents.find((agent) => agent.pid === pid)).toMatchObject({ pipeline: path, problems: [problem] });
+    // Of this agent alone: others may run beside it.
+    const programs = found.programs.filter((each) => each.pid === pid);
+    expect(programs.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['on_fork', 'on_exec', 'on_exit', 'on_call']),
+    );
+    for (const { instructions } of programs) expect(instructions).toBeGreaterThan(0);
+    expect(programs.filter(({ name }) => name === 'on_call')).toHaveLength(1);
+    const [, lines = ''] = stdout.split(`agent pid ${pid}, ${path}: ready\n`);
+    expect(lines).toMatch(
+      /^ +seen \d+, delivered \d+, filtered \d+, dropped 0, in flight \d+\n +problem: sink dead: http:/,
+    );
+    expect(lines).toMatch(/^ +behind: \d+ events wait for dead$/m);
+    // The call of any process runs it, whoever is watched.
+    const calls = programs.filter(({ name }) => name === 'on_call');
+    expect(Math.max(...calls.map(({ runs }) => runs))).toBeGreaterThan(0);
+    expect(Math.max(...calls.map(({ runNs }) => runNs))).toBeGreaterThan(0);
+    expect(stdout).toMatch(/^runs {2}on_call +\d+ runs in 500 ms, \d+ ns each, [\d.]+ % of a CPU; \d+ instructions/m);
+  },
+);
 
 describe.skipIf(cannotTrace)(
   `programs that a verifier refuses${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`,
