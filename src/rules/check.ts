@@ -304,8 +304,16 @@ export class Checker {
 
   #warn(literal: Literal, left: TypedTerm, { operator, right }: Comparison): void {
     const mayBeTerm = isText(left.type) && /[.(]/.test(literal.text);
-    if (!mayBeTerm && operator !== 'regex') return;
+    const isPasted = !literal.quoted && pasted.test(literal.text);
+    if (!mayBeTerm && !isPasted && operator !== 'regex') return;
     const at = { span: literal.span, falcoStart: right.span.start, within: this.#within };
+    if (isPasted) {
+      this.warnings.push({
+        ...at,
+        message: `'${literal.text}' holds quotes or blanks that are none to a condition: they are part of the value`,
+        hint: `Write " or ' and plain blanks; what belongs to the value stands in quotes.`,
+      });
+    }
     if (operator === 'regex' && isSimpleRegex(literal.text)) {
       this.warnings.push({
         ...at,
@@ -339,6 +347,9 @@ export class Checker {
     }
   }
 }
+
+/** What word processors and web pages make of quotes and blanks. */
+const pasted = /[\u00a0\u2000-\u200d\u2018-\u201f\u2028-\u202f\u2060\u3000\ufeff]/;
 
 function fieldText({ name, arg }: FieldTerm): string {
   return arg === undefined ? name : `${name}[${arg}]`;

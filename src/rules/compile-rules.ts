@@ -1,5 +1,6 @@
 /** Compiles what the files define (spec/falco-engine.md §1.6): lists, then macros, then rules. */
 
+import { suggest } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
 import type { Expr, Span } from './ast.ts';
 import { type CompiledOutput, compileOutput, type OutputOptions, skipUnknown } from './compile-output.ts';
@@ -40,6 +41,8 @@ export interface CompileOptions extends OutputOptions {
 }
 
 const MAX_DEPTH = 1000;
+/** So many unused lists are looked for among misspelt names: more are a library. */
+const FEW = 20;
 
 /** What was compiled of a macro or rule, for as long as nothing changes that it is made of. */
 interface Made<Definition, Result> {
@@ -279,13 +282,35 @@ export class RuleCompiler {
       if (!usedMacros.has(name))
         this.#warn('LOAD_UNUSED_MACRO', 'Macro not referred to by any other rule/macro', context);
     }
-    for (const { name, context } of inOrder(this.#definitions.lists.values())) {
-      if (!usedLists.has(name)) this.#warn('LOAD_UNUSED_LIST', 'List not referred to by any other rule/macro', context);
+    const unused = inOrder(this.#definitions.lists.values()).filter(({ name }) => !usedLists.has(name));
+    const strays = unused.length > 0 && unused.length <= FEW ? this.#strayWords() : new Map<string, string>();
+    for (const { name, context } of unused) {
+      const word = suggest(name, strays.keys());
+      const hint = word === undefined ? undefined : `'${word}' in ${strays.get(word)} may be meant to be it.`;
+      this.#warn('LOAD_UNUSED_LIST', 'List not referred to by any other rule/macro', context, hint);
     }
   }
 
-  #warn(code: IssueCode, message: string, context: Context): void {
-    this.#warnings.push(makeIssue('warning', code, message, context));
+  /** Words of conditions that name nothing, and where they are: a misspelt name of a list is a value like any other. */
+  #strayWords(): ReadonlyMap<string, string> {
+    const strays = new Map<string, string>();
+    const { lists, macros } = this.#definitions;
+    const collect = (made: Iterable<Made<RuleDefinition | MacroDefinition, unknown>>, what: string) => {
+      for (const { definition, words } of made) {
+        for (const word of words) {
+          if (word.length < 4 || word.includes('.') || lists.has(word) || macros.has(word)) continue;
+          strays.set(word, `${what} '${definition.name}'`);
+        }
+      }
+    };
+    collect(this.#macros.values(), 'macro');
+    collect(this.#rules.values(), 'rule');
+    return strays;
+  }
+
+  #warn(code: IssueCode, message: string, context: Context, hint?: string): void {
+    const details = hint === undefined ? {} : { diagnostic: { hint } };
+    this.#warnings.push(makeIssue('warning', code, message, context, details));
   }
 
   /** An issue in a condition: Falco's place, and the true one with the way through macros and lists. */
@@ -299,7 +324,9 @@ export class RuleCompiler {
   ): Issue {
     const start = problem.stage === 'parse' ? problem.span.start : (problem.options.falcoStart ?? problem.span.start);
     const macros = problem.within.map((ref) => ref.macro?.owner as ParsedMacro);
-    const { place, via: list } = (macros.at(-1)?.text ?? text).locate(problem.span);
+    const bare = problem.stage === 'parse' ? text.operatorOfBareList(problem.span.start) : undefined;
+    const { place, via: list } = (macros.at(-1)?.text ?? text).locate(bare ?? problem.span);
+    const hint = bare === undefined ? problem.options.hint : 'The name of a list stands in parentheses: in (NAME).';
     const steps = [
       ...(list === undefined ? [] : [list]),
       ...macros.toReversed().map(({ definition }) => viaMacro(definition)),
@@ -310,7 +337,7 @@ export class RuleCompiler {
         message: problem.message,
         via: steps,
         ...(place === undefined ? {} : { at: place }),
-        ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }),
+        ...(hint === undefined ? {} : { hint }),
       },
     });
   }

@@ -15,7 +15,7 @@ import type {
 } from './ast.ts';
 import { listOperators, orderingOperators, textOperators } from './ast.ts';
 import type { ListFeed } from './list-feed.ts';
-import { hintAfter } from './parse-hints.ts';
+import { hintAfter, listHint, numberHint, operatorHint, valueHint } from './parse-hints.ts';
 import { Problem } from './problem.ts';
 import { type TermOptions, TermParser } from './term-parser.ts';
 import { identifier, modifierWord, number, operatorError, valueError, wordOperator } from './tokens.ts';
@@ -84,7 +84,7 @@ class Parser extends TermParser {
     while (scanner.takeWord(kind)) {
       if (scanner.skipBlanks()) items.push(this.#operand(kind));
       else if (scanner.takeWord('(')) items.push(this.#parenthesised());
-      else scanner.fail(`expected blank or '(' after '${kind}'`);
+      else scanner.fail(`expected blank or '(' after '${kind}'`, hintAfter(scanner));
       scanner.skipBlanks();
     }
     const end = items.at(-1)?.span.end ?? start;
@@ -133,7 +133,7 @@ class Parser extends TermParser {
     if (left !== undefined) return this.leave(this.#comparison(left, start));
     const name = scanner.take(identifier);
     if (name !== undefined) return this.leave({ kind: 'macro', name, span: scanner.span(start) });
-    return scanner.fail("expected a '(' token, a field check, or an identifier");
+    return scanner.fail("expected a '(' token, a field check, or an identifier", hintAfter(scanner));
   }
 
   #comparison(left: Term, start: number): Check {
@@ -155,7 +155,7 @@ class Parser extends TermParser {
       this.enter();
       return this.leave(this.#finish(left, list, this.#listRight(), start));
     }
-    return scanner.fail(operatorError);
+    return scanner.fail(operatorError, operatorHint(scanner));
   }
 
   #finish(left: Term, operator: Operator, right: Right, start: number): Check {
@@ -184,7 +184,8 @@ class Parser extends TermParser {
       scanner.position = afterOperator;
     }
     scanner.skipBlanks();
-    const right = this.rightTerm() ?? this.literal() ?? scanner.fail(`expected a string value ${valueError}`);
+    const right =
+      this.rightTerm() ?? this.literal() ?? scanner.fail(`expected a string value ${valueError}`, valueHint(scanner));
     return this.#finish(left, operator, right, start);
   }
 
@@ -194,7 +195,7 @@ class Parser extends TermParser {
     const start = scanner.position;
     const term = this.rightTerm();
     if (term !== undefined) return term;
-    const text = scanner.take(number) ?? scanner.fail(`expected a number value ${valueError}`);
+    const text = scanner.take(number) ?? scanner.fail(`expected a number value ${valueError}`, numberHint(scanner));
     return { kind: 'literal', text, quoted: false, span: scanner.span(start) };
   }
 
@@ -204,7 +205,7 @@ class Parser extends TermParser {
       this.#literalList() ??
       this.rightTerm() ??
       this.#listName() ??
-      this.scanner.fail(`expected a list, an identifier, ${valueError}`)
+      this.scanner.fail(`expected a list, an identifier, ${valueError}`, valueHint(this.scanner))
     );
   }
 
@@ -221,11 +222,11 @@ class Parser extends TermParser {
       scanner.skipBlanks();
       while (scanner.takeWord(',')) {
         scanner.skipBlanks();
-        items.push(this.literal() ?? scanner.fail('expected a string value'));
+        items.push(this.literal() ?? scanner.fail('expected a string value', listHint(scanner)));
         scanner.skipBlanks();
       }
     }
-    if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", hintAfter(scanner));
+    if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", listHint(scanner));
     return this.leave(this.#listOf(items, scanner.span(start)));
   }
 

@@ -201,16 +201,32 @@ export class ComposedText {
     return [...ways];
   }
 
+  /** The operator before a list that is put in place at an offset without parentheses; undefined where that is not so. */
+  operatorOfBareList(offset: number): Span | undefined {
+    let start = 0;
+    for (const { text, parts } of this.#pieces) {
+      if (offset < start + text.length) {
+        if (parts?.some(({ via }) => via !== undefined) !== true) return undefined;
+        const before = /(?<![\w.])(?:in|intersects|pmatch|oneof|anyof|allof)\s*$/.exec(this.text.slice(0, start));
+        return before === null ? undefined : { start: before.index, end: before.index + before[0].trimEnd().length };
+      }
+      start += text.length;
+    }
+    return undefined;
+  }
+
   /** Where a span came from: the place of its first character that someone wrote, and how it got here. */
   locate({ start, end }: Span): { readonly place?: Place; readonly via?: string } {
     let at = 0;
     let last: { place: Place; via?: string } | undefined;
     for (const piece of this.#leaves) {
       const from = Math.max(start - at, 0);
-      if (piece.from !== undefined && at < Math.max(end, start + 1) && from < piece.text.length) {
+      const written = piece.text.trimEnd().length;
+      if (piece.from !== undefined && at < Math.max(end, start + 1) && from < written) {
         return located(piece, from, end - at);
       }
-      if (piece.from !== undefined) last = located(piece, piece.text.length, piece.text.length + 1);
+      // What is missing at the end of a text belongs behind its last word, not on the line below.
+      if (piece.from !== undefined) last = located(piece, written, written + 1);
       at += piece.text.length;
       if (at > start && last !== undefined) return last;
     }

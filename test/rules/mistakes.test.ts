@@ -79,3 +79,73 @@ test('a source that is not there', () => {
   expect(said(rule({ source: 'sycall' }))).toMatchObject([{ hint: 'Did you mean syscall?' }]);
   expect(said(rule({ source: 'nothing_like_it' }))).toMatchObject([{ hint: expect.stringContaining('syscall') }]);
 });
+
+/** The hint and the place of what is wrong with a condition. */
+function hinted(condition: string, before = '') {
+  const [first, ...others] = said(`${before}${rule({ condition: `>\n    evt.type=openat and\n    ${condition}` })}`);
+  expect(others.filter(({ code }) => code.startsWith('LOAD_ERR'))).toEqual([]);
+  return { hint: first?.hint, at: first?.at };
+}
+
+describe('conditions', () => {
+  const closed = 'This quote is never closed; one behind a backslash does not close it.';
+  const list = 'A list stands behind in, intersects and pmatch, or a modifier: = anyof (a, b).';
+  const nothing = (word: string) => `Nothing follows '${word}'.`;
+  test.each([
+    ['proc.tty = 0 and', nothing('and'), ''],
+    ['proc.tty =', nothing('='), ''],
+    ['proc.tty in', nothing('in'), ''],
+    ['proc.name not in (a)', 'not stands before the field: not proc.name in (a, b).', 'not in (a)'],
+    ['proc.name IN (a)', 'Operators are written in lower case: in.', 'IN (a)'],
+    ['proc.name contians a', 'Did you mean contains?', 'contians a'],
+    ['proc.name contains"a"', 'A blank and a value follow contains.', 'contains"a"'],
+    ['proc.name startswith', nothing('startswith'), ''],
+    ['proc.name =~ a', 'Patterns are compared by glob or regex.', 'a'],
+    ['proc.name like a', 'Patterns are compared by glob or regex.', 'like a'],
+    ['proc.name = "a', closed, '"a'],
+    ['proc.name = "a\\"', closed, '"a\\"'],
+    ['proc.name = (a)', list, '(a)'],
+    ['proc.name startswith (a)', list, '(a)'],
+    ['proc.tty === 0', 'Equality is = or ==.', '= 0'],
+    ['proc.tty <> 0', 'Inequality is !=.', '> 0'],
+    ['proc.tty => 0', 'Write >= or <=.', '0'],
+    ['proc.tty > "5"', 'Only numbers have an order, and they stand without quotes.', '"5"'],
+    ['proc.name > b', 'Only numbers have an order.', 'b'],
+    ['proc.duration > 5s', 'Durations are numbers of nanoseconds: a second is 1000000000.', 's'],
+    ['proc.name in (a b)', expect.stringContaining('Items are separated by commas'), 'b)'],
+    ['proc.name in (a and proc.tty=0', 'This list is never closed: a ) ends it.', 'and proc.tty=0'],
+    ['proc.name in (a', 'This list is never closed: a ) ends it.', ''],
+    ['proc.tty\u00a0= 0', expect.stringContaining('(U+00A0)'), '\u00a0= 0'],
+    ['AND proc.tty=0', 'Keywords are written in lower case: and, or, not.', 'proc.tty=0'],
+  ])('%s', (condition, hint, at) => {
+    expect(hinted(condition)).toEqual({ hint, at });
+  });
+
+  test('a list without parentheses', () => {
+    const lists = '- list: shells\n  items: [bash, sh]\n';
+    const hint = 'The name of a list stands in parentheses: in (NAME).';
+    expect(hinted('proc.name in shells', lists)).toEqual({ hint, at: 'in shells' });
+    expect(hinted('proc.name = anyof shells and x', lists)).toEqual({ hint, at: 'anyof shells and x' });
+    expect(hinted('proc.name in (shells x)', lists).hint).not.toBe(hint);
+  });
+
+  test('a list whose name is misspelt', () => {
+    const content = `- list: shell_binaries\n  items: [bash]\n${rule({ condition: 'evt.type=openat and proc.name in (shell_binarys)' })}`;
+    expect(said(content)).toMatchObject([
+      {
+        code: 'LOAD_UNUSED_LIST',
+        hint: "'shell_binarys' in rule 'r1' may be meant to be it.",
+        at: 'list: shell_binaries',
+      },
+    ]);
+    expect(said(content.replace('shell_binarys', 'nothing_like_it'))).toMatchObject([{ hint: undefined }]);
+  });
+
+  test('quotes and blanks from elsewhere', () => {
+    const warned = (condition: string) => said(rule({ condition: `evt.type=openat and ${condition}` }));
+    expect(warned('proc.name = “bash”')).toMatchObject([{ code: 'LOAD_COMPILE_CONDITION', at: '“bash”' }]);
+    expect(warned('proc.name in (a\u00a0b)')).toMatchObject([{ code: 'LOAD_COMPILE_CONDITION', at: 'a\u00a0b)' }]);
+    expect(warned("proc.name = '“bash”'")).toEqual([]);
+    expect(warned('proc.name = café')).toEqual([]);
+  });
+});
