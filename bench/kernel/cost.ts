@@ -3,11 +3,12 @@
  * compared is loaded beforehand and takes turns of some milliseconds, for the machine itself changes its pace; of all chunks
  * of a configuration the one counts that a twentieth is quicker than. The sensor is scoped to the measured loop alone. What
  * runs at an exec cannot be switched off, so of vfork+exec each configuration is loaded for its turn and counts by the
- * median. Rules are Falco's, or ours where those are not beside the repository.
+ * median. Rules are Falco's, or ours where those are not beside the repository. What nothing that sees calls at their end can
+ * do without is measured beside ours: floor.bpf.c.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +16,7 @@ import { openSensor, type Sensor, type SensorDemand } from '../../native/index.t
 import type { Necessary } from '../../src/core/necessary.ts';
 import { loadPlan } from '../../src/pipeline/load.ts';
 import { wantedFor } from '../../src/sources/ebpf/wanted.ts';
+import { scratch } from '../shared/scratch.ts';
 import { cannotMeasure } from './shared/launched.ts';
 import { keepResults } from './shared/results.ts';
 import { ruleSets } from './shared/rule-sets.ts';
@@ -35,9 +37,9 @@ const execTurns = Math.ceil(turns / 4);
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const output = join(here, `../../native/.output/${process.arch}`);
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-cost-'));
+const folder = scratch();
 
-/** Compiles the loop, the floor program and what attaches it. */
+/** Compiles the loop, the floors and what attaches them. */
 function build(): void {
   const bpfArch = process.arch === 'x64' ? 'x86' : 'arm64';
   const run = (command: string, words: string[]) => execFileSync(command, words, { stdio: 'inherit' });
@@ -54,7 +56,7 @@ function build(): void {
     '-lz',
   ]);
   const include = [`-I${output}/include`, `-I${join(here, '../../native/bpf')}`, `-D__TARGET_ARCH_${bpfArch}`];
-  const object = join(folder, 'return-only.bpf.o');
+  const object = join(folder, 'floor.bpf.o');
   run(process.env.CLANG ?? 'clang-19', [
     '-O2',
     '-g',
@@ -62,7 +64,7 @@ function build(): void {
     'bpf',
     ...include,
     '-c',
-    join(here, 'return-only.bpf.c'),
+    join(here, 'floor.bpf.c'),
     '-o',
     object,
   ]);
@@ -146,10 +148,20 @@ function sensorOf(pid: number, demand: SensorDemand): Compared {
   };
 }
 
-async function floor(): Promise<Compared> {
-  const program = new Talker(join(folder, 'attach'), [join(folder, 'return-only.bpf.o')]);
+/** The least that must be done, by the programs of floor.bpf.c. */
+const floors = {
+  'sys_exit, return only': 'return_only',
+  'sys_exit, path read': 'read_path',
+  'sys_exit, path sent': 'send_record',
+} as const;
+
+async function floor(name: string, pid: number): Promise<Compared> {
+  const program = new Talker(join(folder, 'attach'), [join(folder, 'floor.bpf.o'), name, String(pid)]);
+  const told = async (answer: string | Promise<string>) => {
+    if ((await answer) === 'full') throw new Error('the ring was full: the figures are too low');
+  };
   await program.next();
-  return { on: () => program.ask('on'), off: () => program.ask('off'), close: () => program.stop() };
+  return { on: () => told(program.ask('on')), off: () => told(program.ask('off')), close: () => program.stop() };
 }
 
 const nothing: Compared = { on: () => {}, off: () => {}, close: () => {} };
@@ -170,7 +182,8 @@ async function configurations(): Promise<ReadonlyMap<string, Open>> {
     ['opens dropped by real path', calls(real, true)],
   );
   const sensors = demands.map(([each, demand]) => [each, (pid: number) => sensorOf(pid, demand)] as const);
-  return new Map<string, Open>([['bare', () => nothing], ['sys_exit, return only', floor], ...sensors]);
+  const least = Object.entries(floors).map(([each, name]) => [each, (pid: number) => floor(name, pid)] as const);
+  return new Map<string, Open>([['bare', () => nothing], ...least, ...sensors]);
 }
 
 type Chunks = Record<Operation | typeof EXEC, number[]>;
@@ -220,35 +233,31 @@ function print(rows: Record<string, Record<string, Row>>): void {
   }
 }
 
-try {
-  build();
-  const file = join(folder, 'some-file-with-a-name-of-usual-length.txt');
-  writeFileSync(file, 'x');
-  const loop = new Talker(join(folder, 'loop'), [file, String(availableParallelism() - 1), file]);
-  const pid = loop.child.pid ?? 0;
-  const results = new Map<string, Chunks>();
-  const opened: [Compared, Chunks][] = [];
-  const all = await configurations();
-  for (const [name, open] of all) {
-    const seen: Chunks = { getppid: [], 'open+close': [], 'socket+connect+close': [], pwrite: [], [EXEC]: [] };
-    results.set(name, seen);
-    opened.push([await open(pid), seen]);
-  }
-  for (let count = 0; count < turns; count++) for (const [each, seen] of opened) await turn(loop, each, seen);
-  for (const [each] of opened) await each.close();
-  for (let count = 0; count < execTurns; count++) {
-    for (const [name, open] of all) {
-      const compared = await open(pid);
-      await compared.on();
-      results.get(name)?.[EXEC].push(Number(await loop.ask(`${EXEC} ${execs}`)));
-      await compared.off();
-      await compared.close();
-    }
-  }
-  await loop.stop();
-  const rows = rowsOf(results);
-  print(rows);
-  keepResults('cost', { turns, unit: 'ns of CPU time for each operation', rows });
-} finally {
-  rmSync(folder, { recursive: true });
+build();
+const file = join(folder, 'some-file-with-a-name-of-usual-length.txt');
+writeFileSync(file, 'x');
+const loop = new Talker(join(folder, 'loop'), [file, String(availableParallelism() - 1), file]);
+const pid = loop.child.pid ?? 0;
+const results = new Map<string, Chunks>();
+const opened: [Compared, Chunks][] = [];
+const all = await configurations();
+for (const [name, open] of all) {
+  const seen: Chunks = { getppid: [], 'open+close': [], 'socket+connect+close': [], pwrite: [], [EXEC]: [] };
+  results.set(name, seen);
+  opened.push([await open(pid), seen]);
 }
+for (let count = 0; count < turns; count++) for (const [each, seen] of opened) await turn(loop, each, seen);
+for (const [each] of opened) await each.close();
+for (let count = 0; count < execTurns; count++) {
+  for (const [name, open] of all) {
+    const compared = await open(pid);
+    await compared.on();
+    results.get(name)?.[EXEC].push(Number(await loop.ask(`${EXEC} ${execs}`)));
+    await compared.off();
+    await compared.close();
+  }
+}
+await loop.stop();
+const rows = rowsOf(results);
+print(rows);
+keepResults('cost', { turns, unit: 'ns of CPU time for each operation', rows });
