@@ -10,7 +10,8 @@ const MODE = 'a file mode is three octal digits in quotes ("600")';
 
 export const file = defineSink({
   type: 'file',
-  summary: 'Appends events to a file, which it can rotate; SIGUSR1 opens it again after somebody else has.',
+  summary:
+    'Appends events to a file, which it can rotate; SIGUSR1 opens it again after somebody else has. One that is removed is made anew.',
   config: z.strictObject({
     path: z.string().min(1).describe('The file; it and its folder are made when missing.'),
     mode: z
@@ -36,16 +37,21 @@ export const file = defineSink({
     const { log, now } = ctx;
     const reopen = () => writer.reopen();
     const rotation = config.rotate && (await Rotation.start({ path, config: config.rotate, log, now, reopen }));
+    const openAgain = async () => {
+      await reopen();
+      await rotation?.reopened();
+    };
     return {
       async write(events, signal) {
+        if (writer.removed) {
+          log.warn(`${path} was removed by somebody: it is made anew`);
+          await openAgain();
+        }
         const text = events.map((event) => `${line(event)}\n`).join('');
         await rotation?.before(Buffer.byteLength(text));
         await writer.write(text, signal);
       },
-      async reopen() {
-        await reopen();
-        await rotation?.reopened();
-      },
+      reopen: openAgain,
       async close() {
         await writer.close();
         await rotation?.close();

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { file } from '../../src/sinks/file.ts';
@@ -64,6 +64,37 @@ describe('the sink file', () => {
     const all = [4, 9, 14, 19].map((n) => rulesIn(`${path}.${n}`));
     expect([...all.flat(), ...rulesIn(path)]).toEqual(Array.from({ length: 20 }, (_, n) => `rule ${n}`));
     expect(all.every((rules) => rules.length > 0)).toBe(true);
+  });
+
+  it('that was removed is made anew before more is written; that cannot be, and nothing counts as written', async () => {
+    const path = join(folder, 'logs', 'alerts.jsonl');
+    for (const more of [{}, { rotate: { size: '1MiB' } }]) {
+      const sink = await openSink(file, { path, ...more });
+      await sink.write([alertOf('a')], never);
+      rmSync(path);
+      await sink.write([alertOf('b')], never);
+      expect(rulesIn(path)).toEqual(['b']);
+      rmSync(join(folder, 'logs'), { recursive: true });
+      writeFileSync(join(folder, 'logs'), 'no folder');
+      await expect(sink.write([alertOf('c')], never)).rejects.toThrow('ENOTDIR');
+      rmSync(join(folder, 'logs'));
+      await sink.write([alertOf('c')], never);
+      await sink.close();
+      expect(rulesIn(path)).toEqual(['c']);
+      rmSync(path);
+    }
+  });
+
+  it('a file without a name, given by its descriptor, is written as it is', async () => {
+    const path = join(folder, 'nameless');
+    const fd = openSync(path, 'w+');
+    rmSync(path);
+    const sink = await openSink(file, { path: `/proc/self/fd/${fd}` });
+    await sink.write([alertOf('a')], never);
+    await sink.write([alertOf('b')], never);
+    await sink.close();
+    expect(readFileSync(fd, 'utf8').trim().split('\n')).toHaveLength(2);
+    closeSync(fd);
   });
 
   it('that may not be opened, or not be opened again, says what and goes on where it was', async () => {

@@ -1,6 +1,6 @@
 /** Writing so that a stalled reader is waited for: the queue above stays the only place where events pile up. */
 
-import { close, constants, fstatSync, open, write, writeSync } from 'node:fs';
+import { close, constants, fstatSync, open, statSync, write, writeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -23,6 +23,8 @@ interface Target {
   now?(bytes: Buffer): number;
   /** Writes some of the bytes, waiting as long as that takes, and resolves with how many. */
   write(bytes: Buffer): Promise<number>;
+  /** Whether nobody can find any more what is written: the file was removed. */
+  removed?(): boolean;
   close(): Promise<void>;
 }
 
@@ -44,7 +46,8 @@ export class Writer {
   static async toFile(path: string, mode: number): Promise<Writer> {
     const openFile = async () => {
       await mkdir(dirname(path)).catch(() => {});
-      return descriptor(await openFd(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, mode));
+      const fd = await openFd(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, mode);
+      return { ...descriptor(fd), removed: () => isRemoved(fd, path) };
     };
     return new Writer(await openFile(), openFile);
   }
@@ -90,6 +93,11 @@ export class Writer {
     return bytes.subarray(count);
   }
 
+  /** Whether the file was removed: what is written to it is lost. One that was moved away is not. */
+  get removed(): boolean {
+    return this.#target.removed?.() ?? false;
+  }
+
   /** Opens the same path again: the file was moved away. */
   reopen(): Promise<void> {
     return this.#alone(async () => {
@@ -129,6 +137,13 @@ async function stdoutTarget(): Promise<Target> {
   // One that another user opened may not be opened anew: it is still written, as it was given.
   const anew = await openFd('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
   return anew === undefined ? shared : nonBlocking(anew);
+}
+
+function isRemoved(fd: number, path: string): boolean {
+  const { nlink, dev, ino } = fstatSync(fd);
+  if (nlink > 0) return false;
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found?.ino !== ino || found.dev !== dev;
 }
 
 const isFull = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EAGAIN';
