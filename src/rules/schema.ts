@@ -2,6 +2,7 @@
 
 import type { Node, Pair } from 'yaml';
 import { isMap, isScalar, isSeq } from 'yaml';
+import { overrideKeys } from './overrides.ts';
 import { isNull, scalarText } from './yaml-item.ts';
 
 export interface SchemaResult {
@@ -14,18 +15,20 @@ type Shape = (node: Node | null | undefined) => boolean;
 
 const text: Shape = (node) => isScalar(node) && !isNull(node);
 const textList: Shape = (node) => isSeq(node) && node.items.every((each) => text(each as Node));
-const truth: Shape = (node) => isScalar(node) && /^(?:true|false)$/i.test(scalarText(node));
-const whole: Shape = (node) => isScalar(node) && /^\d+$/.test(scalarText(node));
+const anything: Shape = () => true;
+const truth: Shape = (node) => isScalar(node) && /^(?:true|false)$/.test(scalarText(node));
+const whole: Shape = (node) => isScalar(node) && /^[+-]?\d+$/.test(scalarText(node));
 const oneOf =
   (...words: string[]): Shape =>
   (node) =>
     isScalar(node) && words.includes(scalarText(node));
-const textOrLists: Shape = (node) =>
-  text(node) || (isSeq(node) && node.items.every((each) => textOrLists(each as Node)));
 const operation = oneOf('append', 'replace');
 
-function mapping(shapes: Readonly<Record<string, Shape>>): Shape {
-  return (node) => isMap(node) && node.items.every((pair) => shapes[keyOf(pair)]?.(pair.value as Node) === true);
+function mapping(shapes: Readonly<Record<string, Shape>>, required: readonly string[] = []): Shape {
+  return (node) =>
+    isMap(node) &&
+    node.items.every((pair) => shapes[keyOf(pair)]?.(pair.value as Node) === true) &&
+    required.every((key) => node.items.some((pair) => keyOf(pair) === key));
 }
 
 function listOf(shape: Shape): Shape {
@@ -33,11 +36,16 @@ function listOf(shape: Shape): Shape {
 }
 
 const plugin = { name: text, version: text };
+const pluginKeys = ['name', 'version'];
+/** Each key takes either operation here: which it takes in truth is the loader's to say. */
+const override = mapping(Object.fromEntries(['items', ...overrideKeys.rule.replace].map((key) => [key, operation])));
 
 /** Every key of every item. */
 const itemShapes: Readonly<Record<string, Shape>> = {
   required_engine_version: text,
-  required_plugin_versions: listOf(mapping({ ...plugin, alternatives: listOf(mapping(plugin)) })),
+  required_plugin_versions: listOf(
+    mapping({ ...plugin, alternatives: listOf(mapping(plugin, pluginKeys)) }, pluginKeys),
+  ),
   list: text,
   items: textList,
   items_from: mapping({
@@ -63,21 +71,8 @@ const itemShapes: Readonly<Record<string, Shape>> = {
   'skip-if-unknown-filter': truth,
   append: truth,
   tags: textList,
-  exceptions: listOf(mapping({ name: text, fields: textOrLists, comps: textOrLists, values: textOrLists })),
-  override: mapping({
-    items: operation,
-    condition: operation,
-    output: operation,
-    desc: operation,
-    tags: operation,
-    exceptions: operation,
-    priority: oneOf('replace'),
-    enabled: oneOf('replace'),
-    warn_evttypes: oneOf('replace'),
-    capture: oneOf('replace'),
-    capture_duration: oneOf('replace'),
-    'skip-if-unknown-filter': oneOf('replace'),
-  }),
+  exceptions: listOf(mapping({ name: text, fields: anything, comps: anything, values: anything }, ['name'])),
+  override: (node) => override(node) && isMap(node) && node.items.length > 0,
 };
 
 function keyOf(pair: Pair): string {
