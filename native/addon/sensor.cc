@@ -114,6 +114,7 @@ void Sensor::configure(const Wanted &wanted) {
   const filter &words = wanted.words;
   memcpy(filter_.get(), &words, offsetof(filter, calls));
   memcpy(filter_->keep, words.keep, sizeof words - offsetof(filter, keep));
+  __atomic_thread_fence(__ATOMIC_RELEASE);  // other processors may see stores in another order
   memcpy(filter_->calls, words.calls, sizeof words.calls);
   remove_other_entries("prefixes", wanted.prefixes);
   remove_other_entries("names", wanted.names);
