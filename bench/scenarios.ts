@@ -3,8 +3,7 @@
  * rules, one at a time and several; ms a test, and ratios to the first. Needs root and BTF.
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rulesUnderTest } from '../src/testing/rules-under-test.ts';
 import { loadScenarios } from '../src/testing/scenarios/load.ts';
@@ -12,12 +11,12 @@ import { planOf } from '../src/testing/scenarios/plan.ts';
 import { runScenarios } from '../src/testing/scenarios/run.ts';
 import { openHostStage } from '../src/testing/scenarios/stage.ts';
 import { readTestFile } from '../src/testing/test-files.ts';
+import { scratch } from './shared/scratch.ts';
 
 const TESTS = Number(process.argv[2] ?? 300);
 /** The budget of one test, in ms. */
 const BUDGET = 300;
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-bench-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+const folder = scratch();
 
 const test = {
   name: 'opens a file',

@@ -5,15 +5,14 @@
  */
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { scratch } from './shared/scratch.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 11);
 const root = join(import.meta.dirname, '..');
 const launcher = join(root, 'bin/falco-pipe');
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-start-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+const folder = scratch();
 
 interface Candidate {
   readonly name: string;

@@ -7,17 +7,7 @@
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  createWriteStream,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createWriteStream, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createGzip, gunzipSync, gzipSync } from 'node:zlib';
@@ -32,6 +22,7 @@ import { planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 import { Run } from '../../src/pipeline/run.ts';
 import { bindRules, loadRules } from '../../src/rules/index.ts';
+import { scratch } from '../shared/scratch.ts';
 
 const shared = resolve(import.meta.dirname, '../../../shared/data');
 const official = join(shared, 'rules/aws_cloudtrail_rules.yaml');
@@ -74,34 +65,30 @@ async function compare(): Promise<void> {
     Number(values.megabytes ?? 50),
   ];
   const from = models();
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-bench-'));
-  try {
-    const paths = Array.from({ length: files }, (_, n) => join(folder, `${n}.json.gz`));
-    for (const path of paths) writeFileSync(path, gzipSync(json(records, from)));
-    const total = records * files;
-    console.log(`${total} records in ${files} files, ${(statSync(paths[0] as string).size / 1e6).toFixed(2)} MB each`);
-    const ours: Taken[] = [];
-    const loop: Taken[] = [];
-    // They take turns, so that a busy machine is busy for both.
-    for (let round = 0; round <= ROUNDS; round++) {
-      const [a, b] = [await measured(() => stream(folder)), await measured(async () => parse(paths))];
-      if (a.alerts !== b.alerts) throw new Error(`${a.alerts} alerts, and ${b.alerts} in the loop`);
-      if (round === 0) continue; // to warm up
-      ours.push(a);
-      loop.push(b);
-    }
-    const [mine, plain] = [best(ours), best(loop)];
-    const show = (name: string, { seconds, cpu, alerts }: Taken) =>
-      console.log(
-        `${name.padEnd(36)} ${Math.round(total / seconds)} records/s, ${((cpu / total) * 1e6).toFixed(1)} us CPU a record, ${alerts} alerts`,
-      );
-    show('gunzip + JSON.parse + rules', plain);
-    show('source cloudtrail + rules', mine);
-    console.log(`${(plain.seconds / mine.seconds).toFixed(2)}x (best of ${ROUNDS} each; target 2x)`);
-    await memory(folder, megabytes, from);
-  } finally {
-    rmSync(folder, { recursive: true });
+  const folder = scratch();
+  const paths = Array.from({ length: files }, (_, n) => join(folder, `${n}.json.gz`));
+  for (const path of paths) writeFileSync(path, gzipSync(json(records, from)));
+  const total = records * files;
+  console.log(`${total} records in ${files} files, ${(statSync(paths[0] as string).size / 1e6).toFixed(2)} MB each`);
+  const ours: Taken[] = [];
+  const loop: Taken[] = [];
+  // They take turns, so that a busy machine is busy for both.
+  for (let round = 0; round <= ROUNDS; round++) {
+    const [a, b] = [await measured(() => stream(folder)), await measured(async () => parse(paths))];
+    if (a.alerts !== b.alerts) throw new Error(`${a.alerts} alerts, and ${b.alerts} in the loop`);
+    if (round === 0) continue; // to warm up
+    ours.push(a);
+    loop.push(b);
   }
+  const [mine, plain] = [best(ours), best(loop)];
+  const show = (name: string, { seconds, cpu, alerts }: Taken) =>
+    console.log(
+      `${name.padEnd(36)} ${Math.round(total / seconds)} records/s, ${((cpu / total) * 1e6).toFixed(1)} us CPU a record, ${alerts} alerts`,
+    );
+  show('gunzip + JSON.parse + rules', plain);
+  show('source cloudtrail + rules', mine);
+  console.log(`${(plain.seconds / mine.seconds).toFixed(2)}x (best of ${ROUNDS} each; target 2x)`);
+  await memory(folder, megabytes, from);
 }
 
 interface Taken {

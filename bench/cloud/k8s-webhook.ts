@@ -6,13 +6,13 @@
 
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { auditEvent } from '../../test/sources/k8s-audit/events.ts';
+import { scratch } from '../shared/scratch.ts';
 
 const CONNECTIONS = 4;
 const root = resolve(import.meta.dirname, '../..');
@@ -111,7 +111,7 @@ async function bareServer(events: number, list: number): Promise<Sent> {
 }
 
 async function program(operator: string, events: number, list: number): Promise<Sent> {
-  const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-bench-'));
+  const folder = scratch();
   const path = join(folder, 'pipeline.yaml');
   const source = `cluster: { type: k8s_audit, listen: '127.0.0.1:0' }`;
   const text = `sources: { ${source} }\noperators: { ${operator} }\nsinks: { out: { type: file, from: detect, path: out } }\n`;
@@ -133,6 +133,5 @@ async function program(operator: string, events: number, list: number): Promise<
   child.removeAllListeners('exit');
   child.kill();
   await once(child, 'exit');
-  rmSync(folder, { recursive: true });
   return sent;
 }

@@ -4,10 +4,10 @@
  */
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { scratch } from '../shared/scratch.ts';
 
 if (process.getuid?.() !== 0 || !existsSync('/sys/kernel/btf/vmlinux')) {
   console.log('skipped: it needs root and a kernel with BTF');
@@ -16,8 +16,7 @@ if (process.getuid?.() !== 0 || !existsSync('/sys/kernel/btf/vmlinux')) {
 
 const EVENTS = 200_000;
 const root = join(import.meta.dirname, '../..');
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-flood-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+const folder = scratch();
 
 async function flood(name: string, sinks: string): Promise<void> {
   const stage = spawn('/bin/sh', [], { stdio: ['pipe', 'pipe', 'inherit'] });

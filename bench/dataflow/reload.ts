@@ -4,8 +4,7 @@
  */
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { Observable } from 'rxjs';
@@ -20,12 +19,12 @@ import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planInSteps } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 import { Run } from '../../src/pipeline/run.ts';
+import { scratch } from '../shared/scratch.ts';
 
 const RELOADS = 10;
 const root = resolve(import.meta.dirname, '../..');
 const official = join(root, '../shared/data/rules/falco_rules.yaml');
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-bench-'));
-process.once('exit', () => rmSync(folder, { recursive: true }));
+const folder = scratch();
 
 /** The kernel counts a thread's CPU time in ticks of so many ms (CONFIG_HZ=250). */
 const TICK = 4;

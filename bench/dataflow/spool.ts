@@ -1,17 +1,17 @@
 /** The spool of a sink: MB/s and events/s written and read back, and the size on disk. */
 
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { EventRecord } from '../../src/events/record.ts';
 import { recordJson } from '../../src/events/record-json.ts';
 import { SinkKeep } from '../../src/store/keep.ts';
 import { Store } from '../../src/store/store.ts';
+import { scratch } from '../shared/scratch.ts';
 
 const BATCH = 256;
 const BATCHES = 1000;
 
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-bench-'));
+const folder = scratch();
 const store = await Store.open(folder, (error) => {
   throw error;
 });
@@ -53,4 +53,3 @@ await timed('drain', async () => {
   await store.committed();
 });
 await store.close();
-rmSync(folder, { recursive: true });

@@ -3,10 +3,10 @@
  * fast as they go, judged by our rules; the resident memory a minute after the start is compared with that at the end.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { scratch } from '../shared/scratch.ts';
 import { cannotMeasure, facts, Launched, rssMb } from './shared/launched.ts';
 import { keepResults } from './shared/results.ts';
 
@@ -16,8 +16,7 @@ if (cannotMeasure) {
 }
 const minutes = Number(process.argv[2] ?? 2);
 const root = join(import.meta.dirname, '../..');
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-churn-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+const folder = scratch();
 
 const churn = join(folder, 'churn');
 const files = join(folder, 'files');

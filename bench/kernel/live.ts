@@ -9,10 +9,11 @@
  * no losses.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { scratch } from '../shared/scratch.ts';
 import { cannotMeasure, cpuMs, Launched, rssMb } from './shared/launched.ts';
 import { keepResults } from './shared/results.ts';
 import { ruleSets } from './shared/rule-sets.ts';
@@ -22,8 +23,7 @@ if (cannotMeasure) {
   process.exit();
 }
 const seconds = Number(process.argv[2] ?? 20);
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-live-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+const folder = scratch();
 const [plain, marked] = [join(folder, 'some-file-with-a-name-of-usual-length.txt'), join(folder, 'marked')];
 for (const path of [plain, marked]) writeFileSync(path, 'x');
 const marking = join(folder, 'marking.yaml');

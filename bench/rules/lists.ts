@@ -4,8 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -14,6 +13,7 @@ import type { Event } from '../../src/events/field.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
 import { bindRules, type ListFeed, type LoadResult, loadRules, type Ruleset } from '../../src/rules/index.ts';
+import { scratch } from '../shared/scratch.ts';
 import { madeUp } from './shared/made-up.ts';
 import { Replay } from './shared/replay.ts';
 
@@ -28,8 +28,7 @@ const KNOWN = 200;
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
-const folder = mkdtempSync(join(tmpdir(), 'falco-pipe-bench-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+const folder = scratch();
 
 const address = (n: number) => `${1 + (n % 200)}.${(n >> 8) & 255}.${(n >> 16) & 255}.${(n * 7) & 255}`;
 
