@@ -19,10 +19,26 @@ export class Cover {
   /** A prefix ends here: what goes on does not matter. */
   #ends = new Uint8Array(MOST_STATES + ROOT);
   #states = ROOT;
+  #mostWays = MOST_WAYS;
   /** No prefix is longer. */
   #longest = MOST_STATES;
 
   add(units: Units, start: number, end: number): void {
+    this.#put(units, start, end);
+    if (this.#states === MOST_STATES) this.#makeRoom();
+  }
+
+  /** The prefixes; undefined when nothing is known: some text is empty, or they begin in too many ways. */
+  prefixes(): readonly string[] | undefined {
+    for (;;) {
+      if (this.#ends[ROOT] === 1) return undefined;
+      const prefixes = this.#below(ROOT, '');
+      if (prefixes.length <= MOST_PREFIXES) return prefixes;
+      this.#narrow(prefixes);
+    }
+  }
+
+  #put(units: Units, start: number, end: number): void {
     const to = Math.min(end, start + this.#longest);
     let state = ROOT;
     // Folders at the root are named after much of the alphabet, and what is below one of them says nothing of the others.
@@ -32,20 +48,9 @@ export class Cover {
       const next = unit < ASCII ? (this.#next[state * ASCII + unit] as number) || this.#branch(state, unit, most) : 0;
       if (next === 0) break;
       state = next;
-      if (unit === SLASH && at > start) most = MOST_WAYS;
+      if (unit === SLASH && at > start) most = this.#mostWays;
     }
     this.#ends[state] = 1;
-    if (this.#states === MOST_STATES) this.#shorten();
-  }
-
-  /** The prefixes; undefined when nothing is known: some text is empty, or they begin in too many ways. */
-  prefixes(): readonly string[] | undefined {
-    for (;;) {
-      if (this.#ends[ROOT] === 1) return undefined;
-      const prefixes = this.#below(ROOT, '');
-      if (prefixes.length <= MOST_PREFIXES) return prefixes;
-      this.#shorten();
-    }
   }
 
   /** 0 where there are too many. */
@@ -65,15 +70,28 @@ export class Cover {
     return found;
   }
 
-  /** Makes room: the longest prefixes end sooner, and what goes on behind others is let go. */
-  #shorten(): void {
-    if (this.#ends[ROOT] === 1) return;
-    const prefixes = this.#below(ROOT, '');
-    this.#longest = Math.floor(Math.max(...prefixes.map(({ length }) => length)) * 0.75);
+  /** What goes on behind the end of a prefix is let go; where that is not much, more prefixes end. */
+  #makeRoom(): void {
+    for (;;) {
+      const prefixes = this.#below(ROOT, '');
+      this.#remake(prefixes);
+      if (this.#states <= MOST_STATES / 2) return;
+      this.#narrow(prefixes);
+    }
+  }
+
+  /** Prefixes end where texts go on in fewer ways, and at last sooner than the longest do. */
+  #narrow(prefixes: readonly string[]): void {
+    if (this.#mostWays > 1) this.#mostWays /= 2;
+    else this.#longest = Math.floor(Math.max(...prefixes.map(({ length }) => length)) * 0.75);
+    this.#remake(prefixes);
+  }
+
+  #remake(prefixes: readonly string[]): void {
     this.#next.fill(0);
     this.#ways.fill(0);
     this.#ends.fill(0);
     this.#states = ROOT;
-    for (const prefix of prefixes) this.add(Buffer.from(prefix), 0, prefix.length);
+    for (const prefix of prefixes) this.#put(Buffer.from(prefix), 0, prefix.length);
   }
 }

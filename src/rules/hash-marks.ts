@@ -1,30 +1,37 @@
-/** Hashes of texts, without the texts: says no for certain, yes probably. */
+/** Hashes of texts, without the texts: says no for certain, yes probably, and looks at one place only. */
 
 import { spread } from './text-hash.ts';
 
 const LEAST = 1024;
 
+/** Bits for each hash; of these one of twenty others looks as if it were there. */
+const BITS = 8;
+
 export class HashMarks {
   readonly #words: Int32Array;
   readonly #mask: number;
 
-  /** @param bits of 16 for each hash one of twenty others looks as if it were there; rounded up to a power of two */
-  constructor(bits: number) {
-    const size = 2 ** Math.ceil(Math.log2(Math.max(LEAST, bits)));
+  /** @param count of hashes; the size is the power of two that is next to what they need */
+  constructor(count: number) {
+    const size = 2 ** Math.round(Math.log2(Math.max(LEAST, count * BITS)));
     this.#words = new Int32Array(size / 32);
-    this.#mask = size - 1;
+    this.#mask = size / 32 - 1;
   }
 
-  /** Returns whether none looked like it. */
-  add(hash: number): boolean {
-    const bit = spread(hash) & this.#mask;
-    const before = this.#words[bit >>> 5] as number;
-    this.#words[bit >>> 5] = before | (1 << (bit & 31));
-    return ((before >>> (bit & 31)) & 1) === 0;
+  add(hash: number): void {
+    const mixed = spread(hash);
+    const at = mixed & this.#mask;
+    this.#words[at] = (this.#words[at] as number) | pair(mixed);
   }
 
   has(hash: number): boolean {
-    const bit = spread(hash) & this.#mask;
-    return (((this.#words[bit >>> 5] as number) >>> (bit & 31)) & 1) !== 0;
+    const mixed = spread(hash);
+    const bits = pair(mixed);
+    return ((this.#words[mixed & this.#mask] as number) & bits) === bits;
   }
+}
+
+/** Two bits of a word, chosen by the upper bits. */
+function pair(mixed: number): number {
+  return (1 << (mixed >>> 27)) | (1 << (mixed >>> 22));
 }

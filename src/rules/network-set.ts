@@ -1,20 +1,14 @@
-/** Many networks as sorted ranges of addresses: one look says whether an address lies in any of them. */
+/** Many networks of both families: as sets of addresses, one for each length of prefix, for of lengths there are few. */
 
 import { type Address, type Network, parseCached } from './ip.ts';
+import { PrefixSet } from './prefix-set.ts';
 
-/** Words of 32 bits in an address of each family. */
-const IPV4 = 1;
-const IPV6 = 4;
-
-/** So many are worth a table by 16 bits. */
+/** So many IPv4 networks are worth 2 MB that say of each 256 addresses whether any network is there. */
 const MANY = 4096;
+const RANGES = 2 ** 24;
 
-/** Values of 16 bits. */
-const DIGITS = 65_536;
-
-/** Steps, and values, between two chances to do something else. */
-const STEPS = 8192;
-const VALUES = 256;
+/** Words of 32 bits in an IPv6 address; an IPv4 address is one. */
+const WORDS = 4;
 
 /** A test whether an address, given as text, lies in one of some networks. */
 export function anyNetworkTest(networks: readonly Network[]): (text: string) => boolean {
@@ -25,18 +19,33 @@ export function anyNetworkTest(networks: readonly Network[]): (text: string) => 
 }
 
 export class NetworkSet {
-  readonly #v4 = new Ranges(IPV4);
-  readonly #v6 = new Ranges(IPV6);
+  /** By the length of their prefixes. */
+  readonly #v4 = new Map<number, PrefixSet>();
+  readonly #v6 = new Map<number, PrefixSet>();
+  /** What is looked at, in words. */
+  readonly #words = new Int32Array(WORDS);
+  #sets4: readonly PrefixSet[] = [];
+  #sets6: readonly PrefixSet[] = [];
+  #ranges: Ranges | undefined;
 
   add({ address, prefix }: Network): void {
-    if (typeof address === 'number') this.#v4.add([address], prefix);
-    else this.#v6.add(wordsOf(address), prefix);
+    const sets = typeof address === 'number' ? this.#v4 : this.#v6;
+    let set = sets.get(prefix);
+    if (set === undefined) sets.set(prefix, (set = new PrefixSet(prefix)));
+    this.#read(address);
+    set.add(this.#words);
   }
 
-  /** Sorts, in steps; it cannot be asked before. */
+  /** Makes the sets, in steps; it cannot be asked before. */
   *finish(): Generator<void, void> {
-    yield* this.#v4.finish();
-    yield* this.#v6.finish();
+    const largestFirst = (sets: Iterable<PrefixSet>) => [...sets].sort((a, b) => b.size - a.size);
+    this.#sets4 = largestFirst(this.#v4.values());
+    this.#sets6 = largestFirst(this.#v6.values());
+    const count = this.#sets4.reduce((sum, set) => sum + set.size, 0);
+    const ranges = count < MANY ? undefined : new Ranges();
+    for (const [prefix, set] of this.#v4) yield* set.finish(ranges && ((first) => ranges.add(first, prefix)));
+    for (const set of this.#sets6) yield* set.finish();
+    this.#ranges = ranges;
   }
 
   /** Whether an address lies in one of them; what is no address does not. */
@@ -46,180 +55,35 @@ export class NetworkSet {
   }
 
   has(address: Address): boolean {
-    return typeof address === 'number' ? this.#v4.has([address]) : this.#v6.has(wordsOf(address));
+    if (typeof address === 'number' && this.#ranges?.has(address) === false) return false;
+    const sets = typeof address === 'number' ? this.#sets4 : this.#sets6;
+    if (sets.length === 0) return false;
+    this.#read(address);
+    for (let index = 0; index < sets.length; index++) if ((sets[index] as PrefixSet).has(this.#words)) return true;
+    return false;
+  }
+
+  #read(address: Address): void {
+    const words = this.#words;
+    if (typeof address === 'number') words[0] = address;
+    else
+      for (let at = 0; at < WORDS; at++)
+        words[at] = ((address[at * 2] as number) << 16) | (address[at * 2 + 1] as number);
   }
 }
 
-function wordsOf(groups: readonly number[]): readonly number[] {
-  const word = (at: number) => (((groups[at] as number) << 16) | (groups[at + 1] as number)) >>> 0;
-  return [word(0), word(2), word(4), word(6)];
-}
-
-/** Ranges of addresses: the words of the first one, the words of the last one. */
+/** Which ranges of 256 IPv4 addresses have any of some networks: where there are none one look says so. */
 class Ranges {
-  readonly #words: number;
-  readonly #width: number;
-  #records: Uint32Array;
-  #count = 0;
-  /** The number of the first range whose first address has at least these upper 16 bits. */
-  #index = new Uint32Array(0);
+  readonly #bits = new Int32Array(RANGES / 32);
 
-  constructor(words: number) {
-    this.#words = words;
-    this.#width = words * 2;
-    this.#records = new Uint32Array(0);
+  add(first: number, prefix: number): void {
+    const from = first >>> 8;
+    const count = 2 ** Math.max(0, 24 - prefix);
+    if (count >= 32) this.#bits.fill(-1, from >>> 5, (from + count) >>> 5);
+    else this.#bits[from >>> 5] = (this.#bits[from >>> 5] as number) | ((2 ** count - 1) << (from & 31));
   }
 
-  add(address: readonly number[], prefix: number): void {
-    const at = this.#count++ * this.#width;
-    if (at === this.#records.length) {
-      const more = new Uint32Array(Math.max(this.#width * 16, at * 2));
-      more.set(this.#records);
-      this.#records = more;
-    }
-    for (let word = 0; word < this.#words; word++) {
-      const bits = Math.min(32, Math.max(0, prefix - word * 32));
-      const mask = bits === 0 ? 0 : -1 << (32 - bits);
-      this.#records[at + word] = (address[word] as number) & mask;
-      this.#records[at + this.#words + word] = (address[word] as number) | ~mask;
-    }
-  }
-
-  *finish(): Generator<void, void> {
-    yield* this.#sort(0, this.#count, 0);
-    yield* this.#join();
-    if (this.#count >= MANY) this.#index = yield* this.#countByDigit(0, this.#count, 0);
-  }
-
-  has(address: readonly number[]): boolean {
-    // The last range that begins at or before the address; it may begin below these upper bits.
-    const upper = (address[0] as number) >>> 16;
-    const isIndexed = this.#index.length > 0;
-    let low = isIndexed ? Math.max(0, (this.#index[upper] as number) - 1) : 0;
-    let high = (isIndexed ? (this.#index[upper + 1] as number) : this.#count) - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#compare(middle * this.#width, address) <= 0) low = middle;
-      else high = middle - 1;
-    }
-    return (
-      high >= 0 &&
-      this.#compare(low * this.#width, address) <= 0 &&
-      this.#compare(low * this.#width + this.#words, address) >= 0
-    );
-  }
-
-  #compare(at: number, address: readonly number[]): number {
-    for (let word = 0; word < this.#words; word++) {
-      const difference = (this.#records[at + word] as number) - (address[word] as number);
-      if (difference !== 0) return difference;
-    }
-    return 0;
-  }
-
-  /**
-   * Of the ranges from `first` to before `last`, by 16 bits of where they begin: how many have less. `digit`: which 16 bits,
-   * from 0.
-   */
-  *#countByDigit(first: number, last: number, digit: number): Generator<void, Uint32Array<ArrayBuffer>> {
-    const counts = new Uint32Array(DIGITS + 1);
-    for (let number = first; number < last; number++) {
-      counts[this.#digitOf(number, digit) + 1]!++;
-      if (number % (STEPS * 16) === 0) yield;
-    }
-    for (let value = 0; value < DIGITS; value++) counts[value + 1]! += counts[value] as number;
-    return counts;
-  }
-
-  #digitOf(number: number, digit: number): number {
-    const word = this.#records[number * this.#width + (digit >>> 1)] as number;
-    return (digit & 1) === 0 ? word >>> 16 : word & 0xffff;
-  }
-
-  /** First by 16 bits, then those that have the same: few, which the caches of the processor hold. */
-  *#sort(first: number, last: number, digit: number): Generator<void, void> {
-    if (last - first < MANY || digit === this.#words * 2) {
-      yield* this.#sortSome(first, last);
-      return;
-    }
-    const starts = yield* this.#countByDigit(first, last, digit);
-    if (starts[this.#digitOf(first, digit) + 1] !== last - first || starts[this.#digitOf(first, digit)] !== 0) {
-      yield* this.#scatter(first, last, digit, starts.slice());
-    }
-    for (let value = 0; value < DIGITS; value++) {
-      if (value % VALUES === 0) yield;
-      const start = first + (starts[value] as number);
-      const end = first + (starts[value + 1] as number);
-      if (end - start > 1) yield* this.#sort(start, end, digit + 1);
-    }
-  }
-
-  /** `next`: by 16 bits, where the next one goes, from `first`. */
-  *#scatter(first: number, last: number, digit: number, next: Uint32Array): Generator<void, void> {
-    const width = this.#width;
-    const from = this.#records;
-    const to = new Uint32Array((last - first) * width);
-    for (let number = first; number < last; number++) {
-      const place = next[this.#digitOf(number, digit)]!++;
-      for (let word = 0; word < width; word++) to[place * width + word] = from[number * width + word] as number;
-      if (number % STEPS === 0) yield;
-    }
-    from.set(to, first * width);
-  }
-
-  /** Merge sort, bottom up. */
-  *#sortSome(first: number, last: number): Generator<void, void> {
-    const width = this.#width;
-    const count = last - first;
-    const records = this.#records.subarray(first * width, last * width);
-    let from: Uint32Array = records;
-    let to: Uint32Array = new Uint32Array(records.length);
-    let steps = 0;
-    for (let run = 1; run < count; run *= 2) {
-      for (let start = 0; start < count; start += run * 2) {
-        const middle = Math.min(start + run, count);
-        const end = Math.min(start + run * 2, count);
-        let left = start;
-        let right = middle;
-        for (let out = start; out < end; out++) {
-          const takesLeft = left < middle && (right >= end || this.#isFirst(from, left * width, right * width));
-          const source = (takesLeft ? left++ : right++) * width;
-          for (let word = 0; word < width; word++) to[out * width + word] = from[source + word] as number;
-          if (++steps % STEPS === 0) yield;
-        }
-      }
-      [from, to] = [to, from];
-    }
-    if (from !== records) records.set(from);
-  }
-
-  /** Of two ranges that begin alike the wider one comes first. */
-  #isFirst(records: Uint32Array, a: number, b: number): boolean {
-    const order = this.#order(records, a, b);
-    return order === 0 ? this.#order(records, a + this.#words, b + this.#words) >= 0 : order < 0;
-  }
-
-  #order(records: Uint32Array, a: number, b: number): number {
-    for (let word = 0; word < this.#words; word++) {
-      const difference = (records[a + word] as number) - (records[b + word] as number);
-      if (difference !== 0) return difference;
-    }
-    return 0;
-  }
-
-  /** A network lies inside another one or apart from it: what begins in a range ends there too. */
-  *#join(): Generator<void, void> {
-    const width = this.#width;
-    const records = this.#records;
-    let last = 0;
-    for (let number = 1; number < this.#count; number++) {
-      if (number % STEPS === 0) yield;
-      if (this.#order(records, last * width + this.#words, number * width) >= 0) continue;
-      last++;
-      records.copyWithin(last * width, number * width, (number + 1) * width);
-    }
-    yield;
-    this.#count = Math.min(this.#count, last + 1);
-    this.#records = records.slice(0, this.#count * width);
+  has(address: number): boolean {
+    return (((this.#bits[address >>> 13] as number) >>> ((address >>> 8) & 31)) & 1) !== 0;
   }
 }

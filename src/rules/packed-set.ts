@@ -1,35 +1,29 @@
 /**
  * A set of many texts in few bytes: one buffer of UTF-8 and a table of hashes, neither of which the garbage collector
- * looks at. Most of what is asked for is not there: marks that are small enough for the caches of the processor say so.
+ * looks at. Who asks has a hash of the text: its place in the table and the text itself are all that is looked at.
  */
 
-import { HashMarks } from './hash-marks.ts';
 import type { Units } from './items-scan.ts';
 import { spread } from './text-hash.ts';
 
 /** The table is at most so full. */
 const LOAD = 0.6;
-/** Marks for each place of the table: of twenty texts that are not there one has its mark. */
-const MARKS = 8;
-/** Places, and bytes, between two chances to do something else. */
-const PLACES = 65_536;
-const BYTES = 4 * 1024 * 1024;
+/** Bytes between two chances to do something else. */
+const BYTES = 1024 * 1024;
+/** Stands behind each text; no UTF-8 has it. */
+const END = 0xff;
 
 export class PackedSet {
   #bytes: Buffer;
-  /** Where each text ends in the buffer; it begins where the one before ends. */
-  #ends: Uint32Array;
-  /** Pairs: a hash, and the number of its text from 1; 0 is a free place. */
+  #used = 0;
+  /** Pairs: a hash, and where its text begins in the buffer, from 1; 0 is a free place. */
   #table: Uint32Array;
   #mask: number;
-  /** Of the hashes; before the set is finished there are none. */
-  #marks = new HashMarks(1);
   #size = 0;
 
   /** @param expected how many texts there will be, and in how many bytes; more cost time, not correctness */
   constructor(expected: { readonly items: number; readonly bytes: number }) {
     this.#bytes = Buffer.allocUnsafeSlow(Math.max(64, expected.bytes));
-    this.#ends = new Uint32Array(Math.max(16, expected.items));
     const places = 2 ** Math.max(4, Math.ceil(Math.log2((expected.items + 1) / LOAD)));
     this.#table = new Uint32Array(places * 2);
     this.#mask = places - 1;
@@ -45,89 +39,70 @@ export class PackedSet {
     const table = this.#table;
     let at = spread(hash) & this.#mask;
     for (; table[at * 2 + 1] !== 0; at = (at + 1) & this.#mask) {
-      if (table[at * 2] === hash >>> 0 && this.#isText(table[at * 2 + 1] as number, units, start, end)) return;
+      if (table[at * 2] === hash >>> 0 && this.#isText((table[at * 2 + 1] as number) - 1, units, start, end)) return;
     }
-    this.#append(units, start, end);
     table[at * 2] = hash;
-    table[at * 2 + 1] = this.#size;
+    table[at * 2 + 1] = this.#used + 1;
+    this.#append(units, start, end);
+    this.#size++;
   }
 
-  /** Makes the marks and gives back what was reserved for more, in steps; before that nothing is found. */
+  /** Gives back what was reserved for more, in steps. */
   *finish(): Generator<void, void> {
-    const used = this.#startOf(this.#size + 1);
-    if (used < this.#bytes.length * 0.9) {
-      const bytes = Buffer.allocUnsafeSlow(used);
-      for (let at = 0; at < used; at += BYTES) {
-        this.#bytes.copy(bytes, at, at, Math.min(used, at + BYTES));
-        yield;
-      }
-      this.#bytes = bytes;
+    const used = this.#used;
+    if (used > this.#bytes.length * 0.9) return;
+    const bytes = Buffer.allocUnsafeSlow(used);
+    for (let at = 0; at < used; at += BYTES) {
+      this.#bytes.copy(bytes, at, at, Math.min(used, at + BYTES));
+      yield;
     }
-    this.#ends = this.#ends.slice(0, this.#size);
-    yield;
-    const table = this.#table;
-    this.#marks = new HashMarks((this.#mask + 1) * MARKS);
-    for (let at = 0; at < table.length; at += 2) {
-      if (table[at + 1] !== 0) this.#marks.add(table[at] as number);
-      if (at % PLACES === 0) yield;
-    }
+    this.#bytes = bytes;
   }
 
   /** Whether what stands in a text from `from` to `to` is in the set; `hash` is made of it. */
   has(text: string, from: number, to: number, hash: number): boolean {
-    if (!this.#marks.has(hash)) return false;
     const table = this.#table;
     for (let at = spread(hash) & this.#mask; ; at = (at + 1) & this.#mask) {
-      const number = table[at * 2 + 1] as number;
-      if (number === 0) return false;
-      if (table[at * 2] === hash >>> 0 && this.#isPart(number, text, from, to)) return true;
+      const start = table[at * 2 + 1] as number;
+      if (start === 0) return false;
+      if (table[at * 2] === hash >>> 0 && this.#isPart(start - 1, text, from, to)) return true;
     }
   }
 
-  #startOf(number: number): number {
-    return number === 1 ? 0 : (this.#ends[number - 2] as number);
-  }
-
   #append(units: Units, start: number, end: number): void {
-    const at = this.#startOf(this.#size + 1);
-    const most = (end - start) * (units instanceof Uint8Array ? 1 : 3);
+    let at = this.#used;
+    const most = (end - start) * (units instanceof Uint8Array ? 1 : 3) + 1;
     if (at + most > this.#bytes.length) {
       const more = Buffer.allocUnsafeSlow(Math.max(at + most, this.#bytes.length * 2));
       this.#bytes.copy(more);
       this.#bytes = more;
     }
-    if (this.#size === this.#ends.length) {
-      const ends = new Uint32Array(this.#size * 2);
-      ends.set(this.#ends);
-      this.#ends = ends;
-    }
     const bytes = this.#bytes;
-    let to = at;
-    if (units instanceof Uint8Array) for (let from = start; from < end; from++) bytes[to++] = units[from] as number;
-    else to += bytes.write(textOf(units, start, end), at, 'utf8');
-    this.#ends[this.#size++] = to;
+    if (units instanceof Uint8Array) for (let from = start; from < end; from++) bytes[at++] = units[from] as number;
+    else at += bytes.write(textOf(units, start, end), at, 'utf8');
+    bytes[at] = END;
+    this.#used = at + 1;
   }
 
-  #isText(number: number, units: Units, start: number, end: number): boolean {
-    let own = this.#startOf(number);
-    const ownEnd = this.#ends[number - 1] as number;
+  #isText(own: number, units: Units, start: number, end: number): boolean {
+    if (!(units instanceof Uint8Array)) return this.#textAt(own) === textOf(units, start, end);
     const bytes = this.#bytes;
-    if (!(units instanceof Uint8Array)) return bytes.toString('utf8', own, ownEnd) === textOf(units, start, end);
-    if (ownEnd - own !== end - start) return false;
-    for (let at = start; at < end; at++) if (bytes[own++] !== units[at]) return false;
-    return true;
+    for (let at = start; at < end; at++) if (bytes[own + at - start] !== units[at]) return false;
+    return bytes[own + end - start] === END;
   }
 
-  #isPart(number: number, text: string, from: number, to: number): boolean {
-    const start = this.#startOf(number);
-    const end = this.#ends[number - 1] as number;
+  #isPart(own: number, text: string, from: number, to: number): boolean {
     const bytes = this.#bytes;
-    for (let at = 0; from + at < to && start + at < end; at++) {
-      const byte = bytes[start + at] as number;
-      if (byte >= 0x80) return bytes.toString('utf8', start, end) === text.slice(from, to);
-      if (byte !== text.charCodeAt(from + at)) return false;
+    for (let at = from; at < to; at++) {
+      const byte = bytes[own + at - from] as number;
+      if (byte >= 0x80) return byte !== END && this.#textAt(own) === text.slice(from, to);
+      if (byte !== text.charCodeAt(at)) return false;
     }
-    return end - start === to - from;
+    return bytes[own + to - from] === END;
+  }
+
+  #textAt(own: number): string {
+    return this.#bytes.toString('utf8', own, this.#bytes.indexOf(END, own));
   }
 
   #grow(): void {

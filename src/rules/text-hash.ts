@@ -1,4 +1,4 @@
-/** Hashes of texts, which grow from unit to unit (FNV-1a). */
+/** Hashes of texts, which grow from unit to unit (FNV-1a), and of addresses. */
 
 import { randomInt } from 'node:crypto';
 
@@ -8,6 +8,12 @@ export const hashStart = randomInt(2 ** 31);
 /** The hash of a text that goes on with a UTF-16 unit. */
 export function hashNext(hash: number, unit: number): number {
   return Math.imul(hash ^ unit, 0x01000193);
+}
+
+/** The hash of what goes on with 32 bits. */
+export function hashWord(hash: number, word: number): number {
+  const mixed = Math.imul(hash ^ word, 0x85ebca6b);
+  return mixed ^ (mixed >>> 15);
 }
 
 /** The low bits of a hash depend on the last units most: all bits are mixed before they choose a place. */

@@ -11,35 +11,41 @@ import { PackedSet } from './packed-set.ts';
 import { prefixTest } from './pmatch.ts';
 import { hashNext, hashStart } from './text-hash.ts';
 
-/** Bits of marks for each item. */
-const MARKS = 16;
-
-/** Which lengths texts have, the long ones together. */
-class Lengths {
-  readonly #known = new Uint8Array(256);
+/** How texts end: their lengths, the long ones together, and the last unit of those of each length. */
+class Endings {
+  readonly #known = new Int32Array(LENGTHS * 4);
   longest = 0;
 
-  add(length: number): void {
-    this.#known[Math.min(length, 255)] = 1;
+  add(length: number, last: number): void {
+    const at = placeOf(length, last);
+    this.#known[at] = (this.#known[at] as number) | (1 << (last & 31));
     if (length > this.longest) this.longest = length;
   }
 
-  has(length: number): boolean {
-    return this.#known[Math.min(length, 255)] === 1;
+  has(length: number, last: number): boolean {
+    return (((this.#known[placeOf(length, last)] as number) >>> (last & 31)) & 1) !== 0;
   }
+}
+
+const LENGTHS = 128;
+
+/** Of the four words of a length: of units that are alike in their lowest 7 bits. */
+function placeOf(length: number, last: number): number {
+  return Math.min(length, LENGTHS - 1) * 4 + ((last >>> 5) & 3);
 }
 
 /** Items, and what all of them begin with. */
 abstract class Items implements Keeper, Kept {
   protected readonly set: PackedSet;
   protected readonly marks: HashMarks;
-  protected readonly lengths = new Lengths();
+  protected readonly endings = new Endings();
   #cover: Cover | undefined = new Cover();
   #beginnings: readonly string[] | undefined;
 
-  constructor(expected: Expected) {
+  /** @param marks for each item, about */
+  constructor(expected: Expected, marks: number) {
     this.set = new PackedSet(expected);
-    this.marks = new HashMarks(expected.items * MARKS);
+    this.marks = new HashMarks(expected.items * marks);
   }
 
   get size(): number {
@@ -55,7 +61,7 @@ abstract class Items implements Keeper, Kept {
   }
 
   protected addUnits(units: Units, start: number, end: number): void {
-    this.lengths.add(end - start);
+    this.endings.add(end - start, units[end - 1] as number);
     this.cover(units, start, end);
     this.set.add(units, start, end, this.mark(units, start, end));
   }
@@ -84,6 +90,10 @@ const SAMPLE = 8;
 
 /** Texts that a value equals. A few units of each are marked, from the whole of it: most texts differ in some of them. */
 export class Texts extends Items {
+  constructor(expected: Expected) {
+    super(expected, 1);
+  }
+
   protected mark(units: Units, start: number, end: number): number {
     const length = end - start;
     const count = length > SHORT ? SAMPLE : length;
@@ -96,8 +106,9 @@ export class Texts extends Items {
   }
 
   count(value: Scalar): number {
-    if (typeof value !== 'string' || !this.lengths.has(value.length)) return 0;
+    if (typeof value !== 'string') return 0;
     const { length } = value;
+    if (!this.endings.has(length, value.charCodeAt(length - 1))) return 0;
     const count = length > SHORT ? SAMPLE : length;
     let sample = hashNext(hashStart, length);
     for (let n = 1; n <= count; n++) sample = hashNext(sample, value.charCodeAt(sampleAt(n, length)));
@@ -113,22 +124,37 @@ function sampleAt(n: number, length: number): number {
   return length > SHORT ? (((n * length) / SAMPLE) | 0) - 1 : n - 1;
 }
 
-/** At these lengths it is known whether any item begins so: few values begin like one, and the rest are let go early. */
-const MARKED = [4, 8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128] as const;
+/**
+ * At these lengths it is known whether any item begins so: few values begin like one, and the rest are let go early. No
+ * text has the last of them.
+ */
+const MARKED = [4, 8, 12, 16, 20, 24, 32, 48, 2 ** 30 - 1] as const;
+/** Marks that an item has, about: many begin alike. */
+const MARKS = 2;
 
-/** Items with marks of what they begin with. */
+/** Items whose hashes are marked, and those of what they begin with. */
 abstract class Marked extends Items {
+  constructor(expected: Expected) {
+    super(expected, MARKS);
+  }
+
   protected mark(units: Units, start: number, end: number): number {
     let hash = hashStart;
     let at = start;
     for (const length of MARKED) {
-      // An item that ends here needs no mark.
+      // An item that ends here is marked itself.
       if (start + length >= end) break;
       for (; at < start + length; at++) hash = hashNext(hash, units[at] as number);
       this.marks.add(hash);
     }
     for (; at < end; at++) hash = hashNext(hash, units[at] as number);
+    this.marks.add(hash);
     return hash;
+  }
+
+  /** Whether what stands in a text from `from` to `to` is an item; `hash` is made of it. */
+  protected isItem(text: string, from: number, to: number, hash: number): boolean {
+    return this.marks.has(hash) && this.set.has(text, from, to, hash);
   }
 }
 
@@ -136,13 +162,14 @@ abstract class Marked extends Items {
 export class Beginnings extends Marked {
   count(value: Scalar): number {
     if (typeof value !== 'string') return 0;
-    const most = Math.min(value.length, this.lengths.longest);
+    const most = Math.min(value.length, this.endings.longest);
     let found = 0;
     let hash = hashStart;
     let mark = 0;
     for (let length = 1; length <= most; length++) {
-      hash = hashNext(hash, value.charCodeAt(length - 1));
-      if (this.lengths.has(length) && this.set.has(value, 0, length, hash)) found++;
+      const unit = value.charCodeAt(length - 1);
+      hash = hashNext(hash, unit);
+      if (this.endings.has(length, unit) && this.isItem(value, 0, length, hash)) found++;
       if (length !== MARKED[mark]) continue;
       if (!this.marks.has(hash)) break;
       mark++;
@@ -205,9 +232,10 @@ export class Paths extends Marked {
     let hash = hashStart;
     let mark = 0;
     for (let at = from; at < to; ) {
-      hash = hashNext(hash, value.charCodeAt(at++));
+      const unit = value.charCodeAt(at++);
+      hash = hashNext(hash, unit);
       const isEnd = at === to || value.charCodeAt(at) === SLASH;
-      if (isEnd && this.lengths.has(at - from) && this.set.has(value, from, at, hash)) return true;
+      if (isEnd && this.endings.has(at - from, unit) && this.isItem(value, from, at, hash)) return true;
       if (isEnd && at < to && value.charCodeAt(at + 1) === SLASH) return this.#leadsTo(componentsOf(value));
       if (at - from !== MARKED[mark]) continue;
       if (!this.marks.has(hash)) return false;

@@ -9,6 +9,7 @@ import { Cover } from '../../src/rules/cover.ts';
 import { type Address, addressText, networkTest, parseAddress, parseIpv4, parseIpv6 } from '../../src/rules/ip.ts';
 import { constantOf, type Kept, makeKeeper, type Use } from '../../src/rules/items-kept.ts';
 import { countLines, ItemScanner, unitsOf } from '../../src/rules/items-scan.ts';
+import { NetworkSet } from '../../src/rules/network-set.ts';
 import { PackedSet } from '../../src/rules/packed-set.ts';
 import { hashNext, hashStart } from '../../src/rules/text-hash.ts';
 
@@ -137,6 +138,18 @@ test('the cover of texts in all folders of the root is some folder of each', () 
   expect(cover.prefixes()?.toSorted()).toEqual(tops.map((top) => `/${top}/app/`).toSorted());
 });
 
+test('the cover of texts of which one folder has many, in many folders, is as long as in few', () => {
+  const tops = 'bin boot dev etc home lib media opt proc root sbin srv tmp var'.split(' ');
+  const cover = new Cover();
+  for (let n = 0; n < 60_000; n++) {
+    const top = tops[n % 16];
+    const text = top === undefined ? `/usr/lib/x86_64-linux-gnu/other${n}.so` : `/${top}/app/${n % 977}/other${n}`;
+    cover.add(Buffer.from(text), 0, text.length);
+  }
+  const expected = [...tops.map((top) => `/${top}/app/`), '/usr/lib/x86_64-linux-gnu/other'];
+  expect(cover.prefixes()?.toSorted()).toEqual(expected.toSorted());
+});
+
 test('the cover of texts whose folders have all kinds of names begins at least with the first of each', () => {
   const tops = 'bin etc home lib opt root sbin usr var tmp srv dev proc'.split(' ');
   const cover = new Cover();
@@ -260,6 +273,42 @@ test('an address is found in many networks of both families', () => {
       },
     ),
     { numRuns: 10 },
+  );
+});
+
+/** The same address with one bit another, counted from the left. */
+function withOther(address: Address, bit: number): Address {
+  if (typeof address === 'number') return (address ^ (1 << (31 - bit))) >>> 0;
+  return address.map((group, at) => (at === bit >>> 4 ? group ^ (1 << (15 - (bit & 15))) : group));
+}
+
+const networks = fc.oneof(
+  fc.record({ address: fc.oneof(fc.nat(0xffffffff), fc.constantFrom(0, 0xffffffff)), prefix: fc.nat(32) }),
+  fc.record({
+    address: fc.array(fc.oneof(fc.nat(0xffff), fc.constant(0)), { minLength: 8, maxLength: 8 }),
+    prefix: fc.integer({ min: 1, max: 128 }),
+  }),
+);
+
+test('an address is in a network up to the last bit of its prefix, among few networks or many', () => {
+  const filling = Array.from({ length: 5000 }, (_, n) => ({ address: 0xf0000000 + n * 3, prefix: 31 + (n % 2) }));
+  fc.assert(
+    fc.property(fc.array(networks, { minLength: 1, maxLength: 12 }), fc.boolean(), (some, isMany) => {
+      const all = isMany ? [...filling, ...some] : some;
+      const set = new NetworkSet();
+      for (const each of all) set.add(each);
+      taken(set.finish());
+      const tests = all.map(networkTest);
+      for (const { address, prefix } of some) {
+        const most = typeof address === 'number' ? 32 : 128;
+        const near = [prefix - 2, prefix - 1, prefix, prefix + 1, most - 1].filter((bit) => bit >= 0 && bit < most);
+        expect(set.has(address)).toBe(true);
+        for (const other of near.map((bit) => withOther(address, bit))) {
+          const text = addressText(other);
+          expect(set.has(other)).toBe(tests.some((test) => test(text)));
+        }
+      }
+    }),
   );
 });
 
