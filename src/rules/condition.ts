@@ -157,10 +157,17 @@ function refuseUnknown(trees: Trees, checks: readonly TypedCheck[], known: Reado
 /** Refuses comparisons that hide which types are meant: rules are found by them. Throws a Problem. */
 export function refuseComputedEventTypes(trees: Trees, checks = eventTypeChecks(trees.typed)): void {
   for (const check of checks) {
-    const what = isEventTypeField(check.left) ? 'right-hand field comparisons' : 'field transformers';
-    if (check.right === undefined && isEventTypeField(check.left)) continue;
-    const message = `${what} on \`evt.type\`/\`syscall.type\` checks are not supported by event code search`;
-    refuse(trees, check, message, {});
+    const isPlain = isEventTypeField(check.left);
+    // What other operators compare narrows nothing, computed or not.
+    if (!['=', '!=', 'in'].includes(check.operator) && (isPlain || check.operator !== 'exists')) continue;
+    if (!isPlain) {
+      const falco = 'event code search does not support `evt.type`/`syscall.type` checks with transformers';
+      refuse(trees, check, 'the event type is compared as it is: rules are found by it', { falco });
+    }
+    if (check.right === undefined) continue;
+    const falco =
+      'right-hand field comparisons on `evt.type`/`syscall.type` checks are not supported by event code search';
+    refuse(trees, check, 'the event type is compared with names: rules are found by it', { falco });
   }
 }
 

@@ -208,6 +208,8 @@ const earned: Readonly<Record<string, readonly string[]>> = {
     rule({ condition: 'evt.type=nosuchcall' }),
     rule({ condition: 'evt.type=openat and evt.arg.nosuch=1' }),
     rule({ condition: 'tolower(evt.type)=openat' }),
+    rule({ condition: 'evt.type=openat and tolower(evt.type) exists' }),
+    rule({ condition: 'evt.type in val(proc.name)' }),
     rule({ condition: 'evt.type=val(proc.name)' }),
     rule({ condition: 'evt.type=openat and proc.pid=abc' }),
     '- macro: m\n  condition: evt.type=\n',
@@ -293,6 +295,11 @@ test('a condition of too many event types is warned of by their codes, as in Fal
   const of = (some: readonly string[]) => codes(load(rule({ condition: `evt.type in (${some.join(', ')})` })));
   expect(of(names)).toEqual(['LOAD_NO_EVTTYPE']);
   expect(of(names.slice(1))).toEqual([]);
+});
+
+test('operators that name no event types take them in any form', () => {
+  const checks = 'tolower(evt.type) startswith open and evt.type contains val(proc.name)';
+  expect(compiled(rule({ condition: `evt.type=openat and ${checks}` }))).toEqual([`(evt.type = openat and ${checks})`]);
 });
 
 test('warnings of a condition come in the order of Falco', () => {
