@@ -32,6 +32,17 @@ const families: Readonly<Record<FieldType, Family>> = {
   UINT64: 'number',
 };
 
+/** Of what there may be lists in conditions. */
+const listTypes: ReadonlySet<FieldType> = new Set<FieldType>([
+  'CHARBUF',
+  'UINT64',
+  'RELTIME',
+  'ABSTIME',
+  'BOOL',
+  'IPADDR',
+  'IPNET',
+]);
+
 const equality = ['=', '==', '!=', 'in', 'intersects'] as const;
 const ordering = ['<', '<=', '>', '>='] as const;
 
@@ -80,6 +91,7 @@ export function typeName({ type, list }: TermType): string {
 export function operatorError(type: TermType, operator: Operator, modifier: Modifier | undefined): string | undefined {
   const shown = operator === '==' ? '=' : operator;
   if (type.list) {
+    if (!listTypes.has(type.type)) return `filter error: list filters are not supported for type '${type.type}'`;
     return operator === 'in' || operator === 'intersects'
       ? undefined
       : `filter error: '${shown}' operator not supported list filters`;

@@ -242,6 +242,7 @@ describe('what does not compile', () => {
     ['t.s = "a\\x00b"', 'filter value cannot contain a NUL byte'],
     ['t.buf bcontains zz', 'support hex strings only'],
     ['t.i contains 7', "'contains' operator not supported for numeric filters"],
+    ['t.doubles in (1)', "list filters are not supported for type 'DOUBLE'"],
     ['t.list = a', "'=' operator not supported list filters"],
     [
       't.s = val(t.i)',

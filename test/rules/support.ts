@@ -24,6 +24,7 @@ const fields: readonly (Partial<Field> & Pick<Field, 'name' | 'type'>)[] = [
   { name: 't.dyn', type: 'DYNAMIC', arg: 'required', dotted: true, noRhs: true, noTransformer: true },
   { name: 't.list', type: 'CHARBUF', list: true },
   { name: 't.nets', type: 'IPNET', list: true },
+  { name: 't.doubles', type: 'DOUBLE', list: true },
   { name: 't.ends', type: 'IPADDR', candidates: 'either' },
   { name: 't.ports', type: 'PORT', candidates: 'either' },
   { name: 't.anc', type: 'CHARBUF', candidates: 'any', arg: 'optional', argKind: 'index', noRhs: true },
