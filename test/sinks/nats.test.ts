@@ -131,6 +131,8 @@ describe.skipIf(!hasNats)('the sink nats', () => {
     const sink = await openSink(nats, { servers: own.url, subject });
     await sink.write([alertOf('a')], never);
     await own.halt();
+    const said = `${own.url}: the connection is lost, and is made again as soon as that can be`;
+    await expect(sink.write([alertOf('b')], never)).rejects.toThrow(said);
     await own.run();
     // As Delivery would: again, until it is taken.
     for (let tries = 0; tries < 20; tries++) {

@@ -3,7 +3,13 @@
 import type { Context } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { JetStreamClient, NatsConnection } from '../../nats/client.ts';
-import { type ConnectionConfig, connectionOptions, connectTo } from '../../nats/connection.ts';
+import {
+  type ConnectionConfig,
+  connectionOptions,
+  connectTo,
+  explained,
+  watchConnection,
+} from '../../nats/connection.ts';
 
 export interface Message {
   readonly subject: string;
@@ -24,6 +30,8 @@ export class Publisher {
   readonly #nats: typeof import('../../nats/client.ts');
   #connection: NatsConnection | undefined;
   #client: JetStreamClient | undefined;
+  // The connection is lost and not made again yet: what is published meanwhile waits in the client, for a while.
+  #isOffline = false;
 
   private constructor(config: ConnectionConfig, ctx: Context, nats: typeof import('../../nats/client.ts')) {
     this.#config = config;
@@ -63,23 +71,37 @@ export class Publisher {
       const twice = ack.duplicate ? ', which had it already' : '';
       return { fate: 'taken', what: `stream ${ack.stream}, sequence ${ack.seq}${twice}` };
     } catch (error) {
-      return { fate: 'again', what: explain(error, subject) };
+      return { fate: 'again', what: this.#explain(error, subject) };
     }
   }
 
   async #connected(): Promise<JetStreamClient> {
     if (this.#client && this.#connection && !this.#connection.isClosed()) return this.#client;
     const connection = await connectTo(this.#config, this.#ctx, this.#nats);
-    void connection.closed().then((error) => error && this.#ctx.log.warn(`connection lost: ${messageOf(error)}`));
+    this.#isOffline = false;
+    watchConnection(connection, {
+      lost: () => {
+        this.#isOffline = true;
+      },
+      back: () => {
+        this.#isOffline = false;
+      },
+      over: (error) => error && this.#ctx.log.warn(`connection lost: ${messageOf(error)}`),
+    });
     this.#connection = connection;
     this.#client = this.#nats.jetstream(connection);
     return this.#client;
   }
-}
 
-// The client takes a subject that nobody listens to for a server without JetStream.
-function explain(error: unknown, subject: string): string {
-  const { name } = error as Partial<Error>;
-  if (name !== 'JetStreamNotEnabled' && name !== 'NoRespondersError') return messageOf(error);
-  return `no stream takes the subject ${subject}: make one, or enable JetStream on the server`;
+  #explain(error: unknown, subject: string): string {
+    const { name } = error as Partial<Error>;
+    // The client takes a subject that nobody listens to for a server without JetStream.
+    if (name === 'JetStreamNotEnabled' || name === 'NoRespondersError') {
+      return `no stream takes the subject ${subject}: make one, or enable JetStream on the server`;
+    }
+    const said = this.#isOffline
+      ? new Error('the connection is lost, and is made again as soon as that can be')
+      : error;
+    return explained(this.#config, said);
+  }
 }
