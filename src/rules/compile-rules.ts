@@ -256,11 +256,11 @@ export class RuleCompiler {
   }
 
   #warnCondition(rule: RuleDefinition, condition: Condition, catalogue: Catalogue, text: ComposedText): void {
-    for (const { code, problem, message, context } of conditionWarnings(rule, condition, catalogue)) {
+    for (const { code, problem, message, context, whole } of conditionWarnings(rule, condition, catalogue)) {
       this.#warnings.push(
         problem === undefined
           ? makeIssue('warning', code, message, context)
-          : this.#issue('warning', code, problem, text, context, () => viaRule(rule)),
+          : this.#issue('warning', code, problem, text, context, () => viaRule(rule), whole),
       );
     }
   }
@@ -313,7 +313,7 @@ export class RuleCompiler {
     this.#warnings.push(makeIssue('warning', code, message, context, details));
   }
 
-  /** An issue in a condition: Falco's place, and the true one with the way through macros and lists. */
+  /** An issue in a condition: Falco's place, which may be the whole, and the true one with the way through macros and lists. */
   #issue(
     severity: Issue['severity'],
     code: IssueCode,
@@ -321,6 +321,7 @@ export class RuleCompiler {
     text: ComposedText,
     context: Context,
     via: () => string,
+    whole = false,
   ): Issue {
     const start = problem.stage === 'parse' ? problem.span.start : (problem.options.falcoStart ?? problem.span.start);
     const macros = problem.within.map((ref) => ref.macro?.owner as ParsedMacro);
@@ -332,7 +333,7 @@ export class RuleCompiler {
       ...macros.toReversed().map(({ definition }) => viaMacro(definition)),
       via(),
     ];
-    return makeIssue(severity, code, problem.falco, context.inText(text.text, start), {
+    return makeIssue(severity, code, problem.falco, whole ? context : context.inText(text.text, start), {
       diagnostic: {
         message: problem.message,
         via: steps,

@@ -1,7 +1,7 @@
 /** What deserves a warning in the condition of a rule that compiles. */
 
 import type { Catalogue } from '../events/field.ts';
-import type { TypedCheck } from './check.ts';
+import type { TypedCheck, TypedTerm } from './check.ts';
 import { checksWithin } from './checks-within.ts';
 import type { Condition } from './condition.ts';
 import type { RuleDefinition } from './definitions.ts';
@@ -15,6 +15,8 @@ export interface ConditionWarning {
   readonly context: Context;
   /** Where in the condition, if it is about a part of it. */
   readonly problem?: Problem;
+  /** Falco points at the context itself, not at that part. */
+  readonly whole?: true;
 }
 
 /** More event codes than this are "too many". */
@@ -42,17 +44,33 @@ function ofParts({ conditionContext: context }: RuleDefinition, { warnings }: Co
   });
 }
 
-function ofDeprecatedFields({ conditionContext }: RuleDefinition, { reads }: Condition): ConditionWarning[] {
+function ofDeprecatedFields({ conditionContext }: RuleDefinition, condition: Condition): ConditionWarning[] {
   // Falco points at the condition as a whole here, but calls it an expression.
   const context = conditionContext.renamed('condition expression', '');
-  return reads.flatMap(({ text: field }) => {
+  return condition.reads.flatMap(({ text: field }) => {
     if (!isDeprecated(field)) return [];
     const message =
       field === 'evt.dir'
         ? deprecatedDirection
         : `usage of deprecated field '${field}' has been detected in the rule condition`;
-    return [{ code: 'LOAD_DEPRECATED_ITEM', message, context }];
+    const reads = ({ left, right }: TypedCheck) => readsField(left, field) || (right && readsField(right, field));
+    return [{ code: 'LOAD_DEPRECATED_ITEM', message, context, ...partOf(condition, message, (each) => !!reads(each)) }];
   });
+}
+
+/** The first check of a kind, as the part that a warning about the whole condition is about. */
+function partOf({ ast, typed }: Condition, message: string, isMeant: (check: TypedCheck) => boolean) {
+  const [found] = checksWithin(ast, typed, isMeant);
+  if (found === undefined) return {};
+  const problem = new Problem('compile', message, found.check.span);
+  problem.within = found.within;
+  return { problem, whole: true } as const;
+}
+
+function readsField(term: TypedTerm, text: string): boolean {
+  if (term.kind === 'field') return term.ref.text === text;
+  if (term.kind === 'call') return term.args.some((each) => readsField(each, text));
+  return term.kind === 'list' && term.items.some((each) => readsField(each, text));
 }
 
 function ofNetworks({ conditionContext: context }: RuleDefinition, condition: Condition): ConditionWarning[] {
@@ -68,11 +86,12 @@ function ofNetworks({ conditionContext: context }: RuleDefinition, condition: Co
 }
 
 function ofUnsafeChecks({ conditionContext: context }: RuleDefinition, condition: Condition): ConditionWarning[] {
-  if (!comparesWithNa(condition)) return [];
+  if (!condition.reads.some(({ text }) => comparedWithNa.test(text))) return [];
   const message =
     'comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. ' +
     "If you need to check for the existence of a field, consider using the 'exists' operator instead.";
-  return [{ code: 'LOAD_UNSAFE_NA_CHECK', message, context }];
+  const part = partOf(condition, message, comparesWithNa);
+  return part.problem === undefined ? [] : [{ code: 'LOAD_UNSAFE_NA_CHECK', message, context, ...part }];
 }
 
 function ofEventTypes(rule: RuleDefinition, condition: Condition, catalogue: Catalogue): ConditionWarning[] {
@@ -96,10 +115,6 @@ export function isDeprecated(field: string): boolean {
 
 const comparedWithNa = /^(?:ka|jevt)\./;
 
-function comparesWithNa({ ast, typed, reads }: Condition): boolean {
-  if (!reads.some(({ text }) => comparedWithNa.test(text))) return false;
-  const found = checksWithin(ast, typed, ({ left, constants = [] }) => {
-    return left.kind === 'field' && comparedWithNa.test(left.ref.text) && constants.includes('<NA>');
-  });
-  return found.length > 0;
+function comparesWithNa({ left, constants = [] }: TypedCheck): boolean {
+  return left.kind === 'field' && comparedWithNa.test(left.ref.text) && constants.includes('<NA>');
 }

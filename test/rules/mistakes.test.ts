@@ -75,6 +75,19 @@ describe('keys', () => {
   });
 });
 
+test('a deprecated field is shown where it is compared', () => {
+  const macros = '- macro: exits\n  condition: proc.pid > 0 and evt.dir = <\n';
+  const content = macros + rule({ condition: 'evt.type=openat and exits' });
+  const { diagnostics, files } = load(content);
+  expect(said(content)).toMatchObject([{ code: 'LOAD_DEPRECATED_ITEM', at: 'evt.dir = <' }]);
+  expect(diagnostics[0]?.via).toEqual([
+    'in macro exits, defined at rules.yaml:1:3',
+    "in rule 'r1', defined at rules.yaml:3:3",
+  ]);
+  // Falco points at the condition.
+  expect(files[0]?.warnings[0]?.context.locations.at(-1)).toMatchObject({ line: 4, column: 13 });
+});
+
 test('a source that is not there', () => {
   expect(said(rule({ source: 'sycall' }))).toMatchObject([{ hint: 'Did you mean syscall?' }]);
   expect(said(rule({ source: 'nothing_like_it' }))).toMatchObject([{ hint: expect.stringContaining('syscall') }]);
