@@ -21,9 +21,9 @@ export function atEnd(work: () => void): void {
 
 /**
  * Makes a temporary folder that what runs from now on takes for the machine's, programs that are started too. The
- * returned function removes it, and fails when somebody has left there what is not a `scratch` folder.
+ * returned function removes it, and says what somebody has left there that is not a `scratch` folder.
  */
-export function ownTemporary(name: string): () => void {
+export function ownTemporary(name: string): () => string | undefined {
   const before = process.env.TMPDIR;
   const folder = realpathSync(mkdtempSync(join(tmpdir(), `${name}-`)));
   chmodSync(folder, 0o755); // tests act as other users too
@@ -35,7 +35,7 @@ export function ownTemporary(name: string): () => void {
     rmSync(folder, { recursive: true, force: true });
     if (before === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = before;
-    if (left.length > 0) throw new Error(`left in the temporary folder of ${name}: ${left.join(', ')}`);
+    return left.length > 0 ? `left in the temporary folder of ${name}: ${left.join(', ')}` : undefined;
   };
 }
 

@@ -8,5 +8,9 @@ import { ownTemporary } from './scratch.ts';
 // `make test-long` sets it: property tests then try fifty times as much.
 configureGlobal({ numRuns: process.env.FALCO_PIPE_LONG ? 5000 : 100 });
 
+const end = ownTemporary(basename(expect.getState().testPath ?? 'test', '.test.ts'));
 // Hooks of setup come last.
-afterAll(ownTemporary(basename(expect.getState().testPath ?? 'test', '.test.ts')));
+afterAll(() => {
+  const left = end();
+  if (left) throw new Error(left);
+});
