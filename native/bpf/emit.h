@@ -87,9 +87,8 @@ static __always_inline void ring_bell(void)
 
 // After the commit, which is a full barrier: the consumer sets the word first and then looks at the ring, so one of the
 // two sees the other. `counted`: the kind of a record of a process's life, or COUNTED_KINDS and the call.
-static __always_inline void emitted(__u32 counted, bool failed)
+static __always_inline void emitted(struct counters *c, __u32 counted, bool failed)
 {
-  struct counters *c = counters_here();
   if (c && counted < COUNTED) {
     if (failed) c->dropped[counted]++;
     else c->sent[counted]++;
@@ -99,14 +98,13 @@ static __always_inline void emitted(__u32 counted, bool failed)
 
 static __always_inline void emit(void *record, __u32 size, __u32 counted)
 {
-  emitted(counted, bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP));
+  emitted(counters_here(), counted, bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP));
 }
 
 // Low-priority records leave the last quarter of the ring to those without which later events cannot be judged. While
 // there is room, one look in eight is enough: eight records are a small part of that quarter.
-static __always_inline bool refused(__u32 counted)
+static __always_inline bool refused(struct counters *c, __u32 counted)
 {
-  struct counters *c = counters_here();
   if (!c) return 0;
   if (c->pressed || !(c->looked++ & 7)) c->pressed = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > config.refuse_above;
   if (!c->pressed) return 0;

@@ -67,7 +67,7 @@ static __always_inline bool passes(struct call_context *call, __u32 access)
     filtered(counted_as(call));
     return 0;
   }
-  return !shape_of(call)->low || !refused(counted_as(call));
+  return !shape_of(call)->low || !refused(counters_here(), counted_as(call));
 }
 
 #define SCANNED_WORDS 32 // longer texts pass
@@ -84,12 +84,13 @@ static __always_inline __u64 first_bytes(__s32 count)
 static __always_inline bool neighbours(const char *text, __u32 length)
 {
   const __u64 every = 0x4040404040404040;
-  __u64 before = 0x40;
+  __u64 before = 0x40, apart = every;
   for (__u32 i = 0; i < SCANNED_WORDS * 8; i += 8) {
     __u64 word = *(__u64 *)(text + i), others = word | word << 2;
     __u64 pairs = others | others << 8 | before;
-    if (i + 8 > length) return ((pairs | ~first_bytes(length - i + 1)) & every) != every;
-    if ((pairs & every) != every) return 1;
+    // Behind the NUL nothing counts.
+    if (i + 8 > length) return (apart & (pairs | ~0ull << 8 << 8 * (length - i))) != every;
+    apart &= pairs;
     before = others >> 56;
   }
   return 1;

@@ -159,7 +159,8 @@ static __always_inline bool ring_texts(struct open_record *r, const __u32 room, 
   return 1;
 }
 
-static __always_inline bool in_ring(struct call_context *call, struct opening *o, const __u32 room)
+static __always_inline bool in_ring(struct call_context *call, struct opening *o, const __u32 room,
+                                    struct counters *counters)
 {
   struct open_record *r = bpf_ringbuf_reserve(&ring, room, 0);
   if (!r) return 0;
@@ -174,14 +175,14 @@ static __always_inline bool in_ring(struct call_context *call, struct opening *o
   }
   identify(&r->header, bpf_get_current_task_btf(), KIND_OPEN);
   bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-  emitted(counted_as(call), 0);
+  emitted(counters, counted_as(call), 0);
   return 1;
 }
 
 // Sends what is wanted whatever its path is, with the canonical one; returns 0 when it does not fit, or the ring is full.
 __noinline int open_in_ring(struct call_context *call, struct opening *o)
 {
-  return call && o && in_ring(call, o, OPEN_ROOM_REAL);
+  return call && o && in_ring(call, o, OPEN_ROOM_REAL, counters_here());
 }
 
 // Puts an open together in the scratch memory, and looks at its paths as it does.
@@ -211,7 +212,7 @@ static __always_inline __u32 by_path(struct call_context *call, struct opening *
   if (file && (filter.real || !passed || r->header.flags & FLAG_UNREAD))
     real = path_text(s, slot, at, PATH_OF(file, file, f_path), fs);
   if (!passed && !real_passes(r, slot, at, real, bit)) return not_sent(call);
-  if (!o->wanted && refused(counted_as(call))) return 0;
+  if (!o->wanted && refused(counters_here(), counted_as(call))) return 0;
   fill_open(r, call, o, file);
   r->lengths[OPEN_REAL] = real;
   return finished(call, s, at + real, KIND_OPEN);
@@ -232,7 +233,7 @@ static __always_inline __u32 on_open(struct call_context *call)
   __u32 bit = class_bit(access_of(o.how.flags), call->ret);
   o.wanted = filter.keep[slot] & bit || o.unread || comm_passes(call, bit);
   if (o.wanted) {
-    if (refused(counted_as(call))) return 0;
+    if (refused(counters_here(), counted_as(call))) return 0;
     if (filter.real && !call->uring && !o.unread && !has_state(call) && open_in_ring(call, &o)) return 0;
   } else if (!(filter.test[slot] & bit)) {
     return not_sent(call);

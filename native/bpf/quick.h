@@ -51,7 +51,8 @@ static __noinline bool quick_open(struct pt_regs *regs, long ret, __u32 which)
   __u32 bit = class_bit(access_of(o.how.flags), ret);
   if (filter.keep[which] & bit) {
     if (filter.real || has_state(&call)) return 0;
-    return refused(counted_as(&call)) || in_ring(&call, &o, OPEN_ROOM);
+    struct counters *counters = counters_here();
+    return refused(counters, counted_as(&call)) || in_ring(&call, &o, OPEN_ROOM, counters);
   }
   if (RARELY(comm_passes(&call, bit))) return 0;
   if (filter.test[which] & bit && !path_unwanted(&call, &o, bit)) return 0;
