@@ -32,7 +32,8 @@ export function ownTemporary(name: string): () => string | undefined {
     for (const work of last.splice(0)) work();
     const left = readdirSync(folder).filter((each) => !each.startsWith(OWN));
     unmount(folder);
-    rmSync(folder, { recursive: true, force: true });
+    // A program that a failed test has left may still write there.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     if (before === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = before;
     return left.length > 0 ? `left in the temporary folder of ${name}: ${left.join(', ')}` : undefined;

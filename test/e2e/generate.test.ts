@@ -209,7 +209,7 @@ sinks: { out: { from: detect, ${sink} } }
     const leafOf = () => below(stageOf()).find((pid) => nameOf(pid) === 'httpd') ?? 0;
     while (leafOf() === 0) await sleep(20);
     const processes = [stageOf(), ...below(stageOf())];
-    const home = /(\/tmp\/falco-pipe-\w{6}) [^\n]* tmpfs /.exec(
+    const home = /(\/\S+\/falco-pipe-\w{6}) [^\n]* tmpfs /.exec(
       readFileSync(`/proc/${leafOf()}/mountinfo`, 'utf8'),
     )?.[1];
     expect(existsSync(`${home}/actor`)).toBe(true);
