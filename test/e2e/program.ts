@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { atEnd } from '../scratch.ts';
 
 export const repository = resolve(import.meta.dirname, '../..');
 export const launcher = join(repository, 'bin/falco-pipe');
@@ -38,6 +39,7 @@ export class Program {
 
   private constructor(child: ChildProcess) {
     this.child = child;
+    atEnd(() => child.kill('SIGKILL')); // a test that fails may not stop it
     const wake = () => {
       for (const look of this.#waiting) look();
     };
@@ -118,6 +120,7 @@ export class Stage {
 
   constructor() {
     this.#shell = spawn('/bin/sh', [], { stdio: ['pipe', 'pipe', 'inherit'] });
+    atEnd(() => this.#shell.kill('SIGKILL'));
     this.#shell.stdout?.on('data', (data) => {
       this.#output += data;
     });
