@@ -98,7 +98,7 @@ export class System {
       mkdirSync(join(root, folder), { recursive: true });
     for (const name of ['bin', 'sbin', 'lib', 'lib64'].filter((name) => lstatSync(`/${name}`).isSymbolicLink()))
       symlinkSync(readlinkSync(`/${name}`), join(root, name));
-    place('/', [...filesOf(PACKAGES.split(' ')), ...filesBelow('/', 'etc/alternatives')], root);
+    place('/', [...filesOf(PACKAGES.split(' ')), ...alternatives()], root);
     const built = BUILT.flatMap((folder) => filesBelow(repository, folder));
     const unused = UNUSED.map((folder) => `${folder}/`);
     const used = built.filter((name) => !unused.some((folder) => name.startsWith(folder)));
@@ -159,6 +159,12 @@ function filesBelow(root: string, folder: string): string[] {
     join(folder, name),
   );
   return names.filter((name) => statSync(join(root, name), { throwIfNoEntry: false })?.isFile());
+}
+
+/** The names under which one of several programs can be called: they are no package's. */
+function alternatives(): string[] {
+  const names = readdirSync('/etc/alternatives').flatMap((name) => [`etc/alternatives/${name}`, `usr/bin/${name}`]);
+  return names.filter((name) => isFile(`/${name}`));
 }
 
 function isFile(path: string): boolean {
