@@ -1,5 +1,7 @@
-/** The books of a run as one line for people. */
+/** What a run has to tell of itself, as lines for people. */
 
+import type { Logger } from '../core/log.ts';
+import type { Plan } from '../pipeline/plan.ts';
 import type { Summary } from '../pipeline/totals.ts';
 
 /** What came in and what became of it; of what was lost also why, and what is not settled where something is. */
@@ -15,4 +17,22 @@ export function books(summary: Summary): string {
     ...(dead > 0 ? [`dead letters ${dead}`] : []),
     ...(in_flight > 0 ? [`in flight ${in_flight}`] : []),
   ].join(', ');
+}
+
+/** "1 rule", "2 rules". */
+export function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/** Rules of a plan that are enabled. */
+export function rulesOf(plan: Plan): number {
+  return plan.operators.reduce((sum, { notes }) => sum + Number(notes.rules ?? 0), 0);
+}
+
+/** Says that there are warnings about a plan, where those of the one before were others. */
+export function sayWarnings(log: Logger, { name, warnings }: Plan, before?: Plan): void {
+  const isSaid = JSON.stringify(warnings) === JSON.stringify(before?.warnings ?? []);
+  if (!isSaid && warnings.length > 0) {
+    log.warn(`${counted(warnings.length, 'warning')} about ${name}: 'falco-pipe validate ${name}' prints them`);
+  }
 }

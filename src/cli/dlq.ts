@@ -1,9 +1,11 @@
 /** `falco-pipe dlq`: events that sinks gave up: list them, look at them, have them delivered after all, or delete them. */
 
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { exitCode, UserError } from '../core/errors.ts';
 import { loadPlan } from '../pipeline/load.ts';
 import { isOfSource } from '../store/keep.ts';
+import { STATE_FILE } from '../store/messages.ts';
 import { type DeadLetter, Store } from '../store/store.ts';
 import { type Control, controlOf } from './control.ts';
 
@@ -60,6 +62,11 @@ async function stateFolder(pipeline: string | undefined, state: string | undefin
 async function open(folder: string): Promise<Letters> {
   const control = await controlOf(({ state_folder: other }) => other === folder);
   if (control) return remote(control);
+  // To open it would make one, and that would be said to have no dead letters.
+  if (!existsSync(join(folder, STATE_FILE))) {
+    const message = `There is no state in ${folder}: no falco-pipe has run with it as --state or \`state:\``;
+    throw new UserError(message, { exit: exitCode.unavailable });
+  }
   const store = await Store.open(folder, () => {});
   return {
     list: (sink) => store.dead(sink),

@@ -7,6 +7,7 @@ import type { Logger } from '../core/log.ts';
 import type { Plan } from '../pipeline/plan.ts';
 import type { Run } from '../pipeline/run.ts';
 import { type Contents, Watcher } from '../pipeline/watch.ts';
+import { counted, rulesOf, sayWarnings } from './books.ts';
 import { failure } from './fail.ts';
 import { reloadingState, tellSystemd } from './systemd.ts';
 
@@ -70,7 +71,7 @@ export class Reloader {
     const read: Contents = new Map();
     tellSystemd(reloadingState(), log);
     try {
-      const before = run.plan.digest;
+      const before = run.plan;
       const plan = await this.#loadAtRest(read);
       // Sources have their turn between the two halves of the work.
       await breathe();
@@ -78,7 +79,12 @@ export class Reloader {
       const digest = `sha256:${plan.digest}`;
       run.counters.add('reloads', 'done', 1);
       contents.clear();
-      log.info({ pipeline: digest }, `reloaded (${why}): ${digest}${plan.digest === before ? ', as before' : ''}`);
+      const same = plan.digest === before.digest ? ', as before' : '';
+      const [rules, then] = [rulesOf(plan), rulesOf(before)];
+      const change = rules === then ? '' : `, before: ${then}`;
+      const now = { pipeline: digest, rules };
+      log.info(now, `reloaded (${why}): ${digest}${same}, ${counted(rules, 'rule')}${change}`);
+      sayWarnings(log, plan, before);
     } catch (error) {
       run.counters.add('reloads', 'failed', 1);
       log.error(`not reloaded (${why}), the pipeline goes on as before:\n${failure(error)}`);

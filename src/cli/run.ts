@@ -14,7 +14,7 @@ import { rehearse } from '../pipeline/rehearse.ts';
 import { Run } from '../pipeline/run.ts';
 import type { Contents } from '../pipeline/watch.ts';
 import { Store } from '../store/store.ts';
-import { books } from './books.ts';
+import { books, counted, rulesOf, sayWarnings } from './books.ts';
 import { fail } from './fail.ts';
 import { lastResort } from './last-resort.ts';
 import { Reloader } from './reload.ts';
@@ -45,9 +45,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   };
   const { folder, plan } = await load(contents);
   if (plan.closed.length > 0) log.info(`sources that \`only\` leaves closed: ${plan.closed.join(', ')}`);
-  if (plan.warnings.length > 0) {
-    log.warn(`${plan.warnings.length} warnings about ${path}: 'falco-pipe validate ${path}' prints them`);
-  }
+  sayWarnings(log, plan);
   const state = options.state === undefined ? plan.state : resolve(options.state);
   const unwritten = (error: unknown) =>
     log.error(`the state could not be written to ${state}: ${messageOf(error)}; trying again`);
@@ -89,7 +87,10 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     tellSystemd('READY=1', log);
     const rest = feedWatchdog(log);
     const unwatch = running.watchHeld();
-    log.info(counts, `ready: ${counts.programs} programs, ${counts.rules} rules, pipeline ${counts.pipeline}`);
+    log.info(
+      counts,
+      `ready: ${counted(counts.programs, 'program')}, ${counted(counts.rules, 'rule')}, pipeline ${counts.pipeline}`,
+    );
     void running.ready().then(giveBack);
     if (signals.early) void signals.reload();
     // At the end of the sources nothing presses; a signal means that somebody waits.
@@ -130,10 +131,6 @@ function withJson(plan: Plan): Plan {
     sink.type === 'stdout' ? { ...sink, config: { ...(sink.config as object), format: 'json' } } : sink,
   );
   return { ...plan, sinks };
-}
-
-function rulesOf(plan: Plan): number {
-  return plan.operators.reduce((sum, { notes }) => sum + Number(notes.rules ?? 0), 0);
 }
 
 function programsOf(running: Run): number {

@@ -38,6 +38,7 @@ const OF_COMPONENTS: Readonly<Record<string, Metric>> = {
   waiting: gauge('falco_pipe_waiting_messages', 'Messages that wait in the queue that a source reads.'),
   unfetched: gauge('falco_pipe_unfetched_files', 'Log files that a source has found and could not fetch yet.'),
   lag_seconds: gauge('falco_pipe_lag_seconds', 'How long after it had happened the last event of a source came.'),
+  programs: gauge('falco_pipe_attached_programs', 'Programs of a source that are attached in the kernel.'),
   matches: counter('falco_pipe_rule_matches_total', 'Events that a rule matched.', 'rule'),
 };
 
@@ -53,7 +54,7 @@ const READY = gauge('falco_pipe_ready', '1 when the pipeline runs, its sources a
 const DELAY = gauge(
   'falco_pipe_event_loop_delay_seconds',
   'How long turns of the event loop took, since the last scrape: what comes meanwhile waits.',
-  'quantile',
+  'percentile',
 );
 const INFO = gauge('falco_pipe_info', 'Always 1; the version and the pipeline.', 'version', 'pipeline');
 const MEMORY = gauge('process_resident_memory_bytes', 'Resident memory.');
@@ -142,8 +143,8 @@ function ofRun(page: Page, { totals, reloads, ready, digest }: RunStatus): void 
 }
 
 function ofEventLoop(page: Page, turns: Histogram): void {
-  for (const quantile of [0.5, 0.99, 1]) {
-    page.add(DELAY, turns.percentile(quantile * 100) / 1e9, { quantile: String(quantile) });
+  for (const percentile of [50, 99, 100]) {
+    page.add(DELAY, turns.percentile(percentile) / 1e9, { percentile: String(percentile) });
   }
   turns.reset();
 }
@@ -152,7 +153,8 @@ function ofProcess(page: Page): void {
   const { user, system } = process.cpuUsage();
   page.add(MEMORY, process.memoryUsage.rss());
   page.add(CPU, (user + system) / 1e6);
-  page.add(START, Math.round(Date.now() / 1000 - process.uptime()));
+  // The same at each scrape: a change of it would be taken for a restart.
+  page.add(START, Math.round(performance.timeOrigin / 1000));
 }
 
 function asFalco(page: Page, components: readonly ComponentStatus[], plan: Plan): void {

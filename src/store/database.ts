@@ -4,11 +4,10 @@ import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { STATE_FILE } from './messages.ts';
 
 /** The version of the file's layout; a newer file is refused, an older one is migrated. */
 const LAYOUT = 2;
-
-const FILE = 'state.db';
 
 /** Bytes of a file that is looked through when it is opened. */
 const CHECKED = 64 * 1024 ** 2;
@@ -18,7 +17,7 @@ const CHECKED = 64 * 1024 ** 2;
  * has it, when a newer program wrote it or it is damaged; 77 when it may not be written.
  */
 export function openDatabase(folder: string): DatabaseSync {
-  const path = join(folder, FILE);
+  const path = join(folder, STATE_FILE);
   let database: DatabaseSync | undefined;
   try {
     makeFolder(folder);
@@ -80,7 +79,7 @@ function migrate(database: DatabaseSync, path: string): void {
 
 /** What is wrong with the state file in a folder, and what to do. */
 export function explain(folder: string, error: unknown): UserError {
-  const path = join(folder, FILE);
+  const path = join(folder, STATE_FILE);
   if (error instanceof UserError) return error;
   const message = messageOf(error);
   if (/locked|busy/.test(message)) {

@@ -1,5 +1,8 @@
 /** What the threads of the store say to each other. */
 
+/** The one file of a state folder. */
+export const STATE_FILE = 'state.db';
+
 /** A change. Those of one message become one transaction: all of them, or none. */
 export type Change =
   | { readonly kind: 'position'; readonly key: string; readonly value: string }

@@ -17,14 +17,16 @@ writeFileSync(path, '');
 /** As if it had been written so many seconds ago. */
 const written = (ago: number) => utimesSync(path, Date.now() / 1000 - ago, Date.now() / 1000 - ago);
 
+const planOf = (digest: string) => ({ digest, operators: [], warnings: [] }) as unknown as Plan;
+
 /** Reloads; `load` says how a plan is loaded at each try: its name, or an error. What it went over to, and what was said. */
-async function reloaded(load: (tries: number) => string) {
+async function reloaded(load: (tries: number) => string | Plan, before = planOf('old')) {
   const over: string[] = [];
   const said: string[] = [];
   let tries = 0;
   const note = (...words: unknown[]) => void said.push(String(words.at(-1)));
   const run = {
-    plan: { digest: 'old' },
+    plan: before,
     counters: new Counters(),
     reload: async ({ digest }: Plan) => over.push(digest),
   };
@@ -33,7 +35,8 @@ async function reloaded(load: (tries: number) => string) {
     log: { info: note, error: note, warn: note } as never,
     load: async (read: Contents) => {
       read.set(path, String(++tries));
-      return { digest: load(tries) } as Plan;
+      const loaded = load(tries);
+      return typeof loaded === 'string' ? planOf(loaded) : loaded;
     },
     around: async (_, work) => work(),
     contents: new Map(),
@@ -49,7 +52,7 @@ test('a file that is being written is read again until it is not', async () => {
     return tries < 3 ? `half ${tries}` : 'whole';
   });
   expect(over).toEqual(['whole']);
-  expect(said).toEqual(['reloaded (SIGHUP): sha256:whole']);
+  expect(said).toEqual(['reloaded (SIGHUP): sha256:whole, 0 rules']);
 });
 
 test('what is wrong with half a file is not said', async () => {
@@ -72,4 +75,19 @@ test('a file that rests is read once, whatever its time; what is wrong with it i
   });
   expect([over, tries]).toEqual([[], 1]);
   expect(said.join()).toContain('no such key');
+});
+
+test('how many rules there are is said, also how many there were, and that there are new warnings', async () => {
+  written(60);
+  const plan = (digest: string, rules: number, warnings: string[]) =>
+    ({ name: 'p.yaml', digest, operators: [{ notes: { rules } }], warnings }) as unknown as Plan;
+  const next = (before: Plan, after: Plan) => reloaded(() => after, before);
+  expect((await next(plan('a', 2, []), plan('b', 2, []))).said).toEqual(['reloaded (SIGHUP): sha256:b, 2 rules']);
+  expect((await next(plan('a', 2, ['w']), plan('b', 1, ['w']))).said).toEqual([
+    'reloaded (SIGHUP): sha256:b, 1 rule, before: 2',
+  ]);
+  expect((await next(plan('a', 2, []), plan('b', 0, ['No rule']))).said).toEqual([
+    'reloaded (SIGHUP): sha256:b, 0 rules, before: 2',
+    "1 warning about p.yaml: 'falco-pipe validate p.yaml' prints them",
+  ]);
 });

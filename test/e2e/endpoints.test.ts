@@ -1,6 +1,6 @@
 /** What a running program answers: health, metrics, status, taps, dead letters. */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -96,7 +96,7 @@ describe('over HTTP', () => {
     expect(text).toMatch(
       /^falcosecurity_falco_rules_matches_total\{rule_name="Cats",priority="Warning",source="syscall",tag_pets="true"\} \d+$/m,
     );
-    expect(text).toMatch(/^falco_pipe_event_loop_delay_seconds\{quantile="0.99"\} 0?\.?\d/m);
+    expect(text).toMatch(/^falco_pipe_event_loop_delay_seconds\{percentile="99"\} 0?\.?\d/m);
     // Every sample belongs to a family that is announced once.
     const families = [...text.matchAll(/^# TYPE (\S+) (?:counter|gauge)$/gm)].map(([, name]) => name);
     expect(new Set(families).size).toBe(families.length);
@@ -236,6 +236,14 @@ describe('the command line', () => {
     expect((await cli('dlq', 'show', first, '--pipeline', path)).stderr).toContain(`There is no dead letter ${first}`);
     expect((await cli('dlq', 'retry', '--sink', 'out', '--pipeline', path)).code).toBe(0);
     expect((await cli('dlq', 'list', '--pipeline', path)).stdout).toBe('no dead letters\n');
+  });
+
+  test('dlq of a folder without a state says so, and makes none', async () => {
+    const folder = join(scratch(), 'stat');
+    const { code, stdout, stderr } = await Program.run(['dlq', 'list', '--state', folder]);
+    expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+    expect(stderr).toContain(`There is no state in ${folder}: `);
+    expect(existsSync(folder)).toBe(false);
   });
 
   test('graph draws a pipeline in three ways', async () => {

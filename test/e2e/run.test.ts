@@ -62,7 +62,7 @@ describe('replay to alerts', () => {
     expect(program.code).toBe(0);
     expect(program.stdout.split('\n')[0]).toBe('2023-11-14T22:13:20.000000000+0000: Notice opened /etc/f0 by cat');
     expect(program.stdout.trim().split('\n')).toHaveLength(3);
-    expect(program.stderr).toMatch(/ready: 0 programs, 1 rules, pipeline sha256:[0-9a-f]{64}/);
+    expect(program.stderr).toMatch(/ready: 0 programs, 1 rule, pipeline sha256:[0-9a-f]{64}/);
     expect(program.stderr).toContain('seen 3, delivered 3, filtered 0, dropped 0');
     expect(summaryOf(program)).toMatchObject({ seen: 3, delivered: 3, filtered: 0, dropped: 0, in_flight: 0 });
   });

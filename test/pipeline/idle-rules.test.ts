@@ -1,4 +1,4 @@
-/** Rules on audit logs that cannot fire in their pipeline are said when it is planned. */
+/** Rules on audit logs that cannot fire in their pipeline, and files without a rule, are said when it is planned. */
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -68,4 +68,23 @@ it.each([
   ['syscall', 'evt.type in (openat, connect) and evt.is_open_write = true', ['type: ebpf']],
 ] as const)('%s: %s is filled', (source, condition, sources) => {
   expect(saidOf(source, condition, ...sources)).toEqual([]);
+});
+
+it.each([
+  ['', 'There is no rule in these files: nothing passes this operator'],
+  ['- macro: m\n  condition: evt.type = open\n', 'There is no rule in these files: nothing passes this operator'],
+  [
+    '- rule: it\n  desc: d\n  condition: evt.type = open\n  output: x\n  priority: INFO\n  enabled: false\n',
+    'No rule of these files is enabled: nothing passes this operator',
+  ],
+])('files that leave nothing to judge by: %#', (content, said) => {
+  const file = join(folder, 'rules.yaml');
+  writeFileSync(file, content);
+  const yaml = [
+    'sources: { node: { type: ebpf } }',
+    `operators: { detect: { type: rules, from: node, files: '${file}' } }`,
+    'sinks: { out: { type: stdout, from: detect } }',
+  ].join('\n');
+  const { warnings } = planPipeline(PipelineDocument.parse(join(folder, 'p.yaml'), yaml), builtIn());
+  expect(warnings.filter(({ code }) => code === 'NO_RULES')).toMatchObject([{ message: said, at: { line: 2 } }]);
 });

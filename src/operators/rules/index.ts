@@ -127,6 +127,13 @@ export const rules = defineOperator<typeof config, Loaded>({
     });
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);
+    if (active.length === 0 && !loaded.diagnostics.some(({ severity }) => severity === 'error')) {
+      const message =
+        loaded.rules.length === 0 ? 'There is no rule in these files' : 'No rule of these files is enabled';
+      edge.report({ severity: 'warning', code: 'NO_RULES', message: `${message}: nothing passes this operator` }, [
+        'files',
+      ]);
+    }
     yield;
     yield* warnOfIdleRules(active, edge);
     const list = loaded.rules.map(({ name, priority, source, enabled, tags }) => ({
