@@ -21,7 +21,8 @@ export default defineConfig({
     // One more than the cores that make test is measured with: a quarter of the time tests wait, for services and children.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // For what takes six seconds on a machine that does nothing else, at most.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

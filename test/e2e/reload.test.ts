@@ -279,5 +279,5 @@ sinks: { out: { type: file, path: alerts.jsonl, from: detect, queue: { events: 1
     expect(alerts).toContain('"rule":"Series 20"');
     const made = [...alerts.matchAll(/"rule":"Folder (\d+)"/g)].map(([, n]) => Number(n));
     expect(made).toEqual([1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
-  }, 60_000);
+  }, 120_000);
 });
