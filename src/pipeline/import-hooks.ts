@@ -56,6 +56,15 @@ export function renewImports(): void {
   loaded.clear();
 }
 
+function stripped(text: string, path: string): string {
+  try {
+    return stripTypeScriptTypes(text, { mode: 'strip' });
+  } catch {
+    // The same error once more, with its place: where that is named, what is stripped has another name in stacks.
+    return stripTypeScriptTypes(text, { mode: 'strip', sourceUrl: path });
+  }
+}
+
 /** Whether a module is one that people wrote, by its URL. */
 function isPeoples(url: string): boolean {
   return /^file:.*\.[cm]?[jt]s(?:\?|$)/.test(url) && !url.startsWith(ourSources) && !url.startsWith(ourBuild);
@@ -82,7 +91,7 @@ export function hookImports(): void {
       const text = readFileSync(path, 'utf8');
       if (!url.includes('/node_modules/')) loaded.set(path, digestOf(text));
       if (!/\.m?ts$/.test(path)) return next(url, context);
-      const source = stripTypeScriptTypes(text, { mode: 'strip' });
+      const source = stripped(text, path);
       return { format: 'module', source, shortCircuit: true };
     },
   });

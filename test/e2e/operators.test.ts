@@ -130,7 +130,12 @@ describe('is refused with what to do', () => {
       {},
       /\.\/mine\.ts: the default export is not a component; export default defineOperator/,
     ],
-    ['a syntax error', `export default {`, {}, /The component \.\/mine\.ts cannot be loaded/],
+    [
+      'a syntax error',
+      `const a = 1;\nexport default {\n  x y\n};\n`,
+      {},
+      /\.\/mine\.ts cannot be loaded: .* \(\/.*\/mine\.ts:3\)/,
+    ],
     [
       'a type that is taken',
       MINE.replace("type: 'mine'", "type: 'filter'"),
