@@ -183,7 +183,7 @@ struct io_rename___since_7_0 { struct delayed_filename oldpath, newpath; };
 struct io_link___since_7_0 { struct delayed_filename oldpath, newpath; };
 struct io_socket { int domain, type, protocol; __u32 file_slot; };
 struct io_accept { int flags; __u32 file_slot; };
-struct io_connect { int addr_len; };
+struct io_connect { void *addr; int addr_len; };
 struct io_bind { int addr_len; };
 struct io_listen { int backlog; };
 struct io_sr_msg { unsigned int len; };

@@ -88,6 +88,14 @@ static __always_inline void keep_address(struct uring_request *r, __u64 data)
   bpf_probe_read_kernel(r->address, sizeof r->address, (void *)data);
 }
 
+// Before Linux 6.10 a connect copies its address when it is performed: until then it is in the caller's memory.
+static __always_inline void keep_user_address(struct uring_request *r, __u64 from, __u32 size)
+{
+  barrier_var(size);
+  if (size > URING_ADDRESS) size = URING_ADDRESS;
+  if (read_user(r->address, size, from)) r->cut = 1;
+}
+
 // Every operation's own struct lies over the beginning of the request. The descriptor of the request itself is only in
 // what the caller submitted, kept in cqe.fd until the result takes its place.
 static __always_inline void keep_arguments(struct uring_request *r, struct io_kiocb *req)
@@ -148,7 +156,8 @@ static __always_inline void keep_arguments(struct uring_request *r, struct io_ki
     break;
   case CALL_CONNECT:
     r->args[2] = GET(io_connect, at, addr_len);
-    keep_address(r, (__u64)GET(io_kiocb, req, async_data));
+    if (GET(io_kiocb, req, async_data)) keep_address(r, (__u64)GET(io_kiocb, req, async_data));
+    else keep_user_address(r, (__u64)GET(io_connect, at, addr), r->args[2]);
     break;
   case CALL_BIND:
     if (bpf_core_type_exists(struct io_bind)) r->args[2] = GET(io_bind, at, addr_len); // since Linux 6.11

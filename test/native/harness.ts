@@ -1,5 +1,6 @@
 /** What the live tests share: a child that acts on command, a sensor that looks at it alone, decoded records. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +29,12 @@ export function whyNot(): string | undefined {
           : 'no CAP_BPF and CAP_PERFMON (run as root)';
   if (reason) console.warn(`SKIPPED: live kernel tests: ${reason}`);
   return reason;
+}
+
+/** Whether the running kernel is older than that version of Linux. */
+export function before(major: number, minor: number): boolean {
+  const [ours = 0, second = 0] = release().split('.').map(Number);
+  return ours < major || (ours === major && second < minor);
 }
 
 export interface Decoded {
