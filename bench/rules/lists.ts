@@ -1,6 +1,7 @@
 /**
- * Lists from a file: what 2 million items cost to load and to keep, and what an event costs with them, next to 10 items
- * from a file and 10 in the rules file. CPU time; what is compared takes turns in one run.
+ * Lists from a file: what 2 million items cost to load and to keep, for how long they hold up the event loop, and what an
+ * event costs with them, next to 10 items from a file and 10 in the rules file. CPU time; what is compared takes turns in
+ * one run, and of kernel events the quartiles of the rounds tell noise from cost.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -8,14 +9,23 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { inSlices } from '../../src/core/steps.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { Event } from '../../src/events/field.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
-import { bindRules, type ListFeed, type LoadResult, loadRules, type Ruleset } from '../../src/rules/index.ts';
+import {
+  bindRules,
+  type ListFeed,
+  type LoadResult,
+  loadRules,
+  loadRulesInSteps,
+  type Ruleset,
+} from '../../src/rules/index.ts';
 import { scratch } from '../shared/scratch.ts';
-import { madeUp } from './shared/made-up.ts';
-import { Replay } from './shared/replay.ts';
+import { type Made, madeUp } from './shared/made-up.ts';
+import { record } from './shared/recording.ts';
+import { type Judge, median, Replay } from './shared/replay.ts';
 
 const MANY = 2_000_000;
 const FEW = 10;
@@ -37,6 +47,7 @@ const address6 = (n: number) =>
 
 /** The usual folders at the root: what a list of threats on a whole machine has. */
 const TOPS = [
+  'usr',
   'bin',
   'boot',
   'dev',
@@ -50,7 +61,6 @@ const TOPS = [
   'sbin',
   'srv',
   'tmp',
-  'usr',
   'var',
 ];
 
@@ -122,38 +132,61 @@ interface Loaded {
 }
 
 /** `list`: where its items are. `others`: rules that stand before. */
-function load(list: string, condition: string, others = ''): Loaded {
+function rulesFile(list: string, condition: string, others = '') {
   const rule = `- rule: r\n  desc: d\n  condition: ${condition}\n  output: o\n  priority: INFO\n`;
-  const path = join(folder, 'rules.yaml');
-  const content = `${others}\n- list: far\n  ${list}\n${rule}`;
+  return {
+    name: 'rules.yaml',
+    content: `${others}\n- list: far\n  ${list}\n${rule}`,
+    path: join(folder, 'rules.yaml'),
+  };
+}
+
+function load(list: string, condition: string, others?: string): Loaded {
+  const file = rulesFile(list, condition, others);
   const start = process.cpuUsage();
-  const result = loadRules([{ name: 'rules.yaml', content, path }], { catalogues });
+  const result = loadRules([file], { catalogues });
   if (!result.ok) throw new Error(result.diagnostics[0]?.message);
   const { user, system } = process.cpuUsage(start);
   return { result, seconds: (user + system) / 1e6 };
 }
 
-/** For how many ms of CPU a refresh holds the thread at once: the best of some, for the first ones are compiled as they go. */
-function longestHold([feed]: readonly ListFeed[]): number {
-  const content = readFileSync(join(folder, 'far.txt'));
+const FAR = 'items_from: { file: far.txt }';
+
+/**
+ * For how many ms of CPU something holds the event loop at once while it is under way: the best of some times, for in the
+ * first one code is compiled.
+ */
+async function longestHold(work: () => Promise<unknown>): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < REFRESHES; round++) {
-    const steps = (feed as ListFeed).build(content);
     let longest = 0;
-    for (let isDone: boolean | undefined = false; !isDone; ) {
-      const before = process.threadCpuUsage();
-      isDone = steps.next().done;
+    let isOver = false;
+    let before = process.threadCpuUsage();
+    const turn = () => {
       const { user, system } = process.threadCpuUsage(before);
       longest = Math.max(longest, (user + system) / 1000);
-    }
+      before = process.threadCpuUsage();
+      if (!isOver) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await work();
+    isOver = true;
     best = Math.min(best, longest);
   }
   return best;
 }
 
+async function holds(condition: string, [feed]: readonly ListFeed[]): Promise<string> {
+  const file = rulesFile(FAR, condition);
+  const loading = await longestHold(() => inSlices(loadRulesInSteps([file], { catalogues })));
+  const content = readFileSync(join(folder, 'far.txt'));
+  const refreshing = await longestHold(async () => (await inSlices((feed as ListFeed).build(content))).exchange());
+  return `holds the loop for at most ${loading.toFixed(0)} ms at once, a refresh for ${refreshing.toFixed(0)}`;
+}
+
 function fromFile(count: number, item: Case['item'], condition: string, others?: string): Loaded {
   writeFileSync(join(folder, 'far.txt'), Array.from({ length: count }, (_, n) => `${item(n)}\n`).join(''));
-  return load('items_from: { file: far.txt }', condition, others);
+  return load(FAR, condition, others);
 }
 
 function inRules(item: Case['item'], condition: string, others?: string): Loaded {
@@ -210,27 +243,35 @@ function told([many = 0, few = 0, literal = 0]: readonly number[]): string {
   return `${many.toFixed(0)} ns; of 10 from a file ${next(few)}, of 10 in the rules ${next(literal)}`;
 }
 
-function measure({ what, condition, item, field, value }: Case): void {
+async function measure({ what, condition, item, field, value }: Case): Promise<void> {
   const whole = `evt.type = openat and ${condition}`;
   const before = kept();
   const many = fromFile(MANY, item, whole);
   const bytes = (kept() - before) / MANY;
-  const hold = longestHold(many.result.feeds);
-  console.log(
-    `${what}: load ${many.seconds.toFixed(1)} s, ${bytes.toFixed(0)} bytes an item; ` +
-      `a refresh holds the thread for at most ${hold.toFixed(0)} ms at once`,
-  );
+  const held = await holds(whole, many.result.feeds);
+  console.log(`${what}: load ${many.seconds.toFixed(1)} s, ${bytes.toFixed(0)} bytes an item; a reload ${held}`);
   const all = [many, fromFile(FEW, item, whole), inRules(item, whole)];
   const mixed = costs(all, field, (n) => value(n % NEW_IN === 0 ? n : (n * 7) % KNOWN));
   console.log(`  a record, one of ${NEW_IN} with a new value:     ${told(mixed)}`);
   console.log(`  at worst, each new and like the items:  ${told(costs(all, field, value))}`);
 }
 
-/** What all kernel events of a workload cost with a list, verdicts kept. */
-function measureKernel(what: string, item: Case['item']): void {
+interface KernelCase {
+  readonly what: string;
+  readonly events: Made | 'recorded';
+  readonly condition: string;
+  readonly item: Case['item'];
+}
+
+const OPENS = 'evt.type in (open, openat) and (fd.name in (far) or fd.name pmatch (far))';
+
+/** What the whole of a kernel event costs with a list: finding it and its process, judging it, verdicts kept. */
+async function measureKernel({ what, events, condition, item }: KernelCase): Promise<void> {
   const host = readFileSync(join(import.meta.dirname, '../../rules/host.yaml'), 'utf8');
-  const condition = 'evt.type in (open, openat) and (fd.name in (far) or fd.name pmatch (far))';
-  const replay = new Replay(madeUp());
+  const replay = new Replay(events === 'recorded' ? (await record()).recording : madeUp(events));
+  const { opens, paths } = replay;
+  const distinct = opens === 0 ? '' : `, ${Math.round((100 * paths) / opens)} % distinct paths`;
+  console.log(`kernel events, ${what}: ${replay.events}${distinct}`);
   for (const [name, others] of [
     ['alone', ''],
     ['among the rules of host.yaml', host],
@@ -241,23 +282,73 @@ function measureKernel(what: string, item: Case['item']): void {
       inRules(item, condition, others),
     ];
     const judges = all.map(({ result }) => judgeWith(bindRules(result.rules, kernelForm, { matching: 'all' })));
-    console.log(`${what}, ${name}: ${told(replay.measureTogether(judges))}`);
+    console.log(`  ${name}: ${toldOfRounds(replay, judges)}`);
   }
 }
 
-const kernelCases: readonly (readonly [what: string, item: Case['item']])[] = [
-  ['kernel events that open other folders', (n) => `/usr/share/app/${n % 977}/file-${n}.dat`],
-  [
-    'kernel events that open the same folders',
-    (n) => (n % 2 === 0 ? `/srv/data/other${n}` : `/usr/lib/x86_64-linux-gnu/other${n}.so`),
-  ],
-  [
-    'kernel events that open one folder of many',
-    (n) => {
+/** The medians, and the quartiles of the ratio in each round. */
+function toldOfRounds(replay: Replay, judges: readonly Judge[]): string {
+  const [many = [], few = [], literal = []] = replay.rounds(judges, (judge) => replay.playWhole(judge));
+  const next = (others: readonly number[]) => {
+    const ratios = others.map((other, round) => (many[round] as number) / other).sort((a, b) => a - b);
+    const at = (part: number) => (ratios[Math.floor(ratios.length * part)] as number).toFixed(2);
+    return `${median(others).toFixed(0)} (${at(0.5)}x, ${at(0.25)}-${at(0.75)})`;
+  };
+  return `${median(many).toFixed(0)} ns; of 10 from a file ${next(few)}, of 10 in the rules ${next(literal)}`;
+}
+
+const kernelCases: readonly KernelCase[] = [
+  {
+    what: 'recorded, a list of the folders that are opened',
+    events: 'recorded',
+    condition: OPENS,
+    item: (n) =>
+      [
+        `/usr/lib/x86_64-linux-gnu/other${n}.so`,
+        `/usr/share/doc/package${n % 977}/other${n}`,
+        `/usr/include/other${n}.h`,
+        `/etc/other${n}`,
+      ][n % 4] as string,
+  },
+  {
+    what: 'a list of other folders',
+    events: 'ordinary',
+    condition: OPENS,
+    item: (n) => `/usr/share/app/${n % 977}/file-${n}.dat`,
+  },
+  {
+    what: 'a list of many folders, one of which is opened',
+    events: 'ordinary',
+    condition: OPENS,
+    item: (n) => {
       const top = TOPS[n % TOPS.length];
       return top === 'usr' ? `/usr/lib/x86_64-linux-gnu/other${n}.so` : `/${top}/app/${n % 977}/other${n}`;
     },
-  ],
+  },
+  {
+    what: 'at worst, each a new path in the folder of the list',
+    events: 'new paths',
+    condition: OPENS,
+    item: (n) => `/srv/data/other${n}`,
+  },
+  {
+    what: 'at worst, each a new path that begins as the items do',
+    events: 'new paths',
+    condition: OPENS,
+    item: (n) => `/srv/data/file1${n}x`,
+  },
+  {
+    what: 'at worst, each a connect to a new address, a list of addresses',
+    events: 'new addresses',
+    condition: 'evt.type = connect and fd.sip in (far)',
+    item: address,
+  },
+  {
+    what: 'at worst, each a connect to a new address, a list of networks',
+    events: 'new addresses',
+    condition: 'evt.type = connect and fd.snet in (far)',
+    item: (n) => `${address(n)}/28`,
+  },
 ];
 
 // Each in a process of its own: what one has kept does not count for the next.
@@ -270,7 +361,7 @@ if (number === undefined) {
     spawnSync(process.execPath, [...process.execArgv, import.meta.filename, String(index)], { stdio: 'inherit' });
   }
 } else if (Number(number) < cases.length) {
-  measure(cases[Number(number)] as Case);
+  await measure(cases[Number(number)] as Case);
 } else {
-  measureKernel(...(kernelCases[Number(number) - cases.length] as (typeof kernelCases)[number]));
+  await measureKernel(kernelCases[Number(number) - cases.length] as KernelCase);
 }

@@ -31,11 +31,15 @@ function processOf(index: number) {
 
 const processes = Array.from({ length: 60 }, (_, index) => processOf(index));
 
-function event(time: number, process: ReturnType<typeof processOf>): Fields {
+/** Whether events are in ordinary proportions, or all are the same call with a value that is new. */
+export type Made = 'ordinary' | 'new paths' | 'new addresses';
+
+function event(made: Made, time: number, process: ReturnType<typeof processOf>): Fields {
   const identity = { ...process, time };
-  const chance = random(300);
+  const chance = made === 'ordinary' ? random(300) : made === 'new paths' ? 300 : 1;
   if (chance === 0) return { ...identity, kind: 'exec', exec_id: ++process.exec_id };
   if (chance < 12) {
+    const remote_addr = made === 'ordinary' ? [127, 0, 0, 1] : [1 + random(200), random(256), random(256), random(256)];
     return {
       ...identity,
       kind: 'socket',
@@ -45,17 +49,18 @@ function event(time: number, process: ReturnType<typeof processOf>): Fields {
       protocol: 6,
       addr_family: 2,
       local_addr: [127, 0, 0, 1],
-      remote_addr: [127, 0, 0, 1],
+      remote_addr,
       local_port: 30_000 + random(9000),
       remote_port: 8080,
       fd: 7,
     };
   }
-  const raw = random(3) === 0 ? `/srv/data/file${time}` : `/usr/lib/x86_64-linux-gnu/lib${random(300)}.so.6`;
+  const isNew = made !== 'ordinary' || random(3) === 0;
+  const raw = isNew ? `/srv/data/file${time}` : `/usr/lib/x86_64-linux-gnu/lib${random(300)}.so.6`;
   return { ...identity, kind: 'open', nr: 257, ret: 3, dirfd: -100, raw, real: raw, open_flags: 0o2000000 };
 }
 
-export function madeUp(): RawRecording {
+export function madeUp(made: Made = 'ordinary'): RawRecording {
   const chunks: Uint8Array[] = [];
   const writer = new RawWriter((bytes) => chunks.push(Uint8Array.from(bytes)), {
     bootOffset: 1_700_000_000_000_000_000n,
@@ -66,7 +71,7 @@ export function madeUp(): RawRecording {
     const records = Array.from({ length: EVENTS }, (_, index) => {
       // Events come in runs of a few of one process.
       if (random(5) === 0) current = processes[random(processes.length)] as ReturnType<typeof processOf>;
-      return record(event(100 + batch * EVENTS + index, current));
+      return record(event(made, 100 + batch * EVENTS + index, current));
     });
     writer.slab(ring(records));
   }

@@ -5,7 +5,7 @@ import type { KernelEvent } from '../../../src/events/kernel/event.ts';
 import { KIND, OPEN_TEXTS } from '../../../src/events/kernel/layout.ts';
 import { type RawRecording, RawReplay } from '../../../src/events/kernel/raw-file.ts';
 import { eachRecord, textLength, textStart } from '../../../src/events/kernel/records.ts';
-import { bytesOf } from '../../../src/events/kernel/slab.ts';
+import { bytesOf, type KernelSlab } from '../../../src/events/kernel/slab.ts';
 
 export type Judge = (event: KernelEvent) => void;
 
@@ -59,16 +59,21 @@ export class Replay {
 
   /** The same of several, which take turns. */
   measureTogether(judges: readonly Judge[]): readonly number[] {
-    for (let round = 0; round < WARM_UP; round++) for (const judge of judges) this.play(judge);
+    return this.rounds(judges, (judge) => this.play(judge)).map((each) => median(each));
+  }
+
+  /** The same in each round, by how the recording is played. */
+  rounds(judges: readonly Judge[], play: (judge: Judge) => number): readonly (readonly number[])[] {
+    for (let round = 0; round < WARM_UP; round++) for (const judge of judges) play(judge);
     const times = judges.map((): number[] => []);
     for (let round = 0; round < ROUNDS; round++) {
       for (const [index, judge] of judges.entries()) {
         let time = 0;
-        for (let play = 0; play < PLAYS; play++) time += this.play(judge);
+        for (let number = 0; number < PLAYS; number++) time += play(judge);
         times[index]?.push((time * 1000) / (PLAYS * this.events));
       }
     }
-    return times.map((each) => each.sort((a, b) => a - b)[ROUNDS >> 1] as number);
+    return times;
   }
 
   /** Plays the recording once; returns the µs of CPU that judging took. */
@@ -77,12 +82,22 @@ export class Replay {
     let time = 0;
     for (const slab of new RawReplay(this.#recording, this.#names).slabs()) {
       const before = process.cpuUsage();
-      for (let index = 0; index < slab.length; index++) judge(slab.at(index) as KernelEvent);
-      const { user, system } = process.cpuUsage(before);
-      time += user + system;
+      judgeAll(slab, judge);
+      time += since(before);
       slab.release();
     }
     return time;
+  }
+
+  /** The same with all that events cost before they are judged: they are found, and their processes. */
+  playWhole(judge: Judge): number {
+    this.#rename();
+    const before = process.cpuUsage();
+    for (const slab of new RawReplay(this.#recording, this.#names).slabs()) {
+      judgeAll(slab, judge);
+      slab.release();
+    }
+    return since(before);
   }
 
   /** A file that is opened once is another one in each play: else all paths would be known after the first. */
@@ -93,4 +108,17 @@ export class Replay {
       slab[at + 1] = 65 + (Math.floor(play / 26) % 26);
     }
   }
+}
+
+export function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] as number;
+}
+
+function judgeAll(slab: KernelSlab, judge: Judge): void {
+  for (let index = 0; index < slab.length; index++) judge(slab.at(index) as KernelEvent);
+}
+
+function since(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
 }
