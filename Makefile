@@ -51,8 +51,9 @@ generate: .build/packages
 
 dist/.built: .build/packages $(SOURCES) tools/build.ts tsconfig.json tsconfig.types.json package.json
 	@echo "building dist/"
+	@touch .build/began
 	@node tools/build.ts
-	@touch $@
+	@touch -r .build/began $@ # what is changed while it is built is built the next time
 
 native: .build/system .build/packages
 	@$(MAKE) -C native

@@ -1,7 +1,7 @@
 /** The front door: what make does when there is nothing to do, and what the installer of system packages says. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { repository } from '../e2e/program.ts';
@@ -21,6 +21,24 @@ function run(command: string, args: readonly string[], options: { env?: NodeJS.P
 test('make build, when all is built: nothing is done, nothing is said', () => {
   const env = { MAKEFLAGS: '', MAKELEVEL: '' };
   expect(run('make', ['build'], { env })).toEqual({ status: 0, stdout: '', stderr: '' });
+});
+
+test('a source that is changed while it is built is built the next time', () => {
+  const folder = scratch();
+  for (const each of ['src', 'native', 'tools', 'dist', '.build']) mkdirSync(join(folder, each));
+  for (const each of ['tsconfig.json', 'tsconfig.types.json', 'package.json', '.build/packages', 'src/a.ts'])
+    writeFileSync(join(folder, each), '{}');
+  copyFileSync(join(repository, 'Makefile'), join(folder, 'Makefile'));
+  const make = (build: string) => {
+    writeFileSync(join(folder, 'tools/build.ts'), build);
+    utimesSync(join(folder, 'tools/build.ts'), 0, 0);
+    const args = ['-C', folder, '--no-print-directory', '-o', '.build/packages', 'dist/.built'];
+    return run('make', args, { env: { MAKEFLAGS: '', MAKELEVEL: '' } }).stdout;
+  };
+  const built = 'building dist/\n';
+  expect(make("require('node:fs').writeFileSync('src/a.ts', '1')")).toBe(built);
+  expect(make('')).toBe(built);
+  expect(make('')).not.toContain(built);
 });
 
 const noDpkg = spawnSync('dpkg-query', ['--version']).status !== 0;
