@@ -49,7 +49,9 @@ export class Collector implements Definitions {
         context,
       );
     }
-    this.requiredEngineVersion = version;
+    // Of several the highest is required.
+    const before = parseVersion(this.requiredEngineVersion ?? '');
+    if (before === undefined || isCompatible(required, before)) this.requiredEngineVersion = version;
   }
 
   requirePlugin(requirement: PluginRequirement, context: Context): void {

@@ -161,8 +161,10 @@ export class RuleCompiler {
     const condition = withExceptions(definition.condition, definition.exceptions);
     const words = wordsOf(condition.text);
     const kept = isSame ? old.result?.composed : undefined;
-    const result = this.#rule(definition, () => kept ?? substituteLists(condition, words, this.#lists, lists));
-    const macros = result === undefined ? new Set<string>() : macrosIn(result.condition.ast);
+    // A rule that is left out is made of its macros too: another one may mend it.
+    const macros = new Set<string>();
+    const compose = () => kept ?? substituteLists(condition, words, this.#lists, lists);
+    const result = this.#rule(definition, compose, macros);
     const warnings = this.#warnings.slice(from);
     const made = { definition, text: condition.text, words, result, macros, lists, warnings };
     this.#rules.set(definition.name, made);
@@ -200,13 +202,13 @@ export class RuleCompiler {
     }
   }
 
-  #rule(rule: RuleDefinition, compose: () => ComposedText): CompiledRule | undefined {
+  #rule(rule: RuleDefinition, compose: () => ComposedText, macros: Set<string>): CompiledRule | undefined {
     const catalogue = this.#options.catalogues.get(rule.source);
     if (rule.unknownSource || catalogue === undefined) return undefined;
     const output = this.#output(rule, catalogue);
     if (output === undefined) return undefined;
     const composed = compose();
-    const condition = this.#condition(rule, composed, catalogue);
+    const condition = this.#condition(rule, composed, catalogue, macros);
     if (condition === undefined) return undefined;
     const { context } = rule;
     const place = placeIn(context.file.name, context.file.content, { start: context.start, end: context.end });
@@ -237,9 +239,15 @@ export class RuleCompiler {
     return known.format;
   }
 
-  #condition(rule: RuleDefinition, text: ComposedText, catalogue: Catalogue): Condition | undefined {
+  #condition(
+    rule: RuleDefinition,
+    text: ComposedText,
+    catalogue: Catalogue,
+    macros: Set<string>,
+  ): Condition | undefined {
     const via = () => viaRule(rule);
     const ast = this.#parse(text, rule.conditionContext, via);
+    for (const name of macrosIn(ast)) macros.add(name);
     const resolved = this.#resolve(ast, text, rule.context, () => true, via);
     try {
       const condition = makeCondition(text.text, resolved, catalogue);

@@ -165,6 +165,12 @@ describe('requirements', () => {
     expect(result.ok).toBe(error === undefined);
   });
 
+  test('of several engine versions the highest is required', () => {
+    const of = (...versions: string[]) => load(versions.map((each) => `- required_engine_version: ${each}\n`).join(''));
+    expect(of('0.57.0', '26').definitions.requiredEngineVersion).toBe('0.57.0');
+    expect(of('0.26.0', '0.57.1', '0.57.0').definitions.requiredEngineVersion).toBe('0.57.1');
+  });
+
   test('container is built in', () => {
     const content =
       '- required_plugin_versions: [{name: container, version: 0.4.0}]\n- required_engine_version: 0.57.0\n';
@@ -350,6 +356,19 @@ test('a warning that a later file mends is not among the diagnostics', () => {
   const result = loadRules(files, { catalogues });
   expect(result.files[0]?.warnings.map(({ code }) => code)).toEqual(['LOAD_UNUSED_LIST']);
   expect(result.diagnostics).toEqual([]);
+});
+
+test('a rule that is left out is there again when a later file mends its macro', () => {
+  const first = rule({ condition: 'evt.type=openat and m', 'skip-if-unknown-filter': 'true' });
+  const macro = (condition: string) => `- macro: m\n  condition: ${condition}\n`;
+  const of = (...conditions: string[]) => {
+    const files = conditions.map((each, index) => ({ name: `${index}`, content: (index ? '' : first) + macro(each) }));
+    return loadRules(files, { catalogues, plugins: [] });
+  };
+  const out = of('no.field=1');
+  expect(out.diagnostics.map(({ code }) => code)).toEqual(['LOAD_UNKNOWN_FILTER']);
+  expect(out.rules).toEqual([]);
+  expect(of('no.field=1', 'proc.pid>1').rules.map(({ name }) => name)).toEqual(['r1']);
 });
 
 test('several documents, null items, anchors and empty files are fine', () => {
