@@ -187,10 +187,10 @@ export interface PlanContext {
    */
   read(path: string, at: readonly (string | number)[]): string | undefined;
   /**
-   * Says what a file had that was read otherwise; undefined: it could not be. It becomes part of the pipeline's digest, and
-   * when it changes a pipeline that runs is loaded anew.
+   * Says what a file had that was read otherwise, or its digest in hex; undefined: it could not be. It becomes part of the
+   * pipeline's digest, and when it changes a pipeline that runs is loaded anew.
    */
-  note(path: string, content: Uint8Array | undefined): void;
+  note(path: string, content: Uint8Array | { readonly sha256: string } | undefined): void;
 }
 
 /** A field that an operator adds to events, whatever their event source. */
@@ -306,6 +306,8 @@ export interface Sink {
   close(): Promise<void>;
   /** SIGUSR1: open again what was moved away. */
   reopen?(): Promise<void>;
+  /** Does with events what `write` does, short of writing them: called some times ahead, so that the first one is fast. */
+  rehearse?(events: readonly Event[]): unknown;
   /** Sends events once, and resolves with what came back, in words for people. Without it, `write` is tried. */
   probe?(events: readonly Event[], signal: AbortSignal): Promise<string>;
 }

@@ -313,8 +313,8 @@ export class Planner {
   }
 
   // By its digest: a list of 100 MB is hashed once.
-  #note(file: string, content: Uint8Array | undefined): void {
-    const digest = digestOf(content);
+  #note(file: string, content: Parameters<PlanContext['note']>[1]): void {
+    const digest = content !== undefined && 'sha256' in content ? content.sha256 : digestOf(content);
     this.#read.set(file, digest);
     this.#hash.update(digest);
   }

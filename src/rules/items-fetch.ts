@@ -1,5 +1,6 @@
 /** Fetches what lists come from over the web. */
 
+import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../core/errors.ts';
 import type { ItemsFrom } from './items-from.ts';
 import { sentHeaders } from './items-headers.ts';
@@ -11,6 +12,8 @@ export interface Fetched {
 }
 
 const TIMEOUT_MS = 30_000;
+/** Bytes that are copied in one turn of the event loop, about. */
+const SLICE = 1024 * 1024;
 /** Larger answers are refused. */
 const MOST_BYTES = 512 * 1024 * 1024;
 
@@ -56,5 +59,15 @@ async function readBody(response: Response): Promise<Uint8Array> {
     if (size > MOST_BYTES) throw new Error(`the answer has more than ${MOST_BYTES / 1024 / 1024} MiB`);
     parts.push(part);
   }
-  return Buffer.concat(parts, size);
+  const content = Buffer.allocUnsafeSlow(size);
+  let end = 0;
+  for (let turns = 0; parts.length > 0; ) {
+    const part = parts.shift() as Uint8Array;
+    content.set(part, end);
+    end += part.length;
+    if (end <= turns * SLICE) continue;
+    turns++;
+    await setImmediate();
+  }
+  return content;
 }

@@ -1,11 +1,11 @@
 /** A list whose items come from elsewhere: what conditions hold on to while its content is exchanged. */
 
-import { readFileSync } from 'node:fs';
 import { messageOf } from '../core/errors.ts';
 import type { Scalar } from '../events/field.ts';
 import type { Constant } from './constants.ts';
 import type { Issue } from './issue.ts';
 import { makeIssue } from './issue.ts';
+import { readInSteps } from './items-file.ts';
 import type { ItemsFrom } from './items-from.ts';
 import type { Keeper, Kept, Use } from './items-kept.ts';
 import { constantOf, makeKeeper } from './items-kept.ts';
@@ -13,10 +13,11 @@ import type { FoundItem } from './items-scan.ts';
 import { countLines, ItemScanner, ScanError } from './items-scan.ts';
 
 /**
- * Reads what a list comes from. Undefined: it is not here yet, and the list stays empty until it is loaded again.
+ * Reads what a list comes from, at once or in steps. Undefined: it is not here yet, and the list stays empty until it is
+ * loaded again.
  * @throws Error that says why it cannot be read
  */
-export type ReadItems = (from: ItemsFrom) => Uint8Array | undefined;
+export type ReadItems = (from: ItemsFrom) => Uint8Array | undefined | Generator<void, Uint8Array | undefined>;
 
 /** Lists of so many items are judged as if they stood in the rules. */
 const FEW = 64;
@@ -179,7 +180,8 @@ export function* loadFeed(feed: ListFeed, read: ReadItems): Generator<void, read
   const { from, name } = feed;
   let content: Uint8Array | undefined;
   try {
-    content = read(from);
+    const found = read(from);
+    content = found !== undefined && 'next' in found ? yield* found : found;
   } catch (error) {
     const message = `Cannot read ${from.location}: ${messageOf(error)}`;
     return from.optional
@@ -234,7 +236,7 @@ function atLine(found: Issue, { location }: ItemsFrom, line: number): Issue {
 }
 
 /** Reads files; addresses of the web are somebody else's. */
-export function readItemsFile({ kind, address }: ItemsFrom): Uint8Array {
+export function readItemsFile({ kind, address }: ItemsFrom): Generator<void, Uint8Array> {
   if (kind === 'url') throw new Error('nothing here fetches from the web');
-  return readFileSync(address);
+  return readInSteps(address);
 }

@@ -4,6 +4,7 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Steps } from '../../core/steps.ts';
 import { type ItemsFrom, readItemsFile } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/items-fetch.ts';
 
@@ -20,8 +21,8 @@ const loading = new AsyncLocalStorage<Lists>();
 const keyOf = ({ address, headers }: ItemsFrom) => JSON.stringify([address, headers]);
 
 /** Reads a file, or what was fetched; undefined while it is only wanted. @throws Error that says why it cannot be had */
-export function readItems(from: ItemsFrom): Uint8Array | undefined {
-  if (from.kind === 'file') return readItemsFile(from);
+export function* readItems(from: ItemsFrom): Steps<Uint8Array | undefined> {
+  if (from.kind === 'file') return yield* readItemsFile(from);
   const lists = loading.getStore();
   const content = lists?.contents.get(keyOf(from));
   if (content instanceof Error) throw content;

@@ -114,16 +114,17 @@ export const rules = defineOperator<typeof config, Loaded>({
     });
     // Lists from elsewhere are part of what it is: a reload that finds others makes it anew.
     const lists = createHash('sha256');
-    const loaded = yield* loadInSteps(options, files, edge, (from) => {
-      let content: Uint8Array | undefined;
+    const loaded = yield* loadInSteps(options, files, edge, function* (from) {
+      let digest: { readonly sha256: string } | undefined;
       try {
-        content = readItems(from);
+        const content = yield* readItems(from);
+        digest = content && { sha256: yield* sha256Of(content) };
+        lists.update(digest?.sha256 ?? '');
+        return content;
       } finally {
         // One that is read again by itself needs no reload.
-        if (from.kind === 'file' && from.refresh === undefined) edge.note(from.address, content);
+        if (from.kind === 'file' && from.refresh === undefined) edge.note(from.address, digest);
       }
-      lists.update(content ?? '');
-      return content;
     });
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);
@@ -178,6 +179,18 @@ export type RulesConfig = z.output<typeof config>;
 /** Loads rules files as the operator is configured to. Without `edge` errors in its additions have no place. */
 export function loadConfigured(options: RulesConfig, files: readonly RulesFile[]): LoadResult {
   return atOnce(loadInSteps(options, files));
+}
+
+/** Bytes between two chances to do something else. */
+const SLICE = 1024 * 1024;
+
+function* sha256Of(content: Uint8Array): Steps<string> {
+  const hash = createHash('sha256');
+  for (let at = 0; at < content.length; at += SLICE) {
+    hash.update(content.subarray(at, at + SLICE));
+    yield;
+  }
+  return hash.digest('hex');
 }
 
 function loadInSteps(
