@@ -34,6 +34,11 @@ export function isRulesText(text: string): boolean {
   return /^\s*(?:- |-\s*$|\[)/.test(first) || /^(?:rule|macro|list|required_\w+_versions?)\s*:/m.test(text);
 }
 
+/** Whether a text is all blanks and comments: as Falco ships its file for local rules. It is rules among rules. */
+export function isBlankText(text: string): boolean {
+  return text.split('\n').every((line) => /^\uFEFF?\s*(?:#.*)?$/.test(line));
+}
+
 /** Reads a rules file. What cannot be read becomes an error of the file when it is loaded. */
 export function readRulesFile(name: string): RulesFile {
   try {
@@ -46,7 +51,9 @@ export function readRulesFile(name: string): RulesFile {
 /** Loads rules: of pipelines or of rules files, never both; of none: those that come with the program. */
 export async function loadFrom(paths: readonly string[]): Promise<readonly LoadedRules[]> {
   const files = (paths.length > 0 ? paths : [shipped()]).map(readRulesFile);
-  const areRules = files.map(({ content, unreadable }) => unreadable !== undefined || isRulesText(content));
+  const areRules = files.map(
+    ({ content, unreadable }) => unreadable !== undefined || isBlankText(content) || isRulesText(content),
+  );
   if (areRules.every((isRules) => isRules)) return [await loadFiles(files)];
   const [pipeline, ...more] = paths;
   if (pipeline === undefined || more.length > 0) {

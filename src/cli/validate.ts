@@ -8,7 +8,7 @@ import { loadPlan } from '../pipeline/load.ts';
 import { filesOfTls } from '../pipeline/needs.ts';
 import { falcoLoadResults, loadRules, type RulesFile } from '../rules/index.ts';
 import { fail, warn } from './fail.ts';
-import { isRulesText, readRulesFile, rulesError } from './rules-files.ts';
+import { isBlankText, isRulesText, readRulesFile, rulesError } from './rules-files.ts';
 
 export interface ValidateOptions {
   readonly output: string;
@@ -21,11 +21,11 @@ export interface ValidateOptions {
  */
 export async function validate(paths: readonly string[], options: ValidateOptions): Promise<void> {
   const files = paths.map(readRulesFile);
-  // What cannot be read is whatever the others are.
+  // What cannot be read, and what is empty, is whatever the others are.
   const found = files.filter(({ unreadable }) => unreadable === undefined);
   const mostlyRules = found.some(({ content }) => isRulesText(content));
   const isRules = ({ content, unreadable }: RulesFile) =>
-    unreadable === undefined ? isRulesText(content) : mostlyRules;
+    unreadable === undefined && !isBlankText(content) ? isRulesText(content) : mostlyRules;
   const rules = files.filter(isRules);
   const pipelines = files.filter((file) => !isRules(file));
   if (pipelines.length === 0 && options.set !== undefined) {

@@ -94,6 +94,15 @@ describe('validate of rules files', () => {
     expect(stderr).toContain("more.yaml:1:3: error: List uses 'append'");
   });
 
+  test('a file of comments alone, as Falco ships one for local rules, is rules among rules', async () => {
+    const local = write('local.yaml', '# Your rules.\n\n  # None yet.\n');
+    const { code, stderr } = await run('validate', good, local);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const listed = await run('rules', 'list', local, good);
+    expect(listed.code).toBe(0);
+    expect(listed.stdout).toContain('Shell with a terminal');
+  });
+
   test('a warning does not fail', async () => {
     const { code, stdout, stderr } = await run('validate', 'doubtful.yaml');
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'doubtful.yaml: ok, 1 warning (0 rules, 0 macros, 1 list)\n' });
@@ -152,7 +161,7 @@ describe('validate of rules files', () => {
   test('pipelines and rules files in one go: each is checked', async () => {
     const { code, stdout, stderr } = await run('validate', pipelineFile, bad);
     expect(code).toBe(78);
-    expect(stdout).toMatch(/^pipeline.yaml: ok \(1 source, 1 operator, 1 sink, sha256:[0-9a-f]{64}\)\n$/);
+    expect(stdout).toMatch(/^pipeline.yaml: ok, 1 warning \(1 source, 1 operator, 1 sink, sha256:[0-9a-f]{64}\)\n$/);
     expect(stderr).toContain('bad.yaml:4:5');
     const broken = write('broken.yaml', 'sources: {}\n');
     const both = await run('validate', broken, bad, good);
