@@ -185,7 +185,7 @@ function text(command: string, args: readonly string[]): string {
 /** Places files there as they are here: by hard links where that can be, since nobody writes to them. */
 function place(from: string, names: readonly string[], to: string): void {
   for (const folder of new Set(names.map((name) => dirname(join(to, name))))) mkdirSync(folder, { recursive: true });
-  for (const name of names.filter((name) => !isFile(join(to, name))))
+  for (const name of new Set(names.filter((name) => !isFile(join(to, name)))))
     try {
       linkSync(join(from, name), join(to, name));
     } catch {
