@@ -234,6 +234,7 @@ describe('what does not compile', () => {
     ['t.i = 1.5', '1.5 is not a valid number'],
     ['t.b = 1', 'unrecognized boolean value 1'],
     ['t.ip = 10.0.0.0/8', 'unrecognized IPv4 address 10.0.0.0/8'],
+    ['t.ip in (::ffff:10.0.0.7)', 'unrecognized IPv4 address ::ffff:10.0.0.7'],
     ['t.ip = 10.0.0.08', 'unrecognized IPv4 address 10.0.0.08'],
     ['t.net = 10.0.0.0/33', 'invalid netmask 33'],
     ['t.net = 2001:db8::/0', 'invalid v6 netmask 0'],

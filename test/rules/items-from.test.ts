@@ -159,6 +159,8 @@ describe('what is wrong is said with its place', () => {
       },
     ]);
     expect(verdict(some, { 't.ip': '10.0.0.1' })).toBe(true);
+    const mapped = load('t.ip in (far)', '10.0.0.1\n::ffff:10.0.0.2\n');
+    expect(mapped.diagnostics[0]?.message).toBe('unrecognized IPv4 address ::ffff:10.0.0.2: left out of the list far');
     const all = load('t.i in (far)', 'a\nb\n');
     expect(all.ok).toBe(false);
     expect(all.diagnostics).toMatchObject([
