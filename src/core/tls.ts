@@ -156,6 +156,8 @@ const HINTS: Record<string, string> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'use that name as the host, or name it under tls.server_name',
   CERT_HAS_EXPIRED: "it needs a new one, unless this machine's clock is wrong",
   CERT_NOT_YET_VALID: "this machine's clock may be wrong",
+  ERR_SSL_WRONG_VERSION_NUMBER: 'what answers there does not speak TLS',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'what answers there does not speak TLS',
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a certificate: tls.cert and tls.key',
 };
 
@@ -166,5 +168,14 @@ export function connectionError(error: unknown): string {
   if (errors && errors.length > 0) return [...new Set(errors.map(connectionError))].join('; ');
   if (cause instanceof Error && !HINTS[code]) return connectionError(cause);
   const hint = HINTS[code];
-  return hint ? `${messageOf(error)}: ${hint}` : messageOf(error) || code;
+  return hint ? `${wordsOf(error)}: ${hint}` : wordsOf(error) || code;
+}
+
+/** What Node says, without what is not for our users: names of its sources, options of its own. */
+function wordsOf(error: unknown): string {
+  const { code = '', reason } = error as NodeJS.ErrnoException & { reason?: string };
+  if (code.startsWith('ERR_SSL_') && reason) return reason;
+  return messageOf(error)
+    .replace(/; if the root CA is installed locally, .*/s, '')
+    .replace(/:\s*$/, '');
 }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, createServer as createSocketServer } from 'node:net';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
 import type { UserError } from '../../src/core/errors.ts';
@@ -305,7 +305,9 @@ describe('TLS', () => {
     expect(server.bodies.map(ruleIn)).toEqual(['a']);
     const other = await sinkOf({ url: server.url });
     const failure = await failureOf(other.write(alerts('a'), never));
-    expect(failure.message).toMatch(/: name the file of its authority under tls\.ca$/);
+    expect(failure.message).toMatch(
+      /: unable to verify the first certificate: name the file of its authority under tls\.ca$/,
+    );
     expect(failure.again).toEqual(['a']);
   });
 
@@ -323,6 +325,15 @@ describe('TLS', () => {
     const config = { url: server.url, tls: { ca, server_name: 'another.example' } };
     const failure = await failureOf((await sinkOf(config)).write(alerts('a'), never));
     expect(failure.message).toMatch(/another\.example.*server_name/);
+  });
+
+  it('a server that does not speak TLS is named as that, in one line', async () => {
+    const plain = createSocketServer((socket) => void socket.on('error', () => {}).end('SSH-2.0-none\r\n'));
+    await new Promise<void>((done) => void plain.listen(0, '127.0.0.1', done));
+    const url = `https://127.0.0.1:${(plain.address() as AddressInfo).port}`;
+    const failure = await failureOf((await sinkOf({ url, tls: { ca } })).write(alerts('a'), never));
+    expect(failure.message).toBe(`${url}: wrong version number: what answers there does not speak TLS`);
+    plain.close();
   });
 
   it('files that cannot be read are said when it is opened; halves of a pair when it is planned', async () => {
