@@ -28,6 +28,7 @@ export function hintAfter(scanner: Scanner): string | undefined {
   const { lastToken } = scanner;
   const next = wordAt(scanner);
   if (keyword.test(next) || keyword.test(lastToken)) return 'Keywords are written in lower case: and, or, not.';
+  if (/^(?:and|or)$/.test(lastToken) && next !== '') return `A check is missing before '${lastToken}'.`;
   if (next.startsWith('#')) return 'A condition cannot hold comments.';
   if (next.startsWith('&&') || next.startsWith('||')) return 'Checks are joined by and, or.';
   if (/^(?:oneof|anyof|allof)$/i.test(lastToken)) {

@@ -219,16 +219,20 @@ export class ComposedText {
   locate({ start, end }: Span): { readonly place?: Place; readonly via?: string } {
     let at = 0;
     let last: { place: Place; via?: string } | undefined;
-    for (const piece of this.#leaves) {
-      const from = Math.max(start - at, 0);
-      const written = piece.text.trimEnd().length;
-      if (piece.from !== undefined && at < Math.max(end, start + 1) && from < written) {
-        return located(piece, from, end - at);
+    for (const part of this.#pieces) {
+      // What follows a list does not belong where its items are written.
+      const isBehind = part.parts !== undefined && start >= at + part.text.length;
+      for (const piece of part.parts ?? [part]) {
+        const from = Math.max(start - at, 0);
+        const written = piece.text.trimEnd().length;
+        if (piece.from !== undefined && at < Math.max(end, start + 1) && from < written) {
+          return located(piece, from, end - at);
+        }
+        // What is missing at the end of a text belongs behind its last word, not on the line below.
+        if (piece.from !== undefined && !isBehind) last = located(piece, written, written + 1);
+        at += piece.text.length;
+        if (at > start && last !== undefined) return last;
       }
-      // What is missing at the end of a text belongs behind its last word, not on the line below.
-      if (piece.from !== undefined) last = located(piece, written, written + 1);
-      at += piece.text.length;
-      if (at > start && last !== undefined) return last;
     }
     return last ?? {};
   }

@@ -94,9 +94,12 @@ export class YamlItem {
   /** The value of a key that must be there with something in it. */
   #required(key: string, context: Context): Node {
     if (!this.has(key)) {
-      failLoad('LOAD_ERR_YAML_VALIDATE', `Item has no mapping for key '${key}'`, context, {
-        diagnostic: { hint: this.#missingHint(key) },
-      });
+      const meant = suggest(key, this.keys);
+      const diagnostic =
+        meant === undefined
+          ? { hint: this.#missingHint(key) }
+          : { hint: `'${meant}' was probably meant to be '${key}'.`, at: context.placeOf(this.keyNode(meant)) };
+      failLoad('LOAD_ERR_YAML_VALIDATE', `Item has no mapping for key '${key}'`, context, { diagnostic });
     }
     const at = () => context.placeOf(this.keyNode(key));
     return (
@@ -107,8 +110,6 @@ export class YamlItem {
 
   /** Why a key may be missing. */
   #missingHint(key: string): string {
-    const meant = suggest(key, this.keys);
-    if (meant !== undefined) return `'${meant}' was probably meant to be '${key}'.`;
     if (this.has('<<')) return mergeKeys;
     const within = this.node.items.find(({ value }) => isScalar(value) && holdsKey(scalarText(value), key));
     if (within === undefined) return `Add '${key}:'.`;

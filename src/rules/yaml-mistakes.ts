@@ -11,7 +11,7 @@ export interface YamlMistake {
 }
 
 /** What an error of a document is about. */
-export function yamlMistake(text: string, document: Document, { pos, code, message }: YAMLParseError): YamlMistake {
+export function yamlMistake(text: string, document: Document, { pos, message }: YAMLParseError): YamlMistake {
   const at = Math.min(pos[0], text.length);
   const tab = leadingTab(text, at);
   if (tab !== undefined) {
@@ -26,17 +26,24 @@ export function yamlMistake(text: string, document: Document, { pos, code, messa
     return { message: `This ${text[opened]} is never closed`, range: [opened, opened + 1], hint };
   }
   const word = /^ *(?=\S)/.exec(text.slice(at))?.[0].length ?? 0;
-  return { message, range: [at + word, Math.max(pos[1], at + word + 1)], hint: hints[code] };
+  return { message, range: [at + word, Math.max(pos[1], at + word + 1)], hint: hintOf(message) };
 }
 
-const hints: Readonly<Record<string, string>> = {
-  MULTILINE_IMPLICIT_KEY: 'A key is written `key: value`, with a blank behind the colon.',
-  BLOCK_AS_IMPLICIT_KEY: 'A value that holds a colon and a blank stands in quotes.',
-  BAD_SCALAR_START: 'Put the value in quotes.',
-  BAD_DQ_ESCAPE: 'A backslash is doubled in double quotes; single quotes take it as it is.',
-  BAD_INDENT: 'What belongs to one item begins in the same column.',
-  MISSING_CHAR: 'What belongs to one item begins in the same column.',
-};
+const hints: readonly (readonly [message: RegExp, hint: string])[] = [
+  [/^Implicit (?:map )?keys? need/, 'A key is written `key: value`, with a blank behind the colon.'],
+  [
+    /^Nested mappings/,
+    'A value that holds a colon and a blank stands in quotes; what belongs to one item begins in the same column.',
+  ],
+  [/^Plain value cannot start/, 'Put the value in quotes.'],
+  [/^Invalid escape/, 'A backslash is doubled in double quotes; single quotes take it as it is.'],
+  [/^Missing , /, 'Commas separate what stands in brackets.'],
+  [/same column|without - indicator|less indented/, 'What belongs to one item begins in the same column.'],
+];
+
+function hintOf(message: string): string | undefined {
+  return hints.find(([pattern]) => pattern.test(message))?.[1];
+}
 
 /** The first tab among the blanks that the line of an offset begins with. */
 function leadingTab(text: string, at: number): number | undefined {

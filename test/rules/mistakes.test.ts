@@ -43,7 +43,6 @@ describe('keys', () => {
   });
 
   test.each([
-    ['misspelt', 'condition:', 'conditon:', "'conditon' was probably meant to be 'condition'."],
     ['not there', '  condition: evt.type=openat\n', '', "Add 'condition:'."],
     [
       'indented too far',
@@ -62,6 +61,12 @@ describe('keys', () => {
         at: 'rule: r1',
       },
     ]);
+  });
+
+  test('one that must be there is misspelt', () => {
+    const hint = "'conditon' was probably meant to be 'condition'.";
+    const content = rule().replace('condition', 'conditon');
+    expect(said(content)).toMatchObject([{ hint, at: 'conditon: evt.type=openat' }]);
   });
 
   test('one without a value', () => {
@@ -129,9 +134,18 @@ describe('conditions', () => {
     ['proc.name in (a and proc.tty=0', 'This list is never closed: a ) ends it.', 'and proc.tty=0'],
     ['proc.name in (a', 'This list is never closed: a ) ends it.', ''],
     ['proc.tty\u00a0= 0', expect.stringContaining('(U+00A0)'), '\u00a0= 0'],
+    ['and proc.tty=0', "A check is missing before 'and'.", 'proc.tty=0'],
+    ['proc.tty=0 or or proc.tty=1', "A check is missing before 'or'.", 'proc.tty=1'],
     ['AND proc.tty=0', 'Keywords are written in lower case: and, or, not.', 'proc.tty=0'],
   ])('%s', (condition, hint, at) => {
     expect(hinted(condition)).toEqual({ hint, at });
+  });
+
+  test('a list in a list that is never closed', () => {
+    const lists = '- list: shells\n  items: [bash, sh]\n';
+    const hint = 'This list is never closed: a ) ends it.';
+    expect(hinted('proc.name in (shells', lists)).toEqual({ hint, at: 'shells' });
+    expect(hinted('proc.name in (shells and proc.tty=0', lists)).toEqual({ hint, at: 'and proc.tty=0' });
   });
 
   test('a list without parentheses', () => {
