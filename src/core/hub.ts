@@ -2,6 +2,7 @@
 
 import { defer, type Observable, retry, type Subscription, timer } from 'rxjs';
 import type { Batch } from './batch.ts';
+import { now } from './clock.ts';
 import { messageOf } from './errors.ts';
 import type { Logger } from './log.ts';
 import { backoff } from './retry.ts';
@@ -9,6 +10,8 @@ import type { Trampoline } from './trampoline.ts';
 
 /** A source that fails is opened again after at most this long, in ms; an hour of trouble is not an hour of silence. */
 const REOPEN = { initial: 1000, max: 30_000 };
+/** The same failure is said again after so many ms: an outage of a night must not fill the log. */
+const AGAIN = 300_000;
 
 export interface HubOptions {
   readonly id: string;
@@ -28,6 +31,8 @@ export class Hub {
   graph: (batch: Batch) => void = () => {};
   readonly #options: HubOptions;
   #subscription: Subscription | undefined;
+  // Since when it fails, and what was said of that last.
+  #failing: { readonly since: number; said: string; at: number } | undefined;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -35,21 +40,40 @@ export class Hub {
 
   /** Subscribes, once. */
   start(): void {
-    const { id, open, trampoline, log, failed, fatal, ended } = this.#options;
+    const { open, trampoline, failed, fatal, ended } = this.#options;
     const again = (error: unknown, count: number) => {
       if (fatal(error)) throw error;
       const wait = backoff(REOPEN, count);
       failed(error);
-      log.error(`source ${id} failed: ${messageOf(error)}; opening it again in ${Math.ceil(wait / 1000)} s`);
+      this.#sayFailed(messageOf(error), wait);
       return timer(wait);
     };
     this.#subscription = defer(open)
       .pipe(retry({ delay: again, resetOnSuccess: true }))
       .subscribe({
-        next: (batch) => trampoline.run(() => this.graph(batch)),
+        next: (batch) => {
+          if (this.#failing) this.#sayBack();
+          trampoline.run(() => this.graph(batch));
+        },
         error: (error) => ended(error),
         complete: () => ended(),
       });
+  }
+
+  #sayFailed(message: string, wait: number): void {
+    const { id, log } = this.#options;
+    const time = now();
+    const { since = time, said, at = 0 } = this.#failing ?? {};
+    const isNew = said !== message || time - at >= AGAIN;
+    if (isNew) log.error(`source ${id} failed: ${message}; opening it again in ${Math.ceil(wait / 1000)} s`);
+    this.#failing = { since, said: message, at: isNew ? time : at };
+  }
+
+  #sayBack(): void {
+    const { id, log } = this.#options;
+    const since = this.#failing?.since ?? now();
+    this.#failing = undefined;
+    log.info(`source ${id} gives events again, after ${Math.ceil((now() - since) / 1000)} s`);
   }
 
   /** Unsubscribes: the source closes what it holds. */

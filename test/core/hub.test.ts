@@ -53,19 +53,27 @@ describe('Hub', () => {
     expect(seen).toEqual([3, 4, 5]);
     expect(failures.map((error) => (error as Error).message)).toEqual(['no', 'not even opened', 'broken']);
     expect(ends).toEqual([undefined]);
-    expect(lines[0]).toBe('error: source src failed: no; opening it again in 1 s');
+    expect(lines).toEqual([
+      'error: source src failed: no; opening it again in 1 s',
+      'error: source src failed: not even opened; opening it again in 2 s',
+      'source src gives events again, after 3 s',
+      'error: source src failed: broken; opening it again in 1 s',
+      'source src gives events again, after 1 s',
+    ]);
     vi.restoreAllMocks();
   });
 
-  it('never waits longer than half a minute', async () => {
+  it('never waits longer than half a minute, and says the same failure once in five minutes', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(1);
     const times: number[] = [];
-    const { hub } = hubOf(() => {
+    const { hub, lines } = hubOf(() => {
       times.push(Date.now());
       return failing('no');
     });
     hub.start();
     await vi.advanceTimersByTimeAsync(600_000);
+    // Said at once, and not for each try.
+    expect(lines).toHaveLength(2);
     const waits = times.slice(1).map((time, index) => time - (times[index] ?? 0));
     expect(Math.max(...waits)).toBe(30_000);
     hub.stop();
