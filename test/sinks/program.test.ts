@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
 import { WriteError } from '../../src/core/write-error.ts';
 import { program } from '../../src/sinks/program.ts';
+import { recordedLog } from '../core/shared.ts';
 import { scratch } from '../scratch.ts';
 import { until } from './servers.ts';
 import { alertOf, never, openSink } from './shared.ts';
@@ -40,10 +41,13 @@ describe('the sink program', () => {
     expect(out()).toMatch(/Warning a happened \(user=root\)\n$/);
   });
 
-  it('says when a program cannot be run', async () => {
-    await expect(openSink(program, { command: ['/no/such/program'] })).rejects.toThrow(
-      '/no/such/program cannot be run: spawn /no/such/program ENOENT',
-    );
+  it('says when a program cannot be run, and not that it has ended', async () => {
+    const { log, lines } = recordedLog();
+    const opening = openSink(program, { command: ['/no/such/program'] }, undefined, { log, lines });
+    await expect(opening).rejects.toThrow('/no/such/program cannot be run: spawn /no/such/program ENOENT');
+    // What the system tells of it later has been told by then.
+    await openSink(program, { command: ['true'] }).then((sink) => sink.close());
+    expect(lines).toEqual([]);
   });
 
   it('says how a program has ended, with its last words, and starts it again after a wait', async () => {

@@ -20,12 +20,17 @@ export function recordOf(fields: EventRecord['fields'], type = 'open'): EventRec
   return new EventRecord('syscall', type, TIME, fields);
 }
 
-export async function openSink(definition: SinkDefinition, config: object, stop = (_why: string) => {}): Promise<Sink> {
+export async function openSink(
+  definition: SinkDefinition,
+  config: object,
+  stop = (_why: string) => {},
+  { log } = recordedLog(),
+): Promise<Sink> {
   const { signal } = new AbortController();
   const ctx: SinkContext = {
     id: 'out',
     signal,
-    log: recordedLog().log,
+    log,
     metrics: new Counters(),
     now: Date.now,
     sleep: async () => {},

@@ -89,7 +89,8 @@ export class Child {
     this.#ended = new Promise((resolve) => {
       child.once('close', (code, signal) => {
         this.#running = undefined;
-        this.#note(began, code, signal, words.trim());
+        // One that could not be run has not ended.
+        if (child.pid !== undefined) this.#note(began, code, signal, words.trim());
         resolve();
       });
     });
