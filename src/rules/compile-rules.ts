@@ -331,7 +331,7 @@ export class RuleCompiler {
     via: () => string,
     whole = false,
   ): Issue {
-    const start = problem.stage === 'parse' ? problem.span.start : (problem.options.falcoStart ?? problem.span.start);
+    const start = problem.options.falcoStart ?? problem.span.start;
     const macros = problem.within.map((ref) => ref.macro?.owner as ParsedMacro);
     const bare = problem.stage === 'parse' ? text.operatorOfBareList(problem.span.start) : undefined;
     const { place, via: list } = (macros.at(-1)?.text ?? text).locate(bare ?? problem.span);

@@ -77,8 +77,10 @@ export function numberHint(scanner: Scanner): string | undefined {
 }
 
 /** Advice in a list that neither goes on nor ends. */
-export function listHint(scanner: Scanner): string | undefined {
-  const next = wordAt(scanner);
-  if (/^(?:and|or)$/i.test(next) || next === '') return 'This list is never closed: a ) ends it.';
-  return 'Items are separated by commas; one that holds a blank, a comma, a parenthesis or = stands in quotes.';
+export const ITEMS =
+  'Items are separated by commas; one that holds a blank, a comma, a parenthesis or = stands in quotes.';
+
+/** Whether a list is left without its end: the condition goes on, or is over. */
+export function isUnclosed(scanner: Scanner): boolean {
+  return scanner.atEnd || /^(?:and|or)$/i.test(wordAt(scanner));
 }

@@ -15,7 +15,7 @@ import type {
 } from './ast.ts';
 import { listOperators, orderingOperators, textOperators } from './ast.ts';
 import type { ListFeed } from './list-feed.ts';
-import { hintAfter, listHint, numberHint, operatorHint, valueHint } from './parse-hints.ts';
+import { hintAfter, ITEMS, isUnclosed, numberHint, operatorHint, valueHint } from './parse-hints.ts';
 import { Problem } from './problem.ts';
 import { type TermOptions, TermParser } from './term-parser.ts';
 import { identifier, modifierWord, number, operatorError, valueError, wordOperator } from './tokens.ts';
@@ -48,6 +48,7 @@ export function parseTermAt(text: string, offset: number): { term: Term; end: nu
   return new TermParser(text, {}).parseTermAt(offset);
 }
 
+const CLOSING = "expected a ')' token";
 const signs = ['==', '=', '!='] as const;
 const negation = /not[ \t\b\r\n]/y;
 const andOr = /(?:and|or)(?![a-zA-Z0-9_])/y;
@@ -116,10 +117,14 @@ class Parser extends TermParser {
   #parenthesised(): Expr {
     this.enter();
     const scanner = this.scanner;
+    const opening = scanner.position - 1;
     scanner.skipBlanks();
     const expr = this.#junction('or');
     scanner.skipBlanks();
-    if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", hintAfter(scanner));
+    if (!scanner.takeWord(')')) {
+      if (scanner.atEnd) scanner.failUnclosed(CLOSING, opening, 'This ( is never closed.');
+      scanner.fail(CLOSING, hintAfter(scanner));
+    }
     return this.leave(expr);
   }
 
@@ -222,11 +227,14 @@ class Parser extends TermParser {
       scanner.skipBlanks();
       while (scanner.takeWord(',')) {
         scanner.skipBlanks();
-        items.push(this.literal() ?? scanner.fail('expected a string value', listHint(scanner)));
+        items.push(this.literal() ?? scanner.fail('expected a string value', ITEMS));
         scanner.skipBlanks();
       }
     }
-    if (!scanner.takeWord(')')) scanner.fail("expected a ')' token", listHint(scanner));
+    if (!scanner.takeWord(')')) {
+      if (isUnclosed(scanner)) scanner.failUnclosed(CLOSING, start, 'This list is never closed: a ) ends it.');
+      scanner.fail(CLOSING, ITEMS);
+    }
     return this.leave(this.#listOf(items, scanner.span(start)));
   }
 

@@ -78,6 +78,12 @@ export class Scanner {
     throw new Problem('parse', message, { start: this.position, end: this.position + rest }, { hint });
   }
 
+  /** Fails because what opens at an offset is never closed: that is shown, though Falco points here. */
+  failUnclosed(message: string, opening: number, hint: string): never {
+    const span = { start: opening, end: opening + 1 };
+    throw new Problem('parse', message, span, { hint, falcoStart: this.position });
+  }
+
   takeBare(): ScannedText | undefined {
     const start = this.position;
     const text = this.take(bareText);

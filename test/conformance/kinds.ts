@@ -42,7 +42,7 @@ export function falcoPosition(text: string, start: number): { idx: number; line:
 
 function failure(error: unknown, text: string): Record<string, unknown> {
   if (!(error instanceof Problem)) throw error;
-  const start = error.stage === 'parse' ? error.span.start : (error.options.falcoStart ?? error.span.start);
+  const start = error.options.falcoStart ?? error.span.start;
   return { ok: false, stage: error.stage, error: error.falco, pos: falcoPosition(text, start) };
 }
 

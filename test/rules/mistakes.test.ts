@@ -131,8 +131,10 @@ describe('conditions', () => {
     ['proc.name > b', 'Only numbers have an order.', 'b'],
     ['proc.duration > 5s', 'Durations are numbers of nanoseconds: a second is 1000000000.', 's'],
     ['proc.name in (a b)', expect.stringContaining('Items are separated by commas'), 'b)'],
-    ['proc.name in (a and proc.tty=0', 'This list is never closed: a ) ends it.', 'and proc.tty=0'],
-    ['proc.name in (a', 'This list is never closed: a ) ends it.', ''],
+    ['proc.name in (a and proc.tty=0', 'This list is never closed: a ) ends it.', '(a and proc.tty=0'],
+    ['proc.name in (a', 'This list is never closed: a ) ends it.', '(a'],
+    ['(proc.tty=0 or (proc.tty=1)', 'This ( is never closed.', '(proc.tty=0 or (proc.tty=1)'],
+    ['not(proc.tty=0', 'This ( is never closed.', '(proc.tty=0'],
     ['proc.tty\u00a0= 0', expect.stringContaining('(U+00A0)'), '\u00a0= 0'],
     ['and proc.tty=0', "A check is missing before 'and'.", 'proc.tty=0'],
     ['proc.tty=0 or or proc.tty=1', "A check is missing before 'or'.", 'proc.tty=1'],
@@ -144,8 +146,11 @@ describe('conditions', () => {
   test('a list in a list that is never closed', () => {
     const lists = '- list: shells\n  items: [bash, sh]\n';
     const hint = 'This list is never closed: a ) ends it.';
-    expect(hinted('proc.name in (shells', lists)).toEqual({ hint, at: 'shells' });
-    expect(hinted('proc.name in (shells and proc.tty=0', lists)).toEqual({ hint, at: 'and proc.tty=0' });
+    expect(hinted('proc.name in (shells', lists)).toEqual({ hint, at: '(shells' });
+    expect(hinted('proc.name in (shells and proc.tty=0', lists)).toEqual({
+      hint,
+      at: '(shells and proc.tty=0',
+    });
   });
 
   test('a list without parentheses', () => {
