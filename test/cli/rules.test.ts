@@ -150,6 +150,7 @@ describe('validate of rules files', () => {
   test.each([
     ['a mapping that was meant to be a list', 'rule: R\ndesc: d\n', 'Rules content is not yaml array of objects'],
     ['after a comment and a document mark', '# why\n---\n- rule: R\n', "Item has no mapping for key 'enabled'"],
+    ['a rule that is only a name', '- rule: R\n', 'A rule has condition, output, desc and priority;'],
     ['no YAML', '- rule: [', 'error: '],
   ])('%s is a rules file', async (_, text, said) => {
     const { code, stderr } = await run('validate', write('odd.yaml', text));
