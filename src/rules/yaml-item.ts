@@ -112,7 +112,8 @@ export class YamlItem {
   #missingHint(key: string): string {
     if (this.has('<<')) return mergeKeys;
     // What is neither defined nor overridden is taken for a switch.
-    if (key === 'enabled') return "A rule has condition, output, desc and priority; 'enabled:' alone switches one above.";
+    if (key === 'enabled')
+      return "A rule has condition, output, desc and priority; 'enabled:' alone switches one above.";
     const within = this.node.items.find(({ value }) => isScalar(value) && holdsKey(scalarText(value), key));
     if (within === undefined) return `Add '${key}:'.`;
     return `The value of '${scalarText(within.key as Scalar)}' holds '${key}:'; indent it as the other keys are.`;
