@@ -157,7 +157,8 @@ static __always_inline void keep_arguments(struct uring_request *r, struct io_ki
   case CALL_CONNECT:
     r->args[2] = GET(io_connect, at, addr_len);
     if (GET(io_kiocb, req, async_data)) keep_address(r, (__u64)GET(io_kiocb, req, async_data));
-    else keep_user_address(r, (__u64)GET(io_connect, at, addr), r->args[2]);
+    // As a number: the verifier would not let a pointer lose its tag.
+    else keep_user_address(r, WORD_AT(at + bpf_core_field_offset(struct io_connect, addr)), r->args[2]);
     break;
   case CALL_BIND:
     if (bpf_core_type_exists(struct io_bind)) r->args[2] = GET(io_bind, at, addr_len); // since Linux 6.11
