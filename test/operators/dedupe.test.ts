@@ -120,6 +120,18 @@ describe('dedupe in a pipeline', () => {
     await run.running.stop();
   });
 
+  it('a clock that is set back holds nothing longer', async () => {
+    const run = await start('{ type: dedupe, from: in, key: rule, emit: last, within: 1m }');
+    run.put([alertOf('a'), alertOf('a')]);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(run.events.map((event) => event.get('dedupe.count'))).toEqual([2]);
+    run.put([alertOf('b')]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(run.events.map(({ type }) => type)).toEqual(['a', 'b']);
+    await run.running.stop();
+  });
+
   it('of a replayable source absorbs what it holds once that is saved: the source does not wait for the end', async () => {
     const run = await start('{ type: dedupe, from: in, key: rule, emit: last, within: 1h }');
     const acks = ['a', 'a', 'b'].map((rule) => {

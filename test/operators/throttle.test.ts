@@ -33,6 +33,18 @@ describe('throttle', () => {
     expect(running.counters()).toMatchObject({ throttled: 4 });
   });
 
+  it('a clock that is set back makes no window longer', async () => {
+    const running = await start('{ type: throttle, from: in, limit: 1, per: 1m, key: rule }');
+    running.put([alertOf('a'), alertOf('a')]);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    running.put([alertOf('a'), alertOf('a')]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    running.put([alertOf('a'), alertOf('a')]);
+    await running.running.stop();
+    expect(running.events.map(({ type }) => type)).toEqual(['a', 'a', 'a']);
+    expect(running.counters()).toMatchObject({ throttled: 3 });
+  });
+
   it('forgets the oldest window past so many, and counts it', async () => {
     const { events, counters } = await run('{ type: throttle, from: in, limit: 1, per: 1h, key: rule, max_keys: 2 }', {
       alerts: ['a', 'b', 'c', 'a', 'c'].map((rule) => alertOf(rule)),

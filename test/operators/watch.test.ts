@@ -1,6 +1,6 @@
 import { asyncScheduler, map, Subject, type Subscription } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Ack, liveAck } from '../../src/core/ack.ts';
 import type { Batch } from '../../src/core/batch.ts';
 import { Counters } from '../../src/core/metrics.ts';
@@ -259,5 +259,26 @@ describe('watch over restarts, in virtual time', () => {
       30000: end,
     });
     expect(left.map(text)).toEqual(['a silent', 'a silent']);
+  });
+});
+
+describe('a clock that is set back', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it('hides no silence: who says nothing from then on is told as soon as ever', async () => {
+    const input = new Subject<Batch>();
+    const said: string[] = [];
+    const running = input
+      .pipe(watched({ ...plain, silent: 60_000 }, memory().ctx), map(text))
+      .subscribe((alert) => said.push(alert));
+    for (const name of ['a', 'b']) input.next(batchOf(name));
+    vi.setSystemTime(Date.now() - 3_600_000);
+    for (let minutes = 0; minutes < 3; minutes++) {
+      input.next(batchOf('b'));
+      await vi.advanceTimersByTimeAsync(50_000);
+    }
+    expect(said).toEqual(['a silent']);
+    running.unsubscribe();
   });
 });

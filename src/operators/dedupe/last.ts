@@ -9,6 +9,7 @@ import type { Counter } from '../../core/metrics.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
 import { parseRecord, recordJson } from '../../events/record-json.ts';
 import { boundKey, type EdgeKey } from '../shared/key.ts';
+import { isOpen } from '../shared/windows.ts';
 
 export interface LastOptions {
   readonly key: EdgeKey;
@@ -193,9 +194,9 @@ class Groups {
   }
 
   #closeOver(): void {
-    const end = now() - this.#options.within;
+    const time = now();
     for (const [key, group] of this.#groups) {
-      if (group.began > end) break;
+      if (isOpen(group.began, time, this.#options.within)) break;
       this.#close(key, group);
     }
   }
@@ -205,7 +206,8 @@ class Groups {
     if (this.#timer && !this.#timer.closed) return;
     const [oldest] = this.#groups.values();
     if (!oldest) return;
-    const wait = Math.max(0, oldest.began + this.#options.within - now());
+    const { within } = this.#options;
+    const wait = Math.min(within, Math.max(0, oldest.began + within - now()));
     this.#timer = asyncScheduler.schedule(() => {
       this.#timer = undefined;
       this.#closeOver();

@@ -60,7 +60,7 @@ export class Windows {
     const { limit, per, ctx } = this.#options;
     const now = ctx.now();
     const window = this.#windows.get(key);
-    if (!window || now - window.began >= per) {
+    if (!window || !isOpen(window.began, now, per)) {
       this.#begin(key, now, event);
       return limit > 0;
     }
@@ -92,12 +92,17 @@ export class Windows {
   #save(): Saved {
     const { per, ctx } = this.#options;
     const now = ctx.now();
-    const open = [...this.#windows].filter(([, { began }]) => now - began < per);
+    const open = [...this.#windows].filter(([, { began }]) => isOpen(began, now, per));
     return {
       version: 1,
       windows: open.map(([key, { began, passed, first, last }]) => ({ key, began, passed, first, last })),
     };
   }
+}
+
+/** Whether a window that began then, of so many ms, still lasts. Not when the clock was set back behind it: nobody would see its end. */
+export function isOpen(began: number, now: number, per: number): boolean {
+  return now >= began && now - began < per;
 }
 
 function comesAgain(window: Window, time: bigint): boolean {

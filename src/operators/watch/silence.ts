@@ -202,6 +202,9 @@ class Watch {
   #lookAround(): void {
     const time = now();
     const { silent, forget } = this.#config;
+    // The clock was set back: what was heard before counts from now on.
+    for (const all of [this.#heard, this.#silent])
+      for (const [key, heard] of all) if (heard.last > time) all.set(key, { ...heard, last: time });
     for (const [key, heard] of this.#heard) {
       if (time - heard.last < silent) break;
       this.#heard.delete(key);

@@ -72,7 +72,7 @@ export class Child {
   }
 
   async #startAgain(): Promise<Spawned> {
-    const wait = this.#notBefore - this.#ctx.now();
+    const wait = Math.min(this.#notBefore - this.#ctx.now(), AGAIN.max); // the clock may have been set back
     if (wait > 0) throw new WriteError(this.#why, { wait });
     return this.#spawn();
   }
