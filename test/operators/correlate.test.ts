@@ -48,6 +48,30 @@ afterEach(() => void vi.useRealTimers());
 describe('correlate: so many events', () => {
   const three = yaml('threshold: { count: 3 }');
 
+  it('when the clock is set back, what happens from then on is not late', async () => {
+    const running = await start(three);
+    running.put([alert('a', 0), alert('a', 1)]);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    running.put([alert('b', -3600), alert('b', -3599), alert('b', -3598)]);
+    await running.running.stop();
+    expect(spans(running.events)).toEqual([[-3600, -3598]]);
+    expect(running.counters().late).toBeUndefined();
+  });
+
+  it('so, too, when that was while it did not run', async () => {
+    const store = await Store.open(scratch(), () => {});
+    const before = await start(three, store);
+    before.put([alert('a', 0)]);
+    await before.running.stop();
+    vi.setSystemTime(Date.now() - 3_600_000);
+    const after = await start(three, store);
+    // Events may be five minutes ahead of the clock, so those of the first five minutes may still count as late.
+    after.put([alert('b', -3310), alert('b', -3309), alert('b', -3308)]);
+    await after.running.stop();
+    await store.close();
+    expect(spans(after.events)).toEqual([[-3310, -3308]]);
+  });
+
   it('raises an alert for so many within the time, of one key, and none for fewer or later ones', async () => {
     const alerts = [
       alert('a', 0),

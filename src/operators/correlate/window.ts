@@ -48,6 +48,8 @@ export class Window {
   // In the order in which they last got an event.
   readonly #groups = new Map<string, Group>();
   #latest = 0n;
+  // The clock when the last event came, in ns.
+  #clock = 0n;
 
   constructor(options: WindowOptions) {
     this.#options = options;
@@ -64,7 +66,9 @@ export class Window {
    */
   add(key: string, values: Group['values'], event: Seen, now: number): { group: Group; place: number } | undefined {
     const { metrics, maxPerKey } = this.#options;
-    const most = BigInt(Math.round(now)) * 1_000_000n + AHEAD;
+    const clock = BigInt(Math.round(now)) * 1_000_000n;
+    const most = clock + AHEAD;
+    this.#follow(clock, most);
     const ahead = event.time > most;
     if (ahead) metrics.add('clamped', '', 1);
     const seen = ahead ? { ...event, time: most } : event;
@@ -106,6 +110,13 @@ export class Window {
   restore({ latest, groups }: SavedWindow): void {
     this.#latest = latest;
     for (const [key, values, events] of groups) this.putBack(key, values, events);
+  }
+
+  /** When the clock is set back, events that come from then on are not late: what was latest goes back with it. */
+  #follow(clock: bigint, most: bigint): void {
+    if (clock < this.#clock) this.#latest -= this.#clock - clock;
+    if (this.#latest > most) this.#latest = most;
+    this.#clock = clock;
   }
 
   #oldest(): bigint {
