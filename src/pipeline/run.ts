@@ -206,7 +206,7 @@ export class Run {
       reloads: { done: reloads.done ?? 0, failed: reloads.failed ?? 0 },
       components,
       ready: unready.length === 0,
-      problems: [...unready, ...wrong('sink')],
+      problems: [...unready, ...wrong('sink'), ...this.#runtime.leftBehind(this.plan.sinks)],
     };
   }
 
@@ -263,6 +263,7 @@ export class Run {
     }
     // It has happened: what goes wrong from here on is said, and undoes nothing.
     this.#retire(old, this.#live);
+    this.#runtime.leftBehind(plan.sinks);
     for (const [source, demand] of runningOn(old, this.#live)) {
       await breathe();
       source.narrow(demand);

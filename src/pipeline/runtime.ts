@@ -55,6 +55,7 @@ export class Runtime {
   /** The ways into the sinks that are open. */
   readonly deliveries = new Set<Delivery>();
   readonly keeps = new Map<string, SinkKeep>();
+  readonly #saidOf = new Set<string>();
   readonly #resolve: (path: string) => string;
 
   constructor({ log, resolve, store, positions }: RunOptions) {
@@ -76,6 +77,20 @@ export class Runtime {
     let keep = this.keeps.get(id);
     if (!keep && this.store) this.keeps.set(id, (keep = new SinkKeep(this.store, id, limit)));
     return keep;
+  }
+
+  /** What waits on disk for sinks that are not among these: nobody delivers it. Each of them is also logged, once. */
+  leftBehind(sinks: readonly { readonly id: string }[]): string[] {
+    const open = new Set(sinks.map(({ id }) => id));
+    const ids = new Set([...(this.store?.spools ?? []), ...this.keeps.keys()]);
+    return [...ids].flatMap((id) => {
+      const waiting = this.keeps.get(id)?.waiting ?? this.store?.waiting(id) ?? 0;
+      if (open.has(id) || waiting === 0) return [];
+      const message = `${waiting} events wait on disk for the sink ${id}, which is not open here: they stay there until one of that name is`;
+      if (!this.#saidOf.has(id)) this.log.warn({ id }, message);
+      this.#saidOf.add(id);
+      return [message];
+    });
   }
 
   /** What a component gets; `signal` ends its waits. */

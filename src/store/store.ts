@@ -113,6 +113,11 @@ export class Store {
     return this.#kept.waiting[sink] ?? 0;
   }
 
+  /** The sinks for which events were in the spool then. */
+  get spools(): readonly string[] {
+    return Object.keys(this.#kept.waiting);
+  }
+
   /** Events in dead letters of a sink when the file was opened. */
   buried(sink: string): number {
     return this.#kept.dead[sink] ?? 0;
