@@ -71,6 +71,7 @@ export class Collector implements Definitions {
         'LOAD_ERR_VALIDATE',
         "List uses 'append' or 'override.items: append' but no list by that name already exists",
         context,
+        meant(name, this.lists),
       );
     this.lists.set(name, { ...list, items: [...list.items, ...items], visibility: this.#counter++ });
   }
@@ -86,6 +87,7 @@ export class Collector implements Definitions {
         'LOAD_ERR_VALIDATE',
         "Macro uses 'append' or 'override.condition: append' but no macro by that name already exists",
         context,
+        meant(name, this.macros),
       );
     this.macros.set(name, { ...macro, condition: macro.condition.concat(' ', condition), visibility: this.#counter++ });
   }
@@ -107,6 +109,7 @@ export class Collector implements Definitions {
         'LOAD_ERR_VALIDATE',
         "Rule uses 'append' or 'override.<key>: append' but no rule by that name already exists",
         context,
+        meant(name, this.rules),
       );
     this.#sameSource(rule, update.source, context);
     this.rules.set(name, {
@@ -127,6 +130,7 @@ export class Collector implements Definitions {
         'LOAD_ERR_VALIDATE',
         "An 'override.<key>: replace' to a rule was requested but no rule by that name already exists",
         context,
+        meant(name, this.rules),
       );
     this.#sameSource(rule, update.source, context);
     const exceptions = update.exceptions?.map((each) => this.#complete(each, rule.source)) ?? rule.exceptions;
@@ -136,7 +140,12 @@ export class Collector implements Definitions {
   enableRule(name: string, enabled: boolean, context: Context): void {
     const rule =
       this.rules.get(name) ??
-      failLoad('LOAD_ERR_VALIDATE', "Rule has 'enabled' key but no rule by that name already exists", context);
+      failLoad(
+        'LOAD_ERR_VALIDATE',
+        "Rule has 'enabled' key but no rule by that name already exists",
+        context,
+        meant(name, this.rules),
+      );
     this.rules.set(name, { ...rule, enabled });
   }
 
@@ -190,6 +199,14 @@ export class Collector implements Definitions {
     }
     return exceptions;
   }
+}
+
+/** What was probably meant by a name that nothing has. */
+function meant(name: string, named: ReadonlyMap<string, unknown>): IssueDetails {
+  const found = suggest(name, named.keys());
+  return {
+    diagnostic: { hint: found === undefined ? 'It is defined before, or in a file before.' : `Did you mean ${found}?` },
+  };
 }
 
 export function sortedSet(texts: readonly string[]): readonly string[] {

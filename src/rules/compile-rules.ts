@@ -316,6 +316,14 @@ export class RuleCompiler {
     return strays;
   }
 
+  #hint(problem: Problem, isBare: boolean, via: string | undefined): string | undefined {
+    if (isBare) return 'The name of a list stands in parentheses: in (NAME).';
+    if (problem.stage === 'parse' && via?.startsWith('in exception')) {
+      return `A value that holds a parenthesis, a comma or = has quotes of its own: '"a(b)"'.`;
+    }
+    return problem.options.hint;
+  }
+
   #warn(code: IssueCode, message: string, context: Context, hint?: string): void {
     const details = hint === undefined ? {} : { diagnostic: { hint } };
     this.#warnings.push(makeIssue('warning', code, message, context, details));
@@ -335,7 +343,7 @@ export class RuleCompiler {
     const macros = problem.within.map((ref) => ref.macro?.owner as ParsedMacro);
     const bare = problem.stage === 'parse' ? text.operatorOfBareList(problem.span.start) : undefined;
     const { place, via: list } = (macros.at(-1)?.text ?? text).locate(bare ?? problem.span);
-    const hint = bare === undefined ? problem.options.hint : 'The name of a list stands in parentheses: in (NAME).';
+    const hint = this.#hint(problem, bare !== undefined, list);
     const steps = [
       ...(list === undefined ? [] : [list]),
       ...macros.toReversed().map(({ definition }) => viaMacro(definition)),

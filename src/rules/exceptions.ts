@@ -9,7 +9,7 @@ import type { Context } from './issue.ts';
 import { failLoad } from './issue.ts';
 import { parseTerm } from './parser.ts';
 import { Problem } from './problem.ts';
-import { ComposedText } from './source.ts';
+import { ComposedText, placeInScalar } from './source.ts';
 import type { ScalarText } from './yaml-item.ts';
 
 const plainOperators: ReadonlySet<string> = new Set([
@@ -23,8 +23,17 @@ const modified: ReadonlySet<string> = new Set(
   textOperators.flatMap((name) => modifiers.map((modifier) => `${name} ${modifier}`)),
 );
 
-function fail(message: string, context: Context, hint?: string): never {
-  return failLoad('LOAD_ERR_VALIDATE', message, context, hint === undefined ? {} : { diagnostic: { hint } });
+/** Ends the loading; `entry` is what is wrong of the exception. */
+function fail(message: string, context: Context, hint?: string, entry?: Entry): never {
+  const [scalar] = entry === undefined ? [] : [entry].flat(9);
+  const from = (scalar as ScalarText | undefined)?.from;
+  return failLoad('LOAD_ERR_VALIDATE', message, context, {
+    diagnostic: {
+      ...(hint === undefined ? {} : { hint }),
+      // What was appended may be of another file than the exception.
+      ...(from === undefined ? {} : { at: placeInScalar(from, { start: 0, end: (scalar as ScalarText).text.length }) }),
+    },
+  });
 }
 
 /** Checks an exception's fields and operators and fills in the operators' defaults. */
@@ -45,13 +54,12 @@ export function completeException(
   for (const operator of operators) {
     const name = textOf(operator);
     if (plainOperators.has(name) || modified.has(name)) continue;
-    fail(
-      `'${name}' is not a supported comparison operator`,
-      context,
-      'A modifier follows an operator for text and one blank: startswith oneof.',
-    );
+    const hint = name.includes(' ')
+      ? 'A modifier follows an operator for text and one blank: startswith oneof.'
+      : `There are ${[...plainOperators].join(' ')}, and modifiers: startswith oneof.`;
+    fail(`'${name}' is not a supported comparison operator`, context, hint, operator);
   }
-  for (const field of fields) checkField(textOf(field), context, catalogue);
+  for (const field of fields) checkField(field, context, catalogue);
   return { ...exception, comps: operators };
 }
 
@@ -69,7 +77,7 @@ function completeScalar(
       context,
     );
   }
-  checkField(field.text, context, catalogue);
+  checkField(field, context, catalogue);
   return operator;
 }
 
@@ -87,16 +95,17 @@ function textOf(entry: Entry): string {
   return isEntryList(entry) ? `(${entry.map(textOf).join(', ')})` : entry.text;
 }
 
-function checkField(text: string, context: Context, catalogue: Catalogue | undefined): void {
+function checkField(field: Entry, context: Context, catalogue: Catalogue | undefined): void {
   if (catalogue === undefined) return;
+  const text = textOf(field);
   const term = parseTerm(text);
   try {
     if (term !== undefined) return void checkTerm(term, catalogue);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    fail(`'${text}' is not a supported filter field`, context, error.options.hint ?? error.message);
+    fail(`'${text}' is not a supported filter field`, context, error.options.hint ?? error.message, field);
   }
-  fail(`'${text}' is not a supported filter field`, context);
+  fail(`'${text}' is not a supported filter field`, context, undefined, field);
 }
 
 /** The condition with the exceptions added: `(CONDITION) and not EXCEPTION…`. */
@@ -113,7 +122,10 @@ export function withExceptions(condition: ComposedText, exceptions: readonly Exc
 function scalars({ fields, comps, values, context, name }: ExceptionDefinition): ComposedText | undefined {
   if (values.length === 0) return undefined;
   const items = values.map((value) => {
-    if (isEntryList(value)) fail('Expected values array to contain a list of strings', context);
+    if (isEntryList(value)) {
+      const hint = 'The field is a single text, and so is each value; lists go with a list of fields.';
+      fail('Expected values array to contain a list of strings', context, hint, value);
+    }
     return written(value, name);
   });
   return new ComposedText([]).concat(
@@ -132,8 +144,10 @@ function tuples(
   if (values.length === 0) return undefined;
   const operators = comps as readonly ScalarText[];
   const conjunctions = values.map((tuple) => {
-    if (!isEntryList(tuple) || tuple.length !== fields.length)
-      fail('Fields and values lists must have equal length', context);
+    if (!isEntryList(tuple) || tuple.length !== fields.length) {
+      const hint = `Each value is a list with one for each field, of which there are ${fields.length}.`;
+      fail('Fields and values lists must have equal length', context, hint, tuple);
+    }
     const checks = tuple.map((value, index) => {
       const operator = textOf(operators[index] as Entry);
       return new ComposedText([]).concat(

@@ -107,13 +107,15 @@ class ItemReader {
 
   #engineVersion(item: YamlItem, file: Context): void {
     const context = file.child('required_engine_version', '', item.node);
-    const { text } = item.scalar('required_engine_version', context);
+    const { text, from } = item.scalar('required_engine_version', context);
     const version = /^\d+$/.test(text) ? `0.${text}.0` : text;
     if (parseVersion(version) === undefined) {
+      const hint = /^\d+\.\d+$/.test(text) ? `Write ${text}.0.` : 'Write three numbers: 0.57.0.';
       failLoad(
         'LOAD_ERR_YAML_VALIDATE',
         `Unable to parse engine version '${text}' as a semver string. Expected "x.y.z" semver format.`,
         context,
+        { diagnostic: { at: context.placeOf(from.node), hint } },
       );
     }
     this.#collector.requireEngine(version, context);

@@ -1,6 +1,7 @@
 /** Reads `override:` of an item (spec/falco-engine.md §1.4). */
 
 import { isScalar } from 'yaml';
+import { suggest } from '../core/errors.ts';
 import type { Context } from './issue.ts';
 import { failLoad } from './issue.ts';
 import type { YamlItem } from './yaml-item.ts';
@@ -45,11 +46,17 @@ export function readOverrides(item: YamlItem, context: Context, keys: OverrideKe
   for (const key of overrides.keys) {
     const operation = readOperation(overrides, key, place, keys);
     const keyPlace = context.child('overrides', key, overrides.keyNode(key));
+    const unknown = keys.replace.has(key) ? {} : { diagnostic: unknownKey(key, keys) };
     if (operation === 'append' && !keys.append.has(key)) {
-      failLoad('LOAD_ERR_YAML_VALIDATE', `Key '${key}' cannot be appended to, use 'replace' instead`, keyPlace);
+      failLoad(
+        'LOAD_ERR_YAML_VALIDATE',
+        `Key '${key}' cannot be appended to, use 'replace' instead`,
+        keyPlace,
+        unknown,
+      );
     }
     if (operation === 'replace' && !keys.replace.has(key)) {
-      failLoad('LOAD_ERR_YAML_VALIDATE', `Key '${key}' cannot be replaced`, keyPlace);
+      failLoad('LOAD_ERR_YAML_VALIDATE', `Key '${key}' cannot be replaced`, keyPlace, unknown);
     }
     (operation === 'append' ? append : replace).add(key);
   }
@@ -63,6 +70,12 @@ export function readOverrides(item: YamlItem, context: Context, keys: OverrideKe
   }
   if (append.size + replace.size > 0) checkKeys(item, context, keys, append, replace);
   return { append, replace };
+}
+
+function unknownKey(key: string, { replace }: OverrideKeys): { message: string; hint: string } {
+  const meant = suggest(key, replace);
+  const hint = meant === undefined ? `There are ${[...replace].join(', ')}.` : `Did you mean ${meant}?`;
+  return { message: `'${key}' is no key that can be overridden`, hint };
 }
 
 function readOperation(overrides: YamlItem, key: string, place: Context, keys: OverrideKeys): 'append' | 'replace' {

@@ -35,6 +35,7 @@ export function hintAfter(scanner: Scanner): string | undefined {
     return 'A modifier is written in lower case, with a blank before and after it: = anyof (a, b).';
   }
   if (lastToken.startsWith('~')) return PATTERNS;
+  if (next.startsWith('-') && /^[a-z]\w*$/i.test(lastToken)) return 'Names of macros have letters, digits and _ alone.';
   if (/^[<>]$/.test(lastToken)) return 'Write >= or <=.';
   if (/^[+-]?\d+$/.test(lastToken) && /^(?:ns|us|ms|s|m|h|d)\b/.test(next)) {
     return 'Durations are numbers of nanoseconds: a second is 1000000000.';

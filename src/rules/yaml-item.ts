@@ -94,11 +94,11 @@ export class YamlItem {
   /** The value of a key that must be there with something in it. */
   #required(key: string, context: Context): Node {
     if (!this.has(key)) {
-      const meant = suggest(key, this.keys);
+      const misspelt = this.#misspelt(key) ?? this.#misspelt('override');
       const diagnostic =
-        meant === undefined
+        misspelt === undefined
           ? { hint: this.#missingHint(key) }
-          : { hint: `'${meant}' was probably meant to be '${key}'.`, at: context.placeOf(this.keyNode(meant)) };
+          : { hint: misspelt.hint, at: context.placeOf(this.keyNode(misspelt.key)) };
       failLoad('LOAD_ERR_YAML_VALIDATE', `Item has no mapping for key '${key}'`, context, { diagnostic });
     }
     const at = () => context.placeOf(this.keyNode(key));
@@ -106,6 +106,13 @@ export class YamlItem {
       this.get(key) ??
       failLoad('LOAD_ERR_YAML_VALIDATE', `Mapping for key '${key}' is empty`, context, { diagnostic: { at: at() } })
     );
+  }
+
+  /** A key that was probably meant to be another. */
+  #misspelt(meant: string): { readonly key: string; readonly hint: string } | undefined {
+    const key = suggest(meant, this.keys);
+    if (key === undefined || key === meant) return undefined;
+    return { key, hint: `'${key}' was probably meant to be '${meant}'.` };
   }
 
   /** Why a key may be missing. */

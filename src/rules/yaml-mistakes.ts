@@ -17,6 +17,12 @@ export function yamlMistake(text: string, document: Document, { pos, message }: 
   if (tab !== undefined) {
     return { message: 'A tab indents this line', range: [tab, tab + 1], hint: 'YAML is indented with blanks.' };
   }
+  const blank = blankThatIsNone(text, at);
+  if (blank !== undefined) {
+    const code = text.charCodeAt(blank).toString(16).toUpperCase().padStart(4, '0');
+    const found = `Here is a character that looks like a blank and is none (U+${code})`;
+    return { message: found, range: [blank, blank + 1], hint: 'Write a blank.' };
+  }
   const unclosed = message.startsWith('Missing closing') ? lastQuote(document, at) : undefined;
   if (unclosed !== undefined) return { message: 'This quote is never closed', range: [unclosed, unclosed + 1] };
   const bracket = /^Flow .* end with a (.)/.exec(message);
@@ -49,6 +55,13 @@ function hintOf(message: string): string | undefined {
 function leadingTab(text: string, at: number): number | undefined {
   const start = text.lastIndexOf('\n', at - 1) + 1;
   const found = /^ *\t/.exec(text.slice(start, text.indexOf('\n', start) + 1 || undefined));
+  return found === null ? undefined : start + found[0].length - 1;
+}
+
+/** Pasted from a web page: before or behind a key. */
+function blankThatIsNone(text: string, at: number): number | undefined {
+  const start = text.lastIndexOf('\n', at - 1) + 1;
+  const found = /^(?: *|[^#]*?[:-])[\u00a0\u2000-\u200d\u202f\u2060\u3000]/.exec(text.slice(start));
   return found === null ? undefined : start + found[0].length - 1;
 }
 

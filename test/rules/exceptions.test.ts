@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Diagnostic } from '../../src/core/errors.ts';
+import { catalogues } from '../../src/events/catalogue.ts';
+import { loadRules } from '../../src/rules/index.ts';
 import { codes, load, messages, rule } from './support.ts';
 
 /** A rule whose only exception is written so. */
@@ -56,6 +58,33 @@ describe('what is wrong with an exception is said where it stands', () => {
     expect(restOfLine(content, found)).toMatch(new RegExp(`^${at.replace(/[{~]/g, '\\$&')}`));
   });
 
+  const single = 'fields: [proc.name], comps: [=]';
+  test.each([
+    ['fields: [proc.name], comps: [eq], values: []', "'eq' is not", 'eq], values: []', 'There are'],
+    [
+      'fields: [proc.name], comps: [in oneof], values: []',
+      "'in oneof' is not",
+      'in oneof], values: []',
+      'A modifier follows',
+    ],
+    [
+      'fields: [fd.name, proc.nmae], values: []',
+      "'proc.nmae' is not",
+      'proc.nmae], values: []',
+      'Did you mean proc.name?',
+    ],
+    [`${single}, values: [[x], [a, b]]`, 'Fields and values', 'a, b]]', 'of which there are 1'],
+    [`${single}, values: [[x], y]`, 'Fields and values', 'y]', 'of which there are 1'],
+    ['fields: proc.name, values: [x, [y]]', 'Expected values', 'y]]', 'The field is a single text'],
+    [`${single}, values: [["a(b)"]]`, "expected a ')'", 'a(b)"]]', 'has quotes of its own'],
+  ])('and what to do: %s', (exception, message, at, hint) => {
+    const content = withException(exception);
+    const [found] = load(content).diagnostics;
+    expect(found?.message).toContain(message);
+    expect(found?.hint).toContain(hint);
+    expect(restOfLine(content, found).replace(/^"/, '')).toBe(`${at}}]`);
+  });
+
   test('a key that it does not have is warned of', () => {
     const content = withException('fields: [proc.name], vaules: [[cat]]');
     const result = load(content);
@@ -77,6 +106,17 @@ describe('what is appended', () => {
       expect(result.rules[0]?.condition.compiled).toBe('(evt.type = openat and not proc.name in (cat))');
     },
   );
+
+  test('what is wrong is shown in the file that appends', () => {
+    const more = '- rule: r1\n  exceptions: [{name: e, values: [[x]]}]\n  override: {exceptions: append}\n';
+    const files = [
+      { name: 'first', content: first },
+      { name: 'second', content: more },
+    ];
+    const [found] = loadRules(files, { catalogues, plugins: [] }).diagnostics;
+    expect(found?.message).toBe('Expected values array to contain a list of strings');
+    expect(found?.at).toMatchObject({ file: 'second', line: 2 });
+  });
 
   test('a new one needs values', () => {
     expect(messages(appended('{name: f, fields: fd.name}'))).toEqual([

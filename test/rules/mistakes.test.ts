@@ -69,6 +69,16 @@ describe('keys', () => {
     expect(said(content)).toMatchObject([{ hint, at: 'conditon: evt.type=openat' }]);
   });
 
+  test('override is misspelt', () => {
+    const hint = "'overide' was probably meant to be 'override'.";
+    const content = `${rule()}- rule: r1\n  condition: and x\n  overide: {condition: append}\n`;
+    expect(said(content)).toMatchObject([{ hint, at: 'overide: {condition: append}' }]);
+  });
+
+  test('an engine version of two numbers', () => {
+    expect(said('- required_engine_version: 0.57\n')).toMatchObject([{ hint: 'Write 0.57.0.', at: '0.57' }]);
+  });
+
   test('one without a value', () => {
     const content = rule().replace('condition: evt.type=openat', 'condition:');
     expect(said(content)).toMatchObject([{ message: "Mapping for key 'condition' is empty", at: 'condition:' }]);
@@ -138,6 +148,7 @@ describe('conditions', () => {
     ['proc.tty\u00a0= 0', expect.stringContaining('(U+00A0)'), '\u00a0= 0'],
     ['and proc.tty=0', "A check is missing before 'and'.", 'proc.tty=0'],
     ['proc.tty=0 or or proc.tty=1', "A check is missing before 'or'.", 'proc.tty=1'],
+    ['my-macro', 'Names of macros have letters, digits and _ alone.', '-macro'],
     ['AND proc.tty=0', 'Keywords are written in lower case: and, or, not.', 'proc.tty=0'],
   ])('%s', (condition, hint, at) => {
     expect(hinted(condition)).toEqual({ hint, at });

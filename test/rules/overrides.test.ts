@@ -35,8 +35,31 @@ describe('what is wrong with an override', () => {
     });
   });
 
+  test('a key that is none', () => {
+    expect(said('condition: and x\n  override: {conditions: append}')).toEqual({
+      falco: "Key 'conditions' cannot be appended to, use 'replace' instead",
+      ours: "'conditions' is no key that can be overridden",
+      hint: 'Did you mean condition?',
+    });
+  });
+
   test('of several keys that it does not name, the first by the alphabet', () => {
     const { falco } = said('condition: and x\n  output: o\n  desc: d\n  override: {condition: append}');
     expect(falco).toBe("Unexpected key 'desc': no corresponding entry under 'override' is defined.");
+  });
+});
+
+describe('what is changed and is not there', () => {
+  test.each([
+    ['- rule: r2\n  condition: and x\n  override: {condition: append}\n', 'Did you mean r1?'],
+    ['- rule: r2\n  condition: x\n  override: {condition: replace}\n', 'Did you mean r1?'],
+    ['- rule: r2\n  enabled: false\n', 'Did you mean r1?'],
+    ['- rule: something else\n  enabled: false\n', 'It is defined before, or in a file before.'],
+    ['- list: shelss\n  items: [a]\n  override: {items: append}\n', 'Did you mean shells?'],
+    ['- macro: shel\n  condition: and x\n  override: {condition: append}\n', 'Did you mean shell?'],
+  ])('%j', (item, hint) => {
+    const defined = '- list: shells\n  items: [sh]\n- macro: shell\n  condition: proc.name in (shells)\n';
+    const { diagnostics } = load(defined + rule() + item);
+    expect(diagnostics[0]).toMatchObject({ code: 'LOAD_ERR_VALIDATE', hint });
   });
 });
