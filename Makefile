@@ -17,6 +17,7 @@ help:
 	@echo "make generate   write again what is generated and committed"
 	@echo "make conformance CASES=FILE [KINDS=a,b]   hold the rule engine against Falco's answers"
 	@echo "make test-on KERNEL=bookworm [TESTS=FILES]   run tests on the kernel of a Debian release"
+	@echo "make arm64   build the native parts for arm64, on another machine"
 
 run: build
 	@bin/falco-pipe run pipelines/default.yaml
