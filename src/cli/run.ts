@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { trimMemory } from '../../native/index.ts';
 import { address } from '../core/address.ts';
 import { duration } from '../core/config.ts';
-import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { exitCode, UserError } from '../core/errors.ts';
 import { createLogger } from '../core/log.ts';
 import { loadPlan } from '../pipeline/load.ts';
 import { checkNeeds } from '../pipeline/needs.ts';
@@ -20,6 +20,7 @@ import { lastResort } from './last-resort.ts';
 import { Reloader } from './reload.ts';
 import { Servers } from './server.ts';
 import { listen } from './signals.ts';
+import { stateLog } from './state-log.ts';
 import { feedWatchdog, tellSystemd } from './systemd.ts';
 
 export interface RunOptions {
@@ -47,9 +48,8 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   if (plan.closed.length > 0) log.info(`sources that \`only\` leaves closed: ${plan.closed.join(', ')}`);
   sayWarnings(log, plan);
   const state = options.state === undefined ? plan.state : resolve(options.state);
-  const unwritten = (error: unknown) =>
-    log.error(`the state could not be written to ${state}: ${messageOf(error)}; trying again`);
-  const store = state === undefined ? undefined : await Store.open(state, unwritten);
+  const { failed, recovered } = stateLog(log, state ?? '');
+  const store = state === undefined ? undefined : await Store.open(state, failed, recovered);
   const resort = lastResort(log, store);
   const signals = listen();
   let servers: Servers | undefined;

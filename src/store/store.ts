@@ -20,13 +20,24 @@ interface Group {
   done: (() => void)[];
 }
 
+/** Who is told how writing goes. */
+interface Watcher {
+  /** `lost`: it is not tried again, for the file is being closed; so many events that were to wait on disk do not. */
+  readonly failed: (error: unknown, lost?: number) => void;
+  readonly recovered: () => void;
+}
+
+function eventsIn(changes: readonly Change[]): number {
+  return changes.reduce((sum, change) => sum + ('count' in change ? change.count : 0), 0);
+}
+
 /**
  * One state file. Changes that are made in the same turn of the event loop are in the same transaction. What cannot be
  * written (a full disk) is kept and tried again, in order.
  */
 export class Store {
   readonly #worker: Worker;
-  readonly #failed: (error: unknown) => void;
+  readonly #watcher: Watcher;
   readonly #positions: Map<string, string>;
   readonly #snapshots: Map<string, Opened['snapshots'][number]>;
   readonly #kept: Kept;
@@ -38,9 +49,9 @@ export class Store {
   #closing = false;
   #failing = false;
 
-  private constructor(worker: Worker, opened: Opened, failed: (error: unknown) => void) {
+  private constructor(worker: Worker, opened: Opened, watcher: Watcher) {
     this.#worker = worker;
-    this.#failed = failed;
+    this.#watcher = watcher;
     this.#positions = new Map(opened.positions);
     this.#snapshots = new Map(opened.snapshots.map((each) => [each.operator, each]));
     this.#kept = opened.kept;
@@ -54,14 +65,14 @@ export class Store {
   /**
    * Opens, or makes, the state file in a folder, for this process alone. Throws a UserError: exit 78 when another process
    * has it, when a newer program wrote it or it is damaged; 77 when it may not be written. `failed` is told when a group
-   * could not be written.
+   * could not be written, and `recovered` when it then could.
    */
-  static async open(folder: string, failed: (error: unknown) => void): Promise<Store> {
+  static async open(folder: string, failed: Watcher['failed'], recovered = () => {}): Promise<Store> {
     const file = join(packageRoot, isBuilt ? 'dist/store-worker.js' : 'src/store/worker.ts');
     const worker = new Worker(file, { workerData: { folder }, execArgv: ['--disable-warning=ExperimentalWarning'] });
     const [first] = (await once(worker, 'message')) as [First];
     if ('opened' in first) {
-      return new Store(worker, first.opened, failed);
+      return new Store(worker, first.opened, { failed, recovered });
     }
     await worker.terminate();
     throw new UserError(first.message, { exit: first.exit });
@@ -212,12 +223,13 @@ export class Store {
     for (;;) {
       try {
         await this.#send((id) => ({ id, changes }));
+        if (this.#failing) this.#watcher.recovered();
         this.#failing = false;
         for (const resolve of done) resolve();
         return;
       } catch (error) {
         this.#failing = true;
-        this.#failed(error);
+        this.#watcher.failed(error, this.#closing ? eventsIn(changes) : undefined);
         if (this.#closing) return;
         await new Promise((resolve) => setTimeout(resolve, AGAIN));
       }

@@ -1,4 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -177,7 +178,8 @@ describe('the store', () => {
     skip(status !== 0, 'a small disk cannot be mounted here');
     try {
       const errors: string[] = [];
-      const store = await Store.open(folder, (error) => errors.push(String(error)));
+      const recovered = vi.fn();
+      const store = await Store.open(folder, (error) => errors.push(String(error)), recovered);
       const ballast = join(folder, 'ballast');
       expect(() => writeFileSync(ballast, Buffer.alloc(1024 ** 2))).toThrow(/ENOSPC/);
       store.set('a', 1);
@@ -185,13 +187,24 @@ describe('the store', () => {
       await vi.waitFor(() => expect(errors.length).toBeGreaterThan(1), 10_000);
       expect(errors[0]).toMatch(/full|disk I\/O/);
       expect([store.failing, store.get('a')]).toEqual([true, 1]);
+      expect(recovered).not.toHaveBeenCalled();
       rmSync(ballast);
       await spooled;
       expect(store.failing).toBe(false);
+      expect(recovered).toHaveBeenCalledOnce();
       await store.close();
       const again = await open();
       expect([again.get('a'), again.waiting('out')]).toEqual([1, 1]);
       await again.close();
+      // At the end nothing is tried again: how many events are lost by that is told.
+      const lost: (number | undefined)[] = [];
+      const last = await Store.open(folder, (_, count) => lost.push(count));
+      expect(() => writeFileSync(ballast, Buffer.alloc(1024 ** 2))).toThrow(/ENOSPC/);
+      for (let n = 0; n < 3; n++) void last.spool('out', 5, randomBytes(50_000).toString('hex'));
+      last.set('a', 2);
+      await vi.waitFor(() => expect(lost).toContain(undefined), 10_000);
+      await last.close();
+      expect(lost.at(-1)).toBe(15);
     } finally {
       execFileSync('umount', [folder]);
     }
