@@ -1,7 +1,7 @@
 /** What test files make outside of themselves, and how it goes away when they end, whatever has become of their tests. */
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -22,15 +22,16 @@ export function atEnd(work: () => void): void {
 /**
  * Makes a temporary folder that what runs from now on takes for the machine's, programs that are started too. The
  * returned function removes it, and says what somebody has left there that is not a `scratch` folder.
+ * @param mayStay what else may be there, by its path
  */
-export function ownTemporary(name: string): () => string | undefined {
+export function ownTemporary(name: string, mayStay = (_: string) => false): () => string | undefined {
   const before = process.env.TMPDIR;
   const folder = realpathSync(mkdtempSync(join(tmpdir(), `${name}-`)));
   chmodSync(folder, 0o755); // tests act as other users too
   process.env.TMPDIR = folder;
   return () => {
     for (const work of last.splice(0)) work();
-    const left = readdirSync(folder).filter((each) => !each.startsWith(OWN));
+    const left = readdirSync(folder).filter((each) => !each.startsWith(OWN) && !mayStay(join(folder, each)));
     unmount(folder);
     // A program that a failed test has left may still write there.
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
@@ -38,6 +39,11 @@ export function ownTemporary(name: string): () => string | undefined {
     else process.env.TMPDIR = before;
     return left.length > 0 ? `left in the temporary folder of ${name}: ${left.join(', ')}` : undefined;
   };
+}
+
+/** Whether that is a folder that has nothing but `scratch` folders. */
+export function isOwn(folder: string): boolean {
+  return statSync(folder).isDirectory() && readdirSync(folder).every((name) => name.startsWith(OWN));
 }
 
 /** What container engines, for one, have left mounted: with it a folder cannot be removed, or what it shows goes too. */
