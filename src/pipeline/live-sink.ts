@@ -5,6 +5,7 @@ import { Delivery } from '../core/delivery.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { Port } from './fuse.ts';
 import type { PlannedSink } from './plan.ts';
+import { rehearseSink } from './rehearse.ts';
 import { originOf, type Runtime } from './runtime.ts';
 
 export class LiveSink {
@@ -46,6 +47,7 @@ export class LiveSink {
     let sink: Sink;
     try {
       sink = await definition.open(config, { ...context, origin: () => originOf(runtime.plan), stop: stopAll });
+      await rehearseSink(sink);
     } catch (error) {
       throw unusable(`The sink ${id} cannot be opened`, error, exitCode.unavailable);
     }

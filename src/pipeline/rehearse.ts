@@ -1,4 +1,4 @@
-/** What lies between the operators and a sink's write, run ahead of the first event. */
+/** What lies below the operators, run ahead of the first event. */
 
 import { z } from 'zod';
 import { liveAck } from '../core/ack.ts';
@@ -12,7 +12,27 @@ import { recordForm } from '../events/record.ts';
 import { type FusedNode, type Port, Segment } from './fuse.ts';
 import { Totals } from './totals.ts';
 
-/** Sends alerts through a graph of its own, which ends nowhere. */
+/** An alert that may hide a password, so that all that looks for secrets has to look. */
+const example = () =>
+  makeAlert(0n, {
+    rule: 'An example',
+    priority: 'Debug',
+    tags: ['host'],
+    hostname: '',
+    output: 'cat /etc/passwd',
+    source: 'syscall',
+    outputFields: { 'proc.cmdline': 'cat /etc/passwd', 'proc.pid': 1, 'fd.name': null },
+  });
+
+/** What a sink does with events before they are written. What it fails with the first write says. */
+export async function rehearseSink(sink: Sink): Promise<void> {
+  if (!sink.rehearse) return;
+  try {
+    for (let time = 0; time < REHEARSALS; time++) await sink.rehearse([example()]);
+  } catch {}
+}
+
+/** What lies between the operators and the sinks: alerts go through a graph of its own, which ends nowhere. */
 export async function rehearse(): Promise<void> {
   let written = () => {};
   const nowhere: Sink = { write: async () => written(), close: async () => {} };
@@ -31,14 +51,11 @@ export async function rehearse(): Promise<void> {
     sent: { value: 0 },
   };
   const segment = new Segment([node], new Totals());
-  const fields = { 'proc.name': 'example', 'proc.pid': 1, 'fd.name': null };
-  const content = { rule: 'Example', priority: 'Debug', tags: ['host'], hostname: '', output: '', source: 'syscall' };
   for (let time = 0; time < REHEARSALS; time++) {
-    const events = [makeAlert(0n, { ...content, outputFields: fields })];
     const done = new Promise<void>((resolve) => {
       written = resolve;
     });
-    segment.process({ source: 'alert', form: recordForm, events, ack: liveAck });
+    segment.process({ source: 'alert', form: recordForm, events: [example()], ack: liveAck });
     await done;
   }
   await delivery.close(new AbortController().signal);

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
-import { jsonLineKeys, lineOf, lineReads } from './shared/lines.ts';
+import { jsonLineKeys, lineReads, linesOf } from './shared/lines.ts';
 import { Rotation, rotateKeys } from './shared/rotation.ts';
 import { Writer } from './shared/writer.ts';
 
@@ -31,7 +31,7 @@ export const file = defineSink({
   ],
   reads: lineReads,
   async open(config, ctx) {
-    const line = lineOf(config);
+    const lines = linesOf(config);
     const path = ctx.resolve(config.path);
     const writer = await Writer.toFile(path, Number.parseInt(config.mode, 8));
     const { log, now } = ctx;
@@ -47,10 +47,11 @@ export const file = defineSink({
           log.warn(`${path} was removed by somebody: it is made anew`);
           await openAgain();
         }
-        const text = events.map((event) => `${line(event)}\n`).join('');
+        const text = lines(events);
         await rotation?.before(Buffer.byteLength(text));
         await writer.write(text, signal);
       },
+      rehearse: lines,
       reopen: openAgain,
       async close() {
         await writer.close();

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
 import { Child } from './shared/child.ts';
-import { jsonLineKeys, lineOf, lineReads } from './shared/lines.ts';
+import { jsonLineKeys, lineReads, linesOf } from './shared/lines.ts';
 
 export const program = defineSink({
   type: 'program',
@@ -24,10 +24,11 @@ export const program = defineSink({
   ],
   reads: lineReads,
   async open(config, ctx) {
-    const line = lineOf(config);
+    const lines = linesOf(config);
     const child = await Child.start(config.command as [string, ...string[]], ctx);
     return {
-      write: (events, signal) => child.write(events.map((event) => `${line(event)}\n`).join(''), signal),
+      write: (events, signal) => child.write(lines(events), signal),
+      rehearse: lines,
       close: () => child.close(),
     };
   },

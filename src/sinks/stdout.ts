@@ -3,7 +3,7 @@
 import { isatty } from 'node:tty';
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
-import { lineKeys, lineOf, lineReads } from './shared/lines.ts';
+import { lineKeys, lineReads, linesOf } from './shared/lines.ts';
 import { Writer } from './shared/writer.ts';
 
 export const stdout = defineSink({
@@ -21,17 +21,21 @@ export const stdout = defineSink({
   async open(config, ctx) {
     // Not by process.stdout: that would make it non-blocking for all who share it.
     const terminal = isatty(1) && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
-    const line = lineOf(config, config.colours === 'always' || (config.colours === 'auto' && terminal));
+    const lines = linesOf(config, config.colours === 'always' || (config.colours === 'auto' && terminal));
     const writer = await Writer.toStdout();
     return {
       async write(events, signal) {
         try {
-          await writer.write(events.map((event) => `${line(event)}\n`).join(''), signal);
+          await writer.write(lines(events), signal);
         } catch (error) {
           // `falco-pipe run … | head`: nobody reads any more, so there is nothing left to do.
           if ((error as NodeJS.ErrnoException).code === 'EPIPE') ctx.stop('nobody reads the standard output any more');
           throw error;
         }
+      },
+      async rehearse(events) {
+        lines(events);
+        await writer.rehearse();
       },
       close: () => writer.close(),
     };

@@ -1,8 +1,8 @@
 /** What is done before the first event, so that it need not wait. */
 
 import { expect, it } from 'vitest';
-import { bound, where } from '../../src/core/component.ts';
-import { rehearse } from '../../src/pipeline/rehearse.ts';
+import { bound, type Sink, where } from '../../src/core/component.ts';
+import { rehearse, rehearseSink } from '../../src/pipeline/rehearse.ts';
 import { ManualSink, ManualSource, start } from './harness.ts';
 
 it('a rehearsal ends by itself, also when it is done again, and leaves nothing behind', async () => {
@@ -10,6 +10,18 @@ it('a rehearsal ends by itself, also when it is done again, and leaves nothing b
   await rehearse();
   await rehearse();
   expect(process.getActiveResourcesInfo()).toEqual(before);
+});
+
+it('a sink rehearses some times; one that fails at it is written to all the same', async () => {
+  let times = 0;
+  const sink: Sink = { write: async () => {}, close: async () => {} };
+  await rehearseSink(sink);
+  await rehearseSink({ ...sink, rehearse: (events) => (times += events.length) });
+  expect(times).toBeGreaterThan(10);
+  const fails = async () => {
+    throw new Error('nobody is there');
+  };
+  await expect(rehearseSink({ ...sink, rehearse: fails })).resolves.toBeUndefined();
 });
 
 it('a run is ready when its operators are, for the kinds of events that there were', async () => {

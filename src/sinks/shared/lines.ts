@@ -3,8 +3,7 @@
 import { z } from 'zod';
 import type { Demands } from '../../core/component.ts';
 import type { Event, Value } from '../../core/event.ts';
-import { REHEARSALS } from '../../core/rehearsal.ts';
-import { alertJson, alertText, makeAlert } from '../../events/alert.ts';
+import { alertJson, alertText } from '../../events/alert.ts';
 import { EventRecord } from '../../events/record.ts';
 import { recordJson } from '../../events/record-json.ts';
 import { redactCommon, redacted } from '../../events/redact.ts';
@@ -70,25 +69,14 @@ const COLOURS: Record<string, number> = {
   Notice: CYAN,
 };
 
-/** An alert that may hide a password, so that all that looks for secrets has to look. */
-const EXAMPLE = {
-  rule: 'An example',
-  priority: 'Debug',
-  tags: ['host'],
-  hostname: '',
-  output: 'cat /etc/passwd',
-  source: 'syscall',
-  outputFields: { 'proc.cmdline': 'cat /etc/passwd', 'proc.pid': 1 },
-};
-
-/** A function that gives the line of an event, without its end. It has been used: the first event need not wait. */
-export function lineOf(config: LineConfig, colours = false): (event: Event) => string {
-  const line = linesBy(config, colours);
-  for (let time = 0; time < REHEARSALS; time++) line(makeAlert(0n, EXAMPLE));
-  return line;
+/** A function that gives events as whole lines. */
+export function linesOf(config: LineConfig, colours = false): (events: readonly Event[]) => string {
+  const line = lineOf(config, colours);
+  return (events) => events.map((event) => `${line(event)}\n`).join('');
 }
 
-function linesBy(config: LineConfig, colours: boolean): (event: Event) => string {
+/** A function that gives the line of an event, without its end. */
+export function lineOf(config: LineConfig, colours = false): (event: Event) => string {
   const { iso8601: iso, redact, format } = config;
   const shown = (event: Event) => (redact ? redacted(asRecord(event), redactCommon) : asRecord(event));
   if (format === 'json') {

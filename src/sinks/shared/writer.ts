@@ -7,7 +7,6 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { aborted } from '../../core/clock.ts';
-import { REHEARSALS } from '../../core/rehearsal.ts';
 
 const openFd = promisify(open);
 const closeFd = promisify(close);
@@ -55,10 +54,7 @@ export class Writer {
   /** Writes to the standard output of the process. */
   static async toStdout(): Promise<Writer> {
     const target = await stdoutTarget();
-    const writer = new Writer(target, async () => target);
-    // Where even nothing cannot be written the first line says so.
-    if (target.now) for (let time = 0; time < REHEARSALS; time++) await writer.write('', NEVER).catch(() => {});
-    return writer;
+    return new Writer(target, async () => target);
   }
 
   /** Resolves when the system has taken all of it. Rejects with the system's error or the signal's. */
@@ -68,6 +64,11 @@ export class Writer {
     const bytes = this.#bytesOf(text);
     const rest = this.#after(bytes, this.#target.now?.(bytes) ?? 0);
     if (rest.length > 0) await this.#alone(() => this.#write(rest, signal), signal);
+  }
+
+  /** Writes nothing. */
+  rehearse(): Promise<void> {
+    return this.write('', NEVER);
   }
 
   async #write(bytes: Buffer, signal: AbortSignal): Promise<void> {
