@@ -1,6 +1,6 @@
 /** `falco-pipe dlq`: events that sinks gave up: list them, look at them, have them delivered after all, or delete them. */
 
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { exitCode, UserError } from '../core/errors.ts';
 import { loadPlan } from '../pipeline/load.ts';
@@ -63,7 +63,7 @@ async function open(folder: string): Promise<Letters> {
   const control = await controlOf(({ state_folder: other }) => other === folder);
   if (control) return remote(control);
   // To open it would make one, and that would be said to have no dead letters.
-  if (!existsSync(join(folder, STATE_FILE))) {
+  if (!isThere(join(folder, STATE_FILE))) {
     const message = `There is no state in ${folder}: no falco-pipe has run with it as --state or \`state:\``;
     throw new UserError(message, { exit: exitCode.unavailable });
   }
@@ -75,6 +75,16 @@ async function open(folder: string): Promise<Letters> {
     drop: (choice) => store.discard(choice),
     close: () => store.close(),
   };
+}
+
+// What may not be looked at may well be there: opening it says why it cannot be.
+function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (error) {
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+  }
 }
 
 function remote(control: Control): Letters {
