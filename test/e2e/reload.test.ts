@@ -179,7 +179,7 @@ describe('a pipeline file that changes', () => {
     expect(run.stderr).not.toContain('reloaded');
     items('list.txt', 0, 20_000);
     await run.until(({ stdout }) => (stdout.match(/"rule":"listed"/g) ?? []).length > 100);
-    expect(run.stderr).toMatch(/reloaded \(a file has changed\): sha256:[0-9a-f]{64}"/);
+    expect(run.stderr).toMatch(/reloaded \(a file has changed\): sha256:[0-9a-f]{64}, 2 rules"/);
     expect(await run.stop()).toBe(0);
   });
 
