@@ -48,7 +48,9 @@ export interface ScalarSource {
 /** The place in the file of a part of a scalar's value. */
 export function placeInScalar({ file, content, node }: ScalarSource, { start, end }: Span): Place {
   const offsets = scalarOffsets(content, node);
-  const from = offsets[Math.min(start, offsets.length - 1)] ?? 0;
+  // What is missing at the end belongs behind the last word, not on the line below.
+  const last = scalarValue(node).trimEnd().length;
+  const from = offsets[Math.min(start, last)] ?? 0;
   const to = (offsets[Math.min(Math.max(end - 1, start), offsets.length - 1)] ?? from) + 1;
   return placeIn(file, content, { start: from, end: Math.max(to, from + 1) });
 }

@@ -154,6 +154,14 @@ describe('a condition outside rules files', () => {
     expect(underlined(content, error.diagnostics[0] as Diagnostic)).toBe('t.nosuch');
   });
 
+  test('behind its last word where something is missing', () => {
+    const content = 'where: >\n  t.i = 1\n  and\nnext: 1\n';
+    const node = parseDocument(content).get('where', true);
+    const options = { place: scalarPlace('p.yaml', content, node) };
+    const error = catchError(() => compileCondition('t.i = 1 and\n', catalogue, options));
+    expect(error.diagnostics[0]).toMatchObject({ at: { line: 3, column: 6 }, hint: "Nothing follows 'and'." });
+  });
+
   test('parse errors point at what does not fit', () => {
     const error = catchError(() => compileCondition('t.i = 1 AND t.s = 2', catalogue));
     expect(error.diagnostics[0]).toMatchObject({
