@@ -19,6 +19,8 @@ export interface Demand {
   readonly fieldTypes?: ReadonlyMap<string, ReadonlySet<string>>;
   /** Event types, or all of them. */
   readonly types: ReadonlySet<string> | 'all';
+  /** Those that are named where all are wanted: a source whose `all` leaves out what is too frequent sends these. */
+  readonly named?: ReadonlySet<string>;
   /** What must hold of an event of a type to be wanted; for a type that is not here, nothing is known. */
   readonly where?: ReadonlyMap<string, Necessary>;
   /** The names of hosts that addresses are compared with: whoever fills such fields looks them up. */

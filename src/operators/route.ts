@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { bound, change, type Demand, defineOperator } from '../core/component.ts';
+import { joinTypes } from '../core/demanded-types.ts';
 import type { Event } from '../core/event.ts';
 import { joinHosts } from '../core/hosts.ts';
 import type { Counter } from '../core/metrics.ts';
@@ -63,7 +64,9 @@ export const route = defineOperator<typeof config, Routes>({
       edge.sources.map((each): [string, Demand] => {
         const demands = state.flatMap(({ conditions }) => conditionReads(edge, conditions).get(each) ?? []);
         const fields = new Set(demands.flatMap((demand) => [...demand.fields]));
-        return [each, { fields, types: 'all', ...joinHosts(demands) }];
+        // What no route wants passes as well.
+        const types = joinTypes([...demands, { types: 'all' }]);
+        return [each, { fields, ...types, ...joinHosts(demands) }];
       }),
     );
     return { state, reads };

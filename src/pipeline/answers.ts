@@ -59,10 +59,11 @@ export class Answers implements Edge {
 }
 
 function demandText(demands: Demands): string {
-  const entries = [...demands].map(([source, { fields, types }]) => [
+  const entries = [...demands].map(([source, { fields, types, named = [] }]) => [
     source,
     [...fields].sort(),
     types === 'all' ? types : [...types].sort(),
+    [...named].sort(),
   ]);
   return JSON.stringify(entries.sort());
 }

@@ -1,6 +1,7 @@
 /** Demand: what is wanted of events, joined from all that want it. */
 
 import type { Demand, Demands, ProvidedField } from '../core/component.ts';
+import { joinTypes } from '../core/demanded-types.ts';
 import { joinHosts } from '../core/hosts.ts';
 import type { Necessary } from '../core/necessary.ts';
 
@@ -16,9 +17,14 @@ export function joinDemands(a: Demands | undefined, b: Demands): Demands {
 
 function join(a: Demand, b: Demand): Demand {
   const fields = a.fields.union(b.fields);
-  const types = a.types === 'all' || b.types === 'all' ? 'all' : a.types.union(b.types);
   const where = joinWhere(a, b);
-  return { fields, types, ...(where.size === 0 ? {} : { where }), ...joinFieldTypes([a, b]), ...joinHosts([a, b]) };
+  return {
+    fields,
+    ...joinTypes([a, b]),
+    ...(where.size === 0 ? {} : { where }),
+    ...joinFieldTypes([a, b]),
+    ...joinHosts([a, b]),
+  };
 }
 
 /** Of a field that several read, what each of them reads it of; nothing is known of it unless all say. */
@@ -59,10 +65,12 @@ export function narrowed(below: Demands, own: Demands | undefined): Demands {
       const mine = own?.get(source);
       const theirs = below.get(source);
       const fields = new Set([...(mine?.fields ?? []), ...(theirs?.fields ?? [])]);
-      const types = mine && mine.types !== 'all' ? mine.types : (theirs?.types ?? 'all');
+      const both = [mine, theirs].filter((demand) => demand !== undefined);
+      const narrow = both.find(({ types }) => types !== 'all');
+      const types = narrow ? { types: narrow.types } : joinTypes(both);
       const where = mine?.where ? { where: mine.where } : {};
-      const fieldTypes = joinFieldTypes([mine, theirs].filter((demand) => demand !== undefined));
-      return [source, { fields, types, ...where, ...fieldTypes, ...joinHosts([mine, theirs]) }];
+      const fieldTypes = joinFieldTypes(both);
+      return [source, { fields, ...types, ...where, ...fieldTypes, ...joinHosts([mine, theirs]) }];
     }),
   );
 }

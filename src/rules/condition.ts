@@ -11,7 +11,7 @@ import type { Known } from './compile.ts';
 import { compile } from './compile.ts';
 import type { Engine } from './engine.ts';
 import type { EventTypeSet } from './event-types.ts';
-import { eventTypeChecks, eventTypesOf, inferNames, isEventTypeField } from './event-types.ts';
+import { askedTypes, eventTypeChecks, eventTypesOf, inferNames, isEventTypeField } from './event-types.ts';
 import type { Format } from './format.ts';
 import { parseFormat } from './format.ts';
 import { canGenerate } from './generate.ts';
@@ -30,6 +30,8 @@ export interface Condition {
   readonly reads: readonly FieldRef[];
   /** The event types that it can be true for. */
   readonly eventTypes: EventTypeSet;
+  /** Those that it asks for by name, also when it can be true for all. */
+  readonly askedTypes: ReadonlySet<string>;
   /** Whether `evt.type` is what the type of an event is called: where the source's event types are known. */
   readonly namesEventTypes: boolean;
   /** Whether it can be true for events of a type, also one that the catalogue does not know. */
@@ -111,6 +113,9 @@ export function makeCondition(text: string, ast: Expr, catalogue: Catalogue): Co
     reads,
     namesEventTypes: names !== undefined,
     eventTypes: names === undefined || known === undefined ? 'all' : eventTypesOf(names, known),
+    get askedTypes() {
+      return askedTypes(expr);
+    },
     mayMatch: (type) => names === undefined || names.names.has(type) !== names.except,
     get compiled() {
       return printFalco(ast);

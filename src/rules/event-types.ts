@@ -27,6 +27,14 @@ export function inferNames(expr: TypedExpr): Names {
   return infer(expr, false);
 }
 
+/** The event types that checks in a condition ask for by name, also where it holds for others too. */
+export function askedTypes(expr: TypedExpr, negated = false): ReadonlySet<string> {
+  if (expr.kind === 'not') return askedTypes(expr.item, !negated);
+  if (expr.kind !== 'check') return new Set(expr.items.flatMap((item) => [...askedTypes(item, negated)]));
+  const { except, names } = inferCheck(expr, negated);
+  return except ? new Set() : names;
+}
+
 /** How many of Falco's event codes a condition with these names can be true for: each name has two or more of them. */
 export function countEventCodes({ except, names }: Names, known: EventTypes): number {
   const codes = new Set([...names].flatMap((name) => known.codes(name)));

@@ -1,6 +1,7 @@
 /** What `correlate` finds out while the pipeline is planned: its conditions, its key, the format of its alerts. */
 
 import type { Demand, Demands, Edge, ProvidedField } from '../../core/component.ts';
+import { joinTypes } from '../../core/demanded-types.ts';
 import { joinHosts } from '../../core/hosts.ts';
 import { makeCatalogue } from '../../events/catalogue.ts';
 import type { Catalogue, Field } from '../../events/field.ts';
@@ -91,14 +92,8 @@ function readsOf(edge: Edge, entries: readonly Entry[], keys: readonly Demands[]
       const fields = [...demands, ...keys.map((key) => key.get(source))].flatMap((demand) => [
         ...(demand?.fields ?? []),
       ]);
-      const hosts = joinHosts(demands);
-      const types = new Set<string>();
-      for (const demand of demands) {
-        if (demand === undefined || demand.types === 'all')
-          return [source, { fields: new Set(fields), types: 'all', ...hosts }];
-        for (const type of demand.types) types.add(type);
-      }
-      return [source, { fields: new Set(fields), types, ...hosts }];
+      const types = joinTypes(demands.map((demand) => demand ?? { types: 'all' as const }));
+      return [source, { fields: new Set(fields), ...types, ...joinHosts(demands) }];
     }),
   );
 }

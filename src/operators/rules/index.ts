@@ -24,6 +24,7 @@ import {
   type SelectionEntry,
 } from '../../rules/index.ts';
 import { cataloguesOn } from '../shared/catalogues.ts';
+import { demandedTypes } from '../shared/condition.ts';
 import { readItems } from './fetched-items.ts';
 import { EVENT_ID, Judge } from './judge.ts';
 import { keepFresh } from './refresh.ts';
@@ -256,13 +257,13 @@ function* readsOf(
       ...mine.flatMap(({ condition, output }) => [...condition.reads, ...output.reads]),
       ...(extra.get(source) ?? []),
     ];
-    const all = conditions.some(({ eventTypes }) => eventTypes === 'all');
-    const types = all ? ('all' as const) : new Set(conditions.flatMap(({ eventTypes }) => [...eventTypes]));
+    const wanted = demandedTypes(conditions);
     const fields = new Set(refs.map(({ text }) => text));
     // Alerts get their id from it.
     if (catalogues.get(source)?.find(EVENT_ID)) fields.add(EVENT_ID);
     const fieldTypes = fieldTypesOf(mine, extra.get(source) ?? []);
-    const demand = { fields, fieldTypes, types, ...joinHosts([{ hosts: hostsIn(conditions) }]) };
+    const demand = { fields, fieldTypes, ...wanted, ...joinHosts([{ hosts: hostsIn(conditions) }]) };
+    const { types } = wanted;
     demands.set(source, types === 'all' ? demand : { ...demand, where: yield* necessaryInSteps(conditions, types) });
   }
   return demands;

@@ -1,6 +1,7 @@
 /** A condition on an edge: checked against each event source there, and bound to each form of event once. */
 
 import type { Demand, Demands, Edge } from '../../core/component.ts';
+import { joinTypes } from '../../core/demanded-types.ts';
 import { suggest } from '../../core/errors.ts';
 import type { Event, EventForm } from '../../core/event.ts';
 import { joinHosts } from '../../core/hosts.ts';
@@ -49,16 +50,22 @@ export function conditionOn(edge: Edge, text: string, source: string | undefined
   return conditions;
 }
 
+/** The event types that conditions want. */
+export function demandedTypes(conditions: readonly Condition[]): Pick<Demand, 'types' | 'named'> {
+  return joinTypes(conditions.map(({ eventTypes, askedTypes }) => ({ types: eventTypes, named: askedTypes })));
+}
+
 /** What conditions read, by event source; sources without a condition want all types. */
 export function conditionReads(edge: Edge, conditions: EdgeCondition): Demands {
   return new Map(
     edge.sources.map((source): [string, Demand] => {
       const condition = conditions.get(source);
       const fields = new Set(condition?.reads.map(({ text }) => text));
-      const types = condition?.eventTypes ?? 'all';
       const hosts = joinHosts([{ hosts: hostsIn(condition ? [condition] : []) }]);
-      if (condition === undefined || types === 'all') return [source, { fields, types, ...hosts }];
-      return [source, { fields, types, ...hosts, where: necessaryByType([condition], types) }];
+      if (condition === undefined) return [source, { fields, types: 'all', ...hosts }];
+      const wanted = demandedTypes([condition]);
+      if (wanted.types === 'all') return [source, { fields, ...wanted, ...hosts }];
+      return [source, { fields, ...wanted, ...hosts, where: necessaryByType([condition], wanted.types) }];
     }),
   );
 }

@@ -97,7 +97,7 @@ export function wantedFor(demand: Demand | undefined, options: WantedOptions): W
   for (const [name, { bulk }] of Object.entries(CALLS)) {
     if (EXECUTIONS.has(name) || !wants(name)) continue;
     if (added.has(name)) calls.set(name, 'all');
-    else if (types !== 'all' || !bulk) calls.set(name, where?.get(name) ?? 'all');
+    else if (types !== 'all' || !bulk || demand?.named?.has(name)) calls.set(name, where?.get(name) ?? 'all');
   }
   if (calls.size > 0 || failedExec) {
     for (const name of EXECUTIONS) if (wants(name)) calls.set(name, where?.get(name) ?? 'all');
