@@ -165,14 +165,17 @@ class Making {
   }
 }
 
-/** What is wrong with an item; undefined when all take it. */
+/** Adds an item for each use that takes it, whatever the others say; what is wrong with it for the first that does not. */
 function addTo(making: readonly Making[], item: FoundItem): string | undefined {
-  try {
-    for (const each of making) each.add(item);
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
+  const wrong: string[] = [];
+  for (const each of making) {
+    try {
+      each.add(item);
+    } catch (error) {
+      wrong.push(messageOf(error));
+    }
   }
+  return wrong.length > 0 && wrong.length < making.length ? `${wrong[0]} (where it is compared as one)` : wrong[0];
 }
 
 /** Loads a list. What is wrong with it comes back; an error when the list cannot be used. */
@@ -201,7 +204,7 @@ export function* loadFeed(feed: ListFeed, read: ReadItems): Generator<void, read
 
 function contentIssues({ items, skipped, problem }: Built, { from, name }: ListFeed): readonly Issue[] {
   if (problem !== undefined) {
-    const others = skipped > 1 ? `, as are ${skipped - 1} others` : '';
+    const others = skipped > 2 ? `, as are ${skipped - 1} others` : skipped === 2 ? ', as is another' : '';
     const found =
       items === 0
         ? issue('error', 'LOAD_ERR_EXTENSION', `no item of the list ${name} can be used: ${problem.message}`, from)

@@ -155,12 +155,19 @@ describe('what is wrong is said with its place', () => {
     expect(some.diagnostics).toMatchObject([
       {
         ...{ severity: 'warning', code: 'LOAD_WARNING_EXTENSION', at: { file: 'far.txt', line: 2 } },
-        message: 'unrecognized IPv6 address hello: left out of the list far, as are 1 others',
+        message: 'unrecognized IPv6 address hello: left out of the list far, as is another',
       },
     ]);
     expect(verdict(some, { 't.ip': '10.0.0.1' })).toBe(true);
     const mapped = load('t.ip in (far)', '10.0.0.1\n::ffff:10.0.0.2\n');
     expect(mapped.diagnostics[0]?.message).toBe('unrecognized IPv4 address ::ffff:10.0.0.2: left out of the list far');
+    for (const condition of ['t.ip in (far) or t.s in (far)', 't.s in (far) or t.ip in (far)']) {
+      const twice = load(condition, '10.0.0.1\nhello\n');
+      expect(twice.diagnostics[0]?.message).toBe(
+        'unrecognized IPv6 address hello (where it is compared as one): left out of the list far',
+      );
+      expect(verdict(twice, { 't.s': 'hello' })).toBe(true);
+    }
     const all = load('t.i in (far)', 'a\nb\n');
     expect(all.ok).toBe(false);
     expect(all.diagnostics).toMatchObject([
