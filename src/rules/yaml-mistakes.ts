@@ -58,10 +58,10 @@ function leadingTab(text: string, at: number): number | undefined {
   return found === null ? undefined : start + found[0].length - 1;
 }
 
-/** Pasted from a web page: before or behind a key. */
+/** Pasted from a web page: before or behind a key, in the line of the mistake. */
 function blankThatIsNone(text: string, at: number): number | undefined {
   const start = text.lastIndexOf('\n', at - 1) + 1;
-  const found = /^(?: *|[^#]*?[:-])[\u00a0\u2000-\u200d\u202f\u2060\u3000]/.exec(text.slice(start));
+  const found = /^(?: *|[^#\n]*?[:-])[\u00a0\u2000-\u200d\u202f\u2060\u3000]/.exec(text.slice(start));
   return found === null ? undefined : start + found[0].length - 1;
 }
 

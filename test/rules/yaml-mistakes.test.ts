@@ -44,6 +44,16 @@ describe('what is no YAML', () => {
   });
 });
 
+test('a blank that is none counts where the mistake is, and nowhere behind it', () => {
+  const right = rule({ tags: '["Attention:\u00a0lire"]' });
+  expect(load(right).diagnostics).toEqual([]);
+  expect(found(right.replace('output: o', 'output:o'))).toMatchObject({ at: 'output:o' });
+  expect(found(right.replace('output: o', 'output:\u00a0o'))).toMatchObject({
+    at: '\u00a0o',
+    message: expect.stringContaining('(U+00A0)'),
+  });
+});
+
 test('a byte order mark is no part of a file', () => {
   expect(load(`\ufeff${rule()}`)).toMatchObject({ ok: true, diagnostics: [], rules: [{ name: 'r1', line: 1 }] });
   const wrong = load(`\ufeff${rule({ priority: 'x' }, 'r2')}`);

@@ -120,7 +120,7 @@ export const rules = defineOperator<typeof config, Loaded>({
       try {
         const content = yield* readItems(from);
         digest = content && { sha256: yield* sha256Of(content) };
-        lists.update(digest?.sha256 ?? '');
+        lists.update(JSON.stringify([from.location, digest?.sha256 ?? null]));
         return content;
       } finally {
         // One that is read again by itself needs no reload.
