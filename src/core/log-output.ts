@@ -1,6 +1,6 @@
 /** The standard error, as the log writes to it: its reader may be slow or gone, its disk full. No event waits for that. */
 
-import { constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { constants, fstatSync, openSync, readFileSync, write, writeSync } from 'node:fs';
 
 /** Bytes that wait for a slow reader at most. */
 const LIMIT = 1 << 20;
@@ -13,32 +13,46 @@ interface Waiting {
   bytes: Buffer;
   /** How many lines are lost when it is. */
   readonly lines: number;
+  /** Whether a part of a line stands before what is left of it. */
+  torn: boolean;
 }
 
 export class LogOutput {
-  readonly #fd = standardError();
+  readonly #fd: number;
+  #blocks: boolean;
   #waiting: Waiting[] = [];
   #size = 0;
   #lost = 0;
-  // A line was written in part; the next one must not be glued to it.
+  #note = (_: number) => '';
+  // A line was written in part, and its rest is lost; the next one must not be glued to it.
   #torn = false;
   #retry: NodeJS.Timeout | undefined;
+  // The first that waits is being written by another thread.
+  #writing = false;
 
   constructor() {
+    const { fd, blocks } = standardError();
+    this.#fd = fd;
+    this.#blocks = blocks;
     process.on('exit', () => this.#end());
   }
 
   /**
    * Writes a line, or keeps it until there is room. Never blocks and never throws: what cannot be written is lost, and
-   * `note` gives the line that says how many were, before the next one that can be.
+   * `note` gives the line that says how many were, as soon as one can be written.
    */
   write(line: string, note: (lost: number) => string): void {
-    const lost = this.#lost;
-    if (lost > 0 && this.#size < LIMIT / 2) {
-      this.#lost = 0;
-      this.#put(note(lost), lost);
-    }
+    this.#note = note;
+    if (this.#size < LIMIT / 2) this.#sayLost();
     this.#put(line, 1);
+    if (this.#retry === undefined && !this.#writing) this.#drain();
+  }
+
+  #sayLost(): void {
+    const lost = this.#lost;
+    if (lost === 0) return;
+    this.#lost = 0;
+    this.#put(this.#note(lost), lost);
   }
 
   #put(text: string, lines: number): void {
@@ -47,24 +61,48 @@ export class LogOutput {
       this.#lost += lines;
       return;
     }
-    this.#waiting.push({ bytes, lines });
+    this.#waiting.push({ bytes, lines, torn: this.#torn });
+    this.#torn = false;
     this.#size += bytes.length;
-    if (this.#retry === undefined) this.#drain();
   }
 
   #drain(): void {
     try {
-      for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
-        const count = writeSync(this.#fd, next.bytes);
-        this.#size -= count;
-        next.bytes = next.bytes.subarray(count);
-        this.#torn = next.bytes.length > 0;
-        if (!this.#torn) this.#waiting.shift();
+      for (let next = this.#next(); next; next = this.#next()) {
+        if (this.#blocks) return this.#writeAside(next);
+        this.#wrote(next, writeSync(this.#fd, next.bytes));
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') this.#later();
-      else this.#lose();
+      this.#failed(error);
     }
+  }
+
+  // Nothing may be said any more for hours: what was lost is said once there is room.
+  #next(): Waiting | undefined {
+    if (this.#waiting.length === 0) this.#sayLost();
+    return this.#waiting[0];
+  }
+
+  #writeAside(next: Waiting): void {
+    this.#writing = true;
+    write(this.#fd, next.bytes, (error, count) => {
+      this.#writing = false;
+      if (error) return this.#failed(error);
+      this.#wrote(next, count);
+      this.#drain();
+    });
+  }
+
+  #wrote(next: Waiting, count: number): void {
+    this.#size -= count;
+    next.bytes = next.bytes.subarray(count);
+    next.torn ||= count > 0;
+    if (next.bytes.length === 0) this.#waiting.shift();
+  }
+
+  #failed(error: unknown): void {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') this.#later();
+    else this.#lose();
   }
 
   #later(): void {
@@ -76,6 +114,7 @@ export class LogOutput {
   }
 
   #lose(): void {
+    this.#torn = this.#waiting[0]?.torn ?? false;
     for (const { lines } of this.#waiting) this.#lost += lines;
     this.#waiting = [];
     this.#size = 0;
@@ -83,22 +122,38 @@ export class LogOutput {
 
   #end(): void {
     const [start, cell] = [Date.now(), new Int32Array(new SharedArrayBuffer(4))];
+    // The process waits for its threads whatever is done here, and the system writes one after the other.
+    const [first] = this.#waiting;
+    if (this.#writing && first) this.#wrote(first, first.bytes.length);
+    this.#blocks = false;
+    this.#drain();
     while (this.#waiting.length > 0 && Date.now() - start < LAST) {
-      this.#drain();
       Atomics.wait(cell, 0, 0, 10);
+      this.#drain();
     }
   }
 }
 
-/** The descriptor of the standard error, where possible one that does not block, and for us alone. */
-function standardError(): number {
-  const stderr = fstatSync(2);
-  if (stderr.isFile()) return 2;
+/** The descriptor of the standard error, where possible one for us alone, and whether a write to it may have to wait. */
+function standardError(): { fd: number; blocks: boolean } {
+  if (fstatSync(2).isFile()) return { fd: 2, blocks: false };
   try {
-    return openSync('/dev/fd/2', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    const fd = openSync('/dev/fd/2', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    return { fd, blocks: false };
   } catch {
-    // A socket (the journal's) cannot be opened anew, nor can another user's terminal: Node makes those non-blocking.
+    // A socket (the journal's) cannot be opened anew, nor can another user's terminal or pipe. Node makes some of them
+    // non-blocking, but not a terminal: it is shared with the shell.
     void process.stderr;
-    return 2;
+    return { fd: 2, blocks: !isNonBlocking(2) };
+  }
+}
+
+/** By proc_pid_fdinfo(5); false when that cannot be read. */
+function isNonBlocking(fd: number): boolean {
+  try {
+    const [, flags = ''] = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? [];
+    return (Number.parseInt(flags, 8) & constants.O_NONBLOCK) !== 0;
+  } catch {
+    return false;
   }
 }

@@ -2,11 +2,11 @@
 
 import { execFileSync, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { chmodSync, closeSync, constants, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { scratch } from '../scratch.ts';
 
 const LINES = 3000; // of a thousand bytes each: more than a pipe and what is kept can hold
@@ -88,17 +88,78 @@ test.each(Object.keys(ends) as (keyof typeof ends)[])(
     while (!text.includes('"lost"')) await once(stderr, 'data');
     child.stdin?.end();
     await Promise.all([once(child, 'close'), ...(ours ? [once(ours, 'close')] : [])]);
-    const lines = text
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { n?: number; lost?: number });
-    const numbers = lines.flatMap(({ n }) => n ?? []);
-    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
-    const lost = lines.reduce((sum, line) => sum + (line.lost ?? 0), 0);
-    expect(lost).toBeGreaterThan(0);
-    expect(numbers.length + lost).toBe(Number(said.replace('went on\n', '')));
+    expect(tally(text)).toBe(Number(said.replace('went on\n', '')));
   },
 );
+
+test('what was lost is said also when nothing follows, and no line is torn', async () => {
+  const { theirs, ours } = ends['a pipe']();
+  const script = `for (let n = 0; n < 300; n++) log.info({ n, pad: 'x'.repeat(9000) }, 'a long line');
+    console.log('went on');
+    process.stdin.once('end', () => process.exit(0)).resume();`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', `${PREAMBLE}\n${script}`], {
+    stdio: ['pipe', 'pipe', theirs],
+  });
+  closeSync(theirs);
+  await once(child.stdout as Readable, 'data');
+  const text = await readUntil(ours, '"lost"');
+  child.stdin?.end();
+  await once(child, 'close');
+  expect(tally(text)).toBe(300);
+});
+
+describe.skipIf(process.getuid?.() !== 0)("another user's terminal (skipped unless root: it takes two users)", () => {
+  /** Runs a program as another user on a terminal of root's, as `su` does; what the terminal shows is read from it later. */
+  const onTerminal = (script: string) => {
+    const folder = scratch();
+    const program = join(folder, 'program.mjs');
+    writeFileSync(program, `${PREAMBLE.replace('createLogger()', "createLogger({ style: 'json' })")}\n${script}`);
+    chmodSync(folder, 0o777);
+    const command = `exec setpriv --reuid=65534 --regid=65534 --clear-groups ${process.execPath} ${program}`;
+    return { folder, child: spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] }) };
+  };
+
+  test('nobody reads it: that holds nothing up, and what is missing is said', async () => {
+    const { folder, child } = onTerminal(`const { writeFileSync } = await import('node:fs');
+      for (let n = 0; n < ${LINES}; n++) say();
+      setTimeout(() => writeFileSync(new URL('went-on', import.meta.url), ''), 10);`);
+    await vi.waitFor(() => statSync(join(folder, 'went-on')), { timeout: 20_000 });
+    const closed = once(child, 'close');
+    const text = await readUntil(child.stdout, '"lost"');
+    await closed;
+    expect(tally(text)).toBe(LINES);
+  });
+
+  test('a program that ends at once has said all', async () => {
+    const { child } = onTerminal('for (let n = 0; n < 20; n++) say(); process.exit(0);');
+    const closed = once(child, 'close');
+    const text = await readUntil(child.stdout, '"n":19');
+    await closed;
+    expect(tally(text)).toBe(20);
+  });
+});
+
+/** What comes until, and with, a line that has that. */
+async function readUntil(from: Readable, mark: string): Promise<string> {
+  let text = '';
+  for await (const data of from.iterator({ destroyOnReturn: false })) {
+    text += data;
+    if (text.endsWith('\n') && text.includes(mark)) break;
+  }
+  from.resume();
+  return text;
+}
+
+/** The lines of a log that are there, in order and whole, and those of which it says that they are lost. */
+function tally(text: string): number {
+  const lines = text
+    .trimEnd()
+    .split(/\r?\n/)
+    .map((line) => JSON.parse(line) as { n?: number; lost?: number });
+  const numbers = lines.flatMap(({ n }) => n ?? []);
+  expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+  return lines.reduce((sum, { lost = 1 }) => sum + lost, 0);
+}
 
 test('who reads nothing at all does not keep the program from its end', () => {
   const path = join(scratch(), 'fifo');
