@@ -217,7 +217,7 @@ describe('an end in order', () => {
   test('a second process on the same state is refused', async () => {
     const path = stage('log: { type: file, from: detect, path: log.jsonl }', {
       events: records(300),
-      source: ', rate: 50',
+      source: ', rate: 5', // it is still there when the second comes, however busy the machine is
     });
     const state = join(folderOf(path), 'state');
     const first = Program.start(['run', path, '--state', state]);
