@@ -69,7 +69,10 @@ export class LogOutput {
   #drain(): void {
     try {
       for (let next = this.#next(); next; next = this.#next()) {
-        if (this.#blocks) return this.#writeAside(next);
+        if (this.#blocks) {
+          this.#writeAside(next);
+          return;
+        }
         this.#wrote(next, writeSync(this.#fd, next.bytes));
       }
     } catch (error) {
@@ -87,9 +90,11 @@ export class LogOutput {
     this.#writing = true;
     write(this.#fd, next.bytes, (error, count) => {
       this.#writing = false;
-      if (error) return this.#failed(error);
-      this.#wrote(next, count);
-      this.#drain();
+      if (error) this.#failed(error);
+      else {
+        this.#wrote(next, count);
+        this.#drain();
+      }
     });
   }
 
