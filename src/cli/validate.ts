@@ -21,9 +21,11 @@ export interface ValidateOptions {
  */
 export async function validate(paths: readonly string[], options: ValidateOptions): Promise<void> {
   const files = paths.map(readRulesFile);
-  // What cannot be read, and what is empty, is whatever the others are.
+  // What cannot be read, and what is empty, is whatever the others are. Comments alone are Falco's file for local rules.
   const found = files.filter(({ unreadable }) => unreadable === undefined);
-  const mostlyRules = found.some(({ content }) => isRulesText(content));
+  const areNotes =
+    found.some(({ content }) => content.includes('#')) && found.every(({ content }) => isBlankText(content));
+  const mostlyRules = areNotes || found.some(({ content }) => isRulesText(content));
   const isRules = ({ content, unreadable }: RulesFile) =>
     unreadable === undefined && !isBlankText(content) ? isRulesText(content) : mostlyRules;
   const rules = files.filter(isRules);

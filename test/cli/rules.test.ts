@@ -101,6 +101,10 @@ describe('validate of rules files', () => {
     const listed = await run('rules', 'list', local, good);
     expect(listed.code).toBe(0);
     expect(listed.stdout).toContain('Shell with a terminal');
+    const alone = await run('validate', local);
+    expect(alone).toMatchObject({ code: 0, stdout: 'local.yaml: ok (0 rules, 0 macros, 0 lists)\n', stderr: '' });
+    // A pipeline that was cut short must not pass for one that is right.
+    expect(await run('validate', write('nothing.yaml', ''))).toMatchObject({ code: 78, stdout: '' });
   });
 
   test('a warning does not fail', async () => {
