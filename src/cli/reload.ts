@@ -9,6 +9,7 @@ import type { Run } from '../pipeline/run.ts';
 import { type Contents, Watcher } from '../pipeline/watch.ts';
 import { counted, rulesOf, sayWarnings } from './books.ts';
 import { failure } from './fail.ts';
+import { refuseSilence } from './silenced.ts';
 import { reloadingState, tellSystemd } from './systemd.ts';
 
 /** A file that was written less than so many ms ago may be half of what it will be. */
@@ -73,6 +74,7 @@ export class Reloader {
     try {
       const before = run.plan;
       const plan = await this.#loadAtRest(read);
+      refuseSilence(plan, before);
       // Sources have their turn between the two halves of the work.
       await breathe();
       await around(plan, () => run.reload(plan));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Reloader } from '../../src/cli/reload.ts';
 import { Counters } from '../../src/core/metrics.ts';
+import { loadPlan } from '../../src/pipeline/load.ts';
 import type { Plan } from '../../src/pipeline/plan.ts';
 import type { Run } from '../../src/pipeline/run.ts';
 import type { Contents } from '../../src/pipeline/watch.ts';
@@ -86,8 +87,61 @@ test('how many rules there are is said, also how many there were, and that there
   expect((await next(plan('a', 2, ['w']), plan('b', 1, ['w']))).said).toEqual([
     'reloaded (SIGHUP): sha256:b, 1 rule, before: 2',
   ]);
-  expect((await next(plan('a', 2, []), plan('b', 0, ['No rule']))).said).toEqual([
-    'reloaded (SIGHUP): sha256:b, 0 rules, before: 2',
+  expect((await next(plan('a', 2, []), plan('b', 1, ['No rule']))).said).toEqual([
+    'reloaded (SIGHUP): sha256:b, 1 rule, before: 2',
     "1 warning about p.yaml: 'falco-pipe validate p.yaml' prints them",
   ]);
+});
+
+const rule = (name: string) => `- rule: ${name}
+  desc: d
+  condition: evt.type=open
+  output: o
+  priority: INFO
+`;
+
+/** A reload between two pipelines, each given by its rules files and more keys of the operator. */
+async function gone(before: Record<string, string>, after: Record<string, string>, more = '') {
+  const load = async (files: Record<string, string>, keys: string) => {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    const detect = `{ type: rules, from: node, files: [${Object.keys(files)}]${keys} }`;
+    const file = join(folder, 'pipeline.yaml');
+    writeFileSync(
+      file,
+      `sources: { node: { type: ebpf } }\noperators: { detect: ${detect} }\nsinks: { out: { type: stdout, from: detect } }`,
+    );
+    return (await loadPlan(file)).plan;
+  };
+  const old = await load(before, '');
+  const next = await load(after, more);
+  written(60);
+  const { over, said } = await reloaded(() => next, old);
+  return { over: over.length, said: said.join('\n') };
+}
+
+test('rules that are gone though the pipeline asks for them still: the old ones stay', async () => {
+  const two = { 'a.yaml': rule('A'), 'b.yaml': rule('B') };
+  for (const text of ['', '\n \n']) {
+    const { over, said } = await gone(two, { ...two, 'b.yaml': text });
+    expect(over).toBe(0);
+    expect(said).toContain(
+      'not reloaded (SIGHUP), the pipeline goes on as before:\nb.yaml:1:1: error: The file is empty',
+    );
+    expect(said).toContain('take files out of `files`');
+  }
+  for (const text of ['# None.', '[]', `${rule('A')}  enabled: false\n`]) {
+    const { over, said } = await gone({ 'a.yaml': rule('A') }, { 'a.yaml': text });
+    expect(over).toBe(0);
+    expect(said).toContain(
+      'a.yaml:1:1: error: detect would have no rule that is enabled any more: it has 1 rule\n  When that is meant',
+    );
+  }
+});
+
+test('rules that are gone because that was asked for', async () => {
+  const two = { 'a.yaml': rule('A'), 'b.yaml': rule('B') };
+  expect(await gone(two, { ...two, 'b.yaml': '# None of our own any more.' })).toMatchObject({ over: 1 });
+  expect(await gone(two, { 'a.yaml': rule('A') })).toMatchObject({ over: 1 });
+  expect(await gone(two, two, ", select: [{ disable: { rule: '*' } }]")).toMatchObject({ over: 1 });
+  expect(await gone({ 'a.yaml': '' }, { 'a.yaml': '# Still none.' })).toMatchObject({ over: 1 });
 });

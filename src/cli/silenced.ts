@@ -1,0 +1,41 @@
+/** A reload must not silence rules by an accident: a file that was cut short is still a rules file that is right. */
+
+import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
+import type { RulesConfig } from '../operators/rules/index.ts';
+import type { Plan, PlannedOperator } from '../pipeline/plan.ts';
+import { counted } from './books.ts';
+
+/**
+ * Throws a UserError (exit 78) when a rules file that had something is empty now, or when an operator that judged by rules
+ * would have none left, though the pipeline asks for the same as before.
+ */
+export function refuseSilence(plan: Plan, before: Plan): void {
+  const diagnostics = plan.operators.flatMap((operator) => {
+    const old = before.operators.find(({ id, type }) => id === operator.id && type === operator.type);
+    return old === undefined || operator.type !== 'rules' ? [] : silenced(operator, plan, old, before);
+  });
+  if (diagnostics.length === 0) return;
+  const message = 'Rules would be gone that the pipeline still asks for';
+  throw new UserError(message, { exit: exitCode.config, diagnostics, texts: plan.texts });
+}
+
+function silenced(operator: PlannedOperator, plan: Plan, old: PlannedOperator, before: Plan): Diagnostic[] {
+  const { files } = operator.config as RulesConfig;
+  const emptied = files.filter((name) => isEmpty(plan, name) && !isEmpty(before, name));
+  if (emptied.length > 0) return emptied.map((file) => gone('The file is empty and was not', file));
+  const [now, then] = [operator, old].map(({ notes }) => Number(notes.rules ?? 0));
+  const isAsked = JSON.stringify(operator.config) !== JSON.stringify(old.config);
+  if (isAsked || now !== 0 || then === undefined || then === 0) return [];
+  return [
+    gone(`${operator.id} would have no rule that is enabled any more: it has ${counted(then, 'rule')}`, files[0]),
+  ];
+}
+
+function isEmpty({ texts }: Plan, file: string): boolean {
+  return texts.find(({ name }) => name === file)?.text.trim() === '';
+}
+
+function gone(message: string, file = ''): Diagnostic {
+  const hint = 'When that is meant, say so in the pipeline: take files out of `files`, or disable rules by `select`.';
+  return { severity: 'error', code: 'RULES_GONE', message, at: { file, line: 1, column: 1 }, hidden: true, hint };
+}
