@@ -88,3 +88,11 @@ it.each([
   const { warnings } = planPipeline(PipelineDocument.parse(join(folder, 'p.yaml'), yaml), builtIn());
   expect(warnings.filter(({ code }) => code === 'NO_RULES')).toMatchObject([{ message: said, at: { line: 2 } }]);
 });
+
+it('a file that cannot be read is said as that alone', () => {
+  const yaml = `sources: { node: { type: ebpf } }
+operators: { detect: { type: rules, from: node, files: nowhere.yaml } }
+sinks: { out: { type: stdout, from: detect } }`;
+  const plan = () => planPipeline(PipelineDocument.parse(join(folder, 'p.yaml'), yaml), builtIn());
+  expect(plan).toThrow(expect.objectContaining({ diagnostics: [expect.objectContaining({ code: 'CONFIG_FILE' })] }));
+});

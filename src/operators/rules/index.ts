@@ -129,7 +129,8 @@ export const rules = defineOperator<typeof config, Loaded>({
     });
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);
-    if (active.length === 0 && !loaded.diagnostics.some(({ severity }) => severity === 'error')) {
+    const isRead = files.length === options.files.length;
+    if (isRead && active.length === 0 && !loaded.diagnostics.some(({ severity }) => severity === 'error')) {
       const message =
         loaded.rules.length === 0 ? 'There is no rule in these files' : 'No rule of these files is enabled';
       edge.report({ severity: 'warning', code: 'NO_RULES', message: `${message}: nothing passes this operator` }, [
