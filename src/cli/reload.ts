@@ -80,6 +80,7 @@ export class Reloader {
       await around(plan, () => run.reload(plan));
       const digest = `sha256:${plan.digest}`;
       run.counters.add('reloads', 'done', 1);
+      run.refusal = undefined;
       contents.clear();
       const same = plan.digest === before.digest ? ', as before' : '';
       const [rules, then] = [rulesOf(plan), rulesOf(before)];
@@ -89,7 +90,9 @@ export class Reloader {
       sayWarnings(log, plan, before);
     } catch (error) {
       run.counters.add('reloads', 'failed', 1);
-      log.error(`not reloaded (${why}), the pipeline goes on as before:\n${failure(error)}`);
+      const what = failure(error);
+      [run.refusal] = what.split('\n');
+      log.error(`not reloaded (${why}), the pipeline goes on as before:\n${what}`);
     }
     // After a failure the files of the running plan too: to take a change back is a change.
     for (const [path, content] of read) contents.set(path, content);

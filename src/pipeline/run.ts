@@ -40,6 +40,8 @@ const NOTHING: Omit<Live, 'plan'> = { sources: new Map(), operators: new Map(), 
 export class Run {
   /** Of the run itself: `reloads` by `done` and `failed`. */
   readonly counters = new Counters();
+  /** Why the last reload was refused, in one line; undefined when it was not. */
+  refusal: string | undefined;
   /** Resolves when a sink or a source wants the run to stop, or all sources have ended. */
   readonly over: Promise<RunOver>;
   readonly #runtime: Runtime;
@@ -206,7 +208,12 @@ export class Run {
       reloads: { done: reloads.done ?? 0, failed: reloads.failed ?? 0 },
       components,
       ready: unready.length === 0,
-      problems: [...unready, ...wrong('sink'), ...this.#runtime.leftBehind(this.plan.sinks)],
+      problems: [
+        ...unready,
+        ...(this.refusal === undefined ? [] : [`not reloaded, it runs as before: ${this.refusal}`]),
+        ...wrong('sink'),
+        ...this.#runtime.leftBehind(this.plan.sinks),
+      ],
     };
   }
 

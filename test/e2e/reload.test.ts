@@ -154,6 +154,17 @@ describe('a pipeline file that changes', () => {
     // A rules file alone may change as well.
     writeFileSync(join(folder, 'mine.yaml'), rule('second'));
     await run.until(({ stdout }) => stdout.includes('"rule":"second"'));
+    // One that is cut short silences no rule.
+    const status = async () => (await Program.run(['status', path])).stdout;
+    expect(await status()).not.toContain('not reloaded');
+    writeFileSync(join(folder, 'mine.yaml'), '');
+    await run.until(({ stderr }) => stderr.includes('mine.yaml:1:1: error: The file is empty'));
+    expect(await status()).toContain(
+      'problem: not reloaded, it runs as before: mine.yaml:1:1: error: The file is empty',
+    );
+    writeFileSync(join(folder, 'mine.yaml'), rule('third'));
+    await run.until(({ stdout }) => stdout.includes('"rule":"third"'));
+    expect(await status()).not.toContain('not reloaded');
     expect(await run.stop()).toBe(0);
   });
 
