@@ -1,5 +1,6 @@
 /** What a run has to tell of itself, as lines for people. */
 
+import { counted } from '../core/counted.ts';
 import type { Logger } from '../core/log.ts';
 import type { Plan } from '../pipeline/plan.ts';
 import type { Summary } from '../pipeline/totals.ts';
@@ -17,11 +18,6 @@ export function books(summary: Summary): string {
     ...(dead > 0 ? [`dead letters ${dead}`] : []),
     ...(in_flight > 0 ? [`in flight ${in_flight}`] : []),
   ].join(', ');
-}
-
-/** "1 rule", "2 rules". */
-export function counted(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
 /** Rules of a plan that are enabled. */

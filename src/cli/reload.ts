@@ -2,12 +2,13 @@
 
 import { statSync } from 'node:fs';
 import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
+import { counted } from '../core/counted.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Plan } from '../pipeline/plan.ts';
 import type { Run } from '../pipeline/run.ts';
 import { type Contents, Watcher } from '../pipeline/watch.ts';
-import { counted, rulesOf, sayWarnings } from './books.ts';
+import { rulesOf, sayWarnings } from './books.ts';
 import { failure } from './fail.ts';
 import { refuseSilence } from './silenced.ts';
 import { reloadingState, tellSystemd } from './systemd.ts';

@@ -1,9 +1,9 @@
 /** A reload must not silence rules by an accident: a file that was cut short is still a rules file that is right. */
 
+import { counted } from '../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
 import type { RulesConfig } from '../operators/rules/index.ts';
 import type { Plan, PlannedOperator } from '../pipeline/plan.ts';
-import { counted } from './books.ts';
 
 /**
  * Throws a UserError (exit 78) when a rules file that had something is empty now, or when an operator that judged by rules

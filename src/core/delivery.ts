@@ -5,11 +5,13 @@ import { type Fate, type Status, worse } from './ack.ts';
 import { aborted, now, sleep } from './clock.ts';
 import type { Sink } from './component.ts';
 import { duration, size } from './config.ts';
+import { counted } from './counted.ts';
 import { messageOf } from './errors.ts';
 import type { Event } from './event.ts';
 import type { Keep } from './keep.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
+import { Outage } from './outage.ts';
 import { type Parcel, Queue } from './queue.ts';
 import { retrying } from './retry.ts';
 import { TimeLimit } from './time-limit.ts';
@@ -80,11 +82,14 @@ export class Delivery {
   #asked = 0;
   #idled = 0;
   #refusal = '';
+  // Events that were refused since the last one was taken.
+  #refusals = 0;
   #problem = '';
   #closing = false;
   #failing: string | undefined;
-  // When it was said that writing fails: that it works again is said too.
-  #failed: number | undefined;
+  // A replayable source gives again what was given up: that is no other outage.
+  readonly #outage = new Outage();
+  readonly #givenUp = new Outage();
 
   /**
    * @param lost told of events that this sink will not get, and why
@@ -247,16 +252,15 @@ export class Delivery {
         if (refused.length > 0) this.#refused(refused.length, error);
         if (again.length > 0) throw error;
         if (delivered > 0) this.#works();
-        else this.#failing = `all is refused: ${messageOf(error)}`;
+        else this.#failing = `${lastRefused((this.#refusals += before))}: ${messageOf(error)}`;
       }
     };
     const failed = (error: unknown, attempt: number) => {
       this.#metrics.add('errors', '', 1);
       this.#failing = messageOf(error);
-      if (attempt > 1) return;
-      this.#failed ??= now();
+      if (attempt > 1 || !this.#outage.failed(this.#failing)) return;
       const next = this.#stop.signal.aborted ? 'it is given up' : `trying again for ${giveUpAfter / 1000} s`;
-      this.#log.warn(`writing failed: ${messageOf(error)}; ${next}`);
+      this.#log.warn(`writing failed: ${this.#failing}; ${next}`);
     };
     try {
       await retrying(write, { initial, max, giveUpAfter }, this.#stop.signal, failed);
@@ -264,7 +268,9 @@ export class Delivery {
     } catch (error) {
       const stopped = this.#stop.signal.aborted;
       this.#problem = messageOf(error);
-      if (!stopped) this.#log.error(`gave up writing ${left.length} events: ${this.#problem}`);
+      if (!stopped && this.#givenUp.failed(this.#problem)) {
+        this.#log.error(`gave up writing ${counted(left.length, 'event')}: ${this.#problem}`);
+      }
       for (const event of left) lost.set(event, stopped ? 'stopped' : 'sink_failed');
       return false;
     }
@@ -272,9 +278,10 @@ export class Delivery {
 
   #works(): void {
     this.#failing = undefined;
-    if (this.#failed === undefined) return;
-    this.#log.info(`writing works again, after ${Math.ceil((now() - this.#failed) / 1000)} s`);
-    this.#failed = undefined;
+    this.#refusals = 0;
+    this.#givenUp.over();
+    const seconds = this.#outage.over();
+    if (seconds !== undefined) this.#log.info(`writing works again, after ${seconds} s`);
   }
 
   // A receiver that refuses all would fill the log: the same refusal is said once.
@@ -283,8 +290,9 @@ export class Delivery {
     const message = messageOf(error);
     if (message === this.#refusal) return;
     this.#refusal = message;
+    const [were, are] = count === 1 ? ['was', 'is'] : ['were', 'are'];
     // With a state folder they become dead letters.
-    this.#log.error(`${count} events were refused${this.#keep ? '' : ' and are lost'}: ${message}`);
+    this.#log.error(`${counted(count, 'event')} ${were} refused${this.#keep ? '' : ` and ${are} lost`}: ${message}`);
   }
 
   #settle({ events, ack }: Parcel, lost: Lost): void {
@@ -364,4 +372,8 @@ export class Delivery {
     this.#metrics.add('dropped', reason, count);
     this.#tell(reason, count);
   }
+}
+
+function lastRefused(count: number): string {
+  return count === 1 ? 'the last event was refused' : `the last ${count} events were refused`;
 }

@@ -2,16 +2,14 @@
 
 import { defer, type Observable, retry, type Subscription, timer } from 'rxjs';
 import type { Batch } from './batch.ts';
-import { now } from './clock.ts';
 import { messageOf } from './errors.ts';
 import type { Logger } from './log.ts';
+import { Outage } from './outage.ts';
 import { backoff } from './retry.ts';
 import type { Trampoline } from './trampoline.ts';
 
 /** A source that fails is opened again after at most this long, in ms; an hour of trouble is not an hour of silence. */
 const REOPEN = { initial: 1000, max: 30_000 };
-/** The same failure is said again after so many ms: an outage of a night must not fill the log. */
-const AGAIN = 300_000;
 
 export interface HubOptions {
   readonly id: string;
@@ -31,8 +29,7 @@ export class Hub {
   graph: (batch: Batch) => void = () => {};
   readonly #options: HubOptions;
   #subscription: Subscription | undefined;
-  // Since when it fails, and what was said of that last.
-  #failing: { readonly since: number; said: string; at: number } | undefined;
+  readonly #outage = new Outage();
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -52,7 +49,7 @@ export class Hub {
       .pipe(retry({ delay: again, resetOnSuccess: true }))
       .subscribe({
         next: (batch) => {
-          if (this.#failing) this.#sayBack();
+          this.#sayBack();
           trampoline.run(() => this.graph(batch));
         },
         error: (error) => ended(error),
@@ -62,18 +59,15 @@ export class Hub {
 
   #sayFailed(message: string, wait: number): void {
     const { id, log } = this.#options;
-    const time = now();
-    const { since = time, said, at = 0 } = this.#failing ?? {};
-    const isNew = said !== message || time - at >= AGAIN;
-    if (isNew) log.error(`source ${id} failed: ${message}; opening it again in ${Math.ceil(wait / 1000)} s`);
-    this.#failing = { since, said: message, at: isNew ? time : at };
+    if (!this.#outage.failed(message)) return;
+    log.error(`source ${id} failed: ${message}; opening it again in ${Math.ceil(wait / 1000)} s`);
   }
 
   #sayBack(): void {
+    const seconds = this.#outage.over();
+    if (seconds === undefined) return;
     const { id, log } = this.#options;
-    const since = this.#failing?.since ?? now();
-    this.#failing = undefined;
-    log.info(`source ${id} gives events again, after ${Math.ceil((now() - since) / 1000)} s`);
+    log.info(`source ${id} gives events again, after ${seconds} s`);
   }
 
   /** Unsubscribes: the source closes what it holds. */

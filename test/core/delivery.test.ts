@@ -81,20 +81,24 @@ describe('Delivery', () => {
   });
 
   it('what is wrong is what the last write said: failing, then refusing all, then taking some', async () => {
+    const refuse = () => new WriteError('413', { permanent: true });
     const answers: ((events: readonly Event[]) => Error)[] = [
       () => new Error('500'),
-      () => new WriteError('413', { permanent: true }),
+      refuse,
+      refuse,
       (events) => new WriteError('413', { refused: events.slice(1), again: [] }),
     ];
     const write: Sink['write'] = (events) => Promise.reject(answers.shift()?.(events));
     const { delivery, offer, lines } = deliveryOf({ write }, { retry: { give_up_after: '0s' } });
-    const next = async () => {
-      offer(2);
+    const next = async (count = 2) => {
+      offer(count);
       await vi.runAllTimersAsync();
       return delivery.problem;
     };
     expect(await next()).toBe('500');
-    expect(await next()).toBe('all is refused: 413');
+    expect(await next(1)).toBe('the last event was refused: 413');
+    expect(lines.at(-1)).toBe('error: 1 event was refused and is lost: 413');
+    expect(await next()).toBe('the last 3 events were refused: 413');
     expect(lines.filter((line) => line.startsWith('writing works again'))).toEqual([]);
     expect(await next()).toBeUndefined();
     expect(lines.at(-1)).toMatch(/^writing works again, after \d+ s$/);
@@ -111,6 +115,28 @@ describe('Delivery', () => {
     expect(lost).toEqual([['sink_failed', 2]]);
     expect(metrics.byLabel('dropped')).toEqual({ sink_failed: 2 });
     expect(lines.at(-1)).toBe('error: gave up writing 5 events: no');
+  });
+
+  it('an outage is said once in a while, not for each batch that is given again; then that it is over', async () => {
+    let answer: () => Promise<void> = () => Promise.reject(new Error('no route'));
+    const { offer, lines } = deliveryOf({ write: () => answer() }, { retry: { give_up_after: '1s' } });
+    const said = async (events: number) => {
+      const from = lines.length;
+      offer(events);
+      await vi.advanceTimersByTimeAsync(2000);
+      return lines.slice(from);
+    };
+    const outage = ['warn: writing failed: no route; trying again for 1 s', 'error: gave up writing 1 event: no route'];
+    expect(await said(1)).toEqual(outage);
+    for (let again = 0; again < 5; again++) expect(await said(1)).toEqual([]);
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(await said(1)).toEqual(outage);
+    answer = () => Promise.reject(new Error('no name'));
+    expect(await said(1)).toHaveLength(2);
+    answer = () => Promise.resolve();
+    expect(await said(1)).toEqual([expect.stringMatching(/^writing works again, after \d+ s$/)]);
+    answer = () => Promise.reject(new Error('no name'));
+    expect(await said(1)).toHaveLength(2);
   });
 
   it('goes on with the next events after it has given up', async () => {

@@ -101,7 +101,7 @@ it.each([400, 413, 422])(
     receiver.answer = ({ body }) => (/"rule":"b"/.test(body) ? { status, body: 'no b here' } : {});
     const store = await openStore();
     const { summary, said } = await deliver({ store });
-    expect(said).toContain(`1 events were refused: status ${status}`);
+    expect(said).toContain(`1 event was refused: status ${status}`);
     expect(summary).toMatchObject({ delivered: 2, dropped: 0, dead_lettered: 1 });
     expect(await letters(store)).toEqual({ rules: ['b'], why: [`refused: status ${status}: no b here`] });
     await store.close();
