@@ -128,6 +128,7 @@ export interface InternalFields {
   /** Of a gap: when it began and ended, in ns since the epoch, as far as that is known. */
   readonly from?: bigint;
   readonly to?: bigint;
+  /** For people: where there is a count of more than one, it says how many itself. */
   readonly message: string;
 }
 

@@ -63,14 +63,12 @@ export class Reports {
 
   #say(report: Report): void {
     const { component, type, fields } = report;
-    const { count = 1, message } = fields;
-    const times = count > 1 && !message.includes(String(count)) ? ` (${count} events)` : '';
     const { from, to, ...rest } = fields;
     const span = {
       ...(from === undefined ? {} : { from: rfc3339(from) }),
       ...(to === undefined ? {} : { to: rfc3339(to) }),
     };
-    this.#log[LEVEL[type]]({ id: component, report: type, ...rest, ...span }, `${message}${times}`);
+    this.#log[LEVEL[type]]({ id: component, report: type, ...rest, ...span }, fields.message);
     for (const listener of this.#listeners) listener(report);
   }
 }

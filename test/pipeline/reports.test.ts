@@ -24,6 +24,14 @@ it('gaps that come soon after one another are said together, from the beginning 
   expect(lines).toHaveLength(2);
 });
 
+it('a message says itself how many: nothing is added that it may have said in other words', () => {
+  const { log, lines } = recordedLog();
+  const reports = new Reports(log);
+  reports.add({ component: 'hub', type: 'gap', fields: { reason: 'expired', count: 12, message: 'a dozen events' } });
+  reports.flush();
+  expect(lines).toEqual(['warn: hub: a dozen events']);
+});
+
 it('losses that come soon after one another are said with their sum, and no message speaks of another number', () => {
   const { log, lines } = recordedLog();
   const reports = new Reports(log);

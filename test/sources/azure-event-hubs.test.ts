@@ -276,7 +276,7 @@ describe('where it stands', () => {
         fields: {
           reason: 'expired',
           count: 5,
-          message: 'events 2 to 6 of partition 0 are no longer in the hub: they were not seen',
+          message: '5 events of partition 0 (2 to 6) are no longer in the hub: not seen',
         },
       },
     ]);

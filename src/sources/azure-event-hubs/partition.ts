@@ -2,6 +2,7 @@
 
 import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
+import { counted } from '../../core/counted.ts';
 import { Redelivery } from '../../core/redelivery.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
@@ -148,7 +149,9 @@ export class Partition {
   }
 
   #gap(expected: number, found: number): void {
-    const message = `events ${expected} to ${found - 1} of partition ${this.id} are no longer in the hub: they were not seen`;
-    this.#ctx.report('gap', { reason: 'expired', count: found - expected, message });
+    const count = found - expected;
+    const what = `${counted(count, 'event')} of partition ${this.id} (${expected} to ${found - 1})`;
+    const message = `${what} ${count === 1 ? 'is' : 'are'} no longer in the hub: not seen`;
+    this.#ctx.report('gap', { reason: 'expired', count, message });
   }
 }

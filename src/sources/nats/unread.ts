@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { SourceContext } from '../../core/component.ts';
+import { counted } from '../../core/counted.ts';
 import type { ConsumerInfo, StreamState } from '../../nats/client.ts';
 
 /** By consumer: up to which number of the stream everything that is for it had been read. */
@@ -54,7 +55,7 @@ export class Unread {
     const { stream, filtered } = this.#watched;
     const whose = filtered ? ', of all its subjects,' : '';
     const numbers = gone === 1 ? `number ${first - 1}` : `numbers ${first - gone} to ${first - 1}`;
-    const message = `${gone} events of the stream ${stream}${whose} were gone before ${consumer} had read them (${numbers}): nobody read for long, or the limits of the stream are too small`;
+    const message = `${counted(gone, 'event')} of the stream ${stream}${whose} ${gone === 1 ? 'was' : 'were'} gone before ${consumer} had read them (${numbers}): nobody read for long, or the limits of the stream are too small`;
     this.#ctx.report('gap', { reason: 'stream_limits', count: gone, message });
   }
 }
