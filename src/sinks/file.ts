@@ -44,8 +44,8 @@ export const file = defineSink({
     return {
       async write(events, signal) {
         if (writer.removed) {
-          log.warn(`${path} was removed by somebody: it is made anew`);
           await openAgain();
+          log.warn(`${path} was removed by somebody: it was made anew`);
         }
         const text = lines(events);
         await rotation?.before(Buffer.byteLength(text));

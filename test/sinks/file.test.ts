@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeF
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { file } from '../../src/sinks/file.ts';
+import { recordedLog } from '../core/shared.ts';
 import { scratch } from '../scratch.ts';
 import { childOf } from './children.ts';
 import { alertOf, never, openSink, recordOf } from './shared.ts';
@@ -69,17 +70,21 @@ describe('the sink file', () => {
   it('that was removed is made anew before more is written; that cannot be, and nothing counts as written', async () => {
     const path = join(folder, 'logs', 'alerts.jsonl');
     for (const more of [{}, { rotate: { size: '1MiB' } }]) {
-      const sink = await openSink(file, { path, ...more });
+      const { log, lines } = recordedLog();
+      const sink = await openSink(file, { path, ...more }, undefined, { log, lines });
       await sink.write([alertOf('a')], never);
       rmSync(path);
       await sink.write([alertOf('b')], never);
       expect(rulesIn(path)).toEqual(['b']);
       rmSync(join(folder, 'logs'), { recursive: true });
       writeFileSync(join(folder, 'logs'), 'no folder');
-      await expect(sink.write([alertOf('c')], never)).rejects.toThrow('ENOTDIR');
+      for (let again = 0; again < 3; again++)
+        await expect(sink.write([alertOf('c')], never)).rejects.toThrow('ENOTDIR');
+      expect(lines).toHaveLength(1);
       rmSync(join(folder, 'logs'));
       await sink.write([alertOf('c')], never);
       await sink.close();
+      expect(lines).toEqual(Array(2).fill(`warn: ${path} was removed by somebody: it was made anew`));
       expect(rulesIn(path)).toEqual(['c']);
       rmSync(path);
     }
