@@ -25,10 +25,16 @@ export function rulesOf(plan: Plan): number {
   return plan.operators.reduce((sum, { notes }) => sum + Number(notes.rules ?? 0), 0);
 }
 
-/** Says that there are warnings about a plan, where those of the one before were others. */
-export function sayWarnings(log: Logger, { name, warnings }: Plan, before?: Plan): void {
+/** Says that there are warnings about a plan, loaded with these `--set`, where those of the one before were others. */
+export function sayWarnings(log: Logger, sets: readonly string[], { name, warnings }: Plan, before?: Plan): void {
   const isSaid = JSON.stringify(warnings) === JSON.stringify(before?.warnings ?? []);
   if (!isSaid && warnings.length > 0) {
-    log.warn(`${counted(warnings.length, 'warning')} about ${name}: 'falco-pipe validate ${name}' prints them`);
+    const words = ['falco-pipe', 'validate', name, ...sets.flatMap((set) => ['--set', set])].map(quoted);
+    log.warn(`${counted(warnings.length, 'warning')} about ${name}, printed by: ${words.join(' ')}`);
   }
+}
+
+/** A word as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -23,6 +23,8 @@ export interface ReloaderOptions {
   readonly log: Logger;
   /** Loads the plan; notes the files it is made of, also when it fails. */
   readonly load: (read: Contents) => Promise<Plan>;
+  /** The `--set` with which it does. */
+  readonly sets: readonly string[];
   /** Does what follows from another plan beside the graph, around `work`; throws when that cannot be. */
   readonly around: (plan: Plan, work: () => Promise<void>) => Promise<void>;
   /** What the running plan was made of. */
@@ -88,7 +90,7 @@ export class Reloader {
       const change = rules === then ? '' : `, before: ${then}`;
       const now = { pipeline: digest, rules };
       log.info(now, `reloaded (${why}): ${digest}${same}, ${counted(rules, 'rule')}${change}`);
-      sayWarnings(log, plan, before);
+      sayWarnings(log, this.#options.sets, plan, before);
     } catch (error) {
       run.counters.add('reloads', 'failed', 1);
       const what = failure(error);

@@ -47,7 +47,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   };
   const { folder, plan } = await load(contents);
   if (plan.closed.length > 0) log.info(`sources that \`only\` leaves closed: ${plan.closed.join(', ')}`);
-  sayWarnings(log, plan);
+  sayWarnings(log, options.set ?? [], plan);
   const state = options.state === undefined ? plan.state : resolve(options.state);
   const { failed, recovered } = stateLog(log, state ?? '');
   const store = state === undefined ? undefined : await Store.open(state, failed, recovered);
@@ -69,6 +69,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       run: running,
       log,
       load: async (read) => (await load(read)).plan,
+      sets: options.set ?? [],
       around: async (next, work) => {
         if (options.state === undefined) refuseMove(state, next.state);
         await serving.listen(http ?? next.http, work);

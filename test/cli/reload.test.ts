@@ -39,6 +39,7 @@ async function reloaded(load: (tries: number) => string | Plan, before = planOf(
       const loaded = load(tries);
       return typeof loaded === 'string' ? planOf(loaded) : loaded;
     },
+    sets: ['sinks.out.format=json', 'operators.a.condition=evt.type = open'],
     around: async (_, work) => work(),
     contents: new Map(),
     watch: false,
@@ -82,6 +83,7 @@ test('how many rules there are is said, also how many there were, and that there
   written(60);
   const plan = (digest: string, rules: number, warnings: string[]) =>
     ({ name: 'p.yaml', digest, operators: [{ notes: { rules } }], warnings }) as unknown as Plan;
+  const sets = "--set sinks.out.format=json --set 'operators.a.condition=evt.type = open'";
   const next = (before: Plan, after: Plan) => reloaded(() => after, before);
   expect((await next(plan('a', 2, []), plan('b', 2, []))).said).toEqual(['reloaded (SIGHUP): sha256:b, 2 rules']);
   expect((await next(plan('a', 2, ['w']), plan('b', 1, ['w']))).said).toEqual([
@@ -89,7 +91,7 @@ test('how many rules there are is said, also how many there were, and that there
   ]);
   expect((await next(plan('a', 2, []), plan('b', 1, ['No rule']))).said).toEqual([
     'reloaded (SIGHUP): sha256:b, 1 rule, before: 2',
-    "1 warning about p.yaml: 'falco-pipe validate p.yaml' prints them",
+    `1 warning about p.yaml, printed by: falco-pipe validate p.yaml ${sets}`,
   ]);
 });
 
