@@ -287,13 +287,13 @@ describe('sources', () => {
       'sources: { src: { type: src }, self: { type: internal } }\nsinks: { out: { type: out, from: [src, self] } }';
     const { run, lines } = await start(yaml, { sources: { src: open }, sinks: { out } });
     for (let n = 0; n < 5; n++)
-      ctx?.report('drop', { reason: 'ring_full', count: 10, event_type: 'open', message: 'ring full' });
+      ctx?.report('drop', { reason: 'ring_full', count: 10, event_type: 'open', message: '10 events lost: ring full' });
     await flush();
     // Said at once, and then once in a while: two reports and their two events.
     await vi.advanceTimersByTimeAsync(10_000);
     expect(lines).toEqual([
-      'error: src: ring full (10 events)',
-      'error: src: ring full (40 in all since this was last said)',
+      'error: src: 10 events lost: ring full',
+      'error: src: 10 events lost: ring full (40 in all since this was last said)',
     ]);
     expect(told.map((event) => [event.type, event.get('internal.component'), event.get('internal.count')])).toEqual([
       ['drop', 'src', 10],
