@@ -1,6 +1,7 @@
 /** The standard error, as the log writes to it: its reader may be slow or gone, its disk full. No event waits for that. */
 
-import { constants, fstatSync, openSync, readFileSync, write, writeSync } from 'node:fs';
+import { constants, fstatSync, readFileSync, write, writeSync } from 'node:fs';
+import { openAnew } from './open-anew.ts';
 
 /** Bytes that wait for a slow reader at most. */
 const LIMIT = 1 << 20;
@@ -142,15 +143,11 @@ export class LogOutput {
 /** The descriptor of the standard error, where possible one for us alone, and whether a write to it may have to wait. */
 function standardError(): { fd: number; blocks: boolean } {
   if (fstatSync(2).isFile()) return { fd: 2, blocks: false };
-  try {
-    const fd = openSync('/dev/fd/2', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    return { fd, blocks: false };
-  } catch {
-    // A socket (the journal's) cannot be opened anew, nor can another user's terminal or pipe. Node makes some of them
-    // non-blocking, but not a terminal: it is shared with the shell.
-    void process.stderr;
-    return { fd: 2, blocks: !isNonBlocking(2) };
-  }
+  const anew = openAnew(2);
+  if (anew !== undefined) return { fd: anew, blocks: false };
+  // Node makes a socket (the journal's) non-blocking, and not a terminal.
+  void process.stderr;
+  return { fd: 2, blocks: !isNonBlocking(2) };
 }
 
 /** By proc_pid_fdinfo(5); false when that cannot be read. */

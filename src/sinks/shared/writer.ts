@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { aborted } from '../../core/clock.ts';
+import { openAnew } from '../../core/open-anew.ts';
 
 const openFd = promisify(open);
 const closeFd = promisify(close);
@@ -135,8 +136,8 @@ async function stdoutTarget(): Promise<Target> {
   if (stdout.isSocket()) return socket(1);
   const shared = { ...descriptor(1), close: async () => {} };
   if (!stdout.isFIFO() && !stdout.isCharacterDevice()) return shared;
-  // One that another user opened may not be opened anew: it is still written, as it was given.
-  const anew = await openFd('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
+  // One that another user opened is written as it was given.
+  const anew = openAnew(1);
   return anew === undefined ? shared : nonBlocking(anew);
 }
 
