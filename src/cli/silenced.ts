@@ -4,9 +4,10 @@ import { counted } from '../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
 import type { RulesConfig } from '../operators/rules/index.ts';
 import type { Plan, PlannedOperator } from '../pipeline/plan.ts';
+import { isBlankText } from './rules-files.ts';
 
 /**
- * Throws a UserError (exit 78) when a rules file that had something is empty now, or when an operator that judged by rules
+ * Throws a UserError (exit 78) when a rules file that had items is empty now, or when an operator that judged by rules
  * would have none left, though the pipeline asks for the same as before.
  */
 export function refuseSilence(plan: Plan, before: Plan): void {
@@ -21,18 +22,19 @@ export function refuseSilence(plan: Plan, before: Plan): void {
 
 function silenced(operator: PlannedOperator, plan: Plan, old: PlannedOperator, before: Plan): Diagnostic[] {
   const { files } = operator.config as RulesConfig;
-  const emptied = files.filter((name) => isEmpty(plan, name) && !isEmpty(before, name));
+  const emptied = files.filter((name) => textOf(plan, name).trim() === '' && !isBlankText(textOf(before, name)));
   if (emptied.length > 0) return emptied.map((file) => gone('The file is empty and was not', file));
-  const [now, then] = [operator, old].map(({ notes }) => Number(notes.rules ?? 0));
-  const isAsked = JSON.stringify(operator.config) !== JSON.stringify(old.config);
-  if (isAsked || now !== 0 || then === undefined || then === 0) return [];
-  return [
-    gone(`${operator.id} would have no rule that is enabled any more: it has ${counted(then, 'rule')}`, files[0]),
-  ];
+  const [had, isAsked] = [enabledOf(old), JSON.stringify(operator.config) !== JSON.stringify(old.config)];
+  if (isAsked || had === 0 || enabledOf(operator) > 0) return [];
+  return [gone(`${operator.id} would have no rule that is enabled any more: it has ${counted(had, 'rule')}`, files[0])];
 }
 
-function isEmpty({ texts }: Plan, file: string): boolean {
-  return texts.find(({ name }) => name === file)?.text.trim() === '';
+function enabledOf({ notes }: PlannedOperator): number {
+  return Number(notes.rules ?? 0);
+}
+
+function textOf({ texts }: Plan, file: string): string {
+  return texts.find(({ name }) => name === file)?.text ?? '';
 }
 
 function gone(message: string, file = ''): Diagnostic {

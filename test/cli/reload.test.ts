@@ -145,5 +145,7 @@ test('rules that are gone because that was asked for', async () => {
   expect(await gone(two, { ...two, 'b.yaml': '# None of our own any more.' })).toMatchObject({ over: 1 });
   expect(await gone(two, { 'a.yaml': rule('A') })).toMatchObject({ over: 1 });
   expect(await gone(two, two, ", select: [{ disable: { rule: '*' } }]")).toMatchObject({ over: 1 });
+  expect(await gone(two, { ...two, 'c.yaml': '' })).toMatchObject({ over: 1 });
+  expect(await gone({ ...two, 'c.yaml': '# None yet.' }, { ...two, 'c.yaml': '' })).toMatchObject({ over: 1 });
   expect(await gone({ 'a.yaml': '' }, { 'a.yaml': '# Still none.' })).toMatchObject({ over: 1 });
 });
