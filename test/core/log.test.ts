@@ -110,19 +110,36 @@ test('what was lost is said also when nothing follows, and no line is torn', asy
 
 describe.skipIf(process.getuid?.() !== 0)("another user's terminal (skipped unless root: it takes two users)", () => {
   /** Runs a program as another user on a terminal of root's, as `su` does; what the terminal shows is read from it later. */
-  const onTerminal = (script: string) => {
+  const onTerminal = (script: string, session = 'exec') => {
     const folder = scratch();
     const program = join(folder, 'program.mjs');
     writeFileSync(program, `${PREAMBLE.replace('createLogger()', "createLogger({ style: 'json' })")}\n${script}`);
     chmodSync(folder, 0o777);
-    const command = `exec setpriv --reuid=65534 --regid=65534 --clear-groups ${process.execPath} ${program}`;
+    const command = `${session} setpriv --reuid=65534 --regid=65534 --clear-groups ${process.execPath} ${program}`;
     return { folder, child: spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] }) };
   };
 
-  test('nobody reads it: that holds nothing up, and what is missing is said', async () => {
+  test("nobody reads it, and it is the session's: that does not keep the program from its end", async () => {
     const { folder, child } = onTerminal(`const { writeFileSync } = await import('node:fs');
       for (let n = 0; n < ${LINES}; n++) say();
-      setTimeout(() => writeFileSync(new URL('went-on', import.meta.url), ''), 10);`);
+      writeFileSync(new URL('pid', import.meta.url), String(process.pid));`);
+    // Who started it waits for the terminal: it is not taken away yet.
+    const hasEnded = () => {
+      const pid = readFileSync(join(folder, 'pid'), 'utf8');
+      expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toMatch(/\) Z /);
+    };
+    await vi.waitFor(hasEnded, { timeout: 20_000 });
+    child.stdout.resume();
+    await once(child, 'close');
+  });
+
+  test('nobody reads it, and it is of no session: that holds nothing up, and what is missing is said', async () => {
+    const { folder, child } = onTerminal(
+      `const { writeFileSync } = await import('node:fs');
+      for (let n = 0; n < ${LINES}; n++) say();
+      setTimeout(() => writeFileSync(new URL('went-on', import.meta.url), ''), 10);`,
+      'setsid -w',
+    );
     await vi.waitFor(() => statSync(join(folder, 'went-on')), { timeout: 20_000 });
     const closed = once(child, 'close');
     const text = await readUntil(child.stdout, '"lost"');
@@ -131,11 +148,13 @@ describe.skipIf(process.getuid?.() !== 0)("another user's terminal (skipped unle
   });
 
   test('a program that ends at once has said all', async () => {
-    const { child } = onTerminal('for (let n = 0; n < 20; n++) say(); process.exit(0);');
-    const closed = once(child, 'close');
-    const text = await readUntil(child.stdout, '"n":19');
-    await closed;
-    expect(tally(text)).toBe(20);
+    for (const session of ['exec', 'setsid -w']) {
+      const { child } = onTerminal('for (let n = 0; n < 20; n++) say(); process.exit(0);', session);
+      const closed = once(child, 'close');
+      const text = await readUntil(child.stdout, '"n":19');
+      await closed;
+      expect(tally(text)).toBe(20);
+    }
   });
 });
 
