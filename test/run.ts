@@ -9,7 +9,7 @@ import { isOwn, ownTemporary } from './scratch.ts';
 export default (): (() => void) => {
   process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../.build/compile-cache');
   // Of a file whose tests are all skipped the folder is still there: no hook is called at its end.
-  const end = ownTemporary('falco-pipe-test', isOwn);
+  const end = ownTemporary('the run', 'falco-pipe-test-', isOwn);
   process.once('exit', end); // also when the run is interrupted
   return () => {
     process.off('exit', end);

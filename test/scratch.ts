@@ -5,7 +5,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const OWN = 'scratch-';
+// Short: what listens at a path below it has room for a hundred characters (unix(7)).
+const OWN = 's-';
 
 const last: (() => void)[] = [];
 
@@ -22,21 +23,24 @@ export function atEnd(work: () => void): void {
 /**
  * Makes a temporary folder that what runs from now on takes for the machine's, programs that are started too. The
  * returned function removes it, and says what somebody has left there that is not a `scratch` folder.
+ * @param prefix of its name
  * @param mayStay what else may be there, by its path
  */
-export function ownTemporary(name: string, mayStay = (_: string) => false): () => string | undefined {
+export function ownTemporary(name: string, prefix: string, mayStay = (_: string) => false): () => string | undefined {
   const before = process.env.TMPDIR;
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), `${name}-`)));
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), prefix)));
   chmodSync(folder, 0o755); // tests act as other users too
   process.env.TMPDIR = folder;
   return () => {
     for (const work of last.splice(0)) work();
     const left = readdirSync(folder).filter((each) => !each.startsWith(OWN) && !mayStay(join(folder, each)));
-    unmount(folder);
-    // A program that a failed test has left may still write there.
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    const mounted = unmount(folder);
     if (before === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = before;
+    // To remove it would be to remove what is shown there.
+    if (mounted.length > 0) return `still mounted in the temporary folder of ${name}: ${mounted.join(', ')}`;
+    // A program that a failed test has left may still write there.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     return left.length > 0 ? `left in the temporary folder of ${name}: ${left.join(', ')}` : undefined;
   };
 }
@@ -46,9 +50,17 @@ export function isOwn(folder: string): boolean {
   return statSync(folder).isDirectory() && readdirSync(folder).every((name) => name.startsWith(OWN));
 }
 
-/** What container engines, for one, have left mounted: with it a folder cannot be removed, or what it shows goes too. */
-function unmount(folder: string): void {
+/** Unmounts what container engines, for one, have left mounted below a folder. Returns what stays. */
+function unmount(folder: string): string[] {
+  for (const path of mountsBelow(folder).toReversed()) spawnSync('umount', ['-l', path]);
+  return mountsBelow(folder);
+}
+
+/** In the order in which they were mounted. Blanks and their like are octal there (proc_pid_mounts(5)). */
+function mountsBelow(folder: string): string[] {
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
-  const below = mounts.map((line) => line.split(' ')[1] ?? '').filter((path) => path.startsWith(`${folder}/`));
-  for (const path of below.toReversed()) spawnSync('umount', ['-l', path]);
+  const paths = mounts.map((line) => line.split(' ')[1] ?? '');
+  return paths
+    .map((path) => path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))))
+    .filter((path) => path.startsWith(`${folder}/`));
 }

@@ -8,7 +8,7 @@ import { ownTemporary } from './scratch.ts';
 // `make test-long` sets it: property tests then try fifty times as much.
 configureGlobal({ numRuns: process.env.FALCO_PIPE_LONG ? 5000 : 100 });
 
-const end = ownTemporary(basename(expect.getState().testPath ?? 'test', '.test.ts'));
+const end = ownTemporary(basename(expect.getState().testPath ?? 'a test'), 't-');
 // Hooks of setup come last.
 afterAll(() => {
   const left = end();
