@@ -1,7 +1,7 @@
 # The front door: each target installs and builds what it lacks, and is quiet when nothing is to do.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-MAKEFLAGS += --no-print-directory
+MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 NODE_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 NODE_BIN  := $(CURDIR)/tools/node/node_modules/node-linux-$(NODE_ARCH)/bin
@@ -27,17 +27,18 @@ demo: dist/.built
 
 build: .build/system dist/.built native
 
-test: build .build/test-system .build/azurite .build/kernels/bookworm
+test: build .build/test-system .build/azurite .build/kernels/bookworm.modules
 	@node_modules/.bin/tsc -p tsconfig.json
 	@node_modules/.bin/biome check --error-on-warnings --log-level=warn
 	@bin/falco-pipe test rules/ pipelines/ --coverage-html .build/coverage-of-rules.html
 	@node_modules/.bin/vitest run
 
-test-long: build .build/test-system .build/azurite $(addprefix .build/kernels/,bookworm trixie trixie-backports) $(if $(filter x64,$(NODE_ARCH)),arm64)
+test-long: build .build/test-system .build/azurite $(patsubst %,.build/kernels/%.modules,bookworm trixie trixie-backports) $(if $(filter x64,$(NODE_ARCH)),.build/arm64/built)
 	@FALCO_PIPE_LONG=1 node_modules/.bin/vitest run
 	@test/fresh.sh
 
-test-on: build .build/test-system .build/kernels/$(KERNEL)
+test-on: build .build/test-system $(if $(KERNEL),.build/kernels/$(KERNEL).modules)
+	@[ -n "$(KERNEL)" ] || { echo "name a release of Debian and tests: make test-on KERNEL=bookworm TESTS=test/native/calls.test.ts" >&2; exit 2; }
 	@node test/kernels/on.ts $(KERNEL) $(TESTS)
 
 bench: build
@@ -60,7 +61,11 @@ native: .build/system .build/packages
 	@$(MAKE) -C native
 
 # The native parts for arm64, built on another machine.
-arm64: .build/arm64/usr .build/packages
+arm64: .build/arm64/built
+	@[ -d .build/arm64/usr ]
+
+# Where what that takes cannot be had it is said, and tests on arm64 are left out.
+.build/arm64/built: .build/arm64/usr .build/packages native
 	@[ ! -d .build/arm64/usr ] || $(MAKE) -C native ARCH=arm64
 
 # The system's packages: compilers and headers for the addon and the BPF programs; what tests act with; what arm64 takes.
@@ -89,7 +94,7 @@ arm64: .build/arm64/usr .build/packages
 	@mkdir -p .build && touch $@
 
 # Kernels of other Debian releases, on which tests start the agent; one that cannot be had is said.
-.build/kernels/%:
+.build/kernels/%.modules: | .build/test-system
 	@echo "fetching the kernel of Debian's $*"
 	@tools/fetch-kernels .build/kernels $*
 
@@ -98,9 +103,8 @@ arm64: .build/arm64/usr .build/packages
 	@echo "fetching what arm64 needs"
 	@tools/fetch-arm64 $(@D)
 	@ARCH=arm64 tools/fetch-kernels $(@D)/kernels bookworm trixie
-	@[ ! -d $@ ] || touch $@
 
 clean:
 	rm -rf .build dist node_modules tools/node/node_modules test/azure/azurite/node_modules prebuilds native/.output
 
-.PHONY: help run demo build test test-long test-on bench conformance generate native arm64 clean
+.PHONY: help run demo build test test-long test-on bench conformance generate native arm64 .build/arm64/built clean

@@ -47,8 +47,11 @@ export async function boot(what: Boot, ms: number, listen: (text: string) => voi
     signal: AbortSignal.timeout(ms),
     killSignal: 'SIGKILL',
   });
-  child.on('error', () => {}); // it was given up: what it has said so far tells why
   let said = '';
+  child.on('error', (error) => {
+    // When it was given up, what it has said so far tells why.
+    if (error.name !== 'AbortError') said += error.message;
+  });
   for await (const text of child.stdout.setEncoding('utf8')) {
     said += text;
     listen(text);
