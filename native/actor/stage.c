@@ -87,7 +87,7 @@ int run_stage(void)
     setrlimit(RLIMIT_NOFILE, &files);
   }
   const char *above = getenv("TMPDIR");
-  char *folder = format("%s/falco-pipe-XXXXXX", above ? above : "/tmp");
+  char *folder = format("%s/falco-pipe-XXXXXX", above && *above ? above : "/tmp");
   unsetenv("TMPDIR"); // of us, not of the tests
   if (dup2(1, TELL_FD) < 0) return 71;
   char *actor = mkdtemp(folder) ? format("%s/actor", folder) : NULL;

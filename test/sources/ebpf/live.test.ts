@@ -230,7 +230,10 @@ describe.skipIf(skipped)('live', () => {
     shell.child.stdin?.write(
       `for i in 1 2 3 4 5 6 7 8 9 10; do (for j in 1 2 3 4 5 6 7 8 9 10; do : < ${folder}/file; true < ${folder}/file; /bin/true; done); done; sleep 2 & : > ${folder}/through\n`,
     );
-    while (!existsSync(join(folder, 'through'))) hold(100);
+    for (let tries = 0; !existsSync(join(folder, 'through')); tries++) {
+      expect(tries, 'tenths of a second that the shell takes').toBeLessThan(300);
+      hold(100);
+    }
     const drop = await waitFor(() => watch?.ctx.said.find(({ fields }) => fields.reason === 'ring_full'));
     expect(drop).toMatchObject({ type: 'drop' });
     expect(drop.fields.count).toBeGreaterThan(0);
