@@ -69,7 +69,7 @@ describe('enrich by a MaxMind DB file', () => {
       const countryOf = async () => {
         const before = running.events.length;
         running.put([alertTo('203.0.113.7')]);
-        await vi.waitFor(() => expect(running.events.length).toBe(before + 1));
+        await vi.waitFor(() => expect(running.events.length).toBe(before + 1), 20_000);
         return running.events.at(-1)?.get('geo.country');
       };
       const put = (content: Buffer | string) => {
@@ -79,15 +79,15 @@ describe('enrich by a MaxMind DB file', () => {
       expect(await countryOf()).toBe('FR');
       put('garbage');
       await vi.advanceTimersByTimeAsync(10_000);
-      await vi.waitFor(() => expect(running.counters()).toMatchObject({ errors: 1 }));
+      await vi.waitFor(() => expect(running.counters()).toMatchObject({ errors: 1 }), 20_000);
       expect(await countryOf()).toBe('FR');
       put(mmdb({ '203.0.113.0/24': { country: { iso_code: 'XX' } } }));
       await vi.advanceTimersByTimeAsync(10_000);
-      await vi.waitFor(() => expect(running.counters()).toMatchObject({ refreshes: 1 }));
+      await vi.waitFor(() => expect(running.counters()).toMatchObject({ refreshes: 1 }), 20_000);
       expect(await countryOf()).toBe('XX');
       rmSync(file);
       await vi.advanceTimersByTimeAsync(10_000);
-      await vi.waitFor(() => expect(running.counters()).toMatchObject({ errors: 2 }));
+      await vi.waitFor(() => expect(running.counters()).toMatchObject({ errors: 2 }), 20_000);
       expect(await countryOf()).toBe('XX');
       await running.running.stop();
     } finally {

@@ -32,8 +32,8 @@ it.each([
   const run = await start(operator);
   const ack = recordedAck();
   run.put(events, ack);
-  await vi.waitFor(() => expect(run.events.map((event) => event.get('proc.name'))).toEqual(names));
-  await vi.waitFor(() => expect(run.counters()).toMatchObject({ errors: 1, dropped: 1 }));
+  await vi.waitFor(() => expect(run.events.map((event) => event.get('proc.name'))).toEqual(names), 20_000);
+  await vi.waitFor(() => expect(run.counters()).toMatchObject({ errors: 1, dropped: 1 }), 20_000);
   const summary = await run.running.stop();
   expect(summary).toMatchObject({ dropped: 1, reasons: { operator_error: 1 }, in_flight: 0 });
   expect(ack.settled[0]?.[0]).toBe('dropped');
@@ -42,7 +42,7 @@ it.each([
 it('enrich lets one pass of which it cannot read what to look up', async () => {
   const run = await start('{ type: enrich, from: kernel, dns: {}, key: fd.sip, fields: { server.name: name } }');
   run.put([a, broken, b]);
-  await vi.waitFor(() => expect(run.events).toHaveLength(3));
+  await vi.waitFor(() => expect(run.events).toHaveLength(3), 20_000);
   expect(run.counters()).toMatchObject({ errors: 1 });
   expect(await run.running.stop()).toMatchObject({ delivered: 3, dropped: 0 });
 });

@@ -53,7 +53,7 @@ it('events flow on while the disk is full, and all of them are there once it is 
     expect(() => writeFileSync(ballast, Buffer.alloc(1024 ** 2))).toThrow(/ENOSPC/);
     emit(10, 0);
     for (let n = 0; n < 10; n++) live.emit(10, 1000 + 10 * n);
-    await vi.waitFor(() => expect(out.got).toHaveLength(110));
+    await vi.waitFor(() => expect(out.got).toHaveLength(110), 20_000);
     await vi.waitFor(() => expect(errors.length).toBeGreaterThan(0), 10_000);
     const { ready, problems } = run.status();
     expect([ready, problems[0]]).toEqual([false, 'the state cannot be written']);

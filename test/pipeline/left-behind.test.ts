@@ -35,10 +35,10 @@ it('at a reload and at a start, once in the log, and for as long as it is so in 
 
   const first = await start(WITH);
   for (let n = 0; n < 10; n++) live.emit(1, n);
-  await vi.waitFor(() => expect(first.run.totals.summary().spooled).toBeGreaterThan(5));
+  await vi.waitFor(() => expect(first.run.totals.summary().spooled).toBeGreaterThan(5), 20_000);
   expect(said()).toEqual([]);
   await first.run.reload(plan(WITHOUT));
-  await vi.waitFor(() => expect(first.run.status().problems).toEqual([expect.stringMatching(pattern)]));
+  await vi.waitFor(() => expect(first.run.status().problems).toEqual([expect.stringMatching(pattern)]), 20_000);
   expect(first.run.status().ready).toBe(true);
   expect(said()).toHaveLength(1);
   await first.run.stop(0);
@@ -50,8 +50,8 @@ it('at a reload and at a start, once in the log, and for as long as it is so in 
   expect(waiting).toBeGreaterThan(5);
   isDown = false;
   await second.run.reload(plan(WITH));
-  await vi.waitFor(() => expect(siem.got).toHaveLength(waiting));
-  await vi.waitFor(() => expect(second.run.status().problems).toEqual([]));
+  await vi.waitFor(() => expect(siem.got).toHaveLength(waiting), 20_000);
+  await vi.waitFor(() => expect(second.run.status().problems).toEqual([]), 20_000);
   expect(said()).toHaveLength(2);
   await second.run.stop(0);
   await second.store.close();

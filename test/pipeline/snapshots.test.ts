@@ -60,7 +60,7 @@ async function tenMore(): Promise<number> {
   });
   const plan = planPipeline(PipelineDocument.parse('test.yaml', YAML), registry);
   const run = await Run.start(plan, { log: recordedLog().log, resolve: String, store });
-  await vi.waitFor(() => expect(count).toBe(10));
+  await vi.waitFor(() => expect(count).toBe(10), 20_000);
   expect(run.totals.summary().in_flight).toBe(10);
   const summary = await run.stop(2000);
   await store.close();

@@ -149,9 +149,9 @@ describe('a stream operator', () => {
       source.emit(2, from, ack);
       return ack;
     });
-    await vi.waitFor(() => expect(lines).toHaveLength(1));
+    await vi.waitFor(() => expect(lines).toHaveLength(1), 20_000);
     source.emit(2, 20);
-    await vi.waitFor(() => expect(out.got).toHaveLength(6));
+    await vi.waitFor(() => expect(out.got).toHaveLength(6), 20_000);
     expect(out.got).toEqual([0, 1, 10, 11, 20, 21]);
     expect(acks.map(({ settled }) => settled[0]?.[0])).toEqual(['delivered', 'dropped', 'delivered']);
     expect(lines).toEqual(['error: op: op failed and starts anew: poison']);
@@ -176,7 +176,7 @@ describe('a stream operator', () => {
       );
     const { source, out, lines, run } = await started((input) => input, yaml, { below });
     for (let n = 0; n < 3; n++) source.emit(1, n);
-    await vi.waitFor(() => expect([out.got, lines]).toMatchObject([{ length: 2 }, { length: 1 }]));
+    await vi.waitFor(() => expect([out.got, lines]).toMatchObject([{ length: 2 }, { length: 1 }]), 20_000);
     expect(out.got).toEqual([0, 2]);
     expect(lines).toEqual(['error: below: below failed and starts anew: poison']);
     await run.stop();

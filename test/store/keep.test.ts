@@ -26,7 +26,7 @@ afterEach(async () => {
 const shape = z.strictObject(deliveryKeys);
 const config = (given: object): DeliveryConfig => shape.parse(given);
 const range = (count: number, from = 0) => Array.from({ length: count }, (_, index) => from + index);
-const settled = (ack: { settled: unknown[] }) => vi.waitFor(() => expect(ack.settled).toHaveLength(1));
+const settled = (ack: { settled: unknown[] }) => vi.waitFor(() => expect(ack.settled).toHaveLength(1), 20_000);
 
 /** A delivery to a sink that does what `write` says, and what that sink got. */
 function delivery(
@@ -65,7 +65,7 @@ describe('a queue that spills', () => {
     expect(acks.map((ack) => ack.settled[0]?.[0])).toEqual([undefined, undefined, ...Array(8).fill('spooled')]);
     expect(keep.waiting).toBe(16);
     open();
-    await vi.waitFor(() => expect(got).toHaveLength(20));
+    await vi.waitFor(() => expect(got).toHaveLength(20), 20_000);
     expect(got).toEqual(range(20));
     expect([keep.waiting, lost]).toEqual([0, []]);
     await to.close(AbortSignal.timeout(1000));
@@ -82,7 +82,7 @@ describe('a queue that spills', () => {
     await store.close();
     store = await Store.open(folder, () => {});
     const up = delivery(SPILL, async () => {});
-    await vi.waitFor(() => expect(up.got).toHaveLength(8));
+    await vi.waitFor(() => expect(up.got).toHaveLength(8), 20_000);
     expect([...up.got].sort()).toEqual(range(8));
     await up.to.close(AbortSignal.timeout(1000));
   });
@@ -174,7 +174,7 @@ describe('dead letters', () => {
     down = false;
     const kept = await store.exhume({});
     keep.exhumed(kept.waiting.out ?? 0, 0, 0);
-    await vi.waitFor(() => expect(got).toEqual([0, 1]));
+    await vi.waitFor(() => expect(got).toEqual([0, 1]), 20_000);
     await to.close(AbortSignal.timeout(1000));
     expect(await store.dead()).toEqual([]);
   });
