@@ -2,6 +2,7 @@
 
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
+import { counted } from './counted.ts';
 import { LogOutput } from './log-output.ts';
 
 interface Say {
@@ -43,7 +44,7 @@ function toStandardError(line: string, note: (lost: number) => string): void {
 }
 
 function lostLine(lost: number): string {
-  const msg = `${lost} lines of this log were lost: the standard error could not be written`;
+  const msg = `${counted(lost, 'line')} of this log ${lost === 1 ? 'was' : 'were'} lost: the standard error could not be written`;
   return `${JSON.stringify({ level: pino.levels.values.error, time: new Date().toISOString(), lost, msg })}\n`;
 }
 

@@ -1,6 +1,7 @@
 /** A sink at work: opened, with its queue. */
 
 import type { Demands, Sink } from '../core/component.ts';
+import { counted } from '../core/counted.ts';
 import { Delivery } from '../core/delivery.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { Port } from './fuse.ts';
@@ -52,7 +53,7 @@ export class LiveSink {
       throw unusable(`The sink ${id} cannot be opened`, error, exitCode.unavailable);
     }
     const lost = (reason: string, count: number) => {
-      const message = `${id} lost ${count === 1 ? 'an event' : `${count} events`}: ${reason}`;
+      const message = `${id} lost ${counted(count, 'event')}: ${reason}`;
       runtime.reports.add({ component: id, type: 'drop', fields: { reason, count, message } });
     };
     const keep = runtime.keep(id, planned.delivery.queue.spill_events);

@@ -3,6 +3,7 @@
 import type { Batch } from '../core/batch.ts';
 import { now, sleep } from '../core/clock.ts';
 import type { Context, Origin } from '../core/component.ts';
+import { counted } from '../core/counted.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { hostName } from '../core/host.ts';
 import type { Logger } from '../core/log.ts';
@@ -86,7 +87,7 @@ export class Runtime {
     return [...ids].flatMap((id) => {
       const waiting = this.keeps.get(id)?.waiting ?? this.store?.waiting(id) ?? 0;
       if (open.has(id) || waiting === 0) return [];
-      const message = `${waiting} events wait on disk for the sink ${id}, which is not open here: they stay there until one of that name is`;
+      const message = `${counted(waiting, 'event')} on disk for the sink ${id}, which is not open here: kept until one of that name is`;
       if (!this.#saidOf.has(id)) this.log.warn({ id }, message);
       this.#saidOf.add(id);
       return [message];

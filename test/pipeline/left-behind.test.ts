@@ -30,8 +30,8 @@ it('at a reload and at a start, once in the log, and for as long as it is so in 
     const store = await Store.open(folder, () => {});
     return { store, run: await Run.start(plan(yaml), { log, resolve: String, store }) };
   };
-  const said = () => lines.filter((line) => line.includes('wait on disk'));
-  const pattern = /^(\d+) events wait on disk for the sink siem, which is not open here: they stay there until one/;
+  const said = () => lines.filter((line) => line.includes('on disk for'));
+  const pattern = /^(\d+) events on disk for the sink siem, which is not open here: kept until one/;
 
   const first = await start(WITH);
   for (let n = 0; n < 10; n++) live.emit(1, n);
