@@ -1,20 +1,24 @@
 /**
  * Ends a test run with one plain line: `N passed, N failed`, and `, N skipped` when some were. Before it stand those that
- * skipped themselves, with the reason.
+ * skipped themselves, with the reason, and those that passed only when they were tried again, with what failed first.
  */
 
 import type { Reporter, TestModule } from 'vitest/node';
 
 export default class PlainLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
-    const reasons: string[] = [];
+    const notes: string[] = [];
     const count = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
     for (const module of modules) {
       const tests = [...module.children.allTests()];
       for (const test of tests) {
         const result = test.result();
         const { state } = result;
-        if (state === 'skipped' && result.note) reasons.push(`SKIPPED: ${test.fullName}: ${result.note}\n`);
+        if (state === 'skipped' && result.note) notes.push(`SKIPPED: ${test.fullName}: ${result.note}\n`);
+        if (state === 'passed' && test.diagnostic()?.flaky) {
+          const failed = result.errors?.[0]?.message.split('\n', 1)[0];
+          notes.push(`PASSED AT THE SECOND TRY: ${module.relativeModuleId}: ${test.fullName}: ${failed}\n`);
+        }
         // A run that was broken off leaves tests without a result: they have not passed.
         count[state === 'pending' ? 'failed' : state]++;
       }
@@ -25,6 +29,6 @@ export default class PlainLine implements Reporter {
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : '';
     const line = `${count.passed} passed, ${count.failed} failed${skipped}\n`;
     // Other reporters still print; this line is the last whatever they do.
-    process.once('exit', () => process.stdout.write(reasons.join('') + line));
+    process.once('exit', () => process.stdout.write(notes.join('') + line));
   }
 }
