@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { ok, shown } from './shown.ts';
+
+describe('wrong: what is missing or too much', () => {
+  it('a type', () => {
+    expect(shown(ok.replace('type: stdout, ', ''))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:6:3: error: Missing key "type" at sinks.out
+          out: { from: calm }
+          ^^^
+        What it is: \`falco-pipe list\` names the types of sources, operators and sinks.
+      p.yaml has an error"
+    `);
+  });
+
+  it('a key that is needed', () => {
+    expect(shown(ok.replace(', files: [/dev/null]', ''))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:2:3: error: Missing key "files" at sources.past
+          past: { type: replay }
+          ^^^^
+        The file, or files one after the other: a record a line; gzip when the name ends in .gz.
+      p.yaml has an error"
+    `);
+  });
+
+  it('from', () => {
+    expect(shown(ok.replace(', from: calm', ''))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:6:3: error: Missing key "from" at sinks.out
+          out: { type: stdout }
+          ^^^
+        The id, or a list of ids, of the sources and operators it reads from.
+      p.yaml has an error"
+    `);
+  });
+
+  it('the sinks', () => {
+    expect(shown(ok.replace(/sinks:[\s\S]*/, ''))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:1:1: error: Missing key "sinks"
+        sources:
+        ^
+        Where events go, by id.
+      p.yaml has an error"
+    `);
+  });
+
+  it('every sink', () => {
+    expect(
+      shown(
+        ok
+          .replace(/sinks:[\s\S]*/, 'sinks: {}\n')
+          .replace('operators:\n', '')
+          .replace(/ {2}calm.*\n/, ''),
+      ),
+    ).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:2:3: error: Nothing reads from past
+          past: { type: replay, files: [/dev/null] }
+          ^^^^
+        Connect it with \`from\`, or remove it.
+      p.yaml:3:1: error: The pipeline has no sink
+        sinks: {}
+        ^^^^^
+      p.yaml has 2 errors"
+    `);
+  });
+
+  it('anything below sinks', () => {
+    expect(shown(ok.replace(/sinks:[\s\S]*/, 'sinks:\n'))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:5:7: error: sinks must be a map, not empty
+        sinks:
+              ^
+        Where events go, by id.
+      p.yaml has an error"
+    `);
+  });
+
+  it('an empty file', () => {
+    expect(shown('')).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:1:1: error: Missing key "sources"
+        
+        ^
+        Where events come from, by id.
+      p.yaml:1:1: error: Missing key "sinks"
+        
+        ^
+        Where events go, by id.
+      p.yaml has 2 errors"
+    `);
+  });
+
+  it('nothing but comments', () => {
+    expect(shown('# later\n')).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:1:1: error: Missing key "sources"
+        # later
+        ^
+        Where events come from, by id.
+      p.yaml:1:1: error: Missing key "sinks"
+        # later
+        ^
+        Where events go, by id.
+      p.yaml has 2 errors"
+    `);
+  });
+
+  it('an operator that nothing reads from', () => {
+    expect(shown(ok.replace('from: calm', 'from: past'))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:4:3: error: Nothing reads from calm
+          calm: { type: throttle, from: past, limit: 10 }
+          ^^^^
+        Connect it with \`from\`, or remove it.
+      p.yaml has an error"
+    `);
+  });
+
+  it('a circle', () => {
+    expect(
+      shown(
+        ok.replace('from: past', 'from: [past, b]').replace('sinks:', '  b: { type: throttle, from: calm }\nsinks:'),
+      ),
+    ).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:4:33: error: The operators go in a circle: calm -> b -> calm
+          calm: { type: throttle, from: [past, b], limit: 10 }
+                                        ^^^^^^^^^
+      p.yaml has an error"
+    `);
+  });
+
+  it('an operator that reads from itself', () => {
+    expect(shown(ok.replace('from: past', 'from: [past, calm]'))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:4:33: error: The operators go in a circle: calm -> calm
+          calm: { type: throttle, from: [past, calm], limit: 10 }
+                                        ^^^^^^^^^^^^
+      p.yaml has an error"
+    `);
+  });
+});
