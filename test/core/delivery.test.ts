@@ -1,31 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { z } from 'zod';
 import type { Sink } from '../../src/core/component.ts';
-import { Delivery, type DeliveryConfig, deliveryKeys } from '../../src/core/delivery.ts';
 import type { Event } from '../../src/core/event.ts';
-import { Counters } from '../../src/core/metrics.ts';
 import { WriteError } from '../../src/core/write-error.ts';
-import { eventsOf, numbersOf, recordedAck, recordedLog } from './shared.ts';
+import { deliveryOf } from './deliveries.ts';
+import { numbersOf } from './shared.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
-
-const configOf = (given: object): DeliveryConfig => z.object(deliveryKeys).parse(given);
-const never = new AbortController().signal;
-
-function deliveryOf(sink: Partial<Sink>, given: object = {}) {
-  const { log, lines } = recordedLog();
-  const metrics = new Counters();
-  const lost: [string, number][] = [];
-  const whole: Sink = { write: async () => {}, close: async () => {}, ...sink };
-  const delivery = new Delivery(whole, configOf(given), log, metrics, (reason, count) => lost.push([reason, count]));
-  const offer = (count: number, from = 0, live = false) => {
-    const ack = recordedAck(live);
-    delivery.queue.offer({ events: eventsOf(count, from), bytes: count * 100, ack });
-    return ack;
-  };
-  return { delivery, offer, lost, lines, metrics };
-}
 
 describe('Delivery', () => {
   it('writes in order, one write at a time, up to a batch together; acks settle when it is written', async () => {
@@ -280,7 +261,7 @@ describe('Delivery', () => {
     );
     const ack = offer(1, 0, true);
     await vi.runAllTimersAsync();
-    await delivery.close(never);
+    await delivery.close(new AbortController().signal);
     expect(ack.settled).toEqual([['dropped', 'sink_failed']]);
     expect(lines.at(-1)).toBe('error: closing failed: thrown too');
   });
@@ -350,90 +331,5 @@ describe('a sink is crowded', () => {
     for (let n = 0; n < 8; n++) offer(1, n, false);
     expect(delivery.crowd()).toBe(0);
     delivery.giveUp(new Error('over'));
-  });
-});
-
-describe('closing', () => {
-  it('writes what waits, then closes the sink, once', async () => {
-    const order: string[] = [];
-    const { delivery, offer } = deliveryOf({
-      async write(events) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        order.push(`write ${numbersOf(events)}`);
-      },
-      close: async () => void order.push('close'),
-    });
-    offer(1, 0);
-    await vi.advanceTimersByTimeAsync(0);
-    offer(2, 1);
-    const closed = delivery.close(never);
-    await vi.runAllTimersAsync();
-    await closed;
-    expect(order).toEqual(['write 0', 'write 1,2', 'close']);
-    const late = offer(1, 3, true);
-    expect(late.settled).toEqual([['dropped', 'stopped']]);
-  });
-
-  it('gives up at the deadline while a write hangs: live events are counted, replayable ones are left', async () => {
-    const { delivery, offer, lost } = deliveryOf({
-      write: () => new Promise(() => {}),
-      close: () => new Promise(() => {}),
-    });
-    const hanging = offer(2, 0, true);
-    await vi.advanceTimersByTimeAsync(0);
-    const waiting = [offer(3, 2, true), offer(4, 5, false)];
-    const deadline = new AbortController();
-    let closed = false;
-    void delivery.close(deadline.signal).then(() => {
-      closed = true;
-    });
-    await vi.advanceTimersByTimeAsync(10_000);
-    expect(closed).toBe(false);
-    deadline.abort(new Error('the time to stop was over'));
-    await vi.advanceTimersByTimeAsync(0);
-    expect(closed).toBe(true);
-    expect(hanging.settled).toEqual([['dropped', 'stopped']]);
-    expect(waiting.map(({ settled }) => settled)).toEqual([[['dropped', 'stopped']], [['failed', 'stopped']]]);
-    expect(lost.reduce((sum, [, count]) => sum + count, 0)).toBe(5);
-    expect(vi.getTimerCount()).toBe(0);
-  });
-
-  it('gives up at the deadline in the middle of a wait, and between two writes of a parcel', async () => {
-    const failing = deliveryOf({ write: () => Promise.reject(new Error('no')) });
-    const ack = failing.offer(1, 0, false);
-    await vi.advanceTimersByTimeAsync(0);
-    const deadline = new AbortController();
-    const closed = failing.delivery.close(deadline.signal);
-    deadline.abort(new Error('over'));
-    await closed;
-    expect(ack.settled).toEqual([['failed', 'stopped']]);
-
-    let writes = 0;
-    const large = deliveryOf(
-      {
-        write() {
-          writes++;
-          return new Promise((resolve) => setTimeout(resolve, 10));
-        },
-      },
-      { batch: 1, timeout: '1m' },
-    );
-    const parts = large.offer(3, 0, true);
-    const stop = new AbortController();
-    setTimeout(() => stop.abort(new Error('over')), 15);
-    const ended = large.delivery.close(stop.signal);
-    await vi.runAllTimersAsync();
-    await ended;
-    expect(writes).toBe(2);
-    expect(parts.settled).toEqual([['dropped', 'stopped']]);
-    expect(large.lost).toEqual([['stopped', 2]]);
-  });
-
-  it('at a deadline that is over writes nothing more', async () => {
-    let writes = 0;
-    const { delivery, offer } = deliveryOf({ write: async () => void writes++ });
-    const ack = offer(1, 0, true);
-    await delivery.close(AbortSignal.abort(new Error('over')));
-    expect({ writes, settled: ack.settled }).toEqual({ writes: 0, settled: [['dropped', 'stopped']] });
   });
 });
