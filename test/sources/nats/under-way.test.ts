@@ -2,13 +2,13 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Fates, Status } from '../../src/core/ack.ts';
-import { Credit } from '../../src/core/credit.ts';
-import { Counters } from '../../src/core/metrics.ts';
-import type { JsMsg } from '../../src/nats/client.ts';
-import { type Item, UnderWay } from '../../src/sources/nats/under-way.ts';
-import { tick } from '../core/shared.ts';
-import { recordOf } from '../sinks/shared.ts';
+import type { Fates, Status } from '../../../src/core/ack.ts';
+import { Credit } from '../../../src/core/credit.ts';
+import { Counters } from '../../../src/core/metrics.ts';
+import type { JsMsg } from '../../../src/nats/client.ts';
+import { type Item, UnderWay } from '../../../src/sources/nats/under-way.ts';
+import { tick } from '../../core/shared.ts';
+import { recordOf } from '../../sinks/shared.ts';
 
 const status = fc.constantFrom<Status>('delivered', 'filtered', 'dropped', 'absorbed', 'failed');
 const act = fc.oneof(

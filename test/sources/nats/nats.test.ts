@@ -3,30 +3,19 @@
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { z } from 'zod';
-import { defineSink, type Sink } from '../../src/core/component.ts';
-import type { Event } from '../../src/core/event.ts';
-import { EventRecord } from '../../src/events/record.ts';
-import { recordJson } from '../../src/events/record-json.ts';
-import { partitionOf } from '../../src/nats/partition.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
-import { Run } from '../../src/pipeline/run.ts';
-import { nats as natsSink } from '../../src/sinks/nats.ts';
-import { nats } from '../../src/sources/nats/index.ts';
-import { recordedLog } from '../core/shared.ts';
-import { hasNats, NatsServer } from '../nats/server.ts';
-import { makeCertificates } from '../sinks/servers.ts';
-import { alertOf, never, openSink, recordOf } from '../sinks/shared.ts';
-import { Harness } from './harness.ts';
-
-/** What a pipeline that reads from NATS has got. */
-interface Reading {
-  readonly running: Run;
-  readonly got: Event[];
-  readonly lines: string[];
-}
+import type { Sink } from '../../../src/core/component.ts';
+import type { Event } from '../../../src/core/event.ts';
+import { EventRecord } from '../../../src/events/record.ts';
+import { recordJson } from '../../../src/events/record-json.ts';
+import { partitionOf } from '../../../src/nats/partition.ts';
+import type { Run } from '../../../src/pipeline/run.ts';
+import { nats as natsSink } from '../../../src/sinks/nats.ts';
+import { nats } from '../../../src/sources/nats/index.ts';
+import { hasNats, NatsServer } from '../../nats/server.ts';
+import { makeCertificates } from '../../sinks/servers.ts';
+import { alertOf, never, openSink, recordOf } from '../../sinks/shared.ts';
+import { Harness } from '../harness.ts';
+import { type Reading, type ReadingOptions, startReading } from './reading.ts';
 
 describe.skipIf(!hasNats)('the source nats', () => {
   let server: NatsServer;
@@ -65,40 +54,11 @@ describe.skipIf(!hasNats)('the source nats', () => {
     await sink.write(events, never);
   }
 
-  /** Starts a pipeline; `write` is its sink's. `more`: further keys of the source. */
-  async function read(
-    more: object = {},
-    write: (events: readonly Event[]) => Promise<void> = async () => {},
-    sink = '{ type: test_sink, from: in }',
-    positions = new Map<string, unknown>(),
-  ): Promise<Reading> {
-    const got: Event[] = [];
-    const registry = builtIn();
-    const open = async () => ({
-      write: async (events: readonly Event[]) => {
-        await write(events);
-        got.push(...events);
-      },
-      close: async () => {},
-    });
-    registry.add(
-      defineSink({ type: 'test_sink', summary: 'For tests.', config: z.strictObject({}), examples: [], open }),
-      'test',
-    );
-    const source = { type: 'nats', servers: server.url, stream, emits: ['alert', 'syscall', 'internal'], ...more };
-    const yaml = `sources: { in: ${JSON.stringify(source)}, self: { type: internal, heartbeat: 1h } }\nsinks: { out: ${sink}, rest: { type: test_sink, from: self } }\n`;
-    const plan = planPipeline(PipelineDocument.parse('collector.yaml', yaml), registry);
-    const { log, lines } = recordedLog();
-    const running = await Run.start(plan, { log, resolve: String, positions });
-    runs.push(running);
-    // The sink `rest` only has what the run says of itself.
-    return {
-      running,
-      lines,
-      get got() {
-        return got.filter(({ source: of }) => of !== 'internal');
-      },
-    } as Reading;
+  /** Starts a pipeline that reads the stream of the test; `more`: further keys of the source. */
+  async function read(more: object = {}, options: ReadingOptions = {}): Promise<Reading> {
+    const started = await startReading({ servers: server.url, stream, ...more }, options);
+    runs.push(started.running);
+    return started;
   }
 
   const types = ({ got }: Reading) => got.map(({ type }) => type);
@@ -192,7 +152,7 @@ describe.skipIf(!hasNats)('the source nats', () => {
       if (failures-- > 0) throw new Error('not now');
     };
     const sink = '{ type: test_sink, from: in, batch: 10, retry: { give_up_after: 0s } }';
-    const reading = await read({ max_in_flight: 10 }, write, sink);
+    const reading = await read({ max_in_flight: 10 }, { write, sink });
     await until(() => expect(new Set(types(reading)).size).toBe(40));
     await settled();
     expect(types(reading)).toHaveLength(40);
@@ -203,10 +163,15 @@ describe.skipIf(!hasNats)('the source nats', () => {
     await publish([alertOf('a')]);
     const gate = Promise.withResolvers<void>();
     const taken = Promise.withResolvers<void>();
-    const reading = await read({ ack_wait: '1s' }, () => {
-      taken.resolve();
-      return gate.promise;
-    });
+    const reading = await read(
+      { ack_wait: '1s' },
+      {
+        write: () => {
+          taken.resolve();
+          return gate.promise;
+        },
+      },
+    );
     await taken.promise;
     const other = await read({ ack_wait: '1s' });
     // Long enough for the server to give it to the other twice.
@@ -222,7 +187,7 @@ describe.skipIf(!hasNats)('the source nats', () => {
     const gate = Promise.withResolvers<void>();
     for (let n = 0; n < 3; n++) connection.publish(subject, copy);
     await connection.flush();
-    const reading = await read({}, () => gate.promise);
+    const reading = await read({}, { write: () => gate.promise });
     await until(() => expect(counters(reading)?.total('deduplicated')).toBe(2));
     gate.resolve();
     await settled();
@@ -237,11 +202,16 @@ describe.skipIf(!hasNats)('the source nats', () => {
     const alerts = Array.from({ length: 20 }, (_, n) => alertOf(`r${n}`));
     await publish(alerts.slice(0, 10));
     const stuck = Promise.withResolvers<void>();
-    const first = await read({}, async (events) => {
-      if (!events.some(({ type }) => type === 'r10')) return;
-      stuck.resolve();
-      await new Promise(() => {});
-    });
+    const first = await read(
+      {},
+      {
+        write: async (events) => {
+          if (!events.some(({ type }) => type === 'r10')) return;
+          stuck.resolve();
+          await new Promise(() => {});
+        },
+      },
+    );
     await until(() => expect(types(first)).toHaveLength(10));
     await publish(alerts.slice(10));
     await stuck.promise;
@@ -259,7 +229,7 @@ describe.skipIf(!hasNats)('the source nats', () => {
   it('no more is read than may be in flight', async () => {
     await publish(Array.from({ length: 60 }, (_, n) => alertOf(`r${n}`)));
     const gate = Promise.withResolvers<void>();
-    const reading = await read({ max_in_flight: 20 }, () => gate.promise);
+    const reading = await read({ max_in_flight: 20 }, { write: () => gate.promise });
     await until(async () => expect((await consumer()).num_ack_pending).toBe(20));
     await new Promise((done) => setTimeout(done, 200));
     expect((await consumer()).num_ack_pending).toBe(20);
@@ -300,14 +270,14 @@ describe.skipIf(!hasNats)('the source nats', () => {
     const alerts = (from: number, to: number) =>
       Array.from({ length: to - from }, (_each, n) => alertOf(`r${from + n}`));
     await publish(alerts(0, 3), given);
-    const first = await read(given, undefined, undefined, positions);
+    const first = await read(given, { positions });
     await until(() => expect(first.got).toHaveLength(3));
     await first.running.stop();
     await publish(alerts(3, 33), given);
-    const second = await read(given, undefined, undefined, positions);
+    const second = await read(given, { positions });
     await until(() => expect(second.got).toHaveLength(10));
     await second.running.stop();
-    const third = await read(given, undefined, undefined, positions);
+    const third = await read(given, { positions });
     await publish([alertOf('last')], given);
     await until(() => expect(types(third)).toEqual(['last']));
     const said = (reading: Reading) => /(\d+) events of the stream .* were gone/.exec(reading.lines.join('\n'))?.[1];
@@ -418,36 +388,5 @@ describe.skipIf(!hasNats)('the source nats', () => {
     await until(() =>
       expect([...one.lines, ...two.lines].join('\n')).toContain('is not its place among 4 partitions by user.name'),
     );
-  });
-
-  it('says in its plan how replicas divide it', () => {
-    const sharing = (more: object) =>
-      nats.shared?.(nats.config.parse({ servers: 'x', stream: 'S', subject: 'a', ...more }));
-    expect(sharing({})).toEqual({ by: [] });
-    expect(sharing({ exclusive: true })).toBeUndefined();
-    expect(sharing({ partitions: { of: 3 } })).toBeUndefined();
-    const divided = sharing({ partitions: { of: 3, mine: [1], key: ['user.name', 'node.name'] } });
-    expect(divided?.by).toEqual(['user.name', 'node.name']);
-    const names = Array.from({ length: 9 }, (_, n) => `n${n}`);
-    const partitions = names.map((name) =>
-      partitionOf(new EventRecord('internal', 'heartbeat', 1n, { 'user.name': 'jane', 'node.name': name }), {
-        of: 3,
-        key: ['user.name', 'node.name'],
-      }),
-    );
-    expect(new Set(partitions).size).toBe(3);
-    expect(names.map((name) => divided?.has?.(['jane', name]))).toEqual(partitions.map((each) => each === 1));
-  });
-
-  it.each([
-    [{ partitions: { of: 2, mine: [2] } }, 'partitions are numbered from 0 to one below `of`'],
-    [{ partitions: { of: 2 }, subject: 'a.>' }, 'with `partitions`, `subject` is that of the sinks'],
-    [{ partitions: { of: 2 }, subject: undefined }, 'with `partitions`, `subject` is that of the sinks'],
-    [{ ack_wait: '10ms' }, 'at least 1s'],
-    [{ create_stream: {}, subject: undefined }, 'with `create_stream`, `subject` says what goes into it'],
-    [{ stream: 'a.b' }, 'a name has letters, digits, _ and - only'],
-  ])('refuses %j', (more, message) => {
-    const result = nats.config.safeParse({ servers: 'x', stream: 'S', subject: 'a', ...more });
-    expect(result.error?.issues.map((issue) => issue.message).join()).toContain(message);
   });
 });
