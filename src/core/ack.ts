@@ -1,18 +1,18 @@
 /** Acknowledgement: what became of a batch, told to the source that must know. */
 
 /**
- * What became of events, best first; where several parts settle, the worst counts. `filtered`: nothing asked for them.
- * `delivered`: a sink has them. `spooled`: on disk, for a sink that gets them later. `absorbed`: part of an operator's
- * state, which is saved. `dead_lettered`: given up, kept on disk for people to look at. `dropped`: given up and counted.
- * `failed`: could not be delivered now; the source emits them again. All but `failed` let the source advance.
+ * What became of events; where several parts settle, the one that comes last here counts. `filtered`: nothing asked for
+ * them. `absorbed`: part of an operator's state, which is saved. `delivered`: a sink has them. `spooled`: on disk, for a
+ * sink that gets them later. `dead_lettered`: given up, kept on disk for people to look at. `dropped`: given up and
+ * counted. `failed`: could not be delivered now; the source emits them again. All but `failed` let the source advance.
  */
-export type Status = 'filtered' | 'delivered' | 'spooled' | 'absorbed' | 'dead_lettered' | 'dropped' | 'failed';
+export type Status = 'filtered' | 'absorbed' | 'delivered' | 'spooled' | 'dead_lettered' | 'dropped' | 'failed';
 
 const RANK: Record<Status, number> = {
   filtered: 0,
-  delivered: 1,
-  spooled: 2,
-  absorbed: 3,
+  absorbed: 1,
+  delivered: 2,
+  spooled: 3,
   dead_lettered: 4,
   dropped: 5,
   failed: 6,
@@ -64,12 +64,15 @@ export type Counts = Record<Status, number>;
 /** The reason of events that were dropped without one. */
 const UNNAMED = 'unnamed';
 
+const FILTERED: Fate = { status: 'filtered' };
 const DELIVERED: Fate = { status: 'delivered' };
+/** An operator has failed on it. */
+export const LOST = { status: 'dropped', reason: 'operator_error' } as const satisfies Fate;
 const NONE: Counts = {
   filtered: 0,
+  absorbed: 0,
   delivered: 0,
   spooled: 0,
-  absorbed: 0,
   dead_lettered: 0,
   dropped: 0,
   failed: 0,
@@ -132,20 +135,32 @@ function fatesOf(worst: Uint8Array, reasonOf: ReadonlyMap<number, string>): Fate
 }
 
 /**
- * The ack of some of the events of a batch, given by their places in it; `rest` is what has become of the others. Settles
- * `parent` with what became of each.
+ * The ack of those events of a batch of so many that stand at `places` in it. Settles `parent` with what became of each:
+ * of the others an operator has lost those at `lost`, and nothing asked for the rest.
  */
-export function partAck(parent: Ack, places: readonly number[], rest: Fates): Ack {
+export function partAck(parent: Ack, events: number, places: readonly number[], lost: readonly number[] = []): Ack {
+  const isLost = new Set(lost);
   return ackOf((status, reason, fates) => {
-    const all = new Map(rest);
+    const whole: Fate = reason === undefined ? { status } : { status, reason };
+    const all = new Map<number, Fate>();
+    let worst: Fate = places.length > 0 ? whole : FILTERED;
     for (const [index, place] of places.entries()) {
-      const fate = fates ? fates.get(index) : reason === undefined ? { status } : { status, reason };
-      if (fate && fate.status !== 'delivered') all.set(place, fate);
+      const fate = fates ? (fates.get(index) ?? DELIVERED) : whole;
+      all.set(place, worseFate(all.get(place) ?? fate, fate));
     }
-    let worst: Fate = reason === undefined ? { status } : { status, reason };
-    for (const fate of rest.values()) if (RANK[fate.status] > RANK[worst.status]) worst = fate;
+    for (let place = 0; place < events; place++) {
+      const fate = all.get(place) ?? (isLost.has(place) ? LOST : FILTERED);
+      worst = worseFate(worst, fate);
+      if (fate.status === 'delivered') all.delete(place);
+      else all.set(place, fate);
+    }
     parent.settle(worst.status, worst.reason, all);
   }, parent.live);
+}
+
+/** Of two alike the first. */
+function worseFate(a: Fate, b: Fate): Fate {
+  return worse(a.status, b.status) === a.status ? a : b;
 }
 
 const STATUSES = Object.keys(RANK) as Status[];

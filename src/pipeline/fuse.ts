@@ -1,6 +1,6 @@
 /** Fusing: the synchronous operators below one origin of batches become one loop over the events of a batch. */
 
-import { type Ack, ackOf, type Fate, partAck, splitAck, worse } from '../core/ack.ts';
+import { type Ack, LOST, liveAck, partAck, splitAck } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
 import type { EventStep, Step } from '../core/component.ts';
 import type { Event, EventForm, EventList, Held } from '../core/event.ts';
@@ -45,15 +45,12 @@ interface Outlet {
   bytes: number;
 }
 
-const FILTERED: Fate = { status: 'filtered' };
-const LOST: Fate = { status: 'dropped', reason: 'operator_error' };
-
 /**
  * The loop of one origin. `process` takes a batch through all operators below and hands what is left to the ports; the
- * batch's ack settles when every port has settled its part. Each event of a source counts once in `totals`, with the
- * worst of what became of its copies. Below a `stream` operator nothing is counted again (no `totals`): there the ack is
- * told what became of each event. An operator that throws loses that event alone, for itself alone; an event that cannot
- * even be read is lost to all, and `broken` is told.
+ * batch's ack settles when every port has settled its part, and is told what became of each event. Each event of a source
+ * counts once in `totals`, with the worst of what became of its copies. Below a `stream` operator nothing is counted again
+ * (no `totals`). An operator that throws loses that event alone: its neighbours, and the operators beside it, still work.
+ * An event that cannot even be read is lost to all, and `broken` is told.
  */
 export class Segment {
   readonly #heads: readonly (FusedNode | Port)[];
@@ -90,9 +87,10 @@ export class Segment {
     const { events } = batch;
     this.#list = events;
     this.#kept = 0;
-    let lost = 0;
-    // What became of events that got nowhere, and the places of the others: for those above that count.
-    const apart = this.#totals ? undefined : { places: [] as number[], fates: new Map<number, Fate>() };
+    // The places of those that reached a port; of those that an operator failed on, among all and among the former.
+    const places: number[] = [];
+    const lost: number[] = [];
+    const halfLost: number[] = [];
     for (let index = 0; index < events.length; index++) {
       this.#reached = false;
       this.#threw = false;
@@ -103,23 +101,26 @@ export class Segment {
         this.#threw = true;
         this.#broken(error);
       }
-      if (this.#reached) this.#kept++;
-      else if (this.#threw) lost++;
-      if (this.#reached) apart?.places.push(index);
-      else apart?.fates.set(index, this.#threw ? LOST : FILTERED);
+      if (this.#threw && this.#reached) halfLost.push(this.#kept);
+      else if (this.#threw) lost.push(index);
+      if (this.#reached) {
+        this.#kept++;
+        places.push(index);
+      }
     }
     this.#list = [];
     if (this.#totals) {
       this.#totals.seen += events.length;
       this.#totals.inFlight += this.#kept;
-      this.#totals.filtered += events.length - this.#kept - lost;
-      if (lost > 0) this.#totals.drop('operator_error', lost);
+      this.#totals.filtered += events.length - this.#kept - lost.length;
+      if (lost.length > 0) this.#totals.drop(LOST.reason, lost.length);
     }
-    if (apart?.fates.size) this.#flush(partAck(batch.ack, apart.places, apart.fates));
-    else this.#flush(lost > 0 ? lossy(batch.ack) : batch.ack);
+    const same = this.#kept === events.length || this.#kept + lost.length === 0;
+    const told = !same && batch.ack !== liveAck;
+    this.#flush(told ? partAck(batch.ack, events.length, places, lost) : batch.ack, halfLost);
   }
 
-  #flush(parent: Ack): void {
+  #flush(parent: Ack, halfLost: number[]): void {
     const full: Outlet[] = [];
     for (const bySource of this.#outlets.values()) {
       for (const outlet of bySource.values()) if (outlet.events.length > 0) full.push(outlet);
@@ -129,7 +130,10 @@ export class Segment {
       return;
     }
     const parts = full.map(({ origins }) => origins);
+    if (halfLost.length > 0) parts.push(halfLost);
     const acks = splitAck(parent, this.#kept, parts, (counts, reasons) => this.#totals?.settled(counts, reasons));
+    // What an operator has failed on is lost to it, wherever else the event goes.
+    acks[full.length]?.settle(LOST.status, LOST.reason);
     full.forEach((outlet, part) => {
       const { events, bytes } = outlet;
       outlet.events = [];
@@ -267,14 +271,6 @@ function atOnce<T>(answer: T): T {
   if (typeof answer !== 'object' || answer === null || !('then' in answer)) return answer;
   Promise.resolve(answer).catch(() => {}); // what it fails with is said already
   throw new TypeError('it returned a promise: use stream(…) for what takes time');
-}
-
-// A batch of which an operator has lost an event is not delivered whole.
-function lossy(ack: Ack): Ack {
-  return ackOf((status, reason) => {
-    const worst = worse(status, 'dropped');
-    ack.settle(worst, worst === status ? reason : 'operator_error');
-  }, ack.live);
 }
 
 function bound({ step }: FusedNode, form: EventForm, source: string): EventStep {

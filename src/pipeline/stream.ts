@@ -2,7 +2,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { config, defer, Subject, Subscription } from 'rxjs';
-import { type Ack, ackOf, type Fate, partAck } from '../core/ack.ts';
+import { type Ack, ackOf, partAck } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
 import { now } from '../core/clock.ts';
 import type { Step } from '../core/component.ts';
@@ -185,8 +185,6 @@ export class StreamPort {
   }
 }
 
-const FILTERED: Fate = { status: 'filtered' };
-
 /**
  * What becomes of a batch that leaves with the ack of one that came is told of the events that came: those that are missing
  * were filtered. As many as came, all new ones, are in the places of those that came.
@@ -200,9 +198,7 @@ function ackOfThose({ events, ack }: Batch, came: readonly Event[]): Ack {
     // Nobody knows which of those that came they stand for.
     return ackOf((status, reason) => ack.settle(status, reason), ack.live);
   }
-  const left = new Set(places);
-  const rest = came.flatMap((_, place) => (left.has(place) ? [] : [[place, FILTERED] as const]));
-  return partAck(ack, places as number[], new Map(rest));
+  return partAck(ack, came.length, places as number[]);
 }
 
 function isSame(events: EventList, came: readonly Event[]): boolean {

@@ -1,8 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Ack, ackOf, type Counts, type Fate, liveAck, type Status, splitAck, worse } from '../../src/core/ack.ts';
+import {
+  type Ack,
+  ackOf,
+  type Counts,
+  type Fate,
+  type Fates,
+  liveAck,
+  partAck,
+  type Status,
+  splitAck,
+  worse,
+} from '../../src/core/ack.ts';
 
-const ORDER: readonly Status[] = ['filtered', 'delivered', 'spooled', 'absorbed', 'dead_lettered', 'dropped', 'failed'];
+const ORDER: readonly Status[] = ['filtered', 'absorbed', 'delivered', 'spooled', 'dead_lettered', 'dropped', 'failed'];
 const status = fc.constantFrom(...ORDER);
 const worstOf = (all: readonly Status[]) =>
   all.reduce((a, b) => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a), 'filtered');
@@ -128,6 +139,42 @@ describe('splitAck', () => {
   });
 });
 
+describe('partAck', () => {
+  const batch = fc.integer({ min: 1, max: 10 }).chain((events) =>
+    fc.record({
+      events: fc.constant(events),
+      places: fc.array(fc.integer({ min: 0, max: events - 1 }), { maxLength: 12 }),
+      lost: fc.uniqueArray(fc.integer({ min: 0, max: events - 1 })),
+      fates: fc.array(status, { minLength: 12, maxLength: 12 }),
+      told: fc.boolean(),
+    }),
+  );
+
+  it('tells what became of each event of the batch, at its own place, and the worst of all', () => {
+    fc.assert(
+      fc.property(batch, ({ events, places, lost, fates, told }) => {
+        const given = places.map((_, index) => (told ? (fates[index] as Status) : (fates[0] as Status)));
+        const expected = Array.from({ length: events }, (_, place): Status => {
+          const mine = given.filter((_, index) => places[index] === place);
+          if (mine.length > 0) return worstOf(mine);
+          return lost.includes(place) ? 'dropped' : 'filtered';
+        });
+        const settled: [Status, Fates | undefined][] = [];
+        const parent = ackOf((each, _reason, all) => settled.push([each, all]));
+        const part = partAck(parent, events, places, lost);
+        part.settle(
+          worstOf(given),
+          undefined,
+          told ? new Map(given.map((each, index) => [index, { status: each }])) : undefined,
+        );
+        expect(settled.map(([each]) => each)).toEqual([worstOf(expected)]);
+        const [, all] = settled[0] as [Status, Fates];
+        expect(expected.map((_, place) => all.get(place)?.status ?? 'delivered')).toEqual(expected);
+      }),
+    );
+  });
+});
+
 describe('ackOf and worse', () => {
   it('settles once', () => {
     const { ack, settled } = recorder();
@@ -136,7 +183,7 @@ describe('ackOf and worse', () => {
     expect(settled).toEqual([['dropped', 'queue_full']]);
   });
 
-  it('worse is the later of filtered, delivered, dropped, failed, whichever comes first', () => {
+  it('worse is the later of filtered, absorbed, delivered, dropped, failed, whichever comes first', () => {
     fc.assert(
       fc.property(status, status, (a, b) => {
         expect(worse(a, b)).toBe(worstOf([a, b]));

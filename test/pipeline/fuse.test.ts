@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { liveAck, type Status } from '../../src/core/ack.ts';
+import { ackOf, type Fates, liveAck, type Status } from '../../src/core/ack.ts';
 import type { Batch } from '../../src/core/batch.ts';
 import { bound, change, expand, type Step, where } from '../../src/core/component.ts';
 import type { Event } from '../../src/core/event.ts';
@@ -8,10 +8,14 @@ import type { Parcel } from '../../src/core/queue.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
 import { type FusedNode, type Port, Segment } from '../../src/pipeline/fuse.ts';
 import { Totals } from '../../src/pipeline/totals.ts';
-import { eventsOf, numbersOf, recordedAck } from '../core/shared.ts';
+import { eventsOf, numbersOf } from '../core/shared.ts';
 import { BorrowedList, borrowedForm, buildGraph, graphPlan, interpret, recordsOf } from './graphs.ts';
 
-const ORDER: readonly Status[] = ['filtered', 'delivered', 'spooled', 'absorbed', 'dead_lettered', 'dropped', 'failed'];
+const ORDER: readonly Status[] = ['filtered', 'absorbed', 'delivered', 'spooled', 'dead_lettered', 'dropped', 'failed'];
+
+const LOST: Status = 'dropped';
+const worstOf = (all: readonly Status[]) =>
+  all.reduce((a, b) => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a), 'filtered');
 
 interface Arrived {
   readonly port: number;
@@ -79,7 +83,8 @@ describe('Segment', () => {
         for (const { source, borrowed, numbers } of batches) {
           const records = recordsOf(source, numbers);
           const list = borrowed ? new BorrowedList(source, numbers) : undefined;
-          const ack = recordedAck();
+          const settled: [Status, Fates | undefined][] = [];
+          const ack = ackOf((status, _reason, fates) => settled.push([status, fates]));
           const before = errors.length;
           const batch: Batch = list
             ? { source, form: borrowedForm, events: list, ack }
@@ -118,25 +123,26 @@ describe('Segment', () => {
             books.seen += numbers.length;
             books.dropped += lost;
             books.filtered += numbers.length - reached.size - lost;
-            for (const origin of reached) {
-              const worst =
-                statuses[origin]?.reduce((a, b) => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a)) ?? 'filtered';
+            const became = numbers.map((_, index): Status => {
+              if (!reached.has(index)) return expected.threw[index] ? 'dropped' : 'filtered';
+              const worst = worstOf([...(statuses[index] as Status[]), ...(expected.threw[index] ? [LOST] : [])]);
               if (worst === 'failed') books.seen--;
               else books[worst === 'absorbed' ? 'filtered' : worst]++;
-            }
-            const all = [
-              ...(lost > 0 ? ['dropped' as const] : []),
-              ...[...reached].flatMap((origin) => statuses[origin] ?? []),
-            ];
-            const worst = all.reduce<Status>((a, b) => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a), 'filtered');
-            expect(ack.settled.map(([status]) => status)).toEqual([worst]);
+              return worst;
+            });
+            expect(settled.map(([status]) => status)).toEqual([worstOf(became)]);
+            // Who gives a batch is told of each event at its place: what has failed is given again, and nothing else.
+            const fates = settled[0]?.[1];
+            expect(
+              numbers.map((_, index) => (fates ? (fates.get(index)?.status ?? 'delivered') : worstOf(became))),
+            ).toEqual(became);
           };
           if (here.length === 0) count();
           for (const each of here) {
             const settle = (status: Status) => {
               for (const { origin } of expected.arrived[each.port]?.get(each.source) ?? [])
                 statuses[origin]?.push(status);
-              if (waiting > 1) expect(ack.settled).toEqual([]);
+              if (waiting > 1) expect(settled).toEqual([]);
               each.parcel.ack.settle(status);
               if (--waiting === 0) count();
             };
@@ -216,7 +222,7 @@ describe('an operator that breaks the contract loses the event, is told so, and 
     const { numbers, errors, totals } = runStep(step, eventsOf(2));
     expect(numbers).toEqual([0, 1]);
     expect(errors).toHaveLength(2);
-    // An event of which something has arrived is not lost.
+    // What has arrived of it is under way; that the rest is lost is said once that has settled.
     expect(totals).toMatchObject({ seen: 2, in_flight: 2, dropped: 0 });
   });
 
