@@ -6,6 +6,10 @@ import type { Container } from '../../src/events/containers/container.ts';
 
 export const id = (number: number) => number.toString(16).padStart(64, '0');
 
+/** Containers by number, as a runtime says that it has them. */
+export const has = (...present: [number: number, state: Present['state']][]): Present[] =>
+  present.map(([number, state]) => ({ id: id(number), state }));
+
 export class FakeRuntime implements Runtime {
   readonly name: RuntimeKind;
   readonly socket: string;
