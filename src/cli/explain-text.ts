@@ -1,6 +1,6 @@
 /** A rule explained for people: the tree of its condition, what it needs, and with an event what became of each part. */
 
-import type { Place } from '../core/errors.ts';
+import { placeText } from '../core/errors.ts';
 import type { Value } from '../events/field.ts';
 import type { EventRecord } from '../events/record.ts';
 import {
@@ -99,10 +99,6 @@ function located(text: string, { place, via = [] }: ExplainedPart): string {
 
 function aligned(text: string, place: string | undefined): string {
   return place === undefined ? text : `${text.padEnd(COLUMN)}${GAP}${place}`;
-}
-
-function placeText({ file, line, column }: Place): string {
-  return `${file}:${line}:${column}`;
 }
 
 function judgedLines(node: JudgedNode, indent = ''): readonly string[] {

@@ -14,6 +14,11 @@ export interface Place {
   readonly length?: number;
 }
 
+/** FILE:LINE:COLUMN. */
+export function placeText({ file, line, column }: Place): string {
+  return `${file}:${line}:${column}`;
+}
+
 export interface Diagnostic {
   readonly severity: 'error' | 'warning';
   /** A stable name such as `CONFIG_UNKNOWN_KEY` or `LOAD_ERR_COMPILE_CONDITION`. */
@@ -83,7 +88,7 @@ const WIDTH = 100;
 export function renderDiagnostic(diagnostic: Diagnostic, texts: readonly SourceText[] = []): string {
   const { at, severity, message, via = [], hint } = diagnostic;
   const lines: string[] = [];
-  lines.push(`${at ? `${at.file}:${at.line}:${at.column}: ` : ''}${severity}: ${message}`);
+  lines.push(`${at ? `${placeText(at)}: ` : ''}${severity}: ${message}`);
   const text = diagnostic.hidden ? undefined : texts.find(({ name }) => name === at?.file)?.text;
   const line = at && text?.split(/\r?\n/)[at.line - 1];
   if (at && line !== undefined) {

@@ -52,7 +52,8 @@ export function draftComponents(
       }
       const shape = componentShape(section, value.type, definition.config);
       const parsed = parseShape(shape, value, path, document, (diagnostic) => findings.all.push(diagnostic));
-      if (!parsed) continue;
+      // Of two with one id nobody knows which is meant.
+      if (!parsed || before) continue;
       const { type: _, ...given } = parsed as Record<string, unknown>;
       const shared = pick(given, (key) => key in sectionKeys[section]);
       const config = pick(given, (key) => !(key in shared));

@@ -1,6 +1,6 @@
 /** What is found wrong with a pipeline while it is planned, at its places in the file. */
 
-import type { Diagnostic, SourceText } from '../core/errors.ts';
+import type { Diagnostic, Place, SourceText } from '../core/errors.ts';
 import { configError, type Path, type PipelineDocument } from './document.ts';
 
 export class Findings {
@@ -12,8 +12,13 @@ export class Findings {
     this.#document = document;
   }
 
+  /** Where something stands in the file. */
+  place(path: Path, what: 'key' | 'value' = 'value'): Place {
+    return this.#document.place(path, what);
+  }
+
   error(code: string, message: string, path: Path, hint?: string, what: 'key' | 'value' = 'value'): void {
-    const at = this.#document.place(path, what);
+    const at = this.place(path, what);
     this.all.push({ severity: 'error', code, message, at, ...(hint ? { hint } : {}) });
   }
 

@@ -13,6 +13,7 @@ import { type Draft, type Drafts, draftComponents, type OperatorDraft, type Sour
 import { didYouMean } from './explain.ts';
 import { Findings } from './findings.ts';
 import { openedPart } from './opened.ts';
+import { orderOf } from './order.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import type { Registry } from './registry.ts';
 import { readPipeline, type Section } from './shape.ts';
@@ -45,10 +46,9 @@ export class Planner {
     this.#hash.update(JSON.stringify(file));
     const drafts = draftComponents(file, this.#document, this.#registry, this.#findings);
     ({ sources: this.#sources, operators: this.#operators, sinks: this.#sinks } = drafts);
+    const order = orderOf(this.#operators, this.#findings);
     this.#check();
     this.#checkOnly((this.#only = file.only));
-    this.#findings.stopAtErrors(this.#texts);
-    const order = this.#order();
     this.#findings.stopAtErrors(this.#texts);
     this.#type(order);
     yield* this.#prepare(order);
@@ -140,30 +140,6 @@ export class Planner {
 
   #hasAny(section: Section): boolean {
     return Object.keys((this.#valueAt([section]) as object | null) ?? {}).length > 0;
-  }
-
-  // Depth first; a node met again while it is open closes a cycle.
-  #order(): string[] {
-    const order: string[] = [];
-    const state = new Map<string, 'open' | 'done'>();
-    const visit = (id: string, trail: readonly string[]): void => {
-      const operator = this.#operators.get(id);
-      if (!operator || state.get(id) === 'done') return;
-      if (state.get(id) === 'open') {
-        const cycle = [...trail.slice(trail.indexOf(id)), id].reverse();
-        this.#findings.error('CONFIG_CYCLE', `The operators go in a circle: ${cycle.join(' -> ')}`, [
-          ...operator.path,
-          'from',
-        ]);
-        return;
-      }
-      state.set(id, 'open');
-      for (const origin of operator.from) visit(origin, [...trail, id]);
-      state.set(id, 'done');
-      order.push(id);
-    };
-    for (const id of this.#operators.keys()) visit(id, []);
-    return order;
   }
 
   #type(order: readonly string[]): void {

@@ -126,9 +126,10 @@ describe('wrong: what is missing or too much', () => {
       ),
     ).toMatchInlineSnapshot(`
       "exit 78
-      p.yaml:4:33: error: The operators go in a circle: calm -> b -> calm
-          calm: { type: throttle, from: [past, b], limit: 10 }
-                                        ^^^^^^^^^
+      p.yaml:5:30: error: The operators go in a circle: calm -> b -> calm
+          b: { type: throttle, from: calm }
+                                     ^^^^
+        calm reads from b: p.yaml:4:40
       p.yaml has an error"
     `);
   });
@@ -136,10 +137,42 @@ describe('wrong: what is missing or too much', () => {
   it('an operator that reads from itself', () => {
     expect(shown(ok.replace('from: past', 'from: [past, calm]'))).toMatchInlineSnapshot(`
       "exit 78
-      p.yaml:4:33: error: The operators go in a circle: calm -> calm
+      p.yaml:4:40: error: The operators go in a circle: calm -> calm
           calm: { type: throttle, from: [past, calm], limit: 10 }
-                                        ^^^^^^^^^^^^
+                                               ^^^^
       p.yaml has an error"
+    `);
+  });
+
+  it('a circle into which nothing comes: that nothing reads from the source is its consequence', () => {
+    const circle = 'a: { type: throttle, from: c }\n  b: { type: throttle, from: a }\n  c: { type: throttle, from: b }';
+    expect(shown(ok.replace(/calm: .*/, circle).replace('from: calm', 'from: c'))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:5:30: error: The operators go in a circle: a -> b -> c -> a
+          b: { type: throttle, from: a }
+                                     ^
+        c reads from b: p.yaml:6:30
+        a reads from c: p.yaml:4:30
+      p.yaml has an error"
+    `);
+  });
+
+  it('each of two circles, before whatever else is wrong', () => {
+    const circles = 'a: { type: throttle, from: [past, a, b] }\n  b: { type: throttle, from: a }';
+    expect(shown(ok.replace(/calm: .*/, circles).replace('from: calm', 'from: bb'))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:4:37: error: The operators go in a circle: a -> a
+          a: { type: throttle, from: [past, a, b] }
+                                            ^
+      p.yaml:5:30: error: The operators go in a circle: a -> b -> a
+          b: { type: throttle, from: a }
+                                     ^
+        a reads from b: p.yaml:4:40
+      p.yaml:7:30: error: out reads from "bb", which is nowhere
+          out: { type: stdout, from: bb }
+                                     ^^
+        Did you mean "b"?
+      p.yaml has 3 errors"
     `);
   });
 });
