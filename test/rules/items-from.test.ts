@@ -1,47 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { catalogues } from '../../src/events/catalogue.ts';
-import type { Event, Value } from '../../src/events/field.ts';
-import type { LoadResult, Rule } from '../../src/rules/index.ts';
-import { bindRules, describeRules, explainVerdict, loadRules } from '../../src/rules/index.ts';
-import { scratch } from '../scratch.ts';
-import { catalogue, eventOf, form, rule, type Values } from './support.ts';
+import type { Value } from '../../src/events/field.ts';
+import type { Rule } from '../../src/rules/index.ts';
+import { describeRules, explainVerdict } from '../../src/rules/index.ts';
+import { folder, load, loadText, verdict } from './far-list.ts';
+import { inUse } from './garbage.ts';
+import { eventOf, form, rule } from './support.ts';
 
 if (process.env.FALCO_PIPE_LONG) vi.setConfig({ testTimeout: 1_800_000 });
-
-const folder = scratch();
-
-/** Rules over the fields of support.ts, with a list `far` that holds what `content` says. */
-function load(condition: string, content: string, { from = '', more = '' } = {}): LoadResult {
-  writeFileSync(join(folder, 'far.txt'), content);
-  const list = `- list: far\n  items_from: { file: far.txt${from} }\n`;
-  return loadText(`${list}${more}${rule({ source: 'test', condition })}`);
-}
-
-function loadText(content: string): LoadResult {
-  const path = join(folder, 'rules.yaml');
-  return loadRules([{ name: 'rules.yaml', content, path }], {
-    catalogues: new Map([...catalogues, ['test', catalogue]]),
-  });
-}
-
-function verdict(result: LoadResult, values: Values, engine?: 'closures' | 'generated'): boolean {
-  let hit = false;
-  bindRules(result.rules, form, { matching: 'all', ...(engine === undefined ? {} : { engine }) }).judge(
-    eventOf(values),
-    () => {
-      hit = true;
-    },
-    (_, error) => {
-      throw error;
-    },
-  );
-  return hit;
-}
 
 describe('a list from a file', () => {
   test.each<[string, string, Value, boolean]>([
@@ -225,110 +193,6 @@ describe('what is wrong is said with its place', () => {
   });
 });
 
-/** Whatever a list holds, and wherever from, conditions mean the same. */
-const words = fc.array(
-  fc.oneof(
-    fc.stringMatching(/^\/?(?:etc|usr|e|us)(?:\/(?:lib|a|l|passwd)){0,3}\/?$/),
-    fc.stringMatching(/^[a-c/]{1,10}$/),
-  ),
-  { minLength: 1, maxLength: 12 },
-);
-const networks = fc.array(
-  fc.oneof(
-    fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })).map(([address, bits]) => `${address}/${bits}`),
-    fc.tuple(fc.ipV6(), fc.integer({ min: 1, max: 128 })).map(([address, bits]) => `${address}/${bits}`),
-    fc.constantFrom(
-      '10.0.0.0/8',
-      '10.1.0.0/16',
-      '10.0.0.0/31',
-      '0.0.0.0/0',
-      '255.255.255.255/32',
-      '::/1',
-      '2001:db8::/33',
-    ),
-  ),
-  { minLength: 1, maxLength: 12 },
-);
-const addresses = fc.oneof(
-  fc.ipV4(),
-  fc.ipV6(),
-  fc.constantFrom('10.0.0.1', '10.1.2.3', '10.0.0.2', '2001:db8:8000::1'),
-);
-
-/** More items than are judged as if they stood in the rules. */
-const fillers = (make: (n: number) => string) => Array.from({ length: 70 }, (_, n) => make(n));
-
-function same(condition: string, some: readonly string[], events: readonly Event[]): void {
-  sameOf(condition, some, events);
-  const make = condition.includes('t.net') ? (n: number) => `203.0.113.${n}/32` : (n: number) => `/filler/${n}`;
-  sameOf(condition, [...fillers(make), ...some], events);
-}
-
-function sameOf(condition: string, items: readonly string[], events: readonly Event[]): void {
-  const far = load(condition, items.join('\n'));
-  const near = loadText(
-    `- list: far\n  items: [${items.map((item) => JSON.stringify(item)).join(', ')}]\n${rule({ source: 'test', condition })}`,
-  );
-  const judge = ({ rules }: LoadResult, event: Event, engine: 'closures' | 'generated') => {
-    let hit = false;
-    bindRules(rules, form, { matching: 'all', engine }).judge(
-      event,
-      () => (hit = true),
-      (_, error) => {
-        throw error;
-      },
-    );
-    return hit;
-  };
-  for (const event of events) {
-    const expected = judge(near, event, 'closures');
-    expect(judge(far, event, 'closures')).toBe(expected);
-    expect(judge(far, event, 'generated')).toBe(expected);
-  }
-}
-
-describe('lists mean the same wherever they come from', () => {
-  test.each(['t.s in (far)', 't.s pmatch (far)', 't.s startswith anyof (far)', 'not t.s pmatch (far, /usr)'])(
-    '%s',
-    (condition) => {
-      fc.assert(
-        fc.property(words, words, (items, values) => {
-          same(
-            condition,
-            items,
-            values.map((value) => eventOf({ 't.s': value })),
-          );
-        }),
-      );
-    },
-  );
-
-  test('t.s startswith oneof (far): of items that differ', () => {
-    fc.assert(
-      fc.property(words, words, (items, values) => {
-        same(
-          't.s startswith oneof (far)',
-          [...new Set(items)],
-          values.map((value) => eventOf({ 't.s': value })),
-        );
-      }),
-    );
-  });
-
-  test('t.net in (far)', () => {
-    fc.assert(
-      fc.property(networks, fc.array(addresses, { minLength: 1, maxLength: 6 }), (items, values) => {
-        const inside = items.map((item) => item.split('/')[0] as string);
-        same(
-          't.net in (far)',
-          items,
-          [...values, ...inside].map((value) => eventOf({ 't.net': value })),
-        );
-      }),
-    );
-  });
-});
-
 test('whatever a file holds, it is loaded or refused with a place', () => {
   const pieces = fc.constantFrom(
     'a',
@@ -411,12 +275,8 @@ describe('many items', () => {
   });
 });
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-/** Bytes that are in use, garbage left aside. */
+/** Bytes that are in use, on the heap and off it. */
 function kept(): number {
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  const { heapUsed, arrayBuffers } = inUse();
   return heapUsed + arrayBuffers;
 }
