@@ -9,19 +9,10 @@ import { createServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import rhea, { type Connection, type EventContext, type Receiver, type Sender } from 'rhea';
 import { WebSocketServer } from 'ws';
+import { aboutHub, aboutPartition, carried, isRight, type Message, type Stored } from './hub-messages.ts';
 
 const { types } = rhea;
 const KEY_NAME = 'RootManageSharedAccessKey';
-
-export interface Stored {
-  readonly sequence: number;
-  readonly offset: string;
-  readonly enqueued: number;
-  readonly body: Buffer;
-  readonly key?: string | undefined;
-  readonly id?: string | undefined;
-  readonly properties?: Record<string, unknown> | undefined;
-}
 
 interface Reader {
   readonly sender: Sender;
@@ -336,8 +327,8 @@ export class EventHub {
     }
   }
 
-  #claim(connection: Connection, { body, message_id, reply_to }: Request): void {
-    const right = this.#isRight(String(body));
+  #claim(connection: Connection, { body, message_id, reply_to }: Message): void {
+    const right = isRight(String(body), this.key, this.tokens);
     this.counts[right ? 'tokens' : 'refused']++;
     this.#reply(
       connection,
@@ -349,63 +340,24 @@ export class EventHub {
     );
   }
 
-  #isRight(token: string): boolean {
-    if (!token.startsWith('SharedAccessSignature ')) return this.tokens.has(token);
-    const parts = new URLSearchParams(token.slice('SharedAccessSignature '.length));
-    const [, resource = ''] = /[ &]sr=([^&]*)/.exec(token) ?? [];
-    const sign = createHmac('sha256', this.key)
-      .update(`${resource}\n${parts.get('se')}`)
-      .digest('base64');
-    return sign === parts.get('sig') && Number(parts.get('se')) > Date.now() / 1000;
-  }
-
   #manage(
     connection: Connection,
     address: string,
-    { application_properties: asked, message_id, reply_to }: Request,
+    { application_properties: asked, message_id, reply_to }: Message,
   ): void {
-    const index = Number(asked?.partition);
-    const entries = this.partitions[index] ?? [];
-    const last = (this.#ends[index] ?? 0) - 1;
-    const body = String(asked?.type).endsWith(':partition')
-      ? {
-          name: this.hub,
-          type: 'com.microsoft:partition',
-          partition: String(asked?.partition),
-          begin_sequence_number: types.wrap_long(entries[0]?.sequence ?? last + 1),
-          last_enqueued_sequence_number: types.wrap_long(last),
-          last_enqueued_offset: String(last < 0 ? -1 : last * 128),
-          last_enqueued_time_utc: types.wrap_timestamp(entries.at(-1)?.enqueued ?? 0),
-          is_partition_empty: entries.length === 0,
-        }
-      : {
-          name: this.hub,
-          type: 'com.microsoft:eventhub',
-          created_at: types.wrap_timestamp(0),
-          partition_count: types.wrap_int(this.partitions.length),
-          partition_ids: types.wrap_array(
-            this.partitions.map((_, each) => String(each)),
-            0xa1,
-            undefined as never,
-          ),
-          georeplication_factor: types.wrap_int(1),
-        };
-    if (String(asked?.type).endsWith(':partition') && this.sick > 0) {
+    const ofPartition = String(asked?.type).endsWith(':partition');
+    if (ofPartition && this.sick > 0) {
       this.sick--;
       this.#reply(connection, address, message_id, reply_to, 500, 'The service was unable to process the request.');
       return;
     }
+    const index = Number(asked?.partition);
+    const body = ofPartition
+      ? aboutPartition(this.hub, index, this.partitions[index] ?? [], (this.#ends[index] ?? 0) - 1)
+      : aboutHub(this.hub, this.partitions.length);
     const known = asked?.name === this.hub;
     const description = known ? 'OK' : `The messaging entity '${asked?.name}' could not be found.`;
-    this.#reply(
-      connection,
-      address,
-      message_id,
-      reply_to,
-      known ? 200 : 404,
-      description,
-      known ? types.wrap_map(body) : undefined,
-    );
+    this.#reply(connection, address, message_id, reply_to, known ? 200 : 404, description, known ? body : undefined);
   }
 
   #reply(
@@ -432,32 +384,14 @@ export class EventHub {
       } as never);
   }
 
-  // A transfer is one event, or a batch whose body holds events that are encoded once more.
-  #take(message: Buffer | Request, given: number | undefined): void {
-    const outer = (Buffer.isBuffer(message) ? rhea.message.decode(message) : message) as Request;
-    const content = (outer.body as { content?: Buffer | Buffer[] } | undefined)?.content;
-    const events = Buffer.isBuffer(message)
-      ? [content ?? []].flat().map((each) => rhea.message.decode(each) as unknown as Request)
-      : [outer];
-    const key = (outer.message_annotations?.['x-opt-partition-key'] ??
-      events[0]?.message_annotations?.['x-opt-partition-key']) as string | undefined;
+  #take(message: Buffer | Message, given: number | undefined): void {
+    const { key, events } = carried(message);
     const partition = given ?? this.#partitionOf(key);
-    for (const { body, message_id: id, application_properties: properties } of events) {
-      const bytes = (body as { content?: Buffer } | undefined)?.content ?? Buffer.alloc(0);
-      this.publish(partition, Buffer.from(bytes), { key, id: id as string | undefined, properties });
-    }
+    for (const { body, ...more } of events) this.publish(partition, body, { key, ...more });
   }
 
   #partitionOf(key: string | undefined): number {
     if (key === undefined) return this.#turn++ % this.partitions.length;
     return createHmac('md5', '').update(key).digest().readUInt32LE() % this.partitions.length;
   }
-}
-
-interface Request {
-  readonly body?: unknown;
-  readonly message_id?: unknown;
-  readonly reply_to?: unknown;
-  readonly application_properties?: Record<string, unknown>;
-  readonly message_annotations?: Record<string, unknown>;
 }
