@@ -4,6 +4,7 @@ import type { Observable, OperatorFunction } from 'rxjs';
 import type { z } from 'zod';
 import type { Ack } from './ack.ts';
 import type { Batch } from './batch.ts';
+import type { Claim } from './claim.ts';
 import type { Diagnostic, Place } from './errors.ts';
 import type { Event, EventForm, Held } from './event.ts';
 import type { Logger } from './log.ts';
@@ -194,6 +195,8 @@ export interface PlanContext {
    * pipeline's digest, and when it changes a pipeline that runs is loaded anew.
    */
   note(path: string, content: Uint8Array | { readonly sha256: string } | undefined): void;
+  /** Claims what nobody else in the pipeline can have then, named at `path`; two that want the same are refused. */
+  claim(claims: readonly Claim[], path: readonly (string | number)[]): void;
 }
 
 /** A field that an operator adds to events, whatever their event source. */
@@ -244,6 +247,12 @@ export interface OperatorContext<State = unknown> extends Context {
    * Of an operator that is a `stream`, while that is subscribed.
    */
   takesOver(): boolean;
+  /**
+   * Goes over to what reads something else than `prepare` has said, or `changeReads` last: that, in steps, is `reads`. Sources
+   * are asked for it as well before `change` is called, and after that for no more than is read. Each change has its turn,
+   * reloads too. Rejects when a source cannot give it, or the run stops: then `change` was not called.
+   */
+  changeReads(reads: () => Steps<Demands>, change: () => void): Promise<void>;
   /**
    * Keeps state over restarts: `save` is asked for it once a second while acks come in, and at the end; it returns what
    * the structured clone algorithm takes. The returned function takes the ack of a batch that is now part of the state:

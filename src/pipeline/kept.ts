@@ -1,9 +1,10 @@
 /** What goes on when a plan takes the place of another. */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Demands } from '../core/component.ts';
 import type { Live } from './graph.ts';
 import type { LiveOperator } from './live-operator.ts';
-import type { LiveSource } from './live-source.ts';
+import type { DemandChange } from './overlapping.ts';
 import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 
 type Planned = Pick<PlannedSource | PlannedOperator | PlannedSink, 'id' | 'identity' | 'definition'>;
@@ -37,14 +38,18 @@ export function without<T>(all: ReadonlyMap<string, T>, others: ReadonlyMap<stri
   return new Map([...all].filter(([id, each]) => others.get(id) !== each));
 }
 
-/** The sources that a reload leaves as they are, each with what the new plan wants of it. */
-export function runningOn(old: Live, live: Live): [LiveSource, Demands][] {
-  return [...live.sources.values()].flatMap((source): [LiveSource, Demands][] =>
-    old.sources.get(source.id) === source ? [[source, demandOf(live.plan, source.id)]] : [],
-  );
+/** The sources that a reload leaves as they are, and what either plan wants of them. */
+export function runningOn(old: Live, live: Live): DemandChange[] {
+  return [...live.sources.values()]
+    .filter((source) => old.sources.get(source.id) === source)
+    .map((source) => ({ source, before: demandOf(old.plan, source.id), after: demandOf(live.plan, source.id) }));
 }
 
-/** What a plan wants of a source. */
-export function demandOf(plan: Plan, id: string): Demands {
+/** Those of them of which the plans want something else. */
+export function askedAnew(old: Live, live: Live): DemandChange[] {
+  return runningOn(old, live).filter(({ before, after }) => !isDeepStrictEqual(before, after));
+}
+
+function demandOf(plan: Plan, id: string): Demands {
   return plan.sources.find((source) => source.id === id)?.demand ?? new Map();
 }

@@ -1,7 +1,7 @@
 /** An operator at work: its instance, which holds its state and may outlive the graph it was made for. */
 
 import type { Ack } from '../core/ack.ts';
-import type { EventStep, Step } from '../core/component.ts';
+import type { Demands, EventStep, OperatorContext, Step } from '../core/component.ts';
 import { exitCode, messageOf } from '../core/errors.ts';
 import type { Event, EventForm } from '../core/event.ts';
 import { EventRecord } from '../events/record.ts';
@@ -15,10 +15,18 @@ import type { Process, Runtime } from './runtime.ts';
 import { Snapshots } from './snapshots.ts';
 import { StreamPort } from './stream.ts';
 
+/** As `changeReads` of its context, for an operator. */
+export type ChangeReads = (
+  operator: LiveOperator,
+  ...change: Parameters<OperatorContext['changeReads']>
+) => Promise<void>;
+
 export class LiveOperator {
   readonly planned: PlannedOperator;
   /** What its saved state belongs to. */
   readonly stateIdentity: string;
+  /** What it reads, when that is not what was planned any more. */
+  reads: Demands | undefined;
   /** Where the batches go that do not leave it at once. Replaced between batches. */
   graph: Process = () => {};
   readonly #runtime: Runtime;
@@ -29,8 +37,8 @@ export class LiveOperator {
   #takesOver = false;
   readonly #held: HeldEvents | undefined;
 
-  /** Creates an instance. `signal` ends its waits. Throws a UserError that names it. */
-  constructor(planned: PlannedOperator, runtime: Runtime, signal: AbortSignal) {
+  /** Creates an instance. `signal` ends its waits; `changeReads` has sources give what it reads. Throws a UserError that names it. */
+  constructor(planned: PlannedOperator, runtime: Runtime, signal: AbortSignal, changeReads: ChangeReads) {
     const { id, definition, config, prepared } = planned;
     this.planned = planned;
     this.#runtime = runtime;
@@ -44,6 +52,7 @@ export class LiveOperator {
         failed: this.#failed,
         saved: () => runtime.memory.snapshot(id, this.stateIdentity),
         takesOver: () => this.#takesOver,
+        changeReads: (reads, change) => changeReads(this, reads, change),
         keep: (save) => this.#keep(save),
       });
     } catch (error) {

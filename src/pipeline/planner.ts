@@ -2,12 +2,15 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { parse, resolve } from 'node:path';
+import { join, parse, resolve } from 'node:path';
+import { listening, writing } from '../core/claim.ts';
 import type { Demand, Demands, PlanContext, Prepared, ProvidedField } from '../core/component.ts';
 import { messageOf, type SourceText, UserError } from '../core/errors.ts';
 import type { Steps } from '../core/steps.ts';
+import { STATE_FILE } from '../store/messages.ts';
 import { Answers } from './answers.ts';
-import { everything, joinDemands, narrowed, without } from './demand.ts';
+import { Claims } from './claims.ts';
+import { everything } from './demand.ts';
 import type { Path, PipelineDocument } from './document.ts';
 import { type Draft, type Drafts, draftComponents, type OperatorDraft, type SourceDraft } from './drafts.ts';
 import { didYouMean } from './explain.ts';
@@ -17,6 +20,7 @@ import { orderOf } from './order.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import type { Registry } from './registry.ts';
 import { readPipeline, type Section } from './shape.ts';
+import { Wanted } from './wanted.ts';
 import { type Contents, digestOf } from './watch.ts';
 
 type Asked = Pick<Draft<Placed>, 'id' | 'type' | 'path'>;
@@ -28,6 +32,7 @@ export class Planner {
   readonly #findings: Findings;
   readonly #texts: SourceText[];
   readonly #hash = createHash('sha256');
+  readonly #claims = new Claims();
   #only: readonly string[] | undefined;
   #sources: Drafts['sources'] = new Map();
   #operators: Drafts['operators'] = new Map();
@@ -68,7 +73,17 @@ export class Planner {
       warnings: this.#findings.all,
       texts: this.#texts,
     };
-    return openedPart(plan, file.only);
+    const opened = openedPart(plan, file.only);
+    this.#claimOwn(opened);
+    this.#findings.all.push(...this.#claims.collisions(opened));
+    this.#findings.stopAtErrors(this.#texts);
+    return opened;
+  }
+
+  // What the program itself has, whatever the components are.
+  #claimOwn({ http, state }: Plan): void {
+    if (http !== undefined) this.#claims.add('`http`', listening(http), this.#findings.place(['http', 'listen']));
+    if (state !== undefined) this.#claims.add('`state`', writing(join(state, STATE_FILE)), this.#findings.place(['state']));
   }
 
   #check(): void {
@@ -174,31 +189,25 @@ export class Planner {
 
   // Downstream first: what is wanted below decides what an operator above must provide.
   *#prepare(order: readonly string[]): Steps<void> {
-    const wanted = new Map<string, Demands>();
-    const want = (from: readonly string[], demands: Demands) => {
-      for (const id of from) wanted.set(id, joinDemands(wanted.get(id), demands));
-    };
+    const wanted = new Wanted();
     for (const sink of this.#sinks.values()) {
       const { definition, config, path, reached = [] } = sink;
       this.#ask(sink, () => definition.prepare?.(config, this.#context(path)));
       sink.notes = {};
       sink.reads = this.#ask(sink, () => definition.reads?.(config, reached)) ?? everything(reached);
-      want(sink.from, sink.reads);
+      wanted.add(sink.from, sink.reads);
     }
     for (const id of order.toReversed()) {
       const operator = this.#operators.get(id);
       if (!operator) continue;
-      operator.demand = wanted.get(id) ?? new Map();
-      const { demand } = operator;
+      const demand = (operator.demand = wanted.of(id));
       const prepared = (yield* this.#askInSteps(operator, () => this.#prepareOperator(operator, demand))) ?? {};
       operator.prepared = prepared;
       operator.notes = prepared.notes ?? {};
-      const passes = operator.definition.emits === 'same';
-      const above = passes ? narrowed(operator.demand, prepared.reads) : (prepared.reads ?? new Map());
-      want(operator.from, without(above, this.#providedBy(operator)));
+      this.#ask(operator, () => wanted.addOperator({ ...operator, prepared }, demand));
     }
     for (const source of this.#sources.values()) {
-      source.demand = wanted.get(source.id) ?? new Map();
+      source.demand = wanted.of(source.id);
       source.notes = {};
     }
   }
@@ -280,6 +289,7 @@ export class Planner {
       resolve: (path) => resolve(this.#document.folder, path),
       read: (path, at) => this.#text(path, [...base, ...at]),
       note: (path, content) => this.#note(resolve(this.#document.folder, path), content),
+      claim: (claims, at) => this.#claims.add(String(base.at(-1)), claims, this.#findings.place([...base, ...at])),
       placer: (path) => this.#document.placer([...base, ...path]),
       report: (diagnostic, path = []) => {
         const at = diagnostic.at ?? this.#document.place([...base, ...path]);

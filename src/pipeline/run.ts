@@ -5,19 +5,22 @@ import { aborted, now, within } from '../core/clock.ts';
 import type { InternalFields, ReportType } from '../core/component.ts';
 import { messageOf, UserError } from '../core/errors.ts';
 import { Counters } from '../core/metrics.ts';
+import { inSlices } from '../core/steps.ts';
 import type { Kept } from '../store/store.ts';
 import { connect, type Live, type Wiring, wire } from './graph.ts';
-import { demandOf, kept, predecessor, runningOn, without } from './kept.ts';
-import { LiveOperator } from './live-operator.ts';
+import { askedAnew, kept, predecessor, runningOn, without } from './kept.ts';
+import { type ChangeReads, LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
 import { LiveSource } from './live-source.ts';
+import { overlapping } from './overlapping.ts';
 import type { Plan, PlannedSource } from './plan.ts';
 import { Retiring } from './retiring.ts';
 import { type RunOptions, Runtime } from './runtime.ts';
 import { componentsOf, type RunStatus } from './status.ts';
-import { type Holder, StuckWatch } from './stuck.ts';
+import { holdersIn, StuckWatch } from './stuck.ts';
 import { type Tap, tapNode, tapsBelow } from './tap.ts';
 import type { Summary, Totals } from './totals.ts';
+import { asItRuns, withReads } from './wanted.ts';
 
 export type { RunOptions } from './runtime.ts';
 
@@ -34,8 +37,6 @@ export interface RunOver {
   readonly pressing: boolean;
   readonly error?: unknown;
 }
-
-const NOTHING: Omit<Live, 'plan'> = { sources: new Map(), operators: new Map(), sinks: new Map() };
 
 export class Run {
   /** Of the run itself: `reloads` by `done` and `failed`. */
@@ -56,11 +57,11 @@ export class Run {
   #hurry: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
   // While sources are being opened: whether one cannot be.
   #failure: { error: unknown } | 'none' | undefined;
-  #reloading: Promise<unknown> = Promise.resolve();
+  #reloading: Promise<void> = Promise.resolve();
   #state: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting';
 
   private constructor(plan: Plan, options: RunOptions) {
-    this.#live = { ...NOTHING, plan };
+    this.#live = { plan, sources: new Map(), operators: new Map(), sinks: new Map() };
     this.#runtime = new Runtime(options);
     this.#retiring = new Retiring(this.#runtime.log, this.#stop.signal);
     this.over = new Promise((resolve) => {
@@ -72,7 +73,7 @@ export class Run {
   static async start(plan: Plan, options: RunOptions): Promise<Run> {
     const run = new Run(plan, options);
     try {
-      await run.#exchange(plan);
+      await run.#inTurn(() => run.#exchange(plan));
       run.#state = 'running';
     } catch (error) {
       await run.stop(0);
@@ -99,14 +100,18 @@ export class Run {
    * on, sinks keep their queues, operators their state. The graph is swapped between two batches; what is no longer part
    * of it delivers what it has. Throws a UserError when something cannot be opened: then all is as before.
    */
-  async reload(plan: Plan): Promise<void> {
+  reload(plan: Plan): Promise<void> {
+    return this.#inTurn(() => this.#exchange(plan));
+  }
+
+  // What changes the graph, or what is wanted of sources, waits for whatever else does.
+  #inTurn(exchange: () => Promise<void>): Promise<void> {
     const after = this.#reloading.catch(() => {});
-    const reloading = after.then(() => {
-      if (this.#state !== 'running') throw new UserError('the pipeline stops: nothing is reloaded');
-      return this.#exchange(plan);
+    this.#reloading = after.then(() => {
+      if (['stopping', 'stopped'].includes(this.#state)) throw new UserError('the pipeline stops: nothing is reloaded');
+      return exchange();
     });
-    this.#reloading = reloading;
-    await reloading;
+    return this.#reloading;
   }
 
   /**
@@ -162,19 +167,14 @@ export class Run {
 
   /** Says which component holds events for more than twice the time that a write may take. Returns how to end that. */
   watchHeld(): () => void {
-    const holders = (): Holder[] => {
-      const { plan, operators, sinks } = this.#live;
-      const limits = new Map(plan.sinks.map(({ id, delivery }) => [id, delivery.timeout * 2]));
-      const longest = Math.max(...limits.values());
-      return [
-        ...[...operators].map(([id, { since }]) => ({ id, since, limit: longest })),
-        ...[...sinks].map(([id, { delivery }]) => ({ id, since: delivery.since, limit: limits.get(id) ?? longest })),
-      ];
-    };
-    const watch = new StuckWatch(holders, now, (id, ms) => {
-      const message = `${id} has held events for ${Math.round(ms / 1000)} s: their source cannot go past them`;
-      this.#runtime.reports.add({ component: id, type: 'health', fields: { reason: 'ack_held', message } });
-    });
+    const watch = new StuckWatch(
+      () => holdersIn(this.#live),
+      now,
+      (id, ms) => {
+        const message = `${id} has held events for ${Math.round(ms / 1000)} s: their source cannot go past them`;
+        this.#runtime.reports.add({ component: id, type: 'health', fields: { reason: 'ack_held', message } });
+      },
+    );
     return () => watch.close();
   }
 
@@ -237,45 +237,51 @@ export class Run {
   async #exchange(plan: Plan): Promise<void> {
     const old = this.#live;
     const fresh: (LiveSink | LiveOperator)[] = [];
-    const widened: LiveSource[] = [];
     try {
-      const live = { plan, ...(await this.#open(plan, old, fresh)) };
+      const live = await this.#open(plan, old, fresh);
       await this.#makeReady(live);
-      // Until the swap the old graph must have what it wants.
-      for (const [source, demand] of runningOn(old, live)) {
-        source.widen(demand);
-        widened.push(source);
-        await breathe();
-      }
-      this.#stop.signal.throwIfAborted();
-      const wiring = this.#wire(live);
-      this.#bind(wiring);
-      this.#startSources(old, live, wiring);
-      this.#runtime.trampoline.run(() => {
-        connect(live, wiring);
-        for (const operator of without(live.operators, old.operators).values()) {
-          operator.start(predecessor(old.operators, operator));
-        }
-      });
-      this.#wiring = wiring;
-      this.#live = live;
-      this.#runtime.plan = plan;
+      await overlapping(runningOn(old, live), () => this.#swap(old, live));
     } catch (error) {
-      for (const source of widened) source.narrow(demandOf(old.plan, source.id));
       for (const each of fresh) {
         const ill = (why: unknown) => this.#runtime.log.error(`${each.planned.id} did not close: ${messageOf(why)}`);
         await each.close(AbortSignal.timeout(UNDO)).catch(ill);
       }
       throw error;
     }
-    // It has happened: what goes wrong from here on is said, and undoes nothing.
-    this.#retire(old, this.#live);
     this.#runtime.leftBehind(plan.sinks);
-    for (const [source, demand] of runningOn(old, this.#live)) {
-      await breathe();
-      source.narrow(demand);
-    }
   }
+
+  #swap(old: Live, live: Live): void {
+    this.#stop.signal.throwIfAborted();
+    const wiring = this.#wire(live);
+    this.#bind(wiring);
+    this.#startSources(old, live, wiring);
+    this.#runtime.trampoline.run(() => {
+      connect(live, wiring);
+      for (const operator of without(live.operators, old.operators).values()) {
+        operator.start(predecessor(old.operators, operator));
+      }
+    });
+    this.#wiring = wiring;
+    this.#live = live;
+    this.#runtime.plan = live.plan;
+    // It has happened: what goes wrong from here on is said, and undoes nothing.
+    this.#retire(old, live);
+  }
+
+  readonly #changeReads: ChangeReads = (operator, reads, change) =>
+    this.#inTurn(async () => {
+      const next = await inSlices(reads());
+      const old = this.#live;
+      // To one that was replaced nothing comes any more.
+      if (old.operators.get(operator.planned.id) !== operator) return change();
+      const live = { ...old, plan: withReads(old.plan, new Map([[operator.planned.id, next]])) };
+      await overlapping(askedAnew(old, live), () => {
+        change();
+        operator.reads = next;
+        this.#live = live;
+      });
+    });
 
   // Operators make what the first events would wait for, for the kinds of batches that there were so far.
   async #makeReady(live: Omit<Live, 'sources'>): Promise<void> {
@@ -306,7 +312,8 @@ export class Run {
       for (const source of fresh) this.#end(source);
       for (const source of [...fresh, ...changed]) void source.finish(AbortSignal.abort());
       // They were closed so that the new ones could be opened: back again, where they stood.
-      const again = changed.map(({ planned }) => this.#source(planned));
+      const wasChanged = ({ id }: PlannedSource) => changed.some((source) => source.id === id);
+      const again = old.plan.sources.filter(wasChanged).map((planned) => this.#source(planned));
       this.#live = { ...old, sources: new Map([...old.sources, ...again.map((each) => [each.id, each] as const)]) };
       this.#start(again, this.#wiring);
       throw error;
@@ -359,8 +366,8 @@ export class Run {
     this.#retiring.add({ plan: old.plan, sources, operators, sinks: without(old.sinks, live.sinks) });
   }
 
-  /** What of a plan does not run already. */
-  async #open(plan: Plan, old: Live, fresh: (LiveSink | LiveOperator)[]) {
+  /** Opens what of a plan does not run already. What does goes on as it is: operators read what they read now. */
+  async #open(plan: Plan, old: Live, fresh: (LiveSink | LiveOperator)[]): Promise<Live> {
     const { signal } = this.#stop;
     const sinks = new Map<string, LiveSink>();
     for (const planned of plan.sinks) {
@@ -375,15 +382,16 @@ export class Run {
     const operators = new Map<string, LiveOperator>();
     for (const planned of plan.operators) {
       let operator = kept(old.operators, planned);
-      if (!operator) fresh.push((operator = new LiveOperator(planned, this.#runtime, signal)));
+      if (!operator) fresh.push((operator = new LiveOperator(planned, this.#runtime, signal, this.#changeReads)));
       operators.set(planned.id, operator);
     }
+    const current = asItRuns(plan, operators);
     const sources = new Map<string, LiveSource>();
-    for (const planned of plan.sources) {
+    for (const planned of current.sources) {
       const source = kept(old.sources, planned);
       sources.set(planned.id, source && !source.failed ? source : this.#source(planned));
     }
-    return { sinks, operators, sources };
+    return { plan: current, sinks, operators, sources };
   }
 
   #source(planned: PlannedSource): LiveSource {

@@ -1,5 +1,7 @@
 /** Looking for what holds events for too long: without this an operator that forgets an ack stops its source silently. */
 
+import type { Live } from './graph.ts';
+
 /** Something that may hold events. */
 export interface Holder {
   readonly id: string;
@@ -7,6 +9,16 @@ export interface Holder {
   readonly since: number | undefined;
   /** How long it may, in ms. */
   readonly limit: number;
+}
+
+/** The sinks, each with twice the time that a write of its own may take, and the operators, with that of the slowest. */
+export function holdersIn({ plan, operators, sinks }: Live): Holder[] {
+  const limits = new Map(plan.sinks.map(({ id, delivery }) => [id, delivery.timeout * 2]));
+  const longest = Math.max(...limits.values());
+  return [
+    ...[...operators].map(([id, { since }]) => ({ id, since, limit: longest })),
+    ...[...sinks].map(([id, { delivery }]) => ({ id, since: delivery.since, limit: limits.get(id) ?? longest })),
+  ];
 }
 
 /** Looked at this often, in ms. */

@@ -1,6 +1,7 @@
 /** Conditions with the items of small lists from elsewhere in place, for as long as those hold no others. */
 
 import type { TypedCheck, TypedExpr } from './check.ts';
+import { asTheyAre, type Lists } from './list-feed.ts';
 
 /** Whether a condition compares with lists from elsewhere: then what is made of it lasts until they hold other items. */
 export function usesFeeds(expr: TypedExpr): boolean {
@@ -27,13 +28,14 @@ export function withFewItems(expr: TypedExpr): TypedExpr {
   }
 }
 
-export function checkWithFew(check: TypedCheck): TypedCheck {
+export function checkWithFew(check: TypedCheck, lists: Lists = asTheyAre): TypedCheck {
   const { right, ...rest } = check;
   if (right?.kind !== 'feed') return check;
   const constants = [...right.constants];
   for (const { items } of right.feeds) {
-    if (items.few === undefined) return check;
-    constants.push(...items.few);
+    const { few } = lists(items);
+    if (few === undefined) return check;
+    constants.push(...few);
   }
   return { ...rest, constants };
 }

@@ -22,14 +22,28 @@ export type ReadItems = (from: ItemsFrom) => Uint8Array | undefined | Generator<
 /** Lists of so many items are judged as if they stood in the rules. */
 const FEW = 64;
 
-interface Content {
-  readonly kept: Kept;
+/** What can be told ahead of the items of a list; undefined: nothing. */
+export interface Outline {
   /** The items, each once, when they are few. */
   readonly few: readonly Constant[] | undefined;
+  /** Any text that counts begins with one of these. */
+  readonly beginnings: readonly string[] | undefined;
+}
+
+/** Whose items are asked: those that lists have now, will have, or keep. */
+export type Lists = (items: FeedItems) => Outline;
+
+export const asTheyAre: Lists = (items) => items;
+/** Only of lists that hold the same items for as long as the rules are loaded. */
+export const asTheyStay: Lists = (items) => (items.isFixed ? items : UNKNOWN);
+const UNKNOWN: Outline = { few: undefined, beginnings: undefined };
+
+interface Content extends Outline {
+  readonly kept: Kept;
 }
 
 /** What conditions see of a list in one use. What is made of the items is forgotten when others are exchanged for them. */
-export class FeedItems {
+export class FeedItems implements Outline {
   /** Whether it holds the same items for as long as the rules are loaded. */
   readonly isFixed: boolean;
   #content: Content | undefined;
@@ -53,7 +67,7 @@ export class FeedItems {
 
   /** Any text that counts begins with one of these; undefined: nothing is known. */
   get beginnings(): readonly string[] | undefined {
-    return this.#content?.kept.beginnings;
+    return this.#content?.beginnings;
   }
 
   exchange(content: Content): void {
@@ -68,7 +82,9 @@ export interface Built {
   /** How many things in it are no items, and what is wrong with the first. */
   readonly skipped: number;
   readonly problem?: { readonly message: string; readonly line: number };
-  /** Puts them in the place of those that were there. */
+  /** With them in the place of those that are there. */
+  readonly lists: Lists;
+  /** Puts them there. */
   exchange(): void;
 }
 
@@ -119,14 +135,15 @@ export class ListFeed {
       else if (skipped++ === 0) problem = { message: wrong, line: scanner.line };
       if ((items + skipped) % STEP === 0) yield;
     }
-    const made: (() => void)[] = [];
-    for (const each of making) made.push(yield* each.finish());
+    const made = new Map<FeedItems, Content>();
+    for (const each of making) made.set(each.items, yield* each.finish());
     return {
       items,
       skipped,
       ...(problem === undefined ? {} : { problem }),
+      lists: (items) => made.get(items) ?? items,
       exchange: () => {
-        for (const exchange of made) exchange();
+        for (const [items, content] of made) items.exchange(content);
       },
     };
   }
@@ -135,13 +152,13 @@ export class ListFeed {
 /** What is being made of a list for one use. */
 class Making {
   readonly #use: Use;
-  readonly #items: FeedItems;
+  readonly items: FeedItems;
   readonly #keeper: Keeper;
   #few: Set<Constant> | undefined;
 
   constructor(use: Use, items: FeedItems, keeper: Keeper) {
     this.#use = use;
-    this.#items = items;
+    this.items = items;
     this.#keeper = keeper;
     // Networks have nothing of constants but their looks.
     this.#few = use.kind === 'networks' ? undefined : new Set();
@@ -157,11 +174,9 @@ class Making {
     if (this.#few.size > FEW) this.#few = undefined;
   }
 
-  /** Returns what puts it in the place of what was there. */
-  *finish(): Generator<void, () => void> {
+  *finish(): Generator<void, Content> {
     const kept = yield* this.#keeper.finish();
-    const few = this.#few && [...this.#few];
-    return () => this.#items.exchange({ kept, few });
+    return { kept, few: this.#few && [...this.#few], beginnings: kept.beginnings };
   }
 }
 
@@ -187,9 +202,11 @@ export function* loadFeed(feed: ListFeed, read: ReadItems): Generator<void, read
     content = found !== undefined && 'next' in found ? yield* found : found;
   } catch (error) {
     const message = `Cannot read ${from.location}: ${messageOf(error)}`;
-    return from.optional
-      ? [issue('warning', 'LOAD_WARNING_EXTENSION', `${message}; the list ${name} is empty`, from)]
-      : [issue('error', 'LOAD_ERR_FILE_READ', message, from, 'Say optional: true where it may be missing.')];
+    if (!from.optional)
+      return [issue('error', 'LOAD_ERR_FILE_READ', message, from, 'Say optional: true where it may be missing.')];
+    // That it has no items is known.
+    (yield* feed.build(new Uint8Array())).exchange();
+    return [issue('warning', 'LOAD_WARNING_EXTENSION', `${message}; the list ${name} is empty`, from)];
   }
   if (content === undefined) return [];
   try {

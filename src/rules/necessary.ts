@@ -9,6 +9,7 @@ import type { TypedCheck, TypedExpr, TypedFeed, TypedTerm } from './check.ts';
 import type { Constant } from './constants.ts';
 import { inferNames } from './event-types.ts';
 import { checkWithFew } from './few-items.ts';
+import { asTheyAre, type Lists } from './list-feed.ts';
 
 /** Anything may hold. */
 const ANYTHING: Necessary = [{}];
@@ -17,11 +18,11 @@ const MOST = 64;
 /** More paths or names than this are too many to look for in the kernel: nothing is said of them. */
 const MOST_LISTED = 1000;
 
-/** The lists from elsewhere whose items may be asked for: those that hold the same ones for good, or all, as they are now. */
-type Lists = 'fixed' | 'now';
-
-/** The necessary condition of `expr` for events of type `eventType`: one of the clauses holds. */
-export function necessary(expr: TypedExpr, eventType: string, lists: Lists = 'fixed'): Necessary {
+/**
+ * The necessary condition of `expr` for events of type `eventType`: one of the clauses holds. With lists from elsewhere it
+ * is so for as long as these hold the items that `lists` tells of.
+ */
+export function necessary(expr: TypedExpr, eventType: string, lists: Lists = asTheyAre): Necessary {
   return ofExpr(expr, { type: eventType, lists }, false);
 }
 
@@ -34,11 +35,12 @@ interface Asked {
 export function necessaryByType(
   conditions: readonly { readonly typed: TypedExpr; mayMatch(eventType: string): boolean }[],
   types: Iterable<string>,
+  lists: Lists = asTheyAre,
 ): ReadonlyMap<string, Necessary> {
   const byType = new Map<string, Necessary>();
   for (const type of types) {
     const own = conditions.filter((condition) => condition.mayMatch(type));
-    const joined = merge(own.flatMap(({ typed }) => necessary(typed, type)));
+    const joined = merge(own.flatMap(({ typed }) => necessary(typed, type, lists)));
     if (joined !== ANYTHING) byType.set(type, joined);
   }
   return byType;
@@ -130,16 +132,16 @@ function ofCheck(check: TypedCheck, { type, lists }: Asked, negated: boolean): N
   if (negated) return ANYTHING;
   const { right } = check;
   if (right?.kind !== 'feed') return ofPositive(check, type) ?? ANYTHING;
-  if (lists === 'fixed' && !right.feeds.every(({ items }) => items.isFixed)) return ANYTHING;
-  const paths = OPENS.has(type) ? ofFeeds(check, right) : undefined;
-  return ofPositive(checkWithFew(check), type) ?? (paths && [{ paths }]) ?? ANYTHING;
+  const paths = OPENS.has(type) ? ofFeeds(check, right, lists) : undefined;
+  return ofPositive(checkWithFew(check, lists), type) ?? (paths && [{ paths }]) ?? ANYTHING;
 }
 
 /** What a path begins with that is in a list, or begins like one there. */
-function ofFeeds(check: TypedCheck, { feeds, constants }: TypedFeed): PathProperty[] | undefined {
+function ofFeeds(check: TypedCheck, { feeds, constants }: TypedFeed, lists: Lists): PathProperty[] | undefined {
   const found = ofPath(check.left, check, constants);
   for (const { items } of feeds) {
-    const prefixes = items.beginnings && ofPath(check.left, { operator: 'startswith' }, items.beginnings);
+    const { beginnings } = lists(items);
+    const prefixes = beginnings && ofPath(check.left, { operator: 'startswith' }, beginnings);
     if (found === undefined || prefixes === undefined) return undefined;
     found.push(...prefixes);
   }

@@ -201,7 +201,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
       const filter = type === undefined ? undefined : this.#form.prefilter;
       return filter?.(
         type as string,
-        rules.slice(from, to).map((rule) => necessary(this.#conditionOf(rule), type as string, 'now')),
+        rules.slice(from, to).map((rule) => necessary(this.#conditionOf(rule), type as string)),
       );
     };
     const judge = makeJudge(conditions, nodes, facets, prefilters);

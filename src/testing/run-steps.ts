@@ -53,6 +53,7 @@ export function runSteps(
     failed,
     saved: () => undefined,
     takesOver: () => false,
+    changeReads: async (_reads, change) => change(),
     keep: () => (ack) => ack.settle('absorbed'),
   });
   if (step.kind === 'stream') throw new Error(`${definition.type} is a stream: test it with RxJS's TestScheduler`);

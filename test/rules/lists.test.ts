@@ -1,10 +1,21 @@
 /** Lists from elsewhere among what rules ask of opens first: what is ruled out, kept and pushed down follows their items. */
 
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { atOnce } from '../../src/core/steps.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
-import { bindRules, type ListFeed, loadRules, necessary, type Rule } from '../../src/rules/index.ts';
+import {
+  asTheyStay,
+  type Built,
+  bindRules,
+  type ListFeed,
+  type Lists,
+  loadRules,
+  necessary,
+  type Rule,
+} from '../../src/rules/index.ts';
 import { passes } from '../native/filter-model.ts';
 import { opened } from './generated-opens.ts';
 import { judged, recordOf } from './judged-opens.ts';
@@ -28,12 +39,16 @@ const ruleOf = (condition: string, index: number) =>
   `- rule: r${index}\n  desc: d\n  condition: evt.type in (open, openat) and ${condition}\n  output: o\n  priority: INFO\n`;
 
 function load(
-  items: Readonly<Record<string, string>>,
+  items: Readonly<Record<string, string | undefined>>,
   from = '',
 ): { rules: readonly Rule[]; feeds: readonly ListFeed[] } {
   const lists = Object.keys(items).map((name) => `- list: ${name}\n  items_from: { file: ${name}${from} }\n`);
   const content = [...lists, ...conditions.map(ruleOf)].join('');
-  const read = ({ location }: { location: string }) => Buffer.from(items[location] as string);
+  const read = ({ location }: { location: string }) => {
+    const text = items[location];
+    if (text === undefined) throw new Error('it is not there');
+    return Buffer.from(text);
+  };
   const { ok, rules, feeds, diagnostics } = loadRules([{ name: 'rules.yaml', content, path: '/rules.yaml' }], {
     catalogues,
     items: read,
@@ -51,15 +66,11 @@ const items = (item: fc.Arbitrary<string>) =>
     .map(([some, more]) => [...some, ...Array.from({ length: more }, (_, n) => `/data/${n % 3}/${n}`)].join('\n'));
 const content = fc.record({ far: items(path), near: items(name) });
 
+const built = (feed: ListFeed, next: Readonly<Record<string, string>>): Built =>
+  atOnce(feed.build(Buffer.from(next[feed.name] as string)));
+
 function exchange(feeds: readonly ListFeed[], next: Readonly<Record<string, string>>): void {
-  for (const feed of feeds) {
-    const steps = feed.build(Buffer.from(next[feed.name] as string));
-    for (let step = steps.next(); ; step = steps.next()) {
-      if (!step.done) continue;
-      step.value.exchange();
-      break;
-    }
-  }
+  for (const feed of feeds) built(feed, next).exchange();
 }
 
 describe('lists from elsewhere', () => {
@@ -113,6 +124,26 @@ describe('lists from elsewhere', () => {
     expect(rejected).toBeGreaterThan(1000);
   });
 
+  test('what will be necessary because of them is known before they are exchanged', { timeout: 60_000 }, () => {
+    let changed = 0;
+    fc.assert(
+      fc.property(content, content, (given, next) => {
+        const { rules, feeds } = load(given, ', refresh: 1h');
+        const needed = (lists?: Lists) => rules.map(({ condition }) => necessary(condition.typed, 'openat', lists));
+        for (const feed of feeds) {
+          const before = needed();
+          const { lists, exchange: goOver } = built(feed, next);
+          const after = needed(lists);
+          expect(needed()).toEqual(before);
+          goOver();
+          expect(needed()).toEqual(after);
+          if (!isDeepStrictEqual(before, after)) changed++;
+        }
+      }),
+    );
+    expect(changed).toBeGreaterThan(50);
+  });
+
   test('are pushed down also where they are in all folders of the root', () => {
     const tops = 'bin etc home lib opt root sbin usr var tmp srv dev proc'.split(' ');
     const far = Array.from({ length: 10_000 }, (_, n) => `/${tops[n % tops.length]}/app/${n}`).join('\n');
@@ -126,19 +157,31 @@ describe('lists from elsewhere', () => {
     }
   });
 
-  test('are pushed down when they stay as they are', () => {
+  test('are pushed down, those that are read again by what they hold now', () => {
     const far = Array.from({ length: 100_000 }, (_, n) => `${n % 2 ? '/srv/data/' : '/opt/'}${n}`).join('\n');
-    const needed = (from: string) =>
-      load({ far, near: 'id\nsh' }, from).rules.map(({ condition }) => necessary(condition.typed, 'openat'));
+    const needed = (from: string, lists?: Lists) =>
+      load({ far, near: 'id\nsh' }, from).rules.map(({ condition }) => necessary(condition.typed, 'openat', lists));
     const fixed = needed('');
     const prefixes = ['/opt/', '/srv/data/'].map((value) => ({ of: 'text', kind: 'prefix', value }));
     expect(fixed[0]).toEqual([{ paths: expect.arrayContaining(prefixes) }]);
     expect(fixed[0]?.[0]?.paths).toHaveLength(2);
     expect(fixed[2]).toEqual(fixed[0]);
     expect(fixed[8]).toEqual([{ comms: ['id', 'sh'] }]);
-    const refreshed = needed(', refresh: 1h');
-    expect(refreshed[0]).toEqual([{}]);
-    expect(refreshed[8]).toEqual([{}]);
-    expect(refreshed[6]).toEqual([{ reads: true }]);
+    expect(needed('', asTheyStay)).toEqual(fixed);
+    expect(needed(', refresh: 1h')).toEqual(fixed);
+    const unknown = needed(', refresh: 1h', asTheyStay);
+    expect(unknown[0]).toEqual([{}]);
+    expect(unknown[8]).toEqual([{}]);
+    expect(unknown[6]).toEqual([{ reads: true }]);
+  });
+
+  test('that are optional and missing hold nothing: no open is wanted because of them', () => {
+    const missing = (from: string) =>
+      load({ far: undefined, near: 'id' }, from).rules.map(({ condition }) => necessary(condition.typed, 'openat'));
+    for (const from of [', optional: true', ', optional: true, refresh: 1h']) {
+      const needed = missing(from);
+      for (const index of [0, 2, 3]) expect(needed[index]).toEqual([{ paths: [] }]);
+      expect(needed[1]).toEqual([{ paths: [{ of: 'text', kind: 'prefix', value: '/etc/shadow' }] }]);
+    }
   });
 });

@@ -11,8 +11,12 @@ import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form } from '../../events/field.ts';
 import {
   type AppendOutput,
+  asTheyAre,
+  asTheyStay,
+  type Built,
   hostsIn,
   type ListFeed,
+  type Lists,
   type LoadResult,
   loadRulesInSteps,
   necessary,
@@ -89,6 +93,8 @@ interface Loaded {
   readonly extra: ReadonlyMap<string, readonly FieldRef[]>;
   /** Lists that come from elsewhere. */
   readonly feeds: readonly ListFeed[];
+  /** What the rules read, by what their lists hold. */
+  readonly reads: (lists: Lists) => Steps<Demands>;
 }
 
 export const rules = defineOperator<typeof config, Loaded>({
@@ -147,9 +153,11 @@ export const rules = defineOperator<typeof config, Loaded>({
       tags: tags.join(','),
     }));
     const extra = extraFields(edge);
+    const { sources } = edge;
+    const reads = (lists: Lists) => readsOf(active, extra, { sources, lists });
     return {
-      state: { rules: active, extra, feeds: loaded.feeds },
-      reads: yield* readsOf(active, extra, edge),
+      state: { rules: active, extra, feeds: loaded.feeds, reads },
+      reads: yield* reads(asTheyAre),
       notes: { rules: active.length, list },
       digest: lists.digest('hex'),
     };
@@ -159,12 +167,18 @@ export const rules = defineOperator<typeof config, Loaded>({
     const judges = new Map<string, Judge>();
     // Live events cannot wait at their source while code is made. What fails is said when an event needs it.
     const warm = (judge: Judge) => inSlices(judge.warm()).catch(() => {});
-    keepFresh(ctx.state.feeds, ctx, () => {
-      for (const judge of judges.values()) {
-        judge.forget();
-        void warm(judge);
-      }
-    });
+    const exchange = ({ lists, exchange: goOver }: Built) =>
+      ctx.changeReads(
+        () => ctx.state.reads(lists),
+        () => {
+          goOver();
+          for (const judge of judges.values()) {
+            judge.forget();
+            void warm(judge);
+          }
+        },
+      );
+    keepFresh(ctx.state.feeds, ctx, exchange);
     return bound((form, source) => {
       const rules = ctx.state.rules.filter((rule) => rule.source === source);
       const extra = ctx.state.extra.get(source) ?? [];
@@ -247,10 +261,10 @@ function extraFields(edge: Edge): Map<string, FieldRef[]> {
 function* readsOf(
   active: readonly Rule[],
   extra: ReadonlyMap<string, readonly FieldRef[]>,
-  edge: Edge,
+  { sources, lists }: { readonly sources: readonly string[]; readonly lists: Lists },
 ): Steps<Demands> {
   const demands = new Map<string, Demand>();
-  for (const source of edge.sources) {
+  for (const source of sources) {
     yield;
     const mine = active.filter((rule) => rule.source === source);
     const conditions = mine.map(({ condition }) => condition);
@@ -265,7 +279,10 @@ function* readsOf(
     const fieldTypes = fieldTypesOf(mine, extra.get(source) ?? []);
     const demand = { fields, fieldTypes, ...wanted, ...joinHosts([{ hosts: hostsIn(conditions) }]) };
     const { types } = wanted;
-    demands.set(source, types === 'all' ? demand : { ...demand, where: yield* necessaryInSteps(conditions, types) });
+    demands.set(
+      source,
+      types === 'all' ? demand : { ...demand, where: yield* necessaryInSteps(conditions, types, lists) },
+    );
   }
   return demands;
 }
@@ -288,11 +305,12 @@ function fieldTypesOf(rules: readonly Rule[], extra: readonly FieldRef[]): Map<s
 function* necessaryInSteps(
   conditions: Parameters<typeof necessaryByType>[0],
   types: ReadonlySet<string>,
+  lists: Lists,
 ): Steps<Map<string, Necessary>> {
   const where = new Map<string, Necessary>();
   for (const type of types) {
     yield;
-    for (const [each, clauses] of necessaryByType(conditions, [type])) where.set(each, clauses);
+    for (const [each, clauses] of necessaryByType(conditions, [type], lists)) where.set(each, clauses);
   }
   return where;
 }
@@ -317,7 +335,7 @@ function* warnOfIdleRules(active: readonly Rule[], edge: Edge): Steps<void> {
       }
       const missing = [...eventTypes].filter((type) => !here.includes(type));
       if (missing.length > 0) warning(`also looks at ${some(missing)}, which no source here emits`);
-      if (here.every((type) => necessary(condition.typed, type).length === 0)) {
+      if (here.every((type) => necessary(condition.typed, type, asTheyStay).length === 0)) {
         warning('asks for what no event has, such as a thread with a name of more than 15 bytes: it cannot fire');
         continue;
       }

@@ -11,17 +11,20 @@ import { refreshing } from '../shared/refreshing.ts';
 
 type Context = Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics'>;
 
-/** Reads lists again as they say. `changed` is called when one holds other items. What fails leaves the old ones. */
-export function keepFresh(feeds: readonly ListFeed[], ctx: Context, changed: () => void): void {
+/** Puts other items in the place of those that were there. Rejects, and the old ones stay. */
+type Exchange = (built: Built) => Promise<void>;
+
+/** Reads lists again as they say. What fails leaves the old items. */
+export function keepFresh(feeds: readonly ListFeed[], ctx: Context, exchange: Exchange): void {
   for (const feed of feeds) {
-    if (feed.from.refresh !== undefined) void follow(feed, feed.from.refresh, { ctx, changed });
+    if (feed.from.refresh !== undefined) void follow(feed, feed.from.refresh, { ctx, exchange });
   }
 }
 
 function follow(
   feed: ListFeed,
   every: number,
-  { ctx, changed }: { readonly ctx: Context; readonly changed: () => void },
+  { ctx, exchange }: { readonly ctx: Context; readonly exchange: Exchange },
 ): Promise<void> {
   const reader = new Reader(feed.from);
   const refreshed = ctx.metrics.counter('list_refreshes', feed.name);
@@ -31,9 +34,8 @@ function follow(
     if (content === undefined) return;
     const built = await inSlices(feed.build(content));
     refuseEmpty(built);
-    built.exchange();
+    await exchange(built);
     reader.accept();
-    changed();
     refreshed.value++;
   };
   return refreshing(every, ctx, refresh, (error) => {

@@ -1,0 +1,50 @@
+/** What is wanted of what each component emits, asked from the sinks up. */
+
+import type { Demands, OperatorDefinition, Prepared } from '../core/component.ts';
+import { joinDemands, narrowed, without } from './demand.ts';
+import type { LiveOperator } from './live-operator.ts';
+import type { Plan } from './plan.ts';
+
+interface Asking {
+  readonly from: readonly string[];
+  readonly definition: OperatorDefinition;
+  readonly config: unknown;
+  readonly prepared: Prepared;
+}
+
+export class Wanted {
+  readonly #demands = new Map<string, Demands>();
+
+  /** Of what a component emits; complete when all that is below it was added. */
+  of(id: string): Demands {
+    return this.#demands.get(id) ?? new Map();
+  }
+
+  add(from: readonly string[], demands: Demands): void {
+    for (const id of from) this.#demands.set(id, joinDemands(this.#demands.get(id), demands));
+  }
+
+  /** What an operator reads, and what those below it want that it passes on: `below`. */
+  addOperator({ from, definition, config, prepared: { reads = new Map() } }: Asking, below: Demands): void {
+    const above = definition.emits === 'same' ? narrowed(below, reads) : reads;
+    this.add(from, without(above, definition.provides?.(config) ?? []));
+  }
+}
+
+/** The same plan, with what operators that run on read now. */
+export function asItRuns(plan: Plan, operators: ReadonlyMap<string, LiveOperator>): Plan {
+  return withReads(plan, new Map([...operators].flatMap(([id, { reads }]) => (reads ? [[id, reads]] : []))));
+}
+
+/** The same plan, where operators read what is given here by their ids: what is wanted of sources follows. */
+export function withReads(plan: Plan, reads: ReadonlyMap<string, Demands>): Plan {
+  if (reads.size === 0) return plan;
+  const wanted = new Wanted();
+  for (const sink of plan.sinks) wanted.add(sink.from, sink.reads);
+  const operators = plan.operators.map((operator) => {
+    const own = reads.get(operator.id);
+    return own === undefined ? operator : { ...operator, prepared: { ...operator.prepared, reads: own } };
+  });
+  for (const operator of operators.toReversed()) wanted.addOperator(operator, wanted.of(operator.id));
+  return { ...plan, operators, sources: plan.sources.map((source) => ({ ...source, demand: wanted.of(source.id) })) };
+}
