@@ -9,6 +9,7 @@ export class Answers implements Edge {
   readonly report: Edge['report'];
   readonly placer: Edge['placer'];
   readonly note: Edge['note'];
+  readonly claim: Edge['claim'];
   readonly #edge: Edge;
   readonly #hash = createHash('sha256');
 
@@ -18,6 +19,7 @@ export class Answers implements Edge {
     this.report = edge.report;
     this.placer = edge.placer;
     this.note = edge.note;
+    this.claim = edge.claim;
   }
 
   // Arrow functions: operators take them off the edge.

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join, parse, resolve } from 'node:path';
-import { listening, writing } from '../core/claim.ts';
+import { parse, resolve } from 'node:path';
+import { type Claim, listening, writing } from '../core/claim.ts';
 import type { Demand, Demands, PlanContext, Prepared, ProvidedField } from '../core/component.ts';
 import { messageOf, type SourceText, UserError } from '../core/errors.ts';
 import type { Steps } from '../core/steps.ts';
@@ -19,7 +19,7 @@ import { openedPart } from './opened.ts';
 import { orderOf } from './order.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import type { Registry } from './registry.ts';
-import { readPipeline, type Section } from './shape.ts';
+import { type PipelineFile, readPipeline, type Section } from './shape.ts';
 import { Wanted } from './wanted.ts';
 import { type Contents, digestOf } from './watch.ts';
 
@@ -49,6 +49,7 @@ export class Planner {
   *plan(): Steps<Plan> {
     const file = readPipeline(this.#document);
     this.#hash.update(JSON.stringify(file));
+    this.#claimOwn(file);
     const drafts = draftComponents(file, this.#document, this.#registry, this.#findings);
     ({ sources: this.#sources, operators: this.#operators, sinks: this.#sinks } = drafts);
     const order = orderOf(this.#operators, this.#findings);
@@ -74,16 +75,17 @@ export class Planner {
       texts: this.#texts,
     };
     const opened = openedPart(plan, file.only);
-    this.#claimOwn(opened);
     this.#findings.all.push(...this.#claims.collisions(opened));
     this.#findings.stopAtErrors(this.#texts);
     return opened;
   }
 
-  // What the program itself has, whatever the components are.
-  #claimOwn({ http, state }: Plan): void {
-    if (http !== undefined) this.#claims.add('`http`', listening(http), this.#findings.place(['http', 'listen']));
-    if (state !== undefined) this.#claims.add('`state`', writing(join(state, STATE_FILE)), this.#findings.place(['state']));
+  // What the program itself has comes before what components want.
+  #claimOwn({ http, state }: PipelineFile): void {
+    const claim = (claims: readonly Claim[], path: Path) =>
+      this.#claims.add(undefined, claims, this.#findings.place(path));
+    if (http) claim(listening(http.listen), ['http', 'listen']);
+    if (state !== undefined) claim(writing(resolve(this.#document.folder, state, STATE_FILE)), ['state']);
   }
 
   #check(): void {

@@ -1,6 +1,7 @@
 /** The sink `file`: events as lines at the end of a file. */
 
 import { z } from 'zod';
+import { writing } from '../core/claim.ts';
 import { defineSink } from '../core/component.ts';
 import { jsonLineKeys, lineReads, linesOf } from './shared/lines.ts';
 import { Rotation, rotateKeys } from './shared/rotation.ts';
@@ -30,6 +31,7 @@ export const file = defineSink({
     },
   ],
   reads: lineReads,
+  prepare: ({ path }, plan) => plan.claim(writing(plan.resolve(path)), ['path']),
   async open(config, ctx) {
     const lines = linesOf(config);
     const path = ctx.resolve(config.path);

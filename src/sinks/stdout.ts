@@ -2,6 +2,7 @@
 
 import { isatty } from 'node:tty';
 import { z } from 'zod';
+import { writingToStdout } from '../core/claim.ts';
 import { defineSink } from '../core/component.ts';
 import { lineKeys, lineReads, linesOf } from './shared/lines.ts';
 import { Writer } from './shared/writer.ts';
@@ -18,6 +19,7 @@ export const stdout = defineSink({
   }),
   examples: [{ title: 'Alerts as JSON lines', yaml: 'out: { type: stdout, from: detect, format: json }' }],
   reads: lineReads,
+  prepare: (_config, plan) => plan.claim(writingToStdout(), ['type']),
   async open(config, ctx) {
     // Not by process.stdout: that would make it non-blocking for all who share it.
     const terminal = isatty(1) && !process.env.NO_COLOR && process.env.TERM !== 'dumb';

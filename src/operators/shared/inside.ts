@@ -15,6 +15,7 @@ export function inside(edge: Edge, place: readonly (string | number)[]): Edge {
     read: edge.read,
     note: edge.note,
     placer: (path) => edge.placer([...place, ...path]),
+    claim: (claims, path) => edge.claim(claims, [...place, ...path]),
     report: (diagnostic, path = []) => edge.report(diagnostic, [...place, ...path]),
   };
 }

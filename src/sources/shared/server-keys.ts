@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { address, addressOf, isLoopback } from '../../core/address.ts';
+import { listening } from '../../core/claim.ts';
 import type { PlanContext } from '../../core/component.ts';
 import { duration, size } from '../../core/config.ts';
 import { secret } from '../../core/secret.ts';
@@ -48,9 +49,10 @@ export interface ServerConfig {
   readonly timeout: number;
 }
 
-/** Warns of a server that anybody may tell anything. */
+/** Claims where a server listens, and warns of one that anybody may tell anything. */
 export function checkServer(config: ServerConfig, plan: PlanContext): void {
   const { listen, tls, bearer_token: token } = config;
+  plan.claim(listening(listen), ['listen']);
   if (isLoopback(addressOf(listen).host)) return;
   const warn = (message: string, hint: string) =>
     plan.report({ severity: 'warning', code: 'LISTEN_OPEN', message, hint }, ['listen']);

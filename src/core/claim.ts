@@ -1,0 +1,79 @@
+/** What only one part of a pipeline can have: a file that is written, an address that is listened at. */
+
+import { fstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { isIPv4, isIPv6 } from 'node:net';
+import { basename, dirname, join, resolve } from 'node:path';
+import { addressOf } from './address.ts';
+
+/** Symbolic links that are followed, as the system does: path_resolution(7). */
+const LINKS = 40;
+/** The major number of the devices that are memory, or nothing: null(4). */
+const MEMORY = 1;
+
+export interface Claim {
+  /** Equal where the same is meant. */
+  readonly resource: string;
+  /** What is done with it, for people: `listens at 127.0.0.1:9765`. */
+  readonly does: string;
+  /** Others may share it. */
+  readonly shared?: true;
+}
+
+/** The file at an absolute path, by whatever name others call it. */
+export function writing(path: string): Claim[] {
+  const resource = fileAt(path);
+  return resource === undefined ? [] : [{ resource, does: `writes ${path}` }];
+}
+
+/** What the standard output is: those who write to it share it with each other. */
+export function writingToStdout(): Claim[] {
+  const resource = existing(fstatSync(1));
+  return resource === undefined ? [] : [{ resource, does: 'writes to the standard output', shared: true }];
+}
+
+/** HOST:PORT. All addresses of a family are taken with any one of it (ip(7), and ipv6(7) for `::`, which is both). */
+export function listening(listen: string): Claim[] {
+  const { host, port } = addressOf(listen);
+  const does = `listens at ${listen}`;
+  if (port === 0) return []; // each gets another
+  const all = (family: 4 | 6) => ({ resource: `port ${port} of IPv${family}`, does });
+  const one = { resource: `port ${port} of ${host.toLowerCase()}`, does };
+  if (host === '0.0.0.0') return [all(4)];
+  if (host === '::') return [all(4), all(6)];
+  if (isIPv4(host)) return [one, { ...all(4), shared: true }];
+  if (isIPv6(host)) return [one, { ...all(6), shared: true }];
+  return [one]; // whichever address the name stands for
+}
+
+// By its inode where there is one, so that all links lead to the same; else by its place in what there is of folders.
+function fileAt(path: string, links = LINKS): string | undefined {
+  try {
+    return existing(statSync(path));
+  } catch {
+    const target = links > 0 ? linkAt(path) : undefined;
+    return target === undefined ? `file ${join(real(dirname(path)), basename(path))}` : fileAt(target, links - 1);
+  }
+}
+
+function existing(found: Stats): string | undefined {
+  // /dev/null takes everything from everybody.
+  const isMemory = found.isCharacterDevice() && found.rdev >> 8 === MEMORY;
+  return isMemory ? undefined : `inode ${found.dev}:${found.ino}`;
+}
+
+/** Where a symbolic link leads that leads to nothing yet. */
+function linkAt(path: string): string | undefined {
+  try {
+    return resolve(real(dirname(path)), readlinkSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
+function real(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder === dirname(folder) ? folder : join(real(dirname(folder)), basename(folder));
+  }
+}

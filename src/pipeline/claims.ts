@@ -1,0 +1,48 @@
+/** What parts of a plan claim for themselves, and what two of them cannot both have. */
+
+import type { Claim } from '../core/claim.ts';
+import { type Diagnostic, type Place, placeText } from '../core/errors.ts';
+import type { Plan } from './plan.ts';
+
+interface Claimed extends Claim {
+  /** The component that claims it; undefined: the program itself. */
+  readonly id: string | undefined;
+  readonly at: Place;
+}
+
+export class Claims {
+  readonly #all: Claimed[] = [];
+
+  add(id: string | undefined, claims: readonly Claim[], at: Place): void {
+    this.#all.push(...claims.map((claim) => ({ ...claim, id, at })));
+  }
+
+  /** An error for each that claims what another has claimed before it. What a plan does not open claims nothing. */
+  collisions({ sources, operators, sinks }: Pick<Plan, 'sources' | 'operators' | 'sinks'>): Diagnostic[] {
+    const open = new Set([...sources, ...operators, ...sinks].map(({ id }) => id));
+    const taken = new Map<string, Claimed>();
+    const found = new Map<string | undefined, Diagnostic>();
+    for (const claim of this.#all) {
+      if (claim.id !== undefined && !open.has(claim.id)) continue;
+      const before = taken.get(claim.resource);
+      if (!before) taken.set(claim.resource, claim);
+      else if (!(before.shared && claim.shared) && !found.has(claim.id)) found.set(claim.id, collision(claim, before));
+    }
+    return [...found.values()];
+  }
+}
+
+function collision(claim: Claimed, before: Claimed): Diagnostic {
+  return {
+    severity: 'error',
+    code: 'CONFIG_TAKEN',
+    message: `${said(claim)}, which is taken`,
+    at: claim.at,
+    via: [`${said(before)}: ${placeText(before.at)}`],
+    hint: 'Each needs its own.',
+  };
+}
+
+function said({ id = 'the program itself', does }: Claimed): string {
+  return `${id} ${does}`;
+}

@@ -1,0 +1,126 @@
+import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { scratch } from '../../scratch.ts';
+import { shown } from './shown.ts';
+
+/** A pipeline with these sinks `a` and `b`. */
+const sinks = (a: string, b: string, more = '') => `${more}sources: { past: { type: replay, files: [/dev/null] } }
+sinks:
+  a: { from: past, ${a} }
+  b: { from: past, ${b} }
+`;
+const file = (path: string, more = '') => `type: file, path: ${path}${more}`;
+
+/** A pipeline with sources that listen at these addresses. */
+const listeners = (a: string, b: string, more = '') => `${more}sources:
+  a: { type: cloudevents, listen: "${a}" }
+  b: { type: k8s_audit, listen: "${b}" }
+sinks: { out: { type: stdout, from: [a, b] } }
+`;
+
+describe('wrong: what two components cannot both have', () => {
+  it('a file', () => {
+    expect(
+      shown(sinks(file('/nowhere/x.jsonl'), file('/nowhere/x.jsonl', ', rotate: { size: 1MiB }'))),
+    ).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:4:38: error: b writes /nowhere/x.jsonl, which is taken
+          b: { from: past, type: file, path: /nowhere/x.jsonl, rotate: { size: 1MiB } }
+                                             ^^^^^^^^^^^^^^^^
+        a writes /nowhere/x.jsonl: p.yaml:3:38
+        Each needs its own.
+      p.yaml has an error"
+    `);
+  });
+
+  it('a file by any of its names, also one that is not made yet', () => {
+    const folder = scratch();
+    mkdirSync(join(folder, 'real'));
+    writeFileSync(join(folder, 'real/there'), '');
+    symlinkSync('real', join(folder, 'linked'));
+    symlinkSync('real/there', join(folder, 'soft'));
+    linkSync(join(folder, 'real/there'), join(folder, 'hard'));
+    symlinkSync('linked/later', join(folder, 'dangling'));
+    symlinkSync('turning', join(folder, 'turning'));
+    const isTaken = (a: string, b: string) =>
+      shown(sinks(file(join(folder, a)), file(`${folder}/${b}`))).includes('which is taken');
+    const there = ['real/there', './real/../real/there', 'linked/there', 'soft', 'hard'];
+    const later = ['real/later', 'linked/later', 'linked/.//later', 'dangling'];
+    for (const same of [there, later])
+      for (const other of same)
+        expect([same[0], other, isTaken(same[0] as string, other)]).toEqual([same[0], other, true]);
+    expect(isTaken('real/there', 'real/later')).toBe(false);
+    expect(isTaken('real/new/later', 'linked/new/later')).toBe(true);
+    expect(isTaken('turning', 'turning')).toBe(true);
+  });
+
+  it('the standard output under another name; but many may print on it, and all may write to nowhere', () => {
+    expect(shown(sinks('type: stdout', file('/dev/stdout')))).toContain('error: b writes /dev/stdout, which is taken');
+    expect(shown(sinks('type: stdout', 'type: stdout'))).toBe('ok');
+    expect(shown(sinks(file('/dev/null'), file('/dev/null')))).toBe('ok');
+  });
+
+  it('the state file', () => {
+    expect(
+      shown(sinks(file('/nowhere/state/a'), file('/nowhere/state/state.db'), 'state: /nowhere/state\n')),
+    ).toContain('b writes /nowhere/state/state.db, which is taken');
+  });
+
+  it('an address', () => {
+    expect(shown(listeners('127.0.0.1:7000', '0.0.0.0:7000'))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:3:33: warning: Whoever reaches 0.0.0.0:7000 can make up events
+          b: { type: k8s_audit, listen: "0.0.0.0:7000" }
+                                        ^^^^^^^^^^^^^^
+        Set \`bearer_token\`, or \`tls\` with \`client_ca\`.
+      p.yaml:3:33: error: b listens at 0.0.0.0:7000, which is taken
+          b: { type: k8s_audit, listen: "0.0.0.0:7000" }
+                                        ^^^^^^^^^^^^^^
+        a listens at 127.0.0.1:7000: p.yaml:2:35
+        Each needs its own.
+      p.yaml has an error"
+    `);
+    expect(
+      shown(listeners('127.0.0.1:7000', '127.0.0.1:7001', 'http: { listen: "127.0.0.1:7001" }\n')),
+    ).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:4:33: error: b listens at 127.0.0.1:7001, which is taken
+          b: { type: k8s_audit, listen: "127.0.0.1:7001" }
+                                        ^^^^^^^^^^^^^^^^
+        the program itself listens at 127.0.0.1:7001: p.yaml:1:17
+        Each needs its own.
+      p.yaml has an error"
+    `);
+  });
+
+  it('but not by a source that is not opened here', () => {
+    const both = listeners('127.0.0.1:7000', '127.0.0.1:7000');
+    expect(shown(both)).toContain('taken');
+    expect(shown(`only: [b]\n${both}`)).toBe('ok');
+  });
+});
+
+/** What is listened at, with the addresses of this machine that nobody else can have then. */
+const ADDRESSES = {
+  '127.0.0.1': ['v4 one'],
+  '127.0.0.2': ['v4 two'],
+  '0.0.0.0': ['v4 one', 'v4 two'],
+  '[::1]': ['v6 one'],
+  '[::2]': ['v6 two'],
+  '[::]': ['v4 one', 'v4 two', 'v6 one', 'v6 two'],
+  localhost: ['one of them, nobody knows which'],
+};
+
+it('two addresses collide where they have one in common, at the same port', () => {
+  for (const [a, ofA] of Object.entries(ADDRESSES)) {
+    for (const [b, ofB] of Object.entries(ADDRESSES)) {
+      const isTaken = (port: number) => shown(listeners(`${a}:7000`, `${b}:${port}`)).includes('taken');
+      expect([a, b, isTaken(7000), isTaken(7001)]).toEqual([a, b, ofA.some((each) => ofB.includes(each)), false]);
+    }
+  }
+});
+
+it('a port that is chosen when it is listened at is another each time', () => {
+  expect(shown(listeners('127.0.0.1:0', '127.0.0.1:0'))).toBe('ok');
+});
