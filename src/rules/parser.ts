@@ -50,19 +50,21 @@ export function parseTermAt(text: string, offset: number): { term: Term; end: nu
 
 const CLOSING = "expected a ')' token";
 const signs = ['==', '=', '!='] as const;
+const textWords: ReadonlySet<string> = new Set(textOperators);
 const negation = /not[ \t\b\r\n]/y;
 const andOr = /(?:and|or)(?![a-zA-Z0-9_])/y;
 
 class Parser extends TermParser {
-  readonly #feed: (name: string) => ListFeed | undefined;
+  readonly #feed: ParseOptions['feed'];
 
   constructor(text: string, options: ParseOptions) {
     super(text, options);
-    this.#feed = options.feed ?? (() => undefined);
+    this.#feed = options.feed;
   }
 
   parse(): Expr {
     const scanner = this.scanner;
+    scanner.skipBlanks();
     const expr = this.#junction('or');
     if (!scanner.atEnd) {
       scanner.fail(`unexpected token after '${scanner.lastToken}', expecting 'or', 'and'`, hintAfter(scanner));
@@ -74,31 +76,31 @@ class Parser extends TermParser {
     return kind === 'or' ? this.#junction('and') : this.#not();
   }
 
+  /** Blanks before it are read already, as before all below. */
   #junction(kind: 'and' | 'or'): Expr {
     this.enter();
     const scanner = this.scanner;
-    scanner.skipBlanks();
     const start = scanner.position;
-    const first = this.#operand(kind);
-    const items = [first];
+    let last = this.#operand(kind);
+    let items: Expr[] | undefined;
     scanner.skipBlanks();
     while (scanner.takeWord(kind)) {
-      if (scanner.skipBlanks()) items.push(this.#operand(kind));
-      else if (scanner.takeWord('(')) items.push(this.#parenthesised());
+      items ??= [last];
+      if (scanner.skipBlanks()) last = this.#operand(kind);
+      else if (scanner.takeChar('(')) last = this.#parenthesised();
       else scanner.fail(`expected blank or '(' after '${kind}'`, hintAfter(scanner));
+      items.push(last);
       scanner.skipBlanks();
     }
-    const end = items.at(-1)?.span.end ?? start;
-    return this.leave(items.length === 1 ? first : { kind, items, span: { start, end } });
+    return this.leave(items === undefined ? last : { kind, items, span: { start, end: last.span.end } });
   }
 
   #not(): Expr {
     this.enter();
     const scanner = this.scanner;
-    scanner.skipBlanks();
     const start = scanner.position;
     let negated = false;
-    while (scanner.peek(negation)) {
+    while (scanner.next === 'n' && scanner.peek(negation)) {
       scanner.takeWord('not');
       scanner.skipBlanks();
       negated = !negated;
@@ -121,7 +123,7 @@ class Parser extends TermParser {
     scanner.skipBlanks();
     const expr = this.#junction('or');
     scanner.skipBlanks();
-    if (!scanner.takeWord(')')) {
+    if (!scanner.takeChar(')')) {
       if (scanner.atEnd) scanner.failUnclosed(CLOSING, opening, 'This ( is never closed.');
       scanner.fail(CLOSING, hintAfter(scanner));
     }
@@ -131,13 +133,11 @@ class Parser extends TermParser {
   #check(): Expr {
     this.enter();
     const scanner = this.scanner;
-    scanner.skipBlanks();
     const start = scanner.position;
-    if (scanner.takeWord('(')) return this.leave(this.#parenthesised());
-    const left = this.leftTerm();
+    if (scanner.takeChar('(')) return this.leave(this.#parenthesised());
+    const left = this.leftTermOrName();
+    if (typeof left === 'string') return this.leave({ kind: 'macro', name: left, span: scanner.span(start) });
     if (left !== undefined) return this.leave(this.#comparison(left, start));
-    const name = scanner.take(identifier);
-    if (name !== undefined) return this.leave({ kind: 'macro', name, span: scanner.span(start) });
     return scanner.fail("expected a '(' token, a field check, or an identifier", hintAfter(scanner));
   }
 
@@ -150,15 +150,15 @@ class Parser extends TermParser {
       this.enter();
       return this.leave(this.#finish(left, ordering, this.#orderingRight(), start));
     }
-    const text = this.#textOperator();
-    if (text !== undefined) {
-      this.enter();
-      return this.leave(this.#textComparison(left, text, start));
-    }
     const list = scanner.takeOneOf(listOperators);
     if (list !== undefined) {
       this.enter();
       return this.leave(this.#finish(left, list, this.#listRight(), start));
+    }
+    const text = this.#textOperator();
+    if (text !== undefined) {
+      this.enter();
+      return this.leave(this.#textComparison(left, text, start));
     }
     return scanner.fail(operatorError, operatorHint(scanner));
   }
@@ -173,15 +173,16 @@ class Parser extends TermParser {
     if (sign !== undefined) return sign;
     const start = scanner.position;
     const word = scanner.take(wordOperator);
-    const operator = textOperators.find((name) => name === word);
-    if (operator === undefined) scanner.position = start;
-    return operator;
+    if (word !== undefined && textWords.has(word)) return word as Operator;
+    scanner.position = start;
+    return undefined;
   }
 
   #textComparison(left: Term, operator: Operator, start: number): Check {
     const scanner = this.scanner;
     const afterOperator = scanner.position;
-    const modifier = scanner.skipBlanks() ? (scanner.take(modifierWord) as Modifier | undefined) : undefined;
+    const mayBe = scanner.skipBlanks() && (scanner.next === 'o' || scanner.next === 'a');
+    const modifier = mayBe ? (scanner.take(modifierWord) as Modifier | undefined) : undefined;
     if (modifier !== undefined) {
       scanner.skipBlanks();
       const right = this.#literalList() ?? this.#listName();
@@ -189,8 +190,7 @@ class Parser extends TermParser {
       scanner.position = afterOperator;
     }
     scanner.skipBlanks();
-    const right =
-      this.rightTerm() ?? this.literal() ?? scanner.fail(`expected a string value ${valueError}`, valueHint(scanner));
+    const right = this.value() ?? scanner.fail(`expected a string value ${valueError}`, valueHint(scanner));
     return this.#finish(left, operator, right, start);
   }
 
@@ -217,7 +217,7 @@ class Parser extends TermParser {
   #literalList(): LiteralList | undefined {
     const scanner = this.scanner;
     const start = scanner.position;
-    if (!scanner.takeWord('(')) return undefined;
+    if (!scanner.takeChar('(')) return undefined;
     this.enter();
     const items: Literal[] = [];
     scanner.skipBlanks();
@@ -225,13 +225,13 @@ class Parser extends TermParser {
     if (first !== undefined) {
       items.push(first);
       scanner.skipBlanks();
-      while (scanner.takeWord(',')) {
+      while (scanner.takeChar(',')) {
         scanner.skipBlanks();
         items.push(this.literal() ?? scanner.fail('expected a string value', ITEMS));
         scanner.skipBlanks();
       }
     }
-    if (!scanner.takeWord(')')) {
+    if (!scanner.takeChar(')')) {
       if (isUnclosed(scanner)) scanner.failUnclosed(CLOSING, start, 'This list is never closed: a ) ends it.');
       scanner.fail(CLOSING, ITEMS);
     }
@@ -240,6 +240,7 @@ class Parser extends TermParser {
 
   /** Names of lists that come from elsewhere are not items: they stand for theirs. */
   #listOf(all: readonly Literal[], span: Span): LiteralList {
+    if (this.#feed === undefined) return { kind: 'list', items: all, span };
     const items: Literal[] = [];
     const feeds: FeedRef[] = [];
     for (const each of all) {
@@ -258,7 +259,7 @@ class Parser extends TermParser {
     const name = scanner.take(identifier);
     if (name === undefined) return undefined;
     const span = scanner.span(start);
-    if (this.#feed(name) === undefined) return { kind: 'listName', name, span };
+    if (this.#feed?.(name) === undefined) return { kind: 'listName', name, span };
     return this.#listOf([{ kind: 'literal', text: name, quoted: false, span }], span);
   }
 }

@@ -1,6 +1,6 @@
 /** Reads a condition or format piece by piece. */
 
-import type { Span } from './ast.ts';
+import type { Literal, Span } from './ast.ts';
 import { Problem } from './problem.ts';
 
 const bareText = /[^()"' \t\n\v\f\r=,]+/y;
@@ -8,14 +8,6 @@ const bareText = /[^()"' \t\n\v\f\r=,]+/y;
 /** A blank, tab, backspace, or end of a line. */
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x09 || code === 0x0d || code === 0x08;
-}
-
-/** A text read from a string: `bytes` is set when hex escapes made it something that is not text. */
-export interface ScannedText {
-  readonly text: string;
-  readonly bytes?: Uint8Array;
-  readonly quoted: boolean;
-  readonly span: Span;
 }
 
 export class Scanner {
@@ -42,9 +34,23 @@ export class Scanner {
     return found;
   }
 
+  /** The next character; undefined at the end. */
+  get next(): string | undefined {
+    return this.text[this.position];
+  }
+
+  /** Reads this one character. */
+  takeChar(char: string): boolean {
+    if (this.text[this.position] !== char) return false;
+    this.position++;
+    this.lastToken = char;
+    return true;
+  }
+
   /** Reads exactly these characters. */
   takeWord(word: string): boolean {
-    if (!this.text.startsWith(word, this.position)) return false;
+    // Mostly something else stands here.
+    if (this.text[this.position] !== word[0] || !this.text.startsWith(word, this.position)) return false;
     this.position += word.length;
     this.lastToken = word;
     return true;
@@ -52,7 +58,10 @@ export class Scanner {
 
   /** Reads the first of some words that stands here. */
   takeOneOf<Word extends string>(words: readonly Word[]): Word | undefined {
-    for (const word of words) if (this.takeWord(word)) return word;
+    for (let index = 0; index < words.length; index++) {
+      const word = words[index] as Word;
+      if (this.takeWord(word)) return word;
+    }
     return undefined;
   }
 
@@ -64,8 +73,10 @@ export class Scanner {
   /** Skips blanks; whether there were any. */
   skipBlanks(): boolean {
     const start = this.position;
-    while (isBlank(this.text.charCodeAt(this.position))) this.position++;
-    return this.position > start;
+    let at = start;
+    while (isBlank(this.text.charCodeAt(at))) at++;
+    this.position = at;
+    return at > start;
   }
 
   span(start: number): Span {
@@ -84,14 +95,14 @@ export class Scanner {
     throw new Problem('parse', message, span, { hint, falcoStart: this.position });
   }
 
-  takeBare(): ScannedText | undefined {
+  takeBare(): Literal | undefined {
     const start = this.position;
     const text = this.take(bareText);
-    return text === undefined ? undefined : { text, quoted: false, span: this.span(start) };
+    return text === undefined ? undefined : { kind: 'literal', text, quoted: false, span: this.span(start) };
   }
 
   /** Reads a quoted string. It ends at the same quote unless a backslash stands before it (spec/falco-engine.md §2.2). */
-  takeQuoted(): ScannedText | undefined {
+  takeQuoted(): Literal | undefined {
     const start = this.position;
     const quote = this.text[start];
     if (quote !== '"' && quote !== "'") return undefined;
@@ -99,13 +110,17 @@ export class Scanner {
     while (end > 0 && this.text[end - 1] === '\\') end = this.text.indexOf(quote, end + 1);
     if (end < 0) return undefined;
     this.position = end + 1;
-    const scanned = this.#unescape(this.text.slice(start + 1, end), quote);
-    this.lastToken = scanned.text;
-    return { ...scanned, quoted: true, span: this.span(start) };
+    const raw = this.text.slice(start + 1, end);
+    const { text, bytes } = raw.includes('\\') ? this.#unescape(raw, quote) : { text: raw };
+    this.lastToken = text;
+    const span = this.span(start);
+    return bytes === undefined
+      ? { kind: 'literal', text, quoted: true, span }
+      : { kind: 'literal', text, bytes, quoted: true, span };
   }
 
+  /** `bytes` is set when hex escapes made it something that is not text. */
   #unescape(raw: string, quote: string): { text: string; bytes?: Uint8Array } {
-    if (!raw.includes('\\')) return { text: raw };
     let text = '';
     let binary = false;
     const bytes: number[] = [];

@@ -174,18 +174,19 @@ export class ComposedText {
     return new ComposedText([...this.#pieces, ...pieces]);
   }
 
-  /** The text with a part replaced by others; `written`: their texts together. */
-  replace(
-    start: number,
-    end: number,
-    by: readonly Piece[],
-    written = by.map((piece) => piece.text).join(''),
-  ): ComposedText {
-    const text = this.text.slice(0, start) + written + this.text.slice(end);
-    // Lists have hundreds of items: together they are one piece.
-    const middle = written === '' ? [] : [{ text: written, parts: by }];
-    const before = slice(this.#pieces, 0, start);
-    return new ComposedText([...before, ...middle, ...slice(this.#pieces, end, this.text.length)], text);
+  /** The text with a part replaced by others. */
+  replace(start: number, end: number, by: readonly Piece[]): ComposedText {
+    const pieces: Piece[] = [];
+    let written = '';
+    cut(this.#pieces, 0, start, pieces);
+    for (let index = 0; index < by.length; index++) {
+      const piece = by[index] as Piece;
+      if (piece.text === '') continue;
+      pieces.push(piece);
+      written += piece.text;
+    }
+    cut(this.#pieces, end, this.text.length, pieces);
+    return new ComposedText(pieces, this.text.slice(0, start) + written + this.text.slice(end));
   }
 
   get #leaves(): readonly Piece[] {
@@ -240,22 +241,23 @@ export class ComposedText {
   }
 }
 
-/** The pieces of a part of the text that some pieces make. */
-function slice(pieces: readonly Piece[], start: number, end: number): Piece[] {
-  const result: Piece[] = [];
+/** Adds the pieces of a part of the text that some pieces make to others. */
+function cut(pieces: readonly Piece[], start: number, end: number, to: Piece[]): void {
   let at = 0;
-  for (const piece of pieces) {
-    const from = Math.max(start - at, 0);
-    const to = Math.min(end - at, piece.text.length);
-    if (from === 0 && to === piece.text.length) {
-      if (to > 0) result.push(piece);
-    } else if (from < to) {
-      if (piece.parts === undefined) result.push(sliced(piece, from, to));
-      else result.push(...slice(piece.parts, from, to));
+  // An iterator would make an object a piece.
+  for (let index = 0; index < pieces.length && at < end; index++) {
+    const piece = pieces[index] as Piece;
+    const { length } = piece.text;
+    const first = Math.max(start - at, 0);
+    const last = Math.min(end - at, length);
+    if (first === 0 && last === length) {
+      if (length > 0) to.push(piece);
+    } else if (first < last) {
+      if (piece.parts === undefined) to.push(sliced(piece, first, last));
+      else cut(piece.parts, first, last, to);
     }
-    at += piece.text.length;
+    at += length;
   }
-  return result;
 }
 
 function sliced(piece: Piece, from: number, to: number): Piece {

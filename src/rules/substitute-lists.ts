@@ -13,7 +13,7 @@ export class ResolvedList {
   readonly items: readonly Piece[];
   /** The names of the lists that are in place in it. */
   readonly uses: readonly string[];
-  #written: Written | undefined;
+  #written: Piece | undefined;
 
   constructor(name: string, isFed: boolean, items: readonly Piece[], uses: readonly string[]) {
     this.name = name;
@@ -22,25 +22,26 @@ export class ResolvedList {
     this.uses = uses;
   }
 
-  /** What stands in a condition for its name. */
-  get written(): Written {
+  /** What stands in a condition for its name. Lists have hundreds of items: together they are one piece. */
+  get written(): Piece {
     return (this.#written ??= this.#write());
   }
 
-  #write(): Written {
+  #write(): Piece {
     const all = this.isFed ? [{ text: this.name }, ...this.items] : this.items;
-    const pieces: Piece[] = [];
-    for (const piece of all) {
-      if (pieces.length > 0) pieces.push(COMMA);
-      pieces.push(piece);
+    const parts: Piece[] = [];
+    let text = '';
+    for (let index = 0; index < all.length; index++) {
+      const piece = all[index] as Piece;
+      if (index > 0) {
+        parts.push(COMMA);
+        text += COMMA.text;
+      }
+      parts.push(piece);
+      text += piece.text;
     }
-    return { pieces, text: all.map(({ text }) => text).join(COMMA.text) };
+    return { text, parts };
   }
-}
-
-interface Written {
-  readonly pieces: readonly Piece[];
-  readonly text: string;
 }
 
 /** Lists in the order in which they are put in place. */
@@ -195,10 +196,9 @@ export function substituteLists(
       if (isFed && items.length === 0) break;
       const end = at + name.length;
       const { from, to } = stretched(text.text, at, end, items.length === 0);
-      const before = from > 0 ? [BLANK] : [];
-      text = text.replace(end, to, [BLANK]).replace(at, end, written.pieces, written.text).replace(from, at, before);
+      text = text.replace(from, to, from > 0 ? [BLANK, written, BLANK] : [written, BLANK]);
       for (const other of lists.within(place)) places.add(other);
-      at = findWord(text.text, name, from + before.length + written.text.length + 1);
+      at = findWord(text.text, name, from + (from > 0 ? 1 : 0) + written.text.length + 1);
     }
   }
   return text;

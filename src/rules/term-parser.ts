@@ -1,18 +1,17 @@
 /** Parses the parts of conditions that have a value: fields, transformers and literals (spec/falco-engine.md §2.1). */
 
 import type { Argument, ArgumentList, FieldTerm, Literal, Term, TransformerName, TransformerTerm } from './ast.ts';
-import type { ScannedText } from './scanner.ts';
 import { Scanner } from './scanner.ts';
 import {
   argumentError,
   elementError,
   fieldArgument,
   fieldName,
-  identifier,
+  fieldOrName,
   number,
   operatorAhead,
   rightTransformerStart,
-  transformerStart,
+  transformers,
 } from './tokens.ts';
 
 export interface TermOptions {
@@ -25,10 +24,10 @@ export interface TermOptions {
 export class TermParser {
   protected readonly scanner: Scanner;
   readonly #maxDepth: number;
-  readonly #bareField: (name: string) => boolean;
+  readonly #bareField: ((name: string) => boolean) | undefined;
   #depth = 0;
 
-  constructor(text: string, { maxDepth = 100, bareField = () => false }: TermOptions) {
+  constructor(text: string, { maxDepth = 100, bareField }: TermOptions) {
     this.scanner = new Scanner(text);
     this.#maxDepth = maxDepth;
     this.#bareField = bareField;
@@ -56,27 +55,27 @@ export class TermParser {
   }
 
   protected leftTerm(): Term | undefined {
-    const scanner = this.scanner;
-    const start = scanner.position;
-    const name = scanner.take(fieldName) ?? this.#bareFieldName();
-    if (name !== undefined) return this.#fieldRest(name, start);
-    const opening = scanner.take(transformerStart);
-    return opening === undefined ? undefined : this.#transformerRest(opening.slice(0, -1) as TransformerName, start);
+    const start = this.scanner.position;
+    const found = this.leftTermOrName();
+    if (typeof found !== 'string') return found;
+    this.scanner.position = start;
+    return undefined;
   }
 
-  #bareFieldName(): string | undefined {
+  /** A term, or a name that is none: that of a macro. */
+  protected leftTermOrName(): Term | string | undefined {
     const scanner = this.scanner;
     const start = scanner.position;
-    const name = scanner.take(identifier);
-    if (
-      name !== undefined &&
-      this.#bareField(name) &&
-      (scanner.text[scanner.position] === '[' || scanner.peek(operatorAhead))
-    ) {
-      return name;
+    const name = scanner.take(fieldOrName);
+    if (name === undefined) return undefined;
+    if (name.includes('.')) return this.#fieldRest(name, start);
+    const { next } = scanner;
+    if (next === '(' && name !== 'val' && transformers.has(name)) {
+      scanner.position++;
+      return this.#transformerRest(name as TransformerName, start);
     }
-    scanner.position = start;
-    return undefined;
+    if (this.#bareField?.(name) && (next === '[' || scanner.peek(operatorAhead))) return this.#fieldRest(name, start);
+    return name;
   }
 
   #fieldRest(name: string, start: number): FieldTerm {
@@ -87,10 +86,10 @@ export class TermParser {
 
   #bracketArgument(): string | undefined {
     const scanner = this.scanner;
-    if (!scanner.takeWord('[')) return undefined;
+    if (!scanner.takeChar('[')) return undefined;
     const arg = scanner.takeQuoted()?.text ?? this.#bareArgument();
     if (arg === undefined) scanner.fail('expected a valid field argument: a quoted string or a bare string');
-    if (!scanner.takeWord(']')) scanner.fail("expected a ']' token");
+    if (!scanner.takeChar(']')) scanner.fail("expected a ']' token");
     return arg;
   }
 
@@ -141,8 +140,7 @@ export class TermParser {
     const start = scanner.position;
     const digits = scanner.take(number);
     if (digits !== undefined) return { kind: 'literal', text: digits, quoted: false, span: scanner.span(start) };
-    const text = scanner.takeQuoted();
-    return text === undefined ? this.leftTerm() : literal(text);
+    return scanner.takeQuoted() ?? this.leftTerm();
   }
 
   #argumentList(): ArgumentList | undefined {
@@ -163,8 +161,16 @@ export class TermParser {
   }
 
   protected literal(): Literal | undefined {
-    const text = this.scanner.takeQuoted() ?? this.scanner.takeBare();
-    return text === undefined ? undefined : literal(text);
+    return this.scanner.takeQuoted() ?? this.scanner.takeBare();
+  }
+
+  /** A literal, or what a transformer makes. */
+  protected value(): Literal | Term | undefined {
+    const scanner = this.scanner;
+    const found = this.literal();
+    if (found === undefined || found.quoted || scanner.next !== '(' || !transformers.has(found.text)) return found;
+    scanner.position = found.span.start;
+    return this.rightTerm();
   }
 
   protected rightTerm(): Term | undefined {
@@ -176,8 +182,4 @@ export class TermParser {
       ? this.#valRest(start)
       : this.#transformerRest(opening.slice(0, -1) as TransformerName, start);
   }
-}
-
-function literal({ text, bytes, quoted, span }: ScannedText): Literal {
-  return bytes === undefined ? { kind: 'literal', text, quoted, span } : { kind: 'literal', text, bytes, quoted, span };
 }

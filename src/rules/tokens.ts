@@ -3,9 +3,12 @@
 import { listOperators, modifiers, orderingOperators, textOperators, transformerNames } from './ast.ts';
 
 export const fieldName = /[a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+/y;
+/** A field, or a name without a dot: of a macro, a transformer, a field of the event source `alert`. */
+export const fieldOrName = /[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_]*)*/y;
 export const fieldArgument = /[^\]["' \t\n\v\f\r]+/y;
 export const identifier = /[a-zA-Z]+[a-zA-Z0-9_]*/y;
-export const transformerStart = /(?:tolower|toupper|b64|basename|len|join|concat|getopt)\(/y;
+/** What a value may be made by. */
+export const transformers: ReadonlySet<string> = new Set(transformerNames);
 export const rightTransformerStart = /(?:val|tolower|toupper|b64|basename|len|join|concat|getopt)\(/y;
 export const number = /0[xX][0-9a-fA-F]+|[+-]?[0-9]+[.]?[0-9]*(?:[eE][+-][0-9]+)?/y;
 export const wordOperator = /[a-z]+(?=[ \t\b\r\n])/y;
