@@ -17,7 +17,7 @@ operators:
   last: { type: dedupe, from: node, key: proc.name, within: 30s, emit: last }
 sinks:
   out: { type: file, from: [calm, self], path: never-written.jsonl }
-  other: { type: file, from: last, path: never-written.jsonl }
+  other: { type: file, from: last, path: nor-this.jsonl }
 `;
 const RULES = `
 - { rule: Opened, desc: d, condition: evt.type = openat and fd.name = /x, output: "%fd.name", priority: NOTICE }
