@@ -16,6 +16,7 @@ import { openSensor, type Sensor, type SensorDemand } from '../../native/index.t
 import type { Necessary } from '../../src/core/necessary.ts';
 import { loadPlan } from '../../src/pipeline/load.ts';
 import { wantedFor } from '../../src/sources/ebpf/wanted.ts';
+import { clang } from '../../test/native/compile.ts';
 import { scratch } from '../shared/scratch.ts';
 import { cannotMeasure } from './shared/launched.ts';
 import { keepResults } from './shared/results.ts';
@@ -57,17 +58,7 @@ function build(): void {
   ]);
   const include = [`-I${output}/include`, `-I${join(here, '../../native/bpf')}`, `-D__TARGET_ARCH_${bpfArch}`];
   const object = join(folder, 'floor.bpf.o');
-  run(process.env.CLANG ?? 'clang-19', [
-    '-O2',
-    '-g',
-    '-target',
-    'bpf',
-    ...include,
-    '-c',
-    join(here, 'floor.bpf.c'),
-    '-o',
-    object,
-  ]);
+  run(clang, ['-O2', '-g', '-target', 'bpf', ...include, '-c', join(here, 'floor.bpf.c'), '-o', object]);
 }
 
 /** A child that answers lines with lines. */

@@ -43,7 +43,7 @@ const rules = `
   priority: WARNING
 `;
 
-/** Actions of test/native/actions.c. The last of them is the last thing that the agent has to see. */
+/** Actions of test/native/actions. The last of them is the last thing that the agent has to see. */
 const actionsOn = (architecture: Architecture) => `connect inet 9
 sys ${numberOf('unlinkat', architecture)} -100 'gone 0x200
 uring plain 37 -100 'made 0700 0 0

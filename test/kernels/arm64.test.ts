@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, it } from 'vitest';
+import { clang, compileActions } from '../native/compile.ts';
 import { scratch } from '../scratch.ts';
 import { expectAlerts, filesOf, numberOf } from './agent.ts';
 import { missing } from './emulate.ts';
@@ -17,7 +18,8 @@ const folder = join(repository, '.build/arm64');
 const kernels = join(folder, 'kernels');
 const there = existsSync(kernels) ? readdirSync(kernels).filter((name) => !name.includes('.')) : [];
 const built = existsSync(join(repository, 'prebuilds/linux-arm64/falco_pipe.node'));
-const programs = ['qemu-system-aarch64', 'aarch64-linux-gnu-gcc', 'clang-19', 'llvm-objcopy-19', 'cpio'];
+const objcopy = clang.replace('clang', 'llvm-objcopy');
+const programs = ['qemu-system-aarch64', 'aarch64-linux-gnu-gcc', clang, objcopy, 'cpio'];
 const why = !process.env.FALCO_PIPE_LONG
   ? 'takes minutes: FALCO_PIPE_LONG=1 (make test-long) runs it'
   : (missing(programs) ??
@@ -51,11 +53,10 @@ function compiled(): string[] {
     string,
     string,
   ];
-  const source = join(import.meta.dirname, '../native/actions.c');
-  execFileSync('aarch64-linux-gnu-gcc', ['-O1', '-static', '-o', actions, source, '-pthread']);
+  compileActions(actions, ['-static'], 'aarch64-linux-gnu-gcc');
   const assembly = join(import.meta.dirname, 'actions32.S');
-  execFileSync('clang-19', ['--target=armv7-linux-gnueabi', '-c', assembly, '-o', object]);
-  execFileSync('llvm-objcopy-19', ['-O', 'binary', '-j', '.text', object, actions32]);
+  execFileSync(clang, ['--target=armv7-linux-gnueabi', '-c', assembly, '-o', object]);
+  execFileSync(objcopy, ['-O', 'binary', '-j', '.text', object, actions32]);
   chmodSync(actions32, 0o755);
   return [actions, actions32];
 }

@@ -4,10 +4,10 @@
  * The oldest, whose verifier is the strictest; with FALCO_PIPE_LONG=1 all that are there.
  */
 
-import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, it } from 'vitest';
+import { compileActions } from '../native/compile.ts';
 import { scratch } from '../scratch.ts';
 import { expectAlerts, filesOf } from './agent.ts';
 import { missing } from './emulate.ts';
@@ -31,14 +31,7 @@ describe.skipIf(why)('the agent on other kernels', () => {
   let machine: Machine;
   beforeAll(() => {
     const actions = join(scratch(), 'actions');
-    execFileSync('gcc', [
-      '-O1',
-      '-static',
-      '-o',
-      actions,
-      join(import.meta.dirname, '../native/actions.c'),
-      '-pthread',
-    ]);
+    compileActions(actions, ['-static']);
     machine = new Machine(filesOf('x64'), [actions]);
   });
 

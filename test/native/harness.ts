@@ -1,9 +1,8 @@
 /** What the live tests share: a child that acts on command, a sensor that looks at it alone, decoded records. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import {
   type CallFilters,
   KIND,
@@ -15,6 +14,7 @@ import {
 } from '../../native/index.ts';
 import * as layout from '../../src/events/kernel/layout.ts';
 import { scratch } from '../scratch.ts';
+import { compileActions } from './compile.ts';
 
 /** Why the kernel cannot be traced here, or undefined. Said aloud, since the tests are then skipped. */
 export function whyNot(): string | undefined {
@@ -135,8 +135,7 @@ export function drainAll(sensor: Sensor): Decoded[] {
 export function prepare(): { folder: string; program: string } {
   const folder = scratch();
   const program = join(folder, 'actions');
-  const source = fileURLToPath(new URL('actions.c', import.meta.url));
-  execFileSync('gcc', ['-O1', '-o', program, source, '-pthread'], { stdio: 'inherit' });
+  compileActions(program);
   return { folder, program };
 }
 

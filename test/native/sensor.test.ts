@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bootOffsetNs, measurePrograms, notifySystemd, openSensor, probe } from '../../native/index.ts';
 import { exitCode } from '../../src/core/errors.ts';
 import { scratch } from '../scratch.ts';
+import { compileBpf } from './compile.ts';
 import { Actor, drainAll, everything, only, prepare, watch, whyNot } from './harness.ts';
 
 const skipped = whyNot();
@@ -180,18 +181,6 @@ function addonPath(): string {
   return addon.path;
 }
 
-/** Compiles the kernel programs as native/Makefile does, with one more definition. */
-function compileBpf(object: string, define: string): void {
-  const arch = process.arch === 'x64' ? 'x86' : 'arm64';
-  const native = fileURLToPath(new URL('../../native', import.meta.url));
-  const flags = ['-O2', '-g', '-target', 'bpf', '-mcpu=v3', `-D__TARGET_ARCH_${arch}`, define];
-  const include = [`-I.output/${process.arch}/include`, '-Ibpf'];
-  execFileSync('clang-19', [...flags, ...include, '-c', 'bpf/sensor.bpf.c', '-o', object], {
-    cwd: native,
-    stdio: 'pipe',
-  });
-}
-
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Where others than root find the checkout, who may not enter what it lies in (/root). */
 const elsewhere = '/mnt/';
@@ -243,7 +232,7 @@ describe.skipIf(skipped)('other processes', () => {
     const folder = scratch();
     const file = join(folder, 'falco_pipe.node');
     cpSync(addonPath(), file);
-    compileBpf(join(folder, 'sensor.bpf.o'), '-Dbpf_rdonly_cast=no_such_function');
+    compileBpf(join(folder, 'sensor.bpf.o'), ['-Dbpf_rdonly_cast=no_such_function']);
     expect(run('trace', [], { FALCO_PIPE_ADDON: file })).toMatchObject({
       kinds: ['fork', 'exec', 'exit'],
       scanned: true,

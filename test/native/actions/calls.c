@@ -1,0 +1,166 @@
+#include "actions.h"
+#include <linux/io_uring.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+// sys NUMBER WORD ...: any call. A word is a number, or what a pointer is to lead to: 'text, in:PORT, in6:PORT, un:PATH,
+// msg:PORT (a message to there), mmsg:PORT (two, "one" and "three"), vec:TEXT (two buffers: three letters, and the rest), buf (64 bytes), len (128 as an
+// int); $ is what the last call returned. sys32: the same by the 32-bit door, with numbers, 'text, vec:TEXT, msg:TEXT
+// and mmsg:TEXT (two messages: three letters, and the rest).
+static long last;
+static long argument(const char *word)
+{
+  static struct sockaddr_in in;
+  static struct sockaddr_in6 in6;
+  static struct sockaddr_un un;
+  static char buffer[64], letter[1] = "x";
+  static struct iovec vector = { letter, 1 };
+  static struct msghdr message;
+  static int length;
+  if (word[0] == '\'') return (long)(word + 1);
+  if (word[0] == '$') return last;
+  if (!strcmp(word, "buf")) return (long)buffer;
+  if (!strcmp(word, "len")) return length = 128, (long)&length;
+  if (!strncmp(word, "vec:", 4)) {
+    static struct iovec vectors[2];
+    vectors[0] = (struct iovec){ strncpy(buffer, word + 4, sizeof buffer), 3 };
+    vectors[1] = (struct iovec){ buffer + 3, strlen(word + 4) - 3 };
+    return (long)vectors;
+  }
+  if (!strncmp(word, "in:", 3)) return in = loopback(atoi(word + 3)), (long)&in;
+  if (!strncmp(word, "in6:", 4)) {
+    in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(atoi(word + 4)) };
+    in6.sin6_addr = in6addr_loopback;
+    return (long)&in6;
+  }
+  if (!strncmp(word, "un:", 3)) {
+    un.sun_family = AF_UNIX;
+    strncpy(un.sun_path, word + 3, sizeof un.sun_path - 1);
+    return (long)&un;
+  }
+  if (!strncmp(word, "msg:", 4)) {
+    in = loopback(atoi(word + 4));
+    message = (struct msghdr){ .msg_name = &in, .msg_namelen = sizeof in, .msg_iov = &vector, .msg_iovlen = 1 };
+    return (long)&message;
+  }
+  if (!strncmp(word, "mmsg:", 5)) {
+    static struct iovec vectors[2];
+    static struct mmsghdr messages[2];
+    static char texts[2][8];
+    in = loopback(atoi(word + 5));
+    for (int i = 0; i < 2; i++) {
+      strcpy(texts[i], i ? "three" : "one");
+      vectors[i] = (struct iovec){ texts[i], strlen(texts[i]) };
+      messages[i].msg_hdr =
+        (struct msghdr){ .msg_name = &in, .msg_namelen = sizeof in, .msg_iov = &vectors[i], .msg_iovlen = 1 };
+    }
+    return (long)messages;
+  }
+  return strtoll(word, NULL, 0);
+}
+
+// tag: from here on the pointers of sys have a tag, which the processor and the kernel ignore.
+static long tag;
+static long set_tag(void)
+{
+  tag = 0x5aL << 56;
+  return result(prctl(PR_SET_TAGGED_ADDR_CTRL, PR_TAGGED_ADDR_ENABLE, 0, 0, 0));
+}
+
+static long any_call(void)
+{
+  long a[6] = { 0 };
+  for (int i = 0; i < 6 && words[i + 2]; i++) {
+    bool is_pointer = !strchr("$-0123456789", words[i + 2][0]);
+    a[i] = argument(words[i + 2]) | (is_pointer ? tag : 0);
+  }
+  return last = result(syscall(number(1), a[0], a[1], a[2], a[3], a[4], a[5]));
+}
+
+static long argument32(const char *word)
+{
+  if (word[0] == '\'') return (long)low_memory(word + 1, strlen(word));
+  if (!strncmp(word, "mmsg:", 5)) {
+    unsigned text = (long)low_memory(word + 5, strlen(word + 5) + 1);
+    unsigned vectors[4] = { text, 3, text + 3, strlen(word + 5) - 3 };
+    unsigned low = (long)low_memory(vectors, sizeof vectors);
+    unsigned messages[16] = { 0, 0, low, 1, 0, 0, 0, 0, 0, 0, low + 8, 1 };
+    return (long)low_memory(messages, sizeof messages);
+  }
+  if (strncmp(word, "vec:", 4) && strncmp(word, "msg:", 4)) return strtoll(word, NULL, 0);
+  unsigned text = (long)low_memory(word + 4, strlen(word + 4) + 1);
+  unsigned vectors[4] = { text, 3, text + 3, strlen(word + 4) - 3 };
+  unsigned low = (long)low_memory(vectors, sizeof vectors);
+  unsigned message[7] = { 0, 0, low, 2 };
+  return word[0] == 'v' ? low : (long)low_memory(message, sizeof message);
+}
+
+static long any_call32(void)
+{
+  long a[5] = { 0 };
+  for (int i = 0; i < 5 && words[i + 2]; i++) a[i] = argument32(words[i + 2]);
+  return call32(number(1), a[0], a[1], a[2], a[3], a[4]);
+}
+
+// uring plain|async|sqpoll OPCODE FD ADDR LEN OFF FLAGS [SQE_FLAGS]: one request, words as for sys. Answers with its
+// result; without a completion (IOSQE_CQE_SKIP_SUCCESS) with 0.
+static long through_uring(void)
+{
+  struct io_uring_params p = { .flags = words[1][0] == 's' ? IORING_SETUP_SQPOLL : 0, .sq_thread_idle = 50 };
+  int ring = syscall(SYS_io_uring_setup, 4, &p);
+  if (ring < 0) return -errno;
+  size_t size = p.sq_off.array + p.sq_entries * sizeof(unsigned);
+  size_t room = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
+  if (size < room) size = room;
+  char *sq = mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
+  struct io_uring_sqe *sqe =
+    mmap(0, p.sq_entries * sizeof *sqe, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
+  memset(sqe, 0, sizeof *sqe);
+  sqe->opcode = number(2);
+  sqe->fd = argument(words[3]);
+  sqe->addr = argument(words[4]);
+  sqe->len = argument(words[5]);
+  sqe->off = argument(words[6]);
+  sqe->open_flags = argument(words[7]);
+  sqe->flags = number(8) | (words[1][0] == 'a' ? IOSQE_ASYNC : 0);
+  if (count > 9) sqe->file_index = number(9);
+  *(unsigned *)(sq + p.sq_off.array) = 0;
+  __atomic_store_n((unsigned *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+  int silent = sqe->flags & IOSQE_CQE_SKIP_SUCCESS;
+  unsigned enter = IORING_ENTER_GETEVENTS | (words[1][0] == 's' ? IORING_ENTER_SQ_WAKEUP : 0);
+  syscall(SYS_io_uring_enter, ring, 1, silent ? 0 : 1, enter, NULL, 0);
+  struct io_uring_cqe *cqe = (void *)(sq + p.cq_off.cqes);
+  // To close the ring would cancel what nobody can be seen to wait for.
+  if (silent) usleep(100000);
+  last = silent ? 0 : cqe->res;
+  munmap(sqe, p.sq_entries * sizeof *sqe);
+  munmap(sq, size);
+  close(ring);
+  return last;
+}
+
+// In a child of its own: what must not be done to this process.
+static long any_call_apart(void)
+{
+  pid_t pid = fork();
+  if (pid == 0) {
+    any_call();
+    _exit(0);
+  }
+  return wait_for(pid);
+}
+
+long make_call(const char *what)
+{
+  if (!strcmp(what, "sys")) return any_call();
+  if (!strcmp(what, "sys32")) return any_call32();
+  if (!strcmp(what, "tag")) return set_tag();
+  if (!strcmp(what, "uring")) return through_uring();
+  if (!strcmp(what, "sys-apart")) return any_call_apart();
+  return NO_SUCH_ACTION;
+}
