@@ -47,6 +47,22 @@ const deeds: Record<string, (...args: string[]) => Promise<void>> = {
     await sink.close();
   },
 
+  /** Two sinks that write so many alerts at the same time, in batches of a hundred; one is closed before the other. */
+  async twins(count) {
+    const sinks = [await openSink(stdout, { format: 'json' }), await openSink(stdout, {})];
+    await Promise.all(
+      sinks.map(async (sink, index) => {
+        for (let n = 0; n < Number(count) * (index + 1); n += 100) {
+          await sink.write(
+            Array.from({ length: 100 }, (_, each) => alertOf(`r${n + each}`)),
+            never,
+          );
+        }
+        await sink.close();
+      }),
+    );
+  },
+
   /** Writes what holds a password. */
   async secrets(config = '{}') {
     const sink = await openSink(stdout, JSON.parse(config));

@@ -23,6 +23,16 @@ describe('the standard output as', () => {
     expect(rulesOf(stdout)).toEqual(rules(5000));
   });
 
+  it('a pipe that two sinks write to, and whose reader is slow: no line of one is in a line of the other', () => {
+    const { stdout, stderr } = shell(`${commandOf('twins', ['5000'])} | (sleep 0.5; cat)`);
+    expect(stderr).toBe('');
+    const lines = stdout.trimEnd().split('\n');
+    const json = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line).rule);
+    expect(json).toEqual(rules(5000));
+    expect(rulesOf(lines.filter((line) => !line.startsWith('{')).join('\n'))).toEqual(rules(10_000));
+    expect(lines).toHaveLength(15_000);
+  });
+
   it('a pipe that others share: it stays blocking for them', () => {
     // The second program would fail with EAGAIN if the first had made their pipe non-blocking.
     const { stdout, stderr } = shell(`(${commandOf('lines', ['1000'])}; seq 1 50000) | (sleep 0.5; cat)`);

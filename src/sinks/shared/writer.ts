@@ -28,6 +28,9 @@ interface Target {
   close(): Promise<void>;
 }
 
+/** While it is used. */
+let standardOutput: Writer | undefined;
+
 export class Writer {
   readonly #open: () => Promise<Target>;
   #target: Target;
@@ -35,6 +38,7 @@ export class Writer {
   #busy: Promise<void> | undefined;
   // A write that failed half-way leaves a torn line; the next one must not be glued to it.
   #torn = false;
+  #users = 1;
   #closing: Promise<void> | undefined;
 
   private constructor(target: Target, reopen: () => Promise<Target>) {
@@ -52,10 +56,14 @@ export class Writer {
     return new Writer(await openFile(), openFile);
   }
 
-  /** Writes to the standard output of the process. */
+  /** Writes to the standard output of the process: one for all, or a line of one would go on where another's was torn. */
   static async toStdout(): Promise<Writer> {
-    const target = await stdoutTarget();
-    return new Writer(target, async () => target);
+    if (standardOutput) standardOutput.#users++;
+    else {
+      const target = stdoutTarget();
+      standardOutput = new Writer(target, async () => target);
+    }
+    return standardOutput;
   }
 
   /** Resolves when the system has taken all of it. Rejects with the system's error or the signal's. */
@@ -121,17 +129,19 @@ export class Writer {
     await Promise.race([done, aborted(signal)]);
   }
 
-  /** A second call does nothing: the number of the descriptor may be somebody else's by then. */
-  close(): Promise<void> {
+  /** By each who uses it. Another call does nothing: the number of the descriptor may be somebody else's by then. */
+  async close(): Promise<void> {
+    if (--this.#users > 0) return;
+    if (this === standardOutput) standardOutput = undefined;
     this.#closing ??= this.#target.close();
-    return this.#closing;
+    await this.#closing;
   }
 }
 
 // A blocked write would hold a thread that nothing can end. So a pipe or terminal is opened anew, non-blocking for us
 // alone, and a socket (the journal's, of a service) is made so by Node, which writes what it does not take at once. A
 // file is written through the shell's descriptor, with which it shares the offset, and never blocks.
-async function stdoutTarget(): Promise<Target> {
+function stdoutTarget(): Target {
   const stdout = fstatSync(1);
   if (stdout.isSocket()) return socket(1);
   const shared = { ...descriptor(1), close: async () => {} };
