@@ -10,7 +10,7 @@ import type { AddonWanted } from './locate.ts';
 export type CallFilters = ReadonlyMap<string, 'all' | readonly Clause[]>;
 
 const ROOM = 128;
-/** Entries of a map, at most: while demands change those of both are in it, and native/bpf/filter.h has room for 8192. */
+/** Entries of a map, at most: while filters change those of both are in it, and native/bpf/filter.h has room for 8192. */
 const MOST_ENTRIES = 2048;
 const NUMBERS = 1024;
 const RESULTS: readonly Result[] = ['ok', 'in_progress', 'failed'];
@@ -79,12 +79,12 @@ class Paths {
 
   /** The longest prefix decides, so each has what the shorter ones want too. */
   spread(): void {
-    const shorter = [...this.prefixes].sort(([a], [b]) => Buffer.byteLength(a) - Buffer.byteLength(b));
-    for (const [prefix, classes] of shorter) {
-      for (const [other, { text, real }] of shorter) {
-        if (other === prefix || !prefix.startsWith(other)) continue;
-        classes.text |= text;
-        classes.real |= real;
+    for (const [prefix, classes] of this.prefixes) {
+      for (let length = 1; length < prefix.length; length++) {
+        const shorter = this.prefixes.get(prefix.slice(0, length));
+        if (shorter === undefined) continue;
+        classes.text |= shorter.text;
+        classes.real |= shorter.real;
       }
     }
   }
@@ -99,7 +99,7 @@ function entry(map: Map<string, Classes>, key: string): Classes {
 /** At most so many bytes, whole characters. */
 function cut(text: string, bytes: number): string {
   let result = text;
-  while (Buffer.byteLength(result) > bytes) result = result.slice(0, -1);
+  while (Buffer.byteLength(result) > bytes) result = result.replace(/.$/su, '');
   return result;
 }
 
@@ -115,7 +115,7 @@ type Tables = Omit<AddonWanted, 'env' | 'real' | 'file' | 'data' | 'room' | 'con
  * The tables of the kernel programs for these filters.
  * @throws {RangeError} for a call that is not in calls.yaml
  */
-export function filterTables(filters: CallFilters): Tables {
+export function filterTables(filters: CallFilters, most = MOST_ENTRIES): Tables {
   const calls = new Uint16Array(NUMBERS);
   const keep = new Uint16Array(ROOM);
   const test = new Uint16Array(ROOM);
@@ -143,11 +143,11 @@ export function filterTables(filters: CallFilters): Tables {
     }
   }
   // What is too much to look for is sent whatever it is.
-  if (paths.prefixes.size > MOST_ENTRIES || paths.names.size > MOST_ENTRIES) {
+  if (paths.prefixes.size > most || paths.names.size > most) {
     moveBits(test, keep);
     paths.clear();
   }
-  if (comms.size > MOST_ENTRIES) {
+  if (comms.size > most) {
     moveBits(byComm, keep);
     comms.clear();
   }
@@ -173,10 +173,32 @@ export function filterTables(filters: CallFilters): Tables {
   };
 }
 
-function moveBits(from: Uint16Array, to: Uint16Array): void {
+/**
+ * The tables that let pass what either filter sends, by all that either looks at: from one filter to them everything is
+ * only added, and from them to the other only taken away. So nothing that both send is missed in between, whatever the
+ * programs have seen of it.
+ */
+export function tablesOfBoth(one: CallFilters, other: CallFilters): Tables {
+  const clauses = (filters: CallFilters, name: string) => {
+    const found = filters.get(name) ?? [];
+    return found === 'all' ? [{}] : found;
+  };
+  const names = new Set([...one.keys(), ...other.keys()]);
+  const joined = new Map([...names].map((name) => [name, [...clauses(one, name), ...clauses(other, name)]]));
+  const tables = filterTables(joined, 2 * MOST_ENTRIES);
+  // What one of them has too much to look for.
+  for (const { keep } of [filterTables(one), filterTables(other)]) addBits(keep, tables.keep);
+  return tables;
+}
+
+function addBits(from: Uint16Array, to: Uint16Array): void {
   from.forEach((bits, index) => {
     to[index] = (to[index] ?? 0) | bits;
   });
+}
+
+function moveBits(from: Uint16Array, to: Uint16Array): void {
+  addBits(from, to);
   from.fill(0);
 }
 

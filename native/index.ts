@@ -2,10 +2,11 @@
  * The only door to the kernel: opens the sensor, drains its ring, asks what already runs. Records are laid out as
  * native/records.yaml says; src/events/kernel/layout.ts has the offsets.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type Diagnostic, exitCode, messageOf, UserError } from '../src/core/errors.ts';
 import type { Clause } from '../src/core/necessary.ts';
 import { CALLS } from './calls.ts';
-import { type CallFilters, filterTables } from './filter.ts';
+import { type CallFilters, filterTables, tablesOfBoth } from './filter.ts';
 import { KIND } from './kinds.ts';
 import {
   type AddonSensor,
@@ -155,7 +156,8 @@ export function openSensor(options: SensorOptions): Sensor {
   if (!hasBtf()) throw noBtf();
   try {
     const object = bpfObject(path);
-    return wrap(new addon.Sensor({ object, ringBytes, descendantsOf, ...wanted }));
+    const sensor = new addon.Sensor({ object, ringBytes, descendantsOf, ...wanted });
+    return wrap(sensor, options);
   } catch (error) {
     throw explain(error);
   }
@@ -174,11 +176,11 @@ function stateParts(state: ReadonlyMap<string, StateDemand> = new Map()): Uint8A
 }
 
 function wantedOf(demand: SensorDemand): AddonWanted {
-  const { calls, env, real, file, data = 0, room = false, control = false } = demand;
+  const { env, real, file, data = 0, room = false, control = false } = demand;
   if (!Number.isInteger(data) || data < 0 || data > DATA_MAX)
     throw new RangeError(`data must be a number of bytes from 0 to ${DATA_MAX}, not ${data}`);
   const state = stateParts(demand.state);
-  return { env, real, file, data, room, control, state, ...filterTables(withChdir(calls)) };
+  return { env, real, file, data, room, control, state, ...filterTables(withChdir(demand.calls)) };
 }
 
 /** Where calls are read at all, a stale working directory would be a lie that costs nothing to avoid. */
@@ -199,12 +201,13 @@ const COUNTED_NAMES: readonly (readonly [name: string, place: number])[] = [
   ...Object.keys(CALLS).map((name, index) => [name, COUNTED_KINDS + index + 1] as const),
 ];
 
-function wrap(sensor: AddonSensor): Sensor {
+function wrap(sensor: AddonSensor, demand: SensorDemand): Sensor {
+  const configure = configuring(sensor, demand);
   return {
     drain: (into) => sensor.drain(into),
     arm: () => sensor.arm(),
     onDoorbell: (callback) => sensor.onDoorbell(callback),
-    configure: (demand) => configure(sensor, demand),
+    configure,
     scan: (tgid = 0) => sensor.scan(tgid),
     counters: () => counters(sensor),
     programs: () => sensor.programs().map(({ missed: _, ...state }) => state),
@@ -212,12 +215,27 @@ function wrap(sensor: AddonSensor): Sensor {
   };
 }
 
-function configure(sensor: AddonSensor, demand: SensorDemand): void {
-  try {
-    sensor.configure(wantedOf(demand));
-  } catch (error) {
-    throw explain(error);
-  }
+/** Makes what has a sensor collect something else than it was opened with. */
+function configuring(sensor: AddonSensor, { calls }: SensorDemand): (demand: SensorDemand) => void {
+  let before = withChdir(calls);
+  let inPlace: AddonWanted | undefined;
+  const put = (wanted: AddonWanted) => {
+    if (isDeepStrictEqual(wanted, inPlace)) return;
+    inPlace = undefined;
+    sensor.configure(wanted);
+    inPlace = wanted;
+  };
+  return (demand) => {
+    const wanted = wantedOf(demand);
+    const next = withChdir(demand.calls);
+    try {
+      put({ ...wanted, ...tablesOfBoth(before, next) });
+      put(wanted);
+    } catch (error) {
+      throw explain(error);
+    }
+    before = next;
+  };
 }
 
 function counters(sensor: AddonSensor): Counters {

@@ -168,25 +168,43 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
       }
     });
 
-    test('of what both the old and the new demand want nothing is missed', async () => {
+    const longer = (): Necessary => [{ paths: [path('text', 'prefix', under('dir/f'))], writes: true }];
+    test.each<[string, (wanted: PathProperty) => ReadonlyMap<string, Necessary | 'all'>]>([
+      [
+        'more paths',
+        (wanted) =>
+          new Map([['openat', [{ paths: [wanted, path('text', 'prefix', '/usr'), path('real', 'name', 'shadow')] }]]]),
+      ],
+      ['all opens', () => new Map([['openat', 'all']])],
+      [
+        'all opens, where another call looks for longer paths',
+        () =>
+          new Map<string, Necessary | 'all'>([
+            ['openat', 'all'],
+            ['creat', longer()],
+          ]),
+      ],
+      ['threads by their names', () => new Map([['openat', [{ comms: ['actions'] }]]])],
+    ])('of what both the old and the new demand want nothing is missed: %s', async (_, more) => {
       const wanted = path('text', 'prefix', under('dir'));
-      const narrow = opens(wanted);
-      const wide = opens(wanted, path('text', 'prefix', '/usr'), path('real', 'name', 'shadow'));
+      const [narrow, wide] = [opens(wanted), demand({ calls: more(wanted) })];
       const sensor = watch(actor, { ...narrow, ringBytes: 1 << 24 });
+      const room = Buffer.alloc(1 << 20);
       try {
         let over = false;
-        const done = actor.ask(`opens 20000 ${under('dir/file')}`).then(() => {
+        const done = actor.ask(`opens 100000 ${under('dir/file')}`).then(() => {
           over = true;
         });
         let changes = 0;
         while (!over) {
-          sensor.configure(changes++ % 2 === 0 ? wide : narrow);
+          for (let times = 0; times < 10; times++) sensor.configure(changes++ % 2 === 0 ? wide : narrow);
+          while (sensor.drain(room) > 0);
           await new Promise((resolve) => setImmediate(resolve));
         }
         await done;
-        expect(changes).toBeGreaterThan(20);
+        expect(changes).toBeGreaterThan(100);
         const { sent, filtered, dropped, refused } = sensor.counters();
-        expect(sent.openat).toBe(20000);
+        expect(sent.openat).toBe(100_000);
         expect([filtered.openat, dropped.openat, refused.openat]).toEqual([0, 0, 0]);
       } finally {
         sensor.close();
