@@ -1,6 +1,7 @@
 /** The end of a verb that failed: everything that is wrong, for people, on the standard error, and the exit status. */
 
 import { type Diagnostic, exitCode, renderDiagnostic, type SourceText, UserError } from '../core/errors.ts';
+import { sayAfterLog } from '../core/log-output.ts';
 
 /** Prints an error and sets the exit status. Only a fault of the program itself shows a stack. */
 export function fail(error: unknown): void {
@@ -8,8 +9,9 @@ export function fail(error: unknown): void {
   complain(failure(error));
 }
 
-/** Writes a line to the standard error; who does not read it still gets the exit status. */
+/** Writes a line to the standard error; who does not read it still gets the exit status. A program that runs is not held up. */
 export function complain(text: string): void {
+  if (sayAfterLog(`${text}\n`)) return;
   if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {});
   process.stderr.write(`${text}\n`);
 }

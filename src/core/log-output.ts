@@ -18,7 +18,7 @@ interface Waiting {
   torn: boolean;
 }
 
-export class LogOutput {
+class LogOutput {
   readonly #fd: number;
   #blocks: boolean;
   #waiting: Waiting[] = [];
@@ -44,8 +44,13 @@ export class LogOutput {
    */
   write(line: string, note: (lost: number) => string): void {
     this.#note = note;
+    this.say(line, 1);
+  }
+
+  /** As `write`, of so many lines that are not the log's. */
+  say(text: string, lines: number): void {
     if (this.#size < LIMIT / 2) this.#sayLost();
-    this.#put(line, 1);
+    this.#put(text, lines);
     if (this.#retry === undefined && !this.#writing) this.#drain();
   }
 
@@ -138,6 +143,23 @@ export class LogOutput {
       this.#drain();
     }
   }
+}
+
+let output: LogOutput | undefined;
+
+/** Writes a line of a log. Never waits and never throws; `note` gives the line that says that so many were lost. */
+export function toStandardError(line: string, note: (lost: number) => string): void {
+  output ??= new LogOutput();
+  output.write(line, note);
+}
+
+/**
+ * Writes lines to the standard error, after those of the log and as it does. False when nothing was logged there yet: then
+ * nothing runs that could not wait.
+ */
+export function sayAfterLog(lines: string): boolean {
+  output?.say(lines, lines.split('\n').length - 1);
+  return output !== undefined;
 }
 
 /** The descriptor of the standard error, where possible one for us alone, and whether a write to it may have to wait. */

@@ -3,7 +3,7 @@
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
 import { counted } from './counted.ts';
-import { LogOutput } from './log-output.ts';
+import { toStandardError } from './log-output.ts';
 
 interface Say {
   (message: string): void;
@@ -34,13 +34,6 @@ export function createLogger(options: LogOptions = {}): Logger {
   const form = style === 'json' ? (line: string) => line : sentence;
   const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   return pino(settings, { write: (line) => write(form(line), (lost) => form(lostLine(lost))) });
-}
-
-let output: LogOutput | undefined;
-
-function toStandardError(line: string, note: (lost: number) => string): void {
-  output ??= new LogOutput();
-  output.write(line, note);
 }
 
 function lostLine(lost: number): string {
