@@ -23,6 +23,10 @@ const itemKeys: Readonly<Record<string, readonly string[]>> = {
   rule: ['rule', 'source', 'append', 'override', ...overrideKeys.rule.replace],
 };
 
+const kinds = Object.keys(itemKeys);
+const requiredKeys: readonly string[] = ['condition', 'output', 'desc', 'priority'];
+const overridable: readonly string[] = [...overrideKeys.rule.replace];
+
 const appendDeprecated =
   "'append' key is deprecated. Add an 'append' entry (e.g. 'condition: append') under 'override' instead.";
 const enabledDeprecated =
@@ -68,7 +72,7 @@ class ItemReader {
   }
 
   read(item: YamlItem, file: Context, place: Context): void {
-    const kind = Object.keys(itemKeys).find((key) => item.has(key));
+    const kind = kinds.find((key) => item.has(key));
     if (kind === 'rule') this.#rule(item, file);
     else if (kind === 'macro') this.#macro(item, file);
     else if (kind === 'list') this.#list(item, file);
@@ -79,28 +83,30 @@ class ItemReader {
 
   #unknownItem(item: YamlItem, place: Context): void {
     const [first] = item.keyNodes;
-    const meant = suggest(first?.key ?? '', Object.keys(itemKeys));
-    const hint =
-      meant === undefined ? `An item is one of ${Object.keys(itemKeys).join(', ')}.` : `Did you mean ${meant}?`;
+    const meant = suggest(first?.key ?? '', kinds);
+    const hint = meant === undefined ? `An item is one of ${kinds.join(', ')}.` : `Did you mean ${meant}?`;
     const at = place.placeOf(first?.node);
     this.#warn('LOAD_UNKNOWN_ITEM', 'Unknown top level item', place, { diagnostic: { at, hint } });
   }
 
   #unknownKeys(item: YamlItem, kind: string, context: Context): void {
-    const seen = new Set<string>();
-    for (const { key, node } of item.keyNodes) {
-      const at = () => context.placeOf(node);
-      if (seen.has(key)) {
+    const known = itemKeys[kind] ?? [];
+    const { keys } = item;
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index] as string;
+      const isAgain = keys.indexOf(key) < index;
+      const isKnown = known.includes(key);
+      if (isKnown && !isAgain) continue;
+      const at = context.placeOf(item.node.items[index]?.key as Node);
+      if (isAgain) {
         const message = `Key '${key}' is given more than once. The first one counts.`;
-        this.#warn('LOAD_UNKNOWN_KEY', message, context, { diagnostic: { at: at() } });
+        this.#warn('LOAD_UNKNOWN_KEY', message, context, { diagnostic: { at } });
       }
-      seen.add(key);
-      const known = itemKeys[kind] ?? [];
-      if (known.includes(key)) continue;
+      if (isKnown) continue;
       const hint = unknownKeyHint(key, known);
       const message = `Unknown key '${key}'. The key will be ignored.`;
       this.#warn('LOAD_UNKNOWN_KEY', message, context, {
-        diagnostic: { at: at(), ...(hint === undefined ? {} : { hint }) },
+        diagnostic: { at, ...(hint === undefined ? {} : { hint }) },
       });
     }
   }
@@ -174,8 +180,7 @@ class ItemReader {
         diagnostic: { hint: 'Make it a list of its own, and append its name to the items of the other.' },
       });
     }
-    const { append } = this.#changes(item, context, 'list');
-    if (append) this.#collector.appendList(name, items, context);
+    if (this.#appends(item, context, 'list')) this.#collector.appendList(name, items, context);
     else this.#collector.defineList(name, items, context, from);
     this.#unknownKeys(item, 'list', context);
   }
@@ -191,18 +196,17 @@ class ItemReader {
       );
     }
     const condition = item.scalar('condition', context);
-    const { append } = this.#changes(item, context, 'macro');
     const text = ComposedText.of(condition.text, condition.from);
-    if (append) this.#collector.appendMacro(name, text, context);
+    if (this.#appends(item, context, 'macro')) this.#collector.appendMacro(name, text, context);
     else this.#collector.defineMacro(name, text, context.child('macro condition', '', item.get('condition')), context);
     this.#unknownKeys(item, 'macro', context);
   }
 
   /** Whether a list or macro is appended to: by the old key, or by an override. */
-  #changes(item: YamlItem, context: Context, kind: 'list' | 'macro'): { append: boolean } {
+  #appends(item: YamlItem, context: Context, kind: 'list' | 'macro'): boolean {
     const append = this.#appendFlag(item, context);
     const overrides = readOverrides(item, context, overrideKeys[kind], append);
-    return { append: append || overrides.append.size > 0 };
+    return append || overrides.append.size > 0;
   }
 
   #appendFlag(item: YamlItem, context: Context): boolean {
@@ -218,8 +222,7 @@ class ItemReader {
     const overrides = readOverrides(item, context, overrideKeys.rule, append);
     if (overrides.append.size + overrides.replace.size > 0) this.#override(item, name, context, overrides);
     else if (append) this.#legacyAppend(item, name, context);
-    else if (['condition', 'output', 'desc', 'priority'].some((key) => item.has(key)))
-      this.#define(item, name, context);
+    else if (requiredKeys.some((key) => item.has(key))) this.#define(item, name, context);
     else this.#enable(item, name, context);
     this.#unknownKeys(item, 'rule', context);
   }
@@ -265,8 +268,8 @@ class ItemReader {
   }
 
   #define(item: YamlItem, name: string, context: Context): void {
-    const required = ['condition', 'output', 'desc', 'priority'];
-    const keys = new Set([...required, ...[...overrideKeys.rule.replace].filter((key) => item.has(key))]);
+    const keys = new Set(requiredKeys);
+    for (const key of overridable) if (item.has(key)) keys.add(key);
     const source = item.optionalScalar('source', context)?.text ?? 'syscall';
     const content = this.#content(item, context, keys, false);
     this.#collector.defineRule(

@@ -97,7 +97,7 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
   };
   const collector = new Collector(catalogues, warn);
   const compiler = new RuleCompiler(collector, { catalogues, appendOutput, bytes });
-  const results: FileResult[] = [];
+  const results: Checked[] = [];
   const diagnostics: Diagnostic[] = [];
   let compiled: readonly CompiledRule[] = [];
   let parsedMacros: ReadonlyMap<string, ParsedMacro> = new Map();
@@ -105,13 +105,13 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
   for (const file of files.map(withoutMark)) {
     reading.length = 0;
     compileWarnings = [];
-    const schemas: SchemaResult[] = [];
+    const roots: (Node | null)[] = [];
     const errors = yield* attempt(file, function* () {
       if (file.unreadable !== undefined) {
         failLoad('LOAD_ERR_FILE_READ', `Cannot read ${file.name}: ${file.unreadable}`, Context.ofFile(file));
       }
       for (const root of yield* readDocuments(file)) {
-        schemas.push(checkSchema(root));
+        roots.push(root);
         yield* readItems(root, file, collector, warn);
       }
       // Each file has to be right given the files before it.
@@ -120,13 +120,7 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
       parsedMacros = result.macros;
     });
     const ok = errors.length === 0;
-    results.push({
-      name: file.name,
-      ok,
-      errors,
-      warnings: [...reading, ...compileWarnings],
-      schema: mergeSchemas(schemas),
-    });
+    results.push(new Checked(file.name, errors, [...reading, ...compileWarnings], roots));
     diagnostics.push(...errors.map(({ diagnostic }) => diagnostic), ...reading.map(({ diagnostic }) => diagnostic));
     if (!ok) break;
   }
@@ -155,21 +149,38 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
 function* loadFeeds(
   feeds: readonly ListFeed[],
   read: ReadItems,
-  results: FileResult[],
+  results: readonly Checked[],
   diagnostics: Diagnostic[],
 ): Generator<void, void> {
   for (const feed of feeds) {
     const issues = yield* loadFeed(feed, read);
     diagnostics.push(...issues.map(({ diagnostic }) => diagnostic));
-    const at = results.findLastIndex(({ name }) => name === feed.from.context.file.name);
-    const result = results[at] as FileResult;
-    const errors = issues.filter(({ severity }) => severity === 'error');
-    results[at] = {
-      ...result,
-      ok: result.ok && errors.length === 0,
-      errors: [...result.errors, ...errors],
-      warnings: [...result.warnings, ...issues.filter(({ severity }) => severity === 'warning')],
-    };
+    const result = results.findLast(({ name }) => name === feed.from.context.file.name);
+    for (const issue of issues) (issue.severity === 'error' ? result?.errors : result?.warnings)?.push(issue);
+  }
+}
+
+class Checked implements FileResult {
+  readonly name: string;
+  readonly errors: Issue[];
+  readonly warnings: Issue[];
+  readonly #roots: readonly (Node | null)[];
+  #schema: SchemaResult | undefined;
+
+  constructor(name: string, errors: readonly Issue[], warnings: Issue[], roots: readonly (Node | null)[]) {
+    this.name = name;
+    this.errors = [...errors];
+    this.warnings = warnings;
+    this.#roots = roots;
+  }
+
+  get ok(): boolean {
+    return this.errors.length === 0;
+  }
+
+  /** Few ask: checked then. */
+  get schema(): SchemaResult {
+    return (this.#schema ??= mergeSchemas(this.#roots.map(checkSchema)));
   }
 }
 

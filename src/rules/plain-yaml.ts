@@ -5,14 +5,15 @@
  * nothing is read here.
  */
 
-import { Alias, CST, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import { Alias, CST, type Scalar, type YAMLSeq } from 'yaml';
+import { PlainMap, PlainPair, PlainScalar, PlainSeq } from './plain-nodes.ts';
 
 /** Reads a file; undefined where the library has to. Yields after each item of the list. */
 export function* readPlainYaml(content: string): Generator<void, YAMLSeq | undefined> {
   if (UNUSUAL.test(content)) return undefined;
   const reader = new Reader(content);
   try {
-    return yield* reader.items();
+    return (yield* reader.items()) as unknown as YAMLSeq;
   } catch (error) {
     if (error === NOT_PLAIN) return undefined;
     throw error;
@@ -24,20 +25,26 @@ const UNUSUAL = /[\r\t\0\ufeff]|^(?:%|---|\.\.\.)/m;
 const NOT_PLAIN = new Error('for the library to read');
 
 const KEY = /[a-z_][a-z0-9_-]*(?=:(?:[ \n]|$))/y;
-const BLANK_LINES = /(?: *(?:#[^\n]*)?\n)*/y;
+/** Lines that say nothing, and how far the next one is indented. */
+const TO_NEXT_LINE = /(?: *(?:#[^\n]*)?\n)* */y;
 /** What may stand behind a value on its line. */
 const LINE_END = /(?: +(?:#[^\n]*)?)?(?:\n|$)/y;
-const BLOCK_HEADER = /[|>]-?(?: *\n)/y;
+const BLOCK_HEADER = /[|>]-? *\n/y;
 /** A plain scalar begins with none of the indicators; within `[…]` it holds no comma or bracket. */
+const FLOW_PLAIN =
+  /(?:[^-?:,[\]{}#&*!|>'"%@`\s]|-(?=[^\s,[\]{}-]))(?:[^\s:,[\]{}]|:(?=[^\s,[\]{}])| +(?=[^\s#,[\]{}:]))*/y;
 const PLAIN_START = /[^-?:,[\]{}#&*!|>'"%@`\s]|-(?=[^\s,[\]{}-])/y;
-const FLOW_PLAIN = /(?:[^\s:,[\]{}]|:(?=[^\s,[\]{}])| +(?=[^\s#,[\]{}:]))+/y;
 const BLOCK_PLAIN = /(?:[^\s:]|:(?=[^\s])| +(?=[^\s#:]| *:(?=[^\s])))+/y;
+/** From the end of a line of a plain scalar to the next one that is not blank. */
+const GOES_ON = /(?: *\n)+ */y;
+const DOUBLE_QUOTED = /"(?:[^"\\]|\\[\s\S])*"/y;
+const SINGLE_QUOTED = /'(?:[^']|'')*'/y;
 
 /** Of what begins on the next line. */
-const ANCHOR = / +&([a-z0-9_]+)(?= *(?:#[^\n]*)?\n)/iy;
+const ANCHOR = / *&([a-z0-9_]+)(?= *(?:#[^\n]*)?\n)/iy;
 const ALIAS = /\*[a-z0-9_]+/iy;
 
-type Node = Alias | Scalar | YAMLMap | YAMLSeq;
+type Node = Alias | PlainScalar | PlainMap | PlainSeq;
 
 class Reader {
   readonly #content: string;
@@ -49,60 +56,24 @@ class Reader {
     this.#content = content;
   }
 
-  *items(): Generator<void, YAMLSeq> {
-    this.#skip(BLANK_LINES);
-    const root = new YAMLSeq();
-    const start = this.#at;
-    let end = start;
-    while (this.#at < this.#content.length) {
+  *items(): Generator<void, PlainSeq> {
+    let indent = this.#indent();
+    const root = new PlainSeq(this.#at, this.#at);
+    while (indent >= 0) {
+      if (indent > 0) this.#leave();
       const item = this.#entry(0);
-      end = item.range?.[2] ?? end;
+      root.end = root.after = afterOf(item);
       root.items.push(item);
       yield;
-      if (this.#indent() > 0) this.#leave();
+      indent = this.#indent();
     }
     // An empty file is no list.
     if (root.items.length === 0) this.#leave();
-    return ranged(root, start, end);
+    return root;
   }
 
   #leave(): never {
     throw NOT_PLAIN;
-  }
-
-  /** Reads what a sticky pattern matches here. */
-  #take(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#content)?.[0];
-    if (found !== undefined) this.#at += found.length;
-    return found;
-  }
-
-  #skip(pattern: RegExp): void {
-    pattern.lastIndex = this.#at;
-    if (!pattern.test(this.#content)) this.#leave();
-    this.#at = pattern.lastIndex;
-  }
-
-  /** How far the next line that says something is indented; -1 at the end. It stays in front of that line. */
-  #indent(): number {
-    this.#skip(BLANK_LINES);
-    let at = this.#at;
-    while (this.#content[at] === ' ') at++;
-    // Blanks or a comment in the last line.
-    if (at === this.#content.length || this.#content[at] === '#') this.#at = this.#content.length;
-    return this.#at === this.#content.length ? -1 : at - this.#at;
-  }
-
-  /** `- VALUE`: the dash is at `indent`, and the reader at the beginning of its line. */
-  #entry(indent: number): Node {
-    this.#at += indent;
-    if (!this.#content.startsWith('- ', this.#at)) this.#leave();
-    const dash = this.#at;
-    this.#at++;
-    while (this.#content[this.#at] === ' ') this.#at++;
-    if (this.#isAt(KEY)) return this.#map(indent + this.#at - dash);
-    return this.#value(indent);
   }
 
   #isAt(pattern: RegExp): boolean {
@@ -110,60 +81,105 @@ class Reader {
     return pattern.test(this.#content);
   }
 
-  /** Keys that begin in column `indent`; the reader is at the first. */
-  #map(indent: number): YAMLMap {
-    const map = new YAMLMap();
+  /** Reads what a sticky pattern matches here. */
+  #take(pattern: RegExp): string | undefined {
     const start = this.#at;
-    let end = start;
-    for (let isMore = true; isMore; ) {
-      const keyStart = this.#at;
-      const key = this.#take(KEY) ?? this.#leave();
+    if (!this.#isAt(pattern)) return undefined;
+    this.#at = pattern.lastIndex;
+    return this.#content.slice(start, this.#at);
+  }
+
+  #skip(pattern: RegExp): void {
+    if (!this.#isAt(pattern)) this.#leave();
+    this.#at = pattern.lastIndex;
+  }
+
+  #skipBlanks(): void {
+    const content = this.#content;
+    let at = this.#at;
+    while (content[at] === ' ') at++;
+    this.#at = at;
+  }
+
+  /** How far the next line that says something is indented; -1 at the end. It stays in front of that line. */
+  #indent(): number {
+    const content = this.#content;
+    TO_NEXT_LINE.lastIndex = this.#at;
+    TO_NEXT_LINE.test(content);
+    const at = TO_NEXT_LINE.lastIndex;
+    // Blanks or a comment in the last line.
+    if (at === content.length || content[at] === '#') {
+      this.#at = content.length;
+      return -1;
+    }
+    this.#at = Math.max(this.#at, content.lastIndexOf('\n', at - 1) + 1);
+    return at - this.#at;
+  }
+
+  /** `- VALUE`: the dash is at `indent`, and the reader at the beginning of its line. */
+  #entry(indent: number): Node {
+    const dash = this.#at + indent;
+    if (!this.#content.startsWith('- ', dash)) this.#leave();
+    this.#at = dash + 2;
+    this.#skipBlanks();
+    const key = this.#take(KEY);
+    return key === undefined ? this.#value(indent) : this.#map(key, indent + this.#at - key.length - dash);
+  }
+
+  /** Keys that begin in column `indent`; the reader is behind the first. */
+  #map(first: string, indent: number): PlainMap {
+    let key = first;
+    const map = new PlainMap(this.#at - key.length, this.#at);
+    for (;;) {
       // The library looks no further than 1024 letters for the colon.
       if (key.length > 1000) this.#leave();
-      this.#at++;
+      const end = this.#at++;
       const value = this.#valueOf(indent);
-      map.items.push(new Pair(scalar(key, 'PLAIN', keyStart, keyStart + key.length), value));
-      end = value.range?.[2] ?? end;
+      map.items.push(new PlainPair(new PlainScalar(key, 'PLAIN', end - key.length, end), value));
+      map.end = map.after = afterOf(value);
       const next = this.#indent();
       if (next > indent) this.#leave();
-      isMore = next === indent;
-      if (isMore) this.#at += indent;
+      if (next < indent) return map;
+      this.#at += indent;
+      key = this.#take(KEY) ?? this.#leave();
     }
-    return ranged(map, start, end);
   }
 
   /** The value behind the colon of a key in column `indent`: on the same line, or on the next ones. */
   #valueOf(indent: number): Node {
-    const anchor = this.#take(ANCHOR)?.trim().slice(1);
-    const line = this.#at;
-    if (this.#take(LINE_END) === undefined) {
-      if (anchor !== undefined) this.#leave();
-      while (this.#content[this.#at] === ' ') this.#at++;
+    const content = this.#content;
+    const colon = this.#at;
+    this.#skipBlanks();
+    const char = content[this.#at];
+    let anchor: string | undefined;
+    if (char === '&') {
+      anchor = (this.#take(ANCHOR) ?? this.#leave()).slice(1);
+      this.#skip(LINE_END);
+      this.#at--;
+    } else if (char !== undefined && char !== '\n' && (char !== '#' || this.#at === colon)) {
       return this.#value(indent);
     }
-    if (this.#content[this.#at - 1] !== '\n') this.#at = line;
     const next = this.#indent();
     if (next < indent) this.#leave();
-    if (this.#content.startsWith('- ', this.#at + next)) {
+    if (content.startsWith('- ', this.#at + next)) {
       const list = this.#list(next);
       if (anchor !== undefined) list.anchor = anchor;
       return list;
     }
     if (next === indent || anchor !== undefined) this.#leave();
     this.#at += next;
-    return this.#isAt(KEY) ? this.#map(next) : this.#value(indent);
+    const key = this.#take(KEY);
+    return key === undefined ? this.#value(indent) : this.#map(key, next);
   }
 
-  #list(indent: number): YAMLSeq {
-    const list = new YAMLSeq();
-    const start = this.#at + indent;
-    let end = start;
+  #list(indent: number): PlainSeq {
+    const list = new PlainSeq(this.#at + indent, this.#at + indent);
     do {
       const entry = this.#entry(indent);
       list.items.push(entry);
-      end = entry.range?.[2] ?? end;
+      list.end = list.after = afterOf(entry);
     } while (this.#indent() === indent && this.#content.startsWith('- ', this.#at + indent));
-    return ranged(list, start, end);
+    return list;
   }
 
   /** A value that begins here and belongs to what is in column `indent`. */
@@ -172,17 +188,18 @@ class Reader {
       case '|':
       case '>':
         return this.#block(indent);
-      case '[': {
-        const list = this.#flow(indent);
-        return this.#endOfLine(list);
-      }
+      case '[':
+        return this.#endOfLine(this.#flow(indent));
       case '"':
       case "'":
         return this.#endOfLine(this.#quoted(indent));
       case '*': {
         const start = this.#at;
         const alias = new Alias((this.#take(ALIAS) ?? this.#leave()).slice(1));
-        return this.#endOfLine(ranged(alias, start, this.#at));
+        const end = this.#at;
+        this.#skip(LINE_END);
+        alias.range = [start, end, this.#at];
+        return alias;
       }
       default:
         return this.#endOfLine(this.#plain(indent));
@@ -190,160 +207,162 @@ class Reader {
   }
 
   /** Nothing but a comment follows on the line; the library counts it as part of the value. */
-  #endOfLine<T extends Node>(node: T): T {
-    this.#skip(LINE_END);
-    const [start, end] = node.range as [number, number, number];
-    node.range = [start, end, this.#at];
+  #endOfLine<T extends PlainScalar | PlainSeq>(node: T): T {
+    if (this.#content[this.#at] === '\n') this.#at++;
+    else this.#skip(LINE_END);
+    node.after = this.#at;
     return node;
   }
 
-  #plain(indent: number): Scalar {
+  #plain(indent: number): PlainScalar {
+    const content = this.#content;
     const start = this.#at;
     if (!this.#isAt(PLAIN_START)) this.#leave();
     this.#skip(BLOCK_PLAIN);
+    let text = content.slice(start, this.#at);
     // It goes on in the lines that are further to the right.
-    for (;;) {
-      const end = this.#at;
-      if (this.#content[end] !== '\n' && !/^ +\n/.test(this.#content.slice(end, end + 200))) break;
-      const before = this.#at;
-      this.#at = this.#content.indexOf('\n', end) + 1;
-      while (this.#take(/ *\n/y) !== undefined);
-      let at = this.#at;
-      while (this.#content[at] === ' ') at++;
-      const isMore = at - this.#at > indent && at < this.#content.length && this.#content[at] !== '#';
-      if (!isMore) {
-        this.#at = before;
-        break;
-      }
+    while (this.#isAt(GOES_ON)) {
+      const at = GOES_ON.lastIndex;
+      const line = content.lastIndexOf('\n', at - 1) + 1;
+      if (at - line <= indent || at === content.length || content[at] === '#') break;
+      const lines = breaksIn(content, this.#at, line);
       this.#at = at;
       this.#skip(BLOCK_PLAIN);
+      // One line break is a blank, each further one a line break.
+      text += (lines === 1 ? ' ' : '\n'.repeat(lines - 1)) + content.slice(at, this.#at);
     }
-    return this.#resolved('scalar', start, this.#at);
+    return new PlainScalar(text, 'PLAIN', start, this.#at);
   }
 
-  #quoted(indent: number): Scalar {
-    const quote = this.#content[this.#at] as string;
+  #quoted(indent: number): PlainScalar {
     const start = this.#at;
-    this.#skip(quote === '"' ? /"(?:[^"\\]|\\[\s\S])*"/y : /'(?:[^']|'')*'/y);
+    const isDouble = this.#content[start] === '"';
+    this.#skip(isDouble ? DOUBLE_QUOTED : SINGLE_QUOTED);
     const source = this.#content.slice(start, this.#at);
+    const inner = source.slice(1, -1);
+    // Without escapes and line ends a text is what is written.
+    if (!inner.includes('\n') && !inner.includes(isDouble ? '\\' : "'")) {
+      return new PlainScalar(inner, isDouble ? 'QUOTE_DOUBLE' : 'QUOTE_SINGLE', start, this.#at);
+    }
     for (const line of source.split('\n').slice(1)) {
       if (/[^ ]/.test(line) && line.search(/[^ ]/) <= indent) this.#leave();
     }
-    return this.#resolved(quote === '"' ? 'double-quoted-scalar' : 'single-quoted-scalar', start, this.#at);
-  }
-
-  #resolved(type: CST.FlowScalar['type'], start: number, end: number): Scalar {
-    const source = this.#content.slice(start, end);
-    // Without escapes and line ends a text is what is written.
-    if (!/[\n\\]|.'./.test(source)) {
-      if (type === 'scalar') return scalar(source, 'PLAIN', start, end);
-      return scalar(source.slice(1, -1), type === 'double-quoted-scalar' ? 'QUOTE_DOUBLE' : 'QUOTE_SINGLE', start, end);
-    }
-    return this.#scalarOf({ type, offset: start, indent: 0, source }, start, end);
-  }
-
-  #scalarOf(token: CST.FlowScalar | CST.BlockScalar, start: number, end: number): Scalar {
+    const type = isDouble ? 'double-quoted-scalar' : 'single-quoted-scalar';
+    const token: CST.FlowScalar = { type, offset: start, indent: 0, source };
     const resolved = CST.resolveAsScalar(token, true, () => this.#leave());
     if (resolved === null || resolved.type === null) return this.#leave();
-    return scalar(resolved.value, resolved.type, start, end);
+    return new PlainScalar(resolved.value, resolved.type as Scalar.Type, start, this.#at);
   }
 
   /** `>` or `|` and the lines that are further to the right. */
-  #block(indent: number): Scalar {
+  #block(indent: number): PlainScalar {
+    const content = this.#content;
     const start = this.#at;
-    const header = this.#take(BLOCK_HEADER) ?? this.#leave();
-    const from = this.#at;
+    const isFolded = content[start] === '>';
+    const keepsEnd = content[start + 1] !== '-';
+    this.#skip(BLOCK_HEADER);
     let depth = -1;
-    let end = from;
-    while (this.#at < this.#content.length) {
-      const newline = this.#content.indexOf('\n', this.#at);
-      const next = newline < 0 ? this.#content.length : newline + 1;
-      let at = this.#at;
-      while (this.#content[at] === ' ') at++;
-      if (at === newline || at === this.#content.length) {
+    let end = this.#at;
+    let text = '';
+    // Line breaks since the last line with something in it, and whether that was indented further than the first.
+    let breaks = 0;
+    let wasInner = false;
+    for (let at = end; at < content.length; ) {
+      const newline = content.indexOf('\n', at);
+      const next = newline < 0 ? content.length : newline + 1;
+      const lineStart = at;
+      while (content[at] === ' ') at++;
+      if (at === newline) {
         // Blanks alone in a line may count.
-        if (at > this.#at) this.#leave();
+        if (at > lineStart) this.#leave();
+        breaks++;
+      } else if (at === content.length) {
+        this.#leave();
       } else {
-        if (depth < 0) depth = at - this.#at;
-        if (at - this.#at < depth || depth <= indent) break;
+        const isFirst = depth < 0;
+        if (isFirst) depth = at - lineStart;
+        if (at - lineStart < depth || depth <= indent) break;
+        const isInner = at - lineStart > depth;
+        // Lines are joined by a blank; where they are empty, or indented further, their breaks stay.
+        if (isFirst) text = '\n'.repeat(breaks);
+        else if (!isFolded || isInner || wasInner) text += '\n'.repeat(breaks);
+        else text += breaks === 1 ? ' ' : '\n'.repeat(breaks - 1);
+        text += content.slice(lineStart + depth, newline < 0 ? content.length : newline);
+        breaks = 1;
+        wasInner = isInner;
         end = next;
       }
-      this.#at = next;
+      at = next;
     }
-    if (end === from) this.#leave();
+    if (depth < 0 || end === this.#at) this.#leave();
     this.#at = end;
-    const props: CST.SourceToken[] = [
-      { type: 'block-scalar-header', offset: start, indent, source: header.trimEnd() },
-      { type: 'newline', offset: start, indent, source: header.slice(header.trimEnd().length) },
-    ];
-    const source = this.#content.slice(from, end);
-    return this.#scalarOf({ type: 'block-scalar', offset: start, indent, props, source }, start, end);
+    if (keepsEnd) text += '\n';
+    return new PlainScalar(text, isFolded ? 'BLOCK_FOLDED' : 'BLOCK_LITERAL', start, end);
   }
 
   /** `[…]`, over as many lines as it takes. */
-  #flow(indent: number): YAMLSeq {
-    const list = new YAMLSeq();
-    const start = this.#at++;
+  #flow(indent: number): PlainSeq {
+    const list = new PlainSeq(this.#at, this.#at);
     this.#depth++;
-    for (;;) {
-      this.#between(indent);
-      if (this.#content[this.#at] === ']') break;
-      list.items.push(this.#flowItem(indent));
-      this.#between(indent);
-      if (this.#content[this.#at] === ']') break;
-      if (this.#content[this.#at] !== ',') this.#leave();
+    do {
       this.#at++;
-    }
-    this.#at++;
+      if (this.#between(indent) === ']') break;
+      list.items.push(this.#flowItem(indent));
+    } while (this.#between(indent) === ',');
+    if (this.#content[this.#at] !== ']') this.#leave();
     this.#depth--;
-    return ranged(list, start, this.#at);
+    list.end = list.after = ++this.#at;
+    return list;
   }
 
   #flowItem(indent: number): Node {
-    const char = this.#content[this.#at];
-    if (char === '[') return this.#flow(indent);
-    if (char === '"' || char === "'") {
-      const found = this.#quoted(indent);
-      if (!/[\s,\]]/.test(this.#content[this.#at] ?? '')) this.#leave();
-      return found;
-    }
     const start = this.#at;
-    if (!this.#isAt(PLAIN_START)) this.#leave();
-    this.#skip(FLOW_PLAIN);
-    return this.#resolved('scalar', start, this.#at);
+    const text = this.#take(FLOW_PLAIN);
+    if (text !== undefined) return new PlainScalar(text, 'PLAIN', start, this.#at);
+    const char = this.#content[start];
+    if (char === '[') return this.#flow(indent);
+    if (char !== '"' && char !== "'") this.#leave();
+    const found = this.#quoted(indent);
+    if (!/[\s,\]]/.test(this.#content[this.#at] ?? '')) this.#leave();
+    return found;
   }
 
-  /** Blanks, line ends and comments; each line has to be further to the right than `indent`, but for the last bracket. */
-  #between(indent: number): void {
+  /**
+   * Blanks, line ends and comments, and what follows: each line has to be further to the right than `indent`, but for the
+   * last bracket.
+   */
+  #between(indent: number): string {
+    const content = this.#content;
+    let at = this.#at;
     for (;;) {
-      const from = this.#at;
-      while (this.#content[this.#at] === ' ') this.#at++;
-      const isLine = from > 0 && this.#content[from - 1] === '\n';
-      const char = this.#content[this.#at];
+      const from = at;
+      while (content[at] === ' ') at++;
+      const isLine = content[from - 1] === '\n';
+      const char = content[at];
       if (char === '#') {
-        if (!isLine && this.#at === from) this.#leave();
-        this.#at = this.#content.indexOf('\n', this.#at);
-        if (this.#at < 0) this.#leave();
+        if (!isLine && at === from) this.#leave();
+        at = content.indexOf('\n', at);
+        if (at < 0) this.#leave();
       } else if (char === undefined) {
         this.#leave();
       } else if (char !== '\n') {
         const least = char === ']' && this.#depth === 1 ? indent : indent + 1;
-        if (isLine && this.#at - from < least) this.#leave();
-        return;
+        if (isLine && at - from < least) this.#leave();
+        this.#at = at;
+        return char;
       }
-      this.#at++;
+      at++;
     }
   }
 }
 
-function scalar(value: string, type: Scalar.Type, start: number, end: number): Scalar {
-  const node = new Scalar(value);
-  node.source = value;
-  node.type = type;
-  return ranged(node, start, end);
+function afterOf(node: Node): number {
+  return node instanceof Alias ? (node.range?.[2] ?? 0) : node.after;
 }
 
-function ranged<T extends Node>(node: T, start: number, end: number): T {
-  node.range = [start, end, end];
-  return node;
+/** How many line ends there are from `start` to `end`. */
+function breaksIn(content: string, start: number, end: number): number {
+  let count = 0;
+  for (let at = content.indexOf('\n', start); at >= 0 && at < end; at = content.indexOf('\n', at + 1)) count++;
+  return count;
 }

@@ -44,7 +44,8 @@ export class YamlItem {
   readonly node: YAMLMap;
   readonly #aliases: Aliases;
   readonly #file: SourceFile;
-  #pairs: Map<string, Pair> | undefined;
+  /** The texts of its keys; undefined for those that have none. */
+  #names: readonly (string | undefined)[] | undefined;
 
   constructor(node: YAMLMap, aliases: Aliases, file: SourceFile) {
     this.node = node;
@@ -53,7 +54,7 @@ export class YamlItem {
   }
 
   get keys(): readonly string[] {
-    return this.keyNodes.map(({ key }) => key);
+    return this.node.items.map((pair) => nameOf(pair) ?? '');
   }
 
   /** Its keys with their nodes, those that are given again too. */
@@ -76,7 +77,10 @@ export class YamlItem {
   }
 
   #pair(key: string): Pair | undefined {
-    return (this.#pairs ??= pairsOf(this.node)).get(key);
+    const { items } = this.node;
+    // The first of each counts.
+    const at = (this.#names ??= items.map(nameOf)).indexOf(key);
+    return at < 0 ? undefined : items[at];
   }
 
   resolve(node: unknown): Node | undefined {
@@ -176,12 +180,15 @@ export class YamlItem {
       const hint = isScalar(node) ? `Write a list: [${scalarText(node)}].` : 'Write a list: [a, b].';
       failLoad('LOAD_ERR_YAML_VALIDATE', 'Value is not a sequence', place, { diagnostic: { hint } });
     }
-    return this.sequence(node).map((each) => {
-      const found = this.resolve(each);
-      if (!isScalar(found) || isNull(found))
-        failLoad('LOAD_ERR_YAML_VALIDATE', 'sequence value is not scalar', place.child('list item', '', found));
-      return { text: scalarText(found), from: this.#source(found) };
-    });
+    const found: ScalarText[] = [];
+    const nodes = this.sequence(node);
+    for (let index = 0; index < nodes.length; index++) {
+      const each = nodes[index] as Node;
+      if (!isScalar(each) || isNull(each))
+        failLoad('LOAD_ERR_YAML_VALIDATE', 'sequence value is not scalar', place.child('list item', '', each));
+      found.push({ text: scalarText(each), from: this.#source(each) });
+    }
+    return found;
   }
 
   #source(node: Scalar): ScalarSource {
@@ -189,7 +196,12 @@ export class YamlItem {
   }
 
   sequence(node: YAMLSeq): readonly Node[] {
-    return node.items.map((each) => this.resolve(each)).filter((each) => each !== undefined);
+    const found: Node[] = [];
+    for (let index = 0; index < node.items.length; index++) {
+      const each = this.resolve(node.items[index]);
+      if (each !== undefined) found.push(each);
+    }
+    return found;
   }
 
   map(node: Node | undefined): YamlItem | undefined {
@@ -205,14 +217,8 @@ function holdsKey(text: string, key: string): boolean {
   return text.split(/\s+/).includes(`${key}:`);
 }
 
-/** The pairs of a mapping by their keys: the first of each counts. */
-function pairsOf(node: YAMLMap): Map<string, Pair> {
-  const pairs = new Map<string, Pair>();
-  for (const pair of node.items) {
-    const key = isScalar(pair.key) ? scalarText(pair.key) : undefined;
-    if (key !== undefined && !pairs.has(key)) pairs.set(key, pair);
-  }
-  return pairs;
+function nameOf({ key }: Pair): string | undefined {
+  return isScalar(key) ? scalarText(key) : undefined;
 }
 
 /** The text of a scalar as it is written: numbers and truth values stay as they are. */
