@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventRecord } from '../../src/events/record.ts';
-import type { WatchState } from '../../src/operators/watch/index.ts';
+import type { WatchState } from '../../src/operators/watch/config.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { type PlannedOperator, planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';

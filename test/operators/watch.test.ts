@@ -1,3 +1,5 @@
+/** `watch` without a pipeline, in virtual time. */
+
 import { asyncScheduler, map, Subject, type Subscription } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -7,7 +9,7 @@ import { Counters } from '../../src/core/metrics.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { FieldRef } from '../../src/events/field.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
-import type { WatchConfig } from '../../src/operators/watch/index.ts';
+import type { WatchConfig } from '../../src/operators/watch/config.ts';
 import { watched } from '../../src/operators/watch/silence.ts';
 
 const node = catalogues.get('internal')?.find('node.name') as FieldRef;

@@ -12,8 +12,8 @@ import { type EventRecord, recordForm } from '../../events/record.ts';
 import { parseRecord, recordJson } from '../../events/record-json.ts';
 import { boundCondition } from '../shared/condition.ts';
 import { boundKey, boundKeyValues } from '../shared/key.ts';
+import type { WatchConfig, WatchState } from './config.ts';
 import { Expected } from './expected.ts';
-import type { WatchConfig, WatchState } from './index.ts';
 
 /** After so many ms an alert that could not be delivered is tried again. */
 const AGAIN = 10_000;
