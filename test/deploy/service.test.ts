@@ -1,7 +1,6 @@
 /** The systemd unit: systemd accepts it, its rights suffice, and the program tells systemd what it waits for. */
 
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -23,6 +22,12 @@ test.skipIf(noSystemd)(`systemd-analyze finds nothing wrong${noSystemd ? ' (skip
 
 describe('what systemd is told', () => {
   const listen = join(folder, 'listen');
+  /** Hears what systemd would, until the program stops. */
+  async function listener(address: string): Promise<Program> {
+    const program = Program.start([address], { command: listen });
+    await program.until(({ stdout }) => stdout.includes('listening'));
+    return program;
+  }
 
   beforeAll(() => {
     execFileSync('g++', ['-x', 'c', '-o', listen, join(import.meta.dirname, 'listen.c')]);
@@ -32,28 +37,16 @@ describe('what systemd is told', () => {
     ['at a path', join(folder, 'notify')],
     ['at an abstract name', `@falco-pipe-test-${process.pid}`],
   ])('READY=1 when it runs, STOPPING=1 when it ends, %s', async (_where, address) => {
-    const listener = spawn(listen, [address], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let heard = '';
-    listener.stdout.on('data', (data) => {
-      heard += data;
-    });
-    const closed = once(listener, 'close');
-    await once(listener.stdout, 'data');
+    const systemd = await listener(address);
     const { code, stderr } = await Program.run(['run', 'pipelines/demo.yaml'], { env: { NOTIFY_SOCKET: address } });
     expect(code, stderr).toBe(0);
-    await closed;
-    expect(heard).toBe('listening\nREADY=1\nSTOPPING=1\n');
+    await systemd.ended;
+    expect(systemd.stdout).toBe('listening\nREADY=1\nSTOPPING=1\n');
   });
 
   test('that it reloads, and that it lives as long as the watchdog asks', async () => {
     const address = join(folder, 'notify-reload');
-    const listener = spawn(listen, [address], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let heard = '';
-    listener.stdout.on('data', (data) => {
-      heard += data;
-    });
-    const closed = once(listener, 'close');
-    await once(listener.stdout, 'data');
+    const systemd = await listener(address);
     const path = pipeline(
       folder,
       'sources: { self: { type: internal } }\nsinks: { out: { type: stdout, from: self } }',
@@ -63,10 +56,10 @@ describe('what systemd is told', () => {
     await program.ready();
     program.child.kill('SIGHUP');
     await program.until(({ stderr }) => stderr.includes('reloaded (SIGHUP)'));
-    while (!heard.includes('WATCHDOG=1')) await once(listener.stdout, 'data');
+    await systemd.until(({ stdout }) => stdout.includes('WATCHDOG=1'));
     expect(await program.stop()).toBe(0);
-    await closed;
-    expect(heard.replaceAll('WATCHDOG=1\n', '')).toMatch(
+    await systemd.ended;
+    expect(systemd.stdout.replaceAll('WATCHDOG=1\n', '')).toMatch(
       /^listening\nREADY=1\nRELOADING=1\nMONOTONIC_USEC=\d+\nREADY=1\nSTOPPING=1\n$/,
     );
   });

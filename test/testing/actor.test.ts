@@ -5,11 +5,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { actorProgram } from '../../native/locate.ts';
-import type { Scenario } from '../../src/testing/scenarios/load.ts';
-import { planOf } from '../../src/testing/scenarios/plan.ts';
-import { scenarioShape } from '../../src/testing/scenarios/schema.ts';
 import { openHostStage, type Stage } from '../../src/testing/scenarios/stage.ts';
 import { scratch } from '../scratch.ts';
+import { performed } from './performed.ts';
 
 const noActor = existsSync(actorProgram()) ? undefined : 'the actor is not built';
 
@@ -24,12 +22,7 @@ describe.skipIf(noActor)(`the actor${noActor ? ` (skipped: ${noActor})` : ''}`, 
     await stage.close();
   });
 
-  /** Performs a test; the result is what went wrong. */
-  function perform(test: object): Promise<readonly string[]> {
-    const shape = scenarioShape.parse({ name: 'a', runner: 'HostRunner', rule: 'R', ...test });
-    const id = String(++count);
-    return stage.run(id, planOf(shape as Scenario, id, stage.folder));
-  }
+  const perform = (given: object) => performed(stage, String(++count), given);
 
   const text = fc.string({ unit: 'grapheme', maxLength: 60 }).filter((each) => !each.includes('\0'));
 

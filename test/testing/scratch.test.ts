@@ -5,11 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Scenario } from '../../src/testing/scenarios/load.ts';
-import { planOf } from '../../src/testing/scenarios/plan.ts';
-import { scenarioShape } from '../../src/testing/scenarios/schema.ts';
 import { openHostStage, type Stage } from '../../src/testing/scenarios/stage.ts';
 import { scratch } from '../scratch.ts';
+import { performed } from './performed.ts';
 
 const notRoot = process.getuid?.() === 0 ? undefined : 'not root';
 
@@ -29,11 +27,7 @@ describe.skipIf(notRoot)(`scratch copies${notRoot ? ` (skipped: ${notRoot})` : '
     await stage.close();
   });
 
-  function perform(test: object): Promise<readonly string[]> {
-    const shape = scenarioShape.parse({ name: 'a', runner: 'HostRunner', rule: 'R', ...test });
-    const id = String(++count);
-    return stage.run(id, planOf(shape as Scenario, id, stage.folder));
-  }
+  const perform = (given: object) => performed(stage, String(++count), given);
 
   const step = (name: string, syscall: string, args: object) => ({ type: 'syscall', name, syscall, args });
   /** Everything below a folder, and what it is. */
@@ -127,14 +121,10 @@ describe.skipIf(notRoot)(`scratch copies${notRoot ? ` (skipped: ${notRoot})` : '
   test('who starts them may be killed: they end all the same, and undo what they did', async () => {
     const other = await openHostStage();
     const made = join(folder, 'made');
-    const shape = scenarioShape.parse({
-      name: 'a',
-      runner: 'HostRunner',
-      rule: 'R',
+    const running = performed(other, '1', {
       resources: [{ type: 'fd', name: 'f', subtype: 'file', filePath: made }],
       steps: [step('sleep', 'clock_nanosleep', { seconds: 1000 })],
     });
-    const running = other.run('1', planOf(shape as Scenario, '1', other.folder));
     while (!existsSync(made)) await sleep(5);
     process.kill(other.pid, 'SIGKILL');
     await running;

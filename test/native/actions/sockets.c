@@ -31,15 +31,22 @@ static long connect_inet(const char *how, int port)
   return value;
 }
 
-// A leading @ makes the name abstract, as ss(8) prints it.
+// The address of a path, and its size; a leading @ makes the name abstract, as ss(8) prints it.
+static socklen_t unix_address(struct sockaddr_un *address, const char *path)
+{
+  size_t length = strlen(path);
+  *address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+  memcpy(address->sun_path, path, length);
+  if (path[0] == '@') address->sun_path[0] = 0;
+  return offsetof(struct sockaddr_un, sun_path) + length;
+}
+
 static long connect_unix(const char *path)
 {
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  struct sockaddr_un address;
+  // With the zero that ends a path.
+  socklen_t size = unix_address(&address, path) + (path[0] != '@');
   int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  size_t length = strlen(path);
-  memcpy(address.sun_path, path, length);
-  if (path[0] == '@') address.sun_path[0] = 0;
-  socklen_t size = offsetof(struct sockaddr_un, sun_path) + length + (path[0] != '@');
   long value = result(connect(fd, (void *)&address, size));
   close(fd);
   return value;
@@ -48,13 +55,10 @@ static long connect_unix(const char *path)
 // bind PATH: a datagram socket, as systemd's. hear FD TEXT: is TEXT the next datagram?
 static long bind_datagram(const char *path)
 {
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  struct sockaddr_un address;
+  socklen_t size = unix_address(&address, path);
   int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-  size_t length = strlen(path);
-  memcpy(address.sun_path, path, length);
-  if (path[0] == '@') address.sun_path[0] = 0;
-  if (bind(fd, (void *)&address, offsetof(struct sockaddr_un, sun_path) + length)) return -errno;
-  return fd;
+  return bind(fd, (void *)&address, size) ? -errno : fd;
 }
 
 static long hear(int fd, const char *text)

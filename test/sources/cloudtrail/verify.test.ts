@@ -58,6 +58,17 @@ describe.skipIf(!hasMoto)('falco-pipe cloudtrail verify', () => {
 
   const logKey = (hour: number) => keyOf('log', { time: stampOf(FIRST + hour * HOUR).replace(/00Z$/, 'Z') });
 
+  /** What every digest has, of the hour that ends then. */
+  const digestOf = (end: number) => ({
+    awsAccountId: ACCOUNT,
+    digestStartTime: iso(end - HOUR),
+    digestEndTime: iso(end),
+    digestS3Bucket: bucket,
+    digestS3Object: digestKey(end),
+    digestPublicKeyFingerprint: 'f1',
+    digestSignatureAlgorithm: 'SHA256withRSA',
+  });
+
   /** Five digests, an hour each, with a log file each; the one of hour 2 has none. `begins` makes hour 3 begin a chain. */
   async function chain(begins = false): Promise<void> {
     let before: { key: string; hash: string; signature: string } | undefined;
@@ -68,13 +79,7 @@ describe.skipIf(!hasMoto)('falco-pipe cloudtrail verify', () => {
       const end = FIRST + (hour + 1) * HOUR;
       const previous = begins && hour === 3 ? undefined : before;
       const digest = {
-        awsAccountId: ACCOUNT,
-        digestStartTime: iso(end - HOUR),
-        digestEndTime: iso(end),
-        digestS3Bucket: bucket,
-        digestS3Object: digestKey(end),
-        digestPublicKeyFingerprint: 'f1',
-        digestSignatureAlgorithm: 'SHA256withRSA',
+        ...digestOf(end),
         newestEventTime: null,
         oldestEventTime: null,
         previousDigestS3Bucket: previous ? bucket : null,
@@ -187,13 +192,7 @@ describe.skipIf(!hasMoto)('falco-pipe cloudtrail verify', () => {
     const end = FIRST + 5 * HOUR;
     const forged = Buffer.from(
       JSON.stringify({
-        awsAccountId: ACCOUNT,
-        digestStartTime: iso(end - HOUR),
-        digestEndTime: iso(end),
-        digestS3Bucket: bucket,
-        digestS3Object: digestKey(end),
-        digestPublicKeyFingerprint: 'f1',
-        digestSignatureAlgorithm: 'SHA256withRSA',
+        ...digestOf(end),
         previousDigestS3Bucket: bucket,
         previousDigestS3Object: digestKey(end - HOUR),
         previousDigestHashValue: 'x',
