@@ -243,9 +243,9 @@ function ofFlag(
 const COMM_MAX = 15;
 
 function ofNames(constants: readonly Constant[]): Necessary | undefined {
-  // Decoding makes U+FFFD of what is not UTF-8: other bytes have that text too.
+  // Other bytes have that text too.
   const isKnown = (name: Constant): name is string =>
-    typeof name === 'string' && !name.includes('\ufffd') && !name.includes('\0');
+    typeof name === 'string' && !UNDECODED.test(name) && !name.includes('\0');
   if (!constants.every(isKnown)) return undefined;
   const comms = constants.filter((name) => Buffer.byteLength(name) <= COMM_MAX);
   return comms.length === 0 ? [] : [{ comms }];
@@ -295,15 +295,19 @@ function subjectOf(term: TypedTerm): Subject | undefined {
   return inner?.part === 'whole' ? { ...inner, part: 'name' } : undefined;
 }
 
+/** What decoding makes of bytes that are not UTF-8, and what follows it. */
+const UNDECODED = /\ufffd.*$/s;
+
 type Find = (text: string) => PathProperty[] | undefined;
 
 /** Makes what looks for a property of one of the two paths. Only what a path certainly has may be asked of it. */
 function finders(of: Subject['of']): Readonly<Record<'prefix' | 'name' | 'hidden', Find>> {
   const one = (kind: PathProperty['kind'], value: string): PathProperty[] => [{ of, kind, value }];
+  const prefix = (text: string) => (text.startsWith('/') && text !== '/' ? one('prefix', text) : undefined);
   return {
     // The root directory is in front of everything.
-    prefix: (text) => (text.startsWith('/') && text !== '/' ? one('prefix', text) : undefined),
-    name: (text) => (text !== '' && !text.includes('/') ? one('name', text) : undefined),
+    prefix: (text) => prefix(text.replace(UNDECODED, '')),
+    name: (text) => (text !== '' && !text.includes('/') && !UNDECODED.test(text) ? one('name', text) : undefined),
     hidden: (text) => (text.includes('/.') ? one('hidden', '') : undefined),
   };
 }

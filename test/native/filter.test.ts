@@ -135,6 +135,14 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     );
   });
 
+  test('a prefix that is too long is cut between characters', async () => {
+    // The 64th byte is the third of four.
+    const name = `${'x'.repeat(61 - Buffer.byteLength(under('x')) + 1)}\u{1f600}y`;
+    const { sent, expected } = await compare([{ paths: [path('text', 'prefix', under(name))] }], [...usual, name]);
+    expect(sent).toEqual(expected);
+    expect(sent.join()).toContain(name);
+  });
+
   describe('changed while the sensor runs', () => {
     const demand = (calls: Pick<SensorDemand, 'calls'>): SensorDemand => ({
       env: false,

@@ -47,6 +47,12 @@ describe('necessary conditions', () => {
   it('say nothing of what they do not know, and nothing passes what cannot be', () => {
     expect(needs('proc.name startswith bash')).toEqual([{}]);
     expect(needs('proc.name in (bash, "\ufffd")')).toEqual([{}]);
+    // Decoding makes U+FFFD of bytes that are not UTF-8.
+    expect(needs('fd.name startswith "/tmp/\ufffd/x"')).toEqual([
+      { paths: [{ of: 'text', kind: 'prefix', value: '/tmp/' }] },
+    ]);
+    expect(needs('fd.filename = "x\ufffd"')).toEqual([{}]);
+    expect(needs('fd.name endswith "/x\ufffd"')).toEqual([{}]);
     expect(needs('proc.name = a-name-of-more-than-15-bytes')).toEqual([]);
     expect(needs('evt.type = open')).toEqual([]);
     expect(needs('fd.num >= 0 and evt.failed = true')).toEqual([]);
