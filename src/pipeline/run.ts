@@ -255,13 +255,7 @@ export class Run {
     this.#stop.signal.throwIfAborted();
     const wiring = this.#wire(live);
     this.#bind(wiring);
-    this.#startSources(old, live, wiring);
-    this.#runtime.trampoline.run(() => {
-      connect(live, wiring);
-      for (const operator of without(live.operators, old.operators).values()) {
-        operator.start(predecessor(old.operators, operator));
-      }
-    });
+    this.#goOver(old, live, wiring);
     this.#wiring = wiring;
     this.#live = live;
     this.#runtime.plan = live.plan;
@@ -298,26 +292,33 @@ export class Run {
     }
   }
 
-  #startSources(old: Live, live: Live, wiring: Wiring): void {
+  #goOver(old: Live, live: Live, wiring: Wiring): void {
     const fresh = [...live.sources.values()].filter((source) => old.sources.get(source.id) !== source);
     const changed = fresh.flatMap(({ id }) => old.sources.get(id) ?? []);
-    const operators = without(live.operators, old.operators);
-    connect({ ...live, sources: new Map(), operators }, wiring);
-    // One that goes on with the state of another waits until that has its last event.
-    for (const operator of operators.values()) if (!predecessor(old.operators, operator)) operator.start();
-    try {
-      for (const source of changed) this.#end(source);
-      this.#start(fresh, wiring);
-    } catch (error) {
-      for (const source of fresh) this.#end(source);
-      for (const source of [...fresh, ...changed]) void source.finish(AbortSignal.abort());
-      // They were closed so that the new ones could be opened: back again, where they stood.
-      const wasChanged = ({ id }: PlannedSource) => changed.some((source) => source.id === id);
-      const again = old.plan.sources.filter(wasChanged).map((planned) => this.#source(planned));
-      this.#live = { ...old, sources: new Map([...old.sources, ...again.map((each) => [each.id, each] as const)]) };
-      this.#start(again, this.#wiring);
-      throw error;
-    }
+    // The last events of what is replaced go where its others went.
+    for (const source of changed) this.#end(source);
+    let failure: { readonly error: unknown } | undefined;
+    // What new sources give while they are opened waits until all is connected.
+    this.#runtime.trampoline.run(() => {
+      try {
+        this.#start(fresh, wiring);
+        connect(live, wiring);
+        for (const operator of without(live.operators, old.operators).values()) {
+          operator.start(predecessor(old.operators, operator));
+        }
+      } catch (error) {
+        failure = { error };
+      }
+    });
+    if (!failure) return;
+    for (const source of fresh) this.#end(source);
+    for (const source of [...fresh, ...changed]) void source.finish(AbortSignal.abort());
+    // They were closed so that the new ones could be opened: back again, where they stood.
+    const wasChanged = ({ id }: PlannedSource) => changed.some((source) => source.id === id);
+    const again = old.plan.sources.filter(wasChanged).map((planned) => this.#source(planned));
+    this.#live = { ...old, sources: new Map([...old.sources, ...again.map((each) => [each.id, each] as const)]) };
+    this.#start(again, this.#wiring);
+    throw (failure as { readonly error: unknown }).error;
   }
 
   #start(sources: readonly LiveSource[], wiring: Wiring): void {
