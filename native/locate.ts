@@ -13,6 +13,7 @@ export interface Addon {
   notifySystemd(state: string): boolean;
   sendDatagram(path: string, bytes: Uint8Array): string;
   bootOffsetNs(): bigint;
+  indexRecords(bytes: Uint8Array, length: number, rows: Uint32Array): number;
   trimMemory(): void;
 }
 

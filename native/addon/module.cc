@@ -11,6 +11,7 @@
 
 #include "failure.h"
 #include "host.h"
+#include "index.h"
 #include "memory.h"
 #include "probe.h"
 #include "sensor.h"
@@ -304,6 +305,17 @@ Napi::Value SendDatagram(const Napi::CallbackInfo &info) {
   return Napi::String::New(info.Env(), error == 0 ? "" : strerrorname_np(error));
 }
 
+// indexRecords(bytes, length, rows): how many are damaged.
+Napi::Value IndexRecords(const Napi::CallbackInfo &info) {
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  const size_t length = info[1].ToNumber().Uint32Value();
+  auto rows = info[2].As<Napi::Uint32Array>();
+  if (length > bytes.ByteLength() || rows_for(length) * sizeof(Row) > rows.ByteLength())
+    throw Napi::RangeError::New(info.Env(), "indexRecords(bytes, length, rows): no room for that many records");
+  const size_t damaged = index_records(bytes.Data(), length, reinterpret_cast<Row *>(rows.Data()));
+  return Napi::Number::New(info.Env(), static_cast<double>(damaged));
+}
+
 Napi::Value BootOffsetNs(const Napi::CallbackInfo &info) { return Napi::BigInt::New(info.Env(), boot_offset_ns()); }
 
 Napi::Value TrimMemory(const Napi::CallbackInfo &info) {
@@ -318,6 +330,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("notifySystemd", Napi::Function::New<NotifySystemd>(env));
   exports.Set("sendDatagram", Napi::Function::New<SendDatagram>(env));
   exports.Set("trimMemory", Napi::Function::New<TrimMemory>(env));
+  exports.Set("indexRecords", Napi::Function::New<IndexRecords>(env));
   exports.Set("bootOffsetNs", Napi::Function::New<BootOffsetNs>(env));
   return exports;
 }

@@ -1,5 +1,6 @@
 /** The cursor over a slab: one object, moved from event to event. */
 
+import { ROW } from '../../../native/record-index.ts';
 import type { Event, Value } from '../field.ts';
 import { callOf, NR } from './calls.ts';
 import { fieldReader } from './field-readers.ts';
@@ -29,11 +30,12 @@ export class KernelEvent implements Event {
 
   /** Only for the slab: the cursor's next event. */
   moveTo(index: number): this {
-    const { offsets, images, view } = this.#memory;
+    const { rows, images } = this.#memory;
+    const row = index * ROW.size;
     this.index = index;
-    this.#offset = offsets[index] as number;
+    this.#offset = rows[row + ROW.offset] as number;
+    this.#kind = rows[row + ROW.kind] as number;
     this.#image = images[index] as ProcessImage;
-    this.#kind = view.getUint16(this.#offset + HEADER.kind, true);
     return this;
   }
 

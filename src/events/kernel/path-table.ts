@@ -3,14 +3,10 @@
  * a dot. More may be found than there are, never fewer.
  */
 
+import { PATH } from '../../../native/record-index.ts';
 import type { PathProperty } from '../necessary.ts';
-import type { Bytes } from './text.ts';
 
 const SLASH = 0x2f;
-const DOT = 0x2e;
-const SLASHES = 0x2f2f2f2f;
-const LOWEST = 0x01010101;
-const HIGHEST = 0x80808080;
 
 const DEAD = 0;
 const START = 1;
@@ -72,21 +68,13 @@ export class PathTable {
   }
 
   /**
-   * The conditions that a path may satisfy: the bytes from `start` to `end`, below the directory from `baseStart` to
-   * `baseEnd` where that is not empty. With `asWritten` it is every one for a path that has a shorter form.
+   * The conditions that a path may satisfy: the bytes from `start` to `end`, of which the index says `path`, below the
+   * directory from `baseStart` to `baseEnd` where that is not empty.
    */
-  find(bytes: Bytes, baseStart: number, baseEnd: number, start: number, end: number, asWritten: boolean): number {
-    const { buffer } = bytes;
-    const scan = scanned(bytes, start, end);
-    const last = buffer[end - 1];
-    if (asWritten && ((scan & CROOKED) !== 0 || last === DOT || (last === SLASH && end - start > 1))) return -1;
-    let found = this.#named.length === 0 ? 0 : (this.#named[hashOf(buffer, scan >>> NAME_SHIFT, end)] as number);
-    if (this.#hidden !== 0) {
-      const isHidden =
-        (scan & HIDDEN) !== 0 ||
-        (baseStart < baseEnd && (buffer[start] === DOT || (scanned(bytes, baseStart, baseEnd) & HIDDEN) !== 0));
-      if (isHidden) found |= this.#hidden;
-    }
+  find(bytes: Uint8Array, path: number, start: number, end: number, baseStart = 0, baseEnd = 0): number {
+    const name = start + (path >>> PATH.nameShift);
+    let found = this.#named.length === 0 ? 0 : (this.#named[hashOf(bytes, name, end)] as number);
+    if ((path & PATH.hidden) !== 0) found |= this.#hidden;
     const next = this.#next;
     const columns = this.#columns;
     const width = this.#width;
@@ -95,59 +83,18 @@ export class PathTable {
     found |= prefixed[START] as number;
     if (baseStart < baseEnd) {
       for (let at = baseStart; at < baseEnd && state !== DEAD; at++) {
-        state = next[state * width + (columns[buffer[at] as number] as number)] as number;
+        state = next[state * width + (columns[bytes[at] as number] as number)] as number;
         found |= prefixed[state] as number;
       }
-      if (buffer[baseEnd - 1] !== SLASH) state = next[state * width + (columns[SLASH] as number)] as number;
+      if (bytes[baseEnd - 1] !== SLASH) state = next[state * width + (columns[SLASH] as number)] as number;
       found |= prefixed[state] as number;
     }
     for (let at = start; at < end && state !== DEAD; at++) {
-      state = next[state * width + (columns[buffer[at] as number] as number)] as number;
+      state = next[state * width + (columns[bytes[at] as number] as number)] as number;
       found |= prefixed[state] as number;
     }
     return found;
   }
-}
-
-/** A slash behind a slash or a dot: what is written says the same as a shorter path. */
-const CROOKED = 1;
-/** A dot behind a slash. */
-const HIDDEN = 2;
-const NAME_SHIFT = 2;
-
-/** What there is of slashes and dots in a text, and where its last name begins. Four bytes at a time. */
-function scanned({ words }: Bytes, start: number, end: number): number {
-  let crooked = 0;
-  let hidden = 0;
-  let slashBefore = 0;
-  let before = 0;
-  let lastSlashes = 0;
-  let lastAt = 0;
-  const whole = end & ~3;
-  let within = -1 << ((start & 3) << 3);
-  for (let at = start & ~3; at < end; at += 4) {
-    if (at === whole) within &= (1 << ((end & 3) << 3)) - 1;
-    const word = (words[at >>> 2] as number) & within;
-    within = -1;
-    // A dot and a slash differ in their lowest bit: one look finds both. Even bytes: no borrow makes another one zero.
-    const even = (word | LOWEST) ^ SLASHES;
-    const both = (even - LOWEST) & ~even & HIGHEST;
-    const slashes = both & (word << 7);
-    if ((both & ((both << 8) | before)) !== 0) {
-      const dots = both ^ slashes;
-      const behindSlash = (slashes << 8) | slashBefore;
-      crooked |= (behindSlash | (dots << 8) | (before ^ slashBefore)) & slashes;
-      hidden |= behindSlash & dots;
-    }
-    before = both >>> 24;
-    slashBefore = slashes >>> 24;
-    if (slashes !== 0) {
-      lastSlashes = slashes;
-      lastAt = at;
-    }
-  }
-  const name = lastSlashes === 0 ? start : lastAt + ((31 - Math.clz32(lastSlashes)) >>> 3) + 1;
-  return (name << NAME_SHIFT) | (hidden === 0 ? 0 : HIDDEN) | (crooked === 0 ? 0 : CROOKED);
 }
 
 /** Of a name's length and its ends: few names that are looked for share it with others. */

@@ -3,6 +3,7 @@
  * the kernel programs ask where conditions are pushed down (native/bpf/filter.h), but of each condition by itself.
  */
 
+import { PATH, ROW } from '../../../native/record-index.ts';
 import type { Clause, Necessary, PathProperty } from '../necessary.ts';
 import { CommTable } from './comm-table.ts';
 import type { KernelEvent } from './event.ts';
@@ -108,20 +109,22 @@ function outcomeOf(event: KernelEvent): number {
 /** By the path as the call names it; every one where it takes more than joining texts to know it. */
 function ofText(event: KernelEvent, table: PathTable): number {
   const { memory, offset } = event;
+  const path = memory.rows[event.index * ROW.size + ROW.text] as number;
   const start = offset + OPEN_TEXTS.first;
   const end = start + textLength(memory, offset, OPEN_TEXTS, OPEN_TEXTS.raw);
-  if (start === end || isInRoot(event)) return EVERY;
-  if (memory.buffer[start] === SLASH) return table.find(memory, 0, 0, start, end, true);
+  if (start === end || (path & PATH.crooked) !== 0 || isInRoot(event)) return EVERY;
+  if (memory.buffer[start] === SLASH) return table.find(memory.buffer, path, start, end);
   const length = textLength(memory, offset, OPEN_TEXTS, OPEN_TEXTS.base);
   if (length === 0 || baseIsCut(event)) return EVERY;
-  return table.find(memory, end, end + length, start, end, true);
+  return table.find(memory.buffer, path, start, end, end, end + length);
 }
 
 /** By the canonical path, if it is known. */
 function ofReal(event: KernelEvent, table: PathTable): number {
   const { memory, offset } = event;
   if (!realIsWhole(event)) return 0;
+  const path = memory.rows[event.index * ROW.size + ROW.real] as number;
   const start = textStart(memory, offset, OPEN_TEXTS, OPEN_TEXTS.real);
   const end = start + textLength(memory, offset, OPEN_TEXTS, OPEN_TEXTS.real);
-  return table.find(memory, 0, 0, start, end, false);
+  return table.find(memory.buffer, path, start, end);
 }

@@ -1,21 +1,22 @@
 /** A batch of kernel records over one pooled buffer, borrowed: readable until it is released. */
 
+import { indexRecords, ROW } from '../../../native/record-index.ts';
 import type { EventList } from '../../core/event.ts';
 import type { EventRecord } from '../record.ts';
 import type { KernelContext } from './context.ts';
 import { KernelEvent } from './event.ts';
 import { keepEvent } from './field-readers.ts';
 import type { ProcessImage } from './image.ts';
-import { HEADER, HEADER_SIZE } from './layout.ts';
+import { HEADER } from './layout.ts';
 import { big } from './numbers.ts';
 import type { ProcessImages } from './process-images.ts';
-import { eachRecord, RING_HEADER } from './records.ts';
+import { rowsFor } from './records.ts';
 import { released } from './released.ts';
 import type { Bytes } from './text.ts';
 
-/** Memory for one batch: the bytes, and for each event where its record is and which image it has. */
+/** Memory for one batch: the bytes, and for each event the row of its record (see `indexRecords`) and its image. */
 export interface SlabMemory extends Bytes {
-  readonly offsets: Uint32Array;
+  readonly rows: Uint32Array;
   readonly images: (ProcessImage | undefined)[];
 }
 
@@ -41,8 +42,7 @@ export class SlabPool {
   }
 
   take(): SlabMemory {
-    const most = Math.floor(this.size / (RING_HEADER + HEADER_SIZE));
-    return this.#free.pop() ?? { ...bytesOf(new Uint8Array(this.size)), offsets: new Uint32Array(most), images: [] };
+    return this.#free.pop() ?? { ...bytesOf(new Uint8Array(this.size)), rows: rowsFor(this.size), images: [] };
   }
 
   /** `events`: how many it held. */
@@ -88,24 +88,27 @@ export class KernelSlab implements EventList {
    */
   static fill(filled: Filled, length: number, wanted: ReadonlySet<number>, pool: SlabPool): KernelSlab {
     const { memory, processes, context } = filled;
-    const { offsets, images } = memory;
+    const { rows, images } = memory;
     let kinds = 0;
     for (const kind of wanted) kinds |= 1 << kind;
     let events = 0;
     processes.begin(context.place);
-    const damaged = eachRecord(memory, length, (offset, kind) => {
-      const image = processes.apply(memory, offset, kind);
-      if ((kinds & (1 << kind)) === 0) return;
-      offsets[events] = offset;
+    const damaged = indexRecords(memory.buffer, length, rows);
+    for (let row = 0; rows[row + ROW.kind] !== 0; row += ROW.size) {
+      const kind = rows[row + ROW.kind] as number;
+      const image = processes.apply(memory, rows[row + ROW.offset] as number, kind);
+      if ((kinds & (1 << kind)) === 0) continue;
+      const own = events * ROW.size;
+      if (own !== row) rows.copyWithin(own, row, row + ROW.size);
       images[events++] = image;
-    });
+    }
     const slab = new KernelSlab(filled, pool, events, damaged);
     context.place += length;
     context.events += slab.length;
     context.slabs++;
     if (events > 0) {
-      context.firstTime ??= boottime(memory.words, offsets[0] as number) + context.bootOffset;
-      context.lastTime = boottime(memory.words, offsets[events - 1] as number);
+      context.firstTime ??= boottime(memory, 0) + context.bootOffset;
+      context.lastTime = boottime(memory, events - 1);
     }
     return slab;
   }
@@ -119,9 +122,8 @@ export class KernelSlab implements EventList {
   /** ns between the event before this one and this one; 0 for the first of all. */
   timeSincePrevious(event: KernelEvent): bigint {
     if (this.released) throw released();
-    const { offsets, words } = this.memory;
-    const before = event.index > 0 ? boottime(words, offsets[event.index - 1] as number) : this.#timeBefore;
-    const here = boottime(words, offsets[event.index] as number);
+    const before = event.index > 0 ? boottime(this.memory, event.index - 1) : this.#timeBefore;
+    const here = boottime(this.memory, event.index);
     return before === undefined || before > here ? 0n : here - before;
   }
 
@@ -139,8 +141,8 @@ export class KernelSlab implements EventList {
   }
 }
 
-function boottime(words: Uint32Array, offset: number): bigint {
-  const at = (offset + HEADER.time) >>> 2;
+function boottime({ rows, words }: SlabMemory, index: number): bigint {
+  const at = ((rows[index * ROW.size + ROW.offset] as number) + HEADER.time) >>> 2;
   return big(words[at + 1] as number, words[at] as number);
 }
 

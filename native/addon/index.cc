@@ -1,0 +1,122 @@
+#include "index.h"
+
+#include <array>
+#include <cstring>
+
+#include <linux/types.h>
+
+#include "../bpf/records.h"
+
+namespace {
+
+constexpr uint32_t kBusy = 1u << 31;
+constexpr uint32_t kDiscarded = 1u << 30;
+constexpr size_t kRingHeader = 8;
+
+// Where the texts of a kind are: the lengths one after the other, the texts from `first`. No kind: `first` is 0.
+struct Shape {
+  uint32_t lengths, count, first;
+};
+
+constexpr std::array<Shape, KIND_END> shapes() {
+  std::array<Shape, KIND_END> all{};
+  const auto texts = []<class Record>(Record *, uint32_t first) {
+    return Shape{offsetof(Record, lengths), sizeof(Record::lengths) / sizeof(__u16), first};
+  };
+  all[KIND_FORK] = {0, 0, FORK_TEXTS_AT};
+  all[KIND_EXIT] = {0, 0, EXIT_TEXTS_AT};
+  all[KIND_EXEC] = all[KIND_SCAN] = texts(static_cast<exec_record *>(nullptr), EXEC_TEXTS_AT);
+  all[KIND_OPEN] = texts(static_cast<open_record *>(nullptr), OPEN_TEXTS_AT);
+  all[KIND_SOCKET] = texts(static_cast<socket_record *>(nullptr), SOCKET_TEXTS_AT);
+  all[KIND_CGROUP] = texts(static_cast<cgroup_record *>(nullptr), CGROUP_TEXTS_AT);
+  all[KIND_CHDIR] = texts(static_cast<chdir_record *>(nullptr), CHDIR_TEXTS_AT);
+  all[KIND_CALL] = texts(static_cast<call_record *>(nullptr), CALL_TEXTS_AT);
+  return all;
+}
+constexpr std::array<Shape, KIND_END> kShapes = shapes();
+
+// Sixteen bytes at once; what is true of one is all ones.
+using Bytes = int8_t __attribute__((vector_size(16)));
+constexpr Bytes kPlaces = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+Bytes load(const char *from) {
+  Bytes bytes;
+  memcpy(&bytes, from, sizeof bytes);
+  return bytes;
+}
+
+bool any(Bytes bytes) {
+  uint64_t halves[2];
+  memcpy(halves, &bytes, sizeof halves);
+  return (halves[0] | halves[1]) != 0;
+}
+
+// From its end: in front of a path there are more bytes of its record than are read here.
+uint32_t look(const char *path, size_t length) {
+  if (length == 0) return 0;
+  Bytes crooked{}, hidden{};
+  const auto look_at = [&](const char *at, Bytes among) {
+    const Bytes here = load(at), before = load(at - 1), behind_slash = among & (before == '/');
+    crooked |= (here == '/') & (behind_slash | (among & (before == '.')));
+    hidden |= (here == '.') & behind_slash;
+  };
+  const char *at = path + length - sizeof(Bytes);
+  for (; at > path; at -= sizeof(Bytes)) look_at(at, ~Bytes{});
+  look_at(at, kPlaces > static_cast<int8_t>(path - at));
+  const auto *slash = static_cast<const char *>(memrchr(path, '/', length));
+  const size_t name = slash == nullptr ? 0 : slash + 1 - path;
+  const bool ends = path[length - 1] == '.' || (path[length - 1] == '/' && length > 1);
+  return static_cast<uint32_t>(name << kNameShift) | (any(hidden) ? kHidden : 0) | (ends || any(crooked) ? kCrooked : 0);
+}
+
+void look_at_paths(const open_record *open, Row *row) {
+  const char *raw = reinterpret_cast<const char *>(open) + OPEN_TEXTS_AT;
+  const size_t length = open->lengths[OPEN_RAW], base_length = open->lengths[OPEN_BASE];
+  const char *base = raw + length, *real = base + base_length;
+  row->text = look(raw, length);
+  // Most paths that are absolute lead where they say.
+  const bool is_real = length == open->lengths[OPEN_REAL] && memcmp(raw, real, length) == 0;
+  row->real = is_real ? row->text : look(real, open->lengths[OPEN_REAL]);
+  const bool is_below = base_length > 0 && length > 0 && raw[0] != '/';
+  if (is_below && (raw[0] == '.' || look(base, base_length) & kHidden)) row->text |= kHidden;
+}
+
+bool is_whole(const uint8_t *record, size_t room) {
+  const auto *header = reinterpret_cast<const record_header *>(record);
+  if (room < sizeof *header || header->kind >= KIND_END) return false;
+  const Shape &shape = kShapes[header->kind];
+  if (shape.first == 0 || header->size > room || header->size < shape.first) return false;
+  const auto *lengths = reinterpret_cast<const __u16 *>(record + shape.lengths);
+  uint32_t end = shape.first;
+  for (uint32_t text = 0; text < shape.count; text++) end += lengths[text];
+  return end <= header->size;
+}
+
+}  // namespace
+
+size_t rows_for(size_t length) { return length / (kRingHeader + sizeof(record_header)) + 1; }
+
+size_t index_records(const uint8_t *bytes, size_t length, Row *rows) {
+  size_t damaged = 0;
+  for (size_t at = 0; at + kRingHeader <= length;) {
+    uint32_t head;
+    memcpy(&head, bytes + at, sizeof head);
+    const size_t size = head & ~(kBusy | kDiscarded), offset = at + kRingHeader;
+    if (size > length - offset) {
+      damaged++;
+      break;
+    }
+    at = offset + ((size + 7) & ~size_t{7});
+    if (head & kDiscarded) continue;
+    if (!is_whole(bytes + offset, size)) {
+      damaged++;
+      continue;
+    }
+    const auto *header = reinterpret_cast<const record_header *>(bytes + offset);
+    *rows = {static_cast<uint32_t>(offset), header->kind, 0, 0};
+    if (header->kind == KIND_OPEN) look_at_paths(reinterpret_cast<const open_record *>(header), rows);
+    rows++;
+  }
+  *rows = {};
+  return damaged;
+}

@@ -1,0 +1,24 @@
+// The index of bytes that came from the ring: JavaScript reads its rows, and need not look at each byte again.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+// One record. `kind` is 0 behind the last; native/record-index.ts has the places of its four numbers.
+struct Row {
+  uint32_t offset;  // of the record, behind the ring's header
+  uint32_t kind;
+  uint32_t text;  // of an open: what its path is like as the call names it,
+  uint32_t real;  // and the canonical one
+};
+
+// What a path is like: where its last name begins, shifted by kNameShift, with these bits below.
+constexpr uint32_t kCrooked = 1;  // there may be a shorter form of it
+constexpr uint32_t kHidden = 2;   // a name in it begins with a dot
+constexpr uint32_t kNameShift = 2;
+
+// Rows that so many bytes may need, with the one behind the last.
+size_t rows_for(size_t length);
+
+// Writes a row for each whole record, and the one behind the last. Returns how many were damaged: unknown kinds, and sizes
+// or lengths that point outside. Reading any field or text of a record that has a row stays inside it.
+size_t index_records(const uint8_t *bytes, size_t length, Row *rows);

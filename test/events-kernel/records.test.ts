@@ -1,0 +1,119 @@
+/** The index of records: none is taken for whole that is not, and what it says of paths is what their texts say. */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { indexRecords, PATH, ROW } from '../../native/record-index.ts';
+import { HEADER, KIND, type Kind } from '../../src/events/kernel/layout.ts';
+import { RING_HEADER, rowsFor } from '../../src/events/kernel/records.ts';
+import { record, ring } from './slab-writer.ts';
+
+function indexed(given: Uint8Array, room = given.length) {
+  const bytes = Uint8Array.from(given);
+  const rows = rowsFor(room);
+  rows.fill(0xffff_ffff);
+  const damaged = indexRecords(bytes, bytes.length, rows);
+  const found: { offset: number; kind: number; text: number; real: number }[] = [];
+  for (let row = 0; rows[row + ROW.kind] !== 0; row += ROW.size) {
+    const [offset = 0, kind = 0, text = 0, real = 0] = rows.subarray(row, row + ROW.size);
+    found.push({ offset, kind, text, real });
+  }
+  return { damaged, found };
+}
+
+/** What is said of a path, from its text. */
+function saidOf(path: string, base = '') {
+  const whole = base !== '' && path !== '' && !path.startsWith('/') ? `${base}/${path}` : path;
+  return {
+    crooked: /[/.]\/|\.$|.\/$/.test(path),
+    hidden: whole.includes('/.'),
+    name: path.slice(path.lastIndexOf('/') + 1),
+  };
+}
+
+const said = (row: number, path: string) => ({
+  crooked: (row & PATH.crooked) !== 0,
+  hidden: (row & PATH.hidden) !== 0,
+  name: path.slice(row >>> PATH.nameShift),
+});
+
+/** Dots and slashes side by side and apart, in names short and long. */
+const path = fc
+  .array(fc.constantFrom('/', '/', '.', 'a', 'name', '..', '.x', 'some-longer-name.txt', '0/'), { maxLength: 30 })
+  .map((parts) => parts.join(''));
+
+describe('the index of records', () => {
+  it('says of paths what their texts say, wherever they begin', () => {
+    const opens = fc.array(
+      fc.oneof(
+        fc.record({ raw: path, base: path, real: path }),
+        path.map((raw) => ({ raw, base: '', real: raw })),
+      ),
+      { minLength: 1, maxLength: 8 },
+    );
+    let [crooked, hidden] = [0, 0];
+    fc.assert(
+      fc.property(opens, (all) => {
+        const { found, damaged } = indexed(ring(all.map((open) => record({ kind: 'open', ...open }))));
+        expect([found.length, damaged]).toEqual([all.length, 0]);
+        for (const [index, { raw, base, real }] of all.entries()) {
+          const { text, real: canonical } = found[index] as (typeof found)[number];
+          expect(said(text, raw), raw).toEqual(saidOf(raw, base));
+          expect(said(canonical, real), real).toEqual(saidOf(real));
+          if (saidOf(raw).crooked) crooked++;
+          if (saidOf(real).hidden) hidden++;
+        }
+      }),
+      { numRuns: 500 },
+    );
+    expect(Math.min(crooked, hidden)).toBeGreaterThan(100);
+  });
+
+  it('has each whole record of every kind, and counts those whose size or lengths point outside', () => {
+    const kinds = Object.keys(KIND) as Kind[];
+    const spoilt = fc.constantFrom<((bytes: Buffer) => void) | undefined>(
+      undefined,
+      undefined,
+      (bytes) => bytes.writeUInt16LE(0, HEADER.kind),
+      (bytes) => bytes.writeUInt16LE(77, HEADER.kind),
+      (bytes) => bytes.writeUInt32LE(bytes.length + 8, HEADER.size),
+      (bytes) => bytes.writeUInt32LE(97, HEADER.size),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.constantFrom(...kinds), spoilt), { maxLength: 20 }), (all) => {
+        const records = all.map(([kind, spoil]) => {
+          const bytes = record({ kind, raw: '/x', time: 1 });
+          spoil?.(bytes);
+          return { bytes, kind: spoil ? undefined : KIND[kind] };
+        });
+        const { found, damaged } = indexed(ring(records.map(({ bytes }) => bytes)));
+        expect(found.map(({ kind }) => kind)).toEqual(
+          records.map(({ kind }) => kind).filter((kind) => kind !== undefined),
+        );
+        expect(damaged).toBe(records.filter(({ kind }) => kind === undefined).length);
+      }),
+    );
+  });
+
+  it('ends where a record would be longer than what is there', () => {
+    const bytes = ring([record({ kind: 'open', raw: '/a' }), record({ kind: 'open', raw: '/b' })]);
+    for (const cut of [1, 8, 100]) {
+      const { found, damaged } = indexed(bytes.subarray(0, bytes.length - cut), bytes.length);
+      expect([found.length, damaged]).toEqual([1, 1]);
+    }
+    expect(indexed(bytes.subarray(0, RING_HEADER - 1))).toEqual({ found: [], damaged: 0 });
+  });
+
+  it('never reads or writes outside, whatever the bytes are', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => {
+        const { found } = indexed(bytes);
+        for (const { offset, kind } of found) {
+          expect(kind).toBeLessThan(10);
+          expect(offset).toBeLessThan(bytes.length);
+        }
+      }),
+    );
+    expect(() => indexRecords(new Uint8Array(8), 9, rowsFor(9))).toThrow(RangeError);
+    expect(() => indexRecords(new Uint8Array(800), 800, rowsFor(200))).toThrow(RangeError);
+  });
+});
