@@ -60,6 +60,12 @@ export interface SensorOptions extends SensorDemand {
   readonly ringBytes: number;
   /** Only this process and its descendants; the pid is one of the sensor's own pid namespace. */
   readonly scope?: { readonly descendantsOf: number };
+  /**
+   * Whether programs are attached to what perf records of the tracepoints, where nothing can preempt them. One that is
+   * preempted is skipped by the kernel until it goes on. Costs each system call some ns. Default: where the kernel preempts
+   * the others, which it does since 7.0.
+   */
+  readonly perf?: boolean;
 }
 
 /** By `fork`, `exec`, `exit`, `scan`, `cgroup`, and by the names of system calls; what is zero throughout may be missing. */
@@ -90,6 +96,8 @@ export interface ProgramState {
   readonly runNs: number;
   /** Why this kernel cannot have it, though there is something to see; else empty. */
   readonly obstacle: string;
+  /** Why it can be preempted, and skipped meanwhile; else empty. */
+  readonly risk: string;
 }
 
 export interface Sensor {
@@ -156,7 +164,7 @@ export function openSensor(options: SensorOptions): Sensor {
   if (!hasBtf()) throw noBtf();
   try {
     const object = bpfObject(path);
-    const sensor = new addon.Sensor({ object, ringBytes, descendantsOf, ...wanted });
+    const sensor = new addon.Sensor({ object, ringBytes, descendantsOf, perf: options.perf, ...wanted });
     return wrap(sensor, options);
   } catch (error) {
     throw explain(error);
@@ -236,6 +244,11 @@ function configuring(sensor: AddonSensor, { calls }: SensorDemand): (demand: Sen
     }
     before = next;
   };
+}
+
+/** What a program's risk means. */
+export function missable(risk: string): string {
+  return `events can be missed, each counted (program_missed): this kernel preempts its programs, and perf is no way out: ${risk}`;
 }
 
 function counters(sensor: AddonSensor): Counters {

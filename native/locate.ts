@@ -63,6 +63,7 @@ export interface AddonOptions extends AddonWanted {
   readonly object: string;
   readonly ringBytes: number;
   readonly descendantsOf: number;
+  readonly perf: boolean | undefined;
 }
 
 export interface AddonSensor {
@@ -79,6 +80,7 @@ export interface AddonSensor {
     runNs: number;
     missed: number;
     obstacle: string;
+    risk: string;
   }[];
   close(): void;
 }

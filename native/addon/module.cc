@@ -151,6 +151,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     options.object = given.Get("object").ToString();
     options.ring_bytes = given.Get("ringBytes").ToNumber().Uint32Value();
     options.descendants_of = given.Get("descendantsOf").ToNumber().Uint32Value();
+    if (given.Get("perf").IsBoolean()) options.perf = given.Get("perf").ToBoolean().Value();
     try {
       sensor_ = std::make_unique<Sensor>(options, wanted_of(given));
     } catch (const Failure &failure) {
@@ -242,6 +243,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
       entry.Set("runNs", static_cast<double>(state.run_ns));
       entry.Set("missed", static_cast<double>(state.missed));
       entry.Set("obstacle", state.obstacle);
+      entry.Set("risk", state.risk);
       list.Set(list.Length(), entry);
     }
     return list;

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "perf.h"
+#include "types.h"
 #include "uring.h"
 
 namespace {
@@ -40,17 +42,13 @@ Feature try_tracing(const char *name, const char *target, bpf_attach_type type, 
 
 Feature answer(const char *name, int result) { return {name, result == 1, words_of(result < 0 ? -result : 0)}; }
 
-Feature kernel_function(const char *name) {
-  btf *kernel = btf__load_vmlinux_btf();
-  if (kernel == nullptr) return {name, false, words_of(errno)};
-  const bool present = btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
-  btf__free(kernel);
-  return {name, present, ""};
+Feature kernel_function(const char *name, const btf *types) {
+  return {name, types != nullptr && btf__find_by_name_kind(types, name, BTF_KIND_FUNC) > 0, ""};
 }
 
 // A kernel without io_uring hides nothing.
-Feature uring() {
-  const UringSupport support = uring_support();
+Feature uring(const btf *types) {
+  const UringSupport support = uring_support(types);
   return {"io_uring", !support.programs.empty() || support.obstacle.empty(), support.obstacle};
 }
 
@@ -58,13 +56,14 @@ Feature uring() {
 
 std::vector<Feature> probe_features() {
   LogCapture quiet;
+  const Types types = kernel_types();
   return {
     try_tracing("tp_btf", "sched_process_exec", BPF_TRACE_RAW_TP, 0),
     try_tracing("iter.s/task", "task", BPF_TRACE_ITER, BPF_F_SLEEPABLE),
     answer("ringbuf", libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, nullptr)),
     answer("bpf_loop", libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_loop, nullptr)),
-    kernel_function("bpf_rdonly_cast"),
-    uring(),
+    kernel_function("bpf_rdonly_cast", types.get()),
+    uring(types.get()),
   };
 }
 
@@ -81,11 +80,13 @@ std::map<uint32_t, std::pair<std::string, bpf_prog_info>> our_programs() {
     if (fd < 0) continue;
     bpf_prog_info info{};
     uint32_t size = sizeof info;
-    // Names are cut at 15 letters.
-    const bool known = bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.type == BPF_PROG_TYPE_TRACING;
+    const bool known = bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
+                       (info.type == BPF_PROG_TYPE_TRACING || info.type == BPF_PROG_TYPE_TRACEPOINT);
     close(fd);
+    // Names are cut at 15 letters.
+    const auto is = [&](const std::string &name) { return name.substr(0, sizeof info.name - 1) == info.name; };
     for (const std::string &name : kOurs) {
-      if (known && name.substr(0, sizeof info.name - 1) == info.name) found.emplace(id, std::pair{name, info});
+      if (known && (is(name) || is(name + kPerfForm))) found.emplace(id, std::pair{name, info});
     }
   }
   return found;

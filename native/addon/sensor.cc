@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "perf.h"
+#include "types.h"
 #include "uring.h"
 
 namespace {
@@ -32,8 +35,26 @@ bool reads_calls(const filter &words) {
 
 size_t entry_size(const bpf_map *map) { return bpf_map__key_size(map) + bpf_map__value_size(map); }
 
-bool is_tracepoint(const bpf_program *program) {
-  return strncmp(bpf_program__section_name(program), "tp_btf/", 7) == 0;
+bool is_in(const bpf_program *program, std::string_view section) {
+  return std::string_view(bpf_program__section_name(program)).starts_with(section);
+}
+
+bool is_iterator(const bpf_program *program) { return is_in(program, "iter"); }
+bool is_perf_form(const bpf_program *program) { return is_in(program, "tp/"); }
+
+// The same for both forms of a program.
+std::string name_of(const bpf_program *program) {
+  const std::string name = bpf_program__name(program);
+  return is_perf_form(program) ? name.substr(0, name.size() - strlen(kPerfForm)) : name;
+}
+
+bool is_uring(const std::string &name) { return name.starts_with("on_uring_"); }
+
+bpf_link *attach_to_tracepoint(const bpf_program *program) {
+  LogCapture log;
+  bpf_link *link = bpf_program__attach(program);
+  if (link == nullptr) throw Failure{"attach", errno, std::string(bpf_program__name(program)) + ": " + log.take()};
+  return link;
 }
 
 size_t page_size() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
@@ -70,16 +91,36 @@ Sensor::Sensor(const SensorOptions &options, const Wanted &wanted) {
   if (options.descendants_of != 0) seed(options.descendants_of);
 }
 
-// The tracepoints of io_uring have changed over the years; all else works without them.
+bool Sensor::wants_perf(const SensorOptions &options, const btf *types) {
+  if (!options.perf.value_or(preempts_programs(types))) return false;
+  risk_ = perf_obstacle();
+  return risk_.empty();
+}
+
+// What can be done without is left out when it is refused: io_uring, whose tracepoints have changed over the years, then perf.
 void Sensor::load_what_can(const SensorOptions &options) {
-  const UringSupport uring = uring_support();
+  LogCapture quiet;
+  Types types = kernel_types();
+  const UringSupport uring = uring_support(types.get());
+  perf_ = wants_perf(options, types.get());
+  types.reset();
+  std::set<std::string> programs = uring.programs;
   uring_obstacle_ = uring.obstacle;
-  try {
-    load(options, uring.programs);
-  } catch (const Failure &failure) {
-    if (uring.programs.empty() || failure.step != "load" || failure.error == EPERM) throw;
-    load(options, {});
-    uring_obstacle_ = "the kernel refused its programs: " + failure.reason();
+  for (;;) {
+    try {
+      return load(options, programs);
+    } catch (const Failure &failure) {
+      if (failure.step != "load" || failure.error == EPERM || (programs.empty() && !perf_)) throw;
+      std::string &why = programs.empty() ? risk_ : uring_obstacle_;
+      why = "the kernel refused its programs: " + failure.reason();
+    }
+    if (!programs.empty()) {
+      programs.clear();
+      continue;
+    }
+    perf_ = false;
+    programs = uring.programs;
+    uring_obstacle_ = uring.obstacle;
   }
 }
 
@@ -95,9 +136,11 @@ void Sensor::load(const SensorOptions &options, const std::set<std::string> &uri
   if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);
   if (error == 0 && options.descendants_of == 0) error = bpf_map__set_max_entries(map("scope"), 1);
   if (error == 0 && uring.empty()) error = bpf_map__set_max_entries(map("requests"), 1);
-  for (const char *name : kUringPrograms) {
-    bpf_program *program = bpf_object__find_program_by_name(object_.get(), name);
-    if (error == 0 && program != nullptr) error = bpf_program__set_autoload(program, uring.contains(name));
+  bpf_program *program;
+  bpf_object__for_each_program(program, object_.get()) {
+    const std::string name = name_of(program);
+    const bool wanted = is_iterator(program) || (form_of(name) == program && (!is_uring(name) || uring.contains(name)));
+    if (error == 0) error = bpf_program__set_autoload(program, wanted);
   }
   if (error != 0) throw Failure{"open", -error, log.take()};
   error = load_undisturbed(object_.get());
@@ -152,16 +195,22 @@ void Sensor::remove_other_entries(const char *name, const std::vector<uint8_t> &
 }
 
 void Sensor::attach(const char *name, bool wanted) {
-  bpf_program *program = bpf_object__find_program_by_name(object_.get(), name);
+  bpf_program *program = form_of(name);
   if (!wanted || program == nullptr || !bpf_program__autoload(program)) {
     links_.erase(name);
     return;
   }
   if (links_.contains(name)) return;
-  LogCapture log;
-  bpf_link *link = bpf_program__attach(program);
-  if (link == nullptr) throw Failure{"attach", errno, std::string(name) + ": " + log.take()};
-  links_.emplace(name, link);
+  links_.emplace(name, is_perf_form(program) ? attach_to_perf(program) : attach_to_tracepoint(program));
+}
+
+bpf_program *Sensor::perf_form_of(const std::string &name) const {
+  return bpf_object__find_program_by_name(object_.get(), (name + kPerfForm).c_str());
+}
+
+bpf_program *Sensor::form_of(const std::string &name) const {
+  bpf_program *perf = perf_ ? perf_form_of(name) : nullptr;
+  return perf != nullptr ? perf : bpf_object__find_program_by_name(object_.get(), name.c_str());
 }
 
 void *Sensor::map_words(const char *name) const {
@@ -261,11 +310,11 @@ std::vector<ProgramState> Sensor::programs() const {
   std::vector<ProgramState> states;
   bpf_program *program;
   bpf_object__for_each_program(program, object_.get()) {
-    if (!is_tracepoint(program)) continue;
+    const std::string name = name_of(program);
+    if (is_iterator(program) || program != form_of(name)) continue;
     const bool loaded = bpf_program__autoload(program);
     if (!loaded && uring_obstacle_.empty()) continue;  // for other kernels
-    ProgramState state{bpf_program__name(program), links_.contains(bpf_program__name(program)), 0, 0, 0,
-                       loaded ? "" : uring_obstacle_};
+    ProgramState state{name, links_.contains(name), 0, 0, 0, loaded ? "" : uring_obstacle_, perf_form_of(name) != nullptr ? risk_ : ""};
     bpf_prog_info info{};
     uint32_t size = sizeof info;
     if (loaded && bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ struct bpf_link;
 struct bpf_map;
 struct bpf_object;
 struct bpf_program;
+struct btf;
 
 // What is collected.
 struct Wanted {
@@ -28,6 +30,7 @@ struct SensorOptions {
   std::string object;  // path of sensor.bpf.o
   uint32_t ring_bytes;
   uint32_t descendants_of;  // 0: the whole machine
+  std::optional<bool> perf;  // whether programs are attached through perf; default: where they would be preempted
 };
 
 struct ProgramState {
@@ -36,6 +39,7 @@ struct ProgramState {
   uint64_t runs, run_ns;  // 0 unless kernel.bpf_stats_enabled
   uint64_t missed;        // times it was skipped because it was already running on that CPU
   std::string obstacle;   // why it is not loaded, though there is something to see
+  std::string risk;       // why it can be skipped while others are preempted in it
 };
 
 class Sensor {
@@ -62,9 +66,14 @@ class Sensor {
  private:
   void load(const SensorOptions &options, const std::set<std::string> &uring);
   void load_what_can(const SensorOptions &options);
+  // Whether perf is needed, and can be had.
+  bool wants_perf(const SensorOptions &options, const btf *types);
   void add_entries(const char *name, const std::vector<uint8_t> &entries);
   void remove_other_entries(const char *name, const std::vector<uint8_t> &entries);
   void attach(const char *program, bool wanted);
+  // Of a program, by its name, the form that is in use here, and the one for perf; null: there is none.
+  bpf_program *form_of(const std::string &name) const;
+  bpf_program *perf_form_of(const std::string &name) const;
   // Whether a process was found that was not in the scope already.
   bool seed(uint32_t pid);
   bpf_map *map(const char *name) const;
@@ -80,6 +89,8 @@ class Sensor {
   // Released from the last to the first: nothing is unloaded before it is detached.
   std::unique_ptr<bpf_object, ObjectDeleter> object_;
   std::string uring_obstacle_;  // why what goes through io_uring is not seen
+  bool perf_ = false;           // programs are attached through perf
+  std::string risk_;            // why they are not, though they can be preempted
   std::unique_ptr<Ring> ring_, bell_;
   std::unique_ptr<control, WordsDeleter> control_;
   std::unique_ptr<filter, WordsDeleter> filter_;

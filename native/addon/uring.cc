@@ -1,16 +1,8 @@
 #include "uring.h"
 
-#include <memory>
-
 #include <bpf/btf.h>
 
-#include "failure.h"
-
 namespace {
-
-struct BtfDeleter {
-  void operator()(btf *types) const { btf__free(types); }
-};
 
 // What a tracepoint hands to a program: `typedef void (*btf_trace_NAME)(void *, …)`.
 const btf_type *tracepoint(const btf *types, const std::string &name) {
@@ -40,21 +32,19 @@ UringSupport no(const std::string &why) { return {{}, why}; }
 
 }  // namespace
 
-UringSupport uring_support() {
-  LogCapture quiet;
-  const std::unique_ptr<btf, BtfDeleter> types(btf__load_vmlinux_btf());
+UringSupport uring_support(const btf *types) {
   if (types == nullptr) return no("the kernel does not describe its types");
-  if (btf__find_by_name_kind(types.get(), "io_kiocb", BTF_KIND_STRUCT) < 0) return no("");
-  const btf_type *submit = tracepoint(types.get(), "io_uring_submit_req");
-  const btf_type *submit_sqe = tracepoint(types.get(), "io_uring_submit_sqe");  // before Linux 6.3
-  const btf_type *complete = tracepoint(types.get(), "io_uring_complete");
+  if (btf__find_by_name_kind(types, "io_kiocb", BTF_KIND_STRUCT) < 0) return no("");
+  const btf_type *submit = tracepoint(types, "io_uring_submit_req");
+  const btf_type *submit_sqe = tracepoint(types, "io_uring_submit_sqe");  // before Linux 6.3
+  const btf_type *complete = tracepoint(types, "io_uring_complete");
   if (submit == nullptr && submit_sqe == nullptr) return no("this kernel has no tracepoint io_uring_submit_req");
   if (complete == nullptr) return no("this kernel has no tracepoint io_uring_complete");
   // Other forms, older still, tell of other things: read as ours, they would make false events.
-  if (!points_to(types.get(), submit != nullptr ? submit : submit_sqe, 0, "io_kiocb"))
+  if (!points_to(types, submit != nullptr ? submit : submit_sqe, 0, "io_kiocb"))
     return no("io_uring_submit_req passes no io_kiocb here");
-  const bool by_entry = points_to(types.get(), complete, 2, "io_uring_cqe");
-  if (!by_entry && !passes_numbers(types.get(), complete)) return no("io_uring_complete passes no result here");
+  const bool by_entry = points_to(types, complete, 2, "io_uring_cqe");
+  if (!by_entry && !passes_numbers(types, complete)) return no("io_uring_complete passes no result here");
   return {{submit != nullptr ? "on_uring_submit" : "on_uring_submit_sqe",
            by_entry ? "on_uring_complete" : "on_uring_complete_numbers"},
           ""};

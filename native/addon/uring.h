@@ -3,6 +3,8 @@
 #include <set>
 #include <string>
 
+struct btf;
+
 // Programs for one tracepoint each, whose form has changed over the years: of each two a kernel takes one.
 constexpr const char *kUringPrograms[] = {"on_uring_submit", "on_uring_submit_sqe", "on_uring_complete",
                                           "on_uring_complete_numbers"};
@@ -12,4 +14,5 @@ struct UringSupport {
   std::string obstacle;  // why not; empty when the kernel has no io_uring, so that there is nothing to see
 };
 
-UringSupport uring_support();
+// `types`: null where the kernel does not describe them.
+UringSupport uring_support(const btf *types);

@@ -213,13 +213,14 @@ static __always_inline bool unpack_socketcall(struct call_context *call)
   return 1;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(on_call, struct pt_regs *regs, long ret)
+// What is looked at of the calls with that number: the native ABI's in the low byte, the 32-bit ABI's in the high one.
+static __always_inline __u32 looked_at_of(__u32 number)
 {
-  __u32 number = call_number(regs);
-  if (number >= CALL_NUMBERS) return 0;
-  __u32 both = filter.calls[number];
-  if (!both) return 0;
+  return number < CALL_NUMBERS ? filter.calls[number] : 0;
+}
+
+static __always_inline int returned(struct pt_regs *regs, long ret, __u32 both)
+{
   struct task_struct *task = bpf_get_current_task_btf();
   if (!in_scope(task->tgid)) return 0;
   struct call_context call;
@@ -234,4 +235,11 @@ int BPF_PROG(on_call, struct pt_regs *regs, long ret)
   if (is_many(call.which)) message_calls(&call);
   else send(&call, shape_of(&call)->kind == KIND_OPEN ? open_call(&call) : other_call(&call));
   return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_call, struct pt_regs *regs, long ret)
+{
+  __u32 both = looked_at_of(call_number(regs));
+  return both ? returned(regs, ret, both) : 0;
 }

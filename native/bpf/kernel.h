@@ -165,6 +165,14 @@ struct task_struct {
 };
 struct linux_binprm { const char *filename; };
 
+// What perf records of a tracepoint.
+
+struct trace_event_raw_sys_exit { long id, ret; };
+struct trace_event_raw_task_newtask { pid_t pid; unsigned long clone_flags; };
+struct trace_event_raw_sched_process_exec { __u32 __data_loc_filename; pid_t old_pid; };
+struct trace_event_raw_io_uring_submit_req { void *req; };
+struct trace_event_raw_io_uring_complete { void *req; int res; unsigned int cflags; };
+
 // io_uring. What an operation keeps for itself lies over the beginning of its request.
 
 struct filename { const char *name; };

@@ -1,8 +1,7 @@
 // The life of processes: fork, exec, exit, moves from one cgroup to another. These cost no system call anything.
 #pragma once
 
-SEC("tp_btf/task_newtask")
-int BPF_PROG(on_fork, struct task_struct *task, __u64 clone_flags)
+static __always_inline int forked(struct task_struct *task, __u64 clone_flags)
 {
   struct task_struct *child = untrusted(task), *parent = untrusted(bpf_get_current_task_btf());
   if (clone_flags & CLONE_THREAD || child->flags & (PF_KTHREAD | PF_IO_WORKER)) return 0;
@@ -33,18 +32,26 @@ int BPF_PROG(on_fork, struct task_struct *task, __u64 clone_flags)
   return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task, pid_t old_tid, struct linux_binprm *bprm)
+SEC("tp_btf/task_newtask")
+int BPF_PROG(on_fork, struct task_struct *task, __u64 clone_flags) { return forked(task, clone_flags); }
+
+static __always_inline int executed(struct task_struct *task, pid_t old_tid, const char *filename)
 {
   if (!in_scope(task->tgid)) return 0;
   struct scratch *s = scratch_of(SCRATCH_EXEC);
   if (!s) return 0;
   ((struct record_header *)s->record)->flags = 0;
   identify((void *)s->record, task, KIND_EXEC);
-  __u32 size = image(s, SCRATCH_EXEC, task, old_tid, bprm->filename, 0);
+  __u32 size = image(s, SCRATCH_EXEC, task, old_tid, filename, 0);
   s->task = (__u64)untrusted(task);
   emit_event(s, SCRATCH_EXEC, size, KIND_EXEC);
   return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, pid_t old_tid, struct linux_binprm *bprm)
+{
+  return executed(task, old_tid, bprm->filename);
 }
 
 // After the move, in whoever moved it; once for each hierarchy. Threads may move alone, a process is where its first is.
@@ -96,8 +103,7 @@ static __always_inline __u32 reaper_of(struct task_struct *task)
   return init ? GET(task_struct, init, tgid) : 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(on_exit, struct task_struct *exiting)
+static __always_inline int exited(struct task_struct *exiting)
 {
   struct task_struct *task = untrusted(exiting);
   struct signal_struct *signal = task->signal;
@@ -118,3 +124,6 @@ int BPF_PROG(on_exit, struct task_struct *exiting)
   emit_event(s, SCRATCH_EXIT, sizeof *r, KIND_EXIT);
   return 0;
 }
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *exiting) { return exited(exiting); }

@@ -43,9 +43,13 @@ static __always_inline const struct shape *shape_of(struct call_context *call)
 #if defined(__TARGET_ARCH_x86)
 #define TS_COMPAT 2
 #define X32_BIT 0x40000000
+static __always_inline __u32 native_number(__u64 number)
+{
+  return (__u32)number & ~X32_BIT;
+}
 static __always_inline __u32 call_number(struct pt_regs *regs)
 {
-  return (__u32)regs->orig_ax & ~X32_BIT;
+  return native_number(regs->orig_ax);
 }
 static __always_inline bool is_compat(struct task_struct *task)
 {
@@ -63,6 +67,10 @@ static __always_inline void read_arguments(struct call_context *call, struct pt_
 }
 #elif defined(__TARGET_ARCH_arm64)
 #define TIF_32BIT 22
+static __always_inline __u32 native_number(__u64 number)
+{
+  return number;
+}
 static __always_inline __u32 call_number(struct pt_regs *regs)
 {
   return regs->syscallno;

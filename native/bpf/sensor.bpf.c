@@ -23,5 +23,6 @@
 #include "descriptors.h"
 #include "calls.h"
 #include "uring.h"
+#include "perf.h"
 
 char LICENSE[] SEC("license") = "GPL";

@@ -1,6 +1,6 @@
 /** `falco-pipe doctor`: what the kernel source needs, what of it is here, and how to mend the rest. */
 
-import { type Feature, isOptional, openSensor, type Probe, probe, SensorError } from '../../native/index.ts';
+import { type Feature, isOptional, missable, openSensor, type Probe, probe, SensorError } from '../../native/index.ts';
 import { exitCode, messageOf } from '../core/errors.ts';
 import { agentLines, agents } from './agents.ts';
 
@@ -155,14 +155,27 @@ function featureChecks({ features, capabilities: held, btf, proc }: Probe): Chec
 /** Lines of what the verifier says that are shown: the last ones say what it refuses. */
 const SHOWN = 12;
 
+/** How perf can be had. */
+function perfAdvice(risk: string): string {
+  if (risk.startsWith('/sys/kernel/tracing')) {
+    return 'Mount tracefs there, with the right to read it; in a container, that of the node.';
+  }
+  if (!risk.startsWith('perf_event_open')) return 'Report what this prints: that is a bug.';
+  return "A container's seccomp filter or a security module forbids perf_event_open(2): allow it there.";
+}
+
 /** Whether this kernel takes the programs: each part of them is tried above, but a verifier has limits of its own. */
 function programsCheck({ features }: Probe): Check {
   const wanted = { calls: new Map([['kill', 'all'] as const]), real: false, file: false, env: false };
   const check = { name: 'programs', exit: exitCode.unavailable };
   try {
     const sensor = openSensor({ ...wanted, ringBytes: 1 << 16, scope: { descendantsOf: process.pid } });
-    const obstacle = sensor.programs().find((program) => program.obstacle !== '')?.obstacle;
+    const programs = sensor.programs();
     sensor.close();
+    const risk = programs.find((program) => program.risk !== '')?.risk;
+    if (risk !== undefined)
+      return { ...check, ok: false, optional: true, found: missable(risk), advice: perfAdvice(risk) };
+    const obstacle = programs.find((program) => program.obstacle !== '')?.obstacle;
     const isKnown = features.some(({ name, present }) => name === 'io_uring' && !present);
     if (obstacle === undefined || isKnown) return { ...check, ok: true, found: 'load and attach' };
     return { ...check, ok: false, optional: true, found: `what goes through io_uring is not seen: ${obstacle}` };

@@ -140,6 +140,12 @@ test.skipIf(cannotTrace)('too few files may be open: run says that and how to me
   expect(stderr).toContain('LimitNOFILE=');
 });
 
+/** In a mount namespace of its own, where the kernel describes itself otherwise. */
+const describedBy = (btf: string, args: readonly string[], exec = 'exec') => {
+  const mount = `mount --bind ${btf} /sys/kernel/btf/vmlinux && ${exec} "$0" "$@"`;
+  return Program.start(['--mount', 'sh', '-c', mount, ...args], { command: 'unshare' });
+};
+
 describe.skipIf(cannotTrace)(`io_uring of another kernel${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
   const folder = scratch();
   const [types, numbers] = [join(folder, 'no-submit'), join(folder, 'number-completes')];
@@ -153,17 +159,11 @@ describe.skipIf(cannotTrace)(`io_uring of another kernel${cannotTrace ? ` (skipp
     writeFileSync(numbers, older.bytes);
   });
 
-  /** In a mount namespace of its own, where the kernel describes itself otherwise. */
-  const describedBy = (btf: string, args: readonly string[]) => {
-    const mount = `mount --bind ${btf} /sys/kernel/btf/vmlinux && exec "$0" "$@"`;
-    return Program.start(['--mount', 'sh', '-c', mount, launcher, ...args], { command: 'unshare' });
-  };
-
   test.each([
     [types, 'this kernel has no tracepoint io_uring_submit_req'],
     [numbers, 'io_uring_complete passes no result here'],
   ])('doctor names the reason, exit 0: %#', async (btf, reason) => {
-    const program = describedBy(btf, ['doctor', '-o', 'json']);
+    const program = describedBy(btf, [launcher, 'doctor', '-o', 'json']);
     expect(await program.ended).toBe(0);
     const check = checksOf(program).checks.find(({ name }) => name === 'io_uring');
     expect(check).toMatchObject({ ok: false, optional: true, found: `what goes through it is not seen: ${reason}` });
@@ -184,7 +184,7 @@ operators:
 sinks: { out: { type: stdout, from: [detect, gaps], format: json } }
 `,
     );
-    const program = describedBy(numbers, ['run', path, '-o', 'json']);
+    const program = describedBy(numbers, [launcher, 'run', path, '-o', 'json']);
     await program.ready();
     await stage.run('cat /etc/shadow >/dev/null');
     await program.until(({ stdout }) => stdout.includes('/etc/shadow') && stdout.includes('io_uring'));
@@ -196,6 +196,64 @@ sinks: { out: { type: stdout, from: [detect, gaps], format: json } }
     await stage.close();
   });
 });
+
+describe.skipIf(cannotTrace)(
+  `a kernel that preempts programs${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`,
+  () => {
+    const types = join(scratch(), 'preempts');
+    // Where tracefs cannot be read, nor mounted.
+    const withoutTracefs =
+      'mount -t tmpfs none /sys/kernel/tracing && ' +
+      'exec setpriv --inh-caps=-all --bounding-set=-all,+bpf,+perfmon,+sys_ptrace,+dac_read_search';
+
+    beforeAll(() => {
+      const preempts = new KernelTypes();
+      preempts.nameLikeTracepoint('sched_process_wait', 'class_srcu_fast_notrace_t');
+      writeFileSync(types, preempts.bytes);
+    });
+
+    test('run attaches its programs through perf, and sees the same', async () => {
+      const stage = new Stage();
+      const graph = `sources: { node: { type: ebpf, scope: { descendants_of: ${stage.pid} } } }
+operators: { detect: { type: rules, from: node, files: ${repository}/rules/host.yaml } }
+sinks: { out: { type: stdout, from: detect } }
+`;
+      const program = describedBy(types, [launcher, 'run', pipeline(scratch(), graph)]);
+      await program.ready();
+      await stage.run('cat /etc/shadow >/dev/null');
+      await program.until(({ stdout }) => stdout.includes('/etc/shadow'));
+      const { stdout } = await Program.run(['doctor']);
+      expect(await program.stop()).toBe(0);
+      await stage.close();
+      const ours = stdout.slice(stdout.indexOf(`agent pid ${program.child.pid}`)).split('\nagent ')[0];
+      expect(ours).toMatch(/^runs {2}on_call .*\n/m);
+      expect(
+        ours
+          ?.match(/^runs {2}\w+/gm)
+          ?.map((line) => line.slice(6))
+          .sort(),
+      ).toEqual(expect.arrayContaining(['on_call', 'on_cgroup', 'on_exec', 'on_exit', 'on_fork']));
+      expect(program.stderr).not.toContain('preempts');
+    });
+
+    test('doctor and run say that events can be missed where perf cannot be had', async () => {
+      const doctor = describedBy(types, [launcher, 'doctor', '-o', 'json'], withoutTracefs);
+      expect(await doctor.ended).toBe(0);
+      const check = checksOf(doctor).checks.find(({ name }) => name === 'programs');
+      const found = expect.stringContaining('/sys/kernel/tracing cannot be read: No such file or directory');
+      expect(check).toMatchObject({
+        ok: false,
+        optional: true,
+        found,
+        advice: expect.stringContaining('Mount tracefs'),
+      });
+      const program = describedBy(types, [launcher, 'run', path], withoutTracefs);
+      await program.ready();
+      expect(program.stderr).toContain('events can be missed');
+      expect(await program.stop()).toBe(0);
+    });
+  },
+);
 
 test.skipIf(cannotTrace)(
   'doctor says what each agent has lost, what is behind, which programs run, and what each costs',

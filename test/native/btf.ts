@@ -63,6 +63,13 @@ export class KernelTypes {
     this.bytes.writeUInt32LE(this.#find(KIND.int), prototype + 12 + 8 * (parameter + 1) + 4);
   }
 
+  /** Gives a type that nobody asks for another name, of a tracepoint whose own is longer. */
+  nameLikeTracepoint(tracepoint: string, name: string): void {
+    const at = this.#strings + this.bytes.readUInt32LE(this.#tracepoint(tracepoint));
+    if (this.bytes.indexOf(0, at) - at < name.length) throw new Error(`${name} is longer than that of ${tracepoint}`);
+    this.bytes.write(`${name}\0`, at, 'latin1');
+  }
+
   /** Takes a tracepoint's name away. */
   remove(tracepoint: string): void {
     this.bytes.writeUInt32LE(0, this.#tracepoint(tracepoint));

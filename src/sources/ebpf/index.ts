@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { Observable } from 'rxjs';
 import { z } from 'zod';
-import { bootOffsetNs, DATA_MAX, openSensor, type Sensor } from '../../../native/index.ts';
+import { bootOffsetNs, DATA_MAX, missable, openSensor, type Sensor } from '../../../native/index.ts';
 import { liveAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import { type Demands, defineSource, type SourceContext } from '../../core/component.ts';
@@ -101,6 +101,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     ctx.metrics.counter('programs').value = sensor.programs().filter(({ attached }) => attached).length;
   };
   countPrograms();
+  sayMissable(sensor, ctx);
   const sayUnseen = onceUnseen(sensor, ctx);
   sayUnseen(wanted);
   const containers = openContainers(options.containers, ctx);
@@ -152,6 +153,11 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
       capture.close();
     },
   };
+}
+
+function sayMissable(sensor: Sensor, ctx: SourceContext): void {
+  const risk = sensor.programs().find((program) => program.risk)?.risk;
+  if (risk) ctx.report('health', { reason: 'preemption', message: missable(risk) });
 }
 
 /** Says, once calls are read, which of their ways this kernel does not show. */
