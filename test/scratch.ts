@@ -3,10 +3,12 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 // Short: what listens at a path below it has room for a hundred characters (unix(7)).
 const OWN = 's-';
+/** What the temporary folder of a test file is called at first. */
+export const OF_FILE = 't-';
 
 const last: (() => void)[] = [];
 
@@ -34,26 +36,27 @@ export function ownTemporary(name: string, prefix: string, mayStay = (_: string)
   return () => {
     for (const work of last.splice(0)) work();
     const left = readdirSync(folder).filter((each) => !each.startsWith(OWN) && !mayStay(join(folder, each)));
-    const mounted = unmount(folder);
     if (before === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = before;
-    // To remove it would be to remove what is shown there.
+    const mounted = remove(folder);
     if (mounted.length > 0) return `still mounted in the temporary folder of ${name}: ${mounted.join(', ')}`;
-    // A program that a failed test has left may still write there.
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     return left.length > 0 ? `left in the temporary folder of ${name}: ${left.join(', ')}` : undefined;
   };
 }
 
-/** Whether that is a folder that has nothing but `scratch` folders. */
-export function isOwn(folder: string): boolean {
-  return statSync(folder).isDirectory() && readdirSync(folder).every((name) => name.startsWith(OWN));
+/** Whether that is the temporary folder of a test file that has nothing but `scratch` folders. */
+export function isOfFile(folder: string): boolean {
+  const isFolder = basename(folder).startsWith(OF_FILE) && statSync(folder).isDirectory();
+  return isFolder && readdirSync(folder).every((name) => name.startsWith(OWN));
 }
 
-/** Unmounts what container engines, for one, have left mounted below a folder. Returns what stays. */
-function unmount(folder: string): string[] {
+/** Removes a folder, if what container engines, for one, have left mounted there can be unmounted. Returns what cannot. */
+export function remove(folder: string): string[] {
   for (const path of mountsBelow(folder).toReversed()) spawnSync('umount', ['-l', path]);
-  return mountsBelow(folder);
+  const mounted = mountsBelow(folder);
+  // To remove the folder would be to remove what is shown there. A program that a failed test has left may still write.
+  if (mounted.length === 0) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  return mounted;
 }
 
 /** In the order in which they were mounted. Blanks and their like are octal there (proc_pid_mounts(5)). */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sensor } from '../../native/index.ts';
 import { FLAGS } from '../../src/events/kernel/layout.ts';
+import { statOf } from '../proc.ts';
 import { Cgroup, cgroupRoots } from './cgroups.ts';
 import { Actor, type Decoded, decode, drainAll, only as onlyCalls, prepare, watch, whyNot } from './harness.ts';
 
@@ -17,12 +18,6 @@ function cgroupOf(pid: number): string {
     lines.map((line) => line.split(':')).find((parts) => controllers((parts[1] ?? '').split(',')))?.[2];
   const memory = path((list) => list.includes('memory'));
   return (memory !== undefined && memory !== '/' ? memory : path((list) => list[0] === '')) ?? '';
-}
-
-/** Field N of /proc/PID/stat, proc_pid_stat(5); the name in parentheses is field 2. */
-function statOf(pid: number, field: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[field - 3]);
 }
 
 describe.skipIf(whyNot())('processes', () => {

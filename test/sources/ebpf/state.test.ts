@@ -6,6 +6,7 @@ import { cpus } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CALLS } from '../../../native/calls.ts';
 import { Actor, prepare, whyNot } from '../../native/harness.ts';
+import { statOf } from '../../proc.ts';
 import { Watch } from './shell.ts';
 
 const STREAMS = ['stdin', 'stdout', 'stderr'];
@@ -21,12 +22,6 @@ const ABOUT = ['evt.type', 'proc.pid', 'proc.exepath', 'proc.name', 'fd.name'];
 function statusOf(pid: number, name: string): number {
   const found = new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(found?.[1]);
-}
-
-/** Field N of /proc/PID/stat, proc_pid_stat(5); the name in parentheses is field 2. */
-function statOf(pid: number, field: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[field - 3]);
 }
 
 describe.skipIf(whyNot())('state', () => {
