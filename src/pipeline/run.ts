@@ -310,7 +310,7 @@ export class Run {
         failure = { error };
       }
     });
-    if (!failure) return;
+    if (failure === undefined) return;
     for (const source of fresh) this.#end(source);
     for (const source of [...fresh, ...changed]) void source.finish(AbortSignal.abort());
     // They were closed so that the new ones could be opened: back again, where they stood.
@@ -323,12 +323,11 @@ export class Run {
 
   #start(sources: readonly LiveSource[], wiring: Wiring): void {
     this.#failure = 'none';
-    const [internal, others] = [true, false].map((which) =>
-      sources.filter((source) => (source.planned.type === 'internal') === which),
-    ) as [LiveSource[], LiveSource[]];
+    const isInternal = ({ planned }: LiveSource) => planned.type === 'internal';
+    const others = sources.filter((source) => !isInternal(source));
     for (const source of others) this.#active.add(source);
     // What other sources report while they open is heard too.
-    for (const source of [...internal, ...others]) {
+    for (const source of [...sources.filter(isInternal), ...others]) {
       const segment = wiring.get(source.id);
       if (segment) source.graph = (batch) => segment.process(batch);
       source.start();
