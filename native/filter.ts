@@ -3,7 +3,8 @@
  * more than was asked for, never less. native/bpf/shared.h and filter.h are the other side.
  */
 import type { Clause, Outcome, PathProperty, Result } from '../src/core/necessary.ts';
-import { CALLS } from './calls.ts';
+import { numbersHere } from './abi.ts';
+import { CALLS, type Call } from './calls.ts';
 import type { AddonWanted } from './locate.ts';
 
 /** What is sent of each call, by its name: whatever one of the clauses wants; `all`: everything. */
@@ -127,7 +128,7 @@ export function filterTables(filters: CallFilters, most = MOST_ENTRIES): Tables 
     const index = indexes.get(name);
     if (call === undefined || index === undefined)
       throw new RangeError(`there is no system call ${name} in calls.yaml`);
-    addNumbers(calls, index, call.numbers, call.kind);
+    addNumbers(calls, index, call);
     for (const clause of clauses === 'all' ? [{}] : clauses) {
       const bits = classesOf(clause, call.kind) & (EXECUTIONS.has(name) ? ~SUCCEEDED : EVERYTHING);
       const { paths: wanted, comms: named } = clause as Clause;
@@ -203,11 +204,11 @@ function moveBits(from: Uint16Array, to: Uint16Array): void {
 }
 
 /** The numbers of a call in this machine's ABI (low byte) and in its 32-bit one (high byte). */
-function addNumbers(calls: Uint16Array, index: number, numbers: readonly (readonly number[])[], kind: string): void {
-  const [native, compat] = process.arch === 'arm64' ? [numbers[2], numbers[3]] : [numbers[0], numbers[1]];
-  for (const number of native ?? []) calls[number] = (calls[number] ?? 0) | index;
-  for (const number of compat ?? []) calls[number] = (calls[number] ?? 0) | (index << 8);
-  if (kind === 'socket' && process.arch !== 'arm64') {
+function addNumbers(calls: Uint16Array, index: number, call: Call): void {
+  const { own, compat } = numbersHere(call);
+  for (const number of own) calls[number] = (calls[number] ?? 0) | index;
+  for (const number of compat) calls[number] = (calls[number] ?? 0) | (index << 8);
+  if (call.kind === 'socket' && process.arch !== 'arm64') {
     calls[SOCKETCALL_NUMBER] = ((calls[SOCKETCALL_NUMBER] ?? 0) & 0xff) | (SOCKETCALL << 8);
   }
 }

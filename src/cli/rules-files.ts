@@ -109,7 +109,7 @@ function answersOf({
 }: Pick<PlannedSource, 'definition' | 'emits' | 'config'>): Omit<Feed, 'id'> {
   return {
     fills: (source, field) => emits.includes(source) && definition.fills(source, field, config),
-    emitsType: (source, type) => emits.includes(source) && definition.emitsType(source, type, config),
+    emitsType: (source, type) => emits.includes(source) && definition.emitsType(source, type, config) !== false,
   };
 }
 

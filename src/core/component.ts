@@ -162,8 +162,8 @@ export interface SourceDefinition<Config extends z.ZodType = z.ZodType> extends 
   readonly borrows: boolean;
   /** Whether it ever fills a field, by its text. Default: it may fill any. */
   fills(source: string, field: string, config: z.output<Config>): boolean;
-  /** Whether it ever emits an event type. Default: it may emit any. */
-  emitsType(source: string, type: string, config: z.output<Config>): boolean;
+  /** Whether it ever emits an event type; a text says from whom alone. Default: it may emit any. */
+  emitsType(source: string, type: string, config: z.output<Config>): boolean | string;
   /** Present when several replicas of the pipeline may divide its events. */
   shared?(config: z.output<Config>): Sharing | undefined;
   /** What of the configuration its position belongs to; a change of the rest goes on where it stood. Default: all. */
@@ -220,8 +220,8 @@ export interface Edge extends PlanContext {
   readonly demand: Demands;
   /** Whether some source above ever fills that field of an event source. */
   fills(source: string, field: string): boolean;
-  /** Whether some source above ever emits that event type. */
-  emitsType(source: string, type: string): boolean;
+  /** Whether some source above ever emits that event type; a text says from whom alone. */
+  emitsType(source: string, type: string): boolean | string;
 }
 
 /** What an operator found out while the pipeline was planned. */

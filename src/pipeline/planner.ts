@@ -230,10 +230,11 @@ export class Planner {
       fills: (source, field) =>
         provided.some(({ name }) => name === field) ||
         origins.some(({ definition: of, emits, config }) => emits?.includes(source) && of.fills(source, field, config)),
-      emitsType: (source, type) =>
-        origins.some(
-          ({ definition: of, emits, config }) => emits?.includes(source) && of.emitsType(source, type, config),
-        ),
+      emitsType: (source, type) => {
+        const of = origins.filter(({ emits }) => emits?.includes(source));
+        const answers = of.map(({ definition, config }) => definition.emitsType(source, type, config));
+        return answers.includes(true) || (answers.find(Boolean) ?? false);
+      },
     });
     if (definition.prepare) {
       const answer = definition.prepare(operator.config, edge);

@@ -1,11 +1,12 @@
-/** Rules on audit logs that cannot fire in their pipeline, and files without a rule, are said when it is planned. */
+/** Rules that cannot fire in their pipeline, and files without a rule, are said when it is planned. */
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
+import { repository } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
 
 const folder = scratch();
@@ -95,4 +96,34 @@ operators: { detect: { type: rules, from: node, files: nowhere.yaml } }
 sinks: { out: { type: stdout, from: detect } }`;
   const plan = () => planPipeline(PipelineDocument.parse(join(folder, 'p.yaml'), yaml), builtIn());
   expect(plan).toThrow(expect.objectContaining({ diagnostics: [expect.objectContaining({ code: 'CONFIG_FILE' })] }));
+});
+
+describe.each(['x64', 'arm64'] as const)('on %s', (arch) => {
+  const here = process.arch;
+  beforeAll(() => Object.defineProperty(process, 'arch', { value: arch }));
+  afterAll(() => Object.defineProperty(process, 'arch', { value: here }));
+  const compat = {
+    x64: 'from 32-bit programs alone',
+    arm64: 'from 32-bit programs alone: others on arm64 call openat, mkdirat and their like',
+  }[arch];
+  const nowhere = 'which no source here emits';
+
+  it.each([
+    ['evt.type in (open, openat)', [], []],
+    ['evt.type in (clone, execve, procexit)', [], []],
+    ['evt.type = open', [], [`sees open ${compat}`]],
+    ['evt.type in (mkdir, rmdir)', [], [`sees mkdir, rmdir ${compat}`]],
+    ['evt.type in (mkdir, mkdirat)', [], []],
+    ['evt.type = umount', [`sees umount ${compat}`], [`needs umount, ${nowhere}: it cannot fire`]],
+    ['evt.type in (umount, umount2)', [], [`also looks at umount, ${nowhere}`]],
+  ])('%s', (condition, onX64, onArm64) => {
+    const said = arch === 'x64' ? onX64 : onArm64;
+    expect(saidOf('syscall', condition, 'type: ebpf')).toEqual(said.map((each) => `Rule "it" ${each}`));
+  });
+
+  it('the rules that come with the program can all fire', () => {
+    const path = join(repository, 'pipelines/default.yaml');
+    const { warnings } = planPipeline(PipelineDocument.parse(path, readFileSync(path, 'utf8')), builtIn());
+    expect(warnings).toEqual([]);
+  });
 });

@@ -1,5 +1,6 @@
 /** The parameters of system calls that are registers and texts, by the tables of calls and of Falco's events. */
 
+import { numbersHere } from '../../../native/abi.ts';
 import type { Scalar } from '../field.ts';
 import { type EventParam, eventType } from '../syscall/event-types.ts';
 import type { FlagSet } from '../syscall/flag-table.ts';
@@ -166,10 +167,9 @@ const BYTES: Readonly<Record<string, Raw>> = { data: movedData, img: moduleImage
 const GENERIC: Readonly<Record<string, number>> = { pivot_root: 137, perf_event_open: 234, fchmodat2: 413 };
 
 /** The number of the call where it was made. */
-function nativeNumber({ numbers }: NamedCall): Raw {
-  const [x64, ia32, arm64, arm] = numbers.map(([number]) => number);
-  const [native, compat] = process.arch === 'arm64' ? [arm64, arm] : [x64, ia32];
-  return (event) => (event.has('compat') ? compat : native);
+function nativeNumber(call: NamedCall): Raw {
+  const { own, compat } = numbersHere(call);
+  return (event) => (event.has('compat') ? compat : own)[0];
 }
 
 function argumentOf(param: EventParam, call: NamedCall, isOwn: boolean): Argument | undefined {

@@ -41,7 +41,7 @@ const CLOUD = 900_000; // ms that audit logs may be
 function fromCloud(edge: Edge): boolean {
   const near = new Set(['syscall', 'container', 'alert', 'internal']);
   const known = [...new Set([...edge.sources, ...cataloguesOn(edge).keys()])];
-  return known.some((source) => !near.has(source) && edge.emitsType(source, ''));
+  return known.some((source) => !near.has(source) && edge.emitsType(source, '') !== false);
 }
 
 type Given = Readonly<{ condition?: string | undefined; source?: string | undefined }>;

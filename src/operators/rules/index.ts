@@ -328,13 +328,15 @@ function* warnOfIdleRules(active: readonly Rule[], edge: Edge): Steps<void> {
     }
     const { eventTypes } = condition;
     if (eventTypes !== 'all') {
-      const here = [...eventTypes].filter((type) => edge.emitsType(source, type));
+      const here = [...eventTypes].filter((type) => edge.emitsType(source, type) !== false);
       if (here.length === 0) {
         if (eventTypes.size > 0) warning(`needs ${some(eventTypes)}, which no source here emits: it cannot fire`);
         continue;
       }
       const missing = [...eventTypes].filter((type) => !here.includes(type));
       if (missing.length > 0) warning(`also looks at ${some(missing)}, which no source here emits`);
+      const [from, ...others] = new Set(here.map((type) => edge.emitsType(source, type)));
+      if (typeof from === 'string' && others.length === 0) warning(`sees ${some(here)} ${from}`);
       if (here.every((type) => necessary(condition.typed, type, asTheyStay).length === 0)) {
         warning('asks for what no event has, such as a thread with a name of more than 15 bytes: it cannot fire');
         continue;

@@ -18,7 +18,7 @@ import { kernelFills, kernelForm } from '../../events/kernel/form.ts';
 import { baseSyscallsConfig, warnOfBaseSyscalls } from './base-syscalls.ts';
 import { Capture } from './capture.ts';
 import { containersConfig, openContainers } from './containers.ts';
-import { eventTypes, type Wanted, wantedFor } from './wanted.ts';
+import { emitsHere, type Wanted, wantedFor } from './wanted.ts';
 
 const isPowerOfTwo = (bytes: number) => Number.isInteger(Math.log2(bytes));
 
@@ -66,8 +66,7 @@ export const ebpf = defineSource({
   delivery: 'at_most_once',
   borrows: true,
   emits: () => ['syscall'],
-  emitsType: (_source, type, { base_syscalls }) =>
-    eventTypes.has(type) && !base_syscalls.custom_set.includes(`!${type}`),
+  emitsType: (_source, type, { base_syscalls }) => !base_syscalls.custom_set.includes(`!${type}`) && emitsHere(type),
   fills: (_source, field, { containers }) => {
     const ref = catalogues.get('syscall')?.find(field);
     return ref !== undefined && kernelFills(ref) && (containers !== 'off' || !kernelForm.late?.includes(ref));

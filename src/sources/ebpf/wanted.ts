@@ -1,5 +1,6 @@
 /** What the kernel has to send, from what the pipeline reads. */
 
+import { numbersHere } from '../../../native/abi.ts';
 import { CALLS } from '../../../native/calls.ts';
 import type { SensorDemand, StateDemand } from '../../../native/index.ts';
 import type { Demand } from '../../core/component.ts';
@@ -11,8 +12,20 @@ const LIFE = { fork: ['clone'], exec: ['execve', 'execveat'], exit: ['procexit']
 /** Of these the calls themselves are only failures: a program that begins to run is a record of its own. */
 const EXECUTIONS: ReadonlySet<string> = new Set(LIFE.exec);
 
-/** Every event type that this source emits. */
-export const eventTypes: ReadonlySet<string> = new Set([...Object.values(LIFE).flat(), ...Object.keys(CALLS)]);
+/** Event types of what a process lives through, however it was asked for. */
+const lives: ReadonlySet<string> = new Set(Object.values(LIFE).flat());
+/** Every event type that this source emits, on some machine. */
+export const eventTypes: ReadonlySet<string> = new Set([...lives, ...Object.keys(CALLS)]);
+
+/** Whether it emits an event type on this machine; a text says from whom alone. */
+export function emitsHere(type: string): boolean | string {
+  const call = eventTypes.has(type) ? CALLS[type] : undefined;
+  if (call === undefined || lives.has(type)) return lives.has(type);
+  const { own, compat } = numbersHere(call);
+  if (own.length > 0 || compat.length === 0) return own.length > 0;
+  const others = process.arch === 'arm64' ? ': others on arm64 call openat, mkdirat and their like' : '';
+  return `from 32-bit programs alone${others}`;
+}
 
 /** The event type of what is counted under a name; undefined for what becomes no event. */
 export function typeOfCounted(name: string): string | undefined {
