@@ -28,6 +28,11 @@ export interface Ack {
   /** The source does not wait for it: past a queue's limit its events may be dropped. */
   readonly live: boolean;
   /**
+   * Its source would give what has failed again from memory, all of it and to everybody: whoever can try it again alone keeps
+   * it for that instead.
+   */
+  readonly patient?: boolean;
+  /**
    * `reason` names why events were dropped: `queue_full`, `sink_failed`, … Where not all had the same fate, `fates` has
    * the place in the batch of each that was not delivered, and what became of it; `status` is then the worst of all.
    */
@@ -46,10 +51,15 @@ export type Fates = ReadonlyMap<number, Fate>;
 export const liveAck: Ack = { live: true, settle() {} };
 
 /** An ack that calls `settled` once. */
-export function ackOf(settled: (status: Status, reason?: string, fates?: Fates) => void, live = false): Ack {
+export function ackOf(
+  settled: (status: Status, reason?: string, fates?: Fates) => void,
+  live = false,
+  patient = false,
+): Ack {
   let open = true;
   return {
     live,
+    patient,
     settle(status, reason, fates) {
       if (!open) return;
       open = false;
@@ -121,7 +131,7 @@ export function splitAck(
     const same = counts[all] === events && reasons.size <= 1;
     parent.settle(all, why, same ? undefined : fatesOf(worst, reasonOf));
   };
-  return parts.map((members) => ackOf((...fate) => settled(members, ...fate), parent.live));
+  return parts.map((members) => ackOf((...fate) => settled(members, ...fate), parent.live, parent.patient));
 }
 
 function fatesOf(worst: Uint8Array, reasonOf: ReadonlyMap<number, string>): Fates {
@@ -140,22 +150,26 @@ function fatesOf(worst: Uint8Array, reasonOf: ReadonlyMap<number, string>): Fate
  */
 export function partAck(parent: Ack, events: number, places: readonly number[], lost: readonly number[] = []): Ack {
   const isLost = new Set(lost);
-  return ackOf((status, reason, fates) => {
-    const whole: Fate = reason === undefined ? { status } : { status, reason };
-    const all = new Map<number, Fate>();
-    let worst: Fate = places.length > 0 ? whole : FILTERED;
-    for (const [index, place] of places.entries()) {
-      const fate = fates ? (fates.get(index) ?? DELIVERED) : whole;
-      all.set(place, worseFate(all.get(place) ?? fate, fate));
-    }
-    for (let place = 0; place < events; place++) {
-      const fate = all.get(place) ?? (isLost.has(place) ? LOST : FILTERED);
-      worst = worseFate(worst, fate);
-      if (fate.status === 'delivered') all.delete(place);
-      else all.set(place, fate);
-    }
-    parent.settle(worst.status, worst.reason, all);
-  }, parent.live);
+  return ackOf(
+    (status, reason, fates) => {
+      const whole: Fate = reason === undefined ? { status } : { status, reason };
+      const all = new Map<number, Fate>();
+      let worst: Fate = places.length > 0 ? whole : FILTERED;
+      for (const [index, place] of places.entries()) {
+        const fate = fates ? (fates.get(index) ?? DELIVERED) : whole;
+        all.set(place, worseFate(all.get(place) ?? fate, fate));
+      }
+      for (let place = 0; place < events; place++) {
+        const fate = all.get(place) ?? (isLost.has(place) ? LOST : FILTERED);
+        worst = worseFate(worst, fate);
+        if (fate.status === 'delivered') all.delete(place);
+        else all.set(place, fate);
+      }
+      parent.settle(worst.status, worst.reason, all);
+    },
+    parent.live,
+    parent.patient,
+  );
 }
 
 /** Of two alike the first. */

@@ -1,11 +1,10 @@
 /** How events get into a sink: queue, batching, time-out, retry and acks are the same for every sink. */
 
-import { z } from 'zod';
-import { type Fate, type Status, worse } from './ack.ts';
-import { aborted, now, sleep } from './clock.ts';
+import { type Ack, splitAck } from './ack.ts';
+import { aborted, now } from './clock.ts';
 import type { Sink } from './component.ts';
-import { duration, size } from './config.ts';
 import { counted } from './counted.ts';
+import type { DeliveryConfig } from './delivery-config.ts';
 import { messageOf } from './errors.ts';
 import type { Event } from './event.ts';
 import type { Keep } from './keep.ts';
@@ -15,68 +14,35 @@ import { Outage } from './outage.ts';
 import { type Parcel, Queue } from './queue.ts';
 import { retrying } from './retry.ts';
 import { TimeLimit } from './time-limit.ts';
+import { FAILED, type Lost, REFUSED, STOPPED, Undelivered } from './undelivered.ts';
 import { outcomeOf } from './write-error.ts';
-
-/** The keys that every sink has beside its own. */
-export const deliveryKeys = {
-  queue: z
-    .strictObject({
-      events: z.int().min(1).default(10_000).describe('Events that may wait.'),
-      size: size().prefault('64MiB').describe('Memory that waiting events may hold.'),
-      when_full: z
-        .enum(['drop_oldest', 'drop_newest', 'spill'])
-        .default('drop_oldest')
-        .describe(
-          'What gives way when a live source goes on and the queue is full; replayable sources wait instead. spill: events wait on disk, in the state folder, also over a restart.',
-        ),
-      spill_events: z.int().min(1).default(10_000_000).describe('Events that may wait on disk.'),
-    })
-    .prefault({})
-    .describe('Events that wait for this sink.'),
-  batch: z.int().min(1).max(100_000).default(500).describe('Events in one write, at most.'),
-  timeout: duration().prefault('30s').describe('Time for one write; then it counts as failed.'),
-  retry: z
-    .strictObject({
-      initial: duration().prefault('1s').describe('Upper bound of the first wait.'),
-      max: duration().prefault('30s').describe('Upper bound of every wait.'),
-      give_up_after: duration().prefault('5m').describe('Time after which a write is given up.'),
-    })
-    .prefault({})
-    .describe('What happens after a failed write: waits grow, each chosen at random below a bound.'),
-};
-
-export type DeliveryConfig = z.output<z.ZodObject<typeof deliveryKeys>>;
-
-/** Time for what is on its way to disk at the end, in ms: a full disk must not keep the program from ending. */
-const KEEPING = 2000;
 
 /** A sink that ends no write in so many ms that it is given takes nothing. */
 const PATIENCE = 200;
 /** Of the time between two looks so many ms were given, at most; else the thread was busy. */
 const LOOK = 5;
 
-/** Why a sink will not get an event, by event. */
-type Lost = Map<Event, string>;
-
-/** The reason of events that the receiver will never take: also a replayable source goes on without them. */
-const REFUSED = 'refused';
-
 /** Delivers to one sink: one write at a time, in order. */
 export class Delivery {
   readonly queue: Queue;
   readonly #sink: Sink;
   readonly #keep: Keep | undefined;
-  // What is on its way to disk: closing waits for it.
-  readonly #keeping = new Set<Promise<void>>();
+  readonly #undelivered: Undelivered;
   readonly #config: DeliveryConfig;
   readonly #log: Logger;
   readonly #metrics: Counters;
-  readonly #tell: (reason: string, count: number) => void;
   readonly #stop = new AbortController();
   readonly #limit: TimeLimit;
   readonly #done: Promise<void>;
   #writing = false;
   #began = 0;
+  // Of what is being written: events that are not delivered yet, and whether they are on disk as well.
+  #left = 0;
+  #stored = false;
+  // Those that reloads have replaced by this one, or with it, and that still deliver what they have.
+  #retiring = new Set<Delivery>();
+  #heir: Delivery | undefined;
+  readonly #woken = () => this.queue.poke();
   // What `crowd` goes by: whether a write has begun or ended since it was asked, when that was, and for how long none has.
   #moved = false;
   #asked = 0;
@@ -104,24 +70,47 @@ export class Delivery {
     keep?: Keep,
   ) {
     this.#keep = keep;
-    if (keep) keep.woken = () => this.queue.poke();
+    keep?.woken.add(this.#woken);
     this.#sink = sink;
-    this.#tell = lost;
     this.#config = config;
     this.#log = log;
     this.#metrics = metrics;
     const { events, size: bytes, when_full: whenFull } = config.queue;
-    const limits = { events, bytes, whenFull: whenFull === 'spill' ? ('drop_newest' as const) : whenFull };
+    const spills = whenFull === 'spill';
+    const again = (parcel: Parcel) => this.offer(parcel);
+    const heir = () => this.#heir?.taking;
+    this.#undelivered = new Undelivered({ keep, spills, metrics, lost, again, heir });
+    const limits = { events, bytes, whenFull: spills ? ('drop_newest' as const) : whenFull };
     this.queue = new Queue(limits, (parcel, reason) => {
-      if (parcel.ack.live) this.#lost(reason, parcel.events.length);
+      if (parcel.ack.live) this.#undelivered.count(reason, parcel.events.length);
     });
     this.#limit = new TimeLimit(config.timeout, this.#stop.signal);
     this.#done = this.#run();
   }
 
-  /** The error of the last write, until events are taken again. */
+  /** Stands for one that a reload has replaced: gets what that cannot deliver any more. */
+  takeOver(before: Delivery): void {
+    before.#heir = this;
+    this.#retiring = before.#retiring.add(before);
+  }
+
+  /** Itself, or what is in its place: whatever takes events in. */
+  get taking(): Delivery | undefined {
+    return this.#closing ? this.#heir?.taking : this;
+  }
+
+  /** The error of the last write, until events are taken again; also of what it has replaced and what still delivers. */
   get problem(): string | undefined {
-    return this.#failing;
+    return [this, ...this.#retiring].map((each) => each.#failing).find((failing) => failing !== undefined);
+  }
+
+  /** Events that wait in memory or are being written, also at what it has replaced. */
+  get waiting(): number {
+    return [this, ...this.#retiring].reduce((sum, each) => sum + each.#waiting, 0);
+  }
+
+  get #waiting(): number {
+    return this.queue.events + this.#undelivered.parked + (this.#stored ? 0 : this.#left);
   }
 
   /** Since when it tries to write the same events: ms since the epoch. */
@@ -149,20 +138,16 @@ export class Delivery {
     return this.#idled < PATIENCE ? live : 0;
   }
 
-  /** True when nothing waits and nothing is being written. */
-  get idle(): boolean {
-    return this.queue.events === 0 && !this.#writing;
-  }
-
   /** Takes events in. */
   offer(parcel: Parcel): void {
-    if (!this.#spills || (this.#keep?.waiting === 0 && this.queue.fits(parcel))) this.queue.offer(parcel);
-    else this.#spool(parcel);
+    if (this.#closing) this.#undelivered.leave(parcel);
+    else if (!this.#spills || (this.#keep?.waiting === 0 && this.queue.fits(parcel))) this.queue.offer(parcel);
+    else this.#undelivered.spool(parcel);
   }
 
-  /** Writes what waits, then closes the sink. When `deadline` is aborted first, the rest is left behind, and counted. */
+  /** Writes what waits, then closes the sink. When `deadline` is aborted first, the rest is left behind. */
   async close(deadline: AbortSignal): Promise<void> {
-    this.#closing = true;
+    this.#end();
     this.queue.close();
     const give = () => this.giveUp(deadline.reason);
     if (deadline.aborted) give();
@@ -170,22 +155,34 @@ export class Delivery {
     await this.#done;
     this.#limit.close();
     deadline.removeEventListener('abort', give);
-    if (this.#keeping.size > 0) await Promise.race([Promise.all(this.#keeping), sleep(KEEPING)]);
+    await this.#undelivered.kept();
     // A sink that cannot even close must not keep the program from ending.
     await Promise.race([this.#closeSink(), aborted(deadline)]).catch((error) => {
       if (error !== deadline.reason) this.#log.error(`closing failed: ${messageOf(error)}`);
     });
+    this.#retiring.delete(this);
+    this.#keep?.woken.delete(this.#woken);
   }
 
   async #closeSink(): Promise<void> {
     await this.#sink.close();
   }
 
-  /** Leaves behind what waits and what is being written, at once. */
+  /**
+   * Leaves behind what waits and what is being written, at once: to what is in its place, on disk, or to nobody, which is
+   * counted; what a source gives again is left to that.
+   */
   giveUp(reason: unknown): void {
+    this.#end();
     this.#stop.abort(reason);
-    if (this.#spills) for (const parcel of this.queue.empty()) this.#spool(parcel);
-    this.queue.abandon();
+    this.queue.close();
+    for (const parcel of this.queue.empty()) this.#undelivered.leave(parcel);
+  }
+
+  // What waits for another try has it now.
+  #end(): void {
+    this.#closing = true;
+    for (const parcel of this.#undelivered.close()) this.queue.offer(parcel);
   }
 
   get #spills(): boolean {
@@ -209,6 +206,7 @@ export class Delivery {
     for (;;) {
       const stored = this.#keep && !this.#closing && this.#keep.waiting > 0 && this.queue.events === 0;
       const kept = stored ? await this.#keep?.next(this.#config.batch).catch(() => undefined) : undefined;
+      this.#stored = kept !== undefined;
       if (kept) return kept;
       const parcels = await this.queue.take(this.#config.batch);
       if (parcels?.length !== 0) return parcels;
@@ -219,20 +217,22 @@ export class Delivery {
   async #deliver(parcels: readonly Parcel[]): Promise<void> {
     const { batch } = this.#config;
     const events = parcels.flatMap((parcel) => parcel.events);
-    const lost: Lost = new Map();
+    const lost = new Map<Event, Lost>();
+    this.#left = events.length;
     for (let from = 0, next = 0; from < events.length; from = next) {
       next = from + batch;
       const given = await this.#writeAgain(events.slice(from, next), lost);
       if (given) continue;
-      const reason = this.#stop.signal.aborted ? 'stopped' : 'sink_failed';
+      const reason = this.#stop.signal.aborted ? STOPPED : FAILED;
       for (const event of events.slice(next)) lost.set(event, reason);
       break;
     }
+    this.#left = 0;
     for (const parcel of parcels) this.#settle(parcel, lost);
   }
 
   // False when it was given up; what is lost, and why, is put into `lost`.
-  async #writeAgain(events: readonly Event[], lost: Lost): Promise<boolean> {
+  async #writeAgain(events: readonly Event[], lost: Map<Event, Lost>): Promise<boolean> {
     const { initial, max, give_up_after: giveUpAfter } = this.#config.retry;
     let left: readonly Event[] = events;
     const write = async () => {
@@ -240,14 +240,14 @@ export class Delivery {
         const events = left;
         await this.#limit.run((signal) => this.#sink.write(events, signal));
         this.#moved = true;
-        this.#metrics.add('delivered', '', left.length);
+        this.#delivered(left.length);
         this.#works();
       } catch (error) {
         const before = left.length;
         const { refused, again } = outcomeOf(error, left);
         left = again;
         const delivered = before - refused.length - again.length;
-        this.#metrics.add('delivered', '', delivered);
+        this.#delivered(delivered);
         for (const event of refused) lost.set(event, REFUSED);
         if (refused.length > 0) this.#refused(refused.length, error);
         if (again.length > 0) throw error;
@@ -271,9 +271,14 @@ export class Delivery {
       if (!stopped && this.#givenUp.failed(this.#problem)) {
         this.#log.error(`gave up writing ${counted(left.length, 'event')}: ${this.#problem}`);
       }
-      for (const event of left) lost.set(event, stopped ? 'stopped' : 'sink_failed');
+      for (const event of left) lost.set(event, stopped ? STOPPED : FAILED);
       return false;
     }
+  }
+
+  #delivered(count: number): void {
+    this.#metrics.add('delivered', '', count);
+    this.#left -= count;
   }
 
   #works(): void {
@@ -295,82 +300,35 @@ export class Delivery {
     this.#log.error(`${counted(count, 'event')} ${were} refused${this.#keep ? '' : ` and ${are} lost`}: ${message}`);
   }
 
-  #settle({ events, ack }: Parcel, lost: Lost): void {
+  #settle(parcel: Parcel, lost: ReadonlyMap<Event, Lost>): void {
+    const { events, ack } = parcel;
     if (lost.size === 0) {
       ack.settle('delivered');
       return;
     }
-    const byReason = new Map<string, number[]>();
+    const places = new Map<Lost | undefined, number[]>();
     for (const [place, event] of events.entries()) {
       const reason = lost.get(event);
-      if (reason === undefined) continue;
-      const places = byReason.get(reason);
-      if (places) places.push(place);
-      else byReason.set(reason, [place]);
+      const those = places.get(reason);
+      if (those) those.push(place);
+      else places.set(reason, [place]);
     }
-    // A replayable source gives it again; what it did not settle is not lost.
-    const failed = ack.live ? undefined : [...byReason.keys()].find((reason) => reason !== REFUSED);
-    if (failed) {
+    const failed = [...places.keys()].find((reason) => reason !== undefined && reason !== REFUSED);
+    if (failed && this.#undelivered.comesAgain(ack)) {
       ack.settle('failed', failed);
       return;
     }
-    const fates = new Map<number, Fate>();
-    const kept: Promise<void>[] = [];
-    for (const [reason, places] of byReason) {
-      const [fate, written] = this.#lose(
-        places.map((place) => events[place] as Event),
-        reason,
-      );
-      for (const place of places) fates.set(place, fate);
-      if (written) kept.push(written);
+    const acks = splitAck(ack, events.length, [...places.values()]);
+    for (const [index, [reason, those]] of [...places].entries()) {
+      const own = acks[index] as Ack;
+      if (reason === undefined) own.settle('delivered');
+      else {
+        const part = those.map((place) => events[place] as Event);
+        const bytes = (parcel.bytes * part.length) / events.length;
+        const message = reason === REFUSED ? this.#refusal : this.#problem;
+        this.#undelivered.lose({ ...parcel, events: part, bytes, ack: own }, reason, message);
+      }
     }
-    const worst = [...fates.values()].reduce<Fate>((a, b) => (worse(a.status, b.status) === a.status ? a : b), {
-      status: 'delivered',
-    });
-    const settle = () => ack.settle(worst.status, worst.reason, fates.size === 0 ? undefined : fates);
-    if (kept.length === 0) settle();
-    else this.#onceKept(Promise.all(kept), settle);
-  }
-
-  // Events that this sink does not get now: where they go instead, and when they are there.
-  #lose(events: readonly Event[], reason: string): [Fate, Promise<void> | undefined] {
-    const spooled = reason !== REFUSED && this.#spills ? this.#keep?.spool(events) : undefined;
-    if (spooled) return [this.#kept('spooled', reason, events.length), spooled];
-    const message = reason === REFUSED ? this.#refusal : this.#problem;
-    const buried = reason === 'stopped' ? undefined : this.#keep?.bury(events, reason, message);
-    if (buried) return [this.#kept('dead_lettered', reason, events.length), buried];
-    this.#lost(reason, events.length);
-    return [{ status: 'dropped', reason }, undefined];
-  }
-
-  #kept(status: Status, reason: string, count: number): Fate {
-    this.#metrics.add(status, status === 'spooled' ? '' : reason, count);
-    return { status, reason };
-  }
-
-  #spool(parcel: Parcel): void {
-    const { events, ack } = parcel;
-    const written = this.#keep?.spool(events);
-    if (written) {
-      this.#kept('spooled', '', events.length);
-      this.#onceKept(written, () => ack.settle('spooled'));
-      return;
-    }
-    if (ack.live) this.#lost('spool_full', events.length);
-    ack.settle(ack.live ? 'dropped' : 'failed', 'spool_full');
-  }
-
-  #onceKept(written: Promise<unknown>, settle: () => void): void {
-    const keeping = written.then(() => {
-      settle();
-      this.#keeping.delete(keeping);
-    });
-    this.#keeping.add(keeping);
-  }
-
-  #lost(reason: string, count: number): void {
-    this.#metrics.add('dropped', reason, count);
-    this.#tell(reason, count);
   }
 }
 

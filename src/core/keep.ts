@@ -14,7 +14,7 @@ export interface Keep {
    */
   next(maxEvents: number): Promise<Parcel[] | undefined>;
   /** Called when `next` may have something that it had not. */
-  woken: () => void;
+  readonly woken: Set<() => void>;
   /** Keeps events that are given up, and why. Resolves and refuses as `spool` does. */
   bury(events: readonly Event[], reason: string, message: string): Promise<void> | undefined;
 }

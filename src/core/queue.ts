@@ -9,6 +9,8 @@ export interface Parcel {
   /** Memory they hold, estimated. */
   readonly bytes: number;
   readonly ack: Ack;
+  /** How often it was given up before, and kept. */
+  readonly tries?: number;
 }
 
 /** What gives way when a live parcel finds the queue full. */
@@ -37,7 +39,7 @@ export class Queue {
   #poked = false;
   #wake: (() => void) | undefined;
 
-  /** @param dropped told of each parcel that gave way (`queue_full`) or was left behind (`stopped`), after its ack has settled */
+  /** @param dropped told of each parcel that gave way (`queue_full`) or came too late (`stopped`), after its ack has settled */
   constructor(limits: QueueLimits, dropped: (parcel: Parcel, reason: string) => void) {
     this.#limits = limits;
     this.#dropped = dropped;
@@ -120,13 +122,6 @@ export class Queue {
   close(): void {
     this.#closed = true;
     this.#wake?.();
-  }
-
-  /** Closes, and leaves behind what waits. */
-  abandon(): void {
-    this.close();
-    for (let next = this.#parcels[this.#head]; next; next = this.#parcels[this.#head])
-      this.#drop(this.#shift(next), 'stopped');
   }
 
   #refuses(parcel: Parcel): string | undefined {

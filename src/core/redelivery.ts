@@ -3,10 +3,7 @@
 import { ackOf } from './ack.ts';
 import type { Batch } from './batch.ts';
 import type { SourceContext } from './component.ts';
-import { backoff } from './retry.ts';
-
-/** The waits before a batch is emitted again, in ms. */
-const AGAIN = { initial: 1000, max: 60_000 };
+import { AGAIN, backoff } from './retry.ts';
 
 interface Emission {
   readonly position: unknown;

@@ -12,6 +12,9 @@ export interface RetryPolicy {
   readonly giveUpAfter: number;
 }
 
+/** The waits before what was given up is tried again, in ms, where it is kept for that. */
+export const AGAIN = { initial: 1000, max: 60_000 };
+
 const FACTOR = 1.5; // as the OpenTelemetry collector's exporters grow their waits (spec/style.md §1.2)
 
 /** The wait before try number `attempt` (1 is the first repeat), in ms: uniform below a bound that grows. */

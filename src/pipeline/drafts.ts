@@ -1,7 +1,7 @@
 /** Drafts of a plan: for each entry of a pipeline file its component, and the configuration that this reads there. */
 
 import type { OperatorDefinition, SinkDefinition, SourceDefinition } from '../core/component.ts';
-import type { DeliveryConfig } from '../core/delivery.ts';
+import type { DeliveryConfig } from '../core/delivery-config.ts';
 import type { Path, PipelineDocument } from './document.ts';
 import { didYouMean } from './explain.ts';
 import type { Findings } from './findings.ts';

@@ -69,6 +69,11 @@ export class LiveSink {
     return { id, fields: fieldsOf(reads), deliver: (_source, parcel) => this.delivery.offer(parcel) };
   }
 
+  /** Stands for one that a reload has replaced: gets what that cannot deliver any more. */
+  takeOver(before: LiveSink): void {
+    this.delivery.takeOver(before.delivery);
+  }
+
   /** Opens again what was moved away. */
   async reopen(): Promise<void> {
     await this.#sink.reopen?.();

@@ -8,7 +8,7 @@ import type {
   SinkDefinition,
   SourceDefinition,
 } from '../core/component.ts';
-import type { DeliveryConfig } from '../core/delivery.ts';
+import type { DeliveryConfig } from '../core/delivery-config.ts';
 import type { Diagnostic, SourceText } from '../core/errors.ts';
 import { atOnce, type Steps } from '../core/steps.ts';
 import type { PipelineDocument } from './document.ts';

@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import { liveAck } from '../core/ack.ts';
 import { expand, type Sink } from '../core/component.ts';
-import { Delivery, deliveryKeys } from '../core/delivery.ts';
+import { Delivery } from '../core/delivery.ts';
+import { deliveryKeys } from '../core/delivery-config.ts';
 import { createLogger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { REHEARSALS } from '../core/rehearsal.ts';

@@ -363,7 +363,9 @@ export class Run {
     const sources = without(old.sources, live.sources);
     for (const source of sources.values()) this.#end(source);
     const operators = without(old.operators, live.operators);
-    this.#retiring.add({ plan: old.plan, sources, operators, sinks: without(old.sinks, live.sinks) });
+    const sinks = without(old.sinks, live.sinks);
+    for (const [id, sink] of sinks) live.sinks.get(id)?.takeOver(sink);
+    this.#retiring.add({ plan: old.plan, sources, operators, sinks });
   }
 
   /** Opens what of a plan does not run already. What does goes on as it is: operators read what they read now. */

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { address } from '../core/address.ts';
-import { deliveryKeys } from '../core/delivery.ts';
+import { deliveryKeys } from '../core/delivery-config.ts';
 import type { Diagnostic } from '../core/errors.ts';
 import { configError, type Path, type PipelineDocument } from './document.ts';
 import { explain } from './explain.ts';

@@ -17,7 +17,7 @@ export interface ComponentStatus {
   readonly from: readonly string[];
   /** Its counters by name, and by label where they have one: `dropped: {queue_full: 3}`. */
   readonly counters: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
-  /** Of a sink: events that wait in memory and on disk, and bytes in memory. */
+  /** Of a sink: events that wait in memory, or are being written, and on disk, and bytes in memory. */
   readonly queue?: { readonly events: number; readonly bytes: number; readonly on_disk: number };
   /** Of a source that delivers at least once: events that have not settled. */
   readonly in_flight?: number;
@@ -67,8 +67,8 @@ export function componentsOf(live: Live, metrics: ReadonlyMap<string, Counters>)
     }),
     ...plan.operators.map((operator) => ({ kind: 'operator' as const, ...common(operator, operator.from) })),
     ...plan.sinks.map((sink) => {
-      const { queue, onDisk, problem } = (sinks.get(sink.id) as LiveSink).delivery;
-      const waiting = { events: queue.events, bytes: queue.bytes, on_disk: onDisk };
+      const { queue, waiting: events, onDisk, problem } = (sinks.get(sink.id) as LiveSink).delivery;
+      const waiting = { events, bytes: queue.bytes, on_disk: onDisk };
       return { kind: 'sink' as const, ...common(sink, sink.from), queue: waiting, ...(problem ? { problem } : {}) };
     }),
   ];

@@ -90,11 +90,15 @@ export class StreamPort {
       return;
     }
     if (!this.#subscription) this.#subscribe();
-    const held = ackOf((status, reason, fates) => {
-      this.#held.delete(held);
-      ack.settle(status, reason, fates);
-      this.#wake?.();
-    }, ack.live);
+    const held = ackOf(
+      (status, reason, fates) => {
+        this.#held.delete(held);
+        ack.settle(status, reason, fates);
+        this.#wake?.();
+      },
+      ack.live,
+      ack.patient,
+    );
     this.#held.set(held, { since: now(), events });
     thrower.run(this.#error, () => this.#input.next({ source, form: recordForm, events, ack: held }));
     // It may have failed while it was being subscribed; then nobody has taken the batch.
@@ -196,7 +200,7 @@ function ackOfThose({ events, ack }: Batch, came: readonly Event[]): Ack {
   if (places.some((place) => place === undefined)) {
     if (events.length === came.length) return ack;
     // Nobody knows which of those that came they stand for.
-    return ackOf((status, reason) => ack.settle(status, reason), ack.live);
+    return ackOf((status, reason) => ack.settle(status, reason), ack.live, ack.patient);
   }
   return partAck(ack, came.length, places as number[]);
 }

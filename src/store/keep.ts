@@ -25,7 +25,7 @@ export function isOfSource(name: string): boolean {
 }
 
 export class SinkKeep implements Keep {
-  woken: () => void = () => {};
+  readonly woken = new Set<() => void>();
   readonly #store: Store;
   readonly #sink: string;
   readonly #limits: { readonly waiting: number; readonly dead: typeof DEAD };
@@ -53,7 +53,7 @@ export class SinkKeep implements Keep {
     const written = this.#write(events, (text) => this.#store.spool(this.#sink, events.length, text));
     if (!written) return undefined;
     this.#waiting += events.length;
-    void written.then(() => this.woken());
+    void written.then(() => this.#wake());
     return written;
   }
 
@@ -81,7 +81,11 @@ export class SinkKeep implements Keep {
     this.#waiting = Math.max(this.#waiting, waiting);
     this.#buried.events = dead;
     this.#buried.bytes = bytes;
-    this.woken();
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const woken of this.woken) woken();
   }
 
   #parcel({ id, count, text }: SpoolRow): Parcel {
@@ -91,7 +95,9 @@ export class SinkKeep implements Keep {
     });
     const ack = ackOf((status) => {
       if (status === 'failed') {
+        // Whoever failed may be on its way out.
         this.#given = Math.min(this.#given, id - 1);
+        this.#wake();
         return;
       }
       this.#waiting -= count;

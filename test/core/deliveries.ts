@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import type { Sink } from '../../src/core/component.ts';
-import { Delivery, type DeliveryConfig, deliveryKeys } from '../../src/core/delivery.ts';
+import { Delivery } from '../../src/core/delivery.ts';
+import { type DeliveryConfig, deliveryKeys } from '../../src/core/delivery-config.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { eventsOf, recordedAck, recordedLog } from './shared.ts';
 

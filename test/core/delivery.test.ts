@@ -31,7 +31,7 @@ describe('Delivery', () => {
       [4, 5, 6, 7],
     ]);
     expect(acks.map(({ settled }) => settled)).toEqual(Array(4).fill([['delivered', undefined]]));
-    expect(delivery.idle).toBe(true);
+    expect(delivery.waiting).toBe(0);
   });
 
   it('no write holds more than a batch, also when one parcel does', async () => {

@@ -122,13 +122,38 @@ sinks: { out: { type: out, from: ${more ? 'odd' : 'head'} } }`;
     const yaml = (sink: string) => `sources: { src: { type: src } }\nsinks: { it: { type: ${sink}, from: src } }`;
     const { run, reload } = await running(yaml('hanging'), parts);
     source.input.emit(2);
-    await reload(yaml('out'));
-    await reload(yaml('out'));
+    await reload(yaml('out').replace(' it:', ' other:'));
+    await reload(yaml('out').replace(' it:', ' other:'));
     expect(run.totals.summary()).toMatchObject({ in_flight: 2 });
     await vi.advanceTimersByTimeAsync(10_000);
     expect(hanging.closed).toBe(1);
     expect(run.totals.summary()).toMatchObject({ in_flight: 0, dropped: 2, reasons: { stopped: 2 } });
     await stopped(run);
+  });
+
+  it('gives what a sink could not deliver in that time to the one in its place; till then its trouble is shown', async () => {
+    const source = observed();
+    const [down, out] = [new ManualSink(), new ManualSink()];
+    down.write = () => Promise.reject(new Error('no route'));
+    const parts = { sources: { src: source.open }, sinks: { down, out } };
+    const yaml = (sink: string, more: string) =>
+      `sources: { src: { type: src } }\nsinks: { it: { type: ${sink}, from: src, ${more} } }`;
+    const { run, reload } = await running(yaml('down', 'batch: 2'), parts);
+    source.input.emit(3);
+    await flush();
+    const [shown] = run.status().components.filter(({ kind }) => kind === 'sink');
+    await reload(yaml('down', 'batch: 3'));
+    await reload(yaml('out', 'batch: 4'));
+    source.input.emit(1, 3);
+    await flush();
+    expect(out.got).toEqual([3]);
+    // Also those that are being written, wherever.
+    expect([shown, run.status().components.at(-1)]).toMatchObject(Array(2).fill({ queue: { events: 3 } }));
+    expect(run.status().problems).toEqual(['sink it: no route']);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(out.got).toEqual([3, 0, 1, 2]);
+    expect([down.closed, run.status().problems]).toEqual([2, []]);
+    expect(await stopped(run)).toMatchObject({ seen: 4, delivered: 4 });
   });
 
   it('asks sources first for what either graph wants, then for what the new one does', async () => {

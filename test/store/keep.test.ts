@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { Ack } from '../../src/core/ack.ts';
-import { Delivery, type DeliveryConfig, deliveryKeys } from '../../src/core/delivery.ts';
+import { Delivery } from '../../src/core/delivery.ts';
+import { type DeliveryConfig, deliveryKeys } from '../../src/core/delivery-config.ts';
 import type { Event } from '../../src/core/event.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { WriteError } from '../../src/core/write-error.ts';
@@ -85,6 +86,39 @@ describe('a queue that spills', () => {
     await vi.waitFor(() => expect(up.got).toHaveLength(8), 20_000);
     expect([...up.got].sort()).toEqual(range(8));
     await up.to.close(AbortSignal.timeout(1000));
+  });
+
+  it('keeps what was not delivered when the time to stop was over, also of a sink that does not spill', async () => {
+    const down = delivery({ batch: 2 }, () => Promise.reject(new Error('down')));
+    const [live, replayable] = [[0, 4].map(() => recordedAck(true)), recordedAck(false)];
+    for (const [index, ack] of live.entries()) down.offer(2, index * 2, ack);
+    down.offer(2, 4, replayable);
+    await down.to.close(AbortSignal.timeout(50));
+    expect(live.map(({ settled }) => settled)).toEqual(Array(2).fill([['spooled', 'stopped']]));
+    expect(replayable.settled).toEqual([['failed', 'stopped']]);
+    expect([down.lost, await store.dead()]).toEqual([[], []]);
+    await store.close();
+    store = await Store.open(folder, () => {});
+    const up = delivery({}, async () => {});
+    await vi.waitFor(() => expect([...up.got].sort()).toEqual(range(4)), 20_000);
+    await up.to.close(AbortSignal.timeout(1000));
+  });
+
+  it('gives to one that follows what another one had read from disk, and could not deliver', async () => {
+    const down = delivery(SPILL, () => Promise.reject(new Error('down')));
+    for (let n = 0; n < 6; n++) down.offer(2, n * 2, recordedAck(true));
+    await vi.waitFor(() => expect(down.keep.waiting).toBe(12), 20_000);
+    const got: unknown[] = [];
+    const sink = {
+      write: async (events: readonly Event[]) => void got.push(...numbersOf(events)),
+      close: async () => {},
+    };
+    // It looks for what waits before the other one has given back what it has.
+    const up = new Delivery(sink, config(SPILL), recordedLog().log, new Counters(), () => {}, down.keep);
+    await vi.waitFor(() => expect(got.length).toBeGreaterThan(7), 20_000);
+    await down.to.close(AbortSignal.timeout(50));
+    await vi.waitFor(() => expect([...got].sort((a, b) => Number(a) - Number(b))).toEqual(range(12)), 20_000);
+    await up.close(AbortSignal.timeout(1000));
   });
 
   it('gives again what failed from disk; nothing is given up while the sink is down', async () => {

@@ -1,0 +1,148 @@
+/** What becomes of events that a sink does not get now: the sink in its place, another try, the disk, or nobody. */
+
+import { asyncScheduler, type Subscription } from 'rxjs';
+import type { Ack } from './ack.ts';
+import { sleep } from './clock.ts';
+import type { Keep } from './keep.ts';
+import type { Counters } from './metrics.ts';
+import type { Parcel } from './queue.ts';
+import { AGAIN, backoff } from './retry.ts';
+
+/** The receiver will never take it: also a replayable source goes on without it. */
+export const REFUSED = 'refused';
+/** It was tried for as long as the sink says. */
+export const FAILED = 'sink_failed';
+/** There was no time left. */
+export const STOPPED = 'stopped';
+
+/** Why a sink does not get an event. */
+export type Lost = typeof REFUSED | typeof FAILED | typeof STOPPED;
+
+/** Time for what is on its way to disk at the end, in ms: a full disk must not keep the program from ending. */
+const KEEPING = 2000;
+
+export interface UndeliveredOptions {
+  /** Where events can wait on disk. */
+  readonly keep: Keep | undefined;
+  /** Whether they wait there whenever the sink does not take them. */
+  readonly spills: boolean;
+  readonly metrics: Counters;
+  /** Told of events that nobody gets, and why. */
+  readonly lost: (reason: string, count: number) => void;
+  /** Takes what is to be tried again. */
+  readonly again: (parcel: Parcel) => void;
+  /** What is in the place of the sink, and takes what that does not get any more. */
+  readonly heir: () => { offer(parcel: Parcel): void } | undefined;
+}
+
+export class Undelivered {
+  readonly #options: UndeliveredOptions;
+  readonly #parked = new Map<Parcel, Subscription>();
+  readonly #keeping = new Set<Promise<void>>();
+  #closed = false;
+
+  constructor(options: UndeliveredOptions) {
+    this.#options = options;
+  }
+
+  /** Events that wait for another try. */
+  get parked(): number {
+    return [...this.#parked.keys()].reduce((sum, { events }) => sum + events.length, 0);
+  }
+
+  /** Whether events with that ack are left to their source, as a whole, when the sink does not get them. */
+  comesAgain(ack: Ack): boolean {
+    return !ack.live && !ack.patient && !this.#options.heir();
+  }
+
+  /** Finds another place for events; `message` says for people why the sink does not get them. */
+  lose(parcel: Parcel, reason: Lost, message: string): void {
+    const { keep, spills, heir } = this.#options;
+    const { ack } = parcel;
+    const next = reason === REFUSED ? undefined : heir();
+    if (next) next.offer(parcel);
+    else if (ack.live || reason === REFUSED) {
+      // What only came too late waits on disk for the next start.
+      const isLate = reason !== REFUSED && (spills || reason === STOPPED);
+      if ((isLate && this.#spool(parcel, reason)) || this.#bury(parcel, reason, message)) return;
+      this.#drop(parcel, keep && reason === STOPPED ? 'spool_full' : reason);
+    } else if (ack.patient && reason === FAILED && !this.#closed) this.#park(parcel);
+    else ack.settle('failed', reason);
+  }
+
+  /** As `lose` with `stopped`; where events spill, also those that their source would give again wait on disk. */
+  leave(parcel: Parcel): void {
+    if (this.#options.spills && !this.#options.heir()) this.spool(parcel);
+    else this.lose(parcel, STOPPED, '');
+  }
+
+  /** Has events wait on disk. Where there is no room, live ones are dropped, and others left to their source. */
+  spool(parcel: Parcel): void {
+    const { ack } = parcel;
+    if (this.#spool(parcel)) return;
+    if (ack.live) this.#drop(parcel, 'spool_full');
+    else ack.settle('failed', 'spool_full');
+  }
+
+  /** Counts events that nobody gets. */
+  count(reason: string, events: number): void {
+    this.#options.metrics.add('dropped', reason, events);
+    this.#options.lost(reason, events);
+  }
+
+  /** Nothing waits for another try any more: returns what did. */
+  close(): readonly Parcel[] {
+    this.#closed = true;
+    const parked = [...this.#parked];
+    this.#parked.clear();
+    return parked.map(([parcel, timer]) => {
+      timer.unsubscribe();
+      return parcel;
+    });
+  }
+
+  /** Resolves when all is on disk that is on its way there, or that takes too long. */
+  async kept(): Promise<void> {
+    if (this.#keeping.size > 0) await Promise.race([Promise.all(this.#keeping), sleep(KEEPING)]);
+  }
+
+  // Aside, so that it does not hold up what comes behind it.
+  #park(parcel: Parcel): void {
+    const again = { ...parcel, tries: (parcel.tries ?? 0) + 1 };
+    const timer = asyncScheduler.schedule(
+      () => {
+        this.#parked.delete(again);
+        this.#options.again(again);
+      },
+      backoff(AGAIN, again.tries),
+    );
+    this.#parked.set(again, timer);
+  }
+
+  // These two return false when there is no room.
+  #spool(parcel: Parcel, reason?: string): boolean {
+    const written = this.#options.keep?.spool(parcel.events);
+    if (written) this.#once(written, parcel, 'spooled', reason);
+    return written !== undefined;
+  }
+
+  #bury(parcel: Parcel, reason: string, message: string): boolean {
+    const written = this.#options.keep?.bury(parcel.events, reason, message);
+    if (written) this.#once(written, parcel, 'dead_lettered', reason);
+    return written !== undefined;
+  }
+
+  #once(written: Promise<void>, { events, ack }: Parcel, status: 'spooled' | 'dead_lettered', reason?: string): void {
+    this.#options.metrics.add(status, status === 'spooled' ? '' : (reason ?? ''), events.length);
+    const keeping = written.then(() => {
+      ack.settle(status, reason);
+      this.#keeping.delete(keeping);
+    });
+    this.#keeping.add(keeping);
+  }
+
+  #drop({ events, ack }: Parcel, reason: string): void {
+    this.count(reason, events.length);
+    ack.settle('dropped', reason);
+  }
+}
