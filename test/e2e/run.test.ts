@@ -195,6 +195,14 @@ test('what falco-pipe once said of itself is replayed, and ends', async () => {
   expect(stderr).toContain('seen 1, delivered 1');
 });
 
+test('the demo prints what README.md shows', async () => {
+  const { stdout } = await Program.run(['run', 'pipelines/demo.yaml'], { cwd: repository, env: { TZ: 'UTC' } });
+  const readme = readFileSync(join(repository, 'README.md'), 'utf8');
+  const shown = readme.match(/^\d\d:\d\d:\d\d\.\d{9}: .*(?= …$)/gm) ?? [];
+  const printed = stdout.trim().split('\n');
+  expect(printed.map((line, index) => line.slice(0, shown[index]?.length))).toEqual(shown);
+});
+
 test('the shipped pipelines are valid', async () => {
   for (const name of ['default', 'demo']) {
     const { code, stdout } = await Program.run(['validate', `pipelines/${name}.yaml`], { cwd: repository });
