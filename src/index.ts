@@ -2,6 +2,7 @@
 
 export { type Ack, ackOf, liveAck, type Status, worse } from './core/ack.ts';
 export type { Batch } from './core/batch.ts';
+export { type Claim, listening, writing } from './core/claim.ts';
 export {
   bound,
   type Context,

@@ -128,7 +128,7 @@ function yamlOf({ operators, sinks }: Graph): string {
 
 /** The copies of an event that each sink of a graph is to get, and whether an operator fails on it on some way. */
 function waysOf({ operators, sinks }: Graph, source: number, n: number) {
-  const copies = SOURCES.map((_, index) => (index === source ? 1 : 0));
+  const copies = SOURCES.map((_, index) => Number(index === source));
   let lost = false;
   const sum = (from: readonly number[]) => from.reduce((all, index) => all + (copies[index] as number), 0);
   for (const { kind, from } of operators) {
