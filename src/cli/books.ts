@@ -7,7 +7,17 @@ import type { Summary } from '../pipeline/totals.ts';
 
 /** What came in and what became of it; of what was lost also why, and what is not settled where something is. */
 export function books(summary: Summary): string {
-  const { seen, delivered, filtered, dropped, spooled = 0, dead_lettered: dead = 0, in_flight, reasons } = summary;
+  const {
+    seen,
+    delivered,
+    filtered,
+    dropped,
+    spooled = 0,
+    dead_lettered: dead = 0,
+    in_flight,
+    to_replay: left = 0,
+    reasons,
+  } = summary;
   const why = Object.entries(reasons).map(([reason, count]) => `${reason} ${count}`);
   return [
     `seen ${seen}`,
@@ -17,6 +27,7 @@ export function books(summary: Summary): string {
     ...(spooled > 0 ? [`spooled ${spooled}`] : []),
     ...(dead > 0 ? [`dead letters ${dead}`] : []),
     ...(in_flight > 0 ? [`in flight ${in_flight}`] : []),
+    ...(left > 0 ? [`left to be replayed ${left}`] : []),
   ].join(', ');
 }
 

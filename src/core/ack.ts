@@ -47,6 +47,12 @@ export interface Fate {
 /** Fates by place in a batch. */
 export type Fates = ReadonlyMap<number, Fate>;
 
+/** The places of those that failed in a batch of so many events that has failed. */
+export function failedPlaces(events: number, fates?: Fates): number[] {
+  const places = Array.from({ length: events }, (_, place) => place);
+  return fates ? places.filter((place) => fates.get(place)?.status === 'failed') : places;
+}
+
 /** The ack of sources that deliver at most once: nobody waits for it. Shared by all their batches. */
 export const liveAck: Ack = { live: true, settle() {} };
 

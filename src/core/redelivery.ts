@@ -1,8 +1,9 @@
 /** At least once: what could not be delivered is emitted again, and the position moves only past what is settled. */
 
-import { ackOf } from './ack.ts';
+import { ackOf, failedPlaces } from './ack.ts';
 import type { Batch } from './batch.ts';
 import type { SourceContext } from './component.ts';
+import type { Event } from './event.ts';
 import { AGAIN, backoff } from './retry.ts';
 
 interface Emission {
@@ -13,7 +14,8 @@ interface Emission {
 }
 
 /**
- * Emits the batches of one source with acks of its own. A failed batch is emitted again, from memory and with back-off.
+ * Emits the batches of one source with acks of its own. What failed of a batch is emitted again, from memory and with
+ * back-off: only that, for the rest has its fate. Who can try it again alone does that first.
  * `advance` gets the position of the last batch before which everything has settled, and the ids of all up to there.
  */
 export class Redelivery {
@@ -50,11 +52,13 @@ export class Redelivery {
   }
 
   #try(batch: Omit<Batch, 'ack'>, emission: Emission, attempt: number): void {
-    const ack = ackOf((status) => {
+    const settled: Parameters<typeof ackOf>[0] = (status, _reason, fates) => {
       if (status === 'failed') {
+        const { events } = batch;
+        const failed = failedPlaces(events.length, fates).map((place) => events.at(place) as Event);
         // Stopping ends the wait: the batch stays unsettled, and is read again at the next start.
         this.#ctx.sleep(backoff(AGAIN, attempt)).then(
-          () => this.#try(batch, emission, attempt + 1),
+          () => this.#try({ ...batch, events: failed }, emission, attempt + 1),
           () => {},
         );
         return;
@@ -62,8 +66,8 @@ export class Redelivery {
       emission.settled = true;
       emission.done?.();
       this.#move();
-    });
-    this.#next({ ...batch, ack });
+    };
+    this.#next({ ...batch, ack: ackOf(settled, false, true) });
   }
 
   #move(): void {

@@ -1,6 +1,6 @@
 /** A source at work: one subscription for its whole life, whatever the graph below becomes. */
 
-import { ackOf } from '../core/ack.ts';
+import { ackOf, failedPlaces } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
 import { now } from '../core/clock.ts';
 import type { Demands, SourceContext } from '../core/component.ts';
@@ -240,11 +240,16 @@ export class LiveSource {
 
 function returningCredit(batch: Batch, credit: Credit): Batch {
   const { length } = batch.events;
-  const ack = ackOf((status, reason, fates) => {
-    // A failed batch is emitted again on the credit it has.
-    if (status !== 'failed') credit.release(length);
-    batch.ack.settle(status, reason, fates);
-  });
+  const ack = ackOf(
+    (status, reason, fates) => {
+      // What failed is emitted again on the credit that it has.
+      if (status !== 'failed') credit.release(length);
+      else if (batch.ack.patient) credit.release(length - failedPlaces(length, fates).length);
+      batch.ack.settle(status, reason, fates);
+    },
+    false,
+    batch.ack.patient,
+  );
   return { ...batch, ack };
 }
 

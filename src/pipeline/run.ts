@@ -136,7 +136,8 @@ export class Run {
     clearTimeout(this.#hurry?.timer);
     this.#stop.abort(new Error('the pipeline has stopped'));
     this.#runtime.reports.flush();
-    return this.totals.summary();
+    const left = [...sources.values()].reduce((sum, { inFlight = 0 }) => sum + inFlight, 0);
+    return { ...this.totals.summary(), ...(left > 0 ? { to_replay: left } : {}) };
   }
 
   /** Gives a stop that is under way, or comes, this many ms and no more. */

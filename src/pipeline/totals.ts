@@ -15,6 +15,8 @@ export interface Summary {
   readonly spooled?: number;
   /** On disk, given up; absent when none. */
   readonly dead_lettered?: number;
+  /** At the end: not seen to the end, and given again by their sources at the next start; absent when none. */
+  readonly to_replay?: number;
   /** Dropped events by reason. */
   readonly reasons: Readonly<Record<string, number>>;
 }

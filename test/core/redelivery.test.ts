@@ -118,6 +118,30 @@ describe('Redelivery', () => {
     expect(seen).toEqual(Array.from({ length: 21 }, () => [7]));
   });
 
+  it('emits only those events again that failed', async () => {
+    const seen: unknown[][] = [];
+    const acks: Batch['ack'][] = [];
+    const { positions, sleeping, delivery } = harness((batch) => {
+      seen.push(numbersOf(batch.events as never));
+      acks.push(batch.ack);
+    });
+    const fates = (...failed: number[]) => new Map(failed.map((place) => [place, { status: 'failed' as const }]));
+    const again = async (...failed: number[]) => {
+      acks.at(-1)?.settle('failed', 'sink_failed', fates(...failed).set(9, { status: 'filtered' as never }));
+      for (const { wake } of sleeping.splice(0)) wake();
+      await tick();
+    };
+    delivery.emit({ ...batchOf(0), events: eventsOf(10) }, 1);
+    await again(1, 4, 7);
+    await again(0, 2);
+    acks.at(-1)?.settle('delivered');
+    expect(seen.slice(1)).toEqual([
+      [1, 4, 7],
+      [1, 7],
+    ]);
+    expect([acks.every(({ patient }) => patient), positions]).toEqual([true, [1]]);
+  });
+
   it('leaves unsettled what fails while the source stops: it is read again at the next start', async () => {
     const batches: Batch[] = [];
     const { positions, sleeping, delivery } = harness((batch) => batches.push(batch));
