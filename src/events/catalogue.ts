@@ -25,9 +25,19 @@ export function makeCatalogue(source: string, fields: readonly Field[], options:
   const byName = new Map<string, Field>();
   for (const field of fields) if (!byName.has(field.name)) byName.set(field.name, field);
 
+  // Conditions and outputs name the same few fields again and again.
+  const found = new Map<string, FieldRef>();
+
   function find(text: string): FieldRef | undefined {
-    const whole = byName.get(text);
-    if (whole !== undefined) return whole.arg === 'required' ? undefined : { text, field: whole };
+    const known = found.get(text);
+    if (known !== undefined) return known;
+    const field = byName.get(text);
+    if (field !== undefined) {
+      if (field.arg === 'required') return undefined;
+      const ref = { text, field };
+      found.set(text, ref);
+      return ref;
+    }
     return text.endsWith(']') ? findIndexed(text) : findDotted(text);
   }
 

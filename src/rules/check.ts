@@ -2,20 +2,33 @@
 
 import { suggest } from '../core/errors.ts';
 import type { Catalogue, FieldRef } from '../events/field.ts';
-import type { Comparison, Expr, FieldTerm, Literal, MacroRef, Modifier, Operator, Right, Span, Term } from './ast.ts';
+import type {
+  Comparison,
+  Expr,
+  FieldTerm,
+  Junction,
+  Literal,
+  MacroRef,
+  Modifier,
+  Operator,
+  Right,
+  Span,
+  Term,
+} from './ast.ts';
 import { checkFeeds } from './check-feeds.ts';
 import { argumentProblem, constantHint } from './check-hints.ts';
 import { checkTransformer } from './check-transformer.ts';
+import { type ValueWarning, warningsAbout } from './check-values.ts';
 import type { Constant } from './constants.ts';
 import { readConstant } from './constants.ts';
+import { tellsType } from './event-types.ts';
 import type { FeedItems } from './list-feed.ts';
-import { parseTerm } from './parser.ts';
 import { printTerm } from './print.ts';
 import type { ProblemOptions } from './problem.ts';
 import { Problem } from './problem.ts';
-import { isSimpleRegex, regexTest } from './regex.ts';
+import { regexTest } from './regex.ts';
 import type { TermType } from './types.ts';
-import { isText, operatorError, operatorsOf, typeName } from './types.ts';
+import { operatorError, operatorsOf, typeName } from './types.ts';
 
 /** A value that a condition reads: a field, a constant, or a transformer of such. */
 export type TypedTerm = TypedField | TypedConstant | TypedCall | TypedList | TypedFeed;
@@ -53,10 +66,14 @@ export interface TypedFeed extends TermType {
 }
 
 /** A condition whose fields and constants are known to be right: what back ends compile. */
-export type TypedExpr =
-  | { readonly kind: 'and' | 'or'; readonly items: readonly TypedExpr[] }
-  | { readonly kind: 'not'; readonly item: TypedExpr }
-  | TypedCheck;
+export type TypedExpr = TypedJunction | { readonly kind: 'not'; readonly item: TypedExpr } | TypedCheck;
+
+export interface TypedJunction {
+  readonly kind: 'and' | 'or';
+  readonly items: readonly TypedExpr[];
+  /** False where no check in it says anything of the event's type: most are passed over then. */
+  readonly asksType?: boolean;
+}
 
 export type TypedOperator = Exclude<Operator, '=='> | 'exists';
 
@@ -111,6 +128,7 @@ interface CheckedBody {
   readonly warnings: readonly Warning[];
   readonly size: number;
   readonly depth: number;
+  readonly typeChecks: number;
 }
 
 /** Macros are in many conditions: their bodies are checked once for each catalogue, and are the same objects in all of them. */
@@ -128,6 +146,8 @@ export class Checker {
   /** How many parts have been looked at, those around a macro with its own, and how deep the deepest of them is. */
   #size: number;
   #deepest = 0;
+  /** How many checks have said something of the event's type. */
+  #typeChecks = 0;
 
   constructor(catalogue: Catalogue, within: readonly MacroRef[] = [], size = 0) {
     this.#catalogue = catalogue;
@@ -143,7 +163,7 @@ export class Checker {
     switch (expr.kind) {
       case 'and':
       case 'or':
-        return { kind: expr.kind, items: expr.items.map((item) => this.expr(item, depth + 1)) };
+        return this.#junction(expr, depth + 1);
       case 'not':
         return { kind: 'not', item: this.expr(expr.item, depth + 1) };
       case 'macro':
@@ -155,6 +175,13 @@ export class Checker {
         this.#start = expr.span.start;
         return this.#comparison(expr);
     }
+  }
+
+  #junction({ kind, items }: Junction, depth: number): TypedJunction {
+    const before = this.#typeChecks;
+    const typed: TypedExpr[] = [];
+    for (let index = 0; index < items.length; index++) typed.push(this.expr(items[index] as Expr, depth));
+    return { kind, items: typed, asksType: this.#typeChecks > before };
   }
 
   #count(size: number, depth: number, span: Span): void {
@@ -171,11 +198,15 @@ export class Checker {
       this.#start = span.start;
       return this.fail(`filter error: unexpected identifier '${name}'`, span, this.#identifierHint(name));
     }
-    const within = [...this.#within, ref];
-    const known = this.#bodies.get(macro.body) ?? this.#body(macro.body, within, depth);
+    const known = this.#bodies.get(macro.body) ?? this.#body(macro.body, [...this.#within, ref], depth);
     this.#count(known.size, depth + known.depth, span);
-    for (const [text, field] of known.reads) this.reads.set(text, field);
-    for (const each of known.warnings) this.warnings.push({ ...each, within: [...within, ...each.within] });
+    this.#typeChecks += known.typeChecks;
+    known.reads.forEach((field, text) => {
+      this.reads.set(text, field);
+    });
+    for (const each of known.warnings) {
+      this.warnings.push({ ...each, within: [...this.#within, ref, ...each.within] });
+    }
     return known.expr;
   }
 
@@ -189,6 +220,7 @@ export class Checker {
       warnings: inner.warnings.map((each) => ({ ...each, within: each.within.slice(within.length) })),
       size: inner.#size - this.#size,
       depth: inner.#deepest - depth,
+      typeChecks: inner.#typeChecks,
     };
     this.#bodies.set(body, checked);
     return checked;
@@ -211,6 +243,7 @@ export class Checker {
     if (typed.kind === 'field' && typed.ref.field.printOnly) {
       this.fail(`field '${typed.ref.text}' can only be printed`, term.span);
     }
+    if (tellsType(typed)) this.#typeChecks++;
     return typed;
   }
 
@@ -256,16 +289,20 @@ export class Checker {
       });
     }
     const operator = expr.operator === '==' ? '=' : expr.operator;
-    const check = { kind: 'check', left, operator, modifier: expr.modifier, span: expr.span } as const;
-    const { right } = expr;
+    const { modifier, right, span } = expr;
     if (right.kind === 'field' || right.kind === 'transformer') {
-      return { ...check, right: this.#rightTerm(expr, left, right) };
+      return { kind: 'check', left, operator, modifier, right: this.#rightTerm(expr, left, right), span };
     }
-    const constants = literalsOf(right).map((literal) => this.#constant(literal, left, expr));
+    const constants: Constant[] = [];
+    const literals = literalsOf(right);
+    for (let index = 0; index < literals.length; index++) {
+      constants.push(this.#constant(literals[index] as Literal, left, expr));
+    }
     if (right.kind === 'list' && right.feeds !== undefined) {
-      return { ...check, right: checkFeeds(this, { ...check, feeds: right.feeds, constants }) };
+      const live = checkFeeds(this, { left, operator, modifier, feeds: right.feeds, constants, span });
+      return { kind: 'check', left, operator, modifier, right: live, span };
     }
-    return { ...check, constants };
+    return { kind: 'check', left, operator, modifier, constants, span };
   }
 
   #rightTerm(expr: Comparison, left: TypedTerm, right: Term): TypedTerm {
@@ -298,45 +335,17 @@ export class Checker {
     } catch (error) {
       return this.fail((error as Error).message, literal.span, { hint: constantHint(left, literal.text) });
     }
-    this.#warn(literal, left, expr);
+    const warnings = warningsAbout(literal, left, expr.operator, this);
+    for (let index = 0; index < warnings.length; index++) {
+      const { span } = literal;
+      const at = { span, falcoStart: expr.right.span.start, within: this.#within };
+      this.warnings.push({ ...at, ...(warnings[index] as ValueWarning) });
+    }
     return constant;
   }
 
-  #warn(literal: Literal, left: TypedTerm, { operator, right }: Comparison): void {
-    const mayBeTerm = isText(left.type) && /[.(]/.test(literal.text);
-    const isPasted = !literal.quoted && pasted.test(literal.text);
-    if (!mayBeTerm && !isPasted && operator !== 'regex') return;
-    const at = { span: literal.span, falcoStart: right.span.start, within: this.#within };
-    if (isPasted) {
-      this.warnings.push({
-        ...at,
-        message: `'${literal.text}' holds quotes or blanks that are none to a condition: they are part of the value`,
-        hint: `Write " or ' and plain blanks; what belongs to the value stands in quotes.`,
-      });
-    }
-    if (operator === 'regex' && isSimpleRegex(literal.text)) {
-      this.warnings.push({
-        ...at,
-        message:
-          `regex check with '${literal.text}' may be optimized with simpler operators such as ` +
-          "'=', 'contains', 'startswith', 'endswith'",
-      });
-    }
-    if (!mayBeTerm) return;
-    const term = parseTerm(literal.text);
-    if (term === undefined || !this.#isValid(term)) return;
-    const what = term.kind === 'field' ? 'field' : 'field transformer';
-    this.warnings.push({
-      ...at,
-      message: `'${literal.text}' may be a valid ${what} misused as a const string value`,
-      hint:
-        term.kind === 'field'
-          ? `To compare with the field write val(${literal.text}).`
-          : 'Remove the quotes to apply it.',
-    });
-  }
-
-  #isValid(term: Term): boolean {
+  /** Whether a term means something to the event source. */
+  isValid(term: Term): boolean {
     if (term.kind === 'field') return this.#catalogue.find(fieldText(term)) !== undefined;
     try {
       checkTerm(term, this.#catalogue);
@@ -347,9 +356,6 @@ export class Checker {
     }
   }
 }
-
-/** What word processors and web pages make of quotes and blanks. */
-const pasted = /[\u00a0\u2000-\u200d\u2018-\u201f\u2028-\u202f\u2060\u3000\ufeff]/;
 
 function fieldText({ name, arg }: FieldTerm): string {
   return arg === undefined ? name : `${name}[${arg}]`;

@@ -39,7 +39,7 @@ export function compileOutput(
   const isObsolete = rule.output.text.includes('%container.info');
   const obsolete = isObsolete ? [makeIssue('warning', 'LOAD_DEPRECATED_ITEM', containerInfo, rule.context)] : [];
   const own = isObsolete ? without(rule.output, '%container.info') : rule.output;
-  const output = own.concat(addedText(entries, catalogue));
+  const output = entries.length === 0 ? own : own.concat(addedText(entries, catalogue));
   try {
     // Falco prints every message in the way that keeps absent values.
     const format = withExtraFields(parseFormat(`*${output.text}`, catalogue, bytes), entries, catalogue, bytes);

@@ -12,6 +12,7 @@ import { withExceptions } from './exceptions.ts';
 import type { Format } from './format.ts';
 import type { Context, Issue, IssueCode } from './issue.ts';
 import { LoadFailure, makeIssue } from './issue.ts';
+import type { ListFeed } from './list-feed.ts';
 import { parseCondition } from './parser.ts';
 import { Problem } from './problem.ts';
 import type { ParsedMacro } from './resolve-macros.ts';
@@ -62,6 +63,7 @@ export class RuleCompiler {
   readonly #definitions: Definitions;
   readonly #options: CompileOptions;
   #warnings: Issue[] = [];
+  #feedOf: ((name: string) => ListFeed | undefined) | undefined;
   #listDefinitions: ReadonlyMap<string, ListDefinition> = new Map();
   #lists = new ResolvedLists([]);
   #macros = new Map<string, Made<MacroDefinition, ParsedMacro>>();
@@ -82,15 +84,21 @@ export class RuleCompiler {
    */
   *compile(warnings: Issue[]): Generator<void, Compilation> {
     this.#warnings = warnings;
-    const changedLists = changedNames(this.#listDefinitions, this.#definitions.lists);
-    this.#listDefinitions = new Map(this.#definitions.lists);
-    this.#lists = resolveLists(this.#definitions.lists, this.#lists, changedLists);
+    const { lists } = this.#definitions;
+    const changedLists = changedNames(this.#listDefinitions, lists);
+    // The only ones that conditions name as they are.
+    this.#feedOf = [...lists.values()].some(({ feed }) => feed !== undefined)
+      ? (name) => lists.get(name)?.feed
+      : undefined;
+    this.#listDefinitions = new Map(lists);
+    this.#lists = resolveLists(lists, this.#lists, changedLists);
     const changedMacros = yield* this.#compileMacros(changedLists);
     const rules: CompiledRule[] = [];
     for (const definition of inOrder(this.#definitions.rules.values())) {
-      const { result } = this.#made(definition, changedLists, changedMacros);
-      if (result !== undefined) rules.push(result);
-      yield;
+      const old = this.#rules.get(definition.name);
+      const made = this.#made(definition, old, changedLists, changedMacros);
+      if (made.result !== undefined) rules.push(made.result);
+      if (made !== old) yield;
     }
     this.#warnUnused();
     return { rules, macros: this.#parsedMacros };
@@ -100,14 +108,18 @@ export class RuleCompiler {
   *#compileMacros(changedLists: ListNames): Generator<void, ReadonlySet<string>> {
     const before = this.#macros;
     const made = new Map<string, Made<MacroDefinition, ParsedMacro>>();
+    const changed = new Set<string>();
     for (const definition of inOrder(this.#definitions.macros.values())) {
-      const old = before.get(definition.name);
-      const isSame = old?.definition === definition && !changedLists.areIn(old.text, old.words);
-      made.set(definition.name, isSame ? old : this.#macro(definition));
+      const { name } = definition;
+      const old = before.get(name);
+      if (old?.definition === definition && !changedLists.areIn(old.text, old.words)) {
+        made.set(name, old);
+        continue;
+      }
+      made.set(name, this.#macro(definition));
+      changed.add(name);
       yield;
     }
-    const changed = new Set<string>();
-    for (const [name, each] of made) if (each !== before.get(name)) changed.add(name);
     // What leads to one that has changed is put together again.
     for (let size = made.size; size !== changed.size; ) {
       size = changed.size;
@@ -147,10 +159,10 @@ export class RuleCompiler {
 
   #made(
     definition: RuleDefinition,
+    old: Made<RuleDefinition, CompiledRule | undefined> | undefined,
     changedLists: ListNames,
     changedMacros: ReadonlySet<string>,
   ): Made<RuleDefinition, CompiledRule | undefined> {
-    const old = this.#rules.get(definition.name);
     const isSame = old?.definition === definition && !changedLists.areIn(old.text, old.words);
     if (isSame && changedMacros.isDisjointFrom(old.macros)) {
       this.#warnings.push(...old.warnings);
@@ -175,8 +187,8 @@ export class RuleCompiler {
     const known = this.#parsed.get(text);
     if (known !== undefined) return known;
     try {
-      const feed = (name: string) => this.#definitions.lists.get(name)?.feed;
-      const ast = parseCondition(text.text, { maxDepth: MAX_DEPTH, feed });
+      const feed = this.#feedOf;
+      const ast = parseCondition(text.text, { maxDepth: MAX_DEPTH, ...(feed === undefined ? {} : { feed }) });
       this.#parsed.set(text, ast);
       return ast;
     } catch (error) {

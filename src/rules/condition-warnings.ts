@@ -5,7 +5,7 @@ import type { TypedCheck, TypedTerm } from './check.ts';
 import { checksWithin } from './checks-within.ts';
 import type { Condition } from './condition.ts';
 import type { RuleDefinition } from './definitions.ts';
-import { countEventCodes, inferNames } from './event-types.ts';
+import { countEventCodes } from './event-types.ts';
 import type { Context, IssueCode } from './issue.ts';
 import { Problem } from './problem.ts';
 
@@ -27,13 +27,17 @@ export function conditionWarnings(
   condition: Condition,
   catalogue: Catalogue,
 ): readonly ConditionWarning[] {
-  return [
-    ...ofDeprecatedFields(rule, condition),
-    ...ofUnsafeChecks(rule, condition),
-    ...ofParts(rule, condition),
-    ...ofNetworks(rule, condition),
-    ...ofEventTypes(rule, condition, catalogue),
-  ];
+  const { reads } = condition;
+  const warnings: ConditionWarning[] = [];
+  if (reads.some(({ text }) => isDeprecated(text))) warnings.push(...ofDeprecatedFields(rule, condition));
+  if (reads.some(({ text }) => comparedWithNa.test(text))) warnings.push(...ofUnsafeChecks(rule, condition));
+  warnings.push(...ofParts(rule, condition));
+  if (reads.some(({ field }) => field.type === 'IPNET')) warnings.push(...ofNetworks(rule, condition));
+  if (rule.warnEventTypes && asksTooMuch(condition, catalogue)) {
+    const message = 'Rule matches too many evt.type values. This has a significant performance penalty.';
+    warnings.push({ code: 'LOAD_NO_EVTTYPE', message, context: rule.context });
+  }
+  return warnings;
 }
 
 function ofParts({ conditionContext: context }: RuleDefinition, { warnings }: Condition): ConditionWarning[] {
@@ -74,8 +78,7 @@ function readsField(term: TypedTerm, text: string): boolean {
 }
 
 function ofNetworks({ conditionContext: context }: RuleDefinition, condition: Condition): ConditionWarning[] {
-  const { ast, typed, reads } = condition;
-  if (!reads.some(({ field }) => field.type === 'IPNET')) return [];
+  const { ast, typed } = condition;
   const isMeant = ({ left, modifier }: TypedCheck) => modifier !== undefined && left.type === 'IPNET';
   return checksWithin(ast, typed, isMeant).map(({ check, within }) => {
     const message = `'${check.operator} ${check.modifier}' never finds an address in a network`;
@@ -86,7 +89,6 @@ function ofNetworks({ conditionContext: context }: RuleDefinition, condition: Co
 }
 
 function ofUnsafeChecks({ conditionContext: context }: RuleDefinition, condition: Condition): ConditionWarning[] {
-  if (!condition.reads.some(({ text }) => comparedWithNa.test(text))) return [];
   const message =
     'comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. ' +
     "If you need to check for the existence of a field, consider using the 'exists' operator instead.";
@@ -94,14 +96,8 @@ function ofUnsafeChecks({ conditionContext: context }: RuleDefinition, condition
   return part.problem === undefined ? [] : [{ code: 'LOAD_UNSAFE_NA_CHECK', message, context, ...part }];
 }
 
-function ofEventTypes(rule: RuleDefinition, condition: Condition, catalogue: Catalogue): ConditionWarning[] {
-  const known = catalogue.eventTypes;
-  const codes = known === undefined || !rule.warnEventTypes ? 0 : countEventCodes(inferNames(condition.typed), known);
-  if (codes > MANY_EVENT_CODES) {
-    const message = 'Rule matches too many evt.type values. This has a significant performance penalty.';
-    return [{ code: 'LOAD_NO_EVTTYPE', message, context: rule.context }];
-  }
-  return [];
+function asksTooMuch({ names }: Condition, { eventTypes }: Catalogue): boolean {
+  return names !== undefined && eventTypes !== undefined && countEventCodes(names, eventTypes) > MANY_EVENT_CODES;
 }
 
 const deprecatedDirection =

@@ -10,7 +10,7 @@ import { checksWithin } from './checks-within.ts';
 import type { Known } from './compile.ts';
 import { compile } from './compile.ts';
 import type { Engine } from './engine.ts';
-import type { EventTypeSet } from './event-types.ts';
+import type { EventTypeSet, Names } from './event-types.ts';
 import { askedTypes, eventTypeChecks, eventTypesOf, inferNames, isEventTypeField } from './event-types.ts';
 import type { Format } from './format.ts';
 import { parseFormat } from './format.ts';
@@ -34,6 +34,8 @@ export interface Condition {
   readonly askedTypes: ReadonlySet<string>;
   /** Whether `evt.type` is what the type of an event is called: where the source's event types are known. */
   readonly namesEventTypes: boolean;
+  /** Their names, or the names of all others; undefined where the source's event types are not known. */
+  readonly names: Names | undefined;
   /** Whether it can be true for events of a type, also one that the catalogue does not know. */
   mayMatch(eventType: string): boolean;
   /** The condition with macros, lists and exceptions in place, in Falco's canonical form. */
@@ -112,6 +114,7 @@ export function makeCondition(text: string, ast: Expr, catalogue: Catalogue): Co
     text,
     reads,
     namesEventTypes: names !== undefined,
+    names,
     eventTypes: names === undefined || known === undefined ? 'all' : eventTypesOf(names, known),
     get askedTypes() {
       return askedTypes(expr);

@@ -37,7 +37,8 @@ export function askedTypes(expr: TypedExpr, negated = false): ReadonlySet<string
 
 /** How many of Falco's event codes a condition with these names can be true for: each name has two or more of them. */
 export function countEventCodes({ except, names }: Names, known: EventTypes): number {
-  const codes = new Set([...names].flatMap((name) => known.codes(name)));
+  const codes = new Set<number>();
+  for (const name of names) for (const code of known.codes(name)) codes.add(code);
   return except ? known.codeCount - codes.size : codes.size;
 }
 
@@ -48,6 +49,7 @@ function infer(expr: TypedExpr, negated: boolean): Names {
     case 'check':
       return inferCheck(expr, negated);
     default: {
+      if (expr.asksType === false) return everything;
       const join = (expr.kind === 'and') !== negated ? intersection : union;
       let names = infer(expr.items[0] as TypedExpr, negated);
       for (let index = 1; index < expr.items.length; index++) {
@@ -93,7 +95,8 @@ function inferCheck(check: TypedCheck, negated: boolean): Names {
 function checkedNames({ left, operator, modifier, constants }: TypedCheck): Names | undefined {
   if (!isEventTypeField(left)) return undefined;
   if (operator === 'exists') return everything;
-  const names = new Set((constants ?? []).filter((constant) => typeof constant === 'string'));
+  const names = new Set<string>();
+  for (const constant of constants ?? []) if (typeof constant === 'string') names.add(constant);
   const one = modifier === undefined || names.size === 1;
   if (operator === 'in') return { except: false, names };
   if (operator === '=' && (one || modifier === 'anyof' || modifier === 'oneof')) return { except: false, names };
@@ -134,8 +137,9 @@ export function eventTypeChecks(expr: TypedExpr): readonly TypedCheck[] {
   const found: TypedCheck[] = [];
   const visit = (each: TypedExpr): void => {
     if (each.kind === 'not') visit(each.item);
-    else if (each.kind !== 'check') each.items.forEach(visit);
-    else if (readsEventType(each.left)) found.push(each);
+    else if (each.kind !== 'check') {
+      if (each.asksType !== false) each.items.forEach(visit);
+    } else if (readsEventType(each.left)) found.push(each);
   };
   visit(expr);
   return found;
@@ -144,6 +148,11 @@ export function eventTypeChecks(expr: TypedExpr): readonly TypedCheck[] {
 function readsEventType(term: TypedTerm): boolean {
   if (term.kind === 'field') return isEventTypeField(term);
   return term.kind === 'call' && term.args.some(readsEventType);
+}
+
+/** Whether a check of a term may say something of the event's type: no event has a number below 1. */
+export function tellsType(term: TypedTerm): boolean {
+  return readsEventType(term) || (term.kind === 'field' && term.ref.text === 'evt.num');
 }
 
 /** Whether a term is the event's type as it is. */

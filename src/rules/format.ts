@@ -54,7 +54,8 @@ export function parseFormat(text: string, catalogue: Catalogue, bytes?: PrintByt
     if (percent < 0) break;
     const token = readToken(text, percent, catalogue);
     tokens.push(token);
-    for (const ref of token.reads) {
+    for (let index = 0; index < token.reads.length; index++) {
+      const ref = token.reads[index] as FieldRef;
       reads.set(ref.text, ref);
       names.add(ref.text);
     }

@@ -29,13 +29,16 @@ export class UnresolvedMacro extends Error {
 /** The names of the macros in a condition, not of those in them. */
 export function macrosIn(expr: Expr): ReadonlySet<string> {
   const names = new Set<string>();
-  const visit = (each: Expr): void => {
-    if (each.kind === 'macro') names.add(each.name);
-    else if (each.kind === 'not') visit(each.item);
-    else if (each.kind === 'and' || each.kind === 'or') each.items.forEach(visit);
-  };
-  visit(expr);
+  addMacros(expr, names);
   return names;
+}
+
+function addMacros(expr: Expr, names: Set<string>): void {
+  if (expr.kind === 'macro') names.add(expr.name);
+  else if (expr.kind === 'not') addMacros(expr.item, names);
+  else if (expr.kind === 'and' || expr.kind === 'or') {
+    for (let index = 0; index < expr.items.length; index++) addMacros(expr.items[index] as Expr, names);
+  }
 }
 
 /** Macros may not lead further than this: each of thirty that name another twice would be a thousand million checks. */
@@ -80,10 +83,14 @@ export class MacroResolver {
 
   /** What has no macro in it stays as it is. */
   #junction(expr: Junction, trail: readonly MacroRef[]): Junction {
-    const items = expr.items.map((item) => this.#expr(item, trail));
-    return items.every((item, index) => item === expr.items[index])
-      ? expr
-      : { kind: expr.kind, items, span: expr.span };
+    let items: Expr[] | undefined;
+    for (let index = 0; index < expr.items.length; index++) {
+      const item = expr.items[index] as Expr;
+      const resolved = this.#expr(item, trail);
+      if (resolved !== item) items ??= expr.items.slice(0, index);
+      items?.push(resolved);
+    }
+    return items === undefined ? expr : { kind: expr.kind, items, span: expr.span };
   }
 
   #ref(ref: MacroRef, trail: readonly MacroRef[]): MacroRef {

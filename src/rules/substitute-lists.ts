@@ -64,12 +64,12 @@ export class ResolvedLists {
   }
 
   /** The places of those that may be in a text of these words. */
-  among(words: readonly string[]): Set<number> {
-    const found = new Set(this.#odd);
+  among(words: readonly string[]): readonly number[] {
+    const found = [...this.#odd];
     // An iterator would make an object a word.
     for (let index = 0; index < words.length; index++) {
       const place = this.#places.get(words[index] as string);
-      if (place !== undefined) found.add(place);
+      if (place !== undefined) found.push(place);
     }
     return found;
   }
@@ -81,7 +81,7 @@ export class ResolvedLists {
 
   #behind(place: number): readonly number[] {
     const words = wordsOf((this.all[place] as ResolvedList).written.text);
-    return [...this.among(words)].filter((other) => other > place);
+    return this.among(words).filter((other) => other > place);
   }
 }
 
@@ -157,7 +157,10 @@ export class ListNames {
 
   /** Whether one of them stands in a text; `words`: those of it. */
   areIn(text: string, words: readonly string[]): boolean {
-    return words.some((word) => this.#names.has(word)) || this.#odd.some((name) => text.includes(name));
+    const names = this.#names;
+    if (names.size === 0) return false;
+    for (let index = 0; index < words.length; index++) if (names.has(words[index] as string)) return true;
+    return this.#odd.some((name) => text.includes(name));
   }
 }
 
@@ -184,9 +187,11 @@ export function substituteLists(
   lists: ResolvedLists,
   used: Set<string>,
 ): ComposedText {
-  let text = condition;
   // To look for a word in a text is dear: most lists are in no condition.
-  const places = lists.among(words);
+  const found = lists.among(words);
+  if (found.length === 0) return condition;
+  let text = condition;
+  const places = new Set(found);
   while (places.size > 0) {
     const place = Math.min(...places);
     places.delete(place);

@@ -109,24 +109,24 @@ const callsOf: Readonly<Record<string, string>> = {
 };
 
 interface Tables {
-  readonly types: ReadonlyMap<string, EventType>;
+  /** The rows by the names that they begin with. */
+  readonly rows: ReadonlyMap<string, { readonly row: string; readonly origin: EventType['origin'] }>;
   readonly generic: ReadonlySet<string>;
 }
 
 let tables: Tables | undefined;
 
-/** Parses the table at first use, so that importing it costs nothing. */
+/** Reads the table at first use, so that importing it costs nothing; a row is parsed when it is asked for. */
 function load(): Tables {
   if (tables !== undefined) return tables;
-  const types = new Map<string, EventType>();
+  const rows = new Map<string, { row: string; origin: EventType['origin'] }>();
   const rowsOf = { syscall: syscallRows, tracepoint: tracepointRows, meta: metaRows };
   for (const origin of ['syscall', 'tracepoint', 'meta'] as const) {
     for (const row of rowsOf[origin].trim().split(/\n(?! )/)) {
-      const type = parseRow(row, origin);
-      types.set(type.name, type);
+      rows.set(row.slice(0, row.indexOf(' ')), { row, origin });
     }
   }
-  tables = { types, generic: new Set(genericSyscalls.trim().split(/\s+/)) };
+  tables = { rows, generic: new Set(genericSyscalls.trim().split(/\s+/)) };
   return tables;
 }
 
@@ -172,12 +172,23 @@ function parseParam(word: string): EventParam {
 
 /** The event type of that name; a call without its own one has the generic event's, under its own name. */
 export function eventType(name: string): EventType | undefined {
-  const { types, generic } = load();
-  if (generic.has(name)) {
-    const shared = types.get('syscall');
+  if (load().generic.has(name)) {
+    const shared = typeOf('syscall');
     return shared && { ...shared, name, syscalls: [name] };
   }
-  return types.get(name);
+  return typeOf(name);
+}
+
+const parsed = new Map<string, EventType>();
+
+function typeOf(name: string): EventType | undefined {
+  const known = parsed.get(name);
+  if (known !== undefined) return known;
+  const found = load().rows.get(name);
+  if (found === undefined) return undefined;
+  const type = parseRow(found.row, found.origin);
+  parsed.set(name, type);
+  return type;
 }
 
 let paramNames: ReadonlySet<string> | undefined;
@@ -194,8 +205,8 @@ let names: ReadonlySet<string> | undefined;
 /** What `evt.type` may be for system calls. */
 export const syscallEventTypes: EventTypes = {
   get names(): ReadonlySet<string> {
-    const { types, generic } = load();
-    names ??= new Set([...types.keys(), ...generic]);
+    const { rows, generic } = load();
+    names ??= new Set([...rows.keys(), ...generic]);
     return names;
   },
   codeCount,

@@ -1,0 +1,52 @@
+/** What deserves a warning in a value that a condition compares with. */
+
+import type { Literal, Operator } from './ast.ts';
+import type { Checker, TypedTerm } from './check.ts';
+import { parseTerm } from './parser.ts';
+import { isSimpleRegex } from './regex.ts';
+import { isText } from './types.ts';
+
+export interface ValueWarning {
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** What word processors and web pages make of quotes and blanks. */
+const pasted = /[\u00a0\u2000-\u200d\u2018-\u201f\u2028-\u202f\u2060\u3000\ufeff]/;
+const suspect = /[.(\u00a0\u2000-\u200d\u2018-\u201f\u2028-\u202f\u2060\u3000\ufeff]/;
+/** Every field and transformer begins so, and few values do that are none. */
+const termStart = /^[a-zA-Z][a-zA-Z0-9_]*(?:(?:\.[a-zA-Z][a-zA-Z0-9_]*)+(?:\[|$)|\()/;
+
+export function warningsAbout(
+  { text, quoted }: Literal,
+  left: TypedTerm,
+  operator: Operator,
+  checker: Checker,
+): readonly ValueWarning[] {
+  const isRegex = operator === 'regex';
+  if (!isRegex && !suspect.test(text)) return NONE;
+  const warnings: ValueWarning[] = [];
+  if (!quoted && pasted.test(text)) {
+    warnings.push({
+      message: `'${text}' holds quotes or blanks that are none to a condition: they are part of the value`,
+      hint: `Write " or ' and plain blanks; what belongs to the value stands in quotes.`,
+    });
+  }
+  if (isRegex && isSimpleRegex(text)) {
+    warnings.push({
+      message:
+        `regex check with '${text}' may be optimized with simpler operators such as ` +
+        "'=', 'contains', 'startswith', 'endswith'",
+    });
+  }
+  const term = isText(left.type) && termStart.test(text) ? parseTerm(text) : undefined;
+  if (term === undefined || !checker.isValid(term)) return warnings;
+  const isField = term.kind === 'field';
+  warnings.push({
+    message: `'${text}' may be a valid ${isField ? 'field' : 'field transformer'} misused as a const string value`,
+    hint: isField ? `To compare with the field write val(${text}).` : 'Remove the quotes to apply it.',
+  });
+  return warnings;
+}
+
+const NONE: readonly ValueWarning[] = [];
