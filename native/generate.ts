@@ -17,6 +17,8 @@ interface Field {
 interface Text {
   readonly name: string;
   readonly max: number;
+  /** Bytes of its end that are kept when it is cut. */
+  readonly tail?: number;
   readonly doc?: string;
 }
 
@@ -51,7 +53,7 @@ interface Placed {
   readonly offset: number;
 }
 
-const KEYS = new Set(['name', 'type', 'count', 'max', 'doc']);
+const KEYS = new Set(['name', 'type', 'count', 'max', 'tail', 'doc']);
 
 /** An unquoted comma in a doc would silently become a key of the flow mapping. */
 function checkKeys(entries: readonly (Field | Text)[]): void {
@@ -144,6 +146,7 @@ function cHeader(table: PlacedTable): string {
     kind.texts.forEach((text, index) => {
       const name = `${upper}_${text.name.toUpperCase()}`;
       lines.push(`#define ${name} ${index}`, `#define ${name}_MAX ${text.max}`);
+      if (text.tail !== undefined) lines.push(`#define ${name}_TAIL ${text.tail}`);
     });
   }
   for (const { name, placed } of table.blocks) lines.push('', `struct ${name}_block {`, ...placed.map(member), '};');
@@ -203,6 +206,14 @@ function tsLayout(table: PlacedTable): string {
       `  lengths: ${kind.lengths},`,
       `  first: ${kind.first},`,
       ...kind.texts.map((text, index) => `  ${text.name}: ${index},${comment(text.doc)}`),
+      '} as const;',
+    );
+    const tails = kind.texts.filter(({ tail }) => tail !== undefined);
+    if (tails.length === 0) continue;
+    lines.push(
+      `/** ${names}: bytes of the ends that are kept of texts that are cut. */`,
+      `export const ${upper}_TAILS = {`,
+      ...tails.map(({ name, tail }) => `  ${name}: ${tail},`),
       '} as const;',
     );
   }

@@ -61,6 +61,13 @@ export interface SensorOptions extends SensorDemand {
   /** Only this process and its descendants; the pid is one of the sensor's own pid namespace. */
   readonly scope?: { readonly descendantsOf: number };
   /**
+   * Bytes of arguments, and of environments, that are kept from their beginnings where they are longer: a multiple of 4096
+   * up to HEAD_MAX; default 4096. Of the end 1,024 bytes are kept as well (layout.ts, EXEC_TAILS). Where the ring is small
+   * or half full, and in a scan, 4096 bytes are all.
+   */
+  readonly argsHead?: number;
+  readonly envHead?: number;
+  /**
    * Whether programs are attached to what perf records of the tracepoints, where nothing can preempt them. One that is
    * preempted is skipped by the kernel until it goes on. Costs each system call some ns. Default: where the kernel preempts
    * the others, which it does since 7.0.
@@ -104,7 +111,7 @@ export interface Sensor {
   /**
    * Copies whole records out of the ring, oldest first, each behind the ring's own 8-byte header (u32 length, u32
    * unused), and frees their room. The next header is at the next multiple of 8. Returns the bytes copied, 0 when there
-   * is nothing. A record has at most 17 KiB: give at least 32 KiB.
+   * is nothing. A record has at most 96 KiB: give at least 128 KiB.
    */
   drain(into: Uint8Array): number;
   /** Asks for one ring of the doorbell at the next record. True when one is there already: then drain, do not sleep. */
@@ -140,6 +147,10 @@ export class SensorError extends UserError {
 /** What a record holds of the data that a call moves. */
 export const DATA_MAX = 4095;
 
+/** Sizes of what an exec record can keep from the beginning of the arguments, or of the environment. */
+export const HEAD_STEP = 4096;
+export const HEAD_MAX = 32_768;
+
 /** COUNTED_KINDS and COUNTED in bpf/shared.h. */
 const COUNTED_KINDS = 16;
 const COUNTED = COUNTED_KINDS + 128;
@@ -159,16 +170,31 @@ export function openSensor(options: SensorOptions): Sensor {
   if (!Number.isInteger(descendantsOf) || (scope && descendantsOf < 1)) {
     throw new RangeError(`scope.descendantsOf must be a pid, not ${scope?.descendantsOf}`);
   }
+  const argsHead = headOf('argsHead', options.argsHead);
+  const envHead = headOf('envHead', options.envHead);
   const wanted = wantedOf(options);
   const { addon, path } = loadAddon();
   if (!hasBtf()) throw noBtf();
   try {
     const object = bpfObject(path);
-    const sensor = new addon.Sensor({ object, ringBytes, descendantsOf, perf: options.perf, ...wanted });
+    const sensor = new addon.Sensor({
+      object,
+      ringBytes,
+      descendantsOf,
+      argsHead,
+      envHead,
+      perf: options.perf,
+      ...wanted,
+    });
     return wrap(sensor, options);
   } catch (error) {
     throw explain(error);
   }
+}
+
+function headOf(name: string, bytes = HEAD_STEP): number {
+  if (bytes % HEAD_STEP === 0 && bytes > 0 && bytes <= HEAD_MAX) return bytes;
+  throw new RangeError(`${name} must be a multiple of ${HEAD_STEP} up to ${HEAD_MAX}, not ${bytes}`);
 }
 
 /** `enum state_part` of bpf/shared.h. */

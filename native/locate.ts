@@ -63,6 +63,8 @@ export interface AddonOptions extends AddonWanted {
   readonly object: string;
   readonly ringBytes: number;
   readonly descendantsOf: number;
+  readonly argsHead: number;
+  readonly envHead: number;
   readonly perf: boolean | undefined;
 }
 

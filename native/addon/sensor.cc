@@ -131,6 +131,8 @@ void Sensor::load(const SensorOptions &options, const std::set<std::string> &uri
   config values{};
   values.refuse_above = options.ring_bytes / 4ull * 3;
   values.scoped = options.descendants_of != 0;
+  values.args_head = options.args_head;
+  values.env_head = options.env_head;
   values.page_kb = static_cast<__u8>(sysconf(_SC_PAGESIZE) / 1024);
   int error = bpf_map__set_initial_value(map(".rodata.config"), &values, sizeof values);
   if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);

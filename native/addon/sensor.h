@@ -30,6 +30,7 @@ struct SensorOptions {
   std::string object;  // path of sensor.bpf.o
   uint32_t ring_bytes;
   uint32_t descendants_of;  // 0: the whole machine
+  uint32_t args_head, env_head;  // as in `config` of shared.h
   std::optional<bool> perf;  // whether programs are attached through perf; default: where they would be preempted
 };
 

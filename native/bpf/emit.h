@@ -27,7 +27,7 @@ struct {
 
 #define PATH_ROOM 4096      // a path with its NUL
 #define NAME_ROOM 256
-#define TEXTS_END 17408     // above where the last text of the longest record, exec, can end: 240 + 4 * 4095 + 2 * 255
+#define TEXTS_END 19456     // above where the last text of the longest record, exec, can end: 240 + 2 * (4095 + 5120 + 255)
                             // (no call has more than four texts)
 
 // What a look at a text found; in the map, else the verifier would follow each place that the last slash can have.

@@ -100,21 +100,36 @@ static __always_inline __u32 image_exe(struct scratch *s, __u32 slot, __u32 at, 
   return length;
 }
 
-// Appends a block of NUL-ended strings of the process's memory; returns its length, and its whole length in *total.
+static __always_inline long read_strings(void *to, __u32 size, __u64 from, struct task_struct *task, bool scan)
+{
+  return scan ? bpf_copy_from_user_task(to, size, (void *)from, task, 0) : read_user(to, size, from);
+}
+
+_Static_assert(EXEC_ARGS_MAX == PATH_ROOM + EXEC_ARGS_TAIL && EXEC_ENV_MAX == PATH_ROOM + EXEC_ENV_TAIL,
+               "what is kept of strings that are too long");
+_Static_assert(EXEC_ARGS_TAIL == EXEC_ENV_TAIL, "one kind of strings");
+
+// Appends a block of NUL-ended strings of the process's memory: of one that is too long its beginning, and its end, for
+// what is put in front of a command would hide it else. Returns how much it appended, and the whole length in *total.
 static __always_inline __u32 image_strings(struct scratch *s, __u32 at, struct task_struct *task, __u64 from, __u64 to,
                                            __u32 *total, bool scan)
 {
   struct exec_record *r = (void *)s->record;
   __u32 length = to > from ? to - from : 0;
+  long failed;
   *total = length;
-  if (length > EXEC_ARGS_MAX) {
-    length = EXEC_ARGS_MAX;
-    r->header.flags |= FLAG_CUT;
-  }
-  length &= PATH_ROOM - 1;
   if (!length || !BOUND(at)) return 0;
-  long failed = scan ? bpf_copy_from_user_task(IN_RECORD(s, at), length, (void *)from, task, 0)
-                     : read_user(IN_RECORD(s, at), length, from);
+  if (length < PATH_ROOM) {
+    length &= PATH_ROOM - 1;
+    failed = read_strings(IN_RECORD(s, at), length, from, task, scan);
+  } else {
+    if (length > EXEC_ARGS_MAX) length = EXEC_ARGS_MAX;
+    failed = read_strings(IN_RECORD(s, at), PATH_ROOM, from, task, scan);
+    if (!failed && length > PATH_ROOM) {
+      __u32 tail_at = at + length - EXEC_ARGS_TAIL;
+      failed = read_strings(IN_RECORD(s, tail_at), EXEC_ARGS_TAIL, to - EXEC_ARGS_TAIL, task, scan);
+    }
+  }
   if (!failed) return length;
   r->header.flags |= FLAG_UNREAD;
   return 0;

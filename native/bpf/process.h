@@ -44,7 +44,7 @@ static __always_inline int executed(struct task_struct *task, pid_t old_tid, con
   identify((void *)s->record, task, KIND_EXEC);
   __u32 size = image(s, SCRATCH_EXEC, task, old_tid, filename, 0);
   s->task = (__u64)untrusted(task);
-  emit_event(s, SCRATCH_EXEC, size, KIND_EXEC);
+  emit_exec(s, size);
   return 0;
 }
 

@@ -98,9 +98,11 @@ struct exec_record {
 #define EXEC_CWD 1
 #define EXEC_CWD_MAX 4095
 #define EXEC_ARGS 2
-#define EXEC_ARGS_MAX 4095
+#define EXEC_ARGS_MAX 5120
+#define EXEC_ARGS_TAIL 1024
 #define EXEC_ENV 3
-#define EXEC_ENV_MAX 4095
+#define EXEC_ENV_MAX 5120
+#define EXEC_ENV_TAIL 1024
 #define EXEC_FILENAME 4
 #define EXEC_FILENAME_MAX 255
 #define EXEC_CGROUP_PATH 5

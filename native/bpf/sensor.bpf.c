@@ -12,6 +12,7 @@
 #include "scope.h"
 #include "path.h"
 #include "image.h"
+#include "long.h"
 #include "process.h"
 #include "scan.h"
 #include "registers.h"

@@ -68,6 +68,8 @@ enum state_part {
   STATE_NAMES = 8, // and what they lead to
 };
 
+#define HEAD_MAX 32768
+
 #define SCOPE_PART 64     // process ids of one part of the scope; as many parts as hold all that the kernel can give
 #define SCOPE_PARTS ((1 << 22) / SCOPE_PART)
 
@@ -76,6 +78,8 @@ struct config {
   __u64 refuse_above;            // bytes in the ring above which low-priority records are refused
   __u8 scoped;                   // only processes in the scope
   __u8 page_kb;                  // of this machine
+  __u32 args_head;               // bytes of a long argv, and of a long environment, that are kept from their beginnings:
+  __u32 env_head;                // multiples of 4096, up to HEAD_MAX
 };
 
 // What is collected, which changes when the rules do (.bss, mapped by the consumer).

@@ -107,12 +107,18 @@ __noinline int append_state(__u32 slot, __u32 size, __u32 wanted)
   return end;
 }
 
-// Sends the record in a scratch, with the state of its task when that is wanted. Size 0: it could not be put together.
+// Appends the state of the task when that is wanted; returns the size. Size 0: the record could not be put together.
+static __always_inline __u32 with_state(__u32 slot, __u32 size, __u32 counted)
+{
+  __u32 wanted = counted < COUNTED ? filter.state[counted] : 0;
+  return size && wanted ? append_state(slot, size, wanted) : size;
+}
+
+// Sends the record in a scratch, with the state of its task when that is wanted.
 static __always_inline void emit_event(struct scratch *s, __u32 slot, __u32 size, __u32 counted)
 {
+  size = with_state(slot, size, counted);
   if (!size) return;
-  __u32 wanted = counted < COUNTED ? filter.state[counted] : 0;
-  if (wanted) size = append_state(slot, size, wanted);
   barrier_var(size); // else the compiler bounds another register than it passes on
   if (size <= sizeof s->record) emit(s->record, size, counted);
 }

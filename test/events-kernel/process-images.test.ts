@@ -146,7 +146,7 @@ describe('a missed record', () => {
     const slab = bench.slab(open(execed), open(execed));
     expect([0, 1].map((index) => read(slab, index, 'proc.exepath')[0])).toEqual(['/bin/cat', '/bin/cat']);
     expect(scans).toEqual([200]);
-    expect(bench.processes.counts).toEqual({ missed: 1, rescans: 1, unknown: 0, evicted: 0 });
+    expect(bench.processes.counts).toEqual({ missed: 1, rescans: 1, unknown: 0, evicted: 0, args_cut: 0, env_cut: 0 });
   });
 
   it('leaves fields absent when the scan comes too late, and does not take the later program for it', () => {
@@ -277,7 +277,14 @@ describe('against a simple model', () => {
           else model.step(step);
         }
         check();
-        expect(bench.processes.counts).toEqual({ missed: 0, rescans: 0, unknown: 0, evicted: 0 });
+        expect(bench.processes.counts).toEqual({
+          missed: 0,
+          rescans: 0,
+          unknown: 0,
+          evicted: 0,
+          args_cut: 0,
+          env_cut: 0,
+        });
         expect(bench.processes.size).toBe(model.running().length);
       }),
       { numRuns: 300 },

@@ -103,10 +103,15 @@ function decodeOne(record: Buffer): Decoded {
   }
   // Most opens have a fixed size.
   const end = Math.ceil(at / 8) * 8;
-  if (count > 0 && (kind === 'open' ? end > record.length : end !== record.length))
-    throw new Error(`${kind}: texts end at ${at} of ${record.length}`);
+  const hasState = ((fields.flags as number) & layout.FLAGS.state) !== 0;
+  const room = hasState ? Number(record.readBigUInt64LE(record.length - 8)) : record.length;
+  if (count > 0 && (kind === 'open' ? end > room : end !== room))
+    throw new Error(`${kind}: texts end at ${at} of ${room}`);
   return { ...fields, kind, size: record.length };
 }
+
+/** Room in the ring for records of execs with long texts (native/bpf/long.h). */
+const LONG = new Set([32_768, 98_304]);
 
 /** Decodes what `drain` or `scan` gave; checks the framing on the way. */
 export function decode(bytes: Uint8Array): Decoded[] {
@@ -114,10 +119,10 @@ export function decode(bytes: Uint8Array): Decoded[] {
   const records: Decoded[] = [];
   for (let at = 0; at < buffer.length; ) {
     const length = buffer.readUInt32LE(at);
-    const record = buffer.subarray(at + 8, at + 8 + length);
-    if (record.readUInt32LE(layout.HEADER.size) !== length || length % 8 !== 0)
-      throw new Error(`bad size ${length} at ${at}`);
-    records.push(decodeOne(record));
+    const size = buffer.readUInt32LE(at + 8 + layout.HEADER.size);
+    if (size % 8 !== 0 || (size !== length && !(size < length && LONG.has(length))))
+      throw new Error(`bad size ${size} of ${length} at ${at}`);
+    records.push(decodeOne(buffer.subarray(at + 8, at + 8 + size)));
     at += 8 + length;
   }
   return records;

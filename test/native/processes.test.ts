@@ -104,11 +104,82 @@ describe.skipIf(whyNot())('processes', () => {
     expect(exits.map((record) => record.exit_code)).toEqual([status, killed]);
   });
 
-  test('more than 4095 bytes of arguments are cut, flagged, and their length is known', async () => {
-    const long = 'x'.repeat(5000);
-    const exec = only(await act(`run /bin/true ${long}`), 'exec');
-    expect(exec).toMatchObject({ flags: FLAGS.cut, args_total: '/bin/true'.length + 5000 + 2 });
-    expect(exec.args).toBe(`/bin/true\0${long}`.slice(0, 4095));
+  /** Sizes around the limits: of what is whole, what is cut, and the pieces that are copied. */
+  const SIZES = [4095, 4096, 4097, 5119, 5120, 5121, 8191, 8192, 9000, 17_000, 33_791, 33_792, 33_793, 100_000];
+
+  /** Runs `true` with two blocks of that size, arguments and environment, and returns the record of it. */
+  async function long(size: number): Promise<Decoded & { readonly whole: Record<'args' | 'env', string> }> {
+    const fill = (length: number) => Array.from({ length }, (_, at) => 'abcdefghijklmnopqrstuvw'[at % 23]).join('');
+    const whole = { args: '', env: '' };
+    whole.args = `/bin/true\0${fill(size - '/bin/true'.length - 'tail'.length - 3)}\0tail\0`;
+    whole.env = `A=${fill(size - 'A='.length - 'Z=end'.length - 2)}\0Z=end\0`;
+    const [, first, last] = whole.args.split('\0');
+    const [a, z] = whole.env.split('\0');
+    writeFileSync(join(place.folder, 'long.sh'), `exec /usr/bin/env -i '${a}' ${z} /bin/true '${first}' ${last}\n`);
+    const execs = (await act('run /bin/sh long.sh')).filter(({ comm }) => comm === 'true');
+    expect(execs.map(({ kind }) => kind)).toEqual(['exec', 'exit']);
+    return { ...(execs[0] as Decoded), whole };
+  }
+
+  /** What is to be kept of a block. */
+  const kept = (block: string, head: number) =>
+    block.length <= head + 1024 ? block : block.slice(0, head) + block.slice(-1024);
+
+  test.each(SIZES)('%d bytes of arguments and environment: 5 KiB, of the beginning and of the end', async (size) => {
+    const exec = await long(size);
+    expect([exec.whole.args.length, exec.whole.env.length]).toEqual([size, size]);
+    expect(exec).toMatchObject({ args_total: size, env_total: size, filename: '/bin/true', flags: 0 });
+    expect(exec.args === kept(exec.whole.args, 4096)).toBe(true);
+    expect(exec.env === kept(exec.whole.env, 4096)).toBe(true);
+    expect(exec.cgroup_path).toBe(cgroupOf(actor.pid));
+  });
+
+  test('many arguments, and many variables', async () => {
+    const words = Array.from({ length: 4000 }, (_, at) => `w${at}`);
+    writeFileSync(join(place.folder, 'many.sh'), `exec /bin/true ${words.join(' ')}\n`);
+    const exec = (await act('run /bin/sh many.sh')).find(({ comm, kind }) => comm === 'true' && kind === 'exec');
+    expect(exec?.args === kept(`/bin/true\0${words.join('\0')}\0`, 4096)).toBe(true);
+  });
+
+  describe.each([
+    { argsHead: 32_768, envHead: 32_768 },
+    { argsHead: 32_768, envHead: 4096 },
+    { argsHead: 4096, envHead: 8192 },
+  ])('with room for $argsHead bytes of arguments and $envHead of the environment', (heads) => {
+    beforeAll(() => {
+      sensor.close();
+      // What stands behind the texts must be found there, too.
+      const state = new Map([['exec', { open: true, stdio: 'names' as const }]]);
+      sensor = watch(actor, { ...onlyCalls(), env: true, state, ...heads });
+    });
+    afterAll(() => {
+      sensor.close();
+      sensor = watch(actor, { ...onlyCalls(), env: true });
+    });
+
+    test.each(SIZES)('%d bytes are kept, or their beginning and end', async (size) => {
+      const exec = await long(size);
+      expect(exec).toMatchObject({ args_total: size, env_total: size, filename: '/bin/true', flags: FLAGS.state });
+      expect(exec.args === kept(exec.whole.args, heads.argsHead)).toBe(true);
+      expect(exec.env === kept(exec.whole.env, heads.envHead)).toBe(true);
+      expect(exec.cgroup_path).toBe(cgroupOf(actor.pid));
+    });
+  });
+
+  test('in a small ring the longest records have no room: theirs are as short as ever', async () => {
+    sensor.close();
+    sensor = watch(actor, { ...onlyCalls(), env: true, argsHead: 32_768, ringBytes: 131_072 });
+    try {
+      const exec = await long(9000);
+      expect(exec.args === exec.whole.args).toBe(true);
+      const longer = await long(33_000);
+      expect(longer.args === kept(longer.whole.args, 4096)).toBe(true);
+      expect(longer.args_total).toBe(33_000);
+      expect(sensor.counters().dropped).toMatchObject({ exec: 0, fork: 0, exit: 0 });
+    } finally {
+      sensor.close();
+      sensor = watch(actor, { ...onlyCalls(), env: true });
+    }
   });
 
   test('a program in a memfd', async () => {

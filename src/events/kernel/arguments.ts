@@ -131,7 +131,7 @@ const groupLeader = (event: KernelEvent) => nameOf(event, event.u32(EXEC.pgid));
 const EXEC_ARGUMENTS: readonly Argument[] = [
   result,
   ...processAt(EXEC),
-  { name: 'env', raw: ofProgram((program) => program.env && terminated(program.env)), print: dots },
+  { name: 'env', raw: ofProgram(({ environment }) => environment && terminated(environment.list)), print: dots },
   { name: 'tty', raw: (event) => event.u32(EXEC.tty) },
   { name: 'vpgid', raw: (event) => event.u32(EXEC.vpgid), means: groupLeader },
   { name: 'loginuid', raw: (event) => (loginuid(event) === UNSET ? -1 : loginuid(event)), means: login },

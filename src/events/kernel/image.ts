@@ -2,10 +2,11 @@
 
 import type { ContainerEntry } from '../containers/container.ts';
 import type { ContainerTable } from '../containers/table.ts';
-import { EXEC, EXEC_TEXTS, HEADER } from './layout.ts';
+import { EXEC, EXEC_TAILS, EXEC_TEXTS, HEADER } from './layout.ts';
 import { unsigned } from './numbers.ts';
 import type { ProcessLook } from './process-slots.ts';
 import { textLength, textStart } from './records.ts';
+import { type Block, cutStrings, type LongerBlock, type Strings, wholeStrings } from './strings.ts';
 import { type Bytes, nameAt, textAt } from './text.ts';
 
 /** Bits of EXEC.exe_flags (native/records.yaml). */
@@ -13,16 +14,14 @@ export const EXE = { writable: 1, upper: 2, memfd: 4, lower: 8, deleted: 16, par
 
 /** What an exec fixes until the next one; forks share it. */
 export class Program {
+  readonly exePath: string;
+  readonly argv: Strings;
   /** argv[0]. */
   readonly exe: string;
-  readonly exePath: string;
   /** argv without argv[0]. */
   readonly args: readonly string[];
-  /** True when argv was longer than a record carries. */
-  readonly argsCut: boolean;
   /** Undefined when it was not collected. */
-  readonly env: readonly string[] | undefined;
-  readonly envCut: boolean;
+  readonly environment: Strings | undefined;
   /** What execve was given; empty for what already ran. */
   readonly filename: string;
   /** Bits of EXE. */
@@ -36,12 +35,10 @@ export class Program {
   #commandLine: string | undefined;
 
   constructor(data: ProgramData) {
-    this.exe = data.exe;
     this.exePath = data.exePath;
-    this.args = data.args;
-    this.argsCut = data.argsCut;
-    this.env = data.env;
-    this.envCut = data.envCut;
+    this.argv = data.argv;
+    [this.exe = '', ...this.args] = data.argv.list;
+    this.environment = data.environment;
     this.filename = data.filename;
     this.exeFlags = data.exeFlags;
     this.exeIno = data.exeIno;
@@ -64,7 +61,7 @@ export class Program {
   }
 }
 
-type ProgramData = Omit<Program, 'argsText' | 'commandLine'>;
+type ProgramData = Omit<Program, 'exe' | 'args' | 'argsText' | 'commandLine'>;
 
 /** What an image has beside its program. */
 export interface ImageData {
@@ -160,15 +157,15 @@ export class Process {
   }
 }
 
-/** The image that an exec or scan record tells. */
-export function imageOfExec(bytes: Bytes, offset: number, containers: ContainerTable): ImageData {
+/** The image that an exec or scan record tells; `longer` of what is cut in it. */
+export function imageOfExec(bytes: Bytes, offset: number, containers: ContainerTable, longer?: LongerBlock): ImageData {
   const { words } = bytes;
   const u32 = (field: number) => words[(offset + field) >>> 2] as number;
   const u64 = (field: number) => unsigned(u32(field + 4), u32(field));
   const cgroupPath = text(bytes, offset, EXEC_TEXTS.cgroup_path);
   return {
     execId: u32(HEADER.exec_id),
-    program: programOf(bytes, offset),
+    program: programOf(bytes, offset, longer),
     comm: nameAt(bytes, offset + HEADER.comm),
     cwd: text(bytes, offset, EXEC_TEXTS.cwd),
     vpid: u32(EXEC.vpid),
@@ -215,30 +212,27 @@ function text(bytes: Bytes, offset: number, index: number): string {
   return textAt(bytes, textStart(bytes, offset, EXEC_TEXTS, index), textLength(bytes, offset, EXEC_TEXTS, index));
 }
 
-function programOf(bytes: Bytes, offset: number): Program {
+function programOf(bytes: Bytes, offset: number, longer: LongerBlock | undefined): Program {
   const u32 = (field: number) => bytes.words[(offset + field) >>> 2] as number;
   const u64 = (field: number) => unsigned(u32(field + 4), u32(field));
-  const length = (index: number) => textLength(bytes, offset, EXEC_TEXTS, index);
-  const [exe = '', ...args] = list(text(bytes, offset, EXEC_TEXTS.args));
+  const strings = (index: number, total: number, tail: number, block: Block) => {
+    const length = textLength(bytes, offset, EXEC_TEXTS, index);
+    if (length >= total) return wholeStrings(text(bytes, offset, index), total);
+    const start = textStart(bytes, offset, EXEC_TEXTS, index);
+    const kept = bytes.buffer.subarray(start, start + length);
+    const more = longer?.(u32(HEADER.tgid), block, kept, total) ?? kept;
+    return more.length < total ? cutStrings(more, total, tail) : wholeStrings(more.toString(), total);
+  };
   const envTotal = u32(EXEC.env_total);
-  const collected = envTotal === 0 || length(EXEC_TEXTS.env) > 0;
+  const collected = envTotal === 0 || textLength(bytes, offset, EXEC_TEXTS, EXEC_TEXTS.env) > 0;
   return new Program({
-    exe,
     exePath: text(bytes, offset, EXEC_TEXTS.exe_path),
-    args,
-    argsCut: length(EXEC_TEXTS.args) < u32(EXEC.args_total),
-    env: collected ? list(text(bytes, offset, EXEC_TEXTS.env)) : undefined,
-    envCut: length(EXEC_TEXTS.env) < envTotal,
+    argv: strings(EXEC_TEXTS.args, u32(EXEC.args_total), EXEC_TAILS.args, 'cmdline'),
+    environment: collected ? strings(EXEC_TEXTS.env, envTotal, EXEC_TAILS.env, 'environ') : undefined,
     filename: text(bytes, offset, EXEC_TEXTS.filename),
     exeFlags: u32(EXEC.exe_flags),
     exeIno: u64(EXEC.exe_ino),
     exeCtime: u64(EXEC.exe_ctime),
     exeMtime: u64(EXEC.exe_mtime),
   });
-}
-
-/** Texts that each end in NUL; the last may lack it when it was cut. */
-function list(texts: string): string[] {
-  if (texts === '') return [];
-  return (texts.endsWith('\0') ? texts.slice(0, -1) : texts).split('\0');
 }

@@ -65,7 +65,7 @@ export const EXEC = {
   gid: 124, // u32: real group id
   exe_flags: 128, // u32: 1 writable by the process, 2 overlay upper layer, 4 memfd, 8 overlay lower layer, 16 deleted, 32 path cut
   exe_dev: 132, // u32: super block's device as userspace encodes it
-  args_total: 136, // u32: bytes that argv had before the cut
+  args_total: 136, // u32: bytes that argv has, cut or not
   env_total: 140, // u32
   cap_permitted: 144, // u64
   cap_inheritable: 152, // u64
@@ -91,6 +91,11 @@ export const EXEC_TEXTS = {
   env: 3, // environment, each ended by NUL; empty unless asked for
   filename: 4, // what execve was given (bprm->filename)
   cgroup_path: 5, // the memory controller's path where v1 has one that is not /, else the v2 path
+} as const;
+/** exec, scan: bytes of the ends that are kept of texts that are cut. */
+export const EXEC_TAILS = {
+  args: 1024,
+  env: 1024,
 } as const;
 
 /** exit: byte offsets from the start of a record. */

@@ -8,6 +8,7 @@ import { FORK, HEADER, KIND, STATE } from './layout.ts';
 import { big, difference, exact } from './numbers.ts';
 import { given, type KernelReader, plain, type ReaderMaker } from './readers.ts';
 import { descriptorTarget, descriptorWord, ofState } from './state.ts';
+import { isCut } from './strings.ts';
 
 /** What can be told of a process at an event: of the process itself, or of a relative of it. */
 type Read = (image: ProcessImage, event: KernelEvent) => Value | undefined;
@@ -67,26 +68,33 @@ function allAncestors(event: KernelEvent, read: Read): Value | undefined {
 function withIndex(arg: string | undefined): KernelReader {
   if (arg === undefined) return own(args);
   const index = Number(arg);
-  return own(ofProgram((program) => program.args[index] ?? (program.argsCut ? undefined : '')));
+  return own(ofProgram(({ args: all, argv }) => (index + 1 < argv.first ? (all[index] ?? '') : undefined)));
 }
 
-function variable({ env, envCut }: Program, name: string): string | undefined {
-  if (env === undefined) return undefined;
-  const found = env.find((entry) => entry.startsWith(name) && entry[name.length] === '=');
-  return found?.slice(name.length + 1) ?? (envCut ? undefined : '');
+const allVariables = ofProgram(({ environment: all }) => all?.list.join(' '));
+
+function variable({ environment: all }: Program, name: string): string | undefined {
+  if (all === undefined) return undefined;
+  const found = all.list.find((entry) => entry.startsWith(name) && entry[name.length] === '=');
+  return found?.slice(name.length + 1) ?? (isCut(all) ? undefined : '');
+}
+
+/** How long the arguments are together: what is known of them, when they were cut. */
+function argumentsLength({ args: all, argv }: Program): number {
+  const mark = all.some((arg) => arg.includes(argv.mark)) ? argv.mark.length : 0;
+  return all.reduce((sum, arg) => sum + Buffer.byteLength(arg), -mark);
 }
 
 /** `field[NAME]`: the variable's value, empty when it is not set. */
 function environment(arg: string | undefined): KernelReader {
-  if (arg === undefined) return own(ofProgram((program) => program.env?.join(' ')));
+  if (arg === undefined) return own(allVariables);
   return own(ofProgram((program) => variable(program, arg)));
 }
 
 /** `field[NAME]`: of the nearest ancestor that has it; `field[n]`: all of ancestor n. */
 function ancestorEnvironment(arg: string | undefined): KernelReader {
-  const whole = ofProgram((program) => program.env?.join(' '));
   if (arg === undefined || /^\d+$/.test(arg)) {
-    return ofAncestors(whole)(arg) as KernelReader;
+    return ofAncestors(allVariables)(arg) as KernelReader;
   }
   return (event) => {
     for (const { data } of event.ancestors) {
@@ -205,7 +213,11 @@ export const processReaders: Readonly<Record<string, ReaderMaker>> = {
     'proc.cmdline': own(commandLine),
     'proc.pcmdline': ofParent(commandLine),
     'proc.cmdnargs': own(ofProgram((program) => program.args.length)),
-    'proc.cmdlenargs': own(ofProgram((program) => program.args.reduce((sum, arg) => sum + Buffer.byteLength(arg), 0))),
+    'proc.cmdlenargs': own(ofProgram(argumentsLength)),
+    'proc.args.cut': own(ofProgram(({ argv }) => isCut(argv))),
+    'proc.args.total': own(ofProgram(({ argv }) => argv.total)),
+    'proc.env.cut': own(ofProgram(({ environment: all }) => given(all, isCut))),
+    'proc.env.total': own(ofProgram(({ environment: all }) => all?.total)),
     'proc.exeline': own(exeLine),
     'proc.cwd': own(workingDirectory),
     'proc.loginshellid': loginShell,

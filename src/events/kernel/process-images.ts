@@ -9,6 +9,7 @@ import { type ImageData, imageOfExec, Process, ProcessImage, unknownImage } from
 import { CGROUP_TEXTS, CHDIR_TEXTS, EXIT, FORK, HEADER, KIND } from './layout.ts';
 import { ProcessTable } from './process-table.ts';
 import { eachRecord, textLength, textStart } from './records.ts';
+import { isCut, type LongerBlock } from './strings.ts';
 import { type Bytes, nameAt, textAt } from './text.ts';
 
 /** Missed processes that are scanned in one batch; the rest is tried again at the next event of theirs. */
@@ -26,6 +27,9 @@ export interface ImageCounts {
   unknown: number;
   /** Processes that gave way because the table was full. */
   evicted: number;
+  /** Programs whose arguments, or whose environment, could not be kept whole. */
+  args_cut: number;
+  env_cut: number;
 }
 
 export interface ProcessImagesOptions {
@@ -35,14 +39,17 @@ export interface ProcessImagesOptions {
   readonly rescan?: (tgid: number) => Bytes | undefined;
   /** The path of the cgroup that a process is in now; undefined when it is gone. */
   readonly cgroupPath?: (tgid: number) => string | undefined;
+  /** Of running processes, whose scan records have little room; default: what is in these. */
+  readonly longer?: LongerBlock;
   /** Default: one of its own, in which nothing is looked up. */
   readonly containers?: ContainerTable;
 }
 
 export class ProcessImages {
-  readonly counts: ImageCounts = { missed: 0, rescans: 0, unknown: 0, evicted: 0 };
+  readonly counts: ImageCounts = { missed: 0, rescans: 0, unknown: 0, evicted: 0, args_cut: 0, env_cut: 0 };
   readonly #rescan: (tgid: number) => Bytes | undefined;
   readonly #cgroupPath: (tgid: number) => string | undefined;
+  readonly #longer: LongerBlock | undefined;
   readonly #containers: ContainerTable;
   /** Paths of cgroups by their v2 ids, as records told them; undefined where v1 hierarchies have several for one. */
   readonly #cgroups = new Map<number, string | undefined>();
@@ -55,6 +62,7 @@ export class ProcessImages {
     this.#table = new ProcessTable(limit, () => this.counts.evicted++);
     this.#rescan = rescan;
     this.#cgroupPath = cgroupPath;
+    this.#longer = options.longer;
     this.#containers = options.containers ?? new ContainerTable();
   }
 
@@ -200,10 +208,15 @@ export class ProcessImages {
       : { ...data, cgroup, cgroupPath: path, container: this.#containers.at(path) };
   }
 
-  #imageOfExec(bytes: Bytes, offset: number): ImageData {
-    const data = imageOfExec(bytes, offset, this.#containers);
+  #imageOfExec(bytes: Bytes, offset: number, longer?: LongerBlock): ImageData {
+    const data = imageOfExec(bytes, offset, this.#containers, longer);
     if (data.cgroupPath !== undefined) this.#remember(data.cgroup, data.cgroupPath);
     return data;
+  }
+
+  #countCuts({ program }: ImageData): void {
+    if (program !== undefined && isCut(program.argv)) this.counts.args_cut++;
+    if (program?.environment !== undefined && isCut(program.environment)) this.counts.env_cut++;
   }
 
   #remember(cgroup: number, path: string): void {
@@ -264,6 +277,7 @@ export class ProcessImages {
       process = this.#table.add(bytes, offset, place);
     }
     const data = this.#imageOfExec(bytes, offset);
+    this.#countCuts(data);
     const before = process.image;
     const parent =
       before?.parent !== undefined && before.ppid === data.ppid
@@ -309,7 +323,8 @@ export class ProcessImages {
       return known;
     }
     const process = known ?? this.#table.add(bytes, offset, place);
-    const data = this.#imageOfExec(bytes, offset);
+    const data = this.#imageOfExec(bytes, offset, this.#longer);
+    this.#countCuts(data);
     this.#table.put(process, data, this.#table.parent(data.ppid, process, place), place);
     return process;
   }

@@ -8,6 +8,7 @@ import type { ContainerTable } from '../../events/containers/table.ts';
 import type { KernelContext } from '../../events/kernel/context.ts';
 import { ProcessImages } from '../../events/kernel/process-images.ts';
 import { bytesOf, KernelSlab, SlabPool } from '../../events/kernel/slab.ts';
+import type { LongerBlock } from '../../events/kernel/strings.ts';
 import type { Bytes } from '../../events/kernel/text.ts';
 import { Losses } from './losses.ts';
 
@@ -44,6 +45,8 @@ export interface CaptureOptions {
   readonly failed: (error: unknown) => void;
   /** The containers that processes are in. */
   readonly containers?: ContainerTable;
+  /** What is told of running processes beside their scan records. */
+  readonly longer?: LongerBlock;
   /** Processes that are kept; for tests. */
   readonly limit?: number;
 }
@@ -66,13 +69,14 @@ export class Capture {
   #scanFailed = false;
 
   constructor(options: CaptureOptions) {
-    const { limit, ctx, containers } = options;
+    const { limit, ctx, containers, longer } = options;
     this.#options = options;
     this.kinds = options.kinds;
     this.#losses = new Losses(ctx);
     this.processes = new ProcessImages({
       rescan: (tgid) => this.#scan(tgid),
       cgroupPath: processCgroup,
+      ...(longer === undefined ? {} : { longer }),
       ...(containers === undefined ? {} : { containers }),
       ...(limit === undefined ? {} : { limit }),
     });

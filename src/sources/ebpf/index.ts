@@ -3,7 +3,15 @@
 import { statSync } from 'node:fs';
 import { Observable } from 'rxjs';
 import { z } from 'zod';
-import { bootOffsetNs, DATA_MAX, missable, openSensor, type Sensor } from '../../../native/index.ts';
+import {
+  bootOffsetNs,
+  DATA_MAX,
+  HEAD_MAX,
+  HEAD_STEP,
+  missable,
+  openSensor,
+  type Sensor,
+} from '../../../native/index.ts';
 import { liveAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import { type Demands, defineSource, type SourceContext } from '../../core/component.ts';
@@ -18,9 +26,18 @@ import { kernelFills, kernelForm } from '../../events/kernel/form.ts';
 import { baseSyscallsConfig, warnOfBaseSyscalls } from './base-syscalls.ts';
 import { Capture } from './capture.ts';
 import { containersConfig, openContainers } from './containers.ts';
+import { longerBlocks } from './longer-blocks.ts';
 import { emitsHere, type Wanted, wantedFor } from './wanted.ts';
 
 const isPowerOfTwo = (bytes: number) => Number.isInteger(Math.log2(bytes));
+
+/** How much of something long is kept. */
+const head = () =>
+  size()
+    .refine((bytes) => bytes > 0 && bytes % HEAD_STEP === 0 && bytes <= HEAD_MAX, {
+      message: 'The size is a multiple of 4KiB, up to 32KiB: 4KiB, 8KiB, 32KiB',
+    })
+    .prefault('4KiB');
 
 const config = z.strictObject({
   ring: size()
@@ -44,6 +61,11 @@ const config = z.strictObject({
     .max(DATA_MAX)
     .default(80)
     .describe('Bytes of what calls read, write, send and receive that rules can see; copied only when one does.'),
+  max_args: head().describe(
+    'Bytes of the arguments of a process that are kept: so many of their beginning, and the last 1,024. Where the middle is ' +
+      'missing `proc.args.cut` is true.',
+  ),
+  max_env: head().describe('The same of its environment, which is copied only when a rule reads it: `proc.env.cut`.'),
   pushdown: z
     .boolean()
     .default(true)
@@ -89,10 +111,13 @@ interface Observer {
 
 function open(options: z.output<typeof config>, ctx: SourceContext, observer: Observer): { close(): void } {
   const { scope, failed_exec: failedExec, pushdown, base_syscalls: base, snaplen } = options;
+  const { max_args: argsHead, max_env: envHead } = options;
   const wantedNow = (demands: Demands) => wantedFor(demands.get('syscall'), { failedExec, pushdown, base, snaplen });
   const wanted = wantedNow(ctx.demand);
   const sensor = openSensor({
     ringBytes: options.ring,
+    argsHead,
+    envHead,
     ...wanted.sensor,
     ...(scope === undefined ? {} : { scope: { descendantsOf: scope.descendants_of } }),
   });
@@ -110,6 +135,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
     kinds: wanted.kinds,
     ctx,
     containers: containers.table,
+    longer: longerBlocks({ cmdline: argsHead, environ: envHead }),
     context: new KernelContext({
       names: accounts(),
       containerNames: new ContainerAccounts(),

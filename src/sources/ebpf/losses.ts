@@ -43,9 +43,9 @@ export class Losses {
     return life;
   }
 
-  /** Counts what the process table missed. */
+  /** Counts what the process table missed, or could not keep whole. */
   count(counts: ImageCounts): void {
-    for (const name of ['missed', 'rescans', 'unknown', 'evicted'] as const) {
+    for (const name of ['missed', 'rescans', 'unknown', 'evicted', 'args_cut', 'env_cut'] as const) {
       this.#ctx.metrics.add(`process_${name}`, '', this.#since(name, counts[name]));
     }
   }

@@ -34,7 +34,7 @@ export function typeOfCounted(name: string): string | undefined {
 }
 
 /** Fields that need the environment copied at every exec. */
-const ENVIRONMENT = /^(?:proc\.a?env(?:\[.*)?|evt\.(?:raw)?arg\.env)$/;
+const ENVIRONMENT = /^(?:proc\.a?env(?:\[.*|\.\w+)?|evt\.(?:raw)?arg\.env)$/;
 /** Fields that need the canonical path of what is opened. */
 const REAL_PATH = /^fd\.realpath$/;
 /** Fields that need more of the file that is opened. */
