@@ -216,12 +216,12 @@ static __always_inline bool unpack_socketcall(struct call_context *call)
 // What is looked at of the calls with that number: the native ABI's in the low byte, the 32-bit ABI's in the high one.
 static __always_inline __u32 looked_at_of(__u32 number)
 {
+  barrier_var(number); // else its bits are tested apart, at every call that there is
   return number < CALL_NUMBERS ? filter.calls[number] : 0;
 }
 
-static __always_inline int returned(struct pt_regs *regs, long ret, __u32 both)
+static __always_inline int returned(struct task_struct *task, struct pt_regs *regs, long ret, __u32 both)
 {
-  struct task_struct *task = bpf_get_current_task_btf();
   if (!in_scope(task->tgid)) return 0;
   struct call_context call;
   call.compat = is_compat(task);
@@ -241,5 +241,5 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(on_call, struct pt_regs *regs, long ret)
 {
   __u32 both = looked_at_of(call_number(regs));
-  return both ? returned(regs, ret, both) : 0;
+  return both ? returned(bpf_get_current_task_btf(), regs, ret, both) : 0;
 }

@@ -14,7 +14,8 @@ int on_call_perf(struct trace_event_raw_sys_exit *event)
 {
   __u32 both = looked_at_of(native_number(event->id));
   if (!both) return 1;
-  returned((void *)bpf_task_pt_regs(bpf_get_current_task_btf()), event->ret, both);
+  struct task_struct *task = bpf_get_current_task_btf();
+  returned(task, (void *)bpf_task_pt_regs(task), event->ret, both);
   return 1;
 }
 

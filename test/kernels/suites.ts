@@ -4,7 +4,7 @@ import type { System } from './system.ts';
 
 /** What is run on every kernel. */
 export const SUITES = [
-  ...['calls', 'filter', 'processes'].map((name) => `test/native/${name}.test.ts`),
+  ...['calls', 'filter', 'perf', 'processes'].map((name) => `test/native/${name}.test.ts`),
   ...['calls', 'uring', 'state', 'live', 'cgroup', 'overlay'].map((name) => `test/sources/ebpf/${name}.test.ts`),
 ];
 

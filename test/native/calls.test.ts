@@ -1,6 +1,6 @@
 import { mkdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { constants, release } from 'node:os';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sensor } from '../../native/index.ts';
@@ -292,10 +292,7 @@ describe.skipIf(whyNot())('system calls', () => {
 
   test('nothing is counted as lost', () => {
     const { dropped, refused, missed, sent } = sensor.counters();
-    // Since 7.0 the kernel skips programs while they are preempted (docs/compatibility.md).
-    const preempts = Number.parseInt(release(), 10) >= 7;
-    if (preempts) console.info(`on ${release()} the kernel has skipped ${JSON.stringify(missed)}`);
-    const lost = [dropped, refused, ...(preempts ? [] : [missed])].flatMap((counts) => Object.entries(counts));
+    const lost = [dropped, refused, missed].flatMap((counts) => Object.entries(counts));
     expect(lost.filter(([, count]) => count > 0)).toEqual([]);
     expect(Number(sent.open) + Number(sent.openat)).toBeGreaterThan(10);
     expect(sent.scan).toBe(0);
