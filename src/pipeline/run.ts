@@ -17,6 +17,7 @@ import type { Plan, PlannedSource } from './plan.ts';
 import { Retiring } from './retiring.ts';
 import { type RunOptions, Runtime } from './runtime.ts';
 import { componentsOf, type RunStatus } from './status.ts';
+import { stopInOrder } from './stopping.ts';
 import { holdersIn, StuckWatch } from './stuck.ts';
 import { type Tap, tapNode, tapsBelow } from './tap.ts';
 import type { Summary, Totals } from './totals.ts';
@@ -115,28 +116,20 @@ export class Run {
   }
 
   /**
-   * Stops in order: sources close, what is under way is delivered, sinks close. After `deadline` ms the rest is given up:
-   * counted as dropped (`stopped`), or left to be replayed. Undefined: no deadline, until `hurry` sets one.
+   * Stops in order: sources close, what is under way is delivered, sinks close. After `deadline` ms the rest is given up: it
+   * waits in the state folder, is left to be replayed, or counted as dropped (`stopped`). Undefined: no deadline, until `hurry` sets one.
    */
   async stop(deadline?: number): Promise<Summary> {
     this.#state = 'stopping';
     if (deadline !== undefined) this.hurry(deadline);
     const { signal } = this.#stop;
     await Promise.race([this.#reloading.catch(() => {}), aborted(signal).catch(() => {})]);
-    const { sources, operators, sinks, plan } = this.#live;
-    for (const source of sources.values()) source.stop();
-    // Upstream first: what one stream still emits may go through the next.
-    for (const { id } of plan.operators) await operators.get(id)?.close(signal);
-    await Promise.all([...sinks.values()].map((sink) => sink.close(signal)));
-    // Nothing is on its way any more: what a stream has not settled by now it never will.
-    await Promise.all([...operators.values()].map((operator) => operator.finish(AbortSignal.abort())));
-    await Promise.all([...sources.values()].map((source) => source.finish(AbortSignal.abort())));
-    await this.#retiring.over();
+    await stopInOrder(this.#live, signal, this.#retiring, this.#runtime.reports);
     this.#state = 'stopped';
     clearTimeout(this.#hurry?.timer);
     this.#stop.abort(new Error('the pipeline has stopped'));
     this.#runtime.reports.flush();
-    const left = [...sources.values()].reduce((sum, { inFlight = 0 }) => sum + inFlight, 0);
+    const left = [...this.#live.sources.values()].reduce((sum, { inFlight = 0 }) => sum + inFlight, 0);
     return { ...this.totals.summary(), ...(left > 0 ? { to_replay: left } : {}) };
   }
 

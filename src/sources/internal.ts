@@ -14,7 +14,9 @@ export const internal = defineSource({
   type: 'internal',
   summary: 'What falco-pipe says of itself: drops, errors and gaps, each counted and named, and that it is alive.',
   config: z.strictObject({
-    heartbeat: duration().prefault('30s').describe('How often it says that it is alive, with the books so far.'),
+    heartbeat: duration()
+      .prefault('30s')
+      .describe('How often it says that it is alive, with the books so far; at the end once more.'),
   }),
   examples: [{ title: 'Drops to a file of their own', yaml: 'self: { type: internal }' }],
   delivery: 'at_most_once',
@@ -27,8 +29,12 @@ export const internal = defineSource({
         subscriber.next({ source: 'internal', form: recordForm, events, ack: liveAck });
       };
       const unlisten = ctx.reports((report) => emit(eventOf(report, timeOf(ctx))));
-      const timer = setInterval(() => emit(heartbeatOf(ctx.id, ctx.books(), timeOf(ctx))), heartbeat);
+      const beat = () => emit(heartbeatOf(ctx.id, ctx.books(), timeOf(ctx)));
+      const timer = setInterval(beat, heartbeat);
+      // The books as they were at the end.
+      ctx.signal.addEventListener('abort', beat, { once: true });
       return () => {
+        ctx.signal.removeEventListener('abort', beat);
         clearInterval(timer);
         unlisten();
       };
