@@ -123,6 +123,9 @@ describe('programs', () => {
       '1',
       undefined,
     ]);
+    const told = ['proc.args.cut', 'proc.args.total', 'proc.cmdlenargs', 'proc.env.cut', 'proc.env.total'];
+    expect(read(cut, told)).toEqual([true, 9000, 6, true, 9000]);
+    expect(read(exec, told)).toEqual([false, 13, 6, false, 15]);
     expect(read({ ...exec, env: [], env_total: 9000 }, ['proc.env', 'proc.env[A]'])).toEqual([undefined, undefined]);
     expect(read({ ...exec, env: [], env_total: 0 }, ['proc.env', 'proc.env[A]'])).toEqual(['', '']);
   });

@@ -10,12 +10,17 @@ import { contextFor, type TestContext } from './support.ts';
 
 /** A shell of our own: only it and what it starts is traced. */
 export class Shell {
-  readonly child: ChildProcess = spawn('/bin/sh', {
-    cwd: '/',
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: '/usr/bin:/bin' },
-  });
-  readonly #lines = createInterface({ input: this.child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+  readonly child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(...args: readonly string[]) {
+    this.child = spawn('/bin/sh', args, {
+      cwd: '/',
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { PATH: '/usr/bin:/bin' },
+    });
+    this.#lines = createInterface({ input: this.child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+  }
 
   get pid(): number {
     return this.child.pid as number;
