@@ -19,7 +19,7 @@ export async function graph(path: string, options: { format: string; set?: reado
   process.stdout.write(`${draw(nodes)}\n`);
 }
 
-export function nodesOf(plan: Plan): Node[] {
+function nodesOf(plan: Plan): Node[] {
   return [
     ...plan.sources.map(({ id, type, emits }) => ({ id, type, kind: 'source' as const, from: [], emits })),
     ...plan.operators.map(({ id, type, from, emits }) => ({ id, type, kind: 'operator' as const, from, emits })),

@@ -12,7 +12,7 @@ const mount = {
   propagation: [5, 'int'],
 } as const satisfies Shape;
 
-export const containerStatus = {
+const containerStatus = {
   id: [1, 'string'],
   metadata: [2, { name: [1, 'string'] }],
   createdAt: [4, 'long'],
@@ -28,7 +28,7 @@ export const containerStatus = {
 /** Modes of namespaces: only this one is the host's. */
 export const NODE = 2;
 
-export const sandboxStatus = {
+const sandboxStatus = {
   id: [1, 'string'],
   metadata: [2, { name: [1, 'string'], uid: [2, 'string'], namespace: [3, 'string'] }],
   createdAt: [4, 'long'],

@@ -109,7 +109,7 @@ function alertOf(
  * What is known of an event wherever it is delivered: source, time, and what its rule prints; the host too for system
  * calls. (A cloud event may reach any replica, so the host that saw it says nothing.)
  */
-export function eventIdentity(
+function eventIdentity(
   time: bigint,
   { source, hostname, outputFields }: Pick<AlertContent, 'source' | 'hostname' | 'outputFields'>,
 ): string {

@@ -8,7 +8,7 @@ import { EventRecord } from './record.ts';
  * drop: events were lost; error: a component failed on one; gap: a span was not seen; health: a state has changed;
  * heartbeat: all is as it was, with the books so far.
  */
-export const internalTypes = ['drop', 'error', 'gap', 'health', 'heartbeat'] as const;
+const internalTypes = ['drop', 'error', 'gap', 'health', 'heartbeat'] as const;
 export type InternalType = (typeof internalTypes)[number];
 
 export const internalFields: readonly Field[] = defineFields('internal', [

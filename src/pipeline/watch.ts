@@ -164,7 +164,7 @@ async function readDigest(path: string): Promise<string> {
 }
 
 /** The folders whose entries decide what the paths lead to, and the names of those entries. */
-export function entriesOf(paths: Iterable<string>): Map<string, Set<string>> {
+function entriesOf(paths: Iterable<string>): Map<string, Set<string>> {
   const entries = new Map<string, Set<string>>();
   const add = (folder: string, name: string) => {
     let names = entries.get(folder);

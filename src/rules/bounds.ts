@@ -7,7 +7,7 @@ import type { CheckNode, Lowered, Node, Nodes } from './nodes.ts';
 export type Covers<E extends Event> = (check: CheckNode<E>) => boolean;
 
 /** Whether a condition depends on the part only. */
-export function isCovered<E extends Event>(node: Node<E>, covers: Covers<E>): boolean {
+function isCovered<E extends Event>(node: Node<E>, covers: Covers<E>): boolean {
   switch (node.kind) {
     case 'check':
       return covers(node);

@@ -25,7 +25,7 @@ export function isSelected(rule: Selectable, selection: readonly SelectionEntry[
 }
 
 /** Falco's wildcards: each part between stars is taken where it first occurs, without going back. */
-export function matchesName(pattern: string, name: string): boolean {
+function matchesName(pattern: string, name: string): boolean {
   const parts = pattern.split('*');
   const first = parts[0] ?? '';
   if (parts.length === 1) return name === pattern;

@@ -56,7 +56,7 @@ export function placeInScalar({ file, content, node }: ScalarSource, { start, en
 }
 
 /** For each character of a scalar's value, and for its end, the offset in the file. */
-export function scalarOffsets(content: string, node: Scalar): readonly number[] {
+function scalarOffsets(content: string, node: Scalar): readonly number[] {
   const [start, end] = node.range ?? [0, 0, 0];
   const value = scalarValue(node);
   const offsets =

@@ -125,7 +125,7 @@ export function printerOf(term: TypedTerm, bytes?: PrintBytes): (value: Value) =
 }
 
 /** A reader of a term's text; undefined when no event of the form ever has it. */
-export function printedReader<E extends Event>(
+function printedReader<E extends Event>(
   term: TypedTerm,
   form: Form<E>,
 ): ((event: E) => string | undefined) | undefined {

@@ -151,7 +151,7 @@ function order(left: Scalar, right: Scalar): number {
 }
 
 /** Order of UTF-8 bytes: that of code points, which UTF-16 units break for surrogates. */
-export function compareText(left: string, right: string): number {
+function compareText(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
   for (let at = 0; at < length; at++) {
     const a = left.charCodeAt(at);

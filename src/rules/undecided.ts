@@ -91,7 +91,7 @@ const TRUE: TypedExpr = { kind: 'and', items: [] };
 const FALSE: TypedExpr = { kind: 'or', items: [] };
 
 /** The condition with what is unknown in its favour, or against it. */
-export function assume(expr: TypedExpr, isLate: (ref: FieldRef) => boolean, inFavour: boolean): TypedExpr {
+function assume(expr: TypedExpr, isLate: (ref: FieldRef) => boolean, inFavour: boolean): TypedExpr {
   switch (expr.kind) {
     case 'and':
     case 'or':

@@ -37,7 +37,7 @@ function printInteger(value: number | bigint, format: PrintFormat | undefined): 
 }
 
 /** Bytes as text, with a dot for each byte outside printable ASCII. */
-export function printBytes(bytes: Uint8Array): string {
+function printBytes(bytes: Uint8Array): string {
   return Buffer.from(bytes)
     .toString('latin1')
     .replace(/[^ -~]/g, '.');

@@ -8,7 +8,7 @@ import { type Container, ContainerEntry } from './container.ts';
 import { containerReader } from './fields.ts';
 
 /** create: it is made; start: it runs; die: its first process has ended; remove: nothing is left of it. */
-export const lifecycleTypes = ['create', 'start', 'die', 'remove'] as const;
+const lifecycleTypes = ['create', 'start', 'die', 'remove'] as const;
 export type LifecycleType = (typeof lifecycleTypes)[number];
 
 const filled = containerFields.filter(({ name }) => containerReader(name, undefined) && name !== 'container.pending');

@@ -50,7 +50,7 @@ const capabilities: OfContainer = (container) =>
   items(at(container, ['securityContext', 'capabilities', 'add'])).map(text);
 
 /** The repository of an image reference: without digest and tag, with the port of its registry. */
-export function repositoryOf(image: string): string {
+function repositoryOf(image: string): string {
   const [name = ''] = image.split('@', 1);
   const tag = name.indexOf(':', name.lastIndexOf('/') + 1);
   return tag < 0 ? name : name.slice(0, tag);

@@ -2,7 +2,7 @@
 
 import { callOf, NR, RET } from './calls.ts';
 import type { KernelEvent } from './event.ts';
-import { CALL, CALL_TEXTS, KIND } from './layout.ts';
+import { CALL_TEXTS, KIND } from './layout.ts';
 import { joined } from './path-cache.ts';
 
 const TEXT_MAX = 4095;
@@ -99,6 +99,3 @@ export function absolutePath(which: 'one' | 'src' | 'dst'): Reader {
     return parameter ? textOf(event, [parameter], false) : undefined;
   };
 }
-
-/** Whether the record has a file behind its descriptor. */
-export const hasFile = (event: KernelEvent) => event.u32(CALL.magic) !== 0;

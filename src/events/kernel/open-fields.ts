@@ -7,7 +7,7 @@ import { CREAT_FLAGS, opensDirectory } from './open-flags.ts';
 import { openedPath } from './opened-paths.ts';
 import { type SplitPath, split } from './path-cache.ts';
 
-export const NR_CREAT = 85;
+const NR_CREAT = 85;
 export const NR_OPENAT2 = 437;
 export const AT_FDCWD = -100;
 const RESOLVE_IN_ROOT = 0x10;

@@ -208,7 +208,7 @@ function isZero(bytes: Uint8Array, start: number): boolean {
 
 const unmapped = (bytes: Uint8Array, start = 0) => ipv4(bytes, start + 12);
 
-export const endText = ({ ip, port }: End) => `${ip}:${port}`;
+const endText = ({ ip, port }: End) => `${ip}:${port}`;
 
 function unixName(event: KernelEvent, at: number, of: SocketOffsets, connected: boolean, path: string): string {
   if (!connected) return path;

@@ -7,7 +7,7 @@ import { byKey, type CloudField, defineCloudFields, fromOrigin, type MakeReader,
 const PREFIX = 'com/vmware/vcloud/event/';
 
 /** The type of event in full, as REST or the bus names it. */
-export function fullTypeOf({ document }: Pick<CloudEvent, 'document'>): string | undefined {
+function fullTypeOf({ document }: Pick<CloudEvent, 'document'>): string | undefined {
   return text(document.eventType) ?? text(document.type);
 }
 

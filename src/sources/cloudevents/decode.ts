@@ -73,7 +73,7 @@ function collect(attempts: readonly Attempt[]): DecodedMessages {
 }
 
 /** Lower case, without parameters: `Application/JSON; charset=UTF-8` is application/json. */
-export function mediaType(header: string | undefined): string {
+function mediaType(header: string | undefined): string {
   return (header ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 }
 
