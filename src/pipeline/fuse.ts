@@ -199,7 +199,9 @@ export class Segment {
           received.value++;
           let changed: Event;
           try {
-            changed = this.#own(atOnce(map(this.#own(event, form, fields))), recordForm, wanted);
+            const given = this.#own(event, form, fields);
+            changed = atOnce(map(given));
+            if (changed !== given) changed = this.#made(changed, recordForm, wanted);
           } catch (error) {
             threw(event, error);
             return;
@@ -214,7 +216,8 @@ export class Segment {
         let emitted: Event[] = [];
         let given: Event;
         const hold = node.held && this.#hold(node.held, source);
-        const emit = (event: Event) => void emitted.push(this.#own(event, event === given ? form : recordForm, fields));
+        const emit = (event: Event) =>
+          void emitted.push(this.#made(event, event === given ? form : recordForm, fields));
         return (event) => {
           received.value++;
           given = event;
@@ -239,6 +242,13 @@ export class Segment {
     return kept ?? toRecord(event, fields);
   }
 
+  // It is looked at here, where the one who made it can be told.
+  #made(event: Event, form: EventForm, fields: readonly string[]): Event {
+    const own = this.#own(event, form, fields);
+    weigh(own);
+    return own;
+  }
+
   #port(port: Port, form: EventForm, source: string): Push {
     const outlet = this.#outlet(port, source);
     const fields = port.fields(source);
@@ -259,10 +269,10 @@ export class Segment {
   }
 
   #keep(outlet: Outlet, event: Event): void {
+    outlet.bytes += weigh(event);
     this.#reached = true;
     outlet.events.push(event);
     outlet.origins.push(this.#kept);
-    outlet.bytes += weigh(event);
   }
 }
 

@@ -6,22 +6,33 @@ import { EventRecord } from '../events/record.ts';
 
 const OBJECT = 120; // an event object and its field map
 const FIELD = 24; // a field's slot and a number, or the header of a string
+/** Types whose values need no more than the slot; what is undefined is absent. */
+const PLAIN: ReadonlySet<string> = new Set(['number', 'bigint', 'boolean', 'undefined']);
 const ALERT = 300; // what an alert has beside: its output fields once more by name, and how its id is made
 
-/** Bytes that an event holds, estimated: text counts as it is stored, one byte a unit for Latin-1. */
+/**
+ * Bytes that an event holds, estimated: text counts as it is stored, one byte a unit for Latin-1. Throws a TypeError for what
+ * no record can hold, so that it could neither wait on disk nor be sent: people make events too.
+ */
 export function weigh(event: Event): number {
   let bytes = OBJECT;
   if (event instanceof EventRecord) {
     const { fields } = event;
-    for (const name in fields) bytes += FIELD + weighValue(fields[name]);
+    if (typeof event.time !== 'bigint') throw new TypeError('the time of an event is a bigint, in ns since 1970');
+    if (!event.source || !event.type) throw new TypeError('an event has a source and a type: texts, and not empty');
+    for (const name in fields) bytes += FIELD + weighValue(fields[name], name);
     if (event instanceof Alert) bytes += ALERT + FIELD * Object.keys(event.outputFields).length;
   }
   return bytes;
 }
 
-function weighValue(value: Value | undefined): number {
+function weighValue(value: Value | undefined, name: string): number {
   if (typeof value === 'string') return value.length;
+  if (PLAIN.has(typeof value) || value === null) return 0;
   if (value instanceof Uint8Array) return value.byteLength;
-  if (Array.isArray(value)) return value.reduce((sum: number, item: Value) => sum + FIELD + weighValue(item), 0);
-  return 0;
+  if (Array.isArray(value)) return value.reduce((sum: number, item: Value) => sum + FIELD + weighValue(item, name), 0);
+  const allowed = 'text, a number, a bigint, true, false, a Uint8Array, or an array of these';
+  throw new TypeError(
+    `the field ${name} is ${Object.prototype.toString.call(value).slice(8, -1)}: a value is ${allowed}`,
+  );
 }

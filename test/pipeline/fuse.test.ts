@@ -226,6 +226,31 @@ describe('an operator that breaks the contract loses the event, is told so, and 
     expect(totals).toMatchObject({ seen: 2, in_flight: 2, dropped: 0 });
   });
 
+  it.each<[string, unknown, Partial<{ source: string; type: string; time: unknown }>?]>([
+    ['the field x is Object: a value is text, a number', { a: 1 }],
+    ['the field x is Date', new Date()],
+    ['the field x is Function', () => 1],
+    ['the field x is Object', ['a', {}]],
+    ['an event has a source and a type', 1, { type: '' }],
+    ['an event has a source and a type', 1, { source: '' }],
+    ['the time of an event is a bigint', 1, { time: 5 }],
+  ])('an event that no record can hold: %s', (said, x, { source = 'syscall', type = 'open', time = 5n } = {}) => {
+    const make = (event: Event) =>
+      event.get('n') === 1 ? new EventRecord(source, type, time as bigint, { x } as EventRecord['fields']) : event;
+    for (const step of [change(make), expand((event, emit) => emit(make(event)))]) {
+      const { numbers, errors, broken, totals } = runStep(step, eventsOf(3));
+      expect([numbers, broken]).toEqual([[0, 2], []]);
+      expect(errors).toEqual([expect.stringContaining(said)]);
+      expect(totals).toMatchObject({ seen: 3, in_flight: 2, dropped: 1, reasons: { operator_error: 1 } });
+    }
+    // Where it comes as it is, from a source or a stream, that one is told.
+    const given = runStep(
+      where(() => true),
+      eventsOf(3).map((event) => make(event) as EventRecord),
+    );
+    expect([given.numbers, given.broken]).toEqual([[0, 2], [expect.stringContaining(said)]]);
+  });
+
   it('bound that cannot bind', () => {
     const step = bound((_form, source) => {
       throw new Error(`nothing for ${source}`);
