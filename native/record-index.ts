@@ -3,18 +3,19 @@
 import { loadAddon } from './locate.ts';
 
 /** Where a row of `indexRecords` has what, in numbers, and how many it has. */
-export const ROW = { offset: 0, kind: 1, text: 2, real: 3, size: 4 } as const;
+export const ROW = { offset: 0, kind: 1, text: 2, real: 3, again: 4, size: 5 } as const;
 
 /** What a row says of a path: bits, and above them where the path's last name begins. */
 export const PATH = { crooked: 1, hidden: 2, nameShift: 2 } as const;
 
 /**
  * Finds the records in the first `length` bytes, which are 8-aligned and framed as in `Sensor.drain`. Writes a row for
- * each whole one, and one of kind 0 behind the last. `offset` is where the record begins, behind the ring's header; of an
- * open `text` says what its path is like as the call names it, `real` the same of the canonical one: `crooked`, which means
- * that there may be a shorter form of it, and `hidden`, a name in it begins with a dot. Returns how many were damaged:
- * unknown kinds, and sizes or lengths that point outside. Reading any field or text of a record that has a row stays
- * inside it.
+ * each whole one, and one of kind 0 behind the last. `offset` is where the record begins, behind the ring's header; `again`
+ * is 1 where it says of its process (id, start, program, parent, cgroup) what the row before says, and the kind of neither
+ * is one that makes it another. Of an open `text` says what its path is like as the call names it, `real` the same of the
+ * canonical one: `crooked`, which means that there may be a shorter form of it, and `hidden`, a name in it begins with a
+ * dot. Returns how many were damaged: unknown kinds, and sizes or lengths that point outside. Reading any field or text of a
+ * record that has a row stays inside it.
  * @throws {RangeError} there are not enough rows: one for each 104 bytes, and one more, are.
  */
 export function indexRecords(bytes: Uint8Array, length: number, rows: Uint32Array): number {

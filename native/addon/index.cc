@@ -35,6 +35,14 @@ constexpr std::array<Shape, KIND_END> shapes() {
 }
 constexpr std::array<Shape, KIND_END> kShapes = shapes();
 
+constexpr bool has_each_kind() {
+  for (int kind = 1; kind < KIND_END; kind++) {
+    if (kShapes[kind].first == 0) return false;
+  }
+  return true;
+}
+static_assert(has_each_kind(), "a kind of record without a shape");
+
 // Sixteen bytes at once; what is true of one is all ones.
 using Bytes = int8_t __attribute__((vector_size(16)));
 constexpr Bytes kPlaces = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -75,10 +83,18 @@ void look_at_paths(const open_record *open, Row *row) {
   const char *base = raw + length, *real = base + base_length;
   row->text = look(raw, length);
   // Most paths that are absolute lead where they say.
-  const bool is_real = length == open->lengths[OPEN_REAL] && memcmp(raw, real, length) == 0;
+  const bool is_absolute = length > 0 && raw[0] == '/';
+  const bool is_real = is_absolute && length == open->lengths[OPEN_REAL] && memcmp(raw, real, length) == 0;
   row->real = is_real ? row->text : look(real, open->lengths[OPEN_REAL]);
-  const bool is_below = base_length > 0 && length > 0 && raw[0] != '/';
+  const bool is_below = base_length > 0 && length > 0 && !is_absolute;
   if (is_below && (raw[0] == '.' || look(base, base_length) & kHidden)) row->text |= kHidden;
+}
+
+// Whether what a process did last says the same of it, and the kind of neither record is one that makes it another.
+bool is_again(const record_header &before, const record_header &here) {
+  const auto changes = [](__u16 kind) { return kind != KIND_OPEN && kind != KIND_SOCKET && kind != KIND_CALL; };
+  return before.tgid == here.tgid && before.start == here.start && before.exec_id == here.exec_id &&
+         before.ppid == here.ppid && before.cgroup == here.cgroup && !changes(before.kind) && !changes(here.kind);
 }
 
 bool is_whole(const uint8_t *record, size_t room) {
@@ -98,6 +114,7 @@ size_t rows_for(size_t length) { return length / (kRingHeader + sizeof(record_he
 
 size_t index_records(const uint8_t *bytes, size_t length, Row *rows) {
   size_t damaged = 0;
+  const record_header *before = nullptr;
   for (size_t at = 0; at + kRingHeader <= length;) {
     uint32_t head;
     memcpy(&head, bytes + at, sizeof head);
@@ -113,8 +130,9 @@ size_t index_records(const uint8_t *bytes, size_t length, Row *rows) {
       continue;
     }
     const auto *header = reinterpret_cast<const record_header *>(bytes + offset);
-    *rows = {static_cast<uint32_t>(offset), header->kind, 0, 0};
+    *rows = {static_cast<uint32_t>(offset), header->kind, 0, 0, before != nullptr && is_again(*before, *header)};
     if (header->kind == KIND_OPEN) look_at_paths(reinterpret_cast<const open_record *>(header), rows);
+    before = header;
     rows++;
   }
   *rows = {};

@@ -3,12 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 
-// One record. `kind` is 0 behind the last; native/record-index.ts has the places of its four numbers.
+// One record. `kind` is 0 behind the last; native/record-index.ts has the places of its five numbers.
 struct Row {
   uint32_t offset;  // of the record, behind the ring's header
   uint32_t kind;
   uint32_t text;  // of an open: what its path is like as the call names it,
   uint32_t real;  // and the canonical one
+  uint32_t again;  // 1: the process is as it was in the row before, and neither of them changes it
 };
 
 // What a path is like: where its last name begins, shifted by kNameShift, with these bits below.

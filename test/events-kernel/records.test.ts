@@ -12,10 +12,10 @@ function indexed(given: Uint8Array, room = given.length) {
   const rows = rowsFor(room);
   rows.fill(0xffff_ffff);
   const damaged = indexRecords(bytes, bytes.length, rows);
-  const found: { offset: number; kind: number; text: number; real: number }[] = [];
+  const found: { offset: number; kind: number; text: number; real: number; again: number }[] = [];
   for (let row = 0; rows[row + ROW.kind] !== 0; row += ROW.size) {
-    const [offset = 0, kind = 0, text = 0, real = 0] = rows.subarray(row, row + ROW.size);
-    found.push({ offset, kind, text, real });
+    const [offset = 0, kind = 0, text = 0, real = 0, again = 0] = rows.subarray(row, row + ROW.size);
+    found.push({ offset, kind, text, real, again });
   }
   return { damaged, found };
 }
@@ -90,6 +90,37 @@ describe('the index of records', () => {
           records.map(({ kind }) => kind).filter((kind) => kind !== undefined),
         );
         expect(damaged).toBe(records.filter(({ kind }) => kind === undefined).length);
+      }),
+    );
+  });
+
+  it('says where the process is the one of the record before, and nothing of it has changed', () => {
+    const own = { tgid: 7, start: 2 ** 33, exec_id: 2, ppid: 3, cgroup: 2 ** 34 };
+    const others = [
+      { tgid: 8 },
+      { start: 2 ** 33 + 2 ** 32 },
+      { exec_id: 3 },
+      { ppid: 1 },
+      { cgroup: 5 },
+      {},
+      { tid: 9 },
+    ];
+    const another = fc.constantFrom<object>(...others, {}, {}, {});
+    const kinds = Object.keys(KIND) as Kind[];
+    const kind = fc.oneof(fc.constantFrom<Kind>('open', 'call', 'socket'), fc.constantFrom(...kinds));
+    const isPlain = (of: Kind) => ['open', 'call', 'socket'].includes(of);
+    fc.assert(
+      fc.property(fc.array(fc.tuple(kind, another), { maxLength: 20 }), (all) => {
+        const { found } = indexed(ring(all.map(([one, other]) => record({ kind: one, ...own, ...other }))));
+        const same = (a: object, b: object) =>
+          Object.entries({ ...own, ...a }).every(
+            ([name, value]) => name === 'tid' || value === { ...own, ...b }[name as keyof typeof own],
+          );
+        const expected = all.map(([one, other], index) => {
+          const [before, otherBefore] = all[index - 1] ?? ['exit' as const, {}];
+          return isPlain(one) && isPlain(before) && same(other, otherBefore) ? 1 : 0;
+        });
+        expect(found.map(({ again }) => again)).toEqual(expected);
       }),
     );
   });

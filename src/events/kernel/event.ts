@@ -9,7 +9,7 @@ import { FLAGS, HEADER, KIND } from './layout.ts';
 import { big, signed, unsigned } from './numbers.ts';
 import { type Shape, textLength, textStart } from './records.ts';
 import { released } from './released.ts';
-import type { KernelSlab, SlabMemory } from './slab.ts';
+import { IMAGE, type KernelSlab, type SlabMemory } from './slab.ts';
 import { nameAt, pathAt, textAt } from './text.ts';
 
 export class KernelEvent implements Event {
@@ -35,7 +35,7 @@ export class KernelEvent implements Event {
     this.index = index;
     this.#offset = rows[row + ROW.offset] as number;
     this.#kind = rows[row + ROW.kind] as number;
-    this.#image = images[index] as ProcessImage;
+    this.#image = images[rows[row + IMAGE] as number] as ProcessImage;
     return this;
   }
 

@@ -56,6 +56,8 @@ export class ProcessImages {
   readonly #table: ProcessTable;
   #rescansLeft = RESCANS;
   #base = 0;
+  /** The image of the last record, where that record changed nothing. */
+  #steady: ProcessImage | undefined;
 
   constructor(options: ProcessImagesOptions = {}) {
     const { limit = 262_144, rescan = () => undefined, cgroupPath = () => undefined } = options;
@@ -101,14 +103,17 @@ export class ProcessImages {
   /** Called before the records of a batch are applied. `base`: the place of its first byte in the order of records. */
   begin(base: number): void {
     this.#base = base;
+    this.#steady = undefined;
     this.#rescansLeft = RESCANS;
   }
 
   /**
    * Applies the record of that kind at `offset` and returns the image of its process: of a fork the child's, of an exec
-   * the new one. The place of a record is the batch's and its offset, so it rises with every record.
+   * the new one. The place of a record is the batch's and its offset, so it rises with every record. `again`: it says of
+   * its process what the record before did, and neither has a kind that changes it.
    */
-  apply(bytes: Bytes, offset: number, kind: number): ProcessImage {
+  apply(bytes: Bytes, offset: number, kind: number, again = false): ProcessImage {
+    if (again && this.#steady !== undefined) return this.#steady;
     const process = this.#table.known(bytes, offset);
     const image = process?.image;
     // Nearly all records: of a process and program that are known, and change nothing.
@@ -122,8 +127,10 @@ export class ProcessImages {
       image.ppid === u32(bytes, offset, HEADER.ppid) &&
       image.cgroup === u32(bytes, offset, HEADER.cgroup)
     ) {
+      this.#steady = image;
       return image;
     }
+    this.#steady = undefined;
     return this.#change(bytes, offset, kind, this.#base + offset);
   }
 

@@ -14,11 +14,15 @@ import { rowsFor } from './records.ts';
 import { released } from './released.ts';
 import type { Bytes } from './text.ts';
 
-/** Memory for one batch: the bytes, and for each event the row of its record (see `indexRecords`) and its image. */
+/** Memory for one batch: the bytes, for each event the row of its record (see `indexRecords`), and the images. */
 export interface SlabMemory extends Bytes {
   readonly rows: Uint32Array;
+  /** As a row's `IMAGE` counts them. */
   readonly images: (ProcessImage | undefined)[];
 }
+
+/** Where the row of an event has the place of its image. */
+export const IMAGE = ROW.again;
 
 /** Views over bytes that begin at an 8-aligned place of their buffer; copied when they do not. */
 export function bytesOf(data: Uint8Array): Bytes {
@@ -45,10 +49,10 @@ export class SlabPool {
     return this.#free.pop() ?? { ...bytesOf(new Uint8Array(this.size)), rows: rowsFor(this.size), images: [] };
   }
 
-  /** `events`: how many it held. */
-  give(memory: SlabMemory, events: number): void {
+  /** `images`: how many it held. */
+  give(memory: SlabMemory, images: number): void {
     // Images are freed after the last batch that names them.
-    memory.images.fill(undefined, 0, events);
+    for (let place = 0; place < images; place++) memory.images[place] = undefined;
     this.#free.push(memory);
   }
 }
@@ -66,10 +70,11 @@ export class KernelSlab implements EventList {
   readonly firstNumber: number;
   released = false;
   readonly #pool: SlabPool;
+  readonly #images: number;
   readonly #event: KernelEvent;
   readonly #timeBefore: bigint | undefined;
 
-  private constructor(filled: Filled, pool: SlabPool, length: number, damaged: number) {
+  private constructor(filled: Filled, pool: SlabPool, length: number, images: number, damaged: number) {
     this.memory = filled.memory;
     this.processes = filled.processes;
     this.context = filled.context;
@@ -78,6 +83,7 @@ export class KernelSlab implements EventList {
     this.length = length;
     this.damaged = damaged;
     this.#pool = pool;
+    this.#images = images;
     this.#event = new KernelEvent(this);
     this.#timeBefore = filled.context.lastTime;
   }
@@ -92,17 +98,20 @@ export class KernelSlab implements EventList {
     let kinds = 0;
     for (const kind of wanted) kinds |= 1 << kind;
     let events = 0;
+    let last = -1;
     processes.begin(context.place);
     const damaged = indexRecords(memory.buffer, length, rows);
     for (let row = 0; rows[row + ROW.kind] !== 0; row += ROW.size) {
       const kind = rows[row + ROW.kind] as number;
-      const image = processes.apply(memory, rows[row + ROW.offset] as number, kind);
+      const again = rows[row + ROW.again] !== 0;
+      const image = processes.apply(memory, rows[row + ROW.offset] as number, kind, again);
       if ((kinds & (1 << kind)) === 0) continue;
-      const own = events * ROW.size;
+      const own = events++ * ROW.size;
       if (own !== row) rows.copyWithin(own, row, row + ROW.size);
-      images[events++] = image;
+      if (last < 0 || images[last] !== image) images[++last] = image;
+      rows[own + IMAGE] = last;
     }
-    const slab = new KernelSlab(filled, pool, events, damaged);
+    const slab = new KernelSlab(filled, pool, events, last + 1, damaged);
     context.place += length;
     context.events += slab.length;
     context.slabs++;
@@ -136,7 +145,7 @@ export class KernelSlab implements EventList {
   release(): void {
     if (this.released) return;
     this.released = true;
-    this.#pool.give(this.memory, this.length);
+    this.#pool.give(this.memory, this.#images);
     if (--this.context.slabs === 0) this.processes.settle();
   }
 }
