@@ -3,8 +3,7 @@
 import type { Place } from '../core/errors.ts';
 import type { Catalogue, Event, Value } from '../events/field.ts';
 import type { Span } from './ast.ts';
-import type { BoundFormat, Format } from './format.ts';
-import { parseFormat } from './format.ts';
+import { type BoundFormat, type Format, parseFormat } from './format.ts';
 import { Problem } from './problem.ts';
 import type { PrintBytes } from './values.ts';
 

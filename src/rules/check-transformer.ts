@@ -3,8 +3,7 @@
 import type { Argument, TransformerTerm } from './ast.ts';
 import type { Checker, TypedTerm } from './check.ts';
 import { printTerm } from './print.ts';
-import type { TermType } from './types.ts';
-import { isText, typeName } from './types.ts';
+import { isText, type TermType, typeName } from './types.ts';
 
 /** Types a transformer. Anything wrong is reported through the checker. */
 export function checkTransformer(checker: Checker, term: TransformerTerm): TypedTerm {

@@ -12,14 +12,12 @@ import type {
   RuleUpdate,
 } from './definitions.ts';
 import { completeException } from './exceptions.ts';
-import type { Context, IssueCode, IssueDetails } from './issue.ts';
-import { failLoad } from './issue.ts';
+import { type Context, failLoad, type IssueCode, type IssueDetails } from './issue.ts';
 import type { ItemsFrom } from './items-from.ts';
 import { ListFeed } from './list-feed.ts';
 import { checkPluginNames } from './plugin-requirements.ts';
 import type { ComposedText } from './source.ts';
-import type { PluginRequirement } from './versions.ts';
-import { engineVersion, isCompatible, parseVersion } from './versions.ts';
+import { engineVersion, isCompatible, type PluginRequirement, parseVersion } from './versions.ts';
 import type { ScalarText } from './yaml-item.ts';
 
 export type Warn = (code: IssueCode, message: string, context: Context, details?: IssueDetails) => void;

@@ -2,14 +2,18 @@
 
 import type { Place } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
-import type { AppendOutput } from './append-output.ts';
-import { addedText, ExtraFieldProblem, entriesFor, placeOfAdded, withExtraFields } from './append-output.ts';
+import {
+  type AppendOutput,
+  addedText,
+  ExtraFieldProblem,
+  entriesFor,
+  placeOfAdded,
+  withExtraFields,
+} from './append-output.ts';
 import { isDeprecated } from './condition-warnings.ts';
 import type { RuleDefinition } from './definitions.ts';
-import type { Format } from './format.ts';
-import { parseFormat } from './format.ts';
-import type { Issue, IssueCode } from './issue.ts';
-import { LoadFailure, makeIssue } from './issue.ts';
+import { type Format, parseFormat } from './format.ts';
+import { type Issue, type IssueCode, LoadFailure, makeIssue } from './issue.ts';
 import { Problem } from './problem.ts';
 import type { ComposedText } from './source.ts';
 import type { PrintBytes } from './values.ts';

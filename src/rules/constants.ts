@@ -2,8 +2,7 @@
 
 import type { FieldType } from '../events/field.ts';
 import type { Literal, Operator } from './ast.ts';
-import type { Network } from './ip.ts';
-import { addressText, parseAddress, parseIpv4, parseIpv6 } from './ip.ts';
+import { addressText, type Network, parseAddress, parseIpv4, parseIpv6 } from './ip.ts';
 import { servicePort } from './services.ts';
 
 /**

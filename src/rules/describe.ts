@@ -1,8 +1,7 @@
 /** What rules, macros and lists consist of, as `falco -L` describes them (spec/falco-engine.md §1.11). */
 
 import type { Expr, Term } from './ast.ts';
-import type { ExceptionDefinition, ListDefinition, MacroDefinition } from './definitions.ts';
-import { isEntryList } from './definitions.ts';
+import { type ExceptionDefinition, isEntryList, type ListDefinition, type MacroDefinition } from './definitions.ts';
 import type { EventTypeSet } from './event-types.ts';
 import type { LoadResult } from './load.ts';
 import { printFalco } from './print.ts';

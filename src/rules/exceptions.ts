@@ -3,10 +3,8 @@
 import type { Catalogue } from '../events/field.ts';
 import { listOperators, modifiers, orderingOperators, textOperators } from './ast.ts';
 import { checkTerm } from './check.ts';
-import type { Entry, ExceptionDefinition } from './definitions.ts';
-import { isEntryList } from './definitions.ts';
-import type { Context } from './issue.ts';
-import { failLoad } from './issue.ts';
+import { type Entry, type ExceptionDefinition, isEntryList } from './definitions.ts';
+import { type Context, failLoad } from './issue.ts';
 import { parseTerm } from './parser.ts';
 import { Problem } from './problem.ts';
 import { ComposedText, placeInScalar } from './source.ts';

@@ -3,10 +3,8 @@
 import type { Event, Form, Scalar, Value } from '../events/field.ts';
 import type { Comparison, Exists, Expr, Term } from './ast.ts';
 import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
-import type { Known } from './compile.ts';
-import { compile } from './compile.ts';
-import type { ExplainedPart } from './explain.ts';
-import { explainPart, textOf } from './explain.ts';
+import { compile, type Known } from './compile.ts';
+import { type ExplainedPart, explainPart, textOf } from './explain.ts';
 import { printTerm } from './print.ts';
 import type { Rule } from './rule.ts';
 import type { ComposedText } from './source.ts';

@@ -7,8 +7,7 @@ import type { Event, Value } from '../events/field.ts';
 import type { Constant } from './constants.ts';
 import type { CheckNode, Lowered, TermNode } from './nodes.ts';
 import { PrefixTree } from './prefix-tree.ts';
-import type { Some } from './some.ts';
-import { either, someOf } from './some.ts';
+import { either, type Some, someOf } from './some.ts';
 import { isMembership, isPrefix } from './write-checks.ts';
 
 /** The term has one of these values, or begins with one of these prefixes. */

@@ -2,8 +2,7 @@
 
 import { dirname, resolve } from 'node:path';
 import { suggest } from '../core/errors.ts';
-import type { Context } from './issue.ts';
-import { failLoad } from './issue.ts';
+import { type Context, failLoad } from './issue.ts';
 import { type Headers, readHeaders } from './items-headers.ts';
 import type { YamlItem } from './yaml-item.ts';
 

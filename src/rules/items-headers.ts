@@ -3,8 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { messageOf } from '../core/errors.ts';
-import type { Context } from './issue.ts';
-import { failLoad } from './issue.ts';
+import { type Context, failLoad } from './issue.ts';
 import type { YamlItem } from './yaml-item.ts';
 
 /** A text, the name of an environment variable, or the absolute path of a file. */

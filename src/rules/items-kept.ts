@@ -1,11 +1,9 @@
 /** The items of a list, kept by how conditions use them. */
 
 import type { FieldType, Scalar } from '../events/field.ts';
-import type { Constant } from './constants.ts';
-import { readConstant } from './constants.ts';
+import { type Constant, readConstant } from './constants.ts';
 import { IPV6_MOST, type Network, parseIpv6, writeIpv6 } from './ip.ts';
-import type { FoundItem } from './items-scan.ts';
-import { unitsOf } from './items-scan.ts';
+import { type FoundItem, unitsOf } from './items-scan.ts';
 import { NetworkSet } from './network-set.ts';
 import { Beginnings, Paths, Texts } from './texts-kept.ts';
 import { isText } from './types.ts';

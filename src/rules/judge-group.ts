@@ -1,8 +1,7 @@
 /** Up to `MOST_CONDITIONS` conditions judged in steps, each of which leaves fewer of them to ask about. */
 
 import type { Event, Facet } from '../events/field.ts';
-import type { Covers } from './bounds.ts';
-import { necessary, remainder } from './bounds.ts';
+import { type Covers, necessary, remainder } from './bounds.ts';
 import { Group } from './group.ts';
 import type { CheckNode, Node, Nodes } from './nodes.ts';
 import { Verdicts } from './verdicts.ts';

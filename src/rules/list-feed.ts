@@ -3,14 +3,11 @@
 import { messageOf } from '../core/errors.ts';
 import type { Scalar } from '../events/field.ts';
 import type { Constant } from './constants.ts';
-import type { Issue } from './issue.ts';
-import { makeIssue } from './issue.ts';
+import { type Issue, makeIssue } from './issue.ts';
 import { readInSteps } from './items-file.ts';
 import type { ItemsFrom } from './items-from.ts';
-import type { Keeper, Kept, Use } from './items-kept.ts';
-import { constantOf, makeKeeper } from './items-kept.ts';
-import type { FoundItem } from './items-scan.ts';
-import { countLines, ItemScanner, ScanError } from './items-scan.ts';
+import { constantOf, type Keeper, type Kept, makeKeeper, type Use } from './items-kept.ts';
+import { countLines, type FoundItem, ItemScanner, ScanError } from './items-scan.ts';
 
 /**
  * Reads what a list comes from, at once or in steps. Undefined: it is not here yet, and the list stays empty until it is

@@ -1,7 +1,6 @@
 /** What became of rules files, in the forms of `falco -V` (spec/falco-engine.md §1.11). */
 
-import type { Issue, Location } from './issue.ts';
-import { issueCodes } from './issue.ts';
+import { type Issue, issueCodes, type Location } from './issue.ts';
 import type { FileResult, LoadResult } from './load.ts';
 
 export interface FalcoIssue {

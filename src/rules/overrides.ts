@@ -2,10 +2,8 @@
 
 import { isScalar } from 'yaml';
 import { suggest } from '../core/errors.ts';
-import type { Context } from './issue.ts';
-import { failLoad } from './issue.ts';
-import type { YamlItem } from './yaml-item.ts';
-import { scalarText } from './yaml-item.ts';
+import { type Context, failLoad } from './issue.ts';
+import { scalarText, type YamlItem } from './yaml-item.ts';
 
 export interface OverrideKeys {
   readonly append: ReadonlySet<string>;

@@ -1,9 +1,7 @@
 /** Checks the shape of a plugin requirement. */
 
-import type { Context } from './issue.ts';
-import { failLoad } from './issue.ts';
-import type { PluginRequirement } from './versions.ts';
-import { parseVersion } from './versions.ts';
+import { type Context, failLoad } from './issue.ts';
+import { type PluginRequirement, parseVersion } from './versions.ts';
 
 export function checkPluginNames(requirement: PluginRequirement, context: Context): void {
   const names = new Set<string>();

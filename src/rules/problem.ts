@@ -1,7 +1,6 @@
 /** Errors in the texts of the rule language, before it is known which file and line a text came from. */
 
-import type { Diagnostic } from '../core/errors.ts';
-import { exitCode, renderDiagnostic, UserError } from '../core/errors.ts';
+import { type Diagnostic, exitCode, renderDiagnostic, UserError } from '../core/errors.ts';
 import type { MacroRef, Span } from './ast.ts';
 
 export interface ProblemOptions {

@@ -1,18 +1,13 @@
 /** Reads what a rule consists of (spec/falco-engine.md §1.2, §1.5). */
 
-import type { Node } from 'yaml';
-import { isSeq } from 'yaml';
+import { isSeq, type Node } from 'yaml';
 import { suggest } from '../core/errors.ts';
-import type { Warn } from './collector.ts';
-import { sortedSet } from './collector.ts';
+import { sortedSet, type Warn } from './collector.ts';
 import type { Entry, ExceptionDefinition, RuleUpdate } from './definitions.ts';
-import type { Context } from './issue.ts';
-import { failLoad } from './issue.ts';
-import type { Priority } from './priority.ts';
-import { parsePriority, priorities } from './priority.ts';
+import { type Context, failLoad } from './issue.ts';
+import { type Priority, parsePriority, priorities } from './priority.ts';
 import { ComposedText } from './source.ts';
-import type { ScalarText, YamlItem } from './yaml-item.ts';
-import { isNull } from './yaml-item.ts';
+import { isNull, type ScalarText, type YamlItem } from './yaml-item.ts';
 
 /** Reads the named keys of a rule. When appending, places stay those of the rule that is appended to. */
 export function readRuleContent(

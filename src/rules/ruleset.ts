@@ -2,17 +2,14 @@
 
 import type { Event, Form } from '../events/field.ts';
 import type { TypedExpr } from './check.ts';
-import type { Predicate } from './compile.ts';
-import { compile } from './compile.ts';
+import { compile, type Predicate } from './compile.ts';
 import type { Engine } from './engine.ts';
 import { usesFeeds, withFewItems } from './few-items.ts';
 import { canGenerate } from './generate.ts';
-import type { Judge } from './judge.ts';
-import { makeJudge } from './judge.ts';
+import { type Judge, makeJudge } from './judge.ts';
 import type { Part } from './judge-group.ts';
 import { necessary } from './necessary.ts';
-import type { Node } from './nodes.ts';
-import { Nodes } from './nodes.ts';
+import { type Node, Nodes } from './nodes.ts';
 import type { Rule } from './rule.ts';
 
 export type Hit<E extends Event> = (rule: Rule, event: E) => void;

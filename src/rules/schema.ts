@@ -1,7 +1,6 @@
 /** Falco's strict schema of rules files: it only informs, no file is refused for it (spec/falco-engine.md §1.1). */
 
-import type { Node, Pair } from 'yaml';
-import { isMap, isScalar, isSeq } from 'yaml';
+import { isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import { overrideKeys } from './overrides.ts';
 import { isNull, scalarText } from './yaml-item.ts';
 

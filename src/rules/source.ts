@@ -1,7 +1,6 @@
 /** Where the parts of a text came from: through folded YAML scalars, appended conditions, lists and exceptions. */
 
-import type { Scalar } from 'yaml';
-import { isScalar } from 'yaml';
+import { isScalar, type Scalar } from 'yaml';
 import type { Place } from '../core/errors.ts';
 import type { Span } from './ast.ts';
 

@@ -2,8 +2,7 @@
 
 import type { ListDefinition } from './definitions.ts';
 import { quoteIfBlank } from './exceptions.ts';
-import type { ComposedText, Piece, ScalarSource } from './source.ts';
-import { placeIn } from './source.ts';
+import { type ComposedText, type Piece, placeIn, type ScalarSource } from './source.ts';
 
 /** A list with the lists that it names in place, as text for conditions. */
 export class ResolvedList {

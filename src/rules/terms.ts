@@ -3,8 +3,7 @@
 import type { Event, Form, Reader, Scalar, Value } from '../events/field.ts';
 import type { TypedCall, TypedTerm } from './check.ts';
 import { applyUnary, getopt } from './transformers.ts';
-import type { PrintBytes } from './values.ts';
-import { joined, printValue } from './values.ts';
+import { joined, type PrintBytes, printValue } from './values.ts';
 
 /** A reader for a term; undefined when no event of the form ever has it. */
 export function termReader<E extends Event>(term: TypedTerm, form: Form<E>): Reader<E> | undefined {

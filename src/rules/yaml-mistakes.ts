@@ -1,7 +1,6 @@
 /** What people get wrong in YAML, said so that they see it: the yaml library says what it expected, where it noticed. */
 
-import type { Document, Node, YAMLParseError } from 'yaml';
-import { isCollection, isScalar, visit } from 'yaml';
+import { type Document, isCollection, isScalar, type Node, visit, type YAMLParseError } from 'yaml';
 
 export interface YamlMistake {
   readonly message: string;

@@ -11,10 +11,8 @@ import { parseFormat } from '../../src/rules/format.ts';
 import { parseCondition } from '../../src/rules/parser.ts';
 import { printFalco } from '../../src/rules/print.ts';
 import { Problem } from '../../src/rules/problem.ts';
-import type { Case } from './differences.ts';
-import { differences } from './differences.ts';
-import type { MockField } from './mocks.ts';
-import { mockCatalogue, mockEvent, mockForm } from './mocks.ts';
+import { type Case, differences } from './differences.ts';
+import { type MockField, mockCatalogue, mockEvent, mockForm } from './mocks.ts';
 import { runRules } from './rules-kind.ts';
 
 export type Runner = (test: Case) => string | undefined;

@@ -3,12 +3,10 @@
 import { catalogues, makeCatalogue } from '../../src/events/catalogue.ts';
 import type { Catalogue } from '../../src/events/field.ts';
 import { anyEventFields } from '../../src/events/syscall/event-fields.ts';
-import type { AppendOutput, Issue } from '../../src/rules/index.ts';
-import { loadRules } from '../../src/rules/index.ts';
+import { type AppendOutput, type Issue, loadRules } from '../../src/rules/index.ts';
 import { parsePriority } from '../../src/rules/priority.ts';
 import type { Plugin } from '../../src/rules/versions.ts';
-import type { Case } from './differences.ts';
-import { differences } from './differences.ts';
+import { type Case, differences } from './differences.ts';
 
 interface ExpectedIssue {
   readonly code: string;

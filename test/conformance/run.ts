@@ -5,8 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { Case } from './differences.ts';
-import type { Runner } from './kinds.ts';
-import { makeRunners } from './kinds.ts';
+import { makeRunners, type Runner } from './kinds.ts';
 
 const { CASES, KINDS, ENGINE } = process.env;
 const settings: Record<string, string | undefined> = { CASES, KINDS, ENGINE };

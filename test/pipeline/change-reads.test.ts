@@ -2,8 +2,14 @@
 
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Demands, OperatorContext, SourceContext } from '../../src/core/component.ts';
-import { defineOperator, defineSource, where } from '../../src/core/component.ts';
+import {
+  type Demands,
+  defineOperator,
+  defineSource,
+  type OperatorContext,
+  type SourceContext,
+  where,
+} from '../../src/core/component.ts';
 import { UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';

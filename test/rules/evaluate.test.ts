@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compileCondition, RuleError } from '../../src/rules/index.ts';
-import type { Values } from './support.ts';
-import { catalogue, holds } from './support.ts';
+import { catalogue, holds, type Values } from './support.ts';
 
 const text: Values = { 't.s': 'Hello World' };
 

@@ -3,8 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalogues } from '../../src/events/catalogue.ts';
-import type { LoadResult } from '../../src/rules/index.ts';
-import { bindRules, loadRules } from '../../src/rules/index.ts';
+import { bindRules, type LoadResult, loadRules } from '../../src/rules/index.ts';
 import { scratch } from '../scratch.ts';
 import { catalogue, eventOf, form, rule, type Values } from './support.ts';
 

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
 import { compileFormat } from '../../src/rules/index.ts';
-import type { Values } from './support.ts';
-import { catalogue, eventOf, form, syscall } from './support.ts';
+import { catalogue, eventOf, form, syscall, type Values } from './support.ts';
 
 function text(format: string, values: Values = {}): string {
   return compileFormat(format, catalogue).bind(form).text(eventOf(values));

@@ -2,8 +2,17 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Place } from '../../src/core/errors.ts';
-import type { Argument, Expr, Literal, Span, Term } from '../../src/rules/ast.ts';
-import { listOperators, modifiers, orderingOperators, textOperators } from '../../src/rules/ast.ts';
+import {
+  type Argument,
+  type Expr,
+  type Literal,
+  listOperators,
+  modifiers,
+  orderingOperators,
+  type Span,
+  type Term,
+  textOperators,
+} from '../../src/rules/ast.ts';
 import { type Condition, compileCondition, compileFormat, type Format, RuleError } from '../../src/rules/index.ts';
 import { parseCondition } from '../../src/rules/parser.ts';
 import { printExpr } from '../../src/rules/print.ts';

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import type { Catalogue, Value } from '../../src/events/field.ts';
 import { printExpr } from '../../src/rules/print.ts';
 import type { Random } from './millions.ts';
-import type { Values } from './support.ts';
-import { catalogue, load, rule, syscall } from './support.ts';
+import { catalogue, load, rule, syscall, type Values } from './support.ts';
 
 /** The fields of the test catalogue and those of system calls. */
 export const everyField: Catalogue = {

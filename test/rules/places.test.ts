@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
-import type { Diagnostic } from '../../src/core/errors.ts';
-import { renderDiagnostic } from '../../src/core/errors.ts';
+import { type Diagnostic, renderDiagnostic } from '../../src/core/errors.ts';
 import { compileCondition, RuleError, scalarPlace } from '../../src/rules/index.ts';
 import { catalogue, load, rule } from './support.ts';
 

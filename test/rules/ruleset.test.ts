@@ -1,7 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { atOnce } from '../../src/core/steps.ts';
 import type { Catalogue, Event, Form } from '../../src/events/field.ts';
-import type { Rule } from '../../src/rules/index.ts';
 import {
   bindRules,
   compileCondition,
@@ -9,9 +8,9 @@ import {
   explainRule,
   falcoLoadResults,
   loadReport,
+  type Rule,
 } from '../../src/rules/index.ts';
-import type { Values } from './support.ts';
-import { eventOf, form, load, rule, syscall } from './support.ts';
+import { eventOf, form, load, rule, syscall, type Values } from './support.ts';
 
 describe('event types of a condition', () => {
   test.each<[string, 'all' | readonly string[]]>([

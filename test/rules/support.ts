@@ -2,8 +2,7 @@
 
 import { catalogues, makeCatalogue } from '../../src/events/catalogue.ts';
 import type { Catalogue, Event, Field, Form, Value } from '../../src/events/field.ts';
-import type { LoadOptions, LoadResult } from '../../src/rules/index.ts';
-import { compileCondition, loadRules } from '../../src/rules/index.ts';
+import { compileCondition, type LoadOptions, type LoadResult, loadRules } from '../../src/rules/index.ts';
 
 export const syscall = catalogues.get('syscall') as Catalogue;
 

@@ -15,8 +15,7 @@ import {
   plain,
 } from '../cloud/table.ts';
 import { parseTimestamp } from '../cloud/timestamp.ts';
-import type { FieldTraits } from '../field-table.ts';
-import { deprecated } from '../field-table.ts';
+import { deprecated, type FieldTraits } from '../field-table.ts';
 import { configMapData, podRows } from './pods.ts';
 
 const lists: FieldTraits = { list: true };

@@ -9,8 +9,7 @@ import type { CloudTrailClient } from '@aws-sdk/client-cloudtrail';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type Aws, explained, isNoObject } from '../aws.ts';
 import { Bucket, type Folder, type Wanted } from '../bucket.ts';
-import type { Finding, Span, Stored, Vault } from './chain.ts';
-import { checkChain } from './chain.ts';
+import { checkChain, type Finding, type Span, type Stored, type Vault } from './chain.ts';
 import { type DigestName, parseDigestKey, readKey } from './digest.ts';
 
 /** A digest may have so many bytes when it is decompressed. */
