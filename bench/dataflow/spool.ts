@@ -47,8 +47,8 @@ await timed('write', async () => {
 const size = statSync(join(folder, 'state.db')).size + statSync(join(folder, 'state.db-wal')).size;
 console.log(`on disk: ${(size / 1e6).toFixed(0)} MB for ${megabytes.toFixed(0)} MB`);
 await timed('drain', async () => {
-  for (let parcels = await keep.next(BATCH * 4); parcels; parcels = await keep.next(BATCH * 4)) {
-    for (const { ack } of parcels) ack.settle('delivered');
+  for (let stored = await keep.next(BATCH * 4); stored; stored = await keep.next(BATCH * 4)) {
+    for (const { ack } of stored.parcels) ack.settle('delivered');
   }
   await store.committed();
 });

@@ -207,7 +207,10 @@ export class Delivery {
       const stored = this.#keep && !this.#closing && this.#keep.waiting > 0 && this.queue.events === 0;
       const kept = stored ? await this.#keep?.next(this.#config.batch).catch(() => undefined) : undefined;
       this.#stored = kept !== undefined;
-      if (kept) return kept;
+      if (kept) {
+        if (kept.unreadable > 0) this.#undelivered.count('unreadable', kept.unreadable);
+        return [...kept.parcels];
+      }
       const parcels = await this.queue.take(this.#config.batch);
       if (parcels?.length !== 0) return parcels;
     }

@@ -3,6 +3,13 @@
 import type { Event } from './event.ts';
 import type { Parcel } from './queue.ts';
 
+/** Some of what waited on disk. */
+export interface Stored {
+  readonly parcels: readonly Parcel[];
+  /** Events of them that cannot be read any more, and are not among these. */
+  readonly unreadable: number;
+}
+
 export interface Keep {
   /** Events that wait on disk, or are on their way there. */
   readonly waiting: number;
@@ -12,7 +19,7 @@ export interface Keep {
    * The oldest that wait, about so many; undefined when there are none that can be read now. Once a parcel has settled as
    * anything but `failed` its events wait no longer; after `failed` they are given again.
    */
-  next(maxEvents: number): Promise<Parcel[] | undefined>;
+  next(maxEvents: number): Promise<Stored | undefined>;
   /** Called when `next` may have something that it had not. */
   readonly woken: Set<() => void>;
   /** Keeps events that are given up, and why. Resolves and refuses as `spool` does. */

@@ -2,7 +2,7 @@
 
 import { ackOf } from '../core/ack.ts';
 import type { Event } from '../core/event.ts';
-import type { Keep } from '../core/keep.ts';
+import type { Keep, Stored } from '../core/keep.ts';
 import type { Parcel } from '../core/queue.ts';
 import type { EventRecord } from '../events/record.ts';
 import { parseRecord, recordJson } from '../events/record-json.ts';
@@ -69,11 +69,16 @@ export class SinkKeep implements Keep {
     return written;
   }
 
-  async next(maxEvents: number): Promise<Parcel[] | undefined> {
+  async next(maxEvents: number): Promise<Stored | undefined> {
     const rows = await this.#store.spooled(this.#sink, this.#given, maxEvents);
     if (rows.length === 0) return undefined;
     this.#given = rows.at(-1)?.id ?? this.#given;
-    return rows.map((row) => this.#parcel(row));
+    const parcels = rows.map((row) => this.#parcel(row));
+    const unreadable = rows.reduce(
+      (sum, { count }, index) => sum + count - (parcels[index] as Parcel).events.length,
+      0,
+    );
+    return { parcels, unreadable };
   }
 
   /** Dead letters were put back or deleted: so many events wait, and so many are still dead, of so many bytes. */
@@ -88,7 +93,7 @@ export class SinkKeep implements Keep {
     for (const woken of this.woken) woken();
   }
 
-  #parcel({ id, count, text }: SpoolRow): Parcel {
+  #parcel({ id, count, text = '' }: SpoolRow): Parcel {
     const events = text.split('\n').flatMap((line, index) => {
       const parsed = parseRecord(line, { file: 'spool', line: index + 1 });
       return 'record' in parsed ? [parsed.record] : [];

@@ -31,7 +31,8 @@ export interface DeadLetter {
 export interface SpoolRow {
   readonly id: number;
   readonly count: number;
-  readonly text: string;
+  /** Absent when what is on disk is damaged. */
+  readonly text?: string;
 }
 
 /** A question. */

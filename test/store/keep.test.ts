@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { Ack } from '../../src/core/ack.ts';
@@ -7,6 +9,7 @@ import type { Event } from '../../src/core/event.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { WriteError } from '../../src/core/write-error.ts';
 import { EventRecord } from '../../src/events/record.ts';
+import { recordJson } from '../../src/events/record-json.ts';
 import { SinkKeep } from '../../src/store/keep.ts';
 import { Store } from '../../src/store/store.ts';
 import { eventsOf, numbersOf, recordedAck, recordedLog } from '../core/shared.ts';
@@ -147,6 +150,23 @@ describe('a queue that spills', () => {
     expect(lost).toEqual([['spool_full', 2]]);
     await to.close(AbortSignal.abort());
   });
+});
+
+it('what cannot be read on disk any more is lost, and counted; what waits behind it is given', async () => {
+  const line = (n: number) => recordJson(eventsOf(1, n)[0] as EventRecord);
+  for (const text of [line(0), `${line(1)}\nno record`, `${line(2)}\n${line(3)}`, line(4)]) {
+    await store.spool('out', text.split('\n').length, text);
+  }
+  await store.close();
+  const database = new DatabaseSync(join(folder, 'state.db'));
+  database.exec("UPDATE spool SET data = x'00' WHERE id = 3");
+  database.close();
+  store = await Store.open(folder, () => {});
+  const { to, keep, got, lost } = delivery(SPILL, async () => {});
+  await vi.waitFor(() => expect([got, keep.waiting]).toEqual([[0, 1, 4], 0]), 20_000);
+  expect(lost.reduce((sum, [reason, count]) => sum + (reason === 'unreadable' ? count : 0), 0)).toBe(3);
+  await to.close(AbortSignal.timeout(1000));
+  expect(await store.spooled('out', 0, 10)).toEqual([]);
 });
 
 describe('dead letters', () => {
