@@ -82,19 +82,18 @@ export class Reloader {
       await breathe();
       await around(plan, () => run.reload(plan));
       const digest = `sha256:${plan.digest}`;
-      run.counters.add('reloads', 'done', 1);
-      run.refusal = undefined;
       contents.clear();
       const same = plan.digest === before.digest ? ', as before' : '';
       const [rules, then] = [rulesOf(plan), rulesOf(before)];
       const change = rules === then ? '' : `, before: ${then}`;
       const now = { pipeline: digest, rules };
-      log.info(now, `reloaded (${why}): ${digest}${same}, ${counted(rules, 'rule')}${change}`);
+      const what = `reloaded (${why}): ${digest}${same}, ${counted(rules, 'rule')}${change}`;
+      log.info(now, what);
+      run.loadings.done(what);
       sayWarnings(log, this.#options.sets, plan, before);
     } catch (error) {
-      run.counters.add('reloads', 'failed', 1);
       const what = failure(error);
-      [run.refusal] = what.split('\n');
+      run.loadings.refused(what.split('\n')[0] as string);
       log.error(`not reloaded (${why}), the pipeline goes on as before:\n${what}`);
     }
     // After a failure the files of the running plan too: to take a change back is a change.

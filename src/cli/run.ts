@@ -5,7 +5,6 @@ import type { z } from 'zod';
 import { trimMemory } from '../../native/index.ts';
 import { address } from '../core/address.ts';
 import { duration } from '../core/config.ts';
-import { counted } from '../core/counted.ts';
 import { exitCode, UserError } from '../core/errors.ts';
 import { createLogger } from '../core/log.ts';
 import { loadPlan } from '../pipeline/load.ts';
@@ -15,9 +14,10 @@ import { rehearse } from '../pipeline/rehearse.ts';
 import { Run } from '../pipeline/run.ts';
 import type { Contents } from '../pipeline/watch.ts';
 import { Store } from '../store/store.ts';
-import { books, rulesOf, sayWarnings } from './books.ts';
+import { books, sayWarnings } from './books.ts';
 import { fail } from './fail.ts';
 import { lastResort } from './last-resort.ts';
+import { sayWhenReady } from './readiness.ts';
 import { Reloader } from './reload.ts';
 import { Servers } from './server.ts';
 import { listen } from './signals.ts';
@@ -85,20 +85,16 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       await running.stop(0);
       throw error;
     });
-    const counts = { programs: programsOf(running), rules: rulesOf(plan), pipeline: `sha256:${plan.digest}` };
-    tellSystemd('READY=1', log);
+    const starting = sayWhenReady(running, log);
     const rest = feedWatchdog(log);
     const unwatch = running.watchHeld();
-    log.info(
-      counts,
-      `ready: ${counted(counts.programs, 'program')}, ${counted(counts.rules, 'rule')}, pipeline ${counts.pipeline}`,
-    );
     void running.ready().then(giveBack);
     if (signals.early) void signals.reload();
     // At the end of the sources nothing presses; a signal means that somebody waits.
     void signals.stop.then(() => running.hurry(deadline));
     const end = await Promise.race([running.over, signals.stop]);
     reloader.close();
+    starting();
     rest();
     unwatch();
     tellSystemd('STOPPING=1', log);
@@ -133,10 +129,6 @@ function withJson(plan: Plan): Plan {
     sink.type === 'stdout' ? { ...sink, config: { ...(sink.config as object), format: 'json' } } : sink,
   );
   return { ...plan, sinks };
-}
-
-function programsOf(running: Run): number {
-  return [...running.metrics.values()].reduce((sum, counters) => sum + counters.total('programs'), 0);
 }
 
 /** What only the start needed; else V8 collects it at some moment of the next seconds, while an alert waits. */

@@ -50,6 +50,14 @@ const UP = gauge('falco_pipe_component_up', '1 when a source or sink works, 0 wh
 const EVENTS = counter('falco_pipe_events_total', 'Events of all sources by what became of them.', 'fate');
 const UNSETTLED = gauge('falco_pipe_unsettled_events', 'Events of all sources that are under way.');
 const RELOADS = counter('falco_pipe_reloads_total', 'Loadings of the pipeline while it ran.', 'result');
+const RELOADED = gauge(
+  'falco_pipe_config_last_reload_successful',
+  '1 when the last loading of the pipeline went well, 0 when it was refused.',
+);
+const RELOADED_AT = gauge(
+  'falco_pipe_config_last_reload_success_timestamp_seconds',
+  'When the pipeline was loaded as it runs, in seconds since the epoch.',
+);
 const READY = gauge('falco_pipe_ready', '1 when the pipeline runs, its sources are open and its state can be written.');
 const DELAY = gauge(
   'falco_pipe_event_loop_delay_seconds',
@@ -83,6 +91,8 @@ export const allMetrics: readonly Metric[] = [
   EVENTS,
   UNSETTLED,
   RELOADS,
+  RELOADED,
+  RELOADED_AT,
   READY,
   DELAY,
   INFO,
@@ -137,7 +147,9 @@ function ofRun(page: Page, { totals, reloads, ready, digest }: RunStatus): void 
     page.add(EVENTS, count, { fate });
   }
   page.add(UNSETTLED, in_flight);
-  for (const [result, count] of Object.entries(reloads)) page.add(RELOADS, count, { result });
+  for (const result of ['done', 'failed'] as const) page.add(RELOADS, reloads[result], { result });
+  page.add(RELOADED, reloads.refused ? 0 : 1);
+  page.add(RELOADED_AT, reloads.last_done);
   page.add(READY, ready ? 1 : 0);
   page.add(INFO, 1, { version: packageVersion, pipeline: `sha256:${digest}` });
 }

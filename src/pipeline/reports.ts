@@ -38,6 +38,11 @@ export class Reports {
     this.#say(report);
   }
 
+  /** Offers a report that is in the log already. */
+  tell(report: Report): void {
+    for (const listener of this.#listeners) listener(report);
+  }
+
   /** Calls `listener` with what is said, until the returned function is called. */
   listen(listener: (report: Report) => void): () => void {
     this.#listeners.add(listener);
@@ -69,7 +74,7 @@ export class Reports {
       ...(to === undefined ? {} : { to: rfc3339(to) }),
     };
     this.#log[LEVEL[type]]({ id: component, report: type, ...rest, ...span }, fields.message);
-    for (const listener of this.#listeners) listener(report);
+    this.tell(report);
   }
 }
 

@@ -4,7 +4,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { aborted, now, within } from '../core/clock.ts';
 import type { InternalFields, ReportType } from '../core/component.ts';
 import { messageOf, UserError } from '../core/errors.ts';
-import { Counters } from '../core/metrics.ts';
+import type { Counters } from '../core/metrics.ts';
 import { inSlices } from '../core/steps.ts';
 import type { Kept } from '../store/store.ts';
 import { connect, type Live, type Wiring, wire } from './graph.ts';
@@ -12,6 +12,7 @@ import { askedAnew, kept, predecessor, runningOn, without } from './kept.ts';
 import { type ChangeReads, LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
 import { LiveSource } from './live-source.ts';
+import { Loadings } from './loadings.ts';
 import { overlapping } from './overlapping.ts';
 import type { Plan, PlannedSource } from './plan.ts';
 import { Retiring } from './retiring.ts';
@@ -40,10 +41,7 @@ export interface RunOver {
 }
 
 export class Run {
-  /** Of the run itself: `reloads` by `done` and `failed`. */
-  readonly counters = new Counters();
-  /** Why the last reload was refused, in one line; undefined when it was not. */
-  refusal: string | undefined;
+  readonly loadings: Loadings;
   /** Resolves when a sink or a source wants the run to stop, or all sources have ended. */
   readonly over: Promise<RunOver>;
   readonly #runtime: Runtime;
@@ -64,6 +62,7 @@ export class Run {
   private constructor(plan: Plan, options: RunOptions) {
     this.#live = { plan, sources: new Map(), operators: new Map(), sinks: new Map() };
     this.#runtime = new Runtime(options);
+    this.loadings = new Loadings(this.#runtime.reports);
     this.#retiring = new Retiring(this.#runtime.log, this.#stop.signal);
     this.over = new Promise((resolve) => {
       this.#finish = resolve;
@@ -185,7 +184,6 @@ export class Run {
   /** What there is to say of it now. */
   status(): RunStatus {
     const components = componentsOf(this.#live, this.metrics);
-    const reloads = this.counters.byLabel('reloads');
     const wrong = (kinds: string) =>
       components.flatMap(({ kind, id, problem }) =>
         problem && kinds.includes(kind) ? [`${kind} ${id}: ${problem}`] : [],
@@ -199,15 +197,10 @@ export class Run {
       state: this.#state,
       digest: this.plan.digest,
       totals: this.totals.summary(),
-      reloads: { done: reloads.done ?? 0, failed: reloads.failed ?? 0 },
+      reloads: this.loadings.status,
       components,
       ready: unready.length === 0,
-      problems: [
-        ...unready,
-        ...(this.refusal === undefined ? [] : [`not reloaded, it runs as before: ${this.refusal}`]),
-        ...wrong('sink'),
-        ...this.#runtime.leftBehind(this.plan.sinks),
-      ],
+      problems: [...unready, ...this.loadings.problems, ...wrong('sink'), ...this.#runtime.leftBehind(this.plan.sinks)],
     };
   }
 

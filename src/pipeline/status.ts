@@ -6,6 +6,7 @@ import { engineVersion } from '../rules/versions.ts';
 import type { Live } from './graph.ts';
 import type { LiveSink } from './live-sink.ts';
 import type { LiveSource } from './live-source.ts';
+import type { LoadingsStatus } from './loadings.ts';
 import type { Placed } from './plan.ts';
 import type { Summary } from './totals.ts';
 
@@ -31,7 +32,7 @@ export interface RunStatus {
   readonly digest: string;
   readonly totals: Summary;
   /** Loadings of the pipeline while it ran, by result. */
-  readonly reloads: { readonly done: number; readonly failed: number };
+  readonly reloads: LoadingsStatus;
   readonly components: readonly ComponentStatus[];
   /** It runs, its sources are open, its state can be written. A sink that fails does not change that. */
   readonly ready: boolean;

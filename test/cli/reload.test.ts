@@ -4,7 +4,6 @@ import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Reloader } from '../../src/cli/reload.ts';
-import { Counters } from '../../src/core/metrics.ts';
 import { loadPlan } from '../../src/pipeline/load.ts';
 import type { Plan } from '../../src/pipeline/plan.ts';
 import type { Run } from '../../src/pipeline/run.ts';
@@ -28,7 +27,7 @@ async function reloaded(load: (tries: number) => string | Plan, before = planOf(
   const note = (...words: unknown[]) => void said.push(String(words.at(-1)));
   const run = {
     plan: before,
-    counters: new Counters(),
+    loadings: { done: () => {}, refused: () => {} },
     reload: async ({ digest }: Plan) => over.push(digest),
   };
   const reloader = new Reloader({

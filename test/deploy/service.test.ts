@@ -1,7 +1,9 @@
 /** The systemd unit: systemd accepts it, its rights suffice, and the program tells systemd what it waits for. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { cannotTrace, launcher, Program, pipeline, repository, Stage } from '../e2e/program.ts';
@@ -61,6 +63,29 @@ describe('what systemd is told', () => {
     await systemd.ended;
     expect(systemd.stdout.replaceAll('WATCHDOG=1\n', '')).toMatch(
       /^listening\nREADY=1\nRELOADING=1\nMONOTONIC_USEC=\d+\nREADY=1\nSTOPPING=1\n$/,
+    );
+  });
+
+  test('that it is not ready while a source cannot be opened, and why; then that it is', async () => {
+    const address = join(folder, 'notify-late');
+    const systemd = await listener(address);
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const path = pipeline(
+      folder,
+      `sources: { in: { type: k8s_audit, listen: '127.0.0.1:${port}' } }\nsinks: { out: { type: stdout, from: in } }`,
+    );
+    const program = Program.start(['run', path], { env: { NOTIFY_SOCKET: address } });
+    await program.until(({ stderr }) => stderr.includes('not ready: source in: cannot listen at'));
+    expect(program.stderr).not.toMatch(/(?<!not )ready: \d/);
+    taken.close();
+    await program.until(({ stderr }) => /(?<!not )ready: 0 programs, 0 rules/.test(stderr));
+    await systemd.until(({ stdout }) => stdout.includes('STATUS=ready'));
+    expect(await program.stop()).toBe(0);
+    await systemd.ended;
+    expect(systemd.stdout).toMatch(
+      /^listening\nSTATUS=not ready: source in: cannot listen at .*EADDRINUSE.*\nREADY=1\nSTATUS=ready\nSTOPPING=1\n$/,
     );
   });
 
