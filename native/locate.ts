@@ -119,6 +119,9 @@ function exists(file: string): boolean {
   }
 }
 
+/** The oldest C library that what we build runs with; `native/addon/glibc.c` sees to it. */
+const OLDEST_GLIBC = '2.32';
+
 const LIBRARIES: Readonly<Record<string, string>> = {
   'libelf.so': 'libelf1t64 (Debian 13), libelf1 (older), elfutils-libelf (Fedora)',
   'libz.so': 'zlib1g (Debian), zlib (Fedora)',
@@ -127,11 +130,16 @@ const LIBRARIES: Readonly<Record<string, string>> = {
 
 function whyUnloadable(path: string, error: unknown): UserError {
   const message = messageOf(error);
+  return unavailable(`the native addon ${path} cannot be loaded: ${message}`, whatHelps(message), error);
+}
+
+function whatHelps(message: string): string {
   const library = Object.keys(LIBRARIES).find((name) => message.includes(name));
-  const hint = library
-    ? `install the package that holds ${library}: ${LIBRARIES[library]}`
+  if (library) return `install the package that holds ${library}: ${LIBRARIES[library]}`;
+  const isOfLibc = /\bGLIBC_|ld-linux/.test(message);
+  return isOfLibc
+    ? `it needs glibc ${OLDEST_GLIBC} or later, or build it here: make build`
     : 'build it here: make build';
-  return unavailable(`the native addon ${path} cannot be loaded: ${message}`, hint, error);
 }
 
 function unavailable(message: string, hint: string, cause?: unknown): UserError {

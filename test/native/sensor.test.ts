@@ -256,6 +256,16 @@ describe.skipIf(skipped)('other processes', () => {
     expect(answer.error).toContain('libelf.so.9');
     expect(answer.hint).toContain('libelf1t64');
   });
+
+  test('an addon that needs a newer C library says which one it is made for', () => {
+    const file = join(scratch(), 'falco_pipe.node');
+    cpSync(addonPath(), file);
+    execFileSync('sed', ['-i', 's/GLIBC_2\\.32/GLIBC_2.99/', file]);
+    const answer = run('trace', [], { FALCO_PIPE_ADDON: file });
+    expect(answer).toMatchObject({ exit: exitCode.unavailable });
+    expect(answer.error).toContain('GLIBC_2.99');
+    expect(answer.hint).toBe('it needs glibc 2.32 or later, or build it here: make build');
+  });
 });
 
 test.skipIf(skipped)('a scope whose root does not run is a mistake of the configuration', () => {
