@@ -1,6 +1,7 @@
 /** `falco-pipe status`: what a running program says of itself. */
 
 import { resolve } from 'node:path';
+import { counted } from '../core/counted.ts';
 import { exitCode } from '../core/errors.ts';
 import { books } from './books.ts';
 import { controlFor, type ProgramStatus } from './control.ts';
@@ -17,7 +18,7 @@ export function statusText(status: ProgramStatus): string {
   const { pid, pipeline, digest, uptime, totals, reloads, problems, ready, components } = status;
   const lines = [
     `${pipeline} (pid ${pid}): ${ready ? 'ready' : 'not ready'}, up ${duration(uptime)}`,
-    `pipeline sha256:${digest}; reloaded ${reloads.done} times, refused ${reloads.failed} times`,
+    `pipeline sha256:${digest}; reloaded ${counted(reloads.done, 'time')}, refused ${counted(reloads.failed, 'time')}`,
     books(totals),
     ...problems.map((problem) => `problem: ${problem}`),
     '',

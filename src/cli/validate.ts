@@ -1,6 +1,7 @@
 /** `falco-pipe validate`: everything that is wrong or doubtful about pipelines and rules, without running them. */
 
 import { resolve } from 'node:path';
+import { counted } from '../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
@@ -58,7 +59,11 @@ async function validatePipeline(path: string, options: ValidateOptions): Promise
     if (json) return print({ pipeline: path, ok: true, digest: `sha256:${plan.digest}`, diagnostics: warnings });
     warn(warnings, plan.texts);
     const { sources, operators, sinks } = plan;
-    const parts = [count(sources, 'source'), count(operators, 'operator'), count(sinks, 'sink')].join(', ');
+    const parts = [
+      counted(sources.length, 'source'),
+      counted(operators.length, 'operator'),
+      counted(sinks.length, 'sink'),
+    ].join(', ');
     const closed = plan.closed.length > 0 ? `; not opened: ${plan.closed.join(', ')}` : '';
     process.stdout.write(`${path}: ok${warned(warnings)} (${parts}, sha256:${plan.digest})${closed}\n`);
   } catch (error) {
@@ -82,17 +87,15 @@ async function validateRules(files: readonly RulesFile[], { output }: ValidateOp
   const texts = files.map(({ name, content }) => ({ name, text: content }));
   if (!ok) throw rulesError(diagnostics, texts);
   warn(diagnostics, texts);
-  const parts = [count(rules, 'rule'), count(macros, 'macro'), count(lists, 'list')].join(', ');
+  const parts = [counted(rules.length, 'rule'), counted(macros.length, 'macro'), counted(lists.length, 'list')].join(
+    ', ',
+  );
   const names = files.map(({ name }) => name).join(', ');
   process.stdout.write(`${names}: ok${warned(diagnostics)} (${parts})\n`);
 }
 
 function warned(warnings: readonly Diagnostic[]): string {
-  return warnings.length > 0 ? `, ${count(warnings, 'warning')}` : '';
-}
-
-function count(things: readonly unknown[], name: string): string {
-  return `${things.length} ${name}${things.length === 1 ? '' : 's'}`;
+  return warnings.length > 0 ? `, ${counted(warnings.length, 'warning')}` : '';
 }
 
 function print(value: unknown): void {

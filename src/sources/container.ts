@@ -56,7 +56,7 @@ export const container = defineSource({
           subscriber.next(await batchOf(event, memory, (id) => runtime.inspect(id, signal), ctx));
         },
         trouble(runtime, why) {
-          const message = why === undefined ? why : `what becomes of ${whose(runtime)} is not seen: ${why}`;
+          const message = why === undefined ? undefined : `what becomes of ${whose(runtime)} is not seen: ${why}`;
           const begins = message !== undefined && troubles.get(runtime) === undefined;
           if (begins) ctx.report('health', { reason: reasonOf(runtime), message });
           troubles.set(runtime, message);

@@ -3,7 +3,7 @@
 import type { CloudTrailClient, Event as LookedUp } from '@aws-sdk/client-cloudtrail';
 import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
-import { messageOf } from '../../core/errors.ts';
+import { messageOf, SourceError } from '../../core/errors.ts';
 import { Redelivery } from '../../core/redelivery.ts';
 import { backoff } from '../../core/retry.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
@@ -152,7 +152,7 @@ export class Lookup {
       } catch (error) {
         this.#stop.signal.throwIfAborted();
         const known = explained(error, `CloudTrail in ${region} cannot be asked`);
-        if (known.name === 'SourceError') throw known;
+        if (known instanceof SourceError) throw known;
         this.#ctx.metrics.add(isThrottled(error) ? 'throttled' : 'errors', region, 1);
         // It may be others who ask too often: that is no trouble before it lasts.
         if (attempt > 3) this.#ctx.trouble(messageOf(known));

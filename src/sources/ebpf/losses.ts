@@ -2,6 +2,7 @@
 
 import type { Counters as SensorCounters } from '../../../native/index.ts';
 import type { SourceContext } from '../../core/component.ts';
+import { counted } from '../../core/counted.ts';
 import type { ImageCounts } from '../../events/kernel/process-images.ts';
 import { typeOfCounted } from './wanted.ts';
 
@@ -67,7 +68,7 @@ export class Losses {
       reason,
       count,
       ...(eventType === undefined ? {} : { event_type: eventType }),
-      message: `${count} event${count === 1 ? '' : 's'}${what} lost: ${why}`,
+      message: `${counted(count, 'event')}${what} lost: ${why}`,
     });
   }
 

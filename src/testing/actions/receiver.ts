@@ -60,9 +60,9 @@ export class Receiver {
   readonly #watches = new Set<Watch>();
   /** Gets every alert. */
   onAlert: ((alert: ForeignAlert) => void) | undefined;
-  /** Alerts. */
+  /** How many alerts have come. */
   received = 0;
-  /** Requests that held none. */
+  /** How many requests held none. */
   refused = 0;
 
   private constructor(server: Server) {
