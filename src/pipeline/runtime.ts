@@ -47,7 +47,7 @@ export class Runtime {
   readonly memory: Memory;
   readonly store: Store | undefined;
   readonly reports: Reports;
-  readonly totals = new Totals();
+  readonly totals = new Totals(() => [...this.#waiting().values()].reduce((sum, events) => sum + events, 0));
   /** The plan that runs. */
   plan: NamedPlan = { digest: '', title: '', cluster: undefined };
   readonly trampoline = new Trampoline();
@@ -83,15 +83,19 @@ export class Runtime {
   /** What waits on disk for sinks that are not among these: nobody delivers it. Each of them is also logged, once. */
   leftBehind(sinks: readonly { readonly id: string }[]): string[] {
     const open = new Set(sinks.map(({ id }) => id));
-    const ids = new Set([...(this.store?.spools ?? []), ...this.keeps.keys()]);
-    return [...ids].flatMap((id) => {
-      const waiting = this.keeps.get(id)?.waiting ?? this.store?.waiting(id) ?? 0;
+    return [...this.#waiting()].flatMap(([id, waiting]) => {
       if (open.has(id) || waiting === 0) return [];
       const message = `${counted(waiting, 'event')} on disk for the sink ${id}, which is not open here: kept until one of that name is`;
       if (!this.#saidOf.has(id)) this.log.warn({ id }, message);
       this.#saidOf.add(id);
       return [message];
     });
+  }
+
+  // Events on disk by the ids of sinks, open or not.
+  #waiting(): Map<string, number> {
+    const ids = new Set([...(this.store?.spools ?? []), ...this.keeps.keys()]);
+    return new Map([...ids].map((id) => [id, this.keeps.get(id)?.waiting ?? this.store?.waiting(id) ?? 0]));
   }
 
   /** What a component gets; `signal` ends its waits. */

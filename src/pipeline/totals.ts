@@ -11,8 +11,10 @@ export interface Summary {
   readonly filtered: number;
   readonly dropped: number;
   readonly in_flight: number;
-  /** On disk, for a sink that gets them later; absent when none. */
+  /** Left on disk for a sink, which may have them by now; absent when none. */
   readonly spooled?: number;
+  /** Waiting on disk at this moment, also from earlier runs: none of the sum; absent where nothing was or is there. */
+  readonly on_disk?: number;
   /** On disk, given up; absent when none. */
   readonly dead_lettered?: number;
   /** At the end: not seen to the end, and given again by their sources at the next start; absent when none. */
@@ -29,6 +31,12 @@ export class Totals {
   spooled = 0;
   deadLettered = 0;
   readonly #dropped = new Map<string, number>();
+  readonly #onDisk: () => number;
+
+  /** @param onDisk how many events wait on disk */
+  constructor(onDisk = () => 0) {
+    this.#onDisk = onDisk;
+  }
 
   /** Counts events that are lost for a reason. */
   drop(reason: string, count: number): void {
@@ -53,6 +61,7 @@ export class Totals {
 
   summary(): Summary {
     const { seen, delivered, filtered, dropped, inFlight, spooled, deadLettered } = this;
+    const onDisk = this.#onDisk();
     return {
       seen,
       delivered,
@@ -60,6 +69,7 @@ export class Totals {
       dropped,
       in_flight: inFlight,
       ...(spooled > 0 ? { spooled } : {}),
+      ...(spooled > 0 || onDisk > 0 ? { on_disk: onDisk } : {}),
       ...(deadLettered > 0 ? { dead_lettered: deadLettered } : {}),
       reasons: Object.fromEntries(this.#dropped),
     };

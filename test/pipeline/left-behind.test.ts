@@ -1,6 +1,7 @@
 /** What waits on disk for a sink that the pipeline no longer has is said, and delivered once it has it again. */
 
 import { expect, it, vi } from 'vitest';
+import { books } from '../../src/cli/books.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { Run } from '../../src/pipeline/run.ts';
@@ -41,18 +42,39 @@ it('at a reload and at a start, once in the log, and for as long as it is so in 
   await vi.waitFor(() => expect(first.run.status().problems).toEqual([expect.stringMatching(pattern)]), 20_000);
   expect(first.run.status().ready).toBe(true);
   expect(said()).toHaveLength(1);
-  await first.run.stop(0);
+  const { spooled, on_disk } = await first.run.stop(0);
+  expect(on_disk).toBe(spooled);
   await first.store.close();
 
   const second = await start(WITHOUT);
   expect(said()).toHaveLength(2);
   const waiting = Number(pattern.exec(second.run.status().problems[0] ?? '')?.[1]);
   expect(waiting).toBeGreaterThan(5);
+  expect(books(second.run.totals.summary())).toBe(`seen 0, delivered 0, filtered 0, dropped 0, on disk ${waiting}`);
   isDown = false;
   await second.run.reload(plan(WITH));
   await vi.waitFor(() => expect(siem.got).toHaveLength(waiting), 20_000);
   await vi.waitFor(() => expect(second.run.status().problems).toEqual([]), 20_000);
   expect(said()).toHaveLength(2);
-  await second.run.stop(0);
+  expect(await second.run.stop(0)).not.toHaveProperty('on_disk');
   await second.store.close();
+});
+
+it('what was left on disk and has been delivered since is on disk no more', async () => {
+  const live = new ManualSource();
+  const [out, siem] = [new ManualSink(), new ManualSink()];
+  let open!: () => void;
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  siem.write = () => gate;
+  const registry = registryOf({ sources: { live: () => live.input }, sinks: { out, siem } });
+  const store = await Store.open(scratch(), () => {});
+  const plan = planPipeline(PipelineDocument.parse('test.yaml', WITH), registry);
+  const run = await Run.start(plan, { log: recordedLog().log, resolve: String, store });
+  for (let n = 0; n < 10; n++) live.emit(1, n);
+  await vi.waitFor(() => expect(run.totals.summary()).toMatchObject({ spooled: 9, on_disk: 9, in_flight: 1 }), 20_000);
+  open();
+  await vi.waitFor(() => expect(siem.got).toHaveLength(10), 20_000);
+  const summary = await run.stop(1000);
+  expect(books(summary)).toBe('seen 10, delivered 1, filtered 0, dropped 0, spooled 9, on disk 0');
+  await store.close();
 });
