@@ -8,12 +8,12 @@ import { exitCode, messageOf, UserError } from '../src/core/errors.ts';
 /** What the addon exports; `native/addon/module.cc` is the other side. */
 export interface Addon {
   readonly Sensor: new (options: AddonOptions) => AddonSensor;
+  readonly RecordIndex: new () => AddonRecordIndex;
   probe(): { readonly libbpf: string; readonly features: { name: string; present: boolean; error: string }[] };
   measurePrograms(milliseconds: number): RunningProgram[];
   notifySystemd(state: string): boolean;
   sendDatagram(path: string, bytes: Uint8Array): string;
   bootOffsetNs(): bigint;
-  indexRecords(bytes: Uint8Array, length: number, rows: Uint32Array): number;
   trimMemory(): void;
 }
 
@@ -66,6 +66,10 @@ export interface AddonOptions extends AddonWanted {
   readonly argsHead: number;
   readonly envHead: number;
   readonly perf: boolean | undefined;
+}
+
+export interface AddonRecordIndex {
+  index(bytes: Uint8Array, length: number, rows: Uint32Array): number;
 }
 
 export interface AddonSensor {

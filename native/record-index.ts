@@ -1,23 +1,31 @@
 /** What is in bytes that came from the ring, told by the addon: it looks at them faster than JavaScript. */
 
-import { loadAddon } from './locate.ts';
+import { type AddonRecordIndex, loadAddon } from './locate.ts';
 
 /** Where a row of `indexRecords` has what, in numbers, and how many it has. */
-export const ROW = { offset: 0, kind: 1, text: 2, real: 3, again: 4, size: 5 } as const;
+export const ROW = { offset: 0, kind: 1, text: 2, real: 3, again: 4, way: 5, wayHigh: 6, size: 7 } as const;
 
 /** What a row says of a path: bits, and above them where the path's last name begins. */
 export const PATH = { crooked: 1, hidden: 2, nameShift: 2 } as const;
+
+let index: AddonRecordIndex | undefined;
 
 /**
  * Finds the records in the first `length` bytes, which are 8-aligned and framed as in `Sensor.drain`. Writes a row for
  * each whole one, and one of kind 0 behind the last. `offset` is where the record begins, behind the ring's header; `again`
  * is 1 where it says of its process (id, start, program, parent, cgroup) what the row before says, and the kind of neither
- * is one that makes it another. Of an open `text` says what its path is like as the call names it, `real` the same of the
- * canonical one: `crooked`, which means that there may be a shorter form of it, and `hidden`, a name in it begins with a
- * dot. Returns how many were damaged: unknown kinds, and sizes or lengths that point outside. Reading any field or text of a
+ * is one that makes it another.
+ *
+ * Of an open `text` says what its path is like as the call names it, `real` the same of the canonical one: `crooked`, which
+ * means that there may be a shorter form of it, and `hidden`, a name in it begins with a dot. `way` and `wayHigh` are the
+ * halves of a number for the way in which the path is opened: its texts, how it is opened, and the error. No two ways ever
+ * have the same; a way that comes again mostly has the one that it had; 0 where the texts are longer than 250 bytes.
+ *
+ * Returns how many were damaged: unknown kinds, and sizes or lengths that point outside. Reading any field or text of a
  * record that has a row stays inside it.
  * @throws {RangeError} there are not enough rows: one for each 104 bytes, and one more, are.
  */
 export function indexRecords(bytes: Uint8Array, length: number, rows: Uint32Array): number {
-  return loadAddon().addon.indexRecords(bytes, length, rows);
+  index ??= new (loadAddon().addon.RecordIndex)();
+  return index.index(bytes, length, rows);
 }

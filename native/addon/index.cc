@@ -1,7 +1,9 @@
 #include "index.h"
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include <linux/types.h>
 
@@ -90,6 +92,33 @@ void look_at_paths(const open_record *open, Row *row) {
   if (is_below && (raw[0] == '.' || look(base, base_length) & kHidden)) row->text |= kHidden;
 }
 
+uint64_t word_at(const uint8_t *from) {
+  uint64_t word;
+  memcpy(&word, from, sizeof word);
+  return word;
+}
+
+uint64_t mix(uint64_t sum, uint64_t next) {
+  const uint64_t mixed = (sum ^ next) * 0x9e3779b97f4a7c15ull;
+  return mixed ^ (mixed >> 32);
+}
+
+// In front of the bytes there are at least eight of their record.
+uint64_t hash(const uint8_t *bytes, size_t length) {
+  uint64_t even = length, odd = 0;
+  size_t at = 0;
+  for (; at + 16 <= length; at += 16) {
+    even = mix(even, word_at(bytes + at));
+    odd = mix(odd, word_at(bytes + at + 8));
+  }
+  if (at + 8 <= length) {
+    even = mix(even, word_at(bytes + at));
+    at += 8;
+  }
+  if (at < length) odd = mix(odd, word_at(bytes + length - 8) >> (8 * (8 - (length - at))));
+  return mix(even, odd * 3);
+}
+
 // Whether what a process did last says the same of it, and the kind of neither record is one that makes it another.
 bool is_again(const record_header &before, const record_header &here) {
   const auto changes = [](__u16 kind) { return kind != KIND_OPEN && kind != KIND_SOCKET && kind != KIND_CALL; };
@@ -110,9 +139,83 @@ bool is_whole(const uint8_t *record, size_t room) {
 
 }  // namespace
 
+// The ways in which paths were opened lately. Each has a number that no other one ever has: two opens have the same only
+// when all bytes are the same that readers look at of the path and of how it was opened.
+class RecordIndex::Ways {
+ public:
+  Ways() : ways_(static_cast<Way *>(calloc(kSets * 2, sizeof(Way)))) {
+    if (!ways_) throw std::bad_alloc();
+  }
+
+  void find(const open_record *open, Row *row) {
+    const auto *texts = reinterpret_cast<const uint8_t *>(open->lengths);
+    const size_t written = sizeof open->lengths + open->lengths[OPEN_RAW] + open->lengths[OPEN_BASE];
+    const size_t length = written + open->lengths[OPEN_REAL];
+    // Longer ones are rare, and have no number.
+    if (length > sizeof Way::texts) return look_at_paths(open, row);
+    const How how = how_of(open);
+    const size_t set = hash(texts, written) >> (64 - kSetBits);
+    for (int tried = 0; tried < 2; tried++) {
+      const Way &way = ways_[set * 2 + last_used_[set]];
+      if (way.length == length && way.how == how && memcmp(way.texts, texts, length) == 0) return fill(row, way);
+      last_used_[set] ^= 1;
+    }
+    // Of the two of a set the one that was not used last is given up.
+    last_used_[set] ^= 1;
+    Way &way = ways_[set * 2 + last_used_[set]];
+    look_at_paths(open, row);
+    way.number = ++numbers_;
+    way.text = row->text;
+    way.real = row->real;
+    way.length = length;
+    way.how = how;
+    memcpy(way.texts, texts, length);
+    fill(row, way);
+  }
+
+ private:
+  struct How {
+    uint32_t flags, error, nr, open_flags, mode, resolve, created;
+    bool operator==(const How &) const = default;
+  };
+  struct Way {
+    uint64_t number;
+    uint32_t text, real;
+    How how;
+    uint32_t length;
+    uint8_t texts[256];  // and their lengths
+  };
+  struct Free {
+    void operator()(Way *ways) const { free(ways); }
+  };
+  static constexpr int kSetBits = 11;
+  static constexpr size_t kSets = 1 << kSetBits;
+
+  // Whatever descriptor an open that did not fail has given.
+  static How how_of(const open_record *open) {
+    const uint32_t flags = open->header.flags & (FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE | FLAG_UNREAD);
+    const auto error = static_cast<uint32_t>(open->ret < 0 ? open->ret : 0);
+    return {flags, error, open->nr, open->open_flags, open->mode, open->resolve, open->created};
+  }
+
+  static void fill(Row *row, const Way &way) {
+    row->text = way.text;
+    row->real = way.real;
+    row->way = static_cast<uint32_t>(way.number);
+    row->way_high = static_cast<uint32_t>(way.number >> 32);
+  }
+
+  std::unique_ptr<Way[], Free> ways_;  // pages of it that nothing was put into take no memory
+  std::array<uint8_t, kSets> last_used_{};
+  uint64_t numbers_ = 0;
+};
+
+RecordIndex::RecordIndex() : ways_(std::make_unique<Ways>()) {}
+RecordIndex::~RecordIndex() = default;
+
 size_t rows_for(size_t length) { return length / (kRingHeader + sizeof(record_header)) + 1; }
 
-size_t index_records(const uint8_t *bytes, size_t length, Row *rows) {
+size_t RecordIndex::index(const uint8_t *bytes, size_t length, Row *rows) {
   size_t damaged = 0;
   const record_header *before = nullptr;
   for (size_t at = 0; at + kRingHeader <= length;) {
@@ -130,8 +233,8 @@ size_t index_records(const uint8_t *bytes, size_t length, Row *rows) {
       continue;
     }
     const auto *header = reinterpret_cast<const record_header *>(bytes + offset);
-    *rows = {static_cast<uint32_t>(offset), header->kind, 0, 0, before != nullptr && is_again(*before, *header)};
-    if (header->kind == KIND_OPEN) look_at_paths(reinterpret_cast<const open_record *>(header), rows);
+    *rows = {static_cast<uint32_t>(offset), header->kind, 0, 0, before != nullptr && is_again(*before, *header), 0, 0};
+    if (header->kind == KIND_OPEN) ways_->find(reinterpret_cast<const open_record *>(header), rows);
     before = header;
     rows++;
   }

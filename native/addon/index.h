@@ -2,14 +2,16 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
-// One record. `kind` is 0 behind the last; native/record-index.ts has the places of its five numbers.
+// One record. `kind` is 0 behind the last; native/record-index.ts has the places of its numbers.
 struct Row {
   uint32_t offset;  // of the record, behind the ring's header
   uint32_t kind;
   uint32_t text;  // of an open: what its path is like as the call names it,
   uint32_t real;  // and the canonical one
   uint32_t again;  // 1: the process is as it was in the row before, and neither of them changes it
+  uint32_t way, way_high;  // of an open: the number of the way in which its path is opened; 0: it has none
 };
 
 // What a path is like: where its last name begins, shifted by kNameShift, with these bits below.
@@ -20,6 +22,16 @@ constexpr uint32_t kNameShift = 2;
 // Rows that so many bytes may need, with the one behind the last.
 size_t rows_for(size_t length);
 
-// Writes a row for each whole record, and the one behind the last. Returns how many were damaged: unknown kinds, and sizes
-// or lengths that point outside. Reading any field or text of a record that has a row stays inside it.
-size_t index_records(const uint8_t *bytes, size_t length, Row *rows);
+class RecordIndex {
+ public:
+  RecordIndex();
+  ~RecordIndex();
+
+  // Writes a row for each whole record, and the one behind the last. Returns how many were damaged: unknown kinds, and
+  // sizes or lengths that point outside. Reading any field or text of a record that has a row stays inside it.
+  size_t index(const uint8_t *bytes, size_t length, Row *rows);
+
+ private:
+  class Ways;
+  const std::unique_ptr<Ways> ways_;
+};

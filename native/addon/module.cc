@@ -267,6 +267,29 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
   Bell *bell_ = nullptr;
 };
 
+class IndexHandle : public Napi::ObjectWrap<IndexHandle> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "RecordIndex", {InstanceMethod<&IndexHandle::index>("index")});
+  }
+
+  explicit IndexHandle(const Napi::CallbackInfo &info) : ObjectWrap(info) {}
+
+ private:
+  // index(bytes, length, rows): how many are damaged.
+  Napi::Value index(const Napi::CallbackInfo &info) {
+    const auto bytes = info[0].As<Napi::Uint8Array>();
+    const size_t length = info[1].ToNumber().Uint32Value();
+    auto rows = info[2].As<Napi::Uint32Array>();
+    if (length > bytes.ByteLength() || rows_for(length) * sizeof(Row) > rows.ByteLength())
+      throw Napi::RangeError::New(info.Env(), "index(bytes, length, rows): no room for that many records");
+    const size_t damaged = index_.index(bytes.Data(), length, reinterpret_cast<Row *>(rows.Data()));
+    return Napi::Number::New(info.Env(), static_cast<double>(damaged));
+  }
+
+  RecordIndex index_;
+};
+
 Napi::Value Probe(const Napi::CallbackInfo &info) {
   auto features = Napi::Array::New(info.Env());
   for (const Feature &feature : probe_features()) {
@@ -309,17 +332,6 @@ Napi::Value SendDatagram(const Napi::CallbackInfo &info) {
   return Napi::String::New(info.Env(), error == 0 ? "" : strerrorname_np(error));
 }
 
-// indexRecords(bytes, length, rows): how many are damaged.
-Napi::Value IndexRecords(const Napi::CallbackInfo &info) {
-  const auto bytes = info[0].As<Napi::Uint8Array>();
-  const size_t length = info[1].ToNumber().Uint32Value();
-  auto rows = info[2].As<Napi::Uint32Array>();
-  if (length > bytes.ByteLength() || rows_for(length) * sizeof(Row) > rows.ByteLength())
-    throw Napi::RangeError::New(info.Env(), "indexRecords(bytes, length, rows): no room for that many records");
-  const size_t damaged = index_records(bytes.Data(), length, reinterpret_cast<Row *>(rows.Data()));
-  return Napi::Number::New(info.Env(), static_cast<double>(damaged));
-}
-
 Napi::Value BootOffsetNs(const Napi::CallbackInfo &info) { return Napi::BigInt::New(info.Env(), boot_offset_ns()); }
 
 Napi::Value TrimMemory(const Napi::CallbackInfo &info) {
@@ -329,12 +341,12 @@ Napi::Value TrimMemory(const Napi::CallbackInfo &info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Sensor", SensorHandle::define(env));
+  exports.Set("RecordIndex", IndexHandle::define(env));
   exports.Set("probe", Napi::Function::New<Probe>(env));
   exports.Set("measurePrograms", Napi::Function::New<MeasurePrograms>(env));
   exports.Set("notifySystemd", Napi::Function::New<NotifySystemd>(env));
   exports.Set("sendDatagram", Napi::Function::New<SendDatagram>(env));
   exports.Set("trimMemory", Napi::Function::New<TrimMemory>(env));
-  exports.Set("indexRecords", Napi::Function::New<IndexRecords>(env));
   exports.Set("bootOffsetNs", Napi::Function::New<BootOffsetNs>(env));
   return exports;
 }

@@ -12,10 +12,10 @@ function indexed(given: Uint8Array, room = given.length) {
   const rows = rowsFor(room);
   rows.fill(0xffff_ffff);
   const damaged = indexRecords(bytes, bytes.length, rows);
-  const found: { offset: number; kind: number; text: number; real: number; again: number }[] = [];
+  const found: { offset: number; kind: number; text: number; real: number; again: number; way: bigint }[] = [];
   for (let row = 0; rows[row + ROW.kind] !== 0; row += ROW.size) {
-    const [offset = 0, kind = 0, text = 0, real = 0, again = 0] = rows.subarray(row, row + ROW.size);
-    found.push({ offset, kind, text, real, again });
+    const [offset = 0, kind = 0, text = 0, real = 0, again = 0, low = 0, high = 0] = rows.subarray(row, row + ROW.size);
+    found.push({ offset, kind, text, real, again, way: (BigInt(high) << 32n) | BigInt(low) });
   }
   return { damaged, found };
 }
@@ -123,6 +123,68 @@ describe('the index of records', () => {
         expect(found.map(({ again }) => again)).toEqual(expected);
       }),
     );
+  });
+
+  it('gives a number to each way in which a path is opened, and never one that another has had', () => {
+    const fields = {
+      raw: fc.oneof(
+        path,
+        fc.integer({ min: 0, max: 9000 }).map((n) => `/proc/${n}/stat`),
+        fc.constant(`/${'long/'.repeat(60)}`),
+      ),
+      base: fc.constantFrom('', '/', '/srv/app', '/srv/apq'),
+      real: fc.constantFrom('', '/etc/x', '/etc/y'),
+      ret: fc.constantFrom(3, -2, -13),
+      nr: fc.constantFrom(257, 257, 85),
+      open_flags: fc.constantFrom(0, 0, 1),
+      mode: fc.constantFrom(0, 0o644),
+      resolve: fc.constantFrom(0, 0, 0x10),
+      created: fc.constantFrom(0, 1),
+      flags: fc.subarray(['path_partial', 'path_outside', 'unread'] as const),
+    };
+    const way = fc.record(fields);
+    // Of these a number says nothing.
+    const beside = fc.record({
+      descriptor: fc.nat(100),
+      time: fc.nat(),
+      dirfd: fc.nat(9),
+      ino: fc.nat(),
+      layer: fc.constantFrom(0, 1),
+      comm: fc.constantFrom('a', 'b'),
+    });
+    const another = fc.oneof(
+      fc.record({ raw: path }),
+      ...Object.keys(fields).map((name) => way.map((other) => ({ [name]: other[name as keyof typeof fields] }))),
+    );
+    const ways = new Map<bigint, string>();
+    let [changed, long] = [0, 0];
+    fc.assert(
+      fc.property(way, another, fc.array(beside, { minLength: 3, maxLength: 3 }), (one, change, more) => {
+        const opens = [one, { ...one, ...change }, one].map((open, index) => {
+          const { descriptor, ...rest } = more[index] as (typeof more)[number];
+          return { ...rest, ...open, kind: 'open' as const, ret: open.ret < 0 ? open.ret : descriptor };
+        });
+        const { found } = indexed(ring(opens.map(record)));
+        const texts = opens.map((open) =>
+          JSON.stringify(
+            Object.keys(fields).map((name) => (name === 'ret' ? Math.min(open.ret, 0) : open[name as 'raw'])),
+          ),
+        );
+        for (const [index, { way: number }] of found.entries()) {
+          const { raw, base, real } = opens[index] as (typeof opens)[number];
+          const isLong = raw.length + base.length + real.length > 250;
+          expect(number === 0n).toBe(isLong);
+          if (isLong) long++;
+          else expect(ways.get(number) ?? texts[index]).toBe(texts[index]);
+          if (!isLong) ways.set(number, texts[index] as string);
+        }
+        expect(found[2]?.way).toBe(found[0]?.way);
+        if (texts[0] !== texts[1]) changed++;
+      }),
+      { numRuns: 2000 },
+    );
+    expect(Math.min(ways.size, changed)).toBeGreaterThan(300);
+    expect(long).toBeGreaterThan(10);
   });
 
   it('ends where a record would be longer than what is there', () => {

@@ -37,20 +37,38 @@ export function openPrefilter(necessary: readonly Necessary[]): ((event: KernelE
   const comms = commsOf(necessary);
   const tables = new Map([...new Set(byPath)].map((bits) => [bits, tablesOf(necessary, bits)]));
   const tablesBy = byPath.map((bits) => tables.get(bits) as Tables);
-  return (event) => {
-    if (event.kind !== KIND.open) return EVERY;
-    const outcome = outcomeOf(event);
-    const named = byComm[outcome] as number;
-    const { words } = event.memory;
-    const sure =
-      (whatever[outcome] as number) | (named === 0 ? 0 : named & comms.find(words, (event.offset >>> 2) + COMM));
+  const judge = (event: KernelEvent, outcome: number) => {
+    const sure = whatever[outcome] as number;
     const open = (byPath[outcome] as number) & ~sure;
     if (open === 0) return sure;
     const { text, real } = tablesBy[outcome] as Tables;
     const found = (text.isEmpty ? 0 : ofText(event, text)) | (real.isEmpty ? 0 : ofReal(event, real));
     return sure | (open & found);
   };
+  const kept = new Uint32Array(KEPT.size * MOST_KEPT);
+  return (event) => {
+    if (event.kind !== KIND.open) return EVERY;
+    const { rows, words } = event.memory;
+    const row = event.index * ROW.size;
+    const way = rows[row + ROW.way] as number;
+    const wayHigh = rows[row + ROW.wayHigh] as number;
+    const at = (way % MOST_KEPT) * KEPT.size;
+    if (kept[at] !== way || kept[at + KEPT.wayHigh] !== wayHigh || (way === 0 && wayHigh === 0)) {
+      const outcome = outcomeOf(event);
+      kept[at] = way;
+      kept[at + KEPT.wayHigh] = wayHigh;
+      kept[at + KEPT.sure] = judge(event, outcome);
+      kept[at + KEPT.named] = byComm[outcome] as number;
+    }
+    const named = kept[at + KEPT.named] as number;
+    const byName = named === 0 ? 0 : named & comms.find(words, (event.offset >>> 2) + COMM);
+    return (kept[at + KEPT.sure] as number) | byName;
+  };
 }
+
+/** What is kept of the ways in which paths are opened: the conditions that are left, and those that a name leaves. */
+const KEPT = { way: 0, wayHigh: 1, sure: 2, named: 3, size: 4 } as const;
+const MOST_KEPT = 2048;
 
 /** The conditions with such a clause. */
 function bitsOf(necessary: readonly Necessary[], test: (clause: Clause) => boolean): number {
