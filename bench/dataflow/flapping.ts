@@ -5,8 +5,6 @@
 
 import { mock } from 'node:test';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Subject } from 'rxjs';
 import { z } from 'zod';
 import { liveAck } from '../../src/core/ack.ts';
@@ -19,9 +17,8 @@ import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 import { Run } from '../../src/pipeline/run.ts';
+import { inUse } from '../../test/garbage.ts';
 
-setFlagsFromString('--expose-gc');
-const gc = runInNewContext('gc') as () => void;
 const TICK = 100;
 const MINUTE = 60_000;
 const EVENTS = 50;
@@ -80,8 +77,7 @@ while (clock < 60 * MINUTE) {
   clock += TICK;
   for (let turn = 0; turn < 3; turn++) await breathe();
   if (clock % (10 * MINUTE) !== 0) continue;
-  gc();
-  heaps.push(process.memoryUsage().heapUsed / 1e6);
+  heaps.push(inUse().heapUsed / 1e6);
 }
 const { seen, delivered, filtered, dropped, in_flight } = run.totals.summary();
 console.log(`heap after 10, 20, … 60 minutes: ${heaps.map((mb) => mb.toFixed(1)).join(', ')} MB`);

@@ -1,7 +1,5 @@
 /** What an event holds while it waits for a sink: bytes of the heap, beside what the queue reckons with. */
 
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
 import { liveAck } from '../../src/core/ack.ts';
 import { Delivery } from '../../src/core/delivery.ts';
@@ -12,9 +10,8 @@ import { Counters } from '../../src/core/metrics.ts';
 import { makeAlert } from '../../src/events/alert.ts';
 import { EventRecord } from '../../src/events/record.ts';
 import { weigh } from '../../src/pipeline/weigh.ts';
+import { inUse } from '../../test/garbage.ts';
 
-setFlagsFromString('--expose-gc');
-const gc = runInNewContext('gc') as () => void;
 const EVENTS = 100_000;
 const BATCH = 256;
 
@@ -31,14 +28,12 @@ function measure(name: string, make: (n: number) => EventRecord): void {
   const config = z.object(deliveryKeys).parse({ queue: { events: EVENTS * 2, size: '4GiB' } });
   const sink = { write: () => new Promise<void>(() => {}), close: async () => {} };
   const delivery = new Delivery(sink, config, createLogger({ level: 'silent' }), new Counters(), () => {});
-  gc();
-  const before = process.memoryUsage();
+  const before = inUse();
   for (let from = 0; from < EVENTS; from += BATCH) {
     const events: Event[] = Array.from({ length: Math.min(BATCH, EVENTS - from) }, (_, n) => make(from + n));
     delivery.offer({ events, bytes: events.reduce((sum, event) => sum + weigh(event), 0), ack: liveAck });
   }
-  gc();
-  const after = process.memoryUsage();
+  const after = inUse();
   const held = (after.heapUsed + after.external - before.heapUsed - before.external) / EVENTS;
   const reckoned = delivery.queue.bytes / delivery.queue.events;
   console.log(`${name}: ${held.toFixed(0)} bytes an event; the queue reckons with ${reckoned.toFixed(0)}`);

@@ -7,8 +7,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { inSlices } from '../../src/core/steps.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { Event } from '../../src/events/field.ts';
@@ -22,6 +20,7 @@ import {
   loadRulesInSteps,
   type Ruleset,
 } from '../../src/rules/index.ts';
+import { heldBytes } from '../../test/garbage.ts';
 import { scratch } from '../shared/scratch.ts';
 import { type Made, madeUp } from './shared/made-up.ts';
 import { record } from './shared/recording.ts';
@@ -36,8 +35,6 @@ const REFRESHES = 3;
 const NEW_IN = 5;
 const KNOWN = 200;
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
 const folder = scratch();
 
 const address = (n: number) => `${1 + (n % 200)}.${(n >> 8) & 255}.${(n >> 16) & 255}.${(n * 7) & 255}`;
@@ -197,15 +194,6 @@ function inRules(item: Case['item'], condition: string, others?: string): Loaded
   );
 }
 
-/** Bytes in use, garbage left aside. */
-function kept(): number {
-  // The first one finds buffers that the second one gives back.
-  collect();
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
-
 let hits = 0;
 
 function judgeWith<E extends Event>(ruleset: Ruleset<E>): (event: E) => void {
@@ -245,9 +233,9 @@ function told([many = 0, few = 0, literal = 0]: readonly number[]): string {
 
 async function measure({ what, condition, item, field, value }: Case): Promise<void> {
   const whole = `evt.type = openat and ${condition}`;
-  const before = kept();
+  const before = heldBytes();
   const many = fromFile(MANY, item, whole);
-  const bytes = (kept() - before) / MANY;
+  const bytes = (heldBytes() - before) / MANY;
   const held = await holds(whole, many.result.feeds);
   console.log(`${what}: load ${many.seconds.toFixed(1)} s, ${bytes.toFixed(0)} bytes an item; a reload ${held}`);
   const all = [many, fromFile(FEW, item, whole), inRules(item, whole)];

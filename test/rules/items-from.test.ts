@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { Value } from '../../src/events/field.ts';
 import { describeRules, explainVerdict, type Rule } from '../../src/rules/index.ts';
+import { heldBytes } from '../garbage.ts';
 import { folder, load, loadText, verdict } from './far-list.ts';
-import { inUse } from './garbage.ts';
 import { eventOf, form, rule } from './support.ts';
 
 if (process.env.FALCO_PIPE_LONG) vi.setConfig({ testTimeout: 1_800_000 });
@@ -263,9 +263,9 @@ describe('many items', () => {
   ])('%s take little memory, off the heap', (_, make, condition, inside, outside) => {
     const content = `${Array.from({ length: many }, (_each, n) => make(n)).join('\n')}\n`;
     writeFileSync(join(folder, 'far.txt'), content);
-    const before = kept();
+    const before = heldBytes();
     const result = loadText(`- list: far\n  items_from: {file: far.txt}\n${rule({ source: 'test', condition })}`);
-    const grown = kept() - before;
+    const grown = heldBytes() - before;
     expect(result.diagnostics).toEqual([]);
     const field = condition.startsWith('t.net') ? 't.net' : 't.s';
     expect(verdict(result, { [field]: inside })).toBe(true);
@@ -273,9 +273,3 @@ describe('many items', () => {
     expect(grown / many).toBeLessThan(150);
   });
 });
-
-/** Bytes that are in use, on the heap and off it. */
-function kept(): number {
-  const { heapUsed, arrayBuffers } = inUse();
-  return heapUsed + arrayBuffers;
-}

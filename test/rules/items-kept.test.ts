@@ -10,7 +10,7 @@ import { countLines, ItemScanner, unitsOf } from '../../src/rules/items-scan.ts'
 import { NetworkSet } from '../../src/rules/network-set.ts';
 import { PackedSet } from '../../src/rules/packed-set.ts';
 import { hashNext, hashStart } from '../../src/rules/text-hash.ts';
-import { inUse } from './garbage.ts';
+import { inUse } from '../garbage.ts';
 
 const text = fc.string({ unit: fc.constantFrom('a', 'b', '/', '*', 'é', '\u00c3', '\ud83d\ude00'), maxLength: 8 });
 

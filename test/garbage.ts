@@ -6,9 +6,15 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** Memory in bytes, after garbage was collected: twice, for what the first time has only made ready to go. */
+/** Memory in bytes, after garbage was collected: twice, for the second time gives back buffers that the first one finds. */
 export function inUse(): NodeJS.MemoryUsage {
   collect();
   collect();
   return process.memoryUsage();
+}
+
+/** Bytes that values of ours take, on the heap and off it. */
+export function heldBytes(): number {
+  const { heapUsed, arrayBuffers } = inUse();
+  return heapUsed + arrayBuffers;
 }
