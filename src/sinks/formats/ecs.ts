@@ -2,18 +2,11 @@
 
 import { z } from 'zod';
 import { ecsDocument } from '../shared/ecs.ts';
-import { defineFormat } from './format.ts';
+import { defineFormat, inLines } from './format.ts';
 
 export const ecs = defineFormat({
   type: 'ecs',
   summary: 'Elastic Common Schema, a document a line, for pipelines that end in Elastic.',
   options: z.strictObject({}),
-  create: () => ({
-    most: Number.POSITIVE_INFINITY,
-    encode: (alerts) => ({
-      path: '/',
-      headers: { 'content-type': 'application/x-ndjson' },
-      body: alerts.map((alert) => `${JSON.stringify(ecsDocument(alert))}\n`).join(''),
-    }),
-  }),
+  create: () => inLines((alert) => JSON.stringify(ecsDocument(alert))),
 });

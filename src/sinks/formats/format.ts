@@ -51,6 +51,18 @@ export function defineFormat<Options extends z.ZodObject>(format: Format<Options
 
 export const JSON_TYPE = { 'content-type': 'application/json' };
 
+/** Writes any number of alerts, a line of JSON each. */
+export function inLines(line: (alert: Alert) => string): Encoder {
+  return {
+    most: Number.POSITIVE_INFINITY,
+    encode: (alerts) => ({
+      path: '/',
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: alerts.map((alert) => `${line(alert)}\n`).join(''),
+    }),
+  };
+}
+
 /**
  * Whether a status judges what was sent: then it is refused for good. All others are about something that can be mended: a
  * token that has expired, an address that is gone, a receiver that has no time. Alerts wait for that, up to
