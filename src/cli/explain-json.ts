@@ -6,7 +6,7 @@ import type { Feed } from './rules-files.ts';
 
 export function explanationJson(rule: Rule, feeds: readonly Feed[]): object {
   const { place, condition, compiled } = explainRule(rule);
-  const { eventTypes, conditionFields, outputFields, pushdown } = needsOf(rule, feeds);
+  const { eventTypes, conditionFields, outputFields, pushdown, refreshed } = needsOf(rule, feeds);
   return {
     rule: rule.name,
     source: rule.source,
@@ -25,6 +25,7 @@ export function explanationJson(rule: Rule, feeds: readonly Feed[]): object {
         })),
       ]),
     ),
+    ...(refreshed.length === 0 ? {} : { refreshed_lists: refreshed }),
     condition,
   };
 }

@@ -2,6 +2,7 @@
 
 import type { FieldRef } from '../events/field.ts';
 import type { Clause, Outcome } from '../events/necessary.ts';
+import { feedsIn } from '../rules/few-items.ts';
 import type { Rule } from '../rules/index.ts';
 import { necessary } from '../rules/necessary.ts';
 import type { Feed } from './rules-files.ts';
@@ -13,6 +14,8 @@ export interface Needs {
   readonly outputFields: ReadonlyMap<string, readonly string[]>;
   /** By event type: clauses one of which holds of every event that matches; the kernel drops the others. */
   readonly pushdown: ReadonlyMap<string, readonly Clause[]>;
+  /** Lists that are read again by themselves: what the kernel tests is then made of what they hold. */
+  readonly refreshed: readonly string[];
 }
 
 export function needsOf({ condition, output, source }: Rule, feeds: readonly Feed[]): Needs {
@@ -28,6 +31,7 @@ export function needsOf({ condition, output, source }: Rule, feeds: readonly Fee
     pushdown: new Map(
       source === 'syscall' && types !== undefined ? types.map((type) => [type, necessary(condition.typed, type)]) : [],
     ),
+    refreshed: [...new Set(feedsIn(condition.typed).flatMap(({ name, items }) => (items.isFixed ? [] : [name])))],
   };
 }
 
@@ -41,13 +45,21 @@ export function clauseText({ paths = [], comms, ...outcome }: Clause): string {
   const groups = Map.groupBy(paths, ({ of, kind }) => `${of === 'real' ? 'canonical path' : 'path'} ${kinds[kind]}`);
   const properties = [...groups].map(([what, group]) => {
     const values = group.flatMap(({ kind, value }) => (kind === 'hidden' ? [] : [value]));
-    return values.length === 0 ? what : `${what} ${values.join(', ')}`;
+    return values.length === 0 ? what : `${what} ${someOf(values)}`;
   });
   return [
     ...outcomeText(outcome),
-    ...(comms === undefined ? [] : [`by ${comms.join(', ')}`]),
+    ...(comms === undefined ? [] : [`by ${someOf(comms)}`]),
     ...(properties.length === 0 ? [] : [properties.join(' or ')]),
   ].join(', ');
+}
+
+/** So many values are named. */
+const SHOWN = 30;
+
+function someOf(values: readonly string[]): string {
+  const more = values.length - SHOWN;
+  return values.slice(0, SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 const kinds = { prefix: 'begins with', name: 'ends in the name', hidden: 'has a hidden name' } as const;

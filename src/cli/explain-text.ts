@@ -22,13 +22,15 @@ const COLUMN = 72;
 /** Where each part of the condition comes from, and what the rule needs. */
 export function explanationText(rule: Rule, { feeds, operator }: LoadedRules): string {
   const { condition } = explainRule(rule);
-  const { eventTypes, conditionFields, outputFields, pushdown } = needsOf(rule, feeds);
+  const { eventTypes, conditionFields, outputFields, pushdown, refreshed } = needsOf(rule, feeds);
   const ids = list(feeds.map(({ id }) => id));
   const lines = [head(rule), '', 'Condition', ...treeLines(condition).map((line) => `  ${line}`), ''];
   lines.push('Event types', ...(eventTypes === 'all' ? ['  all'] : wants(eventTypes, 'emitted')));
   lines.push('Fields of the condition', ...wants(conditionFields, 'filled'));
   lines.push('Fields of the output', ...wants(outputFields, 'filled'));
   if (pushdown.size > 0) lines.push('What the kernel can test before anything is copied', ...pushdownLines(pushdown));
+  if (pushdown.size > 0 && refreshed.length > 0)
+    lines.push('Lists that are read again: what it tests is by what they hold now', indented(list(refreshed)));
   if (operator !== undefined) lines.push('', `As the operator ${operator} has it, which ${ids} feeds.`);
   return `${lines.join('\n')}\n`;
 }

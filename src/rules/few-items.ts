@@ -1,23 +1,23 @@
 /** Conditions with the items of small lists from elsewhere in place, for as long as those hold no others. */
 
-import type { TypedCheck, TypedExpr } from './check.ts';
+import type { TypedCheck, TypedExpr, TypedFeed } from './check.ts';
 import { asTheyAre, type Lists } from './list-feed.ts';
 
-/** Whether a condition compares with lists from elsewhere: then what is made of it lasts until they hold other items. */
-export function usesFeeds(expr: TypedExpr): boolean {
+/** The lists from elsewhere that a condition compares with, in each use: what is made of it lasts until they hold other items. */
+export function feedsIn(expr: TypedExpr): TypedFeed['feeds'] {
   switch (expr.kind) {
     case 'not':
-      return usesFeeds(expr.item);
+      return feedsIn(expr.item);
     case 'check':
-      return expr.right?.kind === 'feed';
+      return expr.right?.kind === 'feed' ? expr.right.feeds : [];
     default:
-      return expr.items.some(usesFeeds);
+      return expr.items.flatMap(feedsIn);
   }
 }
 
 /** The same condition, as if the items of small lists stood in it. What has none stays the same object. */
 export function withFewItems(expr: TypedExpr): TypedExpr {
-  if (!usesFeeds(expr)) return expr;
+  if (feedsIn(expr).length === 0) return expr;
   switch (expr.kind) {
     case 'not':
       return { kind: 'not', item: withFewItems(expr.item) };

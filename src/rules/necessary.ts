@@ -159,6 +159,8 @@ function ofPositive(check: TypedCheck, type: string): Necessary | undefined {
   // One constant is as good as any modifier; of several `oneof` and `anyof` are alternatives.
   if (modifier === 'allof' && constants.length !== 1) return undefined;
   if (constants.length > MOST_LISTED) return undefined;
+  // Nothing is one of none; only all the values of a list that has none are.
+  if (constants.length === 0 && !left.list) return [];
   if (left.kind === 'field') {
     const outcome = ofOutcome(left.ref.text, check, constants, type);
     if (outcome !== undefined) return outcome;

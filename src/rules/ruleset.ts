@@ -4,7 +4,7 @@ import type { Event, Form } from '../events/field.ts';
 import type { TypedExpr } from './check.ts';
 import { compile, type Predicate } from './compile.ts';
 import type { Engine } from './engine.ts';
-import { usesFeeds, withFewItems } from './few-items.ts';
+import { feedsIn, withFewItems } from './few-items.ts';
 import { canGenerate } from './generate.ts';
 import { type Judge, makeJudge } from './judge.ts';
 import type { Part } from './judge-group.ts';
@@ -136,7 +136,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
   #takeFeeds(): void {
     for (const rule of this.#rules) {
       const { typed } = rule.condition;
-      if (usesFeeds(typed)) this.#now.set(rule, withFewItems(typed));
+      if (feedsIn(typed).length > 0) this.#now.set(rule, withFewItems(typed));
     }
   }
 

@@ -259,6 +259,26 @@ describe('rules explain', () => {
     expect(stdout).toContain('What the kernel can test before anything is copied\n');
   });
 
+  test('what the kernel tests of lists that are read again is by what they hold now', async () => {
+    write(
+      'listed.yaml',
+      `- { list: far, items_from: { file: far.txt, refresh: 1h } }
+- { list: away, items_from: { file: away.txt, refresh: 1h, optional: true } }
+- { rule: far, desc: d, condition: 'evt.type = open and fd.name in (far, away)', output: o, priority: INFO }
+- { rule: away, desc: d, condition: 'evt.type = open and fd.name in (away)', output: o, priority: INFO }
+`,
+    );
+    write('far.txt', Array.from({ length: 100 }, (_, n) => `/srv/${n % 7}/${n}\n/opt/x/${n}\n`).join(''));
+    const { stdout } = await run('rules', 'explain', 'far', 'listed.yaml');
+    expect(stdout).toContain('  open: path begins with /opt/x/, /srv/0/, /srv/1/, /srv/2/');
+    expect(stdout).toContain('Lists that are read again: what it tests is by what they hold now\n  far, away\n');
+    write('far.txt', Array.from({ length: 40 }, (_, n) => `/srv/${n}\n`).join(''));
+    expect((await run('rules', 'explain', 'far', 'listed.yaml')).stdout).toContain('/srv/29 and 10 more\n');
+    expect((await run('rules', 'explain', 'away', 'listed.yaml')).stdout).toContain('  open: nothing passes\n');
+    const { json } = await run('rules', 'explain', 'far', 'listed.yaml', '-o', 'json');
+    expect(json[0]).toMatchObject({ explanation: { refreshed_lists: ['far', 'away'] } });
+  });
+
   test('what no source fills is said', async () => {
     const { stdout } = await run('rules', 'explain', name, good);
     expect(stdout).toContain('  not filled by any source here: thread.cpu\n');
