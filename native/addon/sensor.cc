@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include <bpf/bpf.h>
@@ -73,15 +74,16 @@ int load_undisturbed(bpf_object *object) {
 
 void Sensor::ObjectDeleter::operator()(bpf_object *object) const { bpf_object__close(object); }
 void Sensor::LinkDeleter::operator()(bpf_link *link) const { bpf_link__destroy(link); }
-void Sensor::WordsDeleter::operator()(void *words) const { munmap(words, page_size()); }
+void Unmapper::operator()(const void *mapped) const { munmap(const_cast<void *>(mapped), bytes); }
 
 Sensor::Sensor(const SensorOptions &options, const Wanted &wanted) {
   load_what_can(options);
   // libbpf rounds sizes up to this machine's page.
   ring_ = std::make_unique<Ring>(bpf_map__fd(map("ring")), bpf_map__max_entries(map("ring")));
   bell_ = std::make_unique<Ring>(bpf_map__fd(map("bell")), bpf_map__max_entries(map("bell")));
-  control_.reset(static_cast<control *>(map_words(".bss.control")));
-  filter_.reset(static_cast<filter *>(map_words(".bss.filter")));
+  control_ = mapped<control>(".bss.control", PROT_READ | PROT_WRITE);
+  filter_ = mapped<filter>(".bss.filter", PROT_READ | PROT_WRITE);
+  counts_ = mapped<const counters>("counts", PROT_READ);
   // Before anything is attached the sensor must know itself, and the root of its scope.
   const bool seeded = seed(options.descendants_of);
   if (options.descendants_of != 0 && !seeded) throw Failure{"scope", ESRCH, std::to_string(options.descendants_of)};
@@ -135,6 +137,8 @@ void Sensor::load(const SensorOptions &options, const std::set<std::string> &uri
   values.env_head = options.env_head;
   values.page_kb = static_cast<__u8>(sysconf(_SC_PAGESIZE) / 1024);
   int error = bpf_map__set_initial_value(map(".rodata.config"), &values, sizeof values);
+  const int processors = libbpf_num_possible_cpus();
+  if (error == 0) error = processors < 0 ? processors : bpf_map__set_max_entries(map("counts"), processors);
   if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);
   if (error == 0 && options.descendants_of == 0) error = bpf_map__set_max_entries(map("scope"), 1);
   if (error == 0 && uring.empty()) error = bpf_map__set_max_entries(map("requests"), 1);
@@ -215,10 +219,13 @@ bpf_program *Sensor::form_of(const std::string &name) const {
   return perf != nullptr ? perf : bpf_object__find_program_by_name(object_.get(), name.c_str());
 }
 
-void *Sensor::map_words(const char *name) const {
-  void *words = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map(name)), 0);
-  if (words == MAP_FAILED) throw Failure{"map", errno, name};
-  return words;
+template <typename Value>
+Mapped<Value> Sensor::mapped(const char *name, int access) const {
+  const size_t bytes = static_cast<size_t>(bpf_map__max_entries(map(name))) * bpf_map__value_size(map(name));
+  const size_t pages = (bytes + page_size() - 1) / page_size() * page_size();
+  void *values = mmap(nullptr, pages, access, MAP_SHARED, bpf_map__fd(map(name)), 0);
+  if (values == MAP_FAILED) throw Failure{"map", errno, name};
+  return Mapped<Value>(static_cast<Value *>(values), Unmapper{pages});
 }
 
 bpf_map *Sensor::map(const char *name) const {
@@ -287,16 +294,8 @@ std::vector<uint8_t> Sensor::scan(uint32_t tgid) {
 }
 
 counters Sensor::count() const {
-  const int cpus = libbpf_num_possible_cpus();
-  if (cpus < 0) throw Failure{"count", -cpus, ""};
-  const bpf_map *counts = map("counts");
-  std::vector<counters> each(static_cast<size_t>(cpus));
-  const uint32_t key = 0;
-  const int error =
-      bpf_map__lookup_elem(counts, &key, sizeof key, each.data(), each.size() * sizeof(counters), 0);
-  if (error != 0) throw Failure{"count", -error, ""};
   counters sum{};
-  for (const counters &cpu : each) {
+  for (const counters &cpu : std::span(counts_.get(), bpf_map__max_entries(map("counts")))) {
     for (int kind = 0; kind < COUNTED; kind++) {
       sum.sent[kind] += cpu.sent[kind];
       sum.dropped[kind] += cpu.dropped[kind];

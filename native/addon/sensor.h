@@ -43,6 +43,14 @@ struct ProgramState {
   std::string risk;       // why it can be skipped while others are preempted in it
 };
 
+// What the kernel programs and we share.
+struct Unmapper {
+  size_t bytes = 0;
+  void operator()(const void *mapped) const;
+};
+template <typename Value>
+using Mapped = std::unique_ptr<Value, Unmapper>;
+
 class Sensor {
  public:
   // Loads and attaches; on return events flow. Throws Failure.
@@ -84,16 +92,16 @@ class Sensor {
 
   struct ObjectDeleter { void operator()(bpf_object *object) const; };
   struct LinkDeleter { void operator()(bpf_link *link) const; };
-  // Words that the kernel programs and we share.
-  struct WordsDeleter { void operator()(void *words) const; };
-  void *map_words(const char *name) const;
+  // The values of a map, in whole pages.
+  template <typename Value> Mapped<Value> mapped(const char *name, int access) const;
   // Released from the last to the first: nothing is unloaded before it is detached.
   std::unique_ptr<bpf_object, ObjectDeleter> object_;
   std::string uring_obstacle_;  // why what goes through io_uring is not seen
   bool perf_ = false;           // programs are attached through perf
   std::string risk_;            // why they are not, though they can be preempted
   std::unique_ptr<Ring> ring_, bell_;
-  std::unique_ptr<control, WordsDeleter> control_;
-  std::unique_ptr<filter, WordsDeleter> filter_;
+  Mapped<control> control_;
+  Mapped<filter> filter_;
+  Mapped<const counters> counts_;  // the first of them, by processor
   std::map<std::string, std::unique_ptr<bpf_link, LinkDeleter>> links_;  // by program
 };

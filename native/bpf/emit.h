@@ -18,9 +18,12 @@ struct {
   __uint(max_entries, 4096);
 } bell SEC(".maps");
 
+// By processor. Mapped by the consumer: while somebody is preempted who reads a map by bpf(2), the kernel skips all programs
+// that are attached through perf.
 struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1); // as many as there can be
+  __uint(map_flags, BPF_F_MMAPABLE);
   __type(key, __u32);
   __type(value, struct counters);
 } counts SEC(".maps");
@@ -59,6 +62,7 @@ struct scratch {
   struct text_scan scan;
   struct walk walk;
   __u64 task;                          // whose state is appended
+  __u32 run;                           // how many bytes are copied in pieces
 };
 enum {
   SCRATCH_EXEC, SCRATCH_CALL, SCRATCH_SCAN, SCRATCH_SUBMIT, SCRATCH_COMPLETE, SCRATCH_CGROUP, SCRATCH_FORK, SCRATCH_EXIT,
@@ -73,8 +77,8 @@ struct {
 
 static __always_inline struct counters *counters_here(void)
 {
-  __u32 zero = 0;
-  return bpf_map_lookup_elem(&counts, &zero);
+  __u32 processor = bpf_get_smp_processor_id();
+  return bpf_map_lookup_elem(&counts, &processor);
 }
 
 static __always_inline void ring_bell(void)

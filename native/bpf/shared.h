@@ -112,7 +112,7 @@ struct control {
   __u32 pad;
 };
 
-struct counters {                // per CPU
+struct counters {                // of a processor; so many bytes that no two share a cache line
   __u64 sent[COUNTED];
   __u64 dropped[COUNTED];        // the ring was full
   __u64 refused[COUNTED];        // low priority, and the ring nearly full
@@ -120,4 +120,4 @@ struct counters {                // per CPU
   __u64 looked;                  // times that the ring could have been looked at before a low-priority record
   __u64 pressed;                 // it was nearly full then
   __u64 uring_lost;              // requests of io_uring that completed when their process was not there any more
-};
+} __attribute__((aligned(64)));
