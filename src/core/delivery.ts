@@ -36,9 +36,10 @@ export class Delivery {
   readonly #done: Promise<void>;
   #writing = false;
   #began = 0;
-  // Of what is being written: events that are not delivered yet, and whether they are on disk as well.
+  // Of what is being written: events that are not delivered yet; whether they are on disk as well, or all kept when given up.
   #left = 0;
   #stored = false;
+  #patient = false;
   // Those that reloads have replaced by this one, or with it, and that still deliver what they have.
   #retiring = new Set<Delivery>();
   #heir: Delivery | undefined;
@@ -222,6 +223,7 @@ export class Delivery {
     const events = parcels.flatMap((parcel) => parcel.events);
     const lost = new Map<Event, Lost>();
     this.#left = events.length;
+    this.#patient = parcels.every(({ ack }) => ack.patient === true);
     for (let from = 0, next = 0; from < events.length; from = next) {
       next = from + batch;
       const given = await this.#writeAgain(events.slice(from, next), lost);
@@ -272,7 +274,8 @@ export class Delivery {
       const stopped = this.#stop.signal.aborted;
       this.#problem = messageOf(error);
       if (!stopped && this.#givenUp.failed(this.#problem)) {
-        this.#log.error(`gave up writing ${counted(left.length, 'event')}: ${this.#problem}`);
+        const later = this.#patient ? ' for now, they are kept and tried again' : '';
+        this.#log.error(`gave up writing ${counted(left.length, 'event')}${later}: ${this.#problem}`);
       }
       for (const event of left) lost.set(event, stopped ? STOPPED : FAILED);
       return false;

@@ -20,7 +20,7 @@ describe('events that a patient source has given', () => {
   it('are tried again, only those, and later than what came behind them', async () => {
     let isDown = true;
     const written: unknown[][] = [];
-    const { delivery, lost, offer } = deliveryOf(
+    const { delivery, lost, lines, offer } = deliveryOf(
       {
         async write(events) {
           const again = events.filter((event) => isDown && Number(event.get('n')) < 2);
@@ -39,6 +39,7 @@ describe('events that a patient source has given', () => {
     expect(delivery.waiting).toBe(2);
     await vi.advanceTimersByTimeAsync(600_000);
     expect([ack.settled, delivery.waiting]).toEqual([[], 2]);
+    expect(lines.at(-1)).toBe('error: gave up writing 2 events for now, they are kept and tried again: busy');
     isDown = false;
     await vi.advanceTimersByTimeAsync(60_000);
     expect([ack.settled, delivery.waiting, lost]).toEqual([['delivered'], 0, []]);
