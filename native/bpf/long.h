@@ -35,23 +35,27 @@ static __always_inline __u32 copy_part(char *to, const __u32 room, __u32 at, cha
   return at + length;
 }
 
-// Copies more than PATH_ROOM bytes of the process's memory, in pieces of that size: the last one begins earlier.
-static __always_inline long copy_run(char *to, const __u32 room, __u32 at, __u64 from, __u32 length)
+// Copies more than PATH_ROOM bytes of the process's memory, in pieces of that size: the last one begins earlier. The length
+// is in the map, for older verifiers keep of a register that each step compares bounds that cannot be.
+static __always_inline long copy_run(struct scratch *s, char *to, const __u32 room, __u32 at, __u64 from, __u32 length)
 {
+  volatile __u32 *run = &s->run;
+  *run = length;
   for (__u32 i = 0; i <= HEAD_MAX / PATH_ROOM; i++) {
-    __u32 done = i * PATH_ROOM;
-    if (done >= length) break;
-    if (done > length - PATH_ROOM) done = length - PATH_ROOM;
+    __u32 done = i * PATH_ROOM, end = *run;
+    if (done >= end) break;
+    if (done > end - PATH_ROOM) done = end - PATH_ROOM;
     if (read_user(within(to, at + done, room - PATH_ROOM), PATH_ROOM, from + done)) return -1;
   }
   return 0;
 }
 
 // Copies what is kept of a text: all of it, or its head and tail.
-static __always_inline long copy_text(char *to, const __u32 room, __u32 at, __u64 from, __u32 total, __u32 head)
+static __always_inline long copy_text(struct scratch *s, char *to, const __u32 room, __u32 at, __u64 from, __u32 total,
+                                      __u32 head)
 {
-  if (kept_of(total, head) == total) return copy_run(to, room, at, from, total);
-  if (copy_run(to, room, at, from, head)) return -1;
+  if (kept_of(total, head) == total) return copy_run(s, to, room, at, from, total);
+  if (copy_run(s, to, room, at, from, head)) return -1;
   return read_user(within(to, at + head, room - PATH_ROOM), EXEC_ARGS_TAIL, from + total - EXEC_ARGS_TAIL);
 }
 
@@ -68,7 +72,7 @@ static __always_inline __u32 fill_long(struct scratch *s, __u32 size, char *to, 
   __u32 at = copy_part(to, room, 0, s->record, args_at), length = r->lengths[EXEC_ARGS];
   if (more_args(r)) {
     length += more_args(r);
-    if (copy_text(to, room, at, mm->arg_start, r->args_total, config.args_head)) return 0;
+    if (copy_text(s, to, room, at, mm->arg_start, r->args_total, config.args_head)) return 0;
     sent->lengths[EXEC_ARGS] = length;
   } else {
     copy_part(to, room, at, s->record + args_at, length);
@@ -77,7 +81,7 @@ static __always_inline __u32 fill_long(struct scratch *s, __u32 size, char *to, 
   length = r->lengths[EXEC_ENV];
   if (more_env(r)) {
     length += more_env(r);
-    if (copy_text(to, room, at, mm->env_start, r->env_total, config.env_head)) return 0;
+    if (copy_text(s, to, room, at, mm->env_start, r->env_total, config.env_head)) return 0;
     sent->lengths[EXEC_ENV] = length;
   } else {
     copy_part(to, room, at, s->record + env_at, length);

@@ -22,8 +22,9 @@ int scan(struct bpf_iter__task *context)
   ((struct record_header *)s->record)->flags = FLAG_SCANNED;
   identify((void *)s->record, task, KIND_SCAN);
   __u32 size = image(s, SCRATCH_SCAN, trusted, tgid, 0, 1);
-  barrier_var(size); // else the compiler, which knows its bound, would not tell the verifier
-  if (!size || size > sizeof s->record) return 0;
+  if (!size) return 0;
+  barrier_var(size); // as in emit_event
+  if (size > sizeof s->record) return 0;
   s->frame = size;
   bpf_seq_write(context->meta->seq, &s->frame, sizeof s->frame + size);
   return 0;

@@ -5,7 +5,7 @@ import { CALLS } from '../../native/calls.ts';
 import type { Architecture } from './emulate.ts';
 
 const pipeline = `
-sources: { kernel: { type: ebpf } }
+sources: { kernel: { type: ebpf, max_args: 32KiB, max_env: 32KiB } }
 operators: { detect: { type: rules, from: kernel, files: rules.yaml } }
 sinks: { out: { type: stdout, from: detect, format: json } }
 `;
@@ -20,6 +20,11 @@ const rules = `
   desc: a process image
   condition: evt.type = execve and proc.name = actions
   output: "%evt.type %proc.exepath %proc.cmdline %proc.cwd %proc.pname %user.uid"
+  priority: WARNING
+- rule: long
+  desc: a record that is put together in the ring
+  condition: evt.type = execve and proc.name = true
+  output: "%evt.type %proc.args.total %proc.args.cut %proc.args[1] %proc.env.cut %proc.env[LAST]"
   priority: WARNING
 - rule: connected
   desc: the ends of a socket
@@ -57,6 +62,8 @@ falco-pipe run /root/pipeline.yaml --no-watch > /root/out 2> /root/log &
 agent=$!
 for tries in $(seq 600); do grep -q '"ready:' /root/log && break; kill -0 $agent || break; sleep 0.2; done
 cat /root/link > /dev/null
+long=$(head -c 20000 /dev/zero | tr '\\0' a)
+LONG=$long LAST=here /bin/true $long tail
 ${before}
 actions < /root/actions
 for tries in $(seq 300); do grep -q sendmmsg /root/out && break; kill -0 $agent || break; sleep 0.2; done
@@ -87,6 +94,7 @@ export function expectAlerts(said: string, before: readonly unknown[] = []): voi
   const outputs = alerts.map(({ output }) => output.slice(output.indexOf('Warning ') + 'Warning '.length));
   expect(outputs, said).toEqual([
     expect.stringMatching(/^openat SUCCESS \/root\/file \/bin\/busybox cat \/root\/link sh file \/dev\/console \d+$/),
+    'execve 20016 false tail false here',
     ...before,
     'execve /opt/actions actions /root/ sh 0',
     'connect ECONNREFUSED 127.0.0.1:9 4 <NA>',
