@@ -82,7 +82,7 @@ function variable({ environment: all }: Program, name: string): string | undefin
 /** How long the arguments are together: what is known of them, when they were cut. */
 function argumentsLength({ args: all, argv }: Program): number {
   const mark = all.some((arg) => arg.includes(argv.mark)) ? argv.mark.length : 0;
-  return all.reduce((sum, arg) => sum + Buffer.byteLength(arg), -mark);
+  return all.reduce((sum, arg) => sum + Buffer.byteLength(arg), 0) - mark;
 }
 
 /** `field[NAME]`: the variable's value, empty when it is not set. */
