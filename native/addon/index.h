@@ -22,6 +22,8 @@ constexpr uint32_t kNameShift = 2;
 // Rows that so many bytes may need, with the one behind the last.
 size_t rows_for(size_t length);
 
+class OpenedPaths;
+
 class RecordIndex {
  public:
   RecordIndex();
@@ -32,6 +34,5 @@ class RecordIndex {
   size_t index(const uint8_t *bytes, size_t length, Row *rows);
 
  private:
-  class Ways;
-  const std::unique_ptr<Ways> ways_;
+  const std::unique_ptr<OpenedPaths> opened_;
 };

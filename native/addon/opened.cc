@@ -1,0 +1,125 @@
+#include "opened.h"
+
+#include <cstring>
+#include <new>
+
+namespace {
+
+// Sixteen bytes at once; what is true of one is all ones.
+using Bytes = int8_t __attribute__((vector_size(16)));
+constexpr Bytes kPlaces = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+Bytes load(const char *from) {
+  Bytes bytes;
+  memcpy(&bytes, from, sizeof bytes);
+  return bytes;
+}
+
+bool any(Bytes bytes) {
+  uint64_t halves[2];
+  memcpy(halves, &bytes, sizeof halves);
+  return (halves[0] | halves[1]) != 0;
+}
+
+// From its end: in front of a path there are more bytes of its record than are read here.
+uint32_t seen(const char *path, size_t length) {
+  if (length == 0) return 0;
+  Bytes crooked{}, hidden{};
+  const auto look_at = [&](const char *at, Bytes among) {
+    const Bytes here = load(at), before = load(at - 1), behind_slash = among & (before == '/');
+    crooked |= (here == '/') & (behind_slash | (among & (before == '.')));
+    hidden |= (here == '.') & behind_slash;
+  };
+  const char *at = path + length - sizeof(Bytes);
+  for (; at > path; at -= sizeof(Bytes)) look_at(at, ~Bytes{});
+  look_at(at, kPlaces > static_cast<int8_t>(path - at));
+  const auto *slash = static_cast<const char *>(memrchr(path, '/', length));
+  const size_t name = slash == nullptr ? 0 : slash + 1 - path;
+  const bool ends = path[length - 1] == '.' || (path[length - 1] == '/' && length > 1);
+  return static_cast<uint32_t>(name << kNameShift) | (any(hidden) ? kHidden : 0) | (ends || any(crooked) ? kCrooked : 0);
+}
+
+void look_at_paths(const open_record *open, Row *row) {
+  const char *raw = reinterpret_cast<const char *>(open) + OPEN_TEXTS_AT;
+  const size_t length = open->lengths[OPEN_RAW], base_length = open->lengths[OPEN_BASE];
+  const char *base = raw + length, *real = base + base_length;
+  row->text = seen(raw, length);
+  // Most paths that are absolute lead where they say.
+  const bool is_absolute = length > 0 && raw[0] == '/';
+  const bool is_real = is_absolute && length == open->lengths[OPEN_REAL] && memcmp(raw, real, length) == 0;
+  row->real = is_real ? row->text : seen(real, open->lengths[OPEN_REAL]);
+  const bool is_below = base_length > 0 && length > 0 && !is_absolute;
+  if (is_below && (raw[0] == '.' || seen(base, base_length) & kHidden)) row->text |= kHidden;
+}
+
+uint64_t word_at(const uint8_t *from) {
+  uint64_t word;
+  memcpy(&word, from, sizeof word);
+  return word;
+}
+
+uint64_t mix(uint64_t sum, uint64_t next) {
+  const uint64_t mixed = (sum ^ next) * 0x9e3779b97f4a7c15ull;
+  return mixed ^ (mixed >> 32);
+}
+
+// In front of the bytes there are at least eight of their record.
+uint64_t hash(const uint8_t *bytes, size_t length) {
+  uint64_t even = length, odd = 0;
+  size_t at = 0;
+  for (; at + 16 <= length; at += 16) {
+    even = mix(even, word_at(bytes + at));
+    odd = mix(odd, word_at(bytes + at + 8));
+  }
+  if (at + 8 <= length) {
+    even = mix(even, word_at(bytes + at));
+    at += 8;
+  }
+  if (at < length) odd = mix(odd, word_at(bytes + length - 8) >> (8 * (8 - (length - at))));
+  return mix(even, odd * 3);
+}
+
+}  // namespace
+
+OpenedPaths::OpenedPaths() : ways_(static_cast<Way *>(calloc(2 * kSets, sizeof(Way)))) {
+  if (!ways_) throw std::bad_alloc();
+}
+
+void OpenedPaths::look(const open_record *open, Row *row) {
+  const auto *texts = reinterpret_cast<const uint8_t *>(open->lengths);
+  const size_t written = sizeof open->lengths + open->lengths[OPEN_RAW] + open->lengths[OPEN_BASE];
+  const size_t length = written + open->lengths[OPEN_REAL];
+  if (length > sizeof Way::texts) return look_at_paths(open, row);
+  const How how = how_of(open);
+  const size_t set = hash(texts, written) >> (64 - kSetBits);
+  for (int tried = 0; tried < 2; tried++) {
+    const Way &way = ways_[2 * set + last_used_[set]];
+    if (way.length == length && way.how == how && memcmp(way.texts, texts, length) == 0) return fill(row, way);
+    last_used_[set] ^= 1;
+  }
+  // Of the two of a set the one that was not used last is given up.
+  last_used_[set] ^= 1;
+  Way &way = ways_[2 * set + last_used_[set]];
+  look_at_paths(open, row);
+  way.number = ++numbers_;
+  way.text = row->text;
+  way.real = row->real;
+  way.length = length;
+  way.how = how;
+  memcpy(way.texts, texts, length);
+  fill(row, way);
+}
+
+// Whatever descriptor an open that did not fail has given.
+OpenedPaths::How OpenedPaths::how_of(const open_record *open) {
+  const uint32_t flags = open->header.flags & (FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE | FLAG_UNREAD);
+  const auto error = static_cast<uint32_t>(open->ret < 0 ? open->ret : 0);
+  return {flags, error, open->nr, open->open_flags, open->mode, open->resolve, open->created};
+}
+
+void OpenedPaths::fill(Row *row, const Way &way) {
+  row->text = way.text;
+  row->real = way.real;
+  row->way = static_cast<uint32_t>(way.number);
+  row->way_high = static_cast<uint32_t>(way.number >> 32);
+}
