@@ -15,7 +15,8 @@ const folder = scratch();
 const store = await Store.open(folder, (error) => {
   throw error;
 });
-const keep = new SinkKeep(store, 'out', Number.MAX_SAFE_INTEGER);
+const keep = new SinkKeep(store, 'out');
+const spool = (events: readonly EventRecord[]) => keep.spool(events, Number.MAX_SAFE_INTEGER);
 const event = (n: number) =>
   new EventRecord('syscall', 'openat', 1_700_000_000_000_000_000n + BigInt(n), {
     'proc.name': `proc-${n % 50}`,
@@ -40,7 +41,7 @@ async function timed(name: string, work: () => Promise<void>): Promise<void> {
 await timed('write', async () => {
   for (const events of batches) {
     // Past what may be under way nothing is taken: the queue of a sink would drop here.
-    for (let written = keep.spool(events); !written; written = keep.spool(events)) await store.committed();
+    for (let written = spool(events); !written; written = spool(events)) await store.committed();
   }
   await store.committed();
 });

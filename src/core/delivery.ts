@@ -76,11 +76,11 @@ export class Delivery {
     this.#config = config;
     this.#log = log;
     this.#metrics = metrics;
-    const { events, size: bytes, when_full: whenFull } = config.queue;
+    const { events, size: bytes, when_full: whenFull, spill_events: limit } = config.queue;
     const spills = whenFull === 'spill';
     const again = (parcel: Parcel) => this.offer(parcel);
     const heir = () => this.#heir?.taking;
-    this.#undelivered = new Undelivered({ keep, spills, metrics, lost, again, heir });
+    this.#undelivered = new Undelivered({ keep, limit, spills, metrics, lost, again, heir });
     const limits = { events, bytes, whenFull: spills ? ('drop_newest' as const) : whenFull };
     this.queue = new Queue(limits, (parcel, reason) => {
       if (parcel.ack.live) this.#undelivered.count(reason, parcel.events.length);

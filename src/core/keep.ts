@@ -13,8 +13,11 @@ export interface Stored {
 export interface Keep {
   /** Events that wait on disk, or are on their way there. */
   readonly waiting: number;
-  /** Adds events to those that wait; resolves when they are on disk. Undefined: there is no room, they are not taken. */
-  spool(events: readonly Event[]): Promise<void> | undefined;
+  /**
+   * Adds events to those that wait, of which there may be so many; resolves when they are on disk. Undefined: there is no
+   * room, they are not taken.
+   */
+  spool(events: readonly Event[], limit: number): Promise<void> | undefined;
   /**
    * The oldest that wait, about so many; undefined when there are none that can be read now. Once a parcel has settled as
    * anything but `failed` its events wait no longer; after `failed` they are given again.

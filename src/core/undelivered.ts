@@ -24,6 +24,8 @@ const KEEPING = 2000;
 export interface UndeliveredOptions {
   /** Where events can wait on disk. */
   readonly keep: Keep | undefined;
+  /** How many may. */
+  readonly limit: number;
   /** Whether they wait there whenever the sink does not take them. */
   readonly spills: boolean;
   readonly metrics: Counters;
@@ -121,7 +123,8 @@ export class Undelivered {
 
   // These two return false when there is no room.
   #spool(parcel: Parcel, reason?: string): boolean {
-    const written = this.#options.keep?.spool(parcel.events);
+    const { keep, limit } = this.#options;
+    const written = keep?.spool(parcel.events, limit);
     if (written) this.#once(written, parcel, 'spooled', reason);
     return written !== undefined;
   }

@@ -56,7 +56,7 @@ export class LiveSink {
       const message = `${id} lost ${counted(count, 'event')}: ${reason}`;
       runtime.reports.add({ component: id, type: 'drop', fields: { reason, count, message } });
     };
-    const keep = runtime.keep(id, planned.delivery.queue.spill_events);
+    const keep = runtime.keep(id);
     delivery = new Delivery(sink, planned.delivery, context.log, context.metrics, lost, keep);
     runtime.deliveries.add(delivery);
     const closed = () => runtime.deliveries.delete(delivery as Delivery);

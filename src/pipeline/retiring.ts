@@ -10,12 +10,17 @@ const LIMIT = 10_000;
 export class Retiring {
   readonly #log: Logger;
   readonly #stop: AbortSignal;
+  readonly #gone: () => void;
   readonly #underWay = new Set<Promise<void>>();
 
-  /** @param stop gives up what is still under way */
-  constructor(log: Logger, stop: AbortSignal) {
+  /**
+   * @param stop gives up what is still under way
+   * @param gone told each time that something has gone
+   */
+  constructor(log: Logger, stop: AbortSignal, gone: () => void) {
     this.#log = log;
     this.#stop = stop;
+    this.#gone = gone;
   }
 
   /**
@@ -31,6 +36,7 @@ export class Retiring {
       .finally(() => {
         clearTimeout(timer);
         this.#underWay.delete(retiring);
+        this.#gone();
       });
     this.#underWay.add(retiring);
   }

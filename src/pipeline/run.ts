@@ -63,7 +63,10 @@ export class Run {
     this.#live = { plan, sources: new Map(), operators: new Map(), sinks: new Map() };
     this.#runtime = new Runtime(options);
     this.loadings = new Loadings(this.#runtime.reports);
-    this.#retiring = new Retiring(this.#runtime.log, this.#stop.signal);
+    // What it leaves on disk may be for a sink that is no more.
+    this.#retiring = new Retiring(this.#runtime.log, this.#stop.signal, () =>
+      this.#runtime.leftBehind(this.plan.sinks),
+    );
     this.over = new Promise((resolve) => {
       this.#finish = resolve;
     });

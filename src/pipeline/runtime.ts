@@ -73,10 +73,10 @@ export class Runtime {
     return counters;
   }
 
-  /** What a sink may keep on disk; the same each time. */
-  keep(id: string, limit: number): SinkKeep | undefined {
+  /** What a sink has on disk; the same each time. */
+  keep(id: string): SinkKeep | undefined {
     let keep = this.keeps.get(id);
-    if (!keep && this.store) this.keeps.set(id, (keep = new SinkKeep(this.store, id, limit)));
+    if (!keep && this.store) this.keeps.set(id, (keep = new SinkKeep(this.store, id)));
     return keep;
   }
 

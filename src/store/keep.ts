@@ -28,18 +28,17 @@ export class SinkKeep implements Keep {
   readonly woken = new Set<() => void>();
   readonly #store: Store;
   readonly #sink: string;
-  readonly #limits: { readonly waiting: number; readonly dead: typeof DEAD };
+  readonly #dead: typeof DEAD;
   #waiting: number;
   readonly #buried: { events: number; bytes: number };
   #pending = 0;
   // Rows up to here have been given out.
   #given = 0;
 
-  /** @param waiting events that may wait on disk */
-  constructor(store: Store, sink: string, waiting: number, dead = DEAD) {
+  constructor(store: Store, sink: string, dead = DEAD) {
     this.#store = store;
     this.#sink = sink;
-    this.#limits = { waiting, dead };
+    this.#dead = dead;
     this.#waiting = store.waiting(sink);
     this.#buried = { events: store.buried(sink), bytes: store.buriedBytes(sink) };
   }
@@ -48,8 +47,8 @@ export class SinkKeep implements Keep {
     return this.#waiting;
   }
 
-  spool(events: readonly Event[]): Promise<void> | undefined {
-    if (this.#waiting + events.length > this.#limits.waiting) return undefined;
+  spool(events: readonly Event[], limit: number): Promise<void> | undefined {
+    if (this.#waiting + events.length > limit) return undefined;
     const written = this.#write(events, (text) => this.#store.spool(this.#sink, events.length, text));
     if (!written) return undefined;
     this.#waiting += events.length;
@@ -58,8 +57,8 @@ export class SinkKeep implements Keep {
   }
 
   bury(events: readonly Event[], reason: string, message: string): Promise<void> | undefined {
-    const { dead } = this.#limits;
-    if (this.#buried.events + events.length > dead.events || this.#buried.bytes > dead.bytes) return undefined;
+    const { events: most, bytes } = this.#dead;
+    if (this.#buried.events + events.length > most || this.#buried.bytes > bytes) return undefined;
     const letter = { sink: this.#sink, reason, message, time: Date.now(), count: events.length };
     const written = this.#write(events, (text) => {
       this.#buried.bytes += text.length;

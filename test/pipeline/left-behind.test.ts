@@ -78,3 +78,40 @@ it('what was left on disk and has been delivered since is on disk no more', asyn
   expect(books(summary)).toBe('seen 10, delivered 1, filtered 0, dropped 0, spooled 9, on disk 0');
   await store.close();
 });
+
+it('what a sink could not deliver before a reload has taken it away, or before the end', {
+  timeout: 60_000,
+}, async () => {
+  const folder = scratch();
+  const live = new ManualSource();
+  const [out, siem] = [new ManualSink(), new ManualSink()];
+  siem.write = () => Promise.reject(new Error('down'));
+  const registry = registryOf({ sources: { live: () => live.input }, sinks: { out, siem } });
+  const plan = (...sinks: string[]) => {
+    const yaml = `sources: { live: { type: live } }\nsinks: { out: { type: out, from: live }, ${sinks.join(', ')} }`;
+    return planPipeline(PipelineDocument.parse('test.yaml', yaml), registry);
+  };
+  const [gone, stays] = ['gone', 'stays'].map((id) => `${id}: { type: siem, from: live }`) as [string, string];
+  const { log, lines } = recordedLog();
+  const start = async () => {
+    const store = await Store.open(folder, () => {});
+    return { store, run: await Run.start(plan(gone, stays), { log, resolve: String, store }) };
+  };
+  const first = await start();
+  live.emit(3);
+  await first.run.reload(plan(stays));
+  const left = '3 events on disk for the sink gone, which is not open here: kept until one of that name is';
+  await vi.waitFor(() => expect(lines).toContain(`warn: gone: ${left}`), 20_000);
+  expect(first.run.status().problems).toEqual(['sink stays: down', left]);
+  live.emit(2, 3);
+  expect(await first.run.stop(100)).toMatchObject({ seen: 5, delivered: 0, dropped: 0, spooled: 5 });
+  await first.store.close();
+
+  siem.write = async () => {};
+  const second = await start();
+  await vi.waitFor(() => expect(siem.got).toHaveLength(8), 20_000);
+  expect([...siem.got].sort()).toEqual([0, 0, 1, 1, 2, 2, 3, 4]);
+  expect([out.got, second.run.status().problems]).toEqual([[0, 1, 2, 3, 4], []]);
+  await second.run.stop(0);
+  await second.store.close();
+});

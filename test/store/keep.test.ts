@@ -33,16 +33,11 @@ const range = (count: number, from = 0) => Array.from({ length: count }, (_, ind
 const settled = (ack: { settled: unknown[] }) => vi.waitFor(() => expect(ack.settled).toHaveLength(1), 20_000);
 
 /** A delivery to a sink that does what `write` says, and what that sink got. */
-function delivery(
-  given: object,
-  write: (events: readonly Event[]) => Promise<void>,
-  waiting = 1_000_000,
-  dead = 1_000_000,
-) {
+function delivery(given: object, write: (events: readonly Event[]) => Promise<void>, dead = 1_000_000) {
   const got: unknown[] = [];
   const lost: [string, number][] = [];
   const metrics = new Counters();
-  const keep = new SinkKeep(store, 'out', waiting, { events: dead, bytes: 1e9 });
+  const keep = new SinkKeep(store, 'out', { events: dead, bytes: 1e9 });
   const sink = {
     write: async (events: readonly Event[]) => {
       await write(events);
@@ -137,7 +132,8 @@ describe('a queue that spills', () => {
   });
 
   it('has a limit: past it live events are dropped, and said', async () => {
-    const { to, lost, offer } = delivery(SPILL, () => new Promise(() => {}), 3);
+    const spill = { ...SPILL, queue: { ...SPILL.queue, spill_events: 3 } };
+    const { to, lost, offer } = delivery(spill, () => new Promise(() => {}));
     const [live, other, replayable] = [recordedAck(true), recordedAck(true), recordedAck(false)];
     for (let n = 0; n < 2; n++) offer(2, n, recordedAck(true));
     offer(2, 6, live);
@@ -194,7 +190,7 @@ describe('dead letters', () => {
     const refuse = async () => {
       throw new WriteError('no', { permanent: true });
     };
-    const { to, lost, offer } = delivery({}, refuse, 1, 3);
+    const { to, lost, offer } = delivery({}, refuse, 3);
     const acks = [recordedAck(false), recordedAck(false)];
     for (const ack of acks) offer(2, 0, ack);
     await Promise.all(acks.map(settled));
@@ -204,7 +200,7 @@ describe('dead letters', () => {
   });
 
   it('have a limit of bytes too', async () => {
-    const keep = new SinkKeep(store, 'out', 10, { events: 100, bytes: 10 });
+    const keep = new SinkKeep(store, 'out', { events: 100, bytes: 10 });
     const events = [new EventRecord('syscall', 'openat', 1n, { 'fd.name': '/etc/shadow' })];
     await keep.bury(events, 'refused', '');
     expect(keep.bury(events, 'refused', '')).toBeUndefined();
