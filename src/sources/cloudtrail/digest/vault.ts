@@ -41,8 +41,11 @@ export async function* verifyTrails(aws: Aws, options: VerifyOptions): AsyncGene
       const api = await aws.cloudTrail(folder.region);
       const vault = new S3Vault(client, sdk, api, span);
       const place = { bucket: bucket.name, folder: `s3://${bucket.name}/${folder.prefix}`, span };
-      for (const [, own] of trails) yield* checkChain(own, place, vault);
-      api.destroy();
+      try {
+        for (const [, own] of trails) yield* checkChain(own, place, vault);
+      } finally {
+        api.destroy();
+      }
     }
   } finally {
     client.destroy();
@@ -78,7 +81,7 @@ class S3Vault implements Vault {
   async digest(bucket: string, key: string): Promise<Stored | undefined> {
     const object = await this.#get(bucket, key);
     if (object === undefined) return undefined;
-    const body = Buffer.from(await object.body.toArray().then((chunks) => Buffer.concat(chunks as Buffer[])));
+    const body = Buffer.concat((await object.body.toArray()) as Buffer[]);
     // One that is no gzip is none, and said to be none.
     const bytes = await unzip(body, { maxOutputLength: LARGEST }).catch(() => body);
     return { bytes, signature: object.metadata.signature };
