@@ -50,7 +50,7 @@ export class Control {
     return ask(this.#socket, 'POST', path, body);
   }
 
-  /** Calls `line` with each line that comes from a path, until it ends or the signal is aborted. */
+  /** Calls `line` with each line that comes from a path, until the program ends, however it does, or the signal is aborted. */
   async lines(path: string, line: (text: string) => void, signal: AbortSignal): Promise<void> {
     let rest = '';
     await ask(this.#socket, 'GET', path, undefined, {
@@ -134,7 +134,8 @@ function ask(socketPath: string, method: string, path: string, body?: unknown, s
         if (stream && response.statusCode === 200) stream.chunk(chunk);
         else text += chunk;
       });
-      response.on('error', reject);
+      const isOver = (error: NodeJS.ErrnoException) => stream !== undefined && error.code === 'ECONNRESET';
+      response.on('error', (error) => (isOver(error) ? resolve(undefined) : reject(error)));
       response.on('end', () => {
         if (response.statusCode === 404) resolve(undefined);
         else if (response.statusCode === 200) resolve(text === '' ? undefined : JSON.parse(text));

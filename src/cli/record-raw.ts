@@ -11,8 +11,8 @@ const RING = 16 * 1024 * 1024;
 const SLAB = 512 * 1024;
 const IDLE_MS = 5;
 
-/** Records everything of a process and its descendants, or of the machine, until `end` resolves. */
-export async function recordRaw(file: string, scope: number | undefined, end: Promise<void>): Promise<void> {
+/** Records everything of a process and its descendants, or of the machine, until `end`, asked once it has begun, resolves. */
+export async function recordRaw(file: string, scope: number | undefined, end: () => Promise<void>): Promise<void> {
   const log = createLogger();
   const sensor = openSensor({
     ringBytes: RING,
@@ -33,7 +33,7 @@ export async function recordRaw(file: string, scope: number | undefined, end: Pr
       writer.scan(sensor.scan());
       log.info(`recording to ${file}; stop with Ctrl-C`);
       let over = false;
-      void end.then(() => {
+      void end().then(() => {
         over = true;
       });
       const slab = new Uint8Array(SLAB);

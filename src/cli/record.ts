@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
@@ -30,10 +31,10 @@ export interface RecordOptions {
 /** Records until a signal or the end of `--for`; prints how much was written, and how much was lost. */
 export async function record(file: string, options: RecordOptions): Promise<void> {
   const scope = scopeOf(options.descendantsOf);
-  const end = endOf(options.for);
+  const end = new End(options.for);
   if (options.raw) {
     const { recordRaw } = await import('./record-raw.ts');
-    return recordRaw(file, scope, end);
+    return recordRaw(file, scope, () => end.from());
   }
   const registry = builtIn();
   let written = 0;
@@ -47,7 +48,7 @@ export async function record(file: string, options: RecordOptions): Promise<void
   const log = createLogger();
   const run = await Run.start(plan, { log, resolve });
   log.info(`recording to ${file}; stop with Ctrl-C`);
-  const { error } = await Promise.race([run.over, end.then((): { error?: unknown } => ({}))]);
+  const { error } = await Promise.race([run.over, end.from().then((): { error?: unknown } => ({}))]);
   const { dropped } = await run.stop(10_000);
   log.info(`${written} records written to ${file}, ${dropped} lost`);
   if (error !== undefined) throw error;
@@ -116,13 +117,24 @@ function scopeOf(pid: string | undefined): number | undefined {
   return Number(pid);
 }
 
-/** Resolves at a signal, or after the time given. */
-function endOf(time: string | undefined): Promise<void> {
-  const limit = time === undefined ? undefined : duration().safeParse(time);
-  if (limit && !limit.success)
-    throw new UserError(`--for: ${limit.error.issues[0]?.message}`, { exit: exitCode.usage });
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-    if (limit?.data !== undefined) setTimeout(resolve, limit.data);
-  });
+/** A signal, or the time given, counted from when recording has begun. */
+class End {
+  readonly #signalled: Promise<void>;
+  readonly #limit: number | undefined;
+
+  constructor(time: string | undefined) {
+    const limit = time === undefined ? undefined : duration().safeParse(time);
+    if (limit && !limit.success)
+      throw new UserError(`--for: ${limit.error.issues[0]?.message}`, { exit: exitCode.usage });
+    this.#limit = limit?.data;
+    this.#signalled = new Promise((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+    });
+  }
+
+  /** Resolves at the end of what begins now. */
+  from(): Promise<void> {
+    const limit = this.#limit;
+    return limit === undefined ? this.#signalled : Promise.race([this.#signalled, sleep(limit, undefined, { ref: false })]);
+  }
 }

@@ -22,9 +22,13 @@ export async function tap(id: string, options: TapOptions): Promise<void> {
     if (left <= 0) enough.abort();
   };
   process.stdout.on('error', () => enough.abort()); // `… | head`
-  await control.lines(`/tap?id=${encodeURIComponent(id)}&rate=${rate}`, print, enough.signal).catch((error) => {
+  const path = `/tap?id=${encodeURIComponent(id)}&rate=${rate}`;
+  try {
+    await control.lines(path, print, enough.signal);
+    if (!enough.signal.aborted) process.stderr.write(`program ${control.status.pid} has ended\n`);
+  } catch (error) {
     if (!enough.signal.aborted) throw error;
-  });
+  }
 }
 
 function number(option: string, text: string): number {

@@ -198,8 +198,9 @@ describe('the command line', () => {
     expect((await cli('tap', 'out', '--limit', '1', '--pipeline', path)).stdout).toContain('"source":"alert"');
     const wrong = await cli('tap', 'nobody', '--pipeline', path);
     expect(wrong.stderr).toContain('There is no component "nobody"; there are past, detect, out');
-    await tap.stop('SIGTERM');
     expect(await run.stop()).toBe(0);
+    expect(await tap.ended).toBe(0);
+    expect(tap.stderr).toBe(`program ${run.child.pid} has ended\n`);
     const summary = JSON.parse(run.stderr.trim().split('\n').at(-1) ?? '');
     expect(summary.delivered + summary.filtered + summary.dropped + summary.in_flight).toBe(summary.seen);
     expect(Math.abs(summary.delivered - summary.filtered)).toBeLessThanOrEqual(1);
