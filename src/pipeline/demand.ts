@@ -83,3 +83,9 @@ export function without(demands: Demands, provided: readonly ProvidedField[]): D
     [...demands].map(([source, demand]) => [source, { ...demand, fields: demand.fields.difference(names) }]),
   );
 }
+
+/** The fields of demands by event source; the same array each time. */
+export function fieldsOf(demands: Demands): (source: string) => readonly string[] {
+  const fields = new Map([...demands].map(([source, demand]) => [source, [...demand.fields]]));
+  return (source) => fields.get(source) ?? [];
+}

@@ -6,12 +6,12 @@ import { exitCode, messageOf } from '../core/errors.ts';
 import type { Event, EventForm } from '../core/event.ts';
 import { EventRecord } from '../events/record.ts';
 import { recordJson } from '../events/record-json.ts';
+import { fieldsOf } from './demand.ts';
 import type { FusedNode, Port } from './fuse.ts';
 import { HeldEvents, resumed } from './held.ts';
 import { stateIdentity } from './kept.ts';
-import { fieldsOf, unusable } from './live-sink.ts';
 import type { PlannedOperator } from './plan.ts';
-import type { Process, Runtime } from './runtime.ts';
+import { type Process, type Runtime, unusable } from './runtime.ts';
 import { Snapshots } from './snapshots.ts';
 import { StreamPort } from './stream.ts';
 

@@ -1,13 +1,14 @@
 /** A sink at work: opened, with its queue. */
 
-import type { Demands, Sink } from '../core/component.ts';
+import type { Sink } from '../core/component.ts';
 import { counted } from '../core/counted.ts';
 import { Delivery } from '../core/delivery.ts';
-import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { exitCode, UserError } from '../core/errors.ts';
+import { fieldsOf } from './demand.ts';
 import type { Port } from './fuse.ts';
 import type { PlannedSink } from './plan.ts';
 import { rehearseSink } from './rehearse.ts';
-import { originOf, type Runtime } from './runtime.ts';
+import { originOf, type Runtime, unusable } from './runtime.ts';
 
 export class LiveSink {
   readonly planned: PlannedSink;
@@ -84,16 +85,4 @@ export class LiveSink {
     await this.delivery.close(deadline);
     this.#own.abort(new Error('the sink is closed'));
   }
-}
-
-/** An error that names what cannot be used. */
-export function unusable(what: string, error: unknown, exit: number): UserError {
-  const own = error instanceof UserError ? error : { exit };
-  return new UserError(`${what}: ${messageOf(error)}`, { ...own, cause: error });
-}
-
-/** The fields of demands by event source; the same array each time. */
-export function fieldsOf(demands: Demands): (source: string) => readonly string[] {
-  const fields = new Map([...demands].map(([source, demand]) => [source, [...demand.fields]]));
-  return (source) => fields.get(source) ?? [];
 }

@@ -5,6 +5,7 @@ import { now, sleep } from '../core/clock.ts';
 import type { Context, Origin } from '../core/component.ts';
 import { counted } from '../core/counted.ts';
 import type { Delivery } from '../core/delivery.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { hostName } from '../core/host.ts';
 import type { Logger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
@@ -27,6 +28,12 @@ type NamedPlan = Pick<Plan, 'digest' | 'title' | 'cluster'>;
 /** What events of a plan are marked with when they leave this machine. */
 export function originOf({ digest, title, cluster }: NamedPlan): Origin {
   return { node: hostName(), cluster, pipeline: title, digest: `sha256:${digest}` };
+}
+
+/** An error that names what cannot be used. */
+export function unusable(what: string, error: unknown, exit: number): UserError {
+  const own = error instanceof UserError ? error : { exit };
+  return new UserError(`${what}: ${messageOf(error)}`, { ...own, cause: error });
 }
 
 /** Takes a batch through a graph, at once. */
