@@ -4,6 +4,7 @@ import { explainRule, type Rule } from '../rules/index.ts';
 import { needsOf } from './explain-needs.ts';
 import type { Feed } from './rules-files.ts';
 
+/** What `falco-pipe rules explain -o json` prints of a rule. */
 export function explanationJson(rule: Rule, feeds: readonly Feed[]): object {
   const { place, condition, compiled } = explainRule(rule);
   const { eventTypes, conditionFields, outputFields, pushdown, refreshed } = needsOf(rule, feeds);

@@ -18,6 +18,7 @@ export interface Needs {
   readonly refreshed: readonly string[];
 }
 
+/** What a rule needs of `feeds`, the sources whose events it judges. */
 export function needsOf({ condition, output, source }: Rule, feeds: readonly Feed[]): Needs {
   const { eventTypes } = condition;
   const fillers = ({ text }: FieldRef) => feeds.filter((feed) => feed.fills(source, text)).map(({ id }) => id);

@@ -392,6 +392,7 @@ export function defineOperator<Config extends z.ZodType, State = unknown>(
   return { emits: 'same', ...definition, kind: 'operator', brand };
 }
 
+/** The queue in front of it, batches, retries and acks are core's. */
 export function defineSink<Config extends z.ZodType>(
   definition: Omit<SinkDefinition<Config>, 'kind'>,
 ): SinkDefinition<Config> & { brand: typeof brand } {

@@ -207,6 +207,7 @@ function meant(name: string, named: ReadonlyMap<string, unknown>): IssueDetails 
   };
 }
 
+/** Each text once, in order. */
 export function sortedSet(texts: readonly string[]): readonly string[] {
   return [...new Set(texts)].sort();
 }

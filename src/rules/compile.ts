@@ -220,6 +220,7 @@ function modified(modifier: Modifier, tests: readonly ((value: Value) => boolean
   }
 }
 
+/** A comparison of two values of an event; false where either is absent. */
 export function pairCheck<E extends Event>(expr: TypedCheck, read: Reader<E>, readRight: Reader<E>): Predicate<E> {
   const { left, operator, right } = expr;
   if (right?.kind === 'feed') return feedCheck(expr, right, read);

@@ -28,6 +28,7 @@ export function withFewItems(expr: TypedExpr): TypedExpr {
   }
 }
 
+/** A check with the items that its lists have now written out; as it was where one of them has too many. */
 export function checkWithFew(check: TypedCheck, lists: Lists = asTheyAre): TypedCheck {
   const { right, ...rest } = check;
   if (right?.kind !== 'feed') return check;

@@ -36,6 +36,7 @@ export interface Expected {
   readonly bytes: number;
 }
 
+/** Keeps items in the form that their use needs. */
 export function makeKeeper(use: Use, expected: Expected): Keeper {
   switch (use.kind) {
     case 'networks':

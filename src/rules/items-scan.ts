@@ -177,6 +177,7 @@ export class ItemScanner implements FoundItem {
   }
 }
 
+/** The UTF-16 units of a text. */
 export function unitsOf(text: string): Uint16Array {
   const units = new Uint16Array(text.length);
   for (let at = 0; at < text.length; at++) units[at] = text.charCodeAt(at);

@@ -37,6 +37,7 @@ export function summaryLine({ passed, failed, skipped }: Summary): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
+/** Reports as text while tests run, in other forms when they are over. */
 export function makeReporter(form: ReportForm, streams: ReportStreams, told?: Told): Reporter {
   if (form === 'text') return new TextReporter(streams, told);
   const render = { json: jsonOf, junit: junitOf, tap: tapOf }[form];

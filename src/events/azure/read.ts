@@ -35,6 +35,7 @@ export const lower =
     return typeof found === 'string' ? found.toLowerCase() : undefined;
   };
 
+/** The name of the operation, which some records have as a text and others as an object. */
 export function operationOf(event: Pick<CloudEvent, 'document'>): string | undefined {
   const name = find(event, 'operationName');
   return text(name) ?? text(atAnyCase(name, ['value'])) ?? text(atAnyCase(name, ['localizedValue']));

@@ -4,6 +4,7 @@ import type { Value } from '../field.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** Whether a value is an object of JSON: neither null nor an array. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

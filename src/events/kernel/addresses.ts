@@ -10,6 +10,7 @@ export function isMapped(bytes: Uint8Array, start = 0): boolean {
   return bytes[start + 10] === 0xff && bytes[start + 11] === 0xff;
 }
 
+/** Sixteen bytes as an address is written (RFC 5952). */
 export function ipv6(bytes: Uint8Array, start = 0): string {
   if (isMapped(bytes, start)) return `::ffff:${ipv4(bytes, start + 12)}`;
   const groups: string[] = [];

@@ -49,6 +49,7 @@ const SIGNALS =
   `HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU
 URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS`.split(/\s+/);
 
+/** `SIGKILL` for 9 (signal(7)); undefined for real-time signals and for what is none. */
 export function signalName(signal: number): string | undefined {
   const name = SIGNALS[signal - 1];
   return name === undefined ? undefined : `SIG${name}`;

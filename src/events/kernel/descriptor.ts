@@ -45,6 +45,7 @@ export function typeByMagic(magic: number, flags: number): DescriptorType | unde
   return opensDirectory(flags) ? DIRECTORY : undefined;
 }
 
+/** The type of what a descriptor leads to, by what /proc/PID/fd shows of it. */
 export function typeByName(name: string): DescriptorType {
   return name.startsWith('memfd:') ? MEMFD : (ANONYMOUS[name] ?? FILE);
 }
@@ -65,6 +66,7 @@ function placeOf(event: KernelEvent): string {
   );
 }
 
+/** The type of what the descriptor of an event leads to: by the file system of the file, else by its name. */
 export function descriptorType(event: KernelEvent): DescriptorType {
   return typeByMagic(event.u32(CALL.magic), event.u32(CALL.file_flags)) ?? typeByName(placeOf(event));
 }

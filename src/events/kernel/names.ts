@@ -17,6 +17,7 @@ function hasHostNames(event: KernelEvent): boolean {
   return hostMountNamespace === undefined || event.u32(HEADER.mnt_ns) === hostMountNamespace;
 }
 
+/** The user with an id, by the passwd file that the process of an event sees. */
 export function userAt(event: KernelEvent, uid: number): User | undefined {
   const { names, containerNames } = event.slab.context;
   if (hasHostNames(event)) return names.user(uid);
@@ -25,6 +26,7 @@ export function userAt(event: KernelEvent, uid: number): User | undefined {
   return containerNames?.user(event.u32(HEADER.mnt_ns), uid, () => kinOf(event));
 }
 
+/** The name of the group with an id, by the group file that the process of an event sees. */
 export function groupNameAt(event: KernelEvent, gid: number): string | undefined {
   const { names, containerNames } = event.slab.context;
   if (hasHostNames(event)) return names.groupName(gid);

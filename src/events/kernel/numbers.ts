@@ -20,6 +20,7 @@ export function difference(aHigh: number, aLow: number, bHigh: number, bLow: num
   return exact(big(aHigh, aLow) - big(bHigh, bLow));
 }
 
+/** An unsigned 64-bit number of its two halves. */
 export function big(high: number, low: number): bigint {
   return (BigInt(high) << 32n) | BigInt(low);
 }

@@ -38,6 +38,7 @@ export interface SplitPath {
 let last = '';
 let lastSplit: SplitPath = { directory: '/', filename: '/' };
 
+/** The folder and the last name of a path; what was made of the last path is kept. */
 export function split(path: string): SplitPath {
   if (path === last) return lastSplit;
   const at = path.lastIndexOf('/');

@@ -34,6 +34,7 @@ function successOf(event: CloudEvent): string | undefined {
 /** An id, of an object with one or as itself. */
 const idOf = (value: unknown): string | undefined => text(member(value, 'id')) ?? text(value);
 
+/** The id of what an event is about. */
 export function entityIdOf({ document }: CloudEvent): string | undefined {
   return idOf(document.eventEntity) ?? idOf(document.entity);
 }

@@ -133,6 +133,7 @@ function countText(count: NonNullable<Outcome['count']>): string {
   return `${bounds.filter(Boolean).join(' and ')} alerts`;
 }
 
+/** An alert in a line. */
 export function shown(alert: Raised): string {
   return `"${alert.type}": ${alert.fields.output}`;
 }

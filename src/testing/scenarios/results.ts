@@ -3,6 +3,7 @@
 import type { TestContext, TestResult } from '../test-kind.ts';
 import type { Scenario } from './load.ts';
 
+/** The result of a test that took so many `ms`, with what it comes of. */
 export function resultOf(
   { file, line, rule, name }: Scenario,
   status: TestResult['status'],

@@ -103,6 +103,7 @@ export interface Binding {
   readonly field: string;
 }
 
+/** What `${name.field}` stands for; undefined for anything else. */
 export function bindingOf(value: unknown): Binding | undefined {
   const [, name, field] = typeof value === 'string' ? (BINDING.exec(value) ?? []) : [];
   return name === undefined || field === undefined ? undefined : { name, field };

@@ -12,6 +12,7 @@ export interface TarEntry {
 
 const BLOCK = 512;
 
+/** An archive of entries in their order (tar(5), ustar): without content or link they are folders. */
 export function tarOf(entries: readonly TarEntry[]): Buffer {
   const parts = entries.flatMap(({ content = new Uint8Array(), ...entry }, index) => {
     const isFolder = entries[index]?.content === undefined && entry.link === undefined;

@@ -3,6 +3,7 @@
 export const QUOTE = 0x22;
 export const BACKSLASH = 0x5c;
 
+/** White space of JSON (RFC 8259). */
 export function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
