@@ -19,7 +19,7 @@ let index: AddonRecordIndex | undefined;
  * Of an open `text` says what its path is like as the call names it, `real` the same of the canonical one: `crooked`, which
  * means that there may be a shorter form of it, and `hidden`, a name in it begins with a dot. `way` and `wayHigh` are the
  * halves of a number for the way in which the path is opened: its texts, how it is opened, and the error. No two ways ever
- * have the same; a way that comes again mostly has the one that it had; 0 where the texts are longer than 250 bytes.
+ * have the same; a way that comes again mostly has the one that it had; 0 where the texts that differ are longer than 250 bytes.
  *
  * Returns how many were damaged: unknown kinds, and sizes or lengths that point outside. Reading any field or text of a
  * record that has a row stays inside it.

@@ -39,17 +39,32 @@ uint32_t seen(const char *path, size_t length) {
   return static_cast<uint32_t>(name << kNameShift) | (any(hidden) ? kHidden : 0) | (ends || any(crooked) ? kCrooked : 0);
 }
 
-void look_at_paths(const open_record *open, Row *row) {
-  const char *raw = reinterpret_cast<const char *>(open) + OPEN_TEXTS_AT;
-  const size_t length = open->lengths[OPEN_RAW], base_length = open->lengths[OPEN_BASE];
-  const char *base = raw + length, *real = base + base_length;
-  row->text = seen(raw, length);
+struct Paths {
+  const char *raw, *base, *real;
+  size_t raw_length, base_length, real_length;
+  bool is_absolute, real_is_written;
+};
+
+Paths paths_of(const open_record *open) {
+  Paths paths{};
+  paths.raw_length = open->lengths[OPEN_RAW];
+  paths.base_length = open->lengths[OPEN_BASE];
+  paths.real_length = open->lengths[OPEN_REAL];
+  paths.raw = reinterpret_cast<const char *>(open) + OPEN_TEXTS_AT;
+  paths.base = paths.raw + paths.raw_length;
+  paths.real = paths.base + paths.base_length;
+  paths.is_absolute = paths.raw_length > 0 && paths.raw[0] == '/';
   // Most paths that are absolute lead where they say.
-  const bool is_absolute = length > 0 && raw[0] == '/';
-  const bool is_real = is_absolute && length == open->lengths[OPEN_REAL] && memcmp(raw, real, length) == 0;
-  row->real = is_real ? row->text : seen(real, open->lengths[OPEN_REAL]);
-  const bool is_below = base_length > 0 && length > 0 && !is_absolute;
-  if (is_below && (raw[0] == '.' || seen(base, base_length) & kHidden)) row->text |= kHidden;
+  paths.real_is_written = paths.is_absolute && paths.raw_length == paths.real_length &&
+                          memcmp(paths.raw, paths.real, paths.raw_length) == 0;
+  return paths;
+}
+
+void look_at(const Paths &paths, Row *row) {
+  row->text = seen(paths.raw, paths.raw_length);
+  row->real = paths.real_is_written ? row->text : seen(paths.real, paths.real_length);
+  const bool is_below = paths.base_length > 0 && paths.raw_length > 0 && !paths.is_absolute;
+  if (is_below && (paths.raw[0] == '.' || seen(paths.base, paths.base_length) & kHidden)) row->text |= kHidden;
 }
 
 uint64_t word_at(const uint8_t *from) {
@@ -86,21 +101,29 @@ OpenedPaths::OpenedPaths() : ways_(static_cast<Way *>(calloc(2 * kSets, sizeof(W
 }
 
 void OpenedPaths::look(const open_record *open, Row *row) {
+  const Paths paths = paths_of(open);
   const auto *texts = reinterpret_cast<const uint8_t *>(open->lengths);
-  const size_t written = sizeof open->lengths + open->lengths[OPEN_RAW] + open->lengths[OPEN_BASE];
-  const size_t length = written + open->lengths[OPEN_REAL];
-  if (length > sizeof Way::texts) return look_at_paths(open, row);
-  const How how = how_of(open);
-  const size_t set = hash(texts, written) >> (64 - kSetBits);
+  const size_t written = sizeof open->lengths + paths.raw_length + paths.base_length;
+  const size_t length = written + (paths.real_is_written ? 0 : paths.real_length);
+  if (length > sizeof Way::texts) return look_at(paths, row);
+  const How how = how_of(open, paths.real_is_written);
+  const uint64_t hashed = hash(texts, written);
+  const size_t set = hashed >> (64 - kSetBits);
+  uint8_t &last_used = last_used_[set];
   for (int tried = 0; tried < 2; tried++) {
-    const Way &way = ways_[2 * set + last_used_[set]];
-    if (way.length == length && way.how == how && memcmp(way.texts, texts, length) == 0) return fill(row, way);
-    last_used_[set] ^= 1;
+    const size_t at = 2 * set + last_used;
+    const Way &way = ways_[at];
+    if (hashes_[at] == static_cast<uint32_t>(hashed) && way.length == length && way.how == how &&
+        memcmp(way.texts, texts, length) == 0)
+      return fill(row, way);
+    last_used ^= 1;
   }
   // Of the two of a set the one that was not used last is given up.
-  last_used_[set] ^= 1;
-  Way &way = ways_[2 * set + last_used_[set]];
-  look_at_paths(open, row);
+  last_used ^= 1;
+  const size_t at = 2 * set + last_used;
+  hashes_[at] = static_cast<uint32_t>(hashed);
+  Way &way = ways_[at];
+  look_at(paths, row);
   way.number = ++numbers_;
   way.text = row->text;
   way.real = row->real;
@@ -111,10 +134,10 @@ void OpenedPaths::look(const open_record *open, Row *row) {
 }
 
 // Whatever descriptor an open that did not fail has given.
-OpenedPaths::How OpenedPaths::how_of(const open_record *open) {
+OpenedPaths::How OpenedPaths::how_of(const open_record *open, bool real_is_written) {
   const uint32_t flags = open->header.flags & (FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE | FLAG_UNREAD);
   const auto error = static_cast<uint32_t>(open->ret < 0 ? open->ret : 0);
-  return {flags, error, open->nr, open->open_flags, open->mode, open->resolve, open->created};
+  return {flags, error, open->nr, open->open_flags, open->mode, open->resolve, open->created, real_is_written};
 }
 
 void OpenedPaths::fill(Row *row, const Way &way) {

@@ -22,6 +22,7 @@ class OpenedPaths {
  private:
   struct How {
     uint32_t flags, error, nr, open_flags, mode, resolve, created;
+    bool real_is_written;  // then it does not stand among the texts
     bool operator==(const How &) const = default;
   };
   struct Way {
@@ -37,10 +38,11 @@ class OpenedPaths {
   static constexpr int kSetBits = 11;
   static constexpr size_t kSets = 1 << kSetBits;
 
-  static How how_of(const open_record *open);
+  static How how_of(const open_record *open, bool real_is_written);
   static void fill(Row *row, const Way &way);
 
-  std::unique_ptr<Way[], Free> ways_;  // two of each set; pages of it that nothing was put into take no memory
+  std::unique_ptr<Way[], Free> ways_;         // two of each set; pages of it that nothing was put into take no memory
+  std::array<uint32_t, 2 * kSets> hashes_{};  // of each, to tell without a look at it that it is another
   std::array<uint8_t, kSets> last_used_{};
   uint64_t numbers_ = 0;
 };
