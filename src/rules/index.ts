@@ -32,7 +32,7 @@ export { RuleError } from './problem.ts';
 export type { Rule } from './rule.ts';
 export type { BindOptions, Failed, Hit, Ruleset } from './ruleset.ts';
 export { bindRules } from './ruleset.ts';
-export type { SelectionEntry } from './selection.ts';
+export { isMeant, type SelectionEntry } from './selection.ts';
 export { scalarPlace } from './source.ts';
 export { UndecidedRules } from './undecided.ts';
 export { printValue, typedValue } from './values.ts';

@@ -17,11 +17,13 @@ interface Selectable {
 /** Whether a rule is enabled after all entries; later ones win. */
 export function isSelected(rule: Selectable, selection: readonly SelectionEntry[]): boolean {
   let enabled = rule.enabled;
-  for (const { op, rule: pattern, tag } of selection) {
-    if (pattern !== undefined && matchesName(pattern, rule.name)) enabled = op === 'enable';
-    if (tag !== undefined && rule.tags.includes(tag)) enabled = op === 'enable';
-  }
+  for (const entry of selection) if (isMeant(rule, entry)) enabled = entry.op === 'enable';
   return enabled;
+}
+
+/** Whether an entry is about a rule: by its name or by a tag. */
+export function isMeant({ name, tags }: Pick<Selectable, 'name' | 'tags'>, { rule, tag }: SelectionEntry): boolean {
+  return (rule !== undefined && matchesName(rule, name)) || (tag !== undefined && tags.includes(tag));
 }
 
 /** Falco's wildcards: each part between stars is taken where it first occurs, without going back. */

@@ -1,4 +1,4 @@
-/** Rules that cannot fire in their pipeline, and files without a rule, are said when it is planned. */
+/** Rules that cannot fire in their pipeline, files without a rule, and choices of none, are said when it is planned. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -126,4 +126,41 @@ describe.each(['x64', 'arm64'] as const)('on %s', (arch) => {
     const { warnings } = planPipeline(PipelineDocument.parse(path, readFileSync(path, 'utf8')), builtIn());
     expect(warnings).toEqual([]);
   });
+});
+
+it('entries that choose rules and choose none are said, each at its place', () => {
+  const file = join(folder, 'rules.yaml');
+  const rule = (name: string, tag: string) =>
+    `- rule: ${name}\n  desc: d\n  condition: evt.type = open\n  output: x\n  priority: INFO\n  tags: [${tag}]\n  enabled: false\n`;
+  writeFileSync(file, rule('Read a secret', 'file') + rule('Load a module', 'host'));
+  const yaml = `sources: { node: { type: ebpf } }
+operators:
+  detect:
+    type: rules
+    from: node
+    files: '${file}'
+    priority: Error
+    select:
+      - disable: { rule: Read a secrt }
+      - disable: { rule: 'Read*' }
+      - enable: { rule: 'Write*', tag: host }
+      - enable: { tag: fil }
+    append_output:
+      - match: { rule: Load a modul, source: syscal, tags: [host, files] }
+        extra_output: '%proc.name'
+      - match: { rule: Load a module, source: syscall, tags: [host] }
+        extra_output: '%proc.name'
+      - extra_output: '%proc.name'
+sinks: { out: { type: stdout, from: detect } }
+`;
+  const { warnings } = planPipeline(PipelineDocument.parse(join(folder, 'p.yaml'), yaml), builtIn());
+  const said = warnings.filter(({ code }) => code === 'NO_SUCH_RULE');
+  expect(said.map(({ message, hint, at }) => [at?.line, message, hint])).toEqual([
+    [9, 'No rule is called "Read a secrt"', 'Did you mean "Read a secret"?'],
+    [11, 'No rule is called "Write*"', undefined],
+    [12, 'No rule has the tag "fil"', 'Did you mean "file"?'],
+    [14, 'No rule is called "Load a modul"', 'Did you mean "Load a module"?'],
+    [14, 'No rule is for "syscal"', 'Did you mean "syscall"?'],
+    [14, 'No rule has the tag "files"', 'Did you mean "file"?'],
+  ]);
 });

@@ -32,6 +32,7 @@ import { demandedTypes } from '../shared/condition.ts';
 import { readItems } from './fetched-items.ts';
 import { EVENT_ID, Judge } from './judge.ts';
 import { keepFresh } from './refresh.ts';
+import { unmatched } from './unmatched.ts';
 
 const choice = z
   .strictObject({
@@ -143,6 +144,8 @@ export const rules = defineOperator<typeof config, Loaded>({
         'files',
       ]);
     }
+    // Rules of a file that cannot be read may be meant.
+    if (isRead && loaded.ok) warnOfUnmatched(options, loaded, edge);
     yield;
     yield* warnOfIdleRules(active, edge);
     const list = loaded.rules.map(({ name, priority, source, enabled, tags }) => ({
@@ -215,19 +218,29 @@ function loadInSteps(
   edge?: Pick<Edge, 'placer' | 'provided'>,
   items: ReadItems = readItems,
 ): Steps<LoadResult> {
-  const selection = select.map((entry): SelectionEntry => {
-    const [op, { rule, tag }] =
-      'enable' in entry ? (['enable', entry.enable] as const) : (['disable', entry.disable] as const);
-    return { op, ...(rule === undefined ? {} : { rule }), ...(tag === undefined ? {} : { tag }) };
-  });
   return loadRulesInSteps(files, {
     catalogues: cataloguesOn(edge ?? { provided: [] }),
     minPriority: priority,
-    selection,
+    selection: selectionOf(select),
     appendOutput: append_output.map((entry, index) => additionOf(entry, index, edge)),
     base64: buffer_format_base64,
     items,
   });
+}
+
+function selectionOf(select: RulesConfig['select']): SelectionEntry[] {
+  return select.map((entry) => {
+    const [op, { rule, tag }] =
+      'enable' in entry ? (['enable', entry.enable] as const) : (['disable', entry.disable] as const);
+    return { op, ...(rule === undefined ? {} : { rule }), ...(tag === undefined ? {} : { tag }) };
+  });
+}
+
+function warnOfUnmatched({ select, append_output }: RulesConfig, loaded: LoadResult, edge: Edge): void {
+  const rules = [...loaded.definitions.rules.values()];
+  for (const { path, ...warning } of unmatched(rules, selectionOf(select), append_output)) {
+    edge.report({ severity: 'warning', code: 'NO_SUCH_RULE', ...warning }, path);
+  }
 }
 
 function additionOf(entry: z.output<typeof addition>, index: number, edge?: Pick<Edge, 'placer'>): AppendOutput {
