@@ -293,11 +293,7 @@ export class Checker {
     if (right.kind === 'field' || right.kind === 'transformer') {
       return { kind: 'check', left, operator, modifier, right: this.#rightTerm(expr, left, right), span };
     }
-    const constants: Constant[] = [];
-    const literals = literalsOf(right);
-    for (let index = 0; index < literals.length; index++) {
-      constants.push(this.#constant(literals[index] as Literal, left, expr));
-    }
+    const constants = literalsOf(right).map((literal) => this.#constant(literal, left, expr));
     if (right.kind === 'list' && right.feeds !== undefined) {
       const live = checkFeeds(this, { left, operator, modifier, feeds: right.feeds, constants, span });
       return { kind: 'check', left, operator, modifier, right: live, span };

@@ -289,8 +289,12 @@ export class RuleCompiler {
     const usedMacros = new Set<string>();
     const usedLists = new Set<string>();
     const use = ({ macros, lists }: Pick<Made<unknown, unknown>, 'macros' | 'lists'>) => {
-      for (const name of macros) usedMacros.add(name);
-      for (const name of lists) usedLists.add(name);
+      macros.forEach((name) => {
+        usedMacros.add(name);
+      });
+      lists.forEach((name) => {
+        usedLists.add(name);
+      });
     };
     for (const made of this.#macros.values()) use(made);
     for (const name of this.#definitions.rules.keys()) {

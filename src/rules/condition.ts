@@ -2,9 +2,9 @@
 
 import type { Place } from '../core/errors.ts';
 import { suggest } from '../core/errors.ts';
-import type { Catalogue, Event, FieldRef, Form } from '../events/field.ts';
+import type { Catalogue, Event, EventTypes, FieldRef, Form } from '../events/field.ts';
 import type { Expr, Span } from './ast.ts';
-import type { TypedCheck, TypedExpr, Warning } from './check.ts';
+import type { Checked, TypedCheck, TypedExpr, Warning } from './check.ts';
 import { checkCondition } from './check.ts';
 import { checksWithin } from './checks-within.ts';
 import type { Known } from './compile.ts';
@@ -107,34 +107,52 @@ function explained<T>(place: (span: Span) => Place, make: () => T): T {
 
 /** Makes a condition of a tree whose macros are resolved. Throws a Problem. */
 export function makeCondition(text: string, ast: Expr, catalogue: Catalogue): Condition {
-  const { expr, warnings, reads } = checkCondition(ast, catalogue);
-  const known = catalogue.eventTypes;
-  const names = known === undefined ? undefined : inferNames(expr);
-  return {
-    text,
-    reads,
-    namesEventTypes: names !== undefined,
-    names,
-    eventTypes: names === undefined || known === undefined ? 'all' : eventTypesOf(names, known),
-    get askedTypes() {
-      return askedTypes(expr);
-    },
-    mayMatch: (type) => names === undefined || names.names.has(type) !== names.except,
-    get compiled() {
-      return printFalco(ast);
-    },
-    ast,
-    typed: expr,
-    warnings,
-    bind(form, given = {}, engine = 'generated') {
-      if (engine !== 'closures' && canGenerate()) {
-        const nodes = new Nodes(form, given);
-        return makePredicate(nodes.lower(expr), nodes);
-      }
-      const predicate = compile(expr, form, given);
-      return typeof predicate === 'function' ? predicate : () => predicate;
-    },
-  };
+  return new CheckedCondition(text, ast, checkCondition(ast, catalogue), catalogue.eventTypes);
+}
+
+class CheckedCondition implements Condition {
+  readonly text: string;
+  readonly ast: Expr;
+  readonly typed: TypedExpr;
+  readonly reads: readonly FieldRef[];
+  readonly warnings: readonly Warning[];
+  readonly names: Names | undefined;
+  readonly eventTypes: EventTypeSet;
+
+  constructor(text: string, ast: Expr, { expr, reads, warnings }: Checked, known: EventTypes | undefined) {
+    this.text = text;
+    this.ast = ast;
+    this.typed = expr;
+    this.reads = reads;
+    this.warnings = warnings;
+    this.names = known === undefined ? undefined : inferNames(expr);
+    this.eventTypes = this.names === undefined || known === undefined ? 'all' : eventTypesOf(this.names, known);
+  }
+
+  get namesEventTypes(): boolean {
+    return this.names !== undefined;
+  }
+
+  get askedTypes(): ReadonlySet<string> {
+    return askedTypes(this.typed);
+  }
+
+  get compiled(): string {
+    return printFalco(this.ast);
+  }
+
+  mayMatch(type: string): boolean {
+    return this.names === undefined || this.names.names.has(type) !== this.names.except;
+  }
+
+  bind<E extends Event>(form: Form<E>, known: Known = {}, engine: Engine = 'generated'): (event: E) => boolean {
+    if (engine !== 'closures' && canGenerate()) {
+      const nodes = new Nodes(form, known);
+      return makePredicate(nodes.lower(this.typed), nodes);
+    }
+    const predicate = compile(this.typed, form, known);
+    return typeof predicate === 'function' ? predicate : () => predicate;
+  }
 }
 
 /** Refuses what compares event types in a way that tells nothing of them, and names that are none. Throws a Problem. */

@@ -180,9 +180,9 @@ class ItemReader {
         diagnostic: { hint: 'Make it a list of its own, and append its name to the items of the other.' },
       });
     }
-    if (this.#appends(item, context, 'list')) this.#collector.appendList(name, items, context);
+    if (!isPlain(item) && this.#appends(item, context, 'list')) this.#collector.appendList(name, items, context);
     else this.#collector.defineList(name, items, context, from);
-    this.#unknownKeys(item, 'list', context);
+    if (!isPlain(item)) this.#unknownKeys(item, 'list', context);
   }
 
   #macro(item: YamlItem, file: Context): void {
@@ -197,9 +197,9 @@ class ItemReader {
     }
     const condition = item.scalar('condition', context);
     const text = ComposedText.of(condition.text, condition.from);
-    if (this.#appends(item, context, 'macro')) this.#collector.appendMacro(name, text, context);
+    if (!isPlain(item) && this.#appends(item, context, 'macro')) this.#collector.appendMacro(name, text, context);
     else this.#collector.defineMacro(name, text, context.child('macro condition', '', item.get('condition')), context);
-    this.#unknownKeys(item, 'macro', context);
+    if (!isPlain(item)) this.#unknownKeys(item, 'macro', context);
   }
 
   /** Whether a list or macro is appended to: by the old key, or by an override. */
@@ -292,6 +292,11 @@ class ItemReader {
   #content(item: YamlItem, context: Context, keys: ReadonlySet<string>, appending: boolean): RuleUpdate {
     return readRuleContent(item, context, keys, appending, this.#warn);
   }
+}
+
+/** Whether a list or macro, both keys of which were read, has no others. */
+function isPlain(item: YamlItem): boolean {
+  return item.node.items.length === 2;
 }
 
 function unknownKeyHint(key: string, known: readonly string[]): string | undefined {

@@ -7,19 +7,17 @@ import type { Scalar } from 'yaml';
 
 abstract class PlainNode {
   anchor?: string;
-  /** Offsets; `after`: behind what follows it on its line. */
+  /** Offsets. */
   readonly start: number;
   end: number;
-  after: number;
 
   constructor(start: number, end: number) {
     this.start = start;
     this.end = end;
-    this.after = end;
   }
 
   get range(): [number, number, number] {
-    return [this.start, this.end, this.after];
+    return [this.start, this.end, this.end];
   }
 }
 
@@ -43,12 +41,19 @@ export class PlainSeq extends PlainNode {
 }
 
 export class PlainPair {
-  readonly key: PlainScalar;
+  readonly name: string;
   readonly value: object;
+  readonly #start: number;
 
-  constructor(key: PlainScalar, value: object) {
-    this.key = key;
+  constructor(name: string, start: number, value: object) {
+    this.name = name;
+    this.#start = start;
     this.value = value;
+  }
+
+  /** Asked for when something is wrong with it. */
+  get key(): PlainScalar {
+    return new PlainScalar(this.name, 'PLAIN', this.#start, this.#start + this.name.length);
   }
 }
 

@@ -49,6 +49,8 @@ type Node = Alias | PlainScalar | PlainMap | PlainSeq;
 class Reader {
   readonly #content: string;
   #at = 0;
+  /** Behind the line of the value that was read last: its list or mapping ends there. */
+  #after = 0;
   /** How deep the reader is in brackets. */
   #depth = 0;
 
@@ -61,9 +63,8 @@ class Reader {
     const root = new PlainSeq(this.#at, this.#at);
     while (indent >= 0) {
       if (indent > 0) this.#leave();
-      const item = this.#entry(0);
-      root.end = root.after = afterOf(item);
-      root.items.push(item);
+      root.items.push(this.#entry(0));
+      root.end = this.#after;
       yield;
       indent = this.#indent();
     }
@@ -133,10 +134,10 @@ class Reader {
     for (;;) {
       // The library looks no further than 1024 letters for the colon.
       if (key.length > 1000) this.#leave();
-      const end = this.#at++;
-      const value = this.#valueOf(indent);
-      map.items.push(new PlainPair(new PlainScalar(key, 'PLAIN', end - key.length, end), value));
-      map.end = map.after = afterOf(value);
+      const start = this.#at - key.length;
+      this.#at++;
+      map.items.push(new PlainPair(key, start, this.#valueOf(indent)));
+      map.end = this.#after;
       const next = this.#indent();
       if (next > indent) this.#leave();
       if (next < indent) return map;
@@ -175,9 +176,8 @@ class Reader {
   #list(indent: number): PlainSeq {
     const list = new PlainSeq(this.#at + indent, this.#at + indent);
     do {
-      const entry = this.#entry(indent);
-      list.items.push(entry);
-      list.end = list.after = afterOf(entry);
+      list.items.push(this.#entry(indent));
+      list.end = this.#after;
     } while (this.#indent() === indent && this.#content.startsWith('- ', this.#at + indent));
     return list;
   }
@@ -196,10 +196,8 @@ class Reader {
       case '*': {
         const start = this.#at;
         const alias = new Alias((this.#take(ALIAS) ?? this.#leave()).slice(1));
-        const end = this.#at;
-        this.#skip(LINE_END);
-        alias.range = [start, end, this.#at];
-        return alias;
+        alias.range = [start, this.#at, this.#at];
+        return this.#endOfLine(alias);
       }
       default:
         return this.#endOfLine(this.#plain(indent));
@@ -207,10 +205,10 @@ class Reader {
   }
 
   /** Nothing but a comment follows on the line; the library counts it as part of the value. */
-  #endOfLine<T extends PlainScalar | PlainSeq>(node: T): T {
+  #endOfLine<T extends Node>(node: T): T {
     if (this.#content[this.#at] === '\n') this.#at++;
     else this.#skip(LINE_END);
-    node.after = this.#at;
+    this.#after = this.#at;
     return node;
   }
 
@@ -295,7 +293,7 @@ class Reader {
       at = next;
     }
     if (depth < 0 || end === this.#at) this.#leave();
-    this.#at = end;
+    this.#at = this.#after = end;
     if (keepsEnd) text += '\n';
     return new PlainScalar(text, isFolded ? 'BLOCK_FOLDED' : 'BLOCK_LITERAL', start, end);
   }
@@ -311,7 +309,7 @@ class Reader {
     } while (this.#between(indent) === ',');
     if (this.#content[this.#at] !== ']') this.#leave();
     this.#depth--;
-    list.end = list.after = ++this.#at;
+    list.end = ++this.#at;
     return list;
   }
 
@@ -354,10 +352,6 @@ class Reader {
       at++;
     }
   }
-}
-
-function afterOf(node: Node): number {
-  return node instanceof Alias ? (node.range?.[2] ?? 0) : node.after;
 }
 
 /** How many line ends there are from `start` to `end`. */

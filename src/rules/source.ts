@@ -158,7 +158,7 @@ export class ComposedText {
   }
 
   static of(text: string, from?: ScalarSource): ComposedText {
-    return new ComposedText([{ text, from, offset: 0 }]);
+    return new ComposedText([{ text, from, offset: 0 }], text);
   }
 
   /** The texts with a separator between them. */

@@ -5,6 +5,7 @@ import { isAlias, isMap, isScalar, isSeq, visit } from 'yaml';
 import { suggest } from '../core/errors.ts';
 import type { SourceFile } from './issue.ts';
 import { Context, failLoad } from './issue.ts';
+import { PlainPair } from './plain-nodes.ts';
 import type { ScalarSource } from './source.ts';
 
 /** A scalar as text, and where it stands. */
@@ -131,6 +132,9 @@ export class YamlItem {
   }
 
   scalar(key: string, context: Context): ScalarText {
+    const found = this.get(key);
+    const text = isScalar(found) ? scalarText(found) : '';
+    if (text !== '') return { text, from: this.#source(found as Scalar) };
     const node = this.#required(key, context);
     return this.scalarOf(node, () => context.child('value for', key, node));
   }
@@ -217,7 +221,9 @@ function holdsKey(text: string, key: string): boolean {
   return text.split(/\s+/).includes(`${key}:`);
 }
 
-function nameOf({ key }: Pair): string | undefined {
+function nameOf(pair: Pair | PlainPair): string | undefined {
+  if (pair instanceof PlainPair) return pair.name;
+  const { key } = pair;
   return isScalar(key) ? scalarText(key) : undefined;
 }
 
