@@ -16,7 +16,7 @@ if (chosen === undefined || globalThis.gc === undefined) {
   // Each in a process of its own: what one leaves behind is not the other's.
   for (const index of ruleFiles().keys()) {
     // As bin/falco-pipe starts it.
-    const engine = ['--max-semi-space-size=2', '--invocation-count-for-maglev=2000', '--expose-gc'];
+    const engine = ['--max-semi-space-size=2', '--invocation-count-for-maglev=4000', '--expose-gc'];
     const flags = [...engine, '--disable-warning=ExperimentalWarning'];
     const { status } = spawnSync(process.execPath, [...flags, import.meta.filename, String(index)], {
       stdio: 'inherit',
