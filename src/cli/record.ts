@@ -135,6 +135,8 @@ class End {
   /** Resolves at the end of what begins now. */
   from(): Promise<void> {
     const limit = this.#limit;
-    return limit === undefined ? this.#signalled : Promise.race([this.#signalled, sleep(limit, undefined, { ref: false })]);
+    return limit === undefined
+      ? this.#signalled
+      : Promise.race([this.#signalled, sleep(limit, undefined, { ref: false })]);
   }
 }

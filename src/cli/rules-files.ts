@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { exitCode, messageOf, type SourceText, suggest, UserError } from '../core/errors.ts';
 import { packageRoot } from '../core/package.ts';
+import { yamlFilesOf } from '../core/yaml-folder.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { loadConfigured, type RulesConfig } from '../operators/rules/index.ts';
@@ -50,7 +51,7 @@ export function readRulesFile(name: string): RulesFile {
 
 /** Loads rules: of pipelines or of rules files, never both; of none: those that come with the program. */
 export async function loadFrom(paths: readonly string[]): Promise<readonly LoadedRules[]> {
-  const files = (paths.length > 0 ? paths : [shipped()]).map(readRulesFile);
+  const files = (paths.length > 0 ? paths : [shipped()]).flatMap((path) => yamlFilesOf(path)).map(readRulesFile);
   const areRules = files.map(
     ({ content, unreadable }) => unreadable !== undefined || isBlankText(content) || isRulesText(content),
   );
@@ -95,7 +96,9 @@ function loadOperator(plan: Plan, operator: PlannedOperator, pipeline: string): 
   const contentOf = (name: string) => texts.find((text) => text.name === name)?.text ?? '';
   const result = loadConfigured(
     config,
-    config.files.map((name) => ({ name, content: contentOf(name), path: resolve(dirname(pipeline), name) })),
+    config.files
+      .flatMap((name) => yamlFilesOf(name, resolve(dirname(pipeline), name)))
+      .map((name) => ({ name, content: contentOf(name), path: resolve(dirname(pipeline), name) })),
   );
   refuse(result, texts);
   const feeds = originsOf(plan, operator).map((source) => ({ id: source.id, ...answersOf(source) }));

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { counted } from '../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
+import { yamlFilesOf } from '../core/yaml-folder.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { loadPlan } from '../pipeline/load.ts';
@@ -21,7 +22,7 @@ export interface ValidateOptions {
  * by one; rules files, told apart by their form, are loaded together in their order.
  */
 export async function validate(paths: readonly string[], options: ValidateOptions): Promise<void> {
-  const files = paths.map(readRulesFile);
+  const files = paths.flatMap((path) => yamlFilesOf(path)).map(readRulesFile);
   // What cannot be read, and what is empty, is whatever the others are. Comments alone are Falco's file for local rules.
   const found = files.filter(({ unreadable }) => unreadable === undefined);
   const areNotes =

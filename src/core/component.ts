@@ -191,6 +191,11 @@ export interface PlanContext {
    */
   read(path: string, at: readonly (string | number)[]): string | undefined;
   /**
+   * The paths of the files that a path stands for: itself, or of a folder the YAML files in it, by name. When others are
+   * there a pipeline that runs is loaded anew.
+   */
+  files(path: string): string[];
+  /**
    * Says what a file had that was read otherwise, or its digest in hex; undefined: it could not be. It becomes part of the
    * pipeline's digest, and when it changes a pipeline that runs is loaded anew.
    */

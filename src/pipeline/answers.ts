@@ -25,6 +25,8 @@ export class Answers implements Edge {
   // Arrow functions: operators take them off the edge.
   readonly read: Edge['read'] = (path, at) => this.#told(['read', path], this.#edge.read(path, at));
 
+  readonly files: Edge['files'] = (path) => this.#told(['files', path], this.#edge.files(path));
+
   readonly fills: Edge['fills'] = (source, field) =>
     this.#told(['fills', source, field], this.#edge.fills(source, field));
 

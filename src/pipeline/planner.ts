@@ -7,6 +7,7 @@ import { type Claim, listening, writing } from '../core/claim.ts';
 import type { Demand, Demands, PlanContext, Prepared, ProvidedField } from '../core/component.ts';
 import { messageOf, type SourceText, UserError } from '../core/errors.ts';
 import type { Steps } from '../core/steps.ts';
+import { yamlFilesOf, yamlNamesIn } from '../core/yaml-folder.ts';
 import { STATE_FILE } from '../store/messages.ts';
 import { Answers } from './answers.ts';
 import { Claims } from './claims.ts';
@@ -21,7 +22,7 @@ import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from '
 import type { Registry } from './registry.ts';
 import { type PipelineFile, readPipeline, type Section } from './shape.ts';
 import { Wanted } from './wanted.ts';
-import { type Contents, digestOf } from './watch.ts';
+import { type Contents, contentOf, digestOf } from './watch.ts';
 
 type Asked = Pick<Draft<Placed>, 'id' | 'type' | 'path'>;
 
@@ -291,6 +292,7 @@ export class Planner {
     return {
       resolve: (path) => resolve(this.#document.folder, path),
       read: (path, at) => this.#text(path, [...base, ...at]),
+      files: (path) => this.#files(path),
       note: (path, content) => this.#note(resolve(this.#document.folder, path), content),
       claim: (claims, at) => this.#claims.add(String(base.at(-1)), claims, this.#findings.place([...base, ...at])),
       placer: (path) => this.#document.placer([...base, ...path]),
@@ -308,6 +310,12 @@ export class Planner {
     this.#hash.update(digest);
   }
 
+  #files(path: string): string[] {
+    const absolute = resolve(this.#document.folder, path);
+    if (yamlNamesIn(absolute) !== undefined) this.#read.set(absolute, contentOf(absolute));
+    return yamlFilesOf(path, absolute);
+  }
+
   #text(path: string, at: Path): string | undefined {
     const file = resolve(this.#document.folder, path);
     this.#read.set(file, digestOf(undefined));
@@ -318,7 +326,10 @@ export class Planner {
       this.#texts.push({ name: path, text });
       return text;
     } catch (error) {
-      this.#findings.error('CONFIG_FILE', `Cannot read ${path}: ${messageOf(error)}`, at);
+      const hint = path.includes('*')
+        ? 'Patterns are not taken; a folder of rules stands for the files in it'
+        : undefined;
+      this.#findings.error('CONFIG_FILE', `Cannot read ${path}: ${messageOf(error)}`, at, hint);
       return undefined;
     }
   }

@@ -9,21 +9,24 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { stampOf } from '../core/file-stamp.ts';
 import { isReadOnce } from '../core/read-once.ts';
+import { yamlNamesIn } from '../core/yaml-folder.ts';
 
 /** Changes within so many ms belong together. */
 const TOGETHER = 100;
 /** Bytes that are read of a file in one turn of the event loop. */
 const SLICE = 256 * 1024;
+/** The name of an entry that stands for whatever entry a folder has. */
+const ANY = '';
 /** As many symbolic links as the kernel follows. */
 const LINKS = 40;
 
 /** The content of files as it was read: digests by absolute path. */
 export type Contents = Map<string, string>;
 
-/** The content of a file as it is now. */
+/** The content of a file as it is now; of a folder the names of the YAML files in it. */
 export function contentOf(path: string): string {
   try {
-    return digestOf(readFileSync(path));
+    return digestOf(yamlNamesIn(path)?.join('\n') ?? readFileSync(path));
   } catch {
     return digestOf(undefined);
   }
@@ -89,7 +92,7 @@ export class Watcher {
       const watcher = watch(folder, { persistent: false }, (_event, name) => {
         // A folder that is gone says its own name; what replaces it has to be watched anew.
         if (name === basename(folder)) this.#forget(folder, watcher);
-        else if (name !== null && !this.#names.get(folder)?.has(name)) return;
+        else if (name !== null && !this.#isOfInterest(folder, name)) return;
         this.#soon();
       });
       watcher.on('error', () => this.#forget(folder, watcher));
@@ -97,6 +100,11 @@ export class Watcher {
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  #isOfInterest(folder: string, name: string): boolean {
+    const names = this.#names.get(folder);
+    return names !== undefined && (names.has(name) || names.has(ANY));
   }
 
   #forget(folder: string, watcher: FSWatcher): void {
@@ -147,7 +155,7 @@ export class Watcher {
       if (stamp !== undefined && known?.stamp === stamp) return known.content;
       this.#known.delete(path);
       // To look at a pipe takes what it has from whoever it is for.
-      const content = isReadOnce(path) ? had : await readDigest(path);
+      const content = isReadOnce(path) ? had : isFolder(path) ? contentOf(path) : await readDigest(path);
       if (stamp !== undefined) this.#known.set(path, { stamp, content });
       return content;
     } catch {
@@ -187,6 +195,7 @@ function entriesOf(paths: Iterable<string>): Map<string, Set<string>> {
       folder = join(folder, name);
       parts = rest;
     }
+    if (isFolder(folder)) add(folder, ANY);
   }
   return existing(entries);
 }

@@ -1,6 +1,6 @@
 /** The verbs that look at rules, through the built program: validate, rules list, show, explain. */
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Program, repository } from '../e2e/program.ts';
@@ -67,6 +67,36 @@ describe('validate of rules files', () => {
       stdout: 'good.yaml: ok (1 rule, 1 macro, 1 list)\n',
       stderr: '',
     });
+  });
+
+  test('of a folder the files in it are taken, by name', async () => {
+    mkdirSync(join(folder, 'rules.d'), { recursive: true });
+    write(
+      'rules.d/2.yaml',
+      '- rule: second\n  desc: d\n  condition: evt.type = open and m\n  output: o\n  priority: INFO\n',
+    );
+    write('rules.d/1.yml', '- macro: m\n  condition: proc.name = cat\n');
+    write('rules.d/2.test.yaml', 'tests: []');
+    write('rules.d/notes.txt', 'not: rules');
+    const { stdout, stderr } = await run('validate', 'rules.d');
+    expect({ stdout, stderr }).toEqual({
+      stdout: 'rules.d/1.yml, rules.d/2.yaml: ok (1 rule, 1 macro, 0 lists)\n',
+      stderr: '',
+    });
+    expect((await run('rules', 'list', 'rules.d')).stdout).toContain('second');
+    const pipeline = (files: string) =>
+      write(
+        'folder.yaml',
+        `sources: { past: { type: replay, files: events.jsonl } }
+operators: { detect: { type: rules, from: past, files: ${files} } }
+sinks: { out: { type: stdout, from: detect } }
+`,
+      );
+    expect((await run('validate', pipeline('rules.d'))).stdout).toContain('folder.yaml: ok');
+    expect((await run('rules', 'list', 'folder.yaml')).stdout).toContain('second');
+    const { stderr: said } = await run('validate', pipeline("'rules.d/*.yaml'"));
+    expect(said).toContain('folder.yaml:2:56');
+    expect(said).toContain('Patterns are not taken; a folder of rules stands for the files in it');
   });
 
   test('what is wrong is shown at its place in a folded text, with the way there', async () => {

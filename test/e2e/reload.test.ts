@@ -194,6 +194,27 @@ describe('a pipeline file that changes', () => {
     expect(await run.stop()).toBe(0);
   });
 
+  test('when a file comes to a folder of rules, or leaves it', async () => {
+    const folder = folderWithEvents();
+    const path = join(folder, 'pipeline.yaml');
+    mkdirSync(join(folder, 'rules.d'));
+    const rule = (name: string) =>
+      `- rule: ${name}\n  desc: d\n  condition: evt.type = open\n  output: o\n  priority: INFO\n`;
+    writeFileSync(join(folder, 'rules.d/b.yaml'), rule('second'));
+    writeFileSync(join(folder, 'rules.d/README.md'), 'not rules');
+    const judged =
+      ', detect: { type: rules, from: mark, files: rules.d, matching: first }, last: { type: filter, from: mark, condition: evt.type = close }';
+    writeFileSync(path, versioned('one', judged).replace('from: last', 'from: [last, detect]'));
+    const run = await started(path);
+    await run.until(({ stdout }) => stdout.includes('"rule":"second"'));
+    // By name: what sorts before it is judged before it.
+    writeFileSync(join(folder, 'rules.d/a.yml'), rule('first'));
+    await run.until(({ stdout }) => stdout.includes('"rule":"first"'));
+    rmSync(join(folder, 'rules.d/a.yml'));
+    await run.until(({ stderr }) => (stderr.match(/reloaded \(a file has changed\)/g) ?? []).length === 2);
+    expect(await run.stop()).toBe(0);
+  });
+
   test('not when that is not wanted', async () => {
     const folder = folderWithEvents();
     const path = join(folder, 'pipeline.yaml');

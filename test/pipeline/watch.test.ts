@@ -178,6 +178,20 @@ describe('watching files', () => {
     expect(read() - before).toBeGreaterThan(16 * MIB);
   });
 
+  it('tells of a YAML file that comes to a folder or leaves it, not of other entries', async () => {
+    mkdirSync(at('rules.d'));
+    write('rules.d/a.yaml', 'one');
+    const { until } = watching([at('rules.d')]);
+    write('rules.d/notes.txt', 'one');
+    write('rules.d/a.test.yaml', 'one');
+    write('rules.d/a.yaml', 'two');
+    await until(0);
+    write('rules.d/b.yml', 'one');
+    await until(1);
+    unlinkSync(at('rules.d/a.yaml'));
+    await until(2);
+  });
+
   it('leaves a pipe to whom it is for', async () => {
     execFileSync('mkfifo', [at('pipe')]);
     const path = write('a', 'one');

@@ -65,7 +65,9 @@ const config = z.strictObject({
   files: z
     .union([z.string(), z.array(z.string()).min(1)])
     .transform((value) => (Array.isArray(value) ? value : [value]))
-    .describe("Rules files, in order: Falco's, ours, yours."),
+    .describe(
+      "Rules files, in order: Falco's, ours, yours. A folder stands for the *.yaml and *.yml in it, by name, but for *.test.yaml.",
+    ),
   matching: z
     .enum(['all', 'first'])
     .default('all')
@@ -116,9 +118,10 @@ export const rules = defineOperator<typeof config, Loaded>({
     },
   ],
   *prepare(options, edge) {
-    const files = options.files.flatMap((path, index) => {
-      const content = edge.read(path, ['files', index]);
-      return content === undefined ? [] : [{ name: path, content, path: edge.resolve(path) }];
+    const named = options.files.flatMap((path, index) => edge.files(path).map((name) => ({ name, index })));
+    const files = named.flatMap(({ name, index }) => {
+      const content = edge.read(name, ['files', index]);
+      return content === undefined ? [] : [{ name, content, path: edge.resolve(name) }];
     });
     // Lists from elsewhere are part of what it is: a reload that finds others makes it anew.
     const lists = createHash('sha256');
@@ -136,7 +139,7 @@ export const rules = defineOperator<typeof config, Loaded>({
     });
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);
-    const isRead = files.length === options.files.length;
+    const isRead = files.length === named.length;
     if (isRead && active.length === 0 && !loaded.diagnostics.some(({ severity }) => severity === 'error')) {
       const message =
         loaded.rules.length === 0 ? 'There is no rule in these files' : 'No rule of these files is enabled';

@@ -13,6 +13,7 @@ export function inside(edge: Edge, place: readonly (string | number)[]): Edge {
     emitsType: edge.emitsType,
     resolve: edge.resolve,
     read: edge.read,
+    files: edge.files,
     note: edge.note,
     placer: (path) => edge.placer([...place, ...path]),
     claim: (claims, path) => edge.claim(claims, [...place, ...path]),
