@@ -10,6 +10,7 @@ import type { Event, EventForm, Held } from './event.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
 import type { Necessary } from './necessary.ts';
+import type { Books, InternalFields, Report, ReportType } from './report.ts';
 import type { Steps } from './steps.ts';
 
 /** What is wanted of an event source at one place of the graph. */
@@ -97,40 +98,6 @@ export interface SourceContext extends Context {
   unseen(ids: readonly string[]): Promise<readonly string[]>;
   /** Resolves when all that was recorded is on disk: awaited before a remote service is told to forget something. */
   committed(): Promise<void>;
-}
-
-/** What has become of events so far. */
-export interface Books {
-  readonly seen: number;
-  readonly delivered: number;
-  readonly filtered: number;
-  readonly dropped: number;
-  /** sha256 of the configuration and of every file that it names. */
-  readonly pipeline: string;
-}
-
-/** drop: events were lost; error: a component failed on one; gap: a span was not seen; health: a state has changed. */
-export type ReportType = 'drop' | 'error' | 'gap' | 'health';
-
-export interface Report {
-  /** The id of the component that reports. */
-  readonly component: string;
-  readonly type: ReportType;
-  readonly fields: InternalFields;
-}
-
-/** The fields of an `internal` event, without their prefix. */
-export interface InternalFields {
-  readonly reason?: string;
-  readonly count?: number;
-  readonly event_type?: string;
-  /** The event in question as JSON. */
-  readonly event?: string;
-  /** Of a gap: when it began and ended, in ns since the epoch, as far as that is known. */
-  readonly from?: bigint;
-  readonly to?: bigint;
-  /** For people: where there is a count of more than one, it says how many itself. */
-  readonly message: string;
 }
 
 /** What a component says of itself whatever its kind. */

@@ -1,7 +1,7 @@
 /** Loadings of a pipeline that runs: how they ended, for people on call. */
 
 import { now } from '../core/clock.ts';
-import type { InternalFields, ReportType } from '../core/component.ts';
+import type { InternalFields, ReportType } from '../core/report.ts';
 import type { Reports } from './reports.ts';
 
 export interface LoadingsStatus {

@@ -1,7 +1,7 @@
 /** What components report: counted at once, said at most once in a while, and offered to sources of type `internal`. */
 
-import type { Report, ReportType } from '../core/component.ts';
 import type { Logger } from '../core/log.ts';
+import type { Report, ReportType } from '../core/report.ts';
 import { rfc3339 } from '../events/time.ts';
 
 /** The same kind of report is said once in this many ms; what comes between is said together. */

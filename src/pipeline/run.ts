@@ -2,9 +2,9 @@
 
 import { setImmediate as breathe } from 'node:timers/promises';
 import { aborted, now, within } from '../core/clock.ts';
-import type { InternalFields, ReportType } from '../core/component.ts';
 import { messageOf, UserError } from '../core/errors.ts';
 import type { Counters } from '../core/metrics.ts';
+import type { InternalFields, ReportType } from '../core/report.ts';
 import { inSlices } from '../core/steps.ts';
 import type { Kept } from '../store/store.ts';
 import { connect, type Live, type Wiring, wire } from './graph.ts';

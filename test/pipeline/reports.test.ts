@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Report } from '../../src/core/component.ts';
+import type { Report } from '../../src/core/report.ts';
 import { Reports } from '../../src/pipeline/reports.ts';
 import { recordedLog } from '../core/shared.ts';
 

@@ -3,10 +3,11 @@
 import type { Observable } from 'rxjs';
 import type { Status } from '../../src/core/ack.ts';
 import type { Batch } from '../../src/core/batch.ts';
-import type { Report, SourceContext, SourceDefinition } from '../../src/core/component.ts';
+import type { SourceContext, SourceDefinition } from '../../src/core/component.ts';
 import { Credit } from '../../src/core/credit.ts';
 import type { Event } from '../../src/core/event.ts';
 import { Counters } from '../../src/core/metrics.ts';
+import type { Report } from '../../src/core/report.ts';
 import { recordedLog } from '../core/shared.ts';
 import { until } from '../sinks/servers.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Batch } from '../../src/core/batch.ts';
-import type { Report } from '../../src/core/component.ts';
+import type { Report } from '../../src/core/report.ts';
 import { internal } from '../../src/sources/internal.ts';
 import { contextFor } from './ebpf/support.ts';
 

@@ -1,9 +1,10 @@
 /** A context and a sensor for the source `ebpf`, without a pipeline and, where wanted, without a kernel. */
 
 import type { Sensor, Counters as SensorCounters, SensorDemand } from '../../../native/index.ts';
-import type { Demand, InternalFields, ReportType, SourceContext } from '../../../src/core/component.ts';
+import type { Demand, SourceContext } from '../../../src/core/component.ts';
 import { createLogger } from '../../../src/core/log.ts';
 import { Counters } from '../../../src/core/metrics.ts';
+import type { InternalFields, ReportType } from '../../../src/core/report.ts';
 import { type Fields, record, ring } from '../../events-kernel/slab-writer.ts';
 
 export interface Said {
