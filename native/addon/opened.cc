@@ -104,9 +104,10 @@ void OpenedPaths::look(const open_record *open, Row *row) {
   const Paths paths = paths_of(open);
   const auto *texts = reinterpret_cast<const uint8_t *>(open->lengths);
   const size_t written = sizeof open->lengths + paths.raw_length + paths.base_length;
+  // A canonical path that is the one written is not kept twice: the lengths tell it from one that only is as long.
   const size_t length = written + (paths.real_is_written ? 0 : paths.real_length);
   if (length > sizeof Way::texts) return look_at(paths, row);
-  const How how = how_of(open, paths.real_is_written);
+  const How how = how_of(open);
   const uint64_t hashed = hash(texts, written);
   const size_t set = hashed >> (64 - kSetBits);
   uint8_t &last_used = last_used_[set];
@@ -134,10 +135,10 @@ void OpenedPaths::look(const open_record *open, Row *row) {
 }
 
 // Whatever descriptor an open that did not fail has given.
-OpenedPaths::How OpenedPaths::how_of(const open_record *open, bool real_is_written) {
+OpenedPaths::How OpenedPaths::how_of(const open_record *open) {
   const uint32_t flags = open->header.flags & (FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE | FLAG_UNREAD);
   const auto error = static_cast<uint32_t>(open->ret < 0 ? open->ret : 0);
-  return {flags, error, open->nr, open->open_flags, open->mode, open->resolve, open->created, real_is_written};
+  return {flags, error, open->nr, open->open_flags, open->mode, open->resolve, open->created};
 }
 
 void OpenedPaths::fill(Row *row, const Way &way) {

@@ -22,7 +22,6 @@ class OpenedPaths {
  private:
   struct How {
     uint32_t flags, error, nr, open_flags, mode, resolve, created;
-    bool real_is_written;  // then it does not stand among the texts
     bool operator==(const How &) const = default;
   };
   struct Way {
@@ -30,7 +29,7 @@ class OpenedPaths {
     uint32_t text, real;
     How how;
     uint32_t length;
-    uint8_t texts[256];  // and their lengths; longer ones are rare, and have no number
+    uint8_t texts[256];  // their lengths, and the texts; longer ones are rare, and have no number
   };
   struct Free {
     void operator()(Way *ways) const { free(ways); }
@@ -38,7 +37,7 @@ class OpenedPaths {
   static constexpr int kSetBits = 11;
   static constexpr size_t kSets = 1 << kSetBits;
 
-  static How how_of(const open_record *open, bool real_is_written);
+  static How how_of(const open_record *open);
   static void fill(Row *row, const Way &way);
 
   std::unique_ptr<Way[], Free> ways_;         // two of each set; pages of it that nothing was put into take no memory
