@@ -58,7 +58,7 @@ describe('wrong: names of keys, types and ids', () => {
       p.yaml:4:43: error: operators.calm.files must not be empty
           calm: { type: rules, from: past, files: [], select: [{ enabel: { tag: x } }] }
                                                   ^^
-        Rules files, in order: Falco's, ours, yours.
+        Rules files, in order: Falco's, ours, yours. A folder stands for the *.yaml and *.yml in it, by name, but for *.test.yaml.
       p.yaml:4:58: error: Unknown key "enabel" at operators.calm.select.0
           calm: { type: rules, from: past, files: [], select: [{ enabel: { tag: x } }] }
                                                                  ^^^^^^
