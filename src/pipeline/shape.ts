@@ -90,12 +90,22 @@ export function parseShape<Shape extends z.ZodType>(
   return undefined;
 }
 
+/** Whether a file is a falco.yaml: keys that every one of them has, and no pipeline. */
+function isFalcos(value: object): boolean {
+  return !('sources' in value) && ('rules_files' in value || 'engine' in value);
+}
+
 /** A pipeline file parsed as far as its components: enough to load the modules it names. */
 export function readPipeline(document: PipelineDocument): PipelineFile {
+  const value = document.value() ?? {};
+  if (isFalcos(value)) {
+    const message = "This is a configuration of Falco's, no pipeline";
+    const hint = 'docs/guides/from-falco.md has a pipeline that does the same, and what becomes of each key';
+    const diagnostic = { severity: 'error', code: 'CONFIG_OF_FALCO', message, hint, at: document.place([]) } as const;
+    throw configError(document.name, [diagnostic], document.texts);
+  }
   const diagnostics: Diagnostic[] = [];
-  const file = parseShape(fileShape, document.value() ?? {}, [], document, (diagnostic) =>
-    diagnostics.push(diagnostic),
-  );
+  const file = parseShape(fileShape, value, [], document, (diagnostic) => diagnostics.push(diagnostic));
   if (!file) throw configError(document.name, diagnostics, document.texts);
   return file;
 }
