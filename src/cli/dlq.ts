@@ -3,6 +3,8 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { exitCode, UserError } from '../core/errors.ts';
+import { parseRecord, recordJson } from '../events/record-json.ts';
+import { redactCommon, redacted } from '../events/redact.ts';
 import { loadPlan } from '../pipeline/load.ts';
 import { isOfSource } from '../store/keep.ts';
 import { STATE_FILE } from '../store/messages.ts';
@@ -14,6 +16,8 @@ export interface DlqOptions {
   readonly state?: string;
   readonly pipeline?: string;
   readonly sink?: string;
+  /** False: `show` shows secrets too. */
+  readonly redact?: boolean;
 }
 
 /** Which dead letters; nothing said: all. */
@@ -41,7 +45,7 @@ export async function dlq(action: string, ids: readonly string[], options: DlqOp
   const letters = await open(folder);
   try {
     if (action === 'list') list(await letters.list(options.sink), options.output === 'json');
-    else if (action === 'show') await show(letters, numbers);
+    else if (action === 'show') await show(letters, numbers, options.redact !== false);
     else if (action === 'retry') await retry(letters, numbers, options.sink);
     else if (action === 'drop') await drop(letters, numbers, options.sink);
     else
@@ -110,13 +114,19 @@ function list(letters: readonly DeadLetter[], json: boolean): void {
   }
 }
 
-async function show(letters: Letters, ids: readonly number[]): Promise<void> {
+async function show(letters: Letters, ids: readonly number[], redact: boolean): Promise<void> {
   if (ids.length === 0) throw new UserError('dlq show: name dead letters by number', { exit: exitCode.usage });
   for (const id of ids) {
     const text = await letters.show(id);
     if (text === undefined) throw new UserError(`There is no dead letter ${id}`);
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${redact ? text.split('\n').map(clean).join('\n') : text}\n`);
   }
+}
+
+// What is shown may end in a ticket. The letter itself stays whole: what its sink takes out it takes out again.
+function clean(line: string): string {
+  const parsed = parseRecord(line, { file: 'dead letter', line: 1 });
+  return 'record' in parsed ? recordJson(redacted(parsed.record, redactCommon)) : redactCommon(line);
 }
 
 async function retry(letters: Letters, ids: readonly number[], sink: string | undefined): Promise<void> {

@@ -262,6 +262,7 @@ export function createProgram(): Command {
     .option('--state <folder>', 'the state folder')
     .option('--pipeline <file>', 'a pipeline whose `state:` it is')
     .option('--sink <id>', 'those of one sink, or of a source: "source ID" (list, retry, drop)')
+    .option('--no-redact', 'show events with the secrets in them (show)')
     .addHelpText(
       'after',
       '\nExamples:\n  falco-pipe dlq list --state /var/lib/falco-pipe\n  falco-pipe dlq show 17 --state /var/lib/falco-pipe\n  falco-pipe dlq retry --sink siem --state /var/lib/falco-pipe\n  falco-pipe dlq drop 17 --state /var/lib/falco-pipe',

@@ -14,6 +14,9 @@ export type Redactor = (text: string) => string;
 const NAME = '(?:password|passwd|passphrase|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential)';
 // Where such a name says that the secret is elsewhere, its value is no secret: --password-stdin, --token-file=PATH.
 const ELSEWHERE = '(?![\\w-]{0,24}(?:stdin|file|path|env))';
+// In JSON, and in what a shell gives a shell, quotes have backslashes before them.
+const ESC = '\\\\{0,3}';
+const QUOTE = `(?:${ESC}["'])`;
 
 /*
  * Command lines are an attacker's to choose, so every pattern begins with something fixed and every repetition before
@@ -21,12 +24,15 @@ const ELSEWHERE = '(?![\\w-]{0,24}(?:stdin|file|path|env))';
  */
 const PATTERNS: readonly RegExp[] = [
   // What is quoted ends where the quote does: --password="two words", TOKEN='x y'
-  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}["']?\\s{0,3}[=:\\s]\\s{0,3}")[^"]{1,256}(?=")`, 'gi'),
-  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}["']?\\s{0,3}[=:\\s]\\s{0,3}')[^']{1,256}(?=')`, 'gi'),
+  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:\\s]\\s{0,3}${ESC}")[^"]{1,256}?(?=${ESC}")`, 'gi'),
+  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:\\s]\\s{0,3}${ESC}')[^']{1,256}?(?=${ESC}')`, 'gi'),
   // --password=x, PGPASSWORD=x, "token": "x", secret: x
-  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}["']?\\s{0,3}[=:]\\s{0,3}["']?)[^\\s"'&;,]+`, 'gi'),
+  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:]\\s{0,3}${QUOTE}?)(?:(?!${QUOTE})[^\\s&;,])+`, 'gi'),
   // --password x, -token x
-  new RegExp(`((?:^|\\s)--?[\\w-]{0,24}${NAME}${ELSEWHERE}[\\w-]{0,24}\\s{1,8}["']?)[^\\s"'-][^\\s"']*`, 'gi'),
+  new RegExp(
+    `((?:^|\\s)--?[\\w-]{0,24}${NAME}${ELSEWHERE}[\\w-]{0,24}\\s{1,8}${QUOTE}?)(?!-)(?:(?!${QUOTE})[^\\s])+`,
+    'gi',
+  ),
   // mysql -pSECRET; sshpass -p SECRET; curl -u user:SECRET
   /(\bmysql\w{0,8}\s[^|;&]{0,256}?(?<=\s)-p)[^\s]+/g,
   /(\bsshpass\s{1,8}-p\s{0,8})[^\s]+/g,

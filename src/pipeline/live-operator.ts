@@ -6,6 +6,7 @@ import { exitCode, messageOf } from '../core/errors.ts';
 import type { Event, EventForm } from '../core/event.ts';
 import { EventRecord } from '../events/record.ts';
 import { recordJson } from '../events/record-json.ts';
+import { redactCommon, redacted } from '../events/redact.ts';
 import { fieldsOf } from './demand.ts';
 import type { FusedNode, Port } from './fuse.ts';
 import { HeldEvents, resumed } from './held.ts';
@@ -174,7 +175,7 @@ export class LiveOperator {
     this.#runtime.counters(id).add('errors', what === id ? '' : what, 1);
     // Where one of its rules has failed the others still judge.
     if (what === id) this.#runtime.counters(id).add('dropped', 'operator_error', 1);
-    const message = `${what} failed on an event of type ${event.type}: ${messageOf(error)}`;
+    const message = `${what} failed on an event of type ${event.type}: ${redactCommon(messageOf(error))}`;
     const fields = { reason: 'operator_error', count: 1, message, ...shown(event) };
     this.#runtime.reports.add({ component: id, type: 'error', fields });
   };
@@ -205,7 +206,7 @@ export class LiveOperator {
       },
       failed: (error) => {
         errors.value++;
-        report('error', 'operator_error', `${id} failed and starts anew: ${messageOf(error)}`);
+        report('error', 'operator_error', `${id} failed and starts anew: ${redactCommon(messageOf(error))}`);
       },
       lost: (reason, count) => this.#runtime.counters(id).add('dropped', reason, count),
       completed: () => report('health', 'completed', `${id} has completed: nothing passes it any more`),
@@ -239,9 +240,10 @@ class BoundOnce {
   }
 }
 
+// Who reads the log need not read secrets.
 function shown(event: Event): { event?: string } {
   try {
-    return event instanceof EventRecord ? { event: recordJson(event) } : {};
+    return event instanceof EventRecord ? { event: recordJson(redacted(event, redactCommon)) } : {};
   } catch {
     return {}; // an operator above has put into it what JSON cannot say
   }

@@ -8,6 +8,7 @@ import { Credit } from '../core/credit.ts';
 import { messageOf, SourceError, UserError } from '../core/errors.ts';
 import { Hub } from '../core/hub.ts';
 import { internalEvent } from '../events/internal.ts';
+import { redactCommon } from '../events/redact.ts';
 import { lettersOf } from '../store/keep.ts';
 import { joinDemands } from './demand.ts';
 import type { PlannedSource } from './plan.ts';
@@ -166,10 +167,12 @@ export class LiveSource {
     }
   }
 
-  #reject(text: string, { reason, message }: { readonly reason: string; readonly message: string }): void {
+  #reject(text: string, { reason, message: given }: { readonly reason: string; readonly message: string }): void {
     const { id } = this.planned;
     const { totals, reports } = this.#runtime;
     const metrics = this.#runtime.counters(id);
+    // It may quote what came.
+    const message = redactCommon(given);
     const letter = internalEvent('drop', BigInt(now()) * 1_000_000n, { component: id, reason, message });
     const whole = letter.with({ ...letter.fields, 'internal.event': text });
     const kept = this.#runtime.keep(lettersOf(id))?.bury([whole], reason, message);
@@ -177,7 +180,7 @@ export class LiveSource {
     if (kept) totals.deadLettered++;
     else totals.drop(reason, 1);
     metrics.add(kept ? 'dead_lettered' : 'dropped', reason, 1);
-    const event = text.slice(0, SHOWN);
+    const event = redactCommon(text.slice(0, 2 * SHOWN)).slice(0, SHOWN);
     const fields = { reason, count: 1, event, message: kept ? `${message}; it is a dead letter` : message };
     reports.add({ component: id, type: kept ? 'error' : 'drop', fields });
   }
