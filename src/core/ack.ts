@@ -45,7 +45,9 @@ export interface Fate {
 }
 
 /** Fates by place in a batch. */
-export type Fates = ReadonlyMap<number, Fate>;
+export interface Fates {
+  get(place: number): Fate | undefined;
+}
 
 /** The places of those that failed in a batch of so many events that has failed. */
 export function failedPlaces(events: number, fates?: Fates): number[] {
@@ -135,7 +137,7 @@ export function splitAck(
     }
     ended(counts, reasons);
     const same = counts[all] === events && reasons.size <= 1;
-    parent.settle(all, why, same ? undefined : fatesOf(worst, reasonOf));
+    parent.settle(all, why, same ? undefined : onceAsked(() => fatesOf(worst, reasonOf)));
   };
   return parts.map((members) => ackOf((...fate) => settled(members, ...fate), parent.live, parent.patient));
 }
@@ -150,27 +152,37 @@ function fatesOf(worst: Uint8Array, reasonOf: ReadonlyMap<number, string>): Fate
   return fates;
 }
 
+/** Of most batches nobody asks what became of which event. */
+function onceAsked(make: () => Fates): Fates {
+  let made: Fates | undefined;
+  return {
+    get(place) {
+      made ??= make();
+      return made.get(place);
+    },
+  };
+}
+
 /**
- * The ack of those events of a batch of so many that stand at `places` in it. Settles `parent` with what became of each:
- * of the others an operator has lost those at `lost`, and nothing asked for the rest.
+ * The ack of those events of a batch that stand at `places` in it. Settles `parent` with what became of each: of the others
+ * an operator has lost those at `lost`, and nothing asked for the rest.
  */
-export function partAck(parent: Ack, events: number, places: readonly number[], lost: readonly number[] = []): Ack {
-  const isLost = new Set(lost);
+export function partAck(parent: Ack, places: readonly number[], lost: readonly number[] = []): Ack {
+  const others = lost.length > 0 ? LOST : FILTERED;
   return ackOf(
     (status, reason, fates) => {
       const whole: Fate = reason === undefined ? { status } : { status, reason };
-      const all = new Map<number, Fate>();
-      let worst: Fate = places.length > 0 ? whole : FILTERED;
-      for (const [index, place] of places.entries()) {
-        const fate = fates ? (fates.get(index) ?? DELIVERED) : whole;
-        all.set(place, worseFate(all.get(place) ?? fate, fate));
-      }
-      for (let place = 0; place < events; place++) {
-        const fate = all.get(place) ?? (isLost.has(place) ? LOST : FILTERED);
-        worst = worseFate(worst, fate);
-        if (fate.status === 'delivered') all.delete(place);
-        else all.set(place, fate);
-      }
+      const worst = places.length > 0 ? worseFate(whole, others) : others;
+      const all = onceAsked(() => {
+        const own = new Map<number, Fate>();
+        for (const [index, place] of places.entries()) {
+          const fate = fates ? (fates.get(index) ?? DELIVERED) : whole;
+          own.set(place, worseFate(own.get(place) ?? fate, fate));
+        }
+        const isLost = new Set(lost);
+        const other = (place: number) => (isLost.has(place) ? LOST : FILTERED);
+        return { get: (place) => own.get(place) ?? other(place) };
+      });
       parent.settle(worst.status, worst.reason, all);
     },
     parent.live,

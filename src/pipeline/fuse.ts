@@ -63,6 +63,9 @@ export class Segment {
   #kept = 0;
   #reached = false;
   #threw = false;
+  // What an operator has made last, and how many bytes it holds.
+  #made: Event | undefined;
+  #bytes = 0;
 
   constructor(heads: readonly (FusedNode | Port)[], totals?: Totals, broken: (error: unknown) => void = () => {}) {
     this.#heads = heads;
@@ -87,6 +90,8 @@ export class Segment {
     const { events } = batch;
     this.#list = events;
     this.#kept = 0;
+    // Nobody is told what became of events of most live sources.
+    const isTold = batch.ack !== liveAck;
     // The places of those that reached a port; of those that an operator failed on, among all and among the former.
     const places: number[] = [];
     const lost: number[] = [];
@@ -105,7 +110,7 @@ export class Segment {
       else if (this.#threw) lost.push(index);
       if (this.#reached) {
         this.#kept++;
-        places.push(index);
+        if (isTold) places.push(index);
       }
     }
     this.#list = [];
@@ -116,8 +121,7 @@ export class Segment {
       if (lost.length > 0) this.#totals.drop(LOST.reason, lost.length);
     }
     const same = this.#kept === events.length || this.#kept + lost.length === 0;
-    const told = !same && batch.ack !== liveAck;
-    this.#flush(told ? partAck(batch.ack, events.length, places, lost) : batch.ack, halfLost);
+    this.#flush(isTold && !same ? partAck(batch.ack, places, lost) : batch.ack, halfLost);
   }
 
   #flush(parent: Ack, halfLost: number[]): void {
@@ -201,7 +205,7 @@ export class Segment {
           try {
             const given = this.#own(event, form, fields);
             changed = atOnce(map(given));
-            if (changed !== given) changed = this.#made(changed, recordForm, wanted);
+            if (changed !== given) changed = this.#check(changed, recordForm, wanted);
           } catch (error) {
             threw(event, error);
             return;
@@ -217,7 +221,7 @@ export class Segment {
         let given: Event;
         const hold = node.held && this.#hold(node.held, source);
         const emit = (event: Event) =>
-          void emitted.push(this.#made(event, event === given ? form : recordForm, fields));
+          void emitted.push(this.#check(event, event === given ? form : recordForm, fields));
         return (event) => {
           received.value++;
           given = event;
@@ -243,10 +247,10 @@ export class Segment {
   }
 
   // It is looked at here, where the one who made it can be told.
-  #made(event: Event, form: EventForm, fields: readonly string[]): Event {
-    const own = this.#own(event, form, fields);
-    weigh(own);
-    return own;
+  #check(event: Event, form: EventForm, fields: readonly string[]): Event {
+    this.#made = this.#own(event, form, fields);
+    this.#bytes = weigh(this.#made);
+    return this.#made;
   }
 
   #port(port: Port, form: EventForm, source: string): Push {
@@ -269,7 +273,7 @@ export class Segment {
   }
 
   #keep(outlet: Outlet, event: Event): void {
-    outlet.bytes += weigh(event);
+    outlet.bytes += event === this.#made ? this.#bytes : weigh(event);
     this.#reached = true;
     outlet.events.push(event);
     outlet.origins.push(this.#kept);

@@ -202,7 +202,7 @@ function ackOfThose({ events, ack }: Batch, came: readonly Event[]): Ack {
     // Nobody knows which of those that came they stand for.
     return ackOf((status, reason) => ack.settle(status, reason), ack.live, ack.patient);
   }
-  return partAck(ack, came.length, places as number[]);
+  return partAck(ack, places as number[]);
 }
 
 function isSame(events: EventList, came: readonly Event[]): boolean {

@@ -6,8 +6,6 @@ import { EventRecord } from '../events/record.ts';
 
 const OBJECT = 120; // an event object and its field map
 const FIELD = 24; // a field's slot and a number, or the header of a string
-/** Types whose values need no more than the slot; what is undefined is absent. */
-const PLAIN: ReadonlySet<string> = new Set(['number', 'bigint', 'boolean', 'undefined']);
 const ALERT = 300; // what an alert has beside: its output fields once more by name, and how its id is made
 
 /**
@@ -28,7 +26,9 @@ export function weigh(event: Event): number {
 
 function weighValue(value: Value | undefined, name: string): number {
   if (typeof value === 'string') return value.length;
-  if (PLAIN.has(typeof value) || value === null) return 0;
+  // Not by a set of names: this is done for each field of each event.
+  const type = typeof value;
+  if ((type !== 'object' && type !== 'function' && type !== 'symbol') || value === null) return 0;
   if (value instanceof Uint8Array) return value.byteLength;
   if (Array.isArray(value)) return value.reduce((sum: number, item: Value) => sum + FIELD + weighValue(item, name), 0);
   const allowed = 'text, a number, a bigint, true, false, a Uint8Array, or an array of these';
