@@ -8,7 +8,7 @@ import type { Clause, Necessary, PathProperty, Result } from '../events/necessar
 import type { TypedCheck, TypedExpr, TypedFeed, TypedTerm } from './check.ts';
 import type { Constant } from './constants.ts';
 import { inferNames } from './event-types.ts';
-import { checkWithFew } from './few-items.ts';
+import { checkWithFew, feedsIn } from './few-items.ts';
 import { asTheyAre, type Lists } from './list-feed.ts';
 
 /** Anything may hold. */
@@ -23,8 +23,16 @@ const MOST_LISTED = 1000;
  * is so for as long as these hold the items that `lists` tells of.
  */
 export function necessary(expr: TypedExpr, eventType: string, lists: Lists = asTheyAre): Necessary {
-  return ofExpr(expr, { type: eventType, lists }, false);
+  if (feedsIn(expr).length > 0) return ofExpr(expr, { type: eventType, lists }, false);
+  const byType = kept.get(expr) ?? new Map<string, Necessary>();
+  kept.set(expr, byType);
+  const known = byType.get(eventType) ?? ofExpr(expr, { type: eventType, lists }, false);
+  byType.set(eventType, known);
+  return known;
 }
+
+/** By event type: of conditions of which nothing changes, which are asked more than once. */
+const kept = new WeakMap<TypedExpr, Map<string, Necessary>>();
 
 interface Asked {
   readonly type: string;
