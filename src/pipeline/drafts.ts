@@ -2,6 +2,7 @@
 
 import type { OperatorDefinition, SinkDefinition, SourceDefinition } from '../core/component.ts';
 import type { DeliveryConfig } from '../core/delivery-config.ts';
+import { formats } from '../sinks/formats/index.ts';
 import type { Path, PipelineDocument } from './document.ts';
 import { didYouMean } from './explain.ts';
 import type { Findings } from './findings.ts';
@@ -79,8 +80,19 @@ function unknownType(type: string, section: Section, path: Path, registry: Regis
     return;
   }
   const known = [...registry[section].keys()];
-  const hint = didYouMean(type, known) ?? `Known types: ${known.join(', ')}`;
+  const hint =
+    (section === 'sinks' ? formatHint(type) : undefined) ?? didYouMean(type, known) ?? listed(known, section);
   findings.error('CONFIG_UNKNOWN_TYPE', `There is no ${kind} of type "${type}"`, path, hint);
+}
+
+function formatHint(type: string): string | undefined {
+  if (!formats.some((format) => format.type === type)) return undefined;
+  return `That is a format of the sink http: { type: http, format: ${type}, url: … }`;
+}
+
+function listed(known: readonly string[], section: Section): string {
+  const all = `Known types: ${known.join(', ')}`;
+  return section === 'sinks' ? `${all}; http has the formats ${formats.map(({ type }) => type).join(', ')}` : all;
 }
 
 function pick(from: Record<string, unknown>, chosen: (key: string) => boolean): Record<string, unknown> {

@@ -329,7 +329,8 @@ export class Checker {
       constant = readConstant(literal, left.type, expr.operator);
       if (expr.operator === 'regex') checkRegex(literal.text);
     } catch (error) {
-      return this.fail((error as Error).message, literal.span, { hint: constantHint(left, literal.text) });
+      const word = literal.quoted ? {} : { word: literal.text };
+      return this.fail((error as Error).message, literal.span, { hint: constantHint(left, literal.text), ...word });
     }
     const warnings = warningsAbout(literal, left, expr.operator, this);
     for (let index = 0; index < warnings.length; index++) {

@@ -337,7 +337,9 @@ export class RuleCompiler {
     if (problem.stage === 'parse' && via?.startsWith('in exception')) {
       return `A value that holds a parenthesis, a comma or = has quotes of its own: '"a(b)"'.`;
     }
-    return problem.options.hint;
+    const { word, hint } = problem.options;
+    const list = word === undefined ? undefined : suggest(word, this.#definitions.lists.keys());
+    return list === undefined ? hint : `Did you mean the list ${list}?`;
   }
 
   #warn(code: IssueCode, message: string, context: Context, hint?: string): void {

@@ -2,6 +2,7 @@
 
 import { suggest } from '../core/errors.ts';
 import { listOperators, orderingOperators, textOperators } from './ast.ts';
+import { type Priority, parsePriority, priorities } from './priority.ts';
 import type { Scanner } from './scanner.ts';
 
 const keyword = /^(?:AND|OR|NOT|And|Or|Not)$/;
@@ -70,11 +71,24 @@ export function valueHint(scanner: Scanner): string | undefined {
 
 /** Advice where a number was expected. */
 export function numberHint(scanner: Scanner): string | undefined {
+  const meant = prioritiesMeant(scanner);
+  if (meant !== undefined) return `Priorities have names, no numbers: priority in (${meant.join(', ')}).`;
   const char = scanner.text[scanner.position] ?? '';
   if (char === '>' && scanner.lastToken === '<') return 'Inequality is !=.';
   if (char === '=') return 'Write <= or >=.';
   if (char === '"' || char === "'") return 'Only numbers have an order, and they stand without quotes.';
   return /[a-zA-Z/]/.test(char) ? 'Only numbers have an order.' : hintAnywhere(scanner);
+}
+
+/** What `priority >= Critical` means of alerts: as severe, or more. */
+function prioritiesMeant({ text, position }: Scanner): readonly Priority[] | undefined {
+  const operator = /\bpriority\s*([<>]=?)\s*$/.exec(text.slice(Math.max(0, position - 40), position))?.[1];
+  const limit = parsePriority(/^["']?(\w+)/.exec(text.slice(position, position + 20))?.[1] ?? '');
+  if (operator === undefined || limit === undefined) return undefined;
+  const at = priorities.indexOf(limit);
+  const self = operator.endsWith('=') ? 1 : 0;
+  const meant = operator.startsWith('>') ? priorities.slice(0, at + self) : priorities.slice(at + 1 - self);
+  return meant.length > 0 ? meant : undefined;
 }
 
 /** Advice in a list that neither goes on nor ends. */

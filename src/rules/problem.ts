@@ -7,6 +7,8 @@ export interface ProblemOptions {
   /** Falco's wording, where ours says it better. */
   readonly falco?: string;
   readonly hint?: string | undefined;
+  /** A value without quotes that is none: it may be the name of a list. */
+  readonly word?: string;
   /** What of the text Falco points at, where we point at something narrower. */
   readonly falcoStart?: number;
   /** Names that Falco takes for missing rather than wrong: `skip-if-unknown-filter` forgives them. */

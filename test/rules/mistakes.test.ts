@@ -184,6 +184,14 @@ describe('conditions', () => {
     expect(said(content.replace('shell_binarys', 'nothing_like_it'))).toMatchObject([{ hint: undefined }]);
   });
 
+  test('a list whose name is misspelt where no word can stand', () => {
+    const lists = '- list: my_ips\n  items: [10.0.0.1]\n- list: my_ports\n  items: [22]\n';
+    expect(hinted('fd.sip in (my_ipss)', lists)).toEqual({ hint: 'Did you mean the list my_ips?', at: 'my_ipss)' });
+    expect(hinted('fd.sport in (22, my_prots)', lists).hint).toBe('Did you mean the list my_ports?');
+    expect(hinted('fd.sip in ("my_ipss")', lists).hint).toBeUndefined();
+    expect(hinted('fd.sip in (elsewhere)', lists).hint).toBeUndefined();
+  });
+
   test('quotes and blanks from elsewhere', () => {
     const warned = (condition: string) => said(rule({ condition: `evt.type=openat and ${condition}` }));
     expect(warned('proc.name = “bash”')).toMatchObject([{ code: 'LOAD_COMPILE_CONDITION', at: '“bash”' }]);

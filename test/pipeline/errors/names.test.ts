@@ -89,6 +89,13 @@ describe('wrong: names of keys, types and ids', () => {
     `);
   });
 
+  it('a type that is a format of another, and one that is nothing', () => {
+    const slack = shown(ok.replace('type: stdout', 'type: slack'));
+    expect(slack).toContain('That is a format of the sink http: { type: http, format: slack, url: … }');
+    const splunk = shown(ok.replace('type: stdout', 'type: splunk'));
+    expect(splunk).toMatch(/Known types: .*\bhttp\b.*; http has the formats alertmanager, .*slack$/m);
+  });
+
   it('a type of another kind', () => {
     expect(shown(ok.replace('type: stdout', 'type: replay'))).toMatchInlineSnapshot(`
       "exit 78

@@ -235,3 +235,18 @@ describe('wrong: files', () => {
     expect(message(ok.replace(THROTTLE, 'type: rules, from: past, files: /none/x'))).toContain(missing('p.yaml:4:43'));
   });
 });
+
+it.each([
+  ['>= Critical', 'Emergency, Alert, Critical'],
+  ['> "error"', 'Emergency, Alert, Critical'],
+  ['<= notice', 'Notice, Informational, Debug'],
+  ['< Notice', 'Informational, Debug'],
+])('a condition that orders the priorities of alerts: %s', (order, names) => {
+  const alerts = `${ok.replace('from: past, limit: 10', 'from: severe').replace(
+    'operators:',
+    `operators:
+  detect: { type: correlate, from: past, key: evt.type, threshold: { count: 9 }, rule: Many }
+  severe: { type: filter, from: detect, condition: 'rule exists and priority ${order}' }`,
+  )}`;
+  expect(shown(alerts)).toContain(`Priorities have names, no numbers: priority in (${names}).`);
+});
