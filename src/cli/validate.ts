@@ -8,8 +8,8 @@ import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { loadPlan } from '../pipeline/load.ts';
 import { filesOfTls } from '../pipeline/needs.ts';
-import { falcoLoadResults, loadRules, type RulesFile } from '../rules/index.ts';
-import { fail, warn } from './fail.ts';
+import { falcoLoadResults, loadRules, type RulesFile, replacedText } from '../rules/index.ts';
+import { complain, fail, warn } from './fail.ts';
 import { isBlankText, isRulesText, readRulesFile, rulesError } from './rules-files.ts';
 
 export interface ValidateOptions {
@@ -60,6 +60,8 @@ async function validatePipeline(path: string, options: ValidateOptions): Promise
     if (json) return print({ pipeline: path, ok: true, digest: `sha256:${plan.digest}`, diagnostics: warnings });
     warn(warnings, plan.texts);
     const { sources, operators, sinks } = plan;
+    for (const { notes } of operators)
+      for (const note of (notes.replaced as string[] | undefined) ?? []) complain(note);
     const parts = [
       counted(sources.length, 'source'),
       counted(operators.length, 'operator'),
@@ -78,7 +80,7 @@ async function validatePipeline(path: string, options: ValidateOptions): Promise
 
 async function validateRules(files: readonly RulesFile[], { output }: ValidateOptions): Promise<void> {
   const result = await withFetchedItems(() => loadRules(files, { catalogues, items: readItems }));
-  const { ok, diagnostics, rules, macros, lists } = result;
+  const { ok, diagnostics, rules, macros, lists, replaced } = result;
   if (output === 'json') {
     // Falco's places in conditions are not those of the file; the diagnostics' are.
     print({ falco_load_results: falcoLoadResults(result), diagnostics });
@@ -88,6 +90,7 @@ async function validateRules(files: readonly RulesFile[], { output }: ValidateOp
   const texts = files.map(({ name, content }) => ({ name, text: content }));
   if (!ok) throw rulesError(diagnostics, texts);
   warn(diagnostics, texts);
+  for (const each of replaced) complain(replacedText(each));
   const parts = [counted(rules.length, 'rule'), counted(macros.length, 'macro'), counted(lists.length, 'list')].join(
     ', ',
   );

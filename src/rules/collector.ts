@@ -16,6 +16,7 @@ import { type Context, failLoad, type IssueCode, type IssueDetails } from './iss
 import type { ItemsFrom } from './items-from.ts';
 import { ListFeed } from './list-feed.ts';
 import { checkPluginNames } from './plugin-requirements.ts';
+import { isSameList, isSameMacro, isSameRule, type Replaced } from './replaced.ts';
 import type { ComposedText } from './source.ts';
 import { engineVersion, isCompatible, type PluginRequirement, parseVersion } from './versions.ts';
 import type { ScalarText } from './yaml-item.ts';
@@ -27,6 +28,8 @@ export class Collector implements Definitions {
   readonly macros = new Map<string, MacroDefinition>();
   readonly rules = new Map<string, RuleDefinition>();
   readonly requiredPlugins: PluginRequirement[] = [];
+  /** What was defined anew as something else, without `override`. */
+  readonly replaced: Replaced[] = [];
   requiredEngineVersion: string | undefined;
   readonly #catalogues: ReadonlyMap<string, Catalogue>;
   readonly #warn: Warn;
@@ -59,7 +62,10 @@ export class Collector implements Definitions {
 
   defineList(name: string, items: readonly ScalarText[], context: Context, from?: ItemsFrom): void {
     const feed = from === undefined ? undefined : new ListFeed(name, from);
-    this.lists.set(name, { name, items, feed, context, ...this.#position(this.lists.get(name)) });
+    const before = this.lists.get(name);
+    const list = { name, items, feed, context, ...this.#position(before) };
+    if (before !== undefined && !isSameList(before, list)) this.#note('list', before.context, list);
+    this.lists.set(name, list);
   }
 
   appendList(name: string, items: readonly ScalarText[], context: Context): void {
@@ -75,7 +81,10 @@ export class Collector implements Definitions {
   }
 
   defineMacro(name: string, condition: ComposedText, conditionContext: Context, context: Context): void {
-    this.macros.set(name, { name, condition, conditionContext, context, ...this.#position(this.macros.get(name)) });
+    const before = this.macros.get(name);
+    const macro = { name, condition, conditionContext, context, ...this.#position(before) };
+    if (before !== undefined && !isSameMacro(before, macro)) this.#note('macro', before.context, macro);
+    this.macros.set(name, macro);
   }
 
   appendMacro(name: string, condition: ComposedText, context: Context): void {
@@ -96,7 +105,9 @@ export class Collector implements Definitions {
     const unknownSource = !this.#catalogues.has(content.source);
     if (unknownSource) this.#warnSource(content.source, context);
     const exceptions = content.exceptions.map((each) => this.#complete(each, content.source));
-    this.rules.set(name, { name, ...content, exceptions, unknownSource, context, ...this.#position(previous) });
+    const rule = { name, ...content, exceptions, unknownSource, context, ...this.#position(previous) };
+    if (previous !== undefined && !isSameRule(previous, rule)) this.#note('rule', previous.context, rule);
+    this.rules.set(name, rule);
   }
 
   /** Appends to a rule; what may be appended to is the caller's business. */
@@ -150,6 +161,14 @@ export class Collector implements Definitions {
   #position(previous: { readonly index: number } | undefined): { index: number; visibility: number } {
     const visibility = this.#counter++;
     return { index: previous?.index ?? visibility, visibility };
+  }
+
+  #note(
+    kind: Replaced['kind'],
+    before: Context,
+    { name, context }: { readonly name: string; readonly context: Context },
+  ) {
+    this.replaced.push({ kind, name, before, by: context });
   }
 
   #sameSource(previous: RuleDefinition | undefined, source: string | undefined, context: Context): void {

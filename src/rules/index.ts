@@ -29,6 +29,7 @@ export { necessary, necessaryByType } from './necessary.ts';
 export type { Priority } from './priority.ts';
 export { isAtLeast, parsePriority, priorities } from './priority.ts';
 export { RuleError } from './problem.ts';
+export { type Replaced, replacedText } from './replaced.ts';
 export type { Rule } from './rule.ts';
 export type { BindOptions, Failed, Hit, Ruleset } from './ruleset.ts';
 export { bindRules } from './ruleset.ts';

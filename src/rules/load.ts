@@ -12,6 +12,7 @@ import { readItems } from './items.ts';
 import { type ListFeed, loadFeed, type ReadItems, readItemsFile } from './list-feed.ts';
 import { readPlainYaml } from './plain-yaml.ts';
 import { isAtLeast, type Priority } from './priority.ts';
+import type { Replaced } from './replaced.ts';
 import type { ParsedMacro } from './resolve-macros.ts';
 import type { Rule } from './rule.ts';
 import { checkSchema, type SchemaResult } from './schema.ts';
@@ -67,6 +68,8 @@ export interface LoadResult {
   /** Why the plugin requirements are not met. */
   readonly pluginError?: string | undefined;
   readonly definitions: Definitions;
+  /** Definitions that took the place of others of their name without `override`, in order. */
+  readonly replaced: readonly Replaced[];
   readonly parsedMacros: ReadonlyMap<string, ParsedMacro>;
 }
 
@@ -133,6 +136,7 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
     pluginError,
     feeds,
     definitions: collector,
+    replaced: collector.replaced,
     parsedMacros,
   };
 }

@@ -25,6 +25,7 @@ import {
   type ReadItems,
   type Rule,
   type RulesFile,
+  replacedText,
   type SelectionEntry,
 } from '../../rules/index.ts';
 import { cataloguesOn } from '../shared/catalogues.ts';
@@ -164,7 +165,7 @@ export const rules = defineOperator<typeof config, Loaded>({
     return {
       state: { rules: active, extra, feeds: loaded.feeds, reads },
       reads: yield* reads(asTheyAre),
-      notes: { rules: active.length, list },
+      notes: { rules: active.length, list, replaced: loaded.replaced.map(replacedText) },
       digest: lists.digest('hex'),
     };
   },
