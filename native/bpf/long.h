@@ -17,16 +17,6 @@ static __always_inline __u32 more_of(__u32 length, __u32 total, __u32 head)
   return head > PATH_ROOM && length && length < total ? kept_of(total, head) - length : 0;
 }
 
-static __always_inline __u32 more_args(struct exec_record *r)
-{
-  return more_of(r->lengths[EXEC_ARGS], r->args_total, config.args_head);
-}
-
-static __always_inline __u32 more_env(struct exec_record *r)
-{
-  return more_of(r->lengths[EXEC_ENV], r->env_total, config.env_head);
-}
-
 // Copies part of the scratch's record; returns where it ends.
 static __always_inline __u32 copy_part(char *to, const __u32 room, __u32 at, char *from, __u32 length)
 {
@@ -59,43 +49,44 @@ static __always_inline long copy_text(struct scratch *s, char *to, const __u32 r
   return read_user(within(to, at + head, room - PATH_ROOM), EXEC_ARGS_TAIL, from + total - EXEC_ARGS_TAIL);
 }
 
-// Returns the size of the record; 0: its texts could not be read.
-static __always_inline __u32 fill_long(struct scratch *s, __u32 size, char *to, const __u32 room)
+// Appends what is kept of argv or the environment, of which the scratch's record has less at `here`; returns where it ends,
+// 0 when it could not be read.
+static __always_inline __u32 append_block(struct scratch *s, char *to, const __u32 room, __u32 at, const __u32 text,
+                                          __u32 here, __u64 from, __u32 total, __u32 head)
 {
   struct exec_record *r = (void *)s->record, *sent = (void *)to;
+  __u32 length = r->lengths[text], more = more_of(length, total, head);
+  if (!more) return copy_part(to, room, at, s->record + here, length);
+  if (copy_text(s, to, room, at, from, total, head)) return 0;
+  sent->lengths[text] = length + more;
+  return at + length + more;
+}
+
+// Returns the size of the record, 0 when it could not be put together.
+static __always_inline __u32 fill_long(struct scratch *s, __u32 size, char *to, const __u32 room)
+{
+  struct exec_record *r = (void *)s->record;
   struct mm_struct *mm = untrusted(bpf_get_current_task_btf())->mm;
   __u32 args_at = EXEC_TEXTS_AT + r->lengths[EXEC_EXE_PATH] + r->lengths[EXEC_CWD];
   __u32 env_at = args_at + r->lengths[EXEC_ARGS], others_at = env_at + r->lengths[EXEC_ENV];
   __u32 others = r->lengths[EXEC_FILENAME] + r->lengths[EXEC_CGROUP_PATH];
   __u32 state_at = (others_at + others + 7) & ~7u;
   if (!mm) return 0;
-  __u32 at = copy_part(to, room, 0, s->record, args_at), length = r->lengths[EXEC_ARGS];
-  if (more_args(r)) {
-    length += more_args(r);
-    if (copy_text(s, to, room, at, mm->arg_start, r->args_total, config.args_head)) return 0;
-    sent->lengths[EXEC_ARGS] = length;
-  } else {
-    copy_part(to, room, at, s->record + args_at, length);
-  }
-  at += length;
-  length = r->lengths[EXEC_ENV];
-  if (more_env(r)) {
-    length += more_env(r);
-    if (copy_text(s, to, room, at, mm->env_start, r->env_total, config.env_head)) return 0;
-    sent->lengths[EXEC_ENV] = length;
-  } else {
-    copy_part(to, room, at, s->record + env_at, length);
-  }
-  at = copy_part(to, room, at + length, s->record + others_at, others);
+  __u32 at = copy_part(to, room, 0, s->record, args_at);
+  at = append_block(s, to, room, at, EXEC_ARGS, args_at, mm->arg_start, r->args_total, config.args_head);
+  if (!at) return 0;
+  at = append_block(s, to, room, at, EXEC_ENV, env_at, mm->env_start, r->env_total, config.env_head);
+  if (!at) return 0;
+  at = copy_part(to, room, at, s->record + others_at, others);
   *(__u64 *)within(to, at, room - PIECE) = 0;
-  at = (at + 7) & ~7u;
+  __u32 end = (at + 7) & ~7u;
   if (size > state_at) {
-    __u32 texts = at;
-    at = copy_part(to, room, at, s->record + state_at, size - state_at);
-    *(__u64 *)within(to, at - sizeof(__u64), room - sizeof(__u64)) = texts;
+    at = copy_part(to, room, end, s->record + state_at, size - state_at);
+    *(__u64 *)within(to, at - sizeof(__u64), room - sizeof(__u64)) = end;
+    end = at;
   }
-  sent->header.size = at;
-  return at;
+  ((struct record_header *)to)->size = end;
+  return end;
 }
 
 static __always_inline bool send_long(struct scratch *s, __u32 size, const __u32 room)
@@ -127,7 +118,9 @@ static __always_inline void emit_exec(struct scratch *s, __u32 size)
 {
   size = with_state(SCRATCH_EXEC, size, KIND_EXEC);
   if (!size) return;
-  __u32 more = more_args((void *)s->record) + more_env((void *)s->record);
+  struct exec_record *r = (void *)s->record;
+  __u32 more = more_of(r->lengths[EXEC_ARGS], r->args_total, config.args_head)
+    + more_of(r->lengths[EXEC_ENV], r->env_total, config.env_head);
   if (RARELY(more) && emit_long(size, more)) return;
   barrier_var(size); // as in emit_event
   if (size <= sizeof s->record) emit(s->record, size, KIND_EXEC);
