@@ -13,28 +13,28 @@ const LIMIT = 30_000;
 
 /** Says what keeps a run from being ready, and when nothing does, to systemd too. The returned function ends that. */
 export function sayWhenReady(run: Run, log: Logger): () => void {
-  let told = false;
-  const tell = () => {
-    if (!told) tellSystemd('READY=1', log);
-    told = true;
-  };
-  const look = (): boolean => {
-    const { ready } = run.status();
-    if (ready) {
-      say(run, log, 'ready');
-      tell();
-    }
-    return ready;
-  };
-  if (look()) return () => {};
-  const status = `not ready: ${run.status().problems.join('; ')}`;
-  say(run, log, status);
-  tellSystemd(`STATUS=${status.replaceAll(/\s+/g, ' ')}`, log);
-  const limit = setTimeout(tell, LIMIT);
+  const why = () => `not ready: ${run.status().problems.join('; ')}`;
+  const tell = (state: string) => tellSystemd(`STATUS=${state.replaceAll(/\s+/g, ' ')}`, log);
+  if (run.status().ready) {
+    say(run, log, 'ready:');
+    tellSystemd('READY=1', log);
+    return () => {};
+  }
+  say(run, log, `${why()};`);
+  tell(why());
+  let late = false;
+  const limit = setTimeout(() => {
+    late = true;
+    log.warn(`after ${LIMIT / 1000} s still ${why()}`);
+    tell(why());
+    tellSystemd('READY=1', log);
+  }, LIMIT);
   const timer = setInterval(() => {
-    if (!look()) return;
-    tellSystemd('STATUS=ready', log);
+    if (!run.status().ready) return;
     end();
+    say(run, log, 'ready:');
+    if (!late) tellSystemd('READY=1', log);
+    tell('ready');
   }, EVERY);
   const end = () => {
     clearTimeout(limit);
@@ -48,8 +48,5 @@ function say(run: Run, log: Logger, state: string): void {
   const programs = [...run.metrics.values()].reduce((sum, counters) => sum + counters.total('programs'), 0);
   const counts = { programs, rules: rulesOf(run.plan), pipeline: `sha256:${digest}` };
   const { rules, pipeline } = counts;
-  log.info(
-    counts,
-    `${state}${state === 'ready' ? ':' : ';'} ${counted(programs, 'program')}, ${counted(rules, 'rule')}, pipeline ${pipeline}`,
-  );
+  log.info(counts, `${state} ${counted(programs, 'program')}, ${counted(rules, 'rule')}, pipeline ${pipeline}`);
 }
