@@ -27,7 +27,7 @@ export class Collector implements Definitions {
   readonly lists = new Map<string, ListDefinition>();
   readonly macros = new Map<string, MacroDefinition>();
   readonly rules = new Map<string, RuleDefinition>();
-  readonly requiredPlugins: PluginRequirement[] = [];
+  readonly requiredPlugins = new Map<PluginRequirement, Context>();
   /** What was defined anew as something else, without `override`. */
   readonly replaced: Replaced[] = [];
   requiredEngineVersion: string | undefined;
@@ -57,7 +57,7 @@ export class Collector implements Definitions {
 
   requirePlugin(requirement: PluginRequirement, context: Context): void {
     checkPluginNames(requirement, context);
-    this.requiredPlugins.push(requirement);
+    this.requiredPlugins.set(requirement, context);
   }
 
   defineList(name: string, items: readonly ScalarText[], context: Context, from?: ItemsFrom): void {

@@ -70,7 +70,8 @@ export interface Definitions {
   readonly macros: ReadonlyMap<string, MacroDefinition>;
   readonly rules: ReadonlyMap<string, RuleDefinition>;
   readonly requiredEngineVersion?: string | undefined;
-  readonly requiredPlugins: readonly PluginRequirement[];
+  /** Each with its place. */
+  readonly requiredPlugins: ReadonlyMap<PluginRequirement, Context>;
 }
 
 /** Whether an entry is a list of entries. */

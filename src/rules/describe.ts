@@ -14,7 +14,7 @@ export function describeRules(result: LoadResult) {
   const { definitions, rules, parsedMacros } = result;
   return {
     required_engine_version: definitions.requiredEngineVersion ?? '',
-    required_plugin_versions: definitions.requiredPlugins.map(([first, ...alternatives]) => ({
+    required_plugin_versions: [...definitions.requiredPlugins.keys()].map(([first, ...alternatives]) => ({
       ...first,
       alternatives,
     })),

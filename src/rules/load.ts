@@ -123,17 +123,21 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
   diagnostics.push(...compileWarnings.map(({ diagnostic }) => diagnostic));
   const feeds = [...collector.lists.values()].flatMap(({ feed }) => (feed?.isUsed ? [feed] : []));
   if (results.every(({ ok }) => ok)) yield* loadFeeds(feeds, options.items ?? readItemsFile, results, diagnostics);
-  const pluginError = checkPlugins(collector.requiredPlugins, plugins);
-  if (pluginError !== undefined)
-    diagnostics.push({ severity: 'error', code: 'LOAD_ERR_VALIDATE', message: pluginError });
+  const unmet = checkPlugins([...collector.requiredPlugins.keys()], plugins);
+  if (unmet !== undefined) {
+    const at = collector.requiredPlugins.get(unmet.unmet)?.placeOf(null);
+    const there = plugins.map(({ name, version }) => `${name} ${version}`).join(', ');
+    const hint = `Plugins are not loaded here: built in is what corresponds to ${there}.`;
+    diagnostics.push({ severity: 'error', code: 'LOAD_ERR_VALIDATE', message: unmet.message, ...(at && { at }), hint });
+  }
   return {
-    ok: pluginError === undefined && results.every(({ ok }) => ok),
+    ok: unmet === undefined && results.every(({ ok }) => ok),
     rules: compiled.map((rule) => ({ ...rule, enabled: isEnabled(rule, options) })),
     files: results,
     lists: [...collector.lists.values()],
     macros: [...collector.macros.values()],
     diagnostics,
-    pluginError,
+    pluginError: unmet?.message,
     feeds,
     definitions: collector,
     replaced: collector.replaced,

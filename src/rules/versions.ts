@@ -33,22 +33,24 @@ export function isCompatible(version: Version, required: Version): boolean {
   return version[1] !== required[1] ? version[1] > required[1] : version[2] >= required[2];
 }
 
-/** Why the plugins do not meet the requirements; undefined when they do. */
+/** Why the plugins do not meet the requirements, and which; undefined when they do. */
 export function checkPlugins(
   requirements: readonly PluginRequirement[],
   plugins: readonly Plugin[],
-): string | undefined {
-  for (const requirement of requirements) {
-    const loaded = plugins.find(({ name }) => requirement.some((each) => each.name === name));
-    const required = requirement.find(({ name }) => name === loaded?.name);
+): { readonly message: string; readonly unmet: PluginRequirement } | undefined {
+  for (const unmet of requirements) {
+    const loaded = plugins.find(({ name }) => unmet.some((each) => each.name === name));
+    const required = unmet.find(({ name }) => name === loaded?.name);
     if (loaded === undefined || required === undefined) {
-      const names = requirement.map(({ name, version }) => `${name} (>= ${version})`).join(', ');
-      return `Plugin requirement not satisfied, must load one of: ${names}`;
+      const names = unmet.map(({ name, version }) => `${name} (>= ${version})`).join(', ');
+      return { message: `Plugin requirement not satisfied, must load one of: ${names}`, unmet };
     }
     const version = parseVersion(loaded.version);
     const wanted = parseVersion(required.version);
     if (version === undefined || wanted === undefined || !isCompatible(version, wanted)) {
-      return `Plugin '${loaded.name}' version '${loaded.version}' is not compatible with required plugin version '${required.version}'`;
+      const { name } = loaded;
+      const message = `Plugin '${name}' version '${loaded.version}' is not compatible with required plugin version '${required.version}'`;
+      return { message, unmet };
     }
   }
   return undefined;

@@ -163,6 +163,8 @@ describe('requirements', () => {
     const result = load(plugins + rule(), { plugins: loaded });
     expect(result.pluginError).toBe(error);
     expect(result.ok).toBe(error === undefined);
+    const places = result.diagnostics.flatMap(({ code, at }) => (code === 'LOAD_ERR_VALIDATE' ? [at] : []));
+    expect(places).toMatchObject(error === undefined ? [] : [{ file: 'rules.yaml', line: 1, column: 30 }]);
   });
 
   test('of several engine versions the highest is required', () => {
@@ -369,6 +371,20 @@ test('a rule that is left out is there again when a later file mends its macro',
   expect(out.diagnostics.map(({ code }) => code)).toEqual(['LOAD_UNKNOWN_FILTER']);
   expect(out.rules).toEqual([]);
   expect(of('no.field=1', 'proc.pid>1').rules.map(({ name }) => name)).toEqual(['r1']);
+});
+
+test('a rule that is left out for its output uses its macros and lists', () => {
+  const left = rule({
+    condition: 'evt.type=openat and m and proc.name in (l)',
+    output: '"%no.field"',
+    'skip-if-unknown-filter': 'true',
+  });
+  const content = `- list: l\n  items: [a]\n- macro: m\n  condition: proc.pid>1\n- macro: n\n  condition: m\n${left}`;
+  const { rules, diagnostics } = load(content);
+  expect(rules).toEqual([]);
+  expect(diagnostics.map(({ code }) => code)).toEqual(['LOAD_UNKNOWN_FILTER', 'LOAD_UNUSED_MACRO']);
+  const alone = load(`- macro: m\n  condition: proc.pid>1\n${left.replace(' and proc.name in (l)', '')}`);
+  expect(alone.diagnostics.map(({ code }) => code)).toEqual(['LOAD_UNKNOWN_FILTER']);
 });
 
 test('several documents, null items, anchors and empty files are fine', () => {
