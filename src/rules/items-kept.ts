@@ -24,6 +24,8 @@ export interface Kept {
 
 /** Makes what is kept. */
 export interface Keeper {
+  /** Gets the memory ready that it has asked for, in steps, before there are items. */
+  prepare?(): Generator<void, void>;
   /** Adds an item. @throws Error that says why it is none */
   add(item: FoundItem): void;
   /** What is left to do at the end, in steps. */
@@ -47,7 +49,7 @@ export function makeKeeper(use: Use, expected: Expected): Keeper {
       return new Paths(expected);
     case 'values':
       if (use.type === 'IPADDR') return new Addresses(expected);
-      return isText(use.type) ? new Texts(expected) : new Values(use.type);
+      return isText(use.type) ? new Texts(expected, true) : new Values(use.type);
   }
 }
 
@@ -83,7 +85,11 @@ class Addresses implements Keeper {
   readonly #written = new Uint8Array(IPV6_MOST);
 
   constructor(expected: Expected) {
-    this.#texts = new Texts(expected);
+    this.#texts = new Texts(expected, false);
+  }
+
+  prepare(): Generator<void, void> {
+    return this.#texts.prepare();
   }
 
   add(item: FoundItem): void {

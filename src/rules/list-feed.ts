@@ -120,7 +120,9 @@ export class ListFeed {
     for (const { use, items } of this.#uses.values()) {
       // Much memory is asked for.
       yield;
-      making.push(new Making(use, items, makeKeeper(use, expected)));
+      const keeper = makeKeeper(use, expected);
+      making.push(new Making(use, items, keeper));
+      if (keeper.prepare !== undefined) yield* keeper.prepare();
     }
     yield;
     let items = 0;

@@ -3,6 +3,7 @@
  * looks at. Who asks has a hash of the text: its place in the table and the text itself are all that is looked at.
  */
 
+import { touch } from './fresh-memory.ts';
 import type { Units } from './items-scan.ts';
 import { spread } from './text-hash.ts';
 
@@ -31,6 +32,11 @@ export class PackedSet {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Gets its table ready, in steps; while nothing was added. */
+  prepare(): Generator<void, void> {
+    return touch(this.#table);
   }
 
   /** Adds a text unless it is there. `hash` is made of it like those that are asked for. */

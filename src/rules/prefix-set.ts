@@ -1,5 +1,6 @@
 /** A set of many networks whose prefixes are equally long: their addresses, 0 behind the prefix, in one table. */
 
+import { touch } from './fresh-memory.ts';
 import { HashMarks } from './hash-marks.ts';
 import { hashStart, hashWord, spread } from './text-hash.ts';
 
@@ -45,6 +46,7 @@ export class PrefixSet {
     const width = this.#width;
     this.#places = 2 ** Math.ceil(Math.log2((this.#size + 1) / LOAD));
     this.#table = new Int32Array(this.#places * width);
+    yield* touch(this.#table);
     this.#marks = new HashMarks(this.#size);
     const chunks = this.#chunks;
     this.#chunks = [];

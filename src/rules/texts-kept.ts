@@ -38,11 +38,15 @@ abstract class Items implements Keeper, Kept {
   protected readonly set: PackedSet;
   protected readonly marks: HashMarks;
   protected readonly endings = new Endings();
-  #cover: Cover | undefined = new Cover();
+  #cover: Cover | undefined;
   #beginnings: readonly string[] | undefined;
 
-  /** @param marks for each item, about */
-  constructor(expected: Expected, marks: number) {
+  /**
+   * @param marks for each item, about
+   * @param cover what tells what they begin with
+   */
+  constructor(expected: Expected, marks: number, cover: Cover | undefined) {
+    this.#cover = cover;
     this.set = new PackedSet(expected);
     this.marks = new HashMarks(expected.items * marks);
   }
@@ -53,6 +57,10 @@ abstract class Items implements Keeper, Kept {
 
   get beginnings(): readonly string[] | undefined {
     return this.#beginnings;
+  }
+
+  prepare(): Generator<void, void> {
+    return this.set.prepare();
   }
 
   add({ units, start, end }: FoundItem): void {
@@ -89,8 +97,9 @@ const SAMPLE = 8;
 
 /** Texts that a value equals. A few units of each are marked, from the whole of it: most texts differ in some of them. */
 export class Texts extends Items {
-  constructor(expected: Expected) {
-    super(expected, 1);
+  /** @param arePaths whether what they begin with is of use: the kernel asks it of paths */
+  constructor(expected: Expected, arePaths: boolean) {
+    super(expected, 1, arePaths ? new Cover() : undefined);
   }
 
   protected mark(units: Units, start: number, end: number): number {
@@ -134,7 +143,7 @@ const MARKS = 2;
 /** Items whose hashes are marked, and those of what they begin with. */
 abstract class Marked extends Items {
   constructor(expected: Expected) {
-    super(expected, MARKS);
+    super(expected, MARKS, new Cover());
   }
 
   protected mark(units: Units, start: number, end: number): number {

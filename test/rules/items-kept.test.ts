@@ -93,6 +93,17 @@ test('a packed set holds what a set does, however many are added', () => {
   );
 });
 
+test('a large packed set gets its memory ready a little at a time', () => {
+  const items = 500_000;
+  const set = new PackedSet({ items, bytes: 100 });
+  let steps = 0;
+  for (const _ of set.prepare()) steps++;
+  // Eight bytes an item and room besides, one megabyte a step.
+  expect(steps).toBeGreaterThanOrEqual((items * 8) / 1024 ** 2);
+  set.add(Buffer.from('a'), 0, 1, hashOf('a'));
+  expect(set.has('a', 0, 1, hashOf('a'))).toBe(true);
+});
+
 const branching = fc.oneof(
   text,
   fc.string({ unit: fc.constantFrom(...'abcdefghijklmnop'), maxLength: 40 }),
