@@ -218,8 +218,12 @@ export class RuleCompiler {
     const catalogue = this.#options.catalogues.get(rule.source);
     if (rule.unknownSource || catalogue === undefined) return undefined;
     const output = this.#output(rule, catalogue);
-    if (output === undefined) return undefined;
     const composed = compose();
+    if (output === undefined) {
+      // What is right but for its output uses what it names all the same.
+      for (const word of wordsOf(rule.condition.text)) if (this.#macros.has(word)) macros.add(word);
+      return undefined;
+    }
     const condition = this.#condition(rule, composed, catalogue, macros);
     if (condition === undefined) return undefined;
     const { context } = rule;
