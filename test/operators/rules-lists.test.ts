@@ -220,6 +220,24 @@ describe('a list from the web', () => {
     await run.stop(1000);
   });
 
+  it('that is optional and not there yet: no open is wanted because of it before it is', async () => {
+    answer = { status: 404, body: '' };
+    const { run, judged } = await started(`url: "${url}", optional: true, refresh: 1s`);
+    const wanted = () => run.plan.sources[0]?.demand.get('syscall')?.where?.get('openat');
+    expect(wanted()).toEqual([]);
+    answer = { status: 200, body: '/data/one\n' };
+    await until(async () => (await judged('/data/one')).length > 0);
+    const path = { of: 'text', kind: 'prefix', value: '/data/one' };
+    expect(wanted()).toEqual([{ paths: [path] }, { comms: ['/data/one'] }]);
+    // What cannot be had any more stays as it was.
+    answer = { status: 404, body: '' };
+    const before = asked.length;
+    await until(() => asked.length > before + 1);
+    expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
+    expect(wanted()).toHaveLength(2);
+    await run.stop(1000);
+  });
+
   it('where nobody answers', async () => {
     const gone = createServer();
     await new Promise<void>((done) => gone.listen(0, '127.0.0.1', done));
