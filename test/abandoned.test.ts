@@ -47,15 +47,21 @@ test('the folder of a run that was killed goes when the next begins, with all th
 
 test('one that is used stays, as does one of which nothing is known', async () => {
   const [first, used] = await run();
-  const made = ['unknown', 'elsewhere', 'earlier', 'reused'].map((name) => join(folder, `falco-pipe-test-${name}`));
+  const made = ['unknown', 'begun', 'elsewhere', 'earlier', 'reused'].map((name) =>
+    join(folder, `falco-pipe-test-${name}`),
+  );
   for (const each of made) mkdirSync(each);
-  const [unknown, elsewhere, earlier, reused] = made as [string, string, string, string];
+  const [unknown, begun, elsewhere, earlier, reused] = made as [string, string, string, string, string];
   const owner = readFileSync(join(used, OWNER), 'utf8');
+  writeFileSync(join(begun, OWNER), '');
   writeFileSync(join(elsewhere, OWNER), owner.replace(/pid:\[\d+\]/, 'pid:[1]'));
   writeFileSync(join(earlier, OWNER), owner.replace(/^\S+/, 'another-boot'));
   writeFileSync(join(reused, OWNER), owner.replace(/\d+$/, '1'));
   const [second] = await run();
-  expect([used, unknown, elsewhere, earlier, reused].map(existsSync)).toEqual([true, true, true, false, false]);
+  expect([used, unknown, begun, elsewhere, earlier, reused].map(existsSync)).toEqual([
+    ...[true, true, true, true],
+    ...[false, false],
+  ]);
   for (const each of [first, second]) await over(each, () => each.stdin?.write('\n'));
 });
 

@@ -1,6 +1,6 @@
 /** Temporary folders of runs of tests that were killed: the next run removes them. */
 
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { statOf } from './proc.ts';
@@ -9,9 +9,11 @@ import { remove } from './scratch.ts';
 /** Says in a folder whose it is. */
 export const OWNER = '.owner';
 
-/** Writes into a folder that it is this process's. */
+/** Writes into a folder that it is this process's; whoever looks meanwhile sees nothing, not half of it. */
 export function own(folder: string): void {
-  writeFileSync(join(folder, OWNER), nameOf(process.pid));
+  const path = join(folder, OWNER);
+  writeFileSync(`${path}.new`, nameOf(process.pid));
+  renameSync(`${path}.new`, path);
 }
 
 /** Removes folders in the temporary one whose process is gone, and whose names begin with `prefix`. */
@@ -38,7 +40,8 @@ function here(): string {
 
 /** Whether that process is known to be gone: not where it is in another namespace, of which nothing is known. */
 function isGone(owner: string): boolean {
-  const [boot, namespace, pid] = owner.split(' ');
+  const [boot, namespace, pid, start] = owner.split(' ');
+  if (!start) return false;
   const [bootNow, namespaceNow] = here().split(' ');
   if (boot !== bootNow) return true;
   if (namespace !== namespaceNow) return false;

@@ -34,14 +34,25 @@ export function ownTemporary(name: string, prefix: string, mayStay = (_: string)
   chmodSync(folder, 0o755); // tests act as other users too
   process.env.TMPDIR = folder;
   return () => {
-    for (const work of last.splice(0)) work();
+    const failures = last.splice(0).flatMap(failureOf);
     const left = readdirSync(folder).filter((each) => !each.startsWith(OWN) && !mayStay(join(folder, each)));
     if (before === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = before;
     const mounted = remove(folder);
+    if (failures.length > 0) throw failures[0];
     if (mounted.length > 0) return `still mounted in the temporary folder of ${name}: ${mounted.join(', ')}`;
     return left.length > 0 ? `left in the temporary folder of ${name}: ${left.join(', ')}` : undefined;
   };
+}
+
+// What fails keeps nothing else from being done.
+function failureOf(work: () => void): unknown[] {
+  try {
+    work();
+    return [];
+  } catch (error) {
+    return [error];
+  }
 }
 
 /** Whether that is the temporary folder of a test file that has nothing but `scratch` folders. */

@@ -4,7 +4,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { scratch } from '../scratch.ts';
+import { atEnd, scratch } from '../scratch.ts';
 import { cannotTrace, launcher, Program, pipeline, Stage } from './program.ts';
 import { RULES, records, summaryOf } from './recorded.ts';
 
@@ -26,13 +26,18 @@ sinks:
     );
     // The reader of the pipe exists, and never reads.
     const reader = spawn('sh', ['-c', `exec 3<"${join(folder, 'stuck')}"; exec sleep 60`]);
+    atEnd(() => reader.kill());
     const out = openSync(join(folder, 'stuck'), 'w');
     const child = spawn(launcher, ['run', path, '--stop-timeout', '1s'], { stdio: ['ignore', out, 'pipe'] });
+    atEnd(() => child.kill('SIGKILL'));
     let stderr = '';
     child.stderr?.on('data', (data) => {
       stderr += data;
     });
-    while (!stderr.includes('ready:')) await new Promise((done) => setTimeout(done, 20));
+    while (!stderr.includes('ready:')) {
+      expect(child.exitCode, stderr).toBeNull();
+      await new Promise((done) => setTimeout(done, 20));
+    }
     await watched.run(`i=0; while [ $i -lt 5000 ]; do : > ${folder}/f$i; i=$((i+1)); done`);
     await watched.close();
     await new Promise((done) => setTimeout(done, 500));

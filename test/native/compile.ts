@@ -1,15 +1,14 @@
 /** What tests compile: the program that acts as it is told to, and the kernel's programs once more. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const native = join(import.meta.dirname, '../../native');
 const actions = join(import.meta.dirname, 'actions');
 
-/** The compiler of the kernel's programs: CLANG, as for native/Makefile, else that of the packages the build installs. */
-export const clang: string =
-  process.env.CLANG ?? /^clang.*$/m.exec(readFileSync(join(native, 'apt-packages.txt'), 'utf8'))?.[0] ?? 'clang';
+/** The compiler of the kernel's programs, that of native/Makefile. */
+export const clang: string = execFileSync(join(native, '../tools/find-clang'), { encoding: 'utf8' }).trim();
 
 /** Compiles actions/; `flags`: further ones, as `-static` for where there are no libraries. */
 export function compileActions(program: string, flags: readonly string[] = [], compiler = 'gcc'): void {
