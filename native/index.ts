@@ -310,6 +310,14 @@ function explain(error: unknown): unknown {
   if (step === 'scope' && errno === ESRCH) {
     return new UserError(`scope: no process has the pid ${log}`, { exit: exitCode.config, cause: error });
   }
+  if (step === 'processors') {
+    const hint = 'in a container, mount /sys as the kernel has it';
+    return new SensorError(`which processors there can be is not known: ${log}`, {
+      exit: exitCode.unavailable,
+      hint,
+      ...details,
+    });
+  }
   if (errno === EPERM) return noRights(details);
   const [scarce, hint = ''] = SCARCE[errno] ?? [];
   if (scarce !== undefined) return new SensorError(scarce, { exit: exitCode.unavailable, hint, ...details });

@@ -3,7 +3,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <span>
 #include <string_view>
 
@@ -56,6 +58,19 @@ bpf_link *attach_to_tracepoint(const bpf_program *program) {
   bpf_link *link = bpf_program__attach(program);
   if (link == nullptr) throw Failure{"attach", errno, std::string(bpf_program__name(program)) + ": " + log.take()};
   return link;
+}
+
+// How many numbers processors can have. Those that are left out, as on machines with gaps in their numbers, count.
+uint32_t processor_numbers() {
+  constexpr const char *kPath = "/sys/devices/system/cpu/possible";
+  std::ifstream file(kPath);
+  std::string list;  // as in "0-3,8-11"; rising
+  if (!(file >> list)) throw Failure{"processors", EIO, std::string(kPath) + " cannot be read"};
+  const char *last = list.c_str() + (list.find_last_of(",-") + 1);
+  char *end = nullptr;
+  const unsigned long highest = strtoul(last, &end, 10);
+  if (end == last || *end != '\0') throw Failure{"processors", EIO, std::string(kPath) + " is no list of numbers: " + list};
+  return static_cast<uint32_t>(highest) + 1;
 }
 
 size_t page_size() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
@@ -137,8 +152,7 @@ void Sensor::load(const SensorOptions &options, const std::set<std::string> &uri
   values.env_head = options.env_head;
   values.page_kb = static_cast<__u8>(sysconf(_SC_PAGESIZE) / 1024);
   int error = bpf_map__set_initial_value(map(".rodata.config"), &values, sizeof values);
-  const int processors = libbpf_num_possible_cpus();
-  if (error == 0) error = processors < 0 ? processors : bpf_map__set_max_entries(map("counts"), processors);
+  if (error == 0) error = bpf_map__set_max_entries(map("counts"), processor_numbers());
   if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);
   if (error == 0 && options.descendants_of == 0) error = bpf_map__set_max_entries(map("scope"), 1);
   if (error == 0 && uring.empty()) error = bpf_map__set_max_entries(map("requests"), 1);

@@ -22,7 +22,7 @@ struct {
 // that are attached through perf.
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1); // as many as there can be
+  __uint(max_entries, 1); // as many as processors can have numbers
   __uint(map_flags, BPF_F_MMAPABLE);
   __type(key, __u32);
   __type(value, struct counters);

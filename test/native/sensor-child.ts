@@ -23,8 +23,10 @@ function trace(): void {
     spawnSync('/bin/true');
     const buffer = new Uint8Array(65536);
     const records = decode(buffer.subarray(0, sensor.drain(buffer)));
+    const { sent } = sensor.counters();
     sensor.close();
-    answer({ kinds: records.map((record) => record.kind), scanned });
+    const counted = Object.fromEntries(['fork', 'exec', 'exit'].map((name) => [name, sent[name]]));
+    answer({ kinds: records.map((record) => record.kind), counted, scanned });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     answer({ error: messageOf(error), exit: error.exit, hint: error.diagnostics[0]?.hint });

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -210,6 +211,25 @@ describe.skipIf(skipped)('other processes', () => {
   test('in a pid namespace of its own the scope goes by the pids that the sensor sees', () => {
     const wrapper = ['unshare', '--pid', '--fork', '--mount-proc'];
     expect(run('trace', wrapper)).toMatchObject({ kinds: ['fork', 'exec', 'exit'], scanned: true });
+  });
+
+  test('is counted on processors whose numbers are above how many there are', () => {
+    const last = cpus().length - 1;
+    const file = join(scratch(), 'possible');
+    // Those before it are not there.
+    writeFileSync(file, `${last}\n`);
+    const lying = 'mount --bind "$0" /sys/devices/system/cpu/possible && exec taskset --cpu-list "$@"';
+    const answer = run('trace', ['unshare', '--mount', 'sh', '-c', lying, file, `${last}`]);
+    expect(answer).toMatchObject({ kinds: ['fork', 'exec', 'exit'], counted: { fork: 1, exec: 1, exit: 1 } });
+  });
+
+  test('a list of processors that cannot be read is a clear error', () => {
+    const file = join(scratch(), 'possible');
+    writeFileSync(file, 'none\n');
+    const lying = 'mount --bind "$0" /sys/devices/system/cpu/possible && exec "$@"';
+    const { error, hint } = run('trace', ['unshare', '--mount', 'sh', '-c', lying, file]);
+    expect(error).toContain('/sys/devices/system/cpu/possible is no list of numbers: none');
+    expect(hint).toContain('mount /sys');
   });
 
   test.each([
