@@ -88,7 +88,8 @@ export interface Counters {
   /** Calls that were not sent because of their filter. */
   readonly filtered: Counts;
   /**
-   * By program: how often the kernel skipped it, because a task that it had interrupted was inside it. `io_uring`:
+   * By program: how often the kernel skipped it, because a task that it had interrupted was inside it: also for what would
+   * not have been sent. `io_uring`:
    * requests that completed when their process was not there any more.
    */
   readonly missed: Record<string, number>;
@@ -274,7 +275,7 @@ function configuring(sensor: AddonSensor, { calls }: SensorDemand): (demand: Sen
 
 /** What a program's risk means. */
 export function missable(risk: string): string {
-  return `events can be missed, each counted (program_missed): this kernel preempts its programs, and perf is no way out: ${risk}`;
+  return `events can be missed, at most as many as kernel_missed counts: this kernel preempts its programs, and perf is no way out: ${risk}`;
 }
 
 function counters(sensor: AddonSensor): Counters {

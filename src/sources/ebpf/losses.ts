@@ -8,6 +8,8 @@ import { typeOfCounted } from './wanted.ts';
 
 /** Without these the process table is wrong until a new scan. */
 const LIFE: readonly string[] = ['fork', 'exec', 'exit', 'cgroup', 'chdir', 'fchdir'];
+/** Programs that send them; on_call those of chdir and fchdir. */
+const LIFE_PROGRAMS: readonly string[] = ['on_fork', 'on_exec', 'on_exit', 'on_cgroup', 'on_call'];
 
 const PRESSED = 'the ring was nearly full, the rest is for events that matter more';
 
@@ -21,10 +23,10 @@ export class Losses {
 
   /**
    * Counts what the counters say beyond the last call, and reports the losses. True when records of processes' lives were
-   * among them.
+   * among them, or can have been.
    */
   report(counters: SensorCounters): boolean {
-    let life = false;
+    let life = this.#reportSkips(counters.missed);
     for (const fate of ['sent', 'filtered', 'dropped', 'refused'] as const) {
       for (const [name, count] of Object.entries(counters[fate])) {
         if (count === 0) continue;
@@ -37,9 +39,20 @@ export class Losses {
         } else if (fate === 'refused') this.#drop('ring_pressure', more, typeOfCounted(name), PRESSED);
       }
     }
-    for (const [program, count] of Object.entries(counters.missed)) {
-      const missed = this.#since(`missed ${program}`, count);
-      this.#drop('program_missed', missed, undefined, `the kernel skipped the program ${program}, which was in use`);
+    return life;
+  }
+
+  /** A program that is skipped cannot tell whether somebody would have read the event: nobody may have lost anything. */
+  #reportSkips({ io_uring: gone = 0, ...programs }: SensorCounters['missed']): boolean {
+    this.#drop('process_gone', this.#since('gone', gone), undefined, 'io_uring did them for processes that had ended');
+    let life = false;
+    for (const [program, count] of Object.entries(programs)) {
+      const more = this.#since(`missed ${program}`, count);
+      if (more === 0) continue;
+      life ||= LIFE_PROGRAMS.includes(program);
+      this.#ctx.metrics.add('kernel_missed', program, more);
+      const message = `at most ${counted(more, 'event')} not seen: the kernel skipped the program ${program}, which was in use`;
+      this.#ctx.report('gap', { reason: 'program_missed', count: more, message });
     }
     return life;
   }

@@ -172,12 +172,12 @@ describe('capture', () => {
     capture.start();
     sensor.lose('open', 7);
     sensor.counts.refused.open = 2;
-    sensor.counts.missed.sys_exit = 1;
+    sensor.counts.missed.io_uring = 1;
     await vi.advanceTimersByTimeAsync(3000);
     expect(ctx.said.map(({ type, fields }) => [type, fields.reason, fields.event_type, fields.count])).toEqual([
+      ['drop', 'process_gone', undefined, 1],
       ['drop', 'ring_full', 'open', 7],
       ['drop', 'ring_pressure', 'open', 2],
-      ['drop', 'program_missed', undefined, 1],
     ]);
     sensor.lose('connect', 1);
     capture.close();
@@ -202,6 +202,30 @@ describe('capture', () => {
     expect(capture.processes.find(200, Number.MAX_SAFE_INTEGER)).toBeUndefined();
     capture.close();
   });
+
+  it.each(['on_fork', 'on_exec', 'on_exit', 'on_cgroup', 'on_call'])(
+    'says what events the skips of %s can have cost, apart from those that are lost for sure, and scans again',
+    async (program) => {
+      const { sensor, ctx, capture } = start();
+      capture.start();
+      await vi.advanceTimersByTimeAsync(10);
+      sensor.counts.missed[program] = 3;
+      sensor.running = [{ ...shell, exe_path: '/bin/late', exec_id: 9 }];
+      await vi.advanceTimersByTimeAsync(3000);
+      expect(ctx.said.map(({ type, fields }) => [type, fields.reason, fields.count, fields.message])).toEqual([
+        [
+          'gap',
+          'program_missed',
+          3,
+          `at most 3 events not seen: the kernel skipped the program ${program}, which was in use`,
+        ],
+      ]);
+      expect(ctx.metrics.total('kernel_missed')).toBe(3);
+      expect(sensor.scans).toEqual([undefined, undefined]);
+      expect(capture.processes.find(100, Number.MAX_SAFE_INTEGER)?.data.program?.exePath).toBe('/bin/late');
+      capture.close();
+    },
+  );
 
   it('finds a process where it is now when the record of its move was lost', async () => {
     const { sensor, capture, ctx } = start();
