@@ -210,7 +210,7 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
           await new Promise((resolve) => setImmediate(resolve));
         }
         await done;
-        expect(changes).toBeGreaterThan(100);
+        expect(changes).toBeGreaterThan(20);
         const { sent, filtered, dropped, refused } = sensor.counters();
         expect(sent.openat).toBe(100_000);
         expect([filtered.openat, dropped.openat, refused.openat]).toEqual([0, 0, 0]);
