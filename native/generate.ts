@@ -24,6 +24,7 @@ interface Text {
 
 interface KindEntry {
   readonly kind: number;
+  readonly changes: boolean;
   readonly also?: Readonly<Record<string, number>>;
   readonly fixed: readonly Field[];
   readonly texts: readonly Text[];
@@ -101,6 +102,8 @@ interface PlacedTable {
   readonly flags: Readonly<Record<string, number>>;
   readonly kinds: readonly PlacedKind[];
   readonly numbers: readonly (readonly [string, number])[];
+  /** A bit by number, set for those that change their process. */
+  readonly changes: number;
 }
 
 function placeTable(table: Table): PlacedTable {
@@ -112,18 +115,26 @@ function placeTable(table: Table): PlacedTable {
     const lengths = Math.ceil(end / 2) * 2;
     return { ...entry, name, placed, lengths, first: lengths + 2 * entry.texts.length };
   });
-  const numbers = kinds
-    .flatMap((kind) => [[kind.name, kind.kind] as const, ...Object.entries(kind.also ?? {})])
-    .sort((a, b) => a[1] - b[1]);
+  const numbered = kinds.flatMap(({ name, kind, also, changes }) =>
+    [[name, kind] as const, ...Object.entries(also ?? {})].map(([each, number]) => ({ name: each, number, changes })),
+  );
+  const numbers = numbered.map(({ name, number }) => [name, number] as const).sort((a, b) => a[1] - b[1]);
+  const changing = numbered.reduce((word, { name, number, changes }) => {
+    if (typeof changes !== 'boolean') throw new Error(`records.yaml: the kind ${name} lacks changes: true or false`);
+    if (number > 31) throw new Error(`records.yaml: the number of the kind ${name} is above 31`);
+    return changes ? (word | (1 << number)) >>> 0 : word;
+  }, 0);
   const blocks = Object.entries(table.blocks).map(([name, { fixed }]) => {
     const { placed, end: size } = place(fixed, 0);
     if (size % 8 !== 0) throw new Error(`records.yaml: the block ${name} has ${size} bytes, not a multiple of 8`);
     return { name, placed, size };
   });
-  return { blocks, header, headerSize, flags: table.flags, kinds, numbers };
+  return { blocks, header, headerSize, flags: table.flags, kinds, numbers, changes: changing };
 }
 
 const NOTE = 'Made from native/records.yaml by `node native/generate.ts`: do not edit.';
+
+const bits = (word: number) => `0b${word.toString(2)}`;
 
 function cHeader(table: PlacedTable): string {
   const member = ({ field }: Placed) =>
@@ -133,6 +144,9 @@ function cHeader(table: PlacedTable): string {
   lines.push(
     `  KIND_END = ${Math.max(...table.numbers.map(([, number]) => number)) + 1},`,
     '};',
+    '',
+    '// By number of the kind: whether it makes of its process another.',
+    `#define CHANGES_PROCESS ${bits(table.changes)}u`,
     '',
     'enum record_flag {',
   );
@@ -166,6 +180,8 @@ function tsKinds(table: PlacedTable): string {
     ...table.numbers.map(([name, number]) => `  ${name}: ${number},`),
     '} as const;',
     'export type Kind = keyof typeof KIND;',
+    '/** By number of the kind, a bit each: whether it makes of its process another. */',
+    `export const CHANGES_PROCESS = ${bits(table.changes)};`,
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -180,7 +196,7 @@ function tsLayout(table: PlacedTable): string {
       });
   const lines = [
     `// ${NOTE}`,
-    "export { KIND, type Kind } from '../../../native/kinds.ts';",
+    "export { CHANGES_PROCESS, KIND, type Kind } from '../../../native/kinds.ts';",
     '',
     '/** Bits of the flags word of the header. */',
     'export const FLAGS = {',
@@ -224,9 +240,11 @@ function tsLayout(table: PlacedTable): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Where each generated file goes, from the root of the repository, and what it contains. */
-export function generate(): { readonly path: string; readonly content: string }[] {
-  const table = placeTable(parse(readFileSync(new URL('records.yaml', import.meta.url), 'utf8')) as Table);
+const RECORDS = readFileSync(new URL('records.yaml', import.meta.url), 'utf8');
+
+/** Where each generated file goes, from the root of the repository, and what it contains; `records`: text of records.yaml. */
+export function generate(records = RECORDS): { readonly path: string; readonly content: string }[] {
+  const table = placeTable(parse(records) as Table);
   return [
     { path: 'native/bpf/records.h', content: cHeader(table) },
     { path: 'native/kinds.ts', content: tsKinds(table) },

@@ -13,3 +13,5 @@ export const KIND = {
   cgroup: 9,
 } as const;
 export type Kind = keyof typeof KIND;
+/** By number of the kind, a bit each: whether it makes of its process another. */
+export const CHANGES_PROCESS = 0b1101001110;

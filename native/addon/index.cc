@@ -44,7 +44,7 @@ static_assert(has_each_kind(), "a kind of record without a shape");
 
 // Whether what a process did last says the same of it, and the kind of neither record is one that makes it another.
 bool is_again(const record_header &before, const record_header &here) {
-  const auto changes = [](__u16 kind) { return kind != KIND_OPEN && kind != KIND_SOCKET && kind != KIND_CALL; };
+  const auto changes = [](__u16 kind) { return (CHANGES_PROCESS >> kind & 1) != 0; };
   return before.tgid == here.tgid && before.start == here.start && before.exec_id == here.exec_id &&
          before.ppid == here.ppid && before.cgroup == here.cgroup && !changes(before.kind) && !changes(here.kind);
 }

@@ -14,6 +14,9 @@ enum record_kind {
   KIND_END = 10,
 };
 
+// By number of the kind: whether it makes of its process another.
+#define CHANGES_PROCESS 0b1101001110u
+
 enum record_flag {
   FLAG_COMPAT = 1,
   FLAG_CUT = 2,

@@ -14,6 +14,21 @@ test.each(generate())('$path is fresh', ({ path, content }) => {
   expect(readFileSync(join(root, path), 'utf8'), 'run `node native/generate.ts`').toBe(content);
 });
 
+test('of each kind of record it is said whether it changes its process, and both languages have it from there', () => {
+  const table = readFileSync(join(root, 'native/records.yaml'), 'utf8');
+  const open = '    kind: 4\n    changes: false\n';
+  expect(table).toContain(open);
+  const words = (text: string) =>
+    generate(text).flatMap(({ content }) => /CHANGES_PROCESS (?:= )?0b([01]+)/.exec(content)?.[1] ?? []);
+  const isChanging = (word: string) => Object.values(layout.KIND).filter((kind) => (Number(`0b${word}`) >> kind) & 1);
+  const { open: four, socket, call, ...others } = layout.KIND;
+  expect(words(table).map(isChanging)).toEqual([Object.values(others), Object.values(others)]);
+  const more = words(table.replace(open, '    kind: 4\n    changes: true\n')).map(isChanging);
+  expect(more[0]?.filter((kind) => !Object.values<number>(others).includes(kind))).toEqual([four]);
+  expect(more[1]).toEqual(more[0]);
+  expect(() => generate(table.replace(open, '    kind: 4\n'))).toThrow('the kind open lacks changes');
+});
+
 /** Every `struct.member` with the offset that layout.ts gives it. */
 function claimed(): Map<string, number> {
   const offsets = new Map<string, number>();

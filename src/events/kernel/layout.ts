@@ -1,5 +1,5 @@
 // Made from native/records.yaml by `node native/generate.ts`: do not edit.
-export { KIND, type Kind } from '../../../native/kinds.ts';
+export { CHANGES_PROCESS, KIND, type Kind } from '../../../native/kinds.ts';
 
 /** Bits of the flags word of the header. */
 export const FLAGS = {

@@ -6,7 +6,7 @@
 
 import { ContainerTable } from '../containers/table.ts';
 import { type ImageData, imageOfExec, Process, ProcessImage, unknownImage } from './image.ts';
-import { CGROUP_TEXTS, CHDIR_TEXTS, EXIT, FORK, HEADER, KIND } from './layout.ts';
+import { CGROUP_TEXTS, CHANGES_PROCESS, CHDIR_TEXTS, EXIT, FORK, HEADER, KIND } from './layout.ts';
 import { ProcessTable } from './process-table.ts';
 import { eachRecord, textLength, textStart } from './records.ts';
 import { isCut, type LongerBlock } from './strings.ts';
@@ -118,10 +118,7 @@ export class ProcessImages {
     const image = process?.image;
     // Nearly all records: of a process and program that are known, and change nothing.
     if (
-      kind > KIND.exit &&
-      kind !== KIND.chdir &&
-      kind !== KIND.scan &&
-      kind !== KIND.cgroup &&
+      ((CHANGES_PROCESS >>> kind) & 1) === 0 &&
       image !== undefined &&
       image.execId === u32(bytes, offset, HEADER.exec_id) &&
       image.ppid === u32(bytes, offset, HEADER.ppid) &&
