@@ -196,23 +196,22 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     ])('of what both the old and the new demand want nothing is missed: %s', async (_, more) => {
       const wanted = path('text', 'prefix', under('dir'));
       const [narrow, wide] = [opens(wanted), demand({ calls: more(wanted) })];
-      const sensor = watch(actor, { ...narrow, ringBytes: 1 << 24 });
-      const room = Buffer.alloc(1 << 20);
+      // All of it has room in the ring, however long this process is not given a processor.
+      const sensor = watch(actor, { ...narrow, ringBytes: 1 << 25 });
       try {
         let over = false;
-        const done = actor.ask(`opens 100000 ${under('dir/file')}`).then(() => {
+        const done = actor.ask(`opens 80000 ${under('dir/file')}`).then(() => {
           over = true;
         });
         let changes = 0;
         while (!over) {
           for (let times = 0; times < 10; times++) sensor.configure(changes++ % 2 === 0 ? wide : narrow);
-          while (sensor.drain(room) > 0);
           await new Promise((resolve) => setImmediate(resolve));
         }
         await done;
         expect(changes).toBeGreaterThan(20);
         const { sent, filtered, dropped, refused } = sensor.counters();
-        expect(sent.openat).toBe(100_000);
+        expect(sent.openat).toBe(80_000);
         expect([filtered.openat, dropped.openat, refused.openat]).toEqual([0, 0, 0]);
       } finally {
         sensor.close();
