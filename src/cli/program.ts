@@ -18,6 +18,7 @@ export function createProgram(): Command {
     .showHelpAfterError('(falco-pipe --help lists what there is)')
     .showSuggestionAfterError()
     .enablePositionalOptions()
+    .helpCommand('help [verb]', 'Show how a verb is used.')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => {
@@ -57,7 +58,9 @@ export function createProgram(): Command {
 
   program
     .command('validate <files...>')
-    .description('Check pipelines with their rules, or rules files alone: every error with its place.')
+    .description(
+      'Check pipelines with their rules, or rules files alone (-: standard input): every error with its place.',
+    )
     .addOption(output())
     .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
     .addHelpText(

@@ -1,9 +1,9 @@
 /** Rules as the verbs that look at them take them: from rules files, from a pipeline, or those that come with the program. */
 
-import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { exitCode, messageOf, type SourceText, suggest, UserError } from '../core/errors.ts';
 import { packageRoot } from '../core/package.ts';
+import { readText } from '../core/read-once.ts';
 import { yamlFilesOf } from '../core/yaml-folder.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
@@ -43,7 +43,7 @@ export function isBlankText(text: string): boolean {
 /** Reads a rules file. What cannot be read becomes an error of the file when it is loaded. */
 export function readRulesFile(name: string): RulesFile {
   try {
-    return { name, content: readFileSync(name, 'utf8') };
+    return { name, content: readText(name) };
   } catch (error) {
     return { name, content: '', unreadable: messageOf(error) };
   }

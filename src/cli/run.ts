@@ -52,7 +52,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   const { failed, recovered } = stateLog(log, state ?? '');
   const store = state === undefined ? undefined : await Store.open(state, failed, recovered);
   const resort = lastResort(log, store);
-  const signals = listen();
+  const signals = listen(log);
   let servers: Servers | undefined;
   try {
     await rehearse();
@@ -62,6 +62,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       ...(store ? { store } : {}),
     });
     signals.reopen = () => running.reopen();
+    signals.books = () => books(running.totals.summary());
     const reload = () => reloader.reload('asked for');
     const serving = new Servers({ run: running, log, pipeline: resolve(path), state, store, reload });
     servers = serving;

@@ -1,10 +1,13 @@
 /** The signals of a run: stop in order, stop at once, load anew, open output files again. */
 
 import { exitCode } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
 
 export interface Signals {
   /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
   readonly stop: Promise<undefined>;
+  /** What has become of the events so far, in words: for the last line when a second one ends it. */
+  books: () => string;
   /** SIGUSR1. */
   reopen: () => Promise<void>;
   /** SIGHUP. */
@@ -14,8 +17,8 @@ export interface Signals {
   close(): void;
 }
 
-/** Listens until `close`. */
-export function listen(): Signals {
+/** Listens until `close`. SIGUSR2, which would end the process, means nothing: so it is said in `log`. */
+export function listen(log: Logger): Signals {
   let ask!: () => void;
   const stop = new Promise<undefined>((done) => {
     ask = () => done(undefined);
@@ -23,12 +26,17 @@ export function listen(): Signals {
   let asked = false;
   const onStop = () => {
     // The second time somebody has lost patience: what is under way stays where it is.
-    if (asked) process.exit(exitCode.failure);
+    if (asked) {
+      const books = signals.books();
+      log.warn(`a second signal ends it at once; what was under way was not waited for${books && `: ${books}`}`);
+      process.exit(exitCode.failure);
+    }
     asked = true;
     ask();
   };
   const signals: Signals = {
     stop,
+    books: () => '',
     reopen: async () => {},
     reload: async () => void (signals.early = true),
     early: false,
@@ -39,6 +47,7 @@ export function listen(): Signals {
     SIGTERM: onStop,
     SIGUSR1: () => void signals.reopen(),
     SIGHUP: () => void signals.reload(),
+    SIGUSR2: () => log.info('SIGUSR2 means nothing to falco-pipe; `falco-pipe status` shows what it does'),
   };
   function close(): void {
     for (const [name, handler] of Object.entries(handlers)) process.off(name, handler);

@@ -22,7 +22,7 @@ export interface ValidateOptions {
  * by one; rules files, told apart by their form, are loaded together in their order.
  */
 export async function validate(paths: readonly string[], options: ValidateOptions): Promise<void> {
-  const files = paths.flatMap((path) => yamlFilesOf(path)).map(readRulesFile);
+  const files = paths.flatMap((path) => yamlFilesOf(path === '-' ? STDIN : path)).map(readRulesFile);
   // What cannot be read, and what is empty, is whatever the others are. Comments alone are Falco's file for local rules.
   const found = files.filter(({ unreadable }) => unreadable === undefined);
   const areNotes =
@@ -35,8 +35,15 @@ export async function validate(paths: readonly string[], options: ValidateOption
   if (pipelines.length === 0 && options.set !== undefined) {
     throw new UserError('--set changes pipelines, and none is given', { exit: exitCode.usage });
   }
-  for (const { name } of pipelines) await attempt(() => validatePipeline(name, options));
+  for (const file of pipelines) await attempt(() => validatePipeline(file, options));
   if (rules.length > 0) await attempt(() => validateRules(rules, options));
+}
+
+/** What `-` stands for. */
+const STDIN = '/dev/stdin';
+
+function isTests(path: string, content: string): boolean {
+  return /\.test\.ya?ml$/.test(path) || /^tests\s*:/m.test(content);
 }
 
 /** One bad file does not hide what is wrong with the next. */
@@ -50,9 +57,12 @@ async function attempt(check: () => void | Promise<void>): Promise<void> {
   if (before !== undefined && before !== exitCode.ok) process.exitCode = before;
 }
 
-async function validatePipeline(path: string, options: ValidateOptions): Promise<void> {
+async function validatePipeline({ name: path, content }: RulesFile, options: ValidateOptions): Promise<void> {
   const json = options.output === 'json';
   try {
+    if (isTests(path, content)) {
+      throw new UserError(`${path} has tests, no pipeline: falco-pipe test ${path}`, { exit: exitCode.config });
+    }
     const { plan, document } = await loadPlan(path, options.set);
     // It may be meant for another machine.
     const files = filesOfTls(plan, document, (each) => resolve(document.folder, each), 'warning');

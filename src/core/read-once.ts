@@ -22,10 +22,11 @@ export function isReadOnce(path: string): boolean {
  * does, and for a pipe that has nothing to give.
  */
 export function readText(path: string): string {
+  if (!isReadOnce(path)) return readFileSync(path, 'utf8');
   const stat = statSync(path);
-  if (!givesOnce(stat)) return readFileSync(path, 'utf8');
   const inode = `${stat.dev}:${stat.ino}:${stat.birthtimeMs}`;
-  const text = given.get(inode) || readFileSync(path, 'utf8');
+  // A socket, as programs give their children, is read but not opened.
+  const text = given.get(inode) || readFileSync(path === '/dev/stdin' ? 0 : path, 'utf8');
   if (text === '') throw new Error(`the pipe ${path} has nothing, or nothing more, to give`);
   given.set(inode, text);
   return text;

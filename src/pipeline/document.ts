@@ -1,6 +1,5 @@
 /** A pipeline file as text with positions: every error can point at the very characters. */
 
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import {
   type Document,
@@ -19,6 +18,7 @@ import {
   type YAMLError,
 } from 'yaml';
 import { type Diagnostic, exitCode, messageOf, type Place, type SourceText, UserError } from '../core/errors.ts';
+import { readText } from '../core/read-once.ts';
 import { scalarPlace } from '../rules/source.ts';
 
 export type Path = readonly (string | number)[];
@@ -47,7 +47,8 @@ export class PipelineDocument {
 
   private constructor(name: string, text: string, sets: readonly string[], { yaml, tolerates }: Dialect) {
     this.name = name;
-    this.folder = dirname(resolve(name));
+    // What comes through a pipe belongs to no folder.
+    this.folder = /^\/(?:dev|proc)\//.test(resolve(name)) ? resolve('.') : dirname(resolve(name));
     this.texts = [
       { name, text },
       { name: SETS, text: sets.map((set) => set.replaceAll('\n', ' ')).join('\n') },
@@ -75,7 +76,7 @@ export class PipelineDocument {
   static load(path: string, sets: readonly string[] = []): PipelineDocument {
     let text: string;
     try {
-      text = readFileSync(path, 'utf8');
+      text = readText(path);
     } catch (error) {
       throw new UserError(`Cannot read the pipeline ${path}: ${messageOf(error)}`, {
         exit: exitCode.config,

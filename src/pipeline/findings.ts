@@ -12,6 +12,10 @@ export class Findings {
     this.#document = document;
   }
 
+  get hasErrors(): boolean {
+    return this.all.some(({ severity }) => severity === 'error');
+  }
+
   /** Where something stands in the file. */
   place(path: Path, what: 'key' | 'value' = 'value'): Place {
     return this.#document.place(path, what);
@@ -24,7 +28,7 @@ export class Findings {
 
   /** @param texts what the places are in @throws UserError with all of them, when one is an error */
   stopAtErrors(texts: readonly SourceText[]): void {
-    if (!this.all.some(({ severity }) => severity === 'error')) return;
+    if (!this.hasErrors) return;
     throw configError(this.#document.name, this.all, texts);
   }
 }

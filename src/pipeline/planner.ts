@@ -21,6 +21,7 @@ import { orderOf } from './order.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import type { Registry } from './registry.ts';
 import { type PipelineFile, readPipeline, type Section } from './shape.ts';
+import { warnOfVariables } from './variables.ts';
 import { Wanted } from './wanted.ts';
 import { type Contents, contentOf, digestOf } from './watch.ts';
 
@@ -51,12 +52,13 @@ export class Planner {
     const file = readPipeline(this.#document);
     this.#hash.update(JSON.stringify(file));
     this.#claimOwn(file);
+    warnOfVariables(this.#document, this.#findings);
     const drafts = draftComponents(file, this.#document, this.#registry, this.#findings);
     ({ sources: this.#sources, operators: this.#operators, sinks: this.#sinks } = drafts);
     const order = orderOf(this.#operators, this.#findings);
     this.#check();
     this.#checkOnly((this.#only = file.only));
-    this.#findings.stopAtErrors(this.#texts);
+    this.#leaveOutUnsound(order);
     this.#type(order);
     yield* this.#prepare(order);
     this.#findings.stopAtErrors(this.#texts);
@@ -102,21 +104,28 @@ export class Planner {
       }
     }
     // What reads from them may be what is wrong already.
-    const unused = this.#findings.all.length > 0 ? [] : [...this.#sources.values(), ...this.#operators.values()];
+    const unused = this.#findings.hasErrors ? [] : [...this.#sources.values(), ...this.#operators.values()];
     for (const { id, path } of unused) {
-      if (!read.has(id))
-        this.#findings.error(
-          'CONFIG_UNUSED',
-          `Nothing reads from ${id}`,
-          path,
-          'Connect it with `from`, or remove it.',
-          'key',
-        );
+      if (read.has(id)) continue;
+      const hint = 'Connect it with `from`, or remove it.';
+      this.#findings.error('CONFIG_UNUSED', `Nothing reads from ${id}`, path, hint, 'key');
     }
     if (this.#sources.size === 0 && !this.#hasAny('sources'))
       this.#findings.error('CONFIG_EMPTY', 'The pipeline has no source', ['sources'], undefined, 'key');
     if (this.#sinks.size === 0 && !this.#hasAny('sinks'))
       this.#findings.error('CONFIG_EMPTY', 'The pipeline has no sink', ['sinks'], undefined, 'key');
+  }
+
+  // What reads from nowhere, in a circle, or from what is wrong itself would only be blamed for that. The rest is planned.
+  #leaveOutUnsound(order: readonly string[]): void {
+    const sound = new Set(this.#sources.keys());
+    const isSound = ({ from }: { readonly from: readonly string[] }) => from.every((id) => sound.has(id));
+    for (const id of order) {
+      const operator = this.#operators.get(id);
+      if (operator && isSound(operator)) sound.add(id);
+      else this.#operators.delete(id);
+    }
+    for (const [id, sink] of this.#sinks) if (!isSound(sink)) this.#sinks.delete(id);
   }
 
   #checkOnly(only: readonly string[] = []): void {
@@ -275,7 +284,11 @@ export class Planner {
   }
 
   #fault({ id, type, path }: Asked, error: unknown): undefined {
-    if (error instanceof UserError) throw error;
+    if (error instanceof UserError) {
+      // What was found before is said first.
+      this.#findings.stopAtErrors(this.#texts);
+      throw error;
+    }
     const message = `${id} cannot be planned, for its type has a fault: ${messageOf(error)}`;
     this.#findings.error('CONFIG_COMPONENT', message, [...path, 'type'], `Tell those who wrote ${type}.`);
   }

@@ -8,7 +8,7 @@ import { createReadStream, type FSWatcher, readFileSync, readlinkSync, statSync,
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { stampOf } from '../core/file-stamp.ts';
-import { isReadOnce } from '../core/read-once.ts';
+import { isReadOnce, readText } from '../core/read-once.ts';
 import { yamlNamesIn } from '../core/yaml-folder.ts';
 
 /** Changes within so many ms belong together. */
@@ -26,7 +26,7 @@ export type Contents = Map<string, string>;
 /** The content of a file as it is now; of a folder the names of the YAML files in it. */
 export function contentOf(path: string): string {
   try {
-    return digestOf(yamlNamesIn(path)?.join('\n') ?? readFileSync(path));
+    return digestOf(yamlNamesIn(path)?.join('\n') ?? (isReadOnce(path) ? readText(path) : readFileSync(path)));
   } catch {
     return digestOf(undefined);
   }

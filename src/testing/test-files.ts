@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ScalarTag, YAMLError } from 'yaml';
-import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { type Diagnostic, exitCode, messageOf, suggest, UserError } from '../core/errors.ts';
 import { PipelineDocument } from '../pipeline/document.ts';
 import type { TestFile, TestKind } from './test-kind.ts';
 
@@ -49,7 +49,7 @@ export function findTestFiles(
   rulesOf: (path: string) => readonly string[],
 ): readonly KnownFile[] {
   const found = paths.flatMap((path) => {
-    if (!isFolder(path)) return [known(readTestFile(path, rulesOf), kinds) ?? unknown(path, kinds)];
+    if (!isFolder(path)) return [known(readTestFile(path, rulesOf), kinds)];
     const below = yamlBelow(path).flatMap((each) => recognisedIn(each, kinds, rulesOf));
     if (below.length > 0) return below;
     throw new UserError(`There are no tests below ${path}`, { exit: exitCode.usage });
@@ -57,16 +57,46 @@ export function findTestFiles(
   return found.filter(({ file }, index) => found.findIndex((other) => other.file.path === file.path) === index);
 }
 
-function known(file: TestFile, kinds: readonly TestKind[]): KnownFile | undefined {
+function known(file: TestFile, kinds: readonly TestKind[]): KnownFile {
   const kind = kinds.find((each) => each.recognises(file.value));
-  return kind && { file, kind };
+  if (kind) return { file, kind };
+  const names = kinds.map(({ name }) => name).join(', ');
+  throw new UserError(`${file.path} is no file of tests; there are ${names}: docs/guides/testing-rules.md`, {
+    exit: exitCode.usage,
+    diagnostics: [missingIn(file)],
+    texts: file.document.texts,
+  });
 }
 
-function unknown(path: string, kinds: readonly TestKind[]): never {
-  const names = kinds.map(({ name }) => name).join(', ');
-  throw new UserError(`${path} is no file of tests; there are ${names}: docs/guides/testing-rules.md`, {
-    exit: exitCode.usage,
-  });
+/** By which keys a file, and a test in it, is known. */
+const OF_FILE = ['tests', 'pipeline'];
+const OF_TEST = ['rule', 'events', 'runner'];
+
+/** The place where a file stops to look like one of tests, and what is there in place of what is needed. */
+function missingIn({ value, document }: TestFile): Diagnostic {
+  const wrong = (
+    message: string,
+    path: readonly (string | number)[],
+    keys: readonly string[],
+    known: readonly string[],
+  ) => {
+    const found = keys.find((key) => !known.includes(key) && suggest(key, known) !== undefined);
+    const hint = found === undefined ? undefined : `Did you mean "${suggest(found, known)}"?`;
+    const at = found === undefined ? document.place(path) : document.place([...path, found], 'key');
+    return { severity: 'error', code: 'TEST_FILE', message, at, ...(hint && { hint }) } as const;
+  };
+  const { tests } = (value ?? {}) as { readonly tests?: unknown };
+  if (tests === undefined) return wrong('There is no key `tests`', [], keysOf(value), OF_FILE);
+  const [first] = Array.isArray(tests) ? tests : [];
+  if (first === undefined) return wrong('`tests` must be a list of tests', ['tests'], [], []);
+  const message =
+    'A test of rules has `rule` and `events`, a scenario `runner`; tests of a pipeline name it: `pipeline`';
+  const near = wrong(message, [], keysOf(value), OF_FILE);
+  return near.hint ? near : wrong(message, ['tests', 0], keysOf(first), OF_TEST);
+}
+
+function keysOf(value: unknown): string[] {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
 }
 
 // A folder has other files too, pipelines and rules: what is no file of tests is not ours to judge.
@@ -78,8 +108,7 @@ function recognisedIn(
   const isNamedSo = /\.test\.ya?ml$/.test(path);
   if (!isNamedSo && !hasTests(path)) return [];
   try {
-    const found = known(readTestFile(path, rulesOf), kinds);
-    return found ? [found] : isNamedSo ? [unknown(path, kinds)] : [];
+    return [known(readTestFile(path, rulesOf), kinds)];
   } catch (error) {
     if (isNamedSo || !(error instanceof UserError)) throw error;
     return [];

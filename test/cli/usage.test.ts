@@ -46,6 +46,12 @@ describe('--help', () => {
     expect(stdout).toMatch(/Examples?:\n {2}(sudo )?falco-pipe /);
   });
 
+  test('help is a verb, too', async () => {
+    const { code, stdout } = await Program.run(['help']);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: (await Program.run(['--help'])).stdout });
+    expect((await Program.run(['help', 'run'])).stdout).toBe((await Program.run(['run', '--help'])).stdout);
+  });
+
   test('nothing given: help on the standard error, exit 2', async () => {
     const { code, stdout, stderr } = await Program.run([]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -1,9 +1,10 @@
 /** `falco-pipe validate`: what it says of files that can be used, and of those that cannot, as people see it. */
 
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { Program } from '../e2e/program.ts';
+import { describe, expect, test } from 'vitest';
+import { launcher, Program } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
 
 const rule = (name: string, condition: string, more = '') =>
@@ -42,4 +43,55 @@ sinks: { out: { type: stdout, from: detect } }
   const planned = await validated({ ...files, 'p.yaml': pipeline }, ['p.yaml']);
   expect(planned.stdout).toMatch(/^p\.yaml: ok \(/);
   expect(planned.stderr.trimEnd().split('\n')).toEqual(notes);
+});
+
+describe('standard input', () => {
+  const given = (input: string, cwd: string) => {
+    const { status, stdout, stderr } = spawnSync(launcher, ['validate', '-'], { input, cwd, encoding: 'utf8' });
+    return { status, stdout, stderr };
+  };
+
+  test('rules, and a pipeline, whose files are found from where it is called', () => {
+    const cwd = scratch();
+    const rules = rule('R', 'evt.type = execve');
+    const pipeline = `sources: { past: { type: replay, files: [/dev/null], emits: [syscall] } }
+operators: { detect: { type: rules, from: past, files: rules/r.yaml } }
+sinks: { out: { type: stdout, from: detect } }
+`;
+    expect(given(rules, cwd)).toEqual({
+      status: 0,
+      stdout: '/dev/stdin: ok (1 rule, 0 macros, 0 lists)\n',
+      stderr: '',
+    });
+    expect(given(pipeline, cwd).stderr).toContain(`no such file or directory, open '${join(cwd, 'rules/r.yaml')}'`);
+    mkdirSync(join(cwd, 'rules'));
+    writeFileSync(join(cwd, 'rules/r.yaml'), rules);
+    expect(given(pipeline, cwd)).toMatchObject({ status: 0, stderr: '' });
+    expect(given(pipeline.replace('detect }', 'dtect }'), cwd).stderr).toContain('/dev/stdin:3:37: error');
+  });
+});
+
+test('a file of tests: which verb runs it', async () => {
+  for (const [name, text] of [
+    ['r.test.yaml', 'tests: [{ rule: R, name: n, events: [{ type: openat }], none: true }]\n'],
+    ['scenarios.yaml', 'tests:\n  - { name: a, runner: HostRunner, rule: R }\n'],
+  ] as const) {
+    const { code, stderr } = await validated({ [name]: text });
+    expect({ code, stderr }).toEqual({ code: 78, stderr: `${name} has tests, no pipeline: falco-pipe test ${name}\n` });
+  }
+});
+
+test('a variable, which nothing replaces, is said where it stands', async () => {
+  const pipeline = `sources: { past: { type: replay, files: [/dev/null], emits: [syscall] } }
+sinks:
+  out: { type: http, from: past, url: 'http://\${HOST}:1' }
+  run: { type: program, from: past, command: [sh, -c, 'cat >\${HOME}/x'] }
+`;
+  const { code, stdout, stderr } = await validated({ 'p.yaml': pipeline });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^p\.yaml: ok, 1 warning /);
+  expect(stderr).toMatch(/^p\.yaml:3:39: warning: \$\{HOST\} is not replaced: it stands for itself\n/);
+  expect(stderr).toContain(
+    'Give the whole value by --set sinks.out.url=…; addresses and secrets may also be { env: NAME }',
+  );
 });

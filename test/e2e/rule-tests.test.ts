@@ -75,6 +75,9 @@ describe('files that cannot be used: exit 2, and nothing runs', () => {
       () => [file('tests: [{}]')],
       'is no file of tests; there are event-generator scenarios, rule tests, pipeline tests',
     ],
+    ['a key of the file that is misspelt', () => [file('name: x\ntets: [{}]')], ':2:1: error: There is no key `tests`'],
+    ['a key of a test that is misspelt', () => [file('tests:\n  - rule: R\n    evnets: []')], 'Did you mean "events"?'],
+    ['its place', () => [file('tests:\n  - rule: R\n    evnets: []')], ':3:5: error: A test of rules has'],
     [
       'a pipeline that is not there',
       () => [file('pipeline: x.yaml\ntests: [{ name: n, events: [{ into: a, type: b }], expect: { c: none } }]')],

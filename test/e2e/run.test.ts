@@ -86,11 +86,15 @@ describe('an end in order', () => {
     const path = stage("out: { type: http, from: detect, url: 'http://127.0.0.1:9' }", { events: records(100) });
     const program = Program.start(['run', path, '--stop-timeout', '1h', '--no-watch']);
     await program.until(({ stderr }) => stderr.includes('writing failed'));
+    program.child.kill('SIGUSR2');
+    await program.until(({ stderr }) => stderr.includes('SIGUSR2 means nothing to falco-pipe'));
     program.child.kill('SIGTERM');
     // It drains, and would for an hour: the log has no books yet.
     await new Promise((done) => setTimeout(done, 300));
     expect([program.code, program.stderr.includes('"seen"')]).toEqual([null, false]);
     expect(await program.stop('SIGTERM')).toBe(1);
+    const last = JSON.parse(program.stderr.trim().split('\n').at(-1) ?? '').msg;
+    expect(last).toMatch(/^a second signal ends it at once; .*: seen 100, delivered 0, .* in flight 100$/);
   });
 
   test('a reader that goes away ends it quietly', async () => {

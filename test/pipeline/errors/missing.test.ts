@@ -176,3 +176,38 @@ describe('wrong: what is missing or too much', () => {
     `);
   });
 });
+
+describe('with something wrong, what does not hang on it is checked all the same', () => {
+  const wrong = `sources: { past: { type: replay, files: [/dev/null], emits: [syscall] } }
+operators:
+  a: { type: filter, from: b, condition: fd.nmae = x }
+  b: { type: filter, from: a, condition: evt.num > 1 }
+  lost: { type: filter, from: nowhere, condition: fd.nmae = x }
+  below: { type: throttle, from: lost, key: fd.nmae }
+  c: { type: filter, from: past, condition: ct.name = x }
+  d: { type: throttle, from: [past, past], key: proc.nmae }
+sinks: { out: { type: stdout, from: [a, below, c] }, log: { type: file, from: c, path: x, fields: 7 } }
+`;
+  it('of a circle, an id that is nowhere, and what is below them, just that', () => {
+    const lines = shown(wrong)
+      .split('\n')
+      .filter((line) => line.startsWith('p.yaml'));
+    expect(lines).toEqual([
+      'p.yaml:9:99: error: sinks.log.fields must be a list, not 7',
+      'p.yaml:4:28: error: The operators go in a circle: a -> b -> a',
+      'p.yaml:5:31: error: lost reads from "nowhere", which is nowhere',
+      'p.yaml:8:37: error: d reads from "past" twice',
+      'p.yaml:8:49: error: "proc.nmae" is no field of syscall events',
+      'p.yaml:7:45: error: On syscall events: unknown field ct.name (event source syscall)',
+      'p.yaml has 6 errors',
+    ]);
+  });
+
+  it('what nothing reads from', () => {
+    const text = shown(
+      ok.replace('sinks:', '  idle: { type: filter, from: past, condition: nothing.like = it }\nsinks:'),
+    );
+    expect(text).toContain('Nothing reads from idle');
+    expect(text).toContain('nothing.like');
+  });
+});
