@@ -19,6 +19,7 @@
 namespace {
 
 constexpr const char *kSection = "tp/";
+constexpr int kTries = 8;
 
 // Closed when it goes out of scope.
 class File {
@@ -47,14 +48,18 @@ int mount_apart() {
   return static_cast<int>(syscall(SYS_fsmount, context.fd(), FSMOUNT_CLOEXEC, 0));
 }
 
+// What this process has run out of it lacks for all else, too.
+bool is_scarce(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
+
 // The kernel's number of a tracepoint, CATEGORY/NAME: negative, an errno, where it cannot be had.
 long read_id(const std::string &tracepoint) {
   const std::string inside = "events/" + tracepoint + "/id";
   int fd = open(("/sys/kernel/tracing/" + inside).c_str(), O_RDONLY | O_CLOEXEC);
-  const int error = errno;
+  int error = errno;
   if (fd < 0) {
     const File root(mount_apart());
     if (root.fd() >= 0) fd = openat(root.fd(), inside.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && is_scarce(errno)) error = errno;
   }
   const File file(fd);
   char digits[16] = {};
@@ -69,8 +74,14 @@ long open_event(long id) {
   attributes.size = sizeof attributes;
   attributes.config = static_cast<__u64>(id);
   attributes.disabled = 1;
-  return syscall(SYS_perf_event_open, &attributes, -1, sched_getcpu(), -1, PERF_FLAG_FD_CLOEXEC);
+  // The processor may be switched off meanwhile: then we are on another.
+  for (int tries = 1;; tries++) {
+    const long fd = syscall(SYS_perf_event_open, &attributes, -1, sched_getcpu(), -1, PERF_FLAG_FD_CLOEXEC);
+    if (fd >= 0 || errno != ENODEV || tries == kTries) return fd;
+  }
 }
+
+std::string tracepoint_of(const bpf_program *program) { return bpf_program__section_name(program) + strlen(kSection); }
 
 }  // namespace
 
@@ -79,17 +90,21 @@ bool preempts_programs(const btf *types) {
   return types != nullptr && btf__find_by_name_kind(types, "class_srcu_fast_notrace_t", BTF_KIND_TYPEDEF) > 0;
 }
 
-std::string perf_obstacle() {
-  const long id = read_id("sched/sched_process_exec");
-  if (id < 0) return std::string("/sys/kernel/tracing cannot be read: ") + strerror(static_cast<int>(-id));
-  const File event(open_event(id));
-  return event.fd() < 0 ? std::string("perf_event_open: ") + strerror(errno) : "";
+std::string perf_obstacle(const bpf_program *program) {
+  const std::string tracepoint = tracepoint_of(program);
+  const long id = read_id(tracepoint);
+  const File event(id < 0 ? -1 : open_event(id));
+  if (event.fd() >= 0) return "";
+  const int error = id < 0 ? static_cast<int>(-id) : errno;
+  if (is_scarce(error)) throw Failure{"attach", error, tracepoint};
+  const char *what = id < 0 ? "/sys/kernel/tracing cannot be read" : "perf_event_open";
+  return std::string(what) + ": " + strerror(error) + " (" + tracepoint + ")";
 }
 
 bpf_link *attach_to_perf(bpf_program *program) {
   LogCapture log;
   const std::string name = bpf_program__name(program);
-  const long id = read_id(bpf_program__section_name(program) + strlen(kSection));
+  const long id = read_id(tracepoint_of(program));
   if (id < 0) throw Failure{"attach", static_cast<int>(-id), name + ": its tracepoint has no id"};
   File event(open_event(id));
   if (event.fd() < 0) throw Failure{"attach", errno, name + ": perf_event_open"};

@@ -13,8 +13,9 @@ constexpr const char *kPerfForm = "_perf";
 // SRCU, no longer by switching preemption off.
 bool preempts_programs(const btf *types);
 
-// Why programs cannot be attached to what perf records; empty: they can.
-std::string perf_obstacle();
+// Why a program of a section tp/CATEGORY/NAME cannot be attached to what perf records; empty: it can. Throws Failure where
+// this process has run out of files or memory.
+std::string perf_obstacle(const bpf_program *program);
 
-// Attaches a program of a section tp/CATEGORY/NAME. Throws Failure.
+// Attaches such a program. Throws Failure.
 bpf_link *attach_to_perf(bpf_program *program);

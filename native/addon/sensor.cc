@@ -108,10 +108,16 @@ Sensor::Sensor(const SensorOptions &options, const Wanted &wanted) {
   if (options.descendants_of != 0) seed(options.descendants_of);
 }
 
-bool Sensor::wants_perf(const SensorOptions &options, const btf *types) {
-  if (!options.perf.value_or(preempts_programs(types))) return false;
-  risk_ = perf_obstacle();
-  return risk_.empty();
+// All or none: what is attached both ways is not in order.
+std::string Sensor::perf_obstacle_here(const std::set<std::string> &uring) const {
+  bpf_program *program;
+  bpf_object__for_each_program(program, object_.get()) {
+    const std::string name = name_of(program);
+    if (!is_perf_form(program) || (is_uring(name) && !uring.contains(name))) continue;
+    const std::string obstacle = perf_obstacle(program);
+    if (!obstacle.empty()) return obstacle;
+  }
+  return "";
 }
 
 // What can be done without is left out when it is refused: io_uring, whose tracepoints have changed over the years, then perf.
@@ -119,7 +125,7 @@ void Sensor::load_what_can(const SensorOptions &options) {
   LogCapture quiet;
   Types types = kernel_types();
   const UringSupport uring = uring_support(types.get());
-  perf_ = wants_perf(options, types.get());
+  perf_ = options.perf.value_or(preempts_programs(types.get()));
   types.reset();
   std::set<std::string> programs = uring.programs;
   uring_obstacle_ = uring.obstacle;
@@ -145,6 +151,10 @@ void Sensor::load(const SensorOptions &options, const std::set<std::string> &uri
   LogCapture log;
   object_.reset(bpf_object__open_file(options.object.c_str(), nullptr));
   if (object_ == nullptr) throw Failure{"open", errno, log.take()};
+  if (perf_) {
+    risk_ = perf_obstacle_here(uring);
+    perf_ = risk_.empty();
+  }
   config values{};
   values.refuse_above = options.ring_bytes / 4ull * 3;
   values.scoped = options.descendants_of != 0;

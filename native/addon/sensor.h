@@ -75,8 +75,8 @@ class Sensor {
  private:
   void load(const SensorOptions &options, const std::set<std::string> &uring);
   void load_what_can(const SensorOptions &options);
-  // Whether perf is needed, and can be had.
-  bool wants_perf(const SensorOptions &options, const btf *types);
+  // Why not all programs of the object, with those of io_uring, can be attached through perf; empty: they can.
+  std::string perf_obstacle_here(const std::set<std::string> &uring) const;
   void add_entries(const char *name, const std::vector<uint8_t> &entries);
   void remove_other_entries(const char *name, const std::vector<uint8_t> &entries);
   void attach(const char *program, bool wanted);

@@ -1,13 +1,15 @@
-/** Run by sensor.test.ts in a process of its own: `trace`, `worker`, `leave-open`. Answers with one line of JSON. */
+/** Run by sensor.test.ts in a process of its own: `trace`, `perf`, `few-files`, `worker`, `leave-open`. Answers with one line of JSON. */
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { openSensor } from '../../native/index.ts';
+import { openSensor, type SensorOptions } from '../../native/index.ts';
 import { messageOf, UserError } from '../../src/core/errors.ts';
 import { decode } from './harness.ts';
 
 const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
-const open = () =>
+const open = (options: Pick<SensorOptions, 'perf'> = {}) =>
   openSensor({
+    ...options,
     ringBytes: 65536,
     calls: new Map(),
     real: false,
@@ -16,21 +18,40 @@ const open = () =>
     scope: { descendantsOf: process.pid },
   });
 
-function trace(): void {
+function trace(options: Pick<SensorOptions, 'perf'> = {}): void {
   try {
-    const sensor = open();
+    const sensor = open(options);
     const scanned = decode(sensor.scan()).some((record) => record.vpid === process.pid);
     spawnSync('/bin/true');
     const buffer = new Uint8Array(65536);
     const records = decode(buffer.subarray(0, sensor.drain(buffer)));
     const { sent } = sensor.counters();
+    const risk = sensor.programs().find((program) => program.risk !== '')?.risk;
     sensor.close();
     const counted = Object.fromEntries(['fork', 'exec', 'exit'].map((name) => [name, sent[name]]));
-    answer({ kinds: records.map((record) => record.kind), counted, scanned });
+    answer({ kinds: records.map((record) => record.kind), counted, scanned, risk });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     answer({ error: messageOf(error), exit: error.exit, hint: error.diagnostics[0]?.hint });
   }
+}
+
+/** What is said with less and less room for open files, from as many on as an open sensor has. */
+function openWithFewFiles(): void {
+  const options = { perf: true };
+  const sensor = open(options);
+  const most = readdirSync('/proc/self/fd').length;
+  sensor.close();
+  const said = [3, 4, 5, 6].map((fewer) => {
+    spawnSync('prlimit', ['--pid', `${process.pid}`, `--nofile=${most - fewer}:`]);
+    try {
+      open(options).close();
+      return 'open';
+    } catch (error) {
+      return messageOf(error);
+    }
+  });
+  answer({ said });
 }
 
 async function worker(): Promise<void> {
@@ -53,8 +74,9 @@ function sleepInWorker(): void {
 
 if (!isMainThread) sleepInWorker();
 else if (process.argv[2] === 'worker') await worker();
+else if (process.argv[2] === 'few-files') openWithFewFiles();
 else if (process.argv[2] === 'leave-open') {
   open().onDoorbell(() => {});
   answer({ open: true });
   process.exit();
-} else trace();
+} else trace(process.argv[2] === 'perf' ? { perf: true } : {});

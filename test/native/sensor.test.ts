@@ -204,6 +204,24 @@ const nobody = [...mounted, 'setpriv', '--reuid=65534', '--regid=65534', '--clea
 const rights = (names: string) => [...nobody, `--inh-caps=${names}`, `--ambient-caps=${names}`];
 
 describe.skipIf(skipped)('other processes', () => {
+  test.each([
+    ['sched/sched_process_exit', '/dev/null', 'Input/output error'],
+    ['raw_syscalls/sys_exit', 'none', 'Invalid argument'],
+  ])('where perf cannot be had of %s, it is done without, and said', (tracepoint, id, why) => {
+    const file = join(scratch(), 'id');
+    writeFileSync(file, '99999999\n');
+    const tracing = '/sys/kernel/tracing';
+    const lying = `mount -t tracefs none ${tracing} && mount --bind "$0" ${tracing}/events/${tracepoint}/id && exec "$@"`;
+    const wrapper = ['unshare', '--mount', 'sh', '-c', lying, id === 'none' ? file : id];
+    const risk = expect.stringContaining(`: ${why} (${tracepoint})`);
+    expect(run('perf', wrapper)).toMatchObject({ kinds: ['fork', 'exec', 'exit'], scanned: true, risk });
+  });
+
+  test('that may not open as many files are told so, whatever they were opened for', () => {
+    const { said } = run('few-files');
+    expect(said).toEqual(Array(4).fill('the sensor needs more files than this process may have open'));
+  });
+
   test('a user with CAP_BPF and CAP_PERFMON alone can trace', () => {
     expect(run('trace', rights('+bpf,+perfmon'))).toMatchObject({ kinds: ['fork', 'exec', 'exit'], scanned: true });
   });
