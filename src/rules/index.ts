@@ -6,6 +6,7 @@ export { EventRecord, recordForm } from '../events/record.ts';
 export type { AddedPart, AppendOutput } from './append-output.ts';
 export type { Condition, ConditionOptions } from './condition.ts';
 export { compileCondition, compileFormat } from './condition.ts';
+export { contradiction } from './contradiction.ts';
 export { describeRule, describeRules } from './describe.ts';
 export type { Engine } from './engine.ts';
 export type { EventTypeSet } from './event-types.ts';

@@ -52,6 +52,13 @@ it.each([
   ],
   [
     'syscall',
+    'evt.type = openat and proc.name = cat and (fd.name = /x or proc.name = dog) and proc.name in (dog, cow)',
+    ['type: ebpf'],
+    'asks proc.name to be two things at once: it cannot fire',
+  ],
+  ['syscall', 'evt.type = openat and evt.num = 0', ['type: ebpf'], 'is true of no type of event: it cannot fire'],
+  [
+    'syscall',
     'evt.type in (openat, connect) and proc.name = a-very-long-name',
     ['type: ebpf'],
     'asks for what no event has, such as a thread with a name of more than 15 bytes: it cannot fire',

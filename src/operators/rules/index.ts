@@ -14,6 +14,7 @@ import {
   asTheyAre,
   asTheyStay,
   type Built,
+  contradiction,
   hostsIn,
   type ListFeed,
   type Lists,
@@ -343,11 +344,17 @@ function* warnOfIdleRules(active: readonly Rule[], edge: Edge): Steps<void> {
       warning(`is for ${source} events, and none come here: it cannot fire`);
       continue;
     }
+    const field = contradiction(condition.typed);
+    if (field !== undefined) {
+      warning(`asks ${field} to be two things at once: it cannot fire`);
+      continue;
+    }
     const { eventTypes } = condition;
     if (eventTypes !== 'all') {
       const here = [...eventTypes].filter((type) => edge.emitsType(source, type) !== false);
       if (here.length === 0) {
-        if (eventTypes.size > 0) warning(`needs ${some(eventTypes)}, which no source here emits: it cannot fire`);
+        const needs = `needs ${some(eventTypes)}, which no source here emits`;
+        warning(`${eventTypes.size > 0 ? needs : 'is true of no type of event'}: it cannot fire`);
         continue;
       }
       const missing = [...eventTypes].filter((type) => !here.includes(type));
