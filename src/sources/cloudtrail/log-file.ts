@@ -2,7 +2,7 @@
 
 import type { SourceContext } from '../../core/component.ts';
 import { headKeys } from '../../events/cloud/heads.ts';
-import { unpack } from '../shared/cloud-worker/unpack.ts';
+import { Broken, unpack } from '../shared/cloud-worker/unpack.ts';
 import type { Config } from './config.ts';
 import type { Parcel } from './parcel.ts';
 import type { Recent } from './recent.ts';
@@ -30,7 +30,7 @@ export async function giveLogFile(
   const options = { list: 'Records', heads: headKeys, maxRecord: config.max_record, maxBytes: config.max_object };
   // What is no event has no id: it is known by its number, in an order that is the same however the file comes in pieces.
   const numbers = [0, 0];
-  for await (const pack of unpack(chunks, options)) {
+  for await (const pack of unpack(notEmpty(chunks), options)) {
     await after;
     const { events, problems, duplicates, release } = eventsOf(pack, ctx, recent);
     if (duplicates > 0) ctx.metrics.add('duplicates', '', duplicates);
@@ -44,3 +44,15 @@ export async function giveLogFile(
     }
   }
 }
+
+/** Ends with Broken where nothing came but blanks: a file that has not even an empty list was not written to its end. */
+async function* notEmpty(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let isEmpty = true;
+  for await (const chunk of chunks) {
+    isEmpty &&= chunk.every((byte) => byte <= BLANK);
+    yield chunk;
+  }
+  if (isEmpty) throw new Broken('it is empty');
+}
+
+const BLANK = 0x20;

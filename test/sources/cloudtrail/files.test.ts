@@ -46,6 +46,21 @@ describe('the source cloudtrail on files', () => {
     expect(again.events).toEqual([]);
   });
 
+  test('a file of nothing, or of blanks, is a dead letter; one with an empty list is read', async () => {
+    const hollow = join(folder, 'hollow');
+    mkdirSync(hollow);
+    writeFileSync(join(hollow, 'blank.json'), ' \n\t\n');
+    writeFileSync(join(hollow, 'empty.json'), '');
+    writeFileSync(join(hollow, 'none.json'), '{"Records":[]}');
+    const it = read(hollow);
+    await it.until(({ end }) => end === 'complete');
+    expect(it.reports.map(({ fields: { reason, message } }) => [reason, message]).sort()).toEqual([
+      ['bad_object', `${join(hollow, 'blank.json')}: it is empty`],
+      ['bad_object', `${join(hollow, 'empty.json')}: it is empty`],
+    ]);
+    rmSync(hollow, { recursive: true });
+  });
+
   test('goes on to the next file while one settles, in order, and knows each once all of it has settled', async () => {
     const many = join(folder, 'many');
     mkdirSync(many);
