@@ -49,6 +49,11 @@ export function readRulesFile(name: string): RulesFile {
   }
 }
 
+/** The files that the rules of an operator were read from, those of folders among them. */
+export function filesOf({ notes }: PlannedOperator): readonly string[] {
+  return (notes.files as readonly string[] | undefined) ?? [];
+}
+
 /** Loads rules: of pipelines or of rules files, never both; of none: those that come with the program. */
 export async function loadFrom(paths: readonly string[]): Promise<readonly LoadedRules[]> {
   const files = (paths.length > 0 ? paths : [shipped()]).flatMap((path) => yamlFilesOf(path)).map(readRulesFile);
@@ -96,9 +101,7 @@ function loadOperator(plan: Plan, operator: PlannedOperator, pipeline: string): 
   const contentOf = (name: string) => texts.find((text) => text.name === name)?.text ?? '';
   const result = loadConfigured(
     config,
-    config.files
-      .flatMap((name) => yamlFilesOf(name, resolve(dirname(pipeline), name)))
-      .map((name) => ({ name, content: contentOf(name), path: resolve(dirname(pipeline), name) })),
+    filesOf(operator).map((name) => ({ name, content: contentOf(name), path: resolve(dirname(pipeline), name) })),
   );
   refuse(result, texts);
   const feeds = originsOf(plan, operator).map((source) => ({ id: source.id, ...answersOf(source) }));

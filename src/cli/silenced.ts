@@ -4,7 +4,7 @@ import { counted } from '../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
 import type { RulesConfig } from '../operators/rules/index.ts';
 import type { Plan, PlannedOperator } from '../pipeline/plan.ts';
-import { isBlankText } from './rules-files.ts';
+import { filesOf, isBlankText } from './rules-files.ts';
 
 /**
  * Throws a UserError (exit 78) when a rules file that had items is empty now, or when an operator that judged by rules
@@ -21,12 +21,13 @@ export function refuseSilence(plan: Plan, before: Plan): void {
 }
 
 function silenced(operator: PlannedOperator, plan: Plan, old: PlannedOperator, before: Plan): Diagnostic[] {
-  const { files } = operator.config as RulesConfig;
+  const files = filesOf(operator);
   const emptied = files.filter((name) => textOf(plan, name).trim() === '' && !isBlankText(textOf(before, name)));
   if (emptied.length > 0) return emptied.map((file) => gone('The file is empty and was not', file));
   const [had, isAsked] = [enabledOf(old), JSON.stringify(operator.config) !== JSON.stringify(old.config)];
   if (isAsked || had === 0 || enabledOf(operator) > 0) return [];
-  return [gone(`${operator.id} would have no rule that is enabled any more: it has ${counted(had, 'rule')}`, files[0])];
+  const message = `${operator.id} would have no rule that is enabled any more: it has ${counted(had, 'rule')}`;
+  return [gone(message, files[0] ?? (operator.config as RulesConfig).files[0])];
 }
 
 function enabledOf({ notes }: PlannedOperator): number {

@@ -1,9 +1,11 @@
 /** What a reload goes over to: never to files that somebody still writes. */
 
-import { utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { Reloader } from '../../src/cli/reload.ts';
+import { UserError } from '../../src/core/errors.ts';
+import { HalfUndone } from '../../src/pipeline/half-undone.ts';
 import { loadPlan } from '../../src/pipeline/load.ts';
 import type { Plan } from '../../src/pipeline/plan.ts';
 import type { Run } from '../../src/pipeline/run.ts';
@@ -78,6 +80,18 @@ test('a file that rests is read once, whatever its time; what is wrong with it i
   expect(said.join()).toContain('no such key');
 });
 
+test('where not all is as before, nobody says so', async () => {
+  written(60);
+  const { said } = await reloaded(() => {
+    throw new HalfUndone(new UserError('no such queue'), ['a: the port is taken']);
+  });
+  expect(said).toEqual([
+    `not reloaded (SIGHUP), the pipeline does not go on as before yet:
+no such queue
+Closed for the reload, and not open again yet: a: the port is taken`,
+  ]);
+});
+
 test('how many rules there are is said, also how many there were, and that there are new warnings', async () => {
   written(60);
   const plan = (digest: string, rules: number, warnings: string[]) =>
@@ -101,11 +115,15 @@ const rule = (name: string) => `- rule: ${name}
   priority: INFO
 `;
 
-/** A reload between two pipelines, each given by its rules files and more keys of the operator. */
-async function gone(before: Record<string, string>, after: Record<string, string>, more = '') {
+/** A reload between two pipelines, each given by its rules files and more keys of the operator; `named`: as a folder. */
+async function gone(before: Record<string, string>, after: Record<string, string>, more = '', named?: string) {
   const load = async (files: Record<string, string>, keys: string) => {
+    if (named !== undefined) {
+      rmSync(resolve(folder, named), { recursive: true, force: true });
+      mkdirSync(resolve(folder, named));
+    }
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-    const detect = `{ type: rules, from: node, files: [${Object.keys(files)}]${keys} }`;
+    const detect = `{ type: rules, from: node, files: [${named ?? Object.keys(files)}]${keys} }`;
     const file = join(folder, 'pipeline.yaml');
     writeFileSync(
       file,
@@ -137,6 +155,28 @@ test('rules that are gone though the pipeline asks for them still: the old ones 
       'a.yaml:1:1: error: detect would have no rule that is enabled any more: it has 1 rule\n  When that is meant',
     );
   }
+});
+
+test('a file of a folder is as one that is named by itself', async () => {
+  const two = { 'rules.d/a.yaml': rule('A'), 'rules.d/b.yaml': rule('B') };
+  for (const named of ['rules.d', './rules.d/', join(folder, 'rules.d')]) {
+    const { over, said } = await gone(two, { ...two, 'rules.d/b.yaml': '' }, '', named);
+    expect(over).toBe(0);
+    expect(said).toContain('rules.d/b.yaml:1:1: error: The file is empty and was not');
+  }
+  expect(await gone(two, { ...two, 'rules.d/b.yaml': '# None of our own any more.' }, '', 'rules.d')).toMatchObject({
+    over: 1,
+  });
+  for (const [after, at] of [
+    [{ 'rules.d/a.yaml': '# None.' }, 'rules.d/a.yaml'],
+    [{}, 'rules.d'],
+  ] as const) {
+    const { over, said } = await gone({ 'rules.d/a.yaml': rule('A') }, after, '', 'rules.d');
+    expect(over).toBe(0);
+    expect(said).toContain(`${at}:1:1: error: detect would have no rule`);
+  }
+  // To delete one of several is to ask for it.
+  expect(await gone(two, { 'rules.d/a.yaml': rule('A') }, '', 'rules.d')).toMatchObject({ over: 1 });
 });
 
 test('rules that are gone because that was asked for', async () => {

@@ -166,7 +166,12 @@ export const rules = defineOperator<typeof config, Loaded>({
     return {
       state: { rules: active, extra, feeds: loaded.feeds, reads },
       reads: yield* reads(asTheyAre),
-      notes: { rules: active.length, list, replaced: loaded.replaced.map(replacedText) },
+      notes: {
+        files: files.map(({ name }) => name),
+        rules: active.length,
+        list,
+        replaced: loaded.replaced.map(replacedText),
+      },
       digest: lists.digest('hex'),
     };
   },
