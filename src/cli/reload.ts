@@ -5,6 +5,7 @@ import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promis
 import { counted } from '../core/counted.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { HalfUndone } from '../pipeline/half-undone.ts';
 import type { Plan } from '../pipeline/plan.ts';
 import type { Run } from '../pipeline/run.ts';
 import { type Contents, Watcher } from '../pipeline/watch.ts';
@@ -93,8 +94,10 @@ export class Reloader {
       sayWarnings(log, this.#options.sets, plan, before);
     } catch (error) {
       const what = failure(error);
-      run.loadings.refused(what.split('\n')[0] as string);
-      log.error(`not reloaded (${why}), the pipeline goes on as before:\n${what}`);
+      const asBefore = !(error instanceof HalfUndone);
+      run.loadings.refused(what.split('\n')[0] as string, asBefore);
+      const goesOn = asBefore ? 'the pipeline goes on as before' : 'the pipeline does not go on as before yet';
+      log.error(`not reloaded (${why}), ${goesOn}:\n${what}`);
     }
     // After a failure the files of the running plan too: to take a change back is a change.
     for (const [path, content] of read) contents.set(path, content);

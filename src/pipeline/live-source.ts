@@ -36,12 +36,21 @@ export class LiveSource {
   #trouble: string | undefined;
   #graph: Process = () => {};
 
-  /** @param ended told that it has completed or, with an error, that it can never be opened; not after `stop` */
-  constructor(planned: PlannedSource, runtime: Runtime, ended: (source: LiveSource, error?: unknown) => void) {
+  /**
+   * @param ended told that it has completed or, with an error, that it can never be opened; not after `stop`
+   * @param opening `again`: it was open a moment ago, so that no error is final before it has given something
+   */
+  constructor(
+    planned: PlannedSource,
+    runtime: Runtime,
+    ended: (source: LiveSource, error?: unknown) => void,
+    opening: 'first' | 'again',
+  ) {
     this.planned = planned;
     this.#runtime = runtime;
     this.#demand = planned.demand;
     const { id, definition, config } = planned;
+    let tried = opening === 'again';
     const ctx = this.#context();
     const metrics = runtime.counters(id);
     const received = metrics.counter('received');
@@ -63,7 +72,7 @@ export class LiveSource {
       trampoline: runtime.trampoline,
       log: ctx.log,
       failed,
-      fatal: (error) => error instanceof UserError,
+      fatal: (error) => !tried && error instanceof UserError,
       ended: (error) => {
         if (error !== undefined) failed(error);
         if (error instanceof SourceError) {
@@ -78,6 +87,7 @@ export class LiveSource {
     // Kernel events come as they happen, and are borrowed: none is looked at here.
     const lag = definition.borrows ? undefined : metrics.counter('lag_seconds');
     this.#hub.graph = (batch) => {
+      tried = false;
       received.value += batch.events.length;
       if (lag) lag.value = secondsSince(batch.events.at(batch.events.length - 1)?.time);
       this.#graph(replayable ? returningCredit(batch, this.#credit) : batch);

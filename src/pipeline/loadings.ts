@@ -30,7 +30,7 @@ export class Loadings {
 
   /** What is wrong as long as the last one was refused. */
   get problems(): string[] {
-    return this.#refusal === undefined ? [] : [`not reloaded, it runs as before: ${this.#refusal}`];
+    return this.#refusal === undefined ? [] : [this.#refusal];
   }
 
   /** Notes one that went well, and is logged: what runs now, for people. */
@@ -41,11 +41,12 @@ export class Loadings {
     this.#tell('health', { reason: 'reloaded', message });
   }
 
-  /** Notes one after which all is as before, and which is logged; `why` in one line. */
-  refused(why: string): void {
+  /** Notes one that was refused, and is logged: why, in one line, and whether all is as before. */
+  refused(why: string, asBefore = true): void {
     this.#failed++;
-    this.#refusal = why;
-    this.#tell('error', { reason: 'reload_refused', message: `not reloaded, it runs as before: ${why}` });
+    const message = `not reloaded, it runs as before${asBefore ? '' : ' but for sources that are not open yet'}: ${why}`;
+    this.#refusal = message;
+    this.#tell('error', { reason: 'reload_refused', message });
   }
 
   #tell(type: ReportType, fields: InternalFields): void {

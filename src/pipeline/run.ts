@@ -8,6 +8,7 @@ import type { InternalFields, ReportType } from '../core/report.ts';
 import { inSlices } from '../core/steps.ts';
 import type { Kept } from '../store/store.ts';
 import { connect, type Live, type Wiring, wire } from './graph.ts';
+import { withUnwell } from './half-undone.ts';
 import { askedAnew, kept, predecessor, runningOn, without } from './kept.ts';
 import { type ChangeReads, LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
@@ -101,7 +102,8 @@ export class Run {
   /**
    * Goes on with another plan. Components whose identity is the same stay as they are, with what they hold: sources run
    * on, sinks keep their queues, operators their state. The graph is swapped between two batches; what is no longer part
-   * of it delivers what it has. Throws a UserError when something cannot be opened: then all is as before.
+   * of it delivers what it has. Throws a UserError when something cannot be opened: then all is as before, or, with a
+   * HalfUndone, all but what that names.
    */
   reload(plan: Plan): Promise<void> {
     return this.#inTurn(() => this.#exchange(plan));
@@ -305,25 +307,28 @@ export class Run {
     for (const source of [...fresh, ...changed]) void source.finish(AbortSignal.abort());
     // They were closed so that the new ones could be opened: back again, where they stood.
     const wasChanged = ({ id }: PlannedSource) => changed.some((source) => source.id === id);
-    const again = old.plan.sources.filter(wasChanged).map((planned) => this.#source(planned));
+    const again = old.plan.sources.filter(wasChanged).map((planned) => this.#source(planned, 'again'));
     this.#live = { ...old, sources: new Map([...old.sources, ...again.map((each) => [each.id, each] as const)]) };
     this.#start(again, this.#wiring);
-    throw (failure as { readonly error: unknown }).error;
+    throw withUnwell((failure as { readonly error: unknown }).error, again);
   }
 
   #start(sources: readonly LiveSource[], wiring: Wiring): void {
-    this.#failure = 'none';
     const isInternal = ({ planned }: LiveSource) => planned.type === 'internal';
     const others = sources.filter((source) => !isInternal(source));
     for (const source of others) this.#active.add(source);
-    // What other sources report while they open is heard too.
-    for (const source of [...sources.filter(isInternal), ...others]) {
-      const segment = wiring.get(source.id);
-      if (segment) source.graph = (batch) => segment.process(batch);
-      source.start();
-      if (this.#failure !== 'none') throw (this.#failure as { error: unknown }).error;
+    this.#failure = 'none';
+    try {
+      // What other sources report while they open is heard too.
+      for (const source of [...sources.filter(isInternal), ...others]) {
+        const segment = wiring.get(source.id);
+        if (segment) source.graph = (batch) => segment.process(batch);
+        source.start();
+        if (this.#failure !== 'none') throw (this.#failure as { error: unknown }).error;
+      }
+    } finally {
+      this.#failure = undefined;
     }
-    this.#failure = undefined;
   }
 
   #end(source: LiveSource): void {
@@ -386,7 +391,7 @@ export class Run {
     return { plan: current, sinks, operators, sources };
   }
 
-  #source(planned: PlannedSource): LiveSource {
-    return new LiveSource(planned, this.#runtime, (source, error) => this.#ended(source, error));
+  #source(planned: PlannedSource, opening: 'first' | 'again' = 'first'): LiveSource {
+    return new LiveSource(planned, this.#runtime, (source, error) => this.#ended(source, error), opening);
   }
 }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Batch } from '../../src/core/batch.ts';
 import { type SourceContext, stream } from '../../src/core/component.ts';
 import { SourceError, UserError } from '../../src/core/errors.ts';
+import { HalfUndone } from '../../src/pipeline/half-undone.ts';
 import { ManualSink, ManualSource } from './harness.ts';
 import { flush, observed, running, stopped } from './reloading.ts';
 
@@ -143,5 +144,42 @@ sinks: { out: { type: out, from: some }${more} }`;
     await flush();
     expect(over).toBe(false);
     await stopped(run);
+  });
+
+  it('and an old source that does not open again: it is tried on, both are said, and others can still end the run', async () => {
+    const source = observed();
+    const other = new ManualSource();
+    let taken = true;
+    const parts = {
+      sources: {
+        src: (ctx: SourceContext) => {
+          if (source.seen.opened > 0 && taken) throw new UserError('the port is taken');
+          return source.open(ctx);
+        },
+        other: () => other.input,
+        shut: () => {
+          throw new UserError('no such queue');
+        },
+      },
+      sinks: { out: new ManualSink() },
+    };
+    const good = 'sources: { a: { type: src }, b: { type: other } }\nsinks: { out: { type: out, from: [a, b] } }';
+    const { run, lines, reload } = await running(good, parts);
+    const refused = await reload(good.replace('type: src', 'type: shut')).catch((error) => error);
+    expect(refused).toBeInstanceOf(HalfUndone);
+    expect(refused.message).toBe('no such queue\nClosed for the reload, and not open again yet: a: the port is taken');
+    expect(run.status().problems).toContain('source a: the port is taken');
+    expect(lines).toContainEqual(expect.stringMatching(/source a failed: the port is taken; opening it again in/));
+    taken = false;
+    await vi.advanceTimersByTimeAsync(1000);
+    source.input.emit(1);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect([source.seen.opened, run.status().ready]).toEqual([2, true]);
+    let over: unknown;
+    void run.over.then((end) => (over = end));
+    other.input.error(new UserError('the disk is gone'));
+    await flush();
+    expect(over).toMatchObject({ why: 'source b failed', error: { message: 'the disk is gone' } });
+    expect(await stopped(run)).toMatchObject({ seen: 1, delivered: 1 });
   });
 });
