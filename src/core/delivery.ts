@@ -39,6 +39,8 @@ export class Delivery {
   // Of what is being written: events that are not delivered yet; whether they are on disk as well, or all kept when given up.
   #left = 0;
   #stored = false;
+  // Whether it gets what waits on disk: from when it is part of the graph until another one is in its place.
+  #begun = false;
   #patient = false;
   // Those that reloads have replaced by this one, or with it, and that still deliver what they have.
   #retiring = new Set<Delivery>();
@@ -89,8 +91,15 @@ export class Delivery {
     this.#done = this.#run();
   }
 
-  /** Stands for one that a reload has replaced: gets what that cannot deliver any more. */
-  takeOver(before: Delivery): void {
+  /**
+   * It is part of the graph: what waits on disk goes to it from now on, and what one that it replaces cannot deliver any
+   * more.
+   */
+  begin(before?: Delivery): void {
+    this.#begun = true;
+    this.queue.poke();
+    if (!before) return;
+    before.#begun = false;
     before.#heir = this;
     this.#retiring = before.#retiring.add(before);
   }
@@ -205,13 +214,11 @@ export class Delivery {
   // What waits on disk came after what waits in memory, and before what comes now. At the end it stays there.
   async #next(): Promise<Parcel[] | undefined> {
     for (;;) {
-      const stored = this.#keep && !this.#closing && this.#keep.waiting > 0 && this.queue.events === 0;
-      const kept = stored ? await this.#keep?.next(this.#config.batch).catch(() => undefined) : undefined;
+      const reads = this.#begun && !this.#closing && this.onDisk > 0 && this.queue.events === 0;
+      const unreadable = (count: number) => this.#undelivered.count('unreadable', count);
+      const kept = reads ? await this.#keep?.next(this.#config.batch, unreadable).catch(() => undefined) : undefined;
       this.#stored = kept !== undefined;
-      if (kept) {
-        if (kept.unreadable > 0) this.#undelivered.count('unreadable', kept.unreadable);
-        return [...kept.parcels];
-      }
+      if (kept) return [...kept];
       const parcels = await this.queue.take(this.#config.batch);
       if (parcels?.length !== 0) return parcels;
     }
@@ -320,7 +327,8 @@ export class Delivery {
       else places.set(reason, [place]);
     }
     const failed = [...places.keys()].find((reason) => reason !== undefined && reason !== REFUSED);
-    if (failed && this.#undelivered.comesAgain(ack)) {
+    // What is on disk stays there, for whoever is in its place.
+    if (failed && (this.#stored || this.#undelivered.comesAgain(ack))) {
       ack.settle('failed', failed);
       return;
     }

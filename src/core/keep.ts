@@ -3,13 +3,6 @@
 import type { Event } from './event.ts';
 import type { Parcel } from './queue.ts';
 
-/** Some of what waited on disk. */
-export interface Stored {
-  readonly parcels: readonly Parcel[];
-  /** Events of them that cannot be read any more, and are not among these. */
-  readonly unreadable: number;
-}
-
 export interface Keep {
   /** Events that wait on disk, or are on their way there. */
   readonly waiting: number;
@@ -19,10 +12,11 @@ export interface Keep {
    */
   spool(events: readonly Event[], limit: number): Promise<void> | undefined;
   /**
-   * The oldest that wait, about so many; undefined when there are none that can be read now. Once a parcel has settled as
-   * anything but `failed` its events wait no longer; after `failed` they are given again.
+   * The oldest that wait and that nobody has been given, about so many; undefined when there are none that can be read now.
+   * Once a parcel has settled as anything but `failed` its events wait no longer; after `failed` they are given again.
+   * `unreadable` is told of events that cannot be read any more, are in no parcel and wait no longer.
    */
-  next(maxEvents: number): Promise<Stored | undefined>;
+  next(maxEvents: number, unreadable: (count: number) => void): Promise<readonly Parcel[] | undefined>;
   /** Called when `next` may have something that it had not. */
   readonly woken: Set<() => void>;
   /** Keeps events that are given up, and why. Resolves and refuses as `spool` does. */

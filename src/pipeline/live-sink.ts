@@ -70,9 +70,9 @@ export class LiveSink {
     return { id, fields: fieldsOf(reads), deliver: (_source, parcel) => this.delivery.offer(parcel) };
   }
 
-  /** Stands for one that a reload has replaced: gets what that cannot deliver any more. */
-  takeOver(before: LiveSink): void {
-    this.delivery.takeOver(before.delivery);
+  /** It is part of the graph: gets what waits on disk, and what one that it replaces cannot deliver any more. */
+  begin(before?: LiveSink): void {
+    this.delivery.begin(before?.delivery);
   }
 
   /** Opens again what was moved away. */

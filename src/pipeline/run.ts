@@ -359,7 +359,7 @@ export class Run {
     for (const source of sources.values()) this.#end(source);
     const operators = without(old.operators, live.operators);
     const sinks = without(old.sinks, live.sinks);
-    for (const [id, sink] of sinks) live.sinks.get(id)?.takeOver(sink);
+    for (const [id, sink] of without(live.sinks, old.sinks)) sink.begin(old.sinks.get(id));
     this.#retiring.add({ plan: old.plan, sources, operators, sinks });
   }
 

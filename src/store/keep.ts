@@ -2,7 +2,7 @@
 
 import { ackOf } from '../core/ack.ts';
 import type { Event } from '../core/event.ts';
-import type { Keep, Stored } from '../core/keep.ts';
+import type { Keep } from '../core/keep.ts';
 import type { Parcel } from '../core/queue.ts';
 import type { EventRecord } from '../events/record.ts';
 import { parseRecord, recordJson } from '../events/record-json.ts';
@@ -32,8 +32,10 @@ export class SinkKeep implements Keep {
   #waiting: number;
   readonly #buried: { events: number; bytes: number };
   #pending = 0;
-  // Rows up to here have been given out.
+  // Rows up to here have been given out; of them and those behind, these are in somebody's hands or being removed.
   #given = 0;
+  readonly #taken = new Set<number>();
+  #reading: Promise<unknown> = Promise.resolve();
 
   constructor(store: Store, sink: string, dead = DEAD) {
     this.#store = store;
@@ -68,16 +70,25 @@ export class SinkKeep implements Keep {
     return written;
   }
 
-  async next(maxEvents: number): Promise<Stored | undefined> {
-    const rows = await this.#store.spooled(this.#sink, this.#given, maxEvents);
-    if (rows.length === 0) return undefined;
-    this.#given = rows.at(-1)?.id ?? this.#given;
-    const parcels = rows.map((row) => this.#parcel(row));
-    const unreadable = rows.reduce(
-      (sum, { count }, index) => sum + count - (parcels[index] as Parcel).events.length,
-      0,
-    );
-    return { parcels, unreadable };
+  // One after the other: whoever else reads is a sink that a reload replaces.
+  next(maxEvents: number, unreadable: (count: number) => void): Promise<readonly Parcel[] | undefined> {
+    const parcels = this.#reading.then(() => this.#read(maxEvents, unreadable));
+    this.#reading = parcels.catch(() => {});
+    return parcels;
+  }
+
+  async #read(maxEvents: number, unreadable: (count: number) => void): Promise<readonly Parcel[] | undefined> {
+    for (;;) {
+      const after = this.#given;
+      const rows = await this.#store.spooled(this.#sink, after, maxEvents);
+      const last = rows.at(-1);
+      if (!last) return undefined;
+      // What has failed in the meantime is to be given too.
+      if (this.#given === after) this.#given = last.id;
+      const free = rows.filter(({ id }) => !this.#taken.has(id));
+      const parcels = free.flatMap((row) => this.#parcel(row, unreadable) ?? []);
+      if (parcels.length > 0) return parcels;
+    }
   }
 
   /** Dead letters were put back or deleted: so many events wait, and so many are still dead, of so many bytes. */
@@ -92,22 +103,28 @@ export class SinkKeep implements Keep {
     for (const woken of this.woken) woken();
   }
 
-  #parcel({ id, count, text = '' }: SpoolRow): Parcel {
+  // Undefined when nothing of the row can be read: then it waits no longer.
+  #parcel({ id, count, text = '' }: SpoolRow, unreadable: (count: number) => void): Parcel | undefined {
     const events = text.split('\n').flatMap((line, index) => {
       const parsed = parseRecord(line, { file: 'spool', line: index + 1 });
       return 'record' in parsed ? [parsed.record] : [];
     });
+    this.#taken.add(id);
     const ack = ackOf((status) => {
       if (status === 'failed') {
         // Whoever failed may be on its way out.
+        this.#taken.delete(id);
         this.#given = Math.min(this.#given, id - 1);
         this.#wake();
         return;
       }
       this.#waiting -= count;
-      this.#store.unspool(id);
+      void this.#store.unspool(id).then(() => this.#taken.delete(id));
+      if (events.length < count) unreadable(count - events.length);
     });
-    return { events, bytes: text.length, ack };
+    if (events.length > 0) return { events, bytes: text.length, ack };
+    ack.settle('dropped', 'unreadable');
+    return undefined;
   }
 
   #write(events: readonly Event[], put: (text: string) => Promise<void>): Promise<void> | undefined {

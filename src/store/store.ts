@@ -149,9 +149,9 @@ export class Store {
     return (await this.#ask({ ask: 'spooled', sink, after, events })) as SpoolRow[];
   }
 
-  /** Removes a row that has been delivered. */
-  unspool(id: number): void {
-    void this.#change({ kind: 'unspool', id });
+  /** Removes a row that has been delivered; resolves when that is written. */
+  unspool(id: number): Promise<void> {
+    return this.#change({ kind: 'unspool', id });
   }
 
   /** Adds events that a sink gave up; resolves when they are written. */

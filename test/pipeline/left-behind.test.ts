@@ -1,7 +1,9 @@
 /** What waits on disk for a sink that the pipeline no longer has is said, and delivered once it has it again. */
 
 import { expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import { books } from '../../src/cli/books.ts';
+import { defineSink } from '../../src/core/component.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { Run } from '../../src/pipeline/run.ts';
@@ -115,3 +117,48 @@ it('what a sink could not deliver before a reload has taken it away, or before t
   await second.run.stop(0);
   await second.store.close();
 });
+
+it('none of it goes to a sink of a reload that is refused', async () => {
+  const live = new ManualSource();
+  const [out, siem, other] = [new ManualSink(), new ManualSink(), new ManualSink()];
+  siem.write = () => Promise.reject(new Error('down'));
+  const registry = registryOf({ sources: { live: () => live.input }, sinks: { out, siem, other } });
+  let opened = 0;
+  let refuse!: () => void;
+  const refused = new Promise<never>((_, reject) => {
+    refuse = () => reject(new Error('no right to write'));
+  });
+  registry.add(
+    defineSink({
+      type: 'closed',
+      summary: 'For tests.',
+      config: z.strictObject({}),
+      examples: [],
+      open: () => {
+        opened++;
+        return refused;
+      },
+    }),
+    'test',
+  );
+  const plan = (yaml: string) => planPipeline(PipelineDocument.parse('test.yaml', yaml), registry);
+  const store = await Store.open(scratch(), () => {});
+  const run = await Run.start(plan(WITH), { log: recordedLog().log, resolve: String, store });
+  for (let n = 0; n < 10; n++) live.emit(1, n);
+  await vi.waitFor(() => expect(run.totals.summary().on_disk).toBeGreaterThan(5), 20_000);
+  const elsewhere = WITH.replace('type: siem', 'type: other');
+  const reload = run.reload(plan(`${elsewhere}\n  more: { type: closed, from: live }`));
+  await vi.waitFor(() => expect(opened).toBe(1), 20_000);
+  // Time in which what is on disk would be read and written.
+  for (let n = 0; n < 5; n++) await store.spooled('siem', 0, 100);
+  refuse();
+  await expect(reload).rejects.toThrow('no right to write');
+  expect(other.got).toEqual([]);
+  siem.write = async () => {};
+  await run.reload(plan(elsewhere));
+  const all = Array.from({ length: 10 }, (_, n) => n);
+  await vi.waitFor(() => expect([...siem.got, ...other.got].sort()).toEqual(all), 20_000);
+  await vi.waitFor(() => expect(run.totals.summary()).toMatchObject({ on_disk: 0 }), 20_000);
+  await run.stop(0);
+  await store.close();
+}, 60_000);

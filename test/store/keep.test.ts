@@ -33,11 +33,15 @@ const range = (count: number, from = 0) => Array.from({ length: count }, (_, ind
 const settled = (ack: { settled: unknown[] }) => vi.waitFor(() => expect(ack.settled).toHaveLength(1), 20_000);
 
 /** A delivery to a sink that does what `write` says, and what that sink got. */
-function delivery(given: object, write: (events: readonly Event[]) => Promise<void>, dead = 1_000_000) {
+function delivery(
+  given: object,
+  write: (events: readonly Event[]) => Promise<void>,
+  dead = 1_000_000,
+  keep = new SinkKeep(store, 'out', { events: dead, bytes: 1e9 }),
+) {
   const got: unknown[] = [];
   const lost: [string, number][] = [];
   const metrics = new Counters();
-  const keep = new SinkKeep(store, 'out', { events: dead, bytes: 1e9 });
   const sink = {
     write: async (events: readonly Event[]) => {
       await write(events);
@@ -46,6 +50,7 @@ function delivery(given: object, write: (events: readonly Event[]) => Promise<vo
     close: async () => {},
   };
   const to = new Delivery(sink, config(given), recordedLog().log, metrics, (...each) => lost.push(each), keep);
+  to.begin();
   const offer = (count: number, from: number, ack: Ack) => to.offer({ events: eventsOf(count, from), bytes: 100, ack });
   return { to, keep, got, lost, metrics, offer };
 }
@@ -113,10 +118,80 @@ describe('a queue that spills', () => {
     };
     // It looks for what waits before the other one has given back what it has.
     const up = new Delivery(sink, config(SPILL), recordedLog().log, new Counters(), () => {}, down.keep);
+    up.begin(down.to);
     await vi.waitFor(() => expect(got.length).toBeGreaterThan(7), 20_000);
     await down.to.close(AbortSignal.timeout(50));
     await vi.waitFor(() => expect([...got].sort((a, b) => Number(a) - Number(b))).toEqual(range(12)), 20_000);
     await up.close(AbortSignal.timeout(1000));
+  });
+
+  it('is left to one that follows, which goes on where the other one stood and puts nothing on disk again', async () => {
+    const keep = new SinkKeep(store, 'out');
+    for (const n of [0, 2, 4]) await keep.spool(eventsOf(2, n), 100);
+    let fail!: (error: Error) => void;
+    let tries = 0;
+    const down = delivery(
+      SPILL,
+      () => {
+        tries++;
+        return new Promise((_, reject) => (fail = reject));
+      },
+      0,
+      keep,
+    );
+    await vi.waitFor(() => expect(tries).toBe(1), 20_000);
+    const got: unknown[] = [];
+    let open!: () => void;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    let begun = 0;
+    const write = async (events: readonly Event[]) => {
+      begun++;
+      await gate;
+      got.push(...numbersOf(events));
+    };
+    const metrics = new Counters();
+    const sink = { write, close: async () => {} };
+    const up = new Delivery(sink, config(SPILL), recordedLog().log, metrics, () => {}, keep);
+    up.begin(down.to);
+    await vi.waitFor(() => expect(begun).toBe(1), 20_000);
+    const closed = down.to.close(AbortSignal.timeout(1));
+    fail(new Error('down'));
+    await closed;
+    open();
+    await vi.waitFor(() => expect(got).toHaveLength(6), 20_000);
+    expect(got).toEqual([2, 3, 0, 1, 4, 5]);
+    await vi.waitFor(() => expect(keep.waiting).toBe(0), 20_000);
+    expect([metrics.total('spooled'), down.metrics.total('spooled'), down.lost]).toEqual([0, 0, []]);
+    await up.close(AbortSignal.timeout(1000));
+  });
+
+  it('gives nothing that waits to a sink that is not in its place yet', async () => {
+    const keep = new SinkKeep(store, 'out');
+    await keep.spool(eventsOf(2), 100);
+    const got: unknown[] = [];
+    const write = async (events: readonly Event[]) => void got.push(...numbersOf(events));
+    const sink = { write, close: async () => {} };
+    const fresh = new Delivery(sink, config(SPILL), recordedLog().log, new Counters(), () => {}, keep);
+    await keep.spool(eventsOf(2, 2), 100);
+    expect(await keep.next(100, () => {})).toHaveLength(2);
+    expect(got).toEqual([]);
+    await fresh.close(AbortSignal.timeout(1000));
+  });
+
+  it('gives no row to two at once, whatever fails in between', async () => {
+    const keep = new SinkKeep(store, 'out');
+    for (const n of range(5)) await keep.spool(eventsOf(1, n), 100);
+    const next = async () => (await keep.next(1, () => {}))?.[0];
+    const number = (parcel: Awaited<ReturnType<typeof next>>) => parcel && numbersOf(parcel.events)[0];
+    const [a, b, c] = await Promise.all([next(), next(), next()]);
+    expect([a, b, c].map(number)).toEqual([0, 1, 2]);
+    // That b is delivered is not on disk yet, and c is still in hand.
+    b?.ack.settle('delivered');
+    a?.ack.settle('failed');
+    expect([await next(), await next(), await next(), await next()].map(number)).toEqual([0, 3, 4, undefined]);
+    c?.ack.settle('failed');
+    expect(number(await next())).toBe(2);
+    expect(keep.waiting).toBe(4);
   });
 
   it('gives again what failed from disk; nothing is given up while the sink is down', async () => {
@@ -161,6 +236,26 @@ it('what cannot be read on disk any more is lost, and counted; what waits behind
   const { to, keep, got, lost } = delivery(SPILL, async () => {});
   await vi.waitFor(() => expect([got, keep.waiting]).toEqual([[0, 1, 4], 0]), 20_000);
   expect(lost.reduce((sum, [reason, count]) => sum + (reason === 'unreadable' ? count : 0), 0)).toBe(3);
+  await to.close(AbortSignal.timeout(1000));
+  expect(await store.spooled('out', 0, 10)).toEqual([]);
+});
+
+it('what cannot be read waits no longer, and is counted once, also while the sink is down', async () => {
+  const line = (n: number) => recordJson(eventsOf(1, n)[0] as EventRecord);
+  for (const text of ['no record', line(1), `${line(2)}\nno record`]) {
+    await store.spool('out', text.split('\n').length, text);
+  }
+  await store.close();
+  store = await Store.open(folder, () => {});
+  let tries = 0;
+  const { to, keep, got, lost } = delivery({ ...SPILL, batch: 10 }, async () => {
+    if (++tries < 20) throw new Error('down');
+  });
+  await vi.waitFor(() => expect([got, keep.waiting]).toEqual([[1, 2], 0]), 20_000);
+  expect(lost).toEqual([
+    ['unreadable', 1],
+    ['unreadable', 1],
+  ]);
   await to.close(AbortSignal.timeout(1000));
   expect(await store.spooled('out', 0, 10)).toEqual([]);
 });
