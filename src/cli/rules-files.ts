@@ -40,6 +40,16 @@ export function isBlankText(text: string): boolean {
   return text.split('\n').every((line) => /^\uFEFF?\s*(?:#.*)?$/.test(line));
 }
 
+/**
+ * Reads the rules files that a path names.
+ * @throws UserError (exit 78) for a folder without any: nothing would be checked, and all be well
+ */
+export function readRulesFiles(path: string): RulesFile[] {
+  const files = yamlFilesOf(path);
+  if (files.length > 0) return files.map(readRulesFile);
+  throw new UserError(`There are no rules files (*.yaml, *.yml) in ${path}`, { exit: exitCode.config });
+}
+
 /** Reads a rules file. What cannot be read becomes an error of the file when it is loaded. */
 export function readRulesFile(name: string): RulesFile {
   try {
@@ -56,7 +66,7 @@ export function filesOf({ notes }: PlannedOperator): readonly string[] {
 
 /** Loads rules: of pipelines or of rules files, never both; of none: those that come with the program. */
 export async function loadFrom(paths: readonly string[]): Promise<readonly LoadedRules[]> {
-  const files = (paths.length > 0 ? paths : [shipped()]).flatMap((path) => yamlFilesOf(path)).map(readRulesFile);
+  const files = (paths.length > 0 ? paths : [shipped()]).flatMap(readRulesFiles);
   const areRules = files.map(
     ({ content, unreadable }) => unreadable !== undefined || isBlankText(content) || isRulesText(content),
   );

@@ -3,14 +3,13 @@
 import { resolve } from 'node:path';
 import { counted } from '../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
-import { yamlFilesOf } from '../core/yaml-folder.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { loadPlan } from '../pipeline/load.ts';
 import { filesOfTls } from '../pipeline/needs.ts';
 import { falcoLoadResults, loadRules, type RulesFile, replacedText } from '../rules/index.ts';
 import { complain, fail, warn } from './fail.ts';
-import { isBlankText, isRulesText, readRulesFile, rulesError } from './rules-files.ts';
+import { isBlankText, isRulesText, readRulesFiles, rulesError } from './rules-files.ts';
 
 export interface ValidateOptions {
   readonly output: string;
@@ -22,7 +21,8 @@ export interface ValidateOptions {
  * by one; rules files, told apart by their form, are loaded together in their order.
  */
 export async function validate(paths: readonly string[], options: ValidateOptions): Promise<void> {
-  const files = paths.flatMap((path) => yamlFilesOf(path === '-' ? STDIN : path)).map(readRulesFile);
+  const files: RulesFile[] = [];
+  for (const path of paths) await attempt(() => void files.push(...readRulesFiles(path === '-' ? STDIN : path)));
   // What cannot be read, and what is empty, is whatever the others are. Comments alone are Falco's file for local rules.
   const found = files.filter(({ unreadable }) => unreadable === undefined);
   const areNotes =

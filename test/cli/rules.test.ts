@@ -1,9 +1,9 @@
 /** The verbs that look at rules, through the built program: validate, rules list, show, explain. */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Program, repository } from '../e2e/program.ts';
+import { launcher, Program, repository } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
 
 const folder = scratch();
@@ -12,6 +12,8 @@ function write(name: string, text: string): string {
   return name;
 }
 const run = (...args: string[]) => Program.run(args, { cwd: folder });
+
+const AS_NOBODY = ['--reuid=65534', '--regid=65534', '--clear-groups'];
 
 const good = write(
   'good.yaml',
@@ -67,6 +69,44 @@ describe('validate of rules files', () => {
       stdout: 'good.yaml: ok (1 rule, 1 macro, 1 list)\n',
       stderr: '',
     });
+  });
+
+  test('a folder without any is an error, and hides no other', async () => {
+    mkdirSync(join(folder, 'none.d'));
+    write('none.d/only.test.yaml', 'tests: []');
+    const none = 'There are no rules files (*.yaml, *.yml) in none.d\n';
+    expect(await run('validate', 'none.d')).toMatchObject({ code: 78, stdout: '', stderr: none });
+    expect(await run('validate', 'none.d', good)).toMatchObject({
+      code: 78,
+      stdout: 'good.yaml: ok (1 rule, 1 macro, 1 list)\n',
+      stderr: none,
+    });
+    expect(await run('rules', 'list', 'none.d')).toMatchObject({ code: 78, stderr: none });
+  });
+
+  test('of a folder that may not be read it is said that it may not', async () => {
+    mkdirSync(join(folder, 'closed.d/rules'), { recursive: true });
+    write(
+      'closed.yaml',
+      `sources: { past: { type: replay, files: events.jsonl } }
+operators: { detect: { type: rules, from: past, files: [closed.d, closed.d/rules] } }
+sinks: { out: { type: stdout, from: detect } }
+`,
+    );
+    chmodSync(folder, 0o755);
+    chmodSync(join(folder, 'closed.d'), 0);
+    // To root a mode of 000 is nothing.
+    const args = ['validate', 'closed.d', 'closed.d/rules', 'closed.yaml'];
+    const { code, stderr } =
+      process.getuid?.() === 0
+        ? await Program.run([...AS_NOBODY, launcher, ...args], { command: 'setpriv', cwd: folder })
+        : await run(...args);
+    chmodSync(join(folder, 'closed.d'), 0o700);
+    expect(code).toBe(78);
+    for (const path of ['closed.d', 'closed.d/rules']) {
+      expect(stderr).toContain(`Cannot read the pipeline ${path}: EACCES`);
+      expect(stderr).toContain(`error: Cannot read ${path}: EACCES`);
+    }
   });
 
   test('of a folder the files in it are taken, by name', async () => {
