@@ -93,6 +93,8 @@ export interface Counters {
    * requests that completed when their process was not there any more.
    */
   readonly missed: Record<string, number>;
+  /** Records, of `exec`, that have less of arguments or environment than is asked for: the ring had no room for more. */
+  readonly shortened: Counts;
 }
 
 /** A program on a tracepoint. */
@@ -285,8 +287,9 @@ function counters(sensor: AddonSensor): Counters {
   const missed: Record<string, number> = {
     io_uring: numbers[4 * COUNTED] ?? 0,
   };
+  const shortened = { exec: numbers[4 * COUNTED + 1] ?? 0 };
   for (const program of sensor.programs()) missed[program.name] = program.missed;
-  return { sent: column(0), dropped: column(1), refused: column(2), filtered: column(3), missed };
+  return { sent: column(0), dropped: column(1), refused: column(2), filtered: column(3), missed, shortened };
 }
 
 /** The errnos that say "you may not", and those of a kernel that does not know what we ask for. */

@@ -217,11 +217,11 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     }
   }
 
-  // One array: sent, dropped, refused, filtered, COUNTED each; then uring_lost.
+  // One array: sent, dropped, refused, filtered, COUNTED each; then uring_lost, shortened.
   Napi::Value counters(const Napi::CallbackInfo &info) {
     try {
       const auto sum = sensor(info.Env()).count();
-      auto numbers = Napi::Float64Array::New(info.Env(), 4 * COUNTED + 1);
+      auto numbers = Napi::Float64Array::New(info.Env(), 4 * COUNTED + 2);
       for (int kind = 0; kind < COUNTED; kind++) {
         numbers[kind] = static_cast<double>(sum.sent[kind]);
         numbers[COUNTED + kind] = static_cast<double>(sum.dropped[kind]);
@@ -229,6 +229,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
         numbers[3 * COUNTED + kind] = static_cast<double>(sum.filtered[kind]);
       }
       numbers[4 * COUNTED] = static_cast<double>(sum.uring_lost);
+      numbers[4 * COUNTED + 1] = static_cast<double>(sum.shortened);
       return numbers;
     } catch (const Failure &failure) {
       throw to_error(info.Env(), failure);

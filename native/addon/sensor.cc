@@ -327,6 +327,7 @@ counters Sensor::count() const {
       sum.filtered[kind] += cpu.filtered[kind];
     }
     sum.uring_lost += cpu.uring_lost;
+    sum.shortened += cpu.shortened;
   }
   return sum;
 }

@@ -121,7 +121,11 @@ static __always_inline void emit_exec(struct scratch *s, __u32 size)
   struct exec_record *r = (void *)s->record;
   __u32 more = more_of(r->lengths[EXEC_ARGS], r->args_total, config.args_head)
     + more_of(r->lengths[EXEC_ENV], r->env_total, config.env_head);
-  if (RARELY(more) && emit_long(size, more)) return;
+  if (RARELY(more)) {
+    if (emit_long(size, more)) return;
+    struct counters *c = counters_here();
+    if (c) c->shortened++;
+  }
   barrier_var(size); // as in emit_event
   if (size <= sizeof s->record) emit(s->record, size, KIND_EXEC);
 }

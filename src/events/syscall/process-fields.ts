@@ -33,7 +33,11 @@ export const processFields: readonly Field[] = defineFields('process', [
   ['proc.acmdline', 'CHARBUF', 'Name and arguments of an ancestor: `[2]` grandparent, without index any.', ancestors],
   ['proc.cmdnargs', 'UINT64', 'How many arguments follow argv[0]; when they were cut, how many are known.'],
   ['proc.cmdlenargs', 'UINT64', 'How long the arguments are together, the gaps not counted; when cut, those known.'],
-  ['proc.args.cut', 'BOOL', 'Whether the middle of the arguments is missing: they were longer than `max_args`.'],
+  [
+    'proc.args.cut',
+    'BOOL',
+    'Whether the middle of the arguments is missing: they were longer than `max_args`, or than 4 KiB when the ring had no room.',
+  ],
   ['proc.args.total', 'UINT64', 'Bytes of argv, cut or not: argv[0] and the arguments, and one more for each.'],
   ['proc.exeline', 'CHARBUF', 'argv[0] and the arguments: `/bin/cat /etc/hosts`.'],
   [
@@ -42,7 +46,11 @@ export const processFields: readonly Field[] = defineFields('process', [
     'The environment at the start of the program; `[LD_PRELOAD]` picks one variable.',
     { arg: 'optional', argKind: 'key' },
   ],
-  ['proc.env.cut', 'BOOL', 'Whether the middle of the environment is missing: it was longer than `max_env`.'],
+  [
+    'proc.env.cut',
+    'BOOL',
+    'Whether the middle of the environment is missing: it was longer than `max_env`, or than 4 KiB when the ring had no room.',
+  ],
   ['proc.env.total', 'UINT64', 'Bytes of the environment, cut or not: of each variable, and one more for each.'],
   [
     'proc.aenv',

@@ -27,7 +27,7 @@ export class Losses {
    */
   report(counters: SensorCounters): boolean {
     let life = this.#reportSkips(counters.missed);
-    for (const fate of ['sent', 'filtered', 'dropped', 'refused'] as const) {
+    for (const fate of ['sent', 'filtered', 'dropped', 'refused', 'shortened'] as const) {
       for (const [name, count] of Object.entries(counters[fate])) {
         if (count === 0) continue;
         const more = this.#since(`${fate} ${name}`, count);

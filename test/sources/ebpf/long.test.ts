@@ -62,7 +62,9 @@ describe.skipIf(whyNot())('long arguments', () => {
     const longer = await execution(`/bin/true ": ${letters(90_000)}; ${HIDDEN}"`, config);
     expect(longer['proc.args.cut']).toBe(true);
     expect(longer['proc.cmdline']).toMatch(/^true : a{32756}\[\d+ bytes cut\]a+; echo aWQK \| base64 -d \| sh$/);
+    watch?.stop();
     expect(watch?.ctx.said).toEqual([]);
+    expect(watch?.ctx.metrics.total('kernel_shortened')).toBe(0);
   });
 
   it('many of them are known by their places as far as these are sure', async () => {
@@ -97,10 +99,12 @@ describe.skipIf(whyNot())('long arguments', () => {
   });
 
   it('fit into the smallest ring as ever, and nothing is lost there', async () => {
-    const row = await execution(`/bin/true ": ${letters(90_000)}; ${HIDDEN}"`, { max_args: '32KiB', ring: '64KiB' });
+    const row = await execution(`/bin/true ": ${letters(30_000)}; ${HIDDEN}"`, { max_args: '32KiB', ring: '64KiB' });
     expect(row['proc.cmdline']).toMatch(/^true : a{4084}\[\d+ bytes cut\]a+; echo aWQK \| base64 -d \| sh$/);
     watch?.stop();
     expect(watch?.ctx.said).toEqual([]);
+    // Within `max_args`, but the ring has no room for it.
+    expect(watch?.ctx.metrics.total('kernel_shortened')).toBe(1);
   });
 
   it('of a process that ran before are known as well', async () => {

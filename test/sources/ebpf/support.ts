@@ -64,6 +64,7 @@ export class FakeSensor implements Sensor {
     refused: zeros(),
     filtered: zeros(),
     missed: {},
+    shortened: zeros(),
   };
   #waiting: Buffer[] = [];
   #rung: () => void = () => {};
