@@ -111,13 +111,10 @@ export function splitAck(
   const worst = new Uint8Array(events);
   const reasonOf = new Map<number, string>();
   let waiting = parts.length;
-  let all: Status = 'filtered';
-  let why: string | undefined;
+  let all: Fate | undefined;
   const settled = (members: readonly number[], status: Status, reason?: string, fates?: Fates) => {
-    if (worse(all, status) === status) {
-      all = status;
-      why = reason ?? why;
-    }
+    const whole: Fate = reason === undefined ? { status } : { status, reason };
+    all = all ? worseFate(all, whole) : whole;
     for (let place = 0; place < members.length; place++) {
       const index = members[place] as number;
       const own = fates ? (fates.get(place) ?? DELIVERED) : undefined;
@@ -136,8 +133,8 @@ export function splitAck(
       reasons.set(name, (reasons.get(name) ?? 0) + 1);
     }
     ended(counts, reasons);
-    const same = counts[all] === events && reasons.size <= 1;
-    parent.settle(all, why, same ? undefined : onceAsked(() => fatesOf(worst, reasonOf)));
+    const same = counts[all.status] === events && reasons.size <= 1;
+    parent.settle(all.status, all.reason, same ? undefined : onceAsked(() => fatesOf(worst, reasonOf)));
   };
   return parts.map((members) => ackOf((...fate) => settled(members, ...fate), parent.live, parent.patient));
 }
