@@ -260,6 +260,7 @@ export class Delivery {
         left = again;
         const delivered = before - refused.length - again.length;
         this.#delivered(delivered);
+        this.#left -= refused.length;
         for (const event of refused) lost.set(event, REFUSED);
         if (refused.length > 0) this.#refused(refused.length, error);
         if (again.length > 0) throw error;

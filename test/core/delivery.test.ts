@@ -196,6 +196,22 @@ describe('Delivery', () => {
     expect(lines).toEqual(['error: 2 events were refused and are lost: no such field']);
   });
 
+  it('what is refused waits no longer, while the rest of its write is tried again', async () => {
+    let isBusy = true;
+    const { delivery, offer } = deliveryOf({
+      async write(events) {
+        if (isBusy) throw new WriteError('busy', { refused: events.slice(0, 1), again: events.slice(1) });
+      },
+    });
+    offer(3);
+    expect(delivery.waiting).toBe(3);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(delivery.waiting).toBe(2);
+    isBusy = false;
+    await vi.runAllTimersAsync();
+    expect(delivery.waiting).toBe(0);
+  });
+
   it('a permanent error of any kind refuses the whole write, and says the same thing once', async () => {
     const { offer, lines, metrics } = deliveryOf({
       write: () => Promise.reject(Object.assign(new Error('404'), { permanent: true })),
