@@ -9,7 +9,7 @@ import { exitCode, UserError } from '../core/errors.ts';
 import { createLogger } from '../core/log.ts';
 import { loadPlan } from '../pipeline/load.ts';
 import { checkNeeds } from '../pipeline/needs.ts';
-import type { Plan } from '../pipeline/plan.ts';
+import type { Given, Plan } from '../pipeline/plan.ts';
 import { rehearse } from '../pipeline/rehearse.ts';
 import { Run } from '../pipeline/run.ts';
 import type { Contents } from '../pipeline/watch.ts';
@@ -39,16 +39,17 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   const http = checked('--http', address('127.0.0.1:8765').optional(), options.http);
   const json = options.output === 'json';
   const log = createLogger(json ? { style: 'json' } : {});
+  const given: Given = { http, state: options.state === undefined ? undefined : resolve(options.state), here: true };
   const contents: Contents = new Map();
   const load = async (read: Contents) => {
-    const { document, plan } = await loadPlan(path, options.set, read);
+    const { document, plan } = await loadPlan(path, options.set, read, given);
     checkNeeds(plan, document, (each) => resolve(document.folder, each));
     return { folder: document.folder, plan: json ? withJson(plan) : plan };
   };
   const { folder, plan } = await load(contents);
   if (plan.closed.length > 0) log.info(`sources that \`only\` leaves closed: ${plan.closed.join(', ')}`);
   sayWarnings(log, options.set ?? [], plan);
-  const state = options.state === undefined ? plan.state : resolve(options.state);
+  const { state } = plan;
   const { failed, recovered } = stateLog(log, state ?? '');
   const store = state === undefined ? undefined : await Store.open(state, failed, recovered);
   const resort = lastResort(log, store);
@@ -72,8 +73,8 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       load: async (read) => (await load(read)).plan,
       sets: options.set ?? [],
       around: async (next, work) => {
-        if (options.state === undefined) refuseMove(state, next.state);
-        await serving.listen(http ?? next.http, work);
+        refuseMove(state, next.state);
+        await serving.listen(next.http, work);
         trimMemory();
       },
       contents,
@@ -81,7 +82,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     });
     signals.reload = () => reloader.reload('SIGHUP');
     await serving.control();
-    await serving.listen(http ?? plan.http).catch(async (error) => {
+    await serving.listen(plan.http).catch(async (error) => {
       reloader.close();
       await running.stop(0);
       throw error;

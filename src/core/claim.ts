@@ -10,6 +10,9 @@ const LINKS = 40;
 /** The major number of the devices that are memory, or nothing: null(4). */
 const MEMORY = 1;
 
+/** The resource that is the standard output of whatever process the pipeline runs in. */
+export const STDOUT = 'the standard output';
+
 export interface Claim {
   /** Equal where the same is meant. */
   readonly resource: string;
@@ -21,14 +24,18 @@ export interface Claim {
 
 /** The file at an absolute path, by whatever name others call it. */
 export function writing(path: string): Claim[] {
-  const resource = fileAt(path);
+  const resource = isStdout(path) ? STDOUT : fileAt(path);
   return resource === undefined ? [] : [{ resource, does: `writes ${path}` }];
 }
 
-/** What the standard output is: those who write to it share it with each other. */
+/** Those who write to the standard output share it with each other. */
 export function writingToStdout(): Claim[] {
-  const resource = existing(fstatSync(1));
-  return resource === undefined ? [] : [{ resource, does: 'writes to the standard output', shared: true }];
+  return [{ resource: STDOUT, does: 'writes to the standard output', shared: true }];
+}
+
+/** What the standard output of this process is, as the resource of a claim; undefined: all may write to it. */
+export function standardOutput(): string | undefined {
+  return existing(fstatSync(1));
 }
 
 /** HOST:PORT. All addresses of a family are taken with any one of it (ip(7), and ipv6(7) for `::`, which is both). */
@@ -53,6 +60,13 @@ function fileAt(path: string, links = LINKS): string | undefined {
     const target = links > 0 ? linkAt(path) : undefined;
     return target === undefined ? `file ${join(real(dirname(path)), basename(path))}` : fileAt(target, links - 1);
   }
+}
+
+/** Whether a path names the standard output of whoever opens it: proc_pid_fd(5). */
+function isStdout(path: string, links = LINKS): boolean {
+  if (join(real(dirname(path)), basename(path)) === `/proc/${process.pid}/fd/1`) return true;
+  const target = links > 0 ? linkAt(path) : undefined;
+  return target !== undefined && isStdout(target, links - 1);
 }
 
 function existing(found: Stats): string | undefined {

@@ -1,20 +1,30 @@
 /** What parts of a plan claim for themselves, and what two of them cannot both have. */
 
-import type { Claim } from '../core/claim.ts';
+import { type Claim, STDOUT } from '../core/claim.ts';
 import { type Diagnostic, type Place, placeText } from '../core/errors.ts';
 import type { Plan } from './plan.ts';
 
 interface Claimed extends Claim {
   /** The component that claims it; undefined: the program itself. */
   readonly id: string | undefined;
-  readonly at: Place;
+  /** Where it says so: a place in a file, or an option. */
+  readonly at: Place | string;
 }
 
 export class Claims {
   readonly #all: Claimed[] = [];
+  readonly #stdout: string | undefined;
 
-  add(id: string | undefined, claims: readonly Claim[], at: Place): void {
-    this.#all.push(...claims.map((claim) => ({ ...claim, id, at })));
+  /** @param stdout what the standard output is where the pipeline runs, as a resource; undefined: all may write to it */
+  constructor(stdout: string | undefined) {
+    this.#stdout = stdout;
+  }
+
+  add(id: string | undefined, claims: readonly Claim[], at: Place | string): void {
+    for (const claim of claims) {
+      const resource = claim.resource === STDOUT ? this.#stdout : claim.resource;
+      if (resource !== undefined) this.#all.push({ ...claim, resource, id, at });
+    }
   }
 
   /** An error for each that claims what another has claimed before it. What a plan does not open claims nothing. */
@@ -37,8 +47,8 @@ function collision(claim: Claimed, before: Claimed): Diagnostic {
     severity: 'error',
     code: 'CONFIG_TAKEN',
     message: `${said(claim)}, which is taken`,
-    at: claim.at,
-    via: [`${said(before)}: ${placeText(before.at)}`],
+    ...(typeof claim.at === 'string' ? {} : { at: claim.at }),
+    via: [`${said(before)}: ${typeof before.at === 'string' ? before.at : placeText(before.at)}`],
     hint: 'Each needs its own.',
   };
 }

@@ -5,7 +5,7 @@ import { inSlices } from '../core/steps.ts';
 import { withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { PipelineDocument } from './document.ts';
 import { loadedFiles } from './import-hooks.ts';
-import { type Plan, planInSteps } from './plan.ts';
+import { type Given, type Plan, planInSteps } from './plan.ts';
 import { builtIn, type Registry } from './registry.ts';
 import { readPipeline } from './shape.ts';
 import { loadComponents } from './user-components.ts';
@@ -26,18 +26,19 @@ export async function loadRegistry(document?: PipelineDocument): Promise<Registr
 
 /**
  * Reads, checks and plans a pipeline. Throws a UserError (exit 78, or 2 for a wrong `--set`). The files that it is made of
- * are noted in `read`, also when something is wrong with them.
+ * are noted in `read`, also when something is wrong with them; `given` is what a run has by its options.
  */
 export async function loadPlan(
   path: string,
   sets: readonly string[] = [],
   read: Contents = new Map(),
+  given: Given = {},
 ): Promise<Loaded> {
   read.set(resolve(path), contentOf(path));
   const document = PipelineDocument.load(path, sets);
   try {
     const registry = await loadRegistry(document);
-    const plan = await withFetchedItems(() => inSlices(planInSteps(document, registry, read)));
+    const plan = await withFetchedItems(() => inSlices(planInSteps(document, registry, read, given)));
     return { document, registry, plan };
   } finally {
     for (const [file, content] of loadedFiles()) read.set(file, content);

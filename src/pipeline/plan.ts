@@ -76,15 +76,35 @@ export interface Plan {
   readonly texts: readonly SourceText[];
 }
 
+/** What the options of a run say in place of its pipeline file. */
+export interface Given {
+  /** HOST:PORT. */
+  readonly http?: string | undefined;
+  /** The state folder, absolute. */
+  readonly state?: string | undefined;
+  /** It runs here: the standard output is that of this process. */
+  readonly here?: true;
+}
+
 /**
  * Plans a pipeline. Throws a UserError (exit 78) with everything that is wrong, not just the first thing. The files that
  * components read are noted in `read`.
  */
-export function planPipeline(document: PipelineDocument, registry: Registry, read: Contents = new Map()): Plan {
-  return atOnce(planInSteps(document, registry, read));
+export function planPipeline(
+  document: PipelineDocument,
+  registry: Registry,
+  read: Contents = new Map(),
+  given: Given = {},
+): Plan {
+  return atOnce(planInSteps(document, registry, read, given));
 }
 
 /** As `planPipeline`, for a pipeline that runs meanwhile. */
-export function planInSteps(document: PipelineDocument, registry: Registry, read: Contents = new Map()): Steps<Plan> {
-  return new Planner(document, registry, read).plan();
+export function planInSteps(
+  document: PipelineDocument,
+  registry: Registry,
+  read: Contents = new Map(),
+  given: Given = {},
+): Steps<Plan> {
+  return new Planner(document, registry, read, given).plan();
 }

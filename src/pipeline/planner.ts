@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { parse, resolve } from 'node:path';
-import { type Claim, listening, writing } from '../core/claim.ts';
+import { join, parse, resolve } from 'node:path';
+import { type Claim, listening, STDOUT, standardOutput, writing } from '../core/claim.ts';
 import type { Demand, Demands, PlanContext, Prepared, ProvidedField } from '../core/component.ts';
 import { messageOf, type SourceText, UserError } from '../core/errors.ts';
 import type { Steps } from '../core/steps.ts';
@@ -18,9 +18,9 @@ import { didYouMean } from './explain.ts';
 import { Findings } from './findings.ts';
 import { openedPart } from './opened.ts';
 import { orderOf } from './order.ts';
-import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
+import type { Given, Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import type { Registry } from './registry.ts';
-import { type PipelineFile, readPipeline, type Section } from './shape.ts';
+import { readPipeline, type Section } from './shape.ts';
 import { warnOfVariables } from './variables.ts';
 import { Wanted } from './wanted.ts';
 import { type Contents, contentOf, digestOf } from './watch.ts';
@@ -31,27 +31,33 @@ export class Planner {
   readonly #document: PipelineDocument;
   readonly #registry: Registry;
   readonly #read: Contents;
+  readonly #given: Given;
   readonly #findings: Findings;
   readonly #texts: SourceText[];
   readonly #hash = createHash('sha256');
-  readonly #claims = new Claims();
+  readonly #claims: Claims;
   #only: readonly string[] | undefined;
   #sources: Drafts['sources'] = new Map();
   #operators: Drafts['operators'] = new Map();
   #sinks: Drafts['sinks'] = new Map();
 
-  constructor(document: PipelineDocument, registry: Registry, read: Contents) {
+  constructor(document: PipelineDocument, registry: Registry, read: Contents, given: Given) {
     this.#document = document;
     this.#registry = registry;
     this.#read = read;
+    this.#given = given;
     this.#texts = [...document.texts];
     this.#findings = new Findings(document);
+    this.#claims = new Claims(given.here ? standardOutput() : STDOUT);
   }
 
   *plan(): Steps<Plan> {
     const file = readPipeline(this.#document);
     this.#hash.update(JSON.stringify(file));
-    this.#claimOwn(file);
+    const state =
+      this.#given.state ?? (file.state === undefined ? undefined : resolve(this.#document.folder, file.state));
+    const http = this.#given.http ?? file.http?.listen;
+    this.#claimOwn(http, state);
     warnOfVariables(this.#document, this.#findings);
     const drafts = draftComponents(file, this.#document, this.#registry, this.#findings);
     ({ sources: this.#sources, operators: this.#operators, sinks: this.#sinks } = drafts);
@@ -71,8 +77,8 @@ export class Planner {
       closed: [],
       operators,
       sinks: [...this.#sinks.values()] as unknown as PlannedSink[],
-      state: file.state === undefined ? undefined : resolve(this.#document.folder, file.state),
-      http: file.http?.listen,
+      state,
+      http,
       digest: this.#hash.digest('hex'),
       warnings: this.#findings.all,
       texts: this.#texts,
@@ -84,11 +90,15 @@ export class Planner {
   }
 
   // What the program itself has comes before what components want.
-  #claimOwn({ http, state }: PipelineFile): void {
-    const claim = (claims: readonly Claim[], path: Path) =>
-      this.#claims.add(undefined, claims, this.#findings.place(path));
-    if (http) claim(listening(http.listen), ['http', 'listen']);
-    if (state !== undefined) claim(writing(resolve(this.#document.folder, state, STATE_FILE)), ['state']);
+  #claimOwn(http: string | undefined, state: string | undefined): void {
+    const claim = (claims: readonly Claim[], option: 'http' | 'state', path: Path) =>
+      this.#claims.add(
+        undefined,
+        claims,
+        this.#given[option] === undefined ? this.#findings.place(path) : `--${option}`,
+      );
+    if (http !== undefined) claim(listening(http), 'http', ['http', 'listen']);
+    if (state !== undefined) claim(writing(join(state, STATE_FILE)), 'state', ['state']);
   }
 
   #check(): void {

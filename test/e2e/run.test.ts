@@ -1,6 +1,6 @@
 /** The verb `run` through the built program: from recorded events to sinks, signals, state. */
 
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -42,6 +42,18 @@ describe('replay to alerts', () => {
     expect(json.map(({ output_fields: fields }) => (fields as Record<string, string>)['fd.name'])).toEqual(
       Array.from({ length: 2000 }, (_, index) => `/etc/f${index}`),
     );
+  });
+
+  test('a file that is the standard output is taken in a run, and in no check that is written to it', () => {
+    const path = stage('out: { type: stdout, from: detect }, log: { type: file, from: detect, path: out.jsonl }');
+    const into = (verb: string) =>
+      spawnSync('sh', ['-c', `"${launcher}" ${verb} "${path}" >> "${join(folderOf(path), 'out.jsonl')}"`], {
+        encoding: 'utf8',
+        timeout: 60_000,
+      });
+    expect(into('validate')).toMatchObject({ status: 0, stderr: '' });
+    const run = into('run');
+    expect([run.status, run.stderr]).toEqual([78, expect.stringMatching(/log writes .*out.jsonl, which is taken/)]);
   });
 
   test('filter, throttle and map in a row, and two sinks', async () => {

@@ -2,7 +2,7 @@
 
 import { renderDiagnostic, UserError } from '../../../src/core/errors.ts';
 import { PipelineDocument } from '../../../src/pipeline/document.ts';
-import { planPipeline } from '../../../src/pipeline/plan.ts';
+import { type Given, planPipeline } from '../../../src/pipeline/plan.ts';
 import { builtIn } from '../../../src/pipeline/registry.ts';
 
 /** A pipeline without an error, from which each test makes one that has some. */
@@ -17,9 +17,9 @@ sinks:
 export const THROTTLE = 'type: throttle, from: past, limit: 10';
 
 /** The text that the command line prints, under the exit status; `ok` when there is nothing to say. */
-export function shown(yaml: string, sets: readonly string[] = []): string {
+export function shown(yaml: string, sets: readonly string[] = [], given: Given = {}): string {
   try {
-    planPipeline(PipelineDocument.parse('p.yaml', yaml, sets), builtIn());
+    planPipeline(PipelineDocument.parse('p.yaml', yaml, sets), builtIn(), new Map(), given);
     return 'ok';
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

@@ -1,6 +1,8 @@
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { STDOUT, writing } from '../../../src/core/claim.ts';
+import type { Given } from '../../../src/pipeline/plan.ts';
 import { scratch } from '../../scratch.ts';
 import { shown } from './shown.ts';
 
@@ -59,6 +61,36 @@ describe('wrong: what two components cannot both have', () => {
     expect(shown(sinks('type: stdout', file('/dev/stdout')))).toContain('error: b writes /dev/stdout, which is taken');
     expect(shown(sinks('type: stdout', 'type: stdout'))).toBe('ok');
     expect(shown(sinks(file('/dev/null'), file('/dev/null')))).toBe('ok');
+  });
+
+  it('the standard output by any of its names, and not what it happens to be where nothing runs', () => {
+    const names = ['/dev/stdout', '/dev/fd/1', '/proc/self/fd/1', `/proc/${process.pid}/fd/1`];
+    const link = join(scratch(), 'link');
+    symlinkSync('/dev/stdout', link);
+    for (const name of [...names, link]) {
+      expect(writing(name)).toMatchObject([{ resource: STDOUT }]);
+      expect(shown(sinks('type: stdout', file(name)))).toContain('which is taken');
+    }
+  });
+
+  it('what the options of a run say, and not what the file says in place of it', () => {
+    const http = 'http: { listen: "127.0.0.1:7001" }\n';
+    const on = (b: string, given: Given, more = '') => shown(listeners('127.0.0.1:7000', b, more), [], given);
+    expect(on('127.0.0.1:7001', { http: '127.0.0.1:7002' }, http)).toBe('ok');
+    expect(on('127.0.0.1:7002', { http: '127.0.0.1:7002' }, http)).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:4:33: error: b listens at 127.0.0.1:7002, which is taken
+          b: { type: k8s_audit, listen: "127.0.0.1:7002" }
+                                        ^^^^^^^^^^^^^^^^
+        the program itself listens at 127.0.0.1:7002: --http
+        Each needs its own.
+      p.yaml has an error"
+    `);
+    const state = (given: Given) =>
+      shown(sinks(file('/nowhere/a'), file('/a/state.db'), 'state: /nowhere\n'), [], given);
+    expect(state({})).toBe('ok');
+    expect(state({ state: '/a' })).toContain('the program itself writes /a/state.db: --state');
+    expect(shown(sinks(file('/nowhere/state.db'), file('/x'), 'state: /nowhere\n'), [], { state: '/a' })).toBe('ok');
   });
 
   it('the state file', () => {
