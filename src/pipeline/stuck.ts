@@ -9,6 +9,8 @@ export interface Holder {
   readonly since: number | undefined;
   /** How long it may, in ms. */
   readonly limit: number;
+  /** Whether it has taken nothing since it failed: what it tries next is the same trouble. */
+  readonly failing?: boolean;
 }
 
 /** The sinks, each with twice the time that a write of its own may take, and the operators, with that of the slowest. */
@@ -17,7 +19,12 @@ export function holdersIn({ plan, operators, sinks }: Live): Holder[] {
   const longest = Math.max(...limits.values());
   return [
     ...[...operators].map(([id, { since }]) => ({ id, since, limit: longest })),
-    ...[...sinks].map(([id, { delivery }]) => ({ id, since: delivery.since, limit: limits.get(id) ?? longest })),
+    ...[...sinks].map(([id, { delivery }]) => ({
+      id,
+      since: delivery.since,
+      limit: limits.get(id) ?? longest,
+      failing: delivery.problem !== undefined,
+    })),
   ];
 }
 
@@ -32,10 +39,10 @@ export class StuckWatch {
   /** @param stuck told of each holder that holds something for longer than it may, and for how long in ms */
   constructor(holders: () => readonly Holder[], now: () => number, stuck: (id: string, ms: number) => void) {
     this.#timer = setInterval(() => {
-      for (const { id, since, limit } of holders()) {
+      for (const { id, since, limit, failing } of holders()) {
         const held = since === undefined ? 0 : now() - since;
-        if (held <= limit) this.#said.delete(id);
-        else if (!this.#said.has(id)) {
+        if (held <= limit && !failing) this.#said.delete(id);
+        else if (held > limit && !this.#said.has(id)) {
           this.#said.add(id);
           stuck(id, held);
         }

@@ -299,6 +299,32 @@ sinks: { out: { type: out, from: odd, timeout: 5s }, slow: { type: slow, from: s
     unwatch();
     await stopped(run);
   });
+
+  it('is named once for all that it gives up, until it takes events again', async () => {
+    const source = observed();
+    const slow = new ManualSink();
+    const down = () => Promise.reject(new Error('down'));
+    slow.write = down;
+    const yaml = `sources: { src: { type: src } }
+sinks: { slow: { type: slow, from: src, timeout: 5s, retry: { give_up_after: 40s } } }`;
+    const { run, lines } = await running(yaml, { sources: { src: source.open }, sinks: { slow } });
+    const unwatch = run.watchHeld();
+    const held = () => lines.filter((line) => line.includes('has held events')).length;
+    source.input.emit(1);
+    for (let n = 1; n < 5; n++) {
+      await vi.advanceTimersByTimeAsync(60_000);
+      source.input.emit(1, n);
+    }
+    expect(held()).toBe(1);
+    slow.write = async () => {};
+    await vi.advanceTimersByTimeAsync(60_000);
+    slow.write = down;
+    source.input.emit(1, 5);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(held()).toBe(2);
+    unwatch();
+    await stopped(run);
+  });
 });
 
 describe('the deadline of a stop', () => {
