@@ -1,8 +1,8 @@
 /** Compiles what the files define (spec/falco-engine.md §1.6): lists, then macros, then rules. */
 
-import { suggest } from '../core/errors.ts';
+import { placeText, suggest } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
-import type { Expr, Span } from './ast.ts';
+import type { Expr } from './ast.ts';
 import { type CompiledOutput, compileOutput, type OutputOptions, skipUnknown } from './compile-output.ts';
 import type { Condition } from './condition.ts';
 import { makeCondition, refuseEventTypes } from './condition.ts';
@@ -18,7 +18,7 @@ import { Problem } from './problem.ts';
 import type { ParsedMacro } from './resolve-macros.ts';
 import { MacroResolver, macrosIn, UnresolvedMacro } from './resolve-macros.ts';
 import type { Rule } from './rule.ts';
-import { type ComposedText, placeIn } from './source.ts';
+import type { ComposedText } from './source.ts';
 import {
   changedNames,
   inOrder,
@@ -226,8 +226,7 @@ export class RuleCompiler {
     }
     const condition = this.#condition(rule, composed, catalogue, macros);
     if (condition === undefined) return undefined;
-    const { context } = rule;
-    const place = placeIn(context.file.name, context.file.content, { start: context.start, end: context.end });
+    const { place } = rule.context;
     return {
       name: rule.name,
       source: rule.source,
@@ -383,14 +382,9 @@ export class RuleCompiler {
 }
 
 function viaRule({ name, context }: RuleDefinition): string {
-  return `in rule '${name}', defined at ${placeText(context)}`;
+  return `in rule '${name}', defined at ${placeText(context.place)}`;
 }
 
 function viaMacro({ name, context }: MacroDefinition): string {
-  return `in macro ${name}, defined at ${placeText(context)}`;
-}
-
-function placeText({ file, start, end }: Context): string {
-  const { line, column } = placeIn(file.name, file.content, { start, end } satisfies Span);
-  return `${file.name}:${line}:${column}`;
+  return `in macro ${name}, defined at ${placeText(context.place)}`;
 }

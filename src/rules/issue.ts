@@ -90,6 +90,11 @@ export class Context {
     return new Context(this.file, this, itemType, itemName, range?.[0] ?? this.start, range?.[1] ?? this.end);
   }
 
+  /** Where this is in the file. */
+  get place(): Place {
+    return placeIn(this.file.name, this.file.content, this);
+  }
+
   /** Where a node is in the file; one that is missing is where this is. */
   placeOf(node: Pick<Node, 'range'> | null | undefined): Place {
     const [start, end] = node?.range ?? [this.start, this.end];
@@ -160,13 +165,12 @@ export function makeIssue(
   context: Context,
   { diagnostic = {} }: IssueDetails = {},
 ): Issue {
-  const { file, start, end } = context;
   return {
     severity,
     code,
     message,
     context,
-    diagnostic: { severity, code, message, at: placeIn(file.name, file.content, { start, end }), ...diagnostic },
+    diagnostic: { severity, code, message, at: context.place, ...diagnostic },
   };
 }
 

@@ -1,6 +1,6 @@
 /** A list whose items come from elsewhere: what conditions hold on to while its content is exchanged. */
 
-import { messageOf } from '../core/errors.ts';
+import { messageOf, placeText } from '../core/errors.ts';
 import type { Scalar } from '../events/field.ts';
 import type { Constant } from './constants.ts';
 import { type Issue, makeIssue } from './issue.ts';
@@ -249,7 +249,7 @@ function atLine(found: Issue, { location }: ItemsFrom, line: number): Issue {
     diagnostic: {
       ...found.diagnostic,
       at: { file: location, line, column: 1 },
-      ...(via === undefined ? {} : { via: [`named at ${via.file}:${via.line}:${via.column}`] }),
+      ...(via === undefined ? {} : { via: [`named at ${placeText(via)}`] }),
     },
   };
 }

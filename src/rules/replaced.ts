@@ -1,8 +1,8 @@
 /** Definitions that take the place of others of their name: what Falco does without a word, and people do by mistake. */
 
+import { placeText } from '../core/errors.ts';
 import type { ListDefinition, MacroDefinition, RuleDefinition } from './definitions.ts';
 import type { Context } from './issue.ts';
-import { placeIn } from './source.ts';
 
 export interface Replaced {
   readonly kind: 'list' | 'macro' | 'rule';
@@ -13,8 +13,8 @@ export interface Replaced {
 
 /** As a line for people: `b.yaml:7:3: note: rule "X" replaces that of a.yaml:3`. */
 export function replacedText({ kind, name, before, by }: Replaced): string {
-  const [old, own] = [placeOf(before), placeOf(by)];
-  return `${own.file}:${own.line}:${own.column}: note: ${kind} "${name}" replaces that of ${old.file}:${old.line}`;
+  const { file, line } = before.place;
+  return `${placeText(by.place)}: note: ${kind} "${name}" replaces that of ${file}:${line}`;
 }
 
 /** Whether a list is defined as it was. */
@@ -28,16 +28,19 @@ export function isSameMacro(a: MacroDefinition, b: MacroDefinition): boolean {
   return isSameText(a.condition.text, b.condition.text);
 }
 
-/** Whether a rule is defined as it was, as far as its condition and output go. */
+/** Whether a rule is defined as it was: all of it that acts. A description is for people. */
 export function isSameRule(a: RuleDefinition, b: RuleDefinition): boolean {
-  const plain = a.exceptions.length === 0 && b.exceptions.length === 0 && a.priority === b.priority;
-  return plain && isSameText(a.condition.text, b.condition.text) && isSameText(a.output.text, b.output.text);
+  const plain = a.exceptions.length === 0 && b.exceptions.length === 0;
+  const sameTexts = isSameText(a.condition.text, b.condition.text) && isSameText(a.output.text, b.output.text);
+  return plain && sameTexts && sameTags(a, b) && ACTING.every((key) => a[key] === b[key]);
+}
+
+const ACTING = ['source', 'priority', 'enabled', 'capture', 'captureDuration', 'skipIfUnknownFilter'] as const;
+
+function sameTags({ tags }: RuleDefinition, other: RuleDefinition): boolean {
+  return new Set(tags).symmetricDifference(new Set(other.tags)).size === 0;
 }
 
 function isSameText(a: string, b: string): boolean {
   return a === b || a.split(/\s+/).join(' ').trim() === b.split(/\s+/).join(' ').trim();
-}
-
-function placeOf({ file, start, end }: Context) {
-  return placeIn(file.name, file.content, { start, end });
 }

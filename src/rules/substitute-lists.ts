@@ -1,8 +1,9 @@
 /** Puts lists in place: their names in conditions are text that is replaced (spec/falco-engine.md §1.3). */
 
+import { placeText } from '../core/errors.ts';
 import type { ListDefinition } from './definitions.ts';
 import { quoteIfBlank } from './exceptions.ts';
-import { type ComposedText, type Piece, placeIn, type ScalarSource } from './source.ts';
+import type { ComposedText, Piece, ScalarSource } from './source.ts';
 
 /** A list with the lists that it names in place, as text for conditions. */
 export class ResolvedList {
@@ -129,9 +130,7 @@ function item(text: string, from: ScalarSource, via: () => string): Piece {
 function viaOf(lists: ReadonlyMap<string, ListDefinition>, name: string): () => string {
   return () => {
     const context = lists.get(name)?.context;
-    if (context === undefined) return `in list ${name}`;
-    const { file, line, column } = placeIn(context.file.name, context.file.content, context);
-    return `in list ${name}, defined at ${file}:${line}:${column}`;
+    return context === undefined ? `in list ${name}` : `in list ${name}, defined at ${placeText(context.place)}`;
   };
 }
 

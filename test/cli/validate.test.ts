@@ -45,6 +45,32 @@ sinks: { out: { type: stdout, from: detect } }
   expect(planned.stderr.trimEnd().split('\n')).toEqual(notes);
 });
 
+test('a rule that is as before but for one key is another one', async () => {
+  const more = '  tags: [a, b]\n';
+  const others = [
+    'enabled: false\n',
+    'capture: true\n',
+    'capture_duration: 5000\n',
+    'skip-if-unknown-filter: true\n',
+    'tags: [a]\n',
+    'priority: ERROR\n',
+  ];
+  const same = ['enabled: true\n', 'capture: false\n', 'tags: [b, a]\n'];
+  const names = [...others, ...same].map((line) => `R ${line.trimEnd().replaceAll(':', '')}`);
+  const changed = (name: string, line: string) => {
+    const text = rule(name, 'evt.type = execve', line.startsWith('tags') ? '' : more);
+    return line.startsWith('priority') ? text.replace('priority: INFO\n', line) : `${text}  ${line}`;
+  };
+  const files = {
+    'a.yaml': names.map((name) => rule(name, 'evt.type = execve', more)).join(''),
+    'b.yaml': [...others, ...same].map((line, index) => changed(names[index] ?? '', line)).join(''),
+  };
+  const { code, stderr } = await validated(files);
+  expect(code).toBe(0);
+  const noted = [...stderr.matchAll(/note: rule "(.*)" replaces that of a\.yaml/g)].map(([, name]) => name);
+  expect(noted).toEqual(names.slice(0, others.length));
+});
+
 describe('standard input', () => {
   const given = (input: string, cwd: string) => {
     const { status, stdout, stderr } = spawnSync(launcher, ['validate', '-'], { input, cwd, encoding: 'utf8' });

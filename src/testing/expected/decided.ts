@@ -1,5 +1,6 @@
 /** Why a rule did not fire: of the events of a test the one that came nearest, and the parts of the condition that decided. */
 
+import { placeText } from '../../core/errors.ts';
 import type { Event, Form } from '../../events/field.ts';
 import { recordForm } from '../../events/record.ts';
 import { type ExplainedVerdict, explainVerdict, type JudgedNode, printValue, type Rule } from '../../rules/index.ts';
@@ -66,7 +67,7 @@ function checkText({ text = '', mark, values = {}, place }: JudgedNode): string 
     ([name, value]) => `${name} is ${value === null ? 'absent' : JSON.stringify(shorten(printValue(value)))}`,
   );
   const short = shorten(text.replaceAll(/\s+/g, ' '));
-  const at = place === undefined ? '' : ` (${place.file}:${place.line}:${place.column})`;
+  const at = place === undefined ? '' : ` (${placeText(place)})`;
   return `${short} is ${mark === 'true' ? 'true' : 'false'}: ${read.join(', ')}${at}`;
 }
 

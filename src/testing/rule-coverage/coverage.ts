@@ -1,6 +1,7 @@
 /** Which parts of rules the tests decide: the rules that were raised, and the checks that were true, and false, in some test. */
 
 import { resolve } from 'node:path';
+import { placeText } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import type { Form } from '../../events/field.ts';
 import { bindChecks, type ExplainedNode, explainRule, type JudgedChecks, type Rule } from '../../rules/index.ts';
@@ -103,7 +104,7 @@ export class Coverage {
   #node({ kind, text, place, items }: ExplainedNode, scene: Scene): NodeCoverage {
     if (kind !== 'check') return { kind, text, check: undefined, items: items.map((item) => this.#node(item, scene)) };
     const { key: rule, folder, checks } = scene;
-    const at = place && `${place.file}:${place.line}:${place.column}`;
+    const at = place && placeText(place);
     const key = place ? `${resolve(folder, place.file)} ${at} ${text}` : `${rule} ${checks.length}`;
     let check = this.#checks.get(key);
     if (!check) {
