@@ -40,16 +40,25 @@ export function standardOutput(): string | undefined {
 
 /** HOST:PORT. All addresses of a family are taken with any one of it (ip(7), and ipv6(7) for `::`, which is both). */
 export function listening(listen: string): Claim[] {
-  const { host, port } = addressOf(listen);
+  const { host: given, port } = addressOf(listen);
   const does = `listens at ${listen}`;
   if (port === 0) return []; // each gets another
+  const host = canonical(given);
+  // Which of the two it is, only the resolver knows.
+  if (host === 'localhost')
+    return ['127.0.0.1', '[::1]'].flatMap((one) => listening(`${one}:${port}`).map((claim) => ({ ...claim, does })));
   const all = (family: 4 | 6) => ({ resource: `port ${port} of IPv${family}`, does });
-  const one = { resource: `port ${port} of ${host.toLowerCase()}`, does };
+  const one = { resource: `port ${port} of ${host}`, does };
   if (host === '0.0.0.0') return [all(4)];
   if (host === '::') return [all(4), all(6)];
   if (isIPv4(host)) return [one, { ...all(4), shared: true }];
   if (isIPv6(host)) return [one, { ...all(6), shared: true }];
   return [one]; // whichever address the name stands for
+}
+
+/** The one way to write a host: RFC 5952 for IPv6. */
+function canonical(host: string): string {
+  return isIPv6(host) ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase();
 }
 
 // By its inode where there is one, so that all links lead to the same; else by its place in what there is of folders.

@@ -139,9 +139,13 @@ const ADDRESSES = {
   '127.0.0.2': ['v4 two'],
   '0.0.0.0': ['v4 one', 'v4 two'],
   '[::1]': ['v6 one'],
+  '[0:0:0:0:0:0:0:1]': ['v6 one'],
+  '[0::0]': ['v4 one', 'v4 two', 'v6 one', 'v6 two'],
   '[::2]': ['v6 two'],
   '[::]': ['v4 one', 'v4 two', 'v6 one', 'v6 two'],
-  localhost: ['one of them, nobody knows which'],
+  localhost: ['v4 one', 'v6 one'],
+  LOCALHOST: ['v4 one', 'v6 one'],
+  'collector.example': ['one of them, nobody knows which'],
 };
 
 it('two addresses collide where they have one in common, at the same port', () => {
