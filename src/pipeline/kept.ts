@@ -45,9 +45,11 @@ export function runningOn(old: Live, live: Live): DemandChange[] {
     .map((source) => ({ source, before: demandOf(old.plan, source.id), after: demandOf(live.plan, source.id) }));
 }
 
-/** Those of them of which the plans want something else. */
+/** Those of them of which the plans want something else, or which give more than is wanted. */
 export function askedAnew(old: Live, live: Live): DemandChange[] {
-  return runningOn(old, live).filter(({ before, after }) => !isDeepStrictEqual(before, after));
+  return runningOn(old, live).filter(
+    ({ source, before, after }) => source.tooWide || !isDeepStrictEqual(before, after),
+  );
 }
 
 function demandOf(plan: Plan, id: string): Demands {

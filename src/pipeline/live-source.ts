@@ -30,6 +30,7 @@ export class LiveSource {
   readonly #hub: Hub;
   #credit = new Credit(MAX_IN_FLIGHT);
   #demand: Demands;
+  #tooWide = false;
   #problem: string | undefined;
   #opened: number | undefined;
   #failed: SourceError | undefined;
@@ -159,11 +160,18 @@ export class LiveSource {
   narrow(demand: Demands): void {
     try {
       this.#ask(demand);
+      this.#tooWide = false;
     } catch (error) {
+      this.#tooWide = true;
       const { id } = this;
       const message = `${id} still gives what nothing wants any more: ${messageOf(error)}`;
       this.#runtime.reports.add({ component: id, type: 'error', fields: { reason: 'not_narrowed', message } });
     }
+  }
+
+  /** Whether it could not be asked for less when it last should: it has to be asked again. */
+  get tooWide(): boolean {
+    return this.#tooWide;
   }
 
   #ask(demand: Demands): void {

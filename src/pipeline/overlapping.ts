@@ -20,8 +20,9 @@ export async function overlapping(changes: readonly DemandChange[], exchange: ()
   const widened: DemandChange[] = [];
   try {
     for (const change of changes) {
-      change.source.widen(change.after);
+      // One that throws may have gone half of the way.
       widened.push(change);
+      change.source.widen(change.after);
       await breathe();
     }
     exchange();

@@ -41,7 +41,7 @@ function prefixesIn(demands: Demands): string {
 function parts() {
   const log: string[] = [];
   const at = new Map<string, OperatorContext>();
-  const control = { refuse: false, failOpen: false };
+  const control = { refuse: false, failOpen: false, fails: (_asked: string) => false };
   const registry = registryOf({ sinks: { out: new ManualSink() } });
   const common = { summary: 'For tests.', examples: [] };
   const open = (ctx: SourceContext) => {
@@ -53,6 +53,7 @@ function parts() {
     ctx.onDemand((demand) => {
       if (control.refuse) throw new UserError('that cannot be had');
       log.push(`${ctx.id}: ${prefixesIn(demand)}`);
+      if (control.fails(prefixesIn(demand))) throw new UserError('that is half done');
     });
     return new ManualSource().input;
   };
@@ -157,6 +158,28 @@ sinks: { out: { type: out, from: [a, b] } }`;
     control.refuse = false;
     await change('b', '/y');
     expect(log).toEqual(['src: /a /b /y', 'b changes', 'src: /a /y']);
+    await run.stop(1000);
+  });
+
+  it('does not where a source gives half of it: that is asked for what it gave before', async () => {
+    const { log, control, start } = parts();
+    const { run, change } = await start(two);
+    control.fails = (asked) => asked.includes('/x');
+    await expect(change('a', '/x')).rejects.toThrow('that is half done');
+    expect(log).toEqual(['src: /a /b /x', 'src: /a /b']);
+    await run.stop(1000);
+  });
+
+  it('and a source that could not be asked for less: that is asked again with the next change, once', async () => {
+    const { log, control, start } = parts();
+    const { run, change } = await start(two);
+    control.fails = (asked) => asked === '/b /x';
+    await change('a', '/x');
+    expect(log).toEqual(['src: /a /b /x', 'a changes', 'src: /b /x']);
+    control.fails = () => false;
+    log.length = 0;
+    for (const _ of [1, 2]) await change('a', '/x');
+    expect(log).toEqual(['src: /a /b /x', 'a changes', 'src: /b /x', 'a changes']);
     await run.stop(1000);
   });
 
