@@ -8,7 +8,7 @@ import { Counters } from '../core/metrics.ts';
 import { EventRecord, recordForm } from '../events/record.ts';
 import { Segment } from '../pipeline/fuse.ts';
 
-/** An event to test with: a type and fields; `source` defaults to `syscall`, `time` (ns) to 0. */
+/** An event to test with: its fields; `source` defaults to `syscall`, `type` to `open`, `time` (ns) to 0. */
 export interface TestEvent {
   readonly source?: string;
   readonly type?: string;
@@ -19,7 +19,7 @@ export interface TestEvent {
 export interface Outcome {
   /** What left the operator, in order. */
   readonly events: readonly Event[];
-  /** What it threw, event by event. */
+  /** What it threw, event by event, and why an event that it has made is none. */
   readonly errors: readonly unknown[];
 }
 
@@ -73,8 +73,8 @@ export function runSteps(
     received: count(),
     sent: count(),
   };
-  const segment = new Segment([node]);
-  for (const { source = 'syscall', type = '', time = 0n, fields } of events) {
+  const segment = new Segment([node], undefined, (error) => void errors.push(error));
+  for (const { source = 'syscall', type = 'open', time = 0n, fields } of events) {
     const event = new EventRecord(source, type, time, fields);
     segment.process({ source, form: recordForm, events: [event], ack: liveAck });
   }
