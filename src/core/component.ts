@@ -222,7 +222,7 @@ export interface OperatorContext<State = unknown> extends Context {
   /**
    * Goes over to what reads something else than `prepare` has said, or `changeReads` last: that, in steps, is `reads`. Sources
    * are asked for it as well before `change` is called, and after that for no more than is read. Each change has its turn,
-   * reloads too. Rejects when a source cannot give it, or the run stops: then `change` was not called.
+   * reloads too. Rejects when a source cannot give it, or, as `Stopping`, when the run stops: then `change` was not called.
    */
   changeReads(reads: () => Steps<Demands>, change: () => void): Promise<void>;
   /**

@@ -67,6 +67,11 @@ export class SourceError extends UserError {
   override readonly name = 'SourceError';
 }
 
+/** What was asked for does not happen, for the run stops: nothing is wrong. */
+export class Stopping extends UserError {
+  override readonly name = 'Stopping';
+}
+
 export interface UserErrorOptions {
   readonly exit?: number;
   readonly diagnostics?: readonly Diagnostic[];

@@ -2,7 +2,7 @@
 
 import { setImmediate as breathe } from 'node:timers/promises';
 import { aborted, now, within } from '../core/clock.ts';
-import { messageOf, UserError } from '../core/errors.ts';
+import { messageOf, Stopping } from '../core/errors.ts';
 import type { Counters } from '../core/metrics.ts';
 import type { InternalFields, ReportType } from '../core/report.ts';
 import { inSlices } from '../core/steps.ts';
@@ -113,7 +113,7 @@ export class Run {
   #inTurn(exchange: () => Promise<void>): Promise<void> {
     const after = this.#reloading.catch(() => {});
     this.#reloading = after.then(() => {
-      if (['stopping', 'stopped'].includes(this.#state)) throw new UserError('the pipeline stops: nothing is reloaded');
+      if (['stopping', 'stopped'].includes(this.#state)) throw new Stopping('the pipeline stops: nothing is reloaded');
       return exchange();
     });
     return this.#reloading;

@@ -10,7 +10,7 @@ import {
   type SourceContext,
   where,
 } from '../../src/core/component.ts';
-import { UserError } from '../../src/core/errors.ts';
+import { Stopping, UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { Run } from '../../src/pipeline/run.ts';
@@ -187,7 +187,7 @@ sinks: { out: { type: out, from: [a, b] } }`;
     const { log, start } = parts();
     const { run, change } = await start(one());
     const stopping = run.stop(1000);
-    await expect(change('a', '/x')).rejects.toThrow('the pipeline stops');
+    await expect(change('a', '/x')).rejects.toBeInstanceOf(Stopping);
     await stopping;
     expect(log).toEqual([]);
   });

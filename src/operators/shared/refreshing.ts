@@ -1,6 +1,7 @@
 /** What an operator has read from elsewhere is read again while it works. */
 
 import type { OperatorContext } from '../../core/component.ts';
+import { Stopping } from '../../core/errors.ts';
 
 /**
  * Calls `refresh` every so many ms, one after the other, until the operator stops. What fails is told to `failed`; the next
@@ -21,7 +22,7 @@ export async function refreshing(
     try {
       await refresh();
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || error instanceof Stopping) return;
       failed(error);
     }
   }
