@@ -23,9 +23,9 @@ const QUOTE = `(?:${ESC}["'])`;
  * the secret is bounded: the time grows with the length of the text. Group 1 stays, the rest is replaced.
  */
 const PATTERNS: readonly RegExp[] = [
-  // What is quoted ends where the quote does: --password="two words", TOKEN='x y'
-  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:\\s]\\s{0,3}${ESC}")[^"]{1,256}?(?=${ESC}")`, 'gi'),
-  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:\\s]\\s{0,3}${ESC}')[^']{1,256}?(?=${ESC}')`, 'gi'),
+  // What is quoted ends where the quote does, however far: --password="two words", TOKEN='x y'. The next begins behind it.
+  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:\\s]\\s{0,3}${ESC}")[^"]+?(?=${ESC}")`, 'gi'),
+  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:\\s]\\s{0,3}${ESC}')[^']+?(?=${ESC}')`, 'gi'),
   // --password=x, PGPASSWORD=x, "token": "x", secret: x
   new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:]\\s{0,3}${QUOTE}?)(?:(?!${QUOTE})[^\\s&;,])+`, 'gi'),
   // --password x, -token x

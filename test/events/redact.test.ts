@@ -34,6 +34,15 @@ describe('redactCommon', () => {
     expect(redactCommon(clean)).toBe(clean);
   });
 
+  it('of a quoted secret nothing is left, however long it is', () => {
+    const long = 'two words '.repeat(4000);
+    for (const quote of ['"', "'", String.raw`\"`, String.raw`\\\"`]) {
+      for (const before of ['tool --password=', 'DB_PASSWORD=', 'tool --token ', 'secret: ']) {
+        expect(redactCommon(`${before}${quote}${long}${quote} rest`)).toBe(`${before}${quote}${R}${quote} rest`);
+      }
+    }
+  });
+
   it.each([
     'cat /etc/passwd',
     'Sensitive file opened (file=/etc/shadow user=root command=cat /etc/passwd)',
