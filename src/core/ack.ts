@@ -29,7 +29,7 @@ export interface Ack {
   readonly live: boolean;
   /**
    * Its source would give what has failed again from memory, all of it and to everybody: whoever can try it again alone keeps
-   * it for that instead.
+   * it for that instead. `Redelivery` sets it; acks that are made of others hand it on.
    */
   readonly patient?: boolean;
   /**
