@@ -28,6 +28,9 @@ interface Target {
   close(): Promise<void>;
 }
 
+/** What one of those has who write to the same: it closes its own share, once. */
+export type SharedWriter = Pick<Writer, 'write' | 'rehearse' | 'close'>;
+
 /** While it is used. */
 let standardOutput: Writer | undefined;
 
@@ -57,13 +60,19 @@ export class Writer {
   }
 
   /** Writes to the standard output of the process: one for all, or a line of one would go on where another's was torn. */
-  static async toStdout(): Promise<Writer> {
+  static async toStdout(): Promise<SharedWriter> {
     if (standardOutput) standardOutput.#users++;
     else {
       const target = stdoutTarget();
       standardOutput = new Writer(target, async () => target);
     }
-    return standardOutput;
+    const shared = standardOutput;
+    let closing: Promise<void> | undefined;
+    return {
+      write: (text, signal) => shared.write(text, signal),
+      rehearse: () => shared.rehearse(),
+      close: () => (closing ??= shared.#release()),
+    };
   }
 
   /** Resolves when the system has taken all of it. Rejects with the system's error or the signal's. */
@@ -129,12 +138,17 @@ export class Writer {
     await Promise.race([done, aborted(signal)]);
   }
 
-  /** By each who uses it. Another call does nothing: the number of the descriptor may be somebody else's by then. */
+  /** Another call does nothing: the number of the descriptor may be somebody else's by then. */
   async close(): Promise<void> {
-    if (--this.#users > 0) return;
-    if (this === standardOutput) standardOutput = undefined;
     this.#closing ??= this.#target.close();
     await this.#closing;
+  }
+
+  // The last one closes it.
+  async #release(): Promise<void> {
+    if (--this.#users > 0) return;
+    if (this === standardOutput) standardOutput = undefined;
+    await this.close();
   }
 }
 
