@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Blobs, hasAzurite } from '../azure/blobs.ts';
 import { EventHub } from '../azure/event-hubs.ts';
 import { activity } from '../azure/opened.ts';
@@ -140,11 +140,13 @@ sinks: { out: { type: file, from: [good, bad], path: out.jsonl, format: json, fi
     'shares partitions with its like; what one had that was killed the others take over',
     async () => {
       const store = blobs as Blobs;
-      const checkpoints = `, consumer_group: shared, checkpoints: { connection: { env: BLOBS }, container: ${store.container}, every: 200ms, expires: 1s }`;
+      const checkpoints = `, consumer_group: shared, checkpoints: { connection: { env: BLOBS }, container: ${store.container}, every: 200ms, expires: 3s }`;
       hub.groups.add('shared');
       const folders = [scratch(), scratch()] as const;
       const outs = folders.map((folder) => join(folder, 'out.jsonl'));
       const programs = folders.map((folder) => starts(pipeline(folder, yaml(checkpoints))));
+      // They would still have partitions when it is tried again.
+      onTestFinished(() => void programs.map((program) => program.stop('SIGKILL')));
       const all = () => outs.flatMap(written);
       const owners = async () =>
         Object.groupBy(Object.values(await store.of('ownership')), ({ ownerid = '' }) => ownerid);
