@@ -124,7 +124,7 @@ function exists(file: string): boolean {
 }
 
 /** The oldest C library that what we build runs with; `native/addon/glibc.c` sees to it. */
-const OLDEST_GLIBC = '2.32';
+const OLDEST_GLIBC = '2.34';
 
 const LIBRARIES: Readonly<Record<string, string>> = {
   'libelf.so': 'libelf1t64 (Debian 13), libelf1 (older), elfutils-libelf (Fedora)',

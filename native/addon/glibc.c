@@ -1,4 +1,4 @@
-// What the static libraries of this machine ask for of a C library newer than 2.32, by what that has. In strict C17, where
+// What the static libraries of this machine ask for of a C library newer than 2.34, by what that has. In strict C17, where
 // the headers name the functions by their old names.
 #include <stdarg.h>
 #include <stdio.h>

@@ -302,7 +302,7 @@ describe.skipIf(skipped)('other processes', () => {
     const answer = run('trace', [], { FALCO_PIPE_ADDON: file });
     expect(answer).toMatchObject({ exit: exitCode.unavailable });
     expect(answer.error).toContain('GLIBC_2.99');
-    expect(answer.hint).toBe('it needs glibc 2.32 or later, or build it here: make build');
+    expect(answer.hint).toBe('it needs glibc 2.34 or later, or build it here: make build');
   });
 });
 
