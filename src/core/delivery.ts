@@ -8,6 +8,7 @@ import type { DeliveryConfig } from './delivery-config.ts';
 import { messageOf } from './errors.ts';
 import type { Event } from './event.ts';
 import type { Keep } from './keep.ts';
+import { KeepReader } from './keep-reader.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
 import { Outage } from './outage.ts';
@@ -27,6 +28,7 @@ export class Delivery {
   readonly queue: Queue;
   readonly #sink: Sink;
   readonly #keep: Keep | undefined;
+  readonly #reader: KeepReader | undefined;
   readonly #undelivered: Undelivered;
   readonly #config: DeliveryConfig;
   readonly #log: Logger;
@@ -78,6 +80,8 @@ export class Delivery {
     this.#config = config;
     this.#log = log;
     this.#metrics = metrics;
+    const unreadable = (count: number) => this.#undelivered.count('unreadable', count);
+    this.#reader = keep && new KeepReader({ keep, retry: config.retry, log, metrics, unreadable, again: this.#woken });
     const { events, size: bytes, when_full: whenFull, spill_events: limit } = config.queue;
     const spills = whenFull === 'spill';
     const again = (parcel: Parcel) => this.offer(parcel);
@@ -109,9 +113,13 @@ export class Delivery {
     return this.#closing ? this.#heir?.taking : this;
   }
 
-  /** The error of the last write, until events are taken again; also of what it has replaced and what still delivers. */
+  /**
+   * The error of the last write, until events are taken again, also of what it has replaced and what still delivers; else
+   * why what waits on disk cannot be read.
+   */
   get problem(): string | undefined {
-    return [this, ...this.#retiring].map((each) => each.#failing).find((failing) => failing !== undefined);
+    const failing = [this, ...this.#retiring].map((each) => each.#failing).find((each) => each !== undefined);
+    return failing ?? this.#reader?.problem;
   }
 
   /** Events that wait in memory or are being written, also at what it has replaced. */
@@ -171,6 +179,7 @@ export class Delivery {
       if (error !== deadline.reason) this.#log.error(`closing failed: ${messageOf(error)}`);
     });
     this.#retiring.delete(this);
+    this.#reader?.close();
     this.#keep?.woken.delete(this.#woken);
   }
 
@@ -215,8 +224,7 @@ export class Delivery {
   async #next(): Promise<Parcel[] | undefined> {
     for (;;) {
       const reads = this.#begun && !this.#closing && this.onDisk > 0 && this.queue.events === 0;
-      const unreadable = (count: number) => this.#undelivered.count('unreadable', count);
-      const kept = reads ? await this.#keep?.next(this.#config.batch, unreadable).catch(() => undefined) : undefined;
+      const kept = reads ? await this.#reader?.next(this.#config.batch) : undefined;
       this.#stored = kept !== undefined;
       if (kept) return [...kept];
       const parcels = await this.queue.take(this.#config.batch);

@@ -49,10 +49,11 @@ function delivery(
     },
     close: async () => {},
   };
-  const to = new Delivery(sink, config(given), recordedLog().log, metrics, (...each) => lost.push(each), keep);
+  const { log, lines } = recordedLog();
+  const to = new Delivery(sink, config(given), log, metrics, (...each) => lost.push(each), keep);
   to.begin();
   const offer = (count: number, from: number, ack: Ack) => to.offer({ events: eventsOf(count, from), bytes: 100, ack });
-  return { to, keep, got, lost, metrics, offer };
+  return { to, keep, got, lost, lines, metrics, offer };
 }
 
 const SPILL = { queue: { events: 4, when_full: 'spill' }, batch: 2, retry: { give_up_after: '10ms', initial: '1ms' } };
@@ -258,6 +259,54 @@ it('what cannot be read waits no longer, and is counted once, also while the sin
   ]);
   await to.close(AbortSignal.timeout(1000));
   expect(await store.spooled('out', 0, 10)).toEqual([]);
+});
+
+it('what cannot be read now is said once, tried again, and comes once and in order; what comes live goes on', async () => {
+  let [fails, down] = [true, true];
+  const spooled = vi.spyOn(store, 'spooled');
+  spooled.mockImplementation(function (this: Store, ...asked) {
+    if (fails) return Promise.reject(new Error('disk I/O error'));
+    return Store.prototype.spooled.apply(store, asked);
+  });
+  const { to, keep, got, lost, lines, metrics, offer } = delivery(
+    { batch: 2, retry: { initial: '1ms', max: '1ms', give_up_after: '0s' } },
+    async () => {
+      if (down) throw new Error('down');
+    },
+  );
+  const line = (n: number) => recordJson(eventsOf(1, n)[0] as EventRecord);
+  for (const n of range(4)) await store.spool('out', 1, line(n));
+  keep.exhumed(4, 0, 0);
+  await vi.waitFor(() => expect(spooled.mock.calls.length).toBeGreaterThan(3), 20_000);
+  expect(to.problem).toBe('what waits on disk cannot be read: disk I/O error');
+  expect(metrics.byLabel('errors').spool).toBeGreaterThan(2);
+  down = false;
+  offer(1, 10, recordedAck(true));
+  await vi.waitFor(() => expect(got).toEqual([10]), 20_000);
+  fails = false;
+  await vi.waitFor(() => expect(got).toEqual([10, ...range(4)]), 20_000);
+  expect([to.problem, keep.waiting, lost]).toEqual([undefined, 0, []]);
+  expect(lines).toEqual([
+    'error: what waits on disk cannot be read: disk I/O error; it stays there, and is tried again',
+    expect.stringMatching(/^what waits on disk can be read again, after \d+ s$/),
+  ]);
+  await to.close(AbortSignal.timeout(1000));
+  await store.committed();
+  expect(await store.spooled('out', 0, 10)).toEqual([]);
+});
+
+it('a sink that closes while what waits cannot be read leaves it on disk, and tries no more', async () => {
+  const spooled = vi.spyOn(store, 'spooled').mockRejectedValue(new Error('disk I/O error'));
+  const { to, keep } = delivery({ retry: { initial: '1ms', max: '1ms' } }, async () => {});
+  await store.spool('out', 1, recordJson(eventsOf(1, 0)[0] as EventRecord));
+  keep.exhumed(1, 0, 0);
+  await vi.waitFor(() => expect(spooled.mock.calls.length).toBeGreaterThan(1), 20_000);
+  await to.close(AbortSignal.timeout(1000));
+  const tries = spooled.mock.calls.length;
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect([spooled.mock.calls.length, keep.waiting]).toEqual([tries, 1]);
+  spooled.mockRestore();
+  expect(await store.spooled('out', 0, 10)).toHaveLength(1);
 });
 
 describe('dead letters', () => {

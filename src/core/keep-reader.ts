@@ -1,0 +1,73 @@
+/** Reading what waits on disk for a sink: a failure is said, and it is tried again. */
+
+import { asyncScheduler, type Subscription } from 'rxjs';
+import { messageOf } from './errors.ts';
+import type { Keep } from './keep.ts';
+import type { Logger } from './log.ts';
+import type { Counters } from './metrics.ts';
+import { Outage } from './outage.ts';
+import type { Parcel } from './queue.ts';
+import { backoff, type RetryPolicy } from './retry.ts';
+
+interface Reading {
+  readonly keep: Keep;
+  /** The waits after failures. */
+  readonly retry: Pick<RetryPolicy, 'initial' | 'max'>;
+  readonly log: Logger;
+  readonly metrics: Counters;
+  /** Told of events that cannot be read any more. */
+  readonly unreadable: (count: number) => void;
+  /** Called when it may be tried again. */
+  readonly again: () => void;
+}
+
+export class KeepReader {
+  readonly #reading: Reading;
+  readonly #outage = new Outage();
+  #attempts = 0;
+  #wait: Subscription | undefined;
+  #problem: string | undefined;
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+  }
+
+  /** Why what waits cannot be read, until it can be. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** As `Keep.next`; undefined also when it cannot be read now: then it all waits on. */
+  async next(maxEvents: number): Promise<readonly Parcel[] | undefined> {
+    if (this.#wait) return undefined;
+    const { keep, unreadable, log } = this.#reading;
+    try {
+      const parcels = await keep.next(maxEvents, unreadable);
+      this.#attempts = 0;
+      this.#problem = undefined;
+      const seconds = this.#outage.over();
+      if (seconds !== undefined) log.info(`what waits on disk can be read again, after ${seconds} s`);
+      return parcels;
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+  }
+
+  /** It is not tried again. */
+  close(): void {
+    this.#wait?.unsubscribe();
+  }
+
+  #failed(error: unknown): void {
+    const { retry, log, metrics, again } = this.#reading;
+    metrics.add('errors', 'spool', 1);
+    this.#problem = `what waits on disk cannot be read: ${messageOf(error)}`;
+    if (this.#outage.failed(this.#problem)) log.error(`${this.#problem}; it stays there, and is tried again`);
+    const wait = backoff(retry, ++this.#attempts);
+    this.#wait = asyncScheduler.schedule(() => {
+      this.#wait = undefined;
+      again();
+    }, wait);
+  }
+}
