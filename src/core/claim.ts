@@ -1,9 +1,9 @@
-/** What only one part of a pipeline can have: a file that is written, an address that is listened at. */
+/** What only one part of a pipeline can have: a file that is written, an address that is listened at, a queue that is read. */
 
 import { fstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
-import { addressOf } from './address.ts';
+import { addressOf, hostsOf } from './address.ts';
 
 /** Symbolic links that are followed, as the system does: path_resolution(7). */
 const LINKS = 40;
@@ -20,6 +20,8 @@ export interface Claim {
   readonly does: string;
   /** Others may share it. */
   readonly shared?: true;
+  /** Why two cannot have it, and what to do. Default: each needs its own. */
+  readonly advice?: string;
 }
 
 /** The file at an absolute path, by whatever name others call it. */
@@ -40,25 +42,18 @@ export function standardOutput(): string | undefined {
 
 /** HOST:PORT. All addresses of a family are taken with any one of it (ip(7), and ipv6(7) for `::`, which is both). */
 export function listening(listen: string): Claim[] {
-  const { host: given, port } = addressOf(listen);
-  const does = `listens at ${listen}`;
+  const { host, port } = addressOf(listen);
   if (port === 0) return []; // each gets another
-  const host = canonical(given);
-  // Which of the two it is, only the resolver knows.
-  if (host === 'localhost')
-    return ['127.0.0.1', '[::1]'].flatMap((one) => listening(`${one}:${port}`).map((claim) => ({ ...claim, does })));
+  const does = `listens at ${listen}`;
   const all = (family: 4 | 6) => ({ resource: `port ${port} of IPv${family}`, does });
-  const one = { resource: `port ${port} of ${host}`, does };
-  if (host === '0.0.0.0') return [all(4)];
-  if (host === '::') return [all(4), all(6)];
-  if (isIPv4(host)) return [one, { ...all(4), shared: true }];
-  if (isIPv6(host)) return [one, { ...all(6), shared: true }];
-  return [one]; // whichever address the name stands for
-}
-
-/** The one way to write a host: RFC 5952 for IPv6. */
-function canonical(host: string): string {
-  return isIPv6(host) ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase();
+  return hostsOf(host).flatMap((each): Claim[] => {
+    const one = { resource: `port ${port} of ${each}`, does };
+    if (each === '0.0.0.0') return [all(4)];
+    if (each === '::') return [all(4), all(6)];
+    if (isIPv4(each)) return [one, { ...all(4), shared: true }];
+    if (isIPv6(each)) return [one, { ...all(6), shared: true }];
+    return [one]; // whichever address the name stands for
+  });
 }
 
 // By its inode where there is one, so that all links lead to the same; else by its place in what there is of folders.
@@ -67,15 +62,20 @@ function fileAt(path: string, links = LINKS): string | undefined {
     return existing(statSync(path));
   } catch {
     const target = links > 0 ? linkAt(path) : undefined;
-    return target === undefined ? `file ${join(real(dirname(path)), basename(path))}` : fileAt(target, links - 1);
+    return target === undefined ? `file ${placeOf(path)}` : fileAt(target, links - 1);
   }
 }
 
 /** Whether a path names the standard output of whoever opens it: proc_pid_fd(5). */
 function isStdout(path: string, links = LINKS): boolean {
-  if (join(real(dirname(path)), basename(path)) === `/proc/${process.pid}/fd/1`) return true;
+  if (placeOf(path) === `/proc/${process.pid}/fd/1`) return true;
   const target = links > 0 ? linkAt(path) : undefined;
   return target !== undefined && isStdout(target, links - 1);
+}
+
+/** The name at an absolute path, by whatever way others come to its folder; a link there is not followed. */
+export function placeOf(path: string): string {
+  return join(real(dirname(path)), basename(path));
 }
 
 function existing(found: Stats): string | undefined {

@@ -3,7 +3,7 @@
 import { isIP } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import { z } from 'zod';
-import { isLoopback } from '../core/address.ts';
+import { hostsOf, isLoopback } from '../core/address.ts';
 import { now } from '../core/clock.ts';
 import type { Context, PlanContext } from '../core/component.ts';
 import { isReadOnce, readText } from '../core/read-once.ts';
@@ -61,6 +61,15 @@ export function checkConnection(config: ConnectionConfig, plan: PlanContext): vo
   plan.report({ severity: 'warning', code: 'PLAIN_TOKEN', message, hint: 'Use tls://, or set `tls`.' }, ['servers']);
 }
 
+/** Names for the account that a connection reaches, at each of its servers: connections that have one in common reach the same. */
+export function accountsOf({ servers, credentials, token, basic, tls }: ConnectionConfig): readonly string[] {
+  const login = [credentials, token, basic, tls?.cert];
+  return [servers].flat().flatMap((each) => {
+    const { hostname = '', port } = urlOf(each) ?? {};
+    return hostsOf(hostname).map((host) => JSON.stringify([host, port || PORT, login]));
+  });
+}
+
 const insistsOnTls = ({ servers, tls }: Pick<ConnectionConfig, 'servers' | 'tls'>) =>
   tls !== undefined || [servers].flat().some((each) => urlOf(each)?.protocol === 'tls:');
 
@@ -69,6 +78,7 @@ export const subjectText = z
   .string()
   .regex(/^[^\s.*>]+(\.[^\s.*>]+)*$/, 'a subject is words joined by dots, without * and >');
 
+const PORT = '4222'; // where none is given
 const CONNECT = 10_000; // ms for a connection to be made
 const AGAIN = { initial: 500, max: 30_000 }; // ms between tries to make it again
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { writing } from '../core/claim.ts';
 import { defineSink } from '../core/component.ts';
 import { jsonLineKeys, lineReads, linesOf } from './shared/lines.ts';
-import { Rotation, rotateKeys } from './shared/rotation.ts';
+import { Rotation, rotateKeys, rotating, writingAside } from './shared/rotation.ts';
 import { Writer } from './shared/writer.ts';
 
 const MODE = 'a file mode is three octal digits in quotes ("600")';
@@ -31,7 +31,10 @@ export const file = defineSink({
     },
   ],
   reads: lineReads,
-  prepare: ({ path }, plan) => plan.claim(writing(plan.resolve(path)), ['path']),
+  prepare(config, plan) {
+    const path = plan.resolve(config.path);
+    plan.claim([...writing(path), ...writingAside(path), ...(config.rotate ? rotating(path) : [])], ['path']);
+  },
   async open(config, ctx) {
     const lines = linesOf(config);
     const path = ctx.resolve(config.path);

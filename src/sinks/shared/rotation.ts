@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { z } from 'zod';
+import { type Claim, placeOf } from '../../core/claim.ts';
 import { duration, size } from '../../core/config.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
@@ -112,6 +113,23 @@ export class Rotation {
 }
 
 const STAMP = /^\d{8}T\d{6}\.\d{3}Z(-\d+)?(\.gz)?$/;
+/** What is being compressed has this added: what has the name .gz is whole. */
+const PART = '.part';
+
+/** Who rotates the file at an absolute path has all names of what it puts aside, and compresses and removes what has one. */
+export function rotating(path: string): Claim[] {
+  return [{ resource: aside(path), does: `puts aside ${path} as ${path}.TIME`, advice: ADVICE }];
+}
+
+/** Who writes a file that has such a name: others may have another one of them. */
+export function writingAside(path: string): Claim[] {
+  const [, rotated, stamp = ''] = /^(.+?)\.(\d{8}T.*)$/.exec(path) ?? [];
+  if (rotated === undefined || !STAMP.test(stamp.replace(PART, ''))) return [];
+  return [{ resource: aside(rotated), does: `writes ${path}`, shared: true, advice: ADVICE }];
+}
+
+const ADVICE = 'Give one of them another name.';
+const aside = (path: string) => `what is put aside of ${placeOf(path)}`;
 
 // 20260131T140307.042Z; a second one within the millisecond gets a number.
 async function free(path: string, ms: number): Promise<string> {
@@ -129,10 +147,9 @@ function exists(path: string): Promise<boolean> {
   );
 }
 
-// By another name first: what has the name .gz is whole.
 async function compress(path: string): Promise<void> {
   const { mode } = await stat(path);
-  const part = `${path}.part`;
+  const part = `${path}${PART}`;
   await pipeline(createReadStream(path), createGzip(), createWriteStream(part, { mode: mode & 0o777 }));
   await rename(part, `${path}.gz`);
   await rm(path);

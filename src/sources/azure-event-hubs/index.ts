@@ -3,9 +3,10 @@
 import { Observable } from 'rxjs';
 import { checkConnection } from '../../azure/connection.ts';
 import type { Batch } from '../../core/batch.ts';
+import type { Claim } from '../../core/claim.ts';
 import { defineSource } from '../../core/component.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
-import { config } from './config.ts';
+import { type Config, config } from './config.ts';
 import { Reader } from './reader.ts';
 
 export const azureEventHubs = defineSource({
@@ -39,6 +40,7 @@ export const azureEventHubs = defineSource({
       const message = '`expires` must be longer than `every`: a replica that is well would lose its partitions';
       plan.report({ severity: 'error', code: 'CONFIG_AZURE', message }, ['checkpoints', 'expires']);
     }
+    plan.claim([reading(given)], ['consumer_group']);
   },
   open: (given, ctx) =>
     new Observable<Batch>((subscriber) => {
@@ -47,3 +49,19 @@ export const azureEventHubs = defineSource({
       return () => reader.stop();
     }),
 });
+
+// Event Hubs lets one reader of a group have a partition; with shared checkpoints each source would have a part of them.
+function reading({ connection, namespace, hub, consumer_group: group }: Config): Claim {
+  return {
+    resource: JSON.stringify([
+      'event hub',
+      connection,
+      namespace?.toLowerCase(),
+      hub?.toLowerCase(),
+      group.toLowerCase(),
+    ]),
+    does: `reads ${hub === undefined ? 'the hub' : hub} in the consumer group ${group}`,
+    advice:
+      'Readers of one group take partitions from each other: name another `consumer_group`, or read both from one source.',
+  };
+}

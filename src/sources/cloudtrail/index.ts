@@ -2,6 +2,7 @@
 
 import { Observable } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
+import type { Claim } from '../../core/claim.ts';
 import { defineSource, type SourceContext } from '../../core/component.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { type Config, config, problemsOf } from './config.ts';
@@ -50,6 +51,7 @@ export const cloudtrail = defineSource({
     for (const { message, key } of problemsOf(given)) {
       plan.report({ severity: 'error', code: 'CONFIG_CLOUDTRAIL', message }, [key]);
     }
+    if (given.mode === 'sqs' && given.queue !== undefined) plan.claim([receiving(given, given.queue)], ['queue']);
   },
   open: (given, ctx) =>
     new Observable<Batch>((subscriber) => {
@@ -82,4 +84,16 @@ async function readingOf(given: Config, ctx: SourceContext, next: (batch: Batch)
     case 'file':
       return new (await import('./files.ts')).Files(given, ctx, next);
   }
+}
+
+// A URL says which queue it is; a name only together with whose it is, and where.
+function receiving(given: Config, queue: string): Claim {
+  const { queue_owner, region, endpoint, profile, config_file, credentials_file, assume_role } = given;
+  const whose = [queue_owner, region, endpoint, profile, config_file, credentials_file, assume_role?.arn];
+  return {
+    resource: JSON.stringify(['sqs', queue, ...(queue.includes('://') ? [] : whose)]),
+    does: `takes messages from the queue ${queue}`,
+    advice:
+      'A queue gives a message to one of those who ask: let one source read it, with a higher `concurrency` where it is slow.',
+  };
 }

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { duration, size } from '../../core/config.ts';
 import { connectionKeys, oneLogin } from '../../nats/connection.ts';
-import { partitionKeys } from '../../nats/partition.ts';
+import { partitionKeys, partitionSubject } from '../../nats/partition.ts';
 
 const name = (what: string) =>
   z
@@ -88,4 +88,14 @@ export type NatsConfig = z.output<typeof config>;
 export function ownPartitions({ partitions }: Pick<NatsConfig, 'partitions'>): readonly number[] | undefined {
   if (!partitions) return undefined;
   return [...new Set(partitions.mine ?? Array.from({ length: partitions.of }, (_, each) => each))];
+}
+
+/** The durable consumers that are read from, and the subjects of each; undefined: all of the stream. */
+export function consumersOf(
+  given: NatsConfig,
+): readonly { readonly name: string; readonly subject: string | undefined }[] {
+  const { consumer, subject } = given;
+  const partitions = ownPartitions(given);
+  if (!partitions) return [{ name: consumer, subject }];
+  return partitions.map((each) => ({ name: `${consumer}-${each}`, subject: partitionSubject(subject ?? '', each) }));
 }

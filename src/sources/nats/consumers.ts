@@ -10,8 +10,7 @@ import type {
   StreamInfo,
   StreamState,
 } from '../../nats/client.ts';
-import { partitionSubject } from '../../nats/partition.ts';
-import { type NatsConfig, ownPartitions } from './config.ts';
+import { consumersOf, type NatsConfig } from './config.ts';
 
 type Client = typeof import('../../nats/client.ts');
 
@@ -32,14 +31,10 @@ export interface OpenedConsumer {
 
 /** Opens one consumer, or one for each partition. Rejects with what is wrong with the stream or a consumer. */
 export async function openConsumers(config: NatsConfig, connection: NatsConnection, client: Client): Promise<Opened> {
-  const { stream, consumer, subject, ack_wait } = config;
-  const partitions = ownPartitions(config);
-  const wanted = partitions
-    ? partitions.map((each) => ({ name: `${consumer}-${each}`, subject: partitionSubject(subject ?? '', each) }))
-    : [{ name: consumer, subject }];
+  const { stream, ack_wait } = config;
   const { jetstream, manager, born } = await jetStreamOf(config, connection, client);
   const lanes: OpenedConsumer[] = [];
-  for (const each of wanted) {
+  for (const each of consumersOf(config)) {
     const made = await ensure(manager, client, stream, { ...each, ackWait: ack_wait * 1_000_000 });
     lanes.push({ name: each.name, consumer: await jetstream.consumers.get(stream, each.name), made });
   }

@@ -2,10 +2,11 @@
 
 import { Observable } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
+import type { Claim } from '../../core/claim.ts';
 import { defineSource } from '../../core/component.ts';
-import { checkConnection } from '../../nats/connection.ts';
+import { accountsOf, checkConnection } from '../../nats/connection.ts';
 import { partitionOfValues } from '../../nats/partition.ts';
-import { config, ownPartitions } from './config.ts';
+import { config, consumersOf, type NatsConfig, ownPartitions } from './config.ts';
 import { Reader } from './reader.ts';
 
 export const nats = defineSource({
@@ -38,7 +39,10 @@ export const nats = defineSource({
     if (own.size === partitions.of) return undefined;
     return { by: [partitions.key].flat(), has: (values) => own.has(partitionOfValues(values, partitions.of)) };
   },
-  prepare: checkConnection,
+  prepare(given, plan) {
+    checkConnection(given, plan);
+    plan.claim(consuming(given), ['consumer']);
+  },
   open: (given, ctx) =>
     new Observable<Batch>((subscriber) => {
       const reader = new Reader(given, ctx, (batch) => subscriber.next(batch));
@@ -46,3 +50,16 @@ export const nats = defineSource({
       return () => reader.stop();
     }),
 });
+
+function consuming(given: NatsConfig): Claim[] {
+  const { stream } = given;
+  const advice =
+    'A consumer gives an event to one of those who read it: name another `consumer`, or read both from one source.';
+  return consumersOf(given).flatMap(({ name }) =>
+    accountsOf(given).map((account) => ({
+      resource: JSON.stringify(['nats', account, stream, name]),
+      does: `reads with the consumer ${name} of the stream ${stream}`,
+      advice,
+    })),
+  );
+}

@@ -57,6 +57,28 @@ describe('wrong: what two components cannot both have', () => {
     expect(isTaken('turning', 'turning')).toBe(true);
   });
 
+  it('the name of a file that another one is put aside as', () => {
+    const rotated = file('/nowhere/x.log', ', rotate: { size: 1MiB }');
+    const stamp = '20260131T140307.042Z';
+    expect(shown(sinks(rotated, file(`/nowhere/x.log.${stamp}`)))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:4:38: error: b writes /nowhere/x.log.20260131T140307.042Z, which is taken
+          b: { from: past, type: file, path: /nowhere/x.log.20260131T140307.042Z }
+                                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        a puts aside /nowhere/x.log as /nowhere/x.log.TIME: p.yaml:3:38
+        Give one of them another name.
+      p.yaml has an error"
+    `);
+    expect(shown(sinks(file(`/nowhere/x.log.${stamp}`), rotated))).toContain('b puts aside /nowhere/x.log as');
+    const isTaken = (a: string, b: string) => shown(sinks(a, b)).includes('which is taken');
+    for (const more of ['', '-1', '.gz', '-12.gz', '.part'])
+      expect([more, isTaken(rotated, file(`/nowhere/../nowhere/x.log.${stamp}${more}`))]).toEqual([more, true]);
+    for (const other of ['x.log.1', 'x.log.gz', `y.log.${stamp}`, `x.log.${stamp}.txt`, `x.log.d/${stamp}`])
+      expect([other, isTaken(rotated, file(`/nowhere/${other}`))]).toEqual([other, false]);
+    expect(isTaken(file('/nowhere/x.log'), file(`/nowhere/x.log.${stamp}`))).toBe(false);
+    expect(isTaken(file(`/nowhere/x.log.${stamp}`), file(`/nowhere/x.log.${stamp}-1`))).toBe(false);
+  });
+
   it('the standard output under another name; but many may print on it, and all may write to nowhere', () => {
     expect(shown(sinks('type: stdout', file('/dev/stdout')))).toContain('error: b writes /dev/stdout, which is taken');
     expect(shown(sinks('type: stdout', 'type: stdout'))).toBe('ok');
@@ -133,10 +155,99 @@ describe('wrong: what two components cannot both have', () => {
   });
 });
 
+describe('wrong: what two sources would take from each other', () => {
+  const sources = (a: string, b: string) => `sources:
+  a: { ${a} }
+  b: { ${b} }
+sinks: { out: { type: stdout, from: [a, b] } }
+`;
+  const isTaken = (a: string, b: string) => shown(sources(a, b)).includes('which is taken');
+
+  it('the messages of a consumer of NATS', () => {
+    const nats = (servers: string, more = '') => `type: nats, servers: ${servers}, stream: FALCO${more}`;
+    expect(
+      shown(
+        sources(
+          nats('"nats://localhost"', ', consumer: mine'),
+          nats('[nats://x, "127.0.0.1:4222"]', ', consumer: mine'),
+        ),
+      ),
+    ).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:3:84: error: b reads with the consumer mine of the stream FALCO, which is taken
+          b: { type: nats, servers: [nats://x, "127.0.0.1:4222"], stream: FALCO, consumer: mine }
+                                                                                           ^^^^
+        a reads with the consumer mine of the stream FALCO: p.yaml:2:74
+        A consumer gives an event to one of those who read it: name another \`consumer\`, or read both from one source.
+      p.yaml has an error"
+    `);
+    expect(isTaken(nats('n'), nats('n'))).toBe(true);
+    expect(isTaken(nats('n'), nats('N', ', exclusive: true'))).toBe(true);
+    expect(isTaken(nats('n'), nats('n', ', consumer: other'))).toBe(false);
+    expect(isTaken(nats('n'), nats('other'))).toBe(false);
+    expect(isTaken(nats('n').replace('FALCO', 'OTHER'), nats('n'))).toBe(false);
+    // Each account has streams of its own.
+    expect(isTaken(nats('tls://n', ', token: { env: A }'), nats('tls://n', ', token: { env: B }'))).toBe(false);
+    expect(isTaken(nats('tls://n', ', token: { env: A }'), nats('n', ', token: { env: A }'))).toBe(true);
+    const part = (mine: string) => nats('n', `, subject: s, partitions: { of: 4, mine: ${mine} }`);
+    expect(isTaken(part('[0, 1]'), part('[2, 3]'))).toBe(false);
+    expect(isTaken(part('[0, 1]'), part('[1, 2, 3]'))).toBe(true);
+  });
+
+  it('the partitions of a consumer group of Event Hubs', () => {
+    const hub = (where: string, more = '') => `type: azure_event_hubs, ${where}${more}`;
+    const secret = 'connection: { env: A }';
+    const blob = ', checkpoints: { url: "https://a.blob.core.windows.net", container: ccc }';
+    expect(
+      shown(sources(hub(secret, ', hub: audit'), hub(secret, ', hub: audit, emits: [k8s_audit]'))),
+    ).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:3:3: error: b reads audit in the consumer group $Default, which is taken
+          b: { type: azure_event_hubs, connection: { env: A }, hub: audit, emits: [k8s_audit] }
+          ^
+        a reads audit in the consumer group $Default: p.yaml:2:3
+        Readers of one group take partitions from each other: name another \`consumer_group\`, or read both from one source.
+      p.yaml has an error"
+    `);
+    const named = 'namespace: a.servicebus.windows.net, hub: audit';
+    expect(
+      isTaken(hub(named, blob), hub(named.toUpperCase().replace('NAMESPACE', 'namespace').replace('HUB', 'hub'), blob)),
+    ).toBe(true);
+    expect(isTaken(hub(named), hub(named, ', consumer_group: other'))).toBe(false);
+    expect(isTaken(hub(named), hub('namespace: a.servicebus.windows.net, hub: other'))).toBe(false);
+    expect(isTaken(hub(secret), hub('connection: { env: B }'))).toBe(false);
+  });
+
+  it('the messages of a queue of SQS', () => {
+    const sqs = (queue: string, more = '') => `type: cloudtrail, queue: ${queue}${more}`;
+    expect(shown(sources(sqs('audit'), sqs('audit')))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:3:33: error: b takes messages from the queue audit, which is taken
+          b: { type: cloudtrail, queue: audit }
+                                        ^^^^^
+        a takes messages from the queue audit: p.yaml:2:33
+        A queue gives a message to one of those who ask: let one source read it, with a higher \`concurrency\` where it is slow.
+      p.yaml has an error"
+    `);
+    const url = '"https://sqs.eu-west-1.amazonaws.com/111111111111/audit"';
+    expect(isTaken(sqs(url), sqs(url, ', profile: other'))).toBe(true);
+    expect(isTaken(sqs('audit'), sqs('other'))).toBe(false);
+    // Queues of the same name in another account or region.
+    for (const more of [', profile: other', ', region: eu-west-1', ', queue_owner: "111111111111"'])
+      expect([more, isTaken(sqs('audit'), sqs('audit', more))]).toEqual([more, false]);
+    const bucket = 'type: cloudtrail, mode: s3, bucket: logs';
+    expect(isTaken(bucket, bucket)).toBe(false);
+  });
+});
+
 /** What is listened at, with the addresses of this machine that nobody else can have then. */
 const ADDRESSES = {
   '127.0.0.1': ['v4 one'],
   '127.0.0.2': ['v4 two'],
+  '127.1': ['v4 one'],
+  '[::ffff:127.0.0.1]': ['v4 one'],
+  '[::ffff:7f00:2]': ['v4 two'],
+  '[::ffff:0.0.0.0]': ['v4 one', 'v4 two'],
   '0.0.0.0': ['v4 one', 'v4 two'],
   '[::1]': ['v6 one'],
   '[0:0:0:0:0:0:0:1]': ['v6 one'],
