@@ -1,7 +1,8 @@
 // Makes the same system call over and over and says what each cost this thread. Pinned to one CPU; in SCHED_FIFO while
 // it measures, where that is allowed, so that nothing else runs in between. A line on standard input: OPERATION TIMES;
-// the answer: ns of thread CPU time for each. Or: flat-out SECONDS, sparse SECONDS: opens the file all the time, every
-// thousandth time the file named by the third word, or that one ten times a second; the answer: how often it opened.
+// the answer: ns of thread CPU time for each. Or: flat-out SECONDS, steady SECONDS, sparse SECONDS: opens the file all the
+// time or a thousand times a second, every thousandth time the file named by the third word, or that one ten times a
+// second; the answer: how often it opened.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -94,6 +95,18 @@ static long opens(double seconds, int sparse)
   return count;
 }
 
+static long steady(long seconds)
+{
+  struct timespec next;
+  clock_gettime(CLOCK_MONOTONIC, &next);
+  for (long i = 1; i <= seconds * 1000; i++) {
+    close(open(i % 1000 ? path : marked, O_RDONLY));
+    if ((next.tv_nsec += 1000000) >= 1000000000) next.tv_sec++, next.tv_nsec -= 1000000000;
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+  }
+  return seconds * 1000;
+}
+
 int main(int argc, char **argv)
 {
   if (argc == 1) return 0; // the program that vfork+exec runs
@@ -112,6 +125,10 @@ int main(int argc, char **argv)
   while (scanf("%31s %ld", name, &times) == 2) {
     if (!strcmp(name, "flat-out") || !strcmp(name, "sparse")) {
       printf("%ld\n", opens(times, name[0] == 's'));
+      continue;
+    }
+    if (!strcmp(name, "steady")) {
+      printf("%ld\n", steady(times));
       continue;
     }
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)

@@ -15,11 +15,13 @@ import { Losses } from './losses.ts';
 /** Bytes of one batch: a few thousand events. */
 const SLAB = 512 * 1024;
 /**
- * The ring is drained this often, in ms, while events come faster: a doorbell for each would tax the traced processes, 5 us
- * for each ring. Else the loop sleeps until it rings.
+ * The ring is drained at least so long after the last time, in ms, while events come faster: a doorbell for each would tax the
+ * traced processes, 5 us for each ring. Else the loop sleeps until it rings.
  */
 const POLL_MS = 1;
-/** Less than this in one batch, and the next one may wait: what a batch costs is shared by its events. */
+/** A flood fills so many bytes of the ring in one ms: it must not be full when it is looked at again. */
+const FLOOD = 256 * 1024;
+/** Less than this in one batch, and the next one may wait. */
 const WORTHWHILE = SLAB / 8;
 /** Batches in one turn of the event loop: timers and sinks must have theirs. */
 const TURN = 8;
@@ -37,12 +39,16 @@ export interface CaptureOptions {
   /** Kinds of record that become events; see `Capture.kinds`. */
   readonly kinds: ReadonlySet<number>;
   readonly context: KernelContext;
-  readonly ctx: Pick<SourceContext, 'report' | 'metrics' | 'log' | 'crowded'>;
+  readonly ctx: Pick<SourceContext, 'report' | 'metrics' | 'log' | 'crowded' | 'books'>;
   /** The wall clock's distance from the kernel's, in ns. */
   readonly bootOffset: () => bigint;
   /** Given each batch; it must not be read after this returns. */
   readonly deliver: (slab: KernelSlab) => void;
   readonly failed: (error: unknown) => void;
+  /** Bytes of the ring. */
+  readonly ringBytes: number;
+  /** While nothing comes of events, the next may wait for others so long, in ms: what a batch costs is shared by its events. */
+  readonly maxWait: number;
   /** The containers that processes are in. */
   readonly containers?: ContainerTable;
   /** What is told of running processes beside their scan records. */
@@ -62,15 +68,19 @@ export class Capture {
   #later: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
   #lastData = 0;
+  readonly #longestWait: number;
+  #wait = POLL_MS;
+  /** Events of the run that were not filtered out at once. */
+  #kept = 0;
   #asleep = false;
-  #sleptFrom = 0;
   #alone = false;
   #closed = false;
   #scanFailed = false;
 
   constructor(options: CaptureOptions) {
-    const { limit, ctx, containers, longer } = options;
+    const { limit, ctx, containers, longer, ringBytes, maxWait } = options;
     this.#options = options;
+    this.#longestWait = Math.max(POLL_MS, Math.min(maxWait, ringBytes / FLOOD));
     this.kinds = options.kinds;
     this.#losses = new Losses(ctx);
     this.processes = new ProcessImages({
@@ -145,7 +155,7 @@ export class Capture {
     for (let batches = 0; batches < TURN; batches++) {
       const began = performance.now();
       if (this.#drain() < WORTHWHILE) {
-        this.#rest();
+        this.#rest(batches === 0);
         return;
       }
       const waiting = this.#options.ctx.crowded();
@@ -169,24 +179,36 @@ export class Capture {
     this.#again(look);
   }
 
-  /** Little or nothing is left: look again soon, or sleep when nothing came meanwhile, or what came was alone. */
-  #rest(): void {
+  /**
+   * Little or nothing is left: look again soon, or sleep when nothing came meanwhile, or what came was alone. `little`: that
+   * was so from the beginning; then, while nothing comes of events, there is ever more time until the next look.
+   */
+  #rest(little: boolean): void {
     if (this.#closed) return;
     const alone = this.#alone;
     this.#alone = false;
-    if (!alone && performance.now() - this.#lastData < POLL_MS) {
-      this.#later = setTimeout(() => this.#guard(() => this.#turn()), POLL_MS);
+    const wait = this.#wait;
+    this.#wait = little && !this.#isAnyKept() ? Math.min(this.#longestWait, wait * 2) : POLL_MS;
+    if (!alone && performance.now() - this.#lastData < wait) {
+      this.#later = setTimeout(() => this.#guard(() => this.#turn()), this.#wait);
     } else if (this.#options.sensor.arm()) {
       this.#again(() => this.#turn());
     } else {
       this.#asleep = true;
-      this.#sleptFrom = performance.now();
     }
+  }
+
+  /** Whether events were given to a sink, or are under way to one, since this was asked before. */
+  #isAnyKept(): boolean {
+    const { seen, filtered } = this.#options.ctx.books();
+    const before = this.#kept;
+    this.#kept = seen - filtered;
+    return this.#kept !== before;
   }
 
   #wake(): void {
     if (!this.#asleep) return;
-    this.#alone = performance.now() - this.#sleptFrom > POLL_MS;
+    this.#alone = performance.now() - this.#lastData > this.#wait;
     this.#guard(() => this.#turn());
   }
 

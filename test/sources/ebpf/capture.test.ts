@@ -3,7 +3,7 @@ import { Accounts } from '../../../src/events/accounts.ts';
 import { KernelContext } from '../../../src/events/kernel/context.ts';
 import { KIND } from '../../../src/events/kernel/layout.ts';
 import type { KernelSlab } from '../../../src/events/kernel/slab.ts';
-import { Capture } from '../../../src/sources/ebpf/capture.ts';
+import { Capture, type CaptureOptions } from '../../../src/sources/ebpf/capture.ts';
 import { wantedFor } from '../../../src/sources/ebpf/wanted.ts';
 import { shell as anyShell, open as openOf } from '../../events-kernel/shell.ts';
 import type { Fields } from '../../events-kernel/slab-writer.ts';
@@ -30,7 +30,7 @@ afterEach(() => {
 });
 
 function start(
-  options: { kinds?: ReadonlySet<number>; deliver?: (slab: KernelSlab) => void; bootOffset?: () => bigint } = {},
+  options: Partial<Pick<CaptureOptions, 'kinds' | 'deliver' | 'bootOffset' | 'ringBytes' | 'maxWait'>> = {},
 ) {
   const sensor = new FakeSensor();
   sensor.running = [shell];
@@ -43,6 +43,8 @@ function start(
     kinds: options.kinds ?? new Set(Object.values(KIND)),
     context: new KernelContext({ names: new Accounts(), bootOffset: 0n, hostname: 'x' }),
     bootOffset: options.bootOffset ?? (() => 0n),
+    ringBytes: options.ringBytes ?? 2 ** 24,
+    maxWait: options.maxWait ?? 1,
     deliver:
       options.deliver ??
       ((slab) => names.push(...Array.from({ length: slab.length }, (_, index) => slab.at(index)?.get('fd.name')))),
@@ -123,6 +125,61 @@ describe('capture', () => {
       seen.push(names.length);
     }
     expect(seen).toEqual([1, 2, 3, 3]);
+    capture.close();
+  });
+
+  /** The ms between looks at a ring into which something comes all the time; `kept` says what came of it. */
+  async function waits(options: Pick<CaptureOptions, 'ringBytes' | 'maxWait'>, kept: (events: number) => number) {
+    const { sensor, ctx, names, capture } = start(options);
+    vi.spyOn(ctx, 'books').mockImplementation(() => {
+      const seen = names.length;
+      return { seen, delivered: 0, filtered: seen - kept(seen), dropped: 0, pipeline: '' };
+    });
+    capture.start();
+    await vi.advanceTimersByTimeAsync(50);
+    const between: number[] = [];
+    let before = 0;
+    for (let ms = 0; ms < 80; ms++) {
+      const drains = sensor.drains;
+      sensor.put(open('/a'));
+      await vi.advanceTimersByTimeAsync(1);
+      if (sensor.drains === drains) continue;
+      between.push(ms - before);
+      before = ms;
+    }
+    capture.close();
+    return between.slice(1);
+  }
+
+  it('lets events wait ever longer for others while nothing comes of them', async () => {
+    const afterSome = await waits({ ringBytes: 2 ** 24, maxWait: 10 }, (events) => Math.min(events, 3));
+    expect(afterSome[0]).toBe(1);
+    expect(afterSome).toEqual(afterSome.toSorted((a, b) => a - b));
+    expect(new Set(afterSome).size).toBeGreaterThanOrEqual(4);
+    expect(afterSome.at(-1)).toBe(10);
+    const never = await waits({ ringBytes: 2 ** 24, maxWait: 10 }, () => 0);
+    expect(never.slice(-2)).toEqual([10, 10]);
+  });
+
+  it('lets none wait longer than 1 ms while something comes of them', async () => {
+    const between = await waits({ ringBytes: 2 ** 24, maxWait: 10 }, (events) => events);
+    expect(new Set(between)).toEqual(new Set([1]));
+  });
+
+  it('lets none wait until a flood has filled the ring', async () => {
+    expect(Math.max(...(await waits({ ringBytes: 65_536, maxWait: 10 }, () => 0)))).toBe(1);
+    expect(Math.max(...(await waits({ ringBytes: 2 ** 20, maxWait: 10 }, () => 0)))).toBe(4);
+  });
+
+  it('lets the first after a silence wait for none', async () => {
+    const { sensor, names, capture } = start({ maxWait: 10 });
+    capture.start();
+    await vi.advanceTimersByTimeAsync(20);
+    for (let event = 1; event <= 5; event++) {
+      await vi.advanceTimersByTimeAsync(15);
+      sensor.put(open('/a'));
+      expect([names.length, sensor.armed]).toEqual([event, true]);
+    }
     capture.close();
   });
 
