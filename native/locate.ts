@@ -97,8 +97,9 @@ function packageRoot(): string | undefined {
   for (;;) {
     try {
       if (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).name === 'falco-pipe') return folder;
-    } catch {
+    } catch (error) {
       // No package.json here, or another's that cannot be read: look above.
+      if (isOfLimit(error)) throw unavailable(`the native addon is not found: ${messageOf(error)}`, MORE_FILES, error);
     }
     const above = dirname(folder);
     if (above === folder) return undefined;
@@ -132,9 +133,18 @@ const LIBRARIES: Readonly<Record<string, string>> = {
   'libbpf.so': 'libbpf1 (Debian), libbpf (Fedora)',
 };
 
+/** What to do where this process may not open as many files as it needs. */
+export const MORE_FILES = 'raise the limit: ulimit -n 1024, or LimitNOFILE= of the service';
+
+// Node's own and the loader's words for EMFILE.
+function isOfLimit(error: unknown): boolean {
+  return /\btoo many open files\b/i.test(messageOf(error));
+}
+
 function whyUnloadable(path: string, error: unknown): UserError {
   const message = messageOf(error);
-  return unavailable(`the native addon ${path} cannot be loaded: ${message}`, whatHelps(message), error);
+  const hint = isOfLimit(error) ? MORE_FILES : whatHelps(message);
+  return unavailable(`the native addon ${path} cannot be loaded: ${message}`, hint, error);
 }
 
 function whatHelps(message: string): string {

@@ -11,6 +11,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -74,6 +75,22 @@ uint32_t processor_numbers() {
 }
 
 size_t page_size() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+
+// Descriptors that libbpf and we have for a moment, while it tries what the kernel can and we attach.
+constexpr size_t kPassingFiles = 8;
+
+// Whether so many can be opened is found out first: libbpf takes a kernel that gives it none for one that knows too little.
+void need_files(size_t count) {
+  std::vector<int> taken;
+  int error = 0;
+  while (error == 0 && taken.size() < count) {
+    const int fd = taken.empty() ? open("/", O_PATH | O_CLOEXEC) : fcntl(taken.front(), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) error = errno;
+    else taken.push_back(fd);
+  }
+  for (const int fd : taken) close(fd);
+  if (error != 0) throw Failure{"files", error, "it needs " + std::to_string(count) + " and gets " + std::to_string(taken.size())};
+}
 
 // The verifier gives up with EAGAIN at a pending signal: a profiler's, or one that a timer sends, would keep us from starting.
 int load_undisturbed(bpf_object *object) {
@@ -166,13 +183,18 @@ void Sensor::load(const SensorOptions &options, const std::set<std::string> &uri
   if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);
   if (error == 0 && options.descendants_of == 0) error = bpf_map__set_max_entries(map("scope"), 1);
   if (error == 0 && uring.empty()) error = bpf_map__set_max_entries(map("requests"), 1);
+  size_t files = kPassingFiles;
+  bpf_map *each;
+  bpf_object__for_each_map(each, object_.get()) files++;
   bpf_program *program;
   bpf_object__for_each_program(program, object_.get()) {
     const std::string name = name_of(program);
     const bool wanted = is_iterator(program) || (form_of(name) == program && (!is_uring(name) || uring.contains(name)));
     if (error == 0) error = bpf_program__set_autoload(program, wanted);
+    if (wanted) files += is_perf_form(program) ? 3 : 2;  // itself, its link and what perf records
   }
   if (error != 0) throw Failure{"open", -error, log.take()};
+  need_files(files);
   error = load_undisturbed(object_.get());
   if (error != 0) throw Failure{"load", -error, log.take()};
   // Loading parses the kernel's types, some megabytes that nobody needs again: they go back to the system.

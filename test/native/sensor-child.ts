@@ -1,6 +1,6 @@
 /** Run by sensor.test.ts in a process of its own: `trace`, `perf`, `few-files`, `worker`, `leave-open`. Answers with one line of JSON. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { openSensor, type SensorOptions } from '../../native/index.ts';
 import { messageOf, UserError } from '../../src/core/errors.ts';
@@ -36,22 +36,36 @@ function trace(options: Pick<SensorOptions, 'perf'> = {}): void {
   }
 }
 
-/** What is said with less and less room for open files, from as many on as an open sensor has. */
+/** What is said with more and more room for open files, until there is enough; without the same twice in a row. */
 function openWithFewFiles(): void {
-  const options = { perf: true };
-  const sensor = open(options);
-  const most = readdirSync('/proc/self/fd').length;
-  sensor.close();
-  const said = [3, 4, 5, 6].map((fewer) => {
-    spawnSync('prlimit', ['--pid', `${process.pid}`, `--nofile=${most - fewer}:`]);
+  spawnSync('prlimit', ['--pid', `${process.pid}`, '--nofile=128:']);
+  const taken: number[] = [];
+  const said = (options: Pick<SensorOptions, 'perf'>) => {
     try {
       open(options).close();
       return 'open';
     } catch (error) {
       return messageOf(error);
     }
+  };
+  const answers = [{ more: 1 }, { more: 5, perf: true }].map(({ more, ...options }) => {
+    fill(taken);
+    const all: string[] = [];
+    while (all.at(-1) !== 'open') {
+      const next = said(options);
+      if (next !== all.at(-1)) all.push(next);
+      for (const file of taken.splice(-more)) closeSync(file);
+    }
+    return all;
   });
-  answer({ said });
+  answer(answers);
+}
+
+/** Opens as many files as may be. */
+function fill(taken: number[]): void {
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'));
+  } catch {}
 }
 
 async function worker(): Promise<void> {
