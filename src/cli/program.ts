@@ -74,7 +74,9 @@ export function createProgram(): Command {
   const ruleExample = '\nExample:\n  falco-pipe rules';
   const rules = program
     .command('rules')
-    .description('Look at rules: what there is, what each consists of, why it does or does not fire.')
+    .description(
+      'Look at rules: what there is, what each consists of, why it does or does not fire, what ends a false alarm.',
+    )
     .addHelpText('after', ruleList);
   rules
     .command('list [files...]')
@@ -99,6 +101,22 @@ export function createProgram(): Command {
       `${ruleExample} explain "Scheduled job changed" --event pipelines/demo.jsonl.gz --event-line 1\n${ofWhat}`,
     )
     .action(async (name, files, options) => (await import('./rules.ts')).explain(name, files, options));
+  rules
+    .command('except <alerts> [files...]')
+    .description(
+      'Print the exceptions with which rules are silent about these alerts, and about as little else as can be.',
+    )
+    .addOption(output())
+    .option(
+      '--by <fields>',
+      'what to compare, separated by commas (default: fields that tell the program, its object, …)',
+    )
+    .option('--events <file>', 'records to judge with and without them (.gz: compressed; -: standard input)')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  falco-pipe rules except alerts.jsonl falco_rules.yaml > exceptions.yaml\n  falco-pipe run pipelines/demo.yaml -o json | falco-pipe rules except - rules/host.yaml --events pipelines/demo.jsonl.gz\n\nALERTS are lines of JSON, as Falco and sinks write them; -: standard input.${ofWhat}`,
+    )
+    .action(async (alerts, files, options) => (await import('./except.ts')).except(alerts, files, options));
 
   program
     .command('test <paths...>')

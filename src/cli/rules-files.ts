@@ -27,6 +27,8 @@ export interface LoadedRules {
   readonly result: LoadResult;
   readonly texts: readonly SourceText[];
   readonly feeds: readonly Feed[];
+  /** Loads them again with one more file after theirs. */
+  with(file: RulesFile): Promise<LoadResult>;
 }
 
 /** Whether a text is a rules file: a list of items. What is neither that nor a pipeline counts as a pipeline. */
@@ -88,7 +90,8 @@ function shipped(): string {
 }
 
 async function loadFiles(files: readonly RulesFile[]): Promise<LoadedRules> {
-  const result = await withFetchedItems(() => loadRules(files, { catalogues, items: readItems }));
+  const load = (all: readonly RulesFile[]) => loadRules(all, { catalogues, items: readItems });
+  const result = await withFetchedItems(() => load(files));
   const texts = files.map(({ name, content }) => ({ name, text: content }));
   refuse(result, texts);
   // Without a pipeline the question is what this program can see by itself.
@@ -102,20 +105,23 @@ async function loadFiles(files: readonly RulesFile[]): Promise<LoadedRules> {
             ...answersOf({ definition: kernel, emits: kernel.emits({}), config: kernel.config.parse({}) }),
           },
         ];
-  return { result, texts, feeds };
+  return { result, texts, feeds, with: (file) => withFetchedItems(() => load([...files, file])) };
 }
 
 function loadOperator(plan: Plan, operator: PlannedOperator, pipeline: string): LoadedRules {
   const { texts } = plan;
   const config = operator.config as RulesConfig;
   const contentOf = (name: string) => texts.find((text) => text.name === name)?.text ?? '';
-  const result = loadConfigured(
-    config,
-    filesOf(operator).map((name) => ({ name, content: contentOf(name), path: resolve(dirname(pipeline), name) })),
-  );
+  const files = filesOf(operator).map((name) => ({
+    name,
+    content: contentOf(name),
+    path: resolve(dirname(pipeline), name),
+  }));
+  const result = loadConfigured(config, files);
   refuse(result, texts);
   const feeds = originsOf(plan, operator).map((source) => ({ id: source.id, ...answersOf(source) }));
-  return { operator: operator.id, result, texts, feeds };
+  const withFile = (file: RulesFile) => withFetchedItems(() => loadConfigured(config, [...files, file]));
+  return { operator: operator.id, result, texts, feeds, with: withFile };
 }
 
 function answersOf({
@@ -160,10 +166,15 @@ export function findRule(
     const rule = load.result.rules.find((each) => each.name === name);
     if (rule !== undefined) return { rule, load };
   }
+  throw new UserError(noSuchRule(name, loads), { exit: exitCode.usage });
+}
+
+/** That there is no rule of a name, and which is the nearest. */
+export function noSuchRule(name: string, loads: readonly LoadedRules[]): string {
   const names = loads.flatMap(({ result }) => result.rules.map((each) => each.name));
   const folded = names.find((each) => each.toLowerCase() === name.toLowerCase());
   const meant = folded ?? suggest(name, names) ?? names.find((each) => each.toLowerCase().includes(name.toLowerCase()));
   const hint =
     meant === undefined ? `there are ${names.length} others; 'rules list' names them` : `did you mean "${meant}"?`;
-  throw new UserError(`There is no rule "${name}"; ${hint}`, { exit: exitCode.usage });
+  return `There is no rule "${name}"; ${hint}`;
 }

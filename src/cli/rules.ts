@@ -1,12 +1,10 @@
 /** `falco-pipe rules`: what rules there are, what each consists of, and why it does or does not match an event. */
 
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
-import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { exitCode, UserError } from '../core/errors.ts';
 import { exactJson } from '../events/exact-json.ts';
 import { type EventRecord, recordForm } from '../events/record.ts';
-import { parseRecord } from '../events/record-json.ts';
 import { describeRule, describeRules, explainVerdict, type Rule } from '../rules/index.ts';
+import { readEvents } from './event-file.ts';
 import { explanationJson } from './explain-json.ts';
 import { explanationText, verdictText } from './explain-text.ts';
 import { table } from './list.ts';
@@ -94,32 +92,6 @@ function printOverview(rule: Rule, events: ReadonlyMap<number, EventRecord>, { o
   process.stdout.write(`Of ${events.size} events in ${event} ${found}.\nExplain one with --event-line N.\n`);
 }
 
-/** The records of a file by their lines, from 1; `-` is the standard input. */
-function readEvents(path: string): ReadonlyMap<number, EventRecord> {
-  let text: string;
-  try {
-    const bytes = readFileSync(path === '-' ? 0 : path);
-    text = (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
-  } catch (error) {
-    throw new UserError(`Cannot read events from ${path}: ${messageOf(error)}`, {
-      exit: exitCode.unavailable,
-      cause: error,
-    });
-  }
-  const events = new Map<number, EventRecord>();
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue;
-    const parsed = parseRecord(line, { file: path, line: index + 1 });
-    if ('problem' in parsed) {
-      const texts = [{ name: path, text }];
-      throw new UserError(parsed.problem.message, { exit: exitCode.config, diagnostics: [parsed.problem], texts });
-    }
-    events.set(index + 1, parsed.record);
-  }
-  if (events.size === 0) throw new UserError(`There is no event in ${path}`, { exit: exitCode.config });
-  return events;
-}
-
 /** The line that is meant; undefined when there are several to choose from. */
 function lineOf({ eventLine, event }: ExplainOptions, events: ReadonlyMap<number, EventRecord>): number | undefined {
   if (eventLine === undefined) return events.size === 1 ? [...events.keys()][0] : undefined;
@@ -128,11 +100,11 @@ function lineOf({ eventLine, event }: ExplainOptions, events: ReadonlyMap<number
   return line;
 }
 
-function usage(message: string): never {
+export function usage(message: string): never {
   throw new UserError(message, { exit: exitCode.usage });
 }
 
 /** JSON in one line; integers exact. */
-function print(value: unknown): void {
+export function print(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, (_key, each) => exactJson(each))}\n`);
 }

@@ -106,6 +106,17 @@ function checkField(field: Entry, context: Context, catalogue: Catalogue | undef
   fail(`'${text}' is not a supported filter field`, context, undefined, field);
 }
 
+/** What an exception compares: its fields, each with its operator. `flat`: its values are no tuples. */
+export function comparisons({ fields, comps }: ExceptionDefinition): {
+  readonly fields: readonly string[];
+  readonly comps: readonly string[];
+  readonly flat: boolean;
+} {
+  const texts = (entry: Entry | undefined) =>
+    entry === undefined ? [] : isEntryList(entry) ? entry.map(textOf) : [textOf(entry)];
+  return { fields: texts(fields), comps: texts(comps), flat: !isEntryList(fields) };
+}
+
 /** The condition with the exceptions added: `(CONDITION) and not EXCEPTION…`. */
 export function withExceptions(condition: ComposedText, exceptions: readonly ExceptionDefinition[]): ComposedText {
   if (exceptions.length === 0) return condition;

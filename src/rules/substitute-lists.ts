@@ -215,8 +215,8 @@ export function wordsOf(text: string): readonly string[] {
 const boundaries = /[ \t\n\r(),=]+/;
 const boundary = /[ \t\n\r(),=]/;
 
-/** Where a name stands as a word of its own. */
-function findWord(text: string, name: string, from: number): number {
+/** Where a name stands as a word of its own, from an offset on; -1: nowhere. */
+export function findWord(text: string, name: string, from: number): number {
   for (let at = text.indexOf(name, from); at >= 0; at = text.indexOf(name, at + 1)) {
     const before = at === 0 || boundary.test(text[at - 1] ?? '');
     const after = at + name.length >= text.length || boundary.test(text[at + name.length] ?? '');

@@ -1,8 +1,9 @@
 /** Which rules an event decides although some of its fields are not known yet. */
 
 import type { Event, FieldRef, Form } from '../events/field.ts';
-import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
+import type { TypedExpr } from './check.ts';
 import { compile, type Predicate } from './compile.ts';
+import { assume } from './possible.ts';
 import type { Rule } from './rule.ts';
 import type { Failed, Hit } from './ruleset.ts';
 
@@ -84,39 +85,5 @@ export class UndecidedRules<E extends Event> {
     }
     const possibly = bind(assume(condition.typed, isLate, true));
     return [{ rule, possibly, certainly: bind(assume(condition.typed, isLate, false)), holdsHit }];
-  }
-}
-
-const TRUE: TypedExpr = { kind: 'and', items: [] };
-const FALSE: TypedExpr = { kind: 'or', items: [] };
-
-/** The condition with what is unknown in its favour, or against it. */
-function assume(expr: TypedExpr, isLate: (ref: FieldRef) => boolean, inFavour: boolean): TypedExpr {
-  switch (expr.kind) {
-    case 'and':
-    case 'or':
-      return { kind: expr.kind, items: expr.items.map((item) => assume(item, isLate, inFavour)) };
-    case 'not':
-      return { kind: 'not', item: assume(expr.item, isLate, !inFavour) };
-    case 'check':
-      return readsAny(expr, isLate) ? (inFavour ? TRUE : FALSE) : expr;
-  }
-}
-
-function readsAny({ left, right }: TypedCheck, isLate: (ref: FieldRef) => boolean): boolean {
-  return termReads(left, isLate) || (right !== undefined && termReads(right, isLate));
-}
-
-function termReads(term: TypedTerm, isLate: (ref: FieldRef) => boolean): boolean {
-  switch (term.kind) {
-    case 'field':
-      return isLate(term.ref);
-    case 'call':
-      return term.args.some((arg) => termReads(arg, isLate));
-    case 'list':
-      return term.items.some((item) => termReads(item, isLate));
-    case 'constant':
-    case 'feed':
-      return false;
   }
 }

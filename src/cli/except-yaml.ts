@@ -1,0 +1,69 @@
+/** Exceptions as a rules file. */
+
+/** Values for the fields of an exception, and the lines of the alerts that they are of. */
+export interface Row {
+  /** As a condition has them, one for each field. */
+  readonly constants: readonly string[];
+  readonly lines: number[];
+}
+
+/** An exception of a rule: values for one that it has, or a new one. */
+export interface Block {
+  readonly name: string;
+  readonly fields: readonly string[];
+  readonly isNew: boolean;
+  /** Of an exception that the rule has: its values are no tuples. */
+  readonly flat: boolean;
+  readonly rows: Row[];
+}
+
+/** The exceptions of one rule; `notes`: what the reader has to know, a line each. */
+export interface RuleBlocks {
+  readonly rule: string;
+  readonly notes: readonly string[];
+  readonly blocks: readonly Block[];
+}
+
+/** A rules file that appends exceptions to rules. Rules without blocks are only spoken of. */
+export function exceptionsYaml(head: string, rules: readonly RuleBlocks[]): string {
+  return [comment(head), ...rules.map(({ rule, notes, blocks }) => ['', ...notes.map(comment), ...item(rule, blocks)])]
+    .flat()
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function item(rule: string, blocks: readonly Block[]): readonly string[] {
+  if (blocks.length === 0) return [];
+  const exceptions = blocks.flatMap(({ name, fields, isNew, flat, rows }) => [
+    `    - name: ${yamlText(name)}`,
+    ...(isNew ? [`      fields: [${fields.map(yamlText).join(', ')}]`] : []),
+    '      values:',
+    ...rows.map(({ constants, lines }) => {
+      const values = constants.map(yamlText).join(', ');
+      return `        - ${flat ? values : `[${values}]`} # hides ${linesText(lines)}`;
+    }),
+  ]);
+  return [`- rule: ${yamlText(rule)}`, '  exceptions:', ...exceptions, '  override: { exceptions: append }'];
+}
+
+/** "line 3", "lines 3, 5": at most ten by number. */
+export function linesText(lines: readonly number[]): string {
+  const shown = lines.slice(0, 10).join(', ');
+  const more = lines.length > 10 ? ` and ${lines.length - 10} more` : '';
+  return `line${lines.length === 1 ? '' : 's'} ${shown}${more}`;
+}
+
+function comment(text: string): string {
+  return `# ${text.replace(/[\s\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim()}`;
+}
+
+const PLAIN = /^[\p{L}\p{N}_/](?:[\p{L}\p{N}_/.@%+~ -]*[\p{L}\p{N}_/.@%+~-])?$/u;
+/** What a reader of YAML may take for something else than text. */
+const WORD = /^(?:null|true|false|yes|no|on|off|[yn])$/i;
+
+/** A text as a scalar of YAML, in a list too. */
+export function yamlText(text: string): string {
+  if (PLAIN.test(text) && !WORD.test(text)) return text;
+  if (/[\p{C}\p{Zl}\p{Zp}]/u.test(text)) return JSON.stringify(text);
+  return `'${text.replaceAll("'", "''")}'`;
+}
