@@ -74,15 +74,29 @@ export class LiveOperator {
     return this.#held !== undefined;
   }
 
-  /** Begins to work; in the place of another it goes on with its state, and is given what still comes to that. */
+  /**
+   * Begins to work; in the place of another it goes on with its state, and is given what still comes to that. Never throws:
+   * what goes wrong with a stream is said, as when it runs.
+   */
   start(before?: LiveOperator): void {
-    if (before) {
-      before.#snapshots?.handOver();
-      if (this.#stream) before.#stream?.handOver(this.#stream);
-    }
+    if (before) before.#handOver(this);
     this.#takesOver = before !== undefined;
     this.#stream?.open();
     this.#takesOver = false;
+  }
+
+  #handOver(to: LiveOperator): void {
+    this.#snapshots?.handOver();
+    try {
+      if (to.#stream) this.#stream?.handOver(to.#stream);
+    } catch (error) {
+      this.#notWell(error);
+    }
+  }
+
+  // It is on its way out: others must not stay for it.
+  #notWell(error: unknown): void {
+    this.#runtime.log.warn({ id: this.planned.id }, `it did not close well: ${messageOf(error)}`);
   }
 
   /** Resolves when it has made what the first events would wait for, of the kinds that it was bound for so far. */
@@ -154,10 +168,8 @@ export class LiveOperator {
   /** Ends a stream: what it holds still goes on, until `deadline` is aborted. What else was held goes on as it is. */
   async close(deadline: AbortSignal): Promise<void> {
     this.#held?.close();
-    await this.#stream?.close(deadline).catch((error) => {
-      // What it held is settled when it finishes; others must not stay for it.
-      this.#runtime.log.warn({ id: this.planned.id }, `it did not close well: ${messageOf(error)}`);
-    });
+    // What it held is settled when it finishes.
+    await this.#stream?.close(deadline).catch((error) => this.#notWell(error));
     this.#snapshots?.take();
     this.#own.abort(new Error('the operator has stopped'));
   }

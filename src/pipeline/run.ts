@@ -294,12 +294,14 @@ export class Run {
     this.#runtime.trampoline.run(() => {
       try {
         this.#start(fresh, wiring);
-        connect(live, wiring);
-        for (const operator of without(live.operators, old.operators).values()) {
-          operator.start(predecessor(old.operators, operator));
-        }
       } catch (error) {
         failure = { error };
+        return;
+      }
+      // From here on nothing fails.
+      connect(live, wiring);
+      for (const operator of without(live.operators, old.operators).values()) {
+        operator.start(predecessor(old.operators, operator));
       }
     });
     if (failure === undefined) return;

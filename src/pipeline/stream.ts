@@ -68,7 +68,7 @@ export class StreamPort {
     for (const each of early) this.deliver(...each);
   }
 
-  /** Ends its input, for `to` has its state: what still comes goes there. */
+  /** Ends its input, for `to` has its state: what still comes goes there. Throws what its end throws; it has ended all the same. */
   handOver(to: StreamPort): void {
     this.#successor = to;
     this.#complete();
@@ -171,7 +171,12 @@ export class StreamPort {
         this.#wake?.();
       },
     };
-    thrower.run(error, () => subscription.add(defer(() => through(input)).subscribe(observer)));
+    try {
+      thrower.run(error, () => subscription.add(defer(() => through(input)).subscribe(observer)));
+    } catch (thrown) {
+      // It has failed already, and does not even end well.
+      error(thrown);
+    }
   }
 
   // After an error its events would only meet it again.

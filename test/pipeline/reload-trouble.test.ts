@@ -1,9 +1,10 @@
 /** What goes wrong while a plan is exchanged is undone or said, and stops nothing else. */
 
-import { Observable } from 'rxjs';
+import { finalize, Observable } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import type { Batch } from '../../src/core/batch.ts';
-import { type SourceContext, stream } from '../../src/core/component.ts';
+import { defineOperator, type SourceContext, stream } from '../../src/core/component.ts';
 import { SourceError, UserError } from '../../src/core/errors.ts';
 import { HalfUndone } from '../../src/pipeline/half-undone.ts';
 import { ManualSink, ManualSource } from './harness.ts';
@@ -112,6 +113,48 @@ sinks: { out: { type: out, from: some }${more} }`;
     }
     // What the operator held has been given up; the rest goes on.
     expect(await stopped(run)).toMatchObject({ seen: 2, delivered: 1, dropped: 1 });
+  });
+
+  it('goes over although a stream that is replaced, or begins, throws what nobody catches: that is said once', async () => {
+    const source = observed();
+    const out = new ManualSink();
+    const shut = () => {
+      throw new Error('the window is stuck');
+    };
+    const sum = defineOperator({
+      type: 'sum',
+      summary: 'Passes all on.',
+      config: z.strictObject({ size: z.int(), broken: z.boolean().default(false) }),
+      examples: [],
+      stateFor: () => 'the same',
+      create: ({ broken }) =>
+        stream((batches) => {
+          if (!broken) return batches.pipe(finalize(shut));
+          return new Observable((subscriber) => {
+            subscriber.error(new Error('no such model'));
+            return shut;
+          });
+        }),
+    });
+    const yaml = (sum: string) =>
+      `sources: { src: { type: src } }\noperators: { op: { type: sum, from: src, ${sum} } }\nsinks: { out: { type: out, from: op } }`;
+    const { run, lines, reload } = await running(yaml('size: 1'), { sources: { src: source.open }, sinks: { out } }, [
+      sum,
+    ]);
+    const said = (part: string) => lines.filter((line) => line.includes(part)).length;
+    source.input.emit(1);
+    await reload(yaml('size: 2'));
+    expect(run.plan.operators[0]?.config).toMatchObject({ size: 2 });
+    source.input.emit(1, 1);
+    await flush();
+    expect([out.got, said('it did not close well')]).toEqual([[0, 1], 1]);
+    await reload(yaml('size: 3, broken: true'));
+    expect([run.plan.operators[0]?.config, said('op failed and starts anew')]).toEqual([{ size: 3, broken: true }, 1]);
+    await reload(yaml('size: 4'));
+    source.input.emit(1, 2);
+    await flush();
+    expect([out.got, source.seen.opened, out.closed]).toEqual([[0, 1, 2], 1, 0]);
+    expect(await stopped(run)).toMatchObject({ seen: 3, delivered: 3 });
   });
 
   it('that fails leaves everything as it was: sinks, operators, sources', async () => {

@@ -1,7 +1,7 @@
 /** Runs whose plans are exchanged, by virtual time. */
 
 import { expect, vi } from 'vitest';
-import type { SourceContext } from '../../src/core/component.ts';
+import type { AnyDefinition, SourceContext } from '../../src/core/component.ts';
 import { UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
@@ -13,8 +13,9 @@ export const flush = () => vi.advanceTimersByTimeAsync(0);
 export const range = (count: number, from = 0) => Array.from({ length: count }, (_, index) => from + index);
 
 /** A run whose plan can be exchanged; the registry, and so every definition, is the same throughout. */
-export async function running(yaml: string, parts: Parts) {
+export async function running(yaml: string, parts: Parts, more: readonly AnyDefinition[] = []) {
   const registry = registryOf(parts);
+  for (const definition of more) registry.add(definition, 'test');
   const { log, lines } = recordedLog();
   const plan = (text: string) => planPipeline(PipelineDocument.parse('test.yaml', text), registry);
   const run = await Run.start(plan(yaml), { log, resolve: String });
