@@ -1,7 +1,13 @@
 /** Definitions that take the place of others of their name: what Falco does without a word, and people do by mistake. */
 
 import { placeText } from '../core/errors.ts';
-import type { ListDefinition, MacroDefinition, RuleDefinition } from './definitions.ts';
+import {
+  type Entry,
+  isEntryList,
+  type ListDefinition,
+  type MacroDefinition,
+  type RuleDefinition,
+} from './definitions.ts';
 import type { Context } from './issue.ts';
 
 export interface Replaced {
@@ -28,17 +34,38 @@ export function isSameMacro(a: MacroDefinition, b: MacroDefinition): boolean {
   return isSameText(a.condition.text, b.condition.text);
 }
 
-/** Whether a rule is defined as it was: all of it that acts. A description is for people. */
+/**
+ * Whether a rule is defined as it was: all of it that acts, where exceptions may have been added, for those who repeat a
+ * rule to add some lose nothing. A description is for people.
+ */
 export function isSameRule(a: RuleDefinition, b: RuleDefinition): boolean {
-  const plain = a.exceptions.length === 0 && b.exceptions.length === 0;
   const sameTexts = isSameText(a.condition.text, b.condition.text) && isSameText(a.output.text, b.output.text);
-  return plain && sameTexts && sameTags(a, b) && ACTING.every((key) => a[key] === b[key]);
+  return sameTexts && sameTags(a, b) && ACTING.every((key) => a[key] === b[key]) && hasExceptions(b, a);
 }
 
 const ACTING = ['source', 'priority', 'enabled', 'capture', 'captureDuration', 'skipIfUnknownFilter'] as const;
 
 function sameTags({ tags }: RuleDefinition, other: RuleDefinition): boolean {
   return new Set(tags).symmetricDifference(new Set(other.tags)).size === 0;
+}
+
+/** Whether a rule excepts all that the other does, whatever its exceptions are called. */
+function hasExceptions(rule: RuleDefinition, other: RuleDefinition): boolean {
+  return excepted(other).isSubsetOf(excepted(rule));
+}
+
+function excepted({ exceptions }: RuleDefinition): Set<string> {
+  return new Set(
+    exceptions.flatMap(({ fields, comps, values }) =>
+      values.map((value) => JSON.stringify([fields, comps, value].map((each) => each && textsOf(each)))),
+    ),
+  );
+}
+
+type Texts = string | readonly Texts[];
+
+function textsOf(entry: Entry): Texts {
+  return isEntryList(entry) ? entry.map(textsOf) : entry.text;
 }
 
 function isSameText(a: string, b: string): boolean {

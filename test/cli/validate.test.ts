@@ -71,6 +71,27 @@ test('a rule that is as before but for one key is another one', async () => {
   expect(noted).toEqual(names.slice(0, others.length));
 });
 
+test('a rule that is repeated with more exceptions is the same, one that has lost some is not', async () => {
+  const item = (field: string, ...values: string[]) => `{ name: x, fields: ${field}, values: [${values.join(', ')}] }`;
+  const pairs: readonly [name: string, before: string, after: string][] = [
+    ['same', item('proc.name', 'a'), item('proc.name', 'a')],
+    ['added', '', item('proc.name', 'a')],
+    ['value added', item('proc.name', 'a'), item('proc.name', 'b', 'a')],
+    ['default named', item('proc.name', 'a'), item('proc.name', 'a').replace('values', 'comps: in, values')],
+    ['value lost', item('proc.name', 'a', 'b'), item('proc.name', 'a')],
+    ['all lost', item('proc.name', 'a'), ''],
+    ['other operator', item('proc.name', 'a'), item('proc.name', 'a').replace('values', 'comps: pmatch, values')],
+    ['other field', item('proc.name', 'a'), item('proc.pname', 'a')],
+    ['pair lost', item('[proc.name, fd.name]', '[a, b]'), item('[proc.name, fd.name]', '[a, c]')],
+  ];
+  const text = (place: 1 | 2) =>
+    pairs.map((pair) => rule(pair[0], 'evt.type = open', `  exceptions: [${pair[place]}]\n`)).join('');
+  const { code, stderr } = await validated({ 'a.yaml': text(1), 'b.yaml': text(2) });
+  expect(code).toBe(0);
+  const noted = [...stderr.matchAll(/note: rule "(.*)" replaces that of a\.yaml/g)].map(([, name]) => name);
+  expect(noted).toEqual(['value lost', 'all lost', 'other operator', 'other field', 'pair lost']);
+});
+
 describe('standard input', () => {
   const given = (input: string, cwd: string) => {
     const { status, stdout, stderr } = spawnSync(launcher, ['validate', '-'], { input, cwd, encoding: 'utf8' });
