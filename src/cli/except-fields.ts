@@ -96,14 +96,14 @@ export function chooseFields(event: SeenEvent, source: string): readonly string[
 /** Fields with which the alert would tell more of its event: of a program all, of its object what the rule reads. */
 export function missingFields(event: SeenEvent, { source, condition }: Rule): readonly string[] {
   const reads = new Set(condition.reads.map(({ text }) => text));
-  const missing = (questions[source] ?? []).filter((answers) => {
+  return (questions[source] ?? []).flatMap((answers) => {
     const [surest = ''] = answers;
     // A name is whatever who runs the program wants it to be: a path tells more.
-    if (surest.startsWith('proc.')) return !event.fields.includes(surest);
-    if (answers.some((field) => event.fields.includes(field))) return false;
-    return source !== 'syscall' || surest.startsWith('container.') || answers.some((field) => reads.has(field));
+    if (surest.startsWith('proc.')) return event.fields.includes(surest) ? [] : [surest];
+    if (answers.some((field) => event.fields.includes(field))) return [];
+    const read = answers.find((field) => reads.has(field));
+    return source !== 'syscall' || surest.startsWith('container.') ? [read ?? surest] : (read ?? []);
   });
-  return missing.flatMap(([surest]) => surest ?? []);
 }
 
 function isFleeting(field: string): boolean {

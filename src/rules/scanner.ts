@@ -151,7 +151,8 @@ export class Scanner {
     }
     if (!binary) return { text };
     const all = Uint8Array.from(bytes);
-    return { text: new TextDecoder().decode(all), bytes: all };
+    // A byte order mark is part of the text.
+    return { text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(all), bytes: all };
   }
 
   #simpleEscape(char: string, quote: string): string {
