@@ -2,6 +2,7 @@
 
 import type { OperatorDefinition, SinkDefinition, SourceDefinition } from '../core/component.ts';
 import type { DeliveryConfig } from '../core/delivery-config.ts';
+import { neededOptions } from '../sinks/formats/format.ts';
 import { formats } from '../sinks/formats/index.ts';
 import type { Path, PipelineDocument } from './document.ts';
 import { didYouMean } from './explain.ts';
@@ -86,8 +87,11 @@ function unknownType(type: string, section: Section, path: Path, registry: Regis
 }
 
 function formatHint(type: string): string | undefined {
-  if (!formats.some((format) => format.type === type)) return undefined;
-  return `That is a format of the sink http: { type: http, format: ${type}, url: … }`;
+  const format = formats.find((each) => each.type === type);
+  if (!format) return undefined;
+  const needed = neededOptions(format).map((key) => `, ${key}: …`);
+  const written = needed.length > 0 ? `{ type: ${type}${needed.join('')} }` : type;
+  return `That is a format of the sink http: { type: http, format: ${written}${format.url ? '' : ', url: …'} }`;
 }
 
 function listed(known: readonly string[], section: Section): string {

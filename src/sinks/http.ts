@@ -1,15 +1,15 @@
 /** The sink `http`: alerts as HTTP requests, in one of the formats that receivers know. */
 
 import { z } from 'zod';
-import { defineSink } from '../core/component.ts';
+import { defineSink, type PlanContext } from '../core/component.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import { retryAfter } from '../core/retry.ts';
-import { reveal, secret, textOrSecret } from '../core/secret.ts';
+import { reveal, Secret, secret, textOrSecret } from '../core/secret.ts';
 import { checkTlsUsed, inTheClear, tlsKeys } from '../core/tls.ts';
 import { WriteError } from '../core/write-error.ts';
 import type { Alert } from '../events/alert.ts';
-import { type Encoder, type Format, type HttpResponse, isOfContent } from './formats/format.ts';
+import { type Encoder, type Format, type HttpResponse, isOfContent, neededOptions } from './formats/format.ts';
 import { formats } from './formats/index.ts';
 import { asAlert } from './shared/as-alert.ts';
 import { HttpClient } from './shared/http-client.ts';
@@ -24,13 +24,15 @@ const withOptions = formats.map(({ type, options, summary }) =>
 
 const format = z
   .union([z.enum(names), z.discriminatedUnion('type', withOptions)])
-  .default('falco')
+  .prefault('falco')
   .describe(`How alerts are written: ${names.join(', ')}. With options: \`format: { type: loki, line: text }\`.`);
 
 const config = z.strictObject({
-  url: textOrSecret().describe(
-    "Where requests go. An address without a path gets the format's: `https://loki:3100` becomes `…/loki/api/v1/push`.",
-  ),
+  url: textOrSecret()
+    .optional()
+    .describe(
+      "Where requests go. An address without a path gets the format's: `https://loki:3100` becomes `…/loki/api/v1/push`. May be left out where the format is a service's with an address of its own.",
+    ),
   format,
   method: z.enum(['POST', 'PUT']).default('POST').describe('The method of requests.'),
   headers: z
@@ -59,13 +61,18 @@ const config = z.strictObject({
 
 export const http = defineSink({
   type: 'http',
-  summary: 'Sends alerts by HTTP: to falcosidekick, Alertmanager, Loki, Elasticsearch, Slack, OpenTelemetry and more.',
+  summary:
+    'Sends alerts by HTTP: to falcosidekick, Alertmanager, Elasticsearch, Slack, PagerDuty, Splunk, OpenTelemetry and more.',
   config,
   examples: [
     { title: 'To falcosidekick', yaml: "out: { type: http, from: detect, url: 'http://falcosidekick:2801' }" },
     {
       title: 'To Slack, no more than can be read',
       yaml: 'chat: { type: http, from: detect, format: slack, url: { env: SLACK_WEBHOOK } }',
+    },
+    {
+      title: 'To PagerDuty, whose address is known',
+      yaml: 'page: { type: http, from: detect, format: { type: pagerduty, routing_key: { env: PAGERDUTY_KEY } } }',
     },
     {
       title: 'To Elasticsearch with a private authority and a password',
@@ -83,6 +90,7 @@ export const http = defineSink({
   ],
   reads: ({ fields }, sources) => lineReads({ fields }, sources),
   prepare(given, plan) {
+    checkFormat(given, plan);
     for (const key of ['url', 'proxy'] as const) {
       const text = given[key];
       if (typeof text !== 'string' || isAddress(text)) continue;
@@ -93,14 +101,14 @@ export const http = defineSink({
     if (addresses.every((each) => typeof each === 'string')) checkTlsUsed(given.tls, addresses, plan);
   },
   async open(given, ctx) {
-    const encoder = encoderOf(given.format as Chosen);
-    const url = addressOf(reveal(given.url, ctx.resolve));
+    const url = addressOf(reveal(urlOf(given), ctx.resolve));
     const clear = inTheClear(
       given.tls,
       addressesOf(given).map((each) => reveal(each, ctx.resolve)),
     );
     if (clear) throw new UserError(`${clear.message}: ${clear.hint}`, { exit: exitCode.config });
     const client = await HttpClient.open(given, ctx.resolve);
+    const encoder = encoderOf(given, client);
     const sender = new Sender(client, encoder, url, given.concurrency);
     const alertsOf = (events: readonly Event[]) =>
       events.map((event) => [event, asAlert(event, given.redact)] as const);
@@ -113,17 +121,43 @@ export const http = defineSink({
   },
 });
 
-type Chosen = string | { readonly type: string };
+type Given = z.output<typeof config>;
 
-function encoderOf(chosen: Chosen): Encoder {
-  const { type, ...options } = typeof chosen === 'string' ? { type: chosen } : chosen;
+/** The format, and its options where the configuration has some. */
+function chosen({ format }: Given): readonly [Format, object | undefined] {
+  const { type, ...options } = (typeof format === 'string' ? { type: format } : format) as { readonly type: string };
   const found = formats.find((each) => each.type === type) as Format;
-  return found.create(found.options.parse(options));
+  return [found, typeof format === 'string' ? undefined : options];
+}
+
+function checkFormat(given: Given, plan: PlanContext): void {
+  const [format, options] = chosen(given);
+  const needed = options ? [] : neededOptions(format);
+  if (needed.length > 0) {
+    const message = `The format ${format.type} needs ${needed.join(', ')}`;
+    const hint = `Write format: { type: ${format.type}, ${needed.map((key) => `${key}: …`).join(', ')} }.`;
+    plan.report({ severity: 'error', code: 'CONFIG_VALUE', message, hint }, ['format']);
+  }
+  if (given.url === undefined && format.url === undefined) {
+    const message = `Missing key "url": the format ${format.type} has no address of its own`;
+    plan.report({ severity: 'error', code: 'CONFIG_MISSING_KEY', message });
+  }
+}
+
+function encoderOf(given: Given, client: HttpClient): Encoder {
+  const [format, options = format.options.parse({})] = chosen(given);
+  // One that is missing is said at once.
+  for (const option of Object.values(options)) if (option instanceof Secret) client.reveal(option);
+  return format.create(options as never, (secret) => client.reveal(secret));
+}
+
+function urlOf(given: Given): string | Secret {
+  return given.url ?? (chosen(given)[0].url as string);
 }
 
 // All that it speaks to, with the keys of TLS that it has.
-function addressesOf({ url, oauth, proxy }: z.output<typeof config>) {
-  return [url, oauth?.token_url, proxy].filter((each) => each !== undefined);
+function addressesOf(given: Given) {
+  return [urlOf(given), given.oauth?.token_url, given.proxy].filter((each) => each !== undefined);
 }
 
 const NO_ADDRESS = 'is not an address that begins with http:// or https://';
@@ -210,11 +244,12 @@ class Sender {
       return;
     }
     const { status } = response;
+    const { canBeMended = () => false } = this.#encoder;
     if (isTaken(status)) {
       this.#judge(response, pairs, outcome);
       return;
     }
-    if (!isOfContent(status)) {
+    if (!isOfContent(status) || canBeMended(response)) {
       outcome.again.push(...events);
       outcome.wait = Math.max(outcome.wait, retryAfter(response.headers['retry-after']));
       outcome.why = told(response);

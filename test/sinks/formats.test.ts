@@ -59,10 +59,20 @@ const network = makeAlert(1_700_000_001_000_000_000n, {
   },
 });
 
+const KEY = 'R0123456789ABCDEF0123456789ABCDE';
+const key = { env: 'KEY' };
+
+/** What formats cannot do without. */
+const needed: Record<string, object> = {
+  pagerduty: { routing_key: key },
+  datadog: { api_key: key },
+  splunk_hec: { token: key },
+};
+
 function encoderOf(type: string, options: object = {}): Encoder {
   const found = formats.find((each) => each.type === type);
   if (!found) throw new Error(`no format ${type}`);
-  return found.create(found.options.parse(options));
+  return found.create(found.options.parse({ ...needed[type], ...options }), () => KEY);
 }
 
 const cases: [name: string, type: string, options?: object][] = [
@@ -70,6 +80,7 @@ const cases: [name: string, type: string, options?: object][] = [
   ['cloudevents-binary', 'cloudevents'],
   ['cloudevents-structured', 'cloudevents', { mode: 'structured', source: '//here', event_type: 'my.alert' }],
   ['cloudevents-batch', 'cloudevents', { mode: 'batch' }],
+  ['datadog', 'datadog', { tags: { env: 'prod' } }],
   ['ecs', 'ecs'],
   ['elasticsearch', 'elasticsearch', { index: 'falco', suffix: 'daily' }],
   ['elasticsearch-ecs', 'elasticsearch', { document: 'ecs' }],
@@ -79,8 +90,11 @@ const cases: [name: string, type: string, options?: object][] = [
   ['loki-text', 'loki', { line: 'text', label_fields: [] }],
   ['ocsf', 'ocsf'],
   ['otlp', 'otlp', { resource: { 'deployment.environment': 'prod' } }],
+  ['pagerduty', 'pagerduty'],
   ['slack', 'slack', { username: 'falco', icon: ':owl:' }],
   ['slack-text', 'slack', { show: 'text', alerts_per_message: 1 }],
+  ['splunk-hec', 'splunk_hec', { index: 'security' }],
+  ['teams', 'teams'],
 ];
 
 /** The requests that a format makes of the two alerts, for people to read. */

@@ -2,21 +2,11 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Subject } from 'rxjs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { z } from 'zod';
-import { liveAck } from '../../src/core/ack.ts';
-import type { Batch } from '../../src/core/batch.ts';
-import { defineSource } from '../../src/core/component.ts';
-import { recordForm } from '../../src/events/record.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
-import { Run } from '../../src/pipeline/run.ts';
-import { Store } from '../../src/store/store.ts';
-import { recordedLog } from '../core/shared.ts';
+import type { Store } from '../../src/store/store.ts';
 import { scratch } from '../scratch.ts';
-import { Receiver, until } from './servers.ts';
+import { delivered, letters, openStore } from './delivering.ts';
+import { Receiver } from './servers.ts';
 import { alertOf } from './shared.ts';
 
 let folder: string;
@@ -30,44 +20,15 @@ afterEach(async () => {
   await receiver.stop();
 });
 
-const openStore = () =>
-  Store.open(join(folder, 'state'), (error) => {
-    throw error;
+/** Gives three alerts to a sink that has its token from a file. */
+const deliver = ({ retry, store }: { retry?: string; store?: Store } = {}) =>
+  delivered({
+    folder,
+    sink: { url: receiver.url, format: 'json_lines', bearer_token: { file: 'token' } },
+    alerts: ['a', 'b', 'c'].map((rule) => alertOf(rule)),
+    retry,
+    store,
   });
-
-/** Gives three alerts of a live source to a sink, waits for what becomes of them, and returns that. */
-async function deliver({ retry = '200ms', store }: { retry?: string; store?: Store } = {}) {
-  const alerts = new Subject<Batch>();
-  const registry = builtIn();
-  const common = { summary: 'For tests.', config: z.strictObject({}), examples: [] };
-  const open = () => alerts;
-  registry.add(
-    defineSource({ ...common, type: 'alerts', delivery: 'at_most_once', emits: () => ['alert'], open }),
-    'test',
-  );
-  const sink = {
-    ...{ type: 'http', from: 'in', url: receiver.url, format: 'json_lines', bearer_token: { file: 'token' } },
-    retry: { initial: '10ms', max: '50ms', give_up_after: retry },
-  };
-  const yaml = JSON.stringify({ sources: { in: { type: 'alerts' } }, sinks: { out: sink } });
-  const plan = planPipeline(PipelineDocument.parse(join(folder, 'pipeline.yaml'), yaml), registry);
-  const { log, lines } = recordedLog();
-  const run = await Run.start(plan, { log, resolve: (path) => join(folder, path), ...(store ? { store } : {}) });
-  const events = ['a', 'b', 'c'].map((rule) => alertOf(rule));
-  alerts.next({ source: 'alert', form: recordForm, events, ack: liveAck });
-  await until(() => run.totals.summary().in_flight === 0);
-  const summary = await run.stop(1000);
-  return { summary, said: lines.join('\n') };
-}
-
-/** The rules of the alerts that are dead letters of the sink, and why. */
-async function letters(store: Store): Promise<{ rules: string[]; why: string[] }> {
-  const dead = await store.dead('out');
-  const texts = await Promise.all(dead.map(({ id }) => store.letter(id)));
-  const lines = texts.flatMap((text) => (text ?? '').trim().split('\n'));
-  const rules = lines.map((line) => JSON.parse(line).type as string);
-  return { rules, why: dead.map(({ reason, message }) => `${reason}: ${message}`) };
-}
 
 it.each([401, 403])(
   'status %i waits for another credential: its file is read again, and nothing is lost',
@@ -85,7 +46,7 @@ it.each([401, 403])(
 
 it.each([401, 403, 404, 409, 410, 429])('status %i that stays ends in dead letters, after retries', async (status) => {
   receiver.answer = () => ({ status, body: 'not you' });
-  const store = await openStore();
+  const store = await openStore(folder);
   const { summary } = await deliver({ store });
   expect(summary).toMatchObject({ delivered: 0, dropped: 0, dead_lettered: 3 });
   expect(receiver.got.length).toBeGreaterThan(1);
@@ -99,7 +60,7 @@ it.each([400, 413, 422])(
   'status %i ends in a dead letter at once: of that alert, not of its neighbours',
   async (status) => {
     receiver.answer = ({ body }) => (/"rule":"b"/.test(body) ? { status, body: 'no b here' } : {});
-    const store = await openStore();
+    const store = await openStore(folder);
     const { summary, said } = await deliver({ store });
     expect(said).toContain(`1 event was refused: status ${status}`);
     expect(summary).toMatchObject({ delivered: 2, dropped: 0, dead_lettered: 1 });

@@ -1,6 +1,7 @@
 /** Formats of the sink `http`: how alerts are written into a request, and what its answer means. A page each. */
 
 import type { z } from 'zod';
+import type { Secret } from '../../core/secret.ts';
 import type { Alert } from '../../events/alert.ts';
 
 export interface HttpContent {
@@ -33,20 +34,32 @@ export interface Encoder {
   encode(alerts: readonly Alert[]): HttpContent;
   /** Looks into an answer with 2xx. Undefined, or without this function: all were taken. */
   accepted?(response: HttpResponse, alerts: readonly Alert[]): Verdict | undefined;
+  /** Whether an answer of which `isOfContent` holds is nevertheless about what can be mended: a key, an index. */
+  canBeMended?(response: HttpResponse): boolean;
 }
+
+/** Reads a secret of the options, each time anew; no answer or error quotes it from then on. */
+export type Reveal = (secret: Secret) => string;
 
 export interface Format<Options extends z.ZodObject = z.ZodObject> {
   /** Its name in pipeline files. */
   readonly type: string;
   readonly summary: string;
+  /** The address of the service, where it has one. */
+  readonly url?: string;
   /** `z.strictObject`, each key described. */
   readonly options: Options;
-  create(options: z.output<Options>): Encoder;
+  create(options: z.output<Options>, reveal: Reveal): Encoder;
 }
 
 /** Keeps the type of the options for `create`. */
 export function defineFormat<Options extends z.ZodObject>(format: Format<Options>): Format {
   return format as unknown as Format;
+}
+
+/** The options that a format cannot do without. */
+export function neededOptions({ options }: Format): string[] {
+  return Object.entries(options.shape).flatMap(([key, shape]) => (shape.safeParse(undefined).success ? [] : [key]));
 }
 
 export const JSON_TYPE = { 'content-type': 'application/json' };

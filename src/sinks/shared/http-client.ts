@@ -47,7 +47,7 @@ export class HttpClient {
     this.#dispatcher = this.#connect();
     this.#oauth = config.oauth && new OAuth(config.oauth, (request, signal) => this.#send(request, 'POST', signal));
     this.#headers({}); // a secret that is missing is said at once
-    if (config.oauth) this.#reveal(config.oauth.client_secret);
+    if (config.oauth) this.reveal(config.oauth.client_secret);
   }
 
   /** Throws a UserError when a file or a secret is missing. */
@@ -97,12 +97,13 @@ export class HttpClient {
     const pool = { connections: concurrency, headersTimeout: 0, bodyTimeout: 0 };
     if (proxy === undefined) return new this.#undici.Agent({ ...pool, connect: { ...files, timeout: 0 } });
     const { ca } = files;
-    const uri = this.#reveal(proxy);
+    const uri = this.reveal(proxy);
     const proxyTls = ca === undefined ? {} : { ca };
     return new this.#undici.ProxyAgent({ ...pool, uri, requestTls: files, proxyTls });
   }
 
-  #reveal(value: string | Secret): string {
+  /** The text of what may be a secret, which no answer or error quotes from then on. Throws as Secret.read does. */
+  reveal(value: string | Secret): string {
     const text = reveal(value, this.#resolve);
     if (typeof value !== 'string') this.#secrets.add(text);
     return text;
@@ -110,15 +111,15 @@ export class HttpClient {
 
   #headers(of: Readonly<Record<string, string>>): Record<string, string> {
     const { headers, bearer_token: token, basic } = this.#config;
-    const own = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), this.#reveal(value)] as const);
+    const own = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), this.reveal(value)] as const);
     const all: Record<string, string> = {
       'user-agent': `falco-pipe/${packageVersion}`,
       ...of,
       ...Object.fromEntries(own),
     };
-    if (token) all.authorization = `Bearer ${this.#reveal(token)}`;
+    if (token) all.authorization = `Bearer ${this.reveal(token)}`;
     if (basic) {
-      const encoded = Buffer.from(`${basic.user}:${this.#reveal(basic.password)}`).toString('base64');
+      const encoded = Buffer.from(`${basic.user}:${this.reveal(basic.password)}`).toString('base64');
       this.#secrets.add(encoded);
       all.authorization = `Basic ${encoded}`;
     }
@@ -127,7 +128,7 @@ export class HttpClient {
 
   async #authorization(signal: AbortSignal): Promise<Record<string, string>> {
     if (!this.#oauth) return {};
-    const secret = this.#reveal((this.#config.oauth as OAuthConfig).client_secret);
+    const secret = this.reveal((this.#config.oauth as OAuthConfig).client_secret);
     const token = await this.#oauth.token(secret, signal);
     this.#secrets.add(token);
     return { authorization: `Bearer ${token}` };

@@ -115,7 +115,7 @@ describe('the three modes', () => {
     await fc.assert(
       fc.asyncProperty(texts, texts, fc.constantFrom('binary', 'structured', 'batch'), async (rule, output, mode) => {
         const sent = alert(rule, output);
-        const encoder = format.create(format.options.parse({ mode, source: '//x' }));
+        const encoder = format.create(format.options.parse({ mode, source: '//x' }), String);
         const { headers, body } = encoder.encode([sent]);
         const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
         const { messages, rejected } = decodeMessages(lower, Buffer.from(body));
@@ -126,7 +126,7 @@ describe('the three modes', () => {
     const { source, send } = await start();
     for (const mode of ['binary', 'structured', 'batch']) {
       const sent = alert(`rule in ${mode} with "é" & 100 %`, 'Warning: odd');
-      const { headers, body } = format.create(format.options.parse({ mode })).encode([sent]);
+      const { headers, body } = format.create(format.options.parse({ mode }), String).encode([sent]);
       expect((await send(headers as Record<string, string>, body)).status).toBe(202);
       const got = source.events.at(-1) as typeof sent;
       expect(got.id).toBe(sent.id);
