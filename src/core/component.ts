@@ -127,8 +127,8 @@ export interface SourceDefinition<Config extends z.ZodType = z.ZodType> extends 
   emits(config: z.output<Config>): readonly string[];
   /** Its batches are borrowed: readable only while they are delivered, with just the fields that are demanded. */
   readonly borrows: boolean;
-  /** Whether it ever fills a field, by its text. Default: it may fill any. */
-  fills(source: string, field: string, config: z.output<Config>): boolean;
+  /** Whether it ever fills a field, by its text, of events of any type or of one. Default: it may fill any. */
+  fills(source: string, field: string, config: z.output<Config>, eventType?: string): boolean;
   /** Whether it ever emits an event type; a text says from whom alone. Default: it may emit any. */
   emitsType(source: string, type: string, config: z.output<Config>): boolean | string;
   /** Present when several replicas of the pipeline may divide its events. */
@@ -190,8 +190,8 @@ export interface Edge extends PlanContext {
   readonly shared: readonly (Sharing & { readonly id: string })[];
   /** What the graph below wants of what it emits. */
   readonly demand: Demands;
-  /** Whether some source above ever fills that field of an event source. */
-  fills(source: string, field: string): boolean;
+  /** Whether some source above ever fills that field of an event source, or of events there of a type. */
+  fills(source: string, field: string, eventType?: string): boolean;
   /** Whether some source above ever emits that event type; a text says from whom alone. */
   emitsType(source: string, type: string): boolean | string;
 }

@@ -27,8 +27,8 @@ export class Answers implements Edge {
 
   readonly files: Edge['files'] = (path) => this.#told(['files', path], this.#edge.files(path));
 
-  readonly fills: Edge['fills'] = (source, field) =>
-    this.#told(['fills', source, field], this.#edge.fills(source, field));
+  readonly fills: Edge['fills'] = (source, field, type = '') =>
+    this.#told(['fills', source, field, type], this.#edge.fills(source, field, type || undefined));
 
   readonly emitsType: Edge['emitsType'] = (source, type) =>
     this.#told(['emitsType', source, type], this.#edge.emitsType(source, type));

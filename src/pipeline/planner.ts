@@ -247,9 +247,11 @@ export class Planner {
         return sharing && (this.#only?.includes(id) ?? true) ? [{ id, ...sharing }] : [];
       }),
       demand,
-      fills: (source, field) =>
+      fills: (source, field, eventType) =>
         provided.some(({ name }) => name === field) ||
-        origins.some(({ definition: of, emits, config }) => emits?.includes(source) && of.fills(source, field, config)),
+        origins.some(
+          ({ definition: of, emits, config }) => emits?.includes(source) && of.fills(source, field, config, eventType),
+        ),
       emitsType: (source, type) => {
         const of = origins.filter(({ emits }) => emits?.includes(source));
         const answers = of.map(({ definition, config }) => definition.emitsType(source, type, config));

@@ -18,6 +18,7 @@ export type { ExplainedVerdict, JudgedNode, Mark } from './explain-verdict.ts';
 export { explainVerdict } from './explain-verdict.ts';
 export type { BoundFormat, Format } from './format.ts';
 export { hostsIn } from './hosts.ts';
+export { type Impossible, whyImpossible } from './impossible.ts';
 export type { Issue, IssueCode } from './issue.ts';
 export type { ItemsFrom } from './items-from.ts';
 export type { JudgedChecks } from './judge-checks.ts';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CALLS } from '../../native/calls.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
-import type { Catalogue, Field } from '../../src/events/field.ts';
+import type { Catalogue, Field, FieldRef } from '../../src/events/field.ts';
 import { argumentsOf } from '../../src/events/kernel/arguments.ts';
 import { argumentsOfCall } from '../../src/events/kernel/call-arguments.ts';
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
@@ -52,24 +52,48 @@ describe('fields', () => {
   });
 });
 
+const process = { tgid: 9, tid: 9, ppid: 1, start: 5, exec_id: 1, comm: 'x', args: ['x'], cwd: '/' };
+/** Records of what is no plain call. */
+const records: Readonly<Record<string, Fields>> = {
+  clone: { ...process, kind: 'fork', tgid: 10, tid: 10, parent_tgid: 9, parent_start: 5, parent_exec_id: 1 },
+  execve: { ...process, kind: 'exec', exec_id: 2 },
+  execveat: { ...process, kind: 'exec', exec_id: 2, filename: '/dev/fd/3' },
+  procexit: { ...process, kind: 'exit' },
+  open: { ...process, kind: 'open', nr: 2 },
+  openat: { ...process, kind: 'open', nr: 257 },
+  openat2: { ...process, kind: 'open', nr: 437 },
+  creat: { ...process, kind: 'open', nr: 85 },
+  chdir: { ...process, kind: 'chdir', nr: 80 },
+  fchdir: { ...process, kind: 'chdir', nr: 81 },
+};
+
+it('what events of a type are said not to have is absent there', () => {
+  const denied = new Map<string, number>();
+  for (const type of eventTypes) {
+    const own = records[type];
+    const { id: nr, fd } = CALLS[type] ?? {};
+    // Opens are always records of opens, and executions that fail are calls.
+    const kinds = nr === undefined || own?.kind === 'open' ? [] : fd && !own ? ['call', 'socket'] : ['call'];
+    const made = [...(own ? [own] : []), ...kinds.map((kind) => ({ ...process, kind, nr }) as Fields)];
+    const bench = new Bench().load(process);
+    for (const record of made) {
+      const event = bench.slab(record).at(0) as KernelEvent;
+      expect(event.type).toBe(type);
+      for (const { name } of catalogue.fields) {
+        const ref = catalogue.find(name);
+        if (ref === undefined || !kernelFills(ref) || kernelFills(ref, type)) continue;
+        denied.set(type, (denied.get(type) ?? 0) + 1);
+        expect([type, record.kind, name, event.get(name)]).toEqual([type, record.kind, name, undefined]);
+      }
+    }
+  }
+  expect(denied.size).toBe(eventTypes.size);
+});
+
 describe('parameters', () => {
   const listed = table('Parameters that events do not have').flatMap(([events = '', names]) =>
     events.split(',').flatMap((event) => code(names).map((name) => `${event.trim()} ${name}`)),
   );
-  const process = { tgid: 9, tid: 9, ppid: 1, start: 5, exec_id: 1, comm: 'x', args: ['x'], cwd: '/' };
-  const records: Readonly<Record<string, Fields>> = {
-    clone: { ...process, kind: 'fork', tgid: 10, tid: 10, parent_tgid: 9, parent_start: 5, parent_exec_id: 1 },
-    execve: { ...process, kind: 'exec', exec_id: 2 },
-    execveat: { ...process, kind: 'exec', exec_id: 2, filename: '/dev/fd/3' },
-    procexit: { ...process, kind: 'exit' },
-    open: { ...process, kind: 'open', nr: 2 },
-    openat: { ...process, kind: 'open', nr: 257 },
-    openat2: { ...process, kind: 'open', nr: 437 },
-    creat: { ...process, kind: 'open', nr: 85 },
-    chdir: { ...process, kind: 'chdir', nr: 80 },
-    fchdir: { ...process, kind: 'chdir', nr: 81 },
-  };
-
   function namesOf(type: string): string[] {
     const record = records[type];
     if (record === undefined) return argumentsOfCall(CALLS[type]?.id ?? -1).map(({ name }) => name);
@@ -83,6 +107,11 @@ describe('parameters', () => {
       const names = new Set(namesOf(type));
       return (eventType(type)?.params ?? []).flatMap(({ name }) => (names.has(name) ? [] : [`${type} ${name}`]));
     });
+    // Who asks whether events of a type may have one is not told that they do not.
+    const denied = [...eventTypes].flatMap((type) =>
+      namesOf(type).filter((name) => !kernelFills(catalogue.find(`evt.arg.${name}`) as FieldRef, type)),
+    );
+    expect(denied).toEqual([]);
     const cases = (list: readonly string[]) => [...list].sort();
     // What a row lists for several events may be a parameter of some of them only.
     const params = (each: string) => eventType(each.split(' ')[0] as string)?.params.map(({ name }) => name) ?? [];

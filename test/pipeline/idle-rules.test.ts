@@ -1,6 +1,6 @@
 /** Rules that cannot fire in their pipeline, files without a rule, and choices of none, are said when it is planned. */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
@@ -63,6 +63,33 @@ it.each([
     ['type: ebpf'],
     'asks for what no event has, such as a thread with a name of more than 15 bytes: it cannot fire',
   ],
+  ...(
+    [
+      ['evt.type = execve and fd.sip = 1.2.3.4', 'needs fd.sip, which execve events do not have'],
+      [
+        'evt.type in (open, openat) and fd.sport in (22, 2222)',
+        'needs fd.sport, which open, openat events do not have',
+      ],
+      ['evt.type = kill and (fd.name = /x or fd.num = 3)', 'needs fd.name, which kill events do not have'],
+      [
+        'evt.type = execve and not fd.sip exists and evt.arg.mode = 1',
+        'needs evt.arg.mode, which execve events do not have',
+      ],
+      [
+        'evt.type in (connect, openat) and ((evt.type = connect and evt.arg.flags = 1) or (evt.type = openat and fd.lip exists))',
+        'needs evt.arg.flags, fd.lip, which connect, openat events do not have',
+      ],
+      [
+        'evt.type in (open, openat) and fd.name in (etc/passwd, shadow)',
+        'compares fd.name with etc/passwd, and what is opened is named by its absolute path',
+      ],
+      [
+        'evt.type = openat and fd.name startswith etc/',
+        'compares fd.name with etc/, and what is opened is named by its absolute path',
+      ],
+      ['evt.type = execve and proc.name in ()', 'compares proc.name with an empty list'],
+    ] as const
+  ).map(([condition, why]) => ['syscall', condition, ['type: ebpf'], `${why}: it cannot fire`] as const),
 ] as const)('%s: %s', (source, condition, sources, message) => {
   expect(saidOf(source, condition, ...sources)).toEqual([`Rule "it" ${message}`]);
 });
@@ -74,6 +101,18 @@ it.each([
   ['k8s_audit', 'ka.cluster.name = prod', [HUB]],
   ['syscall', 'evt.type = openat and proc.name in (sh, a-very-long-name)', ['type: ebpf']],
   ['syscall', 'evt.type in (openat, connect) and evt.is_open_write = true', ['type: ebpf']],
+  ['syscall', 'evt.type = execve and not fd.sip = 1.2.3.4', ['type: ebpf']],
+  ['syscall', 'evt.type in (execve, connect) and fd.sip = 1.2.3.4', ['type: ebpf']],
+  ['syscall', 'evt.type = execve and (fd.sip = 1.2.3.4 or proc.name = x)', ['type: ebpf']],
+  [
+    'syscall',
+    'evt.type = execve and fd.sip = 1.2.3.4',
+    ['type: replay, files: [/dev/null], emits: [syscall]', 'type: ebpf'],
+  ],
+  ['syscall', 'evt.type in (fchmod, dup, fchdir) and fd.name = /x', ['type: ebpf']],
+  ['syscall', 'evt.type = openat and fd.name in (etc/passwd, /etc/shadow)', ['type: ebpf']],
+  ['syscall', 'evt.type = fchmod and fd.name = etc/passwd', ['type: ebpf']],
+  ['syscall', 'evt.type = openat and (fd.name startswith memfd or fd.name = "pipe:[1]")', ['type: ebpf']],
 ] as const)('%s: %s is filled', (source, condition, sources) => {
   expect(saidOf(source, condition, ...sources)).toEqual([]);
 });
@@ -133,6 +172,33 @@ describe.each(['x64', 'arm64'] as const)('on %s', (arch) => {
     const { warnings } = planPipeline(PipelineDocument.parse(path, readFileSync(path, 'utf8')), builtIn());
     expect(warnings).toEqual([]);
   });
+});
+
+const official = join(repository, '../shared/data/rules');
+const hasOfficial = existsSync(official);
+if (!hasOfficial)
+  process.stderr.write("SKIPPED: idle rules of Falco's own files in ../shared/data/rules, which is not there\n");
+
+it.skipIf(!hasOfficial)("of Falco's rules and ours, all enabled, none is said to be idle that is not", () => {
+  const falco = [
+    'falco_rules',
+    'falco-incubating_rules',
+    'falco-sandbox_rules',
+    'k8s_audit_rules',
+    'aws_cloudtrail_rules',
+  ];
+  const own = ['host', 'k8s', 'aws', 'azure', 'vcloud'].map((name) => join(repository, `rules/${name}.yaml`));
+  const files = [...falco.map((name) => join(official, `${name}.yaml`)), ...own];
+  const yaml = [
+    `sources: { node: { type: ebpf }, docs: { type: cloudevents, routes: { a: azure_audit, b: vcd_audit, c: k8s_audit, d: aws_cloudtrail } } }`,
+    `operators: { detect: { type: rules, from: [node, docs], files: [${files}], select: [{ enable: { rule: '*' } }] } }`,
+    'sinks: { out: { type: stdout, from: detect } }',
+  ].join('\n');
+  const { warnings } = planPipeline(PipelineDocument.parse(join(folder, 'p.yaml'), yaml), builtIn());
+  const idle = warnings.map(({ message }) => message).filter((message) => message.endsWith('it cannot fire'));
+  // A list that whoever uses the rule is to fill.
+  const name = 'Network Connection outside Local Subnet';
+  expect(idle).toEqual([`Rule "${name}" compares k8s.ns.name with an empty list: it cannot fire`]);
 });
 
 it('entries that choose rules and choose none are said, each at its place', () => {

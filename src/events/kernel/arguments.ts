@@ -1,7 +1,9 @@
 /** `evt.arg.*`, `evt.rawarg.*` and `evt.args`: the parameters of Falco's events, as far as the records tell them. */
 
+import { CALLS } from '../../../native/calls.ts';
 import type { Scalar } from '../field.ts';
 import { joinPath } from '../paths.ts';
+import { eventType } from '../syscall/event-types.ts';
 import { dateTime } from '../time.ts';
 import { type Argument, directory, error, flags, hex, octal, signalName } from './argument.ts';
 import { argumentsOfCall, callArguments } from './call-arguments.ts';
@@ -219,6 +221,13 @@ export function isArgument(name: string): boolean {
   const lists = () => [CLONE_ARGUMENTS, EXECVE_ARGUMENTS, EXIT_ARGUMENTS, OPENAT2_ARGUMENTS, CREAT_ARGUMENTS];
   names ??= new Set([...lists(), ...callNumbers.map(argumentsOfCall)].flat().map((argument) => argument.name));
   return names.has(name);
+}
+
+/** Whether events of a type may have it: as Falco has it there, or the call does. */
+export function hasArgument(type: string, name: string): boolean {
+  const isNamed = (argument: { readonly name: string }) => argument.name === name;
+  const call = CALLS[type];
+  return eventType(type)?.params.some(isNamed) === true || (!!call && argumentsOfCall(call.id).some(isNamed));
 }
 
 /** The parameters that this event has, in Falco's order. */

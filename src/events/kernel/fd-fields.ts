@@ -2,13 +2,12 @@
 
 import type { Value } from '../field.ts';
 import { onePath, pairPath } from './call-paths.ts';
-import { callOf, NR } from './calls.ts';
 import { descriptorName, descriptorType, isDirectory } from './descriptor.ts';
 import type { KernelEvent } from './event.ts';
 import { CALL, CHDIR, CHDIR_TEXTS, HEADER, KIND, OPEN, SOCKET } from './layout.ts';
 import { major, minor, openName, openParts, opensADirectory, rawPath, realPath, succeeded } from './open-fields.ts';
 import { split } from './path-cache.ts';
-import { type KernelReader, on, perKind, plain, type ReaderMaker } from './readers.ts';
+import { type KernelReader, ofDescriptor, on, perKind, plain, type ReaderMaker } from './readers.ts';
 import { type End, isLocalPeer, type Socket, socketOf } from './socket.ts';
 
 type Make = (event: KernelEvent) => Value | undefined;
@@ -17,9 +16,6 @@ type OfSocket = (socket: Socket, event: KernelEvent) => Value | undefined;
 const ofOpen = (read: Make): KernelReader => on([KIND.open], read);
 const ofOpened = (read: Make): KernelReader => ofOpen((event) => (succeeded(event) ? read(event) : undefined));
 const ofSocket = (read: OfSocket): KernelReader => on([KIND.socket], (event) => read(socketOf(event), event));
-
-/** Whether a call that names no socket is about a descriptor at all. */
-const hasDescriptor = (event: KernelEvent) => callOf(event.u32(NR))?.fd === true;
 
 /**
  * One reader for opens, one for calls on sockets, one for other calls that are about a descriptor, and where it has
@@ -30,8 +26,8 @@ function either(file: Make, socket: OfSocket, other: Make, fchdir?: Make): Kerne
     new Map<number, KernelReader>([
       [KIND.open, file],
       [KIND.socket, (event) => socket(socketOf(event), event)],
-      [KIND.call, (event) => (hasDescriptor(event) ? other(event) : undefined)],
-      [KIND.chdir, (event) => (hasDescriptor(event) ? fchdir?.(event) : undefined)],
+      [KIND.call, ofDescriptor(other)],
+      ...(fchdir ? ([[KIND.chdir, ofDescriptor(fchdir)]] as const) : []),
     ]),
   );
 }

@@ -1,15 +1,17 @@
 /** How fields of an event in a slab are read by their names, and what becomes of one that has to be kept. */
 
+import { CALLS } from '../../../native/calls.ts';
 import { catalogues } from '../catalogue.ts';
 import type { FieldRef, Value } from '../field.ts';
 import { EventRecord } from '../record.ts';
+import { hasArgument } from './arguments.ts';
 import { containerFieldReader } from './container-fields.ts';
 import type { KernelEvent } from './event.ts';
 import { eventReaders } from './event-fields.ts';
 import { fdReaders } from './fd-fields.ts';
 import { KIND } from './layout.ts';
 import { processReaders } from './process-fields.ts';
-import { type KernelReader, type ReaderMaker, readerFor } from './readers.ts';
+import { type KernelReader, mayRead, type ReaderMaker, readerFor } from './readers.ts';
 import { userReaders } from './user-fields.ts';
 
 const makers: ReadonlyMap<string, ReaderMaker> = new Map(
@@ -40,9 +42,16 @@ const kinds: Readonly<Record<string, readonly number[]>> = {
   fchdir: [KIND.chdir, KIND.call],
 };
 
-/** Whether kernel events can have the field at all: a rule that depends on another one cannot fire on them. */
-export function kernelFills(ref: FieldRef): boolean {
-  return makeReader(ref) !== undefined;
+/** Whether kernel events, or those of a type, can have the field at all: a rule that depends on another one cannot fire on them. */
+export function kernelFills(ref: FieldRef, eventType?: string): boolean {
+  const reader = makeReader(ref);
+  if (reader === undefined || eventType === undefined) return reader !== undefined;
+  const { field, arg = '' } = ref;
+  if (/^evt\.(?:raw)?arg$/.test(field.name) && !/^\d+$/.test(arg)) return hasArgument(eventType, arg);
+  const call = CALLS[eventType];
+  // A record of a call becomes one of a socket by its descriptor.
+  const kinds = kindsOf(eventType).filter((kind) => kind !== KIND.socket || call?.fd !== false);
+  return mayRead(reader, kinds, call?.fd !== false);
 }
 
 const byText = new Map<string, KernelReader | undefined>();

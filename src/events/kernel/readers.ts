@@ -1,6 +1,7 @@
 /** How readers of kernel events are put together. */
 
 import type { Reader, Value } from '../field.ts';
+import { callOf, NR } from './calls.ts';
 import type { KernelEvent } from './event.ts';
 
 export type KernelReader = Reader<KernelEvent>;
@@ -36,6 +37,25 @@ export function readerFor(reader: KernelReader, kinds: readonly number[]): Kerne
   if (own === undefined) return reader;
   const [first, ...others] = new Set(kinds.map((kind) => own.get(kind)));
   return others.length === 0 ? first : reader;
+}
+
+const ofDescriptors = new WeakSet<KernelReader>();
+
+/** Reads only events of calls that are about a descriptor. */
+export function ofDescriptor(reader: KernelReader): KernelReader {
+  const guarded: KernelReader = (event) => (callOf(event.u32(NR))?.fd === true ? reader(event) : undefined);
+  ofDescriptors.add(guarded);
+  return guarded;
+}
+
+/** Whether it may read something of events of these kinds, of calls that are about a descriptor or of others. */
+export function mayRead(reader: KernelReader, kinds: readonly number[], descriptor: boolean): boolean {
+  const own = variants.get(reader);
+  if (own === undefined) return true;
+  return kinds.some((kind) => {
+    const each = own.get(kind);
+    return each !== undefined && (descriptor || !ofDescriptors.has(each));
+  });
 }
 
 /** `value` unless it is undefined. */

@@ -12,15 +12,12 @@ import type { FieldRef, Form } from '../../events/field.ts';
 import {
   type AppendOutput,
   asTheyAre,
-  asTheyStay,
   type Built,
-  contradiction,
   hostsIn,
   type ListFeed,
   type Lists,
   type LoadResult,
   loadRulesInSteps,
-  necessary,
   necessaryByType,
   priorities,
   type ReadItems,
@@ -32,6 +29,7 @@ import {
 import { cataloguesOn } from '../shared/catalogues.ts';
 import { demandedTypes } from '../shared/condition.ts';
 import { readItems } from './fetched-items.ts';
+import { warnOfIdleRules } from './idle-rules.ts';
 import { EVENT_ID, Judge } from './judge.ts';
 import { keepFresh } from './refresh.ts';
 import { unmatched } from './unmatched.ts';
@@ -336,47 +334,4 @@ function* necessaryInSteps(
     for (const [each, clauses] of necessaryByType(conditions, [type], lists)) where.set(each, clauses);
   }
   return where;
-}
-
-// A rule that cannot fire is said, not silent.
-function* warnOfIdleRules(active: readonly Rule[], edge: Edge): Steps<void> {
-  for (const { name, source, condition, file, line } of active) {
-    yield;
-    const at = { file, line, column: 1 };
-    const warning = (message: string) =>
-      edge.report({ severity: 'warning', code: 'RULE_DEPENDS', message: `Rule "${name}" ${message}`, at });
-    if (!edge.sources.includes(source)) {
-      warning(`is for ${source} events, and none come here: it cannot fire`);
-      continue;
-    }
-    const field = contradiction(condition.typed);
-    if (field !== undefined) {
-      warning(`asks ${field} to be two things at once: it cannot fire`);
-      continue;
-    }
-    const { eventTypes } = condition;
-    if (eventTypes !== 'all') {
-      const here = [...eventTypes].filter((type) => edge.emitsType(source, type) !== false);
-      if (here.length === 0) {
-        const needs = `needs ${some(eventTypes)}, which no source here emits`;
-        warning(`${eventTypes.size > 0 ? needs : 'is true of no type of event'}: it cannot fire`);
-        continue;
-      }
-      const missing = [...eventTypes].filter((type) => !here.includes(type));
-      if (missing.length > 0) warning(`also looks at ${some(missing)}, which no source here emits`);
-      const [from, ...others] = new Set(here.map((type) => edge.emitsType(source, type)));
-      if (typeof from === 'string' && others.length === 0) warning(`sees ${some(here)} ${from}`);
-      if (here.every((type) => necessary(condition.typed, type, asTheyStay).length === 0)) {
-        warning('asks for what no event has, such as a thread with a name of more than 15 bytes: it cannot fire');
-        continue;
-      }
-    }
-    const empty = [...new Set(condition.reads.map(({ text }) => text))].filter((text) => !edge.fills(source, text));
-    if (empty.length > 0) warning(`depends on ${some(empty)}, which no source here fills`);
-  }
-}
-
-function some(names: Iterable<string>): string {
-  const all = [...names];
-  return all.length > 6 ? `${all.slice(0, 6).join(', ')} and ${all.length - 6} more` : all.join(', ');
 }

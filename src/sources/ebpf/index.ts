@@ -97,9 +97,11 @@ export const ebpf = defineSource({
   borrows: true,
   emits: () => ['syscall'],
   emitsType: (_source, type, { base_syscalls }) => !base_syscalls.custom_set.includes(`!${type}`) && emitsHere(type),
-  fills: (_source, field, { containers }) => {
+  fills: (_source, field, { containers }, eventType) => {
     const ref = catalogues.get('syscall')?.find(field);
-    return ref !== undefined && kernelFills(ref) && (containers !== 'off' || !kernelForm.late?.includes(ref));
+    return (
+      ref !== undefined && kernelFills(ref, eventType) && (containers !== 'off' || !kernelForm.late?.includes(ref))
+    );
   },
   prepare: ({ base_syscalls }, plan) => warnOfBaseSyscalls(base_syscalls, plan),
   open: (options, ctx) =>
