@@ -123,7 +123,7 @@ export function breadth(event: SeenEvent, fields: readonly string[]): readonly s
   const common = fields.filter((field) => !free.includes(field) && isCommon(field, event));
   const [only] = fields;
   if (fields.length === 1 && only !== undefined) {
-    warnings.push(`${is(only)} decides alone: whatever else is done then, the rule is silent`);
+    warnings.push(`${is(only)} is all that it goes by`);
   }
   if (free.length + common.length === fields.length) {
     if (free.length > 0) warnings.push(`an attacker can have ${free.join(' and ')} as he likes`);

@@ -186,7 +186,7 @@ function warnings(blocks: readonly Block[], { rule, events }: Case): readonly st
 function more(event: SeenEvent, rule: Rule): string | undefined {
   const missing = missingFields(event, rule);
   if (missing.length === 0) return undefined;
-  return `More would tell append_output: [{ match: { rule: ${JSON.stringify(rule.name)} }, extra_fields: [${missing.join(', ')}] }].`;
+  return `Alerts would tell more with append_output: [{ match: { rule: ${JSON.stringify(rule.name)} }, extra_fields: [${missing.join(', ')}] }].`;
 }
 
 function comparable(event: SeenEvent): readonly string[] {

@@ -267,7 +267,7 @@ describe('what is said of an exception', () => {
   });
 
   test.each([
-    ['one field alone', 'proc.exepath', 'Warning: proc.exepath = /usr/bin/cat decides alone'],
+    ['one field alone', 'proc.exepath', 'Warning: proc.exepath = /usr/bin/cat is all that it goes by (line 1)'],
     [
       'what the attacker writes',
       'proc.name,proc.cmdline',
