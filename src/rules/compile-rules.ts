@@ -1,11 +1,12 @@
 /** Compiles what the files define (spec/falco-engine.md §1.6): lists, then macros, then rules. */
 
-import { placeText, suggest } from '../core/errors.ts';
+import { suggest } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
 import type { Expr } from './ast.ts';
 import { type CompiledOutput, compileOutput, type OutputOptions, skipUnknown } from './compile-output.ts';
 import type { Condition } from './condition.ts';
 import { makeCondition, refuseEventTypes } from './condition.ts';
+import { type ConditionPlace, conditionIssue, viaMacro, viaRule } from './condition-issue.ts';
 import { conditionWarnings } from './condition-warnings.ts';
 import type { Definitions, ListDefinition, MacroDefinition, RuleDefinition } from './definitions.ts';
 import { withExceptions } from './exceptions.ts';
@@ -19,6 +20,7 @@ import type { ParsedMacro } from './resolve-macros.ts';
 import { MacroResolver, macrosIn, UnresolvedMacro } from './resolve-macros.ts';
 import type { Rule } from './rule.ts';
 import type { ComposedText } from './source.ts';
+import { strayNames } from './stray-names.ts';
 import {
   changedNames,
   inOrder,
@@ -113,6 +115,7 @@ export class RuleCompiler {
       const { name } = definition;
       const old = before.get(name);
       if (old?.definition === definition && !changedLists.areIn(old.text, old.words)) {
+        this.#warnings.push(...old.warnings);
         made.set(name, old);
         continue;
       }
@@ -154,7 +157,10 @@ export class RuleCompiler {
     const text = substituteLists(definition.condition, words, this.#lists, lists);
     const ast = this.#parse(text, definition.conditionContext, () => viaMacro(definition));
     const result = { definition, text, ast };
-    return { definition, text: own, words, result, macros: macrosIn(ast), lists, warnings: [] };
+    const from = this.#warnings.length;
+    this.#warnStrays(ast, words, { text, context: definition.conditionContext, via: () => viaMacro(definition) });
+    const warnings = this.#warnings.slice(from);
+    return { definition, text: own, words, result, macros: macrosIn(ast), lists, warnings };
   }
 
   #made(
@@ -176,7 +182,7 @@ export class RuleCompiler {
     // A rule that is left out is made of its macros too: another one may mend it.
     const macros = new Set<string>();
     const compose = () => kept ?? substituteLists(condition, words, this.#lists, lists);
-    const result = this.#rule(definition, compose, macros);
+    const result = this.#rule(definition, compose, words, macros);
     const warnings = this.#warnings.slice(from);
     const made = { definition, text: condition.text, words, result, macros, lists, warnings };
     this.#rules.set(definition.name, made);
@@ -193,7 +199,7 @@ export class RuleCompiler {
       return ast;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      throw new LoadFailure(this.#issue('error', 'LOAD_ERR_COMPILE_CONDITION', error, text, context, via));
+      throw new LoadFailure(this.#issue('error', 'LOAD_ERR_COMPILE_CONDITION', error, { text, context, via }));
     }
   }
 
@@ -210,11 +216,16 @@ export class RuleCompiler {
       if (!(error instanceof UnresolvedMacro)) throw error;
       const problem = new Problem('compile', error.message, error.ref.span, { hint: error.hint });
       problem.within = error.trail;
-      throw new LoadFailure(this.#issue('error', 'LOAD_ERR_VALIDATE', problem, text, context, via));
+      throw new LoadFailure(this.#issue('error', 'LOAD_ERR_VALIDATE', problem, { text, context, via }));
     }
   }
 
-  #rule(rule: RuleDefinition, compose: () => ComposedText, macros: Set<string>): CompiledRule | undefined {
+  #rule(
+    rule: RuleDefinition,
+    compose: () => ComposedText,
+    words: readonly string[],
+    macros: Set<string>,
+  ): CompiledRule | undefined {
     const catalogue = this.#options.catalogues.get(rule.source);
     if (rule.unknownSource || catalogue === undefined) return undefined;
     const output = this.#output(rule, catalogue);
@@ -224,7 +235,7 @@ export class RuleCompiler {
       for (const word of wordsOf(rule.condition.text)) if (this.#macros.has(word)) macros.add(word);
       return undefined;
     }
-    const condition = this.#condition(rule, composed, catalogue, macros);
+    const condition = this.#condition(rule, composed, words, catalogue, macros);
     if (condition === undefined) return undefined;
     const { place } = rule.context;
     return {
@@ -257,6 +268,7 @@ export class RuleCompiler {
   #condition(
     rule: RuleDefinition,
     text: ComposedText,
+    words: readonly string[],
     catalogue: Catalogue,
     macros: Set<string>,
   ): Condition | undefined {
@@ -268,11 +280,12 @@ export class RuleCompiler {
       const condition = makeCondition(text.text, resolved, catalogue);
       refuseEventTypes(condition, catalogue);
       this.#warnCondition(rule, condition, catalogue, text);
+      this.#warnStrays(ast, words, { text, context: rule.conditionContext, via });
       return condition;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       const make = (severity: Issue['severity'], code: IssueCode) =>
-        this.#issue(severity, code, error, text, rule.conditionContext, via);
+        this.#issue(severity, code, error, { text, context: rule.conditionContext, via });
       this.#warnings.push(skipUnknown(rule, error, 'LOAD_ERR_COMPILE_CONDITION', make));
       return undefined;
     }
@@ -283,8 +296,17 @@ export class RuleCompiler {
       this.#warnings.push(
         problem === undefined
           ? makeIssue('warning', code, message, context)
-          : this.#issue('warning', code, problem, text, context, () => viaRule(rule), whole),
+          : this.#issue('warning', code, problem, { text, context, via: () => viaRule(rule), whole }),
       );
+    }
+  }
+
+  #warnStrays(ast: Expr, words: readonly string[], where: ConditionPlace): void {
+    for (const { name, span } of strayNames(ast, where.text, words, () => this.#definitions.lists.keys())) {
+      const message = `'${name}' is not the name of a list: it is a text like any other`;
+      const hint = `Define the list ${name}, or put the text in quotes.`;
+      const problem = new Problem('compile', message, span, { word: name, hint });
+      this.#warnings.push(this.#issue('warning', 'LOAD_COMPILE_CONDITION', problem, where));
     }
   }
 
@@ -335,56 +357,17 @@ export class RuleCompiler {
     return strays;
   }
 
-  #hint(problem: Problem, isBare: boolean, via: string | undefined): string | undefined {
-    if (isBare) return 'The name of a list stands in parentheses: in (NAME).';
-    if (problem.stage === 'parse' && via?.startsWith('in exception')) {
-      return `A value that holds a parenthesis, a comma or = has quotes of its own: '"a(b)"'.`;
-    }
-    const { word, hint } = problem.options;
-    const list = word === undefined ? undefined : suggest(word, this.#definitions.lists.keys());
-    return list === undefined ? hint : `Did you mean the list ${list}?`;
-  }
-
   #warn(code: IssueCode, message: string, context: Context, hint?: string): void {
     const details = hint === undefined ? {} : { diagnostic: { hint } };
     this.#warnings.push(makeIssue('warning', code, message, context, details));
   }
 
-  /** An issue in a condition: Falco's place, which may be the whole, and the true one with the way through macros and lists. */
   #issue(
     severity: Issue['severity'],
     code: IssueCode,
     problem: Problem,
-    text: ComposedText,
-    context: Context,
-    via: () => string,
-    whole = false,
+    where: Parameters<typeof conditionIssue>[3],
   ): Issue {
-    const start = problem.options.falcoStart ?? problem.span.start;
-    const macros = problem.within.map((ref) => ref.macro?.owner as ParsedMacro);
-    const bare = problem.stage === 'parse' ? text.operatorOfBareList(problem.span.start) : undefined;
-    const { place, via: list } = (macros.at(-1)?.text ?? text).locate(bare ?? problem.span);
-    const hint = this.#hint(problem, bare !== undefined, list);
-    const steps = [
-      ...(list === undefined ? [] : [list]),
-      ...macros.toReversed().map(({ definition }) => viaMacro(definition)),
-      via(),
-    ];
-    return makeIssue(severity, code, problem.falco, whole ? context : context.inText(text.text, start), {
-      diagnostic: {
-        message: problem.message,
-        via: steps,
-        ...(place === undefined ? {} : { at: place }),
-        ...(hint === undefined ? {} : { hint }),
-      },
-    });
+    return conditionIssue(severity, code, problem, where, this.#definitions.lists.keys());
   }
-}
-
-function viaRule({ name, context }: RuleDefinition): string {
-  return `in rule '${name}', defined at ${placeText(context.place)}`;
-}
-
-function viaMacro({ name, context }: MacroDefinition): string {
-  return `in macro ${name}, defined at ${placeText(context.place)}`;
 }

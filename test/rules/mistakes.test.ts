@@ -175,6 +175,7 @@ describe('conditions', () => {
   test('a list whose name is misspelt', () => {
     const content = `- list: shell_binaries\n  items: [bash]\n${rule({ condition: 'evt.type=openat and proc.name in (shell_binarys)' })}`;
     expect(said(content)).toMatchObject([
+      { code: 'LOAD_COMPILE_CONDITION', hint: 'Did you mean the list shell_binaries?', at: 'shell_binarys)' },
       {
         code: 'LOAD_UNUSED_LIST',
         hint: "'shell_binarys' in rule 'r1' may be meant to be it.",
@@ -182,6 +183,40 @@ describe('conditions', () => {
       },
     ]);
     expect(said(content.replace('shell_binarys', 'nothing_like_it'))).toMatchObject([{ hint: undefined }]);
+  });
+
+  test('the name of a list that is not there, and what only looks like one', () => {
+    const lists = '- list: shell_binaries\n  items: [bash, my_shells]\n';
+    const used = 'proc.pname in (shell_binaries)';
+    const strays = (condition: string, more = '') =>
+      said(`${lists}${rule({ condition: `evt.type=openat and ${used} and ${condition}` })}${more}`);
+    const code = 'LOAD_COMPILE_CONDITION';
+    const define = (name: string) => `Define the list ${name}, or put the text in quotes.`;
+    const message = (name: string) => `'${name}' is not the name of a list: it is a text like any other`;
+    expect(strays('proc.name in nolist')).toEqual([
+      { code, message: message('nolist'), hint: define('nolist'), at: 'nolist' },
+    ]);
+    expect(strays('proc.name in (my_tools)')).toEqual([
+      { code, message: message('my_tools'), hint: define('my_tools'), at: 'my_tools)' },
+    ]);
+    expect(strays('proc.name in (sh, shel_binaries)')).toMatchObject([
+      { hint: 'Did you mean the list shell_binaries?' },
+    ]);
+    const exception = (value: string) =>
+      strays(
+        'x.y exists'.replace('x.y', 'fd.name'),
+        `  exceptions:\n    - {name: e, fields: proc.name, values: [${value}]}\n`,
+      );
+    expect(exception('shell_binarie')).toMatchObject([{ hint: 'Did you mean the list shell_binaries?' }]);
+    for (const value of ['my_tools', 'docker_init', 'shell_binaries']) expect(exception(value)).toEqual([]);
+    for (const plain of ['(docker_init)', '("my_tools")', '(sh, my_tools)', '(shells)', '(my.things)', '()'])
+      expect([plain, strays(`proc.name in ${plain}`)]).toEqual([plain, []]);
+    // In a macro it is said once, however many use it.
+    const macro = '- macro: m\n  condition: proc.name in (my_tools)\n';
+    const two = ['a', 'b'].map((name) => rule({ condition: 'evt.type=openat and m' }, name)).join('');
+    expect(said(macro + two)).toEqual([
+      { code, message: message('my_tools'), hint: define('my_tools'), at: 'my_tools)' },
+    ]);
   });
 
   test('a list whose name is misspelt where no word can stand', () => {

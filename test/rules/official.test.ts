@@ -16,6 +16,14 @@ const names = ['falco_rules.yaml', 'falco-incubating_rules.yaml', 'falco-sandbox
 const there = names.every((name) => existsSync(folder + name));
 if (!there) process.stderr.write("SKIPPED: tests over Falco's rules, which are not there\n");
 
+test.each(['host', 'k8s', 'aws', 'azure', 'vcloud'])(
+  'nothing in our rules for %s looks like a list that is not there',
+  (name) => {
+    const content = readFileSync(new URL(`../../rules/${name}.yaml`, import.meta.url), 'utf8');
+    expect(loadRules([{ name, content }], { catalogues }).diagnostics).toEqual([]);
+  },
+);
+
 describe.runIf(there)("Falco's rules", () => {
   const result = there
     ? loadRules(
@@ -30,6 +38,15 @@ describe.runIf(there)("Falco's rules", () => {
     expect(result.rules).toHaveLength(93);
     expect(result.rules.filter(({ enabled }) => enabled)).toHaveLength(81);
   });
+
+  test.each(['k8s_audit_rules', 'aws_cloudtrail_rules', 'okta_rules', 'github'])(
+    'nothing in %s looks like a list that is not there',
+    (name) => {
+      const content = readFileSync(`${folder}${name}.yaml`, 'utf8');
+      const { diagnostics } = loadRules([{ name, content }], { catalogues });
+      expect(diagnostics.filter(({ message }) => message.includes('is not the name of a list'))).toEqual([]);
+    },
+  );
 
   test('have event types, all of them', () => {
     expect(result.rules.filter(({ condition }) => condition.eventTypes === 'all').map(({ name }) => name)).toEqual([]);
