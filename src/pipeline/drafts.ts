@@ -87,10 +87,10 @@ function unknownType(type: string, section: Section, path: Path, registry: Regis
 }
 
 function formatHint(type: string): string | undefined {
-  const format = formats.find((each) => each.type === type);
+  const format = formats.find((each) => each.type === type || each.type.startsWith(`${type}_`));
   if (!format) return undefined;
   const needed = neededOptions(format).map((key) => `, ${key}: …`);
-  const written = needed.length > 0 ? `{ type: ${type}${needed.join('')} }` : type;
+  const written = needed.length > 0 ? `{ type: ${format.type}${needed.join('')} }` : format.type;
   return `That is a format of the sink http: { type: http, format: ${written}${format.url ? '' : ', url: …'} }`;
 }
 

@@ -44,6 +44,7 @@ function explainOne(issue: z.core.$ZodIssue, scene: Scene): Diagnostic[] {
   const inner = issue.path.filter((part) => typeof part !== 'symbol');
   const path = [...base, ...inner];
   const value = valueAt(document.value(), path);
+  const hint = () => described(shape, inner, valueAt(document.value(), path.slice(0, -1)));
   const error = (code: string, message: string, at = document.place(path), hint?: string): Diagnostic[] => [
     { severity: 'error', code, message, at, ...(hint ? { hint } : {}) },
   ];
@@ -56,7 +57,7 @@ function explainOne(issue: z.core.$ZodIssue, scene: Scene): Diagnostic[] {
     const above = path.slice(0, -1);
     const at = above.length > 0 ? ` at ${above.join('.')}` : '';
     const place = document.place(above, 'key');
-    return error('CONFIG_MISSING_KEY', `Missing key "${path.at(-1)}"${at}`, place, described(shape, inner));
+    return error('CONFIG_MISSING_KEY', `Missing key "${path.at(-1)}"${at}`, place, hint());
   }
   // Without errors of its own it is one of kinds, of which none is named so: its message tells.
   const isUnion = issue.code === 'invalid_union' && issue.errors.length > 0;
@@ -72,20 +73,21 @@ function explainOne(issue: z.core.$ZodIssue, scene: Scene): Diagnostic[] {
     );
   }
   if (issue.code === 'too_small' && named(value) === 'empty') {
-    return error('CONFIG_VALUE', `${path.join('.')} must not be empty`, document.place(path), described(shape, inner));
+    return error('CONFIG_VALUE', `${path.join('.')} must not be empty`, document.place(path), hint());
   }
   const must = path.length > 0 ? `${path.join('.')} must be` : 'A pipeline file must be';
-  if (issue.code === 'invalid_value') {
-    const values = issue.values.map(String);
+  const values = valuesOf(issue)?.map(String);
+  if (values) {
     const hint = typeof value === 'string' ? didYouMean(value, values) : undefined;
     return error('CONFIG_VALUE', `${must} ${oneOf(values)}, not ${named(value)}`, document.place(path), hint);
   }
-  return error(
-    'CONFIG_VALUE',
-    `${must} ${wanted(issue)}, not ${named(value)}`,
-    document.place(path),
-    described(shape, inner),
-  );
+  return error('CONFIG_VALUE', `${must} ${wanted(issue)}, not ${named(value)}`, document.place(path), hint());
+}
+
+// What it may be: of a union that is told apart by a key, the values of that.
+function valuesOf(issue: z.core.$ZodIssue): readonly unknown[] | undefined {
+  if (issue.code === 'invalid_value') return issue.values;
+  return (issue as { options?: readonly unknown[] }).options;
 }
 
 function keysAt(shape: z.ZodType, path: Path): string[] {
@@ -121,7 +123,7 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, scene: Scene): Diagno
   const path = [...scene.base, ...(issue.path as Path)];
   const given = named(valueAt(scene.document.value(), path));
   const at = scene.document.place(path);
-  const hint = described(scene.shape, issue.path as Path);
+  const hint = described(scene.shape, issue.path as Path, valueAt(scene.document.value(), path.slice(0, -1)));
   const diagnostic = {
     severity: 'error',
     code: 'CONFIG_VALUE',
@@ -186,6 +188,7 @@ interface Parts {
     readonly options?: readonly unknown[];
     readonly element?: unknown;
     readonly valueType?: unknown;
+    readonly values?: readonly unknown[];
   };
   readonly shape?: Record<string, unknown>;
   readonly description?: string;
@@ -212,12 +215,19 @@ function shapesAt(schema: unknown, path: Path): unknown[] {
   return found.flatMap(unwrapped);
 }
 
-// What the schema says of the value: of itself, else of the list or map that it is in.
-function described(schema: unknown, path: Path): string | undefined {
+/** What the schema says of the value, which is in `parent`: of itself, else of the list or map that it is in. */
+function described(schema: unknown, path: Path, parent: unknown): string | undefined {
   if (path.length === 0) return (schema as Parts).description;
   const above = path
     .slice(0, -1)
     .reduce<unknown[]>((schemas, part) => schemas.flatMap((each) => below(each, part)), [schema]);
-  const found = above.flatMap((each) => below(each, path.at(-1) as string)).map((each) => (each as Parts).description);
+  const meant = above.flatMap(unwrapped).filter((each) => isOfType(each, parent));
+  const found = meant.flatMap((each) => below(each, path.at(-1) as string)).map((each) => (each as Parts).description);
   return found.find((each) => each !== undefined);
+}
+
+// Of several forms that have a type each: the one that the value has.
+function isOfType(schema: unknown, value: unknown): boolean {
+  const { values } = ((schema as Parts).shape?.type as Parts | undefined)?.def ?? {};
+  return !values || values.includes((value as { type?: unknown } | undefined)?.type);
 }

@@ -18,6 +18,8 @@ import { oauthKeys } from './shared/oauth.ts';
 
 const names = formats.map(({ type }) => type) as [string, ...string[]];
 
+const ofServices = formats.filter(({ url }) => url !== undefined).map(({ type }) => type);
+
 const withOptions = formats.map(({ type, options, summary }) =>
   options.safeExtend({ type: z.literal(type) }).describe(summary),
 ) as unknown as [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]];
@@ -31,7 +33,7 @@ const config = z.strictObject({
   url: textOrSecret()
     .optional()
     .describe(
-      "Where requests go. An address without a path gets the format's: `https://loki:3100` becomes `…/loki/api/v1/push`. May be left out where the format is a service's with an address of its own.",
+      `Where requests go. An address without a path gets the format's: \`https://loki:3100\` becomes \`…/loki/api/v1/push\`. Default: the service's, with the formats ${ofServices.join(' and ')}.`,
     ),
   format,
   method: z.enum(['POST', 'PUT']).default('POST').describe('The method of requests.'),

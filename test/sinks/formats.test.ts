@@ -137,6 +137,21 @@ describe('formats', () => {
   });
 });
 
+it.each(['constructor', '__proto__', 'Odd'])('priority %s is none that a receiver has a word for', (priority) => {
+  const content = { rule: 'r', priority, tags: [], hostname: 'h', output: 'o', source: 's', outputFields: {} };
+  const bodies = formats.map(({ type }) => encoderOf(type).encode([makeAlert(1n, content)]).body);
+  const all = bodies.join('\n');
+  const chosen = [
+    '"severity":"information"',
+    '"severity":"info"',
+    '"status":"info"',
+    '"severity_id":0',
+    '"color":"#9aa0a6"',
+  ];
+  for (const each of [...chosen, '"severityNumber":0', '"style":"default"', '"severity":0'])
+    expect(all).toContain(each);
+});
+
 describe('the answer of a bulk request', () => {
   const alerts = [file, network, file, network];
   const verdictOf = (body: string) => {

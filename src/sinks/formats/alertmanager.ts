@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Alert } from '../../events/alert.ts';
 import { rfc3339 } from '../../events/time.ts';
-import { fieldText, presentFields, tagsOf, textOf } from '../shared/json.ts';
+import { byPriority, fieldText, presentFields, tagsOf, textOf } from '../shared/json.ts';
 import { labelName } from '../shared/labels.ts';
 import { defineFormat, JSON_TYPE } from './format.ts';
 
@@ -51,7 +51,7 @@ export const alertmanager = defineFormat({
           source: 'falco',
           rule: fieldText(alert, 'rule'),
           priority,
-          severity: SEVERITIES[priority] ?? 'information',
+          severity: byPriority(alert, SEVERITIES, 'information'),
           eventsource: fieldText(alert, 'source'),
           hostname: fieldText(alert, 'hostname'),
           ...(tagsOf(alert).length > 0 ? { tags: tagsOf(alert).join(',') } : {}),

@@ -9,7 +9,7 @@ import { now } from '../../core/clock.ts';
 import { secret } from '../../core/secret.ts';
 import { type Alert, alertJson } from '../../events/alert.ts';
 import { bounded } from '../shared/bounded.ts';
-import { fieldText, milliseconds, tagsOf } from '../shared/json.ts';
+import { byPriority, fieldText, milliseconds, tagsOf } from '../shared/json.ts';
 import { defineFormat, JSON_TYPE } from './format.ts';
 
 const options = z.strictObject({
@@ -49,7 +49,7 @@ export const datadog = defineFormat({
       ddtags: [...always, ...tagsOf(alert)].map((tag) => tag.replaceAll(',', '_')).join(','),
       hostname: fieldText(alert, 'hostname'),
       service,
-      status: STATUSES[fieldText(alert, 'priority')] ?? 'info',
+      status: byPriority(alert, STATUSES, 'info'),
       // Without it a log has the time at which it came; the message has that of the event.
       ...(now() - milliseconds(alert) < OLDEST ? { timestamp: milliseconds(alert) } : {}),
       message: alertJson(alert, { iso8601: true }),

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { packageVersion } from '../../core/package.ts';
 import { type Alert, alertJson } from '../../events/alert.ts';
-import { fieldText, firstOf, jsonOf, milliseconds, presentFields, tagsOf, textOf } from '../shared/json.ts';
+import { byPriority, fieldText, firstOf, jsonOf, milliseconds, presentFields, tagsOf, textOf } from '../shared/json.ts';
 import { defineFormat, JSON_TYPE } from './format.ts';
 
 const SEVERITIES: Record<string, number> = {
@@ -40,7 +40,7 @@ function finding(alert: Alert): object {
     activity_name: 'Create',
     type_uid: 200401,
     status_id: 1,
-    severity_id: SEVERITIES[fieldText(alert, 'priority')] ?? 0,
+    severity_id: byPriority(alert, SEVERITIES, 0),
     severity: fieldText(alert, 'priority'),
     time,
     message: fieldText(alert, 'output'),

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Value } from '../../core/event.ts';
 import { packageVersion } from '../../core/package.ts';
 import type { Alert } from '../../events/alert.ts';
-import { fieldText, presentFields, tagsOf } from '../shared/json.ts';
+import { byPriority, fieldText, presentFields, tagsOf } from '../shared/json.ts';
 import { defineFormat, type HttpResponse, JSON_TYPE, type Verdict } from './format.ts';
 
 const options = z.strictObject({
@@ -54,7 +54,7 @@ function logRecord(alert: Alert) {
   };
   return {
     timeUnixNano: String(alert.time),
-    severityNumber: SEVERITIES[priority] ?? 0,
+    severityNumber: byPriority(alert, SEVERITIES, 0),
     severityText: priority,
     body: { stringValue: fieldText(alert, 'output') },
     attributes: attributes({ ...Object.fromEntries(presentFields(alert)), ...own }),

@@ -9,7 +9,7 @@ import { secret } from '../../core/secret.ts';
 import type { Alert } from '../../events/alert.ts';
 import { rfc3339 } from '../../events/time.ts';
 import { bounded, cutText } from '../shared/bounded.ts';
-import { fieldText, firstOf, jsonOf, presentFields, tagsOf, textOf } from '../shared/json.ts';
+import { byPriority, fieldText, firstOf, jsonOf, presentFields, tagsOf, textOf } from '../shared/json.ts';
 import { defineFormat, type HttpResponse, JSON_TYPE } from './format.ts';
 
 const options = z.strictObject({
@@ -66,7 +66,7 @@ function event(alert: Alert, routingKey: string, dedup: string): object {
     payload: {
       summary: cutText(output?.trim() || rule?.trim() || 'alert', LONGEST_SUMMARY),
       source: fieldText(alert, 'hostname').trim() || own.source.trim() || 'falco-pipe',
-      severity: SEVERITIES[priority ?? ''] ?? 'info',
+      severity: byPriority(alert, SEVERITIES, 'info'),
       timestamp: rfc3339(alert.time).replace(/\d{6}Z$/, 'Z'), // ms: its examples have no more
       ...named(alert, 'component', 'proc.name', 'ct.src', 'ka.target.resource'),
       ...named(alert, 'group', 'k8s.ns.name', 'ka.target.namespace'),

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { Alert } from '../../events/alert.ts';
-import { fieldText, presentFields, tagsOf, textOf } from '../shared/json.ts';
+import { byPriority, fieldText, presentFields, tagsOf, textOf } from '../shared/json.ts';
 import { defineFormat, JSON_TYPE } from './format.ts';
 
 const options = z.strictObject({
@@ -28,7 +28,6 @@ const COLOURS: Record<string, string> = {
   Warning: '#f5b400',
   Notice: '#3b82c4',
   Informational: '#7aa874',
-  Debug: '#9aa0a6',
 };
 
 const SHORT = 36; // characters of a value that leaves room for another beside it (spec/ecosystem.md §4.2)
@@ -70,7 +69,7 @@ function attachment(alert: Alert, show: 'all' | 'text' | 'fields') {
   ];
   return {
     fallback: escaped(`${headline(alert)}: ${fieldText(alert, 'output')}`),
-    color: COLOURS[fieldText(alert, 'priority')] ?? COLOURS.Debug,
+    color: byPriority(alert, COLOURS, '#9aa0a6'),
     ...(show === 'fields' ? {} : { text: escaped(fieldText(alert, 'output')) }),
     ...(show === 'text'
       ? {}

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { Alert } from '../../events/alert.ts';
 import { iso8601 } from '../../events/time.ts';
 import { bounded, LEFT_OUT } from '../shared/bounded.ts';
-import { fieldText, presentFields, tagsOf, textOf } from '../shared/json.ts';
+import { byPriority, fieldText, presentFields, tagsOf, textOf } from '../shared/json.ts';
 import { defineFormat, JSON_TYPE } from './format.ts';
 
 const options = z.strictObject({
@@ -74,7 +74,7 @@ function container(alert: Alert): object {
   return {
     type: 'Container',
     separator: true,
-    style: STYLES[priority] ?? 'default',
+    style: byPriority(alert, STYLES, 'default'),
     items: [
       text([{ text: `${priority}: ${rule}`, weight: 'Bolder', size: 'Medium' }]),
       ...(output ? [text([{ text: output }])] : []),

@@ -3,7 +3,7 @@
 import type { Value } from '../../core/event.ts';
 import type { Alert } from '../../events/alert.ts';
 import { rfc3339 } from '../../events/time.ts';
-import { fieldText, firstOf, jsonOf, presentFields, tagsOf } from './json.ts';
+import { byPriority, fieldText, firstOf, jsonOf, presentFields, tagsOf } from './json.ts';
 
 /** Where a value goes in ECS, and the fields that may have it, best first. */
 const MAPPING: readonly (readonly [path: string, ...fields: string[]])[] = [
@@ -65,7 +65,7 @@ export function ecsDocument(alert: Alert): object {
     ['event.module', 'falco'],
     ['event.dataset', `falco.${fieldText(alert, 'source')}`],
     ['event.id', alert.id],
-    ['event.severity', SEVERITY[fieldText(alert, 'priority')] ?? 0],
+    ['event.severity', byPriority(alert, SEVERITY, 0)],
     ['log.level', fieldText(alert, 'priority').toLowerCase()],
     ['rule.name', fieldText(alert, 'rule')],
     ['host.hostname', fieldText(alert, 'hostname')],

@@ -36,6 +36,12 @@ export function tagsOf(alert: Alert): string[] {
   return Array.isArray(tags) ? tags.map(String) : [];
 }
 
+/** What a table by priority has for an alert, or else `other`: alerts of others may have any priority. */
+export function byPriority<T>(alert: Alert, table: Readonly<Record<string, T>>, other: NoInfer<T>): T {
+  const priority = fieldText(alert, 'priority');
+  return Object.hasOwn(table, priority) ? (table[priority] as T) : other;
+}
+
 /** The nanoseconds of an alert as milliseconds, for formats that know no more. */
 export function milliseconds({ time }: Alert): number {
   return Number(time / 1_000_000n);

@@ -93,7 +93,11 @@ describe('wrong: names of keys, types and ids', () => {
     const slack = shown(ok.replace('type: stdout', 'type: slack'));
     expect(slack).toContain('That is a format of the sink http: { type: http, format: slack, url: … }');
     const splunk = shown(ok.replace('type: stdout', 'type: splunk'));
-    expect(splunk).toMatch(/Known types: .*\bhttp\b.*; http has the formats alertmanager, .*slack$/m);
+    expect(splunk).toContain(
+      'a format of the sink http: { type: http, format: { type: splunk_hec, token: … }, url: … }',
+    );
+    const kafka = shown(ok.replace('type: stdout', 'type: kafka'));
+    expect(kafka).toMatch(/Known types: .*\bhttp\b.*; http has the formats alertmanager, .*teams$/m);
   });
 
   it('a type of another kind', () => {

@@ -181,7 +181,7 @@ describe('wrong: values', () => {
       p.yaml:6:27: error: sinks.out.url must be text or a map, not 5
           out: { type: http, url: 5, from: calm }
                                   ^
-        Where requests go. An address without a path gets the format's: \`https://loki:3100\` becomes \`…/loki/api/v1/push\`.
+        Where requests go. An address without a path gets the format's: \`https://loki:3100\` becomes \`…/loki/api/v1/push\`. Default: the service's, with the formats datadog and pagerduty.
       p.yaml has an error"
     `);
     expect(http('{ evn: X }')).toMatchInlineSnapshot(`
