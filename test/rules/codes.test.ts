@@ -1,0 +1,156 @@
+/** What is wrong with rules files by Falco's codes (spec/falco-engine.md §1.11): each is earned, and no other. */
+
+import { describe, expect, test } from 'vitest';
+import { catalogues } from '../../src/events/catalogue.ts';
+import { catalogue, codes, load, rule, syscall } from './support.ts';
+
+/** Every code, with the smallest file that earns it. */
+const earned: Readonly<Record<string, readonly string[]>> = {
+  LOAD_ERR_YAML_PARSE: ['- list: l\n  items: *nowhere\n', '- rule: [', '- rule: "x', '\t- a', `${'['.repeat(20_000)}`],
+  LOAD_ERR_YAML_VALIDATE: [
+    'rule: x',
+    'hello',
+    '- hello',
+    '- rule: r1\n',
+    rule({ condition: '""' }),
+    rule({ condition: '' }),
+    rule({ condition: '[a]' }),
+    rule({ priority: 'URGENT' }),
+    rule({ tags: 'abc' }),
+    rule({ tags: '[[a]]' }),
+    rule({ enabled: 'perhaps' }),
+    rule({ capture_duration: '-1' }),
+    rule({ exceptions: 'abc' }),
+    rule({ exceptions: '[{values: []}]' }),
+    rule({ exceptions: '[{name: e, values: []}]' }),
+    '- list: l\n',
+    '- macro: m\n',
+    '- required_engine_version: 0.26\n',
+    '- required_plugin_versions: x\n',
+    `${rule()}- rule: r1\n  source: x\n  override: {source: replace}\n`,
+    `${rule()}- rule: r1\n  priority: INFO\n  override: {priority: append}\n`,
+    `${rule()}- rule: r1\n  condition: x\n  override: {condition: prepend}\n`,
+    `${rule()}- rule: r1\n  override: {condition: append}\n`,
+    `${rule()}- rule: r1\n  condition: and x\n  desc: d\n  override: {condition: append}\n`,
+    `${rule()}- rule: r1\n  append: true\n  condition: and x\n  override: {condition: append}\n`,
+  ],
+  LOAD_ERR_COMPILE_CONDITION: [
+    rule({ condition: 'evt.type=' }),
+    rule({ condition: 'evt.type=openat and nosuch.field=1' }),
+    rule({ condition: 'evt.type=nosuchcall' }),
+    rule({ condition: 'evt.type=openat and evt.arg.nosuch=1' }),
+    rule({ condition: 'tolower(evt.type)=openat' }),
+    rule({ condition: 'evt.type=openat and tolower(evt.type) exists' }),
+    rule({ condition: 'evt.type in val(proc.name)' }),
+    rule({ condition: 'evt.type=val(proc.name)' }),
+    rule({ condition: 'evt.type=openat and proc.pid=abc' }),
+    '- macro: m\n  condition: evt.type=\n',
+  ],
+  LOAD_ERR_COMPILE_OUTPUT: [rule({ output: 'o %no.field' }), rule({ output: '"100%"' })],
+  LOAD_ERR_VALIDATE: [
+    rule({ condition: 'evt.type=openat and nomacro' }),
+    '- macro: m\n  condition: m\n',
+    '- macro: a\n  condition: evt.type=dup\n- macro: b\n  condition: a\n- macro: a\n  condition: b\n',
+    '- required_engine_version: 0.63.1\n',
+    '- required_engine_version: 1.0.0\n',
+    '- required_plugin_versions: [{name: p, version: x}]\n',
+    '- required_plugin_versions: [{name: p, version: 0.1.0, alternatives: [{name: p, version: 0.2.0}]}]\n',
+    '- rule: r1\n  append: true\n  condition: x\n',
+    '- rule: r1\n  enabled: true\n',
+    '- rule: r1\n  condition: x\n  override: {condition: replace}\n',
+    '- list: l\n  items: [a]\n  append: true\n',
+    '- macro: m\n  condition: x\n  append: true\n',
+    `${rule()}- rule: r1\n  append: true\n`,
+    `${rule()}${rule({ source: 'alert' })}`,
+    rule({ exceptions: '[{name: e, fields: [proc.name, fd.name], comps: [in]}]' }),
+    rule({ exceptions: '[{name: e, fields: [proc.name, fd.name], values: [[a]]}]' }),
+    rule({ exceptions: '[{name: e, fields: proc.name, comps: [in]}]' }),
+    rule({ exceptions: '[{name: e, fields: proc.name, comps: startswith}]' }),
+    rule({ exceptions: '[{name: e, fields: proc.name, values: [[a]]}]' }),
+    rule({ exceptions: '[{name: e, fields: [no.field]}]' }),
+    rule({ exceptions: '[{name: e, fields: [proc.name], comps: [in oneof]}]' }),
+    `${rule()}- rule: r1\n  exceptions: [{name: e, values: [a]}]\n  override: {exceptions: append}\n`,
+    `${rule({ exceptions: '[{name: e, fields: proc.name}]' })}- rule: r1\n  exceptions: [{name: e, comps: in, values: [a]}]\n  override: {exceptions: append}\n`,
+  ],
+  LOAD_UNKNOWN_SOURCE: [rule({ source: 'nowhere' })],
+  LOAD_NO_EVTTYPE: [rule({ condition: 'proc.name=cat' }), rule({ condition: 'evt.type!=open' })],
+  LOAD_UNKNOWN_FILTER: [
+    rule({ condition: 'evt.type=openat and no.field=1', 'skip-if-unknown-filter': 'true' }),
+    rule({ condition: 'evt.type=nosuchcall', 'skip-if-unknown-filter': 'true' }),
+    rule({ output: '"%no.field"', 'skip-if-unknown-filter': 'true' }),
+  ],
+  LOAD_UNUSED_MACRO: ['- macro: m\n  condition: evt.type=dup\n'],
+  LOAD_UNUSED_LIST: ['- list: l\n  items: [a]\n'],
+  LOAD_UNKNOWN_ITEM: ['- foo: bar\n'],
+  LOAD_DEPRECATED_ITEM: [
+    rule({ condition: 'evt.type=openat and evt.dir=<' }),
+    rule({ output: '"%evt.latency"' }),
+    rule({ output: '"%container.info"' }),
+    `${rule()}- rule: r1\n  enabled: false\n`,
+  ],
+  LOAD_APPEND_NO_VALUES: [
+    `${rule({ exceptions: '[{name: e, fields: proc.name}]' })}- rule: r1\n  exceptions: [{name: e}]\n  override: {exceptions: append}\n`,
+  ],
+  LOAD_EXCEPTION_NAME_NOT_UNIQUE: [rule({ exceptions: '[{name: e, fields: proc.name}, {name: e, fields: fd.name}]' })],
+  LOAD_COMPILE_CONDITION: [
+    rule({ condition: 'evt.type=openat and proc.name=proc.pname' }),
+    rule({ condition: 'evt.type=openat and proc.name="tolower(proc.pname)"' }),
+    rule({ condition: 'evt.type=openat and proc.name regex a.*' }),
+  ],
+  LOAD_UNKNOWN_KEY: [rule({ bogus: '1' }), `${rule()}  condition: evt.type=dup\n`],
+};
+
+describe.each(Object.entries(earned))('%s', (code, contents) => {
+  test.each(contents.map((content) => [content.slice(0, 200), content]))('%s', (_, content) => {
+    const result = load(content);
+    // The old keys are deprecated whatever else is wrong with them.
+    const others =
+      content.includes('append: true') || content.includes('\n  enabled: true') ? ['LOAD_DEPRECATED_ITEM'] : [];
+    expect(codes(result)).toEqual([code, ...others]);
+    expect(result.ok).toBe(!code.startsWith('LOAD_ERR'));
+    expect(result.diagnostics.map((diagnostic) => diagnostic.code)).toEqual([code, ...others]);
+    expect(result.diagnostics[0]?.at?.file).toBe('rules.yaml');
+  });
+});
+
+test('invalid names of lists and macros are warned of', () => {
+  expect(codes(load('- macro: my-macro\n  condition: evt.type=dup\n'))).toEqual([
+    'LOAD_INVALID_MACRO_NAME',
+    'LOAD_UNUSED_MACRO',
+  ]);
+  expect(codes(load('- list: my list\n  items: []\n'))).toEqual(['LOAD_INVALID_LIST_NAME', 'LOAD_UNUSED_LIST']);
+});
+
+test('a condition of too many event types is warned of by their codes, as in Falco', () => {
+  const known = syscall.eventTypes;
+  const names = [...(known?.names ?? [])].filter((name) => known?.codes(name).length === 2).slice(0, 51);
+  const of = (some: readonly string[]) => codes(load(rule({ condition: `evt.type in (${some.join(', ')})` })));
+  expect(of(names)).toEqual(['LOAD_NO_EVTTYPE']);
+  expect(of(names.slice(1))).toEqual([]);
+});
+
+test('warnings of a condition come in the order of Falco', () => {
+  const condition = 'evt.type=openat and proc.name=proc.pname and evt.dir=<';
+  expect(codes(load(rule({ condition })))).toEqual(['LOAD_DEPRECATED_ITEM', 'LOAD_COMPILE_CONDITION']);
+});
+
+test('comparing k8s audit fields with <NA> is warned of', () => {
+  const ka = { ...catalogue, find: (text: string) => catalogue.find(text.startsWith('ka.') ? 't.s' : text) };
+  const named = {
+    ...ka,
+    find: (text: string) =>
+      text === 'ka.x' ? { text, field: { name: text, type: 'CHARBUF' as const, doc: '', class: '' } } : undefined,
+  };
+  const content = rule({ source: 'k8s_audit', condition: 'ka.x != <NA>' });
+  const result = load(content, { catalogues: new Map([['k8s_audit', named]]) });
+  expect(codes(result)).toEqual(['LOAD_UNSAFE_NA_CHECK']);
+});
+
+test('a network compared with a modifier is warned of', () => {
+  const result = load(rule({ condition: 'evt.type = connect and fd.snet = anyof (10.0.0.0/8)' }), { catalogues });
+  expect(codes(result)).toEqual(['LOAD_COMPILE_CONDITION']);
+  expect(result.diagnostics[0]?.message).toContain("'= anyof' never finds an address in a network");
+  expect(codes(load(rule({ condition: 'evt.type = connect and fd.snet in (10.0.0.0/8)' }), { catalogues }))).toEqual(
+    [],
+  );
+});
