@@ -44,8 +44,8 @@ export function blockFor(fields: readonly string[], rule: Rule, blocks: Block[])
   if (begun) return begun;
   const own = exactOnes(rule).find((each) => same(each.fields));
   const block = own
-    ? { ...own, isNew: false, rows: [] }
-    : { name: newName(fields, rule), fields, isNew: true, flat: false, rows: [] };
+    ? { ...own, isNew: false, rows: new Map() }
+    : { name: newName(fields, rule), fields, isNew: true, flat: false, rows: new Map() };
   blocks.push(block);
   return block;
 }

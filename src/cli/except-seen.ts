@@ -3,7 +3,7 @@
 import type { Catalogue, FieldRef } from '../events/field.ts';
 import { EventRecord, recordForm } from '../events/record.ts';
 import { REDACTED } from '../events/redact.ts';
-import { compileCondition, constantText, type Refutation, type Rule, refutations } from '../rules/index.ts';
+import { compileCondition, constantText, type Refuter, type Rule, refuter } from '../rules/index.ts';
 import type { GivenAlert } from './except-alerts.ts';
 
 /** Digits, upper-case hex and padded numbers are printed otherwise than they are compared. */
@@ -17,7 +17,7 @@ export class SeenEvent {
   readonly #lists: ReadonlySet<string>;
   readonly #record: EventRecord;
   /** Fields of which the event's value is known, or that it has none. */
-  readonly #known: ReadonlySet<string>;
+  readonly known: readonly string[];
   readonly #constants = new Map<string, string | undefined>();
 
   /** `lists`: the names of all lists. */
@@ -30,7 +30,7 @@ export class SeenEvent {
       const ref = catalogue.find(name);
       return ref === undefined || doubt(ref, value) !== undefined ? [] : [[ref.text, value] as const];
     });
-    this.#known = new Set(known.map(([name]) => name));
+    this.known = known.map(([name]) => name).sort();
     const present = known.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]));
     this.#record = new EventRecord(catalogue.source, '', alert.time, Object.fromEntries(present));
   }
@@ -56,16 +56,13 @@ export class SeenEvent {
     if (value === undefined || this.#catalogue.find(field)?.field.candidates !== undefined) return undefined;
     const constant = constantText(String(value), this.#lists);
     if (constant === undefined) return undefined;
+    const condition = `${field} = ${constant}`;
     try {
-      return this.#holds(`${field} = ${constant}`) ? constant : undefined;
+      return compileCondition(condition, this.#catalogue).bind(recordForm)(this.#record) ? constant : undefined;
     } catch {
       // The field does not compare by `=`, or its type has no such value.
       return undefined;
     }
-  }
-
-  #holds(condition: string): boolean {
-    return compileCondition(condition, this.#catalogue).bind(recordForm)(this.#record);
   }
 
   /** Why a field that the alert should show cannot be compared. */
@@ -77,9 +74,32 @@ export class SeenEvent {
     return doubt(ref, value) ?? `${field} cannot be compared by =`;
   }
 
-  /** Which parts of a rule's condition the event fails, whatever the alert does not tell; none: it may match. */
-  refutations(rule: Rule): readonly Refutation[] {
-    return refutations(rule, this.#record, recordForm, ({ text }) => !this.#known.has(text));
+  /** The event, with what is known. */
+  get record(): EventRecord {
+    return this.#record;
+  }
+}
+
+/** What a rule can make of events that alerts tell of. */
+export class Judged {
+  readonly #rule: Rule;
+  /** Alerts of one rule mostly show the same fields. */
+  readonly #refuters = new Map<string, Refuter<EventRecord>>();
+
+  constructor(rule: Rule) {
+    this.#rule = rule;
+  }
+
+  /** By what the event's alert shows; see Refuter. */
+  of({ known }: SeenEvent): Refuter<EventRecord> {
+    const key = known.join(' ');
+    let made = this.#refuters.get(key);
+    if (made === undefined) {
+      const names = new Set(known);
+      made = refuter(this.#rule, recordForm, ({ text }) => !names.has(text));
+      this.#refuters.set(key, made);
+    }
+    return made;
   }
 }
 

@@ -14,7 +14,8 @@ export interface Block {
   readonly isNew: boolean;
   /** Of an exception that the rule has: its values are no tuples. */
   readonly flat: boolean;
-  readonly rows: Row[];
+  /** By their constants. */
+  readonly rows: Map<string, Row>;
 }
 
 /** The exceptions of one rule; `notes`: what the reader has to know, a line each. */
@@ -38,7 +39,7 @@ function item(rule: string, blocks: readonly Block[]): readonly string[] {
     `    - name: ${yamlText(name)}`,
     ...(isNew ? [`      fields: [${fields.map(yamlText).join(', ')}]`] : []),
     '      values:',
-    ...rows.map(({ constants, lines }) => {
+    ...[...rows.values()].map(({ constants, lines }) => {
       const values = constants.map(yamlText).join(', ');
       return `        - ${flat ? values : `[${values}]`} # hides ${linesText(lines)}`;
     }),

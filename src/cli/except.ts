@@ -4,13 +4,13 @@ import { counted } from '../core/counted.ts';
 import { type Diagnostic, exitCode, placeText, suggest, UserError } from '../core/errors.ts';
 import { catalogues } from '../events/catalogue.ts';
 import type { Catalogue } from '../events/field.ts';
-import type { Rule } from '../rules/index.ts';
+import type { Refutation, Rule } from '../rules/index.ts';
 import { readEvents } from './event-file.ts';
 import { type GivenAlerts, readAlerts } from './except-alerts.ts';
 import { blockFor, ownFields, widerOnes } from './except-blocks.ts';
 import { type Counts, countsOf, countsText } from './except-counts.ts';
 import { breadth, chooseFields, fleeting, missingFields } from './except-fields.ts';
-import { SeenEvent } from './except-seen.ts';
+import { Judged, SeenEvent } from './except-seen.ts';
 import { type Block, exceptionsYaml, linesText, type RuleBlocks } from './except-yaml.ts';
 import { print, type RulesOptions, usage } from './rules.ts';
 import { type LoadedRules, loadFrom, noSuchRule, rulesError } from './rules-files.ts';
@@ -62,7 +62,7 @@ function asJson({ rule, notes, blocks, counts }: Ended): object {
     name,
     new: isNew,
     fields,
-    values: rows.map(({ constants, lines }) => ({ constants, lines })),
+    values: [...rows.values()],
   }));
   return { rule, exceptions, notes, ...(counts ? { events: counts } : {}) };
 }
@@ -122,11 +122,13 @@ function exceptionsOf(each: Case, options: ExceptOptions, refuse: Pick<ReturnTyp
   const by = options.by === undefined ? undefined : namedFields(options.by, rule);
   const blocks: Block[] = [];
   const hidden: SeenEvent[] = [];
+  const rules = new Judged(rule);
   const notes: string[] = [];
   if (!rule.enabled) notes.push('The rule is disabled here: it raises no alert anyway.');
   for (const event of each.events) {
-    const [refuted] = event.refutations(rule);
-    if (refuted !== undefined) {
+    const judged = rules.of(event);
+    if (!judged.mayMatch(event.record)) {
+      const [refuted] = judged.refutations(event.record) as [Refutation];
       const { text, place, via } = refuted;
       const at = [...(place ? [placeText(place)] : []), ...via].join(', ');
       const part = text.length > 120 ? `${text.slice(0, 120)}…` : text;
@@ -150,9 +152,10 @@ function exceptionsOf(each: Case, options: ExceptOptions, refuse: Pick<ReturnTyp
     }
     const block = blockFor(fields, rule, blocks);
     const constants = block.fields.map((field) => event.constant(field) as string);
-    const row = block.rows.find((other) => other.constants.every((constant, index) => constant === constants[index]));
+    const key = JSON.stringify(constants);
+    const row = block.rows.get(key);
     if (row) row.lines.push(event.line);
-    else block.rows.push({ constants, lines: [event.line] });
+    else block.rows.set(key, { constants, lines: [event.line] });
     hidden.push(event);
   }
   if (hidden.length > 0) {
@@ -164,12 +167,17 @@ function exceptionsOf(each: Case, options: ExceptOptions, refuse: Pick<ReturnTyp
 
 /** How much the exceptions hide beside the alerts, and whether they will hide those. */
 function warnings(blocks: readonly Block[], { rule, events }: Case): readonly string[] {
+  const byLine = new Map(events.map((event) => [event.line, event]));
   const found = new Map<string, number[]>();
   const hints = new Set<string>();
-  const add = (text: string, lines: readonly number[]) => found.set(text, [...(found.get(text) ?? []), ...lines]);
+  const add = (text: string, lines: readonly number[]) => {
+    const all = found.get(text);
+    if (all) all.push(...lines);
+    else found.set(text, [...lines]);
+  };
   for (const { fields, rows } of blocks) {
-    for (const { lines } of rows) {
-      const event = events.find(({ line }) => line === lines[0]) as SeenEvent;
+    for (const { lines } of rows.values()) {
+      const event = byLine.get(lines[0] as number) as SeenEvent;
       const broad = breadth(event, fields);
       for (const each of broad) add(`Warning: ${each}`, lines);
       const hint = broad.length > 0 ? more(event, rule) : undefined;
@@ -225,7 +233,8 @@ async function proven(made: readonly Ended[]): Promise<ReadonlyMap<Ended, Rule>>
     if (!ok) throw rulesError(diagnostics, [...load.texts, { name: file.name, text: file.content }]);
     for (const each of ended) {
       const rule = rules.find(({ name }) => name === each.rule) as Rule;
-      const missed = each.hidden.filter((event) => event.refutations(rule).length === 0).map(({ line }) => line);
+      const after = new Judged(rule);
+      const missed = each.hidden.filter((event) => after.of(event).mayMatch(event.record)).map(({ line }) => line);
       if (missed.length > 0) {
         const message = `The exceptions of "${each.rule}" do not hide ${linesText(missed)}; nothing was written`;
         throw new UserError(message, { exit: exitCode.software });

@@ -30,7 +30,7 @@ export { loadRules, loadRulesInSteps } from './load.ts';
 export type { FalcoLoadResult } from './load-report.ts';
 export { falcoLoadResults, loadReport } from './load-report.ts';
 export { necessary, necessaryByType } from './necessary.ts';
-export { type IsUnknown, type Refutation, refutations } from './possible.ts';
+export { type Refutation, type Refuter, refuter } from './possible.ts';
 export type { Priority } from './priority.ts';
 export { isAtLeast, parsePriority, priorities } from './priority.ts';
 export { RuleError } from './problem.ts';

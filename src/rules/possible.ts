@@ -4,7 +4,7 @@ import type { Place } from '../core/errors.ts';
 import type { Event, FieldRef, Form } from '../events/field.ts';
 import type { Expr } from './ast.ts';
 import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
-import { compile } from './compile.ts';
+import { compile, type Predicate } from './compile.ts';
 import { textOf } from './explain.ts';
 import type { Rule } from './rule.ts';
 import type { ComposedText } from './source.ts';
@@ -37,35 +37,54 @@ export interface Refutation {
   readonly via: readonly string[];
 }
 
-/** Which parts of a rule's condition an event fails for sure; none: it may match. The event is of the rule's source. */
-export function refutations<E extends Event>(
+/** Looks at events of which the same fields are known. They are of the rule's source. */
+export interface Refuter<E extends Event> {
+  /** False when the event does not match for sure. */
+  mayMatch(event: E): boolean;
+  /** Which parts of the condition it fails for sure; none: it may match. */
+  refutations(event: E): readonly Refutation[];
+}
+
+/** Makes one for a rule. */
+export function refuter<E extends Event>(
   { condition, composed }: Rule,
-  event: E,
   form: Form<E>,
   isUnknown: IsUnknown,
-): readonly Refutation[] {
-  const holds = (typed: TypedExpr, inFavour: boolean): boolean => {
-    const predicate = compile(assume(typed, isUnknown, inFavour), form, {});
-    return typeof predicate === 'function' ? predicate(event) : predicate;
+): Refuter<E> {
+  const predicates = [new Map<TypedExpr, Predicate<E>>(), new Map<TypedExpr, Predicate<E>>()] as const;
+  const holds = (event: E, typed: TypedExpr, inFavour: boolean): boolean => {
+    const made = predicates[inFavour ? 1 : 0];
+    let predicate = made.get(typed);
+    if (predicate === undefined) {
+      const compiled = compile(assume(typed, isUnknown, inFavour), form, {});
+      predicate = typeof compiled === 'function' ? compiled : () => compiled;
+      made.set(typed, predicate);
+    }
+    return predicate(event);
   };
-  const refuted = (expr: Expr, typed: TypedExpr, text: ComposedText): readonly Refutation[] => {
-    if (holds(typed, true)) return [];
+  const refuted = (event: E, expr: Expr, typed: TypedExpr, text: ComposedText): readonly Refutation[] => {
+    if (holds(event, typed, true)) return [];
     // Of what has to hold together only the parts that do not are of interest, of a `not` what does.
     if (expr.kind === 'and' && typed.kind === 'and') {
-      const parts = expr.items.flatMap((item, index) => refuted(item, typed.items[index] as TypedExpr, text));
+      const parts = expr.items.flatMap((item, index) => refuted(event, item, typed.items[index] as TypedExpr, text));
       if (parts.length > 0) return parts;
     }
-    if (expr.kind === 'macro' && expr.macro !== undefined) return refuted(expr.macro.body, typed, textOf(expr.macro));
+    if (expr.kind === 'macro' && expr.macro !== undefined) {
+      return refuted(event, expr.macro.body, typed, textOf(expr.macro));
+    }
     if (expr.kind !== 'not' || typed.kind !== 'not') return [partOf(expr, text)];
-    const held = holding(expr.item, typed.item);
+    const held = holding(event, expr.item, typed.item);
     return [{ ...partOf(held, text), text: `not ${written(held, text)}` }];
   };
-  const holding = (expr: Expr, typed: TypedExpr): Expr => {
+  const holding = (event: E, expr: Expr, typed: TypedExpr): Expr => {
     if (expr.kind !== 'or' || typed.kind !== 'or') return expr;
-    const at = typed.items.findIndex((item) => holds(item, false));
-    return at < 0 ? expr : holding(expr.items[at] as Expr, typed.items[at] as TypedExpr);
+    const at = typed.items.findIndex((item) => holds(event, item, false));
+    return at < 0 ? expr : holding(event, expr.items[at] as Expr, typed.items[at] as TypedExpr);
   };
-  return refuted(condition.ast, condition.typed, composed);
+  return {
+    mayMatch: (event) => holds(event, condition.typed, true),
+    refutations: (event) => refuted(event, condition.ast, condition.typed, composed),
+  };
 }
 
 function partOf(expr: Expr, text: ComposedText): Refutation {
