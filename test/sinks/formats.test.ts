@@ -152,6 +152,50 @@ it.each(['constructor', '__proto__', 'Odd'])('priority %s is none that a receive
     expect(all).toContain(each);
 });
 
+describe('the key by which PagerDuty tells alerts', () => {
+  const content = (given: object = {}, outputFields: object = {}) => ({
+    ...{ rule: 'r', priority: 'Critical', tags: [], hostname: 'node1', output: 'o', source: 'syscall', ...given },
+    outputFields: { 'proc.name': 'nc', 'proc.pid': 1, 'k8s.pod.name': 'web-0', ...outputFields },
+  });
+  const keyOf = (given: ReturnType<typeof content>, time = 1n, options = {}): string =>
+    JSON.parse(encoderOf('pagerduty', options).encode([makeAlert(time, given)]).body).dedup_key;
+
+  it('is the same for one rule and what it happens to, whatever else differs', () => {
+    const first = keyOf(content());
+    expect(keyOf(content({ output: 'other', tags: ['x'] }, { 'proc.pid': 2 }), 2n)).toBe(first);
+    const long = content({ output: 'x'.repeat(2_000_000) }, { 'fd.name': 'y'.repeat(2_000_000) });
+    expect(keyOf(long)).toBe(first);
+    const others = [
+      content({ rule: 'r2' }),
+      content({ hostname: 'node2' }),
+      content({}, { 'k8s.pod.name': 'web-1' }),
+      content({}, { 'k8s.pod.name': null }),
+      content({}, { 'k8s.pod.name': '' }),
+    ];
+    expect(new Set([first, ...others.map((each) => keyOf(each))]).size).toBe(6);
+  });
+
+  it('is made of the fields that one chooses; of a cloud the host says nothing', () => {
+    const options = { dedup_fields: ['proc.pid'] };
+    const first = keyOf(content(), 1n, options);
+    expect(keyOf(content({}, { 'k8s.pod.name': 'web-1' }), 1n, options)).toBe(first);
+    expect(keyOf(content({}, { 'proc.pid': 2 }), 1n, options)).not.toBe(first);
+    const cloud = { source: 'aws_cloudtrail' };
+    expect(keyOf(content({ ...cloud, hostname: 'replica-2' }))).toBe(keyOf(content(cloud)));
+  });
+});
+
+it('Datadog: a log that is too old for its own time has that at which it comes', () => {
+  const logs = [17.5, 16.5, 0].map((hours) => {
+    const time = BigInt(Math.floor(Date.now() - hours * 3_600_000)) * 1_000_000n;
+    const alert = makeAlert(time, { ...file.fields, tags: [], outputFields: {} } as never);
+    return [JSON.parse(encoderOf('datadog').encode([alert]).body)[0].timestamp, Number(time / 1_000_000n)];
+  });
+  const [old, ...others] = logs;
+  expect(old?.[0]).toBeUndefined();
+  for (const [timestamp, time] of others) expect(timestamp).toBe(time);
+});
+
 describe('the answer of a bulk request', () => {
   const alerts = [file, network, file, network];
   const verdictOf = (body: string) => {

@@ -134,7 +134,7 @@ describe.each(Object.entries(services))('%s', (type, { answer, secrets, path = '
     const keys = Object.fromEntries(secrets.map((name) => [name, { env: 'KEY' }]));
     const encoder = format.create(format.options.parse(keys), () => KEY);
     fc.assert(
-      fc.property(fc.array(anyAlert, { minLength: 1, maxLength: Math.min(encoder.most, 4) }), (alerts) => {
+      fc.property(fc.array(anyAlert, { minLength: 1, maxLength: Math.min(encoder.most, 2) }), (alerts) => {
         const content = encoder.encode(alerts);
         const { status = 200, body: said } = answer({ method: 'POST', ...content, path: path || content.path });
         // All of them may be too large together: then each is sent by itself.
