@@ -56,6 +56,7 @@ const FREE =
 const COMMON: readonly (readonly [field: RegExp, value: RegExp])[] = [
   [/^(?:user|group)\./, /^(?:root|0|-1|4294967295|)$/],
   [/^container\.(?:id|name|type)$/, /^host$/],
+  [/^ka\.user\.name$/, /^system:(?:anonymous|unauthenticated)$/],
   [
     /^(?:evt\.(?:type|res|category)|fd\.type(?:char)?|fd\.l4proto|ct\.(?:name|region|src)|ka\.(?:verb|target\.resource)|azure\.operation.*|vcd\.(?:type|action))$/,
     /(?:)/,

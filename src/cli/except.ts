@@ -78,8 +78,7 @@ function casesOf(path: string, given: GivenAlerts, loads: readonly LoadedRules[]
       const load = loads.find(({ result }) => result.rules.some((rule) => rule.name === name));
       const rule = load?.result.rules.find((rule) => rule.name === name);
       if (load === undefined || rule === undefined) {
-        const own = source === 'internal' ? 'It is about the program itself: no rule has raised it' : undefined;
-        refuse.add(each.line, own ?? noSuchRule(name, loads), name);
+        refuse.add(each.line, whyNoRule(name, source, loads), name);
         continue;
       }
       found = { rule, load, events: [] };
@@ -94,6 +93,15 @@ function casesOf(path: string, given: GivenAlerts, loads: readonly LoadedRules[]
   }
   refuse.throwAny();
   return [...cases.values()];
+}
+
+function whyNoRule(name: string, source: string, loads: readonly LoadedRules[]): string {
+  if (source === 'internal') return 'It is about the program itself: no rule has raised it';
+  const idle = loads
+    .flatMap(({ result }) => result.definitions.rules.get(name) ?? [])
+    .find((each) => each.unknownSource);
+  if (idle !== undefined) return `The rule is for ${idle.source} events, which have no source here`;
+  return noSuchRule(name, loads);
 }
 
 function catalogueOf({ source }: Rule): Catalogue {
@@ -123,21 +131,19 @@ function exceptionsOf(each: Case, options: ExceptOptions, refuse: Pick<ReturnTyp
   const blocks: Block[] = [];
   const hidden: SeenEvent[] = [];
   const rules = new Judged(rule);
+  const notRaised = new Map<string, number[]>();
   const notes: string[] = [];
   if (!rule.enabled) notes.push('The rule is disabled here: it raises no alert anyway.');
   for (const event of each.events) {
     const judged = rules.of(event);
     if (!judged.mayMatch(event.record)) {
-      const [refuted] = judged.refutations(event.record) as [Refutation];
-      const { text, place, via } = refuted;
-      const at = [...(place ? [placeText(place)] : []), ...via].join(', ');
-      const part = text.length > 120 ? `${text.slice(0, 120)}…` : text;
-      notes.push(`Line ${event.line} is no alert with these rules and has no exception: it fails ${part} (${at}).`);
+      const why = refutedText(judged.refutations(event.record)[0] as Refutation);
+      notRaised.set(why, [...(notRaised.get(why) ?? []), event.line]);
       continue;
     }
     const lacking = by?.find((field) => event.constant(field) === undefined);
     if (lacking !== undefined) {
-      refuse.add(event.line, sentence(event.why(lacking)), lacking, `There are ${comparable(event).join(', ')}.`);
+      refuse.add(event.line, event.why(lacking), lacking, `There are ${comparable(event).join(', ')}.`);
       continue;
     }
     const fields = by ?? ownFields(event, rule) ?? chooseFields(event, rule.source);
@@ -158,11 +164,20 @@ function exceptionsOf(each: Case, options: ExceptOptions, refuse: Pick<ReturnTyp
     else block.rows.set(key, { constants, lines: [event.line] });
     hidden.push(event);
   }
+  for (const [why, lines] of notRaised) {
+    notes.push(`No alert with these rules, and without an exception: ${linesText(lines)}, failing ${why}.`);
+  }
   if (hidden.length > 0) {
     notes.unshift(`Hides ${hidden.length} of ${counted(each.events.length, 'alert')}.`, ...warnings(blocks, each));
     notes.push(...widerOnes(hidden[0] as SeenEvent, rule));
   }
   return { case: each, rule: rule.name, blocks, hidden, notes };
+}
+
+/** A part of a condition, and where it is written. */
+function refutedText({ text, place, via }: Refutation): string {
+  const at = [...(place ? [placeText(place)] : []), ...via].join(', ');
+  return `${text.length > 120 ? `${text.slice(0, 120)}…` : text} (${at})`;
 }
 
 /** How much the exceptions hide beside the alerts, and whether they will hide those. */
@@ -243,8 +258,4 @@ async function proven(made: readonly Ended[]): Promise<ReadonlyMap<Ended, Rule>>
     }
   }
   return proofs;
-}
-
-function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

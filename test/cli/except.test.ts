@@ -146,7 +146,7 @@ describe('what is written', () => {
     expect(again.code).toBe(0);
     expect(itemsOf(again.stdout)).toEqual([]);
     expect(again.stdout).toContain(
-      '# Line 1 is no alert with these rules and has no exception: it fails not (proc.exepath',
+      '# No alert with these rules, and without an exception: line 1, failing not (proc.exepath',
     );
     expect(again.stdout).toContain('in exception proc_exepath_proc_pname_fd_name_container_id');
     const more = write('more.jsonl', lines(alert({ ...read, 'fd.name': '/etc/group' })));
@@ -355,14 +355,24 @@ describe('what is refused, each with its place, and nothing is written', () => {
     expect(stderr).toContain('There is no exception for 1 alert of bad.jsonl, and none was written\n');
   });
 
+  test('a rule of an event source that there is not', async () => {
+    write(
+      'okta.yaml',
+      '- rule: O\n  desc: d\n  condition: okta.app = x\n  output: o\n  priority: INFO\n  source: okta\n',
+    );
+    const { code, stderr } = await except(write('okta.jsonl', lines(alert({}, 'O', 'okta'))), rules, 'okta.yaml');
+    expect(code).toBe(78);
+    expect(stderr).toContain('The rule is for okta events, which have no source here');
+  });
+
   test.each([
     ['proc.nmae', 2, '--by: there is no field "proc.nmae" of syscall events; did you mean proc.name?'],
-    ['fd.sport', 78, 'The alert does not show fd.sport'],
-    ['proc.sname', 78, 'Proc.sname is absent on its event'],
-    ['proc.cmdline', 78, 'A secret was taken out of proc.cmdline'],
-    ['proc.exe', 78, 'Proc.exe holds what is no text'],
-    ['fd.types', 78, 'Fd.types is a list, and shown as a text'],
-    ['evt.buffer', 78, 'Evt.buffer is shown with dots'],
+    ['fd.sport', 78, 'the alert does not show fd.sport'],
+    ['proc.sname', 78, 'proc.sname is absent on its event'],
+    ['proc.cmdline', 78, 'a secret was taken out of proc.cmdline'],
+    ['proc.exe', 78, 'proc.exe holds what is no text'],
+    ['fd.types', 78, 'fd.types is a list, and shown as a text'],
+    ['evt.buffer', 78, 'evt.buffer is shown with dots'],
   ])('--by %s', async (by, status, said) => {
     const odd = {
       'proc.sname': null,
