@@ -77,7 +77,8 @@ function alertOn(
 const ENVELOPES = ['data', '_source', 'log', 'MESSAGE', 'message'];
 
 function alertIn(value: unknown, depth = 0): ReadAlert {
-  if (isObject(value) && typeof value.rule !== 'string' && depth < 3) {
+  // The attributes of a CloudEvent name the rule too.
+  if (isObject(value) && !isObject(value.output_fields) && depth < 3) {
     if (value.source === 'alert' && isObject(value.fields)) return readFalcoAlert(asFalco(value.fields), 0n);
     for (const key of ENVELOPES) {
       const inner = value[key];

@@ -229,18 +229,24 @@ describe('how alerts are written', () => {
   const json = JSON.stringify(alert(read));
   const { output_fields, ...own } = alert(read);
   const fields = { ...own, ...output_fields, 'fd.sip': null, id: '0' };
-  test.each([
-    ['behind the head of a log', `Nov 27 04:00:00 host falco[7]: ${json}\r\n`, 1],
-    ['by Docker', `${JSON.stringify({ log: `${json}\n`, stream: 'stdout' })}\n`, 1],
-    ['in the journal', `${JSON.stringify({ MESSAGE: json, PRIORITY: '5' })}\n`, 1],
-    ['as records', `\n\n${JSON.stringify({ source: 'alert', time: 1, type: 'File read', fields })}`, 3],
-    ['as CloudEvents', JSON.stringify({ specversion: '1.0', id: '1', rule_: 'x', data: alert(read) }), 1],
-    ['in Elasticsearch', JSON.stringify({ _index: 'falco', _source: alert(read) }), 1],
-    ['over several lines', `\n${JSON.stringify(alert(read), null, 2)}\n`, 2],
-  ])('%s', async (_, text, line) => {
-    const { code, stdout, stderr } = await except(write('odd.log', text), rules);
+  test('behind the head of a log, by Docker, in the journal, as records, as CloudEvents, in Elasticsearch', async () => {
+    const forms = [
+      `Nov 27 04:00:00 host falco[7]: ${json}\r`,
+      JSON.stringify({ log: `${json}\n`, stream: 'stdout' }),
+      JSON.stringify({ MESSAGE: json, PRIORITY: '5' }),
+      '',
+      JSON.stringify({ source: 'alert', time: 1, type: 'File read', fields }),
+      JSON.stringify({ specversion: '1.0', id: '1', rule: 'File read', priority: 'Notice', data: alert(read) }),
+      JSON.stringify({ _index: 'falco', _source: alert(read) }),
+    ];
+    const { code, stdout, stderr } = await except(write('odd.log', forms.join('\n')), rules);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain(`        - [/usr/bin/cat, bash, /etc/passwd, host] # hides line ${line}\n`);
+    expect(stdout).toContain('        - [/usr/bin/cat, bash, /etc/passwd, host] # hides lines 1, 2, 3, 5, 6, 7\n');
+  });
+
+  test('over several lines', async () => {
+    const text = `\n${JSON.stringify(alert(read), null, 2)}\n`;
+    expect((await except(write('several.json', text), rules)).stdout).toContain('# hides line 2\n');
   });
 
   test('compressed, and on the standard input', async () => {
@@ -326,43 +332,35 @@ describe('what is refused, each with its place, and nothing is written', () => {
     expect(stderr).toContain('bad.jsonl has 4 lines without an alert\n');
   });
 
-  test.each([
-    [
-      'a rule that is not there',
+  test('alerts of rules that are not there', async () => {
+    const given = [
       alert(read, 'File raed'),
-      '1:',
-      'There is no rule "File raed"; did you mean "File read"?',
-    ],
-    [
-      'one of another source',
+      alert(read),
       alert(read, 'File read', 'k8s_audit'),
-      '1:',
-      'The rule is for syscall events, and the alert of k8s_audit',
-    ],
-    ['one of the program', alert({}, 'Falco internal: syscall event drop', 'internal'), '1:', 'no rule has raised it'],
-    ['no usable field', alert({ 'proc.pid': 1 }), '1:', 'extra_fields: [proc.exepath, proc.pexepath, fd.name'],
-    [
-      'a secret',
-      alert({ 'proc.cmdline': 'x --password=[redacted]', 'proc.pid': 1 }),
-      '1:',
-      'shows no field that an exception can go by',
-    ],
-  ])('%s', async (_, given, place, said) => {
-    const { code, stderr } = await refused(lines(given));
-    expect(code).toBe(78);
-    expect(stderr).toContain(`bad.jsonl:${place}`);
-    expect(stderr).toContain(said);
-    expect(stderr).toContain('There is no exception for 1 alert of bad.jsonl, and none was written\n');
-  });
-
-  test('a rule of an event source that there is not', async () => {
+      alert({}, 'Falco internal: syscall event drop', 'internal'),
+      alert({}, 'O', 'okta'),
+    ];
     write(
       'okta.yaml',
       '- rule: O\n  desc: d\n  condition: okta.app = x\n  output: o\n  priority: INFO\n  source: okta\n',
     );
-    const { code, stderr } = await except(write('okta.jsonl', lines(alert({}, 'O', 'okta'))), rules, 'okta.yaml');
+    const { code, stderr } = await refused(lines(...given), 'okta.yaml');
     expect(code).toBe(78);
-    expect(stderr).toContain('The rule is for okta events, which have no source here');
+    expect(stderr).toMatch(/^bad.jsonl:1:\d+: error: There is no rule "File raed"; did you mean "File read"\?$/m);
+    expect(stderr).toMatch(/^bad.jsonl:3:\d+: error: The rule is for syscall events, and the alert of k8s_audit$/m);
+    expect(stderr).toMatch(/^bad.jsonl:4:\d+: error: It is about the program itself: no rule has raised it$/m);
+    expect(stderr).toMatch(/^bad.jsonl:5:\d+: error: The rule is for okta events, which have no source here$/m);
+    expect(stderr).toContain('There is no exception for 4 alerts of bad.jsonl, and none was written\n');
+  });
+
+  test('alerts that show nothing to go by: what would be shown for that', async () => {
+    const secret = alert({ 'proc.cmdline': 'x --password=[redacted]', 'proc.pid': 1 });
+    const { code, stderr } = await refused(lines(alert({ 'proc.pid': 1 }), alert(read), secret));
+    expect(code).toBe(78);
+    expect(stderr.match(/^bad.jsonl:[13]:\d+: error: The alert of "File read" shows no field that.*$/gm)).toHaveLength(
+      2,
+    );
+    expect(stderr).toContain('extra_fields: [proc.exepath, proc.pexepath, fd.name, container.image.repository] }]');
   });
 
   test.each([
