@@ -1,7 +1,7 @@
 /** What looks like the name of a list where there is none of that name: Falco compares with it as with any text. */
 
 import { suggest } from '../core/errors.ts';
-import type { Comparison, Expr, Span } from './ast.ts';
+import type { Comparison, Expr, Literal, Span } from './ast.ts';
 import type { ComposedText } from './source.ts';
 
 interface StrayName {
@@ -11,9 +11,9 @@ interface StrayName {
 
 /** Words joined by _, as lists are called and few values are; and where nothing else says so, several of something. */
 const LISTLIKE = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)+$/i;
+const PLURAL = /(?:s|_list|_set)$/i;
 /** More items than this are a list themselves. */
 const MOST = 50;
-const PLURAL = /(?:s|_list|_set)$/i;
 
 /**
  * Those in a condition, not in the macros that it names.
@@ -26,12 +26,18 @@ export function strayNames(
   words: readonly string[],
   lists: () => Iterable<string>,
 ): readonly StrayName[] {
-  const own = new Set(words);
   const found: StrayName[] = [];
   const visit = (expr: Expr): void => {
     if (expr.kind === 'not') visit(expr.item);
     else if (expr.kind === 'and' || expr.kind === 'or') expr.items.forEach(visit);
-    else if (expr.kind === 'compare') found.push(...ofComparison(expr, text, own, lists));
+    else if (expr.kind === 'compare') ofComparison(expr, isStray, found);
+  };
+  const isStray = ({ text: name, quoted, span }: Literal, isAlone: boolean): boolean => {
+    if (quoted || !LISTLIKE.test(name) || !words.includes(name)) return false;
+    // What stands in a list or an exception is a value; only a name that is nearly one is said of an exception.
+    const ways = text.ways(span);
+    if (ways.some((way) => way.startsWith('in list'))) return false;
+    return (isAlone && ways.length === 0 && PLURAL.test(name)) || suggest(name, lists()) !== undefined;
   };
   visit(ast);
   return found;
@@ -39,22 +45,12 @@ export function strayNames(
 
 function ofComparison(
   { right }: Comparison,
-  text: ComposedText,
-  own: ReadonlySet<string>,
-  lists: () => Iterable<string>,
-): readonly StrayName[] {
+  isStray: (literal: Literal, isAlone: boolean) => boolean,
+  found: StrayName[],
+): void {
   // Without parentheses nothing else is meant.
-  if (right.kind === 'listName') return [right];
-  if (right.kind !== 'list' || right.items.length > MOST) return [];
-  const { items, feeds } = right;
-  const isAlone = items.length === 1 && feeds === undefined;
-  return items.flatMap(({ text: name, quoted, span }) => {
-    if (quoted || !own.has(name) || !LISTLIKE.test(name)) return [];
-    // What stands in a list or an exception is a value; only a name that is nearly one is said of an exception.
-    const { via } = text.locate(span);
-    if (via?.startsWith('in list')) return [];
-    return (isAlone && PLURAL.test(name) && via === undefined) || suggest(name, lists()) !== undefined
-      ? [{ name, span }]
-      : [];
-  });
+  if (right.kind === 'listName') found.push(right);
+  if (right.kind !== 'list' || right.items.length > MOST) return;
+  const isAlone = right.items.length === 1 && right.feeds === undefined;
+  for (const item of right.items) if (isStray(item, isAlone)) found.push({ name: item.text, span: item.span });
 }
