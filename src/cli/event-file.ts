@@ -1,6 +1,7 @@
 /** Files of events that verbs look at. */
 
 import { readFileSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { EventRecord } from '../events/record.ts';
@@ -10,9 +11,10 @@ import { parseRecord } from '../events/record-json.ts';
  * The text of a file; `-` is the standard input, and what ends in .gz is compressed.
  * @throws UserError (exit 69) that says what (`what`) could not be read
  */
-export function readWhole(path: string, what: string): string {
+export async function readWhole(path: string, what: string): Promise<string> {
   try {
-    const bytes = readFileSync(path === '-' ? 0 : path);
+    // A pipe may have nothing yet: to read it at once would fail.
+    const bytes = path === '-' ? await buffer(process.stdin) : readFileSync(path);
     return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
   } catch (error) {
     const message = `Cannot read ${what} from ${path}: ${messageOf(error)}`;
@@ -21,8 +23,8 @@ export function readWhole(path: string, what: string): string {
 }
 
 /** The records of a file by their lines, from 1; `-` is the standard input. */
-export function readEvents(path: string): ReadonlyMap<number, EventRecord> {
-  const text = readWhole(path, 'events');
+export async function readEvents(path: string): Promise<ReadonlyMap<number, EventRecord>> {
+  const text = await readWhole(path, 'events');
   const events = new Map<number, EventRecord>();
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue;

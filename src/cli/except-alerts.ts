@@ -24,8 +24,8 @@ export interface GivenAlerts {
  * them also behind the time and host of a log or in the message of its JSON; or one alert over several lines.
  * @throws UserError (exit 69, 78) that names each line that is none
  */
-export function readAlerts(path: string): GivenAlerts {
-  const text = readWhole(path, 'alerts');
+export async function readAlerts(path: string): Promise<GivenAlerts> {
+  const text = await readWhole(path, 'alerts');
   const whole = /^\s*\{\s*\n/.test(text) ? alertIn(readJson(text)) : undefined;
   if (whole !== undefined && 'alert' in whole) {
     const line = text.slice(0, text.indexOf('{')).split('\n').length;

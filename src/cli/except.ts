@@ -40,13 +40,13 @@ interface Ended extends RuleBlocks {
 export async function except(path: string, paths: readonly string[], options: ExceptOptions): Promise<void> {
   if (path === '-' && options.events === '-') usage('The standard input can be the alerts or the events, not both');
   const loads = await loadFrom(paths);
-  const given = readAlerts(path);
+  const given = await readAlerts(path);
   const cases = casesOf(path, given, loads);
   const refuse = refusal(path, given);
   const made = cases.map((each) => exceptionsOf(each, options, refuse));
   refuse.throwAny();
   const after = await proven(made);
-  const events = options.events === undefined ? undefined : readEvents(options.events);
+  const events = options.events === undefined ? undefined : await readEvents(options.events);
   const ended = made.map((each) => {
     const counts = events && countsOf(each.case.rule, after.get(each) ?? each.case.rule, events);
     return counts ? { ...each, counts, notes: [...each.notes, countsText(counts, options.events ?? '')] } : each;

@@ -61,7 +61,7 @@ export async function explain(name: string, paths: readonly string[], options: E
     }
     return;
   }
-  const events = readEvents(options.event);
+  const events = await readEvents(options.event);
   const line = lineOf(options, events);
   if (line === undefined) printOverview(rule, events, options);
   else explainEvent(rule, events.get(line) as EventRecord, line, options);
