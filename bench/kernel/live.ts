@@ -151,19 +151,30 @@ async function steady(files: readonly string[], maxWait: string): Promise<object
   return { cpu_percent: rounded(cpu / seconds / 10), dropped, ...percentiles(watched.latencies) };
 }
 
+/** A flat-out loop is measured in so many parts: what disturbs it from outside only adds, so the lowest tells most. */
+const PARTS = 4;
+
 async function flatOut(files: readonly string[], pushdown: boolean): Promise<object> {
   const watched = await new Watched().start(files, pushdown ? '' : JUDGED);
   await sleep(1000);
   const warmedUp = await ask(`flat-out ${seconds}`);
   await sleep(500);
   watched.latencies = [];
+  let opens = 0;
+  let lowest = Number.POSITIVE_INFINITY;
   const before = cpuMs(watched.pid);
-  const opens = await ask(`flat-out ${seconds}`);
-  await sleep(500);
+  for (let part = 0; part < PARTS; part++) {
+    const { user } = cpuMs(watched.pid);
+    const times = await ask(`flat-out ${Math.ceil(seconds / PARTS)}`);
+    await sleep(200);
+    lowest = Math.min(lowest, ((cpuMs(watched.pid).user - user) * 1e6) / times);
+    opens += times;
+  }
   const after = cpuMs(watched.pid);
   const rss = rounded(rssMb(watched.pid), 0);
   const { seen = 0, dropped = 0 } = await watched.stop();
   const [user, system] = [after.user - before.user, after.system - before.system];
+  const unit = pushdown ? 'open' : 'event';
   return {
     opens,
     opens_per_s: Math.round(opens / seconds),
@@ -173,7 +184,8 @@ async function flatOut(files: readonly string[], pushdown: boolean): Promise<obj
     alerts: watched.latencies.length,
     dropped,
     // Without pushdown every open is an event.
-    [pushdown ? 'user_ns_per_open' : 'user_ns_per_event']: rounded((user * 1e6) / opens, 0),
+    [`user_ns_per_${unit}`]: rounded(lowest, 0),
+    [`user_ns_per_${unit}_in_all`]: rounded((user * 1e6) / opens, 0),
     cpu_percent: rounded((user + system) / seconds / 10, 1),
     rss_mb: rss,
     ...(watched.latencies.length > 0 ? percentiles(watched.latencies) : {}),
