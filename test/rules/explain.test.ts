@@ -1,11 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { Event } from '../../src/events/field.ts';
 import { bindRules, explainRule, explainVerdict, type JudgedNode, type Rule } from '../../src/rules/index.ts';
 import { catalogue, eventOf, form, load, rule, type Values } from './support.ts';
-
-if (process.env.FALCO_PIPE_LONG) vi.setConfig({ testTimeout: 1_800_000 });
 
 function firstRule(content: string): Rule {
   const { rules, diagnostics } = load(content, { catalogues: new Map([...catalogues, ['test', catalogue]]) });

@@ -1,14 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Value } from '../../src/events/field.ts';
 import { describeRules, explainVerdict, type Rule } from '../../src/rules/index.ts';
 import { heldBytes } from '../garbage.ts';
 import { folder, load, loadText, verdict } from './far-list.ts';
 import { eventOf, form, rule } from './support.ts';
-
-if (process.env.FALCO_PIPE_LONG) vi.setConfig({ testTimeout: 1_800_000 });
 
 describe('a list from a file', () => {
   test.each<[string, string, Value, boolean]>([

@@ -74,7 +74,7 @@ function exchange(feeds: readonly ListFeed[], next: Readonly<Record<string, stri
 }
 
 describe('lists from elsewhere', () => {
-  test('what is ruled out early and what is kept follow them', { timeout: 60_000 }, () => {
+  test('what is ruled out early and what is kept follow them', () => {
     let matched = 0;
     fc.assert(
       fc.property(
@@ -124,7 +124,7 @@ describe('lists from elsewhere', () => {
     expect(rejected).toBeGreaterThan(1000);
   });
 
-  test('what will be necessary because of them is known before they are exchanged', { timeout: 60_000 }, () => {
+  test('what will be necessary because of them is known before they are exchanged', () => {
     let changed = 0;
     fc.assert(
       fc.property(content, content, (given, next) => {

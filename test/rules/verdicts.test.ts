@@ -71,9 +71,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   how: fc.nat(1000),
 });
 
-test('kept verdicts follow exec, rename, setuid, new parents and exit', {
-  timeout: process.env.FALCO_PIPE_LONG ? 600_000 : 60_000,
-}, () => {
+test('kept verdicts follow exec, rename, setuid, new parents and exit', () => {
   const seen = new Set<string>();
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 120 }), (steps) => {

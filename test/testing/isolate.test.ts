@@ -60,4 +60,4 @@ test('whatever the pipeline, an event that goes into a component leaves another 
     }),
     { numRuns: 60 },
   );
-}, 60_000);
+});
