@@ -72,10 +72,9 @@ class Paths {
     else entry(this.prefixes, cut(value, PREFIX_MAX))[of] |= bits;
   }
 
-  clear(): void {
-    this.prefixes.clear();
-    this.names.clear();
-    for (const classes of [this.hidden, this.crooked]) classes.text = classes.real = 0;
+  /** Whether there are more than a map of so many entries has room for. */
+  exceeds(most: number): boolean {
+    return this.prefixes.size > most || this.names.size > most;
   }
 
   /** The longest prefix decides, so each has what the shorter ones want too. */
@@ -112,6 +111,52 @@ function isKnown({ kind, value }: PathProperty): boolean {
 
 type Tables = Omit<AddonWanted, 'env' | 'real' | 'file' | 'data' | 'room' | 'control' | 'state'>;
 
+type Rewritten = (clause: Clause, call: Call) => Clause;
+
+function rewritten(filters: CallFilters, rewrite: Rewritten): Map<string, 'all' | readonly Clause[]> {
+  const each = ([name, clauses]: readonly [string, 'all' | readonly Clause[]]) => {
+    const call = CALLS[name];
+    if (call === undefined) throw new RangeError(`there is no system call ${name} in calls.yaml`);
+    return [name, clauses === 'all' ? clauses : clauses.map((clause) => rewrite(clause, call))] as const;
+  };
+  return new Map([...filters].map(each));
+}
+
+/** What a filter asks for beside outcomes, of which the programs look for one: the path, else the name. */
+const ofOneKind: Rewritten = ({ paths, comms, ...outcome }, { kind }) => {
+  if (paths !== undefined && kind === 'open' && paths.every(isKnown)) return { ...outcome, paths };
+  return comms === undefined ? outcome : { ...outcome, comms };
+};
+
+/**
+ * The filters as the programs can have them: what they cannot look for, or is more than they have room for, is sent
+ * whatever it is; a clause that nothing satisfies is left out.
+ * @throws {RangeError} for a call that is not in calls.yaml
+ */
+export function lookedFor(filters: CallFilters, most = MOST_ENTRIES): CallFilters {
+  const found = rewritten(filters, ofOneKind);
+  const all = [...found.values()].flatMap((clauses) => (clauses === 'all' ? [] : clauses));
+  const paths = new Paths();
+  for (const property of all.flatMap((clause) => clause.paths ?? [])) paths.add(property, 0);
+  const tooMany = { paths: paths.exceeds(most), comms: new Set(all.flatMap(({ comms = [] }) => comms)).size > most };
+  const within = rewritten(found, ({ paths, comms, ...outcome }) => ({
+    ...outcome,
+    ...(paths === undefined || tooMany.paths ? {} : { paths }),
+    ...(comms === undefined || tooMany.comms ? {} : { comms }),
+  }));
+  for (const [name, clauses] of within)
+    if (clauses !== 'all')
+      within.set(
+        name,
+        clauses.filter((clause) => bitsOf(clause, name) !== 0),
+      );
+  return within;
+}
+
+function bitsOf(outcome: Outcome, name: string): number {
+  return classesOf(outcome, CALLS[name]?.kind ?? '') & (EXECUTIONS.has(name) ? ~SUCCEEDED : EVERYTHING);
+}
+
 /**
  * The tables of the kernel programs for these filters.
  * @throws {RangeError} for a call that is not in calls.yaml
@@ -123,34 +168,17 @@ export function filterTables(filters: CallFilters, most = MOST_ENTRIES): Tables 
   const byComm = new Uint16Array(ROOM);
   const paths = new Paths();
   const comms = new Map<string, number>();
-  for (const [name, clauses] of filters) {
-    const call = CALLS[name];
-    const index = indexes.get(name);
-    if (call === undefined || index === undefined)
-      throw new RangeError(`there is no system call ${name} in calls.yaml`);
-    addNumbers(calls, index, call);
+  for (const [name, clauses] of lookedFor(filters, most)) {
+    const index = indexes.get(name) as number;
+    addNumbers(calls, index, CALLS[name] as Call);
     for (const clause of clauses === 'all' ? [{}] : clauses) {
-      const bits = classesOf(clause, call.kind) & (EXECUTIONS.has(name) ? ~SUCCEEDED : EVERYTHING);
+      const bits = bitsOf(clause, name);
       const { paths: wanted, comms: named } = clause as Clause;
-      if (wanted !== undefined && call.kind === 'open' && wanted.every(isKnown)) {
-        test[index] = (test[index] ?? 0) | bits;
-        for (const property of wanted) paths.add(property, bits);
-      } else if (named !== undefined) {
-        byComm[index] = (byComm[index] ?? 0) | bits;
-        for (const comm of named) comms.set(comm, (comms.get(comm) ?? 0) | bits);
-      } else {
-        keep[index] = (keep[index] ?? 0) | bits;
-      }
+      const table = wanted ? test : named ? byComm : keep;
+      table[index] = (table[index] ?? 0) | bits;
+      for (const property of wanted ?? []) paths.add(property, bits);
+      for (const comm of named ?? []) comms.set(comm, (comms.get(comm) ?? 0) | bits);
     }
-  }
-  // What is too much to look for is sent whatever it is.
-  if (paths.prefixes.size > most || paths.names.size > most) {
-    moveBits(test, keep);
-    paths.clear();
-  }
-  if (comms.size > most) {
-    moveBits(byComm, keep);
-    comms.clear();
   }
   paths.spread();
   const tested = [...paths.prefixes.values(), ...paths.names.values(), paths.hidden, paths.crooked];
@@ -196,11 +224,6 @@ function addBits(from: Uint16Array, to: Uint16Array): void {
   from.forEach((bits, index) => {
     to[index] = (to[index] ?? 0) | bits;
   });
-}
-
-function moveBits(from: Uint16Array, to: Uint16Array): void {
-  addBits(from, to);
-  from.fill(0);
 }
 
 /** The numbers of a call in this machine's ABI (low byte) and in its 32-bit one (high byte). */

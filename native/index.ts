@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clause } from '../src/core/necessary.ts';
 import { CALLS } from './calls.ts';
-import { type CallFilters, filterTables, tablesOfBoth } from './filter.ts';
+import { type CallFilters, filterTables, lookedFor, tablesOfBoth } from './filter.ts';
 import { KIND } from './kinds.ts';
 import {
   type AddonSensor,
@@ -206,6 +206,11 @@ function wantedOf(demand: SensorDemand): AddonWanted {
     throw new RangeError(`data must be a number of bytes from 0 to ${DATA_MAX}, not ${data}`);
   const state = stateParts(demand.state);
   return { env, real, file, data, room, control, state, ...filterTables(withChdir(demand.calls)) };
+}
+
+/** What the kernel programs send of each call for these filters. */
+export function sentFor(calls: CallFilters): CallFilters {
+  return lookedFor(withChdir(calls));
 }
 
 /** Where calls are read at all, a stale working directory would be a lie that costs nothing to avoid. */

@@ -1,5 +1,6 @@
 /** `rules explain -o json`: the explanation of a rule as one object. */
 
+import type { Clause } from '../events/necessary.ts';
 import { explainRule, type Rule } from '../rules/index.ts';
 import { needsOf } from './explain-needs.ts';
 import type { Feed } from './rules-files.ts';
@@ -17,16 +18,13 @@ export function explanationJson(rule: Rule, feeds: readonly Feed[]): object {
     event_types: eventTypes === 'all' ? 'all' : Object.fromEntries(eventTypes),
     condition_fields: Object.fromEntries(conditionFields),
     output_fields: Object.fromEntries(outputFields),
-    pushdown: Object.fromEntries(
-      [...pushdown].map(([type, clauses]) => [
-        type,
-        clauses.map(({ results, ...rest }) => ({
-          ...(results === undefined ? {} : { results: [...results] }),
-          ...rest,
-        })),
-      ]),
-    ),
+    pushdown: Object.fromEntries([...pushdown].map(([type, clauses]) => [type, clauses.map(clauseJson)])),
     ...(refreshed.length === 0 ? {} : { refreshed_lists: refreshed }),
     condition,
   };
+}
+
+/** A clause as JSON has it. */
+export function clauseJson({ results, ...rest }: Clause): object {
+  return { ...(results === undefined ? {} : { results: [...results] }), ...rest };
 }

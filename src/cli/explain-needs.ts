@@ -1,7 +1,7 @@
 /** What a rule needs of the sources that feed it: fields, event types, and what of it the kernel can test. */
 
 import type { FieldRef } from '../events/field.ts';
-import type { Clause, Outcome } from '../events/necessary.ts';
+import type { Clause, Outcome, PathProperty } from '../events/necessary.ts';
 import { feedsIn } from '../rules/few-items.ts';
 import type { Rule } from '../rules/index.ts';
 import { necessary } from '../rules/necessary.ts';
@@ -41,29 +41,65 @@ export function saysNothing(clause: Clause): boolean {
   return Object.values(clause).every((part) => part === undefined);
 }
 
-/** A clause in words: "opens for writing, by tar, path begins with /etc, /usr". */
-export function clauseText({ paths = [], comms, ...outcome }: Clause): string {
-  const groups = Map.groupBy(paths, ({ of, kind }) => `${of === 'real' ? 'canonical path' : 'path'} ${kinds[kind]}`);
-  const properties = [...groups].map(([what, group]) => {
-    const values = group.flatMap(({ kind, value }) => (kind === 'hidden' ? [] : [value]));
-    return values.length === 0 ? what : `${what} ${someOf(values)}`;
+/** The same in fewer clauses: those alike but for how calls end are one, and none says what another says too. */
+export function shortest(clauses: readonly Clause[]): readonly Clause[] {
+  const alike = Map.groupBy(clauses, ({ results: _, ...rest }) => JSON.stringify(rest));
+  const joined = [...alike.values()].map((group): Clause => {
+    const { results: _, ...rest } = group[0] as Clause;
+    const named = group.flatMap(({ results }) => results ?? []);
+    return named.length < group.length ? rest : { ...rest, results: new Set(named.flatMap((each) => [...each])) };
   });
-  return [
-    ...outcomeText(outcome),
-    ...(comms === undefined ? [] : [`by ${someOf(comms)}`]),
-    ...(properties.length === 0 ? [] : [properties.join(' or ')]),
-  ].join(', ');
+  return joined.filter((clause, at) => !joined.some((other, index) => index !== at && isWithin(clause, other)));
+}
+
+/** Whether all that satisfies a clause satisfies another one. */
+function isWithin({ results, paths, comms, ...outcome }: Clause, other: Clause): boolean {
+  const within = <T>(own: Iterable<T> | undefined, others: Iterable<T> | undefined) =>
+    others === undefined || (own !== undefined && new Set(own).isSubsetOf(new Set(others)));
+  const texts = (properties: Clause['paths']) => properties?.map((property) => JSON.stringify(property));
+  const agrees = (['reads', 'writes', 'internet'] as const).every(
+    (key) => other[key] === undefined || other[key] === outcome[key],
+  );
+  return (
+    agrees && within(results, other.results) && within(texts(paths), texts(other.paths)) && within(comms, other.comms)
+  );
 }
 
 /** So many values are named. */
 const SHOWN = 30;
 
-function someOf(values: readonly string[]): string {
-  const more = values.length - SHOWN;
-  return values.slice(0, SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');
+/** A clause in words: "opens for writing, by tar, path begins with /etc, /usr". Of values of a kind the first are `shown`. */
+export function clauseText({ paths = [], comms, ...outcome }: Clause, shown = SHOWN): string {
+  const groups = Map.groupBy(
+    paths,
+    ({ of, ...property }) => `${of === 'real' ? 'canonical path' : 'path'} ${kindText(property)}`,
+  );
+  const properties = [...groups].map(([what, group]) => {
+    const values = group.flatMap((property) => (ALONE.has(kindText(property)) ? [] : [property.value]));
+    return values.length === 0 ? what : `${what} ${someOf(values, shown)}`;
+  });
+  return [
+    ...outcomeText(outcome),
+    ...(comms === undefined ? [] : [`by ${someOf(comms, shown)}`]),
+    ...(properties.length === 0 ? [] : [properties.join(' or ')]),
+  ].join(', ');
+}
+
+/** The first of many texts: "a, b and 3 more". */
+export function someOf(values: readonly string[], shown: number): string {
+  const more = values.length - shown;
+  return values.slice(0, shown).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 const kinds = { prefix: 'begins with', name: 'ends in the name', hidden: 'has a hidden name' } as const;
+const CROOKED = 'is not in its shortest form';
+/** What is said without a value. */
+const ALONE: ReadonlySet<string> = new Set([kinds.hidden, CROOKED]);
+
+/** No path ends in a dot but one that is written so. */
+const kindText = ({ kind, value }: Pick<PathProperty, 'kind' | 'value'>) =>
+  kind === 'name' && value === '.' ? CROOKED : kinds[kind];
+
 const results = { ok: 'succeeds', in_progress: 'is in progress', failed: 'fails' } as const;
 
 function outcomeText({ results: named, reads, writes, internet }: Outcome): readonly string[] {

@@ -12,7 +12,7 @@ import {
   printValue,
   type Rule,
 } from '../rules/index.ts';
-import { clauseText, needsOf, saysNothing } from './explain-needs.ts';
+import { clauseText, needsOf, saysNothing, shortest } from './explain-needs.ts';
 import type { LoadedRules } from './rules-files.ts';
 import { head, indented, list, shorten } from './rules-text.ts';
 
@@ -49,7 +49,11 @@ function wants(names: ReadonlyMap<string, readonly string[]>, done: 'emitted' | 
 function pushdownLines(pushdown: ReturnType<typeof needsOf>['pushdown']): readonly string[] {
   const byText = Map.groupBy(pushdown, ([, clauses]) => {
     if (clauses.length === 0) return 'nothing passes';
-    return clauses.some(saysNothing) ? 'nothing can be told' : clauses.map(clauseText).join('; or ');
+    return clauses.some(saysNothing)
+      ? 'nothing can be told'
+      : shortest(clauses)
+          .map((clause) => clauseText(clause))
+          .join('; or ');
   });
   return [...byText].map(([text, group]) => indented(`${list(group.map(([type]) => type))}: ${text}`));
 }

@@ -102,6 +102,16 @@ export function createProgram(): Command {
     )
     .action(async (name, files, options) => (await import('./rules.ts')).explain(name, files, options));
   rules
+    .command('demand [files...]')
+    .description('Show what the kernel sends for rules: every one or a part of each system call, and because of which.')
+    .addOption(output())
+    .option('--live', 'how often, as the running program of the pipeline has counted: a second, since its start')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  falco-pipe rules demand falco_rules.yaml my-rules.yaml\n  falco-pipe rules demand pipelines/default.yaml --live\n${ofWhat}`,
+    )
+    .action(async (files, options) => (await import('./demand.ts')).demand(files, options));
+  rules
     .command('except <alerts> [files...]')
     .description(
       'Print the exceptions with which rules are silent about these alerts, and about as little else as can be.',

@@ -66,20 +66,32 @@ export function filesOf({ notes }: PlannedOperator): readonly string[] {
   return (notes.files as readonly string[] | undefined) ?? [];
 }
 
-/** Loads rules: of pipelines or of rules files, never both; of none: those that come with the program. */
-export async function loadFrom(paths: readonly string[]): Promise<readonly LoadedRules[]> {
+/**
+ * What paths name: rules files, or one pipeline, never both; none: the rules that come with the program.
+ * @throws UserError (exit 2) for both, or several pipelines
+ */
+export function namedBy(
+  paths: readonly string[],
+): { readonly files: readonly RulesFile[] } | { readonly pipeline: string } {
   const files = (paths.length > 0 ? paths : [shipped()]).flatMap(readRulesFiles);
   const areRules = files.map(
     ({ content, unreadable }) => unreadable !== undefined || isBlankText(content) || isRulesText(content),
   );
-  if (areRules.every((isRules) => isRules)) return [await loadFiles(files)];
+  if (areRules.every((isRules) => isRules)) return { files };
   const [pipeline, ...more] = paths;
   if (pipeline === undefined || more.length > 0) {
     throw new UserError('Name rules files, or one pipeline', { exit: exitCode.usage });
   }
-  const { plan } = await loadPlan(pipeline);
+  return { pipeline };
+}
+
+/** Loads rules: of a pipeline or of rules files; see `namedBy`. */
+export async function loadFrom(paths: readonly string[]): Promise<readonly LoadedRules[]> {
+  const named = namedBy(paths);
+  if ('files' in named) return [await loadFiles(named.files)];
+  const { plan } = await loadPlan(named.pipeline);
   const operators = plan.operators.filter(({ type }) => type === 'rules');
-  return withFetchedItems(() => operators.map((operator) => loadOperator(plan, operator, pipeline)));
+  return withFetchedItems(() => operators.map((operator) => loadOperator(plan, operator, named.pipeline)));
 }
 
 /** The path of the rules that come with the program, as short as it can be written. */

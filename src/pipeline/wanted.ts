@@ -3,7 +3,7 @@
 import type { Demands, OperatorDefinition, Prepared } from '../core/component.ts';
 import { joinDemands, narrowed, without } from './demand.ts';
 import type { LiveOperator } from './live-operator.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, PlannedOperator, PlannedSink } from './plan.ts';
 
 interface Asking {
   readonly from: readonly string[];
@@ -24,11 +24,27 @@ export class Wanted {
     for (const id of from) this.#demands.set(id, joinDemands(this.#demands.get(id), demands));
   }
 
-  /** What an operator reads, and what those below it want that it passes on: `below`. */
-  addOperator({ from, definition, config, prepared: { reads = new Map() } }: Asking, below: Demands): void {
-    const above = definition.emits === 'same' ? narrowed(below, reads) : reads;
-    this.add(from, without(above, definition.provides?.(config) ?? []));
+  addOperator(operator: Asking, below: Demands): void {
+    this.add(operator.from, askedBy(operator, below));
   }
+}
+
+/** What an operator asks of those it reads from: what it reads itself, and what those below it want that it passes on. */
+function askedBy(
+  { definition, config, prepared: { reads = new Map() } }: Omit<Asking, 'from'>,
+  below: Demands,
+): Demands {
+  const above = definition.emits === 'same' ? narrowed(below, reads) : reads;
+  return without(above, definition.provides?.(config) ?? []);
+}
+
+/** What each component that reads from another one asks of it: together its demand. */
+export function readersOf(plan: Plan, id: string): ReadonlyMap<PlannedOperator | PlannedSink, Demands> {
+  const operators = plan.operators.map((operator) => [operator, askedBy(operator, operator.demand)] as const);
+  const sinks = plan.sinks.map((sink) => [sink, sink.reads] as const);
+  return new Map<PlannedOperator | PlannedSink, Demands>(
+    [...operators, ...sinks].filter(([{ from }]) => from.includes(id)),
+  );
 }
 
 /** The same plan, with what operators that run on read now. */

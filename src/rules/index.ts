@@ -41,5 +41,6 @@ export { bindRules } from './ruleset.ts';
 export { isMeant, type SelectionEntry } from './selection.ts';
 export { scalarPlace } from './source.ts';
 export { UndecidedRules } from './undecided.ts';
+export { untestedFields } from './untested.ts';
 export { printValue, typedValue } from './values.ts';
 export { builtInPlugins, engineVersion } from './versions.ts';

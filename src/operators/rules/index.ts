@@ -2,7 +2,15 @@
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { bound, type Demand, type Demands, defineOperator, type Edge, expand } from '../../core/component.ts';
+import {
+  bound,
+  type Demand,
+  type Demands,
+  defineOperator,
+  type Edge,
+  expand,
+  type Prepared,
+} from '../../core/component.ts';
 import { hostName } from '../../core/host.ts';
 import { joinHosts } from '../../core/hosts.ts';
 import type { Necessary } from '../../core/necessary.ts';
@@ -218,6 +226,13 @@ function* sha256Of(content: Uint8Array): Steps<string> {
     yield;
   }
   return hash.digest('hex');
+}
+
+/** What each rule that a planned operator judges by reads by itself, of events of its source. */
+export function demandsByRule({ state }: Prepared): ReadonlyMap<Rule, Demand> {
+  const { rules: active } = state as Loaded;
+  const ofOne = (rule: Rule) => atOnce(readsOf([rule], new Map(), { sources: [rule.source], lists: asTheyAre }));
+  return new Map(active.map((rule) => [rule, ofOne(rule).get(rule.source) as Demand]));
 }
 
 function loadInSteps(

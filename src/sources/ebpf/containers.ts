@@ -57,7 +57,8 @@ export function openContainers(config: z.output<typeof containersConfig>, ctx: S
   return { table: lookup.table, close };
 }
 
-function readsContainers(demands: Demands): boolean {
+/** Whether something is wanted that only runtimes know. */
+export function readsContainers(demands: Demands): boolean {
   const catalogue = catalogues.get('syscall');
   return [...(demands.get('syscall')?.fields ?? [])].some((text) => {
     const ref = catalogue?.find(text);

@@ -114,16 +114,23 @@ export const ebpf = defineSource({
     }),
 });
 
+/** The configuration of the source. */
+export type EbpfConfig = z.output<typeof config>;
+
+/** What is collected by a configuration for what is wanted below. */
+export function wantedBy(options: EbpfConfig, demands: Demands): Wanted {
+  const { failed_exec: failedExec, pushdown, base_syscalls: base, snaplen } = options;
+  return wantedFor(demands.get('syscall'), { failedExec, pushdown, base, snaplen });
+}
+
 interface Observer {
   next(batch: Batch): void;
   error(error: unknown): void;
 }
 
-function open(options: z.output<typeof config>, ctx: SourceContext, observer: Observer): { close(): void } {
-  const { scope, failed_exec: failedExec, pushdown, base_syscalls: base, snaplen } = options;
-  const { max_args: argsHead, max_env: envHead } = options;
-  const wantedNow = (demands: Demands) => wantedFor(demands.get('syscall'), { failedExec, pushdown, base, snaplen });
-  const wanted = wantedNow(ctx.demand);
+function open(options: EbpfConfig, ctx: SourceContext, observer: Observer): { close(): void } {
+  const { scope, max_args: argsHead, max_env: envHead } = options;
+  const wanted = wantedBy(options, ctx.demand);
   const sensor = openSensor({
     ringBytes: options.ring,
     argsHead,
@@ -172,7 +179,7 @@ function open(options: z.output<typeof config>, ctx: SourceContext, observer: Ob
   }
   // Records that waited in the ring are judged by the new rules; the old ones wanted no more of them than they had.
   const unlisten = ctx.onDemand((demands) => {
-    const next = wantedNow(demands);
+    const next = wantedBy(options, demands);
     sensor.configure(next.sensor);
     capture.kinds = next.kinds;
     sayUnseen(next);
