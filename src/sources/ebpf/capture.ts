@@ -19,8 +19,11 @@ const SLAB = 512 * 1024;
  * traced processes, 5 us for each ring. Else the loop sleeps until it rings.
  */
 const POLL_MS = 1;
-/** A flood fills so many bytes of the ring in one ms: it must not be full when it is looked at again. */
-const FLOOD = 256 * 1024;
+/**
+ * A processor that does nothing but what is sent fills some 256 KiB of the ring in one ms. Four times that leaves room for a
+ * look that comes late, and for the share of the ring that is kept for what matters most.
+ */
+const FLOOD = 4 * 256 * 1024;
 /** Less than this in one batch, and the next one may wait. */
 const WORTHWHILE = SLAB / 8;
 /** Batches in one turn of the event loop: timers and sinks must have theirs. */
@@ -45,8 +48,9 @@ export interface CaptureOptions {
   /** Given each batch; it must not be read after this returns. */
   readonly deliver: (slab: KernelSlab) => void;
   readonly failed: (error: unknown) => void;
-  /** Bytes of the ring. */
+  /** Bytes of the ring, which all processors of the machine fill. */
   readonly ringBytes: number;
+  readonly processors: number;
   /** While nothing comes of events, the next may wait for others so long, in ms: what a batch costs is shared by its events. */
   readonly maxWait: number;
   /** The containers that processes are in. */
@@ -78,9 +82,9 @@ export class Capture {
   #scanFailed = false;
 
   constructor(options: CaptureOptions) {
-    const { limit, ctx, containers, longer, ringBytes, maxWait } = options;
+    const { limit, ctx, containers, longer, ringBytes, processors, maxWait } = options;
     this.#options = options;
-    this.#longestWait = Math.max(POLL_MS, Math.min(maxWait, ringBytes / FLOOD));
+    this.#longestWait = Math.max(POLL_MS, Math.min(maxWait, ringBytes / processors / FLOOD));
     this.kinds = options.kinds;
     this.#losses = new Losses(ctx);
     this.processes = new ProcessImages({

@@ -1,6 +1,7 @@
 /** The source `ebpf`: what processes of this machine do, straight from the kernel. */
 
 import { statSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { Observable } from 'rxjs';
 import { z } from 'zod';
 import {
@@ -71,8 +72,8 @@ const config = z.strictObject({
     .prefault('4ms')
     .describe(
       'While many events come and none of them is for a sink, an event waits for others so long. The first after a silence ' +
-        'waits for none, and while there are alerts it is 1 ms. More costs less CPU. In a small ring it is less: 1 ms for ' +
-        'every 256KiB.',
+        'waits for none, and while there are alerts it is 1 ms. More costs less CPU. Where the ring is small for the machine ' +
+        'it is less: 1 ms for every 1MiB that each processor has of it.',
     ),
   pushdown: z
     .boolean()
@@ -151,6 +152,7 @@ function open(options: EbpfConfig, ctx: SourceContext, observer: Observer): { cl
     sensor,
     kinds: wanted.kinds,
     ringBytes: options.ring,
+    processors: cpus().length,
     maxWait: options.max_wait,
     ctx,
     containers: containers.table,

@@ -29,7 +29,9 @@ afterEach(() => {
 });
 
 function start(
-  options: Partial<Pick<CaptureOptions, 'kinds' | 'deliver' | 'bootOffset' | 'ringBytes' | 'maxWait'>> = {},
+  options: Partial<
+    Pick<CaptureOptions, 'kinds' | 'deliver' | 'bootOffset' | 'ringBytes' | 'processors' | 'maxWait'>
+  > = {},
 ) {
   const sensor = new FakeSensor();
   sensor.running = [shell];
@@ -43,6 +45,7 @@ function start(
     context: new KernelContext({ names: new Accounts(), bootOffset: 0n, hostname: 'x' }),
     bootOffset: options.bootOffset ?? (() => 0n),
     ringBytes: options.ringBytes ?? 2 ** 24,
+    processors: options.processors ?? 1,
     maxWait: options.maxWait ?? 1,
     deliver:
       options.deliver ??
@@ -128,7 +131,10 @@ describe('capture', () => {
   });
 
   /** The ms between looks at a ring into which something comes all the time; `kept` says what came of it. */
-  async function waits(options: Pick<CaptureOptions, 'ringBytes' | 'maxWait'>, kept: (events: number) => number) {
+  async function waits(
+    options: Pick<CaptureOptions, 'ringBytes' | 'processors' | 'maxWait'>,
+    kept: (events: number) => number,
+  ) {
     const { sensor, ctx, names, capture } = start(options);
     vi.spyOn(ctx, 'books').mockImplementation(() => {
       const seen = names.length;
@@ -151,23 +157,28 @@ describe('capture', () => {
   }
 
   it('lets events wait ever longer for others while nothing comes of them', async () => {
-    const afterSome = await waits({ ringBytes: 2 ** 24, maxWait: 10 }, (events) => Math.min(events, 3));
+    const afterSome = await waits({ ringBytes: 2 ** 24, processors: 1, maxWait: 10 }, (events) => Math.min(events, 3));
     expect(afterSome[0]).toBe(1);
     expect(afterSome).toEqual(afterSome.toSorted((a, b) => a - b));
     expect(new Set(afterSome).size).toBeGreaterThanOrEqual(4);
     expect(afterSome.at(-1)).toBe(10);
-    const never = await waits({ ringBytes: 2 ** 24, maxWait: 10 }, () => 0);
+    const never = await waits({ ringBytes: 2 ** 24, processors: 1, maxWait: 10 }, () => 0);
     expect(never.slice(-2)).toEqual([10, 10]);
   });
 
   it('lets none wait longer than 1 ms while something comes of them', async () => {
-    const between = await waits({ ringBytes: 2 ** 24, maxWait: 10 }, (events) => events);
+    const between = await waits({ ringBytes: 2 ** 24, processors: 1, maxWait: 10 }, (events) => events);
     expect(new Set(between)).toEqual(new Set([1]));
   });
 
-  it('lets none wait until a flood has filled the ring', async () => {
-    expect(Math.max(...(await waits({ ringBytes: 65_536, maxWait: 10 }, () => 0)))).toBe(1);
-    expect(Math.max(...(await waits({ ringBytes: 2 ** 20, maxWait: 10 }, () => 0)))).toBe(4);
+  it('lets none wait until floods on all processors have filled a quarter of the ring', async () => {
+    const longest = async (ringBytes: number, processors: number) =>
+      Math.max(...(await waits({ ringBytes, processors, maxWait: 10 }, () => 0)));
+    expect(await longest(65_536, 1)).toBe(1);
+    expect(await longest(2 ** 20, 1)).toBe(1);
+    expect(await longest(2 ** 22, 1)).toBe(4);
+    expect(await longest(2 ** 24, 8)).toBe(2);
+    expect(await longest(2 ** 24, 64)).toBe(1);
   });
 
   it('lets the first after a silence wait for none', async () => {
