@@ -27,7 +27,10 @@ export class Claims {
     }
   }
 
-  /** An error for each that claims what another has claimed before it. What a plan does not open claims nothing. */
+  /**
+   * An error for each that claims what another has claimed before it; whoever claims a thing twice has it once. What a plan
+   * does not open claims nothing.
+   */
   collisions({ sources, operators, sinks }: Pick<Plan, 'sources' | 'operators' | 'sinks'>): Diagnostic[] {
     const open = new Set([...sources, ...operators, ...sinks].map(({ id }) => id));
     const taken = new Map<string, Claimed>();
@@ -35,11 +38,15 @@ export class Claims {
     for (const claim of this.#all) {
       if (claim.id !== undefined && !open.has(claim.id)) continue;
       const before = taken.get(claim.resource);
-      if (!before) taken.set(claim.resource, claim);
-      else if (!(before.shared && claim.shared) && !found.has(claim.id)) found.set(claim.id, collision(claim, before));
+      if (!before || (before.id === claim.id && !claim.shared)) taken.set(claim.resource, claim);
+      else if (collide(before, claim) && !found.has(claim.id)) found.set(claim.id, collision(claim, before));
     }
     return [...found.values()];
   }
+}
+
+function collide(a: Claimed, b: Claimed): boolean {
+  return a.id !== b.id && !(a.shared && b.shared);
 }
 
 function collision(claim: Claimed, before: Claimed): Diagnostic {

@@ -192,6 +192,10 @@ sinks: { out: { type: stdout, from: [a, b] } }
     const part = (mine: string) => nats('n', `, subject: s, partitions: { of: 4, mine: ${mine} }`);
     expect(isTaken(part('[0, 1]'), part('[2, 3]'))).toBe(false);
     expect(isTaken(part('[0, 1]'), part('[1, 2, 3]'))).toBe(true);
+    // One server by two names is still one reader's own, and nobody else's.
+    const twice = nats('["nats://localhost", "nats://127.0.0.1:4222", "nats://localhost:4222"]');
+    expect(isTaken(twice, nats('other'))).toBe(false);
+    expect(isTaken(twice, nats('"nats://[::1]"'))).toBe(true);
   });
 
   it('the partitions of a consumer group of Event Hubs', () => {
