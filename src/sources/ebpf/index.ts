@@ -72,7 +72,8 @@ const config = z.strictObject({
     .prefault('4ms')
     .describe(
       'While many events come and none of them is for a sink, an event waits for others so long. The first after a silence ' +
-        'waits for none, and while there are alerts it is 1 ms. More costs less CPU. Where the ring is small for the machine ' +
+        'waits for none, and while there are alerts it is 1 ms: those of other sources, too, so that it has no effect in a run ' +
+        'where something is on its way to a sink all the time. More costs less CPU. Where the ring is small for the machine ' +
         'it is less: 1 ms for every 1MiB that each processor has of it.',
     ),
   pushdown: z
