@@ -32,9 +32,9 @@ export class KeepReader {
     this.#reading = reading;
   }
 
-  /** Why what waits cannot be read, until it can be. */
+  /** Why what waits cannot be read, until it can be or nothing waits: another may have had it, and delivered it. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#reading.keep.waiting > 0 ? this.#problem : undefined;
   }
 
   /** As `Keep.next`; undefined also when it cannot be read now: then it all waits on. */

@@ -295,6 +295,23 @@ it('what cannot be read now is said once, tried again, and comes once and in ord
   expect(await store.spooled('out', 0, 10)).toEqual([]);
 });
 
+it('where nothing waits any more, what could not be read is no problem: what a reload replaced has delivered it', async () => {
+  const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+  const old = delivery(SPILL, () => taken);
+  await store.spool('out', 1, recordJson(eventsOf(1, 0)[0] as EventRecord));
+  old.keep.exhumed(1, 0, 0);
+  await vi.waitFor(() => expect(old.to.since).toBeDefined(), 20_000);
+  const spooled = vi.spyOn(store, 'spooled').mockRejectedValue(new Error('disk I/O error'));
+  const fresh = delivery(SPILL, async () => {}, undefined, old.keep);
+  fresh.to.begin(old.to);
+  await vi.waitFor(() => expect(fresh.to.problem).toBe('what waits on disk cannot be read: disk I/O error'), 20_000);
+  take();
+  await old.to.close(AbortSignal.timeout(1000));
+  expect([old.got, old.keep.waiting, fresh.to.problem]).toEqual([[0], 0, undefined]);
+  await fresh.to.close(AbortSignal.timeout(1000));
+  spooled.mockRestore();
+});
+
 it('a sink that closes while what waits cannot be read leaves it on disk, and tries no more', async () => {
   const spooled = vi.spyOn(store, 'spooled').mockRejectedValue(new Error('disk I/O error'));
   const { to, keep } = delivery({ retry: { initial: '1ms', max: '1ms' } }, async () => {});
