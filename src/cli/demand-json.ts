@@ -40,7 +40,8 @@ function sourceJson(
 }
 
 function wishJson({ asker, clauses, untested }: Wish): object {
-  return { ...askerJson(asker), clauses: clauses.map(clauseJson), not_tested: untested };
+  const anyType = asker.rule?.condition.eventTypes === 'all' ? { event_types: 'all' } : {};
+  return { ...askerJson(asker), ...anyType, clauses: clauses.map(clauseJson), not_tested: untested };
 }
 
 function askerJson({ name, rule, operator }: Asker): object {

@@ -95,7 +95,11 @@ function becauseLines(looseness: number, wishes: readonly Wish[]): readonly stri
   const rows = loose.map(({ asker: { name, rule }, untested }) => [
     name,
     rule === undefined ? '' : `${rule.place.file}:${rule.place.line}`,
-    untested.length === 0 ? '' : `not tested: ${list(untested)}`,
+    rule?.condition.eventTypes === 'all'
+      ? 'names no event types'
+      : untested.length === 0
+        ? ''
+        : `not tested: ${list(untested)}`,
   ]);
   const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
   const widths = [width(0), width(1), 0];

@@ -1,6 +1,6 @@
 /** What the kernel sends for a pipeline, and who wants it: by what the source `ebpf` is configured with, of each alone. */
 
-import { CALLS, KIND, sentFor } from '../../native/index.ts';
+import { CALLS, type CallFilters, KIND, sentFor } from '../../native/index.ts';
 import type { Demand } from '../core/component.ts';
 import type { Clause } from '../events/necessary.ts';
 import { demandsByRule } from '../operators/rules/index.ts';
@@ -106,8 +106,9 @@ export const isFailure = (type: string): boolean => type === 'execve' || type ==
 interface Asking {
   readonly asker: Asker;
   readonly demand: Demand;
-  /** What would be collected for it alone. */
+  /** What would be collected, and sent of each call, for it alone. */
   readonly alone: Wanted;
+  readonly sent: CallFilters;
 }
 
 /** Who wants something of a source: the rules of operators that read from it, other components, its configuration. */
@@ -115,12 +116,11 @@ function askingOf(plan: Plan, { id, config }: PlannedSource): Asking[] {
   const options = config as EbpfConfig;
   const { base_syscalls: base } = options;
   // Failures of executions come along with any other call, so whoever wants executions gets them.
-  const bare = { ...options, failed_exec: true, base_syscalls: { ...base, custom_set: [], all: false } };
-  const asking = (asker: Asker, demand: Demand): Asking => ({
-    asker,
-    demand,
-    alone: wantedBy(bare, new Map([['syscall', demand]])),
-  });
+  const bare: EbpfConfig = { ...options, failed_exec: true, base_syscalls: { ...base, custom_set: [], all: false } };
+  const asking = (asker: Asker, demand: Demand, of = bare): Asking => {
+    const alone = wantedBy(of, new Map([['syscall', demand]]));
+    return { asker, demand, alone, sent: sentFor(alone.sensor.calls) };
+  };
   const found = [...readersOf(plan, id)].flatMap(([reader, demands]) => {
     const demand = demands.get('syscall');
     if (demand === undefined) return [];
@@ -134,15 +134,16 @@ function askingOf(plan: Plan, { id, config }: PlannedSource): Asking[] {
     ];
   });
   const nothing = { fields: new Set<string>(), types: new Set<string>() };
-  return [...found, { asker: { name: 'base_syscalls' }, demand: nothing, alone: wantedBy(options, new Map()) }];
+  return [...found, asking({ name: 'base_syscalls' }, nothing, options)];
 }
 
-function wishOf({ asker, alone }: Asking, type: string): Wish | undefined {
-  const { calls } = alone.sensor;
-  if (!calls.has(type)) return undefined;
-  const clauses = clausesOf(sentFor(calls).get(type));
-  const { rule } = asker;
-  const untested = rule === undefined ? [] : [...untestedFields(rule.condition.typed, type)];
+function wishOf({ asker, alone, sent }: Asking, type: string): Wish | undefined {
+  if (!alone.sensor.calls.has(type)) return undefined;
+  const clauses = clausesOf(sent.get(type));
+  const condition = asker.rule?.condition;
+  // Of events of any type nothing is tested.
+  const names = condition !== undefined && condition.eventTypes !== 'all';
+  const untested = names ? [...untestedFields(condition.typed, type)] : [];
   return { asker, clauses, looseness: looseness(clauses), untested };
 }
 
@@ -187,13 +188,15 @@ const EXTRAS: Readonly<Record<string, { readonly collects: Collects; readonly ap
 function extrasOf(config: EbpfConfig, whole: Wanted, asking: readonly Asking[]): Extra[] {
   return Object.entries(EXTRAS).flatMap(([name, { collects, applies = () => true }]) => {
     if (!applies(whole)) return [];
+    const known = new Map<string, boolean>();
+    const isRead = (field: string) => {
+      const only: Demand = { fields: new Set([field]), types: 'all' };
+      const found = known.get(field) ?? collects(wantedBy(config, new Map([['syscall', only]])), only, config);
+      known.set(field, found);
+      return found;
+    };
     const readers = asking.flatMap(({ asker, demand, alone }) => {
       if (!collects(alone, demand, config)) return [];
-      const { hosts: _, ...rest } = demand;
-      const isRead = (field: string) => {
-        const only = { ...rest, fields: new Set([field]) };
-        return collects(wantedBy(config, new Map([['syscall', only]])), only, config);
-      };
       const fields = name === 'host_names' ? [...(demand.hosts ?? [])] : [...demand.fields].filter(isRead);
       return [{ asker, fields }];
     });

@@ -134,9 +134,13 @@ describe('rules demand', () => {
     expect(types.length).toBeGreaterThan(70);
     expect(types.filter(({ sent }) => sent !== 'all')).toEqual([]);
     expect(types.find(({ type }) => type === 'openat')?.wanted_by).toMatchObject([
-      { rule: 'typeless', place: 'typeless.yaml:1:3', clauses: [{}], not_tested: ['proc.pname'] },
+      { rule: 'typeless', place: 'typeless.yaml:1:3', event_types: 'all', clauses: [{}] },
       { rule: 'writes', clauses: [{ writes: true }], not_tested: ['user.name'] },
     ]);
+    const { stdout } = await run('rules', 'demand', 'everything.yaml');
+    expect(stdout).toMatch(
+      /^ {2}open, openat: 2 rules\n {4}because of\n {6}typeless {2}typeless.yaml:1 {2}names no event types$/m,
+    );
   });
 
   test('an operator in front of the rules, base_syscalls, and what sinks take, are reasons like rules', async () => {
