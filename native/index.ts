@@ -74,6 +74,8 @@ export interface SensorOptions extends SensorDemand {
    * the others, which it does since 7.0.
    */
   readonly perf?: boolean;
+  /** Files that must be free beside its own, when it is opened; default none. */
+  readonly spareFiles?: number;
 }
 
 /** By `fork`, `exec`, `exit`, `scan`, `cgroup`, and by the names of system calls; what is zero throughout may be missing. */
@@ -175,6 +177,7 @@ export function openSensor(options: SensorOptions): Sensor {
       argsHead,
       envHead,
       perf: options.perf,
+      spareFiles: options.spareFiles ?? 0,
       ...wanted,
     });
     return wrap(sensor, options);

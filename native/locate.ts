@@ -66,6 +66,7 @@ export interface AddonOptions extends AddonWanted {
   readonly argsHead: number;
   readonly envHead: number;
   readonly perf: boolean | undefined;
+  readonly spareFiles: number;
 }
 
 export interface AddonRecordIndex {

@@ -47,7 +47,10 @@ export function explain(error: unknown): unknown {
   }
   if (errno === EPERM) return noRights(details);
   const [scarce, hint = ''] = SCARCE[errno] ?? [];
-  if (scarce !== undefined) return new SensorError(scarce, { exit: exitCode.unavailable, hint, ...details });
+  if (scarce !== undefined) {
+    const said = step === 'files' ? `${scarce}: ${log}` : scarce;
+    return new SensorError(said, { exit: exitCode.unavailable, hint, ...details });
+  }
   const missing = probe().features.filter((feature) => !feature.present && !isOptional(feature));
   if (missing.length > 0) {
     const names = missing.map((feature) => feature.name).join(', ');

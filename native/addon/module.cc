@@ -153,6 +153,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     options.descendants_of = given.Get("descendantsOf").ToNumber().Uint32Value();
     options.args_head = given.Get("argsHead").ToNumber().Uint32Value();
     options.env_head = given.Get("envHead").ToNumber().Uint32Value();
+    options.spare_files = given.Get("spareFiles").ToNumber().Uint32Value();
     if (given.Get("perf").IsBoolean()) options.perf = given.Get("perf").ToBoolean().Value();
     try {
       sensor_ = std::make_unique<Sensor>(options, wanted_of(given));

@@ -183,7 +183,7 @@ void Sensor::load(const SensorOptions &options, const std::set<std::string> &uri
   if (error == 0) error = bpf_map__set_max_entries(map("ring"), options.ring_bytes);
   if (error == 0 && options.descendants_of == 0) error = bpf_map__set_max_entries(map("scope"), 1);
   if (error == 0 && uring.empty()) error = bpf_map__set_max_entries(map("requests"), 1);
-  size_t files = kPassingFiles;
+  size_t files = kPassingFiles + options.spare_files;
   bpf_map *each;
   bpf_object__for_each_map(each, object_.get()) files++;
   bpf_program *program;

@@ -31,6 +31,7 @@ struct SensorOptions {
   uint32_t ring_bytes;
   uint32_t descendants_of;  // 0: the whole machine
   uint32_t args_head, env_head;  // as in `config` of shared.h
+  uint32_t spare_files;  // that must be free beside its own
   std::optional<bool> perf;  // whether programs are attached through perf; default: where they would be preempted
 };
 

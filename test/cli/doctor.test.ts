@@ -132,12 +132,52 @@ test.skipIf(cannotTrace)('without /proc doctor says that, and not that rights ar
   expect(checks.map(({ name }) => name)).not.toContain('CAP_BPF');
 });
 
-test.skipIf(cannotTrace)('too few files may be open: run says that and how to mend it, exit 69', async () => {
-  const args = ['-c', 'ulimit -n 24 && exec "$0" "$@"', launcher, 'run', path];
-  const { code, stderr } = await Program.run(args, { command: 'sh' });
-  expect(code).toBe(69);
-  expect(stderr).toContain('the sensor needs more files than this process may have open');
-  expect(stderr).toContain('LimitNOFILE=');
+describe.skipIf(cannotTrace)(`too few files may be open${cannotTrace ? ` (skipped: ${cannotTrace})` : ''}`, () => {
+  const limited = (files: number, ...args: string[]) =>
+    Program.start(['-c', `ulimit -n ${files} && exec "$0" "$@"`, launcher, ...args], { command: 'sh' });
+  const ended = async (files: number, ...args: string[]) => {
+    const program = limited(files, ...args);
+    await program.ended;
+    return program;
+  };
+  /** How many it would have to be, by what is said where there are `files`. */
+  const enough = (files: number, said: string): number => {
+    const [, needs, gets] = /than this process may have open: it needs (\d+) and gets (\d+)/.exec(said) ?? [];
+    return files + Number(needs) - Number(gets);
+  };
+  const folder = scratch();
+  const full = pipeline(
+    folder,
+    `sources: { node: { type: ebpf, scope: { descendants_of: ${process.pid} } } }
+sinks:
+  out: { type: stdout, from: node }
+  one: { type: file, from: node, path: one.jsonl }
+  two: { type: file, from: node, path: two.jsonl }
+state: state
+http: { listen: 127.0.0.1:0 }
+`,
+  );
+
+  test('run says that and how to mend it, exit 69', async () => {
+    const { code, stderr } = await ended(24, 'run', path);
+    expect(code).toBe(69);
+    expect(stderr).toContain('the sensor needs more files than this process may have open');
+    expect(stderr).toContain('LimitNOFILE=');
+  });
+
+  test('doctor says so where a run would, and where it is content a run is', async () => {
+    const [refused, few] = [await ended(64, 'run', full), await ended(64, 'doctor')];
+    const ofRun = enough(64, refused.stderr);
+    const ofDoctor = enough(64, few.stdout);
+    expect(ofDoctor).toBeGreaterThan(ofRun);
+    expect([(await ended(ofRun - 1, 'run', full)).code, (await ended(ofRun - 1, 'doctor')).code]).toEqual([69, 69]);
+    expect((await ended(ofDoctor - 1, 'doctor')).stdout).toMatch(/^BAD +programs .*more files/m);
+    expect((await ended(ofDoctor, 'doctor')).code).toBe(0);
+    const program = limited(ofDoctor, 'run', full, '-o', 'json');
+    await program.ready();
+    expect(await program.stop()).toBe(0);
+    expect(program.stderr).not.toContain('EMFILE');
+  });
 });
 
 /** In a mount namespace of its own, where the kernel describes itself otherwise. */
