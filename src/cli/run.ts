@@ -23,6 +23,7 @@ import { Servers } from './server.ts';
 import { listen } from './signals.ts';
 import { stateLog } from './state-log.ts';
 import { feedWatchdog, tellSystemd } from './systemd.ts';
+import { sayWhatWaits } from './waiting.ts';
 
 export interface RunOptions {
   readonly output: string;
@@ -100,7 +101,10 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     rest();
     unwatch();
     tellSystemd('STOPPING=1', log);
+    const presses = end === undefined || end.pressing;
+    const quiet = sayWhatWaits(running, log, presses ? `at most ${deadline / 1000} s more` : 'as long as it takes');
     const summary = await running.stop(end?.pressing ? deadline : undefined);
+    quiet();
     log.info({ ...summary }, books(summary));
     if (end?.error !== undefined) fail(end.error);
   } finally {

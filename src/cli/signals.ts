@@ -3,8 +3,11 @@
 import { exitCode } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 
+/** A signal that comes again within so many ms is the same one: timeout(1) sends it to the process and to its group. */
+const SAME = 200;
+
 export interface Signals {
-  /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+  /** Resolves at the first SIGINT or SIGTERM; a second one, not just the echo of it, ends the process at once. */
   readonly stop: Promise<undefined>;
   /** What has become of the events so far, in words: for the last line when a second one ends it. */
   books: () => string;
@@ -23,15 +26,16 @@ export function listen(log: Logger): Signals {
   const stop = new Promise<undefined>((done) => {
     ask = () => done(undefined);
   });
-  let asked = false;
-  const onStop = () => {
+  let asked: { readonly signal: NodeJS.Signals; readonly at: number } | undefined;
+  const onStop = (signal: NodeJS.Signals) => {
+    if (asked && asked.signal === signal && performance.now() - asked.at < SAME) return;
     // The second time somebody has lost patience: what is under way stays where it is.
     if (asked) {
       const books = signals.books();
       log.warn(`a second signal ends it at once; what was under way was not waited for${books && `: ${books}`}`);
       process.exit(exitCode.failure);
     }
-    asked = true;
+    asked = { signal, at: performance.now() };
     ask();
   };
   const signals: Signals = {
