@@ -6,6 +6,7 @@ import { Aws } from '../sources/cloudtrail/aws.ts';
 import type { Finding, Verdict } from '../sources/cloudtrail/digest/chain.ts';
 import { verifyTrails } from '../sources/cloudtrail/digest/vault.ts';
 import { parseInterval } from '../sources/cloudtrail/interval.ts';
+import { say } from './say.ts';
 
 export interface VerifyTrailOptions {
   readonly output: string;
@@ -35,18 +36,18 @@ export async function verifyTrail(bucket: string, options: VerifyTrailOptions): 
     const kind = `${finding.what} ${finding.verdict}`;
     sums[kind] = (sums[kind] ?? 0) + 1;
     if (options.output === 'json') findings.push(finding);
-    else if (finding.verdict !== 'valid') console.log(`${WORDS[finding.verdict]} ${finding.file}: ${finding.message}`);
+    else if (finding.verdict !== 'valid') say(`${WORDS[finding.verdict]} ${finding.file}: ${finding.message}\n`);
   }
   const checked = Object.values(sums).reduce((sum, each) => sum + each, 0);
   const wrong = checked - (sums['digest valid'] ?? 0) - (sums['log valid'] ?? 0);
-  if (options.output === 'json') console.log(JSON.stringify({ sums, findings }));
+  if (options.output === 'json') say(`${JSON.stringify({ sums, findings })}\n`);
   else
-    console.log(
+    say(
       `${
         Object.entries(sums)
           .map(([kind, count]) => `${count} ${kind}`)
           .join(', ') || 'nothing'
-      } found`,
+      } found\n`,
     );
   if (checked === 0) {
     throw new UserError(`There are no digests in s3://${bucket} of that time: is log file validation on?`, {

@@ -5,6 +5,7 @@ import { findPackageJSON } from 'node:module';
 import { dirname, join } from 'node:path';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import { packageRoot } from '../core/package.ts';
+import { say } from './say.ts';
 
 export interface CreateOptions {
   readonly in: string;
@@ -37,7 +38,7 @@ export async function create(kind: string, name: string, { in: folder }: CreateO
   } catch (error) {
     throw new UserError(`Cannot write into ${folder}: ${messageOf(error)}`, { exit: exitCode.failure, cause: error });
   }
-  process.stdout.write(`${nextSteps(folder, file, type)}\n`);
+  say(`${nextSteps(folder, file, type)}\n`);
 }
 
 function operatorText(type: string): string {

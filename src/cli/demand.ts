@@ -15,6 +15,7 @@ import { demandText } from './demand-text.ts';
 import { kernelDemands } from './kernel-demand.ts';
 import { print, usage } from './rules.ts';
 import { namedBy } from './rules-files.ts';
+import { say } from './say.ts';
 
 export interface DemandOptions {
   readonly output: string;
@@ -44,7 +45,7 @@ export async function demand(paths: readonly string[], options: DemandOptions): 
   const live = 'pipeline' in named && options.live ? await liveOf(named.pipeline, plan) : undefined;
   const demands = kernelDemands(plan);
   if (options.output === 'json') print(demandJson(demands, live));
-  else process.stdout.write(demandText(demands, live));
+  else say(demandText(demands, live));
 }
 
 /** A pipeline of the kernel and rules files: what this program can see by itself. */

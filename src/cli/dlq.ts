@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { exitCode, UserError } from '../core/errors.ts';
+import { visibleLine } from '../core/visible.ts';
 import { parseRecord, recordJson } from '../events/record-json.ts';
 import { redactCommon, redacted } from '../events/redact.ts';
 import { loadPlan } from '../pipeline/load.ts';
@@ -10,6 +11,7 @@ import { isOfSource } from '../store/keep.ts';
 import { STATE_FILE } from '../store/messages.ts';
 import { type DeadLetter, Store } from '../store/store.ts';
 import { type Control, controlOf } from './control.ts';
+import { say } from './say.ts';
 
 export interface DlqOptions {
   readonly output: string;
@@ -104,13 +106,13 @@ function remote(control: Control): Letters {
 
 function list(letters: readonly DeadLetter[], json: boolean): void {
   if (json) {
-    for (const letter of letters) process.stdout.write(`${JSON.stringify(letter)}\n`);
+    for (const letter of letters) say(`${JSON.stringify(letter)}\n`);
     return;
   }
-  if (letters.length === 0) process.stdout.write('no dead letters\n');
+  if (letters.length === 0) say('no dead letters\n');
   for (const { id, sink, reason, message, time, count } of letters) {
     const when = new Date(time).toISOString();
-    process.stdout.write(`${id}  ${when}  ${sink}  ${count} events  ${reason}${message ? `: ${message}` : ''}\n`);
+    say(`${id}  ${when}  ${sink}  ${count} events  ${reason}${message ? `: ${visibleLine(message)}` : ''}\n`);
   }
 }
 
@@ -119,7 +121,7 @@ async function show(letters: Letters, ids: readonly number[], redact: boolean): 
   for (const id of ids) {
     const text = await letters.show(id);
     if (text === undefined) throw new UserError(`There is no dead letter ${id}`);
-    process.stdout.write(`${redact ? text.split('\n').map(clean).join('\n') : text}\n`);
+    say(`${redact ? text.split('\n').map(clean).join('\n') : text}\n`);
   }
 }
 
@@ -138,7 +140,7 @@ async function retry(letters: Letters, ids: readonly number[], sink: string | un
   }
   await letters.retry(choiceOf(ids, sink));
   const events = before.reduce((sum, { count }) => sum + count, 0);
-  process.stdout.write(`${before.length} dead letters with ${events} events wait for their sinks\n`);
+  say(`${before.length} dead letters with ${events} events wait for their sinks\n`);
 }
 
 async function drop(letters: Letters, ids: readonly number[], sink: string | undefined): Promise<void> {
@@ -149,7 +151,7 @@ async function drop(letters: Letters, ids: readonly number[], sink: string | und
   if (missing !== undefined) throw new UserError(`There is no dead letter ${missing}`);
   await letters.drop(choiceOf(ids, sink));
   const events = chosen.reduce((sum, { count }) => sum + count, 0);
-  process.stdout.write(`${chosen.length} dead letters with ${events} events were deleted\n`);
+  say(`${chosen.length} dead letters with ${events} events were deleted\n`);
 }
 
 function choiceOf(ids: readonly number[], sink: string | undefined): Choice {

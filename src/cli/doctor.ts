@@ -3,6 +3,7 @@
 import { type Feature, isOptional, missable, openSensor, type Probe, probe, SensorError } from '../../native/index.ts';
 import { exitCode, messageOf } from '../core/errors.ts';
 import { agentLines, agents } from './agents.ts';
+import { say } from './say.ts';
 
 export interface DoctorOptions {
   readonly output: string;
@@ -33,17 +34,17 @@ export async function doctor(options: DoctorOptions): Promise<void> {
     const statuses = running.flatMap(({ status }) => status ?? []);
     const found = { measured_ms: MEASURED_MS, programs, agents: statuses };
     const answer = { ok: bad.length === 0, checks: checks.map(forPrograms), ...found };
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
+    say(`${JSON.stringify(answer)}\n`);
     return;
   }
-  for (const check of checks) process.stdout.write(line(check));
-  for (const agent of running) process.stdout.write(`${agentLines(agent, MEASURED_MS).join('\n')}\n`);
-  if (running.some(({ status }) => status)) process.stdout.write(`${FURTHER}\n`);
+  for (const check of checks) say(line(check));
+  for (const agent of running) say(`${agentLines(agent, MEASURED_MS).join('\n')}\n`);
+  if (running.some(({ status }) => status)) say(`${FURTHER}\n`);
   const end =
     bad.length === 0
       ? 'The kernel source can run here.'
       : `The kernel source cannot run here: ${bad.map(({ name }) => name).join(', ')}.`;
-  process.stdout.write(`${end}\n`);
+  say(`${end}\n`);
 }
 
 const MEASURED_MS = 500;

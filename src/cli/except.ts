@@ -14,6 +14,7 @@ import { Judged, SeenEvent } from './except-seen.ts';
 import { type Block, exceptionsYaml, linesText, type RuleBlocks } from './except-yaml.ts';
 import { print, type RulesOptions, usage } from './rules.ts';
 import { type LoadedRules, loadFrom, noSuchRule, rulesError } from './rules-files.ts';
+import { say } from './say.ts';
 
 export interface ExceptOptions extends RulesOptions {
   /** Fields, separated by commas. */
@@ -54,7 +55,7 @@ export async function except(path: string, paths: readonly string[], options: Ex
   const head = `For ${counted(given.alerts.length, 'alert')} of ${path}: load this file after those of the rules.`;
   const text = exceptionsYaml(head, ended);
   if (options.output === 'json') print({ exceptions: text, rules: ended.map(asJson) });
-  else process.stdout.write(text);
+  else say(text);
 }
 
 function asJson({ rule, notes, blocks, counts }: Ended): object {

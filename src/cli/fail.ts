@@ -2,6 +2,7 @@
 
 import { type Diagnostic, exitCode, renderDiagnostic, type SourceText, UserError } from '../core/errors.ts';
 import { sayAfterLog } from '../core/log-output.ts';
+import { visible } from '../core/visible.ts';
 
 /** Prints an error and sets the exit status. Only a fault of the program itself shows a stack. */
 export function fail(error: unknown): void {
@@ -11,9 +12,10 @@ export function fail(error: unknown): void {
 
 /** Writes a line to the standard error; who does not read it still gets the exit status. A program that runs is not held up. */
 export function complain(text: string): void {
-  if (sayAfterLog(`${text}\n`)) return;
+  const line = `${visible(text)}\n`;
+  if (sayAfterLog(line)) return;
   if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {});
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(line);
 }
 
 /** All that is wrong, as text. */

@@ -11,6 +11,7 @@ import { type Verification, verify } from '../testing/actions/verify.ts';
 import { makeReporter, type ReportForm } from '../testing/report.ts';
 import type { TestResult } from '../testing/test-kind.ts';
 import { table } from './list.ts';
+import { say } from './say.ts';
 
 export interface GenerateOptions {
   readonly output: string;
@@ -64,9 +65,9 @@ function print(actions: readonly Action[], output: string): void {
     default: isDefault,
     needs: inContainer ? ['root', 'container engine'] : ['root'],
   }));
-  if (output === 'json') process.stdout.write(`${JSON.stringify(rows)}\n`);
+  if (output === 'json') say(`${JSON.stringify(rows)}\n`);
   else
-    process.stdout.write(
+    say(
       table(
         actions.map(({ name, maturity, inContainer, rule }) => ({
           name,
@@ -99,7 +100,7 @@ async function perform(
   const counts = { performed: 0, failed: 0, skipped: 0, interrupted: 0 };
   const told = new Set<string>();
   const tell = (line: string) => {
-    if (!told.has(line)) process.stdout.write(line);
+    if (!told.has(line)) say(line);
     told.add(line);
   };
   const skipped: { name: string; why: string }[] = [];
@@ -113,12 +114,12 @@ async function perform(
     counts[status]++;
     if (status === 'skipped') skipped.push({ name: action.name, why: because.join('; ') });
     else if (status !== 'performed') arrivals.undone(rule, done.id);
-    if (isJson) process.stdout.write(jsonLine(action, done));
+    if (isJson) say(jsonLine(action, done));
     else if (status === 'failed' || !repetition.loop) tell(textLine(action, done));
     return status !== 'skipped';
   });
   const seconds = (performance.now() - began) / 1000;
-  const out = isJson ? process.stderr : process.stdout;
+  const out = isJson ? process.stderr : { write: say };
   if (!isJson) out.write(skippedLines(skipped));
   const lost = receiver ? await tellMissing(arrivals, timeout, out) : 0;
   const interrupted = counts.interrupted > 0 ? `, ${counts.interrupted} interrupted` : '';
@@ -131,7 +132,11 @@ async function perform(
 }
 
 /** A line for each rule of which alerts are missing; the result is how many in all. */
-async function tellMissing(arrivals: Arrivals, timeout: number, out: NodeJS.WritableStream): Promise<number> {
+async function tellMissing(
+  arrivals: Arrivals,
+  timeout: number,
+  out: { write(text: string): unknown },
+): Promise<number> {
   await arrivals.all(timeout);
   for (const [rule, count] of arrivals.missing) out.write(`missing ${count} of "${rule}"\n`);
   return arrivals.missing.values().reduce((sum, count) => sum + count, 0);
@@ -158,7 +163,7 @@ function skippedLines(skipped: readonly { readonly name: string; readonly why: s
 
 /** Performs actions one by one and looks for the alert of each. The result is how many failed. */
 async function check(actions: readonly Action[], verification: Verification, form: ReportForm): Promise<number> {
-  const reporter = makeReporter(form, { out: process.stdout, err: process.stderr });
+  const reporter = makeReporter(form, { out: { write: say }, err: process.stderr });
   const results: TestResult[] = [];
   reporter.begin(actions.length);
   for (const action of actions) {

@@ -2,6 +2,7 @@
 
 import { loadPlan } from '../pipeline/load.ts';
 import type { Plan } from '../pipeline/plan.ts';
+import { say } from './say.ts';
 
 interface Node {
   readonly id: string;
@@ -16,7 +17,7 @@ interface Node {
 export async function graph(path: string, options: { format: string; set?: readonly string[] }): Promise<void> {
   const nodes = nodesOf((await loadPlan(path, options.set)).plan);
   const draw = { text, mermaid, svg }[options.format] ?? text;
-  process.stdout.write(`${draw(nodes)}\n`);
+  say(`${draw(nodes)}\n`);
 }
 
 function nodesOf(plan: Plan): Node[] {

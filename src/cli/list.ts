@@ -3,6 +3,7 @@
 import { exitCode, UserError } from '../core/errors.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { loadPlan, loadRegistry } from '../pipeline/load.ts';
+import { say } from './say.ts';
 
 export interface ListOptions {
   readonly output: string;
@@ -16,8 +17,8 @@ const KINDS = ['sources', 'operators', 'sinks', 'fields', 'rules'];
 /** Prints a table, or one JSON array. `rules` needs a pipeline; the others take one for the components it names. */
 export async function list(what: string, pipeline: string | undefined, options: ListOptions): Promise<void> {
   const rows = await rowsOf(what, pipeline, options);
-  if (options.output === 'json') process.stdout.write(`${JSON.stringify(rows)}\n`);
-  else process.stdout.write(table(rows));
+  if (options.output === 'json') say(`${JSON.stringify(rows)}\n`);
+  else say(table(rows));
 }
 
 async function rowsOf(what: string, pipeline: string | undefined, { source }: ListOptions): Promise<Row[]> {

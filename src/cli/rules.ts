@@ -10,6 +10,7 @@ import { explanationText, verdictText } from './explain-text.ts';
 import { table } from './list.ts';
 import { findRule, loadFrom } from './rules-files.ts';
 import { ruleText } from './rules-text.ts';
+import { say } from './say.ts';
 
 export interface RulesOptions {
   readonly output: string;
@@ -37,7 +38,7 @@ export async function listRules(paths: readonly string[], { output }: RulesOptio
       tags: tags.join(', '),
     })),
   );
-  process.stdout.write(rows.length === 0 ? 'There are no rules here.\n' : table(rows));
+  say(rows.length === 0 ? 'There are no rules here.\n' : table(rows));
 }
 
 /** Prints what a rule consists of. */
@@ -45,7 +46,7 @@ export async function showRule(name: string, paths: readonly string[], { output 
   const { rule, load } = findRule(name, await loadFrom(paths));
   const described = describeRule(rule, load.result);
   if (output === 'json') print({ falco_describe_results: { rules: [described] } });
-  else process.stdout.write(ruleText(rule, described));
+  else say(ruleText(rule, described));
 }
 
 /** Prints where each part of a rule comes from and what it needs; with an event, why it does or does not match. */
@@ -57,7 +58,7 @@ export async function explain(name: string, paths: readonly string[], options: E
       const described = { rules: [describeRule(rule, load.result)] };
       print({ falco_describe_results: described, explanation: explanationJson(rule, load.feeds) });
     } else {
-      process.stdout.write(explanationText(rule, load));
+      say(explanationText(rule, load));
     }
     return;
   }
@@ -71,12 +72,12 @@ function explainEvent(rule: Rule, event: EventRecord, line: number, { output, ev
   if (event.source !== rule.source) {
     const why = `the event is of the source ${event.source}, and the rule judges ${rule.source} events only`;
     if (output === 'json') print({ rule: rule.name, file, line, matches: false, why });
-    else process.stdout.write(`Rule "${rule.name}" does not match ${file}:${line}: ${why}.\n`);
+    else say(`Rule "${rule.name}" does not match ${file}:${line}: ${why}.\n`);
     return;
   }
   const verdict = explainVerdict(rule, event, recordForm);
   if (output === 'json') print({ rule: rule.name, file, line, enabled: rule.enabled, ...verdict });
-  else process.stdout.write(verdictText(rule, event, { verdict, file: `${file}:${line}` }));
+  else say(verdictText(rule, event, { verdict, file: `${file}:${line}` }));
 }
 
 /** Of many events: which match. */
@@ -89,7 +90,7 @@ function printOverview(rule: Rule, events: ReadonlyMap<number, EventRecord>, { o
     return;
   }
   const found = matches.length === 0 ? 'none matches' : `${matches.length} match: ${matches.join(', ')}`;
-  process.stdout.write(`Of ${events.size} events in ${event} ${found}.\nExplain one with --event-line N.\n`);
+  say(`Of ${events.size} events in ${event} ${found}.\nExplain one with --event-line N.\n`);
 }
 
 /** The line that is meant; undefined when there are several to choose from. */
@@ -106,5 +107,5 @@ export function usage(message: string): never {
 
 /** JSON in one line; integers exact. */
 export function print(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, (_key, each) => exactJson(each))}\n`);
+  say(`${JSON.stringify(value, (_key, each) => exactJson(each))}\n`);
 }

@@ -3,9 +3,10 @@
 import { PipelineDocument } from '../pipeline/document.ts';
 import { pipelineSchema } from '../pipeline/json-schema.ts';
 import { loadRegistry } from '../pipeline/load.ts';
+import { say } from './say.ts';
 
 /** Prints the schema; with a pipeline it includes the components that the pipeline names. */
 export async function schema(path?: string): Promise<void> {
   const registry = await loadRegistry(path === undefined ? undefined : PipelineDocument.load(path));
-  process.stdout.write(`${JSON.stringify(pipelineSchema(registry), null, 2)}\n`);
+  say(`${JSON.stringify(pipelineSchema(registry), null, 2)}\n`);
 }

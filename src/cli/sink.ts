@@ -12,6 +12,7 @@ import { loadPlan } from '../pipeline/load.ts';
 import { checkNeeds } from '../pipeline/needs.ts';
 import type { Plan, PlannedSink } from '../pipeline/plan.ts';
 import { originOf } from '../pipeline/runtime.ts';
+import { say } from './say.ts';
 
 export interface SinkTestOptions {
   readonly output: string;
@@ -88,5 +89,5 @@ function unknownSink(path: string, id: string, sinks: readonly PlannedSink[]): U
 }
 
 function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  say(`${text}\n`);
 }

@@ -3,13 +3,15 @@
 import { resolve } from 'node:path';
 import { counted } from '../core/counted.ts';
 import { exitCode } from '../core/errors.ts';
+import { visibleLine } from '../core/visible.ts';
 import { books } from './books.ts';
 import { controlFor, type ProgramStatus } from './control.ts';
+import { say } from './say.ts';
 
 /** Prints the status of the program that runs a pipeline; exit status 1 when it is not ready. */
 export async function status(name: string | undefined, options: { output: string }): Promise<void> {
   const { status } = await controlFor(name, resolve);
-  process.stdout.write(options.output === 'json' ? `${JSON.stringify(status)}\n` : statusText(status));
+  say(options.output === 'json' ? `${JSON.stringify(status)}\n` : statusText(status));
   if (!status.ready) process.exitCode = exitCode.failure;
 }
 
@@ -20,7 +22,7 @@ export function statusText(status: ProgramStatus): string {
     `${pipeline} (pid ${pid}): ${ready ? 'ready' : 'not ready'}, up ${duration(uptime)}`,
     `pipeline sha256:${digest}; reloaded ${counted(reloads.done, 'time')}, refused ${counted(reloads.failed, 'time')}`,
     books(totals),
-    ...problems.map((problem) => `problem: ${problem}`),
+    ...problems.map((problem) => `problem: ${visibleLine(problem)}`),
     '',
     ...componentTable(components),
   ];

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { exitCode, UserError } from '../core/errors.ts';
 import { controlFor } from './control.ts';
+import { say } from './say.ts';
 
 export interface TapOptions {
   readonly pipeline?: string;
@@ -18,7 +19,7 @@ export async function tap(id: string, options: TapOptions): Promise<void> {
   const enough = new AbortController();
   let left = limit;
   const print = (line: string) => {
-    if (left-- > 0) process.stdout.write(`${line}\n`);
+    if (left-- > 0) say(`${line}\n`);
     if (left <= 0) enough.abort();
   };
   process.stdout.on('error', () => enough.abort()); // `… | head`

@@ -10,8 +10,9 @@ import { coveragePage } from '../testing/rule-coverage/page.ts';
 import { coverageData, coverageLine, gapLines } from '../testing/rule-coverage/told.ts';
 import { runTests } from '../testing/run-tests.ts';
 import { watchTests } from '../testing/watch-tests.ts';
-import { failure } from './fail.ts';
+import { complain, failure } from './fail.ts';
 import { isRulesText, readRulesFile } from './rules-files.ts';
+import { say } from './say.ts';
 
 export interface TestVerbOptions {
   readonly output: string;
@@ -43,7 +44,7 @@ export async function test(paths: readonly string[], options: TestVerbOptions): 
     rulesOf: (path: string) => options.rules ?? rulesBeside(path),
   };
   const reporter = () =>
-    makeReporter(form, { out: process.stdout, err: process.stderr }, coverage && told(coverage, options));
+    makeReporter(form, { out: { write: say }, err: process.stderr }, coverage && told(coverage, options));
   try {
     if (options.watch) {
       await watchTests(paths, { ...context, reporter, again, wrong });
@@ -71,11 +72,11 @@ function told(coverage: Coverage, { coverageHtml }: TestVerbOptions): Told {
 }
 
 function wrong(error: unknown): void {
-  process.stderr.write(`${failure(error)}\n`);
+  complain(failure(error));
 }
 
 function again(count: number, of: number): void {
-  process.stdout.write(`\nchanged: ${count} of ${of} tests run again\n`);
+  say(`\nchanged: ${count} of ${of} tests run again\n`);
 }
 
 function writePage(path: string, coverage: Coverage): void {

@@ -2,7 +2,9 @@
 
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { visible } from '../core/visible.ts';
 import { controlFor, type ProgramStatus } from './control.ts';
+import { say } from './say.ts';
 import { componentTable, statusText } from './status.ts';
 
 const EVERY = 1000;
@@ -13,14 +15,14 @@ export async function top(name: string | undefined): Promise<void> {
   const control = await controlFor(name, resolve);
   let before = control.status;
   if (!process.stdout.isTTY) {
-    process.stdout.write(statusText(before));
+    say(statusText(before));
     return;
   }
   for (;;) {
     await sleep(EVERY);
     const status = (await control.get('/status').catch(() => undefined)) as ProgramStatus | undefined;
     if (!status) return;
-    process.stdout.write(`${CLEAR}${screen(status, before, EVERY / 1000, process.stdout.rows)}`);
+    process.stdout.write(`${CLEAR}${visible(screen(status, before, EVERY / 1000, process.stdout.rows))}`);
     before = status;
   }
 }

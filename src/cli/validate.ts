@@ -10,6 +10,7 @@ import { filesOfTls } from '../pipeline/needs.ts';
 import { falcoLoadResults, loadRules, type RulesFile, replacedText } from '../rules/index.ts';
 import { complain, fail, warn } from './fail.ts';
 import { isBlankText, isRulesText, readRulesFiles, rulesError } from './rules-files.ts';
+import { say } from './say.ts';
 
 export interface ValidateOptions {
   readonly output: string;
@@ -78,7 +79,7 @@ async function validatePipeline({ name: path, content }: RulesFile, options: Val
       counted(sinks.length, 'sink'),
     ].join(', ');
     const closed = plan.closed.length > 0 ? `; not opened: ${plan.closed.join(', ')}` : '';
-    process.stdout.write(`${path}: ok${warned(warnings)} (${parts}, sha256:${plan.digest})${closed}\n`);
+    say(`${path}: ok${warned(warnings)} (${parts}, sha256:${plan.digest})${closed}\n`);
   } catch (error) {
     if (!json || !(error instanceof UserError)) throw error;
     const fallback: Diagnostic = { severity: 'error', code: 'CONFIG', message: error.message };
@@ -105,7 +106,7 @@ async function validateRules(files: readonly RulesFile[], { output }: ValidateOp
     ', ',
   );
   const names = files.map(({ name }) => name).join(', ');
-  process.stdout.write(`${names}: ok${warned(diagnostics)} (${parts})\n`);
+  say(`${names}: ok${warned(diagnostics)} (${parts})\n`);
 }
 
 function warned(warnings: readonly Diagnostic[]): string {
@@ -113,5 +114,5 @@ function warned(warnings: readonly Diagnostic[]): string {
 }
 
 function print(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  say(`${JSON.stringify(value)}\n`);
 }

@@ -3,6 +3,7 @@
 import { packageVersion } from '../core/package.ts';
 import { recordSchemaVersion } from '../events/record-json.ts';
 import { engineVersion } from '../rules/versions.ts';
+import { say } from './say.ts';
 
 /** Prints the versions of the program, of the rule engine it is compatible with, and of the records it writes. */
 export async function printVersion(output: string): Promise<void> {
@@ -13,5 +14,5 @@ export async function printVersion(output: string): Promise<void> {
     node: process.versions.node,
   };
   const text = `falco-pipe ${packageVersion}\nengine ${engineVersion}\nrecord schema ${recordSchemaVersion}\nnode ${process.versions.node}`;
-  process.stdout.write(`${output === 'json' ? JSON.stringify(versions) : text}\n`);
+  say(`${output === 'json' ? JSON.stringify(versions) : text}\n`);
 }

@@ -1,5 +1,7 @@
 /** What is wrong, where, and what to do: the one shape of every error that a user can cause. */
 
+import { visible, visibleLine } from './visible.ts';
+
 /** A text that positions refer to. */
 export interface SourceText {
   readonly name: string;
@@ -88,7 +90,7 @@ const WIDTH = 100;
 
 /**
  * Renders a diagnostic as `FILE:LINE:COLUMN: severity: message`, the line with a caret under the place, the chain and the
- * hint. `texts` finds the line; without the text only the first line is printed.
+ * hint. `texts` finds the line; without the text only the first line is printed. What cannot be seen is escaped.
  */
 export function renderDiagnostic(diagnostic: Diagnostic, texts: readonly SourceText[] = []): string {
   const { at, severity, message, via = [], hint } = diagnostic;
@@ -99,15 +101,18 @@ export function renderDiagnostic(diagnostic: Diagnostic, texts: readonly SourceT
   if (at && line !== undefined) {
     // A long line (a folded condition) is cut around the place, so that the caret stays on the screen.
     const from = line.length <= WIDTH ? 0 : Math.max(0, at.column - 1 - WIDTH / 2);
-    const shown = line.slice(from, from + WIDTH).replaceAll('\t', ' ');
-    const lead = from > 0 ? '…' : '';
-    const caret = at.column - 1 - from + lead.length;
-    const under = Math.max(1, Math.min(at.length ?? 1, shown.length - (at.column - 1 - from)));
-    lines.push(`  ${lead}${shown}`, `  ${' '.repeat(caret)}${'^'.repeat(under)}`);
+    const shown = (start: number, end: number) =>
+      visibleLine(line.slice(start, Math.min(end, from + WIDTH)).replaceAll('\t', ' '));
+    const begin = at.column - 1;
+    const end = begin + (at.length ?? 1);
+    const before = `${from > 0 ? '…' : ''}${shown(from, begin)}`;
+    const meant = shown(begin, end);
+    lines.push(`  ${before}${meant}${shown(end, line.length)}`);
+    lines.push(`  ${' '.repeat(before.length)}${'^'.repeat(Math.max(1, meant.length))}`);
   }
   for (const step of via) lines.push(`  ${step}`);
   if (hint) lines.push(`  ${hint}`);
-  return lines.join('\n');
+  return visible(lines.join('\n'));
 }
 
 /**

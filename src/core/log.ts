@@ -4,6 +4,7 @@ import { isatty } from 'node:tty';
 import { pino } from 'pino';
 import { counted } from './counted.ts';
 import { toStandardError } from './log-output.ts';
+import { visible } from './visible.ts';
 
 interface Say {
   (message: string): void;
@@ -31,7 +32,8 @@ export interface LogOptions {
 export function createLogger(options: LogOptions = {}): Logger {
   const { level = process.env.FALCO_PIPE_LOG_LEVEL ?? 'info', write = toStandardError } = options;
   const style = options.style ?? (isatty(2) ? 'text' : 'json');
-  const form = style === 'json' ? (line: string) => line : sentence;
+  // What a service answered stands in it; JSON stays the same.
+  const form = (line: string) => visible(style === 'json' ? line : sentence(line));
   const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   return pino(settings, { write: (line) => write(form(line), (lost) => form(lostLine(lost))) });
 }

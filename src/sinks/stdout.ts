@@ -22,8 +22,10 @@ export const stdout = defineSink({
   prepare: (_config, plan) => plan.claim(writingToStdout(), ['type']),
   async open(config, ctx) {
     // Not by process.stdout: that would make it non-blocking for all who share it.
-    const terminal = isatty(1) && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
-    const lines = linesOf(config, config.colours === 'always' || (config.colours === 'auto' && terminal));
+    const terminal = isatty(1);
+    const coloured = terminal && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+    const colours = config.colours === 'always' || (config.colours === 'auto' && coloured);
+    const lines = linesOf(config, { colours, terminal });
     const writer = await Writer.toStdout();
     return {
       async write(events, signal) {

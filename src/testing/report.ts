@@ -1,5 +1,6 @@
 /** How results are told: to people as they come, or as one document for machines. */
 
+import { visible } from '../core/visible.ts';
 import type { Summary } from './run-tests.ts';
 import type { TestResult } from './test-kind.ts';
 
@@ -90,7 +91,7 @@ class TextReporter implements Reporter {
 
   #progress(text: string): void {
     const { err } = this.#streams;
-    if (err.isTTY) err.write(`\r\u001b[K${text.slice(0, (err.columns ?? 80) - 1)}`);
+    if (err.isTTY) err.write(`\r\u001b[K${visible(text).slice(0, (err.columns ?? 80) - 1)}`);
   }
 }
 

@@ -32,7 +32,7 @@ describe('alerts', () => {
   });
 
   it('in colours by priority, only where they are wanted', () => {
-    const coloured = lineOf(config({ iso8601: true }), true);
+    const coloured = lineOf(config({ iso8601: true }), { colours: true });
     const inColour = (code: number, line: string) => `\u001b[${code}m${line}\u001b[0m`;
     for (const [priority, code] of [
       ['Emergency', 31],
@@ -48,7 +48,26 @@ describe('alerts', () => {
     for (const priority of ['Informational', 'Debug']) {
       expect(coloured(alertOf('Shell', priority))).toBe(text(alertOf('Shell', priority)));
     }
-    expect(lineOf(config({ format: 'json' }), true)(alertOf('Shell'))).toBe(json(alertOf('Shell')));
+    expect(lineOf(config({ format: 'json' }), { colours: true })(alertOf('Shell'))).toBe(json(alertOf('Shell')));
+  });
+});
+
+describe('on a terminal', () => {
+  const hostile = '\u001b]0;x\u0007\u009b31m\u202etxt\u007f';
+  const fields = { 'proc.name': hostile, output: hostile, rule: 'R', priority: 'Warning' };
+  const alert = new EventRecord('alert', 'R', TIME, fields);
+  it.each([['alert'], ['syscall']])('what it would obey is escaped, in %s events', (source) => {
+    const line = lineOf(config(), { terminal: true })(new EventRecord(source, 'R', TIME, fields));
+    expect(line).not.toMatch(/\p{C}/u);
+    expect(line).toContain('\\u001b]0;x\\u0007\\u009b31m\\u202etxt');
+  });
+
+  it('JSON means the same, and colours are colours', () => {
+    const line = lineOf(config({ format: 'json' }), { terminal: true })(alert);
+    expect(line).not.toMatch(/\p{C}/u);
+    expect(JSON.parse(line)).toEqual(JSON.parse(json(alert)));
+    const coloured = lineOf(config(), { terminal: true, colours: true })(alert);
+    expect(coloured.split('\u001b').map((each) => each.slice(0, 4))).toEqual(['', '[33m', '[0m']);
   });
 });
 

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Demands } from '../../core/component.ts';
 import type { Event, Value } from '../../core/event.ts';
+import { visible } from '../../core/visible.ts';
 import { alertJson, alertText } from '../../events/alert.ts';
 import { EventRecord } from '../../events/record.ts';
 import { recordJson } from '../../events/record-json.ts';
@@ -69,25 +70,39 @@ const COLOURS: Record<string, number> = {
   Notice: CYAN,
 };
 
+/** Who reads the lines: colours by priority, and for a terminal what it would obey is escaped. */
+export interface Reader {
+  readonly colours?: boolean;
+  readonly terminal?: boolean;
+}
+
 /** A function that gives events as whole lines. */
-export function linesOf(config: LineConfig, colours = false): (events: readonly Event[]) => string {
-  const line = lineOf(config, colours);
+export function linesOf(config: LineConfig, reader: Reader = {}): (events: readonly Event[]) => string {
+  const line = lineOf(config, reader);
   return (events) => events.map((event) => `${line(event)}\n`).join('');
 }
 
 /** A function that gives the line of an event, without its end. */
-export function lineOf(config: LineConfig, colours = false): (event: Event) => string {
+export function lineOf(
+  config: LineConfig,
+  { colours = false, terminal = false }: Reader = {},
+): (event: Event) => string {
+  const plain = plainOf(config);
+  const line = terminal ? (event: Event) => visible(plain(event)) : plain;
+  if (!colours || config.format === 'json') return line;
+  return (event) => {
+    const colour = event.source === 'alert' ? COLOURS[String(event.get('priority'))] : undefined;
+    return colour === undefined ? line(event) : `\u001b[${colour}m${line(event)}\u001b[0m`;
+  };
+}
+
+function plainOf(config: LineConfig): (event: Event) => string {
   const { iso8601: iso, redact, format } = config;
   const shown = (event: Event) => (redact ? redacted(asRecord(event), redactCommon) : asRecord(event));
   if (format === 'json') {
     return (event) => (event.source === 'alert' ? alertJson(shown(event), { iso8601: iso }) : recordJson(shown(event)));
   }
-  return (event) => {
-    if (event.source !== 'alert') return sentence(shown(event));
-    const line = alertText(shown(event), { iso8601: iso });
-    const colour = colours ? COLOURS[String(event.get('priority'))] : undefined;
-    return colour === undefined ? line : `\u001b[${colour}m${line}\u001b[0m`;
-  };
+  return (event) => (event.source === 'alert' ? alertText(shown(event), { iso8601: iso }) : sentence(shown(event)));
 }
 
 function asRecord(event: Event): EventRecord {
