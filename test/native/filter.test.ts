@@ -196,8 +196,8 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     ])('of what both the old and the new demand want nothing is missed: %s', async (_, more) => {
       const wanted = path('text', 'prefix', under('dir'));
       const [narrow, wide] = [opens(wanted), demand({ calls: more(wanted) })];
-      // All of it has room in the ring, however long this process is not given a processor.
-      const sensor = watch(actor, { ...narrow, ringBytes: 1 << 25 });
+      // All of it has room below what low-priority records are given, however long this process waits for a processor.
+      const sensor = watch(actor, { ...narrow, ringBytes: 1 << 26 });
       try {
         let over = false;
         const done = actor.ask(`opens 80000 ${under('dir/file')}`).then(() => {
@@ -205,14 +205,13 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
         });
         let changes = 0;
         while (!over) {
-          for (let times = 0; times < 10; times++) sensor.configure(changes++ % 2 === 0 ? wide : narrow);
+          sensor.configure(changes++ % 2 === 0 ? wide : narrow);
           await new Promise((resolve) => setImmediate(resolve));
         }
         await done;
-        expect(changes).toBeGreaterThan(20);
+        expect(changes).toBeGreaterThan(4);
         const { sent, filtered, dropped, refused } = sensor.counters();
-        expect(sent.openat).toBe(80_000);
-        expect([filtered.openat, dropped.openat, refused.openat]).toEqual([0, 0, 0]);
+        expect([sent.openat, filtered.openat, dropped.openat, refused.openat]).toEqual([80_000, 0, 0, 0]);
       } finally {
         sensor.close();
       }
