@@ -13,6 +13,7 @@ import { type Encoder, type Format, type HttpResponse, isOfContent, neededOption
 import { formats } from './formats/index.ts';
 import { asAlert } from './shared/as-alert.ts';
 import { HttpClient } from './shared/http-client.ts';
+import { checkExposed, checkHeaders, exposedTo } from './shared/http-credentials.ts';
 import { lineReads, redactKey } from './shared/lines.ts';
 import { oauthKeys } from './shared/oauth.ts';
 
@@ -93,6 +94,9 @@ export const http = defineSink({
   reads: ({ fields }, sources) => lineReads({ fields }, sources),
   prepare(given, plan) {
     checkFormat(given, plan);
+    const [format, options] = chosen(given);
+    checkHeaders(given, format, plan);
+    checkExposed(given.url ?? format.url ?? '', given, options, plan);
     for (const key of ['url', 'proxy'] as const) {
       const text = given[key];
       if (typeof text !== 'string' || isAddress(text)) continue;
@@ -109,6 +113,8 @@ export const http = defineSink({
       addressesOf(given).map((each) => reveal(each, ctx.resolve)),
     );
     if (clear) throw new UserError(`${clear.message}: ${clear.hint}`, { exit: exitCode.config });
+    const exposed = given.url instanceof Secret && exposedTo(url.href, given, chosen(given)[1]);
+    if (exposed) ctx.log.warn(`${exposed.message}: ${exposed.hint}`);
     const client = await HttpClient.open(given, ctx.resolve);
     const encoder = encoderOf(given, client);
     const sender = new Sender(client, encoder, url, given.concurrency);
@@ -251,10 +257,11 @@ class Sender {
       this.#judge(response, pairs, outcome);
       return;
     }
-    if (!isOfContent(status) || canBeMended(response)) {
+    const mendable = canBeMended(response);
+    if (!isOfContent(status) || mendable) {
       outcome.again.push(...events);
       outcome.wait = Math.max(outcome.wait, retryAfter(response.headers['retry-after']));
-      outcome.why = told(response);
+      outcome.why = told(response, mendable ? OPTIONS : undefined);
     } else if (pairs.length > 1) {
       // One of them may be at fault, or all be too large together: the halves are tried by themselves.
       const half = Math.ceil(pairs.length / 2);
@@ -289,14 +296,15 @@ function isTaken(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-function told({ status, headers, body }: HttpResponse): string {
+function told({ status, headers, body }: HttpResponse, advice = ADVICE[status]): string {
   const to = status >= 300 && status < 400 && headers.location ? ` to ${headers.location}: put that into url` : '';
   const said = body.replace(/\s+/g, ' ').trim().slice(0, 200);
-  const advice = ADVICE[status];
   return `status ${status}${to}${said ? `: ${said}` : ''}${advice ? ` (${advice})` : ''}`;
 }
 
-const CREDENTIALS = 'look at its credentials: files of secrets are read again for each request';
+const AGAIN = 'files of secrets are read again for each request';
+const CREDENTIALS = `look at its credentials: ${AGAIN}`;
+const OPTIONS = `look at the key and the other options of its format: ${AGAIN}`;
 const ADDRESS = 'look at url and format';
 const ADVICE: Readonly<Record<number, string>> = {
   401: CREDENTIALS,

@@ -117,6 +117,21 @@ describe.each(Object.entries(services))('%s', (type, { answer, secrets, path = '
     expect(await letters(store)).toEqual({ rules: ['b'], why: ['refused: status 400: {"why":"no b here"}'] });
   });
 
+  it('keeps what a captive portal has answered in its place', async () => {
+    const html = '<!DOCTYPE html>\n<title>Please log in</title>';
+    receiver.answer = (request) =>
+      receiver.got.length <= 2
+        ? { status: 200, headers: { 'content-type': 'text/html' }, body: html }
+        : answer(request);
+    const { summary } = await deliver(type, { alerts: [alertOf('a')], retry: '10s' });
+    expect(summary).toMatchObject({ delivered: 1, dropped: 0 });
+    expect(receiver.bodies).toHaveLength(3);
+    receiver.answer = () => ({ status: 200, body: html });
+    await deliver(type, { alerts: [alertOf('b')] });
+    const { why } = await letters(store);
+    expect(why).toEqual([expect.stringMatching(/^sink_failed: the answer .*is not that of .*<title>Please log in/)]);
+  });
+
   it('is sent in smaller parts where a request is too large', async () => {
     receiver.answer = (request) => (rules(request.body).length > 1 ? { status: 413 } : answer(request));
     expect((await deliver(type)).summary).toMatchObject({ delivered: 3, dropped: 0 });
@@ -173,7 +188,11 @@ describe.each(Object.entries(services))('%s', (type, { answer, secrets, path = '
       receiver.answer = repeating;
       await deliver(type, { alerts: [alertOf('a')] });
       const { why } = await letters(store);
-      expect(why).toEqual([expect.stringMatching(/^sink_failed: status 40[03]: .*(key|token).*"got":"\[secret\]"/i)]);
+      expect(why).toEqual([
+        expect.stringMatching(
+          /^sink_failed: status 40[03]: .*(key|token).*"got":"\[secret\]".* \(look at .*files of secrets are read again/i,
+        ),
+      ]);
     });
   });
 });

@@ -11,6 +11,7 @@ import { type Alert, alertJson } from '../../events/alert.ts';
 import { bounded } from '../shared/bounded.ts';
 import { byPriority, fieldText, milliseconds, tagsOf } from '../shared/json.ts';
 import { defineFormat, JSON_TYPE } from './format.ts';
+import { isPage, notFrom } from './own-answer.ts';
 
 const options = z.strictObject({
   api_key: secret().describe('An API key of the organization.'),
@@ -42,6 +43,7 @@ export const datadog = defineFormat({
   summary: 'Datadog Logs. Other sites than US1 have other addresses: `https://http-intake.logs.datadoghq.eu`.',
   url: 'https://http-intake.logs.datadoghq.com',
   options,
+  credential: { option: 'api_key', header: 'dd-api-key' },
   create: ({ api_key: apiKey, service, tags }, reveal) => {
     const always = Object.entries(tags).map(([name, value]) => `${name}:${value}`);
     const log = (alert: Alert) => ({
@@ -62,6 +64,8 @@ export const datadog = defineFormat({
         headers: { ...JSON_TYPE, 'dd-api-key': reveal(apiKey) },
         body: `[${alerts.map((alert) => bounded(alert, MOST, (short) => JSON.stringify(log(short)))).join(',')}]`,
       }),
+      // It answers 202 with {}; what takes logs in its place answers 200, too.
+      accepted: (response, alerts) => (isPage(response) ? notFrom('Datadog', response, alerts) : undefined),
     };
   },
 });

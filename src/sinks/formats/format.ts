@@ -47,6 +47,8 @@ export interface Format<Options extends z.ZodObject = z.ZodObject> {
   readonly summary: string;
   /** The address of the service, where it has one. */
   readonly url?: string;
+  /** The header that carries a secret of the options, in lower case: nothing else may set it. */
+  readonly credential?: { readonly option: string; readonly header: string };
   /** `z.strictObject`, each key described. */
   readonly options: Options;
   create(options: z.output<Options>, reveal: Reveal): Encoder;

@@ -11,6 +11,7 @@ import { rfc3339 } from '../../events/time.ts';
 import { bounded, cutText } from '../shared/bounded.ts';
 import { byPriority, fieldText, firstOf, jsonOf, presentFields, tagsOf, textOf } from '../shared/json.ts';
 import { defineFormat, type HttpResponse, JSON_TYPE } from './format.ts';
+import { notFrom } from './own-answer.ts';
 
 const options = z.strictObject({
   routing_key: secret().describe('The integration key of a service or of an orchestration, 32 characters.'),
@@ -50,6 +51,8 @@ export const pagerduty = defineFormat({
         : '';
       return { path: '/v2/enqueue', headers: JSON_TYPE, body };
     },
+    accepted: (response, alerts) =>
+      answerOf(response)?.status === 'success' ? undefined : notFrom('PagerDuty', response, alerts),
     canBeMended: isOfKey,
   }),
 });
@@ -95,11 +98,15 @@ function dedupKey(alert: Alert, fields: readonly string[]): string {
 }
 
 /** A routing key that is wrong is 400 with errors such as "Length of 'routing_key' is incorrect" or "Invalid routing key". */
-function isOfKey({ body }: HttpResponse): boolean {
+function isOfKey(response: HttpResponse): boolean {
+  const errors = answerOf(response)?.errors;
+  return Array.isArray(errors) && errors.some((each) => /routing.key/i.test(String(each)));
+}
+
+function answerOf({ body }: HttpResponse): { readonly status?: unknown; readonly errors?: unknown } | undefined {
   try {
-    const { errors } = JSON.parse(body) as { errors?: unknown };
-    return Array.isArray(errors) && errors.some((each) => /routing.key/i.test(String(each)));
+    return JSON.parse(body) ?? undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -24,6 +24,7 @@ export const splunkHec = defineFormat({
   type: 'splunk_hec',
   summary: "Splunk's HTTP Event Collector, and what speaks as it does.",
   options,
+  credential: { option: 'token', header: 'authorization' },
   create: ({ token, index, sourcetype, source }, reveal) => {
     const event = (alert: Alert) => {
       const host = fieldText(alert, 'hostname');
