@@ -204,8 +204,8 @@ export function filterTables(filters: CallFilters, most = MOST_ENTRIES): Tables 
 
 /**
  * The tables that let pass what either filter sends, by all that either looks at: from one filter to them everything is
- * only added, and from them to the other only taken away. So nothing that both send is missed in between, whatever the
- * programs have seen of it.
+ * only added, and from them to the other only taken away. So nothing that both send is missed in between, whatever a
+ * program has seen of it, as long as none runs through both changes.
  */
 export function tablesOfBoth(one: CallFilters, other: CallFilters): Tables {
   const clauses = (filters: CallFilters, name: string) => {

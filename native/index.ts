@@ -263,6 +263,8 @@ function configuring(sensor: AddonSensor, { calls }: SensorDemand): (demand: Sen
     const next = withChdir(demand.calls);
     try {
       put({ ...wanted, ...tablesOfBoth(before, next) });
+      // A program that was preempted may have looked at some of the tables before, and would miss what is now taken away.
+      if (!isDeepStrictEqual(wanted, inPlace)) sensor.awaitPrograms();
       put(wanted);
     } catch (error) {
       throw explain(error);

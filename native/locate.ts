@@ -78,6 +78,7 @@ export interface AddonSensor {
   arm(): boolean;
   onDoorbell(callback: () => void): void;
   configure(wanted: AddonWanted): void;
+  awaitPrograms(): void;
   scan(tgid: number): Uint8Array;
   counters(): Float64Array;
   programs(): {
@@ -149,6 +150,9 @@ function whyUnloadable(path: string, error: unknown): UserError {
 }
 
 function whatHelps(message: string): string {
+  // The words of musl's loader: what else is missing there does not matter.
+  if (/^Error (?:loading shared library|relocating) /.test(message))
+    return `it needs glibc ${OLDEST_GLIBC} or later, and this is musl (Alpine): use a system, or an image, with glibc`;
   const library = Object.keys(LIBRARIES).find((name) => message.includes(name));
   if (library) return `install the package that holds ${library}: ${LIBRARIES[library]}`;
   const isOfLibc = /\bGLIBC_|ld-linux/.test(message);

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "failure.h"
+#include "grace.h"
 #include "host.h"
 #include "index.h"
 #include "memory.h"
@@ -138,6 +139,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
       InstanceMethod<&SensorHandle::arm>("arm"),
       InstanceMethod<&SensorHandle::on_doorbell>("onDoorbell"),
       InstanceMethod<&SensorHandle::configure>("configure"),
+      InstanceMethod<&SensorHandle::await_running>("awaitPrograms"),
       InstanceMethod<&SensorHandle::scan>("scan"),
       InstanceMethod<&SensorHandle::counters>("counters"),
       InstanceMethod<&SensorHandle::programs>("programs"),
@@ -201,6 +203,15 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
   Napi::Value configure(const Napi::CallbackInfo &info) {
     try {
       sensor(info.Env()).configure(wanted_of(info[0].As<Napi::Object>()));
+      return info.Env().Undefined();
+    } catch (const Failure &failure) {
+      throw to_error(info.Env(), failure);
+    }
+  }
+
+  Napi::Value await_running(const Napi::CallbackInfo &info) {
+    try {
+      await_programs();
       return info.Env().Undefined();
     } catch (const Failure &failure) {
       throw to_error(info.Env(), failure);
