@@ -1,9 +1,11 @@
 /** The C library that the addon asks for: the oldest that the README promises, however new that of the machine is. */
 
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { loadAddon } from '../../native/locate.ts';
+import { scratch } from '../scratch.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -23,3 +25,20 @@ test.each(readdirSync(join(root, 'prebuilds')))(
     expect(needs).not.toMatch(/GLIBCXX|CXXABI/);
   },
 );
+
+test.each([
+  'Error loading shared library libelf.so.1: No such file or directory (needed by /x/falco_pipe.node)',
+  'Error loading shared library ld-linux-x86-64.so.2: No such file or directory (needed by /x/falco_pipe.node)',
+  'Error relocating /x/falco_pipe.node: __isoc23_sscanf: symbol not found',
+])('where there is musl instead, that is said, and no package: %s', (words) => {
+  // As the loader of musl 1.2.5 says it: there is no Node.js of it here.
+  const file = join(scratch(), 'addon.cjs');
+  writeFileSync(file, `throw new Error(${JSON.stringify(words)});\n`);
+  vi.stubEnv('FALCO_PIPE_ADDON', file);
+  const hint = expect.stringMatching(/^it needs glibc 2\.34 or later, and this is musl/);
+  try {
+    expect(loadAddon).toThrow(expect.objectContaining({ diagnostics: [expect.objectContaining({ hint })] }));
+  } finally {
+    vi.unstubAllEnvs();
+  }
+});
