@@ -150,7 +150,10 @@ export interface PlanContext {
   resolve(path: string): string;
   /** Reports what is wrong; `path` points into the component's configuration (`['files', 0]`). */
   report(diagnostic: Diagnostic, path?: readonly (string | number)[]): void;
-  /** Finds the place in the file of a part of the text at `path` (a condition), given by its offsets in the text. */
+  /**
+   * Finds the place in the file of a part of the text at `path` (a condition), given by its offsets in the text; where there
+   * is no text, the place of all that is there.
+   */
   placer(path: readonly (string | number)[]): (span: { readonly start: number; readonly end: number }) => Place;
   /**
    * The text of a file that the configuration names at `at`. It becomes part of the pipeline's digest and of what

@@ -121,11 +121,12 @@ export class PipelineDocument {
     return this.place(above, 'key');
   }
 
-  /** Finds where a part of a text value stands, given its offsets in the value. */
+  /** Finds where a part of a text value stands, given its offsets in the value; of any other value, the whole. */
   placer(path: Path): (span: { readonly start: number; readonly end: number }) => Place {
     const whole = this.place(path);
-    if (whole.file !== this.name) return () => whole;
-    return scalarPlace(this.name, this.texts[0]?.text ?? '', this.#document.getIn(path, true));
+    const node = this.#document.getIn(path, true);
+    if (whole.file !== this.name || !isScalar(node)) return () => whole;
+    return scalarPlace(this.name, this.texts[0]?.text ?? '', node);
   }
 
   #key(path: Path): Node | undefined {

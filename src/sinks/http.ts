@@ -95,7 +95,7 @@ export const http = defineSink({
   prepare(given, plan) {
     checkFormat(given, plan);
     const [format, options] = chosen(given);
-    checkHeaders(given, format, plan);
+    checkHeaders(given, options && format.credential, plan);
     checkExposed(given.url ?? format.url ?? '', given, options, plan);
     for (const key of ['url', 'proxy'] as const) {
       const text = given[key];
