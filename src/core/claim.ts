@@ -30,6 +30,14 @@ export function writing(path: string): Claim[] {
   return resource === undefined ? [] : [{ resource, does: `writes ${path}` }];
 }
 
+/** The file at an absolute path, for those who read it or are made of it: none of them, nor anybody else, may write it. */
+export function reading(path: string, does = `reads ${path}`): Claim[] {
+  const resource = fileAt(path);
+  return resource === undefined
+    ? []
+    : [{ resource, does, shared: true, advice: 'What is read here must not be written here: name another file.' }];
+}
+
 /** Those who write to the standard output share it with each other. */
 export function writingToStdout(): Claim[] {
   return [{ resource: STDOUT, does: 'writes to the standard output', shared: true }];

@@ -56,7 +56,7 @@ function collision(claim: Claimed, before: Claimed): Diagnostic {
     message: `${said(claim)}, which is taken`,
     ...(typeof claim.at === 'string' ? {} : { at: claim.at }),
     via: [`${said(before)}: ${typeof before.at === 'string' ? before.at : placeText(before.at)}`],
-    hint: claim.advice ?? 'Each needs its own.',
+    hint: claim.advice ?? before.advice ?? 'Each needs its own.',
   };
 }
 

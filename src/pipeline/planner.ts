@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join, parse, resolve } from 'node:path';
-import { type Claim, listening, STDOUT, standardOutput, writing } from '../core/claim.ts';
+import { type Claim, listening, reading, STDOUT, standardOutput, writing } from '../core/claim.ts';
 import type { Demand, Demands, PlanContext, Prepared, ProvidedField } from '../core/component.ts';
 import { messageOf, type SourceText, UserError } from '../core/errors.ts';
 import type { Steps } from '../core/steps.ts';
@@ -21,6 +21,7 @@ import { orderOf } from './order.ts';
 import type { Given, Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
 import type { Registry } from './registry.ts';
 import { readPipeline, type Section } from './shape.ts';
+import { isPath } from './user-components.ts';
 import { warnOfVariables } from './variables.ts';
 import { Wanted } from './wanted.ts';
 import { type Contents, contentOf, digestOf } from './watch.ts';
@@ -57,7 +58,7 @@ export class Planner {
     const state =
       this.#given.state ?? (file.state === undefined ? undefined : resolve(this.#document.folder, file.state));
     const http = this.#given.http ?? file.http?.listen;
-    this.#claimOwn(http, state);
+    this.#claimOwn(http, state, file.components);
     warnOfVariables(this.#document, this.#findings);
     const drafts = draftComponents(file, this.#document, this.#registry, this.#findings);
     ({ sources: this.#sources, operators: this.#operators, sinks: this.#sinks } = drafts);
@@ -90,7 +91,7 @@ export class Planner {
   }
 
   // What the program itself has comes before what components want.
-  #claimOwn(http: string | undefined, state: string | undefined): void {
+  #claimOwn(http: string | undefined, state: string | undefined, components: readonly string[]): void {
     const claim = (claims: readonly Claim[], option: 'http' | 'state', path: Path) =>
       this.#claims.add(
         undefined,
@@ -99,6 +100,13 @@ export class Planner {
       );
     if (http !== undefined) claim(listening(http), 'http', ['http', 'listen']);
     if (state !== undefined) claim(writing(join(state, STATE_FILE)), 'state', ['state']);
+    const { name, folder } = this.#document;
+    const made = (path: string, at: Path) =>
+      this.#claims.add(undefined, reading(path, `is made of ${path}`), this.#findings.place(at));
+    made(resolve(name), []);
+    // Packages are nobody's to write.
+    for (const [index, each] of components.entries())
+      if (isPath(each)) made(resolve(folder, each), ['components', index]);
   }
 
   #check(): void {
@@ -314,12 +322,21 @@ export class Planner {
   }
 
   #context(base: Path): PlanContext {
+    const claim: PlanContext['claim'] = (claims, at) =>
+      this.#claims.add(String(base.at(-1)), claims, this.#findings.place([...base, ...at]));
     return {
       resolve: (path) => resolve(this.#document.folder, path),
-      read: (path, at) => this.#text(path, [...base, ...at]),
+      read: (path, at) => {
+        claim(reading(resolve(this.#document.folder, path)), at);
+        return this.#text(path, [...base, ...at]);
+      },
       files: (path) => this.#files(path),
-      note: (path, content) => this.#note(resolve(this.#document.folder, path), content),
-      claim: (claims, at) => this.#claims.add(String(base.at(-1)), claims, this.#findings.place([...base, ...at])),
+      note: (path, content) => {
+        const file = resolve(this.#document.folder, path);
+        claim(reading(file), []);
+        this.#note(file, content);
+      },
+      claim,
       placer: (path) => this.#document.placer([...base, ...path]),
       report: (diagnostic, path = []) => {
         const at = diagnostic.at ?? this.#document.place([...base, ...path]);

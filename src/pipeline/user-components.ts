@@ -22,17 +22,21 @@ export async function loadComponents(names: readonly string[], folder: string, r
   }
 }
 
+/** Whether a module is named by its path; else it is a package. */
+export function isPath(name: string): boolean {
+  return /^\.{0,2}\//.test(name);
+}
+
 async function load(name: string, folder: string): Promise<{ default?: unknown }> {
-  const isPath = /^\.{0,2}\//.test(name);
   try {
-    const path = isPath ? resolve(folder, name) : createRequire(join(folder, 'package.json')).resolve(name);
+    const path = isPath(name) ? resolve(folder, name) : createRequire(join(folder, 'package.json')).resolve(name);
     return (await import(pathToFileURL(path).href)) as { default?: unknown };
   } catch (error) {
-    throw new UserError(explain(name, isPath, error), { exit: exitCode.config, cause: error });
+    throw new UserError(explain(name, error), { exit: exitCode.config, cause: error });
   }
 }
 
-function explain(name: string, isPath: boolean, error: unknown): string {
+function explain(name: string, error: unknown): string {
   const { code, stack } = error as NodeJS.ErrnoException;
   const message = messageOf(error);
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
@@ -40,7 +44,7 @@ function explain(name: string, isPath: boolean, error: unknown): string {
     return `${name} has TypeScript that is more than types: ${message}. ${advice} (tsc checks that with erasableSyntaxOnly).`;
   }
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
-    const advice = isPath
+    const advice = isPath(name)
       ? 'Paths start at the folder of the pipeline file.'
       : 'Install the package there, or write a path with ./ in front.';
     return `The component ${name} cannot be found: ${message.split('\n')[0]}. ${advice}`;

@@ -1,5 +1,6 @@
 /** The sink `file`: events as lines at the end of a file. */
 
+import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { writing } from '../core/claim.ts';
 import { defineSink } from '../core/component.ts';
@@ -33,6 +34,10 @@ export const file = defineSink({
   reads: lineReads,
   prepare(config, plan) {
     const path = plan.resolve(config.path);
+    if (isFolder(path)) {
+      const message = `${config.path} is a folder`;
+      plan.report({ severity: 'error', code: 'CONFIG_FILE', message, hint: 'Name a file in it.' }, ['path']);
+    }
     plan.claim([...writing(path), ...writingAside(path), ...(config.rotate ? rotating(path) : [])], ['path']);
   },
   async open(config, ctx) {
@@ -65,3 +70,11 @@ export const file = defineSink({
     };
   },
 });
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}

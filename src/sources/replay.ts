@@ -6,6 +6,7 @@ import { createGunzip } from 'node:zlib';
 import { Observable } from 'rxjs';
 import { z } from 'zod';
 import type { Batch } from '../core/batch.ts';
+import { reading } from '../core/claim.ts';
 import { defineSource, type SourceContext } from '../core/component.ts';
 import { type Diagnostic, exitCode, messageOf, renderDiagnostic, UserError } from '../core/errors.ts';
 import { Redelivery } from '../core/redelivery.ts';
@@ -47,13 +48,15 @@ export const replay = defineSource({
   emits: ({ emits }) => emits,
   prepare({ files }, plan) {
     for (const [index, path] of files.entries()) {
+      const file = plan.resolve(path);
+      plan.claim(reading(file), ['files', index]);
       try {
-        const file = plan.resolve(path);
         // By opening, for access(2) knows nothing of capabilities; but opening a pipe would take from it.
         if (statSync(file).isFile()) closeSync(openSync(file, 'r'));
       } catch (error) {
         const message = `Cannot read ${path}: ${messageOf(error)}`;
-        plan.report({ severity: 'error', code: 'CONFIG_FILE', message }, ['files', index]);
+        const hint = path.includes('*') ? { hint: 'Patterns are not taken; name each file.' } : {};
+        plan.report({ severity: 'error', code: 'CONFIG_FILE', message, ...hint }, ['files', index]);
       }
     }
   },

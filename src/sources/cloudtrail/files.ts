@@ -1,18 +1,17 @@
 /** Mode file: log files that are here already, each read once. */
 
-import { createReadStream, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { createReadStream, statSync } from 'node:fs';
 import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
 import { Broken } from '../shared/cloud-worker/unpack.ts';
 import type { Config } from './config.ts';
+import { filesIn } from './files-in.ts';
 import { giveLogFile } from './log-file.ts';
 import { KeptParcel } from './parcel.ts';
 import { Recent } from './recent.ts';
 
 const PIECE = 256 * 1024;
-const NAMES = /\.(?:json|jsonl|ndjson)(?:\.gz)?$/i;
 
 export class Files {
   readonly #config: Config;
@@ -118,12 +117,4 @@ export class Files {
     this.#unreadable.push(message);
     this.#ctx.report('error', { reason: 'unreadable_file', message });
   }
-}
-
-/** A file, or those below a folder in the order of their names. */
-function filesIn(path: string): readonly string[] {
-  if (!statSync(path).isDirectory()) return [path];
-  const all = readdirSync(path, { recursive: true, withFileTypes: true });
-  const files = all.filter((entry) => entry.isFile() && NAMES.test(entry.name));
-  return files.map(({ parentPath, name }) => join(parentPath, name)).sort();
 }

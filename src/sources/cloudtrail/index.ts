@@ -2,10 +2,12 @@
 
 import { Observable } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
-import type { Claim } from '../../core/claim.ts';
-import { defineSource, type SourceContext } from '../../core/component.ts';
+import { type Claim, reading } from '../../core/claim.ts';
+import { defineSource, type PlanContext, type SourceContext } from '../../core/component.ts';
+import { messageOf } from '../../core/errors.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { type Config, config, problemsOf } from './config.ts';
+import { filesIn } from './files-in.ts';
 
 /** One way to read. */
 export interface Reading {
@@ -52,6 +54,8 @@ export const cloudtrail = defineSource({
       plan.report({ severity: 'error', code: 'CONFIG_CLOUDTRAIL', message }, [key]);
     }
     if (given.mode === 'sqs' && given.queue !== undefined) plan.claim([receiving(given, given.queue)], ['queue']);
+    if (given.mode === 'file')
+      for (const [index, path] of (given.files ?? []).entries()) prepareFile(path, index, plan);
   },
   open: (given, ctx) =>
     new Observable<Batch>((subscriber) => {
@@ -83,6 +87,19 @@ async function readingOf(given: Config, ctx: SourceContext, next: (batch: Batch)
       return new (await import('./lookup.ts')).Lookup(given, ctx, next);
     case 'file':
       return new (await import('./files.ts')).Files(given, ctx, next);
+  }
+}
+
+// It is read once, at the start: what is not there then never is.
+function prepareFile(path: string, index: number, plan: PlanContext): void {
+  try {
+    for (const file of filesIn(plan.resolve(path))) plan.claim(reading(file), ['files', index]);
+  } catch (error) {
+    const message = `Cannot read ${path}: ${messageOf(error)}`;
+    const hint = path.includes('*')
+      ? { hint: 'Patterns are not taken: name the folder for all log files below it.' }
+      : {};
+    plan.report({ severity: 'error', code: 'CONFIG_FILE', message, ...hint }, ['files', index]);
   }
 }
 

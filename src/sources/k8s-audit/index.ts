@@ -1,7 +1,9 @@
 /** The source `k8s_audit`: what the API server of Kubernetes did for whom, from its webhook or its log. */
 
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { defineSource } from '../../core/component.ts';
+import { reading } from '../../core/claim.ts';
+import { defineSource, type PlanContext } from '../../core/component.ts';
 import { size } from '../../core/config.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { clusterKey } from '../shared/cluster-key.ts';
@@ -66,6 +68,9 @@ export const k8sAudit = defineSource({
     }
     if (given.file === undefined) {
       plan.report({ severity: 'error', code: 'CONFIG_MODE', message: 'mode file needs `file`, the log to follow' });
+    } else {
+      plan.claim(reading(plan.resolve(given.file)), ['file']);
+      sayWhenMissing(given.file, plan);
     }
     for (const key of OF_WEBHOOK) {
       if (given[key] === undefined) continue;
@@ -75,3 +80,10 @@ export const k8sAudit = defineSource({
   open: (given, ctx) =>
     given.mode === 'webhook' ? webhook(given, ctx) : logFile({ ...given, file: given.file as string }, ctx),
 });
+
+// The API server may make it later, and this may be another machine.
+function sayWhenMissing(file: string, plan: PlanContext): void {
+  if (existsSync(plan.resolve(file))) return;
+  const message = `There is no ${file} yet: it is followed once it is there`;
+  plan.report({ severity: 'warning', code: 'CONFIG_FILE', message }, ['file']);
+}

@@ -115,6 +115,48 @@ describe('wrong: what two components cannot both have', () => {
     expect(shown(sinks(file('/nowhere/state.db'), file('/x'), 'state: /nowhere\n'), [], { state: '/a' })).toBe('ok');
   });
 
+  it('a file that is read: events that are records again, or a pipeline that is loaded anew for each', () => {
+    const folder = scratch();
+    const made = (name: string, text = '') => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const of = (source: string, path: string, operators = '') => `sources: { past: { ${source} } }
+${operators}sinks: { out: { type: file, from: past, path: ${path} } }
+`;
+    const records = made('in.jsonl');
+    const replay = `type: replay, files: [/dev/null, ${records}]`;
+    expect(shown(of(replay, records)).split('\n')).toEqual(
+      expect.arrayContaining([
+        `p.yaml:2:47: error: out writes ${records}, which is taken`,
+        `  past reads ${records}: p.yaml:1:53`,
+        '  What is read here must not be written here: name another file.',
+      ]),
+    );
+    const seen = made('evidence.json');
+    const audit = `type: k8s_audit, mode: file, file: ${folder}/audit.log`;
+    for (const [source, path] of [
+      [`type: cloudtrail, mode: file, files: ${seen}`, seen],
+      [`type: cloudtrail, mode: file, files: ${folder}`, seen],
+      [audit, join(folder, 'audit.log')],
+    ] as const)
+      expect([source, shown(of(source, path))]).toEqual([source, expect.stringContaining(`past reads ${path}`)]);
+    const rules = made('rules.yaml', '- macro: m\n  condition: evt.type = open\n');
+    const detect = `operators: { detect: { type: rules, from: past, files: [${folder}] } }\n`;
+    const judged = of('type: replay, files: [/dev/null]', rules, detect).replace(
+      'file, from: past',
+      'file, from: detect',
+    );
+    expect(shown(judged)).toContain(`detect reads ${rules}, which is taken`);
+    expect(shown(of(replay, 'p.yaml'))).toMatch(
+      /out writes .*p.yaml, which is taken.*the program itself is made of [^ ]*p.yaml: p.yaml:1:1/s,
+    );
+    expect(shown(of(replay, join(folder, 'out.jsonl')))).toBe('ok');
+    expect(
+      shown(`sources: { a: { ${replay} }, b: { ${replay} } }\nsinks: { out: { type: stdout, from: [a, b] } }\n`),
+    ).toBe('ok');
+  });
+
   it('the state file', () => {
     expect(
       shown(sinks(file('/nowhere/state/a'), file('/nowhere/state/state.db'), 'state: /nowhere/state\n')),

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { PipelineDocument } from '../../../src/pipeline/document.ts';
+import { planPipeline } from '../../../src/pipeline/plan.ts';
+import { builtIn } from '../../../src/pipeline/registry.ts';
 import { ok, shown, THROTTLE } from './shown.ts';
 
 describe('wrong: values', () => {
@@ -233,6 +236,35 @@ describe('wrong: files', () => {
     expect(message(ok.replace('[/dev/null]', '[/dev/null, /none/x]'))).toContain(missing('p.yaml:2:44'));
     expect(message(ok, ['sources.past.files.0=/none/x'])).toContain(missing('--set:1:22'));
     expect(message(ok.replace(THROTTLE, 'type: rules, from: past, files: /none/x'))).toContain(missing('p.yaml:4:43'));
+  });
+
+  const lone = (source: string) => `sources: { past: { ${source} } }\nsinks: { out: { type: stdout, from: past } }\n`;
+
+  it('patterns, which are not taken', () => {
+    expect(shown(lone('type: cloudtrail, mode: file, files: /none/*.json'))).toMatchInlineSnapshot(`
+      "exit 78
+      p.yaml:1:57: error: Cannot read /none/*.json: ENOENT: no such file or directory, stat '/none/*.json'
+        sources: { past: { type: cloudtrail, mode: file, files: /none/*.json } }
+                                                                ^^^^^^^^^^^^
+        Patterns are not taken: name the folder for all log files below it.
+      p.yaml has an error"
+    `);
+    expect(shown(lone('type: cloudtrail, mode: file, files: [/dev/null, /none]'))).not.toContain('Patterns');
+    expect(shown(lone('type: replay, files: /none/*.jsonl'))).toContain('Patterns are not taken');
+  });
+
+  it('one that may still come, as a warning', () => {
+    const warnings = (yaml: string) =>
+      planPipeline(PipelineDocument.parse('p.yaml', yaml), builtIn()).warnings.map(({ message }) => message);
+    const log = lone('type: k8s_audit, mode: file, file: /none/audit.log');
+    expect(warnings(log)).toEqual(['There is no /none/audit.log yet: it is followed once it is there']);
+    expect(warnings(log.replace('/none/audit.log', '/dev/null'))).toEqual([]);
+  });
+
+  it('a folder where a file is to be written', () => {
+    const out = ok.replace(/out: .*/, 'out: { type: file, from: calm, path: /usr/lib }');
+    expect(shown(out)).toContain('error: /usr/lib is a folder\n');
+    expect(shown(out.replace('/usr/lib', '/dev/null'))).toBe('ok');
   });
 });
 

@@ -204,7 +204,7 @@ describe('the source cloudtrail on files', () => {
     [{ queue: 'q', regions: ['a'] }, '`regions` is for mode s3 and lookup_events, not sqs'],
   ])('%j is refused', (given, message) => {
     const said: string[] = [];
-    const plan = { report: (diagnostic: { message: string }) => void said.push(diagnostic.message) };
+    const plan = { report: (diagnostic: { message: string }) => void said.push(diagnostic.message), claim: () => {} };
     cloudtrail.prepare?.(cloudtrail.config.parse(given), plan as never);
     expect(said).toContain(message);
   });
