@@ -17,11 +17,14 @@ export function demandText(demands: readonly KernelDemand[], live: Live | undefi
 
 function sourceLines({ source, pushdown, calls, lives, extras }: KernelDemand, rates?: Rates): readonly string[] {
   const off = pushdown ? [] : ['pushdown is off: the kernel drops nothing, whatever rules ask for.'];
-  const blocks = [...Map.groupBy(calls, blockOf).values()];
+  const sentOf = ({ type }: SentCall) => rates?.get(type)?.sent ?? 0;
+  const ordered = calls.toSorted((a, b) => a.looseness - b.looseness || sentOf(b) - sentOf(a));
+  const blocks = [...Map.groupBy(ordered, blockOf).values()];
   const sections = Map.groupBy(blocks, ([call]) => SECTIONS[(call as SentCall).looseness] as string);
   return [
     `What the kernel sends to ${source.id}`,
     ...off,
+    ...(rates === undefined ? [] : [mostSent(rates)]),
     ...[...sections].flatMap(([title, some]) => [
       '',
       title,
@@ -38,7 +41,9 @@ function lifeLines(lives: KernelDemand['lives'], rates: Rates | undefined): read
   const groups = Map.groupBy(lives, ([type, { askers }]) => `${askersText(askers)}${rates === undefined ? '' : type}`);
   return [...groups.values()].map((group) => {
     const [[, { counted: name, askers }]] = group as [(typeof group)[number]];
-    return `  ${list(group.map(([type]) => type))}: ${askersText(askers)}${rateText(rates?.get(name))}`;
+    const rate = rates?.get(name);
+    const often = rate === undefined ? '' : `; ${rateText(rate)}`;
+    return `  ${list(group.map(([type]) => type))}: ${askersText(askers)}${often}`;
   });
 }
 
@@ -81,7 +86,10 @@ function blockLines(block: readonly SentCall[], pushdown: boolean, rates: Rates 
         ];
   return [
     indented(`${list(names)}: ${askersText(wishes.map(({ asker }) => asker))}`),
-    ...(rates === undefined ? [] : block.map(({ type }) => `    ${type}${rateText(rates.get(type))}`)),
+    ...block.flatMap(({ type }) => {
+      const rate = rates?.get(type);
+      return rate === undefined ? [] : [`    ${type}: ${rateText(rate)}`];
+    }),
     ...what,
     ...(pushdown ? becauseLines(looseness, wishes) : []),
   ];
@@ -115,10 +123,20 @@ function askersText(askers: readonly Asker[]): string {
   return all.length === 0 ? 'no rule' : list(all);
 }
 
-function rateText(rate: Rate | undefined): string {
-  if (rate === undefined) return '';
-  const each = (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: value < 10 ? 1 : 0 });
-  return `: ${each(rate.sent)} sent, ${each(rate.filtered)} filtered, ${each(rate.lost)} lost a second`;
+function rateText({ sent, filtered, lost }: Rate): string {
+  return `${perSecond(sent)} sent, ${perSecond(filtered)} filtered, ${perSecond(lost)} lost a second`;
+}
+
+/** Where to look first. */
+function mostSent(rates: Rates): string {
+  const most = [...rates].filter(([, { sent }]) => sent > 0).sort(([, a], [, b]) => b.sent - a.sent);
+  const all = most.reduce((sum, [, { sent }]) => sum + sent, 0);
+  const named = most.slice(0, SHOWN).map(([name, { sent }]) => `${name} ${perSecond(sent)}`);
+  return `A second since it started: ${perSecond(all)} sent${named.length === 0 ? '' : `, most of ${list(named)}`}`;
+}
+
+function perSecond(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: value < 10 ? 1 : 0 });
 }
 
 const EXTRAS: Readonly<Record<string, string>> = {

@@ -243,8 +243,9 @@ describe.skipIf(cannotTrace)(`--live${cannotTrace ? ` (skipped: ${cannotTrace})`
     expect(openat()).toMatchObject({ sent: 'all', per_second: { filtered: 0, lost: 0 } });
     expect(openat()?.per_second?.sent).toBeGreaterThan(0);
     const { stdout } = await Program.run(['rules', 'demand', file, '--live'], { cwd: folder });
+    expect(stdout).toMatch(/^A second since it started: [\d.,]+ sent, most of .*\bopenat [\d.,]+/m);
     expect(stdout).toMatch(/^ {4}openat: [\d.,]+ sent, 0 filtered, 0 lost a second$/m);
-    expect(stdout).toMatch(/^ {2}execve: no rule: [\d.,]+ sent, 0 filtered, 0 lost a second$/m);
+    expect(stdout).toMatch(/^ {2}execve: no rule; [\d.,]+ sent, 0 filtered, 0 lost a second$/m);
     write('any.yaml', rule('other', 'evt.type = openat and proc.pname = bash'));
     const later = await Program.run(['rules', 'demand', file, '--live'], { cwd: folder });
     expect(later.stdout).toMatch(/^The program \(pid \d+\) runs another version of this pipeline\.$/m);
