@@ -44,9 +44,10 @@ loopback.addAddress('::1', 'ipv6');
 
 /** Whether a host, as it stands in an address or is the `hostname` of a URL, is reached from this machine alone. */
 export function isLoopback(host: string): boolean {
-  const plain = unbracketed(host);
-  const family = isIP(plain);
-  return family === 0 ? plain === 'localhost' : loopback.check(plain, family === 4 ? 'ipv4' : 'ipv6');
+  return hostsOf(host).every((each) => {
+    const family = isIP(each);
+    return family !== 0 && loopback.check(each, family === 4 ? 'ipv4' : 'ipv6');
+  });
 }
 
 function unbracketed(host: string): string {

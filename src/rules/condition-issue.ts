@@ -1,6 +1,7 @@
 /** What is wrong with a condition, as an issue: with its place, the way there, and what to do. */
 
 import { placeText, suggest } from '../core/errors.ts';
+import { textOperators } from './ast.ts';
 import type { MacroDefinition, RuleDefinition } from './definitions.ts';
 import { type Context, type Issue, type IssueCode, makeIssue } from './issue.ts';
 import type { Problem } from './problem.ts';
@@ -29,8 +30,8 @@ export function conditionIssue(
   const start = problem.options.falcoStart ?? problem.span.start;
   const macros = problem.within.map((ref) => ref.macro?.owner as ParsedMacro);
   const bare = problem.stage === 'parse' ? text.operatorOfBareList(problem.span.start) : undefined;
-  const { place, via: list } = (macros.at(-1)?.text ?? text).locate(bare ?? problem.span);
-  const hint = hintFor(problem, bare !== undefined, list, lists);
+  const { place, via: list } = (macros.at(-1)?.text ?? text).locate(bare?.span ?? problem.span);
+  const hint = bare === undefined ? hintFor(problem, list, lists) : bareListHint(bare);
   const steps = [
     ...(list === undefined ? [] : [list]),
     ...macros.toReversed().map(({ definition }) => viaMacro(definition)),
@@ -46,13 +47,7 @@ export function conditionIssue(
   });
 }
 
-function hintFor(
-  problem: Problem,
-  isBare: boolean,
-  via: string | undefined,
-  lists: Iterable<string>,
-): string | undefined {
-  if (isBare) return 'The name of a list stands in parentheses: in (NAME).';
+function hintFor(problem: Problem, via: string | undefined, lists: Iterable<string>): string | undefined {
   if (problem.stage === 'parse' && via?.startsWith('in exception')) {
     return `A value that holds a parenthesis, a comma or = has quotes of its own: '"a(b)"'.`;
   }
@@ -60,6 +55,15 @@ function hintFor(
   const list = word === undefined ? undefined : suggest(word, lists);
   return list === undefined ? hint : `Did you mean the list ${list}?`;
 }
+
+/** What is meant where the name of a list stands like a text after an operator. */
+function bareListHint({ operator, list }: { readonly operator: string; readonly list: string }): string {
+  const isText = (textOperators as readonly string[]).includes(operator);
+  const words = OF_LISTS[operator] ?? (isText ? `${operator} anyof` : operator);
+  return `${list} is a list: ${words} (${list}).`;
+}
+
+const OF_LISTS: Readonly<Record<string, string>> = { '=': 'in', '==': 'in', '!=': 'not FIELD in' };
 
 export function viaRule({ name, context }: RuleDefinition): string {
   return `in rule '${name}', defined at ${placeText(context.place)}`;

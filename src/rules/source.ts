@@ -2,7 +2,7 @@
 
 import { isScalar, type Scalar } from 'yaml';
 import type { Place } from '../core/errors.ts';
-import type { Span } from './ast.ts';
+import { listOperators, modifiers, type Span, textOperators } from './ast.ts';
 
 /** The place of a span in a text: line and column from 1. */
 export function placeIn(file: string, text: string, { start, end }: Span): Place {
@@ -146,6 +146,9 @@ export interface Piece {
   readonly parts?: readonly Piece[] | undefined;
 }
 
+const words = [...listOperators, ...textOperators, ...modifiers].filter((each) => /^\w/.test(each)).join('|');
+const operatorAtEnd = new RegExp(`(?:(?<![\\w.])(?:${words})|[=!]=|=)\\s*$`);
+
 /** A text made of pieces, each of which remembers where it came from. */
 export class ComposedText {
   readonly #pieces: readonly Piece[];
@@ -204,13 +207,20 @@ export class ComposedText {
   }
 
   /** The operator before a list that is put in place at an offset without parentheses; undefined where that is not so. */
-  operatorOfBareList(offset: number): Span | undefined {
+  operatorOfBareList(
+    offset: number,
+  ): { readonly operator: string; readonly span: Span; readonly list: string } | undefined {
     let start = 0;
     for (const { text, parts } of this.#pieces) {
       if (offset < start + text.length) {
-        if (parts?.some(({ via }) => via !== undefined) !== true) return undefined;
-        const before = /(?<![\w.])(?:in|intersects|pmatch|oneof|anyof|allof)\s*$/.exec(this.text.slice(0, start));
-        return before === null ? undefined : { start: before.index, end: before.index + before[0].trimEnd().length };
+        const list = parts
+          ?.map(({ via }) => /^in list ([^\s,]+)/.exec(via?.() ?? '')?.[1])
+          .find((name) => name !== undefined);
+        if (list === undefined) return undefined;
+        const before = operatorAtEnd.exec(this.text.slice(0, start));
+        if (before === null) return undefined;
+        const operator = before[0].trimEnd();
+        return { operator, span: { start: before.index, end: before.index + operator.length }, list };
       }
       start += text.length;
     }

@@ -166,10 +166,16 @@ describe('conditions', () => {
 
   test('a list without parentheses', () => {
     const lists = '- list: shells\n  items: [bash, sh]\n';
-    const hint = 'The name of a list stands in parentheses: in (NAME).';
-    expect(hinted('proc.name in shells', lists)).toEqual({ hint, at: 'in shells' });
-    expect(hinted('proc.name = anyof shells and x', lists)).toEqual({ hint, at: 'anyof shells and x' });
-    expect(hinted('proc.name in (shells x)', lists).hint).not.toBe(hint);
+    for (const [condition, words, at] of [
+      ['proc.name in shells', 'in', 'in shells'],
+      ['proc.name = anyof shells and x', 'anyof', 'anyof shells and x'],
+      ['fd.name startswith shells', 'startswith anyof', 'startswith shells'],
+      ['proc.name = shells', 'in', '= shells'],
+      ['proc.name != shells', 'not FIELD in', '!= shells'],
+    ] as const)
+      expect(hinted(condition, lists)).toEqual({ hint: `shells is a list: ${words} (shells).`, at });
+    expect(hinted('proc.name in (shells x)', lists).hint).not.toContain('is a list');
+    expect(hinted('proc.name startswith "a" shells', lists).hint).not.toContain('is a list');
   });
 
   test('a list whose name is misspelt', () => {

@@ -23,6 +23,8 @@ it.each([
   [{ type: 'k8s_audit' }, /^$/],
   [{ type: 'k8s_audit', listen: '[::1]:1' }, /^$/],
   [{ type: 'k8s_audit', listen: 'localhost:1' }, /^$/],
+  [{ type: 'k8s_audit', listen: '127.1:1' }, /^$/],
+  [{ type: 'k8s_audit', listen: '[::ffff:127.0.0.1]:1' }, /^$/],
   [
     { type: 'k8s_audit', listen: '0.0.0.0:1' },
     /warning: Whoever reaches 0\.0\.0\.0:1 can make up events\n.*bearer_token/,
@@ -34,7 +36,7 @@ it.each([
   [{ type: 'k8s_audit', file: 'audit.log' }, /`file` is of mode file/],
   [{ type: 'k8s_audit', mode: 'file' }, /mode file needs `file`/],
   [{ type: 'k8s_audit', mode: 'file', file: 'a', bearer_token: token }, /`bearer_token` is of mode webhook/],
-  [{ type: 'k8s_audit', mode: 'file', file: 'a' }, /^$/],
+  [{ type: 'k8s_audit', mode: 'file', file: '/dev/null' }, /^$/],
   [{ type: 'ovh_mks', url: 'wss://ldp.example/tail/?tk=abc', token }, /a secret does not stand in the file/],
   [{ type: 'ovh_mks', url: 'ws://ldp.example/tail/', token }, /warning: The token crosses the network in the clear/],
   [{ type: 'vcloud', url: 'http://vcd.example', api_token: token }, /warning: Passwords and tokens cross the network/],
