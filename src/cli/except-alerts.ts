@@ -31,6 +31,10 @@ export async function readAlerts(path: string): Promise<GivenAlerts> {
     const line = text.slice(0, text.indexOf('{')).split('\n').length;
     return { text, alerts: [{ line, alert: whole.alert }] };
   }
+  if (/^\s*\[/.test(text) && Array.isArray(readJson(text))) {
+    const message = `${path} is a list in JSON; give one alert a line: jq -c '.[]' ${path}`;
+    throw new UserError(message, { exit: exitCode.config });
+  }
   const alerts: GivenAlert[] = [];
   const diagnostics: Diagnostic[] = [];
   for (const [index, content] of text.split('\n').entries()) {
@@ -73,8 +77,8 @@ function alertOn(
   return 'alert' in found ? found : diagnostic(found.problem, start + 1, HINT);
 }
 
-/** Where logs and envelopes have what they carry: CloudEvents, Elasticsearch, container runtimes, the journal. */
-const ENVELOPES = ['data', '_source', 'log', 'MESSAGE', 'message'];
+/** Where logs and envelopes have what they carry: CloudEvents, Elasticsearch, container runtimes, the journal, Splunk. */
+const ENVELOPES = ['data', '_source', 'log', 'MESSAGE', 'message', '_raw', 'result'];
 
 function alertIn(value: unknown, depth = 0): ReadAlert {
   // The attributes of a CloudEvent name the rule too.

@@ -1,7 +1,7 @@
 /** Exceptions that a rule has, and those that it gets. */
 
 import { comparisons, type Rule } from '../rules/index.ts';
-import { breadth } from './except-fields.ts';
+import { chooseFields, serves } from './except-fields.ts';
 import type { SeenEvent } from './except-seen.ts';
 import type { Block } from './except-yaml.ts';
 
@@ -16,23 +16,39 @@ function exactOnes({ definition }: Rule) {
   });
 }
 
-/** The fields of the rule's own exception that tells most, if it serves and is not broad. */
-export function ownFields(event: SeenEvent, rule: Rule): readonly string[] | undefined {
-  return exactOnes(rule)
+/**
+ * The fields to go by: those that tell the event apart, or all of the rule's own exception that compares these too, so that
+ * it hides no more. None: nothing of what the alert shows serves.
+ */
+export function fieldsFor(event: SeenEvent, rule: Rule): readonly string[] {
+  const chosen = chooseFields(event, rule.source);
+  if (chosen.length === 0) return chosen;
+  const [own] = exactOnes(rule)
     .map(({ fields }) => fields)
-    .filter((fields) => fields.every((field) => event.constant(field) !== undefined))
-    .filter((fields) => breadth(event, fields).length === 0)
-    .toSorted((a, b) => b.length - a.length)[0];
+    .filter((fields) => lacking(fields, chosen).length === 0 && fields.every((field) => serves(event, field)))
+    .toSorted((a, b) => b.length - a.length);
+  return own ?? chosen;
 }
 
-/** Own exceptions that would serve but hide more than what is equal. */
-export function widerOnes(event: SeenEvent, { definition }: Rule): readonly string[] {
+const lacking = (fields: readonly string[], chosen: readonly string[]) =>
+  chosen.filter((field) => !fields.includes(field));
+
+/** The rule's own exceptions that would serve for some of the events, but hide other things too. */
+export function othersOf(blocks: readonly Block[], { definition }: Rule): readonly string[] {
   return definition.exceptions.flatMap((exception) => {
     const { fields, comps } = comparisons(exception);
-    const wide = comps.find((comp) => !isExact(comp));
-    if (wide === undefined || !fields.every((field) => event.constant(field) !== undefined)) return [];
-    const compared = fields.map((field, index) => `${field} ${comps[index]}`).join(', ');
-    return [`The rule's own exception ${exception.name} would serve too, and hide more: it goes by ${compared}.`];
+    const serving = blocks.find(({ rows }) =>
+      rows.values().some(({ events }) => events.some((event) => fields.every((field) => serves(event, field)))),
+    );
+    if (serving === undefined) return [];
+    const own = `The rule's own exception ${exception.name} would serve too`;
+    if (!comps.every(isExact)) {
+      const compared = fields.map((field, index) => `${field} ${comps[index]}`).join(', ');
+      return [`${own}, and hide more: it goes by ${compared}.`];
+    }
+    const left = lacking(fields, serving.fields);
+    if (left.length === 0) return [];
+    return [`${own}, and hide more: it does not compare ${left.join(', ')}. --by ${fields.join(',')} takes it.`];
   });
 }
 

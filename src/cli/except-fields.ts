@@ -67,30 +67,34 @@ const COMMON: readonly (readonly [field: RegExp, value: RegExp])[] = [
 /** What has another value each time. */
 const FLEETING =
   /(?:^|[._])(?:[vp]?[pt]id|ppid|v?pgid|sid|v?pgsid|num|rawtime|reltime|time|datetime|duration|ts|ctime|mtime|cpu|ino|offset|seq|requestid|auditid|correlationid|id|uid|lport|cport|rawarg)(?:[._[]|$)/;
-/** A pid, a counter, a digest, the letters of mkstemp, or a socket, in a path or a command. */
-const PASSING = /\d{5,}|(?=[a-f]*\d)[0-9a-f]{8,}|\/proc\/\d+|\.(?=\w*[A-Z])(?=\w*[a-z\d])\w{6,10}$|->/;
+/** A pid, a counter, a date, a time, a digest, the letters of mkstemp, an AppImage, or a socket, in a path or a command. */
+const PASSING =
+  /\d{5,}|\d{4}[-_]\d\d[-_]\d\d|\d\d:\d\d:\d\d|(?=[a-f]*\d)[0-9a-f]{8,}|\/proc\/\d+|\.(?=\w*[A-Z])(?=\w*[a-z\d])\w{6,10}(?:$|\/)|\/\.mount_\w{6,}|->/;
 /** The first port that the kernel gives to who wants any. */
 const EPHEMERAL = 32768;
 const STEADY = /^(?:user\.(?:uid|loginuid)|group\.gid|container\.id)$/;
 
+/** Whether the value of a field says something of the event that will be so again. */
+export function serves(event: SeenEvent, field: string): boolean {
+  const text = event.text(field);
+  if (text === undefined) return false;
+  // Of a socket the name has the port that the kernel chose; a container's id is a name only for the host.
+  if (field === 'fd.name' || field === 'fd.realpath') return text.startsWith('/');
+  return field === 'container.id' ? text === 'host' : text !== '' && text !== '<NA>';
+}
+
 /** The fields that an exception for an event is made of; none: nothing of what the alert shows serves. */
 export function chooseFields(event: SeenEvent, source: string): readonly string[] {
-  const serves = (field: string) => {
-    const text = event.text(field);
-    if (text === undefined) return false;
-    // Of a socket the name has the port that the kernel chose; a container's id is a name only for the host.
-    if (field === 'fd.name' || field === 'fd.realpath') return text.startsWith('/');
-    return field === 'container.id' ? text === 'host' : text !== '' && text !== '<NA>';
-  };
-  const chosen = (questions[source] ?? []).flatMap((answers) => answers.find(serves) ?? []);
+  const tells = (field: string) => serves(event, field);
+  const chosen = (questions[source] ?? []).flatMap((answers) => answers.find(tells) ?? []);
   if (source === 'syscall') {
     const program = event.text('proc.exepath') ?? event.text('proc.name') ?? '';
-    const tells = !INTERPRETER.test(program) && chosen.some((field) => OBJECT.test(field));
-    if (!tells && serves(COMMAND)) chosen.splice(1, 0, COMMAND);
-    if (chosen.length < 2) chosen.push(...USER.filter(serves).slice(0, 1));
+    const hasObject = !INTERPRETER.test(program) && chosen.some((field) => OBJECT.test(field));
+    if (!hasObject && tells(COMMAND)) chosen.splice(1, 0, COMMAND);
+    if (chosen.length < 2) chosen.push(...USER.filter(tells).slice(0, 1));
   }
   if (chosen.length > 0) return chosen;
-  const steady = event.fields.filter((field) => serves(field) && !isFleeting(field) && !isCommon(field, event));
+  const steady = event.fields.filter((field) => tells(field) && !isFleeting(field) && !isCommon(field, event));
   return steady.slice(0, 4);
 }
 
@@ -116,30 +120,37 @@ function isCommon(field: string, event: SeenEvent): boolean {
   return COMMON.some(([name, value]) => name.test(field) && value.test(text));
 }
 
+/** A way in which an exception hides more than the event that it is made for. */
+export interface Breadth {
+  readonly kind: 'alone' | 'free' | 'common' | 'told' | 'silent' | 'image';
+  readonly text: string;
+}
+
 /** How much an exception of these fields hides beside the event that it is made for; nothing to warn of: none. */
-export function breadth(event: SeenEvent, fields: readonly string[]): readonly string[] {
-  const warnings: string[] = [];
+export function breadth(event: SeenEvent, fields: readonly string[]): readonly Breadth[] {
+  const warnings: Breadth[] = [];
+  const warn = (kind: Breadth['kind'], text: string) => warnings.push({ kind, text });
   const is = (field: string) => `${field} = ${event.constant(field)}`;
   const free = fields.filter((field) => FREE.test(field));
   const common = fields.filter((field) => !free.includes(field) && isCommon(field, event));
   const [only] = fields;
   if (fields.length === 1 && only !== undefined) {
-    warnings.push(`${is(only)} is all that it goes by`);
+    warn('alone', `${is(only)} is all that it goes by`);
   }
   if (free.length + common.length === fields.length) {
-    if (free.length > 0) warnings.push(`an attacker can have ${free.join(' and ')} as he likes`);
-    if (common.length > 0) warnings.push(`${common.map(is).join(' and ')} holds for much else`);
+    if (free.length > 0) warn('free', `an attacker can have ${free.join(' and ')} as he likes`);
+    if (common.length > 0) warn('common', `${common.map(is).join(' and ')} holds for much else`);
   }
   const program = event.text('proc.exepath') ?? event.text('proc.name') ?? '';
   const names = fields.includes('proc.exepath') || fields.includes('proc.name');
   if (names && !fields.some((field) => /^proc\.(?:cmdline|args|exeline)/.test(field))) {
-    if (INTERPRETER.test(program)) warnings.push(`${program} does what it is told, and nothing here says what that is`);
-    else if (!fields.some((field) => OBJECT.test(field))) warnings.push(`nothing here says what ${program} does`);
+    if (INTERPRETER.test(program)) warn('told', `${program} does what it is told, and nothing here says what that is`);
+    else if (!fields.some((field) => OBJECT.test(field))) warn('silent', `nothing here says what ${program} does`);
   }
   const place = fields.some((field) => /^(?:container|k8s)\./.test(field));
   const container = event.text('container.id') ?? 'host';
   if (names && !place && container !== 'host') {
-    warnings.push('the program is in a container, and nothing here says of which image');
+    warn('image', 'the program is in a container, and nothing here says of which image');
   }
   return warnings;
 }

@@ -4,6 +4,7 @@ import type { Catalogue, FieldRef } from '../events/field.ts';
 import { EventRecord, recordForm } from '../events/record.ts';
 import { REDACTED } from '../events/redact.ts';
 import { compileCondition, constantText, type Refuter, type Rule, refuter } from '../rules/index.ts';
+import { isCut } from '../sinks/shared/bounded.ts';
 import type { GivenAlert } from './except-alerts.ts';
 
 /** Digits, upper-case hex and padded numbers are printed otherwise than they are compared. */
@@ -113,6 +114,7 @@ function doubt(ref: FieldRef, value: unknown): string | undefined {
   if (field.list && value === null) return `${name} may be an empty list`;
   if (field.list && !Array.isArray(value)) return `${name} is a list, and shown as a text`;
   const texts = [value].flat().filter((each) => typeof each === 'string');
+  if (texts.some(isCut)) return `${name} is too long for a receiver, and was cut`;
   if (texts.some((each) => each.includes(REDACTED))) return `a secret was taken out of ${name}`;
   if (texts.some((each) => each.includes('\ufffd'))) return `${name} holds what is no text, and is not shown as it is`;
   return undefined;

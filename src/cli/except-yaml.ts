@@ -1,10 +1,12 @@
 /** Exceptions as a rules file. */
 
-/** Values for the fields of an exception, and the lines of the alerts that they are of. */
+import type { SeenEvent } from './except-seen.ts';
+
+/** Values for the fields of an exception, and the events that they are of. */
 export interface Row {
   /** As a condition has them, one for each field. */
   readonly constants: readonly string[];
-  readonly lines: number[];
+  readonly events: SeenEvent[];
 }
 
 /** An exception of a rule: values for one that it has, or a new one. */
@@ -39,9 +41,9 @@ function item(rule: string, blocks: readonly Block[]): readonly string[] {
     `    - name: ${yamlText(name)}`,
     ...(isNew ? [`      fields: [${fields.map(yamlText).join(', ')}]`] : []),
     '      values:',
-    ...[...rows.values()].map(({ constants, lines }) => {
+    ...[...rows.values()].map(({ constants, events }) => {
       const values = constants.map(yamlText).join(', ');
-      return `        - ${flat ? values : `[${values}]`} # hides ${linesText(lines)}`;
+      return `        - ${flat ? values : `[${values}]`} # hides ${linesText(events.map(({ line }) => line))}`;
     }),
   ]);
   return [`- rule: ${yamlText(rule)}`, '  exceptions:', ...exceptions, '  override: { exceptions: append }'];
@@ -62,9 +64,17 @@ const PLAIN = /^[\p{L}\p{N}_/](?:[\p{L}\p{N}_/.@%+~ -]*[\p{L}\p{N}_/.@%+~-])?$/u
 /** What a reader of YAML may take for something else than text. */
 const WORD = /^(?:null|true|false|yes|no|on|off|[yn])$/i;
 
+const HIDDEN = /[\p{C}\p{Zl}\p{Zp}]/u;
+const HIDDEN_EACH = new RegExp(HIDDEN, 'gu');
+
+/** By its code point: YAML knows no halves of characters. */
+function escaped(char: string): string {
+  return `\\U${(char.codePointAt(0) as number).toString(16).padStart(8, '0')}`;
+}
+
 /** A text as a scalar of YAML, in a list too. */
 export function yamlText(text: string): string {
   if (PLAIN.test(text) && !WORD.test(text)) return text;
-  if (/[\p{C}\p{Zl}\p{Zp}]/u.test(text)) return JSON.stringify(text);
+  if (HIDDEN.test(text)) return JSON.stringify(text).replace(HIDDEN_EACH, escaped);
   return `'${text.replaceAll("'", "''")}'`;
 }

@@ -1,19 +1,22 @@
 /** `falco-pipe rules except`: from false alarms to the exceptions that end them. */
 
 import { counted } from '../core/counted.ts';
-import { type Diagnostic, exitCode, placeText, suggest, UserError } from '../core/errors.ts';
+import { placeText, suggest } from '../core/errors.ts';
+import { visibleLine } from '../core/visible.ts';
 import { catalogues } from '../events/catalogue.ts';
 import type { Catalogue } from '../events/field.ts';
 import type { Refutation, Rule } from '../rules/index.ts';
 import { readEvents } from './event-file.ts';
 import { type GivenAlerts, readAlerts } from './except-alerts.ts';
-import { blockFor, ownFields, widerOnes } from './except-blocks.ts';
+import { blockFor, fieldsFor, othersOf } from './except-blocks.ts';
 import { type Counts, countsOf, countsText } from './except-counts.ts';
-import { breadth, chooseFields, fleeting, missingFields } from './except-fields.ts';
+import { proven } from './except-proof.ts';
+import { Refused } from './except-refused.ts';
 import { Judged, SeenEvent } from './except-seen.ts';
-import { type Block, exceptionsYaml, linesText, type RuleBlocks } from './except-yaml.ts';
+import { more, Remarks, warnings } from './except-warnings.ts';
+import { type Block, exceptionsYaml, type RuleBlocks } from './except-yaml.ts';
 import { print, type RulesOptions, usage } from './rules.ts';
-import { type LoadedRules, loadFrom, noSuchRule, rulesError } from './rules-files.ts';
+import { type LoadedRules, loadFrom, noSuchRule } from './rules-files.ts';
 import { say } from './say.ts';
 
 export interface ExceptOptions extends RulesOptions {
@@ -32,8 +35,6 @@ interface Case {
 /** What ends the alerts of a case. */
 interface Ended extends RuleBlocks {
   readonly case: Case;
-  /** Events for which there are values. */
-  readonly hidden: readonly SeenEvent[];
   readonly counts?: Counts;
 }
 
@@ -43,10 +44,14 @@ export async function except(path: string, paths: readonly string[], options: Ex
   const loads = await loadFrom(paths);
   const given = await readAlerts(path);
   const cases = casesOf(path, given, loads);
-  const refuse = refusal(path, given);
-  const made = cases.map((each) => exceptionsOf(each, options, refuse));
-  refuse.throwAny();
-  const after = await proven(made);
+  const refused = new Refused(path, given);
+  const made = cases.map((each) => exceptionsOf(each, options, refused));
+  refused.throwAny();
+  const after = new Map<Ended, Rule | undefined>();
+  for (const [load, ended] of Map.groupBy(made, (each) => each.case.load)) {
+    const rules = await proven(load, ended);
+    for (const each of ended) after.set(each, rules.get(each.rule));
+  }
   const events = options.events === undefined ? undefined : await readEvents(options.events);
   const ended = made.map((each) => {
     const counts = events && countsOf(each.case.rule, after.get(each) ?? each.case.rule, events);
@@ -63,7 +68,7 @@ function asJson({ rule, notes, blocks, counts }: Ended): object {
     name,
     new: isNew,
     fields,
-    values: [...rows.values()],
+    values: [...rows.values()].map(({ constants, events }) => ({ constants, lines: events.map(({ line }) => line) })),
   }));
   return { rule, exceptions, notes, ...(counts ? { events: counts } : {}) };
 }
@@ -71,7 +76,8 @@ function asJson({ rule, notes, blocks, counts }: Ended): object {
 /** The alerts by their rules. @throws UserError (exit 78) for alerts of rules that are not there */
 function casesOf(path: string, given: GivenAlerts, loads: readonly LoadedRules[]): readonly Case[] {
   const cases = new Map<string, Case>();
-  const refuse = refusal(path, given);
+  const refused = new Refused(path, given);
+  const lists = new Map(loads.map((load) => [load, new Set(load.result.lists.map((list) => list.name))]));
   for (const each of given.alerts) {
     const { rule: name, source } = each.alert.fields as { rule: string; source: string };
     let found = cases.get(name);
@@ -79,20 +85,22 @@ function casesOf(path: string, given: GivenAlerts, loads: readonly LoadedRules[]
       const load = loads.find(({ result }) => result.rules.some((rule) => rule.name === name));
       const rule = load?.result.rules.find((rule) => rule.name === name);
       if (load === undefined || rule === undefined) {
-        refuse.add(each.line, whyNoRule(name, source, loads), name);
+        refused.add(each.line, JSON.stringify([name, source]), name, () => ({
+          message: whyNoRule(name, source, loads),
+        }));
         continue;
       }
       found = { rule, load, events: [] };
       cases.set(name, found);
     }
     if (source !== '' && source !== found.rule.source) {
-      refuse.add(each.line, `The rule is for ${found.rule.source} events, and the alert of ${source}`, source);
+      const message = `The rule is for ${found.rule.source} events, and the alert of ${visibleLine(source)}`;
+      refused.add(each.line, message, source, () => ({ message }));
       continue;
     }
-    const lists = new Set(found.load.result.lists.map((list) => list.name));
-    found.events.push(new SeenEvent(each, catalogueOf(found.rule), lists));
+    found.events.push(new SeenEvent(each, catalogueOf(found.rule), lists.get(found.load) as Set<string>));
   }
-  refuse.throwAny();
+  refused.throwAny();
   return [...cases.values()];
 }
 
@@ -102,115 +110,66 @@ function whyNoRule(name: string, source: string, loads: readonly LoadedRules[]):
     .flatMap(({ result }) => result.definitions.rules.get(name) ?? [])
     .find((each) => each.unknownSource);
   if (idle !== undefined) return `The rule is for ${idle.source} events, which have no source here`;
-  return noSuchRule(name, loads);
+  return noSuchRule(visibleLine(name), loads);
 }
 
 function catalogueOf({ source }: Rule): Catalogue {
   return catalogues.get(source) as Catalogue;
 }
 
-/** Collects what is wrong with alerts, to tell all of it. */
-function refusal(path: string, { text }: GivenAlerts) {
-  const diagnostics: Diagnostic[] = [];
-  const add = (line: number, message: string, near = '', hint?: string): void => {
-    const quoted = JSON.stringify(near);
-    const at = (text.split('\n')[line - 1] ?? '').indexOf(quoted);
-    const place = { file: path, line, column: at < 0 ? 1 : at + 1, ...(at < 0 ? {} : { length: quoted.length }) };
-    diagnostics.push({ severity: 'error', code: 'ALERT', message, at: place, ...(hint === undefined ? {} : { hint }) });
-  };
-  const throwAny = (): void => {
-    if (diagnostics.length === 0) return;
-    const message = `There is no exception for ${counted(diagnostics.length, 'alert')} of ${path}, and none was written`;
-    throw new UserError(message, { exit: exitCode.config, diagnostics, texts: [{ name: path, text }] });
-  };
-  return { add, throwAny };
-}
-
-function exceptionsOf(each: Case, options: ExceptOptions, refuse: Pick<ReturnType<typeof refusal>, 'add'>): Ended {
+function exceptionsOf(each: Case, options: ExceptOptions, refused: Refused): Ended {
   const { rule } = each;
   const by = options.by === undefined ? undefined : namedFields(options.by, rule);
   const blocks: Block[] = [];
-  const hidden: SeenEvent[] = [];
   const rules = new Judged(rule);
-  const notRaised = new Map<string, number[]>();
+  const notRaised = new Remarks();
   const notes: string[] = [];
+  let hidden = 0;
   if (!rule.enabled) notes.push('The rule is disabled here: it raises no alert anyway.');
   for (const event of each.events) {
     const judged = rules.of(event);
     if (!judged.mayMatch(event.record)) {
-      const why = refutedText(judged.refutations(event.record)[0] as Refutation);
-      notRaised.set(why, [...(notRaised.get(why) ?? []), event.line]);
+      notRaised.add('', refutedText(judged.refutations(event.record)[0] as Refutation), event.line);
       continue;
     }
     const lacking = by?.find((field) => event.constant(field) === undefined);
     if (lacking !== undefined) {
-      refuse.add(event.line, event.why(lacking), lacking, `There are ${comparable(event).join(', ')}.`);
+      const message = event.why(lacking);
+      const hint = () => `There are ${comparable(event).join(', ')}.`;
+      refused.add(event.line, message, lacking, () => ({ message, hint: hint() }));
       continue;
     }
-    const fields = by ?? ownFields(event, rule) ?? chooseFields(event, rule.source);
+    const fields = by ?? fieldsFor(event, rule);
     if (fields.length === 0) {
-      refuse.add(
-        event.line,
-        `The alert of "${rule.name}" shows no field that an exception can go by`,
-        rule.name,
-        more(event, rule),
-      );
+      const message = `The alert of "${rule.name}" shows no field that an exception can go by`;
+      const hint = more(event, rule);
+      refused.add(event.line, `${message} ${hint}`, rule.name, () => ({ message, hint }));
       continue;
     }
     const block = blockFor(fields, rule, blocks);
     const constants = block.fields.map((field) => event.constant(field) as string);
     const key = JSON.stringify(constants);
     const row = block.rows.get(key);
-    if (row) row.lines.push(event.line);
-    else block.rows.set(key, { constants, lines: [event.line] });
-    hidden.push(event);
+    if (row) row.events.push(event);
+    else block.rows.set(key, { constants, events: [event] });
+    hidden++;
   }
-  for (const [why, lines] of notRaised) {
-    notes.push(`No alert with these rules, and without an exception: ${linesText(lines)}, failing ${why}.`);
+  notes.push(
+    ...notRaised.texts(
+      (why, lines) => `No alert with these rules, and without an exception: ${lines}, failing ${why}.`,
+    ),
+  );
+  if (hidden > 0) {
+    notes.unshift(`Hides ${hidden} of ${counted(each.events.length, 'alert')}.`, ...warnings(blocks, rule));
+    if (by === undefined) notes.push(...othersOf(blocks, rule));
   }
-  if (hidden.length > 0) {
-    notes.unshift(`Hides ${hidden.length} of ${counted(each.events.length, 'alert')}.`, ...warnings(blocks, each));
-    notes.push(...widerOnes(hidden[0] as SeenEvent, rule));
-  }
-  return { case: each, rule: rule.name, blocks, hidden, notes };
+  return { case: each, rule: rule.name, blocks, notes };
 }
 
 /** A part of a condition, and where it is written. */
 function refutedText({ text, place, via }: Refutation): string {
   const at = [...(place ? [placeText(place)] : []), ...via].join(', ');
   return `${text.length > 120 ? `${text.slice(0, 120)}…` : text} (${at})`;
-}
-
-/** How much the exceptions hide beside the alerts, and whether they will hide those. */
-function warnings(blocks: readonly Block[], { rule, events }: Case): readonly string[] {
-  const byLine = new Map(events.map((event) => [event.line, event]));
-  const found = new Map<string, number[]>();
-  const hints = new Set<string>();
-  const add = (text: string, lines: readonly number[]) => {
-    const all = found.get(text);
-    if (all) all.push(...lines);
-    else found.set(text, [...lines]);
-  };
-  for (const { fields, rows } of blocks) {
-    for (const { lines } of rows.values()) {
-      const event = byLine.get(lines[0] as number) as SeenEvent;
-      const broad = breadth(event, fields);
-      for (const each of broad) add(`Warning: ${each}`, lines);
-      const hint = broad.length > 0 ? more(event, rule) : undefined;
-      if (hint !== undefined) hints.add(hint);
-      for (const field of fleeting(event, fields)) {
-        add(`Perhaps never again is ${field} = ${event.constant(field)}; leave it out with --by`, lines);
-      }
-    }
-  }
-  return [...[...found].map(([text, lines]) => `${text} (${linesText(lines)}).`), ...hints];
-}
-
-/** What would tell an alert better apart. */
-function more(event: SeenEvent, rule: Rule): string | undefined {
-  const missing = missingFields(event, rule);
-  if (missing.length === 0) return undefined;
-  return `Alerts would tell more with append_output: [{ match: { rule: ${JSON.stringify(rule.name)} }, extra_fields: [${missing.join(', ')}] }].`;
 }
 
 function comparable(event: SeenEvent): readonly string[] {
@@ -235,28 +194,4 @@ function namedFields(by: string, rule: Rule): readonly string[] {
       }),
     ),
   ];
-}
-
-/**
- * The rules with their exceptions, loaded.
- * @throws UserError (exit 70) when exceptions do not hide what they say that they hide
- */
-async function proven(made: readonly Ended[]): Promise<ReadonlyMap<Ended, Rule>> {
-  const proofs = new Map<Ended, Rule>();
-  for (const [load, ended] of Map.groupBy(made, (each) => each.case.load)) {
-    const file = { name: 'the exceptions', content: exceptionsYaml('', ended) };
-    const { ok, rules, diagnostics } = await load.with(file);
-    if (!ok) throw rulesError(diagnostics, [...load.texts, { name: file.name, text: file.content }]);
-    for (const each of ended) {
-      const rule = rules.find(({ name }) => name === each.rule) as Rule;
-      const after = new Judged(rule);
-      const missed = each.hidden.filter((event) => after.of(event).mayMatch(event.record)).map(({ line }) => line);
-      if (missed.length > 0) {
-        const message = `The exceptions of "${each.rule}" do not hide ${linesText(missed)}; nothing was written`;
-        throw new UserError(message, { exit: exitCode.software });
-      }
-      proofs.set(each, rule);
-    }
-  }
-  return proofs;
 }

@@ -117,11 +117,15 @@ export function renderDiagnostic(diagnostic: Diagnostic, texts: readonly SourceT
 
 /**
  * The candidate that `name` was probably meant to be, or undefined when none is near: at most a third of the letters
- * differ (Damerau-Levenshtein, case ignored).
+ * differ (Damerau-Levenshtein, case ignored), and at most `most`.
  */
-export function suggest(name: string, candidates: Iterable<string>): string | undefined {
+export function suggest(
+  name: string,
+  candidates: Iterable<string>,
+  most = Number.POSITIVE_INFINITY,
+): string | undefined {
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  let least = Math.min(most, Math.max(1, Math.floor(name.length / 3))) + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - name.length) >= least) continue;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());

@@ -12,6 +12,8 @@ interface StrayName {
 /** Words joined by _, as lists are called and few values are; and where nothing else says so, several of something. */
 const LISTLIKE = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)+$/i;
 const PLURAL = /(?:s|_list|_set)$/i;
+/** Where nothing else tells a list from a value: letters by which a misspelt name may differ. */
+const SLIP = 2;
 /** More items than this are a list themselves. */
 const MOST = 50;
 
@@ -37,7 +39,7 @@ export function strayNames(
     // What stands in a list or an exception is a value; only a name that is nearly one is said of an exception.
     const ways = text.ways(span);
     if (ways.some((way) => way.startsWith('in list'))) return false;
-    return (isAlone && ways.length === 0 && PLURAL.test(name)) || suggest(name, lists()) !== undefined;
+    return (isAlone && ways.length === 0 && PLURAL.test(name)) || suggest(name, lists(), SLIP) !== undefined;
   };
   visit(ast);
   return found;

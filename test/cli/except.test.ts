@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { cutText, LEFT_OUT } from '../../src/sinks/shared/bounded.ts';
 import { launcher, Program } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
 
@@ -126,6 +127,44 @@ describe('what is written', () => {
     expect(item?.exceptions).toEqual([{ name: 'known', values: [['make', '/usr/bin/id', '"id -u"']] }]);
   });
 
+  test('the own one hides no more than what would be chosen; else it is offered, with what it does not compare', async () => {
+    const lesser = write(
+      'lesser.yaml',
+      `- rule: File read\n  desc: d\n  condition: evt.type = openat and fd.name startswith /etc\n  output: o
+  priority: INFO\n  exceptions: [{ name: own, fields: [proc.name, fd.name] }]\n`,
+    );
+    const { stdout } = await except('one.jsonl', lesser);
+    expect(itemsOf(stdout)[0]?.exceptions).toMatchObject([
+      { fields: ['proc.exepath', 'proc.pname', 'fd.name', 'container.id'] },
+    ]);
+    expect(stdout).toContain(
+      "# The rule's own exception own would serve too, and hide more: it does not compare proc.exepath, proc.pname, container.id. --by proc.name,fd.name takes it.\n",
+    );
+    const taken = await except('one.jsonl', lesser, '--by', 'proc.name,fd.name');
+    expect(itemsOf(taken.stdout)[0]?.exceptions).toEqual([{ name: 'own', values: [['cat', '/etc/passwd']] }]);
+    expect(taken.stdout).not.toContain('would serve too');
+  });
+
+  test.each(['', '<NA>'])("of '%s' there is nothing in an own one either", async (nothing) => {
+    const given = write('na.jsonl', lines(alert({ ...started, 'proc.pname': nothing }, 'Program started')));
+    const [item] = itemsOf((await except(given, rules)).stdout);
+    expect(item?.exceptions).toMatchObject([{ fields: ['proc.exepath', 'proc.cmdline'] }]);
+  });
+
+  test('thousands of rows, each judged', async () => {
+    const many = Array.from({ length: 1200 }, (_, n) => alert({ ...read, 'fd.name': `/etc/n${n}` }));
+    const given = write('many.jsonl', lines(...many, alert(started, 'Program started')));
+    const { code, stdout, stderr } = await except(given, rules);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(itemsOf(stdout)[0]?.exceptions[0]?.values).toHaveLength(1200);
+    expect(stdout).toContain('# Hides 1200 of 1200 alerts.\n');
+    // With them loaded no alert is left, and it is not said of each why.
+    const again = await except(given, rules, write('many.yaml', stdout));
+    expect(itemsOf(again.stdout)).toEqual([]);
+    expect(again.stdout.split('\n').length).toBeLessThan(20);
+    expect(again.stdout).toContain('# And 1195 others of that kind: lines 6, 7,');
+  });
+
   test('--by names the fields; of an exception with the same ones the values are of its form', async () => {
     const given = write('by.jsonl', lines(alert({ ...started, 'user.name': 'a b' }, 'Program started')));
     const by = async (fields: string) => {
@@ -240,10 +279,11 @@ describe('how alerts are written', () => {
       JSON.stringify({ source: 'alert', time: 1, type: 'File read', fields }),
       JSON.stringify({ specversion: '1.0', id: '1', rule: 'File read', priority: 'Notice', data: alert(read) }),
       JSON.stringify({ _index: 'falco', _source: alert(read) }),
+      JSON.stringify({ preview: false, result: { _raw: `Nov 27 04:00:00 host falco[7]: ${json}` } }),
     ];
     const { code, stdout, stderr } = await except(write('odd.log', forms.join('\n')), rules);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain('        - [/usr/bin/cat, bash, /etc/passwd, host] # hides lines 1, 2, 3, 5, 6, 7\n');
+    expect(stdout).toContain('        - [/usr/bin/cat, bash, /etc/passwd, host] # hides lines 1, 2, 3, 5, 6, 7, 8\n');
   });
 
   test('over several lines', async () => {
@@ -309,7 +349,59 @@ describe('what is said of an exception', () => {
     );
   });
 
-  test('a path that may never come again', async () => {
+  test.each([
+    '/etc/2024-11-01T10:00:00.log',
+    '/etc/log_2024_11_01',
+    '/etc/.mount_Xy12Zq',
+    '/etc/.mount_ObsidiXy12Zq/AppRun',
+    '/etc/.x.aB3dE9/passwd',
+  ])('a path that may never come again: %s', async (path) => {
+    expect((await notesOf({ ...read, 'fd.name': path })).join('\n')).toContain(
+      `Perhaps never again is fd.name = ${path}`,
+    );
+  });
+
+  test.each(['/etc/.config/My_Program', '/etc/mount_points', '/etc/x-2024', '/etc/a:22:33'])(
+    'nothing of %s',
+    async (path) => {
+      expect(await notesOf({ ...read, 'fd.name': path })).toEqual([]);
+    },
+  );
+
+  test('every alert of a row is judged, in whatever order they come', async () => {
+    const host = alert(read);
+    const inContainer = alert({ ...read, 'container.id': '3ad7b26ded6d', 'container.image.repository': 'nginx' });
+    const said = async (...alerts: object[]) => {
+      const { stdout } = await except(write('order.jsonl', lines(...alerts)), rules, '--by', 'proc.exepath,fd.name');
+      return stdout.split('\n').filter((line) => line.startsWith('# Warning'));
+    };
+    const warning = '# Warning: the program is in a container, and nothing here says of which image';
+    expect(await said(host, inContainer)).toEqual([`${warning} (line 2).`]);
+    expect(await said(inContainer, host, inContainer)).toEqual([`${warning} (lines 1, 3).`]);
+    expect(await said(host, host)).toEqual([]);
+  });
+
+  test('what a receiver had to have cut is compared with nothing, and said', async () => {
+    const long = alert({ ...read, 'proc.exepath': `/opt/${'a'.repeat(100)}`, 'fd.name': `/etc/${'b'.repeat(5000)}` });
+    const cut = ['proc.exepath', 'fd.name'].map((field) => [
+      field,
+      cutText((long.output_fields as unknown as Record<string, string>)[field] as string, 64),
+    ]);
+    const given = { ...long, output_fields: { ...long.output_fields, ...Object.fromEntries(cut), [LEFT_OUT]: 3 } };
+    const { stdout } = await except(write('cut.jsonl', lines(given)), rules);
+    expect(stdout).not.toContain('characters cut');
+    expect(itemsOf(stdout)[0]?.exceptions).toMatchObject([
+      { fields: ['proc.name', 'proc.cmdline', 'proc.pname', 'container.id'] },
+    ]);
+    expect(stdout).toContain('# Warning: the alert was cut to the size that a receiver takes: fields are missing that');
+    const { code, stderr } = await except('cut.jsonl', rules, '--by', 'fd.name');
+    expect({ code, stderr }).toMatchObject({
+      code: 78,
+      stderr: expect.stringContaining('fd.name is too long for a receiver, and was cut'),
+    });
+  });
+
+  test('a path that comes again, and one that may not', async () => {
     const passing = await notesOf({ ...read, 'fd.name': '/etc/.pwd.aB3dE9' });
     expect(passing.join('\n')).toContain('Perhaps never again is fd.name = /etc/.pwd.aB3dE9');
     expect(await notesOf({ ...read, 'fd.name': '/etc/systemd/system/shop.service' })).toEqual([]);
@@ -359,10 +451,48 @@ describe('what is refused, each with its place, and nothing is written', () => {
     const secret = alert({ 'proc.cmdline': 'x --password=[redacted]', 'proc.pid': 1 });
     const { code, stderr } = await refused(lines(alert({ 'proc.pid': 1 }), alert(read), secret));
     expect(code).toBe(78);
-    expect(stderr.match(/^bad.jsonl:[13]:\d+: error: The alert of "File read" shows no field that.*$/gm)).toHaveLength(
-      2,
-    );
+    expect(stderr).toMatch(/^bad.jsonl:1:\d+: error: The alert of "File read" shows no field that.* \(lines 1, 3\)$/m);
     expect(stderr).toContain('extra_fields: [proc.exepath, proc.pexepath, fd.name, container.image.repository] }]');
+  });
+
+  test('the same of many alerts is said once, five reasons in all', async () => {
+    const many = Array.from({ length: 30 }, () => alert(read, 'No rule'));
+    const same = await refused(lines(...many));
+    expect(same.stderr.match(/error/g)).toHaveLength(1);
+    expect(same.stderr).toContain('(lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 20 more)\n');
+    expect(same.stderr).toContain('There is no exception for 30 alerts of bad.jsonl, and none was written\n');
+    const different = await refused(lines(...many.map((each, n) => ({ ...each, rule: `No rule ${n}` }))));
+    expect(different.stderr.match(/error/g)).toHaveLength(5);
+    expect(different.stderr).toContain('for 30 alerts of bad.jsonl, and none was written; 5 of 30 reasons are shown\n');
+  });
+
+  test('what a log has in it for the terminal only shows', async () => {
+    const hostile = '\u001b]0;x\u0007\u009b31m\u202e';
+    const given = [
+      JSON.stringify(alert(read, `File\n${hostile}`)),
+      JSON.stringify(alert(read, 'File read', hostile)).replace('{', `{"${hostile.slice(4)}":1,`),
+    ];
+    for (const text of [...given, `${hostile} {no JSON`, `${hostile} no JSON`]) {
+      const { stderr } = await refused(`${text}\n`);
+      expect(stderr.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
+    }
+    const named = write('named.jsonl', lines(alert({ ...read, 'proc.exepath': hostile }, `R${hostile}`)));
+    const hostileRules = write(
+      'hostile.yaml',
+      `- rule: ${JSON.stringify(`R${hostile}`)}\n  desc: d\n  condition: evt.type = open\n  output: o\n  priority: INFO\n`,
+    );
+    const { code, stdout } = await except(named, hostileRules);
+    expect(code).toBe(0);
+    expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
+    expect(itemsOf(stdout)[0]?.rule).toBe(`R${hostile}`);
+  });
+
+  test('a list in JSON', async () => {
+    const { code, stderr } = await refused(`${JSON.stringify([alert(read)], null, 2)}\n`);
+    expect({ code, stderr }).toEqual({
+      code: 78,
+      stderr: "bad.jsonl is a list in JSON; give one alert a line: jq -c '.[]' bad.jsonl\n",
+    });
   });
 
   test.each([

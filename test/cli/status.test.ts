@@ -10,7 +10,7 @@ test('what a receiver answered stays within its line, and a terminal does not ob
     pipeline: 'p.yaml',
     digest: '0',
     uptime: 1,
-    totals: {} as ProgramStatus['totals'],
+    totals: { reasons: {} } as ProgramStatus['totals'],
     reloads: { done: 0, failed: 0 } as ProgramStatus['reloads'],
     problems: ['out: 503 "\u001b[2J\u009b1m\u202e"\np.yaml (pid 1): ready'],
     ready: false,

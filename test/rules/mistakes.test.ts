@@ -215,7 +215,15 @@ describe('conditions', () => {
       );
     expect(exception('shell_binarie')).toMatchObject([{ hint: 'Did you mean the list shell_binaries?' }]);
     for (const value of ['my_tools', 'docker_init', 'shell_binaries']) expect(exception(value)).toEqual([]);
-    for (const plain of ['(docker_init)', '("my_tools")', '(sh, my_tools)', '(shells)', '(my.things)', '()'])
+    for (const plain of [
+      '(docker_init)',
+      '(kube_ops, shell_libraries)',
+      '("my_tools")',
+      '(sh, my_tools)',
+      '(shells)',
+      '(my.things)',
+      '()',
+    ])
       expect([plain, strays(`proc.name in ${plain}`)]).toEqual([plain, []]);
     // In a macro it is said once, however many use it.
     const macro = '- macro: m\n  condition: proc.name in (my_tools)\n';
