@@ -70,4 +70,37 @@ describe('an alert', () => {
     expect(kept.length).toBeGreaterThan(50);
     expect(fields[LEFT_OUT]).toBe(1000 - kept.length);
   });
+
+  // Whoever chooses the texts of an event chooses how large its alert is, and all else waits meanwhile.
+  it.each([
+    [
+      'many fields',
+      alertWith(Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`field.${n}`, 'x'.repeat(50)]))),
+    ],
+    [
+      'long ones',
+      alertWith(Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`f${n}`, '\u0001'.repeat(1000)]))),
+    ],
+    ['short ones', alertWith(Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`f${n}`, n])))],
+    [
+      'long names',
+      alertWith(Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`${n}`.padEnd(99_999, 'f'), n]))),
+    ],
+    ['a list', alertWith({ list: Array.from({ length: 1000 }, () => 'é'.repeat(5000)) })],
+    ['a long output', alertWith({ a: 'b' }, '\ud800'.repeat(5_000_000))],
+  ])('costs what it may be long, not what it is: %s', (_name, alert) => {
+    const most = 5000;
+    let written = 0;
+    const text = bounded(alert, most, (each) => {
+      const text = alertJson(each);
+      written += text.length;
+      return text;
+    });
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(most);
+    expect(text.length).toBeGreaterThan(most / 32);
+    expect(written).toBeLessThan(30 * most);
+    const { output_fields: fields } = JSON.parse(text);
+    const names = Object.keys(alert.outputFields);
+    expect(names.filter((name) => name in fields).length + (fields[LEFT_OUT] ?? 0)).toBe(names.length);
+  });
 });

@@ -27,20 +27,20 @@ const LEAST = 8; // bytes of a field, its name and what is around both
 export function bounded(alert: Alert, most: number, write: (alert: Alert) => string): string {
   const lengths = lengthsOf(alert);
   const all = lengths.fields.length;
-  const short = (longest: number, fields: number): string | undefined => {
+  const tried = (longest: number, fields: number): string | undefined => {
     if (isLonger(lengths, longest, fields, most)) return undefined;
     const text = write(longest >= lengths.longest && fields === all ? alert : cut(alert, longest, fields));
     return Buffer.byteLength(text) <= most ? text : undefined;
   };
-  const whole = short(lengths.longest, all);
+  const whole = tried(lengths.longest, all);
   if (whole !== undefined) return whole;
   const some = Math.min(all, Math.floor(most / LEAST));
   for (let longest = most >> 1; longest >= SHORTEST; longest >>= 1) {
-    const text = longest < lengths.longest || some < all ? short(longest, some) : undefined;
+    const text = longest < lengths.longest || some < all ? tried(longest, some) : undefined;
     if (text !== undefined) return text;
   }
   for (let fields = some >> 1; fields > 0; fields >>= 1) {
-    const text = short(SHORTEST, fields);
+    const text = tried(SHORTEST, fields);
     if (text !== undefined) return text;
   }
   return write(cut(alert, SHORTEST, 0));
