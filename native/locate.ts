@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exitCode, messageOf, UserError } from '../src/core/errors.ts';
+import { isOfFileLimit, MORE_FILES } from '../src/core/file-limit.ts';
 
 /** What the addon exports; `native/addon/module.cc` is the other side. */
 export interface Addon {
@@ -101,7 +102,8 @@ function packageRoot(): string | undefined {
       if (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).name === 'falco-pipe') return folder;
     } catch (error) {
       // No package.json here, or another's that cannot be read: look above.
-      if (isOfLimit(error)) throw unavailable(`the native addon is not found: ${messageOf(error)}`, MORE_FILES, error);
+      if (isOfFileLimit(error))
+        throw unavailable(`the native addon is not found: ${messageOf(error)}`, MORE_FILES, error);
     }
     const above = dirname(folder);
     if (above === folder) return undefined;
@@ -135,17 +137,9 @@ const LIBRARIES: Readonly<Record<string, string>> = {
   'libbpf.so': 'libbpf1 (Debian), libbpf (Fedora)',
 };
 
-/** What to do where this process may not open as many files as it needs. */
-export const MORE_FILES = 'raise the limit: ulimit -n 1024, or LimitNOFILE= of the service';
-
-// Node's own and the loader's words for EMFILE.
-function isOfLimit(error: unknown): boolean {
-  return /\btoo many open files\b/i.test(messageOf(error));
-}
-
 function whyUnloadable(path: string, error: unknown): UserError {
   const message = messageOf(error);
-  const hint = isOfLimit(error) ? MORE_FILES : whatHelps(message);
+  const hint = isOfFileLimit(error) ? MORE_FILES : whatHelps(message);
   return unavailable(`the native addon ${path} cannot be loaded: ${message}`, hint, error);
 }
 

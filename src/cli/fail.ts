@@ -1,13 +1,20 @@
 /** The end of a verb that failed: everything that is wrong, for people, on the standard error, and the exit status. */
 
-import { type Diagnostic, exitCode, renderDiagnostic, type SourceText, UserError } from '../core/errors.ts';
+import { type Diagnostic, exitCode, messageOf, renderDiagnostic, type SourceText, UserError } from '../core/errors.ts';
+import { isOfFileLimit, MORE_FILES } from '../core/file-limit.ts';
 import { sayAfterLog } from '../core/log-output.ts';
 import { visible } from '../core/visible.ts';
 
 /** Prints an error and sets the exit status. Only a fault of the program itself shows a stack. */
-export function fail(error: unknown): void {
+export function fail(given: unknown): void {
+  const error = isOfFileLimit(given) && !(given instanceof UserError) ? noMoreFiles(given) : given;
   process.exitCode = error instanceof UserError ? error.exit : exitCode.software;
   complain(failure(error));
+}
+
+function noMoreFiles(error: unknown): UserError {
+  const message = `falco-pipe needs more files than it may have open: ${messageOf(error)}; ${MORE_FILES}`;
+  return new UserError(message, { exit: exitCode.unavailable, cause: error });
 }
 
 /** Writes a line to the standard error; who does not read it still gets the exit status. A program that runs is not held up. */

@@ -1,6 +1,7 @@
 /** The last resort of a run: an exception that nobody caught, of the program or of a component, ends it in order. */
 
 import { exitCode, messageOf } from '../core/errors.ts';
+import { isOfFileLimit, MORE_FILES } from '../core/file-limit.ts';
 import type { Logger } from '../core/log.ts';
 import type { Store } from '../store/store.ts';
 
@@ -19,9 +20,10 @@ export function lastResort(log: Logger, store: Store | undefined): () => void {
     ending = true;
     const [, place = ''] = /\n\s+(at .+)/.exec((error as Error | undefined)?.stack ?? '') ?? [];
     const what = `${messageOf(error).replaceAll('\n', ' ')}${place === '' ? '' : ` (${place})`}`;
+    const limit = isOfFileLimit(error) ? `${MORE_FILES}; ` : '';
     const kept = store ? 'the state is still written; ' : '';
     const lost = 'what was on its way comes again only where its source can give it again';
-    log.error({ err: error }, `an exception that nobody caught ends the run: ${what}; ${kept}${lost}`);
+    log.error({ err: error }, `an exception that nobody caught ends the run: ${what}; ${limit}${kept}${lost}`);
     const exit = () => process.exit(exitCode.software);
     setTimeout(exit, WRITE);
     void (store?.close() ?? Promise.resolve()).finally(exit);

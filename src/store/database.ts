@@ -4,10 +4,14 @@ import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { hasFewFilesLeft, isOfFileLimit, MORE_FILES } from '../core/file-limit.ts';
 import { STATE_FILE } from './messages.ts';
 
 /** The version of the file's layout; a newer file is refused, an older one is migrated. */
 const LAYOUT = 2;
+
+/** Files that an open database may need: itself, its log, a journal, and its folder. */
+const FILES = 4;
 
 /** Bytes of a file that is looked through when it is opened. */
 const CHECKED = 64 * 1024 ** 2;
@@ -87,6 +91,11 @@ export function explain(folder: string, error: unknown): UserError {
       exit: exitCode.config,
       cause: error,
     });
+  }
+  // SQLite does not say why.
+  if (isOfFileLimit(error) || (/unable to open/.test(message) && hasFewFilesLeft(FILES))) {
+    const what = `${path} cannot be opened, for this process may have no more files open`;
+    return new UserError(`${what}: ${MORE_FILES}`, { exit: exitCode.unavailable, cause: error });
   }
   const { code } = error as NodeJS.ErrnoException;
   if (/readonly|unable to open/.test(message) || (code && /^E(ACCES|PERM|ROFS|EXIST|NOTDIR|NOENT|NOSPC)$/.test(code))) {

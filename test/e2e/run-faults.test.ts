@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Program } from './program.ts';
+import { launcher, Program } from './program.ts';
 import { folderOf, records, stage, summaryOf } from './recorded.ts';
 
 describe('faults', () => {
@@ -112,5 +112,17 @@ export default defineOperator({
     const nowhere = await Program.run(['run', 'nowhere.yaml']);
     expect(nowhere.code).toBe(78);
     expect(nowhere.stderr).toContain('Cannot read the pipeline nowhere.yaml');
+  });
+
+  test('where it may not have enough files open it says so, and how to mend it', async () => {
+    const path = stage('out: { type: stdout, from: detect }', { events: records(1) });
+    const state = join(folderOf(path), 'state');
+    const said: string[] = [];
+    for (const limit of [22, 24, 26, 28]) {
+      const script = `ulimit -n ${limit}; exec "$0" run "$1" --state "$2"`;
+      said.push((await Program.run(['-c', script, launcher, path, state], { command: '/bin/sh' })).stderr);
+    }
+    expect(said.filter((each) => /fault of the program|user may write/.test(each))).toEqual([]);
+    expect(said.filter((each) => each.includes('raise the limit: ulimit -n 1024')).length).toBeGreaterThanOrEqual(2);
   });
 });
