@@ -48,7 +48,7 @@ await timed('write', async () => {
 const size = statSync(join(folder, 'state.db')).size + statSync(join(folder, 'state.db-wal')).size;
 console.log(`on disk: ${(size / 1e6).toFixed(0)} MB for ${megabytes.toFixed(0)} MB`);
 await timed('drain', async () => {
-  const next = () => keep.next(BATCH * 4, () => {});
+  const next = () => keep.next(BATCH * 4);
   for (let parcels = await next(); parcels; parcels = await next()) {
     for (const { ack } of parcels) ack.settle('delivered');
   }

@@ -13,6 +13,7 @@ import type { Given, Plan } from '../pipeline/plan.ts';
 import { rehearse } from '../pipeline/rehearse.ts';
 import { Run } from '../pipeline/run.ts';
 import type { Contents } from '../pipeline/watch.ts';
+import { markBegin, markEnd } from '../store/mark.ts';
 import { Store } from '../store/store.ts';
 import { books, sayWarnings } from './books.ts';
 import { fail } from './fail.ts';
@@ -88,6 +89,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
       await running.stop(0);
       throw error;
     });
+    if (store) sayWhetherKilled(running, markBegin(store, Date.now()));
     const starting = sayWhenReady(running, log);
     const rest = feedWatchdog(log);
     const unwatch = running.watchHeld();
@@ -106,6 +108,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     const summary = await running.stop(end?.pressing ? deadline : undefined);
     quiet();
     log.info({ ...summary }, books(summary));
+    if (store) markEnd(store);
     if (end?.error !== undefined) fail(end.error);
   } finally {
     servers?.close();
@@ -135,6 +138,16 @@ function withJson(plan: Plan): Plan {
     sink.type === 'stdout' ? { ...sink, config: { ...(sink.config as object), format: 'json' } } : sink,
   );
   return { ...plan, sinks };
+}
+
+// `began`: the last run, when that did not end in order.
+function sayWhetherKilled(run: Run, began: number | undefined): void {
+  if (began === undefined) return;
+  const when = new Date(began).toISOString();
+  const message =
+    `the last run, of ${when}, did not end in order: events of live sources that it had only in memory are lost; ` +
+    'what waited on disk is delivered, and replayable sources give again what was not settled';
+  run.report('gap', { reason: 'unclean_end', to: BigInt(Date.now()) * 1_000_000n, message });
 }
 
 /** What only the start needed; else V8 collects it at some moment of the next seconds, while an alert waits. */

@@ -29,7 +29,7 @@ export function statusText(status: ProgramStatus): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Components as lines in columns: in, out, lost, waiting, still to be read where its service tells, errors; rates when an earlier status is given. */
+/** Components as lines in columns: in, out, lost, in dead letters, waiting, still to be read where its service tells, errors; rates when an earlier status is given. */
 export function componentTable(
   components: ProgramStatus['components'],
   rate?: (id: string, value: (component: ProgramStatus['components'][number]) => number) => number,
@@ -40,6 +40,7 @@ export function componentTable(
     'IN',
     'OUT',
     'DROPPED',
+    'DEAD',
     'WAITING',
     'LAG',
     'ERRORS',
@@ -52,6 +53,7 @@ export function componentTable(
       taken(component),
       given(component),
       count(component, 'dropped'),
+      component.dead_letters ?? 0,
       waiting,
       count(component, 'lag'),
       count(component, 'errors'),

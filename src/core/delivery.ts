@@ -1,19 +1,19 @@
 /** How events get into a sink: queue, batching, time-out, retry and acks are the same for every sink. */
 
 import { type Ack, splitAck } from './ack.ts';
-import { aborted, now } from './clock.ts';
+import { aborted, now, sleep } from './clock.ts';
 import type { Sink } from './component.ts';
 import { counted } from './counted.ts';
 import type { DeliveryConfig } from './delivery-config.ts';
 import { messageOf } from './errors.ts';
 import type { Event } from './event.ts';
-import type { Keep } from './keep.ts';
+import { type Keep, lettersIn } from './keep.ts';
 import { KeepReader } from './keep-reader.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
 import { Outage } from './outage.ts';
 import { type Parcel, Queue } from './queue.ts';
-import { retrying } from './retry.ts';
+import { retrying, waitAfter } from './retry.ts';
 import { TimeLimit } from './time-limit.ts';
 import { FAILED, type Lost, REFUSED, STOPPED, Undelivered } from './undelivered.ts';
 import { outcomeOf } from './write-error.ts';
@@ -38,12 +38,15 @@ export class Delivery {
   readonly #done: Promise<void>;
   #writing = false;
   #began = 0;
-  // Of what is being written: events that are not delivered yet; whether they are on disk as well, or all kept when given up.
+  // Of what is being written: its parcels; events that are not delivered yet; whether they are on disk as well.
+  #parcels: readonly Parcel[] = [];
   #left = 0;
   #stored = false;
+  // Whether it went to disk at once when it failed, and for how many ms nothing is tried then.
+  #sheltered = false;
+  #pause = 0;
   // Whether it gets what waits on disk: from when it is part of the graph until another one is in its place.
   #begun = false;
-  #patient = false;
   // Those that reloads have replaced by this one, or with it, and that still deliver what they have.
   #retiring = new Set<Delivery>();
   #heir: Delivery | undefined;
@@ -56,7 +59,7 @@ export class Delivery {
   // Events that were refused since the last one was taken.
   #refusals = 0;
   #problem = '';
-  #closing = false;
+  readonly #ending = new AbortController();
   #failing: string | undefined;
   // A replayable source gives again what was given up: that is no other outage.
   readonly #outage = new Outage();
@@ -80,8 +83,7 @@ export class Delivery {
     this.#config = config;
     this.#log = log;
     this.#metrics = metrics;
-    const unreadable = (count: number) => this.#undelivered.count('unreadable', count);
-    this.#reader = keep && new KeepReader({ keep, retry: config.retry, log, metrics, unreadable, again: this.#woken });
+    this.#reader = keep && new KeepReader({ keep, retry: config.retry, log, metrics, again: this.#woken });
     const { events, size: bytes, when_full: whenFull, spill_events: limit } = config.queue;
     const spills = whenFull === 'spill';
     const again = (parcel: Parcel) => this.offer(parcel);
@@ -122,13 +124,13 @@ export class Delivery {
     return failing ?? this.#reader?.problem;
   }
 
-  /** Events that wait in memory or are being written, also at what it has replaced. */
+  /** Events that wait in memory, are being written or on their way to disk, also at what it has replaced. */
   get waiting(): number {
     return [this, ...this.#retiring].reduce((sum, each) => sum + each.#waiting, 0);
   }
 
   get #waiting(): number {
-    return this.queue.events + this.#undelivered.parked + (this.#stored ? 0 : this.#left);
+    return this.queue.events + this.#undelivered.waiting + (this.#stored ? 0 : this.#left);
   }
 
   /** Since when it tries to write the same events: ms since the epoch. */
@@ -138,7 +140,7 @@ export class Delivery {
 
   /** Events that wait on disk. */
   get onDisk(): number {
-    return this.#keep?.waiting ?? 0;
+    return this.#keep?.onDisk ?? 0;
   }
 
   /**
@@ -159,7 +161,7 @@ export class Delivery {
   /** Takes events in. */
   offer(parcel: Parcel): void {
     if (this.#closing) this.#undelivered.leave(parcel);
-    else if (!this.#spills || (this.#keep?.waiting === 0 && this.queue.fits(parcel))) this.queue.offer(parcel);
+    else if (!this.#spills || (!this.#kept && this.queue.fits(parcel))) this.queue.offer(parcel);
     else this.#undelivered.spool(parcel);
   }
 
@@ -198,14 +200,23 @@ export class Delivery {
     for (const parcel of this.queue.empty()) this.#undelivered.leave(parcel);
   }
 
+  get #closing(): boolean {
+    return this.#ending.signal.aborted;
+  }
+
   // What waits for another try has it now.
   #end(): void {
-    this.#closing = true;
+    this.#ending.abort();
     for (const parcel of this.#undelivered.close()) this.queue.offer(parcel);
   }
 
   get #spills(): boolean {
     return this.#keep !== undefined && this.#config.queue.when_full === 'spill';
+  }
+
+  // Whether anything waits on disk, or is on its way there.
+  get #kept(): boolean {
+    return this.#keep !== undefined && this.#keep.waiting > 0;
   }
 
   async #run(): Promise<void> {
@@ -217,13 +228,14 @@ export class Delivery {
       this.#moved = true;
       await this.#deliver(parcels);
       this.#writing = false;
+      if (this.#sheltered) await sleep(this.#pause, this.#ending.signal).catch(() => {});
     }
   }
 
   // What waits on disk came after what waits in memory, and before what comes now. At the end it stays there.
   async #next(): Promise<Parcel[] | undefined> {
     for (;;) {
-      const reads = this.#begun && !this.#closing && this.onDisk > 0 && this.queue.events === 0;
+      const reads = this.#begun && !this.#closing && this.#kept && this.queue.events === 0;
       const kept = reads ? await this.#reader?.next(this.#config.batch) : undefined;
       this.#stored = kept !== undefined;
       if (kept) return [...kept];
@@ -238,7 +250,8 @@ export class Delivery {
     const events = parcels.flatMap((parcel) => parcel.events);
     const lost = new Map<Event, Lost>();
     this.#left = events.length;
-    this.#patient = parcels.every(({ ack }) => ack.patient === true);
+    this.#parcels = parcels;
+    this.#sheltered = false;
     for (let from = 0, next = 0; from < events.length; from = next) {
       next = from + batch;
       const given = await this.#writeAgain(events.slice(from, next), lost);
@@ -249,6 +262,7 @@ export class Delivery {
     }
     this.#left = 0;
     for (const parcel of parcels) this.#settle(parcel, lost);
+    if (this.#sheltered) this.#shelter();
   }
 
   // False when it was given up; what is lost, and why, is put into `lost`.
@@ -279,9 +293,14 @@ export class Delivery {
     const failed = (error: unknown, attempt: number) => {
       this.#metrics.add('errors', '', 1);
       this.#failing = messageOf(error);
-      if (attempt > 1 || !this.#outage.failed(this.#failing)) return;
-      const next = this.#stop.signal.aborted ? 'it is given up' : `trying again for ${giveUpAfter / 1000} s`;
-      this.#log.warn(`writing failed: ${this.#failing}; ${next}`);
+      this.#sheltered = !this.#stored && this.#parcels.every(({ ack }) => ack.live) && this.#hasShelter(left.length);
+      if (attempt === 1 && this.#outage.failed(this.#failing)) {
+        const kept = this.#sheltered ? 'what comes waits on disk' : `trying again for ${giveUpAfter / 1000} s`;
+        this.#log.warn(`writing failed: ${this.#failing}; ${this.#stop.signal.aborted ? 'it is given up' : kept}`);
+      }
+      this.#pause = waitAfter(error, this.#config.retry, attempt);
+      if (this.#sheltered) throw error;
+      this.#shelter();
     };
     try {
       await retrying(write, { initial, max, giveUpAfter }, this.#stop.signal, failed);
@@ -289,13 +308,28 @@ export class Delivery {
     } catch (error) {
       const stopped = this.#stop.signal.aborted;
       this.#problem = messageOf(error);
-      if (!stopped && this.#givenUp.failed(this.#problem)) {
-        const later = this.#patient ? ' for now, they are kept and tried again' : '';
-        this.#log.error(`gave up writing ${counted(left.length, 'event')}${later}: ${this.#problem}`);
+      if (!stopped && !this.#sheltered && this.#givenUp.failed(this.#problem)) {
+        const acks = this.#parcels.map(({ ack }) => ack);
+        const said = this.#undelivered.said(this.#problem, acks, this.#stored);
+        this.#log.error(`gave up writing ${counted(left.length, 'event')}${said}`);
       }
       for (const event of left) lost.set(event, stopped ? STOPPED : FAILED);
       return false;
     }
+  }
+
+  // In an outage what live sources gave waits on disk, as far as there is room: whoever kills the program then takes none of it.
+  #shelter(): void {
+    if (!this.#hasShelter(0)) return;
+    for (const parcel of this.queue.empty()) {
+      const { ack, events } = parcel;
+      if (ack.live && this.#hasShelter(events.length)) this.#undelivered.spool(parcel);
+      else this.queue.offer(parcel);
+    }
+  }
+
+  #hasShelter(events: number): boolean {
+    return this.#spills && !this.#closing && this.#undelivered.hasRoom(events);
   }
 
   #delivered(count: number): void {
@@ -318,8 +352,9 @@ export class Delivery {
     if (message === this.#refusal) return;
     this.#refusal = message;
     const [were, are] = count === 1 ? ['was', 'is'] : ['were', 'are'];
-    // With a state folder they become dead letters.
-    this.#log.error(`${counted(count, 'event')} ${were} refused${this.#keep ? '' : ` and ${are} lost`}: ${message}`);
+    const lost = this.#keep ? '' : ` and ${are} lost`;
+    const kept = this.#keep ? `; now among the dead letters: ${lettersIn(this.#keep.folder)}` : '';
+    this.#log.error(`${counted(count, 'event')} ${were} refused${lost}: ${message}${kept}`);
   }
 
   #settle(parcel: Parcel, lost: ReadonlyMap<Event, Lost>): void {

@@ -15,8 +15,6 @@ interface Reading {
   readonly retry: Pick<RetryPolicy, 'initial' | 'max'>;
   readonly log: Logger;
   readonly metrics: Counters;
-  /** Told of events that cannot be read any more. */
-  readonly unreadable: (count: number) => void;
   /** Called when it may be tried again. */
   readonly again: () => void;
 }
@@ -40,9 +38,9 @@ export class KeepReader {
   /** As `Keep.next`; undefined also when it cannot be read now: then it all waits on. */
   async next(maxEvents: number): Promise<readonly Parcel[] | undefined> {
     if (this.#wait) return undefined;
-    const { keep, unreadable, log } = this.#reading;
+    const { keep, log } = this.#reading;
     try {
-      const parcels = await keep.next(maxEvents, unreadable);
+      const parcels = await keep.next(maxEvents);
       this.#attempts = 0;
       this.#problem = undefined;
       const seconds = this.#outage.over();

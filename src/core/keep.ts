@@ -4,8 +4,14 @@ import type { Event } from './event.ts';
 import type { Parcel } from './queue.ts';
 
 export interface Keep {
+  /** The state folder that it is in. */
+  readonly folder: string;
   /** Events that wait on disk, or are on their way there. */
   readonly waiting: number;
+  /** Those of them that are there. */
+  readonly onDisk: number;
+  /** Whether it can be written, and keeps up: what it takes now is there in a moment. */
+  readonly ready: boolean;
   /**
    * Adds events to those that wait, of which there may be so many; resolves when they are on disk. Undefined: there is no
    * room, they are not taken.
@@ -14,11 +20,16 @@ export interface Keep {
   /**
    * The oldest that wait and that nobody has been given, about so many; undefined when there are none that can be read now.
    * Once a parcel has settled as anything but `failed` its events wait no longer; after `failed` they are given again.
-   * `unreadable` is told of events that cannot be read any more, are in no parcel and wait no longer.
+   * Events that cannot be read any more are in no parcel, and wait no longer.
    */
-  next(maxEvents: number, unreadable: (count: number) => void): Promise<readonly Parcel[] | undefined>;
+  next(maxEvents: number): Promise<readonly Parcel[] | undefined>;
   /** Called when `next` may have something that it had not. */
   readonly woken: Set<() => void>;
   /** Keeps events that are given up, and why. Resolves and refuses as `spool` does. */
   bury(events: readonly Event[], reason: string, message: string): Promise<void> | undefined;
+}
+
+/** What can be done with dead letters in a state folder, for people. */
+export function lettersIn(folder: string): string {
+  return `'falco-pipe dlq list --state ${folder}' lists them, 'dlq retry' delivers them`;
 }

@@ -22,6 +22,15 @@ export function backoff(policy: Pick<RetryPolicy, 'initial' | 'max'>, attempt: n
   return random() * Math.min(policy.max, policy.initial * FACTOR ** (attempt - 1));
 }
 
+/** The wait after an error of try number `attempt`, in ms: longer when it asks for that. */
+export function waitAfter(error: unknown, policy: Pick<RetryPolicy, 'initial' | 'max'>, attempt: number): number {
+  return Math.max(backoff(policy, attempt), askedBy(error));
+}
+
+function askedBy(error: unknown): number {
+  return (error as WriteFailure | undefined)?.wait ?? 0;
+}
+
 /** The wait that the header Retry-After asks for (RFC 9110 §10.2.3: seconds or a date), in ms from `at` (ms since the epoch). */
 export function retryAfter(header = '', at = now()): number {
   const value = header.trim();
@@ -32,7 +41,8 @@ export function retryAfter(header = '', at = now()): number {
 /**
  * Runs `work` until it succeeds. Rejects with its last error once the next try would begin after `giveUpAfter`, and
  * with the signal's reason when that is aborted during a wait. An error may ask for a longer wait (WriteFailure): that is
- * kept to also when there is no next try, so that what follows does not come sooner either.
+ * kept to also when there is no next try, so that what follows does not come sooner either. What `failed` throws ends it
+ * at once.
  */
 export async function retrying<T>(
   work: (attempt: number) => Promise<T>,
@@ -47,8 +57,8 @@ export async function retrying<T>(
     } catch (error) {
       failed(error, attempt);
       signal.throwIfAborted();
-      const asked = (error as WriteFailure | undefined)?.wait ?? 0;
-      const wait = Math.max(backoff(policy, attempt), asked);
+      const asked = askedBy(error);
+      const wait = waitAfter(error, policy, attempt);
       const left = start + policy.giveUpAfter - now();
       if (wait < left) {
         await sleep(wait, signal);

@@ -3,7 +3,7 @@
 import { asyncScheduler, type Subscription } from 'rxjs';
 import type { Ack } from './ack.ts';
 import { sleep } from './clock.ts';
-import type { Keep } from './keep.ts';
+import { type Keep, lettersIn } from './keep.ts';
 import type { Counters } from './metrics.ts';
 import type { Parcel } from './queue.ts';
 import { AGAIN, backoff } from './retry.ts';
@@ -41,20 +41,27 @@ export class Undelivered {
   readonly #options: UndeliveredOptions;
   readonly #parked = new Map<Parcel, Subscription>();
   readonly #keeping = new Set<Promise<void>>();
+  #underWay = 0;
   #closed = false;
 
   constructor(options: UndeliveredOptions) {
     this.#options = options;
   }
 
-  /** Events that wait for another try. */
-  get parked(): number {
-    return [...this.#parked.keys()].reduce((sum, { events }) => sum + events.length, 0);
+  /** Events in memory: they wait for another try, or are on their way to disk. */
+  get waiting(): number {
+    return [...this.#parked.keys()].reduce((sum, { events }) => sum + events.length, this.#underWay);
   }
 
   /** Whether events with that ack are left to their source, as a whole, when the sink does not get them. */
   comesAgain(ack: Ack): boolean {
     return !ack.live && !ack.patient && !this.#options.heir();
+  }
+
+  /** Whether so many events more could wait on disk, and be there in a moment. */
+  hasRoom(events: number): boolean {
+    const { keep, limit } = this.#options;
+    return keep?.ready === true && keep.waiting + events <= limit;
   }
 
   /** Finds another place for events; `message` says for people why the sink does not get them. */
@@ -84,6 +91,20 @@ export class Undelivered {
     if (this.#spool(parcel)) return;
     if (ack.live) this.#drop(parcel, 'spool_full');
     else ack.settle('failed', 'spool_full');
+  }
+
+  /**
+   * Why events with these acks are given up and what becomes of them, for people; `stored`: they are on disk. Where there is
+   * no room for them they are dropped, which is said by itself.
+   */
+  said(why: string, acks: readonly Ack[], stored: boolean): string {
+    const { keep, spills } = this.#options;
+    if (stored) return ` for now, they stay on disk and are tried again: ${why}`;
+    if (acks.every(({ patient }) => patient)) return ` for now, they are kept and tried again: ${why}`;
+    if (!keep || !acks.some(({ live }) => live)) return `: ${why}`;
+    const which = acks.every(({ live }) => live) ? 'they are' : 'those of live sources are';
+    if (spills) return ` for now, ${which} kept on disk: ${why}`;
+    return `: ${why}; ${which} now among the dead letters: ${lettersIn(keep.folder)}`;
   }
 
   /** Counts events that nobody gets. */
@@ -136,8 +157,11 @@ export class Undelivered {
   }
 
   #once(written: Promise<void>, { events, ack }: Parcel, status: 'spooled' | 'dead_lettered', reason?: string): void {
-    this.#options.metrics.add(status, status === 'spooled' ? '' : (reason ?? ''), events.length);
+    const { length } = events;
+    this.#underWay += length;
     const keeping = written.then(() => {
+      this.#underWay -= length;
+      this.#options.metrics.add(status, status === 'spooled' ? '' : (reason ?? ''), length);
       ack.settle(status, reason);
       this.#keeping.delete(keeping);
     });

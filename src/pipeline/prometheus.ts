@@ -45,6 +45,10 @@ const OF_COMPONENTS: Readonly<Record<string, Metric>> = {
 const OTHER = counter('falco_pipe_component_total', 'What else a component counts, by its own names.', 'name', 'label');
 const QUEUE_EVENTS = gauge('falco_pipe_queue_events', 'Events that wait for a sink, in memory or on disk.', 'where');
 const QUEUE_BYTES = gauge('falco_pipe_queue_bytes', 'Memory that events hold which wait for a sink, estimated.');
+const DEAD_LETTERS = gauge(
+  'falco_pipe_dead_letter_events',
+  'Events in dead letters now, where there is a state folder.',
+);
 const IN_FLIGHT = gauge('falco_pipe_in_flight_events', 'Events of a replayable source that have not settled.');
 const UP = gauge('falco_pipe_component_up', '1 when a source or sink works, 0 when its last try failed.');
 const EVENTS = counter('falco_pipe_events_total', 'Events of all sources by what became of them.', 'fate');
@@ -86,6 +90,7 @@ export const allMetrics: readonly Metric[] = [
   OTHER,
   QUEUE_EVENTS,
   QUEUE_BYTES,
+  DEAD_LETTERS,
   IN_FLIGHT,
   UP,
   EVENTS,
@@ -122,7 +127,7 @@ export function prometheusText(status: RunStatus, plan: Plan, turns?: Histogram)
 }
 
 function ofComponent(page: Page, component: ComponentStatus): void {
-  const { id, kind, type, counters, queue, in_flight, problem } = component;
+  const { id, kind, type, counters, queue, dead_letters, in_flight, problem } = component;
   const labels = { component_id: id, component_kind: kind, component_type: type };
   for (const [name, value] of Object.entries(counters)) {
     const metric = OF_COMPONENTS[name];
@@ -137,6 +142,7 @@ function ofComponent(page: Page, component: ComponentStatus): void {
     page.add(QUEUE_EVENTS, queue.on_disk, { ...labels, where: 'disk' });
     page.add(QUEUE_BYTES, queue.bytes, labels);
   }
+  if (dead_letters !== undefined) page.add(DEAD_LETTERS, dead_letters, labels);
   if (in_flight !== undefined) page.add(IN_FLIGHT, in_flight, labels);
   if (kind !== 'operator') page.add(UP, problem ? 0 : 1, labels);
 }

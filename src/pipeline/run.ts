@@ -188,14 +188,15 @@ export class Run {
 
   /** What there is to say of it now. */
   status(): RunStatus {
-    const components = componentsOf(this.#live, this.metrics);
+    const components = componentsOf(this.#live, this.metrics, (name) => this.#runtime.deadOf(name));
     const wrong = (kinds: string) =>
       components.flatMap(({ kind, id, problem }) =>
         problem && kinds.includes(kind) ? [`${kind} ${id}: ${problem}`] : [],
       );
+    const state = this.#runtime.memory.problem;
     const unready = [
       ...(this.#state === 'running' ? [] : [`the pipeline is ${this.#state}`]),
-      ...(this.#runtime.memory.failing ? ['the state cannot be written'] : []),
+      ...(state === undefined ? [] : [state]),
       ...wrong('source'),
     ];
     return {
@@ -205,7 +206,7 @@ export class Run {
       reloads: this.loadings.status,
       components,
       ready: unready.length === 0,
-      problems: [...unready, ...this.loadings.problems, ...wrong('sink'), ...this.#runtime.leftBehind(this.plan.sinks)],
+      problems: [...unready, ...this.loadings.problems, ...wrong('sink'), ...this.#runtime.leftOnDisk(this.plan.sinks)],
     };
   }
 

@@ -7,10 +7,11 @@ import { counted } from '../core/counted.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { messageOf, UserError } from '../core/errors.ts';
 import { hostName } from '../core/host.ts';
+import { lettersIn } from '../core/keep.ts';
 import type { Logger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { Trampoline } from '../core/trampoline.ts';
-import { SinkKeep } from '../store/keep.ts';
+import { isOfSource, type LostFromDisk, SinkKeep, UNREADABLE } from '../store/keep.ts';
 import type { Store } from '../store/store.ts';
 import type { Plan } from './plan.ts';
 import { Reports } from './reports.ts';
@@ -20,7 +21,7 @@ import { Transient } from './transient.ts';
 /** What outlives a run: as the store has it in its file, or for as long as the run lasts. */
 export type Memory = Pick<
   Store,
-  'get' | 'set' | 'seen' | 'setSeen' | 'snapshot' | 'setSnapshot' | 'committed' | 'failing'
+  'get' | 'set' | 'seen' | 'setSeen' | 'snapshot' | 'setSnapshot' | 'committed' | 'problem'
 >;
 
 type NamedPlan = Pick<Plan, 'digest' | 'title' | 'cluster'>;
@@ -83,7 +84,8 @@ export class Runtime {
   /** What a sink has on disk; the same each time. */
   keep(id: string): SinkKeep | undefined {
     let keep = this.keeps.get(id);
-    if (!keep && this.store) this.keeps.set(id, (keep = new SinkKeep(this.store, id)));
+    if (!keep && this.store)
+      this.keeps.set(id, (keep = new SinkKeep(this.store, id, { lost: (lost) => this.#lostFromDisk(id, lost) })));
     return keep;
   }
 
@@ -102,7 +104,45 @@ export class Runtime {
   // Events on disk by the ids of sinks, open or not.
   #waiting(): Map<string, number> {
     const ids = new Set([...(this.store?.spools ?? []), ...this.keeps.keys()]);
-    return new Map([...ids].map((id) => [id, this.keeps.get(id)?.waiting ?? this.store?.waiting(id) ?? 0]));
+    return new Map([...ids].map((id) => [id, this.keeps.get(id)?.onDisk ?? this.store?.waiting(id) ?? 0]));
+  }
+
+  /** Events in dead letters now, of a sink, or of a source by `lettersOf`; undefined without a state folder. */
+  deadOf(name: string): number | undefined {
+    return this.keeps.get(name)?.dead ?? this.store?.buried(name);
+  }
+
+  /** Says what is on disk that nobody delivers now: what is `leftBehind`, and dead letters. */
+  leftOnDisk(sinks: readonly { readonly id: string }[]): string[] {
+    return [...this.leftBehind(sinks), ...this.#deadLetters()];
+  }
+
+  // Also of what is not in the pipeline.
+  #deadLetters(): string[] {
+    const names = new Set([...(this.store?.graves ?? []), ...this.keeps.keys()]);
+    return [...names].flatMap((name) => {
+      const dead = this.deadOf(name) ?? 0;
+      if (dead === 0) return [];
+      const whose = isOfSource(name) ? `the ${name}` : `the sink ${name}`;
+      return [`${counted(dead, 'event')} of ${whose} in dead letters: ${lettersIn(this.store?.folder ?? '')}`];
+    });
+  }
+
+  // It has settled as `spooled`, perhaps in an earlier run: that it is lost must be in the books too.
+  #lostFromDisk(id: string, { status, reason, count }: LostFromDisk): void {
+    this.totals.seen += count;
+    if (status === 'dropped') this.totals.drop(reason, count);
+    else this.totals.deadLettered += count;
+    if (reason !== UNREADABLE) return;
+    this.counters(id).add(status, reason, count);
+    const folder = this.store?.folder;
+    const where = `${counted(count, 'event')} that waited in ${folder} for ${id} cannot be read any more: check that disk`;
+    const bytes =
+      status === 'dropped'
+        ? 'there may be no more dead letters, so they are lost'
+        : `what is left of them is a dead letter: 'falco-pipe dlq list --state ${folder}' lists it`;
+    const fields = { reason, count, message: `${where}; ${bytes}` };
+    this.reports.add({ component: id, type: status === 'dropped' ? 'drop' : 'error', fields });
   }
 
   /** What a component gets; `signal` ends its waits. */

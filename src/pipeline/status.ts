@@ -3,6 +3,7 @@
 import type { Counters } from '../core/metrics.ts';
 import { packageVersion } from '../core/package.ts';
 import { engineVersion } from '../rules/versions.ts';
+import { lettersOf } from '../store/keep.ts';
 import type { Live } from './graph.ts';
 import type { LiveSink } from './live-sink.ts';
 import type { LiveSource } from './live-source.ts';
@@ -18,8 +19,10 @@ export interface ComponentStatus {
   readonly from: readonly string[];
   /** Its counters by name, and by label where they have one: `dropped: {queue_full: 3}`. */
   readonly counters: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
-  /** Of a sink: events that wait in memory, or are being written, and on disk, and bytes in memory. */
+  /** Of a sink: events that wait in memory, are being written or on their way to disk, and on disk, and bytes in memory. */
   readonly queue?: { readonly events: number; readonly bytes: number; readonly on_disk: number };
+  /** With a state folder: events that it has given up, and what a source has rejected, that are on disk now. */
+  readonly dead_letters?: number;
   /** Of a source that delivers at least once: events that have not settled. */
   readonly in_flight?: number;
   /** What is wrong with it now. */
@@ -51,8 +54,12 @@ export function versions(): Record<string, string> {
   };
 }
 
-/** Every component at work. */
-export function componentsOf(live: Live, metrics: ReadonlyMap<string, Counters>): ComponentStatus[] {
+/** Every component at work. `deadOf`: events in dead letters of that name. */
+export function componentsOf(
+  live: Live,
+  metrics: ReadonlyMap<string, Counters>,
+  deadOf: (name: string) => number | undefined,
+): ComponentStatus[] {
   const { plan, sources, sinks } = live;
   const common = ({ id, type }: Placed, from: readonly string[]) => ({
     id,
@@ -60,17 +67,22 @@ export function componentsOf(live: Live, metrics: ReadonlyMap<string, Counters>)
     from,
     counters: shown(metrics.get(id)),
   });
+  const letters = (name: string) => {
+    const dead = deadOf(name);
+    return dead === undefined ? {} : { dead_letters: dead };
+  };
   return [
     ...plan.sources.map((source) => {
       const { inFlight, problem } = sources.get(source.id) as LiveSource;
       const own = { ...(inFlight === undefined ? {} : { in_flight: inFlight }), ...(problem ? { problem } : {}) };
-      return { kind: 'source' as const, ...common(source, []), ...own };
+      return { kind: 'source' as const, ...common(source, []), ...letters(lettersOf(source.id)), ...own };
     }),
     ...plan.operators.map((operator) => ({ kind: 'operator' as const, ...common(operator, operator.from) })),
     ...plan.sinks.map((sink) => {
       const { queue, waiting: events, onDisk, problem } = (sinks.get(sink.id) as LiveSink).delivery;
       const waiting = { events, bytes: queue.bytes, on_disk: onDisk };
-      return { kind: 'sink' as const, ...common(sink, sink.from), queue: waiting, ...(problem ? { problem } : {}) };
+      const own = { queue: waiting, ...letters(sink.id), ...(problem ? { problem } : {}) };
+      return { kind: 'sink' as const, ...common(sink, sink.from), ...own };
     }),
   ];
 }

@@ -6,7 +6,7 @@ import type { Memory } from './runtime.ts';
 const SEEN = 100_000;
 
 export class Transient implements Memory {
-  readonly failing = false;
+  readonly problem = undefined;
   readonly #positions: Map<string, unknown>;
   readonly #seen = new Set<string>();
   readonly #snapshots = new Map<string, unknown>();

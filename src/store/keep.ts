@@ -1,6 +1,6 @@
 /** The part of the store that belongs to one sink: its spool and its dead letters. */
 
-import { ackOf } from '../core/ack.ts';
+import { ackOf, type Status } from '../core/ack.ts';
 import type { Event } from '../core/event.ts';
 import type { Keep } from '../core/keep.ts';
 import type { Parcel } from '../core/queue.ts';
@@ -24,60 +24,101 @@ export function isOfSource(name: string): boolean {
   return name.startsWith(OF_SOURCE);
 }
 
+/** The reason of events that waited on disk and cannot be read any more. */
+export const UNREADABLE = 'unreadable';
+
+/** What has become of events that waited on disk, and that their sink does not get. */
+export interface LostFromDisk {
+  readonly status: 'dead_lettered' | 'dropped';
+  readonly reason: string;
+  readonly count: number;
+}
+
+interface KeepOptions {
+  /** What the dead letters may hold. */
+  readonly dead?: typeof DEAD;
+  readonly lost?: (lost: LostFromDisk) => void;
+}
+
 export class SinkKeep implements Keep {
   readonly woken = new Set<() => void>();
   readonly #store: Store;
   readonly #sink: string;
   readonly #dead: typeof DEAD;
+  readonly #lost: (lost: LostFromDisk) => void;
   #waiting: number;
   readonly #buried: { events: number; bytes: number };
+  // Of both, events on their way to disk.
+  readonly #underWay = { waiting: 0, buried: 0 };
   #pending = 0;
   // Rows up to here have been given out; of them and those behind, these are in somebody's hands or being removed.
   #given = 0;
   readonly #taken = new Set<number>();
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(store: Store, sink: string, dead = DEAD) {
+  constructor(store: Store, sink: string, { dead = DEAD, lost = () => {} }: KeepOptions = {}) {
     this.#store = store;
     this.#sink = sink;
     this.#dead = dead;
+    this.#lost = lost;
     this.#waiting = store.waiting(sink);
     this.#buried = { events: store.buried(sink), bytes: store.buriedBytes(sink) };
+  }
+
+  get folder(): string {
+    return this.#store.folder;
   }
 
   get waiting(): number {
     return this.#waiting;
   }
 
+  get onDisk(): number {
+    return this.#waiting - this.#underWay.waiting;
+  }
+
+  get ready(): boolean {
+    return this.#store.problem === undefined && this.#pending <= PENDING;
+  }
+
+  /** Events in dead letters, on disk. */
+  get dead(): number {
+    return this.#buried.events - this.#underWay.buried;
+  }
+
   spool(events: readonly Event[], limit: number): Promise<void> | undefined {
-    if (this.#waiting + events.length > limit) return undefined;
-    const written = this.#write(events, (text) => this.#store.spool(this.#sink, events.length, text));
-    if (!written) return undefined;
+    if (this.#waiting + events.length > limit || this.#pending > PENDING) return undefined;
+    const text = textOf(events);
+    const written = this.#store.spool(this.#sink, events.length, text);
     this.#waiting += events.length;
-    void written.then(() => this.#wake());
-    return written;
+    return this.#onTheWay('waiting', events.length, text.length, written).then(() => this.#wake());
   }
 
   bury(events: readonly Event[], reason: string, message: string): Promise<void> | undefined {
-    const { events: most, bytes } = this.#dead;
-    if (this.#buried.events + events.length > most || this.#buried.bytes > bytes) return undefined;
-    const letter = { sink: this.#sink, reason, message, time: Date.now(), count: events.length };
-    const written = this.#write(events, (text) => {
-      this.#buried.bytes += text.length;
-      return this.#store.bury(letter, text);
-    });
-    if (written) this.#buried.events += events.length;
-    return written;
+    if (!this.#hasGrave(events.length)) return undefined;
+    return this.#bury(textOf(events), events.length, reason, message);
+  }
+
+  #hasGrave(count: number): boolean {
+    const { events, bytes } = this.#dead;
+    return this.#buried.events + count <= events && this.#buried.bytes <= bytes && this.#pending <= PENDING;
+  }
+
+  #bury(text: string, count: number, reason: string, message: string): Promise<void> {
+    const letter = { sink: this.#sink, reason, message, time: Date.now(), count };
+    this.#buried.events += count;
+    this.#buried.bytes += text.length;
+    return this.#onTheWay('buried', count, text.length, this.#store.bury(letter, text));
   }
 
   // One after the other: whoever else reads is a sink that a reload replaces.
-  next(maxEvents: number, unreadable: (count: number) => void): Promise<readonly Parcel[] | undefined> {
-    const parcels = this.#reading.then(() => this.#read(maxEvents, unreadable));
+  next(maxEvents: number): Promise<readonly Parcel[] | undefined> {
+    const parcels = this.#reading.then(() => this.#read(maxEvents));
     this.#reading = parcels.catch(() => {});
     return parcels;
   }
 
-  async #read(maxEvents: number, unreadable: (count: number) => void): Promise<readonly Parcel[] | undefined> {
+  async #read(maxEvents: number): Promise<readonly Parcel[] | undefined> {
     for (;;) {
       const after = this.#given;
       const rows = await this.#store.spooled(this.#sink, after, maxEvents);
@@ -86,7 +127,7 @@ export class SinkKeep implements Keep {
       // What has failed in the meantime is to be given too.
       if (this.#given === after) this.#given = last.id;
       const free = rows.filter(({ id }) => !this.#taken.has(id));
-      const parcels = free.flatMap((row) => this.#parcel(row, unreadable) ?? []);
+      const parcels = free.flatMap((row) => this.#parcel(row) ?? []);
       if (parcels.length > 0) return parcels;
     }
   }
@@ -104,13 +145,17 @@ export class SinkKeep implements Keep {
   }
 
   // Undefined when nothing of the row can be read: then it waits no longer.
-  #parcel({ id, count, text = '' }: SpoolRow, unreadable: (count: number) => void): Parcel | undefined {
-    const events = text.split('\n').flatMap((line, index) => {
+  #parcel(row: SpoolRow): Parcel | undefined {
+    const { id, count, text = '' } = row;
+    const events: EventRecord[] = [];
+    const others: string[] = [];
+    for (const [index, line] of text.split('\n').entries()) {
       const parsed = parseRecord(line, { file: 'spool', line: index + 1 });
-      return 'record' in parsed ? [parsed.record] : [];
-    });
+      if ('record' in parsed) events.push(parsed.record);
+      else others.push(line);
+    }
     this.#taken.add(id);
-    const ack = ackOf((status) => {
+    const ack = ackOf((status, reason, fates) => {
       if (status === 'failed') {
         // Whoever failed may be on its way out.
         this.#taken.delete(id);
@@ -119,20 +164,42 @@ export class SinkKeep implements Keep {
         return;
       }
       this.#waiting -= count;
+      for (let place = 0; place < events.length; place++) this.#tell(fates ? fates.get(place) : { status, reason });
+      // In one transaction with the end of the row.
+      if (events.length < count) this.#setAside(row, count - events.length, others.join('\n'));
       void this.#store.unspool(id).then(() => this.#taken.delete(id));
-      if (events.length < count) unreadable(count - events.length);
     });
     if (events.length > 0) return { events, bytes: text.length, ack };
-    ack.settle('dropped', 'unreadable');
+    ack.settle('dropped', UNREADABLE);
     return undefined;
   }
 
-  #write(events: readonly Event[], put: (text: string) => Promise<void>): Promise<void> | undefined {
-    if (this.#pending > PENDING) return undefined;
-    const text = events.map((event) => recordJson(event as EventRecord)).join('\n');
-    this.#pending += text.length;
-    return put(text).then(() => {
-      this.#pending -= text.length;
-    });
+  #tell({ status, reason = '' }: { readonly status?: Status; readonly reason?: string | undefined } = {}): void {
+    if (status === 'dropped' || status === 'dead_lettered') this.#lost({ status, reason, count: 1 });
   }
+
+  // What cannot be read is a dead letter, as long as there may be more: what cannot even be unpacked with the bytes that it has.
+  #setAside({ id, text }: SpoolRow, count: number, rest: string): void {
+    const [reason, message] = [UNREADABLE, 'what waited on disk cannot be read any more'];
+    const status = this.#hasGrave(count) ? 'dead_lettered' : 'dropped';
+    this.#lost({ status, reason, count });
+    if (status === 'dropped') return;
+    if (text !== undefined) void this.#bury(rest, count, reason, message);
+    else {
+      this.#buried.events += count;
+      void this.#onTheWay('buried', count, 0, this.#store.condemn(id, { reason, message, time: Date.now() }));
+    }
+  }
+
+  async #onTheWay(kind: 'waiting' | 'buried', count: number, length: number, written: Promise<void>): Promise<void> {
+    this.#pending += length;
+    this.#underWay[kind] += count;
+    await written;
+    this.#pending -= length;
+    this.#underWay[kind] -= count;
+  }
+}
+
+function textOf(events: readonly Event[]): string {
+  return events.map((event) => recordJson(event as EventRecord)).join('\n');
 }

@@ -9,6 +9,13 @@ export type Change =
   | { readonly kind: 'seen'; readonly source: string; readonly ids: readonly string[]; readonly time: number }
   | { readonly kind: 'spool'; readonly sink: string; readonly count: number; readonly text: string }
   | { readonly kind: 'unspool'; readonly id: number }
+  | {
+      readonly kind: 'condemn';
+      readonly id: number;
+      readonly reason: string;
+      readonly message: string;
+      readonly time: number;
+    }
   | ({ readonly kind: 'bury'; readonly text: string } & Omit<DeadLetter, 'id'>)
   | { readonly kind: 'exhume'; readonly sink: string | undefined; readonly ids: readonly number[] | undefined }
   | { readonly kind: 'discard'; readonly sink: string | undefined; readonly ids: readonly number[] | undefined }

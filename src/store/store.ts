@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import { UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { isBuilt, packageRoot } from '../core/package.ts';
 import type { Change, DeadLetter, First, Kept, Message, Opened, Question, Reply, SpoolRow } from './messages.ts';
 
@@ -36,6 +36,7 @@ function eventsIn(changes: readonly Change[]): number {
  * written (a full disk) is kept and tried again, in order.
  */
 export class Store {
+  readonly folder: string;
   readonly #worker: Worker;
   readonly #watcher: Watcher;
   readonly #positions: Map<string, string>;
@@ -47,9 +48,10 @@ export class Store {
   #writing: Promise<void> | undefined;
   #next = 0;
   #closing = false;
-  #failing = false;
+  #problem: string | undefined;
 
-  private constructor(worker: Worker, opened: Opened, watcher: Watcher) {
+  private constructor(folder: string, worker: Worker, opened: Opened, watcher: Watcher) {
+    this.folder = folder;
     this.#worker = worker;
     this.#watcher = watcher;
     this.#positions = new Map(opened.positions);
@@ -72,15 +74,15 @@ export class Store {
     const worker = new Worker(file, { workerData: { folder }, execArgv: ['--disable-warning=ExperimentalWarning'] });
     const [first] = (await once(worker, 'message')) as [First];
     if ('opened' in first) {
-      return new Store(worker, first.opened, { failed, recovered });
+      return new Store(folder, worker, first.opened, { failed, recovered });
     }
     await worker.terminate();
     throw new UserError(first.message, { exit: first.exit });
   }
 
-  /** True while the file cannot be written. */
-  get failing(): boolean {
-    return this.#failing;
+  /** Why the file cannot be written, while it cannot. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /** The position of a key; undefined when it has none. */
@@ -129,6 +131,11 @@ export class Store {
     return Object.keys(this.#kept.waiting);
   }
 
+  /** The sinks, and sources by `lettersOf`, that had dead letters then. */
+  get graves(): readonly string[] {
+    return Object.keys(this.#kept.dead);
+  }
+
   /** Events in dead letters of a sink when the file was opened. */
   buried(sink: string): number {
     return this.#kept.dead[sink] ?? 0;
@@ -152,6 +159,11 @@ export class Store {
   /** Removes a row that has been delivered; resolves when that is written. */
   unspool(id: number): Promise<void> {
     return this.#change({ kind: 'unspool', id });
+  }
+
+  /** Makes a row of a spool a dead letter, its bytes as they are; resolves when that is written. */
+  condemn(id: number, why: Pick<DeadLetter, 'reason' | 'message' | 'time'>): Promise<void> {
+    return this.#change({ kind: 'condemn', id, ...why });
   }
 
   /** Adds events that a sink gave up; resolves when they are written. */
@@ -223,12 +235,12 @@ export class Store {
     for (;;) {
       try {
         await this.#send((id) => ({ id, changes }));
-        if (this.#failing) this.#watcher.recovered();
-        this.#failing = false;
+        if (this.#problem !== undefined) this.#watcher.recovered();
+        this.#problem = undefined;
         for (const resolve of done) resolve();
         return;
       } catch (error) {
-        this.#failing = true;
+        this.#problem = `the state cannot be written to ${this.folder}: ${messageOf(error)}`;
         this.#watcher.failed(error, this.#closing ? eventsIn(changes) : undefined);
         if (this.#closing) return;
         await new Promise((resolve) => setTimeout(resolve, AGAIN));

@@ -28,6 +28,10 @@ function serve(): void {
     },
     spool: ({ sink, count, text }) => run.addSpool(sink, count, zstdCompressSync(text)),
     unspool: ({ id }) => run.removeSpool(id),
+    condemn: ({ id, reason, message, time }) => {
+      run.buryRow(reason, message, time, id);
+      run.removeSpool(id);
+    },
     bury: ({ sink, reason, message, time, count, text }) =>
       run.addDead(sink, reason, message, time, count, zstdCompressSync(text)),
     exhume: ({ sink, ids }) => {
@@ -69,7 +73,7 @@ function serve(): void {
         return undefined;
       case 'letter': {
         const row = run.getDead(question.id) as { data: Uint8Array } | undefined;
-        return row && text(row.data);
+        return row && (readable(row.data).text ?? unreadable(row.data));
       }
     }
   }
@@ -140,6 +144,8 @@ function statements(database: ReturnType<typeof openDatabase>) {
       (SELECT time FROM seen WHERE source = ? ORDER BY time DESC LIMIT 1 OFFSET ?)`),
     addSpool: run('INSERT INTO spool (sink, count, data) VALUES (?, ?, ?)'),
     removeSpool: run('DELETE FROM spool WHERE id = ?'),
+    buryRow: run(`INSERT INTO dead (sink, reason, message, time, count, data)
+      SELECT sink, ?, ?, ?, count, data FROM spool WHERE id = ?`),
     readSpool: rows('SELECT id, count, data FROM spool WHERE sink = ? AND id > ? ORDER BY id'),
     countSpool: all('SELECT sink, sum(count) AS events FROM spool GROUP BY sink'),
     countDead: all('SELECT sink, sum(count) AS events, sum(length(data)) AS bytes FROM dead GROUP BY sink'),
@@ -166,6 +172,11 @@ function readable(data: Uint8Array): { text?: string } {
   } catch {
     return {};
   }
+}
+
+// A line of JSON like others, with the bytes as they are.
+function unreadable(data: Uint8Array): string {
+  return JSON.stringify({ unreadable: Buffer.from(data).toString('base64') });
 }
 
 function say(message: Reply | First): void {

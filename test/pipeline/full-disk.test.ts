@@ -7,6 +7,7 @@ import { Observable } from 'rxjs';
 import { expect, it, vi } from 'vitest';
 import type { Batch } from '../../src/core/batch.ts';
 import type { SourceContext } from '../../src/core/component.ts';
+import { messageOf } from '../../src/core/errors.ts';
 import { Redelivery } from '../../src/core/redelivery.ts';
 import { recordForm } from '../../src/events/record.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
@@ -55,10 +56,13 @@ it('events flow on while the disk is full, and all of them are there once it is 
     for (let n = 0; n < 10; n++) live.emit(10, 1000 + 10 * n);
     await vi.waitFor(() => expect(out.got).toHaveLength(110), 20_000);
     await vi.waitFor(() => expect(errors.length).toBeGreaterThan(0), 10_000);
-    const { ready, problems } = run.status();
-    expect([ready, problems[0]]).toEqual([false, 'the state cannot be written']);
-    // What is on its way to disk is not called spooled before it is there.
-    expect(run.totals.summary().spooled).toBeUndefined();
+    const { ready, problems, components, totals } = run.status();
+    expect([ready, problems[0]]).toEqual([false, `the state cannot be written to ${folder}: ${messageOf(errors[0])}`]);
+    expect(problems[0]).toMatch(/full|disk I\/O/);
+    // What is on its way to disk is not called spooled before it is there, nor on disk.
+    expect([totals.spooled, totals.on_disk]).toEqual([undefined, undefined]);
+    const spills = components.find(({ id }) => id === 'spills');
+    expect([spills?.counters.spooled, spills?.queue?.on_disk, spills?.queue?.events]).toEqual([undefined, 0, 100]);
     rmSync(ballast);
     await vi.waitFor(() => expect(run.totals.summary().spooled).toBeGreaterThan(0), 10_000);
     isDown = false;

@@ -10,7 +10,7 @@ import { Counters } from '../../src/core/metrics.ts';
 import { WriteError } from '../../src/core/write-error.ts';
 import { EventRecord } from '../../src/events/record.ts';
 import { recordJson } from '../../src/events/record-json.ts';
-import { SinkKeep } from '../../src/store/keep.ts';
+import { type LostFromDisk, SinkKeep } from '../../src/store/keep.ts';
 import { Store } from '../../src/store/store.ts';
 import { eventsOf, numbersOf, recordedAck, recordedLog } from '../core/shared.ts';
 import { scratch } from '../scratch.ts';
@@ -32,12 +32,16 @@ const config = (given: object): DeliveryConfig => shape.parse(given);
 const range = (count: number, from = 0) => Array.from({ length: count }, (_, index) => from + index);
 const settled = (ack: { settled: unknown[] }) => vi.waitFor(() => expect(ack.settled).toHaveLength(1), 20_000);
 
+/** What each keep said of events that waited on disk and that nobody gets. */
+const fromDisk: LostFromDisk[] = [];
+beforeEach(() => void fromDisk.splice(0));
+
 /** A delivery to a sink that does what `write` says, and what that sink got. */
 function delivery(
   given: object,
   write: (events: readonly Event[]) => Promise<void>,
   dead = 1_000_000,
-  keep = new SinkKeep(store, 'out', { events: dead, bytes: 1e9 }),
+  keep = new SinkKeep(store, 'out', { dead: { events: dead, bytes: 1e9 }, lost: (each) => fromDisk.push(each) }),
 ) {
   const got: unknown[] = [];
   const lost: [string, number][] = [];
@@ -174,7 +178,7 @@ describe('a queue that spills', () => {
     const sink = { write, close: async () => {} };
     const fresh = new Delivery(sink, config(SPILL), recordedLog().log, new Counters(), () => {}, keep);
     await keep.spool(eventsOf(2, 2), 100);
-    expect(await keep.next(100, () => {})).toHaveLength(2);
+    expect(await keep.next(100)).toHaveLength(2);
     expect(got).toEqual([]);
     await fresh.close(AbortSignal.timeout(1000));
   });
@@ -182,7 +186,7 @@ describe('a queue that spills', () => {
   it('gives no row to two at once, whatever fails in between', async () => {
     const keep = new SinkKeep(store, 'out');
     for (const n of range(5)) await keep.spool(eventsOf(1, n), 100);
-    const next = async () => (await keep.next(1, () => {}))?.[0];
+    const next = async () => (await keep.next(1))?.[0];
     const number = (parcel: Awaited<ReturnType<typeof next>>) => parcel && numbersOf(parcel.events)[0];
     const [a, b, c] = await Promise.all([next(), next(), next()]);
     expect([a, b, c].map(number)).toEqual([0, 1, 2]);
@@ -236,9 +240,14 @@ it('what cannot be read on disk any more is lost, and counted; what waits behind
   store = await Store.open(folder, () => {});
   const { to, keep, got, lost } = delivery(SPILL, async () => {});
   await vi.waitFor(() => expect([got, keep.waiting]).toEqual([[0, 1, 4], 0]), 20_000);
-  expect(lost.reduce((sum, [reason, count]) => sum + (reason === 'unreadable' ? count : 0), 0)).toBe(3);
+  expect([fromDisk.map(({ count }) => count), lost]).toEqual([[1, 2], []]);
   await to.close(AbortSignal.timeout(1000));
   expect(await store.spooled('out', 0, 10)).toEqual([]);
+  // What there is of them can be looked at.
+  const letters = await store.dead();
+  expect(letters.map(({ reason, count }) => `${reason} ${count}`)).toEqual(['unreadable 1', 'unreadable 2']);
+  expect(await Promise.all(letters.map(({ id }) => store.letter(id)))).toEqual(['no record', '{"unreadable":"AA=="}']);
+  expect(keep.dead).toBe(3);
 });
 
 it('what cannot be read waits no longer, and is counted once, also while the sink is down', async () => {
@@ -249,14 +258,11 @@ it('what cannot be read waits no longer, and is counted once, also while the sin
   await store.close();
   store = await Store.open(folder, () => {});
   let tries = 0;
-  const { to, keep, got, lost } = delivery({ ...SPILL, batch: 10 }, async () => {
+  const { to, keep, got } = delivery({ ...SPILL, batch: 10 }, async () => {
     if (++tries < 20) throw new Error('down');
   });
   await vi.waitFor(() => expect([got, keep.waiting]).toEqual([[1, 2], 0]), 20_000);
-  expect(lost).toEqual([
-    ['unreadable', 1],
-    ['unreadable', 1],
-  ]);
+  expect(fromDisk).toEqual(Array(2).fill({ status: 'dead_lettered', reason: 'unreadable', count: 1 }));
   await to.close(AbortSignal.timeout(1000));
   expect(await store.spooled('out', 0, 10)).toEqual([]);
 });
@@ -361,7 +367,7 @@ describe('dead letters', () => {
   });
 
   it('have a limit of bytes too', async () => {
-    const keep = new SinkKeep(store, 'out', { events: 100, bytes: 10 });
+    const keep = new SinkKeep(store, 'out', { dead: { events: 100, bytes: 10 } });
     const events = [new EventRecord('syscall', 'openat', 1n, { 'fd.name': '/etc/shadow' })];
     await keep.bury(events, 'refused', '');
     expect(keep.bury(events, 'refused', '')).toBeUndefined();

@@ -186,11 +186,12 @@ describe('the store', () => {
       const spooled = store.spool('out', 1, 'x'.repeat(100_000));
       await vi.waitFor(() => expect(errors.length).toBeGreaterThan(1), 10_000);
       expect(errors[0]).toMatch(/full|disk I\/O/);
-      expect([store.failing, store.get('a')]).toEqual([true, 1]);
+      const full = errors[0]?.replace(/^Error: /, '');
+      expect([store.problem, store.get('a')]).toEqual([`the state cannot be written to ${folder}: ${full}`, 1]);
       expect(recovered).not.toHaveBeenCalled();
       rmSync(ballast);
       await spooled;
-      expect(store.failing).toBe(false);
+      expect(store.problem).toBeUndefined();
       expect(recovered).toHaveBeenCalledOnce();
       await store.close();
       const again = await open();
