@@ -123,13 +123,16 @@ function exceptionsOf(each: Case, options: ExceptOptions, refused: Refused): End
   const blocks: Block[] = [];
   const rules = new Judged(rule);
   const notRaised = new Remarks();
+  const reasons = new Map<string, Refutation>();
   const notes: string[] = [];
   let hidden = 0;
   if (!rule.enabled) notes.push('The rule is disabled here: it raises no alert anyway.');
   for (const event of each.events) {
     const judged = rules.of(event);
     if (!judged.mayMatch(event.record)) {
-      notRaised.add('', refutedText(judged.refutations(event.record)[0] as Refutation), event.line);
+      const why = judged.refutations(event.record)[0] as Refutation;
+      notRaised.add('', why.text, event.line);
+      if (!reasons.has(why.text)) reasons.set(why.text, why);
       continue;
     }
     const lacking = by?.find((field) => event.constant(field) === undefined);
@@ -154,11 +157,9 @@ function exceptionsOf(each: Case, options: ExceptOptions, refused: Refused): End
     else block.rows.set(key, { constants, events: [event] });
     hidden++;
   }
-  notes.push(
-    ...notRaised.texts(
-      (why, lines) => `No alert with these rules, and without an exception: ${lines}, failing ${why}.`,
-    ),
-  );
+  const asNote = (text: string, lines: string) =>
+    `No alert with these rules, and without an exception: ${lines}, failing ${refutedText(reasons.get(text) as Refutation)}.`;
+  notes.push(...notRaised.texts(asNote));
   if (hidden > 0) {
     notes.unshift(`Hides ${hidden} of ${counted(each.events.length, 'alert')}.`, ...warnings(blocks, rule));
     if (by === undefined) notes.push(...othersOf(blocks, rule));

@@ -74,7 +74,7 @@ export function refuter<E extends Event>(
     }
     if (expr.kind !== 'not' || typed.kind !== 'not') return [partOf(expr, text)];
     const held = holding(event, expr.item, typed.item);
-    return [{ ...partOf(held, text), text: `not ${written(held, text)}` }];
+    return [partOf(held, text, 'not ')];
   };
   const holding = (event: E, expr: Expr, typed: TypedExpr): Expr => {
     if (expr.kind !== 'or' || typed.kind !== 'or') return expr;
@@ -87,8 +87,17 @@ export function refuter<E extends Event>(
   };
 }
 
-function partOf(expr: Expr, text: ComposedText): Refutation {
-  return { text: written(expr, text), place: text.locate(firstOf(expr).span).place, via: text.ways(expr.span) };
+/** Where it is written is looked for when it is asked: in a condition of thousands of parts that takes its time. */
+function partOf(expr: Expr, text: ComposedText, before = ''): Refutation {
+  return {
+    text: `${before}${written(expr, text)}`,
+    get place() {
+      return text.locate(firstOf(expr).span).place;
+    },
+    get via() {
+      return text.ways(expr.span);
+    },
+  };
 }
 
 function written({ kind, span }: Expr, text: ComposedText): string {
