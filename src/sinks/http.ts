@@ -183,6 +183,9 @@ function addressOf(text: string): URL {
 /** An event as it came, and the alert that is sent for it. */
 type Pair = readonly [Event, Alert];
 
+/** That, and the part of a request that it has become, where a request has parts. */
+type Item = readonly [...Pair, part?: string | undefined];
+
 /** What became of the events of one write. */
 interface Outcome {
   readonly refused: Event[];
@@ -207,24 +210,27 @@ class Sender {
   /** Rejects with a WriteError that tells what was refused and what is to be sent again. */
   async write(pairs: readonly Pair[], signal: AbortSignal): Promise<void> {
     const outcome: Outcome = { refused: [], again: [], wait: 0, why: '' };
-    const requests = slices(pairs, this.#encoder.most);
-    let next = 0;
+    const requests = this.#requests(pairs);
+    let sent = 0;
     const work = async () => {
-      for (let request = requests[next++]; request; request = requests[next++]) {
-        // Where one was turned away for now, the others would be too.
-        if (outcome.again.length > 0) outcome.again.push(...request.map(([event]) => event));
-        else await this.#deliver(request, outcome, signal);
+      // Where one was turned away for now, the others would be too.
+      while (outcome.again.length === 0) {
+        const request = requests.next().value;
+        if (!request) return;
+        sent += request.length;
+        await this.#deliver(request, outcome, signal);
       }
     };
-    await Promise.all(Array.from({ length: Math.min(this.#concurrency, requests.length) }, work));
-    const { refused, again, wait, why } = outcome;
+    await Promise.all(Array.from({ length: this.#concurrency }, work));
+    const { refused, wait, why } = outcome;
+    const again = [...outcome.again, ...pairs.slice(sent).map(([event]) => event)];
     if (refused.length + again.length > 0) throw new WriteError(why, { refused, again, wait });
   }
 
   /** One request; resolves with what came back, and rejects with it when the alerts were not taken. */
   async probe(pairs: readonly Pair[], signal: AbortSignal): Promise<string> {
     const alerts = pairs.map(([, alert]) => alert);
-    const response = await this.#send(alerts, signal);
+    const response = await this.#send(pairs, signal);
     const { status } = response;
     const verdict = isTaken(status) ? this.#encoder.accepted?.(response, alerts) : undefined;
     if (verdict) throw new Error(`${verdict.why}\n\n${shown(response)}`);
@@ -232,20 +238,40 @@ class Sender {
     return shown(response);
   }
 
-  #send(alerts: readonly Alert[], signal: AbortSignal): Promise<HttpResponse> {
-    const { path, headers, body } = this.#encoder.encode(alerts);
+  /** What goes into one request after the other, as much as one may have: made when it is asked for. */
+  *#requests(pairs: readonly Pair[]): Generator<Item[], undefined> {
+    const { most, parts } = this.#encoder;
+    let request: Item[] = [];
+    let bytes = 0;
+    for (const [event, alert] of pairs) {
+      const part = parts?.write(alert);
+      const more = part === undefined ? 0 : Buffer.byteLength(part) + 1;
+      const isFull = request.length === most || (parts !== undefined && bytes + more > parts.bytes);
+      if (isFull && request.length > 0) {
+        yield request;
+        request = [];
+        bytes = 0;
+      }
+      request.push([event, alert, part]);
+      bytes += more;
+    }
+    if (request.length > 0) yield request;
+    return undefined;
+  }
+
+  #send(items: readonly Item[], signal: AbortSignal): Promise<HttpResponse> {
+    const alerts = items.map(([, alert]) => alert);
+    const parts = items.flatMap(([, , part]) => part ?? []);
+    const { path, headers, body } = this.#encoder.encode(alerts, parts.length > 0 ? parts : undefined);
     const url = this.#url.pathname === '/' && !this.#url.search ? new URL(path, this.#url) : this.#url;
     return this.#client.send({ url, headers, body }, signal);
   }
 
-  async #deliver(pairs: readonly Pair[], outcome: Outcome, signal: AbortSignal): Promise<void> {
-    const events = pairs.map(([event]) => event);
+  async #deliver(items: readonly Item[], outcome: Outcome, signal: AbortSignal): Promise<void> {
+    const events = items.map(([event]) => event);
     let response: HttpResponse;
     try {
-      response = await this.#send(
-        pairs.map(([, alert]) => alert),
-        signal,
-      );
+      response = await this.#send(items, signal);
     } catch (error) {
       outcome.again.push(...events);
       outcome.why = messageOf(error);
@@ -254,7 +280,7 @@ class Sender {
     const { status } = response;
     const { canBeMended = () => false } = this.#encoder;
     if (isTaken(status)) {
-      this.#judge(response, pairs, outcome);
+      this.#judge(response, items, outcome);
       return;
     }
     const mendable = canBeMended(response);
@@ -262,34 +288,28 @@ class Sender {
       outcome.again.push(...events);
       outcome.wait = Math.max(outcome.wait, retryAfter(response.headers['retry-after']));
       outcome.why = told(response, mendable ? OPTIONS : undefined);
-    } else if (pairs.length > 1) {
+    } else if (items.length > 1) {
       // One of them may be at fault, or all be too large together: the halves are tried by themselves.
-      const half = Math.ceil(pairs.length / 2);
-      await this.#deliver(pairs.slice(0, half), outcome, signal);
-      await this.#deliver(pairs.slice(half), outcome, signal);
+      const half = Math.ceil(items.length / 2);
+      await this.#deliver(items.slice(0, half), outcome, signal);
+      await this.#deliver(items.slice(half), outcome, signal);
     } else {
       outcome.refused.push(...events);
       outcome.why ||= told(response);
     }
   }
 
-  #judge(response: HttpResponse, pairs: readonly Pair[], outcome: Outcome): void {
+  #judge(response: HttpResponse, items: readonly Item[], outcome: Outcome): void {
     const verdict = this.#encoder.accepted?.(
       response,
-      pairs.map(([, alert]) => alert),
+      items.map(([, alert]) => alert),
     );
     if (!verdict) return;
-    const eventsAt = (places: readonly number[]) => places.flatMap((place) => pairs[place]?.[0] ?? []);
+    const eventsAt = (places: readonly number[]) => places.flatMap((place) => items[place]?.[0] ?? []);
     outcome.refused.push(...eventsAt(verdict.refused));
     outcome.again.push(...eventsAt(verdict.again));
     outcome.why ||= verdict.why;
   }
-}
-
-function slices<T>(items: readonly T[], most: number): T[][] {
-  const all: T[][] = [];
-  for (let from = 0; from < items.length; from += most) all.push(items.slice(from, from + most));
-  return all;
 }
 
 function isTaken(status: number): boolean {

@@ -27,7 +27,9 @@ describe('a format of a service', () => {
       expect.stringMatching(/^sinks.out.format.api_key: a secret does not stand in the file/),
     ]);
     expect(errorOf({ url: 'http://x', format: { type: 'teams', alerts_per_message: 9 } })).toEqual([
-      expect.stringMatching(/alerts_per_message must be at most 4, not 9\. Alerts in one message, which share 20 kB/),
+      expect.stringMatching(
+        /alerts_per_message must be at most 4, not 9\. Alerts in one message, as many as fit into 20 kB/,
+      ),
     ]);
     expect(errorOf({ url: 'http://x', format: { type: 'pagerdty' } })).toEqual([
       expect.stringMatching(/format.type must be one of .*teams, not "pagerdty"\. Did you mean "pagerduty"\?$/),

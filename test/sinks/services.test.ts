@@ -137,6 +137,18 @@ describe.each(Object.entries(services))('%s', (type, { answer, secrets, path = '
     expect((await deliver(type)).summary).toMatchObject({ delivered: 3, dropped: 0 });
   });
 
+  it('is never asked to take a request that is too large, whatever many alerts are together', async () => {
+    receiver.answer = answer;
+    const large = Array.from({ length: 12 }, (_, n) =>
+      alertOf(`r${n}`, 'Critical', 'é'.repeat(n % 2 ? 4000 : 250_000)),
+    );
+    const { summary } = await deliver(type, { alerts: large });
+    expect(summary).toMatchObject({ delivered: 12, dropped: 0 });
+    // Each came once: nothing was turned away, and tried again by halves.
+    expect(receiver.bodies.flatMap(rules).sort()).toEqual(large.map(({ type }) => type).sort());
+    if (type === 'datadog') expect(receiver.bodies.length).toBeLessThan(6);
+  });
+
   it('says in what is too long that it was cut', async () => {
     receiver.answer = answer;
     const long = alertOf('a', 'Critical', 'x'.repeat(3_000_000));

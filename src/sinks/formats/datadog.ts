@@ -10,7 +10,7 @@ import { secret } from '../../core/secret.ts';
 import { type Alert, alertJson } from '../../events/alert.ts';
 import { bounded } from '../shared/bounded.ts';
 import { byPriority, fieldText, milliseconds, tagsOf } from '../shared/json.ts';
-import { defineFormat, JSON_TYPE } from './format.ts';
+import { defineFormat, inParts, JSON_TYPE } from './format.ts';
 import { isPage, notFrom } from './own-answer.ts';
 
 const options = z.strictObject({
@@ -35,6 +35,7 @@ const STATUSES: Record<string, string> = {
 };
 
 const MOST_LOGS = 1000; // of a request
+const REQUEST = 5_000_000; // bytes, before they are compressed
 const MOST = 1_000_000; // bytes of a log; of what is longer Datadog cuts the end, which leaves no JSON
 const OLDEST = 17 * 3_600_000; // ms; it takes no log whose time is more than 18 hours ago
 
@@ -58,11 +59,15 @@ export const datadog = defineFormat({
       alert_id: alert.id,
     });
     return {
-      most: MOST_LOGS,
-      encode: (alerts) => ({
-        path: '/api/v2/logs',
-        headers: { ...JSON_TYPE, 'dd-api-key': reveal(apiKey) },
-        body: `[${alerts.map((alert) => bounded(alert, MOST, (short) => JSON.stringify(log(short)))).join(',')}]`,
+      ...inParts({
+        most: MOST_LOGS,
+        bytes: REQUEST - 2, // brackets
+        write: (alert) => bounded(alert, MOST, (short) => JSON.stringify(log(short))),
+        join: (logs) => ({
+          path: '/api/v2/logs',
+          headers: { ...JSON_TYPE, 'dd-api-key': reveal(apiKey) },
+          body: `[${logs.join(',')}]`,
+        }),
       }),
       // It answers 202 with {}; what takes logs in its place answers 200, too.
       accepted: (response, alerts) => (isPage(response) ? notFrom('Datadog', response, alerts) : undefined),

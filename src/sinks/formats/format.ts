@@ -31,7 +31,10 @@ export interface Verdict {
 export interface Encoder {
   /** Alerts in one request, at most. */
   readonly most: number;
-  encode(alerts: readonly Alert[]): HttpContent;
+  /** Where a request may have so many bytes only, a byte for what is between its parts included: how an alert becomes one. */
+  readonly parts?: { readonly bytes: number; write(alert: Alert): string };
+  /** `parts` has what `parts.write` has made of each alert; default: it is asked. */
+  encode(alerts: readonly Alert[], parts?: readonly string[]): HttpContent;
   /** Looks into an answer with 2xx. Undefined, or without this function: all were taken. */
   accepted?(response: HttpResponse, alerts: readonly Alert[]): Verdict | undefined;
   /** Whether an answer of which `isOfContent` holds is nevertheless about what can be mended: a key, an index. */
@@ -65,6 +68,21 @@ export function neededOptions({ options }: Format): string[] {
 }
 
 export const JSON_TYPE = { 'content-type': 'application/json' };
+
+/** Requests of so many bytes, and alerts, each of which `write` makes a part of one; `join` makes a request of parts. */
+export function inParts({
+  most,
+  bytes,
+  write,
+  join,
+}: {
+  readonly most: number;
+  readonly bytes: number;
+  write(alert: Alert): string;
+  join(parts: readonly string[]): HttpContent;
+}): Pick<Encoder, 'most' | 'parts' | 'encode'> {
+  return { most, parts: { bytes, write }, encode: (alerts, parts = alerts.map(write)) => join(parts) };
+}
 
 /** Writes any number of alerts, a line of JSON each. */
 export function inLines(line: (alert: Alert) => string): Encoder {

@@ -9,7 +9,7 @@ import { secret } from '../../core/secret.ts';
 import { type Alert, alertJson } from '../../events/alert.ts';
 import { bounded } from '../shared/bounded.ts';
 import { fieldText, milliseconds } from '../shared/json.ts';
-import { defineFormat, type HttpResponse, JSON_TYPE, type Verdict } from './format.ts';
+import { defineFormat, type HttpResponse, inParts, JSON_TYPE, type Verdict } from './format.ts';
 
 const options = z.strictObject({
   token: secret().describe('The token of the collector, sent as `Authorization: Splunk …`.'),
@@ -18,7 +18,7 @@ const options = z.strictObject({
   source: z.string().min(1).default('falco-pipe').describe('The source.'),
 });
 
-const MOST = 1_000_000; // bytes of an event: Splunk Cloud takes requests of 1 MB, Splunk Enterprise events of 5 MB
+const MOST = 1_000_000; // bytes of a request, for Splunk Cloud takes 1 MB; Splunk Enterprise takes events of 5 MB
 
 export const splunkHec = defineFormat({
   type: 'splunk_hec',
@@ -39,11 +39,15 @@ export const splunkHec = defineFormat({
       return `${JSON.stringify(about).slice(0, -1)},"event":${alertJson(alert, { iso8601: true })}}`;
     };
     return {
-      most: Number.POSITIVE_INFINITY,
-      encode: (alerts) => ({
-        path: '/services/collector/event',
-        headers: { ...JSON_TYPE, authorization: `Splunk ${reveal(token)}` },
-        body: alerts.map((alert) => bounded(alert, MOST, event)).join('\n'),
+      ...inParts({
+        most: Number.POSITIVE_INFINITY,
+        bytes: MOST,
+        write: (alert) => bounded(alert, MOST - 1, event),
+        join: (events) => ({
+          path: '/services/collector/event',
+          headers: { ...JSON_TYPE, authorization: `Splunk ${reveal(token)}` },
+          body: events.join('\n'),
+        }),
       }),
       accepted: verdict,
       canBeMended: (response) => OF_THE_TOKEN.has(codeOf(response) ?? 0),

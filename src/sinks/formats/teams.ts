@@ -9,7 +9,7 @@ import type { Alert } from '../../events/alert.ts';
 import { iso8601 } from '../../events/time.ts';
 import { bounded, LEFT_OUT } from '../shared/bounded.ts';
 import { byPriority, fieldText, presentFields, tagsOf, textOf } from '../shared/json.ts';
-import { defineFormat, JSON_TYPE } from './format.ts';
+import { defineFormat, inParts, JSON_TYPE } from './format.ts';
 import { isPage, notFrom } from './own-answer.ts';
 
 const options = z.strictObject({
@@ -18,7 +18,7 @@ const options = z.strictObject({
     .min(1)
     .max(4)
     .default(4)
-    .describe('Alerts in one message, which share 20 kB: what does not fit is cut, and says so.'),
+    .describe('Alerts in one message, as many as fit into 20 kB; one that is larger alone is cut, and says so.'),
 });
 
 /** The styles of containers that an Adaptive Card has. */
@@ -33,18 +33,19 @@ const STYLES: Record<string, string> = {
 
 // The workflow answers before it posts, so nobody would say that a message was too large: far from the limit.
 const MOST = 20_000; // bytes
+const ROOM = MOST - Buffer.byteLength(message([]));
 
 export const teams = defineFormat({
   type: 'teams',
   summary: 'Microsoft Teams by a webhook of the Workflows app (Adaptive Cards).',
   options,
   create: ({ alerts_per_message: most }) => ({
-    most,
-    encode(alerts) {
-      const each = Math.floor((MOST - Buffer.byteLength(message([]))) / alerts.length) - 1; // a comma
-      const items = alerts.map((alert) => bounded(alert, each, (short) => JSON.stringify(container(short))));
-      return { path: '/', headers: JSON_TYPE, body: message(items) };
-    },
+    ...inParts({
+      most,
+      bytes: ROOM,
+      write: (alert) => bounded(alert, ROOM - 1, (short) => JSON.stringify(container(short))),
+      join: (items) => ({ path: '/', headers: JSON_TYPE, body: message(items) }),
+    }),
     // 202 without a body, unless the workflow has a step of its own that answers.
     accepted: (response, alerts) => (isPage(response) ? notFrom('a workflow', response, alerts) : undefined),
   }),
