@@ -299,10 +299,14 @@ export class Run {
         failure = { error };
         return;
       }
-      // From here on nothing fails.
-      connect(live, wiring);
-      for (const operator of without(live.operators, old.operators).values()) {
-        operator.start(predecessor(old.operators, operator));
+      // From here on nothing fails, or the program is at fault: it has gone over, and half of it would not work.
+      try {
+        connect(live, wiring);
+        for (const operator of without(live.operators, old.operators).values()) {
+          operator.start(predecessor(old.operators, operator));
+        }
+      } catch (error) {
+        this.#finish({ why: 'going over to the new pipeline failed', pressing: true, error });
       }
     });
     if (failure === undefined) return;

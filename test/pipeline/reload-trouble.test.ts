@@ -1,12 +1,13 @@
 /** What goes wrong while a plan is exchanged is undone or said, and stops nothing else. */
 
-import { finalize, Observable } from 'rxjs';
+import { finalize, identity, Observable } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { Batch } from '../../src/core/batch.ts';
 import { defineOperator, type SourceContext, stream } from '../../src/core/component.ts';
 import { SourceError, UserError } from '../../src/core/errors.ts';
 import { HalfUndone } from '../../src/pipeline/half-undone.ts';
+import { LiveOperator } from '../../src/pipeline/live-operator.ts';
 import { ManualSink, ManualSource } from './harness.ts';
 import { flush, observed, running, stopped } from './reloading.ts';
 
@@ -37,6 +38,31 @@ describe('a reload in which something goes wrong', () => {
     await flush();
     expect([refused.seen.opened, other.seen.opened, run.status().ready]).toEqual([2, 1, true]);
     expect(await stopped(run)).toMatchObject({ seen: 1, delivered: 1 });
+  });
+
+  it('that is a fault of the program ends the run, and no source goes on beside it', async () => {
+    const [before, fresh] = [observed(), observed()];
+    const parts = {
+      sources: { a: before.open, b: fresh.open },
+      operators: { passing: () => stream(identity) },
+      sinks: { out: new ManualSink() },
+    };
+    const yaml = (source: string) => `sources: { in: { type: ${source} } }
+operators: { op: { type: passing, from: in } }
+sinks: { out: { type: out, from: op } }`;
+    const { run, reload } = await running(yaml('a'), parts);
+    const start = vi.spyOn(LiveOperator.prototype, 'start').mockImplementationOnce(() => {
+      throw new TypeError('a fault of ours');
+    });
+    await reload(yaml('b').replace('op:', 'another:').replace('from: op', 'from: another'));
+    start.mockRestore();
+    expect(await run.over).toMatchObject({ pressing: true, error: new TypeError('a fault of ours') });
+    fresh.input.emit(3);
+    await stopped(run);
+    expect([before.seen, fresh.seen]).toMatchObject([
+      { opened: 1, closed: 1 },
+      { opened: 1, closed: 1 },
+    ]);
   });
 
   describe('of sources that cannot be asked for less', () => {
