@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Demands } from '../core/component.ts';
-import type { Live } from './graph.ts';
+import { connect, type Live, type Wiring } from './graph.ts';
 import type { LiveOperator } from './live-operator.ts';
 import type { DemandChange } from './overlapping.ts';
 import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
@@ -24,8 +24,16 @@ export function stateIdentity({ type, definition, config, identity }: PlannedOpe
   return definition.stateFor ? JSON.stringify([type, definition.stateFor(config)]) : identity;
 }
 
+/** Lets batches go through the wiring of a plan, and what is new in it begin to work: with the state of what was there. */
+export function begin(live: Live, old: Live, wiring: Wiring): void {
+  connect(live, wiring);
+  for (const operator of without(live.operators, old.operators).values()) {
+    operator.start(predecessor(old.operators, operator));
+  }
+}
+
 /** The one whose state an operator that is made anew goes on with. */
-export function predecessor(
+function predecessor(
   old: ReadonlyMap<string, LiveOperator>,
   { planned, stateIdentity: own }: LiveOperator,
 ): LiveOperator | undefined {

@@ -9,7 +9,7 @@ import { inSlices } from '../core/steps.ts';
 import type { Kept } from '../store/store.ts';
 import { connect, type Live, type Wiring, wire } from './graph.ts';
 import { withUnwell } from './half-undone.ts';
-import { askedAnew, kept, predecessor, runningOn, without } from './kept.ts';
+import { askedAnew, begin, kept, runningOn, without } from './kept.ts';
 import { type ChangeReads, LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
 import { LiveSource } from './live-source.ts';
@@ -24,8 +24,6 @@ import { holdersIn, StuckWatch } from './stuck.ts';
 import { type Tap, tapNode, tapsBelow } from './tap.ts';
 import type { Summary, Totals } from './totals.ts';
 import { asItRuns, withReads } from './wanted.ts';
-
-export type { RunOptions } from './runtime.ts';
 
 /** A reload waits this many ms for what would be slow at first; then it goes over as it is. */
 const READY = 10_000;
@@ -301,10 +299,7 @@ export class Run {
       }
       // From here on nothing fails, or the program is at fault: it has gone over, and half of it would not work.
       try {
-        connect(live, wiring);
-        for (const operator of without(live.operators, old.operators).values()) {
-          operator.start(predecessor(old.operators, operator));
-        }
+        begin(live, old, wiring);
       } catch (error) {
         this.#finish({ why: 'going over to the new pipeline failed', pressing: true, error });
       }
