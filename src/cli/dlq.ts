@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { counted } from '../core/counted.ts';
 import { exitCode, UserError } from '../core/errors.ts';
 import { visibleLine } from '../core/visible.ts';
 import { parseRecord, recordJson } from '../events/record-json.ts';
@@ -132,7 +133,7 @@ function clean(line: string): string {
 }
 
 async function retry(letters: Letters, ids: readonly number[], sink: string | undefined): Promise<void> {
-  const chosen = (await letters.list(sink)).filter(({ id }) => ids.length === 0 || ids.includes(id));
+  const chosen = await chosenOf(letters, ids, sink);
   const before = chosen.filter((letter) => !isOfSource(letter.sink));
   const [rejected] = chosen.filter((letter) => isOfSource(letter.sink));
   if (rejected && ids.length > 0) {
@@ -140,18 +141,38 @@ async function retry(letters: Letters, ids: readonly number[], sink: string | un
   }
   await letters.retry(choiceOf(ids, sink));
   const events = before.reduce((sum, { count }) => sum + count, 0);
-  say(`${before.length} dead letters with ${events} events wait for their sinks\n`);
+  const [wait, its] = before.length === 1 ? ['waits', 'its sink'] : ['wait', 'their sinks'];
+  const said = `${counted(before.length, 'dead letter')} with ${counted(events, 'event')} ${wait} for ${its}`;
+  say(before.length === 0 ? 'no dead letters to deliver\n' : `${said}\n`);
 }
 
 async function drop(letters: Letters, ids: readonly number[], sink: string | undefined): Promise<void> {
   if (ids.length === 0 && sink === undefined)
     throw new UserError('dlq drop: name dead letters by number, or --sink ID', { exit: exitCode.usage });
-  const chosen = (await letters.list(sink)).filter(({ id }) => ids.length === 0 || ids.includes(id));
-  const missing = ids.find((id) => !chosen.some((letter) => letter.id === id));
-  if (missing !== undefined) throw new UserError(`There is no dead letter ${missing}`);
+  const chosen = await chosenOf(letters, ids, sink);
   await letters.drop(choiceOf(ids, sink));
   const events = chosen.reduce((sum, { count }) => sum + count, 0);
-  say(`${chosen.length} dead letters with ${events} events were deleted\n`);
+  const were = chosen.length === 1 ? 'was' : 'were';
+  say(`${counted(chosen.length, 'dead letter')} with ${counted(events, 'event')} ${were} deleted\n`);
+}
+
+// Throws a UserError that names what there is not.
+async function chosenOf(
+  letters: Letters,
+  ids: readonly number[],
+  sink: string | undefined,
+): Promise<readonly DeadLetter[]> {
+  const all = await letters.list(undefined);
+  const own = sink === undefined ? all : all.filter((letter) => letter.sink === sink);
+  const missing = ids.find((id) => !own.some((letter) => letter.id === id));
+  const of = sink === undefined ? '' : ` of the sink ${sink}`;
+  if (missing !== undefined) throw new UserError(`There is no dead letter ${missing}${of}`);
+  if (sink !== undefined && own.length === 0) {
+    const others = [...new Set(all.map((letter) => letter.sink))];
+    const there = others.length > 0 ? `there are some of ${others.join(', ')}` : 'nor any other';
+    throw new UserError(`There is no dead letter${of}; ${there}`);
+  }
+  return own.filter(({ id }) => ids.length === 0 || ids.includes(id));
 }
 
 function choiceOf(ids: readonly number[], sink: string | undefined): Choice {

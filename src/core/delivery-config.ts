@@ -13,7 +13,7 @@ export const deliveryKeys = {
         .enum(['drop_oldest', 'drop_newest', 'spill'])
         .default('drop_oldest')
         .describe(
-          'What gives way when a live source goes on and the queue is full; replayable sources wait instead. spill: events wait on disk, in the state folder, also over a restart.',
+          'What gives way when a live source goes on and the queue is full; replayable sources wait instead. spill: events wait on disk, in the state folder, also over a restart: what finds no room, and once a write has failed all that comes.',
         ),
       spill_events: z.int().min(1).default(10_000_000).describe('Events that may wait on disk.'),
     })

@@ -1,8 +1,9 @@
-/** `falco-pipe dlq` where there is no state, and where the state may not be read. */
+/** `falco-pipe dlq` where there is no state, where the state may not be read, and of what is not there. */
 
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { Store } from '../../src/store/store.ts';
 import { launcher, Program } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
 
@@ -35,4 +36,25 @@ test('a state that may not be read is there all the same', async () => {
   expect(stderr).toMatch(/^[^\n]*EACCES/);
   expect(stderr).not.toContain('There is no state');
   expect(code).toBe(77);
+});
+
+test('what is not there is not put back nor deleted: so it is said, and what there is', async () => {
+  const state = join(folder, 'letters');
+  const store = await Store.open(state, () => {});
+  await store.bury({ sink: 'siem', reason: 'refused', message: '413', time: 0, count: 2 }, '{}\n{}');
+  await store.close();
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await Program.run(['dlq', ...args, '--state', state]);
+    return [code, stdout + stderr.replace(/^falco-pipe: /, '')];
+  };
+  for (const verb of ['retry', 'drop']) {
+    expect(await run(verb, '--sink', 'nosuch')).toEqual([
+      1,
+      'There is no dead letter of the sink nosuch; there are some of siem\n',
+    ]);
+    expect(await run(verb, '9999')).toEqual([1, 'There is no dead letter 9999\n']);
+    expect(await run(verb, '1', '--sink', 'nosuch')).toEqual([1, 'There is no dead letter 1 of the sink nosuch\n']);
+  }
+  expect(await run('retry', '--sink', 'siem')).toEqual([0, '1 dead letter with 2 events waits for its sink\n']);
+  expect(await run('retry')).toEqual([0, 'no dead letters to deliver\n']);
 });

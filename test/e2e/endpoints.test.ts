@@ -170,8 +170,8 @@ describe('the command line', () => {
       const { stdout, code } = await cli(...args);
       expect(code).toBe(0);
       expect(stdout).toContain(`${path} (pid ${run.child.pid}): ready, up `);
-      expect(stdout).toMatch(/^past +replay +\d+ +\d+ +0 +\d+ +0 +0$/m);
-      expect(stdout).toMatch(/^detect +rules +\d+ +\d+ +0 +0 +0 +0$/m);
+      expect(stdout).toMatch(/^past +replay +\d+ +\d+ +0 +0 +\d+ +0 +0$/m);
+      expect(stdout).toMatch(/^detect +rules +\d+ +\d+ +0 +0 +0 +0 +0$/m);
     }
     expect(await run.stop()).toBe(0);
     const none = await cli('status', path);
@@ -219,10 +219,10 @@ describe('the command line', () => {
     expect(JSON.parse(shown.stdout.split('\n')[0] ?? '')).toMatchObject({ source: 'alert', type: 'Cats' });
     writeFileSync(join(folder, 'mood'), 'good');
     const again = await cli('dlq', 'retry', '--pipeline', path);
-    expect(again.stdout).toMatch(/^\d+ dead letters with \d+ events wait for their sinks\n$/);
+    expect(again.stdout).toMatch(/^\d+ dead letters? with \d+ events? waits? for (its sink|their sinks)\n$/);
     while ((await list()).length > 0) await cli('dlq', 'retry', '--pipeline', path);
     writeFileSync(join(folder, 'mood'), 'refusing');
-    while ((await list()).length === 0);
+    while ((await list()).length < 2);
     expect(await run.stop()).toBe(0);
     expect(JSON.parse(run.stderr.trim().split('\n').at(-1) ?? '').dead_lettered).toBeGreaterThan(0);
     const text = await cli('dlq', 'list', '--state', join(folder, 'state'));
@@ -232,7 +232,7 @@ describe('the command line', () => {
     expect((await cli('dlq', 'drop', '999', '--pipeline', path)).stderr).toContain('There is no dead letter 999');
     const first = /^(\d+)/.exec(text.stdout)?.[1] ?? '';
     expect((await cli('dlq', 'drop', first, '--pipeline', path)).stdout).toMatch(
-      /^1 dead letters with \d+ events were del/,
+      /^1 dead letter with \d+ events was del/,
     );
     expect((await cli('dlq', 'show', first, '--pipeline', path)).stderr).toContain(`There is no dead letter ${first}`);
     expect((await cli('dlq', 'retry', '--sink', 'out', '--pipeline', path)).code).toBe(0);

@@ -71,3 +71,34 @@ sinks: { down: { type: http, from: self, format: json_lines, url: '${url}', queu
   expect(state.got).toContain('reloaded (a file has changed)');
   await second.stop();
 });
+
+test('killed in an outage: what a live source gave to a sink that spills comes at the next start, which tells of the kill', async () => {
+  const { state, url } = await receiver();
+  const folder = scratch();
+  const path = pipeline(
+    folder,
+    `state: ${join(folder, 'state')}
+sources: { self: { type: internal, heartbeat: 100ms } }
+sinks: { siem: { type: http, from: self, format: json_lines, url: '${url}', queue: { when_full: spill }, ${RETRY} } }
+`,
+  );
+  const first = Program.start(['run', path]);
+  await first.until(({ stderr }) => stderr.includes('writing failed'));
+  const totals = async () => JSON.parse((await Program.run(['status', path, '-o', 'json'])).stdout).totals;
+  let on_disk = 0;
+  await vi.waitFor(async () => expect((on_disk = (await totals()).on_disk)).toBeGreaterThan(5), 20_000);
+  await first.stop('SIGKILL');
+  state.works = true;
+  const second = Program.start(['run', path, '--set', 'sources.self.heartbeat=1h']);
+  const alive = () => new Set(state.got.match(/alive: seen \d+/g)).size;
+  await vi.waitFor(() => expect(alive()).toBeGreaterThanOrEqual(on_disk), 20_000);
+  // None is missing of those that there were.
+  for (let seen = 0; seen < on_disk; seen++) expect(state.got).toContain(`alive: seen ${seen},`);
+  await vi.waitFor(() => expect(state.got).toContain('unclean_end'), 20_000);
+  await second.stop();
+  expect(second.stderr).toMatch(/the last run, of \d{4}-\S+Z, did not end in order: events of live sources/);
+  const third = Program.start(['run', path]);
+  await third.ready();
+  await third.stop();
+  expect(third.stderr).not.toContain('did not end in order');
+});
