@@ -92,7 +92,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     if (store) sayWhetherKilled(running, markBegin(store, Date.now()));
     const starting = sayWhenReady(running, log);
     const rest = feedWatchdog(log);
-    const unwatch = running.watchHeld();
+    const watches = [running.watchHeld(), running.watchHealth()];
     void running.ready().then(giveBack);
     if (signals.early) void signals.reload();
     // At the end of the sources nothing presses; a signal means that somebody waits.
@@ -101,7 +101,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     reloader.close();
     starting();
     rest();
-    unwatch();
+    for (const end of watches) end();
     tellSystemd('STOPPING=1', log);
     const presses = end === undefined || end.pressing;
     const quiet = sayWhatWaits(running, log, presses ? `at most ${deadline / 1000} s more` : 'as long as it takes');

@@ -13,7 +13,11 @@ export type InternalType = (typeof internalTypes)[number];
 
 export const internalFields: readonly Field[] = defineFields('internal', [
   ['internal.component', 'CHARBUF', 'The id of the component that reports.'],
-  ['internal.reason', 'CHARBUF', 'Why, in one stable word: `queue_full`, `ring_full`.'],
+  [
+    'internal.reason',
+    'CHARBUF',
+    'Why, in one stable word: `queue_full`, `ring_full`; `sink_failing` and `sink_works`, `state_failing` and `state_works`.',
+  ],
   ['internal.count', 'UINT64', 'How many events are concerned.'],
   ['internal.event_type', 'CHARBUF', 'The type of those events, where it is known.'],
   ['internal.message', 'CHARBUF', 'The same as a sentence.'],

@@ -9,6 +9,7 @@ import { inSlices } from '../core/steps.ts';
 import type { Kept } from '../store/store.ts';
 import { connect, type Live, type Wiring, wire } from './graph.ts';
 import { withUnwell } from './half-undone.ts';
+import { watchHealth } from './health.ts';
 import { askedAnew, begin, kept, runningOn, without } from './kept.ts';
 import { type ChangeReads, LiveOperator } from './live-operator.ts';
 import { LiveSink } from './live-sink.ts';
@@ -20,7 +21,7 @@ import { Retiring } from './retiring.ts';
 import { type RunOptions, Runtime } from './runtime.ts';
 import { componentsOf, type RunStatus } from './status.ts';
 import { stopInOrder } from './stopping.ts';
-import { holdersIn, StuckWatch } from './stuck.ts';
+import { watchHeld } from './stuck.ts';
 import { type Tap, tapNode, tapsBelow } from './tap.ts';
 import type { Summary, Totals } from './totals.ts';
 import { asItRuns, withReads } from './wanted.ts';
@@ -163,15 +164,12 @@ export class Run {
 
   /** Says which component holds events for more than twice the time that a write may take. Returns how to end that. */
   watchHeld(): () => void {
-    const watch = new StuckWatch(
-      () => holdersIn(this.#live),
-      now,
-      (id, ms) => {
-        const message = `${id} has held events for ${Math.round(ms / 1000)} s: their source cannot go past them`;
-        this.#runtime.reports.add({ component: id, type: 'health', fields: { reason: 'ack_held', message } });
-      },
-    );
-    return () => watch.close();
+    return watchHeld(() => this.#live, this.#runtime.reports);
+  }
+
+  /** Tells sources of type `internal` of sinks that fail and of a state that cannot be written. Returns how to end that. */
+  watchHealth(): () => void {
+    return watchHealth(() => this.#live, this.#runtime);
   }
 
   /** Adds a tap, which follows every reload; the returned function takes it away. */

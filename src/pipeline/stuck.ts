@@ -1,9 +1,11 @@
 /** Looking for what holds events for too long: without this an operator that forgets an ack stops its source silently. */
 
+import { now } from '../core/clock.ts';
 import type { Live } from './graph.ts';
+import type { Reports } from './reports.ts';
 
 /** Something that may hold events. */
-export interface Holder {
+interface Holder {
   readonly id: string;
   /** Since when, in ms since the epoch, it holds what it has held longest; undefined when it holds nothing. */
   readonly since: number | undefined;
@@ -14,7 +16,7 @@ export interface Holder {
 }
 
 /** The sinks, each with twice the time that a write of its own may take, and the operators, with that of the slowest. */
-export function holdersIn({ plan, operators, sinks }: Live): Holder[] {
+function holdersIn({ plan, operators, sinks }: Live): Holder[] {
   const limits = new Map(plan.sinks.map(({ id, delivery }) => [id, delivery.timeout * 2]));
   const longest = Math.max(...limits.values());
   return [
@@ -31,7 +33,7 @@ export function holdersIn({ plan, operators, sinks }: Live): Holder[] {
 /** Looked at this often, in ms. */
 const EVERY = 10_000;
 
-export class StuckWatch {
+class StuckWatch {
   readonly #timer: NodeJS.Timeout;
   // Said once for each time that it happens.
   readonly #said = new Set<string>();
@@ -54,4 +56,14 @@ export class StuckWatch {
   close(): void {
     clearInterval(this.#timer);
   }
+}
+
+/** Says in `reports` which component of what runs holds events for too long, until the returned function is called. */
+export function watchHeld(live: () => Live, reports: Reports): () => void {
+  const stuck = (id: string, ms: number) => {
+    const message = `${id} has held events for ${Math.round(ms / 1000)} s: their source cannot go past them`;
+    reports.add({ component: id, type: 'health', fields: { reason: 'ack_held', message } });
+  };
+  const watch = new StuckWatch(() => holdersIn(live()), now, stuck);
+  return () => watch.close();
 }

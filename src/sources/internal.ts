@@ -13,7 +13,8 @@ import { type EventRecord, recordForm } from '../events/record.ts';
 
 export const internal = defineSource({
   type: 'internal',
-  summary: 'What falco-pipe says of itself: drops, errors and gaps, each counted and named, and that it is alive.',
+  summary:
+    'What falco-pipe says of itself: drops, errors and gaps, each counted and named, what fails and works again, and that it is alive.',
   config: z.strictObject({
     heartbeat: duration()
       .prefault('30s')
