@@ -36,7 +36,7 @@ function trace(options: Pick<SensorOptions, 'perf'> = {}): void {
   }
 }
 
-/** What is said with more and more room for open files, until there is enough; without the same twice in a row. */
+/** What is said with more and more room for open files, until there is enough; without the same, but for how many, twice in a row. */
 function openWithFewFiles(): void {
   spawnSync('prlimit', ['--pid', `${process.pid}`, '--nofile=128:']);
   const taken: number[] = [];
@@ -45,7 +45,7 @@ function openWithFewFiles(): void {
       open(options).close();
       return 'open';
     } catch (error) {
-      return messageOf(error);
+      return messageOf(error).replace(/: it needs \d+ and gets \d+$/, '');
     }
   };
   const answers = [{ more: 1 }, { more: 5, perf: true }].map(({ more, ...options }) => {
