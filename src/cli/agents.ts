@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { measurePrograms, type RunningProgram } from '../../native/index.ts';
+import { visibleLine } from '../core/visible.ts';
 import { books } from './books.ts';
 import { controls, type ProgramStatus } from './control.ts';
 
@@ -32,7 +33,7 @@ export function agentLines({ pid, status, programs }: Agent, milliseconds: numbe
   const whose = pid === undefined ? 'of a process that cannot be seen' : `pid ${pid}`;
   const head = status ? `pid ${status.pid}, ${status.pipeline}: ${status.ready ? 'ready' : 'not ready'}` : whose;
   const said = status
-    ? [books(status.totals), ...status.problems.map((problem) => `problem: ${problem}`), ...behind(status)]
+    ? [books(status.totals), ...status.problems.map((problem) => `problem: ${visibleLine(problem)}`), ...behind(status)]
     : [];
   return [
     `agent ${head}`,

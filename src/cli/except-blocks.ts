@@ -1,7 +1,7 @@
 /** Exceptions that a rule has, and those that it gets. */
 
 import { comparisons, type Rule } from '../rules/index.ts';
-import { chooseFields, serves } from './except-fields.ts';
+import { breadth, chooseFields, serves } from './except-fields.ts';
 import type { SeenEvent } from './except-seen.ts';
 import type { Block } from './except-yaml.ts';
 
@@ -37,12 +37,15 @@ const lacking = (fields: readonly string[], chosen: readonly string[]) =>
 export function othersOf(blocks: readonly Block[], { definition }: Rule): readonly string[] {
   return definition.exceptions.flatMap((exception) => {
     const { fields, comps } = comparisons(exception);
-    const serving = blocks.find(({ rows }) =>
-      rows.values().some(({ events }) => events.some((event) => fields.every((field) => serves(event, field)))),
-    );
+    if (fields.length === 0) return [];
+    const exact = comps.every(isExact);
+    // What would be warned of is not offered.
+    const fits = (event: SeenEvent) =>
+      fields.every((field) => serves(event, field)) && !(exact && breadth(event, fields).length > 0);
+    const serving = blocks.find(({ rows }) => rows.values().some(({ events }) => events.some(fits)));
     if (serving === undefined) return [];
     const own = `The rule's own exception ${exception.name} would serve too`;
-    if (!comps.every(isExact)) {
+    if (!exact) {
       const compared = fields.map((field, index) => `${field} ${comps[index]}`).join(', ');
       return [`${own}, and hide more: it goes by ${compared}.`];
     }
