@@ -59,6 +59,7 @@ export class Delivery {
   // Events that were refused since the last one was taken.
   #refusals = 0;
   #problem = '';
+  #closing = false;
   readonly #ending = new AbortController();
   #failing: string | undefined;
   // A replayable source gives again what was given up: that is no other outage.
@@ -200,12 +201,9 @@ export class Delivery {
     for (const parcel of this.queue.empty()) this.#undelivered.leave(parcel);
   }
 
-  get #closing(): boolean {
-    return this.#ending.signal.aborted;
-  }
-
   // What waits for another try has it now.
   #end(): void {
+    this.#closing = true;
     this.#ending.abort();
     for (const parcel of this.#undelivered.close()) this.queue.offer(parcel);
   }
