@@ -5,7 +5,7 @@ import type { System } from './system.ts';
 /** What is run on every kernel. */
 export const SUITES = [
   ...['calls', 'filter', 'perf', 'processes'].map((name) => `test/native/${name}.test.ts`),
-  ...['calls', 'uring', 'state', 'live', 'long', 'cgroup', 'overlay'].map(
+  ...['calls', 'uring', 'state', 'live', 'lists', 'long', 'cgroup', 'overlay'].map(
     (name) => `test/sources/ebpf/${name}.test.ts`,
   ),
 ];
