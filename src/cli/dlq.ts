@@ -113,7 +113,9 @@ function list(letters: readonly DeadLetter[], json: boolean): void {
   if (letters.length === 0) say('no dead letters\n');
   for (const { id, sink, reason, message, time, count } of letters) {
     const when = new Date(time).toISOString();
-    say(`${id}  ${when}  ${sink}  ${count} events  ${reason}${message ? `: ${visibleLine(message)}` : ''}\n`);
+    say(
+      `${id}  ${when}  ${sink}  ${counted(count, 'event')}  ${reason}${message ? `: ${visibleLine(message)}` : ''}\n`,
+    );
   }
 }
 

@@ -135,7 +135,7 @@ export class SinkKeep implements Keep {
   /** Dead letters were put back or deleted: so many events wait, and so many are still dead, of so many bytes. */
   exhumed(waiting: number, dead: number, bytes: number): void {
     this.#waiting = Math.max(this.#waiting, waiting);
-    this.#buried.events = dead;
+    this.#buried.events = dead + this.#underWay.buried;
     this.#buried.bytes = bytes;
     this.#wake();
   }

@@ -374,6 +374,8 @@ describe('dead letters', () => {
     const kept = await store.discard({ sink: 'out' });
     keep.exhumed(0, kept.dead.out ?? 0, kept.deadBytes.out ?? 0);
     expect(keep.bury(events, 'refused', '')).toBeInstanceOf(Promise);
+    keep.exhumed(0, 3, 0);
+    expect(keep.dead).toBe(3);
   });
 
   it('are live events of a sink that stays down; put back, they are delivered', async () => {
