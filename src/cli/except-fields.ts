@@ -83,6 +83,12 @@ export function serves(event: SeenEvent, field: string): boolean {
   return field === 'container.id' ? text === 'host' : text !== '' && text !== '<NA>';
 }
 
+/** What says who does it, but cannot be compared, where nothing else says that. What is left would hide nearly everything. */
+export function veiledActor(event: SeenEvent, source: string): string | undefined {
+  const [actor = []] = questions[source] ?? [];
+  return actor.some((field) => serves(event, field)) ? undefined : actor.find((field) => event.isVeiled(field));
+}
+
 /** The fields that an exception for an event is made of; none: nothing of what the alert shows serves. */
 export function chooseFields(event: SeenEvent, source: string): readonly string[] {
   const tells = (field: string) => serves(event, field);
@@ -122,7 +128,7 @@ function isCommon(field: string, event: SeenEvent): boolean {
 
 /** A way in which an exception hides more than the event that it is made for. */
 export interface Breadth {
-  readonly kind: 'alone' | 'free' | 'common' | 'told' | 'silent' | 'image';
+  readonly kind: 'alone' | 'free' | 'common' | 'veiled' | 'told' | 'silent' | 'image';
   readonly text: string;
 }
 
@@ -133,13 +139,19 @@ export function breadth(event: SeenEvent, fields: readonly string[]): readonly B
   const is = (field: string) => `${field} = ${event.constant(field)}`;
   const free = fields.filter((field) => FREE.test(field));
   const common = fields.filter((field) => !free.includes(field) && isCommon(field, event));
+  // Of a rule about a file that file is in all its alerts.
+  const objects = fields.filter((field) => OBJECT.test(field) && !common.includes(field));
   const [only] = fields;
   if (fields.length === 1 && only !== undefined) {
     warn('alone', `${is(only)} is all that it goes by`);
   }
-  if (free.length + common.length === fields.length) {
+  if (free.length + common.length + objects.length === fields.length) {
     if (free.length > 0) warn('free', `an attacker can have ${free.join(' and ')} as he likes`);
     if (common.length > 0) warn('common', `${common.map(is).join(' and ')} holds for much else`);
+  }
+  for (const answers of [...(questions[event.source] ?? []), [COMMAND]]) {
+    const veiled = answers.find((field) => event.isVeiled(field));
+    if (veiled !== undefined && !fields.includes(veiled)) warn('veiled', `${event.why(veiled)}: it is not compared`);
   }
   const program = event.text('proc.exepath') ?? event.text('proc.name') ?? '';
   const names = fields.includes('proc.exepath') || fields.includes('proc.name');

@@ -36,6 +36,11 @@ export class SeenEvent {
     this.#record = new EventRecord(catalogue.source, '', alert.time, Object.fromEntries(present));
   }
 
+  /** The source of its rule's events. */
+  get source(): string {
+    return this.#catalogue.source;
+  }
+
   /** The fields that the alert shows, in its order. */
   get fields(): readonly string[] {
     return Object.keys(this.alert.outputFields).filter((name) => this.#catalogue.find(name) !== undefined);
@@ -64,6 +69,12 @@ export class SeenEvent {
       // The field does not compare by `=`, or its type has no such value.
       return undefined;
     }
+  }
+
+  /** Whether the alert shows a value of a field that an exception cannot compare. */
+  isVeiled(field: string): boolean {
+    const value = this.alert.outputFields[field] ?? '';
+    return value !== '' && value !== '<NA>' && this.constant(field) === undefined;
   }
 
   /** Why a field that the alert should show cannot be compared. */

@@ -10,6 +10,7 @@ import { readEvents } from './event-file.ts';
 import { type GivenAlerts, readAlerts } from './except-alerts.ts';
 import { blockFor, fieldsFor, othersOf } from './except-blocks.ts';
 import { type Counts, countsOf, countsText } from './except-counts.ts';
+import { veiledActor } from './except-fields.ts';
 import { proven } from './except-proof.ts';
 import { Refused } from './except-refused.ts';
 import { Judged, SeenEvent } from './except-seen.ts';
@@ -140,6 +141,13 @@ function exceptionsOf(each: Case, options: ExceptOptions, refused: Refused): End
       const message = event.why(lacking);
       const hint = () => `There are ${comparable(event).join(', ')}.`;
       refused.add(event.line, message, lacking, () => ({ message, hint: hint() }));
+      continue;
+    }
+    const veiled = by ? undefined : veiledActor(event, rule.source);
+    if (veiled !== undefined) {
+      const message = `${event.why(veiled)}, and nothing else says who does it`;
+      const hint = () => `--by takes other fields, and hides much else: ${comparable(event).join(', ')}.`;
+      refused.add(event.line, message, veiled, () => ({ message, hint: hint() }));
       continue;
     }
     const fields = by ?? fieldsFor(event, rule);

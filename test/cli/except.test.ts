@@ -131,17 +131,17 @@ describe('what is written', () => {
     const lesser = write(
       'lesser.yaml',
       `- rule: File read\n  desc: d\n  condition: evt.type = openat and fd.name startswith /etc\n  output: o
-  priority: INFO\n  exceptions: [{ name: own, fields: [proc.name, fd.name] }]\n`,
+  priority: INFO\n  exceptions: [{ name: own, fields: [proc.exepath, fd.name] }]\n`,
     );
     const { stdout } = await except('one.jsonl', lesser);
     expect(itemsOf(stdout)[0]?.exceptions).toMatchObject([
       { fields: ['proc.exepath', 'proc.pname', 'fd.name', 'container.id'] },
     ]);
     expect(stdout).toContain(
-      "# The rule's own exception own would serve too, and hide more: it does not compare proc.exepath, proc.pname, container.id. --by proc.name,fd.name takes it.\n",
+      "# The rule's own exception own would serve too, and hide more: it does not compare proc.pname, container.id. --by proc.exepath,fd.name takes it.\n",
     );
-    const taken = await except('one.jsonl', lesser, '--by', 'proc.name,fd.name');
-    expect(itemsOf(taken.stdout)[0]?.exceptions).toEqual([{ name: 'own', values: [['cat', '/etc/passwd']] }]);
+    const taken = await except('one.jsonl', lesser, '--by', 'proc.exepath,fd.name');
+    expect(itemsOf(taken.stdout)[0]?.exceptions).toEqual([{ name: 'own', values: [['/usr/bin/cat', '/etc/passwd']] }]);
     expect(taken.stdout).not.toContain('would serve too');
   });
 
@@ -330,6 +330,25 @@ describe('what is said of an exception', () => {
     ['no word of what is done', 'proc.exepath,proc.pname', 'Warning: nothing here says what /usr/bin/cat does'],
   ])('%s', async (_, by, said) => {
     expect((await notesOf(read, by)).join('\n')).toContain(said);
+  });
+
+  test('names alone, also beside the file that the rule is about', async () => {
+    const { 'proc.exepath': _, ...rest } = read as Record<string, unknown>;
+    expect((await notesOf(rest)).join('\n')).toMatch(/Warning: an attacker can have proc\.name .*as he likes/);
+  });
+
+  test('what the alert shows and cannot be compared; nothing is written where that is the program', async () => {
+    const secret = { ...read, 'proc.exepath': '/usr/bin/python3', 'proc.cmdline': 'python3 --token=[redacted]' };
+    expect((await notesOf(secret)).join('\n')).toContain(
+      'Warning: a secret was taken out of proc.cmdline: it is not compared (line 1)',
+    );
+    const odd = { ...read, 'proc.exepath': '/dev/shm/n\ufffdx', 'proc.name': 'n\ufffdx' };
+    const { stdout, stderr, code } = await except(write('odd.jsonl', lines(alert(odd))), rules);
+    expect([stdout, code]).toEqual(['', 78]);
+    expect(stderr).toContain(
+      'proc.exepath holds what is no text, and is not shown as it is, and nothing else says who',
+    );
+    expect(stderr).toContain('--by takes other fields, and hides much else: ');
   });
 
   test('a program that does what it is told has its command with it, or a warning', async () => {
