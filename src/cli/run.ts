@@ -145,7 +145,7 @@ function sayWhetherKilled(run: Run, began: number | undefined): void {
   if (began === undefined) return;
   const when = new Date(began).toISOString();
   const message =
-    `the last run, of ${when}, did not end in order: events of live sources that it had only in memory are lost; ` +
+    `the last run, of ${when}, did not end in order: what it had of live sources only in memory, if anything, is lost; ` +
     'what waited on disk is delivered, and replayable sources give again what was not settled';
   run.report('gap', { reason: 'unclean_end', to: BigInt(Date.now()) * 1_000_000n, message });
 }

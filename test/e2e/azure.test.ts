@@ -128,7 +128,7 @@ sinks: { out: { type: file, from: [good, bad], path: out.jsonl, format: json, fi
     send(4);
     await until(() => written(join(folder, 'out.jsonl')).length === 4, [program]);
     const status = await Program.run(['status', path]);
-    expect(status.stdout).toMatch(/WAITING +LAG +ERRORS\ngood +azure_event_hubs +4 +4 +0 +0 +0 +0\n/);
+    expect(status.stdout).toMatch(/DEAD +WAITING +LAG +ERRORS\ngood +azure_event_hubs +4 +4 +0 +0 +0 +0 +0\n/);
     expect([status.code, status.stdout]).toEqual([
       1,
       expect.stringMatching(/bad.*the event hub refuses us: InvalidSignature/s),

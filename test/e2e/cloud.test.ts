@@ -71,7 +71,8 @@ it(
     expect(sorted(names)).toEqual(namesOf(count));
     expect(names.length - count).toBeLessThanOrEqual(KILLS * 1000);
     expect(last.stderr).toContain('dropped 0');
-    expect(last.stderr).not.toContain('lost');
+    // What was killed may have held something of live sources, of which there are none here.
+    expect(last.stderr.replace(/^.*unclean_end.*$/m, '')).not.toContain('lost');
   },
   LIMIT,
 );

@@ -48,7 +48,10 @@ describe.skipIf(!hasMoto)('falco-pipe cloudtrail verify', () => {
     bucket = `verified-${++count}`;
     await moto.bucket(bucket);
     printed = [];
-    vi.spyOn(console, 'log').mockImplementation((line) => void printed.push(String(line)));
+    vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      printed.push(...String(text).trimEnd().split('\n'));
+      return true;
+    });
     process.exitCode = 0;
   });
   afterEach(() => {

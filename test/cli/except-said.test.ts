@@ -1,0 +1,248 @@
+/** `falco-pipe rules except`: what it warns of, what it refuses. */
+
+import { describe, expect, test } from 'vitest';
+import { cutText, LEFT_OUT } from '../../src/sinks/shared/bounded.ts';
+import { alert, except, itemsOf, lines, read, rules, write } from './except-folder.ts';
+
+describe('what is said of an exception', () => {
+  const notesOf = async (fields: object, by?: string, rule = 'File read') => {
+    const given = write('note.jsonl', lines(alert(fields, rule)));
+    const { stdout, code } = await except(given, rules, ...(by === undefined ? [] : ['--by', by]));
+    expect(code).toBe(0);
+    return stdout.split('\n').filter((line) => /^# (?!For|Hides|The rule's own)/.test(line));
+  };
+
+  test('nothing where it tells enough', async () => {
+    expect(await notesOf(read)).toEqual([]);
+  });
+
+  test.each([
+    ['one field alone', 'proc.exepath', 'Warning: proc.exepath = /usr/bin/cat is all that it goes by (line 1)'],
+    [
+      'what the attacker writes',
+      'proc.name,proc.cmdline',
+      'Warning: an attacker can have proc.name and proc.cmdline as he',
+    ],
+    [
+      'what many share',
+      'user.name,container.id',
+      'Warning: user.name = root and container.id = host holds for much else',
+    ],
+    ['a pid', 'proc.pid,fd.name', 'Perhaps never again is proc.pid = 4711; leave it out with --by (line 1).'],
+    ['no word of what is done', 'proc.exepath,proc.pname', 'Warning: nothing here says what /usr/bin/cat does'],
+  ])('%s', async (_, by, said) => {
+    expect((await notesOf(read, by)).join('\n')).toContain(said);
+  });
+
+  test('names alone, also beside the file that the rule is about', async () => {
+    const { 'proc.exepath': _, ...rest } = read as Record<string, unknown>;
+    expect((await notesOf(rest)).join('\n')).toMatch(/Warning: an attacker can have proc\.name .*as he likes/);
+  });
+
+  test('what the alert shows and cannot be compared; nothing is written where that is the program', async () => {
+    const secret = { ...read, 'proc.exepath': '/usr/bin/python3', 'proc.cmdline': 'python3 --token=[redacted]' };
+    expect((await notesOf(secret)).join('\n')).toContain(
+      'Warning: a secret was taken out of proc.cmdline: it is not compared (line 1)',
+    );
+    const odd = { ...read, 'proc.exepath': '/dev/shm/n\ufffdx', 'proc.name': 'n\ufffdx' };
+    const { stdout, stderr, code } = await except(write('odd.jsonl', lines(alert(odd))), rules);
+    expect([stdout, code]).toEqual(['', 78]);
+    expect(stderr).toContain(
+      'proc.exepath holds what is no text, and is not shown as it is, and nothing else says who',
+    );
+    expect(stderr).toContain('--by takes other fields, and hides much else: ');
+  });
+
+  test('a program that does what it is told has its command with it, or a warning', async () => {
+    const python = { ...read, 'proc.exepath': '/usr/bin/python3.13', 'proc.cmdline': 'python3 /srv/job.py' };
+    expect(await notesOf(python)).toEqual([]);
+    expect(await notesOf(python, 'proc.exepath,fd.name')).toEqual([
+      '# Warning: /usr/bin/python3.13 does what it is told, and nothing here says what that is (line 1).',
+      expect.stringContaining('extra_fields: [proc.pexepath]'),
+    ]);
+  });
+
+  test('in a container of an image that the alert does not tell', async () => {
+    const [warning] = await notesOf({ ...read, 'container.id': '3ad7b26ded6d', 'container.image.repository': null });
+    expect(warning).toContain('Warning: the program is in a container, and nothing here says of which image');
+    expect(await notesOf({ ...read, 'container.id': '3ad7b26ded6d', 'container.image.repository': 'shop' })).toEqual(
+      [],
+    );
+  });
+
+  test.each([
+    '/etc/2024-11-01T10:00:00.log',
+    '/etc/log_2024_11_01',
+    '/etc/.mount_Xy12Zq',
+    '/etc/.mount_ObsidiXy12Zq/AppRun',
+    '/etc/.x.aB3dE9/passwd',
+  ])('a path that may never come again: %s', async (path) => {
+    expect((await notesOf({ ...read, 'fd.name': path })).join('\n')).toContain(
+      `Perhaps never again is fd.name = ${path}`,
+    );
+  });
+
+  test.each(['/etc/.config/My_Program', '/etc/mount_points', '/etc/x-2024', '/etc/a:22:33'])(
+    'nothing of %s',
+    async (path) => {
+      expect(await notesOf({ ...read, 'fd.name': path })).toEqual([]);
+    },
+  );
+
+  test('every alert of a row is judged, in whatever order they come', async () => {
+    const host = alert(read);
+    const inContainer = alert({ ...read, 'container.id': '3ad7b26ded6d', 'container.image.repository': 'nginx' });
+    const said = async (...alerts: object[]) => {
+      const { stdout } = await except(write('order.jsonl', lines(...alerts)), rules, '--by', 'proc.exepath,fd.name');
+      return stdout.split('\n').filter((line) => line.startsWith('# Warning'));
+    };
+    const warning = '# Warning: the program is in a container, and nothing here says of which image';
+    expect(await said(host, inContainer)).toEqual([`${warning} (line 2).`]);
+    expect(await said(inContainer, host, inContainer)).toEqual([`${warning} (lines 1, 3).`]);
+    expect(await said(host, host)).toEqual([]);
+  });
+
+  test('what a receiver had to have cut is compared with nothing, and said', async () => {
+    const long = alert({ ...read, 'proc.exepath': `/opt/${'a'.repeat(100)}`, 'fd.name': `/etc/${'b'.repeat(5000)}` });
+    const cut = ['proc.exepath', 'fd.name'].map((field) => [
+      field,
+      cutText((long.output_fields as unknown as Record<string, string>)[field] as string, 64),
+    ]);
+    const given = { ...long, output_fields: { ...long.output_fields, ...Object.fromEntries(cut), [LEFT_OUT]: 3 } };
+    const { stdout } = await except(write('cut.jsonl', lines(given)), rules);
+    expect(stdout).not.toContain('characters cut');
+    expect(itemsOf(stdout)[0]?.exceptions).toMatchObject([
+      { fields: ['proc.name', 'proc.cmdline', 'proc.pname', 'container.id'] },
+    ]);
+    expect(stdout).toContain('# Warning: the alert was cut to the size that a receiver takes: fields are missing that');
+    const { code, stderr } = await except('cut.jsonl', rules, '--by', 'fd.name');
+    expect({ code, stderr }).toMatchObject({
+      code: 78,
+      stderr: expect.stringContaining('fd.name is too long for a receiver, and was cut'),
+    });
+  });
+
+  test('a path that comes again, and one that may not', async () => {
+    const passing = await notesOf({ ...read, 'fd.name': '/etc/.pwd.aB3dE9' });
+    expect(passing.join('\n')).toContain('Perhaps never again is fd.name = /etc/.pwd.aB3dE9');
+    expect(await notesOf({ ...read, 'fd.name': '/etc/systemd/system/shop.service' })).toEqual([]);
+  });
+});
+
+describe('what is refused, each with its place, and nothing is written', () => {
+  const refused = async (text: string, ...args: string[]) => {
+    const { code, stdout, stderr } = await except(write('bad.jsonl', text), rules, ...args);
+    expect(stdout).toBe('');
+    return { code, stderr };
+  };
+
+  test('no JSON, and no alert: every line', async () => {
+    const text = `${lines(alert(read))}22:13:20: Notice o\n{"rule": "File\n{"a": 1}\n[]\n`;
+    const { code, stderr } = await refused(text);
+    expect(code).toBe(78);
+    expect(stderr).toContain('bad.jsonl:2:1: error: there is no JSON on this line\n');
+    expect(stderr).toContain('bad.jsonl:3:1: error: this line is not JSON\n');
+    expect(stderr).toContain('bad.jsonl:4:1: error: It is no alert: it has no `rule`.\n');
+    expect(stderr).toContain('bad.jsonl:5:1: error: there is no JSON');
+    expect(stderr).toContain('bad.jsonl has 4 lines without an alert\n');
+  });
+
+  test('alerts of rules that are not there', async () => {
+    const given = [
+      alert(read, 'File raed'),
+      alert(read),
+      alert(read, 'File read', 'k8s_audit'),
+      alert({}, 'Falco internal: syscall event drop', 'internal'),
+      alert({}, 'O', 'okta'),
+    ];
+    write(
+      'okta.yaml',
+      '- rule: O\n  desc: d\n  condition: okta.app = x\n  output: o\n  priority: INFO\n  source: okta\n',
+    );
+    const { code, stderr } = await refused(lines(...given), 'okta.yaml');
+    expect(code).toBe(78);
+    expect(stderr).toMatch(/^bad.jsonl:1:\d+: error: There is no rule "File raed"; did you mean "File read"\?$/m);
+    expect(stderr).toMatch(/^bad.jsonl:3:\d+: error: The rule is for syscall events, and the alert of k8s_audit$/m);
+    expect(stderr).toMatch(/^bad.jsonl:4:\d+: error: It is about the program itself: no rule has raised it$/m);
+    expect(stderr).toMatch(/^bad.jsonl:5:\d+: error: The rule is for okta events, which have no source here$/m);
+    expect(stderr).toContain('There is no exception for 4 alerts of bad.jsonl, and none was written\n');
+  });
+
+  test('alerts that show nothing to go by: what would be shown for that', async () => {
+    const secret = alert({ 'proc.cmdline': 'x --password=[redacted]', 'proc.pid': 1 });
+    const { code, stderr } = await refused(lines(alert({ 'proc.pid': 1 }), alert(read), secret));
+    expect(code).toBe(78);
+    expect(stderr).toMatch(/^bad.jsonl:1:\d+: error: The alert of "File read" shows no field that.* \(lines 1, 3\)$/m);
+    expect(stderr).toContain('extra_fields: [proc.exepath, proc.pexepath, fd.name, container.image.repository] }]');
+  });
+
+  test('the same of many alerts is said once, five reasons in all', async () => {
+    const many = Array.from({ length: 30 }, () => alert(read, 'No rule'));
+    const same = await refused(lines(...many));
+    expect(same.stderr.match(/error/g)).toHaveLength(1);
+    expect(same.stderr).toContain('(lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 20 more)\n');
+    expect(same.stderr).toContain('There is no exception for 30 alerts of bad.jsonl, and none was written\n');
+    const different = await refused(lines(...many.map((each, n) => ({ ...each, rule: `No rule ${n}` }))));
+    expect(different.stderr.match(/error/g)).toHaveLength(5);
+    expect(different.stderr).toContain('for 30 alerts of bad.jsonl, and none was written; 5 of 30 reasons are shown\n');
+  });
+
+  test('what a log has in it for the terminal only shows', async () => {
+    const hostile = '\u001b]0;x\u0007\u009b31m\u202e';
+    const given = [
+      JSON.stringify(alert(read, `File\n${hostile}`)),
+      JSON.stringify(alert(read, 'File read', hostile)).replace('{', `{"${hostile.slice(4)}":1,`),
+    ];
+    for (const text of [...given, `${hostile} {no JSON`, `${hostile} no JSON`]) {
+      const { stderr } = await refused(`${text}\n`);
+      expect(stderr.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
+    }
+    const named = write('named.jsonl', lines(alert({ ...read, 'proc.exepath': hostile }, `R${hostile}`)));
+    const hostileRules = write(
+      'hostile.yaml',
+      `- rule: ${JSON.stringify(`R${hostile}`)}\n  desc: d\n  condition: evt.type = open\n  output: o\n  priority: INFO\n`,
+    );
+    const { code, stdout } = await except(named, hostileRules);
+    expect(code).toBe(0);
+    expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
+    expect(itemsOf(stdout)[0]?.rule).toBe(`R${hostile}`);
+  });
+
+  test('a list in JSON', async () => {
+    const { code, stderr } = await refused(`${JSON.stringify([alert(read)], null, 2)}\n`);
+    expect({ code, stderr }).toEqual({
+      code: 78,
+      stderr: "bad.jsonl is a list in JSON; give one alert a line: jq -c '.[]' bad.jsonl\n",
+    });
+  });
+
+  test.each([
+    ['proc.nmae', 2, '--by: there is no field "proc.nmae" of syscall events; did you mean proc.name?'],
+    ['fd.sport', 78, 'the alert does not show fd.sport'],
+    ['proc.sname', 78, 'proc.sname is absent on its event'],
+    ['proc.cmdline', 78, 'a secret was taken out of proc.cmdline'],
+    ['proc.exe', 78, 'proc.exe holds what is no text'],
+    ['fd.types', 78, 'fd.types is a list, and shown as a text'],
+    ['evt.buffer', 78, 'evt.buffer is shown with dots'],
+  ])('--by %s', async (by, status, said) => {
+    const odd = {
+      'proc.sname': null,
+      'proc.cmdline': 'x --token=[redacted]',
+      'proc.exe': 'a\ufffd',
+      'fd.types': '(file)',
+      'evt.buffer': 'a.',
+    };
+    const { code, stderr } = await refused(lines(alert({ ...read, ...odd })), '--by', by);
+    expect(code).toBe(status);
+    expect(stderr).toContain(said);
+  });
+
+  test('files that cannot be read, are empty, or do not load', async () => {
+    expect(await except('nowhere.jsonl', rules)).toMatchObject({ code: 69, stdout: '' });
+    expect(await refused('\n')).toMatchObject({ code: 78, stderr: 'There is no alert in bad.jsonl\n' });
+    write('broken.yaml', '- rule: R\n  desc: d\n');
+    expect(await except('one.jsonl', 'broken.yaml')).toMatchObject({ code: 78, stdout: '' });
+    expect(await except('-', rules, '--events', '-')).toMatchObject({ code: 2, stdout: '' });
+    expect(await except('one.jsonl', rules, '--events', 'nowhere.jsonl')).toMatchObject({ code: 69, stdout: '' });
+  });
+});
