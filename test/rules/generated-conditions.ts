@@ -161,3 +161,15 @@ export const values: fc.Arbitrary<Values> = fc.record(
   },
   { requiredKeys: [] },
 );
+
+/** Conditions that are made of checks of a test's own with `and`, `or` and `not`. */
+export function conditionOf(check: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc.letrec<{ expr: string }>((tie) => ({
+    expr: fc.oneof(
+      { maxDepth: 4 },
+      check,
+      fc.tuple(tie('expr'), fc.constantFrom('and', 'or'), tie('expr')).map((parts) => `(${parts.join(' ')})`),
+      tie('expr').map((expr) => `not (${expr})`),
+    ),
+  })).expr;
+}

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
 import { type Rule, whyImpossible } from '../../src/rules/index.ts';
+import { conditionOf } from './generated-conditions.ts';
 import { load, rule } from './support.ts';
 
 const TYPES = ['openat', 'execve'] as const;
@@ -21,14 +22,7 @@ const check = fc.oneof(
     .tuple(fc.constantFrom('proc.name', 'proc.pname'), fc.constantFrom('= a', '!= b', 'in (a, b)', 'in ()', 'exists'))
     .map((parts) => parts.join(' ')),
 );
-const condition = fc.letrec<{ expr: string }>((tie) => ({
-  expr: fc.oneof(
-    { maxDepth: 4 },
-    check,
-    fc.tuple(tie('expr'), fc.constantFrom('and', 'or'), tie('expr')).map((parts) => `(${parts.join(' ')})`),
-    tie('expr').map((expr) => `not (${expr})`),
-  ),
-})).expr;
+const condition = conditionOf(check);
 
 test('what is impossible is true of no event', () => {
   const found = new Set<string>();

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import type { FieldRef } from '../../src/events/field.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
 import { type Rule, refuter } from '../../src/rules/index.ts';
+import { conditionOf } from './generated-conditions.ts';
 import { load, rule } from './support.ts';
 
 const KNOWN = ['proc.name', 'fd.name'];
@@ -16,14 +17,7 @@ const values = [...words, undefined];
 const check = fc
   .tuple(fc.constantFrom(...KNOWN, ...UNKNOWN), fc.constantFrom('= a', '!= b', 'in (a, b)', 'exists', 'contains b'))
   .map((parts) => parts.join(' '));
-const condition = fc.letrec<{ expr: string }>((tie) => ({
-  expr: fc.oneof(
-    { maxDepth: 4 },
-    check,
-    fc.tuple(tie('expr'), fc.constantFrom('and', 'or'), tie('expr')).map((parts) => `(${parts.join(' ')})`),
-    tie('expr').map((expr) => `not (${expr})`),
-  ),
-})).expr;
+const condition = conditionOf(check);
 
 function ruleOf(text: string): Rule {
   return load(rule({ condition: `evt.type = openat and ${text}`, output: 'o' }, 'R')).rules[0] as Rule;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Event, FieldRef, Form, Value } from '../../src/events/field.ts';
 import { bindRules, type Rule, UndecidedRules } from '../../src/rules/index.ts';
+import { conditionOf } from './generated-conditions.ts';
 import { load, rule } from './support.ts';
 
 /** Known from the start, and late. */
@@ -34,14 +35,7 @@ const check = fc
     if (operator === 'in') return `tolower(${field}) in (${word}, b)`;
     return `${field} ${operator} ${word}`;
   });
-const condition = fc.letrec<{ expr: string }>((tie) => ({
-  expr: fc.oneof(
-    { maxDepth: 4 },
-    check,
-    fc.tuple(tie('expr'), fc.constantFrom('and', 'or'), tie('expr')).map((parts) => `(${parts.join(' ')})`),
-    tie('expr').map((expr) => `not (${expr})`),
-  ),
-})).expr;
+const condition = conditionOf(check);
 const value = fc.option(fc.constantFrom(...words), { nil: undefined });
 
 function rulesOf(conditions: readonly string[], output = 'o %proc.name'): readonly Rule[] {
