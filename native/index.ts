@@ -120,8 +120,11 @@ export interface Sensor {
    * is nothing. A record has at most 96 KiB: give at least 128 KiB.
    */
   drain(into: Uint8Array): number;
-  /** Asks for one ring of the doorbell at the next record. True when one is there already: then drain, do not sleep. */
-  arm(): boolean;
+  /**
+   * Asks for one ring of the doorbell when so many bytes are in the ring, or a little more; default 1: at the next record.
+   * Until the next `drain`. True when they are there already: then drain, do not sleep.
+   */
+  arm(bytes?: number): boolean;
   /** Called when the doorbell rings. Keeps the process alive until `close`. */
   onDoorbell(callback: () => void): void;
   /**
@@ -238,7 +241,7 @@ function wrap(sensor: AddonSensor, demand: SensorDemand): Sensor {
   const configure = configuring(sensor, demand);
   return {
     drain: (into) => sensor.drain(into),
-    arm: () => sensor.arm(),
+    arm: (bytes = 1) => sensor.arm(bytes),
     onDoorbell: (callback) => sensor.onDoorbell(callback),
     configure,
     scan: (tgid = 0) => sensor.scan(tgid),

@@ -76,7 +76,7 @@ export interface AddonRecordIndex {
 
 export interface AddonSensor {
   drain(into: Uint8Array): number;
-  arm(): boolean;
+  arm(bytes: number): boolean;
   onDoorbell(callback: () => void): void;
   configure(wanted: AddonWanted): void;
   awaitPrograms(): void;

@@ -184,7 +184,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
   }
 
   Napi::Value arm(const Napi::CallbackInfo &info) {
-    return Napi::Boolean::New(info.Env(), sensor(info.Env()).arm());
+    return Napi::Boolean::New(info.Env(), sensor(info.Env()).arm(info[0].ToNumber().Uint32Value()));
   }
 
   Napi::Value on_doorbell(const Napi::CallbackInfo &info) {

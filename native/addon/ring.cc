@@ -41,7 +41,7 @@ Ring::~Ring() {
   munmap(const_cast<uint64_t *>(producer_), page_ + bytes_);
 }
 
-bool Ring::pending() const { return __atomic_load_n(producer_, __ATOMIC_ACQUIRE) != *consumer_; }
+size_t Ring::used() const { return __atomic_load_n(producer_, __ATOMIC_ACQUIRE) - *consumer_; }
 
 void Ring::skip() { __atomic_store_n(consumer_, __atomic_load_n(producer_, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE); }
 

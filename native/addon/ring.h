@@ -14,8 +14,8 @@ class Ring {
   // Copies whole committed records, each with its 8-byte header, and releases them. Returns the bytes copied.
   // `stuck` is set when the first record is larger than `room`.
   size_t drain(uint8_t *into, size_t room, bool *stuck);
-  // Something is in the ring, be it not committed yet.
-  bool pending() const;
+  // Bytes in the ring, those that are not committed yet too.
+  size_t used() const;
   // Releases everything, unread.
   void skip();
 

@@ -26,6 +26,9 @@ namespace {
 
 constexpr int kMaxSeedPasses = 64;
 
+// While we sleep all processors together may send a ring's so-manieth part before one looks how full it is.
+constexpr uint32_t kLooks = 32;
+
 // Programs that nothing wants cost nothing: they are loaded, not attached.
 constexpr const char *kLifePrograms[] = {"on_fork", "on_exec", "on_exit", "on_cgroup"};
 static_assert(sizeof(filter) <= 4096, "the filter is one page");
@@ -174,6 +177,7 @@ void Sensor::load(const SensorOptions &options, const std::set<std::string> &uri
   }
   config values{};
   values.refuse_above = options.ring_bytes / 4ull * 3;
+  values.look_after = options.ring_bytes / kLooks / processor_numbers();
   values.scoped = options.descendants_of != 0;
   values.args_head = options.args_head;
   values.env_head = options.env_head;
@@ -322,10 +326,15 @@ bool Sensor::seed(uint32_t pid) {
   return true;
 }
 
-bool Sensor::arm() {
-  __atomic_store_n(&control_->doorbell, 1u, __ATOMIC_SEQ_CST);
+size_t Sensor::drain(uint8_t *into, size_t room, bool *stuck) {
+  __atomic_store_n(&control_->doorbell, 0u, __ATOMIC_RELAXED);
+  return ring_->drain(into, room, stuck);
+}
+
+bool Sensor::arm(uint32_t bytes) {
+  __atomic_store_n(&control_->doorbell, bytes, __ATOMIC_SEQ_CST);
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  if (!ring_->pending()) return false;
+  if (ring_->used() < bytes) return false;
   __atomic_store_n(&control_->doorbell, 0u, __ATOMIC_RELAXED);
   return true;
 }

@@ -59,9 +59,10 @@ class Sensor {
   Sensor(const Sensor &) = delete;
   Sensor &operator=(const Sensor &) = delete;
 
-  size_t drain(uint8_t *into, size_t room, bool *stuck) { return ring_->drain(into, room, stuck); }
-  // Asks for a wakeup at the next record. True when there is one already; then no wakeup comes.
-  bool arm();
+  // As of Ring. Who looks is awake: what was asked for by `arm` is taken back.
+  size_t drain(uint8_t *into, size_t room, bool *stuck);
+  // Asks for a wakeup when so many bytes are in the ring, at least 1. True when they are there already; then none comes.
+  bool arm(uint32_t bytes);
   // Readable when the bell has rung.
   int bell_fd() const;
   void silence() { bell_->skip(); }

@@ -89,20 +89,33 @@ static __always_inline void ring_bell(void)
   bpf_ringbuf_discard(record, BPF_RB_FORCE_WAKEUP);
 }
 
+// Whether a consumer who sleeps until `awaited` bytes are in the ring is to be woken. One who waits for any does so in an empty
+// ring; for more, each processor looks only when it has sent a small part of the ring itself: all together do not pass by much.
+static __always_inline bool is_reached(struct counters *c, __u32 awaited, __u32 size)
+{
+  if (awaited <= 1 || !c) return awaited;
+  c->unlooked += size;
+  if (c->unlooked < config.look_after) return 0;
+  c->unlooked = 0;
+  return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= awaited;
+}
+
 // After the commit, which is a full barrier: the consumer sets the word first and then looks at the ring, so one of the
-// two sees the other. `counted`: the kind of a record of a process's life, or COUNTED_KINDS and the call.
-static __always_inline void emitted(struct counters *c, __u32 counted, bool failed)
+// two sees the other. `counted`: the kind of a record of a process's life, or COUNTED_KINDS and the call. `size`: of the
+// record; `failed`: it found the ring full.
+static __always_inline void emitted(struct counters *c, __u32 counted, __u32 size, bool failed)
 {
   if (c && counted < COUNTED) {
     if (failed) c->dropped[counted]++;
     else c->sent[counted]++;
   }
-  if (*(volatile __u32 *)&control.doorbell) ring_bell();
+  __u32 awaited = *(volatile __u32 *)&control.doorbell;
+  if (awaited && (failed || is_reached(c, awaited, size))) ring_bell();
 }
 
 static __always_inline void emit(void *record, __u32 size, __u32 counted)
 {
-  emitted(counters_here(), counted, bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP));
+  emitted(counters_here(), counted, size, bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP));
 }
 
 // Low-priority records leave the last quarter of the ring to those without which later events cannot be judged. While

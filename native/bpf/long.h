@@ -101,7 +101,7 @@ static __always_inline bool send_long(struct scratch *s, __u32 size, const __u32
     return 0;
   }
   bpf_ringbuf_submit(to, BPF_RB_NO_WAKEUP);
-  emitted(counters_here(), KIND_EXEC, 0);
+  emitted(counters_here(), KIND_EXEC, room, 0);
   return 1;
 }
 

@@ -175,7 +175,7 @@ static __always_inline bool in_ring(struct call_context *call, struct opening *o
   }
   identify(&r->header, bpf_get_current_task_btf(), KIND_OPEN);
   bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-  emitted(counters, counted_as(call), 0);
+  emitted(counters, counted_as(call), room, 0);
   return 1;
 }
 

@@ -76,6 +76,7 @@ enum state_part {
 // Constants of the loaded programs (.rodata): the verifier removes what they switch off.
 struct config {
   __u64 refuse_above;            // bytes in the ring above which low-priority records are refused
+  __u32 look_after;              // bytes that a processor may send before it looks again how much is in the ring
   __u8 scoped;                   // only processes in the scope
   __u8 page_kb;                  // of this machine
   __u32 args_head;               // bytes of a long argv, and of a long environment, that are kept from their beginnings:
@@ -104,7 +105,7 @@ struct filter {
 
 // Words that change while the programs run (.bss, mapped by the consumer).
 struct control {
-  __u32 doorbell;                // the consumer is about to sleep: ring once
+  __u32 doorbell;                // bytes in the ring that the consumer, who sleeps, is woken for, once; 0: it does not sleep
   __u32 self;                    // tgid of the sensor, as the kernel numbers it; never traced
   __u32 scan_tgid;               // scan only this process; 0 scans all
   __u32 seed_pid;                // seed the scope with this pid of the sensor's own pid namespace
@@ -119,6 +120,7 @@ struct counters {                // of a processor; so many bytes that no two sh
   __u64 filtered[COUNTED];       // no rule can match it
   __u64 looked;                  // times that the ring could have been looked at before a low-priority record
   __u64 pressed;                 // it was nearly full then
+  __u64 unlooked;                // bytes sent, while the consumer slept, since it was looked how many are in the ring
   __u64 uring_lost;              // requests of io_uring that completed when their process was not there any more
   __u64 shortened;               // exec records with less of argv or the environment than is asked for: there was no room
 } __attribute__((aligned(64)));

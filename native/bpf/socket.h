@@ -285,7 +285,7 @@ static __always_inline bool socket_in_ring(struct call_context *call, struct soc
     return 0;
   }
   bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-  emitted(counters_here(), counted_as(call), 0);
+  emitted(counters_here(), counted_as(call), SOCKET_ROOM, 0);
   return 1;
 }
 

@@ -135,6 +135,54 @@ describe.skipIf(skipped)('the ring', () => {
     }
   });
 
+  test.each([65536, 1 << 20])(
+    'of %i bytes: the doorbell waits until a part of it is in use, and rings once and not much later',
+    async (ringBytes) => {
+      const sensor = watch(actor, { ringBytes });
+      try {
+        let rings = 0;
+        sensor.onDoorbell(() => rings++);
+        const quarter = ringBytes / 4;
+        expect(sensor.arm(quarter)).toBe(false);
+        let used = 0;
+        for (let opens = 0; rings === 0; opens++) {
+          expect(opens).toBeLessThan(ringBytes / 64);
+          await actor.ask('opens 4 /etc/hostname');
+          await new Promise((done) => setImmediate(done));
+        }
+        await actor.ask('opens 64 /etc/hostname');
+        await new Promise((done) => setImmediate(done));
+        expect(rings).toBe(1);
+        const room = new Uint8Array(1 << 20);
+        for (let got = sensor.drain(room); got > 0; got = sensor.drain(room)) used += got;
+        expect(used).toBeGreaterThanOrEqual(quarter);
+        expect(used).toBeLessThan(quarter + ringBytes / 16 + 64 * 320);
+        await actor.ask(`opens ${Math.ceil(ringBytes / 3 / 320)} /etc/hostname`);
+        expect(sensor.arm(quarter), 'as much is there already').toBe(true);
+      } finally {
+        sensor.close();
+      }
+    },
+  );
+
+  test('who looks at the ring is not rung for', async () => {
+    const sensor = watch(actor, { ringBytes: 65536 });
+    try {
+      let rings = 0;
+      sensor.onDoorbell(() => rings++);
+      for (const bytes of [1, 16384]) {
+        expect(sensor.arm(bytes)).toBe(false);
+        expect(drainAll(sensor)).toEqual([]);
+        await actor.ask('opens 300 /etc/hostname');
+        expect(drainAll(sensor).length).toBeGreaterThan(100);
+      }
+      await new Promise((done) => setImmediate(done));
+      expect(rings).toBe(0);
+    } finally {
+      sensor.close();
+    }
+  });
+
   test('the doorbell rings even when the record that should ring it finds the ring full', async () => {
     const sensor = watch(actor, { ringBytes: 4096 });
     try {
