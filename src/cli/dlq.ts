@@ -1,4 +1,4 @@
-/** `falco-pipe dlq`: events that sinks gave up: list them, look at them, have them delivered after all, or delete them. */
+/** `falco-pipe dlq`: events that sinks gave up, or operators failed on: list them, look at them, have them go on after all, or delete them. */
 
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -8,7 +8,7 @@ import { visibleLine } from '../core/visible.ts';
 import { parseRecord, recordJson } from '../events/record-json.ts';
 import { redactCommon, redacted } from '../events/redact.ts';
 import { loadPlan } from '../pipeline/load.ts';
-import { isOfSource } from '../store/keep.ts';
+import { isOfSource, ownerOf } from '../store/keep.ts';
 import { STATE_FILE } from '../store/messages.ts';
 import { type DeadLetter, Store } from '../store/store.ts';
 import { type Control, controlOf } from './control.ts';
@@ -143,8 +143,12 @@ async function retry(letters: Letters, ids: readonly number[], sink: string | un
   }
   await letters.retry(choiceOf(ids, sink));
   const events = before.reduce((sum, { count }) => sum + count, 0);
-  const [wait, its] = before.length === 1 ? ['waits', 'its sink'] : ['wait', 'their sinks'];
-  const said = `${counted(before.length, 'dead letter')} with ${counted(events, 'event')} ${wait} for ${its}`;
+  const kinds = [...new Set(before.map((letter) => ownerOf(letter.sink).split(' ')[1]))];
+  const [wait, their] =
+    before.length === 1
+      ? ['waits', `its ${kinds[0]}`]
+      : ['wait', `their ${kinds.map((kind) => `${kind}s`).join(' and ')}`];
+  const said = `${counted(before.length, 'dead letter')} with ${counted(events, 'event')} ${wait} for ${their}`;
   say(before.length === 0 ? 'no dead letters to deliver\n' : `${said}\n`);
 }
 
@@ -167,7 +171,7 @@ async function chosenOf(
   const all = await letters.list(undefined);
   const own = sink === undefined ? all : all.filter((letter) => letter.sink === sink);
   const missing = ids.find((id) => !own.some((letter) => letter.id === id));
-  const of = sink === undefined ? '' : ` of the sink ${sink}`;
+  const of = sink === undefined ? '' : ` of ${ownerOf(sink)}`;
   if (missing !== undefined) throw new UserError(`There is no dead letter ${missing}${of}`);
   if (sink !== undefined && own.length === 0) {
     const others = [...new Set(all.map((letter) => letter.sink))];

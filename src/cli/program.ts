@@ -287,12 +287,15 @@ export function createProgram(): Command {
   program
     .command('dlq <action> [ids...]')
     .description(
-      'Events that sinks gave up: list them, show their events, retry: have them delivered after all, drop: delete them.',
+      'Events that sinks gave up, or operators failed on: list them, show their events, retry: have them go on after all, drop: delete them.',
     )
     .addOption(output())
     .option('--state <folder>', 'the state folder')
     .option('--pipeline <file>', 'a pipeline whose `state:` it is')
-    .option('--sink <id>', 'those of one sink, or of a source: "source ID" (list, retry, drop)')
+    .option(
+      '--sink <id>',
+      'those of one sink; of an operator or a source: "operator ID", "source ID" (list, retry, drop)',
+    )
     .option('--no-redact', 'show events with the secrets in them (show)')
     .addHelpText(
       'after',

@@ -213,8 +213,13 @@ export interface Prepared<State = unknown> {
 
 export interface OperatorContext<State = unknown> extends Context {
   readonly state: State;
-  /** An event that could not be judged is lost to this operator alone: counted, and reported once a while. */
+  /** Something of it, named by `what`, could not judge an event: counted, and reported once a while. The rest goes on. */
   failed(event: Event, error: unknown, what?: string): void;
+  /**
+   * An event of a `stream` that could not be judged: with a state folder it is a dead letter, which people can give to the
+   * operator again, else dropped; counted and reported. Its ack settles then.
+   */
+  lose(event: Event, error: unknown, ack: Ack): void;
   /** What `save` returned last, in this run or an earlier one, if the configuration is still the same (`stateFor`). */
   saved(): unknown;
   /**

@@ -73,10 +73,17 @@ export class Undelivered {
     else if (ack.live || reason === REFUSED) {
       // What only came too late waits on disk for the next start.
       const isLate = reason !== REFUSED && (spills || reason === STOPPED);
-      if ((isLate && this.#spool(parcel, reason)) || this.#bury(parcel, reason, message)) return;
-      this.#drop(parcel, keep && reason === STOPPED ? 'spool_full' : reason);
+      if (isLate && this.#spool(parcel, reason)) return;
+      this.bury(parcel, reason, message, keep && reason === STOPPED ? 'spool_full' : reason);
     } else if (ack.patient && reason === FAILED && !this.#closed) this.#park(parcel);
     else ack.settle('failed', reason);
+  }
+
+  /** Makes a dead letter of events. Where that cannot be they are dropped, by the reason `noRoom`: false. */
+  bury(parcel: Parcel, reason: string, message: string, noRoom = reason): boolean {
+    const isBuried = this.#bury(parcel, reason, message);
+    if (!isBuried) this.drop(parcel, noRoom);
+    return isBuried;
   }
 
   /** As `lose` with `stopped`; where events spill, also those that their source would give again wait on disk. */
@@ -89,7 +96,7 @@ export class Undelivered {
   spool(parcel: Parcel): void {
     const { ack } = parcel;
     if (this.#spool(parcel)) return;
-    if (ack.live) this.#drop(parcel, 'spool_full');
+    if (ack.live) this.drop(parcel, 'spool_full');
     else ack.settle('failed', 'spool_full');
   }
 
@@ -111,6 +118,12 @@ export class Undelivered {
   count(reason: string, events: number): void {
     this.#options.metrics.add('dropped', reason, events);
     this.#options.lost(reason, events);
+  }
+
+  /** Nobody gets events: they are counted. */
+  drop({ events, ack }: Parcel, reason: string): void {
+    this.count(reason, events.length);
+    ack.settle('dropped', reason);
   }
 
   /** Nothing waits for another try any more: returns what did. */
@@ -166,10 +179,5 @@ export class Undelivered {
       this.#keeping.delete(keeping);
     });
     this.#keeping.add(keeping);
-  }
-
-  #drop({ events, ack }: Parcel, reason: string): void {
-    this.count(reason, events.length);
-    ack.settle('dropped', reason);
   }
 }

@@ -18,6 +18,12 @@ export interface Port {
   deliver(source: string, parcel: Parcel): void;
 }
 
+/** Where events go that an operator has failed on. */
+export interface LostPort extends Port {
+  /** The event will come, and that is why. */
+  add(event: Event, error: unknown): void;
+}
+
 /** A node of the fused part of the graph. */
 export interface FusedNode {
   readonly id: string;
@@ -29,7 +35,9 @@ export interface FusedNode {
   readonly next: readonly (FusedNode | Port)[];
   /** Where events wait that it holds. */
   readonly held?: Port;
-  /** An event that could not be judged here. */
+  /** Where events go that could not be judged here; `failed` is told of those that cannot even be kept. */
+  readonly lost?: LostPort;
+  /** An event that could not be judged here, and is lost. */
   failed(event: Event, error: unknown): void;
   readonly received: { value: number };
   readonly sent: { value: number };
@@ -176,10 +184,7 @@ export class Segment {
       sent.value++;
       below(event);
     };
-    const threw = (event: Event, error: unknown) => {
-      this.#threw = true;
-      node.failed(event, error);
-    };
+    const threw = this.#lost(node, form, source);
     switch (step.kind) {
       case 'where': {
         const { test } = step;
@@ -262,6 +267,27 @@ export class Segment {
   #hold(port: Port, source: string): (held: Held) => void {
     const outlet = this.#outlet(port, source);
     return (held) => this.#keep(outlet, held);
+  }
+
+  // What is done with an event that an operator has thrown on.
+  #lost(node: FusedNode, form: EventForm, source: string): (event: Event, error: unknown) => void {
+    const failed = (event: Event, error: unknown) => {
+      this.#threw = true;
+      node.failed(event, error);
+    };
+    const { lost } = node;
+    if (!lost) return failed;
+    const outlet = this.#outlet(lost, source);
+    const fields = node.fields(source);
+    return (event, error) => {
+      try {
+        const own = this.#own(event, form, fields);
+        lost.add(own, error);
+        this.#keep(outlet, own);
+      } catch {
+        failed(event, error); // it cannot be read, or no record can hold it
+      }
+    };
   }
 
   #outlet(port: Port, source: string): Outlet {

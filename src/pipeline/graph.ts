@@ -1,6 +1,7 @@
 /** Wiring: from a plan and the components at work to the loops that batches go through. Nothing runs by it. */
 
 import { messageOf } from '../core/errors.ts';
+import { lettersOf } from '../store/keep.ts';
 import { type FusedNode, type Port, Segment } from './fuse.ts';
 import type { LiveOperator } from './live-operator.ts';
 import type { LiveSink } from './live-sink.ts';
@@ -16,7 +17,10 @@ export interface Live {
   readonly sinks: ReadonlyMap<string, LiveSink>;
 }
 
-/** The loops of a plan, by id: below each source, each `stream` operator, and for what an operator has held. */
+/**
+ * The loops of a plan, by id: below each source, each `stream` operator, and for what an operator has held; by `lettersOf`
+ * those of operators that are given again what they have failed on.
+ */
 export type Wiring = ReadonlyMap<string, Segment>;
 
 /** More places where events go, by the id of the component that they come from. */
@@ -41,6 +45,7 @@ export function wire({ plan, operators, sinks }: Omit<Live, 'sources'>, runtime:
     const operator = operators.get(id) as LiveOperator;
     targets.set(id, operator.node(planned, operator.isStream ? [] : below(id)));
     if (operator.isStream) wiring.set(id, segment(below(id), id));
+    if (runtime.store) wiring.set(lettersOf('operator', id), segment([targets.get(id) as FusedNode | Port], id));
     if (operator.holds) wiring.set(id, segment([operator.resumed(planned, below(id))], id));
   }
   for (const { id } of plan.sources) wiring.set(id, segment(below(id), id, runtime.totals));
@@ -52,5 +57,9 @@ export function connect({ sources, operators }: Live, wiring: Wiring): void {
   for (const [id, node] of [...sources, ...operators]) {
     const segment = wiring.get(id);
     if (segment) node.graph = (batch) => segment.process(batch);
+  }
+  for (const [id, operator] of operators) {
+    const segment = wiring.get(lettersOf('operator', id));
+    if (segment) operator.again = (batch) => segment.process(batch);
   }
 }

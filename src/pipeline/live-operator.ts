@@ -1,13 +1,15 @@
 /** An operator at work: its instance, which holds its state and may outlive the graph it was made for. */
 
-import type { Ack } from '../core/ack.ts';
-import type { Demands, EventStep, OperatorContext, Step } from '../core/component.ts';
+import { type Ack, LOST } from '../core/ack.ts';
+import type { Context, Demands, EventStep, OperatorContext, Step } from '../core/component.ts';
 import { exitCode, messageOf } from '../core/errors.ts';
 import type { Event, EventForm } from '../core/event.ts';
 import { EventRecord } from '../events/record.ts';
 import { recordJson } from '../events/record-json.ts';
 import { redactCommon, redacted } from '../events/redact.ts';
+import { lettersOf } from '../store/keep.ts';
 import { fieldsOf } from './demand.ts';
+import { FailedEvents } from './failed-events.ts';
 import type { FusedNode, Port } from './fuse.ts';
 import { HeldEvents, resumed } from './held.ts';
 import { stateIdentity } from './kept.ts';
@@ -30,6 +32,8 @@ export class LiveOperator {
   reads: Demands | undefined;
   /** Where the batches go that do not leave it at once. Replaced between batches. */
   graph: Process = () => {};
+  /** Gives it batches that were put back. Replaced with the graph. */
+  again: Process = () => {};
   readonly #runtime: Runtime;
   readonly #own = new AbortController();
   readonly #step: BoundOnce | undefined;
@@ -37,6 +41,7 @@ export class LiveOperator {
   #snapshots: Snapshots | undefined;
   #takesOver = false;
   readonly #held: HeldEvents | undefined;
+  readonly #lost: FailedEvents | undefined;
 
   /** Creates an instance. `signal` ends its waits; `changeReads` has sources give what it reads. Throws a UserError that names it. */
   constructor(planned: PlannedOperator, runtime: Runtime, signal: AbortSignal, changeReads: ChangeReads) {
@@ -44,6 +49,7 @@ export class LiveOperator {
     this.planned = planned;
     this.#runtime = runtime;
     const context = runtime.context(id, AbortSignal.any([signal, this.#own.signal]));
+    this.#lost = this.#letters(context);
     let step: Step;
     try {
       this.stateIdentity = stateIdentity(planned);
@@ -51,6 +57,7 @@ export class LiveOperator {
         ...context,
         state: prepared.state,
         failed: this.#failed,
+        lose: (event, error, ack) => this.#lose(event, error, ack),
         saved: () => runtime.memory.snapshot(id, this.stateIdentity),
         takesOver: () => this.#takesOver,
         changeReads: (reads, change) => changeReads(this, reads, change),
@@ -83,6 +90,7 @@ export class LiveOperator {
     this.#takesOver = before !== undefined;
     this.#stream?.open();
     this.#takesOver = false;
+    this.#lost?.begin();
   }
 
   #handOver(to: LiveOperator): void {
@@ -140,6 +148,7 @@ export class LiveOperator {
       emits: (source) => (definition.emits === 'same' ? source : definition.emits),
       next,
       ...(this.#held ? { held: this.#held } : {}),
+      ...(this.#lost ? { lost: this.#lost } : {}),
       failed: this.#failed,
       received,
       sent: metrics.counter('sent'),
@@ -167,6 +176,7 @@ export class LiveOperator {
 
   /** Ends a stream: what it holds still goes on, until `deadline` is aborted. What else was held goes on as it is. */
   async close(deadline: AbortSignal): Promise<void> {
+    this.#lost?.end();
     this.#held?.close();
     // What it held is settled when it finishes.
     await this.#stream?.close(deadline).catch((error) => this.#notWell(error));
@@ -179,18 +189,49 @@ export class LiveOperator {
     // What has arrived meanwhile may have changed its state once more.
     this.#snapshots?.take();
     await this.#stream?.finish(deadline);
+    await this.#lost?.kept();
     this.#snapshots?.take();
   }
 
   readonly #failed = (event: Event, error: unknown, what: string = this.planned.id) => {
     const { id } = this.planned;
-    this.#runtime.counters(id).add('errors', what === id ? '' : what, 1);
     // Where one of its rules has failed the others still judge.
-    if (what === id) this.#runtime.counters(id).add('dropped', 'operator_error', 1);
-    const message = `${what} failed on an event of type ${event.type}: ${redactCommon(messageOf(error))}`;
-    const fields = { reason: 'operator_error', count: 1, message, ...shown(event) };
-    this.#runtime.reports.add({ component: id, type: 'error', fields });
+    if (what === id) this.#runtime.counters(id).add('dropped', LOST.reason, 1);
+    this.#say(event, error, what, 1);
   };
+
+  #lose(event: Event, error: unknown, ack: Ack): void {
+    if (this.#lost) this.#say(event, error, this.planned.id, 1, this.#lost.lose([event], error, ack));
+    else {
+      this.#failed(event, error);
+      ack.settle(LOST.status, LOST.reason);
+    }
+  }
+
+  #say(event: Event, error: unknown, what: string, count: number, isKept = false): void {
+    const { id } = this.planned;
+    this.#runtime.counters(id).add('errors', what === id ? '' : what, count);
+    const message = `${what} failed on an event of type ${event.type}: ${redactCommon(messageOf(error))}${isKept ? '; it is a dead letter' : ''}`;
+    const fields = { reason: LOST.reason, count, message, ...shown(event) };
+    this.#runtime.reports.add({ component: id, type: 'error', fields });
+  }
+
+  // Undefined where there is no state folder.
+  #letters({ log, metrics }: Context): FailedEvents | undefined {
+    const { id } = this.planned;
+    const keep = this.#runtime.keep(lettersOf('operator', id));
+    return (
+      keep &&
+      new FailedEvents({
+        id,
+        keep,
+        log,
+        metrics,
+        again: (batch) => this.#runtime.trampoline.run(() => this.again(batch)),
+        said: (event, error, count, isKept) => this.#say(event, error, id, count, isKept),
+      })
+    );
+  }
 
   #openHeld(): HeldEvents {
     const { id } = this.planned;
@@ -220,7 +261,14 @@ export class LiveOperator {
         errors.value++;
         report('error', 'operator_error', `${id} failed and starts anew: ${redactCommon(messageOf(error))}`);
       },
-      lost: (reason, count) => this.#runtime.counters(id).add('dropped', reason, count),
+      dropped: (events, error, ack) => {
+        if (this.#lost) this.#lost.lose(events, error, ack);
+        else {
+          this.#runtime.counters(id).add('dropped', LOST.reason, events.length);
+          ack.settle(LOST.status, LOST.reason);
+        }
+      },
+      left: (count) => this.#runtime.counters(id).add('dropped', 'stopped', count),
       completed: () => report('health', 'completed', `${id} has completed: nothing passes it any more`),
     });
   }

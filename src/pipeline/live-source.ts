@@ -193,7 +193,7 @@ export class LiveSource {
     const message = redactCommon(given);
     const letter = internalEvent('drop', BigInt(now()) * 1_000_000n, { component: id, reason, message });
     const whole = letter.with({ ...letter.fields, 'internal.event': text });
-    const kept = this.#runtime.keep(lettersOf(id))?.bury([whole], reason, message);
+    const kept = this.#runtime.keep(lettersOf('source', id))?.bury([whole], reason, message);
     totals.seen++;
     if (kept) totals.deadLettered++;
     else totals.drop(reason, 1);

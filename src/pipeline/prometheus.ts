@@ -25,7 +25,7 @@ const OF_COMPONENTS: Readonly<Record<string, Metric>> = {
   spooled: counter('falco_pipe_spooled_events_total', 'Events that a sink left on disk for later.'),
   dead_lettered: counter(
     'falco_pipe_dead_lettered_events_total',
-    'Events that a sink gave up, and what a source rejected, on disk.',
+    'Events that a sink gave up or an operator failed on, and what a source rejected, on disk.',
     'reason',
   ),
   errors: counter('falco_pipe_errors_total', 'Failures of a component, by what failed in it.', 'what'),

@@ -64,9 +64,7 @@ export class Run {
     this.#runtime = new Runtime(options);
     this.loadings = new Loadings(this.#runtime.reports);
     // What it leaves on disk may be for a sink that is no more.
-    this.#retiring = new Retiring(this.#runtime.log, this.#stop.signal, () =>
-      this.#runtime.leftBehind(this.plan.sinks),
-    );
+    this.#retiring = new Retiring(this.#runtime.log, this.#stop.signal, () => this.#runtime.leftBehind(this.plan));
     this.over = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -202,7 +200,7 @@ export class Run {
       reloads: this.loadings.status,
       components,
       ready: unready.length === 0,
-      problems: [...unready, ...this.loadings.problems, ...wrong('sink'), ...this.#runtime.leftOnDisk(this.plan.sinks)],
+      problems: [...unready, ...this.loadings.problems, ...wrong('sink'), ...this.#runtime.leftOnDisk(this.plan)],
     };
   }
 
@@ -237,7 +235,7 @@ export class Run {
       }
       throw error;
     }
-    this.#runtime.leftBehind(plan.sinks);
+    this.#runtime.leftBehind(plan);
   }
 
   #swap(old: Live, live: Live): void {

@@ -11,7 +11,7 @@ import { lettersIn } from '../core/keep.ts';
 import type { Logger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { Trampoline } from '../core/trampoline.ts';
-import { isOfSource, type LostFromDisk, SinkKeep, UNREADABLE } from '../store/keep.ts';
+import { componentOf, type LostFromDisk, lettersOf, ownerOf, SinkKeep, UNREADABLE } from '../store/keep.ts';
 import type { Store } from '../store/store.ts';
 import type { Plan } from './plan.ts';
 import { Reports } from './reports.ts';
@@ -23,6 +23,9 @@ export type Memory = Pick<
   Store,
   'get' | 'set' | 'seen' | 'setSeen' | 'snapshot' | 'setSnapshot' | 'committed' | 'problem'
 >;
+
+/** Who there is in a pipeline to get what waits on disk. */
+type Named = Record<'operators' | 'sinks', readonly { readonly id: string }[]>;
 
 type NamedPlan = Pick<Plan, 'digest' | 'title' | 'cluster'>;
 
@@ -81,7 +84,7 @@ export class Runtime {
     return counters;
   }
 
-  /** What a sink has on disk; the same each time. */
+  /** What a sink has on disk, or, by `lettersOf`, a source or an operator; the same each time. */
   keep(id: string): SinkKeep | undefined {
     let keep = this.keeps.get(id);
     if (!keep && this.store)
@@ -89,32 +92,32 @@ export class Runtime {
     return keep;
   }
 
-  /** What waits on disk for sinks that are not among these: nobody delivers it. Each of them is also logged, once. */
-  leftBehind(sinks: readonly { readonly id: string }[]): string[] {
-    const open = new Set(sinks.map(({ id }) => id));
+  /** What waits on disk for nobody in the pipeline: nobody gets it. Each of them is also logged, once. */
+  leftBehind({ operators, sinks }: Named): string[] {
+    const open = new Set([...sinks.map(({ id }) => id), ...operators.map(({ id }) => lettersOf('operator', id))]);
     return [...this.#waiting()].flatMap(([id, waiting]) => {
       if (open.has(id) || waiting === 0) return [];
-      const message = `${counted(waiting, 'event')} on disk for the sink ${id}, which is not open here: kept until one of that name is`;
+      const message = `${counted(waiting, 'event')} on disk for ${ownerOf(id)}, which is not open here: kept until one of that name is`;
       if (!this.#saidOf.has(id)) this.log.warn({ id }, message);
       this.#saidOf.add(id);
       return [message];
     });
   }
 
-  // Events on disk by the ids of sinks, open or not.
+  // Events on disk by the ids of sinks, and of operators by `lettersOf`, open or not.
   #waiting(): Map<string, number> {
     const ids = new Set([...(this.store?.spools ?? []), ...this.keeps.keys()]);
     return new Map([...ids].map((id) => [id, this.keeps.get(id)?.onDisk ?? this.store?.waiting(id) ?? 0]));
   }
 
-  /** Events in dead letters now, of a sink, or of a source by `lettersOf`; undefined without a state folder. */
+  /** Events in dead letters now, of a sink, or by `lettersOf`; undefined without a state folder. */
   deadOf(name: string): number | undefined {
     return this.keeps.get(name)?.dead ?? this.store?.buried(name);
   }
 
   /** Says what is on disk that nobody delivers now: what is `leftBehind`, and dead letters. */
-  leftOnDisk(sinks: readonly { readonly id: string }[]): string[] {
-    return [...this.leftBehind(sinks), ...this.#deadLetters()];
+  leftOnDisk(plan: Named): string[] {
+    return [...this.leftBehind(plan), ...this.#deadLetters()];
   }
 
   // Also of what is not in the pipeline.
@@ -123,8 +126,7 @@ export class Runtime {
     return [...names].flatMap((name) => {
       const dead = this.deadOf(name) ?? 0;
       if (dead === 0) return [];
-      const whose = isOfSource(name) ? `the ${name}` : `the sink ${name}`;
-      return [`${counted(dead, 'event')} of ${whose} in dead letters: ${lettersIn(this.store?.folder ?? '')}`];
+      return [`${counted(dead, 'event')} of ${ownerOf(name)} in dead letters: ${lettersIn(this.store?.folder ?? '')}`];
     });
   }
 
@@ -134,15 +136,16 @@ export class Runtime {
     if (status === 'dropped') this.totals.drop(reason, count);
     else this.totals.deadLettered += count;
     if (reason !== UNREADABLE) return;
-    this.counters(id).add(status, reason, count);
+    const component = componentOf(id);
+    this.counters(component).add(status, reason, count);
     const folder = this.store?.folder;
-    const where = `${counted(count, 'event')} that waited in ${folder} for ${id} cannot be read any more: check that disk`;
+    const where = `${counted(count, 'event')} that waited in ${folder} for ${component} cannot be read any more: check that disk`;
     const bytes =
       status === 'dropped'
         ? 'there may be no more dead letters, so they are lost'
         : `what is left of them is a dead letter: 'falco-pipe dlq list --state ${folder}' lists it`;
     const fields = { reason, count, message: `${where}; ${bytes}` };
-    this.reports.add({ component: id, type: status === 'dropped' ? 'drop' : 'error', fields });
+    this.reports.add({ component, type: status === 'dropped' ? 'drop' : 'error', fields });
   }
 
   /** What a component gets; `signal` ends its waits. */

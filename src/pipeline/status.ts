@@ -21,7 +21,7 @@ export interface ComponentStatus {
   readonly counters: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
   /** Of a sink: events that wait in memory, are being written or on their way to disk, and on disk, and bytes in memory. */
   readonly queue?: { readonly events: number; readonly bytes: number; readonly on_disk: number };
-  /** With a state folder: events that it has given up, and what a source has rejected, that are on disk now. */
+  /** With a state folder, what is on disk now: events that it has given up or failed on, what a source has rejected. */
   readonly dead_letters?: number;
   /** Of a source that delivers at least once: events that have not settled. */
   readonly in_flight?: number;
@@ -75,9 +75,12 @@ export function componentsOf(
     ...plan.sources.map((source) => {
       const { inFlight, problem } = sources.get(source.id) as LiveSource;
       const own = { ...(inFlight === undefined ? {} : { in_flight: inFlight }), ...(problem ? { problem } : {}) };
-      return { kind: 'source' as const, ...common(source, []), ...letters(lettersOf(source.id)), ...own };
+      return { kind: 'source' as const, ...common(source, []), ...letters(lettersOf('source', source.id)), ...own };
     }),
-    ...plan.operators.map((operator) => ({ kind: 'operator' as const, ...common(operator, operator.from) })),
+    ...plan.operators.map((operator) => {
+      const own = letters(lettersOf('operator', operator.id));
+      return { kind: 'operator' as const, ...common(operator, operator.from), ...own };
+    }),
     ...plan.sinks.map((sink) => {
       const { queue, waiting: events, onDisk, problem } = (sinks.get(sink.id) as LiveSink).delivery;
       const waiting = { events, bytes: queue.bytes, on_disk: onDisk };

@@ -19,28 +19,39 @@ config.onUnhandledError = (error) => {
   failed(error);
 };
 
+interface Held {
+  readonly since: number;
+  readonly events: readonly Event[];
+  /** What its ack settles; undefined when it was dropped. */
+  ack: Ack | undefined;
+}
+
 export interface StreamOptions {
   readonly through: Extract<Step, { kind: 'stream' }>['through'];
   /** Takes each batch that leaves it. */
   readonly next: (batch: Batch) => void;
   /** Told of the error that ended it. */
   readonly failed: (error: unknown) => void;
-  /** Told how many events it has dropped, and why. */
-  readonly lost: (reason: string, count: number) => void;
+  /** Takes the events that it held when an error ended it: they are not given to it again. */
+  readonly dropped: (events: readonly Event[], error: unknown, ack: Ack) => void;
+  /** Told how many events were left behind. */
+  readonly left: (count: number) => void;
   /** Told when it has completed although more may come. */
   readonly completed: () => void;
 }
 
 /**
- * An error ends a stream in RxJS, but not the pipeline: what the operator held is dropped (`operator_error`), and it
- * starts anew with the next batch. After it has completed by itself nothing passes any more: that is `filtered`.
+ * An error ends a stream in RxJS, but not the pipeline: what the operator held is `dropped`, and it starts anew with the next
+ * batch. After it has completed by itself nothing passes any more: that is `filtered`.
  */
 export class StreamPort {
   readonly #options: StreamOptions;
   // What went in and has neither come out nor been settled, in the order in which it came.
-  readonly #held = new Map<Ack, { readonly since: number; readonly events: readonly Event[] }>();
+  readonly #held = new Map<Ack, Held>();
   #input = new Subject<Batch>();
   #error: (error: unknown) => void = () => {};
+  // What it ended with last.
+  #ended: unknown;
   #subscription: Subscription | undefined;
   // What came before it was opened.
   #early: [source: string, parcel: Parcel][] | undefined = [];
@@ -90,19 +101,20 @@ export class StreamPort {
       return;
     }
     if (!this.#subscription) this.#subscribe();
+    const batch: Held = { since: now(), events, ack };
     const held = ackOf(
       (status, reason, fates) => {
         this.#held.delete(held);
-        ack.settle(status, reason, fates);
+        batch.ack?.settle(status, reason, fates);
         this.#wake?.();
       },
       ack.live,
       ack.patient,
     );
-    this.#held.set(held, { since: now(), events });
+    this.#held.set(held, batch);
     thrower.run(this.#error, () => this.#input.next({ source, form: recordForm, events, ack: held }));
     // It may have failed while it was being subscribed; then nobody has taken the batch.
-    if (!this.#subscription) this.#dropHeld();
+    if (!this.#subscription) this.#dropHeld(this.#ended);
   }
 
   /** Ends its input; resolves when it has completed or holds nothing more, or `deadline` is aborted. */
@@ -149,7 +161,8 @@ export class StreamPort {
       if (subscription.closed) return;
       subscription.unsubscribe();
       this.#subscription = undefined;
-      this.#dropHeld();
+      this.#ended = error;
+      this.#dropHeld(error);
     };
     this.#error = error;
     const observer = {
@@ -180,17 +193,21 @@ export class StreamPort {
   }
 
   // After an error its events would only meet it again.
-  #dropHeld(): void {
-    for (const [ack, { events }] of [...this.#held]) {
-      ack.settle('dropped', 'operator_error');
-      this.#options.lost('operator_error', events.length);
+  #dropHeld(error: unknown): void {
+    const dropped = [...this.#held.values()];
+    this.#held.clear();
+    for (const each of dropped) {
+      const { events, ack } = each;
+      each.ack = undefined;
+      if (ack) this.#options.dropped(events, error, ack);
     }
+    this.#wake?.();
   }
 
   // Events of replayable sources come again after a stop.
   #leave(ack: Ack, events: readonly Event[]): void {
     ack.settle(ack.live ? 'dropped' : 'failed', 'stopped');
-    if (ack.live) this.#options.lost('stopped', events.length);
+    if (ack.live) this.#options.left(events.length);
   }
 }
 

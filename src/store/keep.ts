@@ -10,18 +10,30 @@ import type { SpoolRow, Store } from './store.ts';
 
 /** Text on its way to disk, in UTF-16 units: past that, when the disk does not keep up or is full, nothing is taken. */
 const PENDING = 64 * 1024 ** 2;
-const OF_SOURCE = 'source ';
 /** What the dead letters of one sink or source may hold: past that, events are dropped. Bytes as text, less on disk. */
 const DEAD = { events: 1_000_000, bytes: 1024 ** 3 };
 
-/** The name that dead letters of a source have in place of a sink's; no sink has one like it, so none are delivered. */
-export function lettersOf(source: string): string {
-  return `${OF_SOURCE}${source}`;
+/**
+ * The name that dead letters of a source or an operator have in place of a sink's; no sink has one like it. An operator is
+ * given again what it has failed on; what a source has rejected is no event.
+ */
+export function lettersOf(kind: 'source' | 'operator', id: string): string {
+  return `${kind} ${id}`;
 }
 
 /** Whether dead letters of that name are of a source: what came there was no event. */
 export function isOfSource(name: string): boolean {
-  return name.startsWith(OF_SOURCE);
+  return name.startsWith(lettersOf('source', ''));
+}
+
+/** The id of the component that has that name there. */
+export function componentOf(name: string): string {
+  return name.slice(name.indexOf(' ') + 1);
+}
+
+/** Whose the dead letters of that name are, for people: `the sink siem`, `the operator detect`. */
+export function ownerOf(name: string): string {
+  return name.includes(' ') ? `the ${name}` : `the sink ${name}`;
 }
 
 /** The reason of events that waited on disk and cannot be read any more. */

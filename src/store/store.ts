@@ -126,12 +126,12 @@ export class Store {
     return this.#kept.waiting[sink] ?? 0;
   }
 
-  /** The sinks for which events were in the spool then. */
+  /** The sinks, and operators by `lettersOf`, for which events were in the spool then. */
   get spools(): readonly string[] {
     return Object.keys(this.#kept.waiting);
   }
 
-  /** The sinks, and sources by `lettersOf`, that had dead letters then. */
+  /** The sinks, and sources and operators by `lettersOf`, that had dead letters then. */
   get graves(): readonly string[] {
     return Object.keys(this.#kept.dead);
   }
@@ -181,7 +181,7 @@ export class Store {
     return (await this.#ask({ ask: 'letter', id })) as string | undefined;
   }
 
-  /** Puts dead letters back into the spools of their sinks. Returns what is on disk then. */
+  /** Puts dead letters back, for their sinks and operators to have them. Returns what is on disk then. */
   async exhume(choice: { readonly sink?: string; readonly ids?: readonly number[] }): Promise<Kept> {
     await this.#change({ kind: 'exhume', sink: choice.sink, ids: choice.ids });
     return (await this.#ask({ ask: 'kept' })) as Kept;

@@ -51,6 +51,10 @@ export function runSteps(
     ...context,
     state: undefined,
     failed,
+    lose: (event, error, ack) => {
+      failed(event, error);
+      ack.settle('dropped');
+    },
     saved: () => undefined,
     takesOver: () => false,
     changeReads: async (_reads, change) => change(),

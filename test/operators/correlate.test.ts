@@ -242,10 +242,7 @@ describe('correlate and acks', () => {
     const input = new Subject<Batch>();
     input
       .pipe(
-        correlated(
-          config as CorrelateConfig,
-          { ...ctx, failed: () => {} } as unknown as OperatorContext<CorrelateState>,
-        ),
+        correlated(config as CorrelateConfig, { ...ctx, lose: () => {} } as unknown as OperatorContext<CorrelateState>),
       )
       .subscribe((batch) => left.push(batch));
     const put = (event: Alert) => {

@@ -14,7 +14,7 @@ import { errorsOf, start } from './shared.ts';
 
 const rule = catalogues.get('alert')?.find('rule') as FieldRef;
 const counter = (): Counter => ({ value: 0 });
-const ctx = { saved: () => undefined, keep: () => () => {}, failed: () => {} };
+const ctx = { saved: () => undefined, keep: () => () => {}, lose: () => {} };
 
 /** Alerts of the rules a, b, … by marble; what comes out is written as rule and count: `a3`. */
 function marbles(input: string, expected: string, values: Record<string, string>, options: object = {}) {
@@ -167,7 +167,7 @@ describe('dedupe in a pipeline', () => {
     let save = () => {};
     const memory = {
       saved: () => structuredClone(saved),
-      failed: () => {},
+      lose: () => {},
       keep: (of: () => unknown) => {
         save = () => {
           saved = structuredClone(of());

@@ -6,7 +6,7 @@ import { bound, change, expand, type Step, where } from '../../src/core/componen
 import type { Event } from '../../src/core/event.ts';
 import type { Parcel } from '../../src/core/queue.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
-import { type FusedNode, type Port, Segment } from '../../src/pipeline/fuse.ts';
+import { type FusedNode, type LostPort, type Port, Segment } from '../../src/pipeline/fuse.ts';
 import { Totals } from '../../src/pipeline/totals.ts';
 import { eventsOf, numbersOf } from '../core/shared.ts';
 import { BorrowedList, borrowedForm, buildGraph, graphPlan, interpret, recordsOf } from './graphs.ts';
@@ -172,7 +172,7 @@ it('an operator that answers with a promise loses its events, and says why; none
 });
 
 /** Runs one step over events with numbers, borrowed or not; what it did and said. */
-function runStep(step: Step, events: Batch['events'], form = recordForm as Batch['form']) {
+function runStep(step: Step, events: Batch['events'], form = recordForm as Batch['form'], lost?: LostPort) {
   const errors: string[] = [];
   const parcels: Parcel[] = [];
   const port: Port = { id: 'port', fields: () => ['n'], deliver: (_source, parcel) => parcels.push(parcel) };
@@ -182,6 +182,7 @@ function runStep(step: Step, events: Batch['events'], form = recordForm as Batch
     emits: String,
     fields: () => ['n', 'm'],
     next: [port],
+    ...(lost ? { lost } : {}),
     failed: (_event, error) => errors.push((error as Error).message),
     received: { value: 0 },
     sent: { value: 0 },
@@ -288,6 +289,33 @@ describe('borrowed events', () => {
     );
     list.release();
     expect(numbersOf(left)).toEqual([1, 2, 3]);
+  });
+
+  it('become records where an operator fails on them, with what it reads and what is wanted below', () => {
+    const list = new BorrowedList('syscall', [1, 2, 3]);
+    const [taken, errors] = [[] as Parcel[], [] as unknown[]];
+    const lost: LostPort = {
+      id: 'lost',
+      fields: () => [],
+      add: (event, error) => errors.push([event.get('n'), error]),
+      deliver: (_source, parcel) => taken.push(parcel),
+    };
+    const step = where((event) => {
+      if (event.get('n') === 2) throw 'crafted';
+      return event.get('n') === 3;
+    });
+    const run = runStep(step, list, borrowedForm, lost);
+    list.release();
+    expect([run.numbers, numbersOf(taken.flatMap(({ events }) => events)), errors]).toEqual([
+      [3],
+      [2],
+      [[2, 'crafted']],
+    ]);
+    expect(list.kept).toEqual([['n', 'm'], ['n']]);
+    expect([run.errors, run.totals]).toEqual([
+      [],
+      expect.objectContaining({ seen: 3, filtered: 1, in_flight: 2, dropped: 0 }),
+    ]);
   });
 
   it('cost no record where nothing passes', () => {

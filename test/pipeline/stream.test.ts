@@ -85,7 +85,8 @@ it('RxJS in virtual time: a stream between a fused segment and the next, as marb
       next: (batch) => below.process(batch),
       failed: (error) => left.error(error),
       completed: () => left.complete(),
-      lost: () => {},
+      dropped: () => {},
+      left: () => {},
     });
     stream.open();
     const totals = new Totals();

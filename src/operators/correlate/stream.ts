@@ -71,7 +71,8 @@ class Correlation {
 
   /** The alerts of a batch, each with an ack of its own. */
   take({ events, ack, source }: Batch): Batch[] {
-    const fates: Record<'absorbed' | 'filtered' | 'dropped', number[]> = { absorbed: [], filtered: [], dropped: [] };
+    const fates: Record<'absorbed' | 'filtered', number[]> = { absorbed: [], filtered: [] };
+    const failed: { place: number; event: EventRecord; error: unknown }[] = [];
     const matches: { place: number; event: EventRecord; spent: Spent }[] = [];
     for (let place = 0; place < events.length; place++) {
       const event = events.at(place) as EventRecord;
@@ -81,17 +82,19 @@ class Correlation {
         else matches.push({ place, ...outcome });
       } catch (error) {
         // An event that cannot be judged costs itself alone.
-        this.#ctx.failed(event, error);
-        fates.dropped.push(place);
+        failed.push({ place, event, error });
       }
     }
-    const settled = (['absorbed', 'filtered', 'dropped'] as const).filter((fate) => fates[fate].length > 0);
-    const parts = [...matches.map(({ place }) => [place]), ...settled.map((fate) => fates[fate])];
+    const settled = (['absorbed', 'filtered'] as const).filter((fate) => fates[fate].length > 0);
+    const parts = [...[...matches, ...failed].map(({ place }) => [place]), ...settled.map((fate) => fates[fate])];
     const acks = splitAck(ack, events.length, parts);
+    for (const [index, { event, error }] of failed.entries()) {
+      this.#ctx.lose(event, error, acks[matches.length + index] as Ack);
+    }
     for (const [index, fate] of settled.entries()) {
-      const own = acks[matches.length + index] as Ack;
+      const own = acks[matches.length + failed.length + index] as Ack;
       if (fate === 'absorbed') this.#absorb(own);
-      else own.settle(fate, fate === 'dropped' ? 'operator_error' : undefined);
+      else own.settle(fate);
     }
     return matches.map(({ event, spent }, index) => ({
       source: 'alert',

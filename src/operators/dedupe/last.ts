@@ -19,7 +19,7 @@ export interface LastOptions {
   readonly max_keys: number;
   readonly repeated: Counter;
   readonly evicted: Counter;
-  readonly ctx: Pick<OperatorContext, 'saved' | 'keep' | 'failed'>;
+  readonly ctx: Pick<OperatorContext, 'saved' | 'keep' | 'lose'>;
 }
 
 /** An event on its way, and the ack that is its own. */
@@ -119,8 +119,7 @@ class Groups {
         this.#takeOne(source, one);
       } catch (error) {
         // An event that cannot be read costs itself alone.
-        this.#options.ctx.failed(event, error);
-        one.ack.settle('dropped', 'operator_error');
+        this.#options.ctx.lose(event, error, one.ack);
       }
     }
     this.#emit();
@@ -188,8 +187,7 @@ class Groups {
       this.#underWay.set(ack, savedOf(key, group));
       this.#leaving.push({ event: event.with({ ...event.fields, ...counted }), ack });
     } catch (error) {
-      this.#options.ctx.failed(event, error);
-      ack.settle('dropped', 'operator_error');
+      this.#options.ctx.lose(event, error, ack);
     }
   }
 

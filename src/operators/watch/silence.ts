@@ -141,7 +141,8 @@ class Watch {
   }
 
   take({ events, ack, source }: Batch): void {
-    const fates: Record<'absorbed' | 'filtered' | 'dropped', number[]> = { absorbed: [], filtered: [], dropped: [] };
+    const fates: Record<'absorbed' | 'filtered', number[]> = { absorbed: [], filtered: [] };
+    const failed: { place: number; event: EventRecord; error: unknown }[] = [];
     const alerts: Alert[] = [];
     for (let place = 0; place < events.length; place++) {
       const event = events.at(place) as EventRecord;
@@ -151,20 +152,17 @@ class Watch {
         fates[found ? 'absorbed' : 'filtered'].push(place);
       } catch (error) {
         // An event that cannot be read costs itself alone.
-        this.#ctx.failed(event, error);
-        fates.dropped.push(place);
+        failed.push({ place, event, error });
       }
     }
-    const settled = (['absorbed', 'filtered', 'dropped'] as const).filter((fate) => fates[fate].length > 0);
-    const parts = splitAck(
-      ack,
-      events.length,
-      settled.map((fate) => fates[fate]),
-    );
+    const settled = (['absorbed', 'filtered'] as const).filter((fate) => fates[fate].length > 0);
+    const parts = [...failed.map(({ place }) => [place]), ...settled.map((fate) => fates[fate])];
+    const acks = splitAck(ack, events.length, parts);
+    for (const [index, { event, error }] of failed.entries()) this.#ctx.lose(event, error, acks[index] as Ack);
     for (const [index, fate] of settled.entries()) {
-      const own = parts[index] as Ack;
+      const own = acks[failed.length + index] as Ack;
       if (fate === 'absorbed') this.#absorb(own);
-      else own.settle(fate, fate === 'dropped' ? 'operator_error' : undefined);
+      else own.settle(fate);
     }
     for (const alert of alerts) this.#leave(alert);
     this.#schedule();

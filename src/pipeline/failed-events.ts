@@ -1,0 +1,141 @@
+/** Events that an operator has failed on: dead letters with what it threw, and given to it again when they are put back. */
+
+import { type Ack, ackOf, LOST, splitAck } from '../core/ack.ts';
+import type { Batch } from '../core/batch.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Event } from '../core/event.ts';
+import type { Keep } from '../core/keep.ts';
+import { KeepReader } from '../core/keep-reader.ts';
+import type { Logger } from '../core/log.ts';
+import type { Counters } from '../core/metrics.ts';
+import type { Parcel } from '../core/queue.ts';
+import { AGAIN } from '../core/retry.ts';
+import { Undelivered } from '../core/undelivered.ts';
+import { recordForm } from '../events/record.ts';
+import { redactCommon } from '../events/redact.ts';
+import type { LostPort } from './fuse.ts';
+
+/** Events that it is given again at once; more come when these have settled. */
+const BATCH = 1000;
+
+export interface FailedEventsOptions {
+  /** The operator's. */
+  readonly id: string;
+  readonly keep: Keep;
+  readonly log: Logger;
+  readonly metrics: Counters;
+  /** Gives a batch to the operator. */
+  readonly again: (batch: Batch) => void;
+  /** Told of events that it has failed on in the same way, of which `event` is one, and whether they are dead letters now. */
+  readonly said: (event: Event, error: unknown, count: number, isKept: boolean) => void;
+}
+
+export class FailedEvents implements LostPort {
+  readonly id: string;
+  readonly #options: FailedEventsOptions;
+  readonly #undelivered: Undelivered;
+  readonly #reader: KeepReader;
+  readonly #errors = new WeakMap<Event, unknown>();
+  #ended = false;
+  #wake = () => {};
+  readonly #woken = () => this.#wake();
+
+  constructor(options: FailedEventsOptions) {
+    const { id, keep, log, metrics } = options;
+    this.id = id;
+    this.#options = options;
+    this.#reader = new KeepReader({ keep, retry: AGAIN, log, metrics, again: this.#woken });
+    const nobody = { limit: 0, spills: false, lost: () => {}, again: () => {}, heir: () => undefined };
+    this.#undelivered = new Undelivered({ keep, metrics, ...nobody });
+  }
+
+  /** They are records already. */
+  fields(): readonly string[] {
+    return [];
+  }
+
+  add(event: Event, error: unknown): void {
+    this.#errors.set(event, error);
+  }
+
+  // Those with the same error are one letter.
+  deliver(_source: string, { events, ack }: Parcel): void {
+    const alike = new Map<string, number[]>();
+    for (const [place, event] of events.entries()) {
+      const message = messageOf(this.#errors.get(event));
+      const places = alike.get(message);
+      if (places) places.push(place);
+      else alike.set(message, [place]);
+    }
+    const acks = splitAck(ack, events.length, [...alike.values()]);
+    for (const [index, places] of [...alike.values()].entries()) {
+      const those = places.map((place) => events[place] as Event);
+      const [first] = those as [Event];
+      const error = this.#errors.get(first);
+      this.#options.said(first, error, those.length, this.lose(those, error, acks[index] as Ack));
+    }
+  }
+
+  /**
+   * Keeps events as a dead letter; their ack settles when they are on disk. Where there is no room, or what is in one cannot
+   * be written down, they are dropped: false.
+   */
+  lose(events: readonly Event[], error: unknown, ack: Ack): boolean {
+    const parcel = { events, bytes: 0, ack };
+    try {
+      return this.#undelivered.bury(parcel, LOST.reason, redactCommon(messageOf(error)));
+    } catch {
+      this.#undelivered.drop(parcel, LOST.reason);
+      return false;
+    }
+  }
+
+  /** The operator is part of the graph: it is given what was put back. */
+  begin(): void {
+    this.#options.keep.woken.add(this.#woken);
+    void this.#run();
+  }
+
+  /** It is given nothing any more. */
+  end(): void {
+    this.#ended = true;
+    this.#options.keep.woken.delete(this.#woken);
+    this.#reader.close();
+    this.#wake();
+  }
+
+  /** Resolves when all is on disk that is on its way there, or that takes too long. */
+  kept(): Promise<void> {
+    return this.#undelivered.kept();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#ended) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      const parcels = await this.#reader.next(BATCH);
+      await (parcels ? Promise.all(parcels.map((parcel) => this.#give(parcel))) : woken);
+    }
+  }
+
+  // A letter has the events of one batch, so of one event source.
+  #give({ events, ack }: Parcel): Promise<void> {
+    if (this.#ended) {
+      ack.settle('failed');
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const own = ackOf(
+        (...fate) => {
+          ack.settle(...fate);
+          resolve();
+        },
+        false,
+        true,
+      );
+      const source = (events[0] as Event).source;
+      this.#options.again({ source, form: recordForm, events, ack: own });
+    });
+  }
+}
