@@ -14,7 +14,7 @@ import { Director, item } from '../sources/vcloud/director.ts';
 import { Program, packagesIn, pipeline, repository } from './program.ts';
 
 const KILLS = process.env.FALCO_PIPE_LONG ? 100 : 3;
-const LIMIT = KILLS * 15_000;
+const LIMIT = 15_000 + KILLS * 15_000;
 
 /** Names of pods in what was written to a file, in order, also twice. */
 function written(path: string): string[] {
@@ -132,12 +132,13 @@ it.each(receivers)(
       for (const from of sent) expect(names).toContain(`p${from + 49}`);
     }
     const last = Program.start(['run', path, '--no-watch']);
+    await last.ready();
     stopping = true;
     await Promise.all(senders);
     expect(await last.stop()).toBe(0);
     expect(sorted(written(out))).toEqual(namesOf(next));
   },
-  60_000,
+  LIMIT,
 );
 
 it(

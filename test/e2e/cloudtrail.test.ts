@@ -11,7 +11,8 @@ import { scratch } from '../scratch.ts';
 import { Program, packagesIn, pipeline, repository } from './program.ts';
 
 const KILLS = process.env.FALCO_PIPE_LONG ? 50 : 3;
-const FILES = 12;
+/** More than are read to their end before the last kill. */
+const FILES = 4 * KILLS;
 const RECORDS = 200;
 const LIMIT = 60_000 + KILLS * 15_000;
 
@@ -59,6 +60,7 @@ sinks:
         await program.ended;
       }
       const last = Program.start(['run', path, '--no-watch']);
+      await last.ready();
       const empty = async () => {
         const { waiting, hidden } = await moto.depth(url);
         return waiting === 0 && hidden === 0;
