@@ -1,6 +1,8 @@
 /** The closure back end: a checked condition becomes functions over one form of event. */
 
 import type { Event, Form, Reader, Scalar, Value } from '../events/field.ts';
+import { addressCheck } from './address-checks.ts';
+import { alternatives } from './alternatives.ts';
 import type { Modifier } from './ast.ts';
 import type { TypedCheck, TypedExpr, TypedOperator, TypedTerm } from './check.ts';
 import { feedCheck } from './check-feeds.ts';
@@ -42,12 +44,18 @@ function junction<E extends Event>(
   decisive: boolean,
 ): Predicate<E> | boolean {
   const predicates: Predicate<E>[] = [];
+  const kept: TypedExpr[] = [];
   for (const item of items) {
     const predicate = compile(item, form, known);
     if (predicate === decisive) return decisive;
-    if (typeof predicate === 'function') predicates.push(predicate);
+    if (typeof predicate !== 'function') continue;
+    predicates.push(predicate);
+    kept.push(item);
   }
-  return decisive ? anyOf(predicates) : allOf(predicates);
+  if (!decisive) return allOf(predicates);
+  const find = alternatives(kept, form);
+  if (find === undefined) return anyOf(predicates);
+  return (event) => find(event).some((place) => (predicates[place] as Predicate<E>)(event));
 }
 
 // Two, three and four operands are most of all; calls through constants inline, a loop over an array does not.
@@ -80,12 +88,19 @@ function anyOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<
 }
 
 function check<E extends Event>(expr: TypedCheck, form: Form<E>, known: Known): Predicate<E> | boolean {
-  const { left, constants, right } = expr;
+  const { left, constants } = expr;
   if (known.eventType !== undefined && constants !== undefined && isEventType(left)) {
     return valueTest(expr, constants)(known.eventType);
   }
+  const ofAddress = addressCheck(expr, form);
+  if (ofAddress !== undefined) return readCheck(ofAddress.check, ofAddress.read, form);
   const read = termReader(left, form);
-  if (read === undefined) return false;
+  return read === undefined ? false : readCheck(expr, read, form);
+}
+
+/** `read`: of what is on its left. */
+function readCheck<E extends Event>(expr: TypedCheck, read: Reader<E>, form: Form<E>): Predicate<E> | boolean {
+  const { constants, right } = expr;
   if (constants !== undefined) return constantCheck(expr, read, constants);
   if (right === undefined) return (event) => read(event) !== undefined;
   if (right.kind === 'feed') return feedCheck(expr, right, read);

@@ -2,6 +2,7 @@
 
 import type { Place } from '../core/errors.ts';
 import type { Event, FieldRef, Form } from '../events/field.ts';
+import { alternatives, type FindAlternatives } from './alternatives.ts';
 import type { Expr } from './ast.ts';
 import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
 import { compile, type Predicate } from './compile.ts';
@@ -52,6 +53,7 @@ export function refuter<E extends Event>(
   isUnknown: IsUnknown,
 ): Refuter<E> {
   const predicates = [new Map<TypedExpr, Predicate<E>>(), new Map<TypedExpr, Predicate<E>>()] as const;
+  const finders = new Map<TypedExpr, FindAlternatives<E>>();
   const holds = (event: E, typed: TypedExpr, inFavour: boolean): boolean => {
     const made = predicates[inFavour ? 1 : 0];
     let predicate = made.get(typed);
@@ -78,8 +80,14 @@ export function refuter<E extends Event>(
   };
   const holding = (event: E, expr: Expr, typed: TypedExpr): Expr => {
     if (expr.kind !== 'or' || typed.kind !== 'or') return expr;
-    const at = typed.items.findIndex((item) => holds(event, item, false));
-    return at < 0 ? expr : holding(event, expr.items[at] as Expr, typed.items[at] as TypedExpr);
+    let find = finders.get(typed);
+    if (find === undefined) {
+      const all = [...typed.items.keys()];
+      find = alternatives(typed.items, form) ?? (() => all);
+      finders.set(typed, find);
+    }
+    const at = find(event).find((place) => holds(event, typed.items[place] as TypedExpr, false));
+    return at === undefined ? expr : holding(event, expr.items[at] as Expr, typed.items[at] as TypedExpr);
   };
   return {
     mayMatch: (event) => holds(event, condition.typed, true),
