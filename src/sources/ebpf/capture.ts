@@ -20,10 +20,10 @@ const SLAB = 512 * 1024;
  */
 const POLL_MS = 1;
 /**
- * A processor that does nothing but what is sent fills some 256 KiB of the ring in one ms. Four times that leaves room for a
- * look that comes late, and for the share of the ring that is kept for what matters most.
+ * The doorbell also rings when such a part of the ring is in use: floods on many processors fill it within a ms. That leaves
+ * room for a look that comes late, and for the share of the ring that is kept for what matters most.
  */
-const FLOOD = 4 * 256 * 1024;
+const URGENT = 1 / 4;
 /** Less than this in one batch, and the next one may wait. */
 const WORTHWHILE = SLAB / 8;
 /** Batches in one turn of the event loop: timers and sinks must have theirs. */
@@ -48,9 +48,8 @@ export interface CaptureOptions {
   /** Given each batch; it must not be read after this returns. */
   readonly deliver: (slab: KernelSlab) => void;
   readonly failed: (error: unknown) => void;
-  /** Bytes of the ring, which all processors of the machine fill. */
+  /** Bytes of the ring. */
   readonly ringBytes: number;
-  readonly processors: number;
   /** While nothing comes of events, the next may wait for others so long, in ms: what a batch costs is shared by its events. */
   readonly maxWait: number;
   /** The containers that processes are in. */
@@ -72,19 +71,17 @@ export class Capture {
   #later: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
   #lastData = 0;
-  readonly #longestWait: number;
   #wait = POLL_MS;
   /** Events of the run that were not filtered out at once. */
   #kept = 0;
-  #asleep = false;
+  #asleep: 'no' | 'until later' | 'until next' = 'no';
   #alone = false;
   #closed = false;
   #scanFailed = false;
 
   constructor(options: CaptureOptions) {
-    const { limit, ctx, containers, longer, ringBytes, processors, maxWait } = options;
+    const { limit, ctx, containers, longer } = options;
     this.#options = options;
-    this.#longestWait = Math.max(POLL_MS, Math.min(maxWait, ringBytes / processors / FLOOD));
     this.kinds = options.kinds;
     this.#losses = new Losses(ctx);
     this.processes = new ProcessImages({
@@ -155,7 +152,7 @@ export class Capture {
   }
 
   #turn(): void {
-    this.#asleep = false;
+    this.#asleep = 'no';
     for (let batches = 0; batches < TURN; batches++) {
       const began = performance.now();
       if (this.#drain() < WORTHWHILE) {
@@ -189,17 +186,18 @@ export class Capture {
    */
   #rest(little: boolean): void {
     if (this.#closed) return;
+    const { sensor, maxWait, ringBytes } = this.#options;
     const alone = this.#alone;
     this.#alone = false;
     const wait = this.#wait;
-    this.#wait = little && !this.#isAnyKept() ? Math.min(this.#longestWait, wait * 2) : POLL_MS;
-    if (!alone && performance.now() - this.#lastData < wait) {
-      this.#later = setTimeout(() => this.#guard(() => this.#turn()), this.#wait);
-    } else if (this.#options.sensor.arm()) {
+    this.#wait = little && !this.#isAnyKept() ? Math.min(maxWait, wait * 2) : POLL_MS;
+    const later = !alone && performance.now() - this.#lastData < wait;
+    if (sensor.arm(later ? ringBytes * URGENT : 1)) {
       this.#again(() => this.#turn());
-    } else {
-      this.#asleep = true;
+      return;
     }
+    this.#asleep = later ? 'until later' : 'until next';
+    if (later) this.#later = setTimeout(() => this.#guard(() => this.#turn()), this.#wait);
   }
 
   /** Whether events were given to a sink, or are under way to one, since this was asked before. */
@@ -210,9 +208,11 @@ export class Capture {
     return this.#kept !== before;
   }
 
+  /** The doorbell has rung. That of a moment ago may be heard late, while nobody sleeps or has only just lain down. */
   #wake(): void {
-    if (!this.#asleep) return;
-    this.#alone = performance.now() - this.#lastData > this.#wait;
+    if (this.#asleep === 'no') return;
+    clearTimeout(this.#later);
+    this.#alone = this.#asleep === 'until next' && performance.now() - this.#lastData > this.#wait;
     this.#guard(() => this.#turn());
   }
 

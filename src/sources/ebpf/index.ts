@@ -1,7 +1,6 @@
 /** The source `ebpf`: what processes of this machine do, straight from the kernel. */
 
 import { statSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { Observable } from 'rxjs';
 import { z } from 'zod';
 import {
@@ -73,8 +72,8 @@ const config = z.strictObject({
     .describe(
       'While many events come and none of them is for a sink, an event waits for others so long. The first after a silence ' +
         'waits for none, and while there are alerts it is 1 ms: those of other sources, too, so that it has no effect in a run ' +
-        'where something is on its way to a sink all the time. More costs less CPU. Where the ring is small for the machine ' +
-        'it is less: 1 ms for every 1MiB that each processor has of it.',
+        'where something is on its way to a sink all the time. More costs less CPU. When a quarter of the ring is in use ' +
+        'none waits any longer.',
     ),
   pushdown: z
     .boolean()
@@ -153,7 +152,6 @@ function open(options: EbpfConfig, ctx: SourceContext, observer: Observer): { cl
     sensor,
     kinds: wanted.kinds,
     ringBytes: options.ring,
-    processors: cpus().length,
     maxWait: options.max_wait,
     ctx,
     containers: containers.table,

@@ -29,9 +29,7 @@ afterEach(() => {
 });
 
 function start(
-  options: Partial<
-    Pick<CaptureOptions, 'kinds' | 'deliver' | 'bootOffset' | 'ringBytes' | 'processors' | 'maxWait'>
-  > = {},
+  options: Partial<Pick<CaptureOptions, 'kinds' | 'deliver' | 'bootOffset' | 'ringBytes' | 'maxWait'>> = {},
 ) {
   const sensor = new FakeSensor();
   sensor.running = [shell];
@@ -45,7 +43,6 @@ function start(
     context: new KernelContext({ names: new Accounts(), bootOffset: 0n, hostname: 'x' }),
     bootOffset: options.bootOffset ?? (() => 0n),
     ringBytes: options.ringBytes ?? 2 ** 24,
-    processors: options.processors ?? 1,
     maxWait: options.maxWait ?? 1,
     deliver:
       options.deliver ??
@@ -131,10 +128,7 @@ describe('capture', () => {
   });
 
   /** The ms between looks at a ring into which something comes all the time; `kept` says what came of it. */
-  async function waits(
-    options: Pick<CaptureOptions, 'ringBytes' | 'processors' | 'maxWait'>,
-    kept: (events: number) => number,
-  ) {
+  async function waits(options: Pick<CaptureOptions, 'ringBytes' | 'maxWait'>, kept: (events: number) => number) {
     const { sensor, ctx, names, capture } = start(options);
     vi.spyOn(ctx, 'books').mockImplementation(() => {
       const seen = names.length;
@@ -157,28 +151,83 @@ describe('capture', () => {
   }
 
   it('lets events wait ever longer for others while nothing comes of them', async () => {
-    const afterSome = await waits({ ringBytes: 2 ** 24, processors: 1, maxWait: 10 }, (events) => Math.min(events, 3));
+    const afterSome = await waits({ ringBytes: 2 ** 24, maxWait: 10 }, (events) => Math.min(events, 3));
     expect(afterSome[0]).toBe(1);
     expect(afterSome).toEqual(afterSome.toSorted((a, b) => a - b));
     expect(new Set(afterSome).size).toBeGreaterThanOrEqual(4);
     expect(afterSome.at(-1)).toBe(10);
-    const never = await waits({ ringBytes: 2 ** 24, processors: 1, maxWait: 10 }, () => 0);
+    const never = await waits({ ringBytes: 2 ** 24, maxWait: 10 }, () => 0);
     expect(never.slice(-2)).toEqual([10, 10]);
   });
 
   it('lets none wait longer than 1 ms while something comes of them', async () => {
-    const between = await waits({ ringBytes: 2 ** 24, processors: 1, maxWait: 10 }, (events) => events);
+    const between = await waits({ ringBytes: 2 ** 24, maxWait: 10 }, (events) => events);
     expect(new Set(between)).toEqual(new Set([1]));
   });
 
-  it('lets none wait until floods on all processors have filled a quarter of the ring', async () => {
-    const longest = async (ringBytes: number, processors: number) =>
-      Math.max(...(await waits({ ringBytes, processors, maxWait: 10 }, () => 0)));
-    expect(await longest(65_536, 1)).toBe(1);
-    expect(await longest(2 ** 20, 1)).toBe(1);
-    expect(await longest(2 ** 22, 1)).toBe(4);
-    expect(await longest(2 ** 24, 8)).toBe(2);
-    expect(await longest(2 ** 24, 64)).toBe(1);
+  it('lets events wait as long in a small ring', async () => {
+    const between = await waits({ ringBytes: 65_536, maxWait: 10 }, () => 0);
+    expect(between.slice(-2)).toEqual([10, 10]);
+  });
+
+  describe('that waits for others to come', () => {
+    const ringBytes = 65_536;
+    const many = (bytes: number) => open(`/${'x'.repeat(bytes)}`);
+
+    /** There was something at each look, and the next is 100 ms after the one that was just now. */
+    async function waiting() {
+      const started = start({ ringBytes, maxWait: 100 });
+      started.capture.start();
+      for (let ms = 0; ms < 500; ms++) {
+        const before = started.sensor.drains;
+        if (started.sensor.used === 0) started.sensor.put(open('/a'));
+        await vi.advanceTimersByTimeAsync(1);
+        if (ms > 300 && started.sensor.drains > before) break;
+      }
+      started.names.length = 0;
+      return started;
+    }
+
+    it('looks at once when a quarter of the ring is in use, and then as late as ever', async () => {
+      const { sensor, names, capture } = await waiting();
+      const [before, awaited] = [sensor.drains, sensor.awaited];
+      expect(awaited).toBe(ringBytes / 4);
+      for (let part = 0; part < 4; part++) {
+        await vi.advanceTimersByTimeAsync(5);
+        expect([names.length, sensor.drains]).toEqual([0, before]);
+        sensor.put(many(4096));
+      }
+      // A look takes one of them here.
+      expect([names.length, sensor.drains, sensor.awaited]).toEqual([1, before + 1, awaited]);
+      await vi.advanceTimersByTimeAsync(99);
+      expect(sensor.drains).toBe(before + 1);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(sensor.drains).toBe(before + 2);
+      capture.close();
+    });
+
+    it('looks once more when the doorbell of a moment ago is heard late, and waits on', async () => {
+      const { sensor, names, capture } = await waiting();
+      const [before, awaited] = [sensor.drains, sensor.awaited];
+      await vi.advanceTimersByTimeAsync(50);
+      sensor.ring();
+      expect([sensor.drains, sensor.awaited]).toEqual([before + 1, awaited]);
+      await vi.advanceTimersByTimeAsync(70);
+      expect(sensor.drains).toBe(before + 1);
+      sensor.put(many(4096), many(4096), many(4096), many(4096));
+      expect([names.length, sensor.drains, sensor.awaited]).toEqual([4, before + 2, awaited]);
+      capture.close();
+    });
+
+    it('does not lie down while a quarter of the ring is in use', async () => {
+      const { sensor, names, capture } = await waiting();
+      sensor.awaited = 0;
+      for (let part = 0; part < 12; part++) sensor.put(many(4096));
+      await vi.advanceTimersByTimeAsync(120);
+      expect(names.length).toBeGreaterThanOrEqual(9);
+      expect(sensor.used).toBeLessThan(ringBytes / 4);
+      capture.close();
+    });
   });
 
   it('lets the first after a silence wait for none', async () => {
@@ -199,7 +248,7 @@ describe('capture', () => {
     await vi.advanceTimersByTimeAsync(20);
     const paths = Array.from({ length: 20 }, (_, n) => `/${n}`);
     // Nobody has woken it: they wait in the ring.
-    sensor.armed = false;
+    sensor.awaited = 0;
     for (const path of paths) sensor.put(open(path));
     capture.finish();
     capture.close();

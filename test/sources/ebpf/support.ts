@@ -55,7 +55,8 @@ const zeros = (): Record<string, number> => ({});
 export class FakeSensor implements Sensor {
   running: Fields[] = [];
   scans: (number | undefined)[] = [];
-  armed = false;
+  /** Bytes in the ring for which it rings; 0: it does not. */
+  awaited = 0;
   closed = 0;
   drains = 0;
   readonly counts: Record<keyof SensorCounters, Record<string, number>> = {
@@ -69,25 +70,37 @@ export class FakeSensor implements Sensor {
   #waiting: Buffer[] = [];
   #rung: () => void = () => {};
 
+  ring(): void {
+    this.awaited = 0;
+    this.#rung();
+  }
+
+  /** Whether the next record rings. */
+  get armed(): boolean {
+    return this.awaited === 1;
+  }
+
+  get used(): number {
+    return this.#waiting.reduce((bytes, { length }) => bytes + length, 0);
+  }
+
   /** Puts one batch of records into the ring, and rings when that was asked for. */
   put(...records: Fields[]): void {
     this.#waiting.push(ring(records.map(record)));
-    if (!this.armed) return;
-    this.armed = false;
-    this.#rung();
+    if (this.awaited > 0 && this.used >= this.awaited) this.ring();
   }
 
   drain(into: Uint8Array): number {
     this.drains++;
+    this.awaited = 0;
     const bytes = this.#waiting.shift();
     into.set(bytes ?? []);
     return bytes?.length ?? 0;
   }
 
-  arm(): boolean {
-    if (this.#waiting.length > 0) return true;
-    this.armed = true;
-    return false;
+  arm(bytes = 1): boolean {
+    this.awaited = this.used < bytes ? bytes : 0;
+    return this.awaited === 0;
   }
 
   onDoorbell(callback: () => void): void {
