@@ -1,6 +1,5 @@
 /** How events get into a sink: queue, batching, time-out, retry and acks are the same for every sink. */
 
-import { type Ack, splitAck } from './ack.ts';
 import { aborted, now, sleep } from './clock.ts';
 import type { Sink } from './component.ts';
 import { counted } from './counted.ts';
@@ -15,7 +14,7 @@ import { Outage } from './outage.ts';
 import { type Parcel, Queue } from './queue.ts';
 import { retrying, waitAfter } from './retry.ts';
 import { TimeLimit } from './time-limit.ts';
-import { FAILED, type Lost, REFUSED, STOPPED, Undelivered } from './undelivered.ts';
+import { FAILED, type Lost, partsOf, REFUSED, STOPPED, Undelivered } from './undelivered.ts';
 import { outcomeOf } from './write-error.ts';
 
 /** A sink that ends no write in so many ms that it is given takes nothing. */
@@ -259,8 +258,8 @@ export class Delivery {
       break;
     }
     this.#left = 0;
-    for (const parcel of parcels) this.#settle(parcel, lost);
-    if (this.#sheltered) this.#shelter();
+    const again = parcels.flatMap((parcel) => this.#settle(parcel, lost) ?? []);
+    if (this.#sheltered) this.#shelter(again);
   }
 
   // False when it was given up; what is lost, and why, is put into `lost`.
@@ -291,7 +290,8 @@ export class Delivery {
     const failed = (error: unknown, attempt: number) => {
       this.#metrics.add('errors', '', 1);
       this.#failing = messageOf(error);
-      this.#sheltered = !this.#stored && this.#parcels.every(({ ack }) => ack.live) && this.#hasShelter(left.length);
+      const live = this.#stored ? 0 : this.#liveOf(left);
+      this.#sheltered = live > 0 && this.#hasShelter(live);
       if (attempt === 1 && this.#outage.failed(this.#failing)) {
         const kept = this.#sheltered ? 'what comes waits on disk' : `trying again for ${giveUpAfter / 1000} s`;
         this.#log.warn(`writing failed: ${this.#failing}; ${this.#stop.signal.aborted ? 'it is given up' : kept}`);
@@ -317,13 +317,22 @@ export class Delivery {
   }
 
   // In an outage what live sources gave waits on disk, as far as there is room: whoever kills the program then takes none of it.
-  #shelter(): void {
-    if (!this.#hasShelter(0)) return;
-    for (const parcel of this.queue.empty()) {
-      const { ack, events } = parcel;
-      if (ack.live && this.#hasShelter(events.length)) this.#undelivered.spool(parcel);
-      else this.queue.offer(parcel);
+  // `again`: what was being written and its source keeps; it stays the first of what waits in memory.
+  #shelter(again: readonly Parcel[] = []): void {
+    if (this.#closing) for (const parcel of again) this.#undelivered.leave(parcel);
+    else if (again.length > 0 || this.#hasShelter(0)) {
+      for (const parcel of [...again, ...this.queue.empty()]) {
+        const { ack, events } = parcel;
+        if (ack.live && this.#hasShelter(events.length)) this.#undelivered.spool(parcel);
+        else this.queue.offer(parcel);
+      }
     }
+  }
+
+  // How many of the events that are being written live sources gave.
+  #liveOf(left: readonly Event[]): number {
+    const live = new Set(this.#parcels.flatMap(({ ack, events }) => (ack.live ? events : [])));
+    return left.filter((event) => live.has(event)).length;
   }
 
   #hasShelter(events: number): boolean {
@@ -355,36 +364,28 @@ export class Delivery {
     this.#log.error(`${counted(count, 'event')} ${were} refused${lost}: ${message}${kept}`);
   }
 
-  #settle(parcel: Parcel, lost: ReadonlyMap<Event, Lost>): void {
-    const { events, ack } = parcel;
+  // Returns what of it is to be tried again because others in the same write went to disk.
+  #settle(parcel: Parcel, lost: ReadonlyMap<Event, Lost>): Parcel | undefined {
+    const { ack } = parcel;
     if (lost.size === 0) {
       ack.settle('delivered');
-      return;
+      return undefined;
     }
-    const places = new Map<Lost | undefined, number[]>();
-    for (const [place, event] of events.entries()) {
-      const reason = lost.get(event);
-      const those = places.get(reason);
-      if (those) those.push(place);
-      else places.set(reason, [place]);
-    }
-    const failed = [...places.keys()].find((reason) => reason !== undefined && reason !== REFUSED);
+    const isKept = this.#sheltered && !ack.live;
+    const parts = partsOf(parcel, lost);
+    const failed = parts.map(({ reason }) => reason).find((reason) => reason !== undefined && reason !== REFUSED);
     // What is on disk stays there, for whoever is in its place.
-    if (failed && (this.#stored || this.#undelivered.comesAgain(ack))) {
+    if (failed && (this.#stored || (!isKept && this.#undelivered.comesAgain(ack)))) {
       ack.settle('failed', failed);
-      return;
+      return undefined;
     }
-    const acks = splitAck(ack, events.length, [...places.values()]);
-    for (const [index, [reason, those]] of [...places].entries()) {
-      const own = acks[index] as Ack;
-      if (reason === undefined) own.settle('delivered');
-      else {
-        const part = those.map((place) => events[place] as Event);
-        const bytes = (parcel.bytes * part.length) / events.length;
-        const message = reason === REFUSED ? this.#refusal : this.#problem;
-        this.#undelivered.lose({ ...parcel, events: part, bytes, ack: own }, reason, message);
-      }
+    let again: Parcel | undefined;
+    for (const { reason, part } of parts) {
+      if (reason === undefined) part.ack.settle('delivered');
+      else if (isKept && reason === FAILED) again = part;
+      else this.#undelivered.lose(part, reason, reason === REFUSED ? this.#refusal : this.#problem);
     }
+    return again;
   }
 }
 

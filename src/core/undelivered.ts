@@ -1,8 +1,9 @@
 /** What becomes of events that a sink does not get now: the sink in its place, another try, the disk, or nobody. */
 
 import { asyncScheduler, type Subscription } from 'rxjs';
-import type { Ack } from './ack.ts';
+import { type Ack, splitAck } from './ack.ts';
 import { sleep } from './clock.ts';
+import type { Event } from './event.ts';
 import { type Keep, lettersIn } from './keep.ts';
 import type { Counters } from './metrics.ts';
 import type { Parcel } from './queue.ts';
@@ -17,6 +18,24 @@ export const STOPPED = 'stopped';
 
 /** Why a sink does not get an event. */
 export type Lost = typeof REFUSED | typeof FAILED | typeof STOPPED;
+
+/** A parcel in parts by why the sink does not get their events: `lost`, and undefined where it has them. */
+export function partsOf(parcel: Parcel, lost: ReadonlyMap<Event, Lost>): { reason: Lost | undefined; part: Parcel }[] {
+  const { events, ack } = parcel;
+  const places = new Map<Lost | undefined, number[]>();
+  for (const [place, event] of events.entries()) {
+    const reason = lost.get(event);
+    const those = places.get(reason);
+    if (those) those.push(place);
+    else places.set(reason, [place]);
+  }
+  const acks = splitAck(ack, events.length, [...places.values()]);
+  return [...places].map(([reason, those], index) => {
+    const bytes = (parcel.bytes * those.length) / events.length;
+    const own = those.map((place) => events[place] as Event);
+    return { reason, part: { ...parcel, events: own, bytes, ack: acks[index] as Ack } };
+  });
+}
 
 /** Time for what is on its way to disk at the end, in ms: a full disk must not keep the program from ending. */
 const KEEPING = 2000;
