@@ -18,8 +18,8 @@ export interface Claim {
   readonly resource: string;
   /** What is done with it, for people: `listens at 127.0.0.1:9765`. */
   readonly does: string;
-  /** Others may share it. */
-  readonly shared?: true;
+  /** Others who say the same may share it. */
+  readonly shared?: true | 'reads' | 'writes';
   /** Why two cannot have it, and what to do. Default: each needs its own. */
   readonly advice?: string;
 }
@@ -27,16 +27,45 @@ export interface Claim {
 /** The file at an absolute path, by whatever name others call it. */
 export function writing(path: string): Claim[] {
   const resource = isStdout(path) ? STDOUT : fileAt(path);
-  return resource === undefined ? [] : [{ resource, does: `writes ${path}` }];
+  const does = `writes ${path}`;
+  return resource === undefined ? [] : [{ resource, does }, ...makingBelow(path, does)];
+}
+
+/** All files below a folder, at an absolute path, whose names have one of these endings (`.json`), also those yet to be made. */
+export function readingBelow(folder: string, endings: readonly string[]): Claim[] {
+  const does = `reads what is below ${folder}`;
+  const root = fileAt(folder) as string;
+  return endings.map((ending) => ({ resource: below(root, ending), does, shared: 'reads', advice: READ }));
+}
+
+// Of a file that is there whoever reads its folder names it itself.
+function makingBelow(path: string, does: string): Claim[] {
+  const place = placeToBe(path);
+  if (place === undefined) return [];
+  const endings = [
+    ...basename(place)
+      .toLowerCase()
+      .matchAll(/(?=(\..*))/g),
+  ].map(([, ending]) => ending as string);
+  return foldersOf(place).flatMap((folder) =>
+    endings.map((ending) => ({ resource: below(fileAt(folder) as string, ending), does, shared: 'writes' as const })),
+  );
+}
+
+const below = (root: string, ending: string) => `files *${ending} below ${root}`;
+
+function foldersOf(place: string): string[] {
+  const folder = dirname(place);
+  return folder === place ? [] : [folder, ...foldersOf(folder)];
 }
 
 /** The file at an absolute path, for those who read it or are made of it: none of them, nor anybody else, may write it. */
 export function reading(path: string, does = `reads ${path}`): Claim[] {
   const resource = fileAt(path);
-  return resource === undefined
-    ? []
-    : [{ resource, does, shared: true, advice: 'What is read here must not be written here: name another file.' }];
+  return resource === undefined ? [] : [{ resource, does, shared: true, advice: READ }];
 }
+
+const READ = 'What is read here must not be written here: name another file.';
 
 /** Those who write to the standard output share it with each other. */
 export function writingToStdout(): Claim[] {
@@ -65,13 +94,19 @@ export function listening(listen: string): Claim[] {
 }
 
 // By its inode where there is one, so that all links lead to the same; else by its place in what there is of folders.
-function fileAt(path: string, links = LINKS): string | undefined {
+function fileAt(path: string): string | undefined {
   try {
     return existing(statSync(path));
   } catch {
-    const target = links > 0 ? linkAt(path) : undefined;
-    return target === undefined ? `file ${placeOf(path)}` : fileAt(target, links - 1);
+    return `file ${placeToBe(path)}`;
   }
+}
+
+/** Where a file at an absolute path would be made; undefined when it is there. */
+function placeToBe(path: string, links = LINKS): string | undefined {
+  if (isThere(path)) return undefined;
+  const target = links > 0 ? linkAt(path) : undefined;
+  return target === undefined ? placeOf(path) : placeToBe(target, links - 1);
 }
 
 /** Whether a path names the standard output of whoever opens it: proc_pid_fd(5). */
@@ -90,6 +125,15 @@ function existing(found: Stats): string | undefined {
   // /dev/null takes everything from everybody.
   const isMemory = found.isCharacterDevice() && found.rdev >> 8 === MEMORY;
   return isMemory ? undefined : `inode ${found.dev}:${found.ino}`;
+}
+
+function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Where a symbolic link leads that leads to nothing yet. */

@@ -46,7 +46,7 @@ export class Claims {
 }
 
 function collide(a: Claimed, b: Claimed): boolean {
-  return a.id !== b.id && !(a.shared && b.shared);
+  return a.id !== b.id && !(a.shared && a.shared === b.shared);
 }
 
 function collision(claim: Claimed, before: Claimed): Diagnostic {

@@ -3,12 +3,17 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const NAMES = /\.(?:json|jsonl|ndjson)(?:\.gz)?$/i;
+/** What the names of log files below a folder end in, in whatever case. */
+export const ENDINGS: readonly string[] = ['.json', '.jsonl', '.ndjson'].flatMap((each) => [each, `${each}.gz`]);
 
 /** A file, or the log files below a folder in the order of their names. Throws the system's error when it is not there. */
 export function filesIn(path: string): readonly string[] {
   if (!statSync(path).isDirectory()) return [path];
   const all = readdirSync(path, { recursive: true, withFileTypes: true });
-  const files = all.filter((entry) => entry.isFile() && NAMES.test(entry.name));
+  const files = all.filter((entry) => entry.isFile() && isLogFile(entry.name));
   return files.map(({ parentPath, name }) => join(parentPath, name)).sort();
+}
+
+function isLogFile(name: string): boolean {
+  return ENDINGS.some((ending) => name.toLowerCase().endsWith(ending));
 }

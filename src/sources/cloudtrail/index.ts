@@ -1,13 +1,14 @@
 /** The source `cloudtrail`: what happens in AWS accounts. */
 
+import { statSync } from 'node:fs';
 import { Observable } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
-import { type Claim, reading } from '../../core/claim.ts';
+import { type Claim, reading, readingBelow } from '../../core/claim.ts';
 import { defineSource, type PlanContext, type SourceContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { type Config, config, problemsOf } from './config.ts';
-import { filesIn } from './files-in.ts';
+import { ENDINGS, filesIn } from './files-in.ts';
 
 /** One way to read. */
 export interface Reading {
@@ -93,7 +94,9 @@ async function readingOf(given: Config, ctx: SourceContext, next: (batch: Batch)
 // It is read once, at the start: what is not there then never is.
 function prepareFile(path: string, index: number, plan: PlanContext): void {
   try {
-    for (const file of filesIn(plan.resolve(path))) plan.claim(reading(file), ['files', index]);
+    const given = plan.resolve(path);
+    for (const file of filesIn(given)) plan.claim(reading(file), ['files', index]);
+    if (statSync(given).isDirectory()) plan.claim(readingBelow(given, ENDINGS), ['files', index]);
   } catch (error) {
     const message = `Cannot read ${path}: ${messageOf(error)}`;
     const hint = path.includes('*')

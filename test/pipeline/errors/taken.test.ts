@@ -141,6 +141,29 @@ ${operators}sinks: { out: { type: file, from: past, path: ${path} } }
       [audit, join(folder, 'audit.log')],
     ] as const)
       expect([source, shown(of(source, path))]).toEqual([source, expect.stringContaining(`past reads ${path}`)]);
+    // One that is not there yet would be read at the next start.
+    mkdirSync(join(folder, 'logs/there'), { recursive: true });
+    symlinkSync('logs', join(folder, 'linked'));
+    symlinkSync('logs/there/late.json', join(folder, 'dangling'));
+    const logs = (files: string, path: string) =>
+      shown(of(`type: cloudtrail, mode: file, files: [${files}]`, join(folder, path)));
+    expect(logs(`${folder}/logs`, 'logs/new/out.jsonl').split('\n')).toEqual(
+      expect.arrayContaining([
+        `p.yaml:2:47: error: out writes ${folder}/logs/new/out.jsonl, which is taken`,
+        `  past reads what is below ${folder}/logs: p.yaml:1:58`,
+        '  What is read here must not be written here: name another file.',
+      ]),
+    );
+    for (const path of ['logs/out.JSON', 'linked/there/out.json.gz', 'logs/./out.ndjson', 'dangling'])
+      expect([path, logs(`${folder}/linked`, path)]).toEqual([path, expect.stringContaining('which is taken')]);
+    for (const path of ['out.json', 'logs/out.txt', 'logs/out.json.txt', 'logs/json', 'logs2/out.json'])
+      expect([path, logs(`${folder}/logs`, path)]).toEqual([path, 'ok']);
+    const twice = sinks(file(`${folder}/logs/a.json`), file(`${folder}/logs/b.json`));
+    expect(shown(twice)).toBe('ok');
+    const two = `sources: { a: { type: cloudtrail, mode: file, files: ${folder}/logs }, b: { type: cloudtrail, mode: file, files: ${folder}/logs } }
+sinks: { out: { type: stdout, from: [a, b] } }
+`;
+    expect(shown(two)).toBe('ok');
     const rules = made('rules.yaml', '- macro: m\n  condition: evt.type = open\n');
     const detect = `operators: { detect: { type: rules, from: past, files: [${folder}] } }\n`;
     const judged = of('type: replay, files: [/dev/null]', rules, detect).replace(
