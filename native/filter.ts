@@ -1,10 +1,12 @@
 /**
- * What the kernel programs send of each call: by its outcome, by the thread's name, and of opens by their path. Everything here may let pass
- * more than was asked for, never less. native/bpf/shared.h and filter.h are the other side.
+ * What the kernel programs send of each call: by its outcome, by the thread's name, of opens and unix sockets by their path,
+ * of internet sockets by their ends. Everything here may let pass more than was asked for, never less. native/bpf/shared.h
+ * and filter.h are the other side.
  */
-import type { Clause, Outcome, PathProperty, Result } from '../src/core/necessary.ts';
+import type { Clause, Outcome, PathProperty, Result, SocketKind } from '../src/core/necessary.ts';
 import { numbersHere } from './abi.ts';
 import { CALLS, type Call } from './calls.ts';
+import { Ends } from './filter-ends.ts';
 import type { AddonWanted } from './locate.ts';
 
 /** What is sent of each call, by its name: whatever one of the clauses wants; `all`: everything. */
@@ -15,8 +17,14 @@ const ROOM = 128;
 const MOST_ENTRIES = 2048;
 const NUMBERS = 1024;
 const RESULTS: readonly Result[] = ['ok', 'in_progress', 'failed'];
-const EVERYTHING = 0x0fff;
-const SUCCEEDED = 0b001_001_001_001;
+/** The access of opens, and `enum socket_kind`, that of other calls. */
+const ACCESSES = 5;
+const SOCKETS: readonly (SocketKind | undefined)[] = ['other', 'tcp', 'udp', undefined, 'unix'];
+/** Of these an end is looked at, of the others a path. */
+const INTERNET: ReadonlySet<SocketKind> = new Set(['tcp', 'udp']);
+const NOT_INTERNET: ReadonlySet<SocketKind> = new Set(['unix', 'other']);
+const EVERYTHING = 0x7fff;
+const SUCCEEDED = 0b001_001_001_001_001;
 /** What io_uring can do too, as native/bpf/uring.h tells. */
 const URING: ReadonlySet<string> = new Set(
   `openat openat2 unlinkat mkdirat renameat2 linkat symlinkat socket bind listen accept connect sendto sendmsg recvfrom
@@ -35,15 +43,16 @@ const SOCKETCALL = indexes.size + 1;
 const SOCKETCALL_NUMBER = 102;
 
 /** The bits of the outcomes that a clause wants. */
-function classesOf({ results, reads, writes, internet }: Outcome, kind: string): number {
+function classesOf({ results, reads, writes, sockets }: Outcome, kind: string): number {
   let bits = 0;
-  for (let access = 0; access < 4; access++) {
+  for (let access = 0; access < ACCESSES; access++) {
     if (kind === 'open') {
-      if (access === 0) continue;
+      if (access === 0 || access > 3) continue;
       if (reads !== undefined && reads !== ((access & 1) !== 0)) continue;
       if (writes !== undefined && writes !== ((access & 2) !== 0)) continue;
-    } else if (access > 1 || (internet !== undefined && internet !== (access === 0))) {
-      continue;
+    } else {
+      const socket = SOCKETS[access];
+      if (socket === undefined || sockets?.has(socket) === false) continue;
     }
     RESULTS.forEach((result, index) => {
       if (results === undefined || results.has(result)) bits |= 1 << (3 * access + index);
@@ -122,11 +131,24 @@ function rewritten(filters: CallFilters, rewrite: Rewritten): Map<string, 'all' 
   return new Map([...filters].map(each));
 }
 
-/** What a filter asks for beside outcomes, of which the programs look for one: the path, else the name. */
-const ofOneKind: Rewritten = ({ paths, comms, ...outcome }, { kind }) => {
-  if (paths !== undefined && kind === 'open' && paths.every(isKnown)) return { ...outcome, paths };
-  return comms === undefined ? outcome : { ...outcome, comms };
+/**
+ * What a filter asks for beside outcomes, of which the programs look for one: the path, else the name, else the end. Only
+ * sockets of the internet have ends, and only others have a path.
+ */
+const ofOneKind: Rewritten = ({ paths, ends, comms, ...outcome }, { kind }) => {
+  const kinds = [...(ends ? [INTERNET] : []), ...(paths && kind === 'socket' ? [NOT_INTERNET] : [])];
+  const sockets = [...(outcome.sockets ? [outcome.sockets] : []), ...kinds].reduce(
+    (left: ReadonlySet<SocketKind> | undefined, each) => left?.intersection(each) ?? each,
+    undefined,
+  );
+  const what = sockets === undefined ? outcome : { ...outcome, sockets };
+  if (paths !== undefined && HAS_PATH.has(kind) && paths.every(isKnown)) return { ...what, paths };
+  if (comms !== undefined) return { ...what, comms };
+  return ends === undefined ? what : { ...what, ends };
 };
+
+/** Calls of which the programs look at a path. */
+const HAS_PATH: ReadonlySet<string> = new Set(['open', 'socket']);
 
 /**
  * The filters as the programs can have them: what they cannot look for, or is more than they have room for, is sent
@@ -138,10 +160,17 @@ export function lookedFor(filters: CallFilters, most = MOST_ENTRIES): CallFilter
   const all = [...found.values()].flatMap((clauses) => (clauses === 'all' ? [] : clauses));
   const paths = new Paths();
   for (const property of all.flatMap((clause) => clause.paths ?? [])) paths.add(property, 0);
-  const tooMany = { paths: paths.exceeds(most), comms: new Set(all.flatMap(({ comms = [] }) => comms)).size > most };
-  const within = rewritten(found, ({ paths, comms, ...outcome }) => ({
+  const ends = new Ends();
+  for (const property of all.flatMap((clause) => clause.ends ?? [])) ends.add(property, 0);
+  const tooMany = {
+    paths: paths.exceeds(most),
+    ends: ends.exceeds(most),
+    comms: new Set(all.flatMap(({ comms = [] }) => comms)).size > most,
+  };
+  const within = rewritten(found, ({ paths, ends, comms, ...outcome }) => ({
     ...outcome,
     ...(paths === undefined || tooMany.paths ? {} : { paths }),
+    ...(ends === undefined || tooMany.ends ? {} : { ends }),
     ...(comms === undefined || tooMany.comms ? {} : { comms }),
   }));
   for (const [name, clauses] of within)
@@ -167,16 +196,18 @@ export function filterTables(filters: CallFilters, most = MOST_ENTRIES): Tables 
   const test = new Uint16Array(ROOM);
   const byComm = new Uint16Array(ROOM);
   const paths = new Paths();
+  const ends = new Ends();
   const comms = new Map<string, number>();
   for (const [name, clauses] of lookedFor(filters, most)) {
     const index = indexes.get(name) as number;
     addNumbers(calls, index, CALLS[name] as Call);
     for (const clause of clauses === 'all' ? [{}] : clauses) {
       const bits = bitsOf(clause, name);
-      const { paths: wanted, comms: named } = clause as Clause;
-      const table = wanted ? test : named ? byComm : keep;
+      const { paths: wanted, ends: between, comms: named } = clause as Clause;
+      const table = (wanted ?? between) ? test : named ? byComm : keep;
       table[index] = (table[index] ?? 0) | bits;
       for (const property of wanted ?? []) paths.add(property, bits);
+      for (const property of between ?? []) ends.add(property, bits);
       for (const comm of named ?? []) comms.set(comm, (comms.get(comm) ?? 0) | bits);
     }
   }
@@ -193,6 +224,8 @@ export function filterTables(filters: CallFilters, most = MOST_ENTRIES): Tables 
     prefixes: bytesOf(paths.prefixes, prefixKey),
     names: bytesOf(paths.names, nameKey),
     comms: commEntries(comms),
+    ends: ends.entries(),
+    endTests: ends.tests(),
     starts: BigUint64Array.of(
       startsOf(paths.prefixes.keys(), true),
       startsOf(paths.names.keys(), false),

@@ -56,6 +56,9 @@ export interface AddonWanted {
   /** Classes, by call, that are tested for the name of the thread. */
   readonly byComm: Uint16Array;
   readonly comms: Uint8Array;
+  readonly ends: Uint8Array;
+  /** Classes that are tested for an end: of addresses local and remote, of ports local and remote. */
+  readonly endTests: Uint16Array;
   /** Of the prefixes, of the names and of the threads' names. */
   readonly starts: BigUint64Array;
 }

@@ -119,6 +119,10 @@ Wanted wanted_of(const Napi::Object &given) {
   __u16 tests[2] = {};
   copy_words(given.Get("tests"), tests);
   words.tests = {tests[0], tests[1]};
+  __u16 ends[4] = {};
+  copy_words(given.Get("endTests"), ends);
+  words.ends[END_ADDRESS] = {ends[0], ends[1]};
+  words.ends[END_PORT] = {ends[2], ends[3]};
   words.data = static_cast<__u16>(given.Get("data").ToNumber().Uint32Value());
   const auto starts = given.Get("starts").As<Napi::BigUint64Array>();
   words.prefix_starts = starts[0];
@@ -127,6 +131,7 @@ Wanted wanted_of(const Napi::Object &given) {
   wanted.prefixes = bytes_of(given.Get("prefixes"));
   wanted.names = bytes_of(given.Get("names"));
   wanted.comms = bytes_of(given.Get("comms"));
+  wanted.ends = bytes_of(given.Get("ends"));
   wanted.uring = flag("uring");
   return wanted;
 }

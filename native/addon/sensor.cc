@@ -209,6 +209,7 @@ void Sensor::configure(const Wanted &wanted) {
   add_entries("prefixes", wanted.prefixes);
   add_entries("names", wanted.names);
   add_entries("comms", wanted.comms);
+  add_entries("ends", wanted.ends);
   // The numbers of the calls come last: no call may be looked at whose filter is not there yet.
   const filter &words = wanted.words;
   memcpy(filter_.get(), &words, offsetof(filter, calls));
@@ -218,6 +219,7 @@ void Sensor::configure(const Wanted &wanted) {
   remove_other_entries("prefixes", wanted.prefixes);
   remove_other_entries("names", wanted.names);
   remove_other_entries("comms", wanted.comms);
+  remove_other_entries("ends", wanted.ends);
   const bool calls = reads_calls(words);
   attach("on_call", calls);
   for (const char *program : kUringPrograms) attach(program, calls && wanted.uring);

@@ -22,7 +22,7 @@ struct btf;
 // What is collected.
 struct Wanted {
   filter words;
-  std::vector<uint8_t> prefixes, names, comms;  // entries of the maps of these names: key and value, one after the other
+  std::vector<uint8_t> prefixes, names, comms, ends;  // entries of the maps of these names: key and value, one after the other
   bool uring;                            // also what goes through io_uring, where the kernel can
 };
 

@@ -85,7 +85,7 @@ static __always_inline __u32 on_plain(struct call_context *call, struct scratch 
 {
   struct call_record *r = (void *)s->record;
   struct file *file = file_of(current_task(), r->fd);
-  if (!passes(call, 0)) return 0;
+  if (!passes(call)) return 0;
   r->ino = r->dev = r->file_mode = r->layer = r->file_flags = r->magic = 0;
   r->lengths[CALL_REAL] = 0;
   __u32 at = shaped_text(call, s, CALL_TEXTS_AT, 0);
@@ -115,7 +115,7 @@ static __always_inline __u32 on_other(struct call_context *call, struct scratch 
   r->nr = shape->nr;
   if (kind == KIND_CHDIR && call->ret >= 0) {
     ((struct chdir_record *)r)->fd = call->which == CALL_FCHDIR ? (__s32)call->args[0] : -1;
-    return passes(call, 0) ? on_chdir(call, s) : 0;
+    return passes(call) ? on_chdir(call, s) : 0;
   }
   __builtin_memcpy(r->args, call->args, sizeof r->args);
   r->fd = descriptor_of(call, r);
@@ -201,7 +201,7 @@ static __always_inline bool unpack_socketcall(struct call_context *call)
   default: return 0;
   }
   __u32 slot = call->which & (CALLS_ROOM - 1);
-  if (!filter.keep[slot] && !filter.by_comm[slot]) return 0;
+  if (!(filter.keep[slot] | filter.test[slot] | filter.by_comm[slot])) return 0;
   barrier_var(count);
   // Two of them stand in a word, before each gets its own: the stack has no room for both.
   call->args[3] = call->args[4] = call->args[5] = 0;

@@ -59,15 +59,24 @@ static __always_inline bool comm_passes(struct call_context *call, __u32 bit)
   return found && *found & bit;
 }
 
-// Whether a call of that outcome is of interest, and may take room in the ring.
-static __always_inline bool passes(struct call_context *call, __u32 access)
+// Whether a call of that outcome is of interest whatever else is said of it.
+static __always_inline bool is_kept(struct call_context *call, __u32 bit)
 {
-  __u32 bit = class_bit(access, call->ret);
-  if (!(filter.keep[call->which & (CALLS_ROOM - 1)] & bit) && !comm_passes(call, bit)) {
-    filtered(counted_as(call));
-    return 0;
-  }
+  return filter.keep[call->which & (CALLS_ROOM - 1)] & bit || comm_passes(call, bit);
+}
+
+// Whether what is of interest may take room in the ring.
+static __always_inline bool has_room(struct call_context *call)
+{
   return !shape_of(call)->low || !refused(counters_here(), counted_as(call));
+}
+
+// Whether a call of that outcome that is about no socket is of interest, and may take room in the ring.
+static __always_inline bool passes(struct call_context *call)
+{
+  if (is_kept(call, class_bit(SOCKET_OTHER, call->ret))) return has_room(call);
+  filtered(counted_as(call));
+  return 0;
 }
 
 #define SCANNED_WORDS 32 // longer texts pass

@@ -47,6 +47,7 @@ enum { BPF_RB_AVAIL_DATA = 0, BPF_RB_RING_SIZE = 1 };
 #define TCP_ESTABLISHED 1
 #define TCP_LISTEN 10
 #define SOCK_BINDPORT_LOCK 8
+#define AF_UNSPEC 0
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10

@@ -20,6 +20,7 @@
 #include "open.h"
 #include "quick.h"
 #include "data.h"
+#include "ends.h"
 #include "socket.h"
 #include "descriptors.h"
 #include "calls.h"

@@ -32,9 +32,16 @@ struct shape {
 #include "call-table.h"
 
 // Outcomes of a call are told apart in these classes: 3 * access + result. The access of an open: 1 read, 2 write, 3
-// both. Of a call on a socket: 1 when that is not an internet socket. Else 0.
+// both. Of other calls: what they are about; what may have a path shares no class with opens, whose paths are in the same
+// maps.
 enum result { RESULT_OK, RESULT_IN_PROGRESS, RESULT_FAILED };
-#define CLASSES 12
+enum socket_kind {
+  SOCKET_OTHER = 0, // another socket, or none
+  SOCKET_TCP = 1,   // or another stream of the internet
+  SOCKET_UDP = 2,   // whatever else is of the internet
+  SOCKET_UNIX = 4,
+};
+#define CLASSES 15
 
 // The bit of four bytes in a set of 64.
 #define START_BIT(word) (1ull << ((__u32)((word) * 0x9e3779b1u) >> 26))
@@ -58,6 +65,18 @@ struct name_key {
 
 struct comm_key {
   __u64 words[2]; // padded with zeros
+};
+
+// The end of an internet socket: an address, of which IPv4 is ::ffff:a.b.c.d, or a port, as it travels.
+enum end_part { END_ADDRESS, END_PORT, END_PARTS };
+#define END_PART_BITS 32
+struct end_key {
+  __u32 bits; // END_PART_BITS and those of the value
+  __u32 part;
+  __u8 value[16];
+};
+struct end_classes { // as path_classes, by whose end it is
+  __u16 local, remote;
 };
 
 // What of a process's state is asked for.
@@ -90,10 +109,11 @@ struct filter {
   __u64 comm_starts;             // the same of threads' names
   __u16 calls[CALL_NUMBERS];     // by number: low byte the native ABI's call, high byte the 32-bit ABI's
   __u16 keep[CALLS_ROOM];        // by call: the classes that are sent
-  __u16 test[CALLS_ROOM];        // of opens: the classes that are sent when the path passes
+  __u16 test[CALLS_ROOM];        // the classes that are sent when the path passes, or an end of the socket
   __u16 by_comm[CALLS_ROOM];     // the classes that are sent when the thread's name passes
   struct path_classes tests;     // of opens: the classes that are sent for some property of such a path
   struct path_classes hidden;    // passes when a name of the path begins with a dot
+  struct end_classes ends[END_PARTS]; // of internet sockets: the classes that are sent for some such end
   __u8 env;                      // copy environments
   __u8 real;                     // canonical paths of what is opened
   __u8 file;                     // what else is known of the file that is opened

@@ -32,6 +32,11 @@ static __always_inline bool is_internet(__u16 family)
   return family == AF_INET || family == AF_INET6;
 }
 
+static __always_inline bool is_stream(struct sock *sk)
+{
+  return GET_BITFIELD(sock, sk, sk_type) == SOCK_STREAM;
+}
+
 static __always_inline struct sock *read_socket(struct socket_record *r, struct file *file)
 {
   struct sock *sk = sock_of(file);
@@ -289,14 +294,62 @@ static __always_inline bool socket_in_ring(struct call_context *call, struct soc
   return 1;
 }
 
+static __always_inline enum socket_kind kind_of(struct sock *sk, __u16 family)
+{
+  if (family == AF_UNIX) return SOCKET_UNIX;
+  if (!sk || !is_internet(family)) return SOCKET_OTHER;
+  bool is_tcp = is_stream(sk) || GET_BITFIELD(sock, sk, sk_protocol) == IPPROTO_TCP;
+  return is_tcp ? SOCKET_TCP : SOCKET_UDP;
+}
+
+// Whether the caller gave an address that says whom to connect to; without one nothing is known of the other end.
+static __always_inline bool names_family(struct call_context *call, struct socket_record *r)
+{
+  __u32 size = 0;
+  __u16 family = AF_UNSPEC;
+  __u64 address = find_address(call, r, &size);
+  if (address && size >= sizeof family) read_caller(&family, sizeof family, address, call->uring);
+  return family;
+}
+
+// Whether a stream's ends are wanted: the socket itself tells them.
+static __always_inline bool stream_passes(struct call_context *call, struct socket_record *r, struct sock *sk, __u32 bit)
+{
+  r->family = GET(sock, sk, __sk_common.skc_family);
+  read_ends(r, sk);
+  return ends_pass(slot_of(call), bit) || (call->which == CALL_CONNECT && !names_family(call, r));
+}
+
+// Whether what is said of a socket is wanted: the ends of those of the internet, the path of others.
+static __always_inline bool described_passes(struct call_context *call, struct socket_record *r, __u32 bit)
+{
+  __u32 slot = slot_of(call);
+  if (is_internet(r->family)) return ends_pass(slot, bit) || (call->which == CALL_CONNECT && !r->addr_family);
+  if (r->header.flags & FLAG_UNREAD) return 1;
+  __u32 length = r->lengths[SOCKET_UNIX_PATH];
+  return length && classes_of(slot, SOCKET_TEXTS_AT, length, 0, 0) & bit;
+}
+
 static __always_inline __u32 on_socket(struct call_context *call, struct scratch *s)
 {
   struct socket_record *r = (void *)s->record;
   if (!call->file) call->file = (__u64)file_of(current_task(), r->fd);
   struct sock *sk = call->file ? sock_of((void *)call->file) : 0;
-  bool internet = sk && is_internet(GET(sock, sk, __sk_common.skc_family));
-  if (!passes(call, !internet)) return 0;
-  if (internet && !shape_of(call)->data && !call->uring && !has_state(call) && socket_in_ring(call, r)) return 0;
+  __u16 family = sk ? GET(sock, sk, __sk_common.skc_family) : AF_UNSPEC;
+  bool internet = is_internet(family);
+  __u32 bit = class_bit(kind_of(sk, family), call->ret);
+  bool open = !is_kept(call, bit); // it depends on what is said of it
+  if (open) {
+    if (!(filter.test[call->which & (CALLS_ROOM - 1)] & bit)) return not_sent(call);
+    if (internet && is_stream(sk)) {
+      if (!stream_passes(call, r, sk, bit)) return not_sent(call);
+      open = 0;
+    }
+  }
+  if (!open) {
+    if (!has_room(call)) return 0;
+    if (internet && !shape_of(call)->data && !call->uring && !has_state(call) && socket_in_ring(call, r)) return 0;
+  }
   __u32 size = 0, length = 0;
   if (describe_socket(call, r)) {
     __u64 address = find_address(call, r, &size);
@@ -304,6 +357,10 @@ static __always_inline __u32 on_socket(struct call_context *call, struct scratch
   }
   if (!length && sk && r->family == AF_UNIX) length = read_bound_path(r);
   r->lengths[SOCKET_UNIX_PATH] = length;
+  if (open) {
+    if (!described_passes(call, r, bit)) return not_sent(call);
+    if (!has_room(call)) return 0;
+  }
   length += SOCKET_TEXTS_AT;
   __u32 data = moved_data(call, length);
   r->lengths[SOCKET_DATA] = data;

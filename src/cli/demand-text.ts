@@ -59,7 +59,7 @@ const SECTIONS = [
   'Sent, every one',
   'Sent, every one that ends so',
   'Sent, every one that is so',
-  'Sent, what has such a path, or such a name of its thread',
+  'Sent, what has such a path, address or port, or such a name of its thread',
   'Nothing is sent',
 ] as const;
 

@@ -25,6 +25,10 @@ export function explanationJson(rule: Rule, feeds: readonly Feed[]): object {
 }
 
 /** A clause as JSON has it. */
-export function clauseJson({ results, ...rest }: Clause): object {
-  return { ...(results === undefined ? {} : { results: [...results] }), ...rest };
+export function clauseJson({ results, sockets, ...rest }: Clause): object {
+  return {
+    ...(results === undefined ? {} : { results: [...results] }),
+    ...(sockets === undefined ? {} : { sockets: [...sockets] }),
+    ...rest,
+  };
 }

@@ -1,7 +1,7 @@
 /** What a rule needs of the sources that feed it: fields, event types, and what of it the kernel can test. */
 
 import type { FieldRef } from '../events/field.ts';
-import type { Clause, Outcome, PathProperty } from '../events/necessary.ts';
+import type { Clause, EndProperty, Outcome, PathProperty, SocketKind } from '../events/necessary.ts';
 import { feedsIn } from '../rules/few-items.ts';
 import type { Rule } from '../rules/index.ts';
 import { necessary } from '../rules/necessary.ts';
@@ -43,7 +43,9 @@ export function saysNothing(clause: Clause): boolean {
 
 /** The same in fewer clauses: those alike but for how calls end are one, and none says what another says too. */
 export function shortest(clauses: readonly Clause[]): readonly Clause[] {
-  const alike = Map.groupBy(clauses, ({ results: _, ...rest }) => JSON.stringify(rest));
+  const alike = Map.groupBy(clauses, ({ results: _, sockets, ...rest }) =>
+    JSON.stringify([rest, sockets && [...sockets].sort()]),
+  );
   const joined = [...alike.values()].map((group): Clause => {
     const { results: _, ...rest } = group[0] as Clause;
     const named = group.flatMap(({ results }) => results ?? []);
@@ -53,15 +55,18 @@ export function shortest(clauses: readonly Clause[]): readonly Clause[] {
 }
 
 /** Whether all that satisfies a clause satisfies another one. */
-function isWithin({ results, paths, comms, ...outcome }: Clause, other: Clause): boolean {
+function isWithin({ results, sockets, paths, ends, comms, ...outcome }: Clause, other: Clause): boolean {
   const within = <T>(own: Iterable<T> | undefined, others: Iterable<T> | undefined) =>
     others === undefined || (own !== undefined && new Set(own).isSubsetOf(new Set(others)));
-  const texts = (properties: Clause['paths']) => properties?.map((property) => JSON.stringify(property));
-  const agrees = (['reads', 'writes', 'internet'] as const).every(
-    (key) => other[key] === undefined || other[key] === outcome[key],
-  );
+  const texts = (properties: readonly object[] | undefined) => properties?.map((property) => JSON.stringify(property));
+  const agrees = (['reads', 'writes'] as const).every((key) => other[key] === undefined || other[key] === outcome[key]);
   return (
-    agrees && within(results, other.results) && within(texts(paths), texts(other.paths)) && within(comms, other.comms)
+    agrees &&
+    within(results, other.results) &&
+    within(sockets, other.sockets) &&
+    within(texts(paths), texts(other.paths)) &&
+    within(texts(ends), texts(other.ends)) &&
+    within(comms, other.comms)
   );
 }
 
@@ -69,7 +74,7 @@ function isWithin({ results, paths, comms, ...outcome }: Clause, other: Clause):
 const SHOWN = 30;
 
 /** A clause in words: "opens for writing, by tar, path begins with /etc, /usr". Of values of a kind the first are `shown`. */
-export function clauseText({ paths = [], comms, ...outcome }: Clause, shown = SHOWN): string {
+export function clauseText({ paths = [], ends = [], comms, ...outcome }: Clause, shown = SHOWN): string {
   const groups = Map.groupBy(
     paths,
     ({ of, ...property }) => `${of === 'real' ? 'canonical path' : 'path'} ${kindText(property)}`,
@@ -82,7 +87,13 @@ export function clauseText({ paths = [], comms, ...outcome }: Clause, shown = SH
     ...outcomeText(outcome),
     ...(comms === undefined ? [] : [`by ${someOf(comms, shown)}`]),
     ...(properties.length === 0 ? [] : [properties.join(' or ')]),
+    ...(ends.length === 0 ? [] : [ends.map((property) => endText(property, shown)).join(' or ')]),
   ].join(', ');
+}
+
+function endText({ end, of, values, outside }: EndProperty, shown: number): string {
+  const whose = end === 'either' ? `${of} of either end` : `${end} ${of}`;
+  return `${whose} ${outside ? 'not ' : ''}${of === 'port' && values.length === 1 ? '' : 'in '}${someOf(values, shown)}`;
 }
 
 /** The first of many texts: "a, b and 3 more". */
@@ -102,11 +113,30 @@ const kindText = ({ kind, value }: Pick<PathProperty, 'kind' | 'value'>) =>
 
 const results = { ok: 'succeeds', in_progress: 'is in progress', failed: 'fails' } as const;
 
-function outcomeText({ results: named, reads, writes, internet }: Outcome): readonly string[] {
+/** The shortest words for kinds of socket, of which some are left out. */
+const SOCKETS: Readonly<Record<string, string>> = {
+  tcp: 'by TCP',
+  udp: 'on the internet, not by TCP',
+  unix: 'on a unix socket',
+  other: 'not on a socket of the internet or the machine',
+  'tcp udp': 'on the internet',
+  'unix other': 'not on the internet',
+  'tcp udp unix': 'on a socket of the internet or the machine',
+  'udp unix other': 'not by TCP',
+  'tcp udp other': 'not on a unix socket',
+};
+const KINDS: readonly SocketKind[] = ['tcp', 'udp', 'unix', 'other'];
+
+function socketsText(sockets: ReadonlySet<SocketKind>): string {
+  const kinds = KINDS.filter((kind) => sockets.has(kind));
+  return SOCKETS[kinds.join(' ')] ?? kinds.map((kind) => SOCKETS[kind]).join(' or ');
+}
+
+function outcomeText({ results: named, reads, writes, sockets }: Outcome): readonly string[] {
   return [
     ...(named === undefined ? [] : [[...named].map((each) => results[each]).join(' or ')]),
     ...(reads === undefined ? [] : [reads ? 'opens for reading' : 'does not open for reading']),
     ...(writes === undefined ? [] : [writes ? 'opens for writing' : 'does not open for writing']),
-    ...(internet === undefined ? [] : [internet ? 'on the internet' : 'not on the internet']),
+    ...(sockets === undefined || sockets.size === KINDS.length ? [] : [socketsText(sockets)]),
   ];
 }

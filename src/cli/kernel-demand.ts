@@ -150,12 +150,14 @@ function wishOf({ asker, alone, sent }: Asking, type: string): Wish | undefined 
 const clausesOf = (found: 'all' | readonly Clause[] | undefined): readonly Clause[] =>
   found === 'all' ? [{}] : (found ?? []);
 
-/** How little the loosest clause asks: 0 nothing, 1 how the call ends, 2 what is opened for or connected, 3 a path or name. */
+/** How little the loosest clause asks: 0 nothing, 1 how the call ends, 2 what is opened for or what it is about, 3 a path, end or name. */
 export function looseness(clauses: readonly Clause[]): number {
   const each = (clause: Clause) => {
     if (saysNothing(clause)) return 0;
-    if (clause.paths !== undefined || clause.comms !== undefined) return 3;
-    return (clause.reads ?? clause.writes ?? clause.internet) === undefined ? 1 : 2;
+    if ((clause.paths ?? clause.comms) !== undefined) return 3;
+    // Most of the internet is outside of what is named.
+    if (clause.ends?.every(({ outside }) => !outside)) return 3;
+    return (clause.reads ?? clause.writes ?? clause.sockets ?? clause.ends) === undefined ? 1 : 2;
   };
   return Math.min(4, ...clauses.map(each));
 }

@@ -3,14 +3,17 @@
 /** What a call returned: no error, EINPROGRESS, another error. */
 export type Result = 'ok' | 'in_progress' | 'failed';
 
+/** What a call is about: a socket of TCP, another one of the internet, one of the machine; anything else, or nothing. */
+export type SocketKind = 'tcp' | 'udp' | 'unix' | 'other';
+
 /** Outcomes of a call, all of which hold together. Absent: whatever it is. */
 export interface Outcome {
   readonly results?: ReadonlySet<Result>;
   /** Of opens: whether the file is opened for reading, for writing. */
   readonly reads?: boolean;
   readonly writes?: boolean;
-  /** Of calls on sockets: whether it is one of the internet. */
-  readonly internet?: boolean;
+  /** Of other calls. */
+  readonly sockets?: ReadonlySet<SocketKind>;
 }
 
 /** A property of a path: how it begins, its last name, or that a name in it begins with a dot. */
@@ -21,9 +24,26 @@ export interface PathProperty {
   readonly value: string;
 }
 
-/** The outcome is that; where paths are given, the path has one of the properties; where names are, the thread has one. */
+/**
+ * A property of an internet socket that has two ends: where one of them is. `server`, `client`: one of the two, it is not
+ * known which.
+ */
+export interface EndProperty {
+  readonly end: 'local' | 'remote' | 'server' | 'client' | 'either';
+  readonly of: 'address' | 'port';
+  /** Addresses and networks (`10.0.0.0/8`), or ports and ranges of them (`22`, `30000-32767`): it is in one of them. */
+  readonly values: readonly string[];
+  /** It is in none of them. */
+  readonly outside?: true;
+}
+
+/**
+ * The outcome is that; where paths are given, the path, or that of the unix socket, has one of the properties; where ends
+ * are, one of the ends does; where names are, the thread has one.
+ */
 export interface Clause extends Outcome {
   readonly paths?: readonly PathProperty[];
+  readonly ends?: readonly EndProperty[];
   /** Names of threads (`comm`), at most 15 bytes each. */
   readonly comms?: readonly string[];
 }

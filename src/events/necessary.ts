@@ -1,2 +1,10 @@
 /** Necessary conditions, for whoever derives them. */
-export type { Clause, Necessary, Outcome, PathProperty, Result } from '../core/necessary.ts';
+export type {
+  Clause,
+  EndProperty,
+  Necessary,
+  Outcome,
+  PathProperty,
+  Result,
+  SocketKind,
+} from '../core/necessary.ts';

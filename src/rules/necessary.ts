@@ -1,6 +1,7 @@
 /**
  * What must hold of an event of a type for a condition to be true, in the few words that the kernel programs know
- * (core/necessary.ts): how the call ended, how a file is opened, how its path looks, and what the thread is called.
+ * (core/necessary.ts): how the call ended, how a file is opened, how its path looks, what kind of socket it is and where
+ * the ends of that are, and what the thread is called.
  * Whatever else the condition says is left out, so this is true whenever the condition is, and often when it is not.
  */
 
@@ -10,6 +11,7 @@ import type { Constant } from './constants.ts';
 import { inferNames } from './event-types.ts';
 import { checkWithFew, feedsIn } from './few-items.ts';
 import { asTheyAre, type Lists } from './list-feed.ts';
+import { bothEnds, eitherEnds, ofSocket } from './necessary-sockets.ts';
 
 /** Anything may hold. */
 const ANYTHING: Necessary = [{}];
@@ -78,13 +80,25 @@ function both(a: Necessary, b: Necessary): Necessary {
 function conjunction(a: Clause, b: Clause): Clause | undefined {
   const results = a.results && b.results ? a.results.intersection(b.results) : (a.results ?? b.results);
   if (results?.size === 0) return undefined;
-  for (const key of ['reads', 'writes', 'internet'] as const) {
+  for (const key of ['reads', 'writes'] as const) {
     if (a[key] !== undefined && b[key] !== undefined && a[key] !== b[key]) return undefined;
   }
+  const sockets = a.sockets && b.sockets ? a.sockets.intersection(b.sockets) : (a.sockets ?? b.sockets);
+  if (sockets?.size === 0) return undefined;
+  const ends = a.ends && b.ends ? bothEnds(a.ends, b.ends) : (a.ends ?? b.ends);
+  if (ends === undefined && a.ends) return undefined;
   const paths = a.paths && b.paths ? narrower(a.paths, b.paths) : (a.paths ?? b.paths);
   const comms = a.comms && b.comms ? [...new Set(a.comms).intersection(new Set(b.comms))] : (a.comms ?? b.comms);
   if (comms?.length === 0) return undefined;
-  return { ...a, ...b, ...(results ? { results } : {}), ...(paths ? { paths } : {}), ...(comms ? { comms } : {}) };
+  return {
+    ...a,
+    ...b,
+    ...(results ? { results } : {}),
+    ...(sockets ? { sockets } : {}),
+    ...(paths ? { paths } : {}),
+    ...(ends ? { ends } : {}),
+    ...(comms ? { comms } : {}),
+  };
 }
 
 /** Of two sets of properties the one that fewer paths have. Both are necessary, so either will do. */
@@ -102,11 +116,11 @@ function breadth(paths: readonly PathProperty[]): number {
 function merge(clauses: Necessary): Necessary {
   const byOutcome = new Map<string, Map<string, Clause>>();
   for (const clause of clauses) {
-    const { results, reads, writes, internet, paths, comms } = clause;
-    const key = JSON.stringify([results && [...results].sort(), reads, writes, internet]);
+    const { results, reads, writes, sockets, paths, ends, comms } = clause;
+    const key = JSON.stringify([results && [...results].sort(), reads, writes, sockets && [...sockets].sort()]);
     const alike = byOutcome.get(key) ?? new Map<string, Clause>();
     byOutcome.set(key, alike);
-    const asks = `${paths && 'paths'} ${comms && 'comms'}`;
+    const asks = [paths && 'paths', ends && 'ends', comms && 'comms'].join(' ').trim();
     const known = alike.get(asks);
     alike.set(asks, known === undefined ? clause : either(known, clause));
   }
@@ -118,17 +132,19 @@ function merge(clauses: Necessary): Necessary {
   return merged;
 }
 
-const BARE = 'undefined undefined';
+const BARE = '';
 
 /** What holds whenever one of two clauses does that ask for the same things. */
-function either({ paths: somePaths, comms: someComms, ...outcome }: Clause, b: Clause): Clause {
+function either({ paths: somePaths, ends: someEnds, comms: someComms, ...outcome }: Clause, b: Clause): Clause {
   const paths = new Map(
     [...(somePaths ?? []), ...(b.paths ?? [])].map((path) => [`${path.of} ${path.kind} ${path.value}`, path]),
   );
+  const ends = eitherEnds(someEnds ?? [], b.ends ?? []);
   const comms = new Set([...(someComms ?? []), ...(b.comms ?? [])]);
   return {
     ...outcome,
     ...(somePaths && paths.size <= MOST_LISTED && { paths: [...paths.values()] }),
+    ...(someEnds && ends && { ends }),
     ...(someComms && comms.size <= MOST_LISTED && { comms: [...comms] }),
   };
 }
@@ -136,8 +152,8 @@ function either({ paths: somePaths, comms: someComms, ...outcome }: Clause, b: C
 function ofCheck(check: TypedCheck, { type, lists }: Asked, negated: boolean): Necessary {
   const names = inferNames(negated ? { kind: 'not', item: check } : check);
   if (names.names.has(type) === names.except) return [];
-  // A check of an absent value is false, and its negation true: nothing is known then.
-  if (negated) return ANYTHING;
+  // A check of an absent value is false, and its negation true.
+  if (negated) return ofSocket(check, type, true) ?? ANYTHING;
   const { right } = check;
   if (right?.kind !== 'feed') return ofPositive(check, type) ?? ANYTHING;
   const paths = OPENS.has(type) ? ofFeeds(check, right, lists) : undefined;
@@ -163,18 +179,34 @@ const SOCKET_CALLS: ReadonlySet<string> = new Set(
 
 function ofPositive(check: TypedCheck, type: string): Necessary | undefined {
   const { left, constants, modifier } = check;
-  if (constants === undefined) return undefined;
+  const socket = ofSocket(check, type, false);
+  // What is opened is no socket.
+  const isOpen = OPENS.has(type);
+  if (isOpen && socket?.every(({ sockets }) => !sockets?.has('other'))) return [];
+  const known = isOpen ? undefined : socket;
+  if (constants === undefined) return known;
   // One constant is as good as any modifier; of several `oneof` and `anyof` are alternatives.
-  if (modifier === 'allof' && constants.length !== 1) return undefined;
-  if (constants.length > MOST_LISTED) return undefined;
+  if (modifier === 'allof' && constants.length !== 1) return known;
+  if (constants.length > MOST_LISTED) return known;
   // Nothing is one of none; only all the values of a list that has none are.
   if (constants.length === 0 && !left.list) return [];
   if (left.kind === 'field') {
     const outcome = ofOutcome(left.ref.text, check, constants, type);
     if (outcome !== undefined) return outcome;
   }
-  const paths = OPENS.has(type) ? ofPath(left, check, constants) : undefined;
-  return paths && [{ paths }];
+  if (isOpen || isUnixName(check, type, known)) {
+    const paths = ofPath(left, check, constants);
+    if (paths !== undefined) return [{ ...known?.[0], paths }];
+  }
+  return known;
+}
+
+/** Whether it is about the path of a unix socket: `fd.name` is that, or ends in it behind `HEX->HEX `. */
+function isUnixName({ left, operator }: TypedCheck, type: string, socket: Necessary | undefined): boolean {
+  const isText = operator !== 'glob' && operator !== 'pmatch';
+  return (
+    SOCKET_CALLS.has(type) && socket !== undefined && isText && left.kind === 'field' && left.ref.text === 'fd.name'
+  );
 }
 
 const only = (...results: Result[]): Necessary => [{ results: new Set(results) }];
@@ -198,10 +230,6 @@ function ofOutcome(
       return ofFlag(check, constants, (reads) => (OPENS.has(type) ? [{ reads }] : reads ? [] : ANYTHING));
     case 'evt.is_open_write':
       return ofFlag(check, constants, (writes) => (OPENS.has(type) ? [{ writes }] : writes ? [] : ANYTHING));
-    case 'fd.typechar':
-    case 'fd.type':
-    case 'fd.sockfamily':
-      return ofFamily(check, constants, type);
     case 'proc.name':
       return isEquality(check) ? ofNames(constants) : undefined;
     default:
@@ -259,13 +287,6 @@ function ofNames(constants: readonly Constant[]): Necessary | undefined {
   if (!constants.every(isKnown)) return undefined;
   const comms = constants.filter((name) => Buffer.byteLength(name) <= COMM_MAX);
   return comms.length === 0 ? [] : [{ comms }];
-}
-
-const INTERNET: ReadonlySet<Constant> = new Set(['4', '6', 'ipv4', 'ipv6', 'ip']);
-
-function ofFamily(check: TypedCheck, constants: readonly Constant[], type: string): Necessary | undefined {
-  if (!SOCKET_CALLS.has(type) || !isEquality(check)) return undefined;
-  return constants.every((constant) => INTERNET.has(constant)) ? [{ internet: true }] : undefined;
 }
 
 /** Properties one of which a path has when the check is true; undefined when it says nothing that can be looked for. */

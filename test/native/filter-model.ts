@@ -1,6 +1,7 @@
-/** What native/bpf/filter.h and open.h do, in plain words: for tests of what they must never drop. */
+/** What native/bpf/filter.h, open.h and socket.h do, in plain words: for tests of what they must never drop. */
 
-import type { Clause, Necessary, PathProperty } from '../../src/core/necessary.ts';
+import type { Clause, EndProperty, Necessary, PathProperty, SocketKind } from '../../src/core/necessary.ts';
+import { networkTest, parseAddress } from '../../src/rules/ip.ts';
 
 /** An open as the kernel sees it. */
 export interface Opened {
@@ -17,9 +18,12 @@ export interface Opened {
 
 const EINPROGRESS = 115;
 
+function resultHolds({ results }: Clause, ret: number): boolean {
+  return results?.has(ret >= 0 ? 'ok' : ret === -EINPROGRESS ? 'in_progress' : 'failed') ?? true;
+}
+
 function outcomeHolds({ results, reads, writes }: Clause, { ret, flags }: Opened): boolean {
-  const result = ret >= 0 ? 'ok' : ret === -EINPROGRESS ? 'in_progress' : 'failed';
-  if (results !== undefined && !results.has(result)) return false;
+  if (results !== undefined && !resultHolds({ results }, ret)) return false;
   if (reads !== undefined && reads !== ((flags & 1) === 0)) return false;
   return writes === undefined || writes === ((flags & 3) !== 0);
 }
@@ -43,4 +47,88 @@ export function passes(necessary: Necessary, open: Opened): boolean {
   const pathHolds = (property: PathProperty) => doubtful || has(property, property.of === 'real' ? real : text);
   // Where a clause asks for both, the name is not asked for.
   return wanted.some((clause) => clause.paths?.some(pathHolds) ?? named(clause));
+}
+
+export interface End {
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** A call on a socket as the kernel sees it. */
+export interface Called {
+  readonly type: string;
+  readonly ret: number;
+  /** 0: the descriptor is no socket. */
+  readonly family: number;
+  readonly socketType: number;
+  readonly protocol: number;
+  /** Of an internet socket; addresses as its family has them. */
+  readonly local: End;
+  readonly remote: End;
+  /** Of the address that the caller gave; 0: none that could be read. */
+  readonly addressFamily: number;
+  /** The path of a unix socket, or of the address that the caller gave; NUL begins an abstract one. */
+  readonly path: string;
+  readonly comm: string;
+}
+
+const [UNIX, INET, INET6] = [1, 2, 10];
+const [STREAM, TCP] = [1, 6];
+
+export function kindOf({ family, socketType, protocol }: Called): SocketKind {
+  if (family === UNIX) return 'unix';
+  if (family !== INET && family !== INET6) return 'other';
+  return socketType === STREAM || protocol === TCP ? 'tcp' : 'udp';
+}
+
+const MAPPED = '::ffff:';
+
+/** Both ends as events show them: as IPv4 where the other end is. */
+function shown({ family, local, remote }: Called): readonly [local: string, remote: string] {
+  const four = (ip: string) => {
+    if (ip.startsWith(MAPPED)) return ip.slice(MAPPED.length);
+    const groups = parseAddress(ip) as readonly number[];
+    return groups
+      .slice(6)
+      .flatMap((group) => [group >> 8, group & 0xff])
+      .join('.');
+  };
+  const isMapped = (ip: string) => ip.startsWith(MAPPED);
+  const mapped = family === INET6 && (isMapped(remote.ip) || (remote.ip === '::' && isMapped(local.ip)));
+  return mapped ? [four(local.ip), four(remote.ip)] : [local.ip, remote.ip];
+}
+
+function endHolds({ end, of, values, outside }: EndProperty, call: Called): boolean {
+  if (call.remote.port === 0) return true;
+  const [local, remote] = shown(call);
+  const isIn = (ip: string, port: number) =>
+    values.some((value) => {
+      if (of === 'address') {
+        const [address = '', prefix] = value.split('/');
+        if (prefix === undefined) return ip === address;
+        return networkTest({ address: parseAddress(address) ?? 0, prefix: Number(prefix) })(ip);
+      }
+      const [first = 0, last = first] = value.split('-').map(Number);
+      return port >= first && port <= last;
+    });
+  const holds = (ip: string, port: number) => isIn(ip, port) !== (outside ?? false);
+  const [atLocal, atRemote] = [holds(local, call.local.port), holds(remote, call.remote.port)];
+  return end === 'local' ? atLocal : end === 'remote' ? atRemote : atLocal || atRemote;
+}
+
+/** Whether a call on a socket reaches user space. */
+export function callPasses(necessary: Necessary, call: Called): boolean {
+  const { type, ret, path, comm } = call;
+  const kind = kindOf(call);
+  const isInternet = kind === 'tcp' || kind === 'udp';
+  // A connect that gave no address, or none that could be read, has no other end to anybody who looks at it.
+  const isUnknown = type === 'connect' && call.addressFamily === 0;
+  return necessary.some((clause) => {
+    const { sockets, paths, ends, comms } = clause;
+    if (!resultHolds(clause, ret) || sockets?.has(kind) === false) return false;
+    if (paths !== undefined)
+      return !isInternet && path !== '' && (isCrooked(path) || paths.some((one) => has(one, path)));
+    if (comms !== undefined) return comms.includes(comm);
+    return ends === undefined || (isInternet && (isUnknown || ends.some((property) => endHolds(property, call))));
+  });
 }

@@ -67,15 +67,20 @@ const checks = [
   'fs.path.name = /etc/shadow',
 ];
 
-export const condition: fc.Arbitrary<string> = fc.letrec<{ expr: string }>((tie) => ({
-  expr: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    fc.constantFrom(...checks),
-    fc.array(tie('expr'), { minLength: 2, maxLength: 4 }).map((items) => `(${items.join(' and ')})`),
-    fc.array(tie('expr'), { minLength: 2, maxLength: 3 }).map((items) => `(${items.join(' or ')})`),
-    tie('expr').map((item) => `not (${item})`),
-  ),
-})).expr;
+/** Conditions that are put together of checks. */
+export function combined(checks: readonly string[]): fc.Arbitrary<string> {
+  return fc.letrec<{ expr: string }>((tie) => ({
+    expr: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      fc.constantFrom(...checks),
+      fc.array(tie('expr'), { minLength: 2, maxLength: 4 }).map((items) => `(${items.join(' and ')})`),
+      fc.array(tie('expr'), { minLength: 2, maxLength: 3 }).map((items) => `(${items.join(' or ')})`),
+      tie('expr').map((item) => `not (${item})`),
+    ),
+  })).expr;
+}
+
+export const condition: fc.Arbitrary<string> = combined(checks);
 
 const part = fc.constantFrom('etc', 'shadow', '.ssh', 'id', '..', '.', '', 'home', 'u', 'sud', 'ssh', '.');
 const path = fc

@@ -13,6 +13,7 @@ import { type Opened, passes } from '../native/filter-model.ts';
 import { condition, opened } from './generated-opens.ts';
 import { bench, recordOf } from './judged-opens.ts';
 
+const INTERNET = new Set(['tcp', 'udp']);
 const catalogue = catalogues.get('syscall') as Catalogue;
 
 /** Judges an open by a condition, as the pipeline would. */
@@ -73,8 +74,8 @@ describe('necessary conditions', () => {
       },
     ]);
     expect(needs('fd.typechar in (4, 6) and (evt.rawres >= 0 or evt.res = EINPROGRESS)', 'connect')).toEqual([
-      { internet: true, results: new Set(['ok']) },
-      { internet: true, results: new Set(['in_progress']) },
+      { sockets: INTERNET, results: new Set(['ok']) },
+      { sockets: INTERNET, results: new Set(['in_progress']) },
     ]);
   });
 
@@ -102,7 +103,7 @@ describe('necessary conditions', () => {
 
   it('know every call on sockets', () => {
     const calls = Object.entries(CALLS).flatMap(([name, { kind }]) => (kind === 'socket' ? [name] : []));
-    for (const call of calls) expect(needs('fd.typechar = 4', call)).toEqual([{ internet: true }]);
+    for (const call of calls) expect(needs('fd.typechar = 4', call)).toEqual([{ sockets: INTERNET }]);
   });
 
   it('take of two places the narrower one', () => {
@@ -119,7 +120,7 @@ describe('necessary conditions', () => {
     expect(passes(byType.get('openat') ?? [{}], open)).toBe(false);
     expect(passes(byType.get('openat') ?? [{}], { ...open, raw: '/etc/shadow' })).toBe(true);
     expect(passes(byType.get('openat') ?? [{}], { ...open, raw: '/x/../etc/y' })).toBe(true);
-    expect(byType.get('connect')?.every(({ internet }) => internet)).toBe(true);
+    expect(byType.get('connect')?.every(({ sockets }) => sockets?.has('unix') === false)).toBe(true);
     expect(byType.has('execve')).toBe(false);
   });
 });
