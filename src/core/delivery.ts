@@ -10,11 +10,11 @@ import { type Keep, lettersIn } from './keep.ts';
 import { KeepReader } from './keep-reader.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
-import { Outage } from './outage.ts';
+import { Outage, Trouble } from './outage.ts';
 import { type Parcel, Queue } from './queue.ts';
 import { retrying, waitAfter } from './retry.ts';
 import { TimeLimit } from './time-limit.ts';
-import { FAILED, type Lost, partsOf, REFUSED, STOPPED, Undelivered } from './undelivered.ts';
+import { FAILED, type Lost, liveIn, partsOf, REFUSED, STOPPED, Undelivered } from './undelivered.ts';
 import { outcomeOf } from './write-error.ts';
 
 /** A sink that ends no write in so many ms that it is given takes nothing. */
@@ -60,7 +60,8 @@ export class Delivery {
   #problem = '';
   #closing = false;
   readonly #ending = new AbortController();
-  #failing: string | undefined;
+  // The error of the last write, until events are taken again.
+  readonly #trouble = new Trouble();
   // A replayable source gives again what was given up: that is no other outage.
   readonly #outage = new Outage();
   readonly #givenUp = new Outage();
@@ -120,8 +121,13 @@ export class Delivery {
    * why what waits on disk cannot be read.
    */
   get problem(): string | undefined {
-    const failing = [this, ...this.#retiring].map((each) => each.#failing).find((each) => each !== undefined);
+    const failing = [this, ...this.#retiring].map((each) => each.#trouble.problem).find((each) => each !== undefined);
     return failing ?? this.#reader?.problem;
+  }
+
+  /** Calls `changed` when a problem begins or is over. */
+  onTrouble(changed: () => void): void {
+    for (const trouble of [this.#trouble, this.#reader?.trouble]) trouble?.changed.add(changed);
   }
 
   /** Events that wait in memory, are being written or on their way to disk, also at what it has replaced. */
@@ -181,6 +187,7 @@ export class Delivery {
       if (error !== deadline.reason) this.#log.error(`closing failed: ${messageOf(error)}`);
     });
     this.#retiring.delete(this);
+    if (this.#heir) this.#trouble.problem = undefined;
     this.#reader?.close();
     this.#keep?.woken.delete(this.#woken);
   }
@@ -284,17 +291,18 @@ export class Delivery {
         if (refused.length > 0) this.#refused(refused.length, error);
         if (again.length > 0) throw error;
         if (delivered > 0) this.#works();
-        else this.#failing = `${lastRefused((this.#refusals += before))}: ${messageOf(error)}`;
+        else this.#trouble.problem = `${lastRefused((this.#refusals += before))}: ${messageOf(error)}`;
       }
     };
     const failed = (error: unknown, attempt: number) => {
       this.#metrics.add('errors', '', 1);
-      this.#failing = messageOf(error);
-      const live = this.#stored ? 0 : this.#liveOf(left);
+      const problem = messageOf(error);
+      this.#trouble.problem = problem;
+      const live = this.#stored ? 0 : liveIn(this.#parcels, left);
       this.#sheltered = live > 0 && this.#hasShelter(live);
-      if (attempt === 1 && this.#outage.failed(this.#failing)) {
+      if (attempt === 1 && this.#outage.failed(problem)) {
         const kept = this.#sheltered ? 'what comes waits on disk' : `trying again for ${giveUpAfter / 1000} s`;
-        this.#log.warn(`writing failed: ${this.#failing}; ${this.#stop.signal.aborted ? 'it is given up' : kept}`);
+        this.#log.warn(`writing failed: ${problem}; ${this.#stop.signal.aborted ? 'it is given up' : kept}`);
       }
       this.#pause = waitAfter(error, this.#config.retry, attempt);
       if (this.#sheltered) throw error;
@@ -329,12 +337,6 @@ export class Delivery {
     }
   }
 
-  // How many of the events that are being written live sources gave.
-  #liveOf(left: readonly Event[]): number {
-    const live = new Set(this.#parcels.flatMap(({ ack, events }) => (ack.live ? events : [])));
-    return left.filter((event) => live.has(event)).length;
-  }
-
   #hasShelter(events: number): boolean {
     return this.#spills && !this.#closing && this.#undelivered.hasRoom(events);
   }
@@ -345,7 +347,7 @@ export class Delivery {
   }
 
   #works(): void {
-    this.#failing = undefined;
+    this.#trouble.problem = undefined;
     this.#refusals = 0;
     this.#givenUp.over();
     const seconds = this.#outage.over();

@@ -5,7 +5,7 @@ import { messageOf } from './errors.ts';
 import type { Keep } from './keep.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
-import { Outage } from './outage.ts';
+import { Outage, Trouble } from './outage.ts';
 import type { Parcel } from './queue.ts';
 import { backoff, type RetryPolicy } from './retry.ts';
 
@@ -24,7 +24,8 @@ export class KeepReader {
   readonly #outage = new Outage();
   #attempts = 0;
   #wait: Subscription | undefined;
-  #problem: string | undefined;
+  /** Why what waits cannot be read. */
+  readonly trouble = new Trouble();
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -32,7 +33,7 @@ export class KeepReader {
 
   /** Why what waits cannot be read, until it can be or nothing waits: another may have had it, and delivered it. */
   get problem(): string | undefined {
-    return this.#reading.keep.waiting > 0 ? this.#problem : undefined;
+    return this.#reading.keep.waiting > 0 ? this.trouble.problem : undefined;
   }
 
   /** As `Keep.next`; undefined also when it cannot be read now: then it all waits on. */
@@ -42,7 +43,7 @@ export class KeepReader {
     try {
       const parcels = await keep.next(maxEvents);
       this.#attempts = 0;
-      this.#problem = undefined;
+      this.trouble.problem = undefined;
       const seconds = this.#outage.over();
       if (seconds !== undefined) log.info(`what waits on disk can be read again, after ${seconds} s`);
       return parcels;
@@ -58,13 +59,15 @@ export class KeepReader {
   }
 
   #failed(error: unknown): void {
-    const { retry, log, metrics, again } = this.#reading;
+    const { keep, retry, log, metrics, again } = this.#reading;
     metrics.add('errors', 'spool', 1);
-    this.#problem = `what waits on disk cannot be read: ${messageOf(error)}`;
-    if (this.#outage.failed(this.#problem)) log.error(`${this.#problem}; it stays there, and is tried again`);
+    const problem = `what waits on disk cannot be read: ${messageOf(error)}`;
+    this.trouble.problem = problem;
+    if (this.#outage.failed(problem)) log.error(`${problem}; it stays there, and is tried again`);
     const wait = backoff(retry, ++this.#attempts);
     this.#wait = asyncScheduler.schedule(() => {
       this.#wait = undefined;
+      if (keep.waiting === 0) this.trouble.problem = undefined;
       again();
     }, wait);
   }

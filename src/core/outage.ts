@@ -5,6 +5,22 @@ import { now } from './clock.ts';
 /** The same failure is said again after so many ms. */
 const AGAIN = 300_000;
 
+/** What is wrong with something now; tells when that begins, and when it is over. */
+export class Trouble {
+  readonly changed = new Set<() => void>();
+  #problem: string | undefined;
+
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  set problem(problem: string | undefined) {
+    const isSame = (this.#problem === undefined) === (problem === undefined);
+    this.#problem = problem;
+    if (!isSame) for (const changed of this.changed) changed();
+  }
+}
+
 export class Outage {
   #since: number | undefined;
   #said: { readonly message: string; readonly at: number } | undefined;

@@ -37,6 +37,12 @@ export function partsOf(parcel: Parcel, lost: ReadonlyMap<Event, Lost>): { reaso
   });
 }
 
+/** How many of these events of parcels live sources gave. */
+export function liveIn(parcels: readonly Parcel[], events: readonly Event[]): number {
+  const live = new Set(parcels.flatMap((parcel) => (parcel.ack.live ? parcel.events : [])));
+  return events.filter((event) => live.has(event)).length;
+}
+
 /** Time for what is on its way to disk at the end, in ms: a full disk must not keep the program from ending. */
 const KEEPING = 2000;
 

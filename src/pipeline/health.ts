@@ -31,8 +31,8 @@ function patientsIn({ sinks }: Live, { memory }: Pick<Runtime, 'memory'>): Patie
   ];
 }
 
-/** Looked at this often, in ms. */
-const EVERY = 1000;
+/** What is over again before so many ms is no outage: one try that failed, and the next that did not. */
+const SHORT = 1000;
 /**
  * What fails again within so many ms after that was told to be over is told only when it still fails then: a sink that takes
  * each event at the second try, and gets what is told here, would feed itself for ever.
@@ -43,52 +43,71 @@ interface Course {
   since?: number | undefined;
   told?: boolean;
   over?: number;
+  timer?: NodeJS.Timeout | undefined;
 }
 
 class HealthWatch {
-  readonly #timer: NodeJS.Timeout;
   readonly #courses = new Map<string, Course>();
+  readonly #patients: () => readonly Patient[];
   readonly #tell: (report: Report) => void;
+  #closed = false;
 
   constructor(patients: () => readonly Patient[], tell: (report: Report) => void) {
+    this.#patients = patients;
     this.#tell = tell;
-    this.#timer = setInterval(() => {
-      for (const patient of patients()) this.#look(patient);
-    }, EVERY);
-    this.#timer.unref();
   }
 
+  /** Something has begun to fail, or works again. */
+  readonly look = (): void => {
+    if (this.#closed) return;
+    for (const patient of this.#patients()) this.#look(patient);
+  };
+
   close(): void {
-    clearInterval(this.#timer);
+    this.#closed = true;
+    for (const { timer } of this.#courses.values()) clearTimeout(timer);
   }
 
   #look({ component, problem, kind, fails, works }: Patient): void {
     const course = this.#courses.get(component) ?? {};
     this.#courses.set(component, course);
+    clearTimeout(course.timer);
     const time = now();
     if (problem !== undefined) {
       course.since ??= time;
-      if (course.told || time - (course.over ?? Number.NEGATIVE_INFINITY) < CALM) return;
+      if (course.told) return;
+      const wait = Math.max(course.since + SHORT, (course.over ?? Number.NEGATIVE_INFINITY) + CALM) - time;
+      if (wait > 0) {
+        course.timer = setTimeout(this.look, wait).unref();
+        return;
+      }
       course.told = true;
       this.#tell({ component, type: 'error', fields: { reason: `${kind}_failing`, message: fails(problem) } });
       return;
     }
-    if (course.told) {
-      course.over = time;
-      const seconds = Math.ceil((time - (course.since ?? time)) / 1000);
-      const message = `${works}, after ${seconds} s`;
-      this.#tell({ component, type: 'health', fields: { reason: `${kind}_works`, message } });
-    }
+    const { told, since } = course;
     course.told = false;
     course.since = undefined;
+    if (!told) return;
+    course.over = time;
+    const message = `${works}, after ${Math.ceil((time - (since ?? time)) / 1000)} s`;
+    this.#tell({ component, type: 'health', fields: { reason: `${kind}_works`, message } });
   }
 }
 
 /** Tells of what runs, until the returned function is called. */
-export function watchHealth(live: () => Live, runtime: Pick<Runtime, 'memory' | 'reports'>): () => void {
+export function watchHealth(live: () => Live, runtime: Runtime): () => void {
   const watch = new HealthWatch(
     () => patientsIn(live(), runtime),
     (report) => runtime.reports.tell(report),
   );
-  return () => watch.close();
+  const { troubled } = runtime;
+  troubled.add(watch.look);
+  runtime.store?.trouble.changed.add(watch.look);
+  watch.look();
+  return () => {
+    troubled.delete(watch.look);
+    runtime.store?.trouble.changed.delete(watch.look);
+    watch.close();
+  };
 }

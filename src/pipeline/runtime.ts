@@ -67,6 +67,8 @@ export class Runtime {
   /** The ways into the sinks that are open. */
   readonly deliveries = new Set<Delivery>();
   readonly keeps = new Map<string, SinkKeep>();
+  /** Called when a sink begins to fail, or works again. */
+  readonly troubled = new Set<() => void>();
   readonly #saidOf = new Set<string>();
   readonly #resolve: (path: string) => string;
 

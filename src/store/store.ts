@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { messageOf, UserError } from '../core/errors.ts';
+import { Trouble } from '../core/outage.ts';
 import { isBuilt, packageRoot } from '../core/package.ts';
 import type { Change, DeadLetter, First, Kept, Message, Opened, Question, Reply, SpoolRow } from './messages.ts';
 
@@ -48,7 +49,8 @@ export class Store {
   #writing: Promise<void> | undefined;
   #next = 0;
   #closing = false;
-  #problem: string | undefined;
+  /** Why the file cannot be written, while it cannot. */
+  readonly trouble = new Trouble();
 
   private constructor(folder: string, worker: Worker, opened: Opened, watcher: Watcher) {
     this.folder = folder;
@@ -80,9 +82,9 @@ export class Store {
     throw new UserError(first.message, { exit: first.exit });
   }
 
-  /** Why the file cannot be written, while it cannot. */
+  /** What is wrong with it now. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.trouble.problem;
   }
 
   /** The position of a key; undefined when it has none. */
@@ -235,12 +237,12 @@ export class Store {
     for (;;) {
       try {
         await this.#send((id) => ({ id, changes }));
-        if (this.#problem !== undefined) this.#watcher.recovered();
-        this.#problem = undefined;
+        if (this.problem !== undefined) this.#watcher.recovered();
+        this.trouble.problem = undefined;
         for (const resolve of done) resolve();
         return;
       } catch (error) {
-        this.#problem = `the state cannot be written to ${this.folder}: ${messageOf(error)}`;
+        this.trouble.problem = `the state cannot be written to ${this.folder}: ${messageOf(error)}`;
         this.#watcher.failed(error, this.#closing ? eventsIn(changes) : undefined);
         if (this.#closing) return;
         await new Promise((resolve) => setTimeout(resolve, AGAIN));

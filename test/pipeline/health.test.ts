@@ -73,6 +73,32 @@ it('a sink that fails, once, and that it works again', async () => {
   await end();
 });
 
+it('an outage that lasts, as soon as it has lasted a second, and none that is over before', async () => {
+  const { source, siem, heard, end } = await running();
+  await vi.advanceTimersByTimeAsync(450);
+  // It is down for so many ms.
+  const outage = async (ms: number) => {
+    siem.write = async () => {
+      throw new Error('no route');
+    };
+    source.emit(1);
+    await vi.advanceTimersByTimeAsync(ms);
+    const told = heard.length;
+    siem.write = async () => {};
+    await vi.advanceTimersByTimeAsync(100);
+    return told;
+  };
+  for (const ms of [800, 850, 10]) expect([ms, await outage(ms)]).toEqual([ms, 0]);
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(heard).toEqual([]);
+  expect(await outage(1001)).toBe(1);
+  expect(heard).toEqual([
+    'error siem sink_failing siem takes no events: no route',
+    'health siem sink_works siem takes events again, after 2 s',
+  ]);
+  await end();
+});
+
 it('a sink that takes everything at a later try only, and gets these events too, does not feed itself', async () => {
   const { source, siem, heard, end } = await running();
   let tries = 0;
@@ -95,15 +121,14 @@ it('a state that cannot be written', async () => {
   const store = await Store.open(folder, () => {});
   const { sink: pager, heard } = hearing();
   const source = new ManualSource();
-  let problem: string | undefined;
-  Object.defineProperty(store, 'problem', { get: () => problem });
   const registry = registryOf({ sources: { src: () => source.input }, sinks: { siem: new ManualSink(), pager } });
   const plan = planPipeline(PipelineDocument.parse('test.yaml', YAML), registry);
   const run = await Run.start(plan, { log: recordedLog().log, resolve: String, store });
   const unwatch = run.watchHealth();
-  problem = 'the state cannot be written to /state: disk full';
+  const problem = 'the state cannot be written to /state: disk full';
+  store.trouble.problem = problem;
   await vi.waitFor(() => expect(heard).toEqual([`error falco-pipe state_failing ${problem}`]), 10_000);
-  problem = undefined;
+  store.trouble.problem = undefined;
   await vi.waitFor(() => expect(heard).toHaveLength(2), 10_000);
   expect(heard[1]).toMatch(/^health falco-pipe state_works the state is written again, after \d+ s$/);
   unwatch();
