@@ -126,9 +126,9 @@ export function callPasses(necessary: Necessary, call: Called): boolean {
   return necessary.some((clause) => {
     const { sockets, paths, ends, comms } = clause;
     if (!resultHolds(clause, ret) || sockets?.has(kind) === false) return false;
-    if (paths !== undefined)
-      return !isInternet && path !== '' && (isCrooked(path) || paths.some((one) => has(one, path)));
+    if ((paths !== undefined && isInternet) || (ends !== undefined && !isInternet)) return false;
+    if (paths !== undefined) return path !== '' && (isCrooked(path) || paths.some((one) => has(one, path)));
     if (comms !== undefined) return comms.includes(comm);
-    return ends === undefined || (isInternet && (isUnknown || ends.some((property) => endHolds(property, call))));
+    return ends === undefined || isUnknown || ends.some((property) => endHolds(property, call));
   });
 }

@@ -1,4 +1,5 @@
 #include "actions.h"
+#include <arpa/inet.h>
 #include <linux/io_uring.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -8,9 +9,9 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
-// sys NUMBER WORD ...: any call. A word is a number, or what a pointer is to lead to: 'text, in:PORT, in6:PORT, un:PATH,
-// msg:PORT (a message to there), mmsg:PORT (two, "one" and "three"), vec:TEXT (two buffers: three letters, and the rest), buf (64 bytes), len (128 as an
-// int); $ is what the last call returned. sys32: the same by the 32-bit door, with numbers, 'text, vec:TEXT, msg:TEXT
+// sys NUMBER WORD ...: any call. A word is a number, or what a pointer is to lead to: 'text, in:PORT and in6:PORT, of this
+// machine or behind an @ of another address, un:PATH, unspec (no address), msg:PORT (a message to there), mmsg:PORT (two,
+// "one" and "three"), vec:TEXT (two buffers: three letters, and the rest), buf (64 bytes), len (128 as an int); $ is what the last call returned. sys32: the same by the 32-bit door, with numbers, 'text, vec:TEXT, msg:TEXT
 // and mmsg:TEXT (two messages: three letters, and the rest).
 static long last;
 static long argument(const char *word)
@@ -32,10 +33,17 @@ static long argument(const char *word)
     vectors[1] = (struct iovec){ buffer + 3, strlen(word + 4) - 3 };
     return (long)vectors;
   }
-  if (!strncmp(word, "in:", 3)) return in = loopback(atoi(word + 3)), (long)&in;
+  const char *at = strchr(word, '@');
+  if (!strncmp(word, "in:", 3)) {
+    in = loopback(atoi(word + 3));
+    if (at) inet_pton(AF_INET, at + 1, &in.sin_addr);
+    return (long)&in;
+  }
+  if (!strcmp(word, "unspec")) return in = (struct sockaddr_in){ .sin_family = AF_UNSPEC }, (long)&in;
   if (!strncmp(word, "in6:", 4)) {
     in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(atoi(word + 4)) };
     in6.sin6_addr = in6addr_loopback;
+    if (at) inet_pton(AF_INET6, at + 1, &in6.sin6_addr);
     return (long)&in6;
   }
   if (!strncmp(word, "un:", 3)) {
