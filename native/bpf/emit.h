@@ -81,12 +81,14 @@ static __always_inline struct counters *counters_here(void)
   return bpf_map_lookup_elem(&counts, &processor);
 }
 
+// The word is cleared first: the consumer may hear of the record in the bell before it is discarded, look, and set the word
+// anew, which must not be cleared then.
 static __always_inline void ring_bell(void)
 {
+  *(volatile __u32 *)&control.doorbell = 0;
   void *record = bpf_ringbuf_reserve(&bell, 8, 0);
-  if (!record) return;
-  control.doorbell = 0;
-  bpf_ringbuf_discard(record, BPF_RB_FORCE_WAKEUP);
+  if (record) bpf_ringbuf_discard(record, BPF_RB_FORCE_WAKEUP);
+  else control.doorbell = 1; // by the next record, then
 }
 
 // Whether a consumer who sleeps until `awaited` bytes are in the ring is to be woken. One who waits for any does so in an empty
