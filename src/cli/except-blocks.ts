@@ -3,7 +3,7 @@
 import { comparisons, type Rule } from '../rules/index.ts';
 import { breadth, chooseFields, serves } from './except-fields.ts';
 import type { SeenEvent } from './except-seen.ts';
-import type { Block } from './except-yaml.ts';
+import { type Block, countOf, type Row } from './except-yaml.ts';
 
 /** Whether an operator compares a field with nothing but the value. */
 const isExact = (comp: string) => comp === '=' || comp === '==' || comp === 'in';
@@ -16,18 +16,68 @@ function exactOnes({ definition }: Rule) {
   });
 }
 
-/**
- * The fields to go by: those that tell the event apart, or all of the rule's own exception that compares these too, so that
- * it hides no more. None: nothing of what the alert shows serves.
- */
-export function fieldsFor(event: SeenEvent, rule: Rule): readonly string[] {
-  const chosen = chooseFields(event, rule.source);
-  if (chosen.length === 0) return chosen;
-  const [own] = exactOnes(rule)
-    .map(({ fields }) => fields)
-    .filter((fields) => lacking(fields, chosen).length === 0 && fields.every((field) => serves(event, field)))
-    .toSorted((a, b) => b.length - a.length);
-  return own ?? chosen;
+/** The exceptions that a rule gets: values for those that it has, and new ones. */
+export class Blocks {
+  readonly #rule: Rule;
+  readonly #exact: ReturnType<typeof exactOnes>;
+  /** By their fields, in whatever order. */
+  readonly #blocks = new Map<string, Block>();
+
+  constructor(rule: Rule) {
+    this.#rule = rule;
+    this.#exact = exactOnes(rule);
+  }
+
+  /**
+   * The fields to go by: those that tell the event apart, or all of the rule's own exception that compares these too, so
+   * that it hides no more.
+   */
+  fieldsFor(event: SeenEvent): readonly string[] {
+    const chosen = chooseFields(event, this.#rule.source);
+    const [own] = this.#exact
+      .map(({ fields }) => fields)
+      .filter((fields) => lacking(fields, chosen).length === 0 && fields.every((field) => serves(event, field)))
+      .toSorted((a, b) => b.length - a.length);
+    return own ?? chosen;
+  }
+
+  /** Adds a row for an event that has all of these fields, or adds it to the row that it is alike. */
+  add(wanted: readonly string[], event: SeenEvent): void {
+    const { fields, rows } = this.#blockFor(wanted);
+    const constants = fields.map((field) => event.constant(field) as string);
+    const key = JSON.stringify(constants);
+    const row = rows.get(key);
+    if (row) row.events.push(event);
+    else rows.set(key, { fields, constants, events: [event] });
+  }
+
+  /** Those with the rows that hide the most alerts, at most so many, and the rows that are left; what hides more first. */
+  most(count: number): { readonly kept: readonly Block[]; readonly rest: readonly Row[] } {
+    const all = [...this.#blocks.values()].flatMap((block) =>
+      [...block.rows].map(([key, row]) => ({ block, key, row })),
+    );
+    const sorted = all.toSorted((a, b) => countOf(b.row) - countOf(a.row));
+    const groups = Map.groupBy(sorted.slice(0, count), ({ block }) => block);
+    const kept = [...groups].map(([block, rows]) => ({
+      ...block,
+      rows: new Map(rows.map(({ key, row }) => [key, row])),
+    }));
+    return { kept, rest: sorted.slice(count).map(({ row }) => row) };
+  }
+
+  #blockFor(fields: readonly string[]): Block {
+    const key = fields.toSorted().join();
+    let block = this.#blocks.get(key);
+    if (block === undefined) {
+      const wanted = new Set(fields);
+      const own = this.#exact.find((each) => new Set(each.fields).symmetricDifference(wanted).size === 0);
+      block = own
+        ? { ...own, isNew: false, rows: new Map() }
+        : { name: newName(fields, this.#rule), fields, isNew: true, flat: false, rows: new Map() };
+      this.#blocks.set(key, block);
+    }
+    return block;
+  }
 }
 
 const lacking = (fields: readonly string[], chosen: readonly string[]) =>
@@ -53,20 +103,6 @@ export function othersOf(blocks: readonly Block[], { definition }: Rule): readon
     if (left.length === 0) return [];
     return [`${own}, and hide more: it does not compare ${left.join(', ')}. --by ${fields.join(',')} takes it.`];
   });
-}
-
-/** The exception for these fields: one that was begun, one that the rule has, or a new one. */
-export function blockFor(fields: readonly string[], rule: Rule, blocks: Block[]): Block {
-  const wanted = new Set(fields);
-  const same = (other: readonly string[]) => new Set(other).symmetricDifference(wanted).size === 0;
-  const begun = blocks.find((block) => same(block.fields));
-  if (begun) return begun;
-  const own = exactOnes(rule).find((each) => same(each.fields));
-  const block = own
-    ? { ...own, isNew: false, rows: new Map() }
-    : { name: newName(fields, rule), fields, isNew: true, flat: false, rows: new Map() };
-  blocks.push(block);
-  return block;
 }
 
 function newName(fields: readonly string[], { definition }: Rule): string {

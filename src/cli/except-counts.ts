@@ -4,6 +4,8 @@ import { counted } from '../core/counted.ts';
 import { UserError } from '../core/errors.ts';
 import { type EventRecord, recordForm } from '../events/record.ts';
 import { bindRules, type Rule } from '../rules/index.ts';
+import { eventsOf } from './event-file.ts';
+import type { Proven } from './except-proof.ts';
 import { linesText } from './except-yaml.ts';
 
 /** How many events a rule matches without and with its exceptions. */
@@ -16,24 +18,38 @@ export interface Counts {
   readonly hidden: readonly number[];
 }
 
-export function countsOf(before: Rule, after: Rule, events: ReadonlyMap<number, EventRecord>): Counts {
-  const mine = [...events].filter(([, { source }]) => source === before.source);
-  const first = matches(before, mine);
-  const second = new Set(matches(after, mine));
-  const hidden = first.filter((line) => !second.has(line));
-  return { judged: mine.length, before: first.length, after: second.size, hidden };
+/** Judges recorded events by rules as they were and with their exceptions. */
+export async function countsOf(done: readonly Proven[], path: string): Promise<ReadonlyMap<Proven, Counts>> {
+  const each = done.map((proven) => ({
+    proven,
+    source: proven.rule.source,
+    before: matcher(proven.plan.case.rule),
+    after: matcher(proven.rule),
+    counts: { judged: 0, before: 0, after: 0, hidden: [] as number[] },
+  }));
+  for await (const [line, event] of eventsOf(path)) {
+    for (const { source, before, after, counts } of each) {
+      if (event.source !== source) continue;
+      counts.judged++;
+      if (!before(event, line)) continue;
+      counts.before++;
+      if (after(event, line)) counts.after++;
+      else counts.hidden.push(line);
+    }
+  }
+  return new Map(each.map(({ proven, counts }) => [proven, counts]));
 }
 
-function matches(rule: Rule, events: readonly (readonly [number, EventRecord])[]): readonly number[] {
+function matcher(rule: Rule): (event: EventRecord, line: number) => boolean {
   const ruleset = bindRules([rule], recordForm, { matching: 'all' });
-  const lines: number[] = [];
-  for (const [line, event] of events) {
+  return (event, line) => {
+    let matches = false;
     const failed = (_: Rule, error: unknown) => {
       throw new UserError(`The rule "${rule.name}" cannot judge the event on line ${line}`, { cause: error });
     };
-    ruleset.judge(event, () => lines.push(line), failed);
-  }
-  return lines;
+    ruleset.judge(event, () => (matches = true), failed);
+    return matches;
+  };
 }
 
 export function countsText({ judged, before, after, hidden }: Counts, file: string): string {

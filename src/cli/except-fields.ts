@@ -117,7 +117,8 @@ export function missingFields(event: SeenEvent, { source, condition }: Rule): re
   });
 }
 
-function isFleeting(field: string): boolean {
+/** Whether a field has another value each time. */
+export function isFleeting(field: string): boolean {
   return FLEETING.test(field) && !STEADY.test(field);
 }
 

@@ -1,49 +1,82 @@
 /** What an alert tells of its event, and which of that an exception can compare. */
 
-import type { Catalogue, FieldRef } from '../events/field.ts';
+import type { OutputFields } from '../events/alert.ts';
+import type { Catalogue, FieldRef, Value } from '../events/field.ts';
 import { EventRecord, recordForm } from '../events/record.ts';
 import { REDACTED } from '../events/redact.ts';
 import { compileCondition, constantText, type Refuter, type Rule, refuter } from '../rules/index.ts';
 import { isCut } from '../sinks/shared/bounded.ts';
-import type { GivenAlert } from './except-alerts.ts';
 
 /** Digits, upper-case hex and padded numbers are printed otherwise than they are compared. */
 const isPlain = ({ field }: FieldRef) => field.print === undefined || field.print === 'dec';
 
-/** The event of an alert, as far as the alert tells. */
-export class SeenEvent {
-  readonly line: number;
-  readonly alert: GivenAlert['alert'];
-  readonly #catalogue: Catalogue;
+/** What values are as constants of the conditions of one event source: alerts have the same ones over and over. */
+export class Constants {
+  readonly catalogue: Catalogue;
   readonly #lists: ReadonlySet<string>;
+  readonly #known = new Map<string, Map<Value, string | undefined>>();
+
+  /** `lists`: the names of all lists. */
+  constructor(catalogue: Catalogue, lists: ReadonlySet<string>) {
+    this.catalogue = catalogue;
+    this.#lists = lists;
+  }
+
+  /** The constant that a field with this value is equal to; undefined when there is none. */
+  of(field: string, value: Value): string | undefined {
+    let known = this.#known.get(field);
+    if (known === undefined) this.#known.set(field, (known = new Map()));
+    if (!known.has(value)) known.set(value, this.#make(field, value));
+    return known.get(value);
+  }
+
+  #make(field: string, value: Value): string | undefined {
+    if (this.catalogue.find(field)?.field.candidates !== undefined) return undefined;
+    const constant = constantText(String(value), this.#lists);
+    if (constant === undefined) return undefined;
+    try {
+      const condition = compileCondition(`${field} = ${constant}`, this.catalogue);
+      const event = new EventRecord(this.catalogue.source, '', 0n, { [field]: value });
+      return condition.bind(recordForm, {}, 'closures')(event) ? constant : undefined;
+    } catch {
+      // The field does not compare by `=`, or its type has no such value.
+      return undefined;
+    }
+  }
+}
+
+/** The event of alerts that are alike, as far as they tell. */
+export class SeenEvent {
+  /** Where the alerts are. */
+  readonly lines: number[];
+  readonly shown: OutputFields;
+  readonly #constants: Constants;
   readonly #record: EventRecord;
   /** Fields of which the event's value is known, or that it has none. */
   readonly known: readonly string[];
-  readonly #constants = new Map<string, string | undefined>();
 
-  /** `lists`: the names of all lists. */
-  constructor({ line, alert }: GivenAlert, catalogue: Catalogue, lists: ReadonlySet<string>) {
-    this.line = line;
-    this.alert = alert;
-    this.#catalogue = catalogue;
-    this.#lists = lists;
-    const known = Object.entries(alert.outputFields).flatMap(([name, value]) => {
+  constructor(line: number, shown: OutputFields, constants: Constants) {
+    this.lines = [line];
+    this.shown = shown;
+    this.#constants = constants;
+    const { catalogue } = constants;
+    const known = Object.entries(shown).flatMap(([name, value]) => {
       const ref = catalogue.find(name);
       return ref === undefined || doubt(ref, value) !== undefined ? [] : [[ref.text, value] as const];
     });
     this.known = known.map(([name]) => name).sort();
     const present = known.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]));
-    this.#record = new EventRecord(catalogue.source, '', alert.time, Object.fromEntries(present));
+    this.#record = new EventRecord(catalogue.source, '', 0n, Object.fromEntries(present));
   }
 
   /** The source of its rule's events. */
   get source(): string {
-    return this.#catalogue.source;
+    return this.#constants.catalogue.source;
   }
 
-  /** The fields that the alert shows, in its order. */
+  /** The fields that the alerts show, in their order. */
   get fields(): readonly string[] {
-    return Object.keys(this.alert.outputFields).filter((name) => this.#catalogue.find(name) !== undefined);
+    return Object.keys(this.shown).filter((name) => this.#constants.catalogue.find(name) !== undefined);
   }
 
   /** The value of a field as text; undefined when an exception cannot compare it. */
@@ -53,35 +86,23 @@ export class SeenEvent {
 
   /** The constant that a field is equal to; undefined when an exception cannot compare it. */
   constant(field: string): string | undefined {
-    if (!this.#constants.has(field)) this.#constants.set(field, this.#constantOf(field));
-    return this.#constants.get(field);
-  }
-
-  #constantOf(field: string): string | undefined {
     const value = this.#record.fields[field];
-    if (value === undefined || this.#catalogue.find(field)?.field.candidates !== undefined) return undefined;
-    const constant = constantText(String(value), this.#lists);
-    if (constant === undefined) return undefined;
-    const condition = `${field} = ${constant}`;
-    try {
-      return compileCondition(condition, this.#catalogue).bind(recordForm)(this.#record) ? constant : undefined;
-    } catch {
-      // The field does not compare by `=`, or its type has no such value.
-      return undefined;
-    }
+    return value === undefined ? undefined : this.#constants.of(field, value);
   }
 
-  /** Whether the alert shows a value of a field that an exception cannot compare. */
+  /** Whether the alerts show a value of a field that an exception cannot compare. */
   isVeiled(field: string): boolean {
-    const value = this.alert.outputFields[field] ?? '';
+    const value = this.shown[field] ?? '';
     return value !== '' && value !== '<NA>' && this.constant(field) === undefined;
   }
 
-  /** Why a field that the alert should show cannot be compared. */
+  /** Why a field that the alerts should show cannot be compared. */
   why(field: string): string {
-    const ref = this.#catalogue.find(field);
-    const value = this.alert.outputFields[field];
-    if (ref === undefined || value === undefined) return `the alert does not show ${field}`;
+    const { catalogue } = this.#constants;
+    const ref = catalogue.find(field);
+    const value = this.shown[field];
+    if (ref === undefined) return `there is no field ${field} of ${catalogue.source} events`;
+    if (value === undefined) return `the alert does not show ${field}`;
     if (value === null) return `${field} is absent on its event, and what is absent is equal to nothing`;
     return doubt(ref, value) ?? `${field} cannot be compared by =`;
   }

@@ -14,18 +14,19 @@ const MOST = 5;
 export class Remarks {
   readonly #kinds = new Map<string, Map<string, number[]>>();
 
-  add(kind: string, text: string, line: number): void {
+  add(kind: string, text: string, lines: readonly number[]): void {
     const texts = this.#kinds.get(kind) ?? new Map<string, number[]>();
     this.#kinds.set(kind, texts);
-    const lines = texts.get(text);
-    if (lines) lines.push(line);
-    else texts.set(text, [line]);
+    const known = texts.get(text);
+    if (known) for (const line of lines) known.push(line);
+    else texts.set(text, [...lines]);
   }
 
   /** A line each; `write` makes it of a text and its lines. */
   texts(write: (text: string, lines: string) => string): readonly string[] {
     return [...this.#kinds.values()].flatMap((texts) => {
-      const all = [...texts];
+      const all = [...texts].toSorted(([, a], [, b]) => b.length - a.length);
+      for (const [, lines] of all) lines.sort((a, b) => a - b);
       const rest = all.slice(MOST).flatMap(([, lines]) => lines);
       const more = `And ${counted(all.length - MOST, 'other')} of that kind: ${linesText(rest)}.`;
       return [
@@ -43,17 +44,17 @@ export function warnings(blocks: readonly Block[], rule: Rule): readonly string[
   for (const { fields, rows } of blocks) {
     for (const event of [...rows.values()].flatMap(({ events }) => events)) {
       const broad = breadth(event, fields);
-      for (const { kind, text } of broad) remarks.add(kind, `Warning: ${text}`, event.line);
+      for (const { kind, text } of broad) remarks.add(kind, `Warning: ${text}`, event.lines);
       const hint = broad.length > 0 ? more(event, rule) : undefined;
       if (hint !== undefined) hints.add(hint);
       for (const field of fleeting(event, fields)) {
         const text = `Perhaps never again is ${field} = ${event.constant(field)}; leave it out with --by`;
-        remarks.add(`fleeting ${field}`, text, event.line);
+        remarks.add(`fleeting ${field}`, text, event.lines);
       }
-      if (event.alert.outputFields[LEFT_OUT] === undefined) continue;
+      if (event.shown[LEFT_OUT] === undefined) continue;
       const text =
         'Warning: the alert was cut to the size that a receiver takes: fields are missing that may tell more';
-      remarks.add('left out', text, event.line);
+      remarks.add('left out', text, event.lines);
     }
   }
   return [...remarks.texts((text, lines) => `${text} (${lines}).`), ...hints];

@@ -4,6 +4,7 @@ import type { SeenEvent } from './except-seen.ts';
 
 /** Values for the fields of an exception, and the events that they are of. */
 export interface Row {
+  readonly fields: readonly string[];
   /** As a condition has them, one for each field. */
   readonly constants: readonly string[];
   readonly events: SeenEvent[];
@@ -27,9 +28,22 @@ export interface RuleBlocks {
   readonly blocks: readonly Block[];
 }
 
+/** How many alerts a row hides. */
+export function countOf({ events }: Row): number {
+  return events.reduce((sum, { lines }) => sum + lines.length, 0);
+}
+
+/** The lines of the alerts that a row hides, in their order. */
+export function linesOf({ events }: Row): readonly number[] {
+  return events.flatMap(({ lines }) => lines).sort((a, b) => a - b);
+}
+
 /** A rules file that appends exceptions to rules. Rules without blocks are only spoken of. */
-export function exceptionsYaml(head: string, rules: readonly RuleBlocks[]): string {
-  return [comment(head), ...rules.map(({ rule, notes, blocks }) => ['', ...notes.map(comment), ...item(rule, blocks)])]
+export function exceptionsYaml(head: readonly string[], rules: readonly RuleBlocks[]): string {
+  return [
+    ...head.map(comment),
+    ...rules.map(({ rule, notes, blocks }) => ['', ...notes.map(comment), ...item(rule, blocks)]),
+  ]
     .flat()
     .map((line) => `${line}\n`)
     .join('');
@@ -41,19 +55,24 @@ function item(rule: string, blocks: readonly Block[]): readonly string[] {
     `    - name: ${yamlText(name)}`,
     ...(isNew ? [`      fields: [${fields.map(yamlText).join(', ')}]`] : []),
     '      values:',
-    ...[...rows.values()].map(({ constants, events }) => {
-      const values = constants.map(yamlText).join(', ');
-      return `        - ${flat ? values : `[${values}]`} # hides ${linesText(events.map(({ line }) => line))}`;
+    ...[...rows.values()].map((row) => {
+      const values = row.constants.map(yamlText).join(', ');
+      return `        - ${flat ? values : `[${values}]`} # hides ${hiddenText(linesOf(row))}`;
     }),
   ]);
   return [`- rule: ${yamlText(rule)}`, '  exceptions:', ...exceptions, '  override: { exceptions: append }'];
 }
 
-/** "line 3", "lines 3, 5": at most ten by number. */
+function hiddenText(lines: readonly number[]): string {
+  return lines.length === 1 ? linesText(lines) : `${lines.length} alerts: ${linesText(lines)}`;
+}
+
+/** "line 3", "lines 3, 5": at most ten by number, each once. */
 export function linesText(lines: readonly number[]): string {
-  const shown = lines.slice(0, 10).join(', ');
-  const more = lines.length > 10 ? ` and ${lines.length - 10} more` : '';
-  return `line${lines.length === 1 ? '' : 's'} ${shown}${more}`;
+  const each = lines.filter((line, index) => line !== lines[index - 1]);
+  const shown = each.slice(0, 10).join(', ');
+  const more = each.length > 10 ? ` and ${each.length - 10} more` : '';
+  return `line${each.length === 1 ? '' : 's'} ${shown}${more}`;
 }
 
 function comment(text: string): string {

@@ -121,10 +121,12 @@ export function createProgram(): Command {
       '--by <fields>',
       'what to compare, separated by commas (default: fields that tell the program, its object, …)',
     )
+    .option('--rule <name>', 'only the alerts of this rule (repeatable)', collect)
+    .option('--rows <n>', 'values for a rule, at most: those that end the most alerts', '200')
     .option('--events <file>', 'records to judge with and without them (.gz: compressed; -: standard input)')
     .addHelpText(
       'after',
-      `\nExamples:\n  falco-pipe rules except alerts.jsonl falco_rules.yaml > exceptions.yaml\n  falco-pipe run pipelines/demo.yaml -o json | falco-pipe rules except - rules/host.yaml --events pipelines/demo.jsonl.gz\n\nALERTS are lines of JSON, as Falco and sinks write them; -: standard input.${ofWhat}`,
+      `\nExamples:\n  falco-pipe rules except alerts.jsonl falco_rules.yaml > exceptions.yaml\n  falco-pipe rules except alerts.jsonl.gz falco_rules.yaml --rule "Read sensitive file untrusted" --by proc.exepath,fd.name\n  falco-pipe run pipelines/demo.yaml -o json | falco-pipe rules except - rules/host.yaml --events pipelines/demo.jsonl.gz\n\nALERTS are JSON as Falco, sinks and their services have it (.gz: compressed); -: standard input.${ofWhat}`,
     )
     .action(async (alerts, files, options) => (await import('./except.ts')).except(alerts, files, options));
 

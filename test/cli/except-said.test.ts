@@ -1,5 +1,6 @@
 /** `falco-pipe rules except`: what it warns of, what it refuses. */
 
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { cutText, LEFT_OUT } from '../../src/sinks/shared/bounded.ts';
 import { alert, except, itemsOf, lines, read, rules, write } from './except-folder.ts';
@@ -137,20 +138,20 @@ describe('what is refused, each with its place, and nothing is written', () => {
   };
 
   test('no JSON, and no alert: every line', async () => {
-    const text = `${lines(alert(read))}22:13:20: Notice o\n{"rule": "File\n{"a": 1}\n[]\n`;
+    const text = `\n22:13:20: Notice o\n{"rule": "File\n{"a": 1}\n[]\n22:13:20: Notice p\n`;
     const { code, stderr } = await refused(text);
     expect(code).toBe(78);
-    expect(stderr).toContain('bad.jsonl:2:1: error: there is no JSON on this line\n');
+    expect(stderr).toContain('bad.jsonl:2:1: error: there is no JSON on this line (lines 2, 6)\n');
     expect(stderr).toContain('bad.jsonl:3:1: error: this line is not JSON\n');
     expect(stderr).toContain('bad.jsonl:4:1: error: It is no alert: it has no `rule`.\n');
-    expect(stderr).toContain('bad.jsonl:5:1: error: there is no JSON');
-    expect(stderr).toContain('bad.jsonl has 4 lines without an alert\n');
+    expect(stderr).toContain('bad.jsonl:5:1: error: this list is empty');
+    expect(stderr.match(/its text names no rule/g)).toHaveLength(1);
+    expect(stderr).toContain('There is no alert in bad.jsonl\n');
   });
 
   test('alerts of rules that are not there', async () => {
     const given = [
       alert(read, 'File raed'),
-      alert(read),
       alert(read, 'File read', 'k8s_audit'),
       alert({}, 'Falco internal: syscall event drop', 'internal'),
       alert({}, 'O', 'okta'),
@@ -162,17 +163,19 @@ describe('what is refused, each with its place, and nothing is written', () => {
     const { code, stderr } = await refused(lines(...given), 'okta.yaml');
     expect(code).toBe(78);
     expect(stderr).toMatch(/^bad.jsonl:1:\d+: error: There is no rule "File raed"; did you mean "File read"\?$/m);
-    expect(stderr).toMatch(/^bad.jsonl:3:\d+: error: The rule is for syscall events, and the alert of k8s_audit$/m);
-    expect(stderr).toMatch(/^bad.jsonl:4:\d+: error: It is about the program itself: no rule has raised it$/m);
-    expect(stderr).toMatch(/^bad.jsonl:5:\d+: error: The rule is for okta events, which have no source here$/m);
+    expect(stderr).toMatch(
+      /^bad.jsonl:2:\d+: error: The rule "File read" is for syscall events, and the alert of k8s_audit$/m,
+    );
+    expect(stderr).toMatch(/^bad.jsonl:3:\d+: error: It is about the program itself: no rule has raised it$/m);
+    expect(stderr).toMatch(/^bad.jsonl:4:\d+: error: The rule is for okta events, which have no source here$/m);
     expect(stderr).toContain('There is no exception for 4 alerts of bad.jsonl, and none was written\n');
   });
 
   test('alerts that show nothing to go by: what would be shown for that', async () => {
     const secret = alert({ 'proc.cmdline': 'x --password=[redacted]', 'proc.pid': 1 });
-    const { code, stderr } = await refused(lines(alert({ 'proc.pid': 1 }), alert(read), secret));
+    const { code, stderr } = await refused(lines(alert({ 'proc.pid': 1 }), secret));
     expect(code).toBe(78);
-    expect(stderr).toMatch(/^bad.jsonl:1:\d+: error: The alert of "File read" shows no field that.* \(lines 1, 3\)$/m);
+    expect(stderr).toMatch(/^bad.jsonl:1:\d+: error: The alert of "File read" shows no field that.* \(lines 1, 2\)$/m);
     expect(stderr).toContain('extra_fields: [proc.exepath, proc.pexepath, fd.name, container.image.repository] }]');
   });
 
@@ -208,14 +211,6 @@ describe('what is refused, each with its place, and nothing is written', () => {
     expect(itemsOf(stdout)[0]?.rule).toBe(`R${hostile}`);
   });
 
-  test('a list in JSON', async () => {
-    const { code, stderr } = await refused(`${JSON.stringify([alert(read)], null, 2)}\n`);
-    expect({ code, stderr }).toEqual({
-      code: 78,
-      stderr: "bad.jsonl is a list in JSON; give one alert a line: jq -c '.[]' bad.jsonl\n",
-    });
-  });
-
   test.each([
     ['proc.nmae', 2, '--by: there is no field "proc.nmae" of syscall events; did you mean proc.name?'],
     ['fd.sport', 78, 'the alert does not show fd.sport'],
@@ -240,9 +235,99 @@ describe('what is refused, each with its place, and nothing is written', () => {
   test('files that cannot be read, are empty, or do not load', async () => {
     expect(await except('nowhere.jsonl', rules)).toMatchObject({ code: 69, stdout: '' });
     expect(await refused('\n')).toMatchObject({ code: 78, stderr: 'There is no alert in bad.jsonl\n' });
+    write('cut.gz', gzipSync(lines(alert(read))).subarray(0, 60));
+    expect(await except('cut.gz', rules)).toMatchObject({
+      code: 69,
+      stdout: '',
+      stderr: 'Cannot read alerts from cut.gz: unexpected end of file\n',
+    });
     write('broken.yaml', '- rule: R\n  desc: d\n');
     expect(await except('one.jsonl', 'broken.yaml')).toMatchObject({ code: 78, stdout: '' });
     expect(await except('-', rules, '--events', '-')).toMatchObject({ code: 2, stdout: '' });
     expect(await except('one.jsonl', rules, '--events', 'nowhere.jsonl')).toMatchObject({ code: 69, stdout: '' });
+  });
+});
+
+describe('a day of alerts: what gets no exception is said and counted, and the others get theirs', () => {
+  const secret = alert({ 'proc.exepath': 'x[redacted]', 'proc.cmdline': 'x --password=[redacted]', 'proc.pid': 1 });
+  const other = { ...read, 'fd.name': '/etc/group' };
+  const day = [
+    '22:13:20.000000000: Notice o',
+    ...[alert(read), alert(read, 'Gone'), alert({ 'fd.name': '/etc/hosts' })].map((each) => JSON.stringify(each)),
+    ...[secret, alert(other), alert(other), alert(read, 'Gone')].map((each) => JSON.stringify(each)),
+  ];
+
+  test('as comments, and in a line on the standard error', async () => {
+    const { code, stdout, stderr } = await except(write('day.jsonl', day.join('\n')), rules);
+    expect(code).toBe(0);
+    expect(stderr).toBe('3 alerts without an exception, 1 line without an alert: the output says why\n');
+    const head = stdout.slice(0, stdout.indexOf('\n\n')).split('\n');
+    expect(head).toEqual([
+      '# For 7 alerts of day.jsonl: load this file after those of the rules.',
+      '# 2 rows hide 3 of them, 1 would not be raised by these rules anyway, 3 remain.',
+      expect.stringContaining('# 2 alerts get no exception (lines 3, 8): There is no rule "Gone"; '),
+      expect.stringContaining('# 1 alert gets no exception (line 5): a secret was taken out of proc.exepath, and'),
+      expect.stringContaining('# 1 line without an alert (line 1): there is no JSON on this line. An alert is a line'),
+    ]);
+    expect(stdout).toContain('\n# Hides 3 of 5 alerts.\n');
+    expect(stdout).toContain('# No alert with these rules, and without an exception: line 4, failing not fd.name in');
+    // The row that ends more stands first.
+    expect(itemsOf(stdout)[0]?.exceptions[0]?.values).toEqual([
+      ['/usr/bin/cat', 'bash', '/etc/group', 'host'],
+      ['/usr/bin/cat', 'bash', '/etc/passwd', 'host'],
+    ]);
+    expect(stdout).toContain('/etc/group, host] # hides 2 alerts: lines 6, 7\n');
+  });
+
+  test('as JSON', async () => {
+    const { json } = await except(write('day.jsonl', day.join('\n')), rules, '-o', 'json');
+    expect(json[0]).toMatchObject({
+      alerts: { given: 7, hidden: 3, silent: 1, left: 3 },
+      left: [
+        { message: expect.stringContaining('no rule "Gone"'), lines: [3, 8] },
+        { message: expect.stringContaining('a secret'), hint: expect.stringContaining('--by'), lines: [5] },
+      ],
+      unread: [{ message: 'there is no JSON on this line', lines: [1] }],
+      rules: [{ hidden: 3, exceptions: [{ values: [{ alerts: 2 }, { alerts: 1 }] }] }],
+    });
+  });
+
+  test('of more rows than asked for those that end the most, what else would be needed, and what another hides too', async () => {
+    const { 'proc.pname': _, 'container.id': __, ...lesser } = read;
+    const many = Array.from({ length: 30 }, (_, n) => alert({ ...read, 'fd.name': `/etc/n${n}` }));
+    // The rows of these two hide all that the first alert tells of.
+    const given = [...many, alert(lesser), alert(lesser), alert(read), alert(many[29]?.output_fields as object)];
+    const { code, stdout, stderr } = await except(write('rows.jsonl', lines(...given)), rules, '--rows', '2');
+    expect(code).toBe(0);
+    expect(stderr).toBe('29 alerts without an exception: the output says why\n');
+    expect(stdout).toContain('# 2 rows hide 5 of them, 29 remain.\n');
+    expect(stdout).toContain('"File read" needs 32 rows: the 2 that hide the most alerts are written.');
+    expect(stdout).toContain(
+      'fd.name has 30 values in the others; --by proc.exepath,proc.pname,container.id makes 1 row of 30, which hide more.',
+    );
+    expect(itemsOf(stdout)[0]?.exceptions.map(({ values }) => values)).toEqual([
+      [['/usr/bin/cat', 'bash', '/etc/n29', 'host']],
+      [['/usr/bin/cat', '/etc/passwd']],
+    ]);
+  });
+
+  test('--rule: of that rule alone; --by: fields that only one of the rules has', async () => {
+    const both = write(
+      'both.jsonl',
+      lines(alert(read), alert({ 'proc.name': 'id', 'proc.pname': 'make' }, 'Program started')),
+    );
+    const one = await except(both, rules, '--rule', 'File read');
+    expect(one).toMatchObject({ code: 0, stderr: '' });
+    expect(itemsOf(one.stdout).map(({ rule }) => rule)).toEqual(['File read']);
+    const by = await except(both, rules, '--by', 'proc.exepath,fd.name');
+    expect(by.stderr).toBe('1 alert without an exception: the output says why\n');
+    expect(by.stdout).toContain(
+      '# 1 alert gets no exception (line 2): the alert does not show proc.exepath. There are',
+    );
+    expect(await except(both, rules, '--rule', 'File raed')).toMatchObject({
+      code: 2,
+      stderr: 'There is no rule "File raed"; did you mean "File read"?\n',
+    });
+    expect(await except(both, rules, '--rows', '0')).toMatchObject({ code: 2, stdout: '' });
   });
 });
