@@ -11,10 +11,17 @@ const VALUE = 4;
 /** Bits of an address: IPv4 is IPv6 that begins with these. */
 const MAPPED = `${'0'.repeat(80)}${'1'.repeat(16)}`;
 const PORT_BITS = 16;
+/** END_PART_BITS */
+const PART_BITS = 32;
 
 type Of = EndProperty['of'];
 /** `enum end_part` */
 const PARTS: readonly Of[] = ['address', 'port'];
+
+interface Classes {
+  readonly local: number;
+  readonly remote: number;
+}
 
 interface Wish {
   readonly ends: readonly ('local' | 'remote')[];
@@ -59,36 +66,38 @@ export class Ends {
   /** Entries of the map: `struct end_key`, `struct end_classes`. */
   entries(): Uint8Array {
     return Buffer.concat(
-      PARTS.flatMap((of, part) =>
-        [...(this.#prefixes.get(of) ?? [])].map((prefix) => {
-          const entry = Buffer.alloc(KEY + VALUE);
-          entry.writeUInt32LE(32 + prefix.length, 0);
-          entry.writeUInt32LE(part, 4);
-          Array.from(prefix).forEach((bit, at) => {
-            if (bit === '1') entry[8 + (at >> 3)] = (entry[8 + (at >> 3)] as number) | (0x80 >> (at & 7));
-          });
-          const { local, remote } = this.#classes(of, prefix);
-          entry.writeUInt16LE(local, KEY);
-          entry.writeUInt16LE(remote, KEY + 2);
-          return entry;
-        }),
-      ),
+      PARTS.flatMap((of, part) => {
+        const all = this.#prefixes.get(of) ?? new Set();
+        const wishes = this.#wishes.get(of) ?? [];
+        const lengths = [...new Set([...all].map(({ length }) => length))];
+        return [...all].map((prefix) => {
+          const around = lengths.flatMap((length) => (length <= prefix.length ? [prefix.slice(0, length)] : []));
+          return entryOf(part, prefix, classesOf(wishes, around));
+        });
+      }),
     );
   }
+}
 
-  /** What is wanted of an end of which no longer prefix is known. */
-  #classes(of: Of, prefix: string): { local: number; remote: number } {
-    const classes = { local: 0, remote: 0 };
-    const all = this.#prefixes.get(of);
-    const around = Array.from({ length: prefix.length + 1 }, (_, length) => prefix.slice(0, length)).filter((each) =>
-      all?.has(each),
-    );
-    for (const { ends, prefixes, outside, bits } of this.#wishes.get(of) ?? []) {
-      const isIn = around.some((each) => prefixes.has(each));
-      if (isIn !== outside) for (const end of ends) classes[end] |= bits;
-    }
-    return classes;
+/** What is wanted of an end that lies in these prefixes, and of others that are named in none. */
+function classesOf(wishes: readonly Wish[], around: readonly string[]): Classes {
+  const classes = { local: 0, remote: 0 };
+  for (const { ends, prefixes, outside, bits } of wishes) {
+    const isIn = around.some((each) => prefixes.has(each));
+    if (isIn !== outside) for (const end of ends) classes[end] |= bits;
   }
+  return classes;
+}
+
+function entryOf(part: number, prefix: string, { local, remote }: Classes): Buffer {
+  const entry = Buffer.alloc(KEY + VALUE);
+  entry.writeUInt32LE(PART_BITS + prefix.length, 0);
+  entry.writeUInt32LE(part, 4);
+  for (let at = 0; at < prefix.length; at += 8)
+    entry.writeUInt8(Number.parseInt(prefix.slice(at, at + 8).padEnd(8, '0'), 2), 8 + at / 8);
+  entry.writeUInt16LE(local, KEY);
+  entry.writeUInt16LE(remote, KEY + 2);
+  return entry;
 }
 
 const bitsOf = (value: number, bits: number) => value.toString(2).padStart(bits, '0');
