@@ -105,10 +105,12 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     tellSystemd('STOPPING=1', log);
     const presses = end === undefined || end.pressing;
     const quiet = sayWhatWaits(running, log, presses ? `at most ${deadline / 1000} s more` : 'as long as it takes');
-    const summary = await running.stop(end?.pressing ? deadline : undefined);
+    await running.stop(end?.pressing ? deadline : undefined);
     quiet();
-    log.info({ ...summary }, books(summary));
     if (store) markEnd(store);
+    await store?.close();
+    const summary = running.summary();
+    log.info({ ...summary }, books(summary));
     if (end?.error !== undefined) fail(end.error);
   } finally {
     servers?.close();

@@ -13,10 +13,10 @@ export interface Keep {
   /** Whether it can be written, and keeps up: what it takes now is there in a moment. */
   readonly ready: boolean;
   /**
-   * Adds events to those that wait, of which there may be so many; resolves when they are on disk. Undefined: there is no
-   * room, they are not taken.
+   * Adds events to those that wait, of which there may be so many; resolves when they are on disk, or with false when they
+   * never will be. Undefined: there is no room, they are not taken.
    */
-  spool(events: readonly Event[], limit: number): Promise<void> | undefined;
+  spool(events: readonly Event[], limit: number): Promise<boolean> | undefined;
   /**
    * The oldest that wait and that nobody has been given, about so many; undefined when there are none that can be read now.
    * Once a parcel has settled as anything but `failed` its events wait no longer; after `failed` they are given again.
@@ -26,7 +26,7 @@ export interface Keep {
   /** Called when `next` may have something that it had not. */
   readonly woken: Set<() => void>;
   /** Keeps events that are given up, and why. Resolves and refuses as `spool` does. */
-  bury(events: readonly Event[], reason: string, message: string): Promise<void> | undefined;
+  bury(events: readonly Event[], reason: string, message: string): Promise<boolean> | undefined;
 }
 
 /** What can be done with dead letters in a state folder, for people. */

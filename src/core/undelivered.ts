@@ -16,6 +16,9 @@ export const FAILED = 'sink_failed';
 /** There was no time left. */
 export const STOPPED = 'stopped';
 
+/** It could not be written to disk until the end. */
+const UNWRITTEN = 'unwritten';
+
 /** Why a sink does not get an event. */
 export type Lost = typeof REFUSED | typeof FAILED | typeof STOPPED;
 
@@ -65,7 +68,7 @@ export interface UndeliveredOptions {
 export class Undelivered {
   readonly #options: UndeliveredOptions;
   readonly #parked = new Map<Parcel, Subscription>();
-  readonly #keeping = new Set<Promise<void>>();
+  readonly #keeping = new Set<Promise<unknown>>();
   #underWay = 0;
   #closed = false;
 
@@ -194,14 +197,17 @@ export class Undelivered {
     return written !== undefined;
   }
 
-  #once(written: Promise<void>, { events, ack }: Parcel, status: 'spooled' | 'dead_lettered', reason?: string): void {
-    const { length } = events;
-    this.#underWay += length;
-    const keeping = written.then(() => {
-      this.#underWay -= length;
-      this.#options.metrics.add(status, status === 'spooled' ? '' : (reason ?? ''), length);
-      ack.settle(status, reason);
+  #once(written: Promise<boolean>, parcel: Parcel, status: 'spooled' | 'dead_lettered', reason?: string): void {
+    const { ack, events } = parcel;
+    this.#underWay += events.length;
+    const keeping = written.then((isWritten) => {
+      this.#underWay -= events.length;
       this.#keeping.delete(keeping);
+      if (isWritten) {
+        this.#options.metrics.add(status, status === 'spooled' ? '' : (reason ?? ''), events.length);
+        ack.settle(status, reason);
+      } else if (ack.live) this.drop(parcel, UNWRITTEN);
+      else ack.settle('failed', UNWRITTEN);
     });
     this.#keeping.add(keeping);
   }

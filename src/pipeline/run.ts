@@ -130,8 +130,13 @@ export class Run {
     clearTimeout(this.#hurry?.timer);
     this.#stop.abort(new Error('the pipeline has stopped'));
     this.#runtime.reports.flush();
-    const left = [...this.#live.sources.values()].reduce((sum, { inFlight = 0 }) => sum + inFlight, 0);
-    return { ...this.totals.summary(), ...(left > 0 ? { to_replay: left } : {}) };
+    return this.summary();
+  }
+
+  /** What became of everything. After a stop it is final once the state file is closed: what was on its way there has settled. */
+  summary(): Summary {
+    const sources = this.#state === 'stopped' ? [...this.#live.sources.values()] : [];
+    return this.totals.summary(sources.reduce((sum, { inFlight = 0 }) => sum + inFlight, 0));
   }
 
   /** Gives a stop that is under way, or comes, this many ms and no more. */
@@ -187,10 +192,9 @@ export class Run {
       components.flatMap(({ kind, id, problem }) =>
         problem && kinds.includes(kind) ? [`${kind} ${id}: ${problem}`] : [],
       );
-    const state = this.#runtime.memory.problem;
     const unready = [
       ...(this.#state === 'running' ? [] : [`the pipeline is ${this.#state}`]),
-      ...(state === undefined ? [] : [state]),
+      ...[this.#runtime.memory.problem].filter((each) => each !== undefined),
       ...wrong('source'),
     ];
     return {

@@ -59,7 +59,8 @@ export class Totals {
     return [...this.#dropped.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  summary(): Summary {
+  /** @param left how many events their sources give again at the next start */
+  summary(left = 0): Summary {
     const { seen, delivered, filtered, dropped, inFlight, spooled, deadLettered } = this;
     const onDisk = this.#onDisk();
     return {
@@ -71,6 +72,7 @@ export class Totals {
       ...(spooled > 0 ? { spooled } : {}),
       ...(spooled > 0 || onDisk > 0 ? { on_disk: onDisk } : {}),
       ...(deadLettered > 0 ? { dead_lettered: deadLettered } : {}),
+      ...(left > 0 ? { to_replay: left } : {}),
       reasons: Object.fromEntries(this.#dropped),
     };
   }

@@ -98,15 +98,18 @@ export class SinkKeep implements Keep {
     return this.#buried.events - this.#underWay.buried;
   }
 
-  spool(events: readonly Event[], limit: number): Promise<void> | undefined {
+  spool(events: readonly Event[], limit: number): Promise<boolean> | undefined {
     if (this.#waiting + events.length > limit || this.#pending > PENDING) return undefined;
     const text = textOf(events);
     const written = this.#store.spool(this.#sink, events.length, text);
     this.#waiting += events.length;
-    return this.#onTheWay('waiting', events.length, text.length, written).then(() => this.#wake());
+    return this.#onTheWay('waiting', events.length, text.length, written).then((isWritten) => {
+      this.#wake();
+      return isWritten;
+    });
   }
 
-  bury(events: readonly Event[], reason: string, message: string): Promise<void> | undefined {
+  bury(events: readonly Event[], reason: string, message: string): Promise<boolean> | undefined {
     if (!this.#hasGrave(events.length)) return undefined;
     return this.#bury(textOf(events), events.length, reason, message);
   }
@@ -116,7 +119,7 @@ export class SinkKeep implements Keep {
     return this.#buried.events + count <= events && this.#buried.bytes <= bytes && this.#pending <= PENDING;
   }
 
-  #bury(text: string, count: number, reason: string, message: string): Promise<void> {
+  #bury(text: string, count: number, reason: string, message: string): Promise<boolean> {
     const letter = { sink: this.#sink, reason, message, time: Date.now(), count };
     this.#buried.events += count;
     this.#buried.bytes += text.length;
@@ -203,12 +206,20 @@ export class SinkKeep implements Keep {
     }
   }
 
-  async #onTheWay(kind: 'waiting' | 'buried', count: number, length: number, written: Promise<void>): Promise<void> {
+  async #onTheWay(
+    kind: 'waiting' | 'buried',
+    count: number,
+    length: number,
+    written: Promise<boolean>,
+  ): Promise<boolean> {
     this.#pending += length;
     this.#underWay[kind] += count;
-    await written;
+    const isWritten = await written;
     this.#pending -= length;
     this.#underWay[kind] -= count;
+    if (!isWritten && kind === 'waiting') this.#waiting -= count;
+    else if (!isWritten) this.#buried.events -= count;
+    return isWritten;
   }
 }
 

@@ -18,7 +18,7 @@ const AGAIN = 1000;
 
 interface Group {
   changes: Change[];
-  done: (() => void)[];
+  done: ((isWritten: boolean) => void)[];
 }
 
 /** Who is told how writing goes. */
@@ -49,6 +49,7 @@ export class Store {
   #writing: Promise<void> | undefined;
   #next = 0;
   #closing = false;
+  #closed: Promise<void> | undefined;
   /** Why the file cannot be written, while it cannot. */
   readonly trouble = new Trouble();
 
@@ -148,8 +149,8 @@ export class Store {
     return this.#kept.deadBytes[sink] ?? 0;
   }
 
-  /** Adds events, as lines of JSON, to the spool of a sink; resolves when they are written. */
-  spool(sink: string, count: number, text: string): Promise<void> {
+  /** Adds events, as lines of JSON, to the spool of a sink; resolves when they are written, or with false when they never are. */
+  spool(sink: string, count: number, text: string): Promise<boolean> {
     return this.#change({ kind: 'spool', sink, count, text });
   }
 
@@ -159,17 +160,17 @@ export class Store {
   }
 
   /** Removes a row that has been delivered; resolves when that is written. */
-  unspool(id: number): Promise<void> {
+  unspool(id: number): Promise<unknown> {
     return this.#change({ kind: 'unspool', id });
   }
 
   /** Makes a row of a spool a dead letter, its bytes as they are; resolves when that is written. */
-  condemn(id: number, why: Pick<DeadLetter, 'reason' | 'message' | 'time'>): Promise<void> {
+  condemn(id: number, why: Pick<DeadLetter, 'reason' | 'message' | 'time'>): Promise<boolean> {
     return this.#change({ kind: 'condemn', id, ...why });
   }
 
-  /** Adds events that a sink gave up; resolves when they are written. */
-  bury(letter: Omit<DeadLetter, 'id'>, text: string): Promise<void> {
+  /** Adds events that a sink gave up; resolves as `spool` does. */
+  bury(letter: Omit<DeadLetter, 'id'>, text: string): Promise<boolean> {
     return this.#change({ kind: 'bury', ...letter, text });
   }
 
@@ -197,12 +198,18 @@ export class Store {
 
   /** Resolves when everything that was noted so far is on disk. */
   async committed(): Promise<void> {
-    if (this.#gathered.changes.length > 0) await new Promise<void>((done) => this.#gathered.done.push(done));
-    else await this.#writing;
+    const { changes, done } = this.#gathered;
+    if (changes.length === 0) await this.#writing;
+    else await new Promise<void>((resolve) => done.push((isWritten) => isWritten && resolve()));
   }
 
-  /** Writes what is gathered, once more also after a failure, and closes the file. */
-  async close(): Promise<void> {
+  /** Writes what is gathered, once more also after a failure, and closes the file. What is not on disk then never will be. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#closing = true;
     this.#flush();
     while (this.#writing) await this.#writing;
@@ -212,7 +219,8 @@ export class Store {
     });
   }
 
-  #change(change: Change): Promise<void> {
+  // False when it cannot be written, and the file is being closed.
+  #change(change: Change): Promise<boolean> {
     const { changes, done } = this.#gathered;
     changes.push(change);
     if (changes.length >= GROUP.changes) queueMicrotask(() => this.#flush());
@@ -239,12 +247,15 @@ export class Store {
         await this.#send((id) => ({ id, changes }));
         if (this.problem !== undefined) this.#watcher.recovered();
         this.trouble.problem = undefined;
-        for (const resolve of done) resolve();
+        for (const resolve of done) resolve(true);
         return;
       } catch (error) {
         this.trouble.problem = `the state cannot be written to ${this.folder}: ${messageOf(error)}`;
         this.#watcher.failed(error, this.#closing ? eventsIn(changes) : undefined);
-        if (this.#closing) return;
+        if (this.#closing) {
+          for (const resolve of done) resolve(false);
+          return;
+        }
         await new Promise((resolve) => setTimeout(resolve, AGAIN));
       }
     }

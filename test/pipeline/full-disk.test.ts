@@ -5,9 +5,13 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Observable } from 'rxjs';
 import { expect, it, vi } from 'vitest';
+import { books } from '../../src/cli/books.ts';
+import { stateLog } from '../../src/cli/state-log.ts';
+import { ackOf } from '../../src/core/ack.ts';
 import type { Batch } from '../../src/core/batch.ts';
-import type { SourceContext } from '../../src/core/component.ts';
+import { type SourceContext, where } from '../../src/core/component.ts';
 import { messageOf } from '../../src/core/errors.ts';
+import type { Event } from '../../src/core/event.ts';
 import { Redelivery } from '../../src/core/redelivery.ts';
 import { recordForm } from '../../src/events/record.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
@@ -23,11 +27,95 @@ sinks:
   out: { type: out, from: [past, live] }
   spills: { type: down, from: live, batch: 1, queue: { events: 2, when_full: spill }, retry: { initial: 1ms, max: 1ms } }`;
 
-it('events flow on while the disk is full, and all of them are there once it is not', async ({ skip }) => {
+/** Has `test` done with a folder that is a small disk, and a way to fill it. */
+async function onSmallDisk(
+  skip: (condition: boolean, note: string) => void,
+  test: (folder: string, fill: () => void) => Promise<void>,
+) {
   const folder = scratch();
   const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]);
   skip(status !== 0, 'a small disk cannot be mounted here');
+  const fill = () => expect(() => writeFileSync(join(folder, 'ballast'), Buffer.alloc(1024 ** 2))).toThrow(/ENOSPC/);
   try {
+    await test(folder, fill);
+  } finally {
+    execFileSync('umount', [folder]);
+  }
+}
+
+it('what could not be written down until the end is lost, or left to its source: so the books say', async ({
+  skip,
+}) => {
+  await onSmallDisk(skip, async (folder, fill) => {
+    const { log, lines } = recordedLog();
+    const store = await Store.open(folder, stateLog(log, folder).failed);
+    const [live, past] = [new ManualSource(), new ManualSource()];
+    const [spills, op] = [new ManualSink(), () => where(crafted)];
+    spills.write = () => Promise.reject(new Error('down'));
+    const crafted = (event: Event) => {
+      if (Number(event.get('n')) < 10) throw new Error('crafted');
+      return true;
+    };
+    const registry = registryOf({
+      sources: { live: () => live.input, past: () => past.input },
+      replayable: ['past'],
+      operators: { op },
+      sinks: { spills },
+    });
+    const plan = planPipeline(
+      PipelineDocument.parse(
+        'test.yaml',
+        `sources: { past: { type: past }, live: { type: live } }
+operators: { op: { type: op, from: [past, live] } }
+sinks: { spills: { type: spills, from: op, queue: { when_full: spill }, retry: { initial: 1ms, max: 1ms } } }`,
+      ),
+      registry,
+    );
+    const run = await Run.start(plan, { log, resolve: String, store });
+    fill();
+    const told: unknown[] = [];
+    const ack = ackOf((status, reason) => told.push([status, reason]));
+    live.emit(3);
+    live.emit(4, 10);
+    past.emit(2, 0, ack);
+    expect(await run.stop(100)).toMatchObject({ seen: 9, in_flight: 9 });
+    await store.close();
+    const summary = run.summary();
+    expect(summary).toMatchObject({ seen: 7, dropped: 7, reasons: { unwritten: 7 }, in_flight: 0 });
+    expect(summary.spooled ?? summary.dead_lettered).toBeUndefined();
+    expect(books(summary)).toContain('dropped 7 (unwritten 7)');
+    expect(told).toEqual([['failed', 'unwritten']]);
+    expect(run.metrics.get('spills')?.byLabel('dropped')).toEqual({ unwritten: 4 });
+    expect(run.metrics.get('op')?.byLabel('dropped')).toEqual({ unwritten: 3 });
+    expect(lines.filter((line) => line.includes('spills lost'))).toEqual([
+      expect.stringContaining('spills lost 4 events: unwritten'),
+    ]);
+    const gone = lines.flatMap(
+      (line) => /; (\d+) events? on the way there lost/.exec(line)?.slice(1).map(Number) ?? [],
+    );
+    expect(gone.reduce((sum, count) => sum + count, 0)).toBe(9);
+    expect(gone).not.toContain(0);
+  });
+});
+
+it('what is written down only at the very end is on disk: so the books say', async () => {
+  const folder = scratch();
+  const store = await Store.open(folder, () => {});
+  const [live, down] = [new ManualSource(), new ManualSink()];
+  down.write = () => Promise.reject(new Error('down'));
+  const registry = registryOf({ sources: { live: () => live.input }, sinks: { down } });
+  const yaml = `sources: { live: { type: live } }
+sinks: { down: { type: down, from: live, queue: { when_full: spill }, retry: { initial: 1ms, max: 1ms } } }`;
+  const plan = planPipeline(PipelineDocument.parse('test.yaml', yaml), registry);
+  const run = await Run.start(plan, { log: recordedLog().log, resolve: String, store });
+  live.emit(3);
+  await run.stop(0);
+  await store.close();
+  expect(run.summary()).toMatchObject({ seen: 3, spooled: 3, on_disk: 3, dropped: 0, in_flight: 0 });
+});
+
+it('events flow on while the disk is full, and all of them are there once it is not', async ({ skip }) => {
+  await onSmallDisk(skip, async (folder, fill) => {
     const errors: unknown[] = [];
     let store = await Store.open(folder, (error) => errors.push(error));
     let emit: (count: number, from: number) => void = () => {};
@@ -50,8 +138,7 @@ it('events flow on while the disk is full, and all of them are there once it is 
     });
     const plan = planPipeline(PipelineDocument.parse('test.yaml', YAML), registry);
     const run = await Run.start(plan, { log: recordedLog().log, resolve: String, store });
-    const ballast = join(folder, 'ballast');
-    expect(() => writeFileSync(ballast, Buffer.alloc(1024 ** 2))).toThrow(/ENOSPC/);
+    fill();
     emit(10, 0);
     for (let n = 0; n < 10; n++) live.emit(10, 1000 + 10 * n);
     await vi.waitFor(() => expect(out.got).toHaveLength(110), 20_000);
@@ -63,7 +150,7 @@ it('events flow on while the disk is full, and all of them are there once it is 
     expect([totals.spooled, totals.on_disk]).toEqual([undefined, undefined]);
     const spills = components.find(({ id }) => id === 'spills');
     expect([spills?.counters.spooled, spills?.queue?.on_disk, spills?.queue?.events]).toEqual([undefined, 0, 100]);
-    rmSync(ballast);
+    rmSync(join(folder, 'ballast'));
     await vi.waitFor(() => expect(run.totals.summary().spooled).toBeGreaterThan(0), 10_000);
     isDown = false;
     await vi.waitFor(() => expect(new Set(down.got).size).toBe(100), 10_000);
@@ -74,7 +161,5 @@ it('events flow on while the disk is full, and all of them are there once it is 
     store = await Store.open(folder, (error) => errors.push(error));
     expect([store.waiting('spills'), store.get('past {}')]).toEqual([0, 10]);
     await store.close();
-  } finally {
-    execFileSync('umount', [folder]);
-  }
+  });
 });
