@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { hostsOf, isLoopback } from '../core/address.ts';
 import { now } from '../core/clock.ts';
 import type { Context, PlanContext } from '../core/component.ts';
+import { warnOfExposed } from '../core/exposed.ts';
 import { isReadOnce, readText } from '../core/read-once.ts';
 import { backoff } from '../core/retry.ts';
 import { PLAIN_SECRET, type Secret, secret } from '../core/secret.ts';
@@ -58,7 +59,7 @@ export function checkConnection(config: ConnectionConfig, plan: PlanContext): vo
   // A key of credentials only signs; who is in between can still speak with our rights.
   const what = token ? 'The token' : basic ? 'The password' : 'What we are let in for';
   const message = `${what} may cross the network to ${open} in the clear: nats:// has TLS only where the server wants it`;
-  plan.report({ severity: 'warning', code: 'PLAIN_TOKEN', message, hint: 'Use tls://, or set `tls`.' }, ['servers']);
+  warnOfExposed({ message, hint: 'Use tls://, or set `tls`.' }, plan, ['servers']);
 }
 
 /** Names for the account that a connection reaches, at each of its servers: connections that have one in common reach the same. */

@@ -76,3 +76,19 @@ it.each([
 ])('health and metrics at %s', (listen, expected) => {
   expect(said({ type: 'k8s_audit' }, { http: { listen } })).toMatch(expected);
 });
+
+it('a secret that would cross a network in the clear has one code, whoever sends or awaits it', () => {
+  const nats = { type: 'nats', servers: 'nats://nats.example', stream: 'S', token };
+  const codes = (source: object) => {
+    const text = JSON.stringify({ sources: { in: source }, sinks: { out: { type: 'stdout', from: 'in' } } });
+    return planPipeline(PipelineDocument.parse('/x/p.yaml', text), builtIn()).warnings.map(({ code }) => code);
+  };
+  for (const source of [
+    nats,
+    { type: 'k8s_audit', listen: '10.0.0.1:1', bearer_token: token },
+    { type: 'cloudevents', listen: '10.0.0.1:1', bearer_token: token },
+    { type: 'ovh_mks', url: 'ws://ldp.example/tail/', token },
+    { type: 'vcloud', url: 'http://vcd.example', api_token: token },
+  ])
+    expect([source, codes(source)]).toEqual([source, ['PLAIN_TOKEN']]);
+});

@@ -1,8 +1,8 @@
 /** What the sink `http` is let in with: two things that would be sent as one header, and what would go in the clear. */
 
-import { isLoopback } from '../../core/address.ts';
 import type { PlanContext } from '../../core/component.ts';
 import { placeText } from '../../core/errors.ts';
+import { type Exposed, exposedAt, warnOfExposed } from '../../core/exposed.ts';
 import { Secret } from '../../core/secret.ts';
 import type { Format } from '../formats/format.ts';
 import type { ClientConfig } from './http-client.ts';
@@ -43,12 +43,6 @@ export function checkHeaders(given: Credentials, credential: Format['credential'
   }
 }
 
-/** What is said of secrets that cross a network in the clear. */
-export interface Exposed {
-  readonly message: string;
-  readonly hint: string;
-}
-
 /**
  * What of the credentials, and of the format's options, goes in the clear to an address; undefined where nothing does. The
  * address is not repeated: it may be a secret.
@@ -71,16 +65,12 @@ export function checkExposed(
   options: object | undefined,
   plan: PlanContext,
 ): void {
-  const warn = (what: Exposed | undefined, path: readonly string[]) =>
-    what && plan.report({ severity: 'warning', code: 'PLAIN_TOKEN', ...what }, path);
-  if (typeof url === 'string') warn(exposedTo(url, given, options), ['url']);
-  if (given.oauth) warn(exposed(given.oauth.token_url, ['oauth.client_secret']), ['oauth', 'token_url']);
+  if (typeof url === 'string') warnOfExposed(exposedTo(url, given, options), plan, ['url']);
+  const { oauth } = given;
+  if (oauth) warnOfExposed(exposed(oauth.token_url, ['oauth.client_secret']), plan, ['oauth', 'token_url']);
 }
 
 function exposed(url: string, keys: readonly string[]): Exposed | undefined {
-  const { protocol, hostname } = URL.parse(url) ?? {};
-  if (keys.length === 0 || protocol !== 'http:' || isLoopback(hostname ?? '')) return undefined;
-  const many = keys.length > 1;
-  const message = `${keys.join(', ').replace(/, (?=[^,]*$)/, ' and ')} ${many ? 'cross' : 'crosses'} the network in the clear`;
-  return { message, hint: 'Use https://.' };
+  if (keys.length === 0) return undefined;
+  return exposedAt(url, `${keys.join(', ').replace(/, (?=[^,]*$)/, ' and ')} ${keys.length > 1 ? 'cross' : 'crosses'}`);
 }

@@ -1,9 +1,9 @@
 /** The source `ovh_mks`: Kubernetes audit events of OVHcloud's managed clusters, through Logs Data Platform. */
 
 import { Observable } from 'rxjs';
-import { isLoopback } from '../../core/address.ts';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
+import { exposedAt, warnOfExposed } from '../../core/exposed.ts';
 import { checkTlsUsed } from '../../core/tls.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { ownError } from '../shared/own-error.ts';
@@ -26,10 +26,7 @@ export const ovhMks = defineSource({
   fills: cloudFills,
   prepare({ url, tls }, plan) {
     checkTlsUsed(tls, [url], plan);
-    const { protocol, hostname } = new URL(url);
-    if (protocol !== 'ws:' || isLoopback(hostname)) return;
-    const message = 'The token crosses the network in the clear';
-    plan.report({ severity: 'warning', code: 'PLAIN_TOKEN', message, hint: 'Use wss://.' }, ['url']);
+    warnOfExposed(exposedAt(url, 'The token crosses'), plan, ['url']);
   },
   open: (given, ctx) =>
     new Observable<Batch>((subscriber) => {

@@ -5,6 +5,7 @@ import { address, addressOf, isLoopback } from '../../core/address.ts';
 import { listening } from '../../core/claim.ts';
 import type { PlanContext } from '../../core/component.ts';
 import { duration, size } from '../../core/config.ts';
+import { warnOfExposed } from '../../core/exposed.ts';
 import { secret } from '../../core/secret.ts';
 import { tlsNames } from '../../core/tls.ts';
 
@@ -54,9 +55,12 @@ export function checkServer(config: ServerConfig, plan: PlanContext): void {
   const { listen, tls, bearer_token: token } = config;
   plan.claim(listening(listen), ['listen']);
   if (isLoopback(addressOf(listen).host)) return;
-  const warn = (message: string, hint: string) =>
-    plan.report({ severity: 'warning', code: 'LISTEN_OPEN', message, hint }, ['listen']);
   if (!token && !tls?.client_ca) {
-    warn(`Whoever reaches ${listen} can make up events`, 'Set `bearer_token`, or `tls` with `client_ca`.');
-  } else if (!tls) warn(`The token crosses the network to ${listen} in the clear`, 'Set `tls`.');
+    const message = `Whoever reaches ${listen} can make up events`;
+    const hint = 'Set `bearer_token`, or `tls` with `client_ca`.';
+    plan.report({ severity: 'warning', code: 'LISTEN_OPEN', message, hint }, ['listen']);
+  } else if (!tls) {
+    const message = `The token crosses the network to ${listen} in the clear`;
+    warnOfExposed({ message, hint: 'Set `tls`.' }, plan, ['listen']);
+  }
 }

@@ -1,9 +1,9 @@
 /** The source `vcloud`: the audit events of VMware Cloud Director. */
 
 import { Observable } from 'rxjs';
-import { isLoopback } from '../../core/address.ts';
 import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
+import { exposedAt, warnOfExposed } from '../../core/exposed.ts';
 import { checkTlsUsed } from '../../core/tls.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { ownError } from '../shared/own-error.ts';
@@ -37,10 +37,7 @@ export const vcloud = defineSource({
   positionFor: ({ url, org }) => ({ url, org }),
   prepare({ url, tls }, plan) {
     checkTlsUsed(tls, [url], plan);
-    const { protocol, hostname } = new URL(url);
-    if (protocol !== 'http:' || isLoopback(hostname)) return;
-    const message = 'Passwords and tokens cross the network in the clear';
-    plan.report({ severity: 'warning', code: 'PLAIN_TOKEN', message, hint: 'Use https://.' }, ['url']);
+    warnOfExposed(exposedAt(url, 'Passwords and tokens cross'), plan, ['url']);
   },
   open: (given, ctx) =>
     new Observable<Batch>((subscriber) => {
