@@ -116,6 +116,11 @@ export interface Form<E extends Event = Event> extends EventForm {
    * type only.
    */
   reader(ref: FieldRef, eventType?: string): Reader<E> | undefined;
+  /**
+   * A reader that gives IPv4 addresses as unsigned numbers, and all else as `reader` does: conditions compare them so, and no
+   * text is made. Undefined for other fields.
+   */
+  addressReader?(ref: FieldRef, eventType?: string): Reader<E> | undefined;
   /** Whether `evt.num` counts from 1: checks that it is less, which Falco's rules use for "never", need no event. */
   readonly numbersFromOne?: true;
   /** What reading a field costs, next to comparing two numbers; default 4. Cheap checks are made first. */

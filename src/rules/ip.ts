@@ -1,5 +1,7 @@
 /** IP addresses and networks: reading, canonical text, membership. */
 
+import type { Scalar } from '../events/field.ts';
+
 /** An IPv4 address as one unsigned number, or an IPv6 address as eight groups. */
 export type Address = number | readonly number[];
 
@@ -140,18 +142,24 @@ function longestZeros(groups: readonly number[]): [start: number, length: number
   return [best, most];
 }
 
-/** A test whether an address, given as text, lies in a network. Families differ: no. */
-export function networkTest({ address, prefix }: Network): (text: string) => boolean {
+/** What a value is as an address: events carry texts, and conditions may read numbers of IPv4 (Form.addressReader). */
+export function addressOf(value: Scalar): Address | undefined {
+  if (typeof value === 'number') return value;
+  return typeof value === 'string' ? parseCached(value) : undefined;
+}
+
+/** A test whether an address lies in a network. Families differ: no. */
+export function networkTest({ address, prefix }: Network): (value: Scalar) => boolean {
   if (typeof address === 'number') {
     const size = 2 ** (32 - prefix);
     const first = Math.floor(address / size);
-    return (text) => {
-      const candidate = parseCached(text);
+    return (value) => {
+      const candidate = addressOf(value);
       return typeof candidate === 'number' && Math.floor(candidate / size) === first;
     };
   }
-  return (text) => {
-    const candidate = parseCached(text);
+  return (value) => {
+    const candidate = addressOf(value);
     return typeof candidate === 'object' && samePrefix(candidate, address, prefix);
   };
 }
@@ -168,7 +176,7 @@ const cache = new Map<string, readonly number[] | undefined>();
 const CACHE_SIZE = 4096;
 
 /** As parseAddress; texts that come again are not read again. */
-export function parseCached(text: string): Address | undefined {
+function parseCached(text: string): Address | undefined {
   // Four numbers are read sooner than they are found.
   if (!text.includes(':')) return parseIpv4(text);
   let address = cache.get(text);

@@ -2,8 +2,8 @@
 
 import type { FieldType, Scalar } from '../events/field.ts';
 import { type Constant, readConstant } from './constants.ts';
-import { IPV6_MOST, type Network, parseIpv6, writeIpv6 } from './ip.ts';
-import { type FoundItem, unitsOf } from './items-scan.ts';
+import { IPV6_MOST, type Network, parseIpv4, parseIpv6, writeIpv6 } from './ip.ts';
+import type { FoundItem } from './items-scan.ts';
 import { NetworkSet } from './network-set.ts';
 import { Beginnings, Paths, Texts } from './texts-kept.ts';
 import { isText } from './types.ts';
@@ -79,33 +79,44 @@ function addressIn(text: string): string {
   return end < 0 ? text : text.slice(0, end);
 }
 
-/** Addresses, kept as the texts that events carry. */
-class Addresses implements Keeper {
-  readonly #texts: Texts;
+const WHOLE_IPV4 = 32;
+
+/** Addresses: those of IPv4 as numbers, those of IPv6 as the texts that events carry. */
+class Addresses implements Keeper, Kept {
+  readonly #expected: Expected;
+  readonly #v4 = new NetworkSet();
+  #v6: Texts | undefined;
   readonly #written = new Uint8Array(IPV6_MOST);
 
   constructor(expected: Expected) {
-    this.#texts = new Texts(expected, false);
+    this.#expected = expected;
   }
 
-  prepare(): Generator<void, void> {
-    return this.#texts.prepare();
+  get size(): number {
+    return this.#v4.size + (this.#v6?.size ?? 0);
   }
 
-  add(item: FoundItem): void {
-    const own = addressIn(item.text);
-    const groups = own.includes('.') ? undefined : parseIpv6(own);
-    if (groups !== undefined) {
-      const end = writeIpv6(groups, this.#written);
-      this.#texts.add({ units: this.#written, start: 0, end, text: own, line: item.line });
-      return;
+  add({ text, line }: FoundItem): void {
+    const own = addressIn(text);
+    const address = own.includes('.') ? parseIpv4(own) : parseIpv6(own);
+    if (address === undefined) read(own, 'IPADDR');
+    else if (typeof address === 'number') this.#v4.add({ address, prefix: WHOLE_IPV4 });
+    else {
+      this.#v6 ??= new Texts(this.#expected, false);
+      const end = writeIpv6(address, this.#written);
+      this.#v6.add({ units: this.#written, start: 0, end, text: own, line });
     }
-    const text = read(own, 'IPADDR') as string;
-    this.#texts.add(text === item.text ? item : { ...item, text, units: unitsOf(text), start: 0, end: text.length });
   }
 
-  finish(): Generator<void, Kept> {
-    return this.#texts.finish();
+  *finish(): Generator<void, Kept> {
+    yield* this.#v4.finish();
+    if (this.#v6 !== undefined) yield* this.#v6.finish();
+    return this;
+  }
+
+  count(value: Scalar): number {
+    if (typeof value === 'string' && value.includes(':')) return this.#v6?.count(value) ?? 0;
+    return this.#v4.hasValue(value) ? 1 : 0;
   }
 }
 
@@ -137,11 +148,13 @@ class Values implements Keeper, Kept {
 
 class Networks implements Keeper, Kept {
   readonly #set = new NetworkSet();
-  size = 0;
+
+  get size(): number {
+    return this.#set.size;
+  }
 
   add({ text }: FoundItem): void {
     this.#set.add(networkOf(text) as Network);
-    this.size++;
   }
 
   *finish(): Generator<void, Kept> {
@@ -150,6 +163,6 @@ class Networks implements Keeper, Kept {
   }
 
   count(value: Scalar): number {
-    return typeof value === 'string' && this.#set.hasText(value) ? 1 : 0;
+    return this.#set.hasValue(value) ? 1 : 0;
   }
 }

@@ -1,6 +1,7 @@
 /** Many networks of both families: as sets of addresses, one for each length of prefix, for of lengths there are few. */
 
-import { type Address, type Network, parseCached } from './ip.ts';
+import type { Scalar } from '../events/field.ts';
+import { type Address, addressOf, type Network } from './ip.ts';
 import { PrefixSet } from './prefix-set.ts';
 
 /** So many IPv4 networks are worth 2 MB that say of each 256 addresses whether any network is there. */
@@ -10,12 +11,12 @@ const RANGES = 2 ** 24;
 /** Words of 32 bits in an IPv6 address; an IPv4 address is one. */
 const WORDS = 4;
 
-/** A test whether an address, given as text, lies in one of some networks. */
-export function anyNetworkTest(networks: readonly Network[]): (text: string) => boolean {
+/** A test whether an address lies in one of some networks. */
+export function anyNetworkTest(networks: readonly Network[]): (value: Scalar) => boolean {
   const set = new NetworkSet();
   for (const network of networks) set.add(network);
   for (const _ of set.finish());
-  return (text) => set.hasText(text);
+  return (value) => set.hasValue(value);
 }
 
 export class NetworkSet {
@@ -27,6 +28,11 @@ export class NetworkSet {
   #sets4: readonly PrefixSet[] = [];
   #sets6: readonly PrefixSet[] = [];
   #ranges: Ranges | undefined;
+
+  /** How many networks; until they are finished, those that are alike count each. */
+  get size(): number {
+    return [...this.#v4.values(), ...this.#v6.values()].reduce((sum, set) => sum + set.size, 0);
+  }
 
   add({ address, prefix }: Network): void {
     const sets = typeof address === 'number' ? this.#v4 : this.#v6;
@@ -49,8 +55,8 @@ export class NetworkSet {
   }
 
   /** Whether an address lies in one of them; what is no address does not. */
-  hasText(text: string): boolean {
-    const address = parseCached(text);
+  hasValue(value: Scalar): boolean {
+    const address = addressOf(value);
     return address !== undefined && this.has(address);
   }
 

@@ -4,6 +4,7 @@
  */
 
 import type { Event, FieldRef, Form, Reader } from '../events/field.ts';
+import { addressCheck } from './address-checks.ts';
 import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
 import { isEventType, type Known, valueTest } from './compile.ts';
 import type { Constant } from './constants.ts';
@@ -147,13 +148,14 @@ export class Nodes<E extends Event> {
     }
     const numbered = this.#form.numbersFromOne ? constantNumberCheck(check) : undefined;
     if (numbered !== undefined) return numbered;
-    const term = this.#term(left);
+    const ofAddress = addressCheck(check, this.#specialForm());
+    const term = ofAddress === undefined ? this.#term(left) : this.#addressTerm(left, ofAddress.read);
     const other = right && this.#term(right);
     if (term === undefined || (right !== undefined && other === undefined)) return false;
     const against = other?.key ?? constantsKey(check);
     const key = JSON.stringify([term.key, operator, modifier, other === undefined, against]);
     return this.#node(key, (id) => {
-      return { kind: 'check', id, check, left: term, right: other, size: 1, depth: 1 };
+      return { kind: 'check', id, check: ofAddress?.check ?? check, left: term, right: other, size: 1, depth: 1 };
     });
   }
 
@@ -181,11 +183,25 @@ export class Nodes<E extends Event> {
     return this.#terms.get(key);
   }
 
+  #addressTerm(term: TypedTerm, read: Reader<E>): TermNode<E> {
+    const key = `address of ${termKey(term)}`;
+    let node = this.#terms.get(key);
+    if (node === undefined) {
+      node = { key, term, read, cost: this.#termCost(term), refs: refsOf(term) };
+      this.#terms.set(key, node);
+    }
+    return node;
+  }
+
   /** The form as it is for the event type: readers need not look at the type again. */
   #specialForm(): Form<E> {
     const { eventType } = this.#known;
     if (eventType === undefined) return this.#form;
-    return { ...this.#form, reader: (ref) => this.#form.reader(ref, eventType) };
+    return {
+      ...this.#form,
+      reader: (ref) => this.#form.reader(ref, eventType),
+      addressReader: (ref) => this.#form.addressReader?.(ref, eventType),
+    };
   }
 }
 

@@ -27,7 +27,7 @@ export class PrefixSet {
     this.#mask = bits === 0 ? 0 : -1 << (32 - bits);
   }
 
-  /** How many were added, those that are alike among them. */
+  /** How many networks; until they are finished, those that are alike count each. */
   get size(): number {
     return this.#size;
   }
@@ -41,8 +41,8 @@ export class PrefixSet {
     for (let word = 0; word < width; word++) chunk[at * width + word] = this.#part(words, 0, word);
   }
 
-  /** Makes the table, in steps; `added` is told the first word of each network once. */
-  *finish(added?: (first: number) => void): Generator<void, void> {
+  /** Makes the table, in steps; `isNew` is told the first word of each network once. */
+  *finish(isNew?: (first: number) => void): Generator<void, void> {
     const width = this.#width;
     this.#places = 2 ** Math.ceil(Math.log2((this.#size + 1) / LOAD));
     this.#table = new Int32Array(this.#places * width);
@@ -50,11 +50,15 @@ export class PrefixSet {
     this.#marks = new HashMarks(this.#size);
     const chunks = this.#chunks;
     this.#chunks = [];
-    for (let left = this.#size; left > 0; left -= CHUNK) {
+    const added = this.#size;
+    this.#size = 0;
+    for (let left = added; left > 0; left -= CHUNK) {
       yield;
       const chunk = chunks.shift() as Int32Array;
       for (let n = 0; n < Math.min(left, CHUNK); n++) {
-        if (this.#insert(chunk, n * width)) added?.(chunk[n * width] as number);
+        if (!this.#insert(chunk, n * width)) continue;
+        this.#size++;
+        isNew?.(chunk[n * width] as number);
       }
     }
   }

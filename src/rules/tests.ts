@@ -41,7 +41,7 @@ function makeTest(type: FieldType, operator: TypedOperator, constants: readonly 
     return textTest((text) => foldAscii(text).includes(folded));
   }
   if (type === 'IPNET') {
-    const inside = textTest(networkTest(constant as Network));
+    const inside = networkTest(constant as Network);
     return operator === '!=' ? (value) => !inside(value) : inside;
   }
   if (type === 'DYNAMIC') return eitherTest(operator, constant as EitherConstant);
@@ -62,7 +62,7 @@ function memberTest(type: FieldType, constants: readonly Constant[]): Test {
     const set = new Set(constants as readonly Scalar[]);
     return (value) => set.has(value);
   }
-  if (type === 'IPNET') return textTest(anyNetworkTest(constants as readonly Network[]));
+  if (type === 'IPNET') return anyNetworkTest(constants as readonly Network[]);
   const tests = constants.map((constant) => makeTest(type, '=', [constant]));
   return (value) => tests.some((test) => test(value));
 }

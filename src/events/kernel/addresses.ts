@@ -1,7 +1,18 @@
-/** Internet addresses as text (RFC 5952), from the bytes of a record. */
+/** Internet addresses as text (RFC 5952) and as numbers, from the bytes of a record. */
 
 export function ipv4(bytes: Uint8Array, start = 0): string {
   return `${bytes[start]}.${bytes[start + 1]}.${bytes[start + 2]}.${bytes[start + 3]}`;
+}
+
+/** An IPv4 address as one unsigned number. */
+export function ipv4Number(bytes: Uint8Array, start = 0): number {
+  const [a, b, c, d] = [bytes[start], bytes[start + 1], bytes[start + 2], bytes[start + 3]] as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
 
 /** An IPv4 address inside an IPv6 one: `::ffff:a.b.c.d`. */

@@ -95,6 +95,7 @@ const local = (socket: Socket) => socket.local;
 const remote = (socket: Socket) => socket.remote;
 
 const ip = (end: (socket: Socket) => End | undefined) => ofSocket((socket) => end(socket)?.ip);
+const address = (end: (socket: Socket) => End | undefined) => ofSocket((socket) => end(socket)?.address);
 const host = (end: (socket: Socket) => End | undefined) =>
   ofSocket((socket, event) => {
     const address = end(socket)?.ip;
@@ -113,6 +114,10 @@ const service = (end: (socket: Socket) => End | undefined) =>
 const bothIps = ofSocket(({ family, local, remote, letter }) => {
   const none = letter === '6' ? '::' : '0.0.0.0';
   return family === 'ip' ? [local?.ip ?? none, ...(local && !remote ? [] : [remote?.ip ?? none])] : undefined;
+});
+const bothAddresses = ofSocket(({ family, local, remote, letter }) => {
+  const none = letter === '6' ? '::' : 0;
+  return family === 'ip' ? [local?.address ?? none, ...(local && !remote ? [] : [remote?.address ?? none])] : undefined;
 });
 const bothPorts = ofSocket(({ family, local, remote }) =>
   family === 'ip' ? [local?.port ?? 0, ...(local && !remote ? [] : [remote?.port ?? 0])] : undefined,
@@ -157,6 +162,20 @@ const rawPathOfCall = onePath(true);
 const rawPathName = (event: KernelEvent) => {
   if (event.kind === KIND.call) return rawPathOfCall(event);
   return event.kind === KIND.open && succeeded(event) ? rawName(event) : undefined;
+};
+
+/** What conditions compare of fields that are addresses: those of IPv4 as numbers. */
+export const addressReaders: Readonly<Record<string, KernelReader>> = {
+  'fd.ip': bothAddresses,
+  'fd.net': bothAddresses,
+  'fd.cip': address(client),
+  'fd.cnet': address(client),
+  'fd.lip': address(local),
+  'fd.lnet': address(local),
+  'fd.sip': address(server),
+  'fd.snet': address(server),
+  'fd.rip': address(remote),
+  'fd.rnet': address(remote),
 };
 
 export const fdReaders: Readonly<Record<string, ReaderMaker>> = plain({

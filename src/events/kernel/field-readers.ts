@@ -8,7 +8,7 @@ import { hasArgument } from './arguments.ts';
 import { containerFieldReader } from './container-fields.ts';
 import type { KernelEvent } from './event.ts';
 import { eventReaders } from './event-fields.ts';
-import { fdReaders } from './fd-fields.ts';
+import { addressReaders, fdReaders } from './fd-fields.ts';
 import { KIND } from './layout.ts';
 import { processReaders } from './process-fields.ts';
 import { type KernelReader, mayRead, type ReaderMaker, readerFor } from './readers.ts';
@@ -21,6 +21,12 @@ const makers: ReadonlyMap<string, ReaderMaker> = new Map(
 /** The reader of a field, for events of any type or one; undefined when kernel events never have it. */
 export function makeReader(ref: FieldRef, eventType?: string): KernelReader | undefined {
   const reader = makers.get(ref.field.name)?.(ref.arg) ?? containerFieldReader(ref);
+  return reader && eventType !== undefined ? readerFor(reader, kindsOf(eventType)) : reader;
+}
+
+/** As `makeReader`, of addresses for comparing; see Form.addressReader. */
+export function makeAddressReader({ field }: FieldRef, eventType?: string): KernelReader | undefined {
+  const reader = Object.hasOwn(addressReaders, field.name) ? addressReaders[field.name] : undefined;
   return reader && eventType !== undefined ? readerFor(reader, kindsOf(eventType)) : reader;
 }
 

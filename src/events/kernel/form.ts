@@ -5,7 +5,7 @@ import { lateFields } from './container-fields.ts';
 import type { KernelEvent } from './event.ts';
 import { exampleOf } from './example.ts';
 import { kernelFacets, OPENS } from './facets.ts';
-import { makeReader } from './field-readers.ts';
+import { makeAddressReader, makeReader } from './field-readers.ts';
 import { openPrefilter } from './prefilter.ts';
 
 export { kernelFills, materialise } from './field-readers.ts';
@@ -27,6 +27,7 @@ function costOf({ field: { name } }: FieldRef): number {
 export const kernelForm: Form<KernelEvent> = {
   name: 'kernel',
   reader: makeReader,
+  addressReader: makeAddressReader,
   numbersFromOne: true,
   cost: costOf,
   common: ['execve', 'openat', 'connect'],

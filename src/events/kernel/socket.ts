@@ -1,6 +1,6 @@
 /** The socket of a call, and how Falco sees it (spec/falco-engine.md §6.5). */
 
-import { ipv4, ipv6, isMapped } from './addresses.ts';
+import { ipv4, ipv4Number, ipv6, isMapped } from './addresses.ts';
 import { EINPROGRESS } from './errno.ts';
 import type { KernelEvent } from './event.ts';
 import { SOCKET, SOCKET_TEXTS } from './layout.ts';
@@ -29,6 +29,8 @@ const SERVER = 2;
 /** One end of an internet socket. */
 export interface End {
   readonly ip: string;
+  /** The same as conditions compare it: an IPv4 address as an unsigned number. */
+  readonly address: number | string;
   readonly port: number;
 }
 
@@ -123,11 +125,12 @@ function internetSocket(event: KernelEvent, at: number, of: SocketOffsets, conne
   const [localAt, remoteAt] = [event.offset + at + of.local_addr, event.offset + at + of.remote_addr];
   const mapped =
     family === AF_INET6 && (isMapped(bytes, remoteAt) || (isZero(bytes, remoteAt) && isMapped(bytes, localAt)));
-  const show = family === AF_INET ? ipv4 : mapped ? unmapped : ipv6;
+  /** Where the four bytes of an IPv4 address begin; undefined: it is an IPv6 address. */
+  const quad = family === AF_INET ? 0 : mapped ? 12 : undefined;
   const [type, letter] = TYPES[mapped ? AF_INET : family] as readonly [string, string];
   if (connects === false) return { ...NOTHING, type, letter, family: 'ip' };
-  const local = new InternetEnd(bytes, localAt, event.u16(at + of.local_port), show);
-  const remote = new InternetEnd(bytes, remoteAt, event.u16(at + of.remote_port), show);
+  const local = new InternetEnd(bytes, localAt, event.u16(at + of.local_port), quad);
+  const remote = new InternetEnd(bytes, remoteAt, event.u16(at + of.remote_port), quad);
   const hasPeer = connects || remote.port !== 0 || !isZero(bytes, remoteAt);
   if (!hasPeer && local.port === 0) return { ...NOTHING, type, letter, family: 'ip' };
   const role = event.u8(at + of.role);
@@ -149,18 +152,22 @@ class InternetEnd implements End {
   readonly port: number;
   readonly #bytes: Uint8Array;
   readonly #at: number;
-  readonly #show: typeof ipv4;
+  readonly #isIpv4: boolean;
   #ip: string | undefined;
 
-  constructor(bytes: Uint8Array, at: number, port: number, show: typeof ipv4) {
+  constructor(bytes: Uint8Array, at: number, port: number, quad: number | undefined) {
     this.#bytes = bytes;
-    this.#at = at;
+    this.#at = at + (quad ?? 0);
     this.port = port;
-    this.#show = show;
+    this.#isIpv4 = quad !== undefined;
   }
 
   get ip(): string {
-    return (this.#ip ??= this.#show(this.#bytes, this.#at));
+    return (this.#ip ??= (this.#isIpv4 ? ipv4 : ipv6)(this.#bytes, this.#at));
+  }
+
+  get address(): number | string {
+    return this.#isIpv4 ? ipv4Number(this.#bytes, this.#at) : this.ip;
   }
 }
 
@@ -206,9 +213,7 @@ function isZero(bytes: Uint8Array, start: number): boolean {
   return true;
 }
 
-const unmapped = (bytes: Uint8Array, start = 0) => ipv4(bytes, start + 12);
-
-const endText = ({ ip, port }: End) => `${ip}:${port}`;
+const endText = ({ ip, port }: Pick<End, 'ip' | 'port'>) => `${ip}:${port}`;
 
 function unixName(event: KernelEvent, at: number, of: SocketOffsets, connected: boolean, path: string): string {
   if (!connected) return path;
@@ -239,7 +244,13 @@ export function askedAddress(event: KernelEvent): string | undefined {
   }
 }
 
+/** 127.0.0.0/8 */
+const LOOPBACK = 127;
+
 /** Whether the peer is this machine, as far as the addresses tell. */
 export function isLocalPeer({ local, remote }: Socket): boolean {
-  return remote !== undefined && (remote.ip.startsWith('127.') || remote.ip === '::1' || remote.ip === local?.ip);
+  if (remote === undefined) return false;
+  const { address } = remote;
+  const isLoopback = typeof address === 'number' ? address >>> 24 === LOOPBACK : address === '::1';
+  return isLoopback || address === local?.address;
 }
