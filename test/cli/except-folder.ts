@@ -35,7 +35,11 @@ export async function run(...args: string[]) {
         if (error instanceof CommanderError) process.exitCode = exitCode.usage;
         else fail(error);
       });
-    return { ...said, code: process.exitCode, json: args.includes('json') ? [JSON.parse(said.stdout)] : [] };
+    return {
+      ...said,
+      code: process.exitCode,
+      json: args.includes('json') && said.stdout !== '' ? [JSON.parse(said.stdout)] : [],
+    };
   } finally {
     process.exitCode = 0;
     process.chdir(before);
