@@ -131,6 +131,11 @@ export class EventHub {
       (connection as unknown as { socket: { destroy(): void } }).socket.destroy();
   }
 
+  /** Reads nothing that comes on its connections any more, as a machine that has no time: who asks is not answered. */
+  stall(): void {
+    for (const connection of this.#connections) (connection as unknown as { socket: { pause(): void } }).socket.pause();
+  }
+
   /** Takes a partition away from those who read it. */
   detach(partition: number, condition: string, description: string): void {
     for (const { sender, partition: of } of this.#readers)

@@ -70,6 +70,8 @@ export class Claims implements CheckpointStore {
   readonly #hooks: Hooks;
   readonly #owned = new Map<string, Ownership>();
   readonly #places = new Map<string, Place | undefined>();
+  #claiming: Promise<unknown> = Promise.resolve();
+  #leaving = false;
 
   constructor(store: CheckpointStore, hooks: Hooks) {
     this.#store = store;
@@ -83,7 +85,11 @@ export class Claims implements CheckpointStore {
   }
 
   async claimOwnership(asked: Ownership[]): Promise<Ownership[]> {
-    const claimed = await this.#store.claimOwnership(asked);
+    // Who leaves only lets go.
+    const wanted = this.#leaving ? asked.filter(({ ownerId }) => ownerId === '') : asked;
+    const claiming = this.#store.claimOwnership(wanted);
+    this.#claiming = claiming.catch(() => {});
+    const claimed = await claiming;
     for (const each of claimed) this.#owned.set(each.partitionId, { ...each });
     for (const { partitionId, ownerId, fullyQualifiedNamespace, eventHubName, consumerGroup } of claimed) {
       // Claims are renewed while a partition is read, and blank when it is left.
@@ -141,5 +147,12 @@ export class Claims implements CheckpointStore {
   async release(partition: string): Promise<void> {
     const owned = this.#owned.get(partition);
     if (owned) await this.#store.claimOwnership([{ ...owned, ownerId: '' }]);
+  }
+
+  /** Lets go of all partitions, and takes none any more. Of one that somebody else has taken the store knows better. */
+  async leave(): Promise<void> {
+    this.#leaving = true;
+    await this.#claiming;
+    await Promise.all([...this.#owned.keys()].map((partition) => this.release(partition)));
   }
 }

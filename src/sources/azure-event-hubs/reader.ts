@@ -318,6 +318,8 @@ export class Reader {
     try {
       await Promise.all([...this.#unsaved.keys()].map((id) => this.#save(id)));
       this.#over.abort(new Error('the source stops'));
+      // Others wait for the partitions, nobody for the hub's goodbye, which may take longer than we have.
+      await this.#claims?.leave();
       await this.#subscription?.close();
       await this.#client?.close();
     } catch (error) {

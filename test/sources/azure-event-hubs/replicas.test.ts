@@ -1,5 +1,6 @@
 /** Sources `azure_event_hubs` that share a hub by checkpoints in a blob container on loopback. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { Blobs, hasAzurite } from '../../azure/blobs.ts';
@@ -62,6 +63,22 @@ describe.skipIf(!hasAzurite)('replicas that share checkpoints in Azure Blob', ()
       1: { sequencenumber: '9', offset: '1152' },
     });
     expect(Object.values(await blobs.of('ownership')).map(({ ownerid }) => ownerid)).toEqual(['', '']);
+  });
+
+  it('lets go of its partitions at its stop also when the hub has no time to say goodbye', async () => {
+    const [hub, blobs] = [await hubOf(), await blobsOf()];
+    fill(hub, 60);
+    const source = opened(hub, { config: shared(blobs), settle: () => undefined });
+    await source.until(() => source.ids.length === 60);
+    for (const { ack } of source.batches) ack.settle('delivered');
+    hub.stall();
+    await source.stop();
+    expect(Object.keys(await blobs.of('checkpoint'))).toEqual(['0', '1']);
+    const owners = async () => Object.values(await blobs.of('ownership')).map(({ ownerid }) => ownerid);
+    expect(await owners()).toEqual(['', '']);
+    // Nor does what is left of it take them again, at its next turns.
+    await sleep(600);
+    expect(await owners()).toEqual(['', '']);
   });
 
   it('goes on reading while the store is overloaded, and says so', async () => {
