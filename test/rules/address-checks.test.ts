@@ -25,7 +25,16 @@ const kept = [...ADDRESSES, ...NETWORKS].map((text) => syscall.find(text) as Fie
 const FILLERS = Array.from({ length: 70 }, (_, n) => `203.0.113.${n}`);
 
 /** Few addresses, so that they meet: of either family, the largest, and none. */
-const quads = ['0.0.0.0', '1.2.3.4', '10.0.0.1', '10.0.0.2', '10.0.0.3', '127.0.0.1', '192.168.255.255', '255.255.255.255'];
+const quads = [
+  '0.0.0.0',
+  '1.2.3.4',
+  '10.0.0.1',
+  '10.0.0.2',
+  '10.0.0.3',
+  '127.0.0.1',
+  '192.168.255.255',
+  '255.255.255.255',
+];
 const sixes = ['::', '::1', '2001:db8::1', 'fe80::ffff:1'];
 const addresses = [...quads, ...sixes];
 const networks = [
