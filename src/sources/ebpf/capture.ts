@@ -156,7 +156,7 @@ export class Capture {
     for (let batches = 0; batches < TURN; batches++) {
       const began = performance.now();
       if (this.#drain() < WORTHWHILE) {
-        this.#rest(batches === 0);
+        this.#rest();
         return;
       }
       const waiting = this.#options.ctx.crowded();
@@ -181,16 +181,16 @@ export class Capture {
   }
 
   /**
-   * Little or nothing is left: look again soon, or sleep when nothing came meanwhile, or what came was alone. `little`: that
-   * was so from the beginning; then, while nothing comes of events, there is ever more time until the next look.
+   * Little or nothing is left: look again soon, or sleep when nothing came meanwhile, or what came was alone. While nothing
+   * comes of events there is ever more time until the next look.
    */
-  #rest(little: boolean): void {
+  #rest(): void {
     if (this.#closed) return;
     const { sensor, maxWait, ringBytes } = this.#options;
     const alone = this.#alone;
     this.#alone = false;
     const wait = this.#wait;
-    this.#wait = little && !this.#isAnyKept() ? Math.min(maxWait, wait * 2) : POLL_MS;
+    this.#wait = this.#isAnyKept() ? POLL_MS : Math.min(maxWait, wait * 2);
     const later = !alone && performance.now() - this.#lastData < wait;
     if (sensor.arm(later ? ringBytes * URGENT : 1)) {
       this.#again(() => this.#turn());

@@ -128,7 +128,11 @@ describe('capture', () => {
   });
 
   /** The ms between looks at a ring into which something comes all the time; `kept` says what came of it. */
-  async function waits(options: Pick<CaptureOptions, 'ringBytes' | 'maxWait'>, kept: (events: number) => number) {
+  async function waits(
+    options: Pick<CaptureOptions, 'ringBytes' | 'maxWait'>,
+    kept: (events: number) => number,
+    records = [open('/a')],
+  ) {
     const { sensor, ctx, names, capture } = start(options);
     vi.spyOn(ctx, 'books').mockImplementation(() => {
       const seen = names.length;
@@ -140,7 +144,7 @@ describe('capture', () => {
     let before = 0;
     for (let ms = 0; ms < 80; ms++) {
       const drains = sensor.drains;
-      sensor.put(open('/a'));
+      sensor.put(...records);
       await vi.advanceTimersByTimeAsync(1);
       if (sensor.drains === drains) continue;
       between.push(ms - before);
@@ -165,9 +169,12 @@ describe('capture', () => {
     expect(new Set(between)).toEqual(new Set([1]));
   });
 
-  it('lets events wait as long in a small ring', async () => {
-    const between = await waits({ ringBytes: 65_536, maxWait: 10 }, () => 0);
-    expect(between.slice(-2)).toEqual([10, 10]);
+  it.each([
+    ['in a small ring', 65_536, [open('/a')]],
+    ['when many come', 2 ** 24, Array.from({ length: 20 }, () => open(`/${'x'.repeat(4000)}`))],
+  ])('lets events wait as long %s', async (_, ringBytes, records) => {
+    const between = await waits({ ringBytes, maxWait: 6 }, () => 0, records);
+    expect(between.slice(-2)).toEqual([6, 6]);
   });
 
   describe('that waits for others to come', () => {
