@@ -38,7 +38,7 @@ export class Queue {
   readonly #stop = new AbortController();
   readonly #room: Credit;
   readonly #recent = new Recent();
-  /** Events of EventBridge that have yet to settle, by id. */
+  /** Log files by name, and events of EventBridge by id, that have yet to settle. */
   readonly #underWay = new Map<string, Promise<boolean>>();
   readonly #working = new Set<Promise<void>>();
   readonly #fatal = Promise.withResolvers<never>();
@@ -207,7 +207,7 @@ export class Queue {
     let all = true;
     for (const name of await this.#ctx.unseen([...objects.keys()])) {
       try {
-        all = (await this.#deliverObject(objects.get(name) as StoredObject)) && all;
+        all = (await this.#once(name, () => this.#deliverObject(objects.get(name) as StoredObject))) && all;
       } catch (error) {
         if (error instanceof Poison) broken.push(error.message);
         else failed.push(error);
@@ -227,19 +227,29 @@ export class Queue {
     const { id } = event;
     if (id === undefined) return await this.#giveRecord(event);
     const isNew = (await this.#ctx.unseen([id])).length > 0;
-    if (isNew && this.#recent.isNew(id)) {
-      const giving = this.#giveRecord(event);
-      this.#underWay.set(id, giving);
-      try {
-        return await giving;
-      } finally {
-        // When it failed, a copy may be under way by now.
-        if (this.#underWay.get(id) === giving) this.#underWay.delete(id);
-      }
+    if (isNew && this.#recent.isNew(id)) return await this.#once(id, () => this.#giveRecord(event));
+    // One that is under way in a log file comes again with that.
+    return await this.#once(id, async () => {
+      this.#ctx.metrics.add('duplicates', '', 1);
+      return true;
+    });
+  }
+
+  /** A copy becomes what the first one becomes, which alone marks the id: who gives a message twice must not lose both. */
+  async #once(id: string, give: () => Promise<boolean>): Promise<boolean> {
+    const first = this.#underWay.get(id);
+    if (first) {
+      this.#ctx.metrics.add('duplicates', '', 1);
+      return await first;
     }
-    this.#ctx.metrics.add('duplicates', '', 1);
-    // A copy becomes what the first one becomes, which alone marks the id. One in a log file comes again with that.
-    return (await this.#underWay.get(id)) ?? true;
+    const giving = give();
+    this.#underWay.set(id, giving);
+    try {
+      return await giving;
+    } finally {
+      // When it failed, a copy may be under way by now.
+      if (this.#underWay.get(id) === giving) this.#underWay.delete(id);
+    }
   }
 
   async #giveRecord(event: CloudEvent): Promise<boolean> {

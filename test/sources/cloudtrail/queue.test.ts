@@ -82,6 +82,24 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
     expect([...it.seen]).toEqual(['e2']);
   }, 20_000);
 
+  test('keeps the second message of a log file while the first is under way, and gives it when that fails', async () => {
+    const key = keyOf('copied');
+    const it = start({}, { settle: (_, index) => (index === 0 ? undefined : 'delivered') });
+    await deliver(key, logFile([recordOf('c1')]));
+    await it.until(({ batches }) => batches.length === 1);
+    await deliver(key, logFile([recordOf('c1')]));
+    await it.until(({ metrics }) => metrics.counter('duplicates', '').value === 1);
+    await new Promise((wake) => setTimeout(wake, 200));
+    // Were the file known as done now, a kill would lose it.
+    expect([...it.seen]).toEqual([]);
+    expect(await queue.moto.depth(queue.url)).toEqual({ waiting: 0, hidden: 2 });
+    it.batches[0]?.ack.settle('failed');
+    await it.until(({ batches }) => batches.length === 2);
+    await drained();
+    expect(it.values('evt.id')).toEqual(['c1', 'c1']);
+    expect([...it.seen]).toEqual([`s3://${BUCKET}/${key}`]);
+  }, 20_000);
+
   test('takes a notification that S3 sends itself', async () => {
     const arn = `arn:aws:sqs:${REGION}:123456789012:${queue.name}`;
     const queues = [{ QueueArn: arn, Events: ['s3:ObjectCreated:*' as const] }];
