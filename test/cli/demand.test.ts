@@ -1,4 +1,4 @@
-/** `falco-pipe rules demand`, through the built program. */
+/** `falco-pipe rules demand`; of a program that runs, through the built one. */
 
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { Store } from '../../src/store/store.ts';
 import { launcher, Program } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
+import { runIn } from './in-process.ts';
 
 const folder = scratch();
 chmodSync(folder, 0o755);
@@ -44,7 +45,7 @@ test('what is not there is not put back nor deleted: so it is said, and what the
   await store.bury({ sink: 'siem', reason: 'refused', message: '413', time: 0, count: 2 }, '{}\n{}');
   await store.close();
   const run = async (...args: string[]) => {
-    const { code, stdout, stderr } = await Program.run(['dlq', ...args, '--state', state]);
+    const { code, stdout, stderr } = await runIn(folder, ['dlq', ...args, '--state', state]);
     return [code, stdout + stderr.replace(/^falco-pipe: /, '')];
   };
   for (const verb of ['retry', 'drop']) {

@@ -2,13 +2,9 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CommanderError } from 'commander';
-import { vi } from 'vitest';
 import { parse } from 'yaml';
-import { fail } from '../../src/cli/fail.ts';
-import { createProgram } from '../../src/cli/program.ts';
-import { exitCode } from '../../src/core/errors.ts';
 import { scratch } from '../scratch.ts';
+import { runIn } from './in-process.ts';
 
 export const folder = scratch();
 export function write(name: string, content: string | Uint8Array): string {
@@ -16,36 +12,7 @@ export function write(name: string, content: string | Uint8Array): string {
   return name;
 }
 
-/** Runs a verb in that folder, in this process: to start one for each would take half a second. */
-export async function run(...args: string[]) {
-  const said = { stdout: '', stderr: '' };
-  const listen = (stream: 'stdout' | 'stderr') =>
-    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
-      said[stream] += text;
-      return true;
-    });
-  const spies = [listen('stdout'), listen('stderr')];
-  const before = process.cwd();
-  process.chdir(folder);
-  process.exitCode = 0;
-  try {
-    await createProgram()
-      .parseAsync(args, { from: 'user' })
-      .catch((error) => {
-        if (error instanceof CommanderError) process.exitCode = exitCode.usage;
-        else fail(error);
-      });
-    return {
-      ...said,
-      code: process.exitCode,
-      json: args.includes('json') && said.stdout !== '' ? [JSON.parse(said.stdout)] : [],
-    };
-  } finally {
-    process.exitCode = 0;
-    process.chdir(before);
-    for (const spy of spies) spy.mockRestore();
-  }
-}
+export const run = (...args: string[]) => runIn(folder, args);
 export const except = (...args: string[]) => run('rules', 'except', ...args);
 
 export const rules = write(

@@ -1,4 +1,4 @@
-/** `falco-pipe rules explain`, through the built program. */
+/** `falco-pipe rules explain`. */
 
 import { describe, expect, test } from 'vitest';
 import { Program, repository } from '../e2e/program.ts';
@@ -111,8 +111,9 @@ describe('rules explain', () => {
     const { rules } = JSON.parse(stdout).falco_describe_results as { rules: { info: { name: string } }[] };
     const names = rules.map(({ info }) => info.name);
     expect(names.length).toBeGreaterThan(30);
-    const explained = await Promise.all(names.slice(0, 4).map((each) => Program.run(['rules', 'explain', each])));
-    for (const { code, stdout: text } of explained) {
+    for (const each of names.slice(0, 4)) {
+      const args = ['rules', 'explain', each];
+      const { code, stdout: text } = each === names[0] ? await Program.run(args) : await run(...args);
       expect(code).toBe(0);
       expect(text).not.toContain('not filled by');
     }

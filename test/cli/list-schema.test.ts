@@ -1,4 +1,4 @@
-/** The verbs `list` and `schema`, through the built program. */
+/** The verbs `list` and `schema`; where a pipeline has components of its own, through the built program. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { catalogues } from '../../src/events/catalogue.ts';
 import { Program, pipeline, repository } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
+import { runIn } from './in-process.ts';
 
 const OPERATOR = `
 import { defineOperator, where } from 'falco-pipe';
@@ -33,7 +34,7 @@ sinks: { out: { type: stdout, from: late } }
 }
 
 async function listed(...args: string[]): Promise<Record<string, string>[]> {
-  const { code, stdout, stderr } = await Program.run(['list', ...args, '-o', 'json']);
+  const { code, stdout, stderr } = await runIn(repository, ['list', ...args, '-o', 'json']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout);
 }
@@ -55,7 +56,8 @@ describe('list', () => {
 
   test("a pipeline's own components too", async () => {
     const own = { type: 'nights', summary: 'Events of the night.' };
-    expect(await listed('operators', withOwn())).toContainEqual(own);
+    const { stdout } = await Program.run(['list', 'operators', withOwn(), '-o', 'json']);
+    expect(JSON.parse(stdout)).toContainEqual(own);
     expect(await listed('operators')).not.toContainEqual(own);
   });
 

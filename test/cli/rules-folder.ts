@@ -2,8 +2,8 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Program } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
+import { runIn } from './in-process.ts';
 
 export const folder = scratch();
 /** Writes a file there; returns its name. */
@@ -11,8 +11,8 @@ export function write(name: string, text: string): string {
   writeFileSync(join(folder, name), text);
   return name;
 }
-/** Runs the program there. */
-export const run = (...args: string[]) => Program.run(args, { cwd: folder });
+/** Runs a verb there. */
+export const run = (...args: string[]) => runIn(folder, args);
 
 /** Rules that load. */
 export const good = write(

@@ -1,4 +1,4 @@
-/** The verbs that list and show rules, through the built program. */
+/** The verbs that list and show rules. */
 
 import { describe, expect, test } from 'vitest';
 import { Program } from '../e2e/program.ts';

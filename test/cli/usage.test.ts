@@ -1,4 +1,4 @@
-/** The command line itself, through the built program: versions, help, usage errors, exit statuses. */
+/** The command line itself, one of each kind through the built program: versions, help, usage errors, exit statuses. */
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
 import { launcher, Program, repository } from '../e2e/program.ts';
+import { runIn } from './in-process.ts';
 
 const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'));
+const run = (args: readonly string[]) => runIn(repository, args);
 const verbs = createProgram().commands.map((command) => command.name());
 
 describe('--version', () => {
@@ -41,15 +43,15 @@ describe('--help', () => {
   });
 
   test.each(verbs)('%s --help has an example', async (verb) => {
-    const { code, stdout } = await Program.run([verb, '--help']);
+    const { code, stdout } = await run([verb, '--help']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/Examples?:\n {2}(sudo )?falco-pipe /);
   });
 
   test('help is a verb, too', async () => {
-    const { code, stdout } = await Program.run(['help']);
-    expect({ code, stdout }).toEqual({ code: 0, stdout: (await Program.run(['--help'])).stdout });
-    expect((await Program.run(['help', 'run'])).stdout).toBe((await Program.run(['run', '--help'])).stdout);
+    const { code, stdout } = await run(['help']);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: (await run(['--help'])).stdout });
+    expect((await run(['help', 'run'])).stdout).toBe((await run(['run', '--help'])).stdout);
   });
 
   test('nothing given: help on the standard error, exit 2', async () => {
@@ -80,7 +82,7 @@ test.each([
   ['a name that is none', ['create', 'operator', 'Mark Night'], 'is no name'],
   ['a pid that is none', ['record', 'x.jsonl', '--descendants-of', 'init'], 'needs the id of a process'],
 ])('%s: exit 2, said on the standard error', async (_what, args, said) => {
-  const { code, stdout, stderr } = await Program.run(args);
+  const { code, stdout, stderr } = await run(args);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toContain(said);
   expect(stderr).not.toMatch(/^ {4}at /m); // no stack

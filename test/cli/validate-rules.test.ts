@@ -1,4 +1,4 @@
-/** `falco-pipe validate` of rules files, through the built program. */
+/** `falco-pipe validate` of rules files. */
 
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -4,8 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { launcher, Program } from '../e2e/program.ts';
+import { launcher } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
+import { runIn } from './in-process.ts';
 
 const rule = (name: string, condition: string, more = '') =>
   `- rule: ${name}\n  desc: d\n  condition: ${condition}\n  output: o\n  priority: INFO\n${more}`;
@@ -14,7 +15,7 @@ const rule = (name: string, condition: string, more = '') =>
 async function validated(files: Readonly<Record<string, string>>, names = Object.keys(files), more: string[] = []) {
   const cwd = scratch();
   for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text);
-  const { code, stdout, stderr } = await Program.run(['validate', ...names, ...more], { cwd });
+  const { code, stdout, stderr } = await runIn(cwd, ['validate', ...names, ...more]);
   return { code, stdout, stderr };
 }
 
