@@ -9,22 +9,48 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** Files that look at the process that they run in: its children, its memory, what it has open, how it begins and ends. */
+const ALONE = [
+  'test/*.test.ts',
+  'test/{deploy,e2e,kernels,native,tools}/**/*.test.ts',
+  'test/pipeline/rehearse.test.ts',
+  'test/sources/ebpf/**/*.test.ts',
+  'test/sources/{bad-input,container}.test.ts',
+  'test/sources/cloudtrail/queue-trouble.test.ts',
+  'test/sources/k8s-audit/line-cutter.test.ts',
+];
+
+const common = {
+  setupFiles: ['test/setup.ts'],
+  // Processes, not threads: tests load native addons and start children of their own.
+  pool: 'forks' as const,
+  // For what takes six seconds on a machine that does nothing else, at most; `make test-long` tries fifty times as much.
+  testTimeout: process.env.FALCO_PIPE_LONG ? 1_800_000 : 60_000,
+  hookTimeout: 60_000,
+  // On CI's machine, whose load is not ours, a test may fail once; the reporter names it. A counterexample is never tried again.
+  retry: process.env.CI ? { count: 1, condition: /^(?!Property failed)/ } : 0,
+};
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/run.ts'],
-    setupFiles: ['test/setup.ts'],
     // The last line of a run is the plain one, for people and for CI.
     reporters: ['default', './test/reporter.ts'],
-    // Processes, not threads: tests load native addons and start children of their own.
-    pool: 'forks',
     // One more than the cores that make test is measured with: a quarter of the time tests wait, for services and children.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    // For what takes six seconds on a machine that does nothing else, at most; `make test-long` tries fifty times as much.
-    testTimeout: process.env.FALCO_PIPE_LONG ? 1_800_000 : 60_000,
-    hookTimeout: 60_000,
-    // On CI's machine, whose load is not ours, a test may fail once; the reporter names it. A counterexample is never tried again.
-    retry: process.env.CI ? { count: 1, condition: /^(?!Property failed)/ } : 0,
+    projects: [
+      { test: { ...common, name: 'alone', include: ALONE } },
+      // The others share a few processes. To start one and to load the libraries for each took a tenth of the whole time.
+      {
+        test: {
+          ...common,
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: [...ALONE, '**/node_modules/**'],
+          isolate: false,
+        },
+      },
+    ],
   },
 });

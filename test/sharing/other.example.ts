@@ -1,0 +1,2 @@
+/** The same test in another file. */
+import './one.example.ts';

@@ -1,0 +1,4 @@
+/** State of a module. */
+let seen = 0;
+
+export const look = (): number => ++seen;
