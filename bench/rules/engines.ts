@@ -16,7 +16,7 @@ const engines: readonly Engine[] = ['closures', 'generated', 'cached'];
 const { recording, from } = await record();
 const replay = new Replay(recording);
 const { events, opens, paths } = replay;
-console.log(`${events} events ${from}; ${opens} opens, ${Math.round((100 * paths) / opens)} % distinct paths`);
+console.log(`${events} events ${from}; ${opens} opens, ${Math.round((100 * paths.length) / opens)} % distinct paths`);
 
 const alerts = new Map<string, number>();
 const judges: [key: string, judge: Judge][] = [['nothing', () => {}]];

@@ -28,11 +28,6 @@ export class Group<E extends Event> {
     });
   }
 
-  /** The conditions that hold for an event. */
-  of(event: E): number {
-    return (this.#match ??= this.#make(this.#conditions))(event, this.#all);
-  }
-
   /** Those of `asked` that hold for an event. */
   among(event: E, asked: number): number {
     if (asked === this.#usual && this.#matchUsual !== undefined) return this.#matchUsual(event, asked);

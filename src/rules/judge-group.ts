@@ -15,6 +15,27 @@ export interface Part<E extends Event> {
 /** Bit n is set of the result when condition n holds, or may hold. */
 export type Bits<E extends Event> = (event: E) => number;
 
+/** What is known of a part: which conditions were judged, and which of them it leaves possible. */
+class Known<E extends Event> {
+  readonly #group: Group<E>;
+  #judged = 0;
+  #possible = 0;
+
+  constructor(group: Group<E>) {
+    this.#group = group;
+  }
+
+  /** Those of `asked` that the part of an event leaves possible. */
+  among(event: E, asked: number): number {
+    const unknown = asked & ~this.#judged;
+    if (unknown !== 0) {
+      this.#possible |= this.#group.among(event, unknown);
+      this.#judged |= unknown;
+    }
+    return asked & this.#possible;
+  }
+}
+
 /** `prefilter`: what a look at an event leaves possible. */
 export function judgeGroup<E extends Event>(
   conditions: readonly Node<E>[],
@@ -28,7 +49,7 @@ export function judgeGroup<E extends Event>(
     .filter(({ bounds }) => bounds.some((bound) => bound !== true));
   const verdicts = useful.map(({ facet, bounds }) => {
     const group = new Group(bounds, nodes);
-    return new Verdicts(facet, (event: E) => group.of(event));
+    return new Verdicts(facet, () => new Known(group));
   });
   const known = useful.map(({ covers }) => covers);
   const rest = new Group(
@@ -38,7 +59,7 @@ export function judgeGroup<E extends Event>(
   const judgeLeft = (event: E, some: number): number => {
     let left = some;
     for (let number = 0; number < verdicts.length && left !== 0; number++) {
-      left &= (verdicts[number] as Verdicts<E, number>).of(event);
+      left = (verdicts[number] as Verdicts<E, Known<E>>).of(event).among(event, left);
     }
     return left === 0 ? 0 : rest.among(event, left);
   };

@@ -23,7 +23,7 @@ export class Replay {
   /** Events, opens, and paths that opens name. */
   events = 0;
   readonly opens: number;
-  readonly paths: number;
+  readonly paths: readonly string[];
 
   constructor(recording: RawRecording) {
     this.#recording = recording;
@@ -48,7 +48,7 @@ export class Replay {
       });
     }
     this.opens = opens;
-    this.paths = seen.size;
+    this.paths = [...seen.keys()];
     for (const places of seen.values()) if (places.length <= 2) this.#endings.push(...places);
   }
 
@@ -62,15 +62,19 @@ export class Replay {
     return this.rounds(judges, (judge) => this.play(judge)).map((each) => median(each));
   }
 
-  /** The same in each round, by how the recording is played. */
-  rounds(judges: readonly Judge[], play: (judge: Judge) => number): readonly (readonly number[])[] {
+  /** The same in each round, by how the recording is played; so many times in each of so many rounds. */
+  rounds(
+    judges: readonly Judge[],
+    play: (judge: Judge) => number,
+    { rounds, plays } = { rounds: ROUNDS, plays: PLAYS },
+  ): readonly (readonly number[])[] {
     for (let round = 0; round < WARM_UP; round++) for (const judge of judges) play(judge);
     const times = judges.map((): number[] => []);
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       for (const [index, judge] of judges.entries()) {
         let time = 0;
-        for (let number = 0; number < PLAYS; number++) time += play(judge);
-        times[index]?.push((time * 1000) / (PLAYS * this.events));
+        for (let number = 0; number < plays; number++) time += play(judge);
+        times[index]?.push((time * 1000) / (plays * this.events));
       }
     }
     return times;
