@@ -1,6 +1,7 @@
 /** Exceptions that a rule has, and those that it gets. */
 
 import { comparisons, type Rule } from '../rules/index.ts';
+import { digest } from './except-digest.ts';
 import { breadth, chooseFields, serves } from './except-fields.ts';
 import type { SeenEvent } from './except-seen.ts';
 import { type Block, countOf, type Row } from './except-yaml.ts';
@@ -45,14 +46,18 @@ export class Blocks {
   add(wanted: readonly string[], event: SeenEvent): void {
     const { fields, rows } = this.#blockFor(wanted);
     const constants = fields.map((field) => event.constant(field) as string);
-    const key = JSON.stringify(constants);
+    const key = digest(JSON.stringify(constants));
     const row = rows.get(key);
     if (row) row.events.push(event);
     else rows.set(key, { fields, constants, events: [event] });
   }
 
   /** Those with the rows that hide the most alerts, at most so many, and the rows that are left; what hides more first. */
-  most(count: number): { readonly kept: readonly Block[]; readonly rest: readonly Row[] } {
+  most(count: number): {
+    readonly kept: readonly Block[];
+    readonly rest: readonly Row[];
+    readonly all: readonly Row[];
+  } {
     const all = [...this.#blocks.values()].flatMap((block) =>
       [...block.rows].map(([key, row]) => ({ block, key, row })),
     );
@@ -62,7 +67,8 @@ export class Blocks {
       ...block,
       rows: new Map(rows.map(({ key, row }) => [key, row])),
     }));
-    return { kept, rest: sorted.slice(count).map(({ row }) => row) };
+    const rows = sorted.map(({ row }) => row);
+    return { kept, rest: rows.slice(count), all: rows };
   }
 
   #blockFor(fields: readonly string[]): Block {

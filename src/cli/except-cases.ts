@@ -6,6 +6,7 @@ import { catalogues } from '../events/catalogue.ts';
 import type { Catalogue, Value } from '../events/field.ts';
 import { comparisons, type Rule } from '../rules/index.ts';
 import { type Given, HINT } from './except-alerts.ts';
+import { digest } from './except-digest.ts';
 import { isFleeting } from './except-fields.ts';
 import { LeftOut } from './except-left.ts';
 import { Constants, SeenEvent } from './except-seen.ts';
@@ -54,7 +55,7 @@ export class Case {
       }
       key += matters ? `${name}=${valueKey(shown[name] ?? null)}\n` : `${name}\n`;
     }
-    return key;
+    return digest(key);
   }
 }
 

@@ -67,9 +67,9 @@ const COMMON: readonly (readonly [field: RegExp, value: RegExp])[] = [
 /** What has another value each time. */
 const FLEETING =
   /(?:^|[._])(?:[vp]?[pt]id|ppid|v?pgid|sid|v?pgsid|num|rawtime|reltime|time|datetime|duration|ts|ctime|mtime|cpu|ino|offset|seq|requestid|auditid|correlationid|id|uid|lport|cport|rawarg)(?:[._[]|$)/;
-/** A pid, a counter, a date, a time, a digest, the letters of mkstemp, an AppImage, or a socket, in a path or a command. */
+/** A pid, a counter, a date, a time, a digest, the letters of mkstemp, of a pod, an AppImage, or a socket, in a path or a command. */
 const PASSING =
-  /\d{5,}|\d{4}[-_]\d\d[-_]\d\d|\d\d:\d\d:\d\d|(?=[a-f]*\d)[0-9a-f]{8,}|\/proc\/\d+|\.(?=\w*[A-Z])(?=\w*[a-z\d])\w{6,10}(?:$|\/)|\/\.mount_\w{6,}|->/;
+  /\d{5,}|\d{4}[-_]\d\d[-_]\d\d|\d\d:\d\d:\d\d|(?=[a-f]*\d)[0-9a-f]{8,}|\/proc\/\d+|\.(?=\w*[A-Z])(?=\w*[a-z\d])\w{6,10}(?:$|\/)|\/\.mount_\w{6,}|-(?=[a-z]*\d)[bcdf-hj-np-tv-xz24-9]{5}$|->/;
 /** The first port that the kernel gives to who wants any. */
 const EPHEMERAL = 32768;
 const STEADY = /^(?:user\.(?:uid|loginuid)|group\.gid|container\.id)$/;

@@ -1,6 +1,5 @@
 /** Which exceptions end the alerts of a rule, and which of these alerts get none. */
 
-import { counted } from '../core/counted.ts';
 import { placeText } from '../core/errors.ts';
 import type { Refutation, Rule } from '../rules/index.ts';
 import { Blocks } from './except-blocks.ts';
@@ -14,6 +13,8 @@ import type { Block, Row } from './except-yaml.ts';
 export interface Plan {
   readonly case: Case;
   readonly blocks: readonly Block[];
+  /** All that would be needed, those of the blocks first. */
+  readonly rows: readonly Row[];
   /** Alerts that get no exception, each with why; `key` is the same where the same is wrong. */
   readonly open: readonly Open[];
   /** How many alerts the rule would not raise anyway, and why, a line each. */
@@ -37,9 +38,8 @@ export function planFor(each: Case, by: readonly string[] | undefined, most: num
   const reasons = new Map<string, Refutation>();
   let silent = 0;
   for (const event of each.events) {
-    const judged = judge.of(event);
-    if (!judged.mayMatch(event.record)) {
-      const why = judged.refutations(event.record)[0] as Refutation;
+    if (!judge.mayMatch(event)) {
+      const why = judge.refutation(event);
       notRaised.add('', why.text, event.lines);
       if (!reasons.has(why.text)) reasons.set(why.text, why);
       silent += event.lines.length;
@@ -49,15 +49,16 @@ export function planFor(each: Case, by: readonly string[] | undefined, most: num
     if (lacks === undefined) blocks.add(by ?? blocks.fieldsFor(event), event);
     else open.push({ event, ...lacks });
   }
-  const { kept, rest } = blocks.most(most);
+  const { kept, rest, all } = blocks.most(most);
   const tooMany = `"${rule.name}" needs ${most + rest.length} rows: the ${most} that hide the most alerts are written`;
-  const why = () => ({ message: tooMany, hint: fewerRows(rest, rule) });
+  const hint = `--rows writes more, --rule ${JSON.stringify(rule.name)} of this rule alone.`;
+  const why = () => ({ message: tooMany, hint });
   open.push(...rest.flatMap(({ events }) => events.map((event) => ({ event, key: tooMany, why }))));
   const whySilent = notRaised.texts((text, lines) => {
     const failing = refutedText(reasons.get(text) as Refutation);
     return `No alert with these rules, and without an exception: ${lines}, failing ${failing}.`;
   });
-  return { case: each, blocks: kept, open, silent, whySilent };
+  return { case: each, blocks: kept, rows: all, open, silent, whySilent };
 }
 
 type Lack = Omit<Open, 'event'>;
@@ -87,21 +88,6 @@ function lackOfNamed(event: SeenEvent, by: readonly string[]): Lack | undefined 
 
 function comparable(event: SeenEvent): string {
   return event.fields.filter((field) => event.constant(field) !== undefined).join(', ');
-}
-
-/** How rows that are too many become fewer: without the field that tells most of them apart. */
-function fewerRows(rest: readonly Row[], rule: Rule): string {
-  const all = `--rows writes more, --rule "${rule.name}" of this rule alone`;
-  const groups = [...Map.groupBy(rest, ({ fields }) => fields)];
-  const [fields, rows] = groups.toSorted(([, a], [, b]) => b.length - a.length)[0] as (typeof groups)[number];
-  const without = fields.map((field, place) => {
-    const left = new Set(rows.map(({ constants }) => JSON.stringify(constants.toSpliced(place, 1))));
-    return { field, count: left.size, others: fields.toSpliced(place, 1) };
-  });
-  const best = without.toSorted((a, b) => a.count - b.count)[0];
-  if (best === undefined || best.others.length === 0 || best.count * 2 > rows.length) return `${all}.`;
-  const values = new Set(rows.map(({ constants }) => constants[fields.indexOf(best.field)])).size;
-  return `${best.field} has ${counted(values, 'value')} in the others; --by ${best.others.join(',')} makes ${counted(best.count, 'row')} of ${rows.length}, which hide more. ${all}.`;
 }
 
 /** A part of a condition, and where it is written. */

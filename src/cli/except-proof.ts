@@ -32,11 +32,11 @@ export async function proven(load: LoadedRules, plans: readonly Plan[]): Promise
 function prove(plan: Plan, rule: Rule): Proven {
   const after = new Judged(rule);
   const rows = plan.blocks.flatMap((block) => [...block.rows.values()]);
-  const missed = rows.filter((row) => row.events.some((event) => after.of(event).mayMatch(event.record)));
+  const missed = rows.filter((row) => row.events.some((event) => after.mayMatch(event)));
   if (missed.length > 0) {
     const lines = linesText(missed.flatMap(linesOf));
     const message = `The exceptions of "${rule.name}" do not hide ${lines}; nothing was written`;
     throw new UserError(message, { exit: exitCode.software });
   }
-  return { plan, rule, open: plan.open.filter(({ event }) => after.of(event).mayMatch(event.record)) };
+  return { plan, rule, open: plan.open.filter(({ event }) => after.mayMatch(event)) };
 }

@@ -4,7 +4,7 @@ import type { OutputFields } from '../events/alert.ts';
 import type { Catalogue, FieldRef, Value } from '../events/field.ts';
 import { EventRecord, recordForm } from '../events/record.ts';
 import { REDACTED } from '../events/redact.ts';
-import { compileCondition, constantText, type Refuter, type Rule, refuter } from '../rules/index.ts';
+import { compileCondition, constantText, type Refutation, type Refuter, type Rule, refuter } from '../rules/index.ts';
 import { isCut } from '../sinks/shared/bounded.ts';
 
 /** Digits, upper-case hex and padded numbers are printed otherwise than they are compared. */
@@ -15,6 +15,7 @@ export class Constants {
   readonly catalogue: Catalogue;
   readonly #lists: ReadonlySet<string>;
   readonly #known = new Map<string, Map<Value, string | undefined>>();
+  readonly #sets = new Map<string, ReadonlySet<string>>();
 
   /** `lists`: the names of all lists. */
   constructor(catalogue: Catalogue, lists: ReadonlySet<string>) {
@@ -28,6 +29,14 @@ export class Constants {
     if (known === undefined) this.#known.set(field, (known = new Map()));
     if (!known.has(value)) known.set(value, this.#make(field, value));
     return known.get(value);
+  }
+
+  /** A set of these names, the same object for the same names. */
+  sameSet(names: readonly string[]): ReadonlySet<string> {
+    const key = names.join('\n');
+    let set = this.#sets.get(key);
+    if (set === undefined) this.#sets.set(key, (set = new Set(names)));
+    return set;
   }
 
   #make(field: string, value: Value): string | undefined {
@@ -45,28 +54,29 @@ export class Constants {
   }
 }
 
-/** The event of alerts that are alike, as far as they tell. */
+/** The event of alerts that are alike, as far as they tell. A day has many: it holds little beside what they show. */
 export class SeenEvent {
   /** Where the alerts are. */
   readonly lines: number[];
   readonly shown: OutputFields;
   readonly #constants: Constants;
-  readonly #record: EventRecord;
   /** Fields of which the event's value is known, or that it has none. */
-  readonly known: readonly string[];
+  readonly known: ReadonlySet<string>;
 
   constructor(line: number, shown: OutputFields, constants: Constants) {
     this.lines = [line];
-    this.shown = shown;
     this.#constants = constants;
     const { catalogue } = constants;
-    const known = Object.entries(shown).flatMap(([name, value]) => {
+    // An argument may be written with quotes or without.
+    const isQuoted = (name: string) => (catalogue.find(name)?.text ?? name) !== name;
+    this.shown = Object.keys(shown).some(isQuoted)
+      ? Object.fromEntries(Object.entries(shown).map(([name, value]) => [catalogue.find(name)?.text ?? name, value]))
+      : shown;
+    const known = Object.entries(this.shown).flatMap(([name, value]) => {
       const ref = catalogue.find(name);
-      return ref === undefined || doubt(ref, value) !== undefined ? [] : [[ref.text, value] as const];
+      return ref === undefined || doubt(ref, value) !== undefined ? [] : [name];
     });
-    this.known = known.map(([name]) => name).sort();
-    const present = known.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]));
-    this.#record = new EventRecord(catalogue.source, '', 0n, Object.fromEntries(present));
+    this.known = constants.sameSet(known);
   }
 
   /** The source of its rule's events. */
@@ -81,13 +91,13 @@ export class SeenEvent {
 
   /** The value of a field as text; undefined when an exception cannot compare it. */
   text(field: string): string | undefined {
-    return this.constant(field) === undefined ? undefined : String(this.#record.fields[field]);
+    return this.constant(field) === undefined ? undefined : String(this.shown[field]);
   }
 
   /** The constant that a field is equal to; undefined when an exception cannot compare it. */
   constant(field: string): string | undefined {
-    const value = this.#record.fields[field];
-    return value === undefined ? undefined : this.#constants.of(field, value);
+    const value = this.shown[field] ?? undefined;
+    return value === undefined || !this.known.has(field) ? undefined : this.#constants.of(field, value);
   }
 
   /** Whether the alerts show a value of a field that an exception cannot compare. */
@@ -107,9 +117,14 @@ export class SeenEvent {
     return doubt(ref, value) ?? `${field} cannot be compared by =`;
   }
 
-  /** The event, with what is known. */
+  /** The event, with what is known; made each time. */
   get record(): EventRecord {
-    return this.#record;
+    const fields: Record<string, Value> = {};
+    for (const name of this.known) {
+      const value = this.shown[name];
+      if (value !== null && value !== undefined) fields[name] = value;
+    }
+    return new EventRecord(this.source, '', 0n, fields);
   }
 }
 
@@ -117,20 +132,27 @@ export class SeenEvent {
 export class Judged {
   readonly #rule: Rule;
   /** Alerts of one rule mostly show the same fields. */
-  readonly #refuters = new Map<string, Refuter<EventRecord>>();
+  readonly #refuters = new Map<ReadonlySet<string>, Refuter<EventRecord>>();
 
   constructor(rule: Rule) {
     this.#rule = rule;
   }
 
-  /** By what the event's alert shows; see Refuter. */
-  of({ known }: SeenEvent): Refuter<EventRecord> {
-    const key = known.join(' ');
-    let made = this.#refuters.get(key);
+  /** Whether the rule may match the event, by what its alert shows. */
+  mayMatch(event: SeenEvent): boolean {
+    return this.#of(event).mayMatch(event.record);
+  }
+
+  /** A part of the condition that the event fails for sure, where it may not match. */
+  refutation(event: SeenEvent): Refutation {
+    return this.#of(event).refutations(event.record)[0] as Refutation;
+  }
+
+  #of({ known }: SeenEvent): Refuter<EventRecord> {
+    let made = this.#refuters.get(known);
     if (made === undefined) {
-      const names = new Set(known);
-      made = refuter(this.#rule, recordForm, ({ text }) => !names.has(text));
-      this.#refuters.set(key, made);
+      made = refuter(this.#rule, recordForm, ({ text }) => !known.has(text));
+      this.#refuters.set(known, made);
     }
     return made;
   }

@@ -8,6 +8,7 @@ import { readAlerts } from './except-alerts.ts';
 import { othersOf } from './except-blocks.ts';
 import { type Cases, casesOf } from './except-cases.ts';
 import { type Counts, countsOf, countsText } from './except-counts.ts';
+import { fewerRows } from './except-fewer.ts';
 import type { LeftOut } from './except-left.ts';
 import { type Plan, planFor } from './except-plan.ts';
 import { type Proven, proven } from './except-proof.ts';
@@ -69,12 +70,14 @@ function endedBy(each: Proven, counts: Counts | undefined, { by, events = '' }: 
   const { plan, open } = each;
   const { rule, count } = plan.case;
   const hidden = count - plan.silent - open.reduce((sum, { event }) => sum + event.lines.length, 0);
+  const fewer = fewerRows(plan.rows);
   const notes = [
     ...(hidden > 0 ? [`Hides ${hidden} of ${counted(count, 'alert')}.`] : []),
     ...warnings(plan.blocks, rule),
     ...(rule.enabled ? [] : ['The rule is disabled here: it raises no alert anyway.']),
     ...plan.whySilent,
     ...(by === undefined ? othersOf(plan.blocks, rule) : []),
+    ...(fewer === undefined ? [] : [fewer]),
     ...(counts ? [countsText(counts, events)] : []),
   ];
   return { rule: rule.name, blocks: plan.blocks, notes, hidden, ...(counts ? { counts } : {}) };

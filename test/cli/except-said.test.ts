@@ -77,13 +77,14 @@ describe('what is said of an exception', () => {
     '/etc/.mount_Xy12Zq',
     '/etc/.mount_ObsidiXy12Zq/AppRun',
     '/etc/.x.aB3dE9/passwd',
+    '/etc/web-x2x4z',
   ])('a path that may never come again: %s', async (path) => {
     expect((await notesOf({ ...read, 'fd.name': path })).join('\n')).toContain(
       `Perhaps never again is fd.name = ${path}`,
     );
   });
 
-  test.each(['/etc/.config/My_Program', '/etc/mount_points', '/etc/x-2024', '/etc/a:22:33'])(
+  test.each(['/etc/.config/My_Program', '/etc/mount_points', '/etc/x-2024', '/etc/web-https', '/etc/a:22:33'])(
     'nothing of %s',
     async (path) => {
       expect(await notesOf({ ...read, 'fd.name': path })).toEqual([]);
@@ -303,11 +304,19 @@ describe('a day of alerts: what gets no exception is said and counted, and the o
     expect(stdout).toContain('# 2 rows hide 5 of them, 29 remain.\n');
     expect(stdout).toContain('"File read" needs 32 rows: the 2 that hide the most alerts are written.');
     expect(stdout).toContain(
-      'fd.name has 30 values in the others; --by proc.exepath,proc.pname,container.id makes 1 row of 30, which hide more.',
+      '# In 31 rows fd.name has 31 values: --by proc.exepath,proc.pname,container.id makes 1 row of them, and hides more.',
     );
     expect(itemsOf(stdout)[0]?.exceptions.map(({ values }) => values)).toEqual([
       [['/usr/bin/cat', 'bash', '/etc/n29', 'host']],
       [['/usr/bin/cat', '/etc/passwd']],
+    ]);
+  });
+
+  test('a field whose argument the alert has in quotes', async () => {
+    const given = write('quoted.jsonl', lines(alert({ ...read, 'proc.env["HOME"]': '/root' })));
+    const { stdout } = await except(given, rules, '--by', 'proc.exepath,proc.env[HOME]');
+    expect(itemsOf(stdout)[0]?.exceptions).toMatchObject([
+      { fields: ['proc.exepath', 'proc.env[HOME]'], values: [['/usr/bin/cat', '/root']] },
     ]);
   });
 
