@@ -23,7 +23,7 @@ interface Asker {
 interface Sent {
   readonly type: string;
   readonly sent: 'all' | 'some' | 'none';
-  readonly clauses: readonly (Omit<Clause, 'results'> & { readonly results?: readonly never[] })[];
+  readonly clauses: readonly (Omit<Clause, 'results' | 'sockets'> & Partial<Record<'results' | 'sockets', never[]>>)[];
   readonly wanted_by: readonly Asker[];
   readonly per_second?: { readonly sent: number; readonly filtered: number; readonly lost: number };
 }
@@ -47,7 +47,11 @@ function filtersOf(types: readonly Pick<Sent, 'type' | 'clauses'>[]): Map<string
   return new Map(
     types.map(({ type, clauses }) => [
       type,
-      clauses.map(({ results, ...rest }) => (results === undefined ? rest : { ...rest, results: new Set(results) })),
+      clauses.map(({ results, sockets, ...rest }) => ({
+        ...rest,
+        ...(results && { results: new Set(results) }),
+        ...(sockets && { sockets: new Set(sockets) }),
+      })),
     ]),
   );
 }
