@@ -42,6 +42,12 @@ const indexes: ReadonlyMap<string, number> = new Map(Object.keys(CALLS).map((nam
 const SOCKETCALL = indexes.size + 1;
 const SOCKETCALL_NUMBER = 102;
 
+/** Whether a call may be about a socket that was used before, and asks what for: who connects begins. */
+function asksHistory(name: string): boolean {
+  const { kind, fd } = CALLS[name] ?? {};
+  return kind === 'socket' ? name !== 'socket' && name !== 'connect' : kind === 'call' && fd === true;
+}
+
 /** The bits of the outcomes that a clause wants. */
 function classesOf({ results, reads, writes, sockets }: Outcome, kind: string): number {
   let bits = 0;
@@ -232,6 +238,7 @@ export function filterTables(filters: CallFilters, most = MOST_ENTRIES): Tables 
       startsOf(comms.keys(), false),
     ),
     uring: [...filters.keys()].some((name) => URING.has(name)),
+    history: [...filters.keys()].some(asksHistory),
   };
 }
 

@@ -45,6 +45,8 @@ export interface AddonWanted {
   readonly state: Uint8Array;
   /** Some call is read that io_uring can do. */
   readonly uring: boolean;
+  /** Some call is looked at that asks what a socket was used for before. */
+  readonly history: boolean;
   readonly calls: Uint16Array;
   readonly keep: Uint16Array;
   readonly test: Uint16Array;

@@ -109,6 +109,7 @@ Wanted wanted_of(const Napi::Object &given) {
   __u16 hidden[2] = {};
   copy_words(given.Get("hidden"), hidden);
   words.hidden = {hidden[0], hidden[1]};
+  words.history = flag("history");
   words.env = flag("env");
   words.real = flag("real");
   words.file = flag("file");

@@ -44,6 +44,7 @@ enum { BPF_RB_AVAIL_DATA = 0, BPF_RB_RING_SIZE = 1 };
 #define O_ACCMODE 3
 #define IPPROTO_TCP 6
 #define SOCK_STREAM 1
+#define SOCK_DGRAM 2
 #define TCP_ESTABLISHED 1
 #define TCP_LISTEN 10
 #define SOCK_BINDPORT_LOCK 8

@@ -114,6 +114,7 @@ struct filter {
   struct path_classes tests;     // of opens: the classes that are sent for some property of such a path
   struct path_classes hidden;    // passes when a name of the path begins with a dot
   struct end_classes ends[END_PARTS]; // of internet sockets: the classes that are sent for some such end
+  __u8 history;                  // some call is looked at that asks what a socket was used for before
   __u8 env;                      // copy environments
   __u8 real;                     // canonical paths of what is opened
   __u8 file;                     // what else is known of the file that is opened

@@ -177,6 +177,7 @@ static __always_inline enum role guessed_role(struct socket_record *r)
 {
   if (r->state == TCP_LISTEN) return ROLE_SERVER;
   if (!r->local_port) return ROLE_UNKNOWN;
+  if (r->state == TCP_ESTABLISHED && r->sock_type == SOCK_DGRAM) return ROLE_CLIENT; // it called connect
   bool bound = GET_BITFIELD(sock, r->sock, sk_userlocks) & SOCK_BINDPORT_LOCK;
   if (r->protocol != IPPROTO_TCP) return bound ? ROLE_SERVER : ROLE_CLIENT;
   struct inet_bind_bucket *bucket = GET(inet_connection_sock, r->sock, icsk_bind_hash);
@@ -208,11 +209,18 @@ static __always_inline enum role given_role(struct call_context *call, struct so
 }
 
 // Whether what is remembered of the socket can tell more than the call and the socket do. A new one has no history, and
-// a stream that connects or fails to begins one: to look for it, in memory that is not at hand, is a quarter of what is
-// added to a connect.
+// a stream that connects or fails to begins one: to look for it is to look in memory that is not at hand.
 static __always_inline bool has_history(struct call_context *call, struct socket_record *r)
 {
-  return call->which != CALL_SOCKET && (call->which != CALL_CONNECT || r->sock_type != SOCK_STREAM);
+  if (call->which == CALL_CONNECT) return filter.history && r->sock_type != SOCK_STREAM;
+  return call->which != CALL_SOCKET;
+}
+
+// Whether a connect need not be remembered: it gives a role to its socket, and nobody asks what that was. To remember it
+// would be half of what is added to a connect.
+static __always_inline bool is_forgotten(struct call_context *call)
+{
+  return call->which == CALL_CONNECT && !filter.history;
 }
 
 // Fills in role, changed and connected, and of a datagram the other end.
@@ -235,6 +243,7 @@ static __always_inline void read_history(struct call_context *call, struct socke
     r->changed = !known || before[0] != peer[0] || before[1] != peer[1] || known->port != r->remote_port;
   }
   bool sent = (known && known->sent) || (datagram && is_send(call->which));
+  if (is_forgotten(call)) return;
   if (!given && !r->changed && known && known->sent == sent) return;
   if (!given && !datagram) return;
   struct socket_history history = { .port = r->remote_port, .role = r->role, .sent = sent };
@@ -312,8 +321,14 @@ static __always_inline bool names_family(struct call_context *call, struct socke
   return family;
 }
 
-// Whether a stream's ends are wanted: the socket itself tells them.
-static __always_inline bool stream_passes(struct call_context *call, struct socket_record *r, struct sock *sk, __u32 bit)
+// Whether the socket itself tells its ends, and nothing of the call has to be remembered.
+static __always_inline bool tells_ends(struct call_context *call, struct sock *sk)
+{
+  return is_stream(sk) || is_forgotten(call);
+}
+
+// Whether the ends that the socket tells are wanted.
+static __always_inline bool socket_passes(struct call_context *call, struct socket_record *r, struct sock *sk, __u32 bit)
 {
   r->family = GET(sock, sk, __sk_common.skc_family);
   read_ends(r, sk);
@@ -341,8 +356,8 @@ static __always_inline __u32 on_socket(struct call_context *call, struct scratch
   bool open = !is_kept(call, bit); // it depends on what is said of it
   if (open) {
     if (!(filter.test[call->which & (CALLS_ROOM - 1)] & bit)) return not_sent(call);
-    if (internet && is_stream(sk)) {
-      if (!stream_passes(call, r, sk, bit)) return not_sent(call);
+    if (internet && tells_ends(call, sk)) {
+      if (!socket_passes(call, r, sk, bit)) return not_sent(call);
       open = 0;
     }
   }
