@@ -95,7 +95,7 @@ function headOf(
   const parts = [
     `${counted(rows, 'row')} ${rows === 1 ? 'hides' : 'hide'} ${hidden} of them`,
     ...(silent > 0 ? [`${silent} would not be raised by these rules anyway`] : []),
-    ...(left.count > 0 ? [`${left.count} remain`] : []),
+    ...(left.count > 0 ? [`${left.count} ${left.count === 1 ? 'remains' : 'remain'}`] : []),
   ];
   return [
     `For ${counted(count, 'alert')} of ${path}: load this file after those of the rules.`,

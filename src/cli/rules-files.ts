@@ -186,7 +186,7 @@ export function noSuchRule(name: string, loads: readonly LoadedRules[]): string 
   const names = loads.flatMap(({ result }) => result.rules.map((each) => each.name));
   const folded = names.find((each) => each.toLowerCase() === name.toLowerCase());
   const meant = folded ?? suggest(name, names) ?? names.find((each) => each.toLowerCase().includes(name.toLowerCase()));
-  const hint =
-    meant === undefined ? `there are ${names.length} others; 'rules list' names them` : `did you mean "${meant}"?`;
+  const others = names.length === 1 ? 'is 1 other' : `are ${names.length} others`;
+  const hint = meant === undefined ? `there ${others}; 'rules list' names them` : `did you mean "${meant}"?`;
   return `There is no rule "${name}"; ${hint}`;
 }
