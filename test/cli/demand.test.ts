@@ -88,8 +88,10 @@ describe.each(Object.entries(PIPELINES))('of %s', (_, file) => {
     const demand = plan.sources.find(({ type }) => type === 'ebpf')?.demand.get('syscall');
     const { calls } = wantedFor(demand, { failedExec: false, pushdown: true }).sensor;
     expect(source.event_types.map(({ type }) => type).sort()).toEqual([...calls.keys()].sort());
-    const real = filterTables(calls);
-    const said = filterTables(filtersOf(source.event_types));
+    // Entries of tables are in the order of the calls.
+    const [real, said] = [calls, filtersOf(source.event_types)].map((all) =>
+      filterTables(new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)))),
+    );
     // What is said of changes of directories is more than calls alone have: they are sent anyway.
     expect({ ...said, keep: [], test: [] }).toEqual({ ...real, keep: [], test: [] });
     for (const { type, sent, clauses, wanted_by } of source.event_types) {
@@ -178,6 +180,33 @@ describe('rules demand', () => {
   test('what is written crookedly passes where a rule looks for that', async () => {
     write('crooked.yaml', rule('crooked', 'evt.type = openat and fd.nameraw contains "../"'));
     expect((await run('rules', 'demand', 'crooked.yaml')).stdout).toContain('\n    path is not in its shortest form\n');
+  });
+
+  test('sockets by what they are, their ends and the paths of unix sockets', async () => {
+    const sockets = [
+      ['runtime', 'evt.type = connect and fd.typechar = u and fd.name endswith /docker.sock'],
+      ['metadata', 'evt.type = connect and fd.sip = 169.254.169.254'],
+      ['ports', 'evt.type in (sendto, sendmsg) and fd.l4proto = udp and fd.sport >= 30000 and fd.sport <= 32767'],
+      ['raw', 'evt.type = socket and evt.arg.domain contains AF_PACKET and container.id != host'],
+      ['outside', 'evt.type in (bind, connect) and fd.snet != 10.0.0.0/8 and proc.exepath = /x'],
+    ] as const;
+    write('sockets.yaml', sockets.map(([name, condition]) => rule(name, condition)).join(''));
+    const { stdout } = await run('rules', 'demand', 'sockets.yaml');
+    const said = stdout.replaceAll(/\s+/g, ' ');
+    expect(said).toContain('sendto, sendmsg: 1 rule on the internet, not by TCP, server port 30000-32767');
+    expect(said).toContain('socket: 1 rule not on a socket of the internet or the machine because of raw');
+    expect(said).toContain('bind: 1 rule on the internet, server address not in 10.0.0.0/8 because of outside');
+    expect(said).toContain(
+      'connect: 3 rules on a unix socket, path ends in the name docker.sock; or succeeds or is in progress, on the internet, remote address in 169.254.169.254 or remote address not in 10.0.0.0/8 because of outside sockets.yaml:5 not tested: proc.exepath',
+    );
+    const { event_types: types } = await demandOf('sockets.yaml');
+    expect(types.find(({ type }) => type === 'connect')?.wanted_by).toContainEqual(
+      expect.objectContaining({
+        rule: 'runtime',
+        clauses: [{ sockets: ['unix'], paths: [{ of: 'text', kind: 'name', value: 'docker.sock' }] }],
+        not_tested: [],
+      }),
+    );
   });
 
   test('names of hosts, containers, data and the state of processes are told where they are read', async () => {
