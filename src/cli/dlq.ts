@@ -8,7 +8,7 @@ import { visibleLine } from '../core/visible.ts';
 import { parseRecord, recordJson } from '../events/record-json.ts';
 import { redactCommon, redacted } from '../events/redact.ts';
 import { loadPlan } from '../pipeline/load.ts';
-import { isOfSource, ownerOf } from '../store/keep.ts';
+import { isOfSource, ownerOf, UNREADABLE } from '../store/keep.ts';
 import { STATE_FILE } from '../store/messages.ts';
 import { type DeadLetter, Store } from '../store/store.ts';
 import { type Control, controlOf } from './control.ts';
@@ -141,15 +141,47 @@ async function retry(letters: Letters, ids: readonly number[], sink: string | un
   if (rejected && ids.length > 0) {
     throw new UserError(`Dead letter ${rejected.id} is what the ${rejected.sink} rejected: it is no event to deliver`);
   }
-  await letters.retry(choiceOf(ids, sink));
-  const events = before.reduce((sum, { count }) => sum + count, 0);
-  const kinds = [...new Set(before.map((letter) => ownerOf(letter.sink).split(' ')[1]))];
+  const damaged = await damagedOf(letters, before);
+  const [lost] = damaged;
+  if (lost !== undefined && ids.length > 0) {
+    throw new UserError(
+      `Dead letter ${lost} cannot be read: it would only come back; 'dlq show' prints what is left of it`,
+    );
+  }
+  const whole = before.filter(({ id }) => !damaged.includes(id));
+  const numbers = damaged.length === 0 ? ids : whole.map(({ id }) => id);
+  if (damaged.length === 0 || whole.length > 0) await letters.retry(choiceOf(numbers, sink));
+  say(`${waitingText(whole)}\n`);
+  if (damaged.length > 0) say(`${damagedText(damaged)}\n`);
+}
+
+function damagedText(ids: readonly number[]): string {
+  const more = ids.length > 10 ? ` and ${ids.length - 10} more` : '';
+  const [those, stay] = ids.length === 1 ? ['dead letter', 'stays'] : ['dead letters', 'stay'];
+  return `${those} ${ids.slice(0, 10).join(', ')}${more} cannot be read and ${stay}: 'dlq show' prints what is left`;
+}
+
+function waitingText(letters: readonly DeadLetter[]): string {
+  if (letters.length === 0) return 'no dead letters to deliver';
+  const events = letters.reduce((sum, { count }) => sum + count, 0);
+  const kinds = [...new Set(letters.map((letter) => ownerOf(letter.sink).split(' ')[1]))];
   const [wait, their] =
-    before.length === 1
+    letters.length === 1
       ? ['waits', `its ${kinds[0]}`]
       : ['wait', `their ${kinds.map((kind) => `${kind}s`).join(' and ')}`];
-  const said = `${counted(before.length, 'dead letter')} with ${counted(events, 'event')} ${wait} for ${their}`;
-  say(before.length === 0 ? 'no dead letters to deliver\n' : `${said}\n`);
+  return `${counted(letters.length, 'dead letter')} with ${counted(events, 'event')} ${wait} for ${their}`;
+}
+
+/** Those of which nothing can be read: put back, they would be dead letters again at once. */
+async function damagedOf(letters: Letters, chosen: readonly DeadLetter[]): Promise<readonly number[]> {
+  const damaged: number[] = [];
+  for (const { id, reason } of chosen) {
+    // All others were written by who has had their events.
+    if (reason !== UNREADABLE) continue;
+    const lines = (await letters.show(id))?.split('\n') ?? [];
+    if (lines.every((line) => 'problem' in parseRecord(line, { file: 'dead letter', line: 1 }))) damaged.push(id);
+  }
+  return damaged;
 }
 
 async function drop(letters: Letters, ids: readonly number[], sink: string | undefined): Promise<void> {

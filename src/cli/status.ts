@@ -79,7 +79,8 @@ function count({ counters }: Component, name: string): number {
 
 function taken(component: Component): number {
   if (component.kind !== 'sink') return count(component, 'received');
-  const waiting = component.queue ? component.queue.events : 0;
+  // What waits on disk, also from earlier runs, is for this one to deliver.
+  const waiting = component.queue ? component.queue.events + component.queue.on_disk : 0;
   return count(component, 'delivered') + count(component, 'dropped') + count(component, 'dead_lettered') + waiting;
 }
 

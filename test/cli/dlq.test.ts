@@ -59,3 +59,27 @@ test('what is not there is not put back nor deleted: so it is said, and what the
   expect(await run('retry', '--sink', 'siem')).toEqual([0, '1 dead letter with 2 events waits for its sink\n']);
   expect(await run('retry')).toEqual([0, 'no dead letters to deliver\n']);
 });
+
+test('what cannot be read any more is not put back, where it would become a dead letter again', async () => {
+  const state = join(folder, 'damaged');
+  const store = await Store.open(state, () => {});
+  const record = '{"source":"syscall","time":1,"type":"open","fields":{}}';
+  const letter = (reason: string, text: string) =>
+    store.bury({ sink: 'siem', reason, message: '', time: 0, count: text.split('\n').length }, text);
+  await letter('refused', record);
+  await letter('unreadable', 'x\ny');
+  // What an older version could not read.
+  await letter('unreadable', `x\n${record}`);
+  await store.close();
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await runIn(folder, ['dlq', ...args, '--state', state]);
+    return [code, stdout + stderr.replace(/^falco-pipe: /, '')];
+  };
+  const refused = "Dead letter 2 cannot be read: it would only come back; 'dlq show' prints what is left of it\n";
+  expect(await run('retry', '1', '2')).toEqual([1, refused]);
+  const stays = "dead letter 2 cannot be read and stays: 'dlq show' prints what is left\n";
+  expect(await run('retry')).toEqual([0, `2 dead letters with 3 events wait for their sinks\n${stays}`]);
+  expect(await run('retry', '--sink', 'siem')).toEqual([0, `no dead letters to deliver\n${stays}`]);
+  const [, left] = await run('list');
+  expect(left).toMatch(/^2 .* siem {2}2 events {2}unreadable\n$/);
+});
