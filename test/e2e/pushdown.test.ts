@@ -29,6 +29,33 @@ mv /etc/app.conf /etc/app.old; rm -rf /etc/cron.d /dev/shm/falco-pipe-pushdown
 cat /proc/self/environ > /dev/null; cat /proc/1/mem 2>/dev/null; cat /nonexistent /etc/nonexistent 2>/dev/null
 `;
 
+const inet = (port: number, address: string) => `sockaddr_in(${port},inet_aton(q(${address})))`;
+const mapped = (port: number, address: string) => `pack_sockaddr_in6(${port},inet_pton(AF_INET6,q(::ffff:${address})))`;
+const connects = (family: string, type: string, ...addresses: string[]) =>
+  `socket(S,${family},${type},0);${addresses.map((each) => `connect(S,${each});`).join('')}`;
+
+/** What a program does with sockets of all kinds, on this machine alone: of UDP a connect sends nothing. */
+const SOCKETS = [
+  ...['/mnt/docker.sock', '/mnt/x/docker.sock', '/mnt/other.sock', '/run/containerd/containerd.sock'].map((path) =>
+    connects('AF_UNIX', 'SOCK_STREAM', `sockaddr_un(q(${path}))`),
+  ),
+  'socket(L,AF_UNIX,SOCK_STREAM,0);bind(L,sockaddr_un(q(/mnt/crio.sock)));listen(L,1);',
+  connects('AF_UNIX', 'SOCK_STREAM', 'sockaddr_un(q(/mnt/crio.sock))'),
+  'socket(L,AF_INET,SOCK_STREAM,0);bind(L,sockaddr_in(0,INADDR_LOOPBACK));listen(L,5);',
+  connects('AF_INET', 'SOCK_STREAM', 'getsockname(L)'),
+  'send(S,q(x),0);accept(C,L);recv(C,my \\$x,1,0);',
+  connects('AF_INET', 'SOCK_STREAM', inet(1, '127.0.0.1')),
+  connects('AF_INET', 'SOCK_STREAM|SOCK_NONBLOCK', 'getsockname(L)'),
+  connects('AF_INET6', 'SOCK_STREAM', mapped(22, '127.0.0.2')),
+  connects('AF_INET6', 'SOCK_DGRAM', mapped(53, '127.0.0.2'), 'pack_sockaddr_in6(443,IN6ADDR_LOOPBACK)'),
+  connects('AF_INET', 'SOCK_DGRAM', inet(53, '127.0.0.53'), inet(443, '127.3.0.1'), 'pack(q(S),0).pack(q(x14))'),
+  `send(S,q(x),0,${inet(53, '127.0.0.53')});send(S,q(x),0,${inet(30001, '127.3.0.1')});`,
+  connects('AF_INET', 'SOCK_RAW', inet(0, '127.0.0.7')),
+  'socket(S,AF_INET,SOCK_STREAM,0);bind(S,sockaddr_in(0,INADDR_LOOPBACK));listen(S,1);dup2(fileno(S),9);',
+  'socket(S,17,SOCK_RAW,0);socket(S,16,SOCK_RAW,0);connect(STDIN,sockaddr_un(q(/mnt/docker.sock)));',
+];
+const ON_SOCKETS = `perl -MSocket=:all,inet_pton -MPOSIX=dup2 -e "${SOCKETS.join('')}" < /dev/null`;
+
 interface Alert {
   readonly rule: string;
   readonly output_fields: Readonly<Record<string, unknown>>;
@@ -60,7 +87,7 @@ sinks:
     );
     const program = Program.start(['run', path]);
     await program.ready();
-    await stage.run(`unshare --mount sh -c '${ACTIONS}' > /dev/null 2>&1`);
+    await stage.run(`unshare --mount sh -c '${ACTIONS}\n${ON_SOCKETS}' > /dev/null 2>&1`);
     await program.stop();
     const read = (side: string) =>
       readFileSync(file(side), 'utf8')
@@ -166,6 +193,37 @@ sinks: { out: { type: stdout, from: detect, format: json } }
     const { on, off } = await alertsOf('host', [`${repository}/rules/host.yaml`]);
     expect(on).toEqual(off);
     expect(rulesOf(on).size).toBeGreaterThanOrEqual(6);
+  });
+
+  test('under rules about sockets', async () => {
+    const conditions = {
+      unix: 'evt.type = connect and fd.typechar = u and fd.name endswith /docker.sock',
+      bound: 'evt.type = bind and fd.name endswith anyof (/docker.sock, /crio.sock)',
+      dirs: 'evt.type = connect and fd.name startswith /mnt/x',
+      port: 'evt.type = connect and fd.sport = 53',
+      low: 'evt.type = connect and fd.sport <= 53 and evt.rawres >= 0',
+      sends: 'evt.type = sendto and fd.l4proto = udp and fd.sport >= 30000 and fd.sport <= 32767',
+      address: 'evt.type = connect and fd.sip = 127.0.0.2',
+      network: 'evt.type = connect and fd.snet in (127.3.0.0/16)',
+      outside: 'evt.type = connect and fd.typechar in (4, 6) and not fd.snet in (127.0.0.0/24, 127.3.0.0/16)',
+      failed: 'evt.type = connect and fd.net != 127.0.0.0/8 and evt.failed = true',
+      tcp: 'evt.type in (connect, accept, accept4) and fd.l4proto = tcp and fd.net = 127.0.0.0/8',
+      made: 'evt.type = socket and evt.arg.domain contains AF_PACKET',
+      duplicate: 'evt.type in (dup, dup2, dup3) and fd.type in (ipv4, ipv6)',
+      nowhere: 'evt.type = connect and fd.typechar = o and fd.name endswith /docker.sock',
+    };
+    const output = '%evt.type %fd.name %fd.sip %fd.sport %fd.connected %fd.name_changed %evt.res';
+    const rules = Object.entries(conditions).map(
+      ([name, condition]) =>
+        `- { rule: ${name}, desc: d, condition: '${condition} and proc.name = perl', output: '${output}', priority: INFO }\n`,
+    );
+    const file = join(folder, 'socket-rules.yaml');
+    writeFileSync(file, rules.join(''));
+    const { on, off } = await alertsOf('sockets', [file]);
+    expect(on).toEqual(off);
+    // Of the rest it depends on the machine whether there is such a socket.
+    const sure = new Set(Object.keys(conditions)).difference(new Set(['made', 'failed']));
+    expect(sure.difference(rulesOf(on))).toEqual(new Set());
   });
 
   const missing = official.some((path) => sharedText(path) === undefined);
