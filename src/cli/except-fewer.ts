@@ -17,7 +17,20 @@ export function fewerRows(rows: readonly Row[]): string | undefined {
   });
   const best = each.reduce((a, b) => (b.left < a.left ? b : a));
   if (best.left * 10 > mine.length) return undefined;
-  const values = new Set(mine.map(({ constants }) => constants[best.place])).size;
+  const values = [...new Set(mine.map(({ constants }) => constants[best.place] as string))];
   const by = fields.toSpliced(best.place, 1).join(',');
-  return `In ${mine.length} rows ${best.field} has ${counted(values, 'value')}: --by ${by} makes ${counted(best.left, 'row')} of them, and hides more.`;
+  const folder = folderOf(values);
+  const below = folder === undefined ? '' : `, all below ${folder}`;
+  const less = folder === undefined ? '' : `; \`comps\` with startswith for ${best.field} would hide less than that`;
+  return `In ${mine.length} rows ${best.field} has ${counted(values.length, 'value')}${below}: --by ${by} makes ${counted(best.left, 'row')} of them, and hides more${less}.`;
+}
+
+/** The folder that all of some paths are below, as constants have them; undefined: none, or the root. */
+function folderOf(constants: readonly string[]): string | undefined {
+  const paths = constants.map((constant) => constant.replace(/^"/, ''));
+  let shared = paths[0] ?? '';
+  for (const path of paths)
+    while (!path.startsWith(shared)) shared = shared.slice(0, shared.lastIndexOf('/', shared.length - 2) + 1);
+  const folder = shared.slice(0, shared.lastIndexOf('/') + 1);
+  return folder.startsWith('/') && folder.length > 1 ? folder : undefined;
 }

@@ -1,11 +1,12 @@
 /** The proof that exceptions do what they say: the rules are loaded with them, and judge the alerts again. */
 
-import { exitCode, UserError } from '../core/errors.ts';
+import { counted } from '../core/counted.ts';
+import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
 import type { Rule } from '../rules/index.ts';
 import type { Plan } from './except-plan.ts';
 import { Judged } from './except-seen.ts';
 import { exceptionsYaml, linesOf, linesText } from './except-yaml.ts';
-import { type LoadedRules, rulesError } from './rules-files.ts';
+import type { LoadedRules } from './rules-files.ts';
 
 /** A plan, and what came of it. */
 export interface Proven {
@@ -24,10 +25,17 @@ export async function proven(load: LoadedRules, plans: readonly Plan[]): Promise
   const made = plans.map(({ case: { rule }, blocks }) => ({ rule: rule.name, notes: [], blocks }));
   const file = { name: 'the exceptions', content: exceptionsYaml([], made) };
   const { ok, rules, diagnostics } = await load.with(file);
-  if (!ok) throw rulesError(diagnostics, [...load.texts, { name: file.name, text: file.content }]);
+  if (!ok) {
+    const rows = made.reduce((sum, { blocks }) => sum + blocks.reduce((all, block) => all + block.rows.size, 0), 0);
+    const message = `The rules do not load with these exceptions; there are ${counted(rows, 'row')}, and --rows writes fewer`;
+    const texts = [...load.texts, { name: file.name, text: file.content }];
+    throw new UserError(message, { exit: exitCode.config, diagnostics: diagnostics.filter(isError), texts });
+  }
   const byName = new Map(rules.map((rule) => [rule.name, rule]));
   return plans.map((plan) => prove(plan, byName.get(plan.case.rule.name) ?? plan.case.rule));
 }
+
+const isError = ({ severity }: Diagnostic) => severity === 'error';
 
 function prove(plan: Plan, rule: Rule): Proven {
   const after = new Judged(rule);

@@ -29,6 +29,9 @@ export interface ExceptOptions extends RulesOptions {
   readonly rows: string;
 }
 
+/** To judge so many alerts takes its time. */
+const MANY = 10_000;
+
 /** The exceptions of a rule, with what is said of them. */
 interface Ended extends RuleBlocks {
   readonly hidden: number;
@@ -44,6 +47,7 @@ export async function except(path: string, paths: readonly string[], options: Ex
   const only = options.rule ?? [];
   for (const name of only) findRule(name, loads);
   const given = await casesOf(readAlerts(path), loads, { by: by ?? [], rules: only });
+  if (given.count >= MANY) complain(muchText(path, given));
   const plans = given.cases.map((each) => planFor(each, by, most));
   const silent = plans.reduce((sum, each) => sum + each.silent, 0);
   if (silent === 0 && plans.every(({ blocks }) => blocks.length === 0)) throw nothing(path, given, plans);
@@ -57,6 +61,11 @@ export async function except(path: string, paths: readonly string[], options: Ex
   else say(text);
   const { left, unread } = given;
   if (left.count + unread.count > 0) complain(`${lacksText(left, unread)}: the output says why`);
+}
+
+function muchText(path: string, { cases, count }: Cases): string {
+  const unlike = cases.reduce((sum, { events }) => sum + events.length, 0);
+  return `${path} has ${count} alerts of ${counted(cases.length, 'rule')}; ${unlike} of them differ, and are judged without and with exceptions`;
 }
 
 /** Why no alert gets an exception. */

@@ -304,12 +304,25 @@ describe('a day of alerts: what gets no exception is said and counted, and the o
     expect(stdout).toContain('# 2 rows hide 5 of them, 29 remain.\n');
     expect(stdout).toContain('"File read" needs 32 rows: the 2 that hide the most alerts are written.');
     expect(stdout).toContain(
-      '# In 31 rows fd.name has 31 values: --by proc.exepath,proc.pname,container.id makes 1 row of them, and hides more.',
+      '# In 31 rows fd.name has 31 values, all below /etc/: --by proc.exepath,proc.pname,container.id makes 1 row of them, and hides more; `comps` with startswith for fd.name would hide less than that.',
     );
     expect(itemsOf(stdout)[0]?.exceptions.map(({ values }) => values)).toEqual([
       [['/usr/bin/cat', 'bash', '/etc/n29', 'host']],
       [['/usr/bin/cat', '/etc/passwd']],
     ]);
+  });
+
+  test('ten thousand that differ in nothing but a pid are judged as what they are: few', async () => {
+    const many = Array.from({ length: 10_000 }, (_, n) =>
+      alert({ ...read, 'fd.name': `/etc/n${n % 3}`, 'proc.pid': n }),
+    );
+    const { code, stdout, stderr } = await except(write('ten.jsonl.gz', gzipSync(lines(...many))), rules);
+    expect(code).toBe(0);
+    expect(stderr).toBe(
+      'ten.jsonl.gz has 10000 alerts of 1 rule; 3 of them differ, and are judged without and with exceptions\n',
+    );
+    expect(stdout).toContain('# 3 rows hide 10000 of them.\n');
+    expect(stdout).toContain('host] # hides 3334 alerts: lines 1, 4, 7, 10, 13, 16, 19, 22, 25, 28 and 3324 more\n');
   });
 
   test('a field whose argument the alert has in quotes', async () => {
