@@ -25,13 +25,11 @@ export function worse(a: Status, b: Status): Status {
 
 /** Settled exactly once; later calls are ignored, so that a part that is both dropped and answered late counts once. */
 export interface Ack {
-  /** The source does not wait for it: past a queue's limit its events may be dropped. */
-  readonly live: boolean;
   /**
-   * Its source would give what has failed again from memory, all of it and to everybody: whoever can try it again alone keeps
-   * it for that instead. `Redelivery` sets it; acks that are made of others hand it on.
+   * The source does not wait for it: past a queue's limit its events may be dropped. Another one would give what has failed
+   * again to everybody: whoever can try it again alone keeps it for that instead.
    */
-  readonly patient?: boolean;
+  readonly live: boolean;
   /**
    * `reason` names why events were dropped: `queue_full`, `sink_failed`, … Where not all had the same fate, `fates` has
    * the place in the batch of each that was not delivered, and what became of it; `status` is then the worst of all.
@@ -59,15 +57,10 @@ export function failedPlaces(events: number, fates?: Fates): number[] {
 export const liveAck: Ack = { live: true, settle() {} };
 
 /** An ack that calls `settled` once. */
-export function ackOf(
-  settled: (status: Status, reason?: string, fates?: Fates) => void,
-  live = false,
-  patient = false,
-): Ack {
+export function ackOf(settled: (status: Status, reason?: string, fates?: Fates) => void, live = false): Ack {
   let open = true;
   return {
     live,
-    patient,
     settle(status, reason, fates) {
       if (!open) return;
       open = false;
@@ -136,7 +129,7 @@ export function splitAck(
     const same = counts[all.status] === events && reasons.size <= 1;
     parent.settle(all.status, all.reason, same ? undefined : onceAsked(() => fatesOf(worst, reasonOf)));
   };
-  return parts.map((members) => ackOf((...fate) => settled(members, ...fate), parent.live, parent.patient));
+  return parts.map((members) => ackOf((...fate) => settled(members, ...fate), parent.live));
 }
 
 function fatesOf(worst: Uint8Array, reasonOf: ReadonlyMap<number, string>): Fates {
@@ -166,25 +159,21 @@ function onceAsked(make: () => Fates): Fates {
  */
 export function partAck(parent: Ack, places: readonly number[], lost: readonly number[] = []): Ack {
   const others = lost.length > 0 ? LOST : FILTERED;
-  return ackOf(
-    (status, reason, fates) => {
-      const whole: Fate = reason === undefined ? { status } : { status, reason };
-      const worst = places.length > 0 ? worseFate(whole, others) : others;
-      const all = onceAsked(() => {
-        const own = new Map<number, Fate>();
-        for (const [index, place] of places.entries()) {
-          const fate = fates ? (fates.get(index) ?? DELIVERED) : whole;
-          own.set(place, worseFate(own.get(place) ?? fate, fate));
-        }
-        const isLost = new Set(lost);
-        const other = (place: number) => (isLost.has(place) ? LOST : FILTERED);
-        return { get: (place) => own.get(place) ?? other(place) };
-      });
-      parent.settle(worst.status, worst.reason, all);
-    },
-    parent.live,
-    parent.patient,
-  );
+  return ackOf((status, reason, fates) => {
+    const whole: Fate = reason === undefined ? { status } : { status, reason };
+    const worst = places.length > 0 ? worseFate(whole, others) : others;
+    const all = onceAsked(() => {
+      const own = new Map<number, Fate>();
+      for (const [index, place] of places.entries()) {
+        const fate = fates ? (fates.get(index) ?? DELIVERED) : whole;
+        own.set(place, worseFate(own.get(place) ?? fate, fate));
+      }
+      const isLost = new Set(lost);
+      const other = (place: number) => (isLost.has(place) ? LOST : FILTERED);
+      return { get: (place) => own.get(place) ?? other(place) };
+    });
+    parent.settle(worst.status, worst.reason, all);
+  }, parent.live);
 }
 
 /** Of two alike the first. */

@@ -377,7 +377,7 @@ export class Delivery {
     const parts = partsOf(parcel, lost);
     const failed = parts.map(({ reason }) => reason).find((reason) => reason !== undefined && reason !== REFUSED);
     // What is on disk stays there, for whoever is in its place.
-    if (failed && (this.#stored || (!isKept && this.#undelivered.comesAgain(ack)))) {
+    if (failed && this.#stored) {
       ack.settle('failed', failed);
       return undefined;
     }

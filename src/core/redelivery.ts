@@ -67,7 +67,7 @@ export class Redelivery {
       emission.done?.();
       this.#move();
     };
-    this.#next({ ...batch, ack: ackOf(settled, false, true) });
+    this.#next({ ...batch, ack: ackOf(settled) });
   }
 
   #move(): void {

@@ -81,11 +81,6 @@ export class Undelivered {
     return [...this.#parked.keys()].reduce((sum, { events }) => sum + events.length, this.#underWay);
   }
 
-  /** Whether events with that ack are left to their source, as a whole, when the sink does not get them. */
-  comesAgain(ack: Ack): boolean {
-    return !ack.live && !ack.patient && !this.#options.heir();
-  }
-
   /** Whether so many events more could wait on disk, and be there in a moment. */
   hasRoom(events: number): boolean {
     const { keep, limit } = this.#options;
@@ -103,7 +98,7 @@ export class Undelivered {
       const isLate = reason !== REFUSED && (spills || reason === STOPPED);
       if (isLate && this.#spool(parcel, reason)) return;
       this.bury(parcel, reason, message, keep && reason === STOPPED ? 'spool_full' : reason);
-    } else if (ack.patient && reason === FAILED && !this.#closed) this.#park(parcel);
+    } else if (reason === FAILED && !this.#closed) this.#park(parcel);
     else ack.settle('failed', reason);
   }
 
@@ -135,8 +130,8 @@ export class Undelivered {
   said(why: string, acks: readonly Ack[], stored: boolean): string {
     const { keep, spills } = this.#options;
     if (stored) return ` for now, they stay on disk and are tried again: ${why}`;
-    if (acks.every(({ patient }) => patient)) return ` for now, they are kept and tried again: ${why}`;
-    if (!keep || !acks.some(({ live }) => live)) return `: ${why}`;
+    if (acks.every(({ live }) => !live)) return ` for now, they are kept and tried again: ${why}`;
+    if (!keep) return `: ${why}`;
     const which = acks.every(({ live }) => live) ? 'they are' : 'those of live sources are';
     if (spills) return ` for now, ${which} kept on disk: ${why}`;
     return `: ${why}; ${which} now among the dead letters: ${lettersIn(keep.folder)}`;

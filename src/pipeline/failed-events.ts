@@ -126,14 +126,10 @@ export class FailedEvents implements LostPort {
       return Promise.resolve();
     }
     return new Promise((resolve) => {
-      const own = ackOf(
-        (...fate) => {
-          ack.settle(...fate);
-          resolve();
-        },
-        false,
-        true,
-      );
+      const own = ackOf((...fate) => {
+        ack.settle(...fate);
+        resolve();
+      });
       const source = (events[0] as Event).source;
       this.#options.again({ source, form: recordForm, events, ack: own });
     });

@@ -261,16 +261,11 @@ export class LiveSource {
 
 function returningCredit(batch: Batch, credit: Credit): Batch {
   const { length } = batch.events;
-  const ack = ackOf(
-    (status, reason, fates) => {
-      // What failed is emitted again on the credit that it has.
-      if (status !== 'failed') credit.release(length);
-      else if (batch.ack.patient) credit.release(length - failedPlaces(length, fates).length);
-      batch.ack.settle(status, reason, fates);
-    },
-    false,
-    batch.ack.patient,
-  );
+  const ack = ackOf((status, reason, fates) => {
+    // What failed is emitted again on the credit that it has, or the source releases it.
+    credit.release(status === 'failed' ? length - failedPlaces(length, fates).length : length);
+    batch.ack.settle(status, reason, fates);
+  });
   return { ...batch, ack };
 }
 

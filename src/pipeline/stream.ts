@@ -102,15 +102,11 @@ export class StreamPort {
     }
     if (!this.#subscription) this.#subscribe();
     const batch: Held = { since: now(), events, ack };
-    const held = ackOf(
-      (status, reason, fates) => {
-        this.#held.delete(held);
-        batch.ack?.settle(status, reason, fates);
-        this.#wake?.();
-      },
-      ack.live,
-      ack.patient,
-    );
+    const held = ackOf((status, reason, fates) => {
+      this.#held.delete(held);
+      batch.ack?.settle(status, reason, fates);
+      this.#wake?.();
+    }, ack.live);
     this.#held.set(held, batch);
     thrower.run(this.#error, () => this.#input.next({ source, form: recordForm, events, ack: held }));
     // It may have failed while it was being subscribed; then nobody has taken the batch.
@@ -222,7 +218,7 @@ function ackOfThose({ events, ack }: Batch, came: readonly Event[]): Ack {
   if (places.some((place) => place === undefined)) {
     if (events.length === came.length) return ack;
     // Nobody knows which of those that came they stand for.
-    return ackOf((status, reason) => ack.settle(status, reason), ack.live, ack.patient);
+    return ackOf((status, reason) => ack.settle(status, reason), ack.live);
   }
   return partAck(ack, places as number[]);
 }

@@ -1,4 +1,4 @@
-/** What a patient source would give again to everybody waits at the sink that did not get it. */
+/** What a source would give again to everybody waits at the sink that did not get it. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Ack, ackOf, type Status } from '../../src/core/ack.ts';
@@ -11,12 +11,12 @@ afterEach(() => void vi.useRealTimers());
 
 const QUICK = { batch: 4, retry: { give_up_after: '0s' } };
 
-function patient(): Ack & { readonly settled: Status[] } {
+function replayable(): Ack & { readonly settled: Status[] } {
   const settled: Status[] = [];
-  return { ...ackOf((status) => settled.push(status), false, true), settled };
+  return { ...ackOf((status) => settled.push(status)), settled };
 }
 
-describe('events that a patient source has given', () => {
+describe('events that their source keeps', () => {
   it('are tried again, only those, and later than what came behind them', async () => {
     let isDown = true;
     const written: unknown[][] = [];
@@ -30,7 +30,7 @@ describe('events that a patient source has given', () => {
       },
       QUICK,
     );
-    const ack = patient();
+    const ack = replayable();
     delivery.offer({ events: eventsOf(4), bytes: 400, ack });
     await vi.advanceTimersByTimeAsync(0);
     const other = offer(1, 9, true);
@@ -55,7 +55,7 @@ describe('events that a patient source has given', () => {
       },
       QUICK,
     );
-    const ack = patient();
+    const ack = replayable();
     delivery.offer({ events: eventsOf(2), bytes: 200, ack });
     await vi.advanceTimersByTimeAsync(60_000);
     expect([ack.settled, lost]).toEqual([['dropped'], [['refused', 1]]]);
@@ -64,7 +64,7 @@ describe('events that a patient source has given', () => {
   it('are tried once more at the end, and then left to their source', async () => {
     let tries = 0;
     const failing = deliveryOf({ write: () => Promise.reject(new Error(`${++tries}`)) }, QUICK);
-    const ack = patient();
+    const ack = replayable();
     failing.delivery.offer({ events: eventsOf(1), bytes: 100, ack });
     await vi.advanceTimersByTimeAsync(0);
     expect([tries, ack.settled]).toEqual([1, []]);
@@ -76,7 +76,7 @@ describe('events that a patient source has given', () => {
 
   it('are left to it at once when there is no time', async () => {
     const failing = deliveryOf({ write: () => Promise.reject(new Error('no')) }, QUICK);
-    const ack = patient();
+    const ack = replayable();
     failing.delivery.offer({ events: eventsOf(1), bytes: 100, ack });
     await vi.advanceTimersByTimeAsync(0);
     failing.delivery.giveUp(new Error('over'));

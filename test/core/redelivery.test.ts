@@ -139,7 +139,7 @@ describe('Redelivery', () => {
       [1, 4, 7],
       [1, 7],
     ]);
-    expect([acks.every(({ patient }) => patient), positions]).toEqual([true, [1]]);
+    expect([acks.every(({ live }) => live), positions]).toEqual([false, [1]]);
   });
 
   it('leaves unsettled what fails while the source stops: it is read again at the next start', async () => {

@@ -125,18 +125,14 @@ class Correlation {
   }
 
   #settling(spent: Spent, ack: Ack): Ack {
-    return ackOf(
-      (status, reason) => {
-        this.#spent.delete(spent);
-        // The state is another now, and has to be saved: with this ack nothing else depends on it.
-        this.#absorb(liveAck);
-        // The last event comes again, and finds the others.
-        if (status === 'failed') this.#window.putBack(spent.key, spent.values, spent.events);
-        ack.settle(status, reason);
-      },
-      ack.live,
-      ack.patient,
-    );
+    return ackOf((status, reason) => {
+      this.#spent.delete(spent);
+      // The state is another now, and has to be saved: with this ack nothing else depends on it.
+      this.#absorb(liveAck);
+      // The last event comes again, and finds the others.
+      if (status === 'failed') this.#window.putBack(spent.key, spent.values, spent.events);
+      ack.settle(status, reason);
+    }, ack.live);
   }
 
   #reader(source: string): (event: EventRecord) => Found | undefined {

@@ -1,6 +1,6 @@
 /** The events of one log file or message on their way: credit is taken before they go, and it is known when all have settled. */
 
-import { ackOf } from '../../core/ack.ts';
+import { ackOf, failedPlaces } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { Redelivery } from '../../core/redelivery.ts';
@@ -87,11 +87,12 @@ export class LentParcel extends Parcel {
   protected emit(events: readonly CloudEvent[], done: () => void): void {
     const { next, ctx } = this.#lent;
     if (this.#open++ === 0) this.#idle = Promise.withResolvers<void>();
-    const ack = ackOf((status) => {
+    const ack = ackOf((status, _reason, fates) => {
       if (status === 'failed') {
+        const failed = failedPlaces(events.length, fates).map((place) => events[place] as CloudEvent);
         this.#delivered = false;
-        ctx.release(events.length);
-        this.#failed(events);
+        ctx.release(failed.length);
+        this.#failed(failed);
       } else done();
       if (--this.#open === 0) this.#idle.resolve();
     });

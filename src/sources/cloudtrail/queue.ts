@@ -171,17 +171,16 @@ export class Queue {
     const hidden = setInterval(() => void this.#hide(message, seconds), this.#config.visibility / 2);
     try {
       if (!(await this.#deliver(message))) {
-        await this.#giveBack(message, 'undelivered', 'its events were not delivered');
+        if (this.#stop.signal.aborted) await this.#leave(message);
+        else await this.#giveBack(message, 'undelivered', 'its events were not delivered');
         return;
       }
       await this.#delete(message);
       const sent = Number(message.Attributes?.SentTimestamp ?? Number.NaN);
       if (sent > 0) this.#ctx.metrics.counter('behind').value = Math.max(0, (this.#ctx.now() - sent) / 1000);
     } catch (error) {
-      if (this.#stop.signal.aborted) {
-        this.#isLost(message, 'stopped', 'the source has stopped before it was delivered');
-        await this.#hide(message, 0);
-      } else await this.#failed(message, error);
+      if (this.#stop.signal.aborted) await this.#leave(message);
+      else await this.#failed(message, error);
     } finally {
       clearInterval(hidden);
     }
@@ -309,6 +308,12 @@ export class Queue {
     await this.#ctx.committed();
     const command = new this.#sqs.DeleteMessageCommand({ QueueUrl: this.#url, ReceiptHandle: message.ReceiptHandle });
     await this.#tell(() => (this.#client as SQSClient).send(command), 'delete_failed');
+  }
+
+  // Others shall have it at once.
+  async #leave(message: Message): Promise<void> {
+    this.#isLost(message, 'stopped', 'the source has stopped before it was delivered');
+    await this.#hide(message, 0);
   }
 
   async #giveBack(message: Message, reason: string, why: string): Promise<void> {

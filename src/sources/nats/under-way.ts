@@ -72,7 +72,7 @@ export class UnderWay {
     const isFailed = (place: number) => (fates ? fates.get(place)?.status === 'failed' : status === 'failed');
     const failed = items.filter((_, place) => isFailed(place));
     const done = items.filter((_, place) => !isFailed(place));
-    if (status === 'failed') this.#ctx.release(items.length);
+    this.#ctx.release(failed.length);
     for (const item of failed) this.#giveBack(item);
     if (done.length === 0) return;
     // At once: in the transaction that has what operators made of it.

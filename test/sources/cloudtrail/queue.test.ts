@@ -171,6 +171,17 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
     expect([...it.seen]).toEqual([]);
   }, 20_000);
 
+  test('gives back at the end what could not be delivered, for others to have at once', async () => {
+    await deliver(keyOf('left'), logFile([recordOf('l1')]));
+    const it = start({}, { settle: () => undefined });
+    await it.until(({ batches }) => batches.length === 1);
+    const stopped = it.stop(AbortSignal.timeout(5000));
+    it.batches[0]?.ack.settle('failed', 'stopped');
+    await stopped;
+    expect(await queue.moto.depth(queue.url)).toEqual({ waiting: 1, hidden: 0 });
+    expect([it.said, [...it.seen]]).toEqual([[], []]);
+  });
+
   test('gives back at the end what it has not read', async () => {
     await deliver(keyOf('rest'), logFile(Array.from({ length: 600 }, (_, index) => recordOf(`r${index}`))));
     const it = start({}, { credit: 256, settle: () => undefined });

@@ -198,6 +198,19 @@ describe.skipIf(!hasNats)('the source nats', () => {
     expect(types(reading)).toEqual(['a']);
   });
 
+  it('a sink that is down tries again by itself: the others get nothing twice, and at a stop another reader has it', async () => {
+    await publish([alertOf('a')]);
+    const down = '{ type: http, from: in, url: "http://127.0.0.1:1", retry: { give_up_after: 0s } }';
+    const first = await read({}, { sink: `{ type: test_sink, from: in }, down: ${down}` });
+    await until(() => expect(first.running.metrics.get('down')?.total('errors')).toBeGreaterThan(2));
+    expect(types(first)).toEqual(['a']);
+    expect(await consumer()).toMatchObject({ num_redelivered: 0, num_ack_pending: 1 });
+    await first.running.stop(0);
+    const second = await read();
+    await until(() => expect(types(second)).toEqual(['a']));
+    await settled();
+  });
+
   it('at a stop everything that was delivered is acknowledged, and the rest given to another at once', async () => {
     const alerts = Array.from({ length: 20 }, (_, n) => alertOf(`r${n}`));
     await publish(alerts.slice(0, 10));
