@@ -47,8 +47,11 @@ export function warnings(blocks: readonly Block[], rule: Rule): readonly string[
       for (const { kind, text } of broad) remarks.add(kind, `Warning: ${text}`, event.lines);
       const hint = broad.length > 0 ? more(event, rule) : undefined;
       if (hint !== undefined) hints.add(hint);
-      for (const field of fleeting(event, fields)) {
-        const text = `Perhaps never again is ${field} = ${event.constant(field)}; leave it out with --by`;
+      const passing = fleeting(event, fields);
+      const rest = fields.filter((field) => !passing.includes(field));
+      const by = rest.length > 0 ? `--by ${rest.join(',')} leaves it out` : 'leave it out with --by';
+      for (const field of passing) {
+        const text = `Perhaps never again is ${field} = ${event.constant(field)}; ${by}`;
         remarks.add(`fleeting ${field}`, text, event.lines);
       }
       if (event.shown[LEFT_OUT] === undefined) continue;

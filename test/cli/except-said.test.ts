@@ -29,7 +29,7 @@ describe('what is said of an exception', () => {
       'user.name,container.id',
       'Warning: user.name = root and container.id = host holds for much else',
     ],
-    ['a pid', 'proc.pid,fd.name', 'Perhaps never again is proc.pid = 4711; leave it out with --by (line 1).'],
+    ['a pid', 'proc.pid,fd.name', 'Perhaps never again is proc.pid = 4711; --by fd.name leaves it out (line 1).'],
     ['no word of what is done', 'proc.exepath,proc.pname', 'Warning: nothing here says what /usr/bin/cat does'],
   ])('%s', async (_, by, said) => {
     expect((await notesOf(read, by)).join('\n')).toContain(said);
