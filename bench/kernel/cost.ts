@@ -122,10 +122,15 @@ async function demandOf(files: readonly string[], pushdown: boolean): Promise<Se
 
 function sensorOf(pid: number, demand: SensorDemand): Compared {
   const scope = { descendantsOf: pid };
-  const sensor: Sensor = openSensor({ ...none, ringBytes: 16 << 20, scope });
-  const buffer = new Uint8Array(16 << 20);
+  const ringBytes = 16 << 20;
+  const sensor: Sensor = openSensor({ ...none, ringBytes, scope });
+  const buffer = new Uint8Array(ringBytes);
   return {
-    on: () => sensor.configure(demand),
+    on: () => {
+      sensor.configure(demand);
+      // As the agent does, which waits most of the time.
+      sensor.arm(ringBytes / 4);
+    },
     off: () => {
       sensor.configure(none);
       while (sensor.drain(buffer) > 0);
