@@ -3,10 +3,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { runIn } from '../cli/in-process.ts';
 import { scratch } from '../scratch.ts';
 import { Program, repository } from './program.ts';
 
-const run = (...args: readonly string[]) => Program.run(['test', ...args]);
+const run = (...args: readonly string[]) => runIn(repository, ['test', ...args]);
 
 /** What the first test of a wrong password expects. */
 const LOGIN = /alerts: \[{rule: VCD login failed}]/;
@@ -28,7 +29,7 @@ function copied(changes: readonly (readonly [RegExp, string])[] = [], ofRules: t
 }
 
 test('the tests of our rules and pipelines pass', async () => {
-  const { code, stdout, stderr } = await run('rules/', 'pipelines/');
+  const { code, stdout, stderr } = await Program.run(['test', 'rules/', 'pipelines/']);
   expect(stdout + stderr).toMatch(/^\d{3} passed, 0 failed, 0 skipped\n$/);
   expect(code).toBe(0);
 }, 60_000);
@@ -160,7 +161,7 @@ export default defineOperator({
     'p.test.yaml',
     `pipeline: p.yaml\ntests:\n${each('a', '/x', '[{ type: openat }]')}${each('b', '/y', 'none')}${each('c', '/oh', 'none')}`,
   );
-  const { code, stdout } = await run(join(folder, 'p.test.yaml'));
+  const { code, stdout } = await Program.run(['test', join(folder, 'p.test.yaml')]);
   expect(stdout.replaceAll(`${folder}/`, '')).toBe(
     'FAIL p.test.yaml:5 p: c\n    mine: mine failed on an event of type openat: oh\n2 passed, 1 failed, 0 skipped\n',
   );
