@@ -22,7 +22,7 @@ export default defineOperator({
 });
 `;
 
-/** The source \`idle\` keeps it running. */
+/** The source `idle` keeps it running. */
 const YAML = `components: [./picky.ts]
 state: state
 sources:
