@@ -117,6 +117,21 @@ function list(letters: readonly DeadLetter[], json: boolean): void {
       `${id}  ${when}  ${sink}  ${counted(count, 'event')}  ${reason}${message ? `: ${visibleLine(message)}` : ''}\n`,
     );
   }
+  if (letters.length > MANY) say(`${sumText(letters)}\n`);
+}
+
+/** Of more than these it is also said what they are together. */
+const MANY = 20;
+
+/** "30 dead letters with 90 events: 20 of the sink siem (refused), …"; the most first. */
+function sumText(letters: readonly DeadLetter[]): string {
+  const groups = [...Map.groupBy(letters, ({ sink, reason }) => `${ownerOf(sink)} (${reason})`)];
+  const parts = groups.toSorted(([, a], [, b]) => b.length - a.length).map(([of, own]) => `${own.length} of ${of}`);
+  return `${counted(letters.length, 'dead letter')} with ${counted(eventsIn(letters), 'event')}: ${parts.join(', ')}`;
+}
+
+function eventsIn(letters: readonly DeadLetter[]): number {
+  return letters.reduce((sum, { count }) => sum + count, 0);
 }
 
 async function show(letters: Letters, ids: readonly number[], redact: boolean): Promise<void> {
@@ -148,7 +163,8 @@ async function retry(letters: Letters, ids: readonly number[], sink: string | un
       `Dead letter ${lost} cannot be read: it would only come back; 'dlq show' prints what is left of it`,
     );
   }
-  const whole = before.filter(({ id }) => !damaged.includes(id));
+  const lacking = new Set(damaged);
+  const whole = before.filter(({ id }) => !lacking.has(id));
   const numbers = damaged.length === 0 ? ids : whole.map(({ id }) => id);
   if (damaged.length === 0 || whole.length > 0) await letters.retry(choiceOf(numbers, sink));
   say(`${waitingText(whole)}\n`);
@@ -163,7 +179,7 @@ function damagedText(ids: readonly number[]): string {
 
 function waitingText(letters: readonly DeadLetter[]): string {
   if (letters.length === 0) return 'no dead letters to deliver';
-  const events = letters.reduce((sum, { count }) => sum + count, 0);
+  const events = eventsIn(letters);
   const kinds = [...new Set(letters.map((letter) => ownerOf(letter.sink).split(' ')[1]))];
   const [wait, their] =
     letters.length === 1
@@ -189,7 +205,7 @@ async function drop(letters: Letters, ids: readonly number[], sink: string | und
     throw new UserError('dlq drop: name dead letters by number, or --sink ID', { exit: exitCode.usage });
   const chosen = await chosenOf(letters, ids, sink);
   await letters.drop(choiceOf(ids, sink));
-  const events = chosen.reduce((sum, { count }) => sum + count, 0);
+  const events = eventsIn(chosen);
   const were = chosen.length === 1 ? 'was' : 'were';
   say(`${counted(chosen.length, 'dead letter')} with ${counted(events, 'event')} ${were} deleted\n`);
 }
@@ -202,7 +218,8 @@ async function chosenOf(
 ): Promise<readonly DeadLetter[]> {
   const all = await letters.list(undefined);
   const own = sink === undefined ? all : all.filter((letter) => letter.sink === sink);
-  const missing = ids.find((id) => !own.some((letter) => letter.id === id));
+  const numbers = new Set(own.map(({ id }) => id));
+  const missing = ids.find((id) => !numbers.has(id));
   const of = sink === undefined ? '' : ` of ${ownerOf(sink)}`;
   if (missing !== undefined) throw new UserError(`There is no dead letter ${missing}${of}`);
   if (sink !== undefined && own.length === 0) {
@@ -210,7 +227,8 @@ async function chosenOf(
     const there = others.length > 0 ? `there are some of ${others.join(', ')}` : 'nor any other';
     throw new UserError(`There is no dead letter${of}; ${there}`);
   }
-  return own.filter(({ id }) => ids.length === 0 || ids.includes(id));
+  const asked = new Set(ids);
+  return own.filter(({ id }) => ids.length === 0 || asked.has(id));
 }
 
 function choiceOf(ids: readonly number[], sink: string | undefined): Choice {

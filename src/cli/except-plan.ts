@@ -53,12 +53,12 @@ export function planFor(each: Case, by: readonly string[] | undefined, most: num
   const tooMany = `"${rule.name}" needs ${most + rest.length} rows: the ${most} that hide the most alerts are written`;
   const hint = `--rows writes more, --rule ${JSON.stringify(rule.name)} of this rule alone.`;
   const why = () => ({ message: tooMany, hint });
-  open.push(...rest.flatMap(({ events }) => events.map((event) => ({ event, key: tooMany, why }))));
+  const left = rest.flatMap(({ events }) => events.map((event) => ({ event, key: tooMany, why })));
   const whySilent = notRaised.texts((text, lines) => {
     const failing = refutedText(reasons.get(text) as Refutation);
     return `No alert with these rules, and without an exception: ${lines}, failing ${failing}.`;
   });
-  return { case: each, blocks: kept, rows: all, open, silent, whySilent };
+  return { case: each, blocks: kept, rows: all, open: [...open, ...left], silent, whySilent };
 }
 
 type Lack = Omit<Open, 'event'>;

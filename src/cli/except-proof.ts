@@ -5,7 +5,7 @@ import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
 import type { Rule } from '../rules/index.ts';
 import type { Plan } from './except-plan.ts';
 import { Judged } from './except-seen.ts';
-import { exceptionsYaml, linesOf, linesText } from './except-yaml.ts';
+import { exceptionsYaml, linesOf, linesText, rowsIn } from './except-yaml.ts';
 import type { LoadedRules } from './rules-files.ts';
 
 /** A plan, and what came of it. */
@@ -26,8 +26,8 @@ export async function proven(load: LoadedRules, plans: readonly Plan[]): Promise
   const file = { name: 'the exceptions', content: exceptionsYaml([], made) };
   const { ok, rules, diagnostics } = await load.with(file);
   if (!ok) {
-    const rows = made.reduce((sum, { blocks }) => sum + blocks.reduce((all, block) => all + block.rows.size, 0), 0);
-    const message = `The rules do not load with these exceptions; there are ${counted(rows, 'row')}, and --rows writes fewer`;
+    const rows = counted(rowsIn(made), 'row');
+    const message = `The rules do not load with these exceptions; there are ${rows}, and --rows writes fewer`;
     const texts = [...load.texts, { name: file.name, text: file.content }];
     throw new UserError(message, { exit: exitCode.config, diagnostics: diagnostics.filter(isError), texts });
   }

@@ -33,6 +33,11 @@ export function countOf({ events }: Row): number {
   return events.reduce((sum, { lines }) => sum + lines.length, 0);
 }
 
+/** How many rows there are. */
+export function rowsIn(rules: readonly Pick<RuleBlocks, 'blocks'>[]): number {
+  return rules.flatMap(({ blocks }) => blocks).reduce((sum, { rows }) => sum + rows.size, 0);
+}
+
 /** The lines of the alerts that a row hides, in their order. */
 export function linesOf({ events }: Row): readonly number[] {
   return events.flatMap(({ lines }) => lines).sort((a, b) => a - b);

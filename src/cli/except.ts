@@ -13,7 +13,7 @@ import type { LeftOut } from './except-left.ts';
 import { type Plan, planFor } from './except-plan.ts';
 import { type Proven, proven } from './except-proof.ts';
 import { warnings } from './except-warnings.ts';
-import { countOf, exceptionsYaml, linesOf, type RuleBlocks } from './except-yaml.ts';
+import { countOf, exceptionsYaml, linesOf, type RuleBlocks, rowsIn } from './except-yaml.ts';
 import { complain } from './fail.ts';
 import { print, type RulesOptions, usage } from './rules.ts';
 import { findRule, type LoadedRules, loadFrom } from './rules-files.ts';
@@ -100,7 +100,7 @@ function headOf(
   silent: number,
 ): readonly string[] {
   const hidden = ended.reduce((sum, each) => sum + each.hidden, 0);
-  const rows = ended.reduce((sum, { blocks }) => sum + blocks.reduce((all, block) => all + block.rows.size, 0), 0);
+  const rows = rowsIn(ended);
   const parts = [
     `${counted(rows, 'row')} ${rows === 1 ? 'hides' : 'hide'} ${hidden} of them`,
     ...(silent > 0 ? [`${silent} would not be raised by these rules anyway`] : []),

@@ -83,3 +83,16 @@ test('what cannot be read any more is not put back, where it would become a dead
   const [, left] = await run('list');
   expect(left).toMatch(/^2 .* siem {2}2 events {2}unreadable\n$/);
 });
+
+test('of many dead letters it is also said what they are together', async () => {
+  const state = join(folder, 'many');
+  const store = await Store.open(state, () => {});
+  for (let n = 0; n < 21; n++) {
+    const letter = { sink: n < 2 ? 'operator score' : 'siem', reason: n === 20 ? 'sink_failed' : 'refused' };
+    await store.bury({ ...letter, message: '', time: 0, count: 2 }, '{}\n{}');
+  }
+  await store.close();
+  const { stdout } = await runIn(folder, ['dlq', 'list', '--state', state]);
+  const all = '18 of the sink siem (refused), 2 of the operator score (refused), 1 of the sink siem (sink_failed)';
+  expect(stdout.trimEnd().split('\n').slice(21)).toEqual([`21 dead letters with 42 events: ${all}`]);
+});
