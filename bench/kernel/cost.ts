@@ -29,7 +29,13 @@ if (cannotMeasure) {
 
 const turns = Number(process.argv[2] ?? 30);
 const chunks = 6;
-const operations = { getppid: 5000, 'open+close': 700, 'socket+connect+close': 200, pwrite: 2000 } as const;
+const operations = {
+  getppid: 5000,
+  'open+close': 700,
+  'socket+connect+close': 200,
+  'connect-in-progress': 200,
+  pwrite: 2000,
+} as const;
 type Operation = keyof typeof operations;
 const names = Object.keys(operations) as Operation[];
 const EXEC = 'vfork+exec';
@@ -107,6 +113,12 @@ const etc: Necessary = [
 ];
 const writes: Necessary = [{ writes: true }];
 const real: Necessary = [{ paths: [{ of: 'real', kind: 'prefix', value: '/etc/' }] }];
+/** What no connect of the loop fulfils. */
+const unix: Necessary = [{ sockets: new Set(['unix']) }];
+const elsewhere: Necessary = [{ ends: [{ end: 'remote', of: 'address', values: ['169.254.169.254'] }] }];
+const outside: Necessary = [
+  { ends: [{ end: 'remote', of: 'address', values: ['127.0.0.0/8', '::1'], outside: true }] },
+];
 const of = (opens: 'all' | Necessary) =>
   new Map<string, 'all' | Necessary>(calls.map((name) => [name, name.includes('open') ? opens : 'all']));
 
@@ -170,12 +182,17 @@ async function configurations(): Promise<ReadonlyMap<string, Open>> {
   const [name, files] = ruleSets.at(-1) as (typeof ruleSets)[number];
   demands.push([`${name}, no pushdown`, await demandOf(files, false)]);
   const calls = (opens: 'all' | Necessary, real: boolean) => ({ ...none, calls: of(opens), real, file: true });
+  const connects = (wanted: 'all' | Necessary) => ({ ...none, calls: new Map([['connect', wanted]]) });
   demands.push(
     ['opens with real path', calls('all', true)],
     ['opens with path as text', calls('all', false)],
     ['opens dropped by flags', calls(writes, false)],
     ['opens dropped by text', calls(etc, false)],
     ['opens dropped by real path', calls(real, true)],
+    ['connects', connects('all')],
+    ['connects dropped by kind', connects(unix)],
+    ['connects dropped by address', connects(elsewhere)],
+    ['connects dropped by other networks', connects(outside)],
   );
   const sensors = demands.map(([each, demand]) => [each, (pid: number) => sensorOf(pid, demand)] as const);
   const least = Object.entries(floors).map(([each, name]) => [each, (pid: number) => floor(name, pid)] as const);
@@ -238,7 +255,7 @@ const results = new Map<string, Chunks>();
 const opened: [Compared, Chunks][] = [];
 const all = await configurations();
 for (const [name, open] of all) {
-  const seen: Chunks = { getppid: [], 'open+close': [], 'socket+connect+close': [], pwrite: [], [EXEC]: [] };
+  const seen = Object.fromEntries([...names, EXEC].map((operation) => [operation, [] as number[]])) as Chunks;
   results.set(name, seen);
   opened.push([await open(pid), seen]);
 }

@@ -23,12 +23,14 @@ static struct sockaddr_in address = { .sin_family = AF_INET };
 
 static void operation_getppid(void) { syscall(SYS_getppid); }
 static void operation_open(void) { close(open(path, O_RDONLY)); }
-static void operation_connect(void)
+static void connect_by(int type)
 {
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  int fd = socket(AF_INET, type, 0);
   connect(fd, (void *)&address, sizeof address);
   close(fd);
 }
+static void operation_connect(void) { connect_by(SOCK_STREAM); }
+static void operation_going_on(void) { connect_by(SOCK_STREAM | SOCK_NONBLOCK); }
 
 static void operation_pwrite(void)
 {
@@ -53,6 +55,7 @@ static const struct {
   int children; // their time counts too
 } operations[] = {
   { "getppid", operation_getppid, 0 },   { "open+close", operation_open, 0 }, { "socket+connect+close", operation_connect, 0 },
+  { "connect-in-progress", operation_going_on, 0 },
   { "pwrite", operation_pwrite, 0 },     { "vfork+exec", operation_exec, 1 },
 };
 
