@@ -74,7 +74,7 @@ function isWithin({ results, sockets, paths, ends, comms, ...outcome }: Clause, 
 const SHOWN = 30;
 
 /** A clause in words: "opens for writing, by tar, path begins with /etc, /usr". Of values of a kind the first are `shown`. */
-export function clauseText({ paths = [], ends = [], comms, ...outcome }: Clause, shown = SHOWN): string {
+export function clauseText({ paths = [], ends, comms, ...outcome }: Clause, shown = SHOWN): string {
   const groups = Map.groupBy(
     paths,
     ({ of, ...property }) => `${of === 'real' ? 'canonical path' : 'path'} ${kindText(property)}`,
@@ -87,7 +87,9 @@ export function clauseText({ paths = [], ends = [], comms, ...outcome }: Clause,
     ...outcomeText(outcome),
     ...(comms === undefined ? [] : [`by ${someOf(comms, shown)}`]),
     ...(properties.length === 0 ? [] : [properties.join(' or ')]),
-    ...(ends.length === 0 ? [] : [ends.map((property) => endText(property, shown)).join(' or ')]),
+    ...(ends === undefined
+      ? []
+      : [ends.map((property) => endText(property, shown)).join(' or ') || 'without another end']),
   ].join(', ');
 }
 

@@ -39,10 +39,11 @@ export interface EndProperty {
 
 /**
  * The outcome is that; where paths are given, the path, or that of the unix socket, has one of the properties; where ends
- * are, one of the ends does; where names are, the thread has one.
+ * are, one of the ends does, or there is no other end; where names are, the thread has one.
  */
 export interface Clause extends Outcome {
   readonly paths?: readonly PathProperty[];
+  /** None: it has no other end. */
   readonly ends?: readonly EndProperty[];
   /** Names of threads (`comm`), at most 15 bytes each. */
   readonly comms?: readonly string[];

@@ -45,6 +45,7 @@ export function ofSocket(check: TypedCheck, type: string, negated: boolean): Nec
   const field = check.left.ref.text;
   const end = ENDS.get(field);
   if (end !== undefined) return negated ? notOfEnd(end, check, type) : ofEnd(end, check, type);
+  if (field === 'fd.l4proto' && (check.operator === '!=') !== negated) return notOfTcp(check, type);
   if (negated) return undefined;
   const kinds = ofKind(field, check, type);
   if (kinds === undefined) return undefined;
@@ -53,25 +54,32 @@ export function ofSocket(check: TypedCheck, type: string, negated: boolean): Nec
   return [{ sockets: kinds, ...results }];
 }
 
-const KINDS: ReadonlyMap<Constant, readonly SocketKind[]> = new Map([
-  ...['4', '6', 'ipv4', 'ipv6', 'ip'].map((value) => [value, [...INTERNET]] as const),
-  ...['u', 'unix'].map((value) => [value, ['unix']] as [string, SocketKind[]]),
-  ['tcp', ['tcp']],
-  ...['udp', 'icmp', 'raw'].map((value) => [value, ['udp']] as [string, SocketKind[]]),
+type Words = ReadonlyMap<Constant, Iterable<SocketKind>>;
+
+const words = (kinds: Readonly<Record<string, Iterable<SocketKind>>>): Words => new Map(Object.entries(kinds));
+
+/** By field, the words that are said of sockets, and of which; another word is said of none of the internet or the machine. */
+const WORDS: ReadonlyMap<string, Words> = new Map([
+  ['fd.type', words({ ipv4: INTERNET, ipv6: INTERNET, unix: ['unix'] })],
+  // A userfaultfd has the letter of unix sockets.
+  ['fd.typechar', words({ 4: INTERNET, 6: INTERNET, u: ['unix'] })],
+  ['fd.sockfamily', words({ ip: INTERNET, unix: ['unix'] })],
 ]);
+
+const TRANSPORTS = words({ tcp: ['tcp'], udp: ['udp'], icmp: ['udp'], raw: ['udp'] });
 
 function ofKind(field: string, check: TypedCheck, type: string): ReadonlySet<SocketKind> | undefined {
   const { operator, constants = [] } = check;
   if (isAllOf(check) || constants.length === 0) return undefined;
   const isEqual = operator === '=' || operator === 'in';
+  const kindsBy = WORDS.get(field);
+  if (kindsBy !== undefined) {
+    return isEqual ? new Set(constants.flatMap((value) => [...(kindsBy.get(value) ?? ['other' as const])])) : undefined;
+  }
   switch (field) {
-    case 'fd.typechar':
-    case 'fd.type':
-    case 'fd.sockfamily':
-      return isEqual ? new Set(constants.flatMap((value) => KINDS.get(value) ?? ['other'])) : undefined;
     case 'fd.l4proto': {
-      const kinds = constants.map((value) => KINDS.get(value));
-      return isEqual && kinds.every((kind) => kind !== undefined) ? new Set(kinds.flat()) : undefined;
+      const kinds = constants.map((value) => TRANSPORTS.get(value));
+      return isEqual && kinds.every((kind) => kind !== undefined) ? new Set(kinds.flatMap((kind) => [...kind])) : undefined;
     }
     case 'evt.arg.domain':
       return type === 'socket' ? ofDomain(check, constants) : undefined;
@@ -101,7 +109,7 @@ function ofDomain(check: TypedCheck, constants: readonly Constant[]): ReadonlySe
 
 const TEXTUAL: ReadonlySet<TypedOperator> = new Set(['=', 'in', 'contains', 'startswith', 'endswith']);
 
-/** Whether no `fd.name` of an internet socket (`10.0.0.1:40000->[…]:443`) can be, or have in it, that text. */
+/** Whether no `fd.name` of an internet socket (`::1:40000->fd00::2:443`, never in brackets) can be, or have in it, that text. */
 function isNoAddress(operator: TypedOperator, value: Constant): boolean {
   return TEXTUAL.has(operator) && typeof value === 'string' && /[^0-9a-f.:>-]/.test(value);
 }
@@ -111,8 +119,8 @@ function connected(type: string): Pick<Clause, 'results'> {
   return type === 'connect' ? { results: new Set(['ok', 'in_progress']) } : {};
 }
 
-const failed = (type: string): Necessary =>
-  type === 'connect' ? [{ sockets: INTERNET, results: new Set(['failed']) }] : [];
+const failed = (type: string, sockets = INTERNET): Necessary =>
+  type === 'connect' ? [{ sockets, results: new Set(['failed']) }] : [];
 
 function ofEnd({ end, of }: OfEnd, check: TypedCheck, type: string): Necessary {
   const property = of === 'name' ? undefined : propertyOf(endOf(end, type), of, check);
@@ -124,6 +132,18 @@ function ofEnd({ end, of }: OfEnd, check: TypedCheck, type: string): Necessary {
   // Both ends of what has none are zeros.
   const zeros = end === 'either' && (property === undefined || isOfZeros(property)) ? failed(type) : [];
   return [...zeros, whole];
+}
+
+/** What is not TCP is another socket, or one of which no transport is known, since it has no other end. */
+function notOfTcp({ operator, constants = [], modifier }: TypedCheck, type: string): Necessary | undefined {
+  const isExcluded = (operator === '!=' || operator === '=' || operator === 'in') && constants.includes('tcp');
+  if (!isExcluded || modifier !== undefined) return undefined;
+  const sockets = new Set<SocketKind>(['tcp']);
+  return [
+    { sockets: new Set<SocketKind>(['udp', 'unix', 'other']) },
+    ...failed(type, sockets),
+    { sockets, ...connected(type), ends: [] },
+  ];
 }
 
 /** A check of what is absent is false, and its negation true. Only of a connect is it known when that is so. */

@@ -99,7 +99,6 @@ function shown({ family, local, remote }: Called): readonly [local: string, remo
 }
 
 function endHolds({ end, of, values, outside }: EndProperty, call: Called): boolean {
-  if (call.remote.port === 0) return true;
   const [local, remote] = shown(call);
   const isIn = (ip: string, port: number) =>
     values.some((value) => {
@@ -129,6 +128,8 @@ export function callPasses(necessary: Necessary, call: Called): boolean {
     if ((paths !== undefined && isInternet) || (ends !== undefined && !isInternet)) return false;
     if (paths !== undefined) return path !== '' && (isCrooked(path) || paths.some((one) => has(one, path)));
     if (comms !== undefined) return comms.includes(comm);
-    return ends === undefined || isUnknown || ends.some((property) => endHolds(property, call));
+    return (
+      ends === undefined || isUnknown || call.remote.port === 0 || ends.some((property) => endHolds(property, call))
+    );
   });
 }

@@ -14,6 +14,10 @@ const checks = [
   'fd.typechar = u',
   'fd.typechar in (4, 6)',
   'fd.typechar = o',
+  'fd.typechar in (u, 4)',
+  'fd.typechar in (f, e, d)',
+  'fd.type in (event, userfaultfd, memfd)',
+  'fd.type in (directory, pipe)',
   'fd.type = unix',
   'fd.type in (ipv4, ipv6)',
   'fd.type in (ipv4, unix)',
@@ -21,10 +25,14 @@ const checks = [
   'fd.type != unix',
   'fd.sockfamily = ip',
   'fd.sockfamily = unix',
+  'fd.sockfamily in (u, ipv4, 4)',
+  'fd.l4proto in (u, 4)',
   'fd.l4proto = tcp',
   'fd.l4proto in (udp, icmp)',
   'fd.l4proto = raw',
   'fd.l4proto != tcp',
+  'fd.l4proto != udp',
+  'fd.l4proto != anyof (tcp, udp)',
   'fd.l4proto in (tcp, <NA>)',
   'fd.sip = 127.0.0.1',
   'fd.sip != 127.0.0.1',
@@ -135,7 +143,25 @@ export const CALL_TYPES: Readonly<Record<string, number>> = {
   listen: 50,
   accept4: 288,
   write: 1,
+  dup: 32,
+  userfaultfd: 323,
 };
+
+/** Those that are about any descriptor: their record is of a socket only where that is one. */
+const OF_ANY: ReadonlySet<string> = new Set(['write', 'dup', 'userfaultfd']);
+
+const ANON_INODE_FS = 0x09041934;
+const DIRECTORY = 0o200_000;
+const ANONYMOUS = `[userfaultfd] [eventfd] [eventpoll] [signalfd] [timerfd] [io_uring] [pidfd] inotify bpf-map bpf-prog bpf_link`;
+/** What descriptors lead to that is no socket. */
+export const DESCRIPTORS = [
+  { magic: 0, file_flags: 0, real: '' },
+  { magic: 0x50495045, file_flags: 0, real: '' },
+  { magic: 0xef53, file_flags: DIRECTORY, real: '/run' },
+  { magic: 0xef53, file_flags: 0, real: '/run/docker.sock' },
+  { magic: 0x01021994, file_flags: 0, real: 'memfd:x' },
+  ...ANONYMOUS.split(' ').map((real) => ({ magic: ANON_INODE_FS, file_flags: 0, real })),
+];
 
 const facts = fc.record({
   type: fc.constantFrom('connect', 'connect', 'connect', ...Object.keys(CALL_TYPES)),
@@ -149,22 +175,32 @@ const facts = fc.record({
   isGiven: fc.boolean(),
   path: fc.constantFrom(...UNIX_PATHS, ...UNIX_PATHS.map((path) => `\0${path}`)),
   comm: fc.constantFrom('bash', 'sh', 'curl', 'sshd'),
+  descriptor: fc.constantFrom(...DESCRIPTORS),
 });
 
-/** A call on a socket. Of a failed call the socket may say more than the event does. */
-export const called: fc.Arbitrary<Called & { readonly peer: boolean; readonly role: number }> = fc
+/** What the record of a call says beside what the kernel programs look at. */
+type Described = Called & {
+  readonly peer: boolean;
+  readonly role: number;
+  readonly descriptor: (typeof DESCRIPTORS)[number];
+};
+
+/** A call on a socket, or on another descriptor. Of a failed call the socket may say more than the event does. */
+export const called: fc.Arbitrary<Described> = fc
   .tuple(facts, fc.boolean(), fc.integer({ min: 0, max: 2 }))
   .map(([{ transport, four, six, ports, isGiven, ...call }, peer, role]) => {
     const [local, remote] = call.family === 10 ? six : four;
     const [socketType, protocol] = transport as [number, number];
     // There is none that could not be made.
-    const family = call.type === 'socket' && call.ret < 0 ? 0 : call.family;
+    const isNone = call.type === 'userfaultfd' || (call.type === 'socket' && call.ret < 0);
+    const family = isNone ? 0 : call.family;
+    const given = OF_ANY.has(call.type) ? 0 : call.addressFamily;
     return {
       ...call,
       family,
       socketType,
       protocol,
-      addressFamily: isGiven && family !== 0 ? family : call.addressFamily,
+      addressFamily: isGiven && family !== 0 ? family : given,
       local: { ip: local, port: ports[0] },
       remote: { ip: remote, port: ports[1] },
       peer,
@@ -181,11 +217,18 @@ function bytesOf(ip: string): number[] {
 
 const isInternet = (family: number) => family === 2 || family === 10;
 
-/** The record of a call, as native/bpf/socket.h makes it. */
-export function recordOfCall(call: Called & { readonly peer: boolean; readonly role: number }): Fields {
+/** The record of a call on what is no socket. */
+export function callOn(descriptor: (typeof DESCRIPTORS)[number], type = 'dup', ret = 3): Fields {
+  const fd = descriptor.magic === 0 ? -1 : 3;
+  return { ...shell, kind: 'call', nr: CALL_TYPES[type] ?? 0, ret, fd, ...descriptor };
+}
+
+/** The record of a call, as native/bpf/socket.h makes it where that is about a socket. */
+export function recordOfCall(call: Described): Fields {
   const { type, ret, family, local, remote, addressFamily, peer } = call;
   const connects = type === 'connect' && (ret >= 0 || ret === -115) && addressFamily !== 0;
   const isPath = family === 1 || addressFamily === 1;
+  if (family === 0 && OF_ANY.has(type)) return { ...callOn(call.descriptor, type, ret), comm: call.comm };
   return {
     ...shell,
     comm: call.comm,

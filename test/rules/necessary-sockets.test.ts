@@ -9,7 +9,7 @@ import { kernelForm } from '../../src/events/kernel/form.ts';
 import { compileCondition, loadRules, necessary, necessaryByType } from '../../src/rules/index.ts';
 import { sharedText } from '../events/shared.ts';
 import { callPasses } from '../native/filter-model.ts';
-import { callCondition, called, recordOfCall, seen } from './generated-calls.ts';
+import { callCondition, called, callOn, DESCRIPTORS, recordOfCall, seen } from './generated-calls.ts';
 import { bench } from './judged-opens.ts';
 
 const catalogue = catalogues.get('syscall') as Catalogue;
@@ -43,9 +43,26 @@ describe('necessary conditions of calls on sockets', () => {
   const others = new Set(['unix', 'other']);
   const connected = { sockets: internet, results: new Set(['ok', 'in_progress']) };
 
+  it('keep what is no socket, whatever word is said of it', () => {
+    const words = new Set<unknown>();
+    for (const descriptor of DESCRIPTORS) {
+      const slab = bench.slab(callOn(descriptor));
+      for (const field of ['fd.typechar', 'fd.type', 'fd.sockfamily', 'fd.l4proto']) {
+        const word = kernelForm.reader(field)?.(slab.at(0) as KernelEvent);
+        if (word === undefined) continue;
+        words.add(word);
+        const kept = needs(`${field} = "${word}"`, 'dup').some(({ sockets }) => sockets?.has('other') ?? true);
+        expect(kept, `${field} of ${JSON.stringify(descriptor)}`).toBe(true);
+      }
+      slab.release();
+    }
+    expect(words.size).toBeGreaterThan(20);
+  });
+
   it('tell unix sockets by the names of their paths', () => {
     const paths = [{ of: 'text', kind: 'name', value: 'docker.sock' }];
-    expect(needs('fd.typechar = u and fd.name endswith /docker.sock')).toEqual([{ sockets: new Set(['unix']), paths }]);
+    expect(needs('fd.type = unix and fd.name endswith /docker.sock')).toEqual([{ sockets: new Set(['unix']), paths }]);
+    expect(needs('fd.typechar = u and fd.name endswith /docker.sock')).toEqual([{ sockets: others, paths }]);
     expect(needs('fd.name endswith /docker.sock')).toEqual([{ sockets: others, paths }]);
     expect(needs('fd.name contains docker')).toEqual([{ sockets: others }]);
     expect(needs('fd.name startswith 127.0')).toEqual([{}]);
@@ -92,6 +109,17 @@ describe('necessary conditions of calls on sockets', () => {
     ]);
     expect(needs(`not fd.snet in (${own})`, 'sendto')).toEqual([{}]);
     expect(needs('not fd.cip = 10.0.0.5')).toEqual([{}]);
+    const tcp = new Set(['tcp']);
+    const without = { sockets: tcp, ends: [] };
+    const rest = { sockets: new Set(['udp', 'unix', 'other']) };
+    expect(needs('fd.l4proto != tcp', 'sendto')).toEqual([rest, without]);
+    expect(needs('fd.l4proto != tcp and fd.l4proto = tcp and fd.sport = 80', 'sendto')).toEqual([without]);
+    expect(needs('not fd.l4proto in (tcp, udp)')).toEqual([
+      rest,
+      { ...failed, sockets: tcp },
+      { ...without, results: connected.results },
+    ]);
+    expect(needs('fd.l4proto != udp', 'sendto')).toEqual([{}]);
     // Of IPv4 in IPv6 nothing is said.
     expect(needs('fd.snet != "::/1"')).toEqual([connected]);
   });
