@@ -18,7 +18,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { clang } from '../native/compile.ts';
 import { scratch } from '../scratch.ts';
 import { boot, missing, pack } from './emulate.ts';
@@ -33,7 +33,7 @@ const MEMORY = 3072;
 /** What tests act with; what these packages depend on comes with them. */
 const PACKAGES =
   'bash dash busybox-static coreutils findutils grep sed mawk util-linux mount procps gcc libc6-dev iproute2 ' +
-  `base-files podman runc conmon git ${clang}`;
+  `base-files podman runc conmon git ${basename(clang)}`;
 /** Of a package, what nobody runs. */
 const UNREAD = /^\/usr\/share\/(doc|man|locale|info|lintian|bug|gdb|perl|bash-completion)\//;
 /** What is built, beside the files of the checkout. */
