@@ -27,10 +27,12 @@ export function fewerRows(rows: readonly Row[]): string | undefined {
 
 /** The folder that all of some paths are below, as constants have them; undefined: none, or the root. */
 function folderOf(constants: readonly string[]): string | undefined {
-  const paths = constants.map((constant) => constant.replace(/^"/, ''));
-  let shared = paths[0] ?? '';
-  for (const path of paths)
-    while (!path.startsWith(shared)) shared = shared.slice(0, shared.lastIndexOf('/', shared.length - 2) + 1);
-  const folder = shared.slice(0, shared.lastIndexOf('/') + 1);
+  // What the first and the last of them in order share, all do.
+  const paths = constants.map((constant) => constant.replace(/^"/, '')).sort();
+  const [first = ''] = paths;
+  const last = paths.at(-1) ?? '';
+  let length = 0;
+  while (length < first.length && first[length] === last[length]) length++;
+  const folder = first.slice(0, first.slice(0, length).lastIndexOf('/') + 1);
   return folder.startsWith('/') && folder.length > 1 ? folder : undefined;
 }

@@ -7,7 +7,7 @@ import { readJson } from '../events/exact-json.ts';
 /** An alert in the form of Falco's JSON, or why there is none. */
 export type Found = { readonly falco: JsonObject } | { readonly problem: string };
 
-/** Documents in documents, at most: a line of a stream of an answer of Loki, with the JSON of a container's log in it. */
+/** Documents and lists in others, at most: a line of a stream of an answer of Loki, with the JSON of a container's log in it. */
 const DEEPEST = 8;
 
 /** What the keys hold that logs and services have for what they carry. */
@@ -18,6 +18,7 @@ const ENVELOPES = [
 
 /** All alerts of a document; of what holds none, why. */
 export function alertsIn(document: unknown, depth = 0): readonly Found[] {
+  if (depth > DEEPEST) return [problem('It is no alert: it is in too many documents or lists.')];
   if (Array.isArray(document)) return document.flatMap((each) => alertsIn(each, depth + 1));
   if (!isObject(document)) return [problem('It is no alert: it is no JSON object.')];
   if (isObject(document.output_fields)) return [{ falco: document }];
@@ -25,7 +26,7 @@ export function alertsIn(document: unknown, depth = 0): readonly Found[] {
     const found = form(document, depth);
     if (found !== undefined) return found;
   }
-  const inner = depth < DEEPEST ? within(document, depth) : [];
+  const inner = within(document, depth);
   if (inner.length > 0) return inner;
   return [{ falco: document }];
 }

@@ -149,4 +149,18 @@ describe('what services give back', () => {
     expect(stdout).toContain('# Hides 3 of 3 alerts.');
     expect(stderr).toBe('1 line without an alert: the output says why\n');
   });
+
+  const deep = (before: string, after: string) => `${before.repeat(50_000)}1${after.repeat(50_000)}`;
+
+  test.each([
+    ['lists in lists', deep('[', ']')],
+    ['documents in documents', deep('{"data":', '}')],
+    ['OCSF in OCSF', deep('{"class_uid":1,"raw_data":', '}')],
+    ['streams of Loki in each other', deep('{"stream":{},"values":[["1",', ']]}')],
+  ])('%s, fifty thousand deep, are told and the others read', async (_, text) => {
+    const { stdout, code } = await except(write('deep.json', `${text}\n${json.join('\n')}\n`), rules);
+    expect(code).toBe(0);
+    expect(stdout).toContain('# 1 line without an alert (line 1): It is no alert: it is in too many documents');
+    expect(stdout).toContain('# Hides 3 of 3 alerts.');
+  });
 });
