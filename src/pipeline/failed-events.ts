@@ -1,7 +1,8 @@
 /** Events that an operator has failed on: dead letters with what it threw, and given to it again when they are put back. */
 
-import { type Ack, ackOf, LOST, splitAck } from '../core/ack.ts';
+import { type Ack, ackOf, LOST, type Status, splitAck } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
+import { sleep } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import type { Keep } from '../core/keep.ts';
@@ -9,7 +10,7 @@ import { KeepReader } from '../core/keep-reader.ts';
 import type { Logger } from '../core/log.ts';
 import type { Counters } from '../core/metrics.ts';
 import type { Parcel } from '../core/queue.ts';
-import { AGAIN } from '../core/retry.ts';
+import { AGAIN, backoff } from '../core/retry.ts';
 import { Undelivered } from '../core/undelivered.ts';
 import { recordForm } from '../events/record.ts';
 import { redactCommon } from '../events/redact.ts';
@@ -36,7 +37,7 @@ export class FailedEvents implements LostPort {
   readonly #undelivered: Undelivered;
   readonly #reader: KeepReader;
   readonly #errors = new WeakMap<Event, unknown>();
-  #ended = false;
+  readonly #ending = new AbortController();
   #wake = () => {};
   readonly #woken = () => this.#wake();
 
@@ -98,7 +99,7 @@ export class FailedEvents implements LostPort {
 
   /** It is given nothing any more. */
   end(): void {
-    this.#ended = true;
+    this.#ending.abort();
     this.#options.keep.woken.delete(this.#woken);
     this.#reader.close();
     this.#wake();
@@ -110,28 +111,32 @@ export class FailedEvents implements LostPort {
   }
 
   async #run(): Promise<void> {
-    while (!this.#ended) {
+    const { signal } = this.#ending;
+    for (let failures = 0; !signal.aborted; ) {
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-      const parcels = await this.#reader.next(BATCH);
-      await (parcels ? Promise.all(parcels.map((parcel) => this.#give(parcel))) : woken);
+      const parcels = this.#options.keep.waiting > 0 ? await this.#reader.next(BATCH) : undefined;
+      if (!parcels) {
+        await woken;
+        continue;
+      }
+      const settled = await Promise.all(parcels.map((parcel) => this.#give(parcel)));
+      failures = settled.includes('failed') ? failures + 1 : 0;
+      // It is given again, later each time.
+      if (failures > 0) await sleep(backoff(AGAIN, failures), signal).catch(() => {});
     }
   }
 
   // A letter has the events of one batch, so of one event source.
-  #give({ events, ack }: Parcel): Promise<void> {
-    if (this.#ended) {
-      ack.settle('failed');
-      return Promise.resolve();
-    }
+  #give({ events, ack }: Parcel): Promise<Status> {
     return new Promise((resolve) => {
       const own = ackOf((...fate) => {
         ack.settle(...fate);
-        resolve();
+        resolve(fate[0]);
       });
-      const source = (events[0] as Event).source;
-      this.#options.again({ source, form: recordForm, events, ack: own });
+      if (this.#ending.signal.aborted) own.settle('failed');
+      else this.#options.again({ source: (events[0] as Event).source, form: recordForm, events, ack: own });
     });
   }
 }

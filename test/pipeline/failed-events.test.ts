@@ -1,7 +1,7 @@
 /** Events that an operator fails on: dead letters where there is a state folder, and given to it again when they are put back. */
 
 import fc from 'fast-check';
-import { Observable, tap } from 'rxjs';
+import { filter, Observable, tap } from 'rxjs';
 import { expect, it, vi } from 'vitest';
 import { ackOf, type Status, splitAck } from '../../src/core/ack.ts';
 import type { Batch } from '../../src/core/batch.ts';
@@ -145,6 +145,28 @@ it('what a stream has held and lost is told once, whatever it does with the part
   for (const part of parts) part.settle('delivered');
   await vi.waitFor(() => expect(ack.settled).toEqual([['dead_lettered', 'operator_error']]), 20_000);
   expect(await end()).toMatchObject({ seen: 2, delivered: 0, dead_lettered: 2 });
+});
+
+it('are given again, later, when they fail on their way behind it', async () => {
+  let failures = -1;
+  const op = () =>
+    stream((batches) =>
+      batches.pipe(
+        filter(({ ack }) => {
+          if (failures < 0) throw new Error('crafted');
+          const isFailing = failures-- > 0;
+          if (isFailing) ack.settle('failed');
+          return !isFailing;
+        }),
+      ),
+    );
+  const { source, out, letters, retry, end } = await running(op);
+  source.emit(2);
+  await vi.waitFor(async () => expect(await letters()).toHaveLength(1), 20_000);
+  failures = 2;
+  await retry();
+  await vi.waitFor(() => expect(out.got).toEqual([0, 1]), 20_000);
+  expect(await end()).toMatchObject({ seen: 2, dead_lettered: 2, in_flight: 0 });
 });
 
 it('that nobody can write down are dropped, as without a state folder', async () => {
