@@ -1,5 +1,6 @@
-// What no rule can match is dropped here, before it is copied: by its outcome, by the thread's name and, of opens, by
-// path. The loader fills the filter with necessary conditions, so what passes may still match nothing.
+// What no rule can match is dropped here, before it is copied: by its outcome, by the thread's name, and by the path of opens
+// and of unix sockets; the ends of others are in ends.h. The loader fills the filter with necessary conditions, so what passes
+// may still match nothing.
 #pragma once
 
 struct {

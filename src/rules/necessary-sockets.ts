@@ -62,7 +62,7 @@ const words = (kinds: Readonly<Record<string, Iterable<SocketKind>>>): Words => 
 const WORDS: ReadonlyMap<string, Words> = new Map([
   ['fd.type', words({ ipv4: INTERNET, ipv6: INTERNET, unix: ['unix'] })],
   // A userfaultfd has the letter of unix sockets.
-  ['fd.typechar', words({ 4: INTERNET, 6: INTERNET, u: ['unix'] })],
+  ['fd.typechar', words({ 4: INTERNET, 6: INTERNET, u: ['unix', 'other'] })],
   ['fd.sockfamily', words({ ip: INTERNET, unix: ['unix'] })],
 ]);
 
@@ -79,7 +79,9 @@ function ofKind(field: string, check: TypedCheck, type: string): ReadonlySet<Soc
   switch (field) {
     case 'fd.l4proto': {
       const kinds = constants.map((value) => TRANSPORTS.get(value));
-      return isEqual && kinds.every((kind) => kind !== undefined) ? new Set(kinds.flatMap((kind) => [...kind])) : undefined;
+      return isEqual && kinds.every((kind) => kind !== undefined)
+        ? new Set(kinds.flatMap((kind) => [...kind]))
+        : undefined;
     }
     case 'evt.arg.domain':
       return type === 'socket' ? ofDomain(check, constants) : undefined;

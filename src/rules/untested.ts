@@ -6,7 +6,7 @@ import { necessary } from './necessary.ts';
 
 /**
  * The fields of checks that would narrow which events of a type are sent, if the kernel could test them. What a condition
- * excludes is not among them: no exclusion is tested there.
+ * excludes is not among them: hardly any exclusion can be tested, and few would narrow much.
  */
 export function untestedFields(expr: TypedExpr, eventType: string): ReadonlySet<string> {
   return new Set(untested(expr, eventType, false));
