@@ -10,10 +10,11 @@ import { type Keep, lettersIn } from './keep.ts';
 import { KeepReader } from './keep-reader.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
-import { Outage, Trouble } from './outage.ts';
+import { Outage } from './outage.ts';
 import { type Parcel, Queue } from './queue.ts';
 import { retrying, waitAfter } from './retry.ts';
 import { TimeLimit } from './time-limit.ts';
+import { Trouble } from './trouble.ts';
 import { FAILED, type Lost, liveIn, partsOf, REFUSED, STOPPED, Undelivered } from './undelivered.ts';
 import { outcomeOf } from './write-error.ts';
 

@@ -5,9 +5,10 @@ import { messageOf } from './errors.ts';
 import type { Keep } from './keep.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
-import { Outage, Trouble } from './outage.ts';
+import { Outage } from './outage.ts';
 import type { Parcel } from './queue.ts';
 import { backoff, type RetryPolicy } from './retry.ts';
+import { Trouble } from './trouble.ts';
 
 interface Reading {
   readonly keep: Keep;

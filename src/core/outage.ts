@@ -1,25 +1,9 @@
-/** Trouble that goes on: when it is said, and how long it was. An outage of a night must not fill the log. */
+/** A failure that goes on: when it is said, and how long it was. An outage of a night must not fill the log. */
 
 import { now } from './clock.ts';
 
 /** The same failure is said again after so many ms. */
 const AGAIN = 300_000;
-
-/** What is wrong with something now; tells when that begins, and when it is over. */
-export class Trouble {
-  readonly changed = new Set<() => void>();
-  #problem: string | undefined;
-
-  get problem(): string | undefined {
-    return this.#problem;
-  }
-
-  set problem(problem: string | undefined) {
-    const isSame = (this.#problem === undefined) === (problem === undefined);
-    this.#problem = problem;
-    if (!isSame) for (const changed of this.changed) changed();
-  }
-}
 
 export class Outage {
   #since: number | undefined;
