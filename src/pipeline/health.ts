@@ -1,6 +1,5 @@
 /** Telling sources of type `internal` what is wrong with the run itself, and that it is over. It is in the log already. */
 
-import { now } from '../core/clock.ts';
 import type { Report } from '../core/report.ts';
 import type { Live } from './graph.ts';
 import type { Runtime } from './runtime.ts';
@@ -72,7 +71,8 @@ class HealthWatch {
     const course = this.#courses.get(component) ?? {};
     this.#courses.set(component, course);
     clearTimeout(course.timer);
-    const time = now();
+    // A clock that is set back must not put off what is told.
+    const time = performance.now();
     if (problem !== undefined) {
       course.since ??= time;
       if (course.told) return;

@@ -12,7 +12,10 @@ import { ManualSink, ManualSource, registryOf, start } from './harness.ts';
 import { stopped } from './reloading.ts';
 
 beforeEach(
-  () => void vi.useFakeTimers({ toFake: ['setInterval', 'setTimeout', 'clearInterval', 'clearTimeout', 'Date'] }),
+  () =>
+    void vi.useFakeTimers({
+      toFake: ['setInterval', 'setTimeout', 'clearInterval', 'clearTimeout', 'Date', 'performance'],
+    }),
 );
 afterEach(() => void vi.useRealTimers());
 
@@ -96,6 +99,22 @@ it('an outage that lasts, as soon as it has lasted a second, and none that is ov
     'error siem sink_failing siem takes no events: no route',
     'health siem sink_works siem takes events again, after 2 s',
   ]);
+  await end();
+});
+
+it('an outage also while the clock is set back', async () => {
+  const { source, siem, heard, end } = await running();
+  siem.write = async () => {
+    throw new Error('no route');
+  };
+  source.emit(1);
+  await vi.advanceTimersByTimeAsync(500);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(heard).toEqual(['error siem sink_failing siem takes no events: no route']);
+  siem.write = async () => {};
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(heard.slice(1)).toEqual([expect.stringMatching(/^health siem sink_works .* after [23] s$/)]);
   await end();
 });
 
