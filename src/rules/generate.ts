@@ -4,7 +4,8 @@
  */
 
 import type { Event } from '../events/field.ts';
-import type { CheckNode, Lowered, Node, Nodes } from './nodes.ts';
+import { type AlternativeIndex, indexAlternatives } from './alternative-index.ts';
+import type { CheckNode, JunctionNode, Lowered, Node, Nodes } from './nodes.ts';
 import { Order } from './order.ts';
 import { WrittenChecks } from './write-checks.ts';
 
@@ -51,6 +52,8 @@ export function splitLarge<E extends Event>(node: Node<E>, nodes: Nodes<E>): Nod
   if (node.size <= MOST_CHECKS && node.depth <= MOST_DEPTH) return node;
   if (node.kind === 'not') return nodes.not(splitLarge(node.item, nodes)) as Node<E>;
   if (node.kind !== 'and' && node.kind !== 'or') return node;
+  const found = node.kind === 'or' ? foundAlternatives(node, nodes) : undefined;
+  if (found !== undefined) return found;
   let items: readonly Node<E>[] = node.items.map((item) => {
     const fitted = splitLarge(item, nodes);
     return fitted.depth >= MOST_DEPTH ? outline(fitted, nodes) : fitted;
@@ -59,6 +62,31 @@ export function splitLarge<E extends Event>(node: Node<E>, nodes: Nodes<E>): Nod
     items = groupsOf(items).map((group) => outline(nodes.junction(node.kind, group) as Node<E>, nodes));
   }
   return nodes.junction(node.kind, items) as Node<E>;
+}
+
+// The same alternatives stand in several functions: what they are found by is made once.
+const found = new WeakMap<Node<never>, Node<never>>();
+
+/** The same condition, many alternatives of which are found by a value; undefined where they cannot be. */
+function foundAlternatives<E extends Event>(node: JunctionNode<E>, nodes: Nodes<E>): Node<E> | undefined {
+  const known = found.get(node) as Node<E> | undefined;
+  if (known !== undefined) return known;
+  const index = indexAlternatives(node);
+  if (index === undefined) return undefined;
+  const made = splitLarge(nodes.junction('or', [lookUp(index, nodes), ...index.others]) as Node<E>, nodes);
+  found.set(node, made);
+  return made;
+}
+
+/** Whether one of the alternatives holds that an event may hold. What judges one is made when it is first needed. */
+function lookUp<E extends Event>({ term, byValue }: AlternativeIndex<E>, nodes: Nodes<E>): Node<E> {
+  const made = new Map<Node<E>, Matcher<E>>();
+  const matcherOf = (node: Node<E>) => {
+    let match = made.get(node);
+    if (match === undefined) made.set(node, (match = generate([splitLarge(node, nodes)])));
+    return match;
+  };
+  return nodes.call((event) => byValue.get(term.read(event))?.some((node) => matcherOf(node)(event, 1) === 1) ?? false);
 }
 
 function sizeOf<E extends Event>(items: readonly Node<E>[]): number {
