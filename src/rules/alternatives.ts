@@ -9,8 +9,8 @@ const MANY = 16;
 /** A field with fewer values tells too little. */
 const LEAST_VALUES = 4;
 
-/** The places of the alternatives that an event may hold: for sure it holds no others. */
-export type FindAlternatives<E extends Event> = (event: E) => readonly number[];
+/** The places of the alternatives that an event may hold, in lists: for sure it holds no others. */
+export type FindAlternatives<E extends Event> = (event: E) => readonly (readonly number[])[];
 
 /** What has to hold for an alternative: a text is one of these. */
 interface Key {
@@ -18,16 +18,13 @@ interface Key {
   readonly values: readonly Value[];
 }
 
-/** By the field of whose values the alternatives name most. Undefined: they are few, or there is no such field. */
-export function alternatives<E extends Event>(
-  items: readonly TypedExpr[],
-  form: Form<E>,
-): FindAlternatives<E> | undefined {
-  if (items.length < MANY) return undefined;
+/** By the field of whose values the alternatives name most; all of them where they are few, or there is no such field. */
+export function alternatives<E extends Event>(items: readonly TypedExpr[], form: Form<E>): FindAlternatives<E> {
   const keys = items.map(keysOf);
-  const best = tellingField(keys);
+  const best = items.length < MANY ? undefined : tellingField(keys);
   const read = best && form.reader(best);
-  if (best === undefined || read === undefined) return undefined;
+  const all = [[...items.keys()]];
+  if (best === undefined || read === undefined) return () => all;
   const byValue = new Map<Value | undefined, number[]>();
   const always: number[] = [];
   for (const [place, own] of keys.entries()) {
@@ -39,10 +36,7 @@ export function alternatives<E extends Event>(
       else byValue.set(value, [place]);
     }
   }
-  return (event) => {
-    const places = byValue.get(read(event));
-    return places === undefined ? always : always.length === 0 ? places : [...places, ...always];
-  };
+  return (event) => [byValue.get(read(event)) ?? [], always];
 }
 
 function tellingField(keys: readonly (readonly Key[])[]): FieldRef | undefined {

@@ -2,7 +2,6 @@
 
 import type { Event, Form, Reader, Scalar, Value } from '../events/field.ts';
 import { addressCheck } from './address-checks.ts';
-import { alternatives } from './alternatives.ts';
 import type { Modifier } from './ast.ts';
 import type { TypedCheck, TypedExpr, TypedOperator, TypedTerm } from './check.ts';
 import { feedCheck } from './check-feeds.ts';
@@ -44,18 +43,12 @@ function junction<E extends Event>(
   decisive: boolean,
 ): Predicate<E> | boolean {
   const predicates: Predicate<E>[] = [];
-  const kept: TypedExpr[] = [];
   for (const item of items) {
     const predicate = compile(item, form, known);
     if (predicate === decisive) return decisive;
-    if (typeof predicate !== 'function') continue;
-    predicates.push(predicate);
-    kept.push(item);
+    if (typeof predicate === 'function') predicates.push(predicate);
   }
-  if (!decisive) return allOf(predicates);
-  const find = alternatives(kept, form);
-  if (find === undefined) return anyOf(predicates);
-  return (event) => find(event).some((place) => (predicates[place] as Predicate<E>)(event));
+  return decisive ? anyOf(predicates) : allOf(predicates);
 }
 
 // Two, three and four operands are most of all; calls through constants inline, a loop over an array does not.

@@ -29,6 +29,8 @@ export function assume(expr: TypedExpr, isUnknown: IsUnknown, inFavour: boolean)
   }
 }
 
+type Alternatives = Extract<TypedExpr, { kind: 'and' | 'or' }>;
+
 /** A part of a condition that an event fails whatever its unknown fields are. */
 export interface Refutation {
   /** As it is written; macros by name. */
@@ -52,17 +54,45 @@ export function refuter<E extends Event>(
   form: Form<E>,
   isUnknown: IsUnknown,
 ): Refuter<E> {
-  const predicates = [new Map<TypedExpr, Predicate<E>>(), new Map<TypedExpr, Predicate<E>>()] as const;
-  const finders = new Map<TypedExpr, FindAlternatives<E>>();
-  const holds = (event: E, typed: TypedExpr, inFavour: boolean): boolean => {
-    const made = predicates[inFavour ? 1 : 0];
-    let predicate = made.get(typed);
-    if (predicate === undefined) {
-      const compiled = compile(assume(typed, isUnknown, inFavour), form, {});
-      predicate = typeof compiled === 'function' ? compiled : () => compiled;
-      made.set(typed, predicate);
+  const judges = [new Map<TypedExpr, Predicate<E>>(), new Map<TypedExpr, Predicate<E>>()] as const;
+  const finders = [new Map<TypedExpr, FindAlternatives<E>>(), new Map<TypedExpr, FindAlternatives<E>>()] as const;
+  const judgeOf = (typed: TypedExpr, inFavour: boolean): Predicate<E> => {
+    switch (typed.kind) {
+      case 'and': {
+        const items = typed.items.map((item) => judgeOf(item, inFavour));
+        return (event) => items.every((item) => item(event));
+      }
+      case 'or':
+        return (event) => placeOf(event, typed, inFavour) !== undefined;
+      case 'not': {
+        const item = judgeOf(typed.item, !inFavour);
+        return (event) => !item(event);
+      }
+      case 'check': {
+        const compiled = compile(assume(typed, isUnknown, inFavour), form);
+        return typeof compiled === 'function' ? compiled : () => compiled;
+      }
     }
-    return predicate(event);
+  };
+  const holds = (event: E, typed: TypedExpr, inFavour: boolean): boolean => {
+    const made = judges[inFavour ? 1 : 0];
+    let judge = made.get(typed);
+    if (judge === undefined) made.set(typed, (judge = judgeOf(typed, inFavour)));
+    return judge(event);
+  };
+  /** Where an alternative is that holds. */
+  const placeOf = (event: E, typed: Alternatives, inFavour: boolean): number | undefined => {
+    const made = finders[inFavour ? 1 : 0];
+    let find = made.get(typed);
+    if (find === undefined) {
+      const items = typed.items.map((item) => assume(item, isUnknown, inFavour));
+      made.set(typed, (find = alternatives(items, form)));
+    }
+    for (const places of find(event)) {
+      const at = places.find((place) => holds(event, typed.items[place] as TypedExpr, inFavour));
+      if (at !== undefined) return at;
+    }
+    return undefined;
   };
   const refuted = (event: E, expr: Expr, typed: TypedExpr, text: ComposedText): readonly Refutation[] => {
     if (holds(event, typed, true)) return [];
@@ -80,13 +110,7 @@ export function refuter<E extends Event>(
   };
   const holding = (event: E, expr: Expr, typed: TypedExpr): Expr => {
     if (expr.kind !== 'or' || typed.kind !== 'or') return expr;
-    let find = finders.get(typed);
-    if (find === undefined) {
-      const all = [...typed.items.keys()];
-      find = alternatives(typed.items, form) ?? (() => all);
-      finders.set(typed, find);
-    }
-    const at = find(event).find((place) => holds(event, typed.items[place] as TypedExpr, false));
+    const at = placeOf(event, typed, false);
     return at === undefined ? expr : holding(event, expr.items[at] as Expr, typed.items[at] as TypedExpr);
   };
   return {

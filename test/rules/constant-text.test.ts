@@ -27,8 +27,9 @@ const rules: RulesFile = {
 /** The rule with an exception for these texts of proc.cmdline and fd.name. */
 function exceptFor(cmdline: string, name: string) {
   const constants = [cmdline, name].map((text) => constantText(text, lists) as string);
-  const rows = new Map([['', { constants, events: [] }]]);
-  const block = { name: 'e', fields: ['proc.cmdline', 'fd.name'], isNew: true, flat: false, rows };
+  const fields = ['proc.cmdline', 'fd.name'];
+  const rows = new Map([['', { fields, constants, events: [] }]]);
+  const block = { name: 'e', fields, isNew: true, flat: false, rows };
   const content = exceptionsYaml([], [{ rule: RULE, notes: [`see ${cmdline}`], blocks: [block] }]);
   const result = loadRules([rules, { name: 'exceptions.yaml', content }], { catalogues });
   // That a text looks like a field is a warning, for there it would be a mistake.
