@@ -116,11 +116,11 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
     });
     const ok = errors.length === 0;
     results.push(new Checked(file.name, errors, [...reading, ...compileWarnings], roots));
-    diagnostics.push(...errors.map(({ diagnostic }) => diagnostic), ...reading.map(({ diagnostic }) => diagnostic));
+    for (const { diagnostic } of [...errors, ...reading]) diagnostics.push(diagnostic);
     if (!ok) break;
   }
   // Later files can mend what was compiled with a warning: only the last compilation counts.
-  diagnostics.push(...compileWarnings.map(({ diagnostic }) => diagnostic));
+  for (const { diagnostic } of compileWarnings) diagnostics.push(diagnostic);
   const feeds = [...collector.lists.values()].flatMap(({ feed }) => (feed?.isUsed ? [feed] : []));
   if (results.every(({ ok }) => ok)) yield* loadFeeds(feeds, options.items ?? readItemsFile, results, diagnostics);
   const unmet = checkPlugins([...collector.requiredPlugins.keys()], plugins);
@@ -154,9 +154,11 @@ function* loadFeeds(
 ): Generator<void, void> {
   for (const feed of feeds) {
     const issues = yield* loadFeed(feed, read);
-    diagnostics.push(...issues.map(({ diagnostic }) => diagnostic));
     const result = results.findLast(({ name }) => name === feed.from.context.file.name);
-    for (const issue of issues) (issue.severity === 'error' ? result?.errors : result?.warnings)?.push(issue);
+    for (const issue of issues) {
+      diagnostics.push(issue.diagnostic);
+      (issue.severity === 'error' ? result?.errors : result?.warnings)?.push(issue);
+    }
   }
 }
 

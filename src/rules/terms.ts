@@ -32,7 +32,7 @@ function listReader<E extends Event>(items: readonly TypedTerm[], form: Form<E>)
       for (const read of readers) {
         const value = read(event);
         if (value === undefined) return undefined;
-        if (Array.isArray(value)) values.push(...value);
+        if (Array.isArray(value)) for (const each of value) values.push(each);
         else values.push(value as Scalar);
       }
       return values;

@@ -91,8 +91,8 @@ class Receiver {
     const spoilt = rejected.map((each) => ({ ...each, reason: 'bad_cloudevent' }));
     for (const message of messages) {
       const fate = eventsOf(message, this.#route(message.type), received);
-      spoilt.push(...fate.rejected);
-      routed.push(...fate.routed);
+      for (const each of fate.rejected) spoilt.push(each);
+      for (const each of fate.routed) routed.push(each);
     }
     try {
       await this.#intake.take(routed);

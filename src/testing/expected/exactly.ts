@@ -28,12 +28,12 @@ export function exactly(expected: readonly Listed[], seen: readonly Sighting[]):
       missing.push(wanted.rule ?? 'any event');
       continue;
     }
-    wrong.push(...seen.slice(next, at).map(unexpected));
+    for (const each of seen.slice(next, at)) wrong.push(unexpected(each));
     const different = differ(wanted, seen[at] as Sighting);
     if (different.length > 0) wrong.push(`"${wanted.rule}" came, but:`, ...different);
     next = at + 1;
   }
-  wrong.push(...seen.slice(next).map(unexpected));
+  for (const each of seen.slice(next)) wrong.push(unexpected(each));
   const names = [...new Set(missing)];
   return { wrong: [...names.map((name) => `"${name}" did not come${times(name, missing)}`), ...wrong], missing: names };
 }

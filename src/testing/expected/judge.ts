@@ -29,7 +29,10 @@ export function judge(rule: string, expected: Outcome, seen: readonly Sighting[]
     wrong.push(...nearest(wanted, seen));
   }
   if (within !== undefined && matching.length > 0) {
-    const fastest = Math.min(...matching.map(({ alert, at }) => at - Number(alert.time / 1_000_000n)));
+    const fastest = matching.reduce(
+      (least, { alert, at }) => Math.min(least, at - Number(alert.time / 1_000_000n)),
+      Number.POSITIVE_INFINITY,
+    );
     if (fastest > within) wrong.push(`the alert came after ${Math.round(fastest)} ms, expected within ${within} ms`);
   }
   const inOrder = sequence === undefined ? [] : sequence.map((each) => ({ ...each, rule: each.rule ?? rule }));
