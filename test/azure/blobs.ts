@@ -78,6 +78,11 @@ export class Blobs {
     });
   }
 
+  /** No request is answered, until they are let through again. */
+  hang(): void {
+    this.#front.answer('', () => {});
+  }
+
   pass(): void {
     this.#front.pass('');
   }

@@ -70,8 +70,11 @@ export class Claims implements CheckpointStore {
   readonly #hooks: Hooks;
   readonly #owned = new Map<string, Ownership>();
   readonly #places = new Map<string, Place | undefined>();
+  /** Ends what the SDK still waits for. */
+  readonly #waiting = new Set<(why: Error) => void>();
   #claiming: Promise<unknown> = Promise.resolve();
   #leaving = false;
+  #left = false;
 
   constructor(store: CheckpointStore, hooks: Hooks) {
     this.#store = store;
@@ -79,22 +82,24 @@ export class Claims implements CheckpointStore {
   }
 
   async listOwnership(...where: [string, string, string]): Promise<Ownership[]> {
-    const listed = await this.#store.listOwnership(...where);
+    if (this.#left) return [];
+    const listed = await this.#asked(this.#store.listOwnership(...where));
     this.#hooks.well();
     return listed;
   }
 
   async claimOwnership(asked: Ownership[]): Promise<Ownership[]> {
+    if (this.#left) return [];
     // Who leaves only lets go.
     const wanted = this.#leaving ? asked.filter(({ ownerId }) => ownerId === '') : asked;
-    const claiming = this.#store.claimOwnership(wanted);
+    const claiming = this.#asked(this.#store.claimOwnership(wanted));
     this.#claiming = claiming.catch(() => {});
     const claimed = await claiming;
     for (const each of claimed) this.#owned.set(each.partitionId, { ...each });
     for (const { partitionId, ownerId, fullyQualifiedNamespace, eventHubName, consumerGroup } of claimed) {
       // Claims are renewed while a partition is read, and blank when it is left.
       if (ownerId === '' || this.#hooks.reads(partitionId)) continue;
-      const all = await this.#store.listCheckpoints(fullyQualifiedNamespace, eventHubName, consumerGroup);
+      const all = await this.#asked(this.#store.listCheckpoints(fullyQualifiedNamespace, eventHubName, consumerGroup));
       const stored = all.find((each) => each.partitionId === partitionId);
       const place = stored && { offset: stored.offset, sequence: stored.sequenceNumber };
       try {
@@ -149,10 +154,28 @@ export class Claims implements CheckpointStore {
     if (owned) await this.#store.claimOwnership([{ ...owned, ownerId: '' }]);
   }
 
-  /** Lets go of all partitions, and takes none any more. Of one that somebody else has taken the store knows better. */
+  /**
+   * Lets go of all partitions, and takes none any more. Of one that somebody else has taken the store knows better. Rejects
+   * where one could not be let go, when all others were.
+   */
   async leave(): Promise<void> {
     this.#leaving = true;
     await this.#claiming;
-    await Promise.all([...this.#owned.keys()].map((partition) => this.release(partition)));
+    const released = await Promise.allSettled([...this.#owned.keys()].map((partition) => this.release(partition)));
+    const failed = released.find(({ status }) => status === 'rejected');
+    if (failed) throw (failed as PromiseRejectedResult).reason;
+  }
+
+  /** The store is asked nothing any more, and nobody waits for it: who closes the hub asks it once more, also one that is away. */
+  end(): void {
+    this.#leaving = this.#left = true;
+    for (const reject of this.#waiting) reject(new Error('the source stops'));
+  }
+
+  #asked<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      answer.then(resolve, reject).finally(() => this.#waiting.delete(reject));
+    });
   }
 }

@@ -298,7 +298,7 @@ export class Reader {
     this.stop();
     this.#withdraw();
     const told = await this.#told(error);
-    void within(LEAVE, this.#leave(), undefined);
+    void this.#leave();
     this.#out.error(told);
   }
 
@@ -314,18 +314,30 @@ export class Reader {
     return now === this.#used ? new SourceError(message, { cause: error }) : new Error(message);
   }
 
+  // Others wait for the partitions, nobody for the hub's goodbye, which may take longer than we have. Never rejects.
   async #leave(): Promise<void> {
     try {
-      await Promise.all([...this.#unsaved.keys()].map((id) => this.#save(id)));
-      this.#over.abort(new Error('the source stops'));
-      // Others wait for the partitions, nobody for the hub's goodbye, which may take longer than we have.
-      await this.#claims?.leave();
-      await this.#subscription?.close();
-      await this.#client?.close();
+      const late = Symbol('late');
+      if ((await within<unknown>(LEAVE, this.#letGo(), late)) === late) this.#notWell('the checkpoints do not answer');
     } catch (error) {
-      this.#ctx.log.warn(`the event hub was not left well: ${messageOf(error)}`);
+      this.#notWell(explained(error));
     }
     this.#over.abort(new Error('the source stops'));
+    this.#claims?.end();
+    // One that stays open would be another connection at each opening.
+    for (const open of [this.#subscription, this.#client]) {
+      await open?.close().catch((error) => this.#notWell(messageOf(error)));
+    }
+  }
+
+  async #letGo(): Promise<void> {
+    await Promise.all([...this.#unsaved.keys()].map((id) => this.#save(id)));
+    this.#over.abort(new Error('the source stops'));
+    await this.#claims?.leave();
+  }
+
+  #notWell(why: string): void {
+    this.#ctx.log.warn(`the event hub was not left well: ${why}`);
   }
 }
 

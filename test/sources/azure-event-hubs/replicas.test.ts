@@ -81,6 +81,22 @@ describe.skipIf(!hasAzurite)('replicas that share checkpoints in Azure Blob', ()
     expect(await owners()).toEqual(['', '']);
   });
 
+  it('leaves no connection to the hub open where the store refuses it, or does not answer', async () => {
+    const [hub, blobs] = [await hubOf(), await blobsOf()];
+    const source = opened(hub, { config: shared(blobs) });
+    const reads = () => hub.readers.every(({ length }) => length === 1);
+    await source.until(() => source.trouble === undefined && reads());
+    blobs.refuse(403);
+    await source.until(() => source.end !== 'open' && hub.connections === 0);
+    blobs.pass();
+    const other = opened(hub, { config: shared(blobs) });
+    await other.until(() => other.trouble === undefined && reads());
+    blobs.hang();
+    await other.stop();
+    await other.until(() => hub.connections === 0);
+    expect(other.log.lines).toContain('warn: the event hub was not left well: the checkpoints do not answer');
+  }, 40_000);
+
   it('goes on reading while the store is overloaded, and says so', async () => {
     const [hub, blobs] = [await hubOf(), await blobsOf()];
     const source = opened(hub, { config: shared(blobs) });
