@@ -109,7 +109,7 @@ function narrower(a: readonly PathProperty[], b: readonly PathProperty[]): reado
 function breadth(paths: readonly PathProperty[]): number {
   const each = ({ of, kind, value }: PathProperty) =>
     (of === 'real' ? 1 : 0) + (kind === 'hidden' ? 40 : kind === 'name' ? 1 : Math.max(1, 40 - 4 * value.length));
-  return paths.reduce((most, path) => Math.max(most, each(path)), Number.NEGATIVE_INFINITY);
+  return Math.max(...paths.map(each));
 }
 
 /** Clauses of one outcome that ask for the same things become one; where one asks for nothing more, it is the only one. */
@@ -167,7 +167,7 @@ function ofFeeds(check: TypedCheck, { feeds, constants }: TypedFeed, lists: List
     const { beginnings } = lists(items);
     const prefixes = beginnings && ofPath(check.left, { operator: 'startswith' }, beginnings);
     if (found === undefined || prefixes === undefined) return undefined;
-    for (const prefix of prefixes) found.push(prefix);
+    found.push(...prefixes);
   }
   return found;
 }

@@ -45,13 +45,6 @@ describe('necessary conditions', () => {
 
   const needs = (text: string, type = 'openat') => necessary(compileCondition(text, catalogue).typed, type);
 
-  it('take more paths than a call takes arguments', () => {
-    const paths = Array.from({ length: 150_000 }, (_, n) => `/srv/${n}`).join();
-    expect(needs(`fd.name in (${paths}) and fd.name startswith /s`)).toEqual([
-      { paths: [{ of: 'text', kind: 'prefix', value: '/s' }] },
-    ]);
-  });
-
   it('say nothing of what they do not know, and nothing passes what cannot be', () => {
     expect(needs('proc.name startswith bash')).toEqual([{}]);
     expect(needs('proc.name in (bash, "\ufffd")')).toEqual([{}]);
