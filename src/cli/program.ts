@@ -128,7 +128,7 @@ export function createProgram(): Command {
       'after',
       `\nExamples:\n  falco-pipe rules except alerts.jsonl falco_rules.yaml > exceptions.yaml\n  falco-pipe rules except alerts.jsonl.gz falco_rules.yaml --rule "Read sensitive file untrusted" --by proc.exepath,fd.name\n  falco-pipe run pipelines/demo.yaml -o json | falco-pipe rules except - rules/host.yaml --events pipelines/demo.jsonl.gz\n\nALERTS are JSON as Falco, sinks and their services have it (.gz: compressed); -: standard input.${ofWhat}`,
     )
-    .action(async (alerts, files, options) => (await import('./except.ts')).except(alerts, files, options));
+    .action(async (alerts, files, options) => (await import('./except/index.ts')).except(alerts, files, options));
 
   program
     .command('test <paths...>')

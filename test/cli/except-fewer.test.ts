@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fewerRows } from '../../src/cli/except-fewer.ts';
+import { fewerRows } from '../../src/cli/except/fewer.ts';
 
 const FIELDS = ['proc.exepath', 'proc.cmdline'];
 const rowsOf = (commands: readonly string[]) =>

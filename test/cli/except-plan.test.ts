@@ -1,8 +1,8 @@
 /** `falco-pipe rules except`: as many alerts as there may be. */
 
 import { expect, test } from 'vitest';
-import { Case } from '../../src/cli/except-cases.ts';
-import { planFor } from '../../src/cli/except-plan.ts';
+import { Case } from '../../src/cli/except/cases.ts';
+import { planFor } from '../../src/cli/except/plan.ts';
 import type { Rule } from '../../src/rules/index.ts';
 import { load, rule } from '../rules/support.ts';
 

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { exceptionsYaml, yamlText } from '../../src/cli/except-yaml.ts';
+import { exceptionsYaml, yamlText } from '../../src/cli/except/yaml.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
 import { constantText, loadRules, type RulesFile } from '../../src/rules/index.ts';

@@ -1,10 +1,10 @@
 /** Exceptions that a rule has, and those that it gets. */
 
-import { comparisons, type Rule } from '../rules/index.ts';
-import { digest } from './except-digest.ts';
-import { breadth, chooseFields, serves } from './except-fields.ts';
-import type { SeenEvent } from './except-seen.ts';
-import { type Block, countOf, type Row } from './except-yaml.ts';
+import { comparisons, type Rule } from '../../rules/index.ts';
+import { digest } from './digest.ts';
+import { breadth, chooseFields, serves } from './fields.ts';
+import type { SeenEvent } from './seen.ts';
+import { type Block, countOf, type Row } from './yaml.ts';
 
 /** Whether an operator compares a field with nothing but the value. */
 const isExact = (comp: string) => comp === '=' || comp === '==' || comp === 'in';

@@ -1,7 +1,7 @@
 /** How many rows become few: without the field that tells most of them apart. */
 
-import { counted } from '../core/counted.ts';
-import type { Row } from './except-yaml.ts';
+import { counted } from '../../core/counted.ts';
+import type { Row } from './yaml.ts';
 
 /** Whoever has to read more rows than these is told how they become a tenth. */
 const MANY = 20;

@@ -1,11 +1,18 @@
 /** What an alert tells of its event, and which of that an exception can compare. */
 
-import type { OutputFields } from '../events/alert.ts';
-import type { Catalogue, FieldRef, Value } from '../events/field.ts';
-import { EventRecord, recordForm } from '../events/record.ts';
-import { REDACTED } from '../events/redact.ts';
-import { compileCondition, constantText, type Refutation, type Refuter, type Rule, refuter } from '../rules/index.ts';
-import { isCut } from '../sinks/shared/bounded.ts';
+import type { OutputFields } from '../../events/alert.ts';
+import type { Catalogue, FieldRef, Value } from '../../events/field.ts';
+import { EventRecord, recordForm } from '../../events/record.ts';
+import { REDACTED } from '../../events/redact.ts';
+import {
+  compileCondition,
+  constantText,
+  type Refutation,
+  type Refuter,
+  type Rule,
+  refuter,
+} from '../../rules/index.ts';
+import { isCut } from '../../sinks/shared/bounded.ts';
 
 /** Digits, upper-case hex and padded numbers are printed otherwise than they are compared. */
 const isPlain = ({ field }: FieldRef) => field.print === undefined || field.print === 'dec';

@@ -1,7 +1,7 @@
 /** By which fields an exception tells a false alarm from what the rule is for, and how much else that hides. */
 
-import type { Rule } from '../rules/index.ts';
-import type { SeenEvent } from './except-seen.ts';
+import type { Rule } from '../../rules/index.ts';
+import type { SeenEvent } from './seen.ts';
 
 /**
  * Questions about an event, each with the fields that answer it, the surest one first: who does it, from where, to what.

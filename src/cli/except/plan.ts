@@ -1,14 +1,14 @@
 /** Which exceptions end the alerts of a rule, and which of these alerts get none. */
 
-import { placeText } from '../core/errors.ts';
-import type { Refutation, Rule } from '../rules/index.ts';
-import { Blocks } from './except-blocks.ts';
-import type { Case } from './except-cases.ts';
-import { chooseFields, veiledActor } from './except-fields.ts';
-import type { Why } from './except-left.ts';
-import { Judged, type SeenEvent } from './except-seen.ts';
-import { more, Remarks } from './except-warnings.ts';
-import type { Block, Row } from './except-yaml.ts';
+import { placeText } from '../../core/errors.ts';
+import type { Refutation, Rule } from '../../rules/index.ts';
+import { Blocks } from './blocks.ts';
+import type { Case } from './cases.ts';
+import { chooseFields, veiledActor } from './fields.ts';
+import type { Why } from './left.ts';
+import { Judged, type SeenEvent } from './seen.ts';
+import { more, Remarks } from './warnings.ts';
+import type { Block, Row } from './yaml.ts';
 
 export interface Plan {
   readonly case: Case;

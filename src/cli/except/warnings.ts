@@ -1,11 +1,11 @@
 /** What is said of exceptions: how much they hide beside the alerts, and whether they will hide those. */
 
-import { counted } from '../core/counted.ts';
-import type { Rule } from '../rules/index.ts';
-import { LEFT_OUT } from '../sinks/shared/bounded.ts';
-import { breadth, fleeting, missingFields } from './except-fields.ts';
-import type { SeenEvent } from './except-seen.ts';
-import { type Block, linesText } from './except-yaml.ts';
+import { counted } from '../../core/counted.ts';
+import type { Rule } from '../../rules/index.ts';
+import { LEFT_OUT } from '../../sinks/shared/bounded.ts';
+import { breadth, fleeting, missingFields } from './fields.ts';
+import type { SeenEvent } from './seen.ts';
+import { type Block, linesText } from './yaml.ts';
 
 /** Of one kind so many are told in full. */
 const MOST = 5;

@@ -1,8 +1,8 @@
 /** Where documents have alerts: as Falco and our sinks write them, and in what logs, queries and services put around them. */
 
-import { alertFields } from '../events/alert-fields.ts';
-import { isObject, items, type JsonObject, text } from '../events/cloud/document.ts';
-import { readJson } from '../events/exact-json.ts';
+import { alertFields } from '../../events/alert-fields.ts';
+import { isObject, items, type JsonObject, text } from '../../events/cloud/document.ts';
+import { readJson } from '../../events/exact-json.ts';
 
 /** An alert in the form of Falco's JSON, or why there is none. */
 export type Found = { readonly falco: JsonObject } | { readonly problem: string };

@@ -1,23 +1,23 @@
 /** `falco-pipe rules except`: from false alarms to the exceptions that end them. */
 
-import { counted } from '../core/counted.ts';
-import { suggest, type UserError } from '../core/errors.ts';
-import { catalogues } from '../events/catalogue.ts';
-import type { Catalogue } from '../events/field.ts';
-import { readAlerts } from './except-alerts.ts';
-import { othersOf } from './except-blocks.ts';
-import { type Cases, casesOf } from './except-cases.ts';
-import { type Counts, countsOf, countsText } from './except-counts.ts';
-import { fewerRows } from './except-fewer.ts';
-import type { LeftOut } from './except-left.ts';
-import { type Plan, planFor } from './except-plan.ts';
-import { type Proven, proven } from './except-proof.ts';
-import { warnings } from './except-warnings.ts';
-import { countOf, exceptionsYaml, linesOf, type RuleBlocks, rowsIn } from './except-yaml.ts';
-import { complain } from './fail.ts';
-import { print, type RulesOptions, usage } from './rules.ts';
-import { findRule, type LoadedRules, loadFrom } from './rules-files.ts';
-import { say } from './say.ts';
+import { counted } from '../../core/counted.ts';
+import { suggest, type UserError } from '../../core/errors.ts';
+import { catalogues } from '../../events/catalogue.ts';
+import type { Catalogue } from '../../events/field.ts';
+import { complain } from '../fail.ts';
+import { print, type RulesOptions, usage } from '../rules.ts';
+import { findRule, type LoadedRules, loadFrom } from '../rules-files.ts';
+import { say } from '../say.ts';
+import { readAlerts } from './alerts.ts';
+import { othersOf } from './blocks.ts';
+import { type Cases, casesOf } from './cases.ts';
+import { type Counts, countsOf, countsText } from './counts.ts';
+import { fewerRows } from './fewer.ts';
+import type { LeftOut } from './left.ts';
+import { type Plan, planFor } from './plan.ts';
+import { type Proven, proven } from './proof.ts';
+import { warnings } from './warnings.ts';
+import { countOf, exceptionsYaml, linesOf, type RuleBlocks, rowsIn } from './yaml.ts';
 
 export interface ExceptOptions extends RulesOptions {
   /** Fields, separated by commas. */

@@ -1,12 +1,12 @@
 /** What exceptions hide among recorded events. */
 
-import { counted } from '../core/counted.ts';
-import { UserError } from '../core/errors.ts';
-import { type EventRecord, recordForm } from '../events/record.ts';
-import { bindRules, type Rule } from '../rules/index.ts';
-import { eventsOf } from './event-file.ts';
-import type { Proven } from './except-proof.ts';
-import { linesText } from './except-yaml.ts';
+import { counted } from '../../core/counted.ts';
+import { UserError } from '../../core/errors.ts';
+import { type EventRecord, recordForm } from '../../events/record.ts';
+import { bindRules, type Rule } from '../../rules/index.ts';
+import { eventsOf } from '../event-file.ts';
+import type { Proven } from './proof.ts';
+import { linesText } from './yaml.ts';
 
 /** How many events a rule matches without and with its exceptions. */
 export interface Counts {

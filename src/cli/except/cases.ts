@@ -1,16 +1,16 @@
 /** Alerts by their rules, those that are alike as one: a day has thousands of alerts, and few that tell something else. */
 
-import { visibleLine } from '../core/visible.ts';
-import type { OutputFields } from '../events/alert.ts';
-import { catalogues } from '../events/catalogue.ts';
-import type { Catalogue, Value } from '../events/field.ts';
-import { comparisons, type Rule } from '../rules/index.ts';
-import { type Given, HINT } from './except-alerts.ts';
-import { digest } from './except-digest.ts';
-import { isFleeting } from './except-fields.ts';
-import { LeftOut } from './except-left.ts';
-import { Constants, SeenEvent } from './except-seen.ts';
-import { type LoadedRules, noSuchRule } from './rules-files.ts';
+import { visibleLine } from '../../core/visible.ts';
+import type { OutputFields } from '../../events/alert.ts';
+import { catalogues } from '../../events/catalogue.ts';
+import type { Catalogue, Value } from '../../events/field.ts';
+import { comparisons, type Rule } from '../../rules/index.ts';
+import { type LoadedRules, noSuchRule } from '../rules-files.ts';
+import { type Given, HINT } from './alerts.ts';
+import { digest } from './digest.ts';
+import { isFleeting } from './fields.ts';
+import { LeftOut } from './left.ts';
+import { Constants, SeenEvent } from './seen.ts';
 
 /** A rule, and the alerts of it that shall not come again. */
 export class Case {

@@ -1,12 +1,12 @@
 /** The proof that exceptions do what they say: the rules are loaded with them, and judge the alerts again. */
 
-import { counted } from '../core/counted.ts';
-import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
-import type { Rule } from '../rules/index.ts';
-import type { Plan } from './except-plan.ts';
-import { Judged } from './except-seen.ts';
-import { exceptionsYaml, linesOf, linesText, rowsIn } from './except-yaml.ts';
-import type { LoadedRules } from './rules-files.ts';
+import { counted } from '../../core/counted.ts';
+import { type Diagnostic, exitCode, UserError } from '../../core/errors.ts';
+import type { Rule } from '../../rules/index.ts';
+import type { LoadedRules } from '../rules-files.ts';
+import type { Plan } from './plan.ts';
+import { Judged } from './seen.ts';
+import { exceptionsYaml, linesOf, linesText, rowsIn } from './yaml.ts';
 
 /** A plan, and what came of it. */
 export interface Proven {

@@ -1,6 +1,6 @@
 /** Exceptions as a rules file. */
 
-import type { SeenEvent } from './except-seen.ts';
+import type { SeenEvent } from './seen.ts';
 
 /** Values for the fields of an exception, and the events that they are of. */
 export interface Row {

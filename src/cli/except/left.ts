@@ -1,8 +1,8 @@
 /** What gets no exception, each with why: counted, and told together where the same is wrong. */
 
-import { counted } from '../core/counted.ts';
-import { exitCode, UserError } from '../core/errors.ts';
-import { linesText } from './except-yaml.ts';
+import { counted } from '../../core/counted.ts';
+import { exitCode, UserError } from '../../core/errors.ts';
+import { linesText } from './yaml.ts';
 
 /** So many reasons are told in full. */
 const MOST = 5;

@@ -1,10 +1,10 @@
 /** Alerts that were written somewhere, read again, one document after the other: a day of them is not held. */
 
-import type { Alert } from '../events/alert.ts';
-import { readJson } from '../events/exact-json.ts';
-import { readFalcoAlert } from '../events/falco-json.ts';
-import { linesOf } from './event-file.ts';
-import { alertsIn, jsonIn } from './except-forms.ts';
+import type { Alert } from '../../events/alert.ts';
+import { readJson } from '../../events/exact-json.ts';
+import { readFalcoAlert } from '../../events/falco-json.ts';
+import { linesOf } from '../event-file.ts';
+import { alertsIn, jsonIn } from './forms.ts';
 
 /** An alert, or why there is none, and the line on which its document begins, from 1. */
 export type Given = { readonly line: number } & ({ readonly alert: Alert } | { readonly problem: string });
