@@ -18,6 +18,8 @@ import type { LostPort } from './fuse.ts';
 
 /** Events that it is given again at once; more come when these have settled. */
 const BATCH = 1000;
+/** Letters of one batch: what an operator throws may be another text for each event, and a letter costs as much as a batch. */
+const LETTERS = 4;
 
 export interface FailedEventsOptions {
   /** The operator's. */
@@ -59,21 +61,30 @@ export class FailedEvents implements LostPort {
     this.#errors.set(event, error);
   }
 
-  // Those with the same error are one letter.
+  // Those with the same error are one letter, up to the last one, which has all others too.
   deliver(_source: string, { events, ack }: Parcel): void {
     const alike = new Map<string, number[]>();
+    const others: number[] = [];
+    let last: number[] = [];
     for (const [place, event] of events.entries()) {
       const message = messageOf(this.#errors.get(event));
       const places = alike.get(message);
       if (places) places.push(place);
-      else alike.set(message, [place]);
+      else if (alike.size < LETTERS) alike.set(message, (last = [place]));
+      else others.push(place);
     }
-    const acks = splitAck(ack, events.length, [...alike.values()]);
-    for (const [index, places] of [...alike.values()].entries()) {
+    last.push(...others);
+    const letters = [...alike];
+    const acks = splitAck(
+      ack,
+      events.length,
+      letters.map(([, places]) => places),
+    );
+    for (const [index, [message, places]] of letters.entries()) {
       const those = places.map((place) => events[place] as Event);
-      const [first] = those as [Event];
-      const error = this.#errors.get(first);
-      this.#options.said(first, error, those.length, this.lose(those, error, acks[index] as Ack));
+      const isMixed = places === last && others.length > 0;
+      const why = isMixed ? `${message} (the errors of ${others.length} others here differ)` : message;
+      this.#options.said(those[0] as Event, why, those.length, this.lose(those, why, acks[index] as Ack));
     }
   }
 

@@ -90,6 +90,32 @@ it('are kept with the error and the name of the operator, said, in the books, an
   expect(on_disk ?? 0).toBe(0);
 });
 
+it('are a few letters, whatever it throws: the last one has all others', async () => {
+  let isFaulty = true;
+  const op = () =>
+    where((event) => {
+      if (isFaulty) throw new Error(`no ${numberOf(event) % 60}`);
+      return true;
+    });
+  const { source, out, run, lines, letters, retry, end } = await running(op);
+  source.emit(100);
+  await vi.waitFor(() => expect(run.totals.summary()).toMatchObject({ seen: 100, dead_lettered: 100 }), 20_000);
+  const found = await letters();
+  expect(found.map(({ message, numbers }) => [message, numbers.length])).toEqual([
+    ['no 0', 2],
+    ['no 1', 2],
+    ['no 2', 2],
+    ['no 3 (the errors of 92 others here differ)', 94],
+  ]);
+  expect(lines[0]).toMatch(/^error: op: op failed on an event of type open: no 0; it is a dead letter$/);
+  expect(run.metrics.get('op')?.total('errors')).toBe(100);
+  isFaulty = false;
+  await retry();
+  const all = Array.from({ length: 100 }, (_, n) => n);
+  await vi.waitFor(() => expect(out.got.toSorted((a, b) => Number(a) - Number(b))).toEqual(all), 20_000);
+  await end();
+});
+
 it('are lost to the operator also where a sink has them on another way', async () => {
   const op = () =>
     change((event) => {
