@@ -10,6 +10,7 @@ import type { CloudEvent } from '../../events/cloud/event.ts';
 import { Broken } from '../shared/cloud-worker/unpack.ts';
 import { Aws, explained, isDenied, isUnknown } from './aws.ts';
 import type { Config } from './config.ts';
+import { keepHidden, LONGEST } from './hidden.ts';
 import { giveLogFile } from './log-file.ts';
 import { type StoredObject, tellMessage } from './message.ts';
 import { nameOf, Objects } from './objects.ts';
@@ -23,8 +24,9 @@ const WAIT = 20;
 const ASK = 60_000;
 /** A queue without a redrive policy gives a message for ever: after so many times it is given up. */
 const GIVE_UP = 5;
-/** The longest that SQS hides a message, in ms. */
-const LONGEST = 43_200_000;
+/** What is said of a message that has waited for so long that SQS hides it no more. */
+const TOO_LONG =
+  'the events of a message still wait to be delivered, and SQS hides it for 12 hours at most: then it comes again, here or to another reader, whose sinks get these events too';
 
 type Sqs = typeof import('./sdk/sqs.ts');
 
@@ -167,8 +169,11 @@ export class Queue {
 
   /** Works on a message until it is deleted or given back. Never rejects. */
   async #work(message: Message): Promise<void> {
-    const seconds = Math.round(this.#config.visibility / 1000);
-    const hidden = setInterval(() => void this.#hide(message, seconds), this.#config.visibility / 2);
+    const free = keepHidden({
+      visibility: this.#config.visibility,
+      hide: (seconds) => void this.#hide(message, seconds),
+      last: () => this.#ctx.report('error', { reason: 'hidden_too_long', message: TOO_LONG }),
+    });
     try {
       if (!(await this.#deliver(message))) {
         if (this.#stop.signal.aborted) await this.#leave(message);
@@ -182,7 +187,7 @@ export class Queue {
       if (this.#stop.signal.aborted) await this.#leave(message);
       else await this.#failed(message, error);
     } finally {
-      clearInterval(hidden);
+      free();
     }
   }
 

@@ -180,6 +180,41 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue, in trouble', () => 
     30_000,
   );
 
+  test('hides a message for 12 hours at most, says once that it comes again then, and asks for no more', async () => {
+    const HOUR = 3_600_000;
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const hidden: [number, number][] = [];
+    const send = SQSClient.prototype.send;
+    const asked = vi.spyOn(SQSClient.prototype, 'send').mockImplementation(function (this: SQSClient, ...args) {
+      const [{ input }] = args as unknown as [{ input: { VisibilityTimeout?: number; MaxNumberOfMessages?: number } }];
+      if (input.MaxNumberOfMessages !== undefined || input.VisibilityTimeout === undefined)
+        return send.apply(this, args);
+      hidden.push([Math.round((performance.now() - began) / HOUR), input.VisibilityTimeout]);
+      return Promise.resolve({}) as never;
+    });
+    const began = performance.now();
+    try {
+      await deliver(keyOf('late'), logFile([recordOf('l1')]));
+      const it = start({ visibility: '4h' }, { settle: () => undefined });
+      await it.until(({ events }) => events.length === 1);
+      for (let hour = 0; hour < 20; hour++) vi.advanceTimersByTime(HOUR);
+      expect(it.said).toEqual(['error hidden_too_long 1']);
+      expect(hidden.slice(0, 3)).toEqual([
+        [2, 14_400],
+        [4, 14_400],
+        [6, 14_400],
+      ]);
+      const [at = 0, seconds = 0] = hidden[3] ?? [];
+      expect(hidden).toHaveLength(4);
+      expect(at).toBe(8);
+      expect(seconds).toBeGreaterThan(4 * 3600 - 60);
+      expect(8 * 3600 + seconds).toBeLessThan(12 * 3600);
+    } finally {
+      asked.mockRestore();
+      vi.useRealTimers();
+    }
+  }, 20_000);
+
   describe('of which the log files are elsewhere', () => {
     let storage: Server;
     /** What is answered: the code of an error, or a log file. */
