@@ -8,6 +8,7 @@ import type { RuleDefinition } from './definitions.ts';
 import { countEventCodes } from './event-types.ts';
 import type { Context, IssueCode } from './issue.ts';
 import { Problem } from './problem.ts';
+import { mistakenNames } from './socket-names.ts';
 
 export interface ConditionWarning {
   readonly code: IssueCode;
@@ -33,6 +34,7 @@ export function conditionWarnings(
   if (reads.some(({ text }) => comparedWithNa.test(text))) warnings.push(...ofUnsafeChecks(rule, condition));
   warnings.push(...ofParts(rule, condition));
   if (reads.some(({ field }) => field.type === 'IPNET')) warnings.push(...ofNetworks(rule, condition));
+  warnings.push(...ofSocketNames(rule, condition));
   if (rule.warnEventTypes && asksTooMuch(condition, catalogue)) {
     const message = 'Rule matches too many evt.type values. This has a significant performance penalty.';
     warnings.push({ code: 'LOAD_NO_EVTTYPE', message, context: rule.context });
@@ -83,6 +85,14 @@ function ofNetworks({ conditionContext: context }: RuleDefinition, condition: Co
   return checksWithin(ast, typed, isMeant).map(({ check, within }) => {
     const message = `'${check.operator} ${check.modifier}' never finds an address in a network`;
     const problem = new Problem('compile', message, check.span, { hint: 'As in Falco; `in` does: fd.net in (...)' });
+    problem.within = within;
+    return { code: 'LOAD_COMPILE_CONDITION', message, context, problem };
+  });
+}
+
+function ofSocketNames({ conditionContext: context }: RuleDefinition, condition: Condition): ConditionWarning[] {
+  return mistakenNames(condition).map(({ check, within, message, hint }) => {
+    const problem = new Problem('compile', message, check.span, { hint });
     problem.within = within;
     return { code: 'LOAD_COMPILE_CONDITION', message, context, problem };
   });

@@ -154,3 +154,46 @@ test('a network compared with a modifier is warned of', () => {
     [],
   );
 });
+
+describe('a path that is taken for the name of a connected unix socket', () => {
+  const warned = (condition: string) => {
+    const { diagnostics } = load(rule({ condition }), { catalogues });
+    return diagnostics.map(({ message, hint }) => `${message} (${hint})`);
+  };
+
+  test.each([
+    ['evt.type = connect and fd.name = /run/a.sock', 'fd.name endswith /run/a.sock'],
+    ['evt.type = connect and fd.name in (/run/a.sock, /run/b.sock)', 'fd.name endswith /run/a.sock'],
+    ['evt.type = connect and fd.name startswith /run/', 'fd.name contains " /run/"'],
+    ['evt.type = connect and fd.name pmatch (/run)', 'fd.name contains " /run"'],
+    ['evt.type = connect and fd.name glob "/run/*.sock"', 'fd.name contains " /run/"'],
+    ['evt.type = connect and not fd.name = @/tmp/x', 'fd.name endswith @/tmp/x'],
+    ['evt.type in (accept, accept4) and fd.name = /run/a.sock', 'fd.name endswith /run/a.sock'],
+    ['evt.type = connect and fd.name startswith /run/ and fd.name endswith .sock', 'fd.name contains " /run/"'],
+  ])('%s', (condition, instead) => {
+    const said = warned(condition);
+    expect(said).toHaveLength(1);
+    expect(said[0]).toContain('is true only of calls that fail');
+    expect(said[0]).toContain(`(Write ${instead})`);
+  });
+
+  test('what excludes one is warned of too', () => {
+    const [said] = warned('evt.type = connect and fd.name != /run/a.sock');
+    expect(said).toContain('is false only of calls that fail');
+    expect(said).toContain('(Write not fd.name endswith /run/a.sock)');
+  });
+
+  test.each([
+    'evt.type = connect and fd.name endswith /a.sock',
+    'evt.type = connect and (fd.name = /run/a.sock or fd.name endswith " /run/a.sock")',
+    'evt.type = connect and evt.failed = true and fd.name = /run/a.sock',
+    'evt.type = connect and evt.rawres < 0 and fd.name startswith /run/',
+    'evt.type = connect and fd.name startswith 10.0.',
+    'evt.type in (connect, bind) and fd.name = /run/a.sock',
+    'evt.type in (connect, openat) and fd.name startswith /run/',
+    'evt.type != openat and fd.name startswith /run/',
+    'evt.type = connect and evt.arg.addr startswith /run/',
+  ])('not in %s', (condition) => {
+    expect(warned(condition).filter((said) => said.includes('calls that fail'))).toEqual([]);
+  });
+});

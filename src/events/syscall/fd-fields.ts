@@ -12,7 +12,11 @@ export const fdFields: readonly Field[] = defineFields('fd', [
   ['fd.num', 'INT64', 'The number of the descriptor; -1 when the call should have made one and failed.'],
   ['fd.type', 'CHARBUF', 'What it is: `file`, `directory`, `ipv4`, `ipv6`, `unix`, `pipe`, `event`, `memfd`, …'],
   ['fd.typechar', 'CHARBUF', 'The same in one letter: f file, d directory, 4 and 6 sockets, u unix socket, p pipe, …'],
-  ['fd.name', 'CHARBUF', 'The absolute path as the call names it, symbolic links kept; for a socket both its ends.'],
+  [
+    'fd.name',
+    'CHARBUF',
+    'The absolute path as the call names it, symbolic links kept; for a socket both its ends, and of a connected unix socket its path behind them: `fd.name endswith /docker.sock`.',
+  ],
   [
     'fd.realpath',
     'FSPATH',
