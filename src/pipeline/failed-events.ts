@@ -3,6 +3,7 @@
 import { type Ack, ackOf, LOST, type Status, splitAck } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
 import { sleep } from '../core/clock.ts';
+import { counted } from '../core/counted.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import type { Keep } from '../core/keep.ts';
@@ -40,6 +41,9 @@ export class FailedEvents implements LostPort {
   readonly #reader: KeepReader;
   readonly #errors = new WeakMap<Event, unknown>();
   readonly #ending = new AbortController();
+  // Events that it was given again and that have not settled; whether no more can be given now.
+  #given = 0;
+  #stalled = false;
   #wake = () => {};
   readonly #woken = () => this.#wake();
 
@@ -108,12 +112,27 @@ export class FailedEvents implements LostPort {
     void this.#run();
   }
 
+  /** Whether something was put back that it is about to be given. */
+  get hasMore(): boolean {
+    return this.#options.keep.waiting > this.#given && !this.#stalled;
+  }
+
   /** It is given nothing any more. */
   end(): void {
     this.#ending.abort();
     this.#options.keep.woken.delete(this.#woken);
     this.#reader.close();
     this.#wake();
+  }
+
+  /** Says, at the end of the run, what was put back and does not go on in it. */
+  sayWhatStays(): void {
+    const { id, keep, log } = this.#options;
+    const { onDisk } = keep;
+    if (onDisk === 0) return;
+    log.warn(
+      `${counted(onDisk, 'event')} that were put back for ${id} stay on disk: it is given them at the next start`,
+    );
   }
 
   /** Resolves when all is on disk that is on its way there, or that takes too long. */
@@ -129,11 +148,14 @@ export class FailedEvents implements LostPort {
       });
       const parcels = this.#options.keep.waiting > 0 ? await this.#reader.next(BATCH) : undefined;
       if (!parcels) {
+        this.#stalled = this.#options.keep.waiting > 0;
         await woken;
+        this.#stalled = false;
         continue;
       }
       const settled = await Promise.all(parcels.map((parcel) => this.#give(parcel)));
       failures = settled.includes('failed') ? failures + 1 : 0;
+      this.#stalled = failures > 0;
       // It is given again, later each time.
       if (failures > 0) await sleep(backoff(AGAIN, failures), signal).catch(() => {});
     }
@@ -141,9 +163,11 @@ export class FailedEvents implements LostPort {
 
   // A letter has the events of one batch, so of one event source.
   #give({ events, ack }: Parcel): Promise<Status> {
+    this.#given += events.length;
     return new Promise((resolve) => {
       const own = ackOf((...fate) => {
         ack.settle(...fate);
+        this.#given -= events.length;
         resolve(fate[0]);
       });
       if (this.#ending.signal.aborted) own.settle('failed');

@@ -174,6 +174,16 @@ export class LiveOperator {
     return (ack) => snapshots.absorb(ack);
   }
 
+  /** Whether something was put back that it is about to be given. */
+  get hasMore(): boolean {
+    return this.#lost?.hasMore ?? false;
+  }
+
+  /** Says, at the end of the run, what was put back and does not go on in it. */
+  sayWhatStays(): void {
+    this.#lost?.sayWhatStays();
+  }
+
   /** Ends a stream: what it holds still goes on, until `deadline` is aborted. What else was held goes on as it is. */
   async close(deadline: AbortSignal): Promise<void> {
     this.#lost?.end();

@@ -20,7 +20,7 @@ import type { Plan, PlannedSource } from './plan.ts';
 import { Retiring } from './retiring.ts';
 import { type RunOptions, Runtime } from './runtime.ts';
 import { componentsOf, type RunStatus } from './status.ts';
-import { stopInOrder } from './stopping.ts';
+import { givePutBack, stopInOrder } from './stopping.ts';
 import { watchHeld } from './stuck.ts';
 import { type Tap, tapNode, tapsBelow } from './tap.ts';
 import type { Summary, Totals } from './totals.ts';
@@ -125,6 +125,7 @@ export class Run {
     if (deadline !== undefined) this.hurry(deadline);
     const { signal } = this.#stop;
     await Promise.race([this.#reloading.catch(() => {}), aborted(signal).catch(() => {})]);
+    await givePutBack(this.#live, () => this.#hurry !== undefined);
     await stopInOrder(this.#live, signal, this.#retiring, this.#runtime.reports);
     this.#state = 'stopped';
     clearTimeout(this.#hurry?.timer);
@@ -144,8 +145,7 @@ export class Run {
     const at = now() + ms;
     if (this.#state === 'stopped' || (this.#hurry && this.#hurry.at <= at)) return;
     clearTimeout(this.#hurry?.timer);
-    const over = () => this.#stop.abort(new Error('the time to stop was over'));
-    this.#hurry = { at, timer: setTimeout(over, ms) };
+    this.#hurry = { at, timer: setTimeout(() => this.#stop.abort(new Error('the time to stop was over')), ms) };
   }
 
   /** Sinks open again what was moved away (SIGUSR1). */

@@ -1,5 +1,6 @@
 /** Stopping in order: sources first, then what is under way is delivered; what is said of losses goes out last. */
 
+import { sleep } from '../core/clock.ts';
 import type { Live } from './graph.ts';
 import type { Plan } from './plan.ts';
 import type { Reports } from './reports.ts';
@@ -7,6 +8,14 @@ import type { Retiring } from './retiring.ts';
 
 /** When the time to stop is over, what is said then has this many ms. */
 const LAST_WORDS = 1000;
+
+/** Whether operators have been given what was put back for them is looked at this often, in ms. */
+const LOOK = 10;
+
+/** Resolves when operators have been given what was put back for them, as far as it can be now, or when it `presses`. */
+export async function givePutBack({ operators }: Live, presses: () => boolean): Promise<void> {
+  while (!presses() && [...operators.values()].some(({ hasMore }) => hasMore)) await sleep(LOOK);
+}
 
 /**
  * Resolves when all is closed. What gets no events of a source of type `internal` closes first, for those that do are told
@@ -31,6 +40,7 @@ export async function stopInOrder(
   await deliver(live, last?.signal ?? signal, (id) => told.has(id));
   clearTimeout(timer);
   await Promise.all([...sources.values()].map((source) => source.finish(AbortSignal.abort())));
+  for (const operator of live.operators.values()) operator.sayWhatStays();
 }
 
 /** The operators and sinks that events of these sources can come to. */
