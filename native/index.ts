@@ -211,7 +211,10 @@ function wantedOf(demand: SensorDemand): AddonWanted {
   if (!Number.isInteger(data) || data < 0 || data > DATA_MAX)
     throw new RangeError(`data must be a number of bytes from 0 to ${DATA_MAX}, not ${data}`);
   const state = stateParts(demand.state);
-  return { env, real, file, data, room, control, state, ...filterTables(withChdir(demand.calls)) };
+  const tables = filterTables(withChdir(demand.calls));
+  // What a socket was used for before is also told of one that a process has for its input or output.
+  const history = tables.history || state.some((parts) => (parts & STATE.types) !== 0);
+  return { env, real, file, data, room, control, state, ...tables, history };
 }
 
 /** What the kernel programs send of each call for these filters. */
@@ -265,7 +268,8 @@ function configuring(sensor: AddonSensor, { calls }: SensorDemand): (demand: Sen
     const wanted = wantedOf(demand);
     const next = withChdir(demand.calls);
     try {
-      put({ ...wanted, ...tablesOfBoth(before, next) });
+      const both = tablesOfBoth(before, next);
+      put({ ...wanted, ...both, history: wanted.history || both.history });
       // A program that was preempted may have looked at some of the tables before, and would miss what is now taken away.
       if (!isDeepStrictEqual(wanted, inPlace)) sensor.awaitPrograms();
       put(wanted);

@@ -219,7 +219,8 @@ struct sock {
   __u8 sk_userlocks;
   __u32 sk_ack_backlog, sk_max_ack_backlog;
 };
-struct inet_sock { struct sock sk; __be32 inet_saddr; };
+struct ipv6_pinfo { int mcast_oif; };
+struct inet_sock { struct sock sk; struct ipv6_pinfo *pinet6; __be32 inet_saddr; int mc_index; };
 struct inet_bind_bucket { signed char fastreuse; };
 struct inet_connection_sock { struct inet_bind_bucket *icsk_bind_hash; };
 struct unix_address { int len; };

@@ -21,6 +21,7 @@
 #include "quick.h"
 #include "data.h"
 #include "ends.h"
+#include "role.h"
 #include "socket.h"
 #include "descriptors.h"
 #include "calls.h"

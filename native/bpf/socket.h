@@ -27,16 +27,6 @@ static __always_inline struct sock *sock_of(struct file *file)
   return is_socket(file) ? GET(socket, GET(file, file, private_data), sk) : 0;
 }
 
-static __always_inline bool is_internet(__u16 family)
-{
-  return family == AF_INET || family == AF_INET6;
-}
-
-static __always_inline bool is_stream(struct sock *sk)
-{
-  return GET_BITFIELD(sock, sk, sk_type) == SOCK_STREAM;
-}
-
 static __always_inline struct sock *read_socket(struct socket_record *r, struct file *file)
 {
   struct sock *sk = sock_of(file);
@@ -154,8 +144,6 @@ static __always_inline __u64 find_address(struct call_context *call, struct sock
 
 // Three things about a socket are history: who came first, whether it has sent, whom it talked to last. Forgotten ones
 // cost a name that seems to have changed.
-enum role { ROLE_UNKNOWN, ROLE_CLIENT, ROLE_SERVER };
-
 struct socket_key { __u64 sock, ino; };
 struct socket_history {
   __u8 peer[16];
@@ -170,20 +158,6 @@ struct {
   __type(key, struct socket_key);
   __type(value, struct socket_history);
 } histories SEC(".maps");
-
-// A guess for sockets whose beginning was not seen: who bound a port is the server, of TCP only an accepted child shares
-// its listener's port without having bound it.
-static __always_inline enum role guessed_role(struct socket_record *r)
-{
-  if (r->state == TCP_LISTEN) return ROLE_SERVER;
-  if (!r->local_port) return ROLE_UNKNOWN;
-  if (r->state == TCP_ESTABLISHED && r->sock_type == SOCK_DGRAM) return ROLE_CLIENT; // it called connect
-  bool bound = GET_BITFIELD(sock, r->sock, sk_userlocks) & SOCK_BINDPORT_LOCK;
-  if (r->protocol != IPPROTO_TCP) return bound ? ROLE_SERVER : ROLE_CLIENT;
-  struct inet_bind_bucket *bucket = GET(inet_connection_sock, r->sock, icsk_bind_hash);
-  bool shared = bucket && GET(inet_bind_bucket, bucket, fastreuse) >= 0;
-  return bound || !shared ? ROLE_CLIENT : ROLE_SERVER;
-}
 
 // What is known of a socket that no call of its own tells of.
 static __always_inline void recall(struct socket_record *r)
@@ -216,11 +190,11 @@ static __always_inline bool has_history(struct call_context *call, struct socket
   return call->which != CALL_SOCKET;
 }
 
-// Whether a connect need not be remembered: it gives a role to its socket, and nobody asks what that was. To remember it
-// would be half of what is added to a connect.
-static __always_inline bool is_forgotten(struct call_context *call)
+// Whether a connect need not be remembered: a socket of TCP tells itself what role that gave to it, and of others nobody may
+// ask. To remember it would be half of what is added to a connect.
+static __always_inline bool is_forgotten(struct call_context *call, struct sock *sk)
 {
-  return call->which == CALL_CONNECT && !filter.history;
+  return call->which == CALL_CONNECT && (is_tcp(sk) || !filter.history);
 }
 
 // Fills in role, changed and connected, and of a datagram the other end.
@@ -243,9 +217,12 @@ static __always_inline void read_history(struct call_context *call, struct socke
     r->changed = !known || before[0] != peer[0] || before[1] != peer[1] || known->port != r->remote_port;
   }
   bool sent = (known && known->sent) || (datagram && is_send(call->which));
-  if (is_forgotten(call)) return;
-  if (!given && !r->changed && known && known->sent == sent) return;
   if (!given && !datagram) return;
+  struct sock *sk = (void *)r->sock;
+  if (is_forgotten(call, sk)) return;
+  if (!given && !r->changed && known && known->sent == sent) return;
+  // What the socket tells itself is right also when a call that changes it is not seen.
+  if (!known && is_tcp(sk) && given == guessed_role(r)) return;
   struct socket_history history = { .port = r->remote_port, .role = r->role, .sent = sent };
   __builtin_memcpy(history.peer, r->remote_addr, sizeof history.peer);
   bpf_map_update_elem(&histories, &key, &history, BPF_ANY);
@@ -324,7 +301,7 @@ static __always_inline bool names_family(struct call_context *call, struct socke
 // Whether the socket itself tells its ends, and nothing of the call has to be remembered.
 static __always_inline bool tells_ends(struct call_context *call, struct sock *sk)
 {
-  return is_stream(sk) || is_forgotten(call);
+  return call->which == CALL_CONNECT ? is_forgotten(call, sk) : is_stream(sk);
 }
 
 // Whether the ends that the socket tells are wanted.

@@ -4,7 +4,7 @@ import type { System } from './system.ts';
 
 /** What is run on every kernel. */
 export const SUITES = [
-  ...['calls', 'filter', 'filter-sockets', 'perf', 'processes'].map((name) => `test/native/${name}.test.ts`),
+  ...['calls', 'filter', 'filter-sockets', 'perf', 'processes', 'roles'].map((name) => `test/native/${name}.test.ts`),
   ...['calls', 'uring', 'state', 'live', 'lists', 'long', 'cgroup', 'overlay'].map(
     (name) => `test/sources/ebpf/${name}.test.ts`,
   ),
