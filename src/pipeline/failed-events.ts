@@ -68,16 +68,18 @@ export class FailedEvents implements LostPort {
   // Those with the same error are one letter, up to the last one, which has all others too.
   deliver(_source: string, { events, ack }: Parcel): void {
     const alike = new Map<string, number[]>();
-    const others: number[] = [];
     let last: number[] = [];
+    let others = 0;
     for (const [place, event] of events.entries()) {
       const message = messageOf(this.#errors.get(event));
       const places = alike.get(message);
       if (places) places.push(place);
       else if (alike.size < LETTERS) alike.set(message, (last = [place]));
-      else others.push(place);
+      else {
+        last.push(place);
+        others++;
+      }
     }
-    last.push(...others);
     const letters = [...alike];
     const acks = splitAck(
       ack,
@@ -86,8 +88,8 @@ export class FailedEvents implements LostPort {
     );
     for (const [index, [message, places]] of letters.entries()) {
       const those = places.map((place) => events[place] as Event);
-      const isMixed = places === last && others.length > 0;
-      const why = isMixed ? `${message} (the errors of ${others.length} others here differ)` : message;
+      const isMixed = places === last && others > 0;
+      const why = isMixed ? `${message} (the errors of ${others} others here differ)` : message;
       this.#options.said(those[0] as Event, why, those.length, this.lose(those, why, acks[index] as Ack));
     }
   }
