@@ -99,7 +99,7 @@ export class Capture {
     this.processes.load(bytesOf(sensor.scan()), context.place - 1);
     this.processes.settle();
     sensor.onDoorbell(() => this.#wake());
-    this.#timers.push(setInterval(() => this.#guard(() => this.#count()), COUNTERS_MS));
+    this.#timers.push(setInterval(() => this.#guard(() => this.#everySecond()), COUNTERS_MS));
     this.#timers.push(setInterval(() => this.#guard(() => this.#setClock()), CLOCK_MS));
     this.#lastData = performance.now();
     this.#again(() => this.#first());
@@ -235,6 +235,12 @@ export class Capture {
       slab.release();
     }
     return length;
+  }
+
+  #everySecond(): void {
+    this.#count();
+    // Who was to ring may have been preempted once the word was cleared, or have failed to: only then something waits.
+    if (!this.#closed && this.#asleep === 'until next' && this.#options.sensor.arm()) this.#wake();
   }
 
   #count(): void {

@@ -69,6 +69,29 @@ describe('capture', () => {
     capture.close();
   });
 
+  it('looks within a second at what the doorbell was not rung for', async () => {
+    const { sensor, names, capture } = start();
+    capture.start();
+    await vi.advanceTimersByTimeAsync(20);
+    expect(sensor.armed).toBe(true);
+    // Whoever was to ring has cleared the word, and does not run on.
+    sensor.awaited = 0;
+    sensor.put(open('/a'));
+    expect(names).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(names).toEqual(['/a']);
+    expect(sensor.armed).toBe(true);
+    const before = sensor.drains;
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(sensor.drains).toBe(before);
+    // Nothing waits, but the word is gone: the next one rings again.
+    sensor.awaited = 0;
+    await vi.advanceTimersByTimeAsync(1000);
+    sensor.put(open('/b'));
+    expect(names).toEqual(['/a', '/b']);
+    capture.close();
+  });
+
   it('polls for a while after events that come together, instead of having the doorbell rung for each', async () => {
     const { sensor, names, capture } = start();
     capture.start();
