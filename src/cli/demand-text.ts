@@ -2,7 +2,7 @@
 
 import { counted } from '../core/counted.ts';
 import type { Live, Rate } from './demand.ts';
-import { clauseText, shortest, someOf } from './explain-needs.ts';
+import { clausesText, clauseText, someOf } from './explain-needs.ts';
 import { type Asker, type Extra, isFailure, type KernelDemand, type SentCall, type Wish } from './kernel-demand.ts';
 import { indented, list } from './rules-text.ts';
 
@@ -74,16 +74,7 @@ function blockOf({ clauses, wishes }: SentCall): string {
 function blockLines(block: readonly SentCall[], pushdown: boolean, rates: Rates | undefined): readonly string[] {
   const [{ clauses, looseness, wishes }] = block as [SentCall];
   const names = block.map(({ type }) => (isFailure(type) ? `${type} that fails` : type));
-  const what =
-    looseness === 0 || looseness === 4
-      ? []
-      : [
-          inner(
-            shortest(clauses)
-              .map((clause) => clauseText(clause, SHOWN))
-              .join('; or '),
-          ),
-        ];
+  const what = looseness === 0 || looseness === 4 ? [] : [inner(clausesText(clauses, SHOWN))];
   return [
     indented(`${list(names)}: ${askersText(wishes.map(({ asker }) => asker))}`),
     ...block.flatMap(({ type }) => {

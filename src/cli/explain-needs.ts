@@ -42,7 +42,7 @@ export function saysNothing(clause: Clause): boolean {
 }
 
 /** The same in fewer clauses: those alike but for how calls end are one, and none says what another says too. */
-export function shortest(clauses: readonly Clause[]): readonly Clause[] {
+function shortest(clauses: readonly Clause[]): readonly Clause[] {
   const alike = Map.groupBy(clauses, ({ results: _, sockets, ...rest }) =>
     JSON.stringify([rest, sockets && [...sockets].sort()]),
   );
@@ -73,6 +73,13 @@ function isWithin({ results, sockets, paths, ends, comms, ...outcome }: Clause, 
 /** So many values are named. */
 const SHOWN = 30;
 
+/** Clauses in words, one alternative a line. */
+export function clausesText(clauses: readonly Clause[], shown = SHOWN): string {
+  return shortest(clauses)
+    .map((clause) => clauseText(clause, shown))
+    .join('\nor ');
+}
+
 /** A clause in words: "opens for writing, by tar, path begins with /etc, /usr". Of values of a kind the first are `shown`. */
 export function clauseText({ paths = [], ends, comms, ...outcome }: Clause, shown = SHOWN): string {
   const groups = Map.groupBy(
@@ -84,13 +91,22 @@ export function clauseText({ paths = [], ends, comms, ...outcome }: Clause, show
     return values.length === 0 ? what : `${what} ${someOf(values, shown)}`;
   });
   return [
-    ...outcomeText(outcome),
+    ...outcomeText(paths.length > 0 ? onUnix(outcome) : outcome),
     ...(comms === undefined ? [] : [`by ${someOf(comms, shown)}`]),
-    ...(properties.length === 0 ? [] : [properties.join(' or ')]),
-    ...(ends === undefined
-      ? []
-      : [ends.map((property) => endText(property, shown)).join(' or ') || 'without another end']),
+    ...(properties.length === 0 ? [] : [anyOf(properties)]),
+    ...(ends === undefined ? [] : [anyOf(ends.map((property) => endText(property, shown))) || 'without another end']),
   ].join(', ');
+}
+
+/** Only unix sockets have paths. */
+function onUnix(outcome: Outcome): Outcome {
+  return outcome.sockets?.has('unix') ? { ...outcome, sockets: new Set<SocketKind>(['unix']) } : outcome;
+}
+
+/** Alternatives, those of several values in brackets. */
+function anyOf(texts: readonly string[]): string {
+  const apart = texts.length > 1 ? texts.map((text) => (text.includes(', ') ? `(${text})` : text)) : texts;
+  return apart.join(' or ');
 }
 
 function endText({ end, of, values, outside }: EndProperty, shown: number): string {

@@ -12,7 +12,7 @@ import {
   printValue,
   type Rule,
 } from '../rules/index.ts';
-import { clauseText, needsOf, saysNothing, shortest } from './explain-needs.ts';
+import { clausesText, needsOf, saysNothing } from './explain-needs.ts';
 import type { LoadedRules } from './rules-files.ts';
 import { head, indented, list, shorten } from './rules-text.ts';
 
@@ -49,11 +49,7 @@ function wants(names: ReadonlyMap<string, readonly string[]>, done: 'emitted' | 
 function pushdownLines(pushdown: ReturnType<typeof needsOf>['pushdown']): readonly string[] {
   const byText = Map.groupBy(pushdown, ([, clauses]) => {
     if (clauses.length === 0) return 'nothing passes';
-    return clauses.some(saysNothing)
-      ? 'nothing can be told'
-      : shortest(clauses)
-          .map((clause) => clauseText(clause))
-          .join('; or ');
+    return clauses.some(saysNothing) ? 'nothing can be told' : clausesText(clauses);
   });
   return [...byText].map(([text, group]) => indented(`${list(group.map(([type]) => type))}: ${text}`));
 }

@@ -119,7 +119,7 @@ describe('rules demand', () => {
     expect(stdout).toMatch(
       /^Sent, every one\n(?:.*\n)*? {2}openat: \d+ rules\n {4}because of\n {6}any open {2}any.yaml:1 {2}not tested: proc.pname$/m,
     );
-    expect(stdout).toMatch(/^ {2}open, openat2: \d+ rules\n {4}succeeds, opens for writing, path /m);
+    expect(stdout).toMatch(/^ {2}open, openat2: \d+ rules\n {4}succeeds, opens for writing, \(path /m);
     expect(stdout).toMatch(/^ {2}clone, procexit, .*chdir: no rule$/m);
     expect(stdout).toMatch(/^ {2}The environment of each program that begins\n {4}proc.env\[A\], .*for any open, /m);
     expect(stdout).toMatch(/^ {2}The canonical path of each file that is opened\n {4}fd.realpath, for any open/m);
@@ -197,15 +197,28 @@ describe('rules demand', () => {
     expect(said).toContain('socket: 1 rule not on a socket of the internet or the machine because of raw');
     expect(said).toContain('bind: 1 rule on the internet, server address not in 10.0.0.0/8 because of outside');
     expect(said).toContain(
-      'connect: 3 rules on a unix socket, path ends in the name docker.sock; or succeeds or is in progress, on the internet, remote address in 169.254.169.254 or remote address not in 10.0.0.0/8 because of outside sockets.yaml:5 not tested: proc.exepath',
+      'connect: 3 rules on a unix socket, path ends in the name docker.sock or succeeds or is in progress, on the internet, remote address in 169.254.169.254 or remote address not in 10.0.0.0/8 because of outside sockets.yaml:5 not tested: proc.exepath',
     );
+    expect(stdout).toMatch(/\n {4}on a unix socket, .*\n {4}or succeeds or is in progress, on the internet,/);
     const { event_types: types } = await demandOf('sockets.yaml');
     expect(types.find(({ type }) => type === 'connect')?.wanted_by).toContainEqual(
       expect.objectContaining({
         rule: 'runtime',
-        clauses: [{ sockets: ['unix'], paths: [{ of: 'text', kind: 'name', value: 'docker.sock' }] }],
+        clauses: [{ sockets: ['unix', 'other'], paths: [{ of: 'text', kind: 'name', value: 'docker.sock' }] }],
         not_tested: [],
       }),
+    );
+  });
+
+  test('alternatives are told apart from the values of each', async () => {
+    const conditions = ['fd.name startswith /run/', 'fd.snet in (10.0.0.0/8, 192.168.0.0/16)', 'fd.sport in (22, 80)'];
+    write('apart.yaml', rule('apart', `evt.type = connect and (${conditions.join(' or ')})`));
+    const { stdout } = await run('rules', 'demand', 'apart.yaml');
+    const said = stdout.replaceAll(/\s+/g, ' ');
+    expect(stdout).toContain('\n    on a unix socket, path begins with /run/\n    or ');
+    expect(said).toContain('(remote address in 10.0.0.0/8, 192.168.0.0/16) or (remote port in 22, 80)');
+    expect((await run('rules', 'explain', 'apart', 'apart.yaml')).stdout).toContain(
+      '\n  connect: on a unix socket, path begins with /run/\n  or ',
     );
   });
 
