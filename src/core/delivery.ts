@@ -145,6 +145,11 @@ export class Delivery {
     return this.#writing ? this.#began : undefined;
   }
 
+  /** Whether a source waits for what it tries to write: not for what is on disk, nor for what is live. */
+  get holdsUp(): boolean {
+    return this.#writing && !this.#stored && this.#parcels.some(({ ack }) => !ack.live);
+  }
+
   /** Events that wait on disk. */
   get onDisk(): number {
     return this.#keep?.onDisk ?? 0;
@@ -183,18 +188,15 @@ export class Delivery {
     this.#limit.close();
     deadline.removeEventListener('abort', give);
     await this.#undelivered.kept();
+    const closeSink = async () => this.#sink.close();
     // A sink that cannot even close must not keep the program from ending.
-    await Promise.race([this.#closeSink(), aborted(deadline)]).catch((error) => {
+    await Promise.race([closeSink(), aborted(deadline)]).catch((error) => {
       if (error !== deadline.reason) this.#log.error(`closing failed: ${messageOf(error)}`);
     });
     this.#retiring.delete(this);
     if (this.#heir) this.#trouble.problem = undefined;
     this.#reader?.close();
     this.#keep?.woken.delete(this.#woken);
-  }
-
-  async #closeSink(): Promise<void> {
-    await this.#sink.close();
   }
 
   /**

@@ -112,9 +112,9 @@ export class LiveOperator {
     await Promise.allSettled(this.#step?.made.map(({ ready }) => ready) ?? []);
   }
 
-  /** Since when a stream holds what it has held longest: ms since the epoch. */
-  get since(): number | undefined {
-    return this.#stream?.since;
+  /** What a stream has held longest. */
+  get oldest(): StreamPort['oldest'] {
+    return this.#stream?.oldest;
   }
 
   /** Its place in a graph. */

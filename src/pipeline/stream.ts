@@ -65,9 +65,10 @@ export class StreamPort {
     this.#options = options;
   }
 
-  /** Since when it holds what it has held longest: ms since the epoch. */
-  get since(): number | undefined {
-    return this.#held.values().next().value?.since;
+  /** What it has held longest: since when, in ms since the epoch, and whether no source waits for it. */
+  get oldest(): { readonly since: number; readonly live: boolean } | undefined {
+    const [first] = this.#held;
+    return first && { since: first[1].since, live: first[0].live };
   }
 
   /** Subscribes, once: what it emits has somewhere to go. */

@@ -9,21 +9,32 @@ interface Holder {
   readonly id: string;
   /** Since when, in ms since the epoch, it holds what it has held longest; undefined when it holds nothing. */
   readonly since: number | undefined;
+  /** Whether a source waits for that. */
+  readonly holdsUp: boolean;
   /** How long it may, in ms. */
   readonly limit: number;
   /** Whether it has taken nothing since it failed: what it tries next is the same trouble. */
   readonly failing?: boolean;
 }
 
-/** The sinks, each with twice the time that a write of its own may take, and the operators, with that of the slowest. */
+/**
+ * The sinks, each with twice the time that a write of its own may take, and the operators, with that of the slowest. A sink
+ * that fails on what no source waits for is no holder: that it fails is said of it.
+ */
 function holdersIn({ plan, operators, sinks }: Live): Holder[] {
   const limits = new Map(plan.sinks.map(({ id, delivery }) => [id, delivery.timeout * 2]));
   const longest = Math.max(...limits.values());
   return [
-    ...[...operators].map(([id, { since }]) => ({ id, since, limit: longest })),
+    ...[...operators].map(([id, { oldest }]) => ({
+      id,
+      since: oldest?.since,
+      holdsUp: oldest?.live === false,
+      limit: longest,
+    })),
     ...[...sinks].map(([id, { delivery }]) => ({
       id,
-      since: delivery.since,
+      since: delivery.holdsUp ? delivery.since : undefined,
+      holdsUp: true,
       limit: limits.get(id) ?? longest,
       failing: delivery.problem !== undefined,
     })),
@@ -39,14 +50,15 @@ class StuckWatch {
   readonly #said = new Set<string>();
 
   /** @param stuck told of each holder that holds something for longer than it may, and for how long in ms */
-  constructor(holders: () => readonly Holder[], now: () => number, stuck: (id: string, ms: number) => void) {
+  constructor(holders: () => readonly Holder[], now: () => number, stuck: (holder: Holder, ms: number) => void) {
     this.#timer = setInterval(() => {
-      for (const { id, since, limit, failing } of holders()) {
+      for (const holder of holders()) {
+        const { id, since, limit, failing } = holder;
         const held = since === undefined ? 0 : now() - since;
         if (held <= limit && !failing) this.#said.delete(id);
         else if (held > limit && !this.#said.has(id)) {
           this.#said.add(id);
-          stuck(id, held);
+          stuck(holder, held);
         }
       }
     }, EVERY);
@@ -60,8 +72,9 @@ class StuckWatch {
 
 /** Says in `reports` which component of what runs holds events for too long, until the returned function is called. */
 export function watchHeld(live: () => Live, reports: Reports): () => void {
-  const stuck = (id: string, ms: number) => {
-    const message = `${id} has held events for ${Math.round(ms / 1000)} s: their source cannot go past them`;
+  const stuck = ({ id, holdsUp }: Holder, ms: number) => {
+    const so = holdsUp ? ': their source cannot go past them' : '';
+    const message = `${id} has held events for ${Math.round(ms / 1000)} s${so}`;
     reports.add({ component: id, type: 'health', fields: { reason: 'ack_held', message } });
   };
   const watch = new StuckWatch(() => holdersIn(live()), now, stuck);

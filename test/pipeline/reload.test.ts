@@ -277,25 +277,42 @@ sinks: { out: { type: out, from: [calm, op] } }`;
   });
 });
 
+const HOLDING = `sources: { src: { type: src } }
+operators: { odd: { type: forgetful, from: src } }
+sinks: { out: { type: out, from: odd, timeout: 5s }, slow: { type: slow, from: src, timeout: 5s } }`;
+
+function holding(source: ReturnType<typeof observed>) {
+  const forgetful = () => stream(() => new Subject<never>());
+  const slow = new ManualSink();
+  slow.write = () => new Promise(() => {});
+  return { sources: { src: source.open }, operators: { forgetful }, sinks: { out: new ManualSink(), slow } };
+}
+
 describe('a component that holds events', () => {
   it('for more than twice the time of a write is named, once', async () => {
     const source = observed();
-    const forgetful = () => stream(() => new Subject<never>());
-    const slow = new ManualSink();
-    slow.write = () => new Promise(() => {});
-    const yaml = `sources: { src: { type: src } }
-operators: { odd: { type: forgetful, from: src } }
-sinks: { out: { type: out, from: odd, timeout: 5s }, slow: { type: slow, from: src, timeout: 5s } }`;
-    const parts = { sources: { src: source.open }, operators: { forgetful }, sinks: { out: new ManualSink(), slow } };
-    const { run, lines } = await running(yaml, parts);
+    const { run, lines } = await running(HOLDING, holding(source));
     const unwatch = run.watchHeld();
-    source.input.emit(1);
+    source.input.emit(1, 0, recordedAck());
     await vi.advanceTimersByTimeAsync(50_000);
     const held = lines.filter((line) => line.includes('has held events'));
     expect(held).toEqual([
       'odd: odd has held events for 20 s: their source cannot go past them',
       'slow: slow has held events for 20 s: their source cannot go past them',
     ]);
+    unwatch();
+    await stopped(run);
+  });
+
+  it('of a live source, which goes on, is said to hold it up by nobody', async () => {
+    const source = observed();
+    const { run, lines } = await running(HOLDING, holding(source));
+    const unwatch = run.watchHeld();
+    source.input.emit(1);
+    await vi.advanceTimersByTimeAsync(50_000);
+    // That its writes fail is told of a sink as soon as they do.
+    expect(lines.filter((line) => line.includes('has held events'))).toEqual(['odd: odd has held events for 20 s']);
+    expect(lines.filter((line) => line.startsWith('warn: slow: writing failed'))).toHaveLength(1);
     unwatch();
     await stopped(run);
   });
@@ -310,16 +327,16 @@ sinks: { slow: { type: slow, from: src, timeout: 5s, retry: { give_up_after: 40s
     const { run, lines } = await running(yaml, { sources: { src: source.open }, sinks: { slow } });
     const unwatch = run.watchHeld();
     const held = () => lines.filter((line) => line.includes('has held events')).length;
-    source.input.emit(1);
+    source.input.emit(1, 0, recordedAck());
     for (let n = 1; n < 5; n++) {
       await vi.advanceTimersByTimeAsync(60_000);
-      source.input.emit(1, n);
+      source.input.emit(1, n, recordedAck());
     }
     expect(held()).toBe(1);
     slow.write = async () => {};
     await vi.advanceTimersByTimeAsync(60_000);
     slow.write = down;
-    source.input.emit(1, 5);
+    source.input.emit(1, 5, recordedAck());
     await vi.advanceTimersByTimeAsync(60_000);
     expect(held()).toBe(2);
     unwatch();
