@@ -1,6 +1,7 @@
 /** What to do about fields and constants that are not right. */
 
 import type { Field } from '../events/field.ts';
+import { ipv4Instead } from './check-values.ts';
 import type { TermType } from './types.ts';
 
 /** What is wrong with the argument of a field, or with its absence. */
@@ -20,10 +21,16 @@ export function constantHint(left: TermType, text: string): string | undefined {
     case 'PORT':
       return 'Write a port number or the name of a service: https, ssh.';
     case 'IPADDR':
-      return text.includes('/') ? 'A network is compared with a field such as fd.net or fd.snet.' : undefined;
+      if (text.includes('/')) return 'A network is compared with a field such as fd.net or fd.snet.';
+      return ipv4Hint(text);
     case 'IPNET':
       return 'Write a network: 10.0.0.0/8, 2001:db8::/32.';
     default:
       return undefined;
   }
+}
+
+function ipv4Hint(text: string): string | undefined {
+  const instead = ipv4Instead(text);
+  return instead && `IPv4-mapped addresses are those of IPv4: write ${instead}`;
 }

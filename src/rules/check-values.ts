@@ -2,6 +2,7 @@
 
 import type { Literal, Operator } from './ast.ts';
 import type { Checker, TypedTerm } from './check.ts';
+import { addressText, mappedNetwork, parseAddress } from './ip.ts';
 import { parseTerm } from './parser.ts';
 import { isSimpleRegex } from './regex.ts';
 import { isText } from './types.ts';
@@ -23,6 +24,7 @@ export function warningsAbout(
   operator: Operator,
   checker: Checker,
 ): readonly ValueWarning[] {
+  if ((left.type === 'IPNET' || left.type === 'IPADDR') && text.includes(':')) return ofAddress(text, left);
   const isRegex = operator === 'regex';
   if (!isRegex && !suspect.test(text)) return NONE;
   const warnings: ValueWarning[] = [];
@@ -47,6 +49,23 @@ export function warningsAbout(
     hint: isField ? `To compare with the field write val(${text}).` : 'Remove the quotes to apply it.',
   });
   return warnings;
+}
+
+/** What a call is about shows such addresses as IPv4; cloud services may tell them as they are. */
+function ofAddress(text: string, left: TypedTerm): readonly ValueWarning[] {
+  const instead = ipv4Instead(text);
+  if (instead === undefined || left.kind !== 'field' || !left.ref.text.startsWith('fd.')) return NONE;
+  const message = `'${text}' never matches: IPv4-mapped addresses are those of IPv4 in ${left.ref.text}`;
+  return [{ message, hint: `Write ${instead}` }];
+}
+
+/** How an IPv4-mapped address or network is written in IPv4; undefined for what is none. */
+export function ipv4Instead(text: string): string | undefined {
+  const [written = '', bits] = text.split('/');
+  const address = parseAddress(written);
+  if (address === undefined) return undefined;
+  const network = mappedNetwork({ address, prefix: bits === undefined ? 128 : Number(bits) });
+  return network && `${addressText(network.address)}${bits === undefined ? '' : `/${network.prefix}`}`;
 }
 
 const NONE: readonly ValueWarning[] = [];

@@ -96,6 +96,16 @@ export function addressText(address: Address): string {
   return written.toString('latin1', 0, writeIpv6(address, written));
 }
 
+/** The IPv4 network that an IPv4-mapped one (`::ffff:10.0.0.0/104`) means; undefined for others. */
+export function mappedNetwork({ address, prefix }: Network): Network | undefined {
+  if (typeof address === 'number' || prefix < MAPPED_BITS || address[5] !== 0xffff) return undefined;
+  if (address.slice(0, 5).some((group) => group !== 0)) return undefined;
+  return { address: (address[6] as number) * 0x10000 + (address[7] as number), prefix: prefix - MAPPED_BITS };
+}
+
+/** How many bits the prefix of IPv4-mapped addresses has. */
+const MAPPED_BITS = 96;
+
 /** Letters of an IPv6 address, at most. */
 export const IPV6_MOST = 39;
 const written = Buffer.alloc(IPV6_MOST);

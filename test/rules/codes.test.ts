@@ -197,3 +197,33 @@ describe('a path that is taken for the name of a connected unix socket', () => {
     expect(warned(condition).filter((said) => said.includes('calls that fail'))).toEqual([]);
   });
 });
+
+describe('an IPv4-mapped address, which descriptors show as IPv4', () => {
+  const said = (condition: string) =>
+    load(rule({ condition: `evt.type = connect and ${condition}` }), { catalogues }).diagnostics.map(
+      ({ severity, message, hint }) => [severity, message, hint].join(': '),
+    );
+
+  test.each([
+    ['fd.snet in ("::ffff:127.0.0.0/104")', '127.0.0.0/8'],
+    ['fd.net = "::ffff:a00:0/104"', '10.0.0.0/8'],
+    ['fd.snet in (10.0.0.0/8, "::ffff:0:0/96")', '0.0.0.0/0'],
+    ['fd.sip = ::ffff:7f00:1', '127.0.0.1'],
+  ])('%s', (condition, instead) => {
+    expect(said(condition)).toEqual([
+      expect.stringMatching(/^warning: '.*' never matches: IPv4-mapped addresses are those of IPv4 in fd\.\w+: /),
+    ]);
+    expect(said(condition)[0]).toContain(`Write ${instead}`);
+  });
+
+  test('one in four numbers is refused, as by Falco, and what to write is said', () => {
+    const [only] = said('fd.sip = "::ffff:127.0.0.1"');
+    expect(only).toContain('unrecognized IPv4 address ::ffff:127.0.0.1');
+    expect(only).toContain('write 127.0.0.1');
+  });
+
+  test.each(['fd.snet in ("::ffff:0:0:0/96", "::/8", fd00::/8, 127.0.0.0/8)', 'fd.sip = ::1', 'fd.snet = "::/95"'])(
+    'not in %s',
+    (condition) => expect(said(condition)).toEqual([]),
+  );
+});
