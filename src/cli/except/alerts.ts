@@ -1,9 +1,9 @@
 /** Alerts that were written somewhere, read again, one document after the other: a day of them is not held. */
 
 import type { Alert } from '../../events/alert.ts';
-import { readJson } from '../../events/exact-json.ts';
 import { readFalcoAlert } from '../../events/falco-json.ts';
 import { linesOf } from '../event-file.ts';
+import { documents } from './documents.ts';
 import { alertsIn, jsonIn } from './forms.ts';
 
 /** An alert, or why there is none, and the line on which its document begins, from 1. */
@@ -19,7 +19,7 @@ export const HINT =
  * @throws UserError (exit 69) when it cannot be read
  */
 export async function* readAlerts(path: string): AsyncGenerator<Given> {
-  for await (const { line, text } of documents(path)) {
+  for await (const { line, text } of documents(linesOf(path, 'alerts'))) {
     const document = readDocument(text);
     if (typeof document === 'string') yield { line, problem: document };
     else for (const given of alertsOf(document.value)) yield { line, ...given };
@@ -28,38 +28,6 @@ export async function* readAlerts(path: string): AsyncGenerator<Given> {
 
 function alertsOf(value: unknown): readonly ({ readonly alert: Alert } | { readonly problem: string })[] {
   return alertsIn(value).map((found) => ('problem' in found ? found : readFalcoAlert(found.falco, 0n)));
-}
-
-interface Text {
-  readonly line: number;
-  readonly text: string;
-}
-
-/** Lines, and what begins with a bracket alone on its line up to the one that ends it. */
-async function* documents(path: string): AsyncGenerator<Text> {
-  let line = 0;
-  let open: (Text & { readonly lines: string[] }) | undefined;
-  for await (const text of linesOf(path, 'alerts')) {
-    line++;
-    if (open !== undefined) {
-      open.lines.push(text);
-      if (!text.startsWith(open.text === '{' ? '}' : ']')) continue;
-      yield* whole(open);
-      open = undefined;
-      continue;
-    }
-    const trimmed = text.trim();
-    if (trimmed === '{' || trimmed === '[') open = { line, text: trimmed, lines: [text] };
-    else if (trimmed !== '') yield { line, text };
-  }
-  if (open !== undefined) yield* whole(open);
-}
-
-/** What is no document together is lines after all. */
-function* whole({ line, lines }: { readonly line: number; readonly lines: readonly string[] }): Generator<Text> {
-  const text = lines.join('\n').replace(/,\s*$/, '');
-  if (readJson(text) !== undefined) yield { line, text };
-  else for (const [index, each] of lines.entries()) if (each.trim() !== '') yield { line: line + index, text: each };
 }
 
 /** The JSON of a text, or why there is none. */

@@ -1,7 +1,6 @@
 /** Exceptions that a rule has, and those that it gets. */
 
 import { comparisons, type Rule } from '../../rules/index.ts';
-import { digest } from './digest.ts';
 import { breadth, chooseFields, serves } from './fields.ts';
 import type { SeenEvent } from './seen.ts';
 import { type Block, countOf, type Row } from './yaml.ts';
@@ -46,7 +45,7 @@ export class Blocks {
   add(wanted: readonly string[], event: SeenEvent): void {
     const { fields, rows } = this.#blockFor(wanted);
     const constants = fields.map((field) => event.constant(field) as string);
-    const key = digest(JSON.stringify(constants));
+    const key = JSON.stringify(constants);
     const row = rows.get(key);
     if (row) row.events.push(event);
     else rows.set(key, { fields, constants, events: [event] });
