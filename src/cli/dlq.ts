@@ -19,6 +19,8 @@ export interface DlqOptions {
   readonly state?: string;
   readonly pipeline?: string;
   readonly sink?: string;
+  /** `list` has a line for each, however many there are. */
+  readonly all?: boolean;
   /** False: `show` shows secrets too. */
   readonly redact?: boolean;
 }
@@ -47,7 +49,7 @@ export async function dlq(action: string, ids: readonly string[], options: DlqOp
   const folder = await stateFolder(options.pipeline, options.state);
   const letters = await open(folder);
   try {
-    if (action === 'list') list(await letters.list(options.sink), options.output === 'json');
+    if (action === 'list') list(await letters.list(options.sink), options);
     else if (action === 'show') await show(letters, numbers, options.redact !== false);
     else if (action === 'retry') await retry(letters, numbers, options.sink);
     else if (action === 'drop') await drop(letters, numbers, options.sink);
@@ -105,29 +107,37 @@ function remote(control: Control): Letters {
   };
 }
 
-function list(letters: readonly DeadLetter[], json: boolean): void {
-  if (json) {
+function list(letters: readonly DeadLetter[], { output, all = false }: DlqOptions): void {
+  if (output === 'json') {
     for (const letter of letters) say(`${JSON.stringify(letter)}\n`);
     return;
   }
   if (letters.length === 0) say('no dead letters\n');
-  for (const { id, sink, reason, message, time, count } of letters) {
-    const when = new Date(time).toISOString();
-    say(
-      `${id}  ${when}  ${sink}  ${counted(count, 'event')}  ${reason}${message ? `: ${visibleLine(message)}` : ''}\n`,
-    );
-  }
-  if (letters.length > MANY) say(`${sumText(letters)}\n`);
+  if (letters.length > MANY && !all) sum(letters);
+  else for (const letter of letters) say(`${lineOf(letter)}\n`);
 }
 
-/** Of more than these it is also said what they are together. */
+/** Of more than these it is said what they are together. */
 const MANY = 20;
 
-/** "30 dead letters with 90 events: 20 of the sink siem (refused), …"; the most first. */
-function sumText(letters: readonly DeadLetter[]): string {
-  const groups = [...Map.groupBy(letters, ({ sink, reason }) => `${ownerOf(sink)} (${reason})`)];
-  const parts = groups.toSorted(([, a], [, b]) => b.length - a.length).map(([of, own]) => `${own.length} of ${of}`);
-  return `${counted(letters.length, 'dead letter')} with ${counted(eventsIn(letters), 'event')}: ${parts.join(', ')}`;
+function lineOf({ id, sink, reason, message, time, count }: DeadLetter): string {
+  return `${id}  ${new Date(time).toISOString()}  ${sink}  ${counted(count, 'event')}  ${reason}${because(message)}`;
+}
+
+// By whose they are and why; the most first.
+function sum(letters: readonly DeadLetter[]): void {
+  const groups = [...Map.groupBy(letters, ({ sink, reason }) => `${sink}  ${reason}`)];
+  for (const [of, own] of groups.toSorted(([, a], [, b]) => eventsIn(b) - eventsIn(a))) {
+    const { id, time, message } = own.at(-1) as DeadLetter;
+    const newest = `the newest ${id} at ${new Date(time).toISOString()}${because(message)}`;
+    say(`${counted(own.length, 'letter')}  ${counted(eventsIn(own), 'event')}  ${of}, ${newest}\n`);
+  }
+  const all = `${counted(letters.length, 'dead letter')} with ${counted(eventsIn(letters), 'event')}`;
+  say(`${all}; 'dlq list --all' has a line for each, 'dlq show ID' has the events of one\n`);
+}
+
+function because(message: string): string {
+  return message ? `: ${visibleLine(message)}` : '';
 }
 
 function eventsIn(letters: readonly DeadLetter[]): number {

@@ -298,6 +298,7 @@ export function createProgram(): Command {
       '--sink <id>',
       'those of one sink; of an operator or a source: "operator ID", "source ID" (list, retry, drop)',
     )
+    .option('--all', 'a line for each, also of more than 20 (list)')
     .option('--no-redact', 'show events with the secrets in them (show)')
     .addHelpText(
       'after',

@@ -84,15 +84,28 @@ test('what cannot be read any more is not put back, where it would become a dead
   expect(left).toMatch(/^2 .* siem {2}2 events {2}unreadable\n$/);
 });
 
-test('of many dead letters it is also said what they are together', async () => {
+test('of many dead letters it is said what they are together; each of them is asked for, and JSON has them all', async () => {
   const state = join(folder, 'many');
   const store = await Store.open(state, () => {});
   for (let n = 0; n < 21; n++) {
     const letter = { sink: n < 2 ? 'operator score' : 'siem', reason: n === 20 ? 'sink_failed' : 'refused' };
-    await store.bury({ ...letter, message: '', time: 0, count: 2 }, '{}\n{}');
+    await store.bury({ ...letter, message: `no\n${n}`, time: n * 1000, count: 2 }, '{}\n{}');
   }
   await store.close();
-  const { stdout } = await runIn(folder, ['dlq', 'list', '--state', state]);
-  const all = '18 of the sink siem (refused), 2 of the operator score (refused), 1 of the sink siem (sink_failed)';
-  expect(stdout.trimEnd().split('\n').slice(21)).toEqual([`21 dead letters with 42 events: ${all}`]);
+  const list = async (...args: string[]) => {
+    const { stdout } = await runIn(folder, ['dlq', 'list', ...args, '--state', state]);
+    return stdout.trimEnd().split('\n');
+  };
+  expect(await list()).toEqual([
+    '18 letters  36 events  siem  refused, the newest 20 at 1970-01-01T00:00:19.000Z: no\\u000a19',
+    '2 letters  4 events  operator score  refused, the newest 2 at 1970-01-01T00:00:01.000Z: no\\u000a1',
+    '1 letter  2 events  siem  sink_failed, the newest 21 at 1970-01-01T00:00:20.000Z: no\\u000a20',
+    "21 dead letters with 42 events; 'dlq list --all' has a line for each, 'dlq show ID' has the events of one",
+  ]);
+  const all = await list('--all');
+  expect(all.slice(0, 1)).toEqual(['1  1970-01-01T00:00:00.000Z  operator score  2 events  refused: no\\u000a0']);
+  expect(all).toHaveLength(21);
+  expect(await list('-o', 'json')).toHaveLength(21);
+  // Of a few there is no need to ask.
+  expect(await list('--sink', 'operator score')).toEqual(all.slice(0, 2));
 });
