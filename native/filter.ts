@@ -19,9 +19,9 @@ const NUMBERS = 1024;
 const RESULTS: readonly Result[] = ['ok', 'in_progress', 'failed'];
 /** The access of opens, and `enum socket_kind`, that of other calls. */
 const ACCESSES = 5;
-const SOCKETS: readonly (SocketKind | undefined)[] = ['other', 'tcp', 'udp', undefined, 'unix'];
+const SOCKETS: readonly (SocketKind | undefined)[] = ['other', 'tcp', 'other_ip', undefined, 'unix'];
 /** Of these an end is looked at, of the others a path. */
-const INTERNET: ReadonlySet<SocketKind> = new Set(['tcp', 'udp']);
+const INTERNET: ReadonlySet<SocketKind> = new Set(['tcp', 'other_ip']);
 const NOT_INTERNET: ReadonlySet<SocketKind> = new Set(['unix', 'other']);
 const EVERYTHING = 0x7fff;
 const SUCCEEDED = 0b001_001_001_001_001;

@@ -38,7 +38,7 @@ enum result { RESULT_OK, RESULT_IN_PROGRESS, RESULT_FAILED };
 enum socket_kind {
   SOCKET_OTHER = 0, // another socket, or none
   SOCKET_TCP = 1,   // or another stream of the internet
-  SOCKET_UDP = 2,   // whatever else is of the internet
+  SOCKET_OTHER_IP = 2, // whatever else is of the internet
   SOCKET_UNIX = 4,
 };
 #define CLASSES 15

@@ -285,7 +285,7 @@ static __always_inline enum socket_kind kind_of(struct sock *sk, __u16 family)
   if (family == AF_UNIX) return SOCKET_UNIX;
   if (!sk || !is_internet(family)) return SOCKET_OTHER;
   bool is_tcp = is_stream(sk) || GET_BITFIELD(sock, sk, sk_protocol) == IPPROTO_TCP;
-  return is_tcp ? SOCKET_TCP : SOCKET_UDP;
+  return is_tcp ? SOCKET_TCP : SOCKET_OTHER_IP;
 }
 
 // Whether the caller gave an address that says whom to connect to; without one nothing is known of the other end.

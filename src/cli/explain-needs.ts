@@ -134,16 +134,16 @@ const results = { ok: 'succeeds', in_progress: 'is in progress', failed: 'fails'
 /** The shortest words for kinds of socket, of which some are left out. */
 const SOCKETS: Readonly<Record<string, string>> = {
   tcp: 'by TCP',
-  udp: 'on the internet, not by TCP',
+  other_ip: 'on the internet, not by TCP',
   unix: 'on a unix socket',
   other: 'not on a socket of the internet or the machine',
-  'tcp udp': 'on the internet',
+  'tcp other_ip': 'on the internet',
   'unix other': 'not on the internet',
-  'tcp udp unix': 'on a socket of the internet or the machine',
-  'udp unix other': 'not by TCP',
-  'tcp udp other': 'not on a unix socket',
+  'tcp other_ip unix': 'on a socket of the internet or the machine',
+  'other_ip unix other': 'not by TCP',
+  'tcp other_ip other': 'not on a unix socket',
 };
-const KINDS: readonly SocketKind[] = ['tcp', 'udp', 'unix', 'other'];
+const KINDS: readonly SocketKind[] = ['tcp', 'other_ip', 'unix', 'other'];
 
 function socketsText(sockets: ReadonlySet<SocketKind>): string {
   const kinds = KINDS.filter((kind) => sockets.has(kind));

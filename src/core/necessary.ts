@@ -3,8 +3,11 @@
 /** What a call returned: no error, EINPROGRESS, another error. */
 export type Result = 'ok' | 'in_progress' | 'failed';
 
-/** What a call is about: a socket of TCP, another one of the internet, one of the machine; anything else, or nothing. */
-export type SocketKind = 'tcp' | 'udp' | 'unix' | 'other';
+/**
+ * What a call is about: a socket of TCP, another one of the internet (UDP, ICMP, raw, …), one of the machine; anything else,
+ * or nothing.
+ */
+export type SocketKind = 'tcp' | 'other_ip' | 'unix' | 'other';
 
 /** Outcomes of a call, all of which hold together. Absent: whatever it is. */
 export interface Outcome {

@@ -15,7 +15,7 @@ type End = EndProperty['end'];
 /** More addresses or ports than this are not looked for in the kernel. */
 export const MOST_VALUES = 1000;
 
-const INTERNET: ReadonlySet<SocketKind> = new Set(['tcp', 'udp']);
+const INTERNET: ReadonlySet<SocketKind> = new Set(['tcp', 'other_ip']);
 const NOT_INTERNET: ReadonlySet<SocketKind> = new Set(['unix', 'other']);
 
 interface OfEnd {
@@ -66,7 +66,7 @@ const WORDS: ReadonlyMap<string, Words> = new Map([
   ['fd.sockfamily', words({ ip: INTERNET, unix: ['unix'] })],
 ]);
 
-const TRANSPORTS = words({ tcp: ['tcp'], udp: ['udp'], icmp: ['udp'], raw: ['udp'] });
+const TRANSPORTS = words({ tcp: ['tcp'], udp: ['other_ip'], icmp: ['other_ip'], raw: ['other_ip'] });
 
 function ofKind(field: string, check: TypedCheck, type: string): ReadonlySet<SocketKind> | undefined {
   const { operator, constants = [] } = check;
@@ -142,7 +142,7 @@ function notOfTcp({ operator, constants = [], modifier }: TypedCheck, type: stri
   if (!isExcluded || modifier !== undefined) return undefined;
   const sockets = new Set<SocketKind>(['tcp']);
   return [
-    { sockets: new Set<SocketKind>(['udp', 'unix', 'other']) },
+    { sockets: new Set<SocketKind>(['other_ip', 'unix', 'other']) },
     ...failed(type, sockets),
     { sockets, ...connected(type), ends: [] },
   ];

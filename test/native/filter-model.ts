@@ -78,7 +78,7 @@ const [STREAM, TCP] = [1, 6];
 export function kindOf({ family, socketType, protocol }: Called): SocketKind {
   if (family === UNIX) return 'unix';
   if (family !== INET && family !== INET6) return 'other';
-  return socketType === STREAM || protocol === TCP ? 'tcp' : 'udp';
+  return socketType === STREAM || protocol === TCP ? 'tcp' : 'other_ip';
 }
 
 const MAPPED = '::ffff:';
@@ -119,7 +119,7 @@ function endHolds({ end, of, values, outside }: EndProperty, call: Called): bool
 export function callPasses(necessary: Necessary, call: Called): boolean {
   const { type, ret, path, comm } = call;
   const kind = kindOf(call);
-  const isInternet = kind === 'tcp' || kind === 'udp';
+  const isInternet = kind === 'tcp' || kind === 'other_ip';
   // A connect that gave no address, or none that could be read, has no other end to anybody who looks at it.
   const isUnknown = type === 'connect' && call.addressFamily === 0;
   return necessary.some((clause) => {

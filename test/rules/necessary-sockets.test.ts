@@ -39,7 +39,7 @@ describe('necessary conditions of calls on sockets', () => {
   });
 
   const needs = (text: string, type = 'connect') => necessary(compileCondition(text, catalogue).typed, type);
-  const internet = new Set(['tcp', 'udp']);
+  const internet = new Set(['tcp', 'other_ip']);
   const others = new Set(['unix', 'other']);
   const connected = { sockets: internet, results: new Set(['ok', 'in_progress']) };
 
@@ -87,7 +87,7 @@ describe('necessary conditions of calls on sockets', () => {
     ]);
     expect(needs('fd.sport > 443 and fd.sport < 22')).toEqual([]);
     expect(needs('fd.l4proto = udp and fd.sip = 10.0.0.1')).toEqual([
-      { ...connected, sockets: new Set(['udp']), ends: address('remote', '10.0.0.1') },
+      { ...connected, sockets: new Set(['other_ip']), ends: address('remote', '10.0.0.1') },
     ]);
     expect(needs('fd.snet in (10.0.0.0/8, "fd00::/8") or fd.sip = "::1"')).toEqual([
       { ...connected, ends: address('remote', '10.0.0.0/8', 'fd00::/8', '::1') },
@@ -114,7 +114,7 @@ describe('necessary conditions of calls on sockets', () => {
     expect(needs('not fd.cip = 10.0.0.5')).toEqual([{}]);
     const tcp = new Set(['tcp']);
     const without = { sockets: tcp, ends: [] };
-    const rest = { sockets: new Set(['udp', 'unix', 'other']) };
+    const rest = { sockets: new Set(['other_ip', 'unix', 'other']) };
     expect(needs('fd.l4proto != tcp', 'sendto')).toEqual([rest, without]);
     expect(needs('fd.l4proto != tcp and fd.l4proto = tcp and fd.sport = 80', 'sendto')).toEqual([without]);
     expect(needs('not fd.l4proto in (tcp, udp)')).toEqual([

@@ -13,7 +13,7 @@ import { type Opened, passes } from '../native/filter-model.ts';
 import { condition, opened } from './generated-opens.ts';
 import { bench, recordOf } from './judged-opens.ts';
 
-const INTERNET = new Set(['tcp', 'udp']);
+const INTERNET = new Set(['tcp', 'other_ip']);
 const catalogue = catalogues.get('syscall') as Catalogue;
 
 /** Judges an open by a condition, as the pipeline would. */
