@@ -150,6 +150,7 @@ export class PipelineDocument {
   }
 
   #syntax({ code, message, pos }: YAMLError, text: string): Diagnostic {
+    if (code === 'MULTIPLE_DOCS' && isManifest(this.#document.toJS())) return aboutManifest(this.#at(0, 0));
     const at = this.#at(pos[0], pos[1]);
     const word = /^[^\s:,{}[\]]+/.exec(text.slice(pos[0]))?.[0] ?? '';
     const [said, hint] = SYNTAX[code] ?? [];
@@ -226,6 +227,17 @@ const SYNTAX: Record<string, readonly [string | undefined, string]> = {
   MULTILINE_IMPLICIT_KEY: ['This key has no colon', 'Write key: value.'],
   BAD_SCALAR_START: [undefined, 'Put the text in quotes.'],
 };
+
+/** Whether a file is for Kubernetes: keys that each of its manifests has, and no pipeline. */
+export function isManifest(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'apiVersion' in value && 'kind' in value && !('sinks' in value);
+}
+
+export function aboutManifest(at: Place): Diagnostic {
+  const message = 'This is a Kubernetes manifest, no pipeline';
+  const hint = 'kubectl apply --dry-run=server checks it; a pipeline in a ConfigMap is validated as a file of its own';
+  return { severity: 'error', code: 'CONFIG_OF_KUBERNETES', message, hint, at };
+}
 
 // A key that is written as a number is met as text elsewhere.
 function same(a: unknown, b: unknown): boolean {

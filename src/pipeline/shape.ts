@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { address } from '../core/address.ts';
 import { deliveryKeys } from '../core/delivery-config.ts';
 import type { Diagnostic } from '../core/errors.ts';
-import { configError, type Path, type PipelineDocument } from './document.ts';
+import { aboutManifest, configError, isManifest, type Path, type PipelineDocument } from './document.ts';
 import { explain } from './explain.ts';
 
 const id = z
@@ -104,6 +104,7 @@ export function readPipeline(document: PipelineDocument): PipelineFile {
     const diagnostic = { severity: 'error', code: 'CONFIG_OF_FALCO', message, hint, at: document.place([]) } as const;
     throw configError(document.name, [diagnostic], document.texts);
   }
+  if (isManifest(value)) throw configError(document.name, [aboutManifest(document.place([]))], document.texts);
   const diagnostics: Diagnostic[] = [];
   const file = parseShape(fileShape, value, [], document, (diagnostic) => diagnostics.push(diagnostic));
   if (!file) throw configError(document.name, diagnostics, document.texts);

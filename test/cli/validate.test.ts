@@ -129,6 +129,17 @@ test('a file of tests: which verb runs it', async () => {
   }
 });
 
+test.each([
+  ['a manifest', 'apiVersion: v1\nkind: Namespace\nmetadata: { name: a }\n'],
+  ['several', 'apiVersion: v1\nkind: Namespace\n---\napiVersion: v1\nkind: Secret\n'],
+  ['of kustomize', 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\n'],
+])('what is for Kubernetes is no pipeline, and that is all that is wrong with it: %s', async (_, text) => {
+  const { code, stdout, stderr } = await validated({ 'm.yaml': text });
+  expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
+  expect(stderr).toContain('m.yaml:1:1: error: This is a Kubernetes manifest, no pipeline\n');
+  expect(stderr).toContain('m.yaml has an error\n');
+});
+
 test('a variable, which nothing replaces, is said where it stands', async () => {
   const pipeline = `sources: { past: { type: replay, files: [/dev/null], emits: [syscall] } }
 sinks:
