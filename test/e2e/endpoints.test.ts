@@ -225,7 +225,7 @@ describe('the command line', () => {
     while ((await list()).length < 2);
     expect(await run.stop()).toBe(0);
     expect(JSON.parse(run.stderr.trim().split('\n').at(-1) ?? '').dead_lettered).toBeGreaterThan(0);
-    const text = await cli('dlq', 'list', '--state', join(folder, 'state'));
+    const text = await cli('dlq', 'list', '--all', '--state', join(folder, 'state'));
     expect(text.stdout).toMatch(/^\d+ {2}\S+Z {2}out {2}\d+ events? {2}refused: it is refusing$/m);
     expect((await cli('dlq', 'show', '999', '--pipeline', path)).stderr).toContain('There is no dead letter 999');
     expect((await cli('dlq', 'drop', '--pipeline', path)).stderr).toContain('name dead letters by number, or --sink');
