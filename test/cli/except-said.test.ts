@@ -234,14 +234,25 @@ describe('what is refused, each with its place, and nothing is written', () => {
   });
 
   test('files that cannot be read, are empty, or do not load', async () => {
-    expect(await except('nowhere.jsonl', rules)).toMatchObject({ code: 69, stdout: '' });
+    const told = async (path: string) => {
+      const { code, stdout, stderr } = await except(path, rules);
+      expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+      return stderr;
+    };
+    expect(await told('nowhere.jsonl')).toBe('Cannot read alerts from nowhere.jsonl: there is no such file\n');
+    expect(await told('.')).toBe('Cannot read alerts from .: it is a folder\n');
     expect(await refused('\n')).toMatchObject({ code: 78, stderr: 'There is no alert in bad.jsonl\n' });
-    write('cut.gz', gzipSync(lines(alert(read))).subarray(0, 60));
-    expect(await except('cut.gz', rules)).toMatchObject({
-      code: 69,
-      stdout: '',
-      stderr: 'Cannot read alerts from cut.gz: unexpected end of file\n',
-    });
+    const packed = gzipSync(lines(alert(read)));
+    for (const name of ['cut.gz', 'cut.jsonl']) {
+      write(name, packed.subarray(0, 60));
+      expect(await told(name)).toBe(`Cannot read alerts from ${name}: it ends in the middle of what is compressed\n`);
+    }
+    write('plain.gz', lines(alert(read)));
+    expect(await told('plain.gz')).toBe('Cannot read alerts from plain.gz: it is not gzip, though its name says so\n');
+    write('bad.gz', Buffer.concat([packed.subarray(0, 20), Buffer.alloc(40, 0xff)]));
+    expect(await told('bad.gz')).toBe('Cannot read alerts from bad.gz: what is compressed in it is damaged\n');
+    write('empty.gz', '');
+    expect(await except('empty.gz', rules)).toMatchObject({ code: 78, stderr: 'There is no alert in empty.gz\n' });
     write('broken.yaml', '- rule: R\n  desc: d\n');
     expect(await except('one.jsonl', 'broken.yaml')).toMatchObject({ code: 78, stdout: '' });
     expect(await except('-', rules, '--events', '-')).toMatchObject({ code: 2, stdout: '' });

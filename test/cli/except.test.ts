@@ -222,8 +222,10 @@ describe('how alerts are written', () => {
   });
 
   test('compressed, and on the standard input', async () => {
-    write('one.jsonl.gz', gzipSync(lines(alert(read))));
-    expect((await except('one.jsonl.gz', rules)).stdout).toContain('# hides line 1\n');
+    for (const name of ['one.jsonl.gz', 'packed']) {
+      write(name, gzipSync(lines(alert(read))));
+      expect((await except(name, rules)).stdout).toContain('# hides line 1\n');
+    }
     // What writes takes its time.
     const command = `(sleep 0.5; cat one.jsonl) | "${launcher}" rules except - rules.yaml`;
     const piped = await Program.run(['-c', command], { cwd: folder, command: 'sh' });
