@@ -70,6 +70,26 @@ it('what waits when a write fails, and what comes then, is on disk at once, and 
   await to.close(AbortSignal.abort());
 });
 
+it('no source waits for what is live, nor for what is on disk; for another it does, as long as it is being written', async () => {
+  let end!: () => void;
+  const { to, keep } = delivery(() => new Promise((resolve) => (end = resolve)));
+  const offer = async (live: boolean) => {
+    to.offer({ events: eventsOf(2), bytes: 100, ack: recordedAck(live) });
+    await vi.waitFor(() => expect(to.since).toBeDefined(), 20_000);
+    const { holdsUp } = to;
+    end();
+    await vi.waitFor(() => expect(to.since).toBeUndefined(), 20_000);
+    return [holdsUp, to.holdsUp];
+  };
+  expect(await offer(true)).toEqual([false, false]);
+  expect(await offer(false)).toEqual([true, false]);
+  await keep.spool(eventsOf(2), 10);
+  await vi.waitFor(() => expect(to.since).toBeDefined(), 20_000);
+  expect([keep.onDisk, to.holdsUp]).toEqual([2, false]);
+  end();
+  await to.close(AbortSignal.abort());
+});
+
 it('what went to disk is not tried before the receiver has said; the end does not wait for that', async () => {
   let tries = 0;
   const { to, keep } = delivery(async () => {
