@@ -5,6 +5,8 @@
 
 import type { Event } from '../events/field.ts';
 import { type AlternativeIndex, indexAlternatives } from './alternative-index.ts';
+import type { Predicate } from './compile.ts';
+import { nodePredicate } from './node-predicate.ts';
 import type { CheckNode, JunctionNode, Lowered, Node, Nodes } from './nodes.ts';
 import { Order } from './order.ts';
 import { WrittenChecks } from './write-checks.ts';
@@ -78,15 +80,15 @@ function foundAlternatives<E extends Event>(node: JunctionNode<E>, nodes: Nodes<
   return made;
 }
 
-/** Whether one of the alternatives holds that an event may hold. What judges one is made when it is first needed. */
+/** Whether one of the alternatives holds that an event may hold. What judges one is made when it is first needed, and without code of its own: most are seldom met. */
 function lookUp<E extends Event>({ term, byValue }: AlternativeIndex<E>, nodes: Nodes<E>): Node<E> {
-  const made = new Map<Node<E>, Matcher<E>>();
-  const matcherOf = (node: Node<E>) => {
-    let match = made.get(node);
-    if (match === undefined) made.set(node, (match = generate([splitLarge(node, nodes)])));
-    return match;
+  const made = new Map<Node<E>, Predicate<E>>();
+  const predicateOf = (node: Node<E>) => {
+    let predicate = made.get(node);
+    if (predicate === undefined) made.set(node, (predicate = nodePredicate(node)));
+    return predicate;
   };
-  return nodes.call((event) => byValue.get(term.read(event))?.some((node) => matcherOf(node)(event, 1) === 1) ?? false);
+  return nodes.call((event) => byValue.get(term.read(event))?.some((node) => predicateOf(node)(event)) ?? false);
 }
 
 function sizeOf<E extends Event>(items: readonly Node<E>[]): number {
