@@ -46,11 +46,19 @@ function said({ operator }: TypedCheck, paths: readonly string[]) {
   const isWhole = operator === '=' || operator === '!=' || operator === 'in';
   const not = operator === '!=' ? 'not ' : '';
   const fixed = operator === 'glob' ? path.replace(/[*?[].*$/s, '') : path;
-  const text = isWhole ? `endswith ${path}` : `contains " ${fixed}"`;
+  const whole = paths.length > 1 ? `anyof (${someOf(paths)})` : path;
+  const text = isWhole ? `endswith ${whole}` : `contains " ${fixed}"`;
   return {
     message: `'fd.name ${operator}' with the path ${path} is ${verdict} only of calls that fail: a connected unix socket is named ADDRESS->ADDRESS PATH`,
     hint: `Write ${not}fd.name ${text}`,
   };
+}
+
+/** So many are named. */
+const SHOWN = 4;
+
+function someOf(paths: readonly string[]): string {
+  return paths.slice(0, SHOWN).join(', ') + (paths.length > SHOWN ? ', …' : '');
 }
 
 function pathsOf(check: TypedCheck): readonly string[] {
