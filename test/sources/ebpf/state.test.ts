@@ -66,10 +66,11 @@ describe.skipIf(whyNot())('state', () => {
     });
     afterAll(() => server?.close());
 
-    /** A connected socket of the actor, low enough for sh. */
-    async function connect(): Promise<number> {
+    /** A connected socket of the actor, low enough for sh; `isBound`: to an address, and whatever port is given. */
+    async function connect(isBound = false): Promise<number> {
       const id = (name: string) => (CALLS[name] as { id: number }).id;
       const fd = await actor.ask(`sys ${id('socket')} 2 1 0`);
+      if (isBound) expect(await actor.ask(`sys ${id('bind')} ${fd} in:0 16`)).toBe(0);
       expect(await actor.ask(`sys ${id('connect')} ${fd} in:${port} 16`)).toBe(0);
       return fd;
     }
@@ -95,9 +96,12 @@ describe.skipIf(whyNot())('state', () => {
       });
     });
 
-    test('a shell on a connection', async () => {
+    test.each([
+      ['a connection', false],
+      ['one of a client that chose its address', true],
+    ])('a shell on %s', async (_, isBound) => {
       look(...TYPES, ...NAMES);
-      const fd = await connect();
+      const fd = await connect(isBound);
       await shell(`exec /bin/cat /dev/null 0<&${fd} 1>&${fd} 2>&${fd}`);
       const name = `127.0.0.1:${(await peer).remotePort}->127.0.0.1:${port}`;
       const row = await started('cat');
