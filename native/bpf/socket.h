@@ -194,7 +194,7 @@ static __always_inline bool has_history(struct call_context *call, struct socket
 // ask. To remember it would be half of what is added to a connect.
 static __always_inline bool is_forgotten(struct call_context *call, struct sock *sk)
 {
-  return call->which == CALL_CONNECT && (is_tcp(sk) || !filter.history);
+  return call->which == CALL_CONNECT && (!filter.history || is_tcp(sk));
 }
 
 // Fills in role, changed and connected, and of a datagram the other end.
