@@ -88,7 +88,8 @@ describe.skipIf(skipped)('the ring', () => {
       expect(calls.length).toBeGreaterThan(0);
       for (const { runs, runNs, instructions } of calls) {
         expect(runNs / runs).toBeGreaterThan(1);
-        expect(instructions).toBeLessThan(60_000);
+        // A tenth of what the kernel verifies at most (BPF_COMPLEXITY_LIMIT_INSNS); older verifiers take half as much again.
+        expect(instructions).toBeLessThan(100_000);
       }
       await busy;
     } finally {
