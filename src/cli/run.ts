@@ -104,7 +104,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     for (const end of watches) end();
     tellSystemd('STOPPING=1', log);
     const presses = end === undefined || end.pressing;
-    const quiet = sayWhatWaits(running, log, presses ? `at most ${deadline / 1000} s more` : 'as long as it takes');
+    const quiet = sayWhatWaits(running, log, presses ? deadline : undefined);
     await running.stop(end?.pressing ? deadline : undefined);
     quiet();
     if (store) markEnd(store);

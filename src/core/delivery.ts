@@ -15,7 +15,7 @@ import { type Parcel, Queue } from './queue.ts';
 import { retrying, waitAfter } from './retry.ts';
 import { TimeLimit } from './time-limit.ts';
 import { Trouble } from './trouble.ts';
-import { FAILED, type Lost, liveIn, partsOf, REFUSED, STOPPED, Undelivered } from './undelivered.ts';
+import { FAILED, type Lost, lastRefused, liveIn, partsOf, REFUSED, STOPPED, Undelivered } from './undelivered.ts';
 import { outcomeOf } from './write-error.ts';
 
 /** A sink that ends no write in so many ms that it is given takes nothing. */
@@ -153,6 +153,12 @@ export class Delivery {
   /** Events that wait on disk. */
   get onDisk(): number {
     return this.#keep?.onDisk ?? 0;
+  }
+
+  /** Whether it will soon try what waits on disk: not once it has given up, nor where that cannot be read or written. */
+  get hasMore(): boolean {
+    const isThere = this.onDisk > 0 || this.#keep?.ready === true;
+    return this.#begun && this.#kept && isThere && !this.#givenUp.lasts && this.#reader?.problem === undefined;
   }
 
   /**
@@ -392,8 +398,4 @@ export class Delivery {
     }
     return again;
   }
-}
-
-function lastRefused(count: number): string {
-  return count === 1 ? 'the last event was refused' : `the last ${count} events were refused`;
 }

@@ -18,6 +18,11 @@ export class Outage {
     return true;
   }
 
+  /** Whether it has failed, and is not over. */
+  get lasts(): boolean {
+    return this.#since !== undefined;
+  }
+
   /** Notes that it is over; returns how many seconds it was, rounded up, or undefined when nothing had failed. */
   over(): number | undefined {
     if (this.#since === undefined) return undefined;

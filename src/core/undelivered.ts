@@ -46,6 +46,11 @@ export function liveIn(parcels: readonly Parcel[], events: readonly Event[]): nu
   return events.filter((event) => live.has(event)).length;
 }
 
+/** That so many events in a row were refused, for people. */
+export function lastRefused(count: number): string {
+  return count === 1 ? 'the last event was refused' : `the last ${count} events were refused`;
+}
+
 /** Time for what is on its way to disk at the end, in ms: a full disk must not keep the program from ending. */
 const KEEPING = 2000;
 

@@ -4,6 +4,7 @@ import type { Sink } from '../core/component.ts';
 import { counted } from '../core/counted.ts';
 import { Delivery } from '../core/delivery.ts';
 import { exitCode, UserError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
 import { fieldsOf } from './demand.ts';
 import type { Port } from './fuse.ts';
 import type { PlannedSink } from './plan.ts';
@@ -15,12 +16,14 @@ export class LiveSink {
   readonly delivery: Delivery;
   readonly #sink: Sink;
   readonly #own: AbortController;
+  readonly #log: Logger;
 
-  private constructor(planned: PlannedSink, sink: Sink, delivery: Delivery, own: AbortController) {
+  private constructor(planned: PlannedSink, sink: Sink, delivery: Delivery, own: AbortController, log: Logger) {
     this.planned = planned;
     this.delivery = delivery;
     this.#sink = sink;
     this.#own = own;
+    this.#log = log;
   }
 
   /**
@@ -65,7 +68,7 @@ export class LiveSink {
     });
     const closed = () => runtime.deliveries.delete(delivery as Delivery);
     own.signal.addEventListener('abort', closed, { once: true });
-    return new LiveSink(planned, sink, delivery, own);
+    return new LiveSink(planned, sink, delivery, own, context.log);
   }
 
   /** Its place in a graph: the queue is the same in each. */
@@ -76,6 +79,18 @@ export class LiveSink {
   /** It is part of the graph: gets what waits on disk, and what one that it replaces cannot deliver any more. */
   begin(before?: LiveSink): void {
     this.delivery.begin(before?.delivery);
+  }
+
+  /** Whether it will soon try what waits for it on disk. */
+  get hasMore(): boolean {
+    return this.delivery.hasMore;
+  }
+
+  /** Says, at the end of the run, what waits on disk and is not delivered in it. */
+  sayWhatStays(): void {
+    const { onDisk } = this.delivery;
+    if (onDisk === 0) return;
+    this.#log.warn(`${counted(onDisk, 'event')} for ${this.planned.id} stay on disk: it gets them at the next start`);
   }
 
   /** Opens again what was moved away. */

@@ -20,7 +20,7 @@ import type { Plan, PlannedSource } from './plan.ts';
 import { Retiring } from './retiring.ts';
 import { type RunOptions, Runtime } from './runtime.ts';
 import { componentsOf, type RunStatus } from './status.ts';
-import { givePutBack, stopInOrder } from './stopping.ts';
+import { stopInOrder } from './stopping.ts';
 import { watchHeld } from './stuck.ts';
 import { type Tap, tapNode, tapsBelow } from './tap.ts';
 import type { Summary, Totals } from './totals.ts';
@@ -118,15 +118,16 @@ export class Run {
 
   /**
    * Stops in order: sources close, what is under way is delivered, sinks close. After `deadline` ms the rest is given up: it
-   * waits in the state folder, is left to be replayed, or counted as dropped (`stopped`). Undefined: no deadline, until `hurry` sets one.
+   * waits in the state folder, is left to be replayed, or counted as dropped (`stopped`). Undefined: no deadline, until `hurry`
+   * sets one; then what waited on disk before is delivered too, as far as it is taken.
    */
   async stop(deadline?: number): Promise<Summary> {
     this.#state = 'stopping';
     if (deadline !== undefined) this.hurry(deadline);
     const { signal } = this.#stop;
     await Promise.race([this.#reloading.catch(() => {}), aborted(signal).catch(() => {})]);
-    await givePutBack(this.#live, () => this.#hurry !== undefined);
-    await stopInOrder(this.#live, signal, this.#retiring, this.#runtime.reports);
+    const presses = () => this.#hurry !== undefined;
+    await stopInOrder(this.#live, { signal, presses, retiring: this.#retiring, reports: this.#runtime.reports });
     this.#state = 'stopped';
     clearTimeout(this.#hurry?.timer);
     this.#stop.abort(new Error('the pipeline has stopped'));
