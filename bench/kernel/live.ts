@@ -2,7 +2,8 @@
  * The built program under an open loop on one CPU: `node bench/kernel/live.ts [SECONDS]`, 20 by default, as root. With all
  * of Falco's rules (ours, where those are not beside the repository) and one that raises an alert for every thousandth open:
  * opens a second, losses, CPU time an event, and the time from the kernel's timestamp to the alert written, as a reader in C
- * sees it. First idle, then ten alerts a second, then a thousand opens a second, each judged, by how long events may wait for
+ * sees it. First idle, then ten alerts a second, beside lines that `cat` and Node.js only pass on, which is the least that it
+ * can take; then a thousand opens a second, each judged, by how long events may wait for
  * others (`max_wait`), then flat out, with what no rule can match dropped in the kernel, and with every open judged and no
  * alert, which tells what an event costs. A flat-out loop has run as long before it is measured:
  * V8 compiles meanwhile, once in an agent's life. With the fewest rules also what it holds when idle. Budgets: idle 0.5 % of
@@ -10,9 +11,11 @@
  * no losses.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { Stream } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { scratch } from '../shared/scratch.ts';
 import { cannotMeasure, cpuMs, Launched, rssMb } from './shared/launched.ts';
@@ -39,13 +42,15 @@ writeFileSync(
 );
 for (const program of ['loop', 'stamp'])
   execFileSync('gcc', ['-O2', '-static', '-o', join(folder, program), join(import.meta.dirname, `${program}.c`)]);
-const loop = spawn(join(folder, 'loop'), [plain, String(availableParallelism() - 1), marked], {
-  stdio: ['pipe', 'pipe', 'inherit'],
-});
-const ask = (line: string) =>
+const startLoop = (beats: Stream | 'ignore') =>
+  spawn(join(folder, 'loop'), [plain, String(availableParallelism() - 1), marked], {
+    stdio: ['pipe', 'pipe', 'inherit', beats],
+  });
+const loop = startLoop('ignore');
+const ask = (line: string, of: ChildProcess = loop) =>
   new Promise<number>((done) => {
-    loop.stdout.once('data', (data) => done(Number(data)));
-    loop.stdin.write(`${line}\n`);
+    of.stdout?.once('data', (data) => done(Number(data)));
+    of.stdin?.write(`${line}\n`);
   });
 
 /** The program, and how long after the kernel's timestamp each of its alerts was written, in ms. */
@@ -137,6 +142,32 @@ async function sparse(files: readonly string[]): Promise<object> {
   return { alerts: watched.latencies.length, ...percentiles(watched.latencies), first_ms: first };
 }
 
+/** As long as `sparse`, from when a line was written to when `command` had passed it on: nothing else is done with it. */
+async function passedOn(command: string, ...args: string[]): Promise<object> {
+  const stamp = spawn(join(folder, 'stamp'), { stdio: ['pipe', 'pipe', 'inherit'] });
+  const passing = spawn(command, args, { stdio: ['pipe', stamp.stdin, 'inherit'] });
+  const beating = startLoop(passing.stdin);
+  let said = '';
+  stamp.stdout.on('data', (data) => {
+    said += data;
+  });
+  await ask(`beat ${seconds}`, beating);
+  beating.stdin?.end();
+  // One after the other: an end cuts off whoever else writes there.
+  for (const reader of [passing, stamp]) {
+    reader.stdin?.end();
+    await once(reader, 'close');
+  }
+  const latencies = said
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [passed = '', written = ''] = line.split(' ');
+      return Number(BigInt(passed) - BigInt(written)) / 1e6;
+    });
+  return { lines: latencies.length, ...percentiles(latencies) };
+}
+
 /** A thousand events a second are few for a busy machine; each is judged, one is an alert. */
 async function steady(files: readonly string[], maxWait: string): Promise<object> {
   const watched = await new Watched().start(files, `${JUDGED}, max_wait: ${maxWait}`);
@@ -202,11 +233,14 @@ const row = async (name: string, figures: Promise<object>) => {
 await row(`idle, ${fewName}`, idle(few));
 await row(`idle, ${allName}`, idle(all));
 await row(`ten alerts a second, ${allName}`, sparse([...all, marking]));
+await row('ten lines a second, passed on by cat', passedOn('cat'));
+const passing = "process.stdin.on('data', (data) => fs.writeSync(1, data))";
+await row('ten lines a second, passed on by Node.js', passedOn(process.execPath, '--eval', passing));
 for (const maxWait of ['1ms', '4ms', '8ms'])
   await row(`a thousand opens a second, judged, max_wait ${maxWait}`, steady([...all, marking], maxWait));
 await row(`flat out, ${fewName}`, flatOut([...few, marking], true));
 await row(`flat out, ${allName}`, flatOut([...all, marking], true));
 await row(`flat out, ${fewName}, every open judged`, flatOut(few, false));
 await row(`flat out, ${allName}, every open judged`, flatOut(all, false));
-loop.stdin.end();
+loop.stdin?.end();
 keepResults('live', { seconds, rows });
