@@ -4,18 +4,15 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CALLS } from '../../native/calls.ts';
 import { lookedFor } from '../../native/filter.ts';
 import type { Sensor } from '../../native/index.ts';
 import type { Clause, EndProperty, Necessary, SocketKind } from '../../src/core/necessary.ts';
 import { ipv4, ipv6 } from '../../src/events/kernel/addresses.ts';
 import { callOf } from '../../src/events/kernel/calls.ts';
 import { type Called, callPasses, kindOf } from './filter-model.ts';
-import { Actor, type Decoded, drainAll, prepare, watch, whyNot } from './harness.ts';
+import { Actor, type Decoded, drainAll, numberOf, prepare, watch, whyNot } from './harness.ts';
 
 const TYPES = ['socket', 'connect', 'bind', 'listen', 'sendto', 'recvfrom', 'writev', 'dup', 'accept4'] as const;
-const ABI = process.arch === 'arm64' ? 2 : 0;
-const of = (type: string) => CALLS[type]?.numbers[ABI]?.[0] ?? 0;
 const NONBLOCK = 0o4000;
 
 describe.skipIf(whyNot())('filters of sockets in the kernel', () => {
@@ -52,7 +49,7 @@ describe.skipIf(whyNot())('filters of sockets in the kernel', () => {
     for (const server of servers) server.close();
   });
 
-  const call = (type: string, ...words: (string | number)[]) => actor.ask(`sys ${of(type)} ${words.join(' ')}`);
+  const call = (type: string, ...words: (string | number)[]) => actor.ask(`sys ${numberOf(type)} ${words.join(' ')}`);
 
   /** One of each kind that makes a difference; on a machine without IPv6 what is about it fails. */
   async function act(): Promise<void> {
@@ -103,7 +100,7 @@ describe.skipIf(whyNot())('filters of sockets in the kernel', () => {
     await socket(16, 3, 0);
     await socket(99, 1, 0);
     opened.push(await call('dup', 0));
-    if (ABI === 0) await actor.ask(`connect socketcall ${port}`);
+    if (process.arch === 'x64') await actor.ask(`connect socketcall ${port}`);
     const ring = await socket(2, 2, 0);
     await actor.ask(`uring plain 16 ${ring} in:443@127.0.0.9 0 16 0`);
     await actor.ask(`uring plain 16 ${await socket(1, 1, 0)} un:docker.sock 0 110 0`);

@@ -3,7 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { numbersHere } from '../../native/abi.ts';
 import {
+  CALLS,
   type CallFilters,
   KIND,
   type Kind,
@@ -35,6 +37,12 @@ export function whyNot(): string | undefined {
 export function before(major: number, minor: number): boolean {
   const [ours = 0, second = 0] = release().split('.').map(Number);
   return ours < major || (ours === major && second < minor);
+}
+
+/** The number of a call on this machine; undefined: it has none, as arm64 has none of those that came before openat. */
+export function numberOf(name: string): number | undefined {
+  const call = CALLS[name];
+  return call && numbersHere(call).own[0];
 }
 
 export interface Decoded {

@@ -4,10 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CALLS } from '../../native/calls.ts';
 import type { CallFilters, Sensor } from '../../native/index.ts';
 import type { Necessary } from '../../src/core/necessary.ts';
-import { Actor, type Decoded, drainAll, prepare, watch, whyNot } from './harness.ts';
+import { Actor, type Decoded, drainAll, numberOf, prepare, watch, whyNot } from './harness.ts';
 
-const ABI = process.arch === 'arm64' ? 2 : 0;
-const of = (type: string) => CALLS[type]?.numbers[ABI]?.[0] ?? 0;
 const [CLIENT, SERVER] = [1, 2];
 const [STREAM, DGRAM] = [1, 2];
 
@@ -33,7 +31,7 @@ describe.skipIf(whyNot())('roles of sockets', () => {
     actor?.stop();
   });
 
-  const call = (type: string, ...words: (string | number)[]) => actor.ask(`sys ${of(type)} ${words.join(' ')}`);
+  const call = (type: string, ...words: (string | number)[]) => actor.ask(`sys ${numberOf(type)} ${words.join(' ')}`);
   const sees = (calls: CallFilters) => some.configure({ env: false, real: false, file: false, calls });
   async function opening(type: string, ...words: (string | number)[]): Promise<number> {
     const fd = await call(type, ...words);

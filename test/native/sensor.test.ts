@@ -8,7 +8,7 @@ import { bootOffsetNs, measurePrograms, notifySystemd, openSensor, probe } from 
 import { exitCode } from '../../src/core/errors.ts';
 import { scratch } from '../scratch.ts';
 import { compileBpf } from './compile.ts';
-import { Actor, drainAll, everything, only, prepare, watch, whyNot } from './harness.ts';
+import { Actor, drainAll, everything, numberOf, only, prepare, watch, whyNot } from './harness.ts';
 
 const skipped = whyNot();
 const child = fileURLToPath(new URL('sensor-child.ts', import.meta.url));
@@ -66,9 +66,9 @@ describe.skipIf(skipped)('the ring', () => {
     try {
       await actor.ask('opens 2000 /etc/hostname');
       await actor.ask('connect inet 1');
-      await actor.ask('sys 101 16 999999999 0 0');
-      await actor.ask('sys 105 0');
-      await actor.ask("sys 263 -100 '/nonexistent 0");
+      await actor.ask(`sys ${numberOf('ptrace')} 16 999999999 0 0`);
+      await actor.ask(`sys ${numberOf('setuid')} 0`);
+      await actor.ask(`sys ${numberOf('unlinkat')} -100 '/nonexistent 0`);
       const { sent, dropped, refused } = sensor.counters();
       expect(refused.openat).toBeGreaterThan(0);
       expect(sent).toMatchObject({ connect: 1, ptrace: 1, setuid: 1, unlinkat: 0 });

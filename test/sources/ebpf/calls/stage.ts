@@ -8,7 +8,7 @@ import { CALLS } from '../../../../native/calls.ts';
 import type { Batch } from '../../../../src/core/batch.ts';
 import type { Value } from '../../../../src/events/field.ts';
 import { ebpf } from '../../../../src/sources/ebpf/index.ts';
-import { Actor, prepare } from '../../../native/harness.ts';
+import { Actor, numberOf, prepare } from '../../../native/harness.ts';
 import { scratch } from '../../../scratch.ts';
 import { contextFor } from '../support.ts';
 
@@ -17,8 +17,6 @@ const O_DIRECTORY = process.arch === 'arm64' ? 0o40000 : 0o200000;
 /** Not in the table. */
 const LSEEK = process.arch === 'arm64' ? 62 : 8;
 
-/** The number of a call on this machine; undefined: it has none, as arm64 has none of those that came before openat. */
-const numberOf = (name: string) => CALLS[name]?.numbers[process.arch === 'arm64' ? 2 : 0]?.[0];
 /** Whether 64-bit programs have a call here. */
 export const has = (name: string) => numberOf(name) !== undefined;
 /** Whether a 64-bit program can make 32-bit calls. */
