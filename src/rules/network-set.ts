@@ -4,9 +4,8 @@ import type { Scalar } from '../events/field.ts';
 import { type Address, addressOf, type Network } from './ip.ts';
 import { PrefixSet } from './prefix-set.ts';
 
-/** So many IPv4 networks are worth 2 MB that say of each 256 addresses whether any network is there. */
-const MANY = 4096;
-const RANGES = 2 ** 24;
+/** Sets of IPv4 networks that are each asked; of more, one look tells mostly that none has an address. */
+const FEW = 2;
 
 /** Words of 32 bits in an IPv6 address; an IPv4 address is one. */
 const WORDS = 4;
@@ -48,7 +47,7 @@ export class NetworkSet {
     this.#sets4 = largestFirst(this.#v4.values());
     this.#sets6 = largestFirst(this.#v6.values());
     const count = this.#sets4.reduce((sum, set) => sum + set.size, 0);
-    const ranges = count < MANY ? undefined : new Ranges();
+    const ranges = this.#sets4.length <= FEW ? undefined : new Ranges(count);
     for (const [prefix, set] of this.#v4) yield* set.finish(ranges && ((first) => ranges.add(first, prefix)));
     for (const set of this.#sets6) yield* set.finish();
     this.#ranges = ranges;
@@ -78,18 +77,33 @@ export class NetworkSet {
   }
 }
 
-/** Which ranges of 256 IPv4 addresses have any of some networks: where there are none one look says so. */
+/** Bits for each network; the table stays as small as it can be, so that it is near. */
+const BITS = 8;
+/** Addresses in a range, at least and at most, in bits. */
+const NARROWEST = 8;
+const WIDEST = 22;
+
+/** Which ranges of IPv4 addresses have any of some networks: where there are none one look says so. */
 class Ranges {
-  readonly #bits = new Int32Array(RANGES / 32);
+  /** Bits of an address within its range. */
+  readonly #within: number;
+  readonly #bits: Int32Array;
+
+  /** @param count of networks */
+  constructor(count: number) {
+    this.#within = Math.max(NARROWEST, Math.min(WIDEST, 32 - Math.ceil(Math.log2(count * BITS))));
+    this.#bits = new Int32Array(2 ** (32 - this.#within - 5));
+  }
 
   add(first: number, prefix: number): void {
-    const from = first >>> 8;
-    const count = 2 ** Math.max(0, 24 - prefix);
+    const from = first >>> this.#within;
+    const count = 2 ** Math.max(0, 32 - this.#within - prefix);
     if (count >= 32) this.#bits.fill(-1, from >>> 5, (from + count) >>> 5);
     else this.#bits[from >>> 5] = (this.#bits[from >>> 5] as number) | ((2 ** count - 1) << (from & 31));
   }
 
   has(address: number): boolean {
-    return (((this.#bits[address >>> 13] as number) >>> ((address >>> 8) & 31)) & 1) !== 0;
+    const range = address >>> this.#within;
+    return (((this.#bits[range >>> 5] as number) >>> (range & 31)) & 1) !== 0;
   }
 }
