@@ -1,59 +1,55 @@
-/** Of many alternatives those that an event may hold, found by the value of one field: thousands of exceptions cost what one does. */
-
-import type { Event, FieldRef, Form, Value } from '../events/field.ts';
-import type { TypedExpr } from './check.ts';
-import { isText } from './types.ts';
+/** Of many alternatives, as exceptions of a rule are, those that an event may hold: found by the value of one term. */
 
 /** Of fewer each is looked at. */
-const MANY = 16;
-/** A field with fewer values tells too little. */
-const LEAST_VALUES = 4;
+const MANY = 32;
+/** A term that has fewer values in them tells too little. */
+const LEAST_VALUES = 8;
 
-/** The places of the alternatives that an event may hold, in lists: for sure it holds no others. */
-export type FindAlternatives<E extends Event> = (event: E) => readonly (readonly number[])[];
-
-/** What has to hold for an alternative: a text is one of these. */
-interface Key {
-  readonly ref: FieldRef;
-  readonly values: readonly Value[];
+/** What has to hold for an alternative: a term has one of these values. */
+export interface Asked<Term> {
+  readonly term: Term;
+  /** Equal for terms that are read alike. */
+  readonly key: string;
+  readonly values: readonly unknown[];
 }
 
-/** By the field of whose values the alternatives name most; all of them where they are few, or there is no such field. */
-export function alternatives<E extends Event>(items: readonly TypedExpr[], form: Form<E>): FindAlternatives<E> {
-  const keys = items.map(keysOf);
-  const best = items.length < MANY ? undefined : tellingField(keys);
-  const read = best && form.reader(best);
-  const all = [[...items.keys()]];
-  if (best === undefined || read === undefined) return () => all;
-  const byValue = new Map<Value | undefined, number[]>();
-  const always: number[] = [];
-  for (const [place, own] of keys.entries()) {
-    const key = own.find(({ ref }) => ref.text === best.text);
-    if (key === undefined) always.push(place);
-    for (const value of new Set(key?.values)) {
-      const places = byValue.get(value);
-      if (places) places.push(place);
-      else byValue.set(value, [place]);
+/** Alternatives by what a term has to be for them, and those of which it says nothing. */
+export interface AlternativeIndex<Item, Term> {
+  readonly term: Term;
+  readonly byValue: ReadonlyMap<unknown, readonly Item[]>;
+  readonly others: readonly Item[];
+}
+
+/** By the term of which they name most values; undefined where they are few, or no term tells them apart. */
+export function indexAlternatives<Item, Term>(
+  items: readonly Item[],
+  askedOf: (item: Item) => readonly Asked<Term>[],
+): AlternativeIndex<Item, Term> | undefined {
+  if (items.length < MANY) return undefined;
+  const asked = items.map((item) => [item, askedOf(item)] as const);
+  const best = telling(asked.flatMap(([, all]) => all));
+  if (best === undefined) return undefined;
+  const byValue = new Map<unknown, Item[]>();
+  const others: Item[] = [];
+  for (const [item, all] of asked) {
+    const own = all.find(({ key }) => key === best.key);
+    if (own === undefined) others.push(item);
+    for (const value of new Set(own?.values)) {
+      const known = byValue.get(value);
+      if (known === undefined) byValue.set(value, [item]);
+      else known.push(item);
     }
   }
-  return (event) => [byValue.get(read(event)) ?? [], always];
+  return { term: best.term, byValue, others };
 }
 
-function tellingField(keys: readonly (readonly Key[])[]): FieldRef | undefined {
-  const fields = new Map<string, { readonly ref: FieldRef; readonly values: Set<Value> }>();
-  for (const { ref, values } of keys.flat()) {
-    const field = fields.get(ref.text) ?? { ref, values: new Set() };
-    fields.set(ref.text, field);
-    for (const value of values) field.values.add(value);
+function telling<Term>(asked: readonly Asked<Term>[]): Asked<Term> | undefined {
+  const byKey = new Map<string, { readonly first: Asked<Term>; readonly values: Set<unknown> }>();
+  for (const first of asked) {
+    const term = byKey.get(first.key) ?? { first, values: new Set() };
+    byKey.set(first.key, term);
+    for (const value of first.values) term.values.add(value);
   }
-  const [best] = [...fields.values()].toSorted((a, b) => b.values.size - a.values.size);
-  return best !== undefined && best.values.size >= LEAST_VALUES ? best.ref : undefined;
-}
-
-function keysOf(expr: TypedExpr): readonly Key[] {
-  if (expr.kind === 'and') return expr.items.flatMap((item) => (item.kind === 'check' ? keysOf(item) : []));
-  if (expr.kind !== 'check' || expr.constants === undefined || expr.modifier !== undefined) return [];
-  const { left, operator, constants } = expr;
-  if (left.kind !== 'field' || left.list || left.candidates !== undefined || !isText(left.type)) return [];
-  return operator === '=' || operator === 'in' ? [{ ref: left.ref, values: constants as readonly Value[] }] : [];
+  const [best] = [...byKey.values()].sort((a, b) => b.values.size - a.values.size);
+  return best !== undefined && best.values.size >= LEAST_VALUES ? best.first : undefined;
 }

@@ -6,12 +6,18 @@ import type { Modifier } from './ast.ts';
 import type { TypedCheck, TypedExpr, TypedOperator, TypedTerm } from './check.ts';
 import { feedCheck } from './check-feeds.ts';
 import type { Constant } from './constants.ts';
+import { candidatesOf, isMembership } from './membership.ts';
 import { PrefixTree } from './prefix-tree.ts';
 import { termReader } from './terms.ts';
-import { isIdentity, pairTest, testOf } from './tests.ts';
+import { pairTest, testOf } from './tests.ts';
 import { isText } from './types.ts';
 
 export type Predicate<E extends Event> = (event: E) => boolean;
+
+/** What is the same for every event as a predicate too. */
+export function predicateOf<E extends Event>(compiled: Predicate<E> | boolean): Predicate<E> {
+  return typeof compiled === 'function' ? compiled : () => compiled;
+}
 
 /** What is known of the events that a predicate will see. */
 export interface Known {
@@ -52,7 +58,7 @@ function junction<E extends Event>(
 }
 
 // Two, three and four operands are most of all; calls through constants inline, a loop over an array does not.
-function allOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<E> | boolean {
+export function allOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<E> | boolean {
   const [a, b, c, d] = predicates;
   if (a === undefined) return true;
   if (b === undefined) return a;
@@ -66,7 +72,7 @@ function allOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<
   return (event) => left(event) && right(event);
 }
 
-function anyOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<E> | boolean {
+export function anyOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<E> | boolean {
   const [a, b, c, d] = predicates;
   if (a === undefined) return false;
   if (b === undefined) return a;
@@ -81,24 +87,25 @@ function anyOf<E extends Event>(predicates: readonly Predicate<E>[]): Predicate<
 }
 
 function check<E extends Event>(expr: TypedCheck, form: Form<E>, known: Known): Predicate<E> | boolean {
-  const { left, constants } = expr;
+  const { left, constants, right } = expr;
   if (known.eventType !== undefined && constants !== undefined && isEventType(left)) {
     return valueTest(expr, constants)(known.eventType);
   }
   const ofAddress = addressCheck(expr, form);
-  if (ofAddress !== undefined) return readCheck(ofAddress.check, ofAddress.read, form);
-  const read = termReader(left, form);
-  return read === undefined ? false : readCheck(expr, read, form);
+  const read = ofAddress?.read ?? termReader(left, form);
+  const readRight = right && termReader(right, form);
+  if (read === undefined || (right !== undefined && readRight === undefined)) return false;
+  return boundCheck(ofAddress?.check ?? expr, read, readRight);
 }
 
-/** `read`: of what is on its left. */
-function readCheck<E extends Event>(expr: TypedCheck, read: Reader<E>, form: Form<E>): Predicate<E> | boolean {
-  const { constants, right } = expr;
-  if (constants !== undefined) return constantCheck(expr, read, constants);
-  if (right === undefined) return (event) => read(event) !== undefined;
-  if (right.kind === 'feed') return feedCheck(expr, right, read);
-  const readRight = termReader(right, form);
-  return readRight === undefined ? false : pairCheck(expr, read, readRight);
+/** A check of what `read` gives of an event; `readRight`: of what is on its right, if that is a term. */
+export function boundCheck<E extends Event>(
+  expr: TypedCheck,
+  read: Reader<E>,
+  readRight: Reader<E> | undefined,
+): Predicate<E> | boolean {
+  if (expr.constants !== undefined) return constantCheck(expr, read, expr.constants);
+  return readRight === undefined ? (event) => read(event) !== undefined : pairCheck(expr, read, readRight);
 }
 
 /** Whether a term is the type of the event, which may be known beforehand. */
@@ -111,26 +118,30 @@ function constantCheck<E extends Event>(
   read: Reader<E>,
   constants: readonly Constant[],
 ): Predicate<E> | boolean {
-  const { left, operator, modifier } = expr;
-  const plain = !left.list && candidatesOf(left) === undefined && modifier === undefined && isIdentity(left.type);
-  const [constant] = constants;
-  if (plain && operator === '=') return (event) => read(event) === constant;
-  if (plain && operator === '!=') {
-    return (event) => {
-      const value = read(event);
-      return value !== undefined && value !== constant;
-    };
-  }
-  if (plain && (operator === 'in' || operator === 'intersects')) {
-    if (constants.length === 0) return false;
-    const set = setOf(constants);
-    return (event) => set.has(read(event));
-  }
+  if (isMembership(expr)) return membershipCheck(expr, read, constants);
   const test = valueTest(expr, constants);
   return (event) => {
     const value = read(event);
     return value !== undefined && test(value);
   };
+}
+
+function membershipCheck<E extends Event>(
+  { operator }: TypedCheck,
+  read: Reader<E>,
+  constants: readonly Constant[],
+): Predicate<E> | boolean {
+  const [constant] = constants;
+  if (constant === undefined) return false;
+  if (operator === '=') return (event) => read(event) === constant;
+  if (operator === '!=') {
+    return (event) => {
+      const value = read(event);
+      return value !== undefined && value !== constant;
+    };
+  }
+  const set = setOf(constants);
+  return (event) => set.has(read(event));
 }
 
 const sets = new WeakMap<readonly Constant[], ReadonlySet<unknown>>();
@@ -143,10 +154,6 @@ function setOf(constants: readonly Constant[]): ReadonlySet<unknown> {
     sets.set(constants, set);
   }
   return set;
-}
-
-export function candidatesOf(term: TypedTerm): 'either' | 'any' | undefined {
-  return term.kind === 'field' ? term.candidates : undefined;
 }
 
 /** A test of a present value, which may be a list or several candidates. */

@@ -7,8 +7,7 @@ import type { Expr, Span } from './ast.ts';
 import type { Checked, TypedCheck, TypedExpr, Warning } from './check.ts';
 import { checkCondition } from './check.ts';
 import { checksWithin } from './checks-within.ts';
-import type { Known } from './compile.ts';
-import { compile } from './compile.ts';
+import { compile, type Known, predicateOf } from './compile.ts';
 import type { Engine } from './engine.ts';
 import type { EventTypeSet, Names } from './event-types.ts';
 import { askedTypes, eventTypeChecks, eventTypesOf, inferNames, isEventTypeField } from './event-types.ts';
@@ -150,8 +149,7 @@ class CheckedCondition implements Condition {
       const nodes = new Nodes(form, known);
       return makePredicate(nodes.lower(this.typed), nodes);
     }
-    const predicate = compile(this.typed, form, known);
-    return typeof predicate === 'function' ? predicate : () => predicate;
+    return predicateOf(compile(this.typed, form, known));
   }
 }
 

@@ -4,10 +4,11 @@
  */
 
 import type { Event } from '../events/field.ts';
-import { type AlternativeIndex, indexAlternatives } from './alternative-index.ts';
+import { type AlternativeIndex, type Asked, indexAlternatives } from './alternatives.ts';
 import type { Predicate } from './compile.ts';
+import { valuesAsked } from './membership.ts';
 import { nodePredicate } from './node-predicate.ts';
-import type { CheckNode, JunctionNode, Lowered, Node, Nodes } from './nodes.ts';
+import type { CheckNode, JunctionNode, Lowered, Node, Nodes, TermNode } from './nodes.ts';
 import { Order } from './order.ts';
 import { WrittenChecks } from './write-checks.ts';
 
@@ -73,15 +74,27 @@ const found = new WeakMap<Node<never>, Node<never>>();
 function foundAlternatives<E extends Event>(node: JunctionNode<E>, nodes: Nodes<E>): Node<E> | undefined {
   const known = found.get(node) as Node<E> | undefined;
   if (known !== undefined) return known;
-  const index = indexAlternatives(node);
+  const index = indexAlternatives(node.items, askedOf);
   if (index === undefined) return undefined;
   const made = splitLarge(nodes.junction('or', [lookUp(index, nodes), ...index.others]) as Node<E>, nodes);
   found.set(node, made);
   return made;
 }
 
-/** Whether one of the alternatives holds that an event may hold. What judges one is made when it is first needed, and without code of its own: most are seldom met. */
-function lookUp<E extends Event>({ term, byValue }: AlternativeIndex<E>, nodes: Nodes<E>): Node<E> {
+/** The terms that have to have certain values for a condition to hold. */
+function askedOf<E extends Event>(node: Node<E>): readonly Asked<TermNode<E>>[] {
+  const items = node.kind === 'and' ? node.items : [node];
+  return items.flatMap((item) => {
+    const values = item.kind === 'check' ? valuesAsked(item.check) : undefined;
+    return item.kind === 'check' && values !== undefined ? [{ term: item.left, key: item.left.key, values }] : [];
+  });
+}
+
+/**
+ * Whether one of the alternatives holds that an event may hold. What judges one is made when it is first needed, and
+ * without code of its own: most are seldom met.
+ */
+function lookUp<E extends Event>({ term, byValue }: AlternativeIndex<Node<E>, TermNode<E>>, nodes: Nodes<E>): Node<E> {
   const made = new Map<Node<E>, Predicate<E>>();
   const predicateOf = (node: Node<E>) => {
     let predicate = made.get(node);

@@ -5,10 +5,10 @@
 
 import type { Event, Value } from '../events/field.ts';
 import type { Constant } from './constants.ts';
+import { isPrefix, valuesAsked } from './membership.ts';
 import type { CheckNode, Lowered, TermNode } from './nodes.ts';
 import { PrefixTree } from './prefix-tree.ts';
 import { either, type Some, someOf } from './some.ts';
-import { isMembership, isPrefix } from './write-checks.ts';
 
 /** The term has one of these values, or begins with one of these prefixes. */
 export interface Guard<E extends Event> {
@@ -39,13 +39,12 @@ function sizeOf<E extends Event>({ values, prefixes }: Guard<E>): number {
   return values.length + 4 * prefixes.length;
 }
 
-function guardOfCheck<E extends Event>(node: CheckNode<E>): Guard<E> | undefined {
-  const { check, left: term } = node;
-  const { operator, constants } = check;
+function guardOfCheck<E extends Event>({ check, left: term }: CheckNode<E>): Guard<E> | undefined {
   // A field that may be true or false finds half of the conditions.
-  if (constants === undefined || check.left.type === 'BOOL') return undefined;
-  if (operator !== '!=' && isMembership(node)) return { term, values: constants, prefixes: [] };
-  return isPrefix(node) ? { term, values: [], prefixes: constants.map(String) } : undefined;
+  if (check.left.type === 'BOOL') return undefined;
+  const values = valuesAsked(check);
+  if (values !== undefined) return { term, values, prefixes: [] };
+  return isPrefix(check) ? { term, values: [], prefixes: check.constants.map(String) } : undefined;
 }
 
 function merged<E extends Event>(guards: readonly (Guard<E> | undefined)[]): Guard<E> | undefined {

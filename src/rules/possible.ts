@@ -2,11 +2,12 @@
 
 import type { Place } from '../core/errors.ts';
 import type { Event, FieldRef, Form } from '../events/field.ts';
-import { alternatives, type FindAlternatives } from './alternatives.ts';
+import { type Asked, indexAlternatives } from './alternatives.ts';
 import type { Expr } from './ast.ts';
 import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
-import { compile, type Predicate } from './compile.ts';
+import { compile, type Predicate, predicateOf } from './compile.ts';
 import { textOf } from './explain.ts';
+import { valuesAsked } from './membership.ts';
 import type { Rule } from './rule.ts';
 import type { ComposedText } from './source.ts';
 
@@ -68,10 +69,8 @@ export function refuter<E extends Event>(
         const item = judgeOf(typed.item, !inFavour);
         return (event) => !item(event);
       }
-      case 'check': {
-        const compiled = compile(assume(typed, isUnknown, inFavour), form);
-        return typeof compiled === 'function' ? compiled : () => compiled;
-      }
+      case 'check':
+        return predicateOf(compile(assume(typed, isUnknown, inFavour), form));
     }
   };
   const holds = (event: E, typed: TypedExpr, inFavour: boolean): boolean => {
@@ -86,7 +85,7 @@ export function refuter<E extends Event>(
     let find = made.get(typed);
     if (find === undefined) {
       const items = typed.items.map((item) => assume(item, isUnknown, inFavour));
-      made.set(typed, (find = alternatives(items, form)));
+      made.set(typed, (find = finderOf(items, form)));
     }
     for (const places of find(event)) {
       const at = places.find((place) => holds(event, typed.items[place] as TypedExpr, inFavour));
@@ -117,6 +116,27 @@ export function refuter<E extends Event>(
     mayMatch: (event) => holds(event, condition.typed, true),
     refutations: (event) => refuted(event, condition.ast, condition.typed, composed),
   };
+}
+
+/** The places of the alternatives that an event may hold, in lists: for sure it holds no others. */
+type FindAlternatives<E extends Event> = (event: E) => readonly (readonly number[])[];
+
+function finderOf<E extends Event>(items: readonly TypedExpr[], form: Form<E>): FindAlternatives<E> {
+  const places = [...items.keys()];
+  const index = indexAlternatives(places, (place) => askedOf(items[place] as TypedExpr));
+  const read = index && form.reader(index.term);
+  if (index === undefined || read === undefined) return () => [places];
+  return (event) => [index.byValue.get(read(event)) ?? [], index.others];
+}
+
+/** The fields that have to have certain values for a condition to hold. */
+function askedOf(expr: TypedExpr): readonly Asked<FieldRef>[] {
+  const items = expr.kind === 'and' ? expr.items : [expr];
+  return items.flatMap((item) => {
+    const values = item.kind === 'check' ? valuesAsked(item) : undefined;
+    if (item.kind !== 'check' || item.left.kind !== 'field' || values === undefined) return [];
+    return [{ term: item.left.ref, key: item.left.ref.text, values }];
+  });
 }
 
 /** Where it is written is looked for when it is asked: in a condition of thousands of parts that takes its time. */

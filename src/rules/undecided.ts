@@ -2,7 +2,7 @@
 
 import type { Event, FieldRef, Form } from '../events/field.ts';
 import type { TypedExpr } from './check.ts';
-import { compile, type Predicate } from './compile.ts';
+import { compile, type Predicate, predicateOf } from './compile.ts';
 import { assume } from './possible.ts';
 import type { Rule } from './rule.ts';
 import type { Failed, Hit } from './ruleset.ts';
@@ -74,10 +74,7 @@ export class UndecidedRules<E extends Event> {
     const { form, isLate, showsLate } = this.#options;
     if (!condition.mayMatch(type)) return [];
     const known = condition.namesEventTypes ? { eventType: type } : {};
-    const bind = (expr: TypedExpr): Predicate<E> => {
-      const predicate = compile(expr, form, known);
-      return typeof predicate === 'function' ? predicate : () => predicate;
-    };
+    const bind = (expr: TypedExpr) => predicateOf(compile(expr, form, known));
     const holdsHit = showsLate(rule);
     if (!condition.reads.some(isLate)) {
       const matches = bind(condition.typed);

@@ -2,11 +2,11 @@
 
 import type { Event, Value } from '../events/field.ts';
 import type { TypedCheck } from './check.ts';
-import { candidatesOf, pairCheck, valueTest } from './compile.ts';
+import { pairCheck, valueTest } from './compile.ts';
 import type { Constant } from './constants.ts';
+import { isMembership, isPlain, isPrefix } from './membership.ts';
 import type { CheckNode, TermNode } from './nodes.ts';
 import { PrefixTree } from './prefix-tree.ts';
-import { isIdentity } from './tests.ts';
 import { TextTable } from './text-table.ts';
 import { isNumber, isText } from './types.ts';
 
@@ -37,9 +37,9 @@ export class WrittenChecks<E extends Event> {
   constructor(checks: readonly CheckNode<E>[], uses: (check: CheckNode<E>) => number) {
     const byTerm = Map.groupBy(checks, ({ left }) => left);
     for (const [term, own] of byTerm) {
-      const members = own.filter(isMembership);
+      const members = own.filter(({ check }) => isMembership(check));
       if (members.length >= LEAST_MEMBERS) this.#group(members, memberBits);
-      const prefixes = own.filter(isPrefix);
+      const prefixes = own.filter(({ check }) => isPrefix(check));
       if (prefixes.length >= LEAST_PREFIXES) this.#group(prefixes, prefixBits);
       const reads = own.reduce((sum, check) => sum + readsOf(check) * (this.isCheap(check) ? uses(check) : 1), 0);
       if (reads > 1) this.#terms.set(term, this.#variable('v', 'null'));
@@ -59,8 +59,8 @@ export class WrittenChecks<E extends Event> {
   }
 
   /** Whether knowing the result of a check is no cheaper than working it out. */
-  isCheap(check: CheckNode<E>): boolean {
-    return this.#groups.has(check) || (isMembership(check) && (check.check.constants?.length ?? 0) <= 1);
+  isCheap(node: CheckNode<E>): boolean {
+    return this.#groups.has(node) || (isMembership(node.check) && node.check.constants.length <= 1);
   }
 
   code(node: CheckNode<E>): string {
@@ -70,7 +70,7 @@ export class WrittenChecks<E extends Event> {
     if (constants === undefined) return `(${this.#read(left)} !== undefined)`;
     const group = this.#groups.get(node);
     if (group !== undefined) return this.#bit(node, ...group);
-    if (isMembership(node)) return this.#membership(node, constants);
+    if (isMembership(check)) return this.#membership(node, constants);
     const quick = this.#quick(node, constants);
     const test = valueTest(check, constants);
     const slow = this.constant((value: Value | undefined) => value !== undefined && test(value));
@@ -174,30 +174,6 @@ function prefixBits(checks: readonly TypedCheck[]): BitsOf {
 }
 
 const addBits = (found: number, bits: number) => found | bits;
-
-function isPlain(term: CheckNode<Event>['check']['left']): boolean {
-  return !term.list && candidatesOf(term) === undefined;
-}
-
-/** Whether a check asks if a value is one of some, and `===` says whether values are the same. */
-export function isMembership<E extends Event>({ check }: CheckNode<E>): boolean {
-  const { left, operator, modifier, constants } = check;
-  return (
-    constants !== undefined &&
-    modifier === undefined &&
-    isPlain(left) &&
-    isIdentity(left.type) &&
-    ['=', '!=', 'in', 'intersects'].includes(operator)
-  );
-}
-
-/** Whether a check asks if a text begins with another. */
-export function isPrefix<E extends Event>({ check }: CheckNode<E>): boolean {
-  const { left, operator, modifier, constants } = check;
-  return (
-    operator === 'startswith' && modifier === undefined && constants !== undefined && isPlain(left) && isText(left.type)
-  );
-}
 
 /** How often the code of a check names its term: once, or once and again. */
 function readsOf<E extends Event>({ check }: CheckNode<E>): number {
