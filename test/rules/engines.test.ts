@@ -5,7 +5,7 @@ import type { Condition } from '../../src/rules/condition.ts';
 import type { Engine } from '../../src/rules/engine.ts';
 import { bindRules, compileCondition, type Rule, RuleError } from '../../src/rules/index.ts';
 import { condition, values } from './generated-conditions.ts';
-import { catalogue, eventOf, form, load, rule, syscall } from './support.ts';
+import { catalogue, eventOf, form, load, namesFound, rule, syscall } from './support.ts';
 
 const long = process.env.FALCO_PIPE_LONG === '1';
 /** Conditions in one set, events that each judges: a run makes as many pairs as their product. */
@@ -152,13 +152,7 @@ describe('closures, generated functions and kept verdicts say the same', () => {
     for (const matching of ['all', 'first'] as const) {
       const names = (['closures', 'generated', 'cached'] as const).map((engine) => {
         const ruleset = bindRules(rules, form, { matching, engine });
-        const found: string[] = [];
-        ruleset.judge(
-          eventOf({ 'fd.num': 99, 'proc.name': 'p150' }, 'openat'),
-          ({ name }) => found.push(name),
-          () => {},
-        );
-        return found;
+        return namesFound(ruleset, eventOf({ 'fd.num': 99, 'proc.name': 'p150' }, 'openat'));
       });
       expect(names[0]).toHaveLength(matching === 'first' ? 1 : 101);
       expect(names[1]).toEqual(names[0]);

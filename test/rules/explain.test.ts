@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { Event } from '../../src/events/field.ts';
 import { bindRules, explainRule, explainVerdict, type JudgedNode, type Rule } from '../../src/rules/index.ts';
-import { catalogue, eventOf, form, load, rule, type Values } from './support.ts';
+import { catalogue, eventOf, form, load, namesFound, rule, type Values } from './support.ts';
 
 function firstRule(content: string): Rule {
   const { rules, diagnostics } = load(content, { catalogues: new Map([...catalogues, ['test', catalogue]]) });
@@ -157,19 +157,7 @@ test('an explained verdict is the verdict of both engines', () => {
         for (const each of events) {
           const event = execve(each.values, each.type);
           const { matches } = explainVerdict(own, event, form);
-          for (const set of sets) {
-            let hit = false;
-            set.judge(
-              event,
-              () => {
-                hit = true;
-              },
-              (_, error) => {
-                throw error;
-              },
-            );
-            expect(matches).toBe(hit);
-          }
+          for (const set of sets) expect(namesFound(set, event).length > 0).toBe(matches);
         }
       },
     ),

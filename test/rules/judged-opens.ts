@@ -5,6 +5,7 @@ import type { Ruleset } from '../../src/rules/index.ts';
 import { open, shell } from '../events-kernel/shell.ts';
 import { Bench, type Fields } from '../events-kernel/slab-writer.ts';
 import type { Opened } from '../native/filter-model.ts';
+import { namesFound } from './support.ts';
 
 /** Knows the shell that opens. */
 export const bench = new Bench().load(shell);
@@ -17,17 +18,7 @@ export function recordOf({ ret, flags, raw, base, real, comm = shell.comm }: Ope
 /** For each open the names of the rules that match it. */
 export function judged(ruleset: Ruleset<KernelEvent>, opens: readonly Fields[]): readonly string[] {
   const slab = bench.slab(...opens);
-  const found = opens.map((_, index) => {
-    const names: string[] = [];
-    ruleset.judge(
-      slab.at(index) as KernelEvent,
-      ({ name }) => names.push(name),
-      (_rule, error) => {
-        throw error;
-      },
-    );
-    return names.join(' ');
-  });
+  const found = opens.map((_, index) => namesFound(ruleset, slab.at(index) as KernelEvent).join(' '));
   slab.release();
   return found;
 }

@@ -2,7 +2,7 @@
 
 import { catalogues, makeCatalogue } from '../../src/events/catalogue.ts';
 import type { Catalogue, Event, Field, Form, Value } from '../../src/events/field.ts';
-import { compileCondition, type LoadOptions, type LoadResult, loadRules } from '../../src/rules/index.ts';
+import { compileCondition, type LoadOptions, type LoadResult, loadRules, type Ruleset } from '../../src/rules/index.ts';
 
 export const syscall = catalogues.get('syscall') as Catalogue;
 
@@ -47,6 +47,19 @@ export const form: Form<Event> = { name: 'plain', reader: (ref) => (event) => ev
 /** Whether a condition holds for an event with these values. */
 export function holds(condition: string, values: Values = {}, of: Catalogue = catalogue): boolean {
   return compileCondition(condition, of).bind(form)(eventOf(values));
+}
+
+/** The names of the rules that match an event, in their order; what a rule throws is thrown. */
+export function namesFound<E extends Event>(ruleset: Ruleset<E>, event: E): readonly string[] {
+  const names: string[] = [];
+  ruleset.judge(
+    event,
+    ({ name }) => names.push(name),
+    (_, error) => {
+      throw error;
+    },
+  );
+  return names;
 }
 
 /** A rules file: the lines that are given, and a valid rule's other keys where `rule` is used. */

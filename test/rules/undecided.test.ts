@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Event, FieldRef, Form, Value } from '../../src/events/field.ts';
 import { bindRules, type Rule, UndecidedRules } from '../../src/rules/index.ts';
 import { conditionOf } from './generated-conditions.ts';
-import { load, rule } from './support.ts';
+import { load, namesFound, rule } from './support.ts';
 
 /** Known from the start, and late. */
 const KNOWN = ['proc.name', 'proc.pname'];
@@ -110,8 +110,7 @@ describe('Rules on an event of which not all is known yet', () => {
           const rules = rulesOf(texts);
           const known = { 'proc.name': name };
           const whole = eventOf({ ...known, [LATE[0] as string]: late1, [LATE[1] as string]: late2 });
-          const wanted: string[] = [];
-          bindRules(rules, form, { matching: 'first' }).judge(whole, ({ name }) => void wanted.push(name), failed);
+          const wanted = namesFound(bindRules(rules, form, { matching: 'first' }), whole);
           const got: string[] = [];
           const hit = ({ name }: Rule) => void got.push(name);
           const undecided = undecidedOf(rules, 'first').judge(eventOf(known), hit, failed);

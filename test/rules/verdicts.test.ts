@@ -7,7 +7,7 @@ import { kernelForm } from '../../src/events/kernel/form.ts';
 import { bindRules, compileCondition, type Rule, type Ruleset } from '../../src/rules/index.ts';
 import { Bench, record, ring } from '../events-kernel/slab-writer.ts';
 import { type Step, World } from './process-world.ts';
-import { syscall } from './support.ts';
+import { namesFound, syscall } from './support.ts';
 
 const conditions = [
   'evt.type in (open, openat, creat) and fd.name = /etc/passwd',
@@ -36,15 +36,7 @@ const rules = conditions.map(
 );
 
 function judged(ruleset: Ruleset<KernelEvent>, event: KernelEvent): string {
-  const found: string[] = [];
-  ruleset.judge(
-    event,
-    ({ name }) => found.push(name),
-    (_, error) => {
-      throw error;
-    },
-  );
-  return `${event.type} ${found.join(' ')}`;
+  return `${event.type} ${namesFound(ruleset, event).join(' ')}`;
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
