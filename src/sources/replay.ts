@@ -1,14 +1,13 @@
 /** The source `replay`: records from files, as `record` writes them. */
 
-import { closeSync, createReadStream, openSync, statSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { createGunzip } from 'node:zlib';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { Observable } from 'rxjs';
 import { z } from 'zod';
 import type { Batch } from '../core/batch.ts';
 import { reading } from '../core/claim.ts';
 import { defineSource, type SourceContext } from '../core/component.ts';
 import { type Diagnostic, exitCode, messageOf, renderDiagnostic, UserError } from '../core/errors.ts';
+import { fileLines } from '../core/file-lines.ts';
 import { Redelivery } from '../core/redelivery.ts';
 import { type EventRecord, recordForm } from '../events/record.ts';
 import { parseRecord } from '../events/record-json.ts';
@@ -24,7 +23,7 @@ const paths = z
   .transform((value) => (Array.isArray(value) ? value : [value]));
 
 const config = z.strictObject({
-  files: paths.describe('The file, or files one after the other: a record a line; gzip when the name ends in .gz.'),
+  files: paths.describe('The file, or files one after the other: a record a line; plain or gzip.'),
   rate: z.number().positive().optional().describe('Events a second. Default: as fast as they are taken.'),
   emits: z
     .array(z.string())
@@ -89,7 +88,7 @@ async function read(options: z.output<typeof config>, ctx: SourceContext, delive
       if (options.rate) await ctx.sleep(Math.max(0, started + (emitted / options.rate) * 1000 - ctx.now()));
     };
     const size = options.rate ? Math.max(1, Math.min(BATCH, Math.floor(options.rate / 20))) : BATCH;
-    for await (const text of lines(ctx.resolve(path), path, ctx.signal)) {
+    for await (const text of fileLines(ctx.resolve(path), { what: 'records', shown: path, signal: ctx.signal })) {
       line++;
       if (file === from.file && line <= from.line) continue;
       const record = recordOf(text, path, line, options, ctx);
@@ -127,32 +126,4 @@ function recordOf(
   if (on_error === 'stop') throw new UserError(renderDiagnostic(problem), { exit: exitCode.failure });
   ctx.report('drop', { reason: 'bad_record', count: 1, message: renderDiagnostic(problem) });
   return undefined;
-}
-
-async function* lines(path: string, shown: string, signal: AbortSignal): AsyncGenerator<string> {
-  const raw = createReadStream(path, { signal });
-  const input = path.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
-  const failed = new Promise<never>((_, reject) => {
-    for (const stream of [raw, input]) stream.once('error', reject);
-  });
-  failed.catch(() => {});
-  const reader = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  const iterator = reader[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await Promise.race([iterator.next(), failed]);
-      if (next.done) {
-        // readline ends on an error of its input too, and silently.
-        await Promise.race([new Promise(setImmediate), failed]);
-        return;
-      }
-      yield next.value;
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new UserError(`Cannot read ${shown}: ${messageOf(error)}`, { exit: exitCode.unavailable, cause: error });
-  } finally {
-    reader.close();
-    raw.destroy();
-  }
 }

@@ -120,7 +120,18 @@ describe('replay', () => {
     const members = Buffer.concat([gzipSync(`${line(1)}\r\n\r\n`), gzipSync(`  \n${line(2)}\n${line(3)}`)]);
     const result = await play({ files: write('x.gz', members) });
     expect(played(result)).toEqual([1, 2, 3]);
+    expect(played(await play({ files: write('x.jsonl', members) }))).toEqual([1, 2, 3]);
     expect((await play({ files: write('empty.jsonl', '') })).end).toBe('complete');
+  });
+
+  it('ends a line nowhere else', async () => {
+    const command = 'a\u2028b\u2029c\u0085d';
+    const record = recordJson(new EventRecord('syscall', 'open', 1n, { n: 1, 'proc.cmdline': command }));
+    expect(record).toContain(command);
+    const result = await play({ files: write('x.jsonl', `${record}\n${line(2)}\n`) });
+    expect(result.end).toBe('complete');
+    expect(result.batches[0]?.events.at(0)?.get('proc.cmdline')).toBe(command);
+    expect(played(result)).toEqual([1, 2]);
   });
 
   it('keeps the order of event sources, each batch of one', async () => {
@@ -218,16 +229,18 @@ describe('what cannot be replayed', () => {
   });
 
   it('a file that is not there, a folder, a file that is no gzip', async () => {
-    expect(messageOf(await play({ files: 'none.jsonl' }))).toMatch(/^Cannot read none.jsonl: ENOENT/);
-    expect(messageOf(await play({ files: '.' }))).toMatch(/^Cannot read .: EISDIR/);
+    expect(messageOf(await play({ files: 'none.jsonl' }))).toBe(
+      'Cannot read records from none.jsonl: there is no such file',
+    );
+    expect(messageOf(await play({ files: '.' }))).toBe('Cannot read records from .: it is a folder');
     const wrong = await play({ files: write('a.gz', linesOf(3)) });
-    expect(messageOf(wrong)).toBe('Cannot read a.gz: incorrect header check');
+    expect(messageOf(wrong)).toBe('Cannot read records from a.gz: it is not gzip, though its name says so');
   });
 
   it('a gzip file that was cut off: what can be read is given, then it says so', async () => {
     const whole = gzipSync(linesOf(5000));
     const result = await play({ files: write('a.gz', whole.subarray(0, whole.length / 2)) });
-    expect(messageOf(result)).toBe('Cannot read a.gz: unexpected end of file');
+    expect(messageOf(result)).toBe('Cannot read records from a.gz: it ends in the middle of what is compressed');
     const numbers = played(result);
     expect(numbers.length).toBeGreaterThan(256);
     expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, n) => n));

@@ -1,8 +1,8 @@
 /** Alerts that were written somewhere, read again, one document after the other: a day of them is not held. */
 
+import { fileLines } from '../../core/file-lines.ts';
 import type { Alert } from '../../events/alert.ts';
 import { readFalcoAlert } from '../../events/falco-json.ts';
-import { linesOf } from '../event-file.ts';
 import { documents } from './documents.ts';
 import { alertsIn, jsonIn } from './forms.ts';
 
@@ -19,7 +19,7 @@ export const HINT =
  * @throws UserError (exit 69) when it cannot be read
  */
 export async function* readAlerts(path: string): AsyncGenerator<Given> {
-  for await (const { line, text } of documents(linesOf(path, 'alerts'))) {
+  for await (const { line, text } of documents(fileLines(path, { what: 'alerts' }))) {
     const document = readDocument(text);
     if (typeof document === 'string') yield { line, problem: document };
     else for (const given of alertsOf(document.value)) yield { line, ...given };

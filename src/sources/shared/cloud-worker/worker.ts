@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { parentPort } from 'node:worker_threads';
 import { createGunzip, type Gunzip, type ZlibOptions } from 'node:zlib';
 import { messageOf } from '../../../core/errors.ts';
+import { begun } from '../../../core/gzip.ts';
 import type { FromWorker, ToWorker, UnpackOptions } from './messages.ts';
 import { Packer } from './pack.ts';
 import { Rooms } from './rooms.ts';
@@ -61,15 +62,12 @@ class Job {
   }
 
   async #unpack(): Promise<void> {
-    const pieces = this.#pieces();
-    const first = await start(pieces);
-    const all = Readable.from(joined(first, pieces), { objectMode: false, highWaterMark: PIECE });
+    const { isGzip, pieces } = await begun(this.#pieces());
+    const all = Readable.from(pieces, { objectMode: false, highWaterMark: PIECE });
     const split = (source: AsyncIterable<Uint8Array>) => this.#split(source);
-    // By its first bytes: names and headers are not to be relied on.
     const { signal } = this.#closed;
-    if (first[0] === 0x1f && first[1] === 0x8b) {
-      await pipeline(all, gunzip(), split, { signal });
-    } else await pipeline(all, split, { signal });
+    if (isGzip) await pipeline(all, gunzip(), split, { signal });
+    else await pipeline(all, split, { signal });
   }
 
   async #split(source: AsyncIterable<Uint8Array>): Promise<void> {
@@ -128,22 +126,6 @@ function gunzip(): Gunzip {
 function letGo({ buffer, byteOffset, byteLength }: Uint8Array): void {
   // The decompressor fills one to its end, and then takes another.
   if (buffer.byteLength === PIECE && byteOffset + byteLength === PIECE) (buffer as ArrayBuffer).transfer(0);
-}
-
-/** The first pieces, two bytes at least where there are as many. */
-async function start(pieces: AsyncGenerator<Uint8Array>): Promise<Uint8Array> {
-  let begun: Uint8Array = new Uint8Array();
-  while (begun.length < 2) {
-    const { value, done } = await pieces.next();
-    if (done) break;
-    begun = begun.length === 0 ? value : Buffer.concat([begun, value]);
-  }
-  return begun;
-}
-
-async function* joined(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if (first.length > 0) yield first;
-  yield* rest;
 }
 
 const jobs = new Map<number, Job>();
