@@ -6,7 +6,7 @@ import type { Ack } from './ack.ts';
 import type { Batch } from './batch.ts';
 import type { Claim } from './claim.ts';
 import type { Diagnostic, Place } from './errors.ts';
-import type { Event, EventForm, Held } from './event.ts';
+import type { Event, EventForm, EventList, Held } from './event.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
 import type { Necessary } from './necessary.ts';
@@ -312,6 +312,11 @@ export type EventStep = (
 ) & {
   /** Settles when it has made what the first events would wait for: a reload goes over to it only then. */
   readonly ready?: Promise<unknown>;
+  /**
+   * The index of the first event from `from` on that may come to anything here, or how many there are: it is not given those
+   * in between, which count as received. Asked where a source's events reach no other operator.
+   */
+  readonly next?: (events: EventList, from: number) => number;
 };
 
 /**

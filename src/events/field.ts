@@ -132,10 +132,26 @@ export interface Form<E extends Event = Event> extends EventForm {
   /** What verdicts may be kept by; see Facet. */
   readonly facets?: readonly Facet<E>[];
   /**
-   * Tells by a look at an event of that type which of up to 31 conditions it may satisfy, from what is necessary for each:
-   * bit n for condition n. Undefined where a look tells nothing.
+   * Tells by a look at events of that type which of up to 31 conditions they may satisfy, from what is necessary for each.
+   * Undefined where a look tells nothing.
    */
-  prefilter?(eventType: string, necessary: readonly Necessary[]): ((event: E) => number) | undefined;
+  prefilter?(eventType: string, necessary: readonly Necessary[]): Prefilter<E> | undefined;
+}
+
+/** The events of a batch; see EventList. */
+export interface Events<E extends Event> {
+  readonly length: number;
+  at(index: number): E | undefined;
+}
+
+export interface Prefilter<E extends Event> {
+  /** Bit n is set when an event of the type may satisfy condition n. */
+  of(event: E): number;
+  /**
+   * The index of the first event from `from` on that may satisfy a condition, or is of another type; how many there are when
+   * there is none.
+   */
+  next(events: Events<E>, from: number): number;
 }
 
 /**

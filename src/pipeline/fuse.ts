@@ -45,6 +45,15 @@ export interface FusedNode {
 
 type Push = (event: Event) => void;
 
+/** What events go through, and where they begin to matter there (`EventStep.next`), if that can be told. */
+interface Way {
+  readonly push: Push;
+  readonly next?: EventStep['next'];
+}
+
+/** Each event matters. */
+const everyOne = (_: EventList, from: number) => from;
+
 interface Outlet {
   readonly port: Port;
   readonly source: string;
@@ -64,7 +73,7 @@ export class Segment {
   readonly #heads: readonly (FusedNode | Port)[];
   readonly #totals: Totals | undefined;
   readonly #broken: (error: unknown) => void;
-  readonly #entries = new Map<EventForm, Map<string, Push>>();
+  readonly #entries = new Map<EventForm, Map<string, Way>>();
   readonly #outlets = new Map<Port, Map<string, Outlet>>();
   // The event in hand: whether it has reached a port, its index among those that did, whether anything threw.
   #list: EventList = [];
@@ -94,7 +103,7 @@ export class Segment {
   }
 
   process(batch: Batch): void {
-    const push = this.#entry(batch.form, batch.source);
+    const { push, next = everyOne } = this.#entry(batch.form, batch.source);
     const { events } = batch;
     this.#list = events;
     this.#kept = 0;
@@ -104,7 +113,7 @@ export class Segment {
     const places: number[] = [];
     const lost: number[] = [];
     const halfLost: number[] = [];
-    for (let index = 0; index < events.length; index++) {
+    for (let index = next(events, 0); index < events.length; index = next(events, index + 1)) {
       this.#reached = false;
       this.#threw = false;
       try {
@@ -155,31 +164,53 @@ export class Segment {
     });
   }
 
-  #entry(form: EventForm, source: string): Push {
+  #entry(form: EventForm, source: string): Way {
     let bySource = this.#entries.get(form);
     if (!bySource) this.#entries.set(form, (bySource = new Map()));
-    let push = bySource.get(source);
-    if (!push) bySource.set(source, (push = this.#fanOut(this.#heads, form, source)));
-    return push;
+    let way = bySource.get(source);
+    if (!way) bySource.set(source, (way = this.#fanOut(this.#heads, form, source)));
+    return way;
   }
 
-  #fanOut(targets: readonly (FusedNode | Port)[], form: EventForm, source: string): Push {
-    const pushes = targets.map((target) =>
-      'step' in target ? this.#node(target, form, source) : this.#port(target, form, source),
+  #fanOut(targets: readonly (FusedNode | Port)[], form: EventForm, source: string): Way {
+    const ways = targets.map((target) =>
+      'step' in target ? this.#node(target, form, source) : { push: this.#port(target, form, source) },
     );
-    const [only, second] = pushes;
-    if (!only) return () => {};
+    const [only, second] = ways;
+    if (!only) return { push: () => {} };
     if (!second) return only;
-    return (event) => {
-      for (const push of pushes) push(event);
+    const pushes = ways.map(({ push }) => push);
+    const push = (event: Event) => {
+      for (const each of pushes) each(event);
+    };
+    return { push };
+  }
+
+  #node(node: FusedNode, form: EventForm, source: string): Way {
+    const step = bound(node, form, source);
+    const push = this.#push(node, step, form, source);
+    const { next } = step;
+    if (!next) return { push };
+    const { received } = node;
+    return {
+      push,
+      next: (events, from) => {
+        let index = from;
+        try {
+          index = next(events, from);
+        } catch {
+          // What cannot be looked at is given to it: that says what is wrong.
+        }
+        received.value += index - from;
+        return index;
+      },
     };
   }
 
-  #node(node: FusedNode, form: EventForm, source: string): Push {
+  #push(node: FusedNode, step: EventStep, form: EventForm, source: string): Push {
     const { received, sent } = node;
-    const step = bound(node, form, source);
     // A borrowed event stays what it is only through `where`; what `change` and `expand` emit are records.
-    const below = this.#fanOut(node.next, step.kind === 'where' ? form : recordForm, node.emits(source));
+    const below = this.#fanOut(node.next, step.kind === 'where' ? form : recordForm, node.emits(source)).push;
     const next: Push = (event) => {
       sent.value++;
       below(event);

@@ -1,6 +1,6 @@
 /** Up to `MOST_CONDITIONS` conditions judged in steps, each of which leaves fewer of them to ask about. */
 
-import type { Event, Facet } from '../events/field.ts';
+import type { Event, Facet, Prefilter } from '../events/field.ts';
 import { type Covers, necessary, remainder } from './bounds.ts';
 import { Group } from './group.ts';
 import type { CheckNode, Node, Nodes } from './nodes.ts';
@@ -36,12 +36,11 @@ class Known<E extends Event> {
   }
 }
 
-/** `prefilter`: what a look at an event leaves possible. */
 export function judgeGroup<E extends Event>(
   conditions: readonly Node<E>[],
   nodes: Nodes<E>,
   recurring: readonly Part<E>[],
-  prefilter: Bits<E> | undefined,
+  prefilter: Prefilter<E> | undefined,
 ): Bits<E> {
   const all = 2 ** conditions.length - 1;
   const useful = recurring
@@ -66,7 +65,7 @@ export function judgeGroup<E extends Event>(
   if (prefilter === undefined) return (event) => judgeLeft(event, all);
   if (verdicts.length === 0) {
     return (event) => {
-      const left = prefilter(event) & all;
+      const left = prefilter.of(event) & all;
       return left === 0 ? 0 : rest.among(event, left);
     };
   }
@@ -76,7 +75,7 @@ export function judgeGroup<E extends Event>(
     nodes,
   );
   return (event) => {
-    let left = prefilter(event) & all;
+    let left = prefilter.of(event) & all;
     if (left !== 0) left = cheap.among(event, left);
     return left === 0 ? 0 : judgeLeft(event, left);
   };

@@ -1,6 +1,6 @@
 /** Many conditions judged by generated functions. */
 
-import type { Event } from '../events/field.ts';
+import type { Event, Prefilter } from '../events/field.ts';
 import { necessary } from './bounds.ts';
 import { generate, MOST_CONDITIONS, splitLarge } from './generate.ts';
 import { Groups, inGroups } from './groups.ts';
@@ -10,8 +10,12 @@ import type { Lowered, Node, Nodes } from './nodes.ts';
 import { NONE, placesOf, type Some } from './some.ts';
 import { Verdicts } from './verdicts.ts';
 
-/** Says which conditions hold for an event: their places in the list, in order. */
-export type Judge<E extends Event> = (event: E) => readonly number[];
+export interface Judge<E extends Event> {
+  /** Says which conditions hold for an event: their places in the list, in order. */
+  judge(event: E): readonly number[];
+  /** Of whether any of the conditions may hold. Undefined where a look at events tells nothing. */
+  readonly prefilter: Prefilter<E> | undefined;
+}
 
 /** Up to so many conditions are all looked at; more are found by their guards. */
 const FEW = 2 * MOST_CONDITIONS;
@@ -23,8 +27,13 @@ export function makePredicate<E extends Event>(condition: Lowered<E>, nodes: Nod
   return (event) => match(event, 1) === 1;
 }
 
-/** Makes what a look at an event leaves possible of neighbours in a list of conditions; undefined: all of it. */
-export type Prefilters<E extends Event> = (from: number, to: number) => Bits<E> | undefined;
+/** Makes what a look at an event leaves possible; undefined: all of it. */
+export interface Prefilters<E extends Event> {
+  /** Of neighbours in a list of conditions. */
+  among(from: number, to: number): Prefilter<E> | undefined;
+  /** Bit 0: of whether any of them all may hold. */
+  any(): Prefilter<E> | undefined;
+}
 
 /**
  * Makes the judge of conditions; verdicts on the parts that recur are kept.
@@ -37,15 +46,18 @@ export function makeJudge<E extends Event>(
   prefilters: Prefilters<E>,
 ): Judge<E> {
   if (conditions.length <= MOST_CONDITIONS) {
-    const judge = judgeGroup(conditions, nodes, recurring, prefilters(0, conditions.length));
-    return (event) => {
-      const bits = judge(event);
+    const prefilter = prefilters.among(0, conditions.length);
+    const bitsOf = judgeGroup(conditions, nodes, recurring, prefilter);
+    const judge = (event: E) => {
+      const bits = bitsOf(event);
       return bits === 0 ? NONE : placesOf([0, bits]);
     };
+    return { judge, prefilter };
   }
+  const prefilter = prefilters.any();
   if (conditions.length <= FEW) {
     const judge = judgeAll(conditions, nodes, recurring, prefilters);
-    return (event) => placesOf(judge(event));
+    return { judge: (event) => placesOf(judge(event)), prefilter };
   }
   const ways = [...Map.groupBy(conditions.entries(), ([, node]) => wayOf(node, nodes, recurring).way)];
   const judges = ways.map(([way, own]) => {
@@ -57,14 +69,15 @@ export function makeJudge<E extends Event>(
     );
     return { judge, places: own.map(([place]) => place) };
   });
-  return (event) => {
+  const judge = (event: E) => {
     let found: number[] | undefined;
-    for (const { judge, places } of judges) {
-      const some = judge(event);
-      if (some.length > 0) (found ??= []).push(...placesOf(some).map((place) => places[place] as number));
+    for (const own of judges) {
+      const some = own.judge(event);
+      if (some.length > 0) (found ??= []).push(...placesOf(some).map((place) => own.places[place] as number));
     }
     return found?.sort((a, b) => a - b) ?? NONE;
   };
+  return { judge, prefilter };
 }
 
 /** All conditions are looked at, or at least those that no part of the event excludes. */
@@ -72,11 +85,11 @@ function judgeAll<E extends Event>(
   conditions: readonly Node<E>[],
   nodes: Nodes<E>,
   recurring: readonly Part<E>[],
-  prefilters: Prefilters<E> = () => undefined,
+  prefilters?: Prefilters<E>,
 ): (event: E) => Some {
   const groups = inGroups(conditions).map((own, number) => {
     const from = number * MOST_CONDITIONS;
-    return judgeGroup(own, nodes, recurring, prefilters(from, from + own.length));
+    return judgeGroup(own, nodes, recurring, prefilters?.among(from, from + own.length));
   });
   return (event) => {
     let some: number[] | undefined;

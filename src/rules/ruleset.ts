@@ -1,6 +1,7 @@
 /** Rules of one event source bound to one form of event, found by the event's type (spec/falco-engine.md §1.9). */
 
-import type { Event, Form } from '../events/field.ts';
+import type { Event, Events, Form } from '../events/field.ts';
+import type { Necessary } from '../events/necessary.ts';
 import type { TypedExpr } from './check.ts';
 import { compile, type Predicate } from './compile.ts';
 import type { Engine } from './engine.ts';
@@ -21,6 +22,11 @@ export interface Ruleset<E extends Event> {
    * With `matching: 'first'` the first rule that matches ends it.
    */
   judge(event: E, hit: Hit<E>, failed: Failed<E>): void;
+  /**
+   * The index of the first event from `from` on that has to be judged, since some rule may match or a look at it does not
+   * tell; else how many there are.
+   */
+  next(events: Events<E>, from: number): number;
   /** Voids what was made of the items of lists, verdicts that are kept as well: they hold other items now. */
   forget(): void;
   /** Makes ahead, in steps, what the first events would wait for: of the types that are common in their form. */
@@ -107,7 +113,7 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     }
     let found: readonly number[];
     try {
-      found = judge(event);
+      found = judge.judge(event);
     } catch {
       // One rule throws: which one, and what the others say, is found out one by one.
       this.#judgeOneByOne(event, candidates, hit, failed);
@@ -125,11 +131,16 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     }
   }
 
+  next(events: Events<E>, from: number): number {
+    return this.#last?.judge?.prefilter?.next(events, from) ?? from;
+  }
+
   forget(): void {
     // What is kept belongs to the judges that are dropped here.
     for (const [type, candidates] of this.#byType) if (candidates.usesFeeds) this.#byType.delete(type);
     this.#general = undefined;
     this.#lastType = undefined;
+    this.#last = undefined;
     this.#takeFeeds();
   }
 
@@ -194,12 +205,12 @@ class BoundRules<E extends Event> implements Ruleset<E> {
       conditions.push(lowered === true ? nodes.call(() => true) : lowered);
     }
     const facets = type === undefined || this.#engine !== 'cached' ? [] : this.#facetsOf(type);
-    const prefilters = (from: number, to: number) => {
-      const filter = type === undefined ? undefined : this.#form.prefilter;
-      return filter?.(
-        type as string,
-        rules.slice(from, to).map((rule) => necessary(this.#conditionOf(rule), type as string)),
-      );
+    const filter = (clauses: readonly Necessary[]) =>
+      type === undefined ? undefined : this.#form.prefilter?.(type, clauses);
+    const of = (some: readonly Rule[]) => some.map((rule) => necessary(this.#conditionOf(rule), type as string));
+    const prefilters = {
+      among: (from: number, to: number) => filter(of(rules.slice(from, to))),
+      any: () => filter([of(rules).flat()]),
     };
     const judge = makeJudge(conditions, nodes, facets, prefilters);
     return { rules, type, judge, usesFeeds: feeds, ahead: nodes.ahead, one: undefined };

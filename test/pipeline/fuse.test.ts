@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ackOf, type Fates, liveAck, type Status } from '../../src/core/ack.ts';
 import type { Batch } from '../../src/core/batch.ts';
 import { bound, change, expand, type Step, where } from '../../src/core/component.ts';
-import type { Event } from '../../src/core/event.ts';
+import type { Event, EventList } from '../../src/core/event.ts';
 import type { Parcel } from '../../src/core/queue.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
 import { type FusedNode, type LostPort, type Port, Segment } from '../../src/pipeline/fuse.ts';
@@ -361,6 +361,33 @@ it('events of a class of their own become records at the port, with the fields t
     { name: 'document' },
   );
   expect(left).toEqual([new EventRecord('syscall', 'open', 7n, { n: 5 })]);
+});
+
+describe('an operator that tells which events matter to it', () => {
+  /** Only those whose number is a multiple of three matter. */
+  const next = (events: EventList, from: number) => {
+    let index = from;
+    while (index < events.length && Number(events.at(index)?.get('n')) % 3 !== 0) index++;
+    return index;
+  };
+
+  it('is not given the others, which count all the same', () => {
+    const given: unknown[] = [];
+    const step = where((event) => given.push(event.get('n')) > 1);
+    const list = new BorrowedList('syscall', [1, 3, 4, 5, 6, 9, 10]);
+    const { numbers, node, totals } = runStep({ ...step, next }, list, borrowedForm);
+    expect({ given, numbers }).toEqual({ given: [3, 6, 9], numbers: [6, 9] });
+    expect([node.received.value, node.sent.value]).toEqual([7, 2]);
+    expect(totals).toMatchObject({ seen: 7, filtered: 5, in_flight: 2 });
+  });
+
+  it('is given an event that it cannot tell of', () => {
+    const torn = () => {
+      throw new Error('torn record');
+    };
+    const { numbers, node } = runStep({ ...where(() => true), next: torn }, eventsOf(3));
+    expect({ numbers, received: node.received.value }).toEqual({ numbers: [0, 1, 2], received: 3 });
+  });
 });
 
 it('counts what goes into and out of an operator', () => {

@@ -10,6 +10,8 @@ import type { FusedNode, Port } from '../../src/pipeline/fuse.ts';
 export interface Deed {
   readonly kind: 'where' | 'change' | 'expand';
   readonly bound: boolean;
+  /** It says which events matter to it. */
+  readonly tells: boolean;
   readonly modulus: number;
   readonly rest: number;
   /** Throws when n modulo this is 0, after having emitted what it emits. */
@@ -26,6 +28,7 @@ export interface GraphPlan {
 const deed: fc.Arbitrary<Deed> = fc.record({
   kind: fc.constantFrom('where', 'change', 'expand'),
   bound: fc.boolean(),
+  tells: fc.boolean(),
   modulus: fc.integer({ min: 1, max: 4 }),
   rest: fc.integer({ min: 0, max: 2 }),
   throwsAt: fc.integer({ min: 2, max: 9 }),
@@ -87,7 +90,15 @@ function stepOf(deed: Deed): Step {
       fail();
     });
   };
-  return deed.bound ? bound((_form, source) => one(() => source)) : one((event) => event.source);
+  const next = (events: EventList, from: number) => {
+    for (let index = from; index < events.length; index++) {
+      const { out, threw } = does(deed, events.at(index) as Event, 'any');
+      if (threw || out.length > 0) return index;
+    }
+    return events.length;
+  };
+  const telling = (step: EventStep) => (deed.tells ? { ...step, next } : step);
+  return deed.bound ? bound((_form, source) => telling(one(() => source))) : telling(one((event) => event.source));
 }
 
 function fail(n: number): never {

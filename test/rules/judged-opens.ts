@@ -15,10 +15,17 @@ export function recordOf({ ret, flags, raw, base, real, comm = shell.comm }: Ope
   return open(raw, { ...shell, comm, ret, open_flags: flags, base: from, real });
 }
 
-/** For each open the names of the rules that match it. */
+/** For each open the names of the rules that match it. Those that are passed over (`Ruleset.next`) are judged too. */
 export function judged(ruleset: Ruleset<KernelEvent>, opens: readonly Fields[]): readonly string[] {
   const slab = bench.slab(...opens);
-  const found = opens.map((_, index) => namesFound(ruleset, slab.at(index) as KernelEvent).join(' '));
+  const namesOf = (index: number) => namesFound(ruleset, slab.at(index) as KernelEvent).join(' ');
+  const found = opens.map(() => '');
+  const given = new Set<number>();
+  for (let index = ruleset.next(slab, 0); index < slab.length; index = ruleset.next(slab, index + 1)) {
+    given.add(index);
+    found[index] = namesOf(index);
+  }
+  for (const index of opens.keys()) if (!given.has(index)) found[index] = namesOf(index);
   slab.release();
   return found;
 }

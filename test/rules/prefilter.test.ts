@@ -157,7 +157,7 @@ describe('a look at an open', () => {
     const look = kernelForm.prefilter?.('openat', needed);
     const left = (open: Partial<Opened>) => {
       const slab = bench.slab(recordOf({ ret: 3, flags: 0, raw: '/usr/a', base: '/', real: '/usr/a', ...open }));
-      const bits = look?.(slab.at(0) as KernelEvent) ?? -1;
+      const bits = look?.of(slab.at(0) as KernelEvent) ?? -1;
       slab.release();
       return needed.flatMap((_, n) => ((bits & (1 << n)) === 0 ? [] : [n])).join();
     };
@@ -178,5 +178,37 @@ describe('a look at an open', () => {
     expect(left({ comm: 'tart' })).toBe('5');
     expect(left({ comm: 'sh', raw: '/etc/shadow' })).toBe('1,5,6');
     expect(kernelForm.prefilter?.('openat', needed.slice(5, 6))).toBeUndefined();
+  });
+
+  it('finds the next open that may match: of the same type, whether its way is known or new', () => {
+    const texts = [
+      'evt.type in (openat, openat2) and fd.name startswith /etc/s',
+      'evt.type = openat and proc.name = tar',
+    ];
+    const rules = texts.map(ruleOf);
+    const plain = recordOf({ ret: 3, flags: 0, raw: '/usr/a', base: '/', real: '' });
+    const opens: Fields[] = [
+      plain,
+      { ...plain, raw: '/usr/b' },
+      { ...plain, raw: '/etc/shadow' },
+      plain,
+      { ...plain, comm: 'tar' },
+      { ...plain, raw: `/usr/${'y'.repeat(300)}` },
+      { ...plain, raw: `/etc/s${'y'.repeat(300)}` },
+      { ...plain, nr: 437 },
+      plain,
+    ];
+    // Of more than 31 rules, of which the others cannot match these, as of two.
+    for (const more of [0, 40]) {
+      const others = Array.from({ length: more }, (_, n) => ruleOf(`evt.type = openat and fd.name = /x${n}`, n + 2));
+      const ruleset = bindRules([...rules, ...others], kernelForm, { matching: 'all' });
+      const slab = bench.slab(...opens);
+      // It goes by the type of the last event that was judged.
+      expect(ruleset.next(slab, 3)).toBe(3);
+      judged(ruleset, [plain]);
+      const found = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((from) => ruleset.next(slab, from));
+      expect(found).toEqual([2, 2, 2, 4, 4, 6, 6, 7, 9]);
+      slab.release();
+    }
   });
 });

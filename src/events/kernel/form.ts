@@ -33,6 +33,6 @@ export const kernelForm: Form<KernelEvent> = {
   common: ['execve', 'openat', 'connect'],
   example: exampleOf,
   facets: kernelFacets,
-  prefilter: (eventType, necessary) => (OPENS.has(eventType) ? openPrefilter(necessary) : undefined),
+  prefilter: (eventType, necessary) => (OPENS.has(eventType) ? openPrefilter(eventType, necessary) : undefined),
   late: lateFields,
 };

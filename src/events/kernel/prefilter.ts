@@ -4,6 +4,7 @@
  */
 
 import { PATH, ROW } from '../../../native/record-index.ts';
+import type { Events, Prefilter } from '../field.ts';
 import type { Clause, Necessary, PathProperty } from '../necessary.ts';
 import { CommTable } from './comm-table.ts';
 import type { KernelEvent } from './event.ts';
@@ -22,11 +23,8 @@ const OUTCOMES = (['ok', 'in_progress', 'failed'] as const).flatMap((result) =>
   [false, true].flatMap((read) => [false, true].map((write) => ({ result, read, write }))),
 );
 
-/**
- * Bit n of the result is set when condition n may hold. `necessary`: what is necessary for each, at most 31. Undefined
- * where nothing is known of any.
- */
-export function openPrefilter(necessary: readonly Necessary[]): ((event: KernelEvent) => number) | undefined {
+/** `necessary`: what is necessary for each condition, for opens of that type. Undefined where nothing is known of any. */
+export function openPrefilter(eventType: string, necessary: readonly Necessary[]): Prefilter<KernelEvent> | undefined {
   const by = (test: (clause: Clause) => boolean) =>
     OUTCOMES.map((outcome) => bitsOf(necessary, (clause) => allows(clause, outcome) && test(clause)));
   const byPath = by(bounds);
@@ -45,30 +43,82 @@ export function openPrefilter(necessary: readonly Necessary[]): ((event: KernelE
     const found = (text.isEmpty ? 0 : ofText(event, text)) | (real.isEmpty ? 0 : ofReal(event, real));
     return sure | (open & found);
   };
-  const kept = new Uint32Array(KEPT.size * MOST_KEPT);
-  return (event) => {
-    if (event.kind !== KIND.open) return EVERY;
-    const { rows, words } = event.memory;
-    const row = event.index * ROW.size;
-    const way = rows[row + ROW.way] as number;
-    const wayHigh = rows[row + ROW.wayHigh] as number;
-    const at = (way % MOST_KEPT) * KEPT.size;
-    if (kept[at] !== way || kept[at + KEPT.wayHigh] !== wayHigh || (way === 0 && wayHigh === 0)) {
-      const outcome = outcomeOf(event);
-      kept[at] = way;
-      kept[at + KEPT.wayHigh] = wayHigh;
-      kept[at + KEPT.sure] = judge(event, outcome);
-      kept[at + KEPT.named] = byComm[outcome] as number;
-    }
-    const named = kept[at + KEPT.named] as number;
-    const byName = named === 0 ? 0 : named & comms.find(words, (event.offset >>> 2) + COMM);
-    return (kept[at + KEPT.sure] as number) | byName;
+  const lookAt = (event: KernelEvent) => {
+    const outcome = outcomeOf(event);
+    return { sure: judge(event, outcome), named: byComm[outcome] as number };
   };
+  return new OpenPrefilter(eventType, lookAt, comms);
 }
 
 /** What is kept of the ways in which paths are opened: the conditions that are left, and those that a name leaves. */
 const KEPT = { way: 0, wayHigh: 1, sure: 2, named: 3, size: 4 } as const;
 const MOST_KEPT = 2048;
+
+/** The conditions that an open leaves possible, but for the name of its thread; and those that a name leaves. */
+type Look = (event: KernelEvent) => { readonly sure: number; readonly named: number };
+
+class OpenPrefilter implements Prefilter<KernelEvent> {
+  readonly #eventType: string;
+  readonly #lookAt: Look;
+  readonly #comms: CommTable;
+  readonly #kept = new Uint32Array(KEPT.size * MOST_KEPT);
+
+  constructor(eventType: string, lookAt: Look, comms: CommTable) {
+    this.#eventType = eventType;
+    this.#lookAt = lookAt;
+    this.#comms = comms;
+  }
+
+  of(event: KernelEvent): number {
+    if (event.kind !== KIND.open) return EVERY;
+    const { rows, words } = event.memory;
+    const at = this.#find(rows, event.index * ROW.size);
+    return this.#left(at < 0 ? this.#keep(event) : at, words, event.offset);
+  }
+
+  /** Of an event whose way is known no byte is looked at, unless a condition asks for the name of its thread. */
+  next(events: Events<KernelEvent>, from: number): number {
+    const memory = events.at(from)?.memory;
+    if (memory === undefined) return from;
+    const { rows, words } = memory;
+    for (let index = from; index < events.length; index++) {
+      const row = index * ROW.size;
+      const at = this.#find(rows, row);
+      if (at >= 0 && this.#left(at, words, rows[row + ROW.offset] as number) === 0) continue;
+      const event = events.at(index);
+      if (event?.type !== this.#eventType || this.of(event) !== 0) return index;
+    }
+    return events.length;
+  }
+
+  /** Where it is kept what the way in that row leaves; -1 when it is not. */
+  #find(rows: Uint32Array, row: number): number {
+    const way = rows[row + ROW.way] as number;
+    const wayHigh = rows[row + ROW.wayHigh] as number;
+    const at = (way % MOST_KEPT) * KEPT.size;
+    const kept = this.#kept;
+    return kept[at] === way && kept[at + KEPT.wayHigh] === wayHigh && (way !== 0 || wayHigh !== 0) ? at : -1;
+  }
+
+  #keep(event: KernelEvent): number {
+    const { rows } = event.memory;
+    const row = event.index * ROW.size;
+    const way = rows[row + ROW.way] as number;
+    const at = (way % MOST_KEPT) * KEPT.size;
+    const { sure, named } = this.#lookAt(event);
+    this.#kept[at] = way;
+    this.#kept[at + KEPT.wayHigh] = rows[row + ROW.wayHigh] as number;
+    this.#kept[at + KEPT.sure] = sure;
+    this.#kept[at + KEPT.named] = named;
+    return at;
+  }
+
+  #left(at: number, words: Uint32Array, offset: number): number {
+    const named = this.#kept[at + KEPT.named] as number;
+    const byName = named === 0 ? 0 : named & this.#comms.find(words, (offset >>> 2) + COMM);
+    return (this.#kept[at + KEPT.sure] as number) | byName;
+  }
+}
 
 /** The conditions with such a clause. */
 function bitsOf(necessary: readonly Necessary[], test: (clause: Clause) => boolean): number {

@@ -203,7 +203,8 @@ export const rules = defineOperator<typeof config, Loaded>({
       const extra = ctx.state.extra.get(source) ?? [];
       const judge = new Judge(form as Form, { rules, extra, source, hostname: host, matching: options.matching, ctx });
       judges.set(`${form.name} ${source}`, judge);
-      return { ...expand((event, emit, hold) => judge.judge(event, emit, hold)), ready: warm(judge) };
+      const step = expand((event, emit, hold) => judge.judge(event, emit, hold));
+      return { ...step, next: (events, from) => judge.next(events, from), ready: warm(judge) };
     });
   },
 });

@@ -1,7 +1,7 @@
 /** Judging events of one form by rules: what matches becomes alerts, what cannot be told yet is held. */
 
 import type { OperatorContext } from '../../core/component.ts';
-import type { Event, Held } from '../../core/event.ts';
+import type { Event, EventList, Held } from '../../core/event.ts';
 import { REHEARSALS } from '../../core/rehearsal.ts';
 import { makeAlert } from '../../events/alert.ts';
 import { catalogues } from '../../events/catalogue.ts';
@@ -79,6 +79,11 @@ export class Judge {
     const fields = fieldsOf(undecided, this.#options.extra);
     const again = (record: Event, emitLater: Emit) => this.#ofRecords().#judgeBy(undecided, record, emitLater);
     hold(new HeldEvent(event, awaited, fields, again));
+  }
+
+  /** See `EventStep.next`. */
+  next(events: EventList, from: number): number {
+    return this.#ruleset.next(events, from);
   }
 
   /** Makes ahead, in steps, what the first events would wait for. */
