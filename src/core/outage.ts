@@ -1,7 +1,5 @@
 /** A failure that goes on: when it is said, and how long it was. An outage of a night must not fill the log. */
 
-import { now } from './clock.ts';
-
 /** The same failure is said again after so many ms. */
 const AGAIN = 300_000;
 
@@ -11,7 +9,8 @@ export class Outage {
 
   /** Notes a failure; true when it is to be said: at first, when it is another one, and once in a while. */
   failed(message: string): boolean {
-    const time = now();
+    // A clock that is set must not put off what is said, nor make an outage longer than it was.
+    const time = performance.now();
     this.#since ??= time;
     if (this.#said?.message === message && time - this.#said.at < AGAIN) return false;
     this.#said = { message, at: time };
@@ -26,7 +25,7 @@ export class Outage {
   /** Notes that it is over; returns how many seconds it was, rounded up, or undefined when nothing had failed. */
   over(): number | undefined {
     if (this.#since === undefined) return undefined;
-    const seconds = Math.ceil((now() - this.#since) / 1000);
+    const seconds = Math.ceil((performance.now() - this.#since) / 1000);
     this.#since = this.#said = undefined;
     return seconds;
   }
