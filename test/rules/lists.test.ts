@@ -18,7 +18,7 @@ import {
 } from '../../src/rules/index.ts';
 import { passes } from '../native/filter-model.ts';
 import { opened } from './generated-opens.ts';
-import { judged, recordOf } from './judged-opens.ts';
+import { bench, judged, recordOf } from './judged-opens.ts';
 
 const conditions = [
   'fd.name in (far)',
@@ -100,6 +100,27 @@ describe('lists from elsewhere', () => {
       { numRuns: 60 },
     );
     expect(matched).toBeGreaterThan(500);
+  });
+
+  test('what is passed over follows them', () => {
+    const { rules, feeds } = load({ far: '/data/x', near: 'x' }, ', refresh: 1h');
+    const ruleset = bindRules(rules.slice(0, 1), kernelForm, { matching: 'all' });
+    const opens = ['/data/x', '/data/y', '/data/x'].map((raw) =>
+      recordOf({ ret: 3, flags: 0, raw, base: '/', real: raw }),
+    );
+    const next = () => {
+      const slab = bench.slab(...opens);
+      const found = opens.map((_, from) => ruleset.next(slab, from));
+      slab.release();
+      return found;
+    };
+    expect(judged(ruleset, opens)).toEqual(['r0', '', 'r0']);
+    expect(next()).toEqual([0, 2, 2]);
+    exchange(feeds, { far: '/data/y', near: 'x' });
+    ruleset.forget();
+    expect(next()).toEqual([0, 1, 2]);
+    expect(judged(ruleset, opens)).toEqual(['', 'r0', '']);
+    expect(next()).toEqual([1, 1, 3]);
   });
 
   test('what is necessary because of them holds whenever a rule does', () => {
