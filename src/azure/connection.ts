@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Context, PlanContext } from '../core/component.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
+import { proxyAgentFor } from '../core/proxy.ts';
 import { secret } from '../core/secret.ts';
 
 const HOST = /^[a-z0-9.-]+(:\d+)?$/i;
@@ -90,7 +91,8 @@ export async function clientOptions({ transport }: ConnectionConfig, retries: nu
   };
   if (transport === 'amqp') return { retryOptions };
   const { WebSocket } = await import('./sockets.ts');
-  return { retryOptions, webSocketOptions: { webSocket: WebSocket as never } };
+  const webSocketConstructorOptions = proxyAgentFor('wss:');
+  return { retryOptions, webSocketOptions: { webSocket: WebSocket as never, webSocketConstructorOptions } };
 }
 
 /** Words that are in an error for whoever has no right, of the service or of Blob storage. */

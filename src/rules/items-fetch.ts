@@ -21,11 +21,13 @@ const MOST_BYTES = 512 * 1024 * 1024;
  * Fetches what a list comes from; undefined when it still is what `tag` says.
  * @throws Error that says why it cannot be had: no answer within 30 s, another status than 200, more than 512 MiB, a secret
  * of its headers that is not there
+ * @param get fetches, the way that there is
  */
 export async function fetchItems(
   { address, headers: own }: Pick<ItemsFrom, 'address' | 'headers'>,
   tag?: string,
   signal?: AbortSignal,
+  get: typeof fetch = fetch,
 ): Promise<Fetched | undefined> {
   const known = tag === undefined ? {} : { 'if-none-match': tag };
   const headers = { 'user-agent': 'falco-pipe', ...sentHeaders(own), ...known };
@@ -34,7 +36,7 @@ export async function fetchItems(
     const all = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     // What is meant for one server is not carried to another.
     const redirect = own === undefined ? 'follow' : 'manual';
-    const response = await fetch(address, { headers, signal: all, redirect });
+    const response = await get(address, { headers, signal: all, redirect });
     if (response.status === 304 && tag !== undefined) return undefined;
     if (response.status !== 200) {
       await response.body?.cancel();

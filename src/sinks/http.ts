@@ -54,7 +54,11 @@ const config = z.strictObject({
   gzip: z.boolean().default(false).describe('Compress requests.'),
   concurrency: z.int().min(1).max(64).default(4).describe('Requests at once, where a format has one alert a request.'),
   tls: tlsKeys.optional(),
-  proxy: textOrSecret().optional().describe('An HTTP proxy: `http://proxy:3128`, also with user and password.'),
+  proxy: textOrSecret()
+    .optional()
+    .describe(
+      'An HTTP proxy: `http://proxy:3128`, also with user and password. Default: the one that HTTPS_PROXY and HTTP_PROXY name, but for the hosts in NO_PROXY.',
+    ),
   ...redactKey,
   fields: z
     .array(z.string())
@@ -331,7 +335,7 @@ const ADVICE: Readonly<Record<number, string>> = {
   403: CREDENTIALS,
   404: ADDRESS,
   405: ADDRESS,
-  407: 'look at the user and password of proxy',
+  407: 'look at the user and password of the proxy',
   410: ADDRESS,
   415: ADDRESS,
 };

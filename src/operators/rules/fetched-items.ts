@@ -7,6 +7,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Steps } from '../../core/steps.ts';
 import { type ItemsFrom, readItemsFile } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/items-fetch.ts';
+import { fetchByProxy } from '../shared/fetch.ts';
 
 /** Of one load. */
 class Lists {
@@ -43,7 +44,7 @@ export function withFetchedItems<T>(load: () => T | Promise<T>): Promise<T> {
 
 async function fetchInto({ contents }: Lists, key: string, from: ItemsFrom): Promise<void> {
   try {
-    const fetched = await fetchItems(from);
+    const fetched = await fetchItems(from, undefined, undefined, await fetchByProxy());
     if (fetched !== undefined) contents.set(key, fetched.content);
   } catch (error) {
     contents.set(key, error as Error);

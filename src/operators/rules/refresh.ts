@@ -7,6 +7,7 @@ import { stampOf } from '../../core/file-stamp.ts';
 import { inSlices } from '../../core/steps.ts';
 import type { Built, ItemsFrom, ListFeed } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/items-fetch.ts';
+import { fetchByProxy } from '../shared/fetch.ts';
 import { refreshing } from '../shared/refreshing.ts';
 
 type Context = Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics'>;
@@ -64,7 +65,7 @@ class Reader {
   async read(signal: AbortSignal): Promise<Uint8Array | undefined> {
     const { kind, address } = this.#from;
     if (kind === 'url') {
-      const fetched = await fetchItems(this.#from, this.#accepted, signal);
+      const fetched = await fetchItems(this.#from, this.#accepted, signal, await fetchByProxy());
       this.#seen = fetched?.tag;
       return fetched?.content;
     }

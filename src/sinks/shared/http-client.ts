@@ -3,6 +3,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { packageVersion } from '../../core/package.ts';
+import { proxySettings, undiciProxy } from '../../core/proxy.ts';
 import { reveal, type Secret, withoutSecrets } from '../../core/secret.ts';
 import { connectionError, readTls, type TlsConfig } from '../../core/tls.ts';
 import type { HttpResponse } from '../formats/format.ts';
@@ -95,11 +96,13 @@ export class HttpClient {
     const files = readTls(tls, this.#resolve);
     // The sink's own time-out covers the whole write.
     const pool = { connections: concurrency, headersTimeout: 0, bodyTimeout: 0 };
-    if (proxy === undefined) return new this.#undici.Agent({ ...pool, connect: { ...files, timeout: 0 } });
     const { ca } = files;
-    const uri = this.reveal(proxy);
-    const proxyTls = ca === undefined ? {} : { ca };
-    return new this.#undici.ProxyAgent({ ...pool, uri, requestTls: files, proxyTls });
+    const tunnel = { requestTls: files, proxyTls: ca === undefined ? {} : { ca } };
+    if (proxy !== undefined) return new this.#undici.ProxyAgent({ ...pool, ...tunnel, uri: this.reveal(proxy) });
+    const direct = { ...pool, connect: { ...files, timeout: 0 } };
+    const named = proxySettings();
+    if (!named) return new this.#undici.Agent(direct);
+    return new this.#undici.EnvHttpProxyAgent({ ...direct, ...tunnel, ...undiciProxy(named) });
   }
 
   /** The text of what may be a secret, which no answer or error quotes from then on. Throws as Secret.read does. */

@@ -5,6 +5,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
+import { proxyAgents } from '../../core/proxy.ts';
 import type { Config } from './config.ts';
 
 export type AccessConfig = Pick<
@@ -45,11 +46,14 @@ export class Aws {
   async #options() {
     const { region, endpoint, profile, assume_role: role } = this.#config;
     const providers = await import('./sdk/credentials.ts');
+    const agents = proxyAgents();
+    const through = agents ? { requestHandler: agents } : {};
     const { config_file: configFile, credentials_file: credentialsFile } = this.#config;
     const files = {
       ...(profile === undefined ? {} : { profile }),
       ...(configFile === undefined ? {} : { configFilepath: this.#ctx.resolve(configFile) }),
       ...(credentialsFile === undefined ? {} : { filepath: this.#ctx.resolve(credentialsFile) }),
+      clientConfig: through,
     };
     const own = providers.fromNodeProviderChain(files);
     const credentials = role
@@ -61,12 +65,14 @@ export class Aws {
             ...(role.external_id === undefined ? {} : { ExternalId: role.external_id }),
           },
           clientConfig: {
+            ...through,
             ...(region === undefined ? {} : { region }),
             ...(endpoint === undefined ? {} : { endpoint }),
           },
         })
       : own;
     return {
+      ...through,
       credentials,
       ...(profile === undefined ? {} : { profile }),
       ...(region === undefined ? {} : { region }),

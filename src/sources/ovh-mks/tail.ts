@@ -4,6 +4,7 @@ import { liveAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { SourceError } from '../../core/errors.ts';
+import { proxyAgentFor } from '../../core/proxy.ts';
 import { backoff } from '../../core/retry.ts';
 import { withoutSecrets } from '../../core/secret.ts';
 import { connectionError, readTls } from '../../core/tls.ts';
@@ -83,6 +84,7 @@ export class Tail {
         maxPayload: FRAME,
         handshakeTimeout: silence,
         ...(tls ? readTls(tls, this.#ctx.resolve) : {}),
+        ...proxyAgentFor(url),
       });
       // A ping when nothing was heard for a while; when that is not answered either, there is nobody.
       const watch = setInterval(() => {

@@ -2,6 +2,7 @@
 
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError, UserError } from '../../core/errors.ts';
+import { proxyAgentFor } from '../../core/proxy.ts';
 import { backoff } from '../../core/retry.ts';
 import { connectionError, readTls } from '../../core/tls.ts';
 import type { Config } from './config.ts';
@@ -92,7 +93,8 @@ export class Bus {
         createWebsocket: (address, protocols) => {
           const headers = { authorization: `Bearer ${token}` };
           const tls = this.#config.tls ? readTls(this.#config.tls, this.#ctx.resolve) : {};
-          const socket = new WebSocket(address, [...protocols], { headers, maxPayload: MESSAGE, ...tls });
+          const through = proxyAgentFor(address);
+          const socket = new WebSocket(address, [...protocols], { headers, maxPayload: MESSAGE, ...tls, ...through });
           // mqtt itself would only say that it was closed.
           socket.on('unexpected-response', (_request, { statusCode = 0 }) => {
             const why = `status ${statusCode}`;

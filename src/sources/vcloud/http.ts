@@ -1,10 +1,12 @@
 /** Requests to Cloud Director: answers that are not too large, and what to make of those that are errors. */
 
 import type { SourceContext } from '../../core/component.ts';
+import { proxySettings, undiciProxy } from '../../core/proxy.ts';
 import { retryAfter } from '../../core/retry.ts';
 import { connectionError, readTls } from '../../core/tls.ts';
 import { isObject } from '../../events/cloud/document.ts';
 import { readJson } from '../../events/exact-json.ts';
+import type { Agent, Dispatcher } from '../shared/undici.ts';
 import type { Config } from './config.ts';
 
 /** The largest answer that is read, in bytes: a page of 128 items. */
@@ -42,15 +44,15 @@ export class TooLarge extends Error {}
 export class Http {
   readonly origin: string;
   readonly #undici: typeof import('../shared/undici.ts');
-  readonly #dispatcher: InstanceType<typeof import('../shared/undici.ts').Agent>;
+  readonly #dispatcher: Dispatcher;
   readonly #now: () => number;
 
   private constructor(config: Config, ctx: SourceContext, undici: typeof import('../shared/undici.ts')) {
     this.origin = config.url.replace(/\/$/, '');
     this.#undici = undici;
     const files = () => readTls(config.tls, ctx.resolve);
-    files();
-    this.#dispatcher = new undici.Agent({
+    const atFirst = files();
+    const direct: Agent.Options = {
       connections: 2,
       // Read for each connection: certificates are rotated.
       connect(options, done) {
@@ -60,7 +62,12 @@ export class Http {
           done(error as Error, null);
         }
       },
-    });
+    };
+    const named = proxySettings();
+    // Through a proxy they are read once.
+    this.#dispatcher = named
+      ? new undici.EnvHttpProxyAgent({ ...direct, requestTls: atFirst, ...undiciProxy(named) })
+      : new undici.Agent(direct);
     this.#now = () => ctx.now();
   }
 

@@ -1,0 +1,12 @@
+/** Fetching by the proxy that the environment names, which Node's own `fetch` does only when Node is told so. */
+
+import { proxySettings, undiciProxy } from '../../core/proxy.ts';
+
+/** `fetch`, by the proxy if there is one. Rejects with a UserError (exit 78) for what is no address of one. */
+export async function fetchByProxy(): Promise<typeof fetch> {
+  const named = proxySettings();
+  if (!named) return fetch;
+  const undici = await import('./undici.ts');
+  const dispatcher = new undici.EnvHttpProxyAgent(undiciProxy(named));
+  return ((address: string, options: object) => undici.fetch(address, { ...options, dispatcher })) as typeof fetch;
+}
