@@ -1,20 +1,12 @@
 /** Paths as text: made absolute and normalised as Falco does it (spec/falco-engine.md §6.3), without the file system. */
 
-const TOO_LONG = '/DIR_TOO_LONG/FILENAME_TOO_LONG';
-
-/** The longest path that Falco keeps. */
-export const FALCO_PATH_MAX = 1024;
-
 /**
  * `path` if it is absolute, else below `base`; `//`, `.` and a trailing slash are dropped, `..` takes its directory with
- * it. An empty path stays empty. A result longer than `limit` becomes Falco's text for that; by default none is: a long
- * way round must not hide a file.
+ * it. An empty path stays empty. A long one stays whole, unlike in Falco: a long way round must not hide a file.
  */
-export function joinPath(base: string, path: string, limit = Number.POSITIVE_INFINITY): string {
+export function joinPath(base: string, path: string): string {
   if (path === '') return '';
-  const joined = path.startsWith('/') ? path : base === '' || base.endsWith('/') ? base + path : `${base}/${path}`;
-  const result = normalise(joined);
-  return result.length > limit ? TOO_LONG : result;
+  return normalise(path.startsWith('/') ? path : base === '' || base.endsWith('/') ? base + path : `${base}/${path}`);
 }
 
 function normalise(path: string): string {

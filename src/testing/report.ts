@@ -29,12 +29,12 @@ export interface ReportStreams {
   readonly err: Output & { readonly isTTY?: boolean; readonly columns?: number };
 }
 
-export const reportForms = ['text', 'json', 'junit', 'tap'] as const;
+const reportForms = ['text', 'json', 'junit', 'tap'] as const;
 
 export type ReportForm = (typeof reportForms)[number];
 
 /** The last line of every run. */
-export function summaryLine({ passed, failed, skipped }: Summary): string {
+function summaryLine({ passed, failed, skipped }: Summary): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 

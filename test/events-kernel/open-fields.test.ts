@@ -3,19 +3,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { joinPath } from '../../src/events/paths.ts';
-import { sharedJson } from '../events/shared.ts';
 import { read } from './field-support.ts';
 import { open } from './shell.ts';
 
 describe('paths', () => {
-  const shared = sharedJson('data/falco/filter_cases.json') as
-    | { cases: { kind: string; id: string; base: string; path: string; expect: { output: string } }[] }
-    | undefined;
-  const cases = shared?.cases.filter(({ kind }) => kind === 'path') ?? [];
-  it.skipIf(cases.length === 0)("are joined as Falco's", () => {
-    for (const one of cases) expect(joinPath(one.base, one.path, 1024), one.id).toBe(one.expect.output);
-  });
-
   it('are absolute and normal, whatever is joined', () => {
     const part = fc.constantFrom('a', 'b', '.', '..', '', '...', '.x');
     fc.assert(

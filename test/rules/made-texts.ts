@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalogue, Value } from '../../src/events/field.ts';
-import { printExpr } from '../../src/rules/print.ts';
+import { exactText } from './exact-text.ts';
 import type { Random } from './millions.ts';
 import { catalogue, load, rule, syscall, type Values } from './support.ts';
 
@@ -25,7 +25,7 @@ const conditions = [
   'join("/", (t.s, t.other)) regex "^a(b|c)+$" and getopt(t.list, "ab:")[a] exists and t.s pmatch (/usr/*, /bin)',
   ...parsedMacros
     .values()
-    .map(({ resolved, ast }) => printExpr(resolved ?? ast))
+    .map(({ resolved, ast }) => exactText(resolved ?? ast))
     .filter((text) => text.length < 300),
 ];
 

@@ -47,7 +47,7 @@ const SINGLE = [
 ] as const;
 
 /** O_F_CREATED: the call made the file. */
-export const CREATED = 16384;
+const CREATED = 16384;
 
 /** By the layer of overlayfs that the file lies in (OPEN.layer): none, upper, lower. */
 const LAYERS = [0, 32768, 65536];

@@ -224,7 +224,7 @@ function unixName(event: KernelEvent, at: number, of: SocketOffsets, connected: 
 export const shownPath = (path: string) => (path.startsWith('\0') ? `@${path.slice(1)}` : path);
 
 /** The path of a unix socket. */
-export function unixPath(event: KernelEvent): string {
+function unixPath(event: KernelEvent): string {
   return shownPath(event.text(SOCKET_TEXTS, SOCKET_TEXTS.unix_path));
 }
 

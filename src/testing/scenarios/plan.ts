@@ -82,7 +82,7 @@ export function splitArgs(text: string): string[] {
 }
 
 /** The host of an address: of `[V6]:PORT` and `V4:PORT`. */
-export function hostOf(address: string): string {
+function hostOf(address: string): string {
   return address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 }
 
