@@ -13,7 +13,7 @@ import { type Address, addressText, type Network, networkTest, parseAddress } fr
 type End = EndProperty['end'];
 
 /** More addresses or ports than this are not looked for in the kernel. */
-export const MOST_VALUES = 1000;
+const MOST_VALUES = 1000;
 
 const INTERNET: ReadonlySet<SocketKind> = new Set(['tcp', 'other_ip']);
 const NOT_INTERNET: ReadonlySet<SocketKind> = new Set(['unix', 'other']);
