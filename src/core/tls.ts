@@ -171,11 +171,12 @@ export function connectionError(error: unknown): string {
   return hint ? `${wordsOf(error)}: ${hint}` : wordsOf(error) || code;
 }
 
-/** What Node says, without what is not for our users: names of its sources, options of its own. */
+/** What Node and undici say, without what is not for our users: names of their sources, options of their own. */
 function wordsOf(error: unknown): string {
   const { code = '', reason } = error as NodeJS.ErrnoException & { reason?: string };
   if (code.startsWith('ERR_SSL_') && reason) return reason;
   return messageOf(error)
     .replace(/; if the root CA is installed locally, .*/s, '')
+    .replace(/^Proxy response \((\d+)\) !== 200 .*/, 'the proxy does not lead there: its answer has the status $1')
     .replace(/:\s*$/, '');
 }

@@ -7,11 +7,13 @@ import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { fetchByProxy } from '../../src/operators/shared/fetch.ts';
 import { loadPlan } from '../../src/pipeline/load.ts';
 import { Run } from '../../src/pipeline/run.ts';
+import { fetchItems } from '../../src/rules/items-fetch.ts';
 import { recordedLog } from '../core/shared.ts';
 import { atEnd, scratch } from '../scratch.ts';
-import { alerts, receiving, ruleIn } from '../sinks/http-sinks.ts';
+import { alerts, failureOf, receiving, ruleIn } from '../sinks/http-sinks.ts';
 import { makeCertificates, Receiver } from '../sinks/servers.ts';
 import { never } from '../sinks/shared.ts';
 
@@ -175,6 +177,17 @@ describe('the sink http', () => {
     await other.write(alerts('b'), never);
     expect([[...own.asked], server.bodies.map(ruleIn)]).toEqual([['localhost'], ['a', 'b']]);
     await Promise.all([sink.close(), other.close()]);
+  });
+
+  it('says what a proxy answers that does not lead there, and so do lists of rules', async () => {
+    const { address } = await startProxy();
+    vi.stubEnv('HTTPS_PROXY', address);
+    const why = 'the proxy does not lead there: its answer has the status 502';
+    const sink = await to.sinkOf({ url: 'https://sink.example' });
+    expect((await failureOf(sink.write(alerts('a'), never))).message).toBe(`https://sink.example: ${why}`);
+    await sink.close();
+    const get = await fetchByProxy();
+    await expect(fetchItems({ address: 'https://lists.example/x' }, undefined, undefined, get)).rejects.toThrow(why);
   });
 
   it('trusts what all of the program trusts (NODE_EXTRA_CA_CERTS), unless it has an authority of its own', async () => {

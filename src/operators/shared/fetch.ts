@@ -1,6 +1,7 @@
 /** Fetching by the proxy that the environment names, which Node's own `fetch` does only when Node is told so. */
 
 import { proxySettings, undiciProxy } from '../../core/proxy.ts';
+import { connectionError } from '../../core/tls.ts';
 
 /** `fetch`, by the proxy if there is one. Rejects with a UserError (exit 78) for what is no address of one. */
 export async function fetchByProxy(): Promise<typeof fetch> {
@@ -8,5 +9,12 @@ export async function fetchByProxy(): Promise<typeof fetch> {
   if (!named) return fetch;
   const undici = await import('./undici.ts');
   const dispatcher = new undici.EnvHttpProxyAgent(undiciProxy(named));
-  return ((address: string, options: object) => undici.fetch(address, { ...options, dispatcher })) as typeof fetch;
+  const get = async (address: string, options: object) => {
+    try {
+      return await undici.fetch(address, { ...options, dispatcher });
+    } catch (error) {
+      throw new Error(connectionError(error));
+    }
+  };
+  return get as typeof fetch;
 }
