@@ -59,11 +59,8 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   let servers: Servers | undefined;
   try {
     await rehearse();
-    const running = await Run.start(plan, {
-      log,
-      resolve: (each) => resolve(folder, each),
-      ...(store ? { store } : {}),
-    });
+    const start = Run.start(plan, { log, resolve: (each) => resolve(folder, each), ...(store ? { store } : {}) });
+    const running = await signals.starting(start, deadline);
     signals.reopen = () => running.reopen();
     signals.books = () => books(running.totals.summary());
     const reload = () => reloader.reload('asked for');

@@ -9,6 +9,11 @@ const SAME = 200;
 export interface Signals {
   /** Resolves at the first SIGINT or SIGTERM; a second one, not just the echo of it, ends the process at once. */
   readonly stop: Promise<undefined>;
+  /**
+   * Resolves as `start` does. When it was told to stop, and has not started so many ms later, the process ends: what is being
+   * opened may never be, and nothing has come in yet.
+   */
+  starting<T>(start: Promise<T>, limit: number): Promise<T>;
   /** What has become of the events so far, in words: for the last line when a second one ends it. */
   books: () => string;
   /** SIGUSR1. */
@@ -40,6 +45,7 @@ export function listen(log: Logger): Signals {
   };
   const signals: Signals = {
     stop,
+    starting,
     books: () => '',
     reopen: async () => {},
     reload: async () => void (signals.early = true),
@@ -53,6 +59,23 @@ export function listen(log: Logger): Signals {
     SIGHUP: () => void signals.reload(),
     SIGUSR2: () => log.info('SIGUSR2 means nothing to falco-pipe; `falco-pipe status` shows what it does'),
   };
+  async function starting<T>(start: Promise<T>, limit: number): Promise<T> {
+    let isStarting = true;
+    let timer: NodeJS.Timeout | undefined;
+    const end = () => {
+      log.warn(`told to stop ${limit / 1000} s ago, and still not started: it ends; nothing had come in`);
+      process.exit(exitCode.failure);
+    };
+    void stop.then(() => {
+      if (isStarting) timer = setTimeout(end, limit);
+    });
+    try {
+      return await start;
+    } finally {
+      isStarting = false;
+      clearTimeout(timer);
+    }
+  }
   function close(): void {
     for (const [name, handler] of Object.entries(handlers)) process.off(name, handler);
   }

@@ -11,6 +11,9 @@ import type { PlannedSink } from './plan.ts';
 import { rehearseSink } from './rehearse.ts';
 import { originOf, type Runtime, unusable } from './runtime.ts';
 
+/** A sink that is not open after so many ms is named. */
+const SLOW = 5000;
+
 export class LiveSink {
   readonly planned: PlannedSink;
   readonly delivery: Delivery;
@@ -49,12 +52,15 @@ export class LiveSink {
       delivery?.giveUp(new Error(why));
       stop(why);
     };
+    const slow = setTimeout(() => context.log.warn('still not open; the pipeline waits for it'), SLOW);
     let sink: Sink;
     try {
       sink = await definition.open(config, { ...context, origin: () => originOf(runtime.plan), stop: stopAll });
       await rehearseSink(sink);
     } catch (error) {
       throw unusable(`The sink ${id} cannot be opened`, error, exitCode.unavailable);
+    } finally {
+      clearTimeout(slow);
     }
     const lost = (reason: string, count: number) => {
       const message = `${id} lost ${counted(count, 'event')}: ${reason}`;

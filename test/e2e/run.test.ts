@@ -115,6 +115,21 @@ describe('an end in order', () => {
     expect(last).toMatch(/^a second signal ends it at once; .*: seen 100, delivered 0, .* in flight 100$/);
   });
 
+  test('told to stop while something is opened that never is: it ends when the time to stop is over', async () => {
+    const path = stage('out: { type: stuck, from: detect }', { events: records(1) });
+    const sink = `import { defineSink } from 'falco-pipe';
+import { z } from 'zod';
+export default defineSink({
+  type: 'stuck', summary: 'For tests.', config: z.strictObject({}), examples: [],
+  open: (_config, { log }) => new Promise(() => { log.info('opening'); setInterval(() => {}, 1000); }),
+});`;
+    writeFileSync(join(folderOf(path), 'stuck.ts'), sink);
+    const program = Program.start(['run', path, '--set', 'components=[./stuck.ts]', '--stop-timeout', '200ms']);
+    await program.until(({ stderr }) => stderr.includes('opening'));
+    expect(await program.stop()).toBe(1);
+    expect(program.stderr).toContain('told to stop 0.2 s ago, and still not started');
+  });
+
   test('a reader that goes away ends it quietly', async () => {
     const path = stage('out: { type: stdout, from: detect }', { events: records(50_000) });
     const out = execFileSync(

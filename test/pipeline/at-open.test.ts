@@ -2,12 +2,17 @@
 
 import { concat, NEVER, Observable, of } from 'rxjs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import { liveAck } from '../../src/core/ack.ts';
 import type { Batch } from '../../src/core/batch.ts';
-import { stream, where } from '../../src/core/component.ts';
+import { defineSink, stream, where } from '../../src/core/component.ts';
 import { UserError } from '../../src/core/errors.ts';
 import { recordForm } from '../../src/events/record.ts';
-import { eventsOf } from '../core/shared.ts';
+import { PipelineDocument } from '../../src/pipeline/document.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import { builtIn } from '../../src/pipeline/registry.ts';
+import { Run } from '../../src/pipeline/run.ts';
+import { eventsOf, recordedLog } from '../core/shared.ts';
 import { ManualSink, ManualSource } from './harness.ts';
 import { flush, range, running, stopped } from './reloading.ts';
 
@@ -107,4 +112,21 @@ it('in a reload that is refused after it: it was seen, and has arrived where tha
   await flush();
   expect(sinks.out.got).toEqual([...range(3, 100), 0, 1]);
   expect(await stopped(run)).toMatchObject({ seen: 5, delivered: 5 });
+});
+
+it('a sink that takes its time is named', async () => {
+  const registry = builtIn();
+  const open = () => new Promise<never>((_, reject) => setTimeout(() => reject(new Error('in the end')), 20_000));
+  registry.add(
+    defineSink({ type: 'slow', summary: 'For tests.', config: z.strictObject({}), examples: [], open }),
+    'test',
+  );
+  const yaml = 'sources: { self: { type: internal } }\nsinks: { out: { type: slow, from: self } }';
+  const plan = planPipeline(PipelineDocument.parse('test.yaml', yaml), registry);
+  const { log, lines } = recordedLog();
+  const run = Run.start(plan, { log, resolve: String }).catch(String);
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(lines).toEqual(['warn: out: still not open; the pipeline waits for it']);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(await run).toContain('The sink out cannot be opened: in the end');
 });
