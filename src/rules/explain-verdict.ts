@@ -3,12 +3,12 @@
 import type { Event, Form, Scalar, Value } from '../events/field.ts';
 import type { Comparison, Exists, Expr, Term } from './ast.ts';
 import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
-import { compile, type Known } from './compile.ts';
+import { compile, isEventType, type Known } from './compile.ts';
 import { type ExplainedPart, explainPart, textOf } from './explain.ts';
 import { printTerm } from './print.ts';
 import type { Rule } from './rule.ts';
 import type { ComposedText } from './source.ts';
-import { termReader } from './terms.ts';
+import { fieldsWithin, termReader } from './terms.ts';
 
 /** `absent`: a check that is false because the event does not have a value that it reads. */
 export type Mark = 'true' | 'false' | 'absent';
@@ -88,30 +88,16 @@ function judgeCheck<E extends Event>(expr: Exists | Comparison, typed: TypedChec
 
 /** The value of a term, and those of the fields in it. */
 function valuesOf<E extends Event>(term: Term, typed: TypedTerm, scene: Scene<E>): Record<string, Value | null> {
-  const fields = fieldsOf(typed).map((field) => [field.ref.text, currentValue(field, scene)] as const);
+  const fields = fieldsWithin(typed).map((field) => [field.ref.text, currentValue(field, scene)] as const);
   const whole = typed.kind === 'field' ? [] : [[printTerm(term), currentValue(typed, scene)] as const];
   return Object.fromEntries([...fields, ...whole]);
 }
 
 function currentValue<E extends Event>(typed: TypedTerm, { event, form, known }: Scene<E>): Value | null {
   // As a set of rules sees it: the type of the event, whatever a field of that name says.
-  if (typed.kind === 'field' && typed.ref.text === 'evt.type' && known.eventType !== undefined) return known.eventType;
+  if (isEventType(typed) && known.eventType !== undefined) return known.eventType;
   const value = termReader(typed, form)?.(event);
   return value === undefined ? null : (value as Scalar);
-}
-
-function fieldsOf(term: TypedTerm): readonly Extract<TypedTerm, { kind: 'field' }>[] {
-  switch (term.kind) {
-    case 'field':
-      return [term];
-    case 'constant':
-    case 'feed':
-      return [];
-    case 'list':
-      return term.items.flatMap(fieldsOf);
-    case 'call':
-      return term.args.flatMap(fieldsOf);
-  }
 }
 
 /** Of an `and` that is false those parts decide that are false, of one that is true all of them; of an `or` the reverse. */

@@ -9,7 +9,7 @@ import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
 import { isEventType, type Known, valueTest } from './compile.ts';
 import type { Constant } from './constants.ts';
 import { constantNumberCheck } from './event-types.ts';
-import { termReader } from './terms.ts';
+import { fieldsWithin, termReader } from './terms.ts';
 
 /** What looking for a value in a large list takes. */
 const LOOK = 30;
@@ -221,17 +221,7 @@ function termKey(term: TypedTerm): string {
 }
 
 function refsOf(term: TypedTerm): readonly FieldRef[] {
-  switch (term.kind) {
-    case 'field':
-      return [term.ref];
-    case 'constant':
-    case 'feed':
-      return [];
-    case 'list':
-      return term.items.flatMap(refsOf);
-    case 'call':
-      return term.args.flatMap(refsOf);
-  }
+  return fieldsWithin(term).map(({ ref }) => ref);
 }
 
 /** Of the constants of checks: they are asked for again for each event type. */

@@ -1,9 +1,24 @@
-/** Readers of terms: fields, and what transformers make of them. */
+/** Terms: the fields in them, and readers of those and of what transformers make of them. */
 
 import type { Event, Form, Reader, Scalar, Value } from '../events/field.ts';
-import type { TypedCall, TypedTerm } from './check.ts';
+import type { TypedCall, TypedField, TypedTerm } from './check.ts';
 import { applyUnary, getopt } from './transformers.ts';
 import { joined, type PrintBytes, printValue } from './values.ts';
+
+/** The fields that a term reads, as often as it names them. */
+export function fieldsWithin(term: TypedTerm): readonly TypedField[] {
+  switch (term.kind) {
+    case 'field':
+      return [term];
+    case 'constant':
+    case 'feed':
+      return [];
+    case 'list':
+      return term.items.flatMap(fieldsWithin);
+    case 'call':
+      return term.args.flatMap(fieldsWithin);
+  }
+}
 
 /** A reader for a term; undefined when no event of the form ever has it. */
 export function termReader<E extends Event>(term: TypedTerm, form: Form<E>): Reader<E> | undefined {

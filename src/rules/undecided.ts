@@ -1,9 +1,9 @@
 /** Which rules an event decides although some of its fields are not known yet. */
 
 import type { Event, FieldRef, Form } from '../events/field.ts';
+import { assume } from './assume.ts';
 import type { TypedExpr } from './check.ts';
 import { compile, type Predicate, predicateOf } from './compile.ts';
-import { assume } from './possible.ts';
 import type { Rule } from './rule.ts';
 import type { Failed, Hit } from './ruleset.ts';
 

@@ -1,36 +1,16 @@
-/** What a condition can be of an event of which only some fields are known. */
+/** Which parts of a condition an event fails for sure, of which only some fields are known. */
 
 import type { Place } from '../core/errors.ts';
 import type { Event, FieldRef, Form } from '../events/field.ts';
 import { type Asked, indexAlternatives } from './alternatives.ts';
+import { assume, type IsUnknown } from './assume.ts';
 import type { Expr } from './ast.ts';
-import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
+import type { TypedExpr, TypedJunction } from './check.ts';
 import { compile, type Predicate, predicateOf } from './compile.ts';
 import { textOf } from './explain.ts';
 import { valuesAsked } from './membership.ts';
 import type { Rule } from './rule.ts';
 import type { ComposedText } from './source.ts';
-
-/** Whether nothing is known of a field. */
-export type IsUnknown = (ref: FieldRef) => boolean;
-
-const TRUE: TypedExpr = { kind: 'and', items: [] };
-const FALSE: TypedExpr = { kind: 'or', items: [] };
-
-/** The condition with what is unknown in its favour, or against it. */
-export function assume(expr: TypedExpr, isUnknown: IsUnknown, inFavour: boolean): TypedExpr {
-  switch (expr.kind) {
-    case 'and':
-    case 'or':
-      return { kind: expr.kind, items: expr.items.map((item) => assume(item, isUnknown, inFavour)) };
-    case 'not':
-      return { kind: 'not', item: assume(expr.item, isUnknown, !inFavour) };
-    case 'check':
-      return readsAny(expr, isUnknown) ? (inFavour ? TRUE : FALSE) : expr;
-  }
-}
-
-type Alternatives = Extract<TypedExpr, { kind: 'and' | 'or' }>;
 
 /** A part of a condition that an event fails whatever its unknown fields are. */
 export interface Refutation {
@@ -55,46 +35,9 @@ export function refuter<E extends Event>(
   form: Form<E>,
   isUnknown: IsUnknown,
 ): Refuter<E> {
-  const judges = [new Map<TypedExpr, Predicate<E>>(), new Map<TypedExpr, Predicate<E>>()] as const;
-  const finders = [new Map<TypedExpr, FindAlternatives<E>>(), new Map<TypedExpr, FindAlternatives<E>>()] as const;
-  const judgeOf = (typed: TypedExpr, inFavour: boolean): Predicate<E> => {
-    switch (typed.kind) {
-      case 'and': {
-        const items = typed.items.map((item) => judgeOf(item, inFavour));
-        return (event) => items.every((item) => item(event));
-      }
-      case 'or':
-        return (event) => placeOf(event, typed, inFavour) !== undefined;
-      case 'not': {
-        const item = judgeOf(typed.item, !inFavour);
-        return (event) => !item(event);
-      }
-      case 'check':
-        return predicateOf(compile(assume(typed, isUnknown, inFavour), form));
-    }
-  };
-  const holds = (event: E, typed: TypedExpr, inFavour: boolean): boolean => {
-    const made = judges[inFavour ? 1 : 0];
-    let judge = made.get(typed);
-    if (judge === undefined) made.set(typed, (judge = judgeOf(typed, inFavour)));
-    return judge(event);
-  };
-  /** Where an alternative is that holds. */
-  const placeOf = (event: E, typed: Alternatives, inFavour: boolean): number | undefined => {
-    const made = finders[inFavour ? 1 : 0];
-    let find = made.get(typed);
-    if (find === undefined) {
-      const items = typed.items.map((item) => assume(item, isUnknown, inFavour));
-      made.set(typed, (find = finderOf(items, form)));
-    }
-    for (const places of find(event)) {
-      const at = places.find((place) => holds(event, typed.items[place] as TypedExpr, inFavour));
-      if (at !== undefined) return at;
-    }
-    return undefined;
-  };
+  const possibly = new PartJudge({ form, isUnknown }, true);
   const refuted = (event: E, expr: Expr, typed: TypedExpr, text: ComposedText): readonly Refutation[] => {
-    if (holds(event, typed, true)) return [];
+    if (possibly.holds(event, typed)) return [];
     // Of what has to hold together only the parts that do not are of interest, of a `not` what does.
     if (expr.kind === 'and' && typed.kind === 'and') {
       const parts = expr.items.flatMap((item, index) => refuted(event, item, typed.items[index] as TypedExpr, text));
@@ -104,18 +47,83 @@ export function refuter<E extends Event>(
       return refuted(event, expr.macro.body, typed, textOf(expr.macro));
     }
     if (expr.kind !== 'not' || typed.kind !== 'not') return [partOf(expr, text)];
-    const held = holding(event, expr.item, typed.item);
-    return [partOf(held, text, 'not ')];
+    return [partOf(holding(event, expr.item, typed.item), text, 'not ')];
   };
   const holding = (event: E, expr: Expr, typed: TypedExpr): Expr => {
     if (expr.kind !== 'or' || typed.kind !== 'or') return expr;
-    const at = placeOf(event, typed, false);
+    const at = possibly.opposite.placeOf(event, typed);
     return at === undefined ? expr : holding(event, expr.items[at] as Expr, typed.items[at] as TypedExpr);
   };
   return {
-    mayMatch: (event) => holds(event, condition.typed, true),
+    mayMatch: (event) => possibly.holds(event, condition.typed),
     refutations: (event) => refuted(event, condition.ast, condition.typed, composed),
   };
+}
+
+interface Seen<E extends Event> {
+  readonly form: Form<E>;
+  readonly isUnknown: IsUnknown;
+}
+
+/** Judges parts of conditions with what is unknown in their favour, or against them; what each takes is made at first use. */
+class PartJudge<E extends Event> {
+  /** Judges with it the other way, as is due behind a `not`. */
+  readonly opposite: PartJudge<E>;
+  readonly #seen: Seen<E>;
+  readonly #inFavour: boolean;
+  readonly #predicates = new Map<TypedExpr, Predicate<E>>();
+  readonly #finders = new Map<TypedJunction, FindAlternatives<E>>();
+
+  constructor(seen: Seen<E>, inFavour: boolean, opposite?: PartJudge<E>) {
+    this.#seen = seen;
+    this.#inFavour = inFavour;
+    this.opposite = opposite ?? new PartJudge(seen, !inFavour, this);
+  }
+
+  holds(event: E, part: TypedExpr): boolean {
+    return this.#predicateOf(part)(event);
+  }
+
+  /** Where an alternative is that holds. */
+  placeOf(event: E, part: TypedJunction): number | undefined {
+    let find = this.#finders.get(part);
+    if (find === undefined) {
+      const items = part.items.map((item) => this.#assume(item));
+      this.#finders.set(part, (find = finderOf(items, this.#seen.form)));
+    }
+    for (const places of find(event)) {
+      const at = places.find((place) => this.holds(event, part.items[place] as TypedExpr));
+      if (at !== undefined) return at;
+    }
+    return undefined;
+  }
+
+  #predicateOf(part: TypedExpr): Predicate<E> {
+    let predicate = this.#predicates.get(part);
+    if (predicate === undefined) this.#predicates.set(part, (predicate = this.#make(part)));
+    return predicate;
+  }
+
+  #make(part: TypedExpr): Predicate<E> {
+    switch (part.kind) {
+      case 'and': {
+        const items = part.items.map((item) => this.#predicateOf(item));
+        return (event) => items.every((item) => item(event));
+      }
+      case 'or':
+        return (event) => this.placeOf(event, part) !== undefined;
+      case 'not': {
+        const item = this.opposite.#predicateOf(part.item);
+        return (event) => !item(event);
+      }
+      case 'check':
+        return predicateOf(compile(this.#assume(part), this.#seen.form));
+    }
+  }
+
+  #assume(part: TypedExpr): TypedExpr {
+    return assume(part, this.#seen.isUnknown, this.#inFavour);
+  }
 }
 
 /** The places of the alternatives that an event may hold, in lists: for sure it holds no others. */
@@ -161,22 +169,4 @@ function written({ kind, span }: Expr, text: ComposedText): string {
 function firstOf(expr: Expr): Expr {
   if (expr.kind === 'not') return firstOf(expr.item);
   return expr.kind === 'and' || expr.kind === 'or' ? firstOf(expr.items[0] as Expr) : expr;
-}
-
-function readsAny({ left, right }: TypedCheck, isUnknown: IsUnknown): boolean {
-  return termReads(left, isUnknown) || (right !== undefined && termReads(right, isUnknown));
-}
-
-function termReads(term: TypedTerm, isUnknown: IsUnknown): boolean {
-  switch (term.kind) {
-    case 'field':
-      return isUnknown(term.ref);
-    case 'call':
-      return term.args.some((arg) => termReads(arg, isUnknown));
-    case 'list':
-      return term.items.some((item) => termReads(item, isUnknown));
-    case 'constant':
-    case 'feed':
-      return false;
-  }
 }
