@@ -205,7 +205,7 @@ export class LiveOperator {
 
   readonly #failed = (event: Event, error: unknown, what: string = this.planned.id) => {
     const { id } = this.planned;
-    // Where one of its rules has failed the others still judge.
+    // Where only something of it has failed the event goes on.
     if (what === id) this.#runtime.counters(id).add('dropped', LOST.reason, 1);
     this.#say(event, error, what, 1);
   };

@@ -16,10 +16,7 @@ const source = 'aws_cloudtrail';
 function idOf(event: Event, form: Form, output: string, name = 'R'): string {
   const rule = { rule: name, desc: 'd', condition: 'ct.name = CreateUser', output, priority: 'INFO', source };
   const { rules } = loadRules([{ name: 'r', content: JSON.stringify([rule]) }], { catalogues });
-  const failed = (_: Event, error: unknown) => {
-    throw error;
-  };
-  const ctx = { metrics: new Counters(), failed };
+  const ctx = { metrics: new Counters() };
   const judge = new Judge(form, { rules, source, extra: [], matching: 'all', hostname: `host ${output}`, ctx });
   const alerts: Alert[] = [];
   judge.judge(event, (alert) => alerts.push(alert as Alert), undefined);

@@ -1,6 +1,7 @@
 /** Judging events of one form by rules: what matches becomes alerts, what cannot be told yet is held. */
 
 import type { OperatorContext } from '../../core/component.ts';
+import { messageOf } from '../../core/errors.ts';
 import type { Event, EventList, Held } from '../../core/event.ts';
 import { REHEARSALS } from '../../core/rehearsal.ts';
 import { makeAlert } from '../../events/alert.ts';
@@ -31,7 +32,7 @@ export interface JudgeOptions {
   readonly extra: readonly FieldRef[];
   readonly matching: 'all' | 'first';
   readonly hostname: string;
-  readonly ctx: Pick<OperatorContext, 'metrics' | 'failed'>;
+  readonly ctx: Pick<OperatorContext, 'metrics'>;
 }
 
 /** The rules of one event source over events of one form. */
@@ -48,9 +49,12 @@ export class Judge {
   // Made once: every event is judged with them.
   #emit: Emit = () => {};
   readonly #hit: Hit<Event> = (rule, event) => this.#raise(rule, event, this.#emit);
-  // A rule that throws is counted against that rule; the others still judge.
-  readonly #failed: Failed<Event> = (rule, error, event) =>
-    this.#options.ctx.failed(event, error, `rule "${rule.name}"`);
+  // A rule that throws is counted against that rule; the others still judge. The first of those on the event in hand.
+  #failure: Error | undefined;
+  readonly #failed: Failed<Event> = ({ name }, error) => {
+    this.#options.ctx.metrics.add('rule_errors', name, 1);
+    this.#failure ??= new Error(`rule "${name}" failed: ${messageOf(error)}`, { cause: error });
+  };
 
   constructor(form: Form, options: JudgeOptions) {
     const { rules, extra, matching, ctx } = options;
@@ -66,8 +70,22 @@ export class Judge {
     this.#undecided = new UndecidedRules(rules, { form, isLate, matching, showsLate });
   }
 
-  /** Emits alerts. Rules whose verdict depends on what is not known yet wait for it in `hold`. */
+  /**
+   * Emits alerts. Rules whose verdict depends on what is not known yet wait for it in `hold`. Throws when all is emitted and
+   * a rule has failed: the event is not judged whole.
+   */
   judge(event: Event, emit: Emit, hold: ((held: Held) => void) | undefined): void {
+    this.#judge(event, emit, hold);
+    if (this.#failure) this.#end();
+  }
+
+  #end(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    throw failure;
+  }
+
+  #judge(event: Event, emit: Emit, hold: ((held: Held) => void) | undefined): void {
     const awaited = hold && this.#late?.of(event);
     this.#emit = emit;
     if (!awaited || !this.#undecided) {
@@ -130,8 +148,9 @@ export class Judge {
         this.#failed(rule, error, event);
         continue;
       }
-      if (this.#options.matching === 'first') return;
+      if (this.#options.matching === 'first') break;
     }
+    if (this.#failure) this.#end();
   }
 
   #conditionOf(rule: Rule): (event: Event) => boolean {

@@ -67,7 +67,11 @@ class Bench {
     const seen: Sighting[] = [];
     for (const made of test.events) {
       const at = START + made.at;
-      this.#judge(test, made).judge(made.event, (event) => seen.push({ alert: alertOf(event), at }), undefined);
+      try {
+        this.#judge(test, made).judge(made.event, (event) => seen.push({ alert: alertOf(event), at }), undefined);
+      } catch (error) {
+        this.#errors.push(messageOf(error));
+      }
     }
     const { wrong, missing } = this.#compare(test.rule.name, test.expected, seen);
     const why = missing.flatMap((name) => {
@@ -101,9 +105,7 @@ class Bench {
     if (!made) {
       const { matching, fields } = this.#file;
       const rules = this.rulesOf(test).filter((rule) => rule.source === source);
-      const failed = (_event: Event, error: unknown, what?: string) =>
-        void this.#errors.push(`${what} failed: ${messageOf(error)}`);
-      const ctx = { metrics: new Counters(), failed };
+      const ctx = { metrics: new Counters() };
       made = new Judge(form, { rules, source, extra: fields.get(source) ?? [], matching, hostname: 'test', ctx });
       this.#judges.set(key, made);
     }
