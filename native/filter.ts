@@ -236,6 +236,7 @@ export function filterTables(filters: CallFilters, most = MOST_ENTRIES): Tables 
       startsOf(paths.prefixes.keys(), true),
       startsOf(paths.names.keys(), false),
       startsOf(comms.keys(), false),
+      endsOf(paths.names.keys()),
     ),
     uring: [...filters.keys()].some((name) => URING.has(name)),
     history: [...filters.keys()].some(asksHistory),
@@ -305,9 +306,21 @@ function startsOf(texts: Iterable<string>, open: boolean): bigint {
     const bytes = Buffer.from(text);
     if (open && bytes.length < 4) return ALL_STARTS;
     const start = Buffer.concat([bytes, Buffer.alloc(4)]);
-    bits |= 1n << BigInt(Math.imul(start.readUInt32LE(), 0x9e3779b1) >>> 26);
+    bits |= startBit(start.readUInt32LE());
   }
   return bits;
+}
+
+/** The bits of the last four bytes of the names, where a slash stands before each. Shorter ones may end anything. */
+function endsOf(names: Iterable<string>): bigint {
+  const ends = [...names].map((name) => Buffer.from(`/${name}`));
+  if (ends.some(({ length }) => length < 4)) return ALL_STARTS;
+  return ends.reduce((bits, end) => bits | startBit(end.readUInt32LE(end.length - 4)), 0n);
+}
+
+/** START_BIT of native/bpf/shared.h. */
+function startBit(fourBytes: number): bigint {
+  return 1n << BigInt(Math.imul(fourBytes, 0x9e3779b1) >>> 26);
 }
 
 function prefixKey(text: string): Buffer {

@@ -61,7 +61,7 @@ export interface AddonWanted {
   readonly ends: Uint8Array;
   /** Classes that are tested for an end: of addresses local and remote, of ports local and remote. */
   readonly endTests: Uint16Array;
-  /** Of the prefixes, of the names and of the threads' names. */
+  /** Of the beginnings of prefixes, of names and of threads' names, and of the ends of names. */
   readonly starts: BigUint64Array;
 }
 

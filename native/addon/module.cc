@@ -129,6 +129,7 @@ Wanted wanted_of(const Napi::Object &given) {
   words.prefix_starts = starts[0];
   words.name_starts = starts[1];
   words.comm_starts = starts[2];
+  words.name_ends = starts[3];
   wanted.prefixes = bytes_of(given.Get("prefixes"));
   wanted.names = bytes_of(given.Get("names"));
   wanted.comms = bytes_of(given.Get("comms"));

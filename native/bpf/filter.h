@@ -90,26 +90,30 @@ static __always_inline __u64 first_bytes(__s32 count)
 
 // Whether dots or slashes stand side by side in a text, as they do in crooked ones and before hidden
 // names. The characters around them (0x20 to 0x2f, and the NUL at the end) are taken for them: it is a first look, which
-// few texts do not pass.
-static __always_inline bool neighbours(const char *text, __u32 length)
+// few texts do not pass. `end`: the last four bytes of one that has as many.
+static __always_inline bool neighbours(const char *text, __u32 length, __u32 *end)
 {
   const __u64 every = 0x4040404040404040;
   __u64 before = 0x40, apart = every;
-  for (__u32 i = 0; i < SCANNED_WORDS * 8; i += 8) {
-    __u64 word = *(__u64 *)(text + i), others = word | word << 2;
-    __u64 pairs = others | others << 8 | before;
-    // Behind the NUL nothing counts.
-    if (i + 8 > length) return (apart & (pairs | ~0ull << 8 << 8 * (length - i))) != every;
-    apart &= pairs;
+  __u32 left = length & (SCANNED_WORDS * 8 - 1);
+  for (; left >= 8; left -= 8, text += 8) {
+    __u64 word = *(__u64 *)text, others = word | word << 2;
+    apart &= others | others << 8 | before;
     before = others >> 56;
   }
-  return 1;
+  __u64 last = *(__u64 *)text, others = last | last << 2;
+  __u32 bits = 8 * left;
+  // Of the words as they were written: what lies across two of them takes the processor much longer to read.
+  *end = bits >= 32 ? last >> (bits - 32) : *(__u64 *)(text - 8) >> 32 >> bits | last << (32 - bits);
+  // Behind the NUL nothing counts.
+  return (apart & (others | others << 8 | before | ~0xffull << bits)) != every;
 }
 
 __noinline int has_neighbours(__u32 slot, __u32 at, __u32 length)
 {
   struct scratch *s = scratch_of(slot);
-  return !s || !BOUND(at) || neighbours(IN_RECORD(s, at), length);
+  __u32 end;
+  return !s || !BOUND(at) || length >= SCANNED_WORDS * 8 || neighbours(IN_RECORD(s, at), length, &end);
 }
 
 // Looks at a text of the record, eight bytes at a time. A function of its own, so that each end of its loop is verified
@@ -165,24 +169,6 @@ static __always_inline __u32 behind_last(__u64 marks)
 static __always_inline __u32 last_name(struct text_scan *scan)
 {
   return scan->slashes ? scan->slashes_at + behind_last(scan->slashes) : 0;
-}
-
-// Whether a name that is looked for begins like the last one of a text that starts at the root. It is looked for from the
-// end, only as far as such a name can reach.
-static __always_inline bool last_name_wanted(struct scratch *s, __u32 at, __u32 length)
-{
-  for (__u32 back = 8; back <= NAME_MAX_FILTERED + 8; back += 8) {
-    __u32 from = at + length - back;
-    if (!BOUND(from)) return 1;
-    __u64 slashes = zero_bytes(*(__u64 *)IN_RECORD(s, from) ^ 0x2f2f2f2f2f2f2f2f);
-    if (!slashes) continue;
-    __u32 name = behind_last(slashes);
-    from += name;
-    if (!BOUND(from)) return 1;
-    __u32 start = *(__u32 *)IN_RECORD(s, from) & first_bytes(back - name);
-    return filter.name_starts & START_BIT(start);
-  }
-  return 0;
 }
 
 static __always_inline __u32 prefix_classes(struct scratch *s, __u32 at, __u32 length, __u32 base_at, __u32 base)

@@ -3,7 +3,7 @@
 #pragma once
 
 // Whether no more than a look says that the path as text is not wanted: it starts at the root, no prefix begins like it and
-// no name that is looked for like its last one, it is in its shortest form and nothing in it is hidden. A global function
+// no name that is looked for ends like it, it is in its shortest form and nothing in it is hidden. A global function
 // is verified once.
 __noinline int text_unwanted(__u64 path)
 {
@@ -13,10 +13,9 @@ __noinline int text_unwanted(__u64 path)
   long read = bpf_probe_read_user_str(s->record + OPEN_TEXTS_AT, SCANNED_WORDS * 8, (void *)path);
   // What cannot be read may be wanted, and so may what is longer than what is looked at.
   if (read <= 1 || read == SCANNED_WORDS * 8) return 0;
-  __u32 start = *(__u32 *)text, length = read - 1;
+  __u32 start = *(__u32 *)text, end;
   if ((start & 0xff) != '/' || filter.prefix_starts & START_BIT(start)) return 0;
-  if (filter.name_starts && last_name_wanted(s, OPEN_TEXTS_AT, length)) return 0;
-  return !neighbours(text, length);
+  return !neighbours(text, read - 1, &end) && !(filter.name_ends & START_BIT(end));
 }
 
 // The same of the canonical path. Without a file there is none, and nothing that is asked of one holds.

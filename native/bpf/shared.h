@@ -106,6 +106,7 @@ struct config {
 struct filter {
   __u64 prefix_starts;           // a bit for the first four bytes of each prefix, and of each name: most paths differ
   __u64 name_starts;             // there already
+  __u64 name_ends;               // a bit for the last four bytes of each name; one of three bytes has a slash before it
   __u64 comm_starts;             // the same of threads' names
   __u16 calls[CALL_NUMBERS];     // by number: low byte the native ABI's call, high byte the 32-bit ABI's
   __u16 keep[CALLS_ROOM];        // by call: the classes that are sent

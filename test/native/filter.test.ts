@@ -123,6 +123,8 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     const properties = fc.subarray(
       [path('text', 'prefix', '/tmp/x'), path('text', 'prefix', under('a')), path('text', 'hidden', '')].concat(
         path('text', 'name', 'a'),
+        path('text', 'name', 'bab'),
+        path('text', 'name', 'name'),
         path('real', 'prefix', under('dir')),
         path('real', 'hidden', ''),
       ),
@@ -136,6 +138,24 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
       { numRuns: 6, endOnFailure: true },
     );
   });
+
+  test.each(['ab', 'abc', 'abcd', 'abcdefgh', 'abcdefghi'])(
+    'a last name of any length, wherever it ends: %s',
+    async (name) => {
+      const names = Array.from({ length: 9 }, (_, length) => `${'d'.repeat(length)}/${name}`);
+      const others = [
+        `x${name}`,
+        `${name}x`,
+        name.slice(1),
+        name.slice(0, -1),
+        `${name}/`,
+        `${name}/.`,
+        `dir/../${name}`,
+      ];
+      const { sent, expected } = await compare([{ paths: [path('text', 'name', name)] }], [...names, ...others]);
+      expect(sent).toEqual(expected);
+    },
+  );
 
   test('a prefix that is too long is cut between characters', async () => {
     // The 64th byte is the third of four.
