@@ -1,6 +1,5 @@
 /** Compiles what the files define (spec/falco-engine.md §1.6): lists, then macros, then rules. */
 
-import { suggest } from '../core/errors.ts';
 import type { Catalogue } from '../events/field.ts';
 import type { Expr } from './ast.ts';
 import { type CompiledOutput, compileOutput, type OutputOptions, skipUnknown } from './compile-output.ts';
@@ -30,6 +29,7 @@ import {
   substituteLists,
   wordsOf,
 } from './substitute-lists.ts';
+import { type Naming, unusedWarnings } from './unused.ts';
 
 /** A rule without what is decided for all rules together. */
 export type CompiledRule = Omit<Rule, 'enabled'>;
@@ -44,19 +44,13 @@ export interface CompileOptions extends OutputOptions {
 }
 
 const MAX_DEPTH = 1000;
-/** So many unused lists are looked for among misspelt names: more are a library. */
-const FEW = 20;
 
 /** What was compiled of a macro or rule, for as long as nothing changes that it is made of. */
-interface Made<Definition, Result> {
+interface Made<Definition extends Naming['definition'], Result> extends Naming {
   readonly definition: Definition;
-  /** The condition before lists are put in place, and the words in it. */
+  /** The condition before lists are put in place. */
   readonly text: string;
-  readonly words: readonly string[];
   readonly result: Result;
-  /** The names of the macros in it, and of the lists that were put in place. */
-  readonly macros: ReadonlySet<string>;
-  readonly lists: ReadonlySet<string>;
   readonly warnings: readonly Issue[];
 }
 
@@ -102,7 +96,8 @@ export class RuleCompiler {
       if (made.result !== undefined) rules.push(made.result);
       if (made !== old) yield;
     }
-    this.#warnUnused();
+    const uses = { definitions: this.#definitions, macros: this.#macros, rules: this.#rules, lists: this.#lists };
+    this.#warnings.push(...unusedWarnings(uses));
     return { rules, macros: this.#parsedMacros };
   }
 
@@ -308,58 +303,6 @@ export class RuleCompiler {
       const problem = new Problem('compile', message, span, { word: name, hint });
       this.#warnings.push(this.#issue('warning', 'LOAD_COMPILE_CONDITION', problem, where));
     }
-  }
-
-  #warnUnused(): void {
-    const usedMacros = new Set<string>();
-    const usedLists = new Set<string>();
-    const use = ({ macros, lists }: Pick<Made<unknown, unknown>, 'macros' | 'lists'>) => {
-      macros.forEach((name) => {
-        usedMacros.add(name);
-      });
-      lists.forEach((name) => {
-        usedLists.add(name);
-      });
-    };
-    for (const made of this.#macros.values()) use(made);
-    for (const name of this.#definitions.rules.keys()) {
-      const made = this.#rules.get(name);
-      if (made !== undefined) use(made);
-    }
-    for (const { uses } of this.#lists.all) for (const name of uses) usedLists.add(name);
-    for (const { name, context } of inOrder(this.#definitions.macros.values())) {
-      if (!usedMacros.has(name))
-        this.#warn('LOAD_UNUSED_MACRO', 'Macro not referred to by any other rule/macro', context);
-    }
-    const unused = inOrder(this.#definitions.lists.values()).filter(({ name }) => !usedLists.has(name));
-    const strays = unused.length > 0 && unused.length <= FEW ? this.#strayWords() : new Map<string, string>();
-    for (const { name, context } of unused) {
-      const word = suggest(name, strays.keys());
-      const hint = word === undefined ? undefined : `'${word}' in ${strays.get(word)} may be meant to be it.`;
-      this.#warn('LOAD_UNUSED_LIST', 'List not referred to by any other rule/macro', context, hint);
-    }
-  }
-
-  /** Words of conditions that name nothing, and where they are: a misspelt name of a list is a value like any other. */
-  #strayWords(): ReadonlyMap<string, string> {
-    const strays = new Map<string, string>();
-    const { lists, macros } = this.#definitions;
-    const collect = (made: Iterable<Made<RuleDefinition | MacroDefinition, unknown>>, what: string) => {
-      for (const { definition, words } of made) {
-        for (const word of words) {
-          if (word.length < 4 || word.includes('.') || lists.has(word) || macros.has(word)) continue;
-          strays.set(word, `${what} '${definition.name}'`);
-        }
-      }
-    };
-    collect(this.#macros.values(), 'macro');
-    collect(this.#rules.values(), 'rule');
-    return strays;
-  }
-
-  #warn(code: IssueCode, message: string, context: Context, hint?: string): void {
-    const details = hint === undefined ? {} : { diagnostic: { hint } };
-    this.#warnings.push(makeIssue('warning', code, message, context, details));
   }
 
   #issue(
