@@ -1,5 +1,6 @@
 /** What a sink can say of a write that failed, beside that it failed. */
 
+import { messageOf } from './errors.ts';
 import type { Event } from './event.ts';
 
 export interface WriteFailure {
@@ -28,6 +29,31 @@ export class WriteError extends Error implements WriteFailure {
     this.again = failure.again;
     this.wait = failure.wait ?? 0;
   }
+}
+
+/**
+ * What `encode` makes of each event. Throws a WriteError that refuses those on which it throws, so that no other is held up by
+ * them: these are offered again.
+ */
+export function encodeEach<Made>(events: readonly Event[], encode: (event: Event) => Made): Made[] {
+  const refused: Event[] = [];
+  let why: unknown;
+  const made: Made[] = [];
+  for (const event of events) {
+    try {
+      made.push(encode(event));
+    } catch (error) {
+      why ??= error;
+      refused.push(event);
+    }
+  }
+  if (refused.length > 0) throw new WriteError(unwritable(why), { refused }, { cause: why });
+  return made;
+}
+
+/** What is said of events on which encoding throws. */
+export function unwritable(error: unknown): string {
+  return `it cannot be written down: ${messageOf(error)}`;
 }
 
 /** What became of the events of a write that ended with `error`: any error may have the keys of WriteFailure. */

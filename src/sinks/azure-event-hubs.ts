@@ -13,7 +13,7 @@ import {
 import type { EventHubProducerClient } from '../azure/event-hubs.ts';
 import { type Context, defineSink } from '../core/component.ts';
 import type { Event } from '../core/event.ts';
-import { WriteError } from '../core/write-error.ts';
+import { encodeEach, WriteError } from '../core/write-error.ts';
 import { keyText } from '../events/key-text.ts';
 import { type EventMessage, eventMessage, messageKeys, messageReads } from './shared/message.ts';
 
@@ -54,7 +54,7 @@ export const azureEventHubs = defineSink({
     return {
       async write(events, signal) {
         const origin = ctx.origin();
-        const letters = events.map((event) => ({ event, ...eventMessage(event, given, origin) }));
+        const letters = encodeEach(events, (event) => ({ event, ...eventMessage(event, given, origin) }));
         await hub.send(letters, signal);
       },
       async probe(events, signal) {

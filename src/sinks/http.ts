@@ -7,12 +7,12 @@ import type { Event } from '../core/event.ts';
 import { retryAfter } from '../core/retry.ts';
 import { reveal, Secret, secret, textOrSecret } from '../core/secret.ts';
 import { checkTlsUsed, inTheClear, tlsKeys } from '../core/tls.ts';
-import { WriteError } from '../core/write-error.ts';
+import { encodeEach, unwritable, WriteError } from '../core/write-error.ts';
 import type { Alert } from '../events/alert.ts';
 import { type Encoder, type Format, type HttpResponse, isOfContent, neededOptions } from './formats/format.ts';
 import { formats } from './formats/index.ts';
 import { asAlert } from './shared/as-alert.ts';
-import { HttpClient } from './shared/http-client.ts';
+import { HttpClient, type HttpRequest } from './shared/http-client.ts';
 import { checkExposed, checkHeaders, exposedTo } from './shared/http-credentials.ts';
 import { lineReads, redactKey } from './shared/lines.ts';
 import { oauthKeys } from './shared/oauth.ts';
@@ -123,7 +123,7 @@ export const http = defineSink({
     const encoder = encoderOf(given, client);
     const sender = new Sender(client, encoder, url, given.concurrency);
     const alertsOf = (events: readonly Event[]) =>
-      events.map((event) => [event, asAlert(event, given.redact)] as const);
+      encodeEach(events, (event) => [event, asAlert(event, given.redact)] as const);
     return {
       write: (events, signal) => sender.write(alertsOf(events), signal),
       probe: (events, signal) => sender.probe(alertsOf(events), signal),
@@ -234,7 +234,7 @@ class Sender {
   /** One request; resolves with what came back, and rejects with it when the alerts were not taken. */
   async probe(pairs: readonly Pair[], signal: AbortSignal): Promise<string> {
     const alerts = pairs.map(([, alert]) => alert);
-    const response = await this.#send(pairs, signal);
+    const response = await this.#client.send(this.#encode(pairs), signal);
     const { status } = response;
     const verdict = isTaken(status) ? this.#encoder.accepted?.(response, alerts) : undefined;
     if (verdict) throw new Error(`${verdict.why}\n\n${shown(response)}`);
@@ -248,7 +248,17 @@ class Sender {
     let request: Item[] = [];
     let bytes = 0;
     for (const [event, alert] of pairs) {
-      const part = parts?.write(alert);
+      let part: string | undefined;
+      try {
+        part = parts?.write(alert);
+      } catch {
+        // A request of its own, which tells why it cannot be made.
+        if (request.length > 0) yield request;
+        yield [[event, alert]];
+        request = [];
+        bytes = 0;
+        continue;
+      }
       const more = part === undefined ? 0 : Buffer.byteLength(part) + 1;
       const isFull = request.length === most || (parts !== undefined && bytes + more > parts.bytes);
       if (isFull && request.length > 0) {
@@ -263,20 +273,27 @@ class Sender {
     return undefined;
   }
 
-  #send(items: readonly Item[], signal: AbortSignal): Promise<HttpResponse> {
+  #encode(items: readonly Item[]): HttpRequest {
     const alerts = items.map(([, alert]) => alert);
     const parts = items.flatMap(([, , part]) => part ?? []);
     const { path, headers, body } = this.#encoder.encode(alerts, parts.length > 0 ? parts : undefined);
     const url = this.#url.pathname === '/' && !this.#url.search ? new URL(path, this.#url) : this.#url;
-    return this.#client.send({ url, headers, body }, signal);
+    return { url, headers, body };
   }
 
   async #deliver(items: readonly Item[], outcome: Outcome, signal: AbortSignal): Promise<void> {
     const events = items.map(([event]) => event);
+    let request: HttpRequest | undefined;
     let response: HttpResponse;
     try {
-      response = await this.#send(items, signal);
+      request = this.#encode(items);
+      response = await this.#client.send(request, signal);
     } catch (error) {
+      // A secret that is missing can be mended.
+      if (request === undefined && !(error instanceof UserError)) {
+        await this.#refuse(items, unwritable(error), outcome, signal);
+        return;
+      }
       outcome.again.push(...events);
       outcome.why = messageOf(error);
       return;
@@ -292,15 +309,19 @@ class Sender {
       outcome.again.push(...events);
       outcome.wait = Math.max(outcome.wait, retryAfter(response.headers['retry-after']));
       outcome.why = told(response, mendable ? OPTIONS : undefined);
-    } else if (items.length > 1) {
-      // One of them may be at fault, or all be too large together: the halves are tried by themselves.
-      const half = Math.ceil(items.length / 2);
-      await this.#deliver(items.slice(0, half), outcome, signal);
-      await this.#deliver(items.slice(half), outcome, signal);
-    } else {
-      outcome.refused.push(...events);
-      outcome.why ||= told(response);
+    } else await this.#refuse(items, told(response), outcome, signal);
+  }
+
+  // One of several may be at fault, or all be too large together: the halves are tried by themselves.
+  async #refuse(items: readonly Item[], why: string, outcome: Outcome, signal: AbortSignal): Promise<void> {
+    if (items.length === 1) {
+      outcome.refused.push(...items.map(([event]) => event));
+      outcome.why ||= why;
+      return;
     }
+    const half = Math.ceil(items.length / 2);
+    await this.#deliver(items.slice(0, half), outcome, signal);
+    await this.#deliver(items.slice(half), outcome, signal);
   }
 
   #judge(response: HttpResponse, items: readonly Item[], outcome: Outcome): void {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { defineSink, type Origin } from '../core/component.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
-import { WriteError } from '../core/write-error.ts';
+import { encodeEach, WriteError } from '../core/write-error.ts';
 import { checkConnection, connectionKeys, oneLogin, subjectText } from '../nats/connection.ts';
 import { partitionKeys, partitionOf, partitionSubject } from '../nats/partition.ts';
 import { type Message, Publisher } from './shared/jetstream.ts';
@@ -40,7 +40,7 @@ export const nats = defineSink({
     const publisher = await Publisher.open(given, ctx);
     const publish = async (events: readonly Event[], signal: AbortSignal) => {
       const origin = ctx.origin();
-      const messages = events.map((event) => messageFor(event, given, origin));
+      const messages = encodeEach(events, (event) => messageFor(event, given, origin));
       return publisher.publish(messages, signal);
     };
     return {

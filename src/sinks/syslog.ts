@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
 import type { Event } from '../core/event.ts';
 import { checkTlsUsed, tlsKeys } from '../core/tls.ts';
-import { WriteError } from '../core/write-error.ts';
+import { encodeEach, WriteError } from '../core/write-error.ts';
 import { type Alert, alertJson, alertText } from '../events/alert.ts';
 import { rfc3339 } from '../events/time.ts';
 import { parsePriority, priorities } from '../rules/priority.ts';
@@ -72,7 +72,7 @@ export const syslog = defineSink({
     return {
       async write(events, signal) {
         const tooLong = await socket.send(
-          events.map((event) => message(asAlert(event, given.redact))),
+          encodeEach(events, (event) => message(asAlert(event, given.redact))),
           signal,
         );
         const refused = tooLong.map((place) => events[place] as Event);

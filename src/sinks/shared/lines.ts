@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Demands } from '../../core/component.ts';
 import type { Event, Value } from '../../core/event.ts';
 import { visible } from '../../core/visible.ts';
+import { encodeEach } from '../../core/write-error.ts';
 import { alertJson, alertText } from '../../events/alert.ts';
 import { EventRecord } from '../../events/record.ts';
 import { recordJson } from '../../events/record-json.ts';
@@ -79,7 +80,7 @@ export interface Reader {
 /** A function that gives events as whole lines. */
 export function linesOf(config: LineConfig, reader: Reader = {}): (events: readonly Event[]) => string {
   const line = lineOf(config, reader);
-  return (events) => events.map((event) => `${line(event)}\n`).join('');
+  return (events) => encodeEach(events, (event) => `${line(event)}\n`).join('');
 }
 
 /** A function that gives the line of an event, without its end. */
