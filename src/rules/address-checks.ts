@@ -1,9 +1,9 @@
 /** Checks of addresses: where a form reads those of IPv4 as numbers they are compared so, and no text is made of them. */
 
 import type { Event, Form, Reader } from '../events/field.ts';
-import type { TypedCheck } from './check.ts';
 import type { Constant } from './constants.ts';
 import { parseIpv4 } from './ip.ts';
+import type { TypedCheck } from './typed-ast.ts';
 
 /** A check whose constants are what `read` gives. */
 export interface AddressCheck<E extends Event> {

@@ -1,8 +1,8 @@
 /** What a condition can be of an event of which only some fields are known. */
 
 import type { FieldRef } from '../events/field.ts';
-import type { TypedCheck, TypedExpr } from './check.ts';
 import { fieldsWithin } from './terms.ts';
+import type { TypedCheck, TypedExpr } from './typed-ast.ts';
 
 /** Whether nothing is known of a field. */
 export type IsUnknown = (ref: FieldRef) => boolean;

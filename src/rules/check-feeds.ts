@@ -2,11 +2,12 @@
 
 import type { Event, Reader, Scalar, Value } from '../events/field.ts';
 import type { FeedRef, Modifier, Span } from './ast.ts';
-import type { Checker, TypedCheck, TypedFeed, TypedOperator, TypedTerm } from './check.ts';
+import type { Checker } from './check.ts';
 import type { Constant } from './constants.ts';
 import { isEventTypeField } from './event-types.ts';
 import type { Use } from './items-kept.ts';
 import { testOf } from './tests.ts';
+import type { TypedCheck, TypedFeed, TypedOperator, TypedTerm } from './typed-ast.ts';
 import { isText, typeName } from './types.ts';
 
 interface Comparing {

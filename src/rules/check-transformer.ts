@@ -1,8 +1,9 @@
 /** Checks transformers: how many arguments, of which types, and the type of the result (spec/falco-engine.md §2.7). */
 
 import type { Argument, TransformerTerm } from './ast.ts';
-import type { Checker, TypedTerm } from './check.ts';
+import type { Checker } from './check.ts';
 import { printTerm } from './print.ts';
+import type { TypedTerm } from './typed-ast.ts';
 import { isText, type TermType, typeName } from './types.ts';
 
 /** Types a transformer. Anything wrong is reported through the checker. */

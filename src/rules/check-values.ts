@@ -1,10 +1,11 @@
 /** What deserves a warning in a value that a condition compares with. */
 
 import type { Literal, Operator } from './ast.ts';
-import type { Checker, TypedTerm } from './check.ts';
+import type { Checker } from './check.ts';
 import { addressText, mappedNetwork, parseAddress } from './ip.ts';
 import { parseTerm } from './parser.ts';
 import { isSimpleRegex } from './regex.ts';
+import type { TypedTerm } from './typed-ast.ts';
 import { isText } from './types.ts';
 
 export interface ValueWarning {

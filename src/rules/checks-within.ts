@@ -1,7 +1,7 @@
 /** Checks of a condition with the macros that lead to them, which the checked tree does not know: it shares their bodies. */
 
 import type { Expr, MacroRef } from './ast.ts';
-import type { TypedCheck, TypedExpr } from './check.ts';
+import type { TypedCheck, TypedExpr } from './typed-ast.ts';
 
 export interface CheckWithin {
   readonly check: TypedCheck;

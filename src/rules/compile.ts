@@ -3,13 +3,13 @@
 import type { Event, Form, Reader, Scalar, Value } from '../events/field.ts';
 import { addressCheck } from './address-checks.ts';
 import type { Modifier } from './ast.ts';
-import type { TypedCheck, TypedExpr, TypedOperator, TypedTerm } from './check.ts';
 import { feedCheck } from './check-feeds.ts';
 import type { Constant } from './constants.ts';
 import { candidatesOf, isMembership } from './membership.ts';
 import { PrefixTree } from './prefix-tree.ts';
 import { termReader } from './terms.ts';
 import { pairTest, testOf } from './tests.ts';
+import type { TypedCheck, TypedExpr, TypedOperator, TypedTerm } from './typed-ast.ts';
 import { isText } from './types.ts';
 
 export type Predicate<E extends Event> = (event: E) => boolean;

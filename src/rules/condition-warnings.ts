@@ -1,7 +1,6 @@
 /** What deserves a warning in the condition of a rule that compiles. */
 
 import type { Catalogue } from '../events/field.ts';
-import type { TypedCheck, TypedTerm } from './check.ts';
 import { checksWithin } from './checks-within.ts';
 import type { Condition } from './condition.ts';
 import type { RuleDefinition } from './definitions.ts';
@@ -9,6 +8,7 @@ import { countEventCodes } from './event-types.ts';
 import type { Context, IssueCode } from './issue.ts';
 import { Problem } from './problem.ts';
 import { mistakenNames } from './socket-names.ts';
+import type { TypedCheck, TypedTerm } from './typed-ast.ts';
 
 export interface ConditionWarning {
   readonly code: IssueCode;

@@ -4,7 +4,7 @@ import type { Place } from '../core/errors.ts';
 import { suggest } from '../core/errors.ts';
 import type { Catalogue, Event, EventTypes, FieldRef, Form } from '../events/field.ts';
 import type { Expr, Span } from './ast.ts';
-import type { Checked, TypedCheck, TypedExpr, Warning } from './check.ts';
+import type { Checked, Warning } from './check.ts';
 import { checkCondition } from './check.ts';
 import { checksWithin } from './checks-within.ts';
 import { compile, type Known, predicateOf } from './compile.ts';
@@ -21,6 +21,7 @@ import { printFalco } from './print.ts';
 import type { ProblemOptions } from './problem.ts';
 import { Problem, RuleError } from './problem.ts';
 import { placeIn } from './source.ts';
+import type { TypedCheck, TypedExpr } from './typed-ast.ts';
 
 /** A condition that is known to be right for one event source. */
 export interface Condition {

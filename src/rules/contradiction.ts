@@ -1,7 +1,7 @@
 /** Conditions that no event can meet, as their equalities tell: `proc.name = a and proc.name = b`. */
 
-import type { TypedCheck, TypedExpr } from './check.ts';
 import type { Constant } from './constants.ts';
+import type { TypedCheck, TypedExpr } from './typed-ast.ts';
 
 /** By field: the values that it must have one of. */
 type Values = ReadonlyMap<string, ReadonlySet<Constant>>;

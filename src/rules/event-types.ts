@@ -1,8 +1,8 @@
 /** Which event types a condition can be true for (spec/falco-engine.md §2.8): rules are found by them, syscalls chosen. */
 
 import type { EventTypes } from '../events/field.ts';
-import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
 import type { Constant } from './constants.ts';
+import type { TypedCheck, TypedExpr, TypedTerm } from './typed-ast.ts';
 
 /** Names of event types; `all` where the condition does not narrow them. */
 export type EventTypeSet = 'all' | ReadonlySet<string>;

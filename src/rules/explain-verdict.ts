@@ -2,13 +2,13 @@
 
 import type { Event, Form, Scalar, Value } from '../events/field.ts';
 import type { Comparison, Exists, Expr, Term } from './ast.ts';
-import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
 import { compile, isEventType, type Known } from './compile.ts';
 import { type ExplainedPart, explainPart, textOf } from './explain.ts';
 import { printTerm } from './print.ts';
 import type { Rule } from './rule.ts';
 import type { ComposedText } from './source.ts';
 import { fieldsWithin, termReader } from './terms.ts';
+import type { TypedCheck, TypedExpr, TypedTerm } from './typed-ast.ts';
 
 /** `absent`: a check that is false because the event does not have a value that it reads. */
 export type Mark = 'true' | 'false' | 'absent';

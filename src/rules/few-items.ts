@@ -1,7 +1,7 @@
 /** Conditions with the items of small lists from elsewhere in place, for as long as those hold no others. */
 
-import type { TypedCheck, TypedExpr, TypedFeed } from './check.ts';
 import { asTheyAre, type Lists } from './list-feed.ts';
+import type { TypedCheck, TypedExpr, TypedFeed } from './typed-ast.ts';
 
 /** The lists from elsewhere that a condition compares with, in each use: what is made of it lasts until they hold other items. */
 export function feedsIn(expr: TypedExpr): TypedFeed['feeds'] {

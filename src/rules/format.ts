@@ -3,11 +3,12 @@
 import { suggest } from '../core/errors.ts';
 import type { Catalogue, Event, FieldRef, Form, Reader, Value } from '../events/field.ts';
 import type { Span } from './ast.ts';
-import { checkTerm, type TypedTerm } from './check.ts';
+import { checkTerm } from './check.ts';
 import { parseTermAt } from './parser.ts';
 import { printTerm } from './print.ts';
 import { Problem } from './problem.ts';
 import { printerOf, termReader } from './terms.ts';
+import type { TypedTerm } from './typed-ast.ts';
 import { type PrintBytes, typedValue } from './values.ts';
 
 /** A format that is known to be right. */

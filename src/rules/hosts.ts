@@ -1,6 +1,6 @@
 /** The names of hosts that conditions compare addresses with: they are looked up before events come. */
 
-import type { TypedExpr } from './check.ts';
+import type { TypedExpr } from './typed-ast.ts';
 
 /** The constants that fields with names of hosts are compared with. */
 export function hostsIn(conditions: Iterable<{ readonly typed: TypedExpr }>): ReadonlySet<string> {

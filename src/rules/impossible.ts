@@ -1,7 +1,7 @@
 /** Conditions that are true of no event of a type: for want of a field or of items, or for a path that none has. */
 
-import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
 import { inferNames } from './event-types.ts';
+import type { TypedCheck, TypedExpr, TypedTerm } from './typed-ast.ts';
 
 /** Of a field: such events do not have it, it is compared with no value at all, or it is never that relative path. */
 export interface Impossible {

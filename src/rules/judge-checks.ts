@@ -1,9 +1,9 @@
 /** Every check of a condition judged alone, for many events: what coverage is made of. */
 
 import type { Event, Form } from '../events/field.ts';
-import type { TypedExpr } from './check.ts';
 import { compile, type Predicate } from './compile.ts';
 import type { Rule } from './rule.ts';
+import type { TypedExpr } from './typed-ast.ts';
 
 export interface JudgedChecks {
   /** Whether the condition holds. */

@@ -1,8 +1,8 @@
 /** Checks that ask a value to be one of some, or to begin with a text: what finds conditions by values is made of them. */
 
-import type { TypedCheck, TypedTerm } from './check.ts';
 import type { Constant } from './constants.ts';
 import { isIdentity } from './tests.ts';
+import type { TypedCheck, TypedTerm } from './typed-ast.ts';
 import { isText } from './types.ts';
 
 type ConstantCheck = TypedCheck & { readonly constants: readonly Constant[] };

@@ -5,10 +5,10 @@
 
 import type { Clause, EndProperty, Necessary, SocketKind } from '../events/necessary.ts';
 import { enumName } from '../events/syscall/flags.ts';
-import type { TypedCheck, TypedOperator } from './check.ts';
 import { valueTest } from './compile.ts';
 import type { Constant } from './constants.ts';
 import { type Address, addressText, type Network, networkTest, parseAddress } from './ip.ts';
+import type { TypedCheck, TypedOperator } from './typed-ast.ts';
 
 type End = EndProperty['end'];
 

@@ -6,12 +6,12 @@
  */
 
 import type { Clause, Necessary, PathProperty, Result } from '../events/necessary.ts';
-import type { TypedCheck, TypedExpr, TypedFeed, TypedTerm } from './check.ts';
 import type { Constant } from './constants.ts';
 import { inferNames } from './event-types.ts';
 import { checkWithFew, feedsIn } from './few-items.ts';
 import { asTheyAre, type Lists } from './list-feed.ts';
 import { bothEnds, eitherEnds, ofSocket } from './necessary-sockets.ts';
+import type { TypedCheck, TypedExpr, TypedFeed, TypedTerm } from './typed-ast.ts';
 
 /** Anything may hold. */
 const ANYTHING: Necessary = [{}];

@@ -5,11 +5,11 @@
 
 import type { Event, FieldRef, Form, Reader } from '../events/field.ts';
 import { addressCheck } from './address-checks.ts';
-import type { TypedCheck, TypedExpr, TypedTerm } from './check.ts';
 import { isEventType, type Known, valueTest } from './compile.ts';
 import type { Constant } from './constants.ts';
 import { constantNumberCheck } from './event-types.ts';
 import { fieldsWithin, termReader } from './terms.ts';
+import type { TypedCheck, TypedExpr, TypedTerm } from './typed-ast.ts';
 
 /** What looking for a value in a large list takes. */
 const LOOK = 30;

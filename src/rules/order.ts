@@ -1,8 +1,8 @@
 /** In which order the parts of conditions are looked at: what is likely to decide, and cheap to know, comes first. */
 
 import type { Event } from '../events/field.ts';
-import type { TypedCheck } from './check.ts';
 import type { CheckNode, JunctionNode, Node, TermNode } from './nodes.ts';
+import type { TypedCheck } from './typed-ast.ts';
 
 /** Guesses: what it takes to know a condition, next to a comparison with `===`, and how often it holds. */
 interface Guess {

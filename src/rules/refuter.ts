@@ -5,12 +5,12 @@ import type { Event, FieldRef, Form } from '../events/field.ts';
 import { type Asked, indexAlternatives } from './alternatives.ts';
 import { assume, type IsUnknown } from './assume.ts';
 import type { Expr } from './ast.ts';
-import type { TypedExpr, TypedJunction } from './check.ts';
 import { compile, type Predicate, predicateOf } from './compile.ts';
 import { textOf } from './explain.ts';
 import { valuesAsked } from './membership.ts';
 import type { Rule } from './rule.ts';
 import type { ComposedText } from './source.ts';
+import type { TypedExpr, TypedJunction } from './typed-ast.ts';
 
 /** A part of a condition that an event fails whatever its unknown fields are. */
 export interface Refutation {

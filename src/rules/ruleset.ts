@@ -2,7 +2,6 @@
 
 import type { Event, Events, Form } from '../events/field.ts';
 import type { Necessary } from '../events/necessary.ts';
-import type { TypedExpr } from './check.ts';
 import { compile, type Predicate } from './compile.ts';
 import type { Engine } from './engine.ts';
 import { feedsIn, withFewItems } from './few-items.ts';
@@ -12,6 +11,7 @@ import type { Part } from './judge-group.ts';
 import { necessary } from './necessary.ts';
 import { type Node, Nodes } from './nodes.ts';
 import type { Rule } from './rule.ts';
+import type { TypedExpr } from './typed-ast.ts';
 
 export type Hit<E extends Event> = (rule: Rule, event: E) => void;
 export type Failed<E extends Event> = (rule: Rule, error: unknown, event: E) => void;

@@ -1,9 +1,9 @@
 /** Paths that are taken for the name of a connected unix socket, which only ends in its path. */
 
-import type { TypedCheck } from './check.ts';
 import { type CheckWithin, checksWithin } from './checks-within.ts';
 import type { Condition } from './condition.ts';
 import { necessary } from './necessary.ts';
+import type { TypedCheck } from './typed-ast.ts';
 
 /** Calls after which a socket is connected, unless they fail. */
 const CONNECTS: ReadonlySet<string> = new Set(['connect', 'accept', 'accept4']);

@@ -1,8 +1,8 @@
 /** Terms: the fields in them, and readers of those and of what transformers make of them. */
 
 import type { Event, Form, Reader, Scalar, Value } from '../events/field.ts';
-import type { TypedCall, TypedField, TypedTerm } from './check.ts';
 import { applyUnary, getopt } from './transformers.ts';
+import type { TypedCall, TypedField, TypedTerm } from './typed-ast.ts';
 import { joined, type PrintBytes, printValue } from './values.ts';
 
 /** The fields that a term reads, as often as it names them. */

@@ -1,13 +1,13 @@
 /** Comparisons of one value with constants, or with another value (spec/falco-engine.md §2.6). */
 
 import type { FieldType, Scalar } from '../events/field.ts';
-import type { TypedOperator } from './check.ts';
 import type { Constant, EitherConstant } from './constants.ts';
 import { foldAscii, globTest } from './glob.ts';
 import { type Network, networkTest } from './ip.ts';
 import { anyNetworkTest } from './network-set.ts';
 import { prefixTest } from './pmatch.ts';
 import { regexTest } from './regex.ts';
+import type { TypedOperator } from './typed-ast.ts';
 
 export type Test = (value: Scalar) => boolean;
 export type PairTest = (left: Scalar, right: Scalar) => boolean;

@@ -2,10 +2,10 @@
 
 import type { Event, FieldRef, Form } from '../events/field.ts';
 import { assume } from './assume.ts';
-import type { TypedExpr } from './check.ts';
 import { compile, type Predicate, predicateOf } from './compile.ts';
 import type { Rule } from './rule.ts';
 import type { Failed, Hit } from './ruleset.ts';
+import type { TypedExpr } from './typed-ast.ts';
 
 export interface UndecidedOptions<E extends Event> {
   readonly form: Form<E>;

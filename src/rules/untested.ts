@@ -1,8 +1,8 @@
 /** What of a condition the kernel programs cannot test, of the fields that it reads. */
 
-import type { TypedExpr, TypedTerm } from './check.ts';
 import { tellsType } from './event-types.ts';
 import { necessary } from './necessary.ts';
+import type { TypedExpr, TypedTerm } from './typed-ast.ts';
 
 /**
  * The fields of checks that would narrow which events of a type are sent, if the kernel could test them. What a condition

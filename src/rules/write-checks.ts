@@ -1,13 +1,13 @@
 /** Checks as JavaScript expressions: what is common is written out, the rest calls the tests of the closures. */
 
 import type { Event, Value } from '../events/field.ts';
-import type { TypedCheck } from './check.ts';
 import { pairCheck, valueTest } from './compile.ts';
 import type { Constant } from './constants.ts';
 import { isMembership, isPlain, isPrefix } from './membership.ts';
 import type { CheckNode, TermNode } from './nodes.ts';
 import { PrefixTree } from './prefix-tree.ts';
 import { TextTable } from './text-table.ts';
+import type { TypedCheck } from './typed-ast.ts';
 import { isNumber, isText } from './types.ts';
 
 /** Checks that one look at a table answers together: bit n of what the table has for a value is check n. */
