@@ -35,6 +35,7 @@ export { Alert, alertJson, alertText, makeAlert } from './events/alert.ts';
 export { EventRecord, recordForm } from './events/record.ts';
 export { parseRecord, recordJson } from './events/record-json.ts';
 export { PipelineDocument } from './pipeline/document.ts';
-export { type Plan, planPipeline } from './pipeline/plan.ts';
+export { planPipeline } from './pipeline/plan.ts';
+export type { Plan } from './pipeline/planned.ts';
 export { builtIn, Registry } from './pipeline/registry.ts';
 export { Run } from './pipeline/run.ts';

@@ -2,7 +2,7 @@
 
 import { counted } from '../core/counted.ts';
 import type { Logger } from '../core/log.ts';
-import type { Plan } from '../pipeline/plan.ts';
+import type { Plan } from '../pipeline/planned.ts';
 import type { Summary } from '../pipeline/totals.ts';
 
 /** What came in and what became of it; of what was lost also why, and what is not settled where something is. */

@@ -4,7 +4,7 @@ import { CALLS, type CallFilters, KIND, sentFor } from '../../native/index.ts';
 import type { Demand } from '../core/component.ts';
 import type { Clause } from '../events/necessary.ts';
 import { demandsByRule } from '../operators/rules/index.ts';
-import type { Plan, PlannedSource } from '../pipeline/plan.ts';
+import type { Plan, PlannedSource } from '../pipeline/planned.ts';
 import { readersOf } from '../pipeline/wanted.ts';
 import { type Rule, untestedFields } from '../rules/index.ts';
 import { readsContainers } from '../sources/ebpf/containers.ts';

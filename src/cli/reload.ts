@@ -6,7 +6,7 @@ import { counted } from '../core/counted.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { HalfUndone } from '../pipeline/half-undone.ts';
-import type { Plan } from '../pipeline/plan.ts';
+import type { Plan } from '../pipeline/planned.ts';
 import type { Run } from '../pipeline/run.ts';
 import { type Contents, Watcher } from '../pipeline/watch.ts';
 import { rulesOf, sayWarnings } from './books.ts';

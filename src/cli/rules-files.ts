@@ -9,7 +9,7 @@ import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { loadConfigured, type RulesConfig } from '../operators/rules/index.ts';
 import { loadPlan, loadRegistry } from '../pipeline/load.ts';
-import type { Plan, PlannedOperator, PlannedSource } from '../pipeline/plan.ts';
+import type { Plan, PlannedOperator, PlannedSource } from '../pipeline/planned.ts';
 import { type LoadResult, loadRules, type Rule, type RulesFile } from '../rules/index.ts';
 
 /** A source that feeds rules. */

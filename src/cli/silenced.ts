@@ -3,7 +3,7 @@
 import { counted } from '../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
 import type { RulesConfig } from '../operators/rules/index.ts';
-import type { Plan, PlannedOperator } from '../pipeline/plan.ts';
+import type { Plan, PlannedOperator } from '../pipeline/planned.ts';
 import { filesOf, isBlankText } from './rules-files.ts';
 
 /**

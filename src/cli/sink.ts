@@ -10,7 +10,7 @@ import { Counters } from '../core/metrics.ts';
 import { type Alert, makeAlert } from '../events/alert.ts';
 import { loadPlan } from '../pipeline/load.ts';
 import { checkNeeds } from '../pipeline/needs.ts';
-import type { Plan, PlannedSink } from '../pipeline/plan.ts';
+import type { Plan, PlannedSink } from '../pipeline/planned.ts';
 import { originOf } from '../pipeline/runtime.ts';
 import { say } from './say.ts';
 

@@ -2,7 +2,7 @@
 
 import { type Claim, STDOUT } from '../core/claim.ts';
 import { type Diagnostic, type Place, placeText } from '../core/errors.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './planned.ts';
 
 interface Claimed extends Claim {
   /** The component that claims it; undefined: the program itself. */

@@ -7,7 +7,7 @@ import { formats } from '../sinks/formats/index.ts';
 import type { Path, PipelineDocument } from './document.ts';
 import { didYouMean } from './explain.ts';
 import type { Findings } from './findings.ts';
-import type { Placed, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
+import type { Placed, PlannedOperator, PlannedSink, PlannedSource } from './planned.ts';
 import type { Registry } from './registry.ts';
 import { componentShape, type PipelineFile, parseShape, type Section, sectionKeys } from './shape.ts';
 

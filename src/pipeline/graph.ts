@@ -6,7 +6,7 @@ import { type FusedNode, type Port, Segment } from './fuse.ts';
 import type { LiveOperator } from './live-operator.ts';
 import type { LiveSink } from './live-sink.ts';
 import type { LiveSource } from './live-source.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './planned.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The components of a plan, at work. */

@@ -5,7 +5,7 @@ import type { Demands } from '../core/component.ts';
 import { connect, type Live, type Wiring } from './graph.ts';
 import type { LiveOperator } from './live-operator.ts';
 import type { DemandChange } from './overlapping.ts';
-import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
+import type { Plan, PlannedOperator, PlannedSink, PlannedSource } from './planned.ts';
 
 type Planned = Pick<PlannedSource | PlannedOperator | PlannedSink, 'id' | 'identity' | 'definition'>;
 
@@ -17,11 +17,6 @@ export function kept<Component extends { readonly planned: Planned }>(
   const component = old.get(id);
   const same = component?.planned.identity === identity && component.planned.definition === definition;
   return same ? component : undefined;
-}
-
-/** What the saved state of an operator belongs to: another one of which this is the same goes on with it. */
-export function stateIdentity({ type, definition, config, identity }: PlannedOperator): string {
-  return definition.stateFor ? JSON.stringify([type, definition.stateFor(config)]) : identity;
 }
 
 /** Lets batches go through the wiring of a plan, and what is new in it begin to work: with the state of what was there. */

@@ -12,8 +12,7 @@ import { fieldsOf } from './demand.ts';
 import { FailedEvents } from './failed-events.ts';
 import type { FusedNode, Port } from './fuse.ts';
 import { HeldEvents, resumed } from './held.ts';
-import { stateIdentity } from './kept.ts';
-import type { PlannedOperator } from './plan.ts';
+import type { PlannedOperator } from './planned.ts';
 import { type Process, type Runtime, unusable } from './runtime.ts';
 import { Snapshots } from './snapshots.ts';
 import { StreamPort } from './stream.ts';
@@ -317,4 +316,9 @@ function shown(event: Event): { event?: string } {
   } catch {
     return {}; // an operator above has put into it what JSON cannot say
   }
+}
+
+/** What the saved state of an operator belongs to: another one of which this is the same goes on with it. */
+function stateIdentity({ type, definition, config, identity }: PlannedOperator): string {
+  return definition.stateFor ? JSON.stringify([type, definition.stateFor(config)]) : identity;
 }

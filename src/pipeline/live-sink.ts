@@ -7,7 +7,7 @@ import { exitCode, UserError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { fieldsOf } from './demand.ts';
 import type { Port } from './fuse.ts';
-import type { PlannedSink } from './plan.ts';
+import type { PlannedSink } from './planned.ts';
 import { rehearseSink } from './rehearse.ts';
 import { originOf, type Runtime, unusable } from './runtime.ts';
 

@@ -11,7 +11,7 @@ import { internalEvent } from '../events/internal.ts';
 import { redactCommon } from '../events/redact.ts';
 import { lettersOf } from '../store/keep.ts';
 import { joinDemands } from './demand.ts';
-import type { PlannedSource } from './plan.ts';
+import type { PlannedSource } from './planned.ts';
 import type { Process, Runtime } from './runtime.ts';
 
 /** Events of one replayable source that may be unsettled. */

@@ -4,7 +4,7 @@ import { type Diagnostic, messageOf } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { TlsNames, tlsProblems } from '../core/tls.ts';
 import { configError, type Path, type PipelineDocument } from './document.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './planned.ts';
 
 const HINT = 'It has to be there when falco-pipe starts';
 const HINT_OF_SOURCE = `${HINT}; or name in \`only\` the sources that are to be opened`;

@@ -1,6 +1,6 @@
 /** The part of a plan that runs where `only` says which sources are opened. */
 
-import type { Plan } from './plan.ts';
+import type { Plan } from './planned.ts';
 
 /**
  * The sources named in `only`, those of type `internal`, and what their events can reach; the rest was checked with it, and is

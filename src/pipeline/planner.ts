@@ -18,13 +18,23 @@ import { didYouMean } from './explain.ts';
 import { Findings } from './findings.ts';
 import { openedPart } from './opened.ts';
 import { orderOf } from './order.ts';
-import type { Given, Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './plan.ts';
+import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './planned.ts';
 import type { Registry } from './registry.ts';
 import { readPipeline, type Section } from './shape.ts';
 import { isPath } from './user-components.ts';
 import { warnOfVariables } from './variables.ts';
 import { Wanted } from './wanted.ts';
 import { type Contents, contentOf, digestOf } from './watch.ts';
+
+/** What the options of a run say in place of its pipeline file. */
+export interface Given {
+  /** HOST:PORT. */
+  readonly http?: string | undefined;
+  /** The state folder, absolute. */
+  readonly state?: string | undefined;
+  /** It runs here: the standard output is that of this process. */
+  readonly here?: true;
+}
 
 type Asked = Pick<Draft<Placed>, 'id' | 'type' | 'path'>;
 

@@ -2,7 +2,7 @@
 
 import type { Histogram } from 'node:perf_hooks';
 import { packageVersion } from '../core/package.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './planned.ts';
 import type { ComponentStatus, RunStatus } from './status.ts';
 
 interface Metric {

@@ -16,7 +16,7 @@ import { LiveSink } from './live-sink.ts';
 import { LiveSource } from './live-source.ts';
 import { Loadings } from './loadings.ts';
 import { overlapping } from './overlapping.ts';
-import type { Plan, PlannedSource } from './plan.ts';
+import type { Plan, PlannedSource } from './planned.ts';
 import { Retiring } from './retiring.ts';
 import { type RunOptions, Runtime } from './runtime.ts';
 import { componentsOf, type RunStatus } from './status.ts';

@@ -13,16 +13,10 @@ import { Counters } from '../core/metrics.ts';
 import { Trampoline } from '../core/trampoline.ts';
 import { componentOf, type LostFromDisk, lettersOf, ownerOf, SinkKeep, UNREADABLE } from '../store/keep.ts';
 import type { Store } from '../store/store.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './planned.ts';
 import { Reports } from './reports.ts';
 import { Totals } from './totals.ts';
-import { Transient } from './transient.ts';
-
-/** What outlives a run: as the store has it in its file, or for as long as the run lasts. */
-export type Memory = Pick<
-  Store,
-  'get' | 'set' | 'seen' | 'setSeen' | 'snapshot' | 'setSnapshot' | 'committed' | 'problem'
->;
+import { type Memory, Transient } from './transient.ts';
 
 /** Who there is in a pipeline to get what waits on disk. */
 type Named = Record<'operators' | 'sinks', readonly { readonly id: string }[]>;

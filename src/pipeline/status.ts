@@ -8,7 +8,7 @@ import type { Live } from './graph.ts';
 import type { LiveSink } from './live-sink.ts';
 import type { LiveSource } from './live-source.ts';
 import type { LoadingsStatus } from './loadings.ts';
-import type { Placed } from './plan.ts';
+import type { Placed } from './planned.ts';
 import type { Summary } from './totals.ts';
 
 export interface ComponentStatus {

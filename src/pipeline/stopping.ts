@@ -2,7 +2,7 @@
 
 import { sleep } from '../core/clock.ts';
 import type { Live } from './graph.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './planned.ts';
 import type { Reports } from './reports.ts';
 import type { Retiring } from './retiring.ts';
 

@@ -6,7 +6,7 @@ import type { Event } from '../core/event.ts';
 import type { EventRecord } from '../events/record.ts';
 import { recordJson } from '../events/record-json.ts';
 import type { FusedNode, Port } from './fuse.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './planned.ts';
 
 export interface Tap {
   /** The component that is tapped. */

@@ -1,6 +1,12 @@
 /** What a run remembers without a state file. */
 
-import type { Memory } from './runtime.ts';
+import type { Store } from '../store/store.ts';
+
+/** What outlives a run: as the store has it in its file, or for as long as the run lasts. */
+export type Memory = Pick<
+  Store,
+  'get' | 'set' | 'seen' | 'setSeen' | 'snapshot' | 'setSnapshot' | 'committed' | 'problem'
+>;
 
 /** Ids of all sources together that are remembered. */
 const SEEN = 100_000;

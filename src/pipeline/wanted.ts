@@ -3,7 +3,7 @@
 import type { Demands, OperatorDefinition, Prepared } from '../core/component.ts';
 import { joinDemands, narrowed, without } from './demand.ts';
 import type { LiveOperator } from './live-operator.ts';
-import type { Plan, PlannedOperator, PlannedSink } from './plan.ts';
+import type { Plan, PlannedOperator, PlannedSink } from './planned.ts';
 
 interface Asking {
   readonly from: readonly string[];

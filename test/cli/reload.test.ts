@@ -7,7 +7,7 @@ import { Reloader } from '../../src/cli/reload.ts';
 import { UserError } from '../../src/core/errors.ts';
 import { HalfUndone } from '../../src/pipeline/half-undone.ts';
 import { loadPlan } from '../../src/pipeline/load.ts';
-import type { Plan } from '../../src/pipeline/plan.ts';
+import type { Plan } from '../../src/pipeline/planned.ts';
 import type { Run } from '../../src/pipeline/run.ts';
 import type { Contents } from '../../src/pipeline/watch.ts';
 import { scratch } from '../scratch.ts';

@@ -8,7 +8,8 @@ import { defineSink, defineSource, type Sink } from '../../src/core/component.ts
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
 import { type EventRecord, recordForm } from '../../src/events/record.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { type PlannedOperator, planPipeline } from '../../src/pipeline/plan.ts';
+import { planPipeline } from '../../src/pipeline/plan.ts';
+import type { PlannedOperator } from '../../src/pipeline/planned.ts';
 import { builtIn, type Registry } from '../../src/pipeline/registry.ts';
 import { Run } from '../../src/pipeline/run.ts';
 import type { Store } from '../../src/store/store.ts';

@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { type Demands, defineOperator, defineSink, defineSource, type Edge, where } from '../../src/core/component.ts';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { type Plan, planInSteps, planPipeline } from '../../src/pipeline/plan.ts';
+import { planInSteps, planPipeline } from '../../src/pipeline/plan.ts';
+import type { Plan } from '../../src/pipeline/planned.ts';
 import { builtIn } from '../../src/pipeline/registry.ts';
 import { scratch } from '../scratch.ts';
 

@@ -5,7 +5,7 @@ import { suggest } from '../../core/errors.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import type { Path } from '../../pipeline/document.ts';
 import { type Loaded, loadPlan } from '../../pipeline/load.ts';
-import type { Plan } from '../../pipeline/plan.ts';
+import type { Plan } from '../../pipeline/planned.ts';
 import type { Contents } from '../../pipeline/watch.ts';
 import { defaultProblems, type MadeEvent, makeEvent, timesOf } from '../given-events.ts';
 import { type Problem, Problems } from '../problems.ts';

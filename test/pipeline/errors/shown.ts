@@ -2,7 +2,8 @@
 
 import { renderDiagnostic, UserError } from '../../../src/core/errors.ts';
 import { PipelineDocument } from '../../../src/pipeline/document.ts';
-import { type Given, planPipeline } from '../../../src/pipeline/plan.ts';
+import { planPipeline } from '../../../src/pipeline/plan.ts';
+import type { Given } from '../../../src/pipeline/planner.ts';
 import { builtIn } from '../../../src/pipeline/registry.ts';
 
 /** A pipeline without an error, from which each test makes one that has some. */
