@@ -19,7 +19,7 @@ describe('wrong: what is missing or too much', () => {
       p.yaml:2:3: error: Missing key "files" at sources.past
           past: { type: replay }
           ^^^^
-        The file, or files one after the other: a record a line; gzip when the name ends in .gz.
+        The file, or files one after the other: a record a line; plain or gzip.
       p.yaml has an error"
     `);
   });
