@@ -19,12 +19,23 @@ export interface Outcome {
   readonly sockets?: ReadonlySet<SocketKind>;
 }
 
+/** Many paths, of which more can be told than how they begin. */
+export interface PathSet {
+  /**
+   * Whether an absolute path in its shortest form may be one of them, or lie below one where that is meant: the bytes from
+   * `start` to `end`. It is certain only that it is not.
+   */
+  mayHave(bytes: Uint8Array, start: number, end: number): boolean;
+}
+
 /** A property of a path: how it begins, its last name, or that a name in it begins with a dot. */
 export interface PathProperty {
   /** Of the path that the call names, made absolute; or of the canonical one. */
   readonly of: 'text' | 'real';
   readonly kind: 'prefix' | 'name' | 'hidden';
   readonly value: string;
+  /** Only of what is derived for this process: a path that begins so is among these as well. */
+  readonly among?: PathSet;
 }
 
 /**

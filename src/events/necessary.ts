@@ -5,6 +5,7 @@ export type {
   Necessary,
   Outcome,
   PathProperty,
+  PathSet,
   Result,
   SocketKind,
 } from '../core/necessary.ts';

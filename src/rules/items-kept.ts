@@ -1,6 +1,7 @@
 /** The items of a list, kept by how conditions use them. */
 
 import type { FieldType, Scalar } from '../events/field.ts';
+import type { PathSet } from '../events/necessary.ts';
 import { type Constant, readConstant } from './constants.ts';
 import { IPV6_MOST, type Network, parseIpv4, parseIpv6, writeIpv6 } from './ip.ts';
 import type { FoundItem } from './items-scan.ts';
@@ -20,6 +21,8 @@ export interface Kept {
   count(value: Scalar): number;
   /** Any text that counts begins with one of these; undefined: nothing is known. */
   readonly beginnings?: readonly string[] | undefined;
+  /** What tells of a path from its bytes whether it may count; undefined: nothing can. */
+  readonly paths?: PathSet | undefined;
 }
 
 /** Makes what is kept. */

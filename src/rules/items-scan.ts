@@ -199,3 +199,8 @@ function cellsOf(row: string): readonly string[] {
   }
   return cells;
 }
+
+/** The text of some units. */
+export function textOf(units: Uint16Array, start: number, end: number): string {
+  return Buffer.from(units.buffer, units.byteOffset + start * 2, (end - start) * 2).toString('utf16le');
+}

@@ -2,6 +2,7 @@
 
 import { messageOf, placeText } from '../core/errors.ts';
 import type { Scalar } from '../events/field.ts';
+import type { PathSet } from '../events/necessary.ts';
 import type { Constant } from './constants.ts';
 import { type Issue, makeIssue } from './issue.ts';
 import { readInSteps } from './items-file.ts';
@@ -25,14 +26,18 @@ export interface Outline {
   readonly few: readonly Constant[] | undefined;
   /** Any text that counts begins with one of these. */
   readonly beginnings: readonly string[] | undefined;
+  /** What tells more of paths, in this process. */
+  readonly paths?: PathSet | undefined;
 }
 
 /** Whose items are asked: those that lists have now, will have, or keep. */
 export type Lists = (items: FeedItems) => Outline;
 
-export const asTheyAre: Lists = (items) => items;
+/** With all that can be asked in this process. */
+export const asKeptHere: Lists = (items) => items;
+export const asTheyAre: Lists = ({ few, beginnings }) => ({ few, beginnings });
 /** Only of lists that hold the same items for as long as the rules are loaded. */
-export const asTheyStay: Lists = (items) => (items.isFixed ? items : UNKNOWN);
+export const asTheyStay: Lists = (items) => (items.isFixed ? asTheyAre(items) : UNKNOWN);
 const UNKNOWN: Outline = { few: undefined, beginnings: undefined };
 
 interface Content extends Outline {
@@ -65,6 +70,10 @@ export class FeedItems implements Outline {
   /** Any text that counts begins with one of these; undefined: nothing is known. */
   get beginnings(): readonly string[] | undefined {
     return this.#content?.beginnings;
+  }
+
+  get paths(): PathSet | undefined {
+    return this.#content?.kept.paths;
   }
 
   exchange(content: Content): void {
@@ -140,7 +149,7 @@ export class ListFeed {
       items,
       skipped,
       ...(problem === undefined ? {} : { problem }),
-      lists: (items) => made.get(items) ?? items,
+      lists: (items) => made.get(items) ?? asTheyAre(items),
       exchange: () => {
         for (const [items, content] of made) items.exchange(content);
       },

@@ -5,7 +5,7 @@
  * Whatever else the condition says is left out, so this is true whenever the condition is, and often when it is not.
  */
 
-import type { Clause, Necessary, PathProperty, Result } from '../events/necessary.ts';
+import type { Clause, Necessary, PathProperty, PathSet, Result } from '../events/necessary.ts';
 import type { Constant } from './constants.ts';
 import { inferNames } from './event-types.ts';
 import { checkWithFew, feedsIn } from './few-items.ts';
@@ -136,17 +136,21 @@ const BARE = '';
 
 /** What holds whenever one of two clauses does that ask for the same things. */
 function either({ paths: somePaths, ends: someEnds, comms: someComms, ...outcome }: Clause, b: Clause): Clause {
-  const paths = new Map(
-    [...(somePaths ?? []), ...(b.paths ?? [])].map((path) => [`${path.of} ${path.kind} ${path.value}`, path]),
-  );
+  const paths = eachOnce([...(somePaths ?? []), ...(b.paths ?? [])]);
   const ends = eitherEnds(someEnds ?? [], b.ends ?? []);
   const comms = new Set([...(someComms ?? []), ...(b.comms ?? [])]);
   return {
     ...outcome,
-    ...(somePaths && paths.size <= MOST_LISTED && { paths: [...paths.values()] }),
+    ...(somePaths && paths.length <= MOST_LISTED && { paths }),
     ...(someEnds && ends && { ends }),
     ...(someComms && comms.size <= MOST_LISTED && { comms: [...comms] }),
   };
+}
+
+function eachOnce(paths: readonly PathProperty[]): readonly PathProperty[] {
+  return [...Map.groupBy(paths, ({ among }) => among).values()].flatMap((alike) => [
+    ...new Map(alike.map((path) => [`${path.of} ${path.kind} ${path.value}`, path])).values(),
+  ]);
 }
 
 function ofCheck(check: TypedCheck, { type, lists }: Asked, negated: boolean): Necessary {
@@ -164,12 +168,25 @@ function ofCheck(check: TypedCheck, { type, lists }: Asked, negated: boolean): N
 function ofFeeds(check: TypedCheck, { feeds, constants }: TypedFeed, lists: Lists): PathProperty[] | undefined {
   const found = ofPath(check.left, check, constants);
   for (const { items } of feeds) {
-    const { beginnings } = lists(items);
+    const { beginnings, paths } = lists(items);
     const prefixes = beginnings && ofPath(check.left, { operator: 'startswith' }, beginnings);
-    if (found === undefined || prefixes === undefined) return undefined;
-    found.push(...prefixes);
+    const known = among(paths, check.left, prefixes) ?? prefixes;
+    if (found === undefined || known === undefined) return undefined;
+    found.push(...known);
   }
   return found;
+}
+
+/** What is known of a path besides how it begins; however that is, it may be among many. */
+function among(
+  paths: PathSet | undefined,
+  left: TypedTerm,
+  prefixes: readonly PathProperty[] | undefined,
+): readonly PathProperty[] | undefined {
+  const subject = subjectOf(left);
+  if (paths === undefined || subject?.part !== 'whole') return undefined;
+  const anything: PathProperty = { of: subject.of, kind: 'prefix', value: '' };
+  return (prefixes ?? [anything]).map((prefix) => ({ ...prefix, among: paths }));
 }
 
 const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat']);

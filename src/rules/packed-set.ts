@@ -4,7 +4,7 @@
  */
 
 import { touch } from './fresh-memory.ts';
-import type { Units } from './items-scan.ts';
+import { textOf, type Units } from './items-scan.ts';
 import { spread } from './text-hash.ts';
 
 /** The table is at most so full. */
@@ -124,8 +124,4 @@ export class PackedSet {
     }
     this.#table = table;
   }
-}
-
-function textOf(units: Uint16Array, start: number, end: number): string {
-  return Buffer.from(units.buffer, units.byteOffset + start * 2, (end - start) * 2).toString('utf16le');
 }

@@ -8,6 +8,7 @@ import { feedsIn, withFewItems } from './few-items.ts';
 import { canGenerate } from './generate.ts';
 import { type Judge, makeJudge } from './judge.ts';
 import type { Part } from './judge-group.ts';
+import { asKeptHere } from './list-feed.ts';
 import { necessary } from './necessary.ts';
 import { type Node, Nodes } from './nodes.ts';
 import type { Rule } from './rule.ts';
@@ -207,7 +208,8 @@ class BoundRules<E extends Event> implements Ruleset<E> {
     const facets = type === undefined || this.#engine !== 'cached' ? [] : this.#facetsOf(type);
     const filter = (clauses: readonly Necessary[]) =>
       type === undefined ? undefined : this.#form.prefilter?.(type, clauses);
-    const of = (some: readonly Rule[]) => some.map((rule) => necessary(this.#conditionOf(rule), type as string));
+    const of = (some: readonly Rule[]) =>
+      some.map((rule) => necessary(this.#conditionOf(rule), type as string, asKeptHere));
     const prefilters = {
       among: (from: number, to: number) => filter(of(rules.slice(from, to))),
       any: () => filter([of(rules).flat()]),

@@ -1,11 +1,12 @@
 /** Items that are texts: as they are, as beginnings of texts, as path prefixes of `pmatch`. */
 
 import type { Scalar } from '../events/field.ts';
+import type { PathSet } from '../events/necessary.ts';
 import { Cover } from './cover.ts';
 import { hasWildcard } from './glob.ts';
 import { HashMarks } from './hash-marks.ts';
 import type { Expected, Keeper, Kept } from './items-kept.ts';
-import { type FoundItem, type Units, unitsOf } from './items-scan.ts';
+import { type FoundItem, textOf, type Units, unitsOf } from './items-scan.ts';
 import { PackedSet } from './packed-set.ts';
 import { prefixTest } from './pmatch.ts';
 import { hashNext, hashStart } from './text-hash.ts';
@@ -33,13 +34,18 @@ function placeOf(length: number, last: number): number {
   return Math.min(length, LENGTHS - 1) * 4 + ((last >>> 5) & 3);
 }
 
+/** What decoding makes of bytes that are not UTF-8. */
+const UNDECODED = '\ufffd';
+
 /** Items, and what all of them begin with. */
-abstract class Items implements Keeper, Kept {
+abstract class Items implements Keeper, Kept, PathSet {
   protected readonly set: PackedSet;
   protected readonly marks: HashMarks;
   protected readonly endings = new Endings();
   #cover: Cover | undefined;
   #beginnings: readonly string[] | undefined;
+  /** Some item may be the text of other bytes than its own. */
+  #isUndecoded = false;
 
   /**
    * @param marks for each item, about
@@ -59,6 +65,10 @@ abstract class Items implements Keeper, Kept {
     return this.#beginnings;
   }
 
+  get paths(): PathSet | undefined {
+    return this.#isUndecoded ? undefined : this;
+  }
+
   prepare(): Generator<void, void> {
     return this.set.prepare();
   }
@@ -71,6 +81,15 @@ abstract class Items implements Keeper, Kept {
     this.endings.add(end - start, units[end - 1] as number);
     this.cover(units, start, end);
     this.set.add(units, start, end, this.mark(units, start, end));
+    if (!(units instanceof Uint8Array)) this.#markBytes(textOf(units, start, end));
+  }
+
+  /** What is asked for by its bytes is found as well. */
+  #markBytes(text: string): void {
+    if (text.includes(UNDECODED)) this.#isUndecoded = true;
+    const bytes = Buffer.from(text);
+    this.endings.add(bytes.length, bytes.at(-1) as number);
+    this.mark(bytes, 0, bytes.length);
   }
 
   protected cover(units: Units, start: number, end: number): void {
@@ -89,6 +108,7 @@ abstract class Items implements Keeper, Kept {
   }
 
   abstract count(value: Scalar): number;
+  abstract mayHave(bytes: Uint8Array, start: number, end: number): boolean;
 }
 
 /** Of texts that are longer so many units are looked at before all of them are. */
@@ -103,11 +123,7 @@ export class Texts extends Items {
   }
 
   protected mark(units: Units, start: number, end: number): number {
-    const length = end - start;
-    const count = length > SHORT ? SAMPLE : length;
-    let sample = hashNext(hashStart, length);
-    for (let n = 1; n <= count; n++) sample = hashNext(sample, units[start + sampleAt(n, length)] as number);
-    this.marks.add(sample);
+    this.marks.add(sampleOf(units, start, end));
     let hash = hashStart;
     for (let at = start; at < end; at++) hash = hashNext(hash, units[at] as number);
     return hash;
@@ -125,6 +141,19 @@ export class Texts extends Items {
     for (let at = 0; at < length; at++) hash = hashNext(hash, value.charCodeAt(at));
     return this.set.has(value, 0, length, hash) ? 1 : 0;
   }
+
+  mayHave(bytes: Uint8Array, start: number, end: number): boolean {
+    const isEnding = this.endings.has(end - start, bytes[end - 1] as number);
+    return isEnding && this.marks.has(sampleOf(bytes, start, end));
+  }
+}
+
+function sampleOf(units: Units, start: number, end: number): number {
+  const length = end - start;
+  const count = length > SHORT ? SAMPLE : length;
+  let sample = hashNext(hashStart, length);
+  for (let n = 1; n <= count; n++) sample = hashNext(sample, units[start + sampleAt(n, length)] as number);
+  return sample;
 }
 
 /** Where the nth unit is that is looked at, from 1; the last of them is the text's last. */
@@ -164,6 +193,27 @@ abstract class Marked extends Items {
   protected isItem(text: string, from: number, to: number, hash: number): boolean {
     return this.marks.has(hash) && this.set.has(text, from, to, hash);
   }
+
+  mayHave(bytes: Uint8Array, start: number, end: number): boolean {
+    let hash = hashStart;
+    let mark = 0;
+    for (let at = start; at < end; ) {
+      const unit = bytes[at++] as number;
+      hash = hashNext(hash, unit);
+      const length = at - start;
+      const isWhole = this.mayEnd(bytes, at, end) && this.endings.has(length, unit);
+      if (isWhole && this.marks.has(hash)) return true;
+      if (length !== MARKED[mark]) continue;
+      if (!this.marks.has(hash)) return false;
+      mark++;
+    }
+    return false;
+  }
+
+  /** Whether an item may end there in a path. */
+  protected mayEnd(_bytes: Uint8Array, _at: number, _end: number): boolean {
+    return true;
+  }
 }
 
 /** Texts that a value begins with. */
@@ -200,6 +250,18 @@ export class Paths extends Marked {
 
   override get beginnings(): readonly string[] | undefined {
     return this.#isAll ? undefined : super.beginnings?.map((beginning) => `/${beginning}`);
+  }
+
+  override get paths(): PathSet | undefined {
+    return this.#isAll || this.#wild.length > 0 ? undefined : super.paths;
+  }
+
+  override mayHave(bytes: Uint8Array, start: number, end: number): boolean {
+    return super.mayHave(bytes, bytes[start] === SLASH ? start + 1 : start, end);
+  }
+
+  protected override mayEnd(bytes: Uint8Array, at: number, end: number): boolean {
+    return at === end || bytes[at] === SLASH;
   }
 
   override add(item: FoundItem): void {

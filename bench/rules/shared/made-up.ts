@@ -56,7 +56,8 @@ function event(made: Made, time: number, process: ReturnType<typeof processOf>):
     };
   }
   const isNew = made !== 'ordinary' || random(3) === 0;
-  const raw = isNew ? `/srv/data/file${time}` : `/usr/lib/x86_64-linux-gnu/lib${random(300)}.so.6`;
+  // The last two letters are other ones in each play.
+  const raw = isNew ? `/srv/data/file${time}xx` : `/usr/lib/x86_64-linux-gnu/lib${random(300)}.so.6`;
   return { ...identity, kind: 'open', nr: 257, ret: 3, dirfd: -100, raw, real: raw, open_flags: 0o2000000 };
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { PATH } from '../../../native/record-index.ts';
-import type { PathProperty } from '../necessary.ts';
+import type { PathProperty, PathSet } from '../necessary.ts';
 
 const SLASH = 0x2f;
 
@@ -27,13 +27,22 @@ export class PathTable {
   /** The conditions that want a last name with that hash; empty when none wants a name. */
   readonly #named: Int32Array = new Int32Array(0);
   #hidden = 0;
+  /** Sets of paths with the conditions that look for them, and how paths in them begin. */
+  readonly #sets: readonly (readonly [set: PathSet, bits: number])[] = [];
+  readonly #inSets: PathTable | undefined;
 
   /** `bits`: the conditions that look for a property. */
   constructor(wanted: readonly (readonly [property: PathProperty, bits: number])[]) {
     this.isEmpty = wanted.length === 0;
     const prefixes: (readonly [prefix: Uint8Array, bits: number])[] = [];
     const named: typeof prefixes = [];
-    for (const [{ kind, value }, bits] of wanted) {
+    const inSets = wanted.filter(([{ among }]) => among !== undefined);
+    if (inSets.length > 0) {
+      this.#sets = setsOf(inSets);
+      this.#inSets = new PathTable(inSets.map(([{ among: _, ...property }, bits]) => [property, bits]));
+    }
+    for (const [{ kind, value, among }, bits] of wanted) {
+      if (among !== undefined) continue;
       const bytes = Buffer.from(value);
       if (kind === 'hidden') this.#hidden |= bits;
       else if (kind === 'prefix') prefixes.push([bytes, bits]);
@@ -81,6 +90,11 @@ export class PathTable {
     const prefixed = this.#prefixed;
     let state = START;
     found |= prefixed[START] as number;
+    if (this.#inSets !== undefined) {
+      const begins = this.#inSets.find(bytes, path, start, end, baseStart, baseEnd);
+      // Of what is joined no more is asked.
+      found |= begins === 0 || baseStart < baseEnd ? begins : begins & this.#findInSets(bytes, start, end);
+    }
     if (baseStart < baseEnd) {
       for (let at = baseStart; at < baseEnd && state !== DEAD; at++) {
         state = next[state * width + (columns[bytes[at] as number] as number)] as number;
@@ -95,6 +109,20 @@ export class PathTable {
     }
     return found;
   }
+
+  #findInSets(bytes: Uint8Array, start: number, end: number): number {
+    let found = 0;
+    for (const [set, bits] of this.#sets) if (set.mayHave(bytes, start, end)) found |= bits;
+    return found;
+  }
+}
+
+/** The sets of some properties, each once. */
+function setsOf(
+  wanted: readonly (readonly [property: PathProperty, bits: number])[],
+): readonly (readonly [set: PathSet, bits: number])[] {
+  const bySet = Map.groupBy(wanted, ([{ among }]) => among as PathSet);
+  return [...bySet].map(([set, own]) => [set, own.reduce((all, [, bits]) => all | bits, 0)]);
 }
 
 /** Of a name's length and its ends: few names that are looked for share it with others. */
