@@ -1,9 +1,9 @@
 /** `rules demand -o json`: what the kernel sends as one object. */
 
 import { placeText } from '../core/errors.ts';
-import type { Live, Rate } from './demand.ts';
 import { clauseJson } from './explain-json.ts';
 import { type Asker, isFailure, type KernelDemand, type Wish } from './kernel-demand.ts';
+import type { Live, Rate } from './live-rates.ts';
 
 /** What `falco-pipe rules demand -o json` prints. */
 export function demandJson(demands: readonly KernelDemand[], live: Live | undefined): object {

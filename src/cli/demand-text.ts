@@ -1,9 +1,9 @@
 /** `rules demand` for people: event types under those because of which most of them is sent. */
 
 import { counted } from '../core/counted.ts';
-import type { Live, Rate } from './demand.ts';
 import { clausesText, clauseText, someOf } from './explain-needs.ts';
 import { type Asker, type Extra, isFailure, type KernelDemand, type SentCall, type Wish } from './kernel-demand.ts';
+import type { Live, Rate } from './live-rates.ts';
 import { indented, list } from './rules-text.ts';
 
 /** What the kernel sends for each source. */

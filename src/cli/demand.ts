@@ -1,6 +1,5 @@
 /** `falco-pipe rules demand`: what the kernel sends for rules, because of which, and with `--live` how often. */
 
-import { resolve } from 'node:path';
 import { exitCode, UserError } from '../core/errors.ts';
 import { inSlices } from '../core/steps.ts';
 import { withFetchedItems } from '../operators/rules/fetched-items.ts';
@@ -10,10 +9,10 @@ import { planInSteps } from '../pipeline/plan.ts';
 import type { Plan } from '../pipeline/planned.ts';
 import { builtIn } from '../pipeline/registry.ts';
 import type { RulesFile } from '../rules/index.ts';
-import { controlFor, type ProgramStatus } from './control.ts';
 import { demandJson } from './demand-json.ts';
 import { demandText } from './demand-text.ts';
 import { kernelDemands } from './kernel-demand.ts';
+import { liveOf } from './live-rates.ts';
 import { print, usage } from './rules.ts';
 import { namedBy } from './rules-files.ts';
 import { say } from './say.ts';
@@ -21,21 +20,6 @@ import { say } from './say.ts';
 export interface DemandOptions {
   readonly output: string;
   readonly live?: true;
-}
-
-/** Events a second since a program was ready. */
-export interface Rate {
-  readonly sent: number;
-  readonly filtered: number;
-  readonly lost: number;
-}
-
-/** What a running program has counted of a source, by the names of its counters: calls, fork, exec, exit, cgroup, scan. */
-export interface Live {
-  readonly pid: number;
-  /** Whether it runs what the file says now. */
-  readonly current: boolean;
-  rates(source: string): ReadonlyMap<string, Rate>;
 }
 
 /** Prints what the sources of a pipeline, or one for rules files alone, have the kernel send. */
@@ -61,24 +45,4 @@ function planFor(files: readonly RulesFile[]): Promise<Plan> {
   };
   const document = PipelineDocument.parse('rules', JSON.stringify(pipeline));
   return withFetchedItems(() => inSlices(planInSteps(document, builtIn())));
-}
-
-async function liveOf(pipeline: string, { digest }: Plan): Promise<Live> {
-  const { status } = await controlFor(pipeline, resolve);
-  return { pid: status.pid, current: status.digest === digest, rates: (source) => ratesOf(status, source) };
-}
-
-function ratesOf({ uptime, components }: ProgramStatus, source: string): Map<string, Rate> {
-  const counters = components.find(({ id }) => id === source)?.counters ?? {};
-  const seconds = Math.max(uptime, 1);
-  const of = (counter: string) => counters[`kernel_${counter}`] as Record<string, number> | undefined;
-  const rate = (name: string, ...names: string[]) =>
-    names.reduce((sum, each) => sum + (of(each)?.[name] ?? 0), 0) / seconds;
-  const names = new Set(['sent', 'filtered', 'dropped', 'refused'].flatMap((each) => Object.keys(of(each) ?? {})));
-  return new Map(
-    [...names].map((name) => [
-      name,
-      { sent: rate(name, 'sent'), filtered: rate(name, 'filtered'), lost: rate(name, 'dropped', 'refused') },
-    ]),
-  );
 }

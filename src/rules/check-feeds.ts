@@ -2,7 +2,7 @@
 
 import type { Event, Reader, Scalar, Value } from '../events/field.ts';
 import type { FeedRef, Modifier, Span } from './ast.ts';
-import type { Checker } from './check.ts';
+import type { Checking } from './checking.ts';
 import type { Constant } from './constants.ts';
 import { isEventTypeField } from './event-types.ts';
 import type { Use } from './items-kept.ts';
@@ -20,7 +20,7 @@ interface Comparing {
 }
 
 /** What a check compares with, its lists told how they are used. Throws a Problem for uses that there are none of. */
-export function checkFeeds(checker: Checker, comparing: Comparing): TypedFeed {
+export function checkFeeds(checker: Checking, comparing: Comparing): TypedFeed {
   const { left, operator, modifier, feeds, constants } = comparing;
   const [first] = feeds;
   const span = first?.span ?? comparing.span;

@@ -1,13 +1,13 @@
 /** Checks transformers: how many arguments, of which types, and the type of the result (spec/falco-engine.md §2.7). */
 
 import type { Argument, TransformerTerm } from './ast.ts';
-import type { Checker } from './check.ts';
+import type { Checking } from './checking.ts';
 import { printTerm } from './print.ts';
 import type { TypedTerm } from './typed-ast.ts';
 import { isText, type TermType, typeName } from './types.ts';
 
 /** Types a transformer. Anything wrong is reported through the checker. */
-export function checkTransformer(checker: Checker, term: TransformerTerm): TypedTerm {
+export function checkTransformer(checker: Checking, term: TransformerTerm): TypedTerm {
   switch (term.name) {
     case 'join':
       return join(checker, term);
@@ -20,7 +20,7 @@ export function checkTransformer(checker: Checker, term: TransformerTerm): Typed
   }
 }
 
-function argument(checker: Checker, each: Argument): TypedTerm {
+function argument(checker: Checking, each: Argument): TypedTerm {
   switch (each.kind) {
     case 'literal':
       return { kind: 'constant', value: each.text, type: 'CHARBUF', list: false };
@@ -36,17 +36,17 @@ function argument(checker: Checker, each: Argument): TypedTerm {
   }
 }
 
-function wrongNumber(checker: Checker, term: TransformerTerm, hint: string): never {
+function wrongNumber(checker: Checking, term: TransformerTerm, hint: string): never {
   // The spelling is Falco's.
   return checker.fail(`${term.name}() ${hint}`, term.span, { falco: `unknown field transfomer '${term.name}'` });
 }
 
-function noArgument(checker: Checker, term: TransformerTerm, prefix = ''): void {
+function noArgument(checker: Checking, term: TransformerTerm, prefix = ''): void {
   if (term.arg === undefined) return;
   checker.fail(`${prefix}transformer '${term.name}' does not support field arguments`, term.span);
 }
 
-function unary(checker: Checker, term: TransformerTerm): TypedTerm {
+function unary(checker: Checking, term: TransformerTerm): TypedTerm {
   const [first] = term.args;
   if (first === undefined || term.args.length !== 1) return wrongNumber(checker, term, 'takes one argument');
   if (term.name === 'val') {
@@ -87,7 +87,7 @@ function unaryResult(name: TransformerTerm['name'], { type, list }: TermType): T
   }
 }
 
-function join(checker: Checker, term: TransformerTerm): TypedTerm {
+function join(checker: Checking, term: TransformerTerm): TypedTerm {
   if (term.args.length !== 2) return wrongNumber(checker, term, 'takes a separator and a list');
   noArgument(checker, term);
   const [separator, list] = term.args.map((each) => argument(checker, each)) as [TypedTerm, TypedTerm];
@@ -96,7 +96,7 @@ function join(checker: Checker, term: TransformerTerm): TypedTerm {
   return { kind: 'call', name: 'join', args: [separator, list], type: 'CHARBUF', list: false };
 }
 
-function concat(checker: Checker, term: TransformerTerm): TypedTerm {
+function concat(checker: Checking, term: TransformerTerm): TypedTerm {
   if (term.args.length < 2) return wrongNumber(checker, term, 'takes two texts or more');
   noArgument(checker, term);
   const args = term.args.map((each) => argument(checker, each));
@@ -106,7 +106,7 @@ function concat(checker: Checker, term: TransformerTerm): TypedTerm {
   return { kind: 'call', name: 'concat', args, type: 'CHARBUF', list: false };
 }
 
-function getopt(checker: Checker, term: TransformerTerm): TypedTerm {
+function getopt(checker: Checking, term: TransformerTerm): TypedTerm {
   if (term.args.length !== 2) return wrongNumber(checker, term, 'takes a list and the option letters');
   const [words, letters] = term.args.map((each) => argument(checker, each)) as [TypedTerm, TypedTerm];
   if (!words.list) checker.fail('getopt() first argument must be a list', term.span);

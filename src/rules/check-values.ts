@@ -1,7 +1,7 @@
 /** What deserves a warning in a value that a condition compares with. */
 
 import type { Literal, Operator } from './ast.ts';
-import type { Checker } from './check.ts';
+import type { Checking } from './checking.ts';
 import { addressText, mappedNetwork, parseAddress } from './ip.ts';
 import { parseTerm } from './parser.ts';
 import { isSimpleRegex } from './regex.ts';
@@ -23,7 +23,7 @@ export function warningsAbout(
   { text, quoted }: Literal,
   left: TypedTerm,
   operator: Operator,
-  checker: Checker,
+  checker: Checking,
 ): readonly ValueWarning[] {
   if ((left.type === 'IPNET' || left.type === 'IPADDR') && text.includes(':')) return ofAddress(text, left);
   const isRegex = operator === 'regex';

@@ -7,6 +7,7 @@ import { checkFeeds } from './check-feeds.ts';
 import { argumentProblem, constantHint } from './check-hints.ts';
 import { checkTransformer } from './check-transformer.ts';
 import { type ValueWarning, warningsAbout } from './check-values.ts';
+import type { Checking } from './checking.ts';
 import type { Constant } from './constants.ts';
 import { readConstant } from './constants.ts';
 import { tellsType } from './event-types.ts';
@@ -63,7 +64,7 @@ interface CheckedBody {
 /** Macros are in many conditions: their bodies are checked once for each catalogue, and are the same objects in all of them. */
 const bodies = new WeakMap<Catalogue, WeakMap<Expr, CheckedBody>>();
 
-export class Checker {
+class Checker implements Checking {
   readonly #catalogue: Catalogue;
   readonly #bodies: WeakMap<Expr, CheckedBody>;
   readonly warnings: Warning[] = [];
@@ -270,7 +271,6 @@ export class Checker {
     return constant;
   }
 
-  /** Whether a term means something to the event source. */
   isValid(term: Term): boolean {
     if (term.kind === 'field') return this.#catalogue.find(fieldText(term)) !== undefined;
     try {

@@ -1,8 +1,14 @@
 /** How results are told: to people as they come, or as one document for machines. */
 
 import { visible } from '../core/visible.ts';
-import type { Summary } from './run-tests.ts';
 import type { TestResult } from './test-kind.ts';
+
+/** How many tests ended how. */
+export interface Summary {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
 
 export interface Reporter {
   /** Before the first test; how many there will be. */

@@ -2,7 +2,7 @@
 
 import { type Diagnostic, exitCode, type SourceText, UserError } from '../core/errors.ts';
 import { testKinds } from './kinds.ts';
-import type { Reporter } from './report.ts';
+import type { Reporter, Summary } from './report.ts';
 import { findTestFiles, type KnownFile } from './test-files.ts';
 import type { Suite, TestContext, TestResult } from './test-kind.ts';
 
@@ -56,13 +56,6 @@ function inOrder(results: readonly TestResult[], files: readonly KnownFile[]): r
   const places = new Map(files.map(({ file }, index) => [file.path, index]));
   const placeOf = ({ file }: TestResult) => places.get(file) ?? files.length;
   return results.toSorted((a, b) => placeOf(a) - placeOf(b) || a.line - b.line || byName.compare(a.name, b.name));
-}
-
-/** How many tests ended how. */
-export interface Summary {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
 }
 
 function summaryOf(results: readonly TestResult[]): Summary {

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sendDatagram } from '../../../native/index.ts';
-import type { MessageSocket } from './socket.ts';
+import type { MessageSocket } from './message-socket.ts';
 
 /** ms between tries when the reader does not keep up. */
 const POLL = 20;

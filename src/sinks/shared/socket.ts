@@ -8,17 +8,10 @@ import type { Context } from '../../core/component.ts';
 import { exitCode, UserError } from '../../core/errors.ts';
 import { connectionError, readTls, type TlsConfig, type TlsFiles } from '../../core/tls.ts';
 import { Local } from './local-socket.ts';
+import type { MessageSocket } from './message-socket.ts';
 
 /** `octets`: the length in front (RFC 6587 §3.4.1); `newline`: a line end behind. */
 export type Framing = 'octets' | 'newline';
-
-export interface MessageSocket {
-  /** Resolves, once the system has taken all of them, with the places of those too long to be sent. */
-  send(messages: readonly string[], signal: AbortSignal): Promise<readonly number[]>;
-  /** Reads the files of TLS again and connects anew. */
-  reopen(): Promise<void>;
-  close(): Promise<void>;
-}
 
 const PORTS: Record<string, number> = { 'udp:': 514, 'tcp:': 601, 'tls:': 6514 };
 

@@ -1,0 +1,14 @@
+/** What the parts of the checker, a file each, ask of it. */
+
+import type { Span, Term } from './ast.ts';
+import type { ProblemOptions } from './problem.ts';
+import type { TypedTerm } from './typed-ast.ts';
+
+export interface Checking {
+  /** Checks a field or transformer. Throws a Problem. */
+  term(term: Term): TypedTerm;
+  /** Whether a term means something to the event source. */
+  isValid(term: Term): boolean;
+  /** Throws a Problem. */
+  fail(message: string, span: Span, options?: ProblemOptions): never;
+}
