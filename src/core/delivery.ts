@@ -6,7 +6,7 @@ import { counted } from './counted.ts';
 import type { DeliveryConfig } from './delivery-config.ts';
 import { messageOf } from './errors.ts';
 import type { Event } from './event.ts';
-import { type Keep, lettersIn } from './keep.ts';
+import type { Keep } from './keep.ts';
 import { KeepReader } from './keep-reader.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
@@ -282,6 +282,8 @@ export class Delivery {
   async #writeAgain(events: readonly Event[], lost: Map<Event, Lost>): Promise<boolean> {
     const { initial, max, give_up_after: giveUpAfter } = this.#config.retry;
     let left: readonly Event[] = events;
+    // The end does not wait for another try of what stays on disk.
+    const signal = this.#stored ? AbortSignal.any([this.#stop.signal, this.#ending.signal]) : this.#stop.signal;
     const write = async () => {
       try {
         const events = left;
@@ -318,10 +320,10 @@ export class Delivery {
       this.#shelter();
     };
     try {
-      await retrying(write, { initial, max, giveUpAfter }, this.#stop.signal, failed);
+      await retrying(write, { initial, max, giveUpAfter }, signal, failed);
       return true;
     } catch (error) {
-      const stopped = this.#stop.signal.aborted;
+      const stopped = signal.aborted;
       this.#problem = messageOf(error);
       if (!stopped && !this.#sheltered && this.#givenUp.failed(this.#problem)) {
         const acks = this.#parcels.map(({ ack }) => ack);
@@ -367,12 +369,8 @@ export class Delivery {
   #refused(count: number, error: unknown): void {
     this.#metrics.add('errors', REFUSED, 1);
     const message = messageOf(error);
-    if (message === this.#refusal) return;
+    if (message !== this.#refusal) this.#log.error(this.#undelivered.saidRefused(count, message));
     this.#refusal = message;
-    const [were, are] = count === 1 ? ['was', 'is'] : ['were', 'are'];
-    const lost = this.#keep ? '' : ` and ${are} lost`;
-    const kept = this.#keep ? `; now among the dead letters: ${lettersIn(this.#keep.folder)}` : '';
-    this.#log.error(`${counted(count, 'event')} ${were} refused${lost}: ${message}${kept}`);
   }
 
   // Returns what of it is to be tried again because others in the same write went to disk.

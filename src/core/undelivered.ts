@@ -3,6 +3,7 @@
 import { asyncScheduler, type Subscription } from 'rxjs';
 import { type Ack, splitAck } from './ack.ts';
 import { sleep } from './clock.ts';
+import { counted } from './counted.ts';
 import type { Event } from './event.ts';
 import { type Keep, lettersIn } from './keep.ts';
 import type { Counters } from './metrics.ts';
@@ -140,6 +141,15 @@ export class Undelivered {
     const which = acks.every(({ live }) => live) ? 'they are' : 'those of live sources are';
     if (spills) return ` for now, ${which} kept on disk: ${why}`;
     return `: ${why}; ${which} now among the dead letters: ${lettersIn(keep.folder)}`;
+  }
+
+  /** That so many events were refused, why, and what becomes of them, for people. */
+  saidRefused(count: number, why: string): string {
+    const { keep } = this.#options;
+    const [were, are] = count === 1 ? ['was', 'is'] : ['were', 'are'];
+    const lost = keep ? '' : ` and ${are} lost`;
+    const kept = keep ? `; now among the dead letters: ${lettersIn(keep.folder)}` : '';
+    return `${counted(count, 'event')} ${were} refused${lost}: ${why}${kept}`;
   }
 
   /** Counts events that nobody gets. */

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ackOf } from '../../src/core/ack.ts';
+import type { Keep } from '../../src/core/keep.ts';
 import { deliveryOf } from './deliveries.ts';
-import { numbersOf } from './shared.ts';
+import { eventsOf, numbersOf } from './shared.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -89,5 +91,44 @@ describe('closing', () => {
     const ack = offer(1, 0, true);
     await delivery.close(AbortSignal.abort(new Error('over')));
     expect({ writes, settled: ack.settled }).toEqual({ writes: 0, settled: [['dropped', 'stopped']] });
+  });
+
+  it('does not wait for another try of what is on disk', async () => {
+    const events = eventsOf(2);
+    let waiting = events.length;
+    const keep: Keep = {
+      folder: 'state',
+      get waiting() {
+        return waiting;
+      },
+      get onDisk() {
+        return waiting;
+      },
+      ready: true,
+      spool: () => undefined,
+      bury: () => undefined,
+      woken: new Set(),
+      next: async () => [{ events, bytes: 10, ack: ackOf((status) => void (status === 'failed' || (waiting = 0))) }],
+    };
+    let writes = 0;
+    const write = () => {
+      writes++;
+      return Promise.reject(new Error('no'));
+    };
+    const { delivery, lines } = deliveryOf({ write }, { retry: { give_up_after: '5m' } }, keep);
+    delivery.begin();
+    await vi.advanceTimersByTimeAsync(4 * 60_000);
+    expect([delivery.hasMore, writes > 5]).toEqual([true, true]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    // It has given up, and begun anew.
+    expect(delivery.hasMore).toBe(false);
+    expect(lines).toContain('error: gave up writing 2 events for now, they stay on disk and are tried again: no');
+    await vi.advanceTimersByTimeAsync(1000);
+    const before = writes;
+    const closed = delivery.close(never);
+    await vi.advanceTimersByTimeAsync(0);
+    await closed;
+    expect([writes, waiting]).toEqual([before, 2]);
+    expect(lines.filter((line) => line.startsWith('error'))).toHaveLength(1);
   });
 });
