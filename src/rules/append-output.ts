@@ -2,8 +2,8 @@
 
 import type { Place } from '../core/errors.ts';
 import type { Catalogue, Event, Value } from '../events/field.ts';
-import type { Span } from './ast.ts';
 import { type BoundFormat, type Format, parseFormat } from './format.ts';
+import type { Span } from './language.ts';
 import { Problem } from './problem.ts';
 import type { PrintBytes } from './values.ts';
 

@@ -1,11 +1,12 @@
 /** Checks and tests that compare with lists whose items come from elsewhere. */
 
 import type { Event, Reader, Scalar, Value } from '../events/field.ts';
-import type { FeedRef, Modifier, Span } from './ast.ts';
+import type { FeedRef } from './ast.ts';
 import type { Checking } from './checking.ts';
 import type { Constant } from './constants.ts';
 import { isEventTypeField } from './event-types.ts';
 import type { Use } from './items-kept.ts';
+import type { Modifier, Span } from './language.ts';
 import { testOf } from './tests.ts';
 import type { TypedCheck, TypedFeed, TypedOperator, TypedTerm } from './typed-ast.ts';
 import { isText, typeName } from './types.ts';

@@ -1,8 +1,8 @@
 /** What deserves a warning in a value that a condition compares with. */
 
-import type { Literal, Operator } from './ast.ts';
 import type { Checking } from './checking.ts';
 import { addressText, mappedNetwork, parseAddress } from './ip.ts';
+import type { Literal, Operator } from './language.ts';
 import { parseTerm } from './parser.ts';
 import { isSimpleRegex } from './regex.ts';
 import type { TypedTerm } from './typed-ast.ts';

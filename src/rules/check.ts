@@ -2,7 +2,7 @@
 
 import { suggest } from '../core/errors.ts';
 import type { Catalogue, FieldRef } from '../events/field.ts';
-import type { Comparison, Expr, FieldTerm, Junction, Literal, MacroRef, Right, Span, Term } from './ast.ts';
+import type { Comparison, Expr, FieldTerm, Junction, MacroRef, Right, Term } from './ast.ts';
 import { checkFeeds } from './check-feeds.ts';
 import { argumentProblem, constantHint } from './check-hints.ts';
 import { checkTransformer } from './check-transformer.ts';
@@ -11,6 +11,7 @@ import type { Checking } from './checking.ts';
 import type { Constant } from './constants.ts';
 import { readConstant } from './constants.ts';
 import { tellsType } from './event-types.ts';
+import type { Literal, Span } from './language.ts';
 import { printTerm } from './print.ts';
 import type { ProblemOptions } from './problem.ts';
 import { Problem } from './problem.ts';

@@ -1,6 +1,7 @@
 /** What the parts of the checker, a file each, ask of it. */
 
-import type { Span, Term } from './ast.ts';
+import type { Term } from './ast.ts';
+import type { Span } from './language.ts';
 import type { ProblemOptions } from './problem.ts';
 import type { TypedTerm } from './typed-ast.ts';
 

@@ -2,9 +2,9 @@
 
 import type { Event, Form, Reader, Scalar, Value } from '../events/field.ts';
 import { addressCheck } from './address-checks.ts';
-import type { Modifier } from './ast.ts';
 import { feedCheck } from './check-feeds.ts';
 import type { Constant } from './constants.ts';
+import type { Modifier } from './language.ts';
 import { candidatesOf, isMembership } from './membership.ts';
 import { PrefixTree } from './prefix-tree.ts';
 import { termReader } from './terms.ts';

@@ -1,9 +1,9 @@
 /** What is wrong with a condition, as an issue: with its place, the way there, and what to do. */
 
 import { placeText, suggest } from '../core/errors.ts';
-import { textOperators } from './ast.ts';
 import type { MacroDefinition, RuleDefinition } from './definitions.ts';
 import { type Context, type Issue, type IssueCode, makeIssue } from './issue.ts';
+import { textOperators } from './language.ts';
 import type { Problem } from './problem.ts';
 import type { ParsedMacro } from './resolve-macros.ts';
 import type { ComposedText } from './source.ts';

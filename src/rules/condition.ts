@@ -3,7 +3,7 @@
 import type { Place } from '../core/errors.ts';
 import { suggest } from '../core/errors.ts';
 import type { Catalogue, Event, EventTypes, FieldRef, Form } from '../events/field.ts';
-import type { Expr, Span } from './ast.ts';
+import type { Expr } from './ast.ts';
 import type { Checked, Warning } from './check.ts';
 import { checkCondition } from './check.ts';
 import { checksWithin } from './checks-within.ts';
@@ -15,6 +15,7 @@ import type { Format } from './format.ts';
 import { parseFormat } from './format.ts';
 import { canGenerate } from './generate.ts';
 import { makePredicate } from './judge.ts';
+import type { Span } from './language.ts';
 import { Nodes } from './nodes.ts';
 import { parseCondition } from './parser.ts';
 import { printFalco } from './print.ts';

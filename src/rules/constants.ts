@@ -1,8 +1,8 @@
 /** Constants of conditions: text becomes what the field's type compares with (spec/falco-engine.md §2.5). */
 
 import type { FieldType } from '../events/field.ts';
-import type { Literal, Operator } from './ast.ts';
 import { addressText, type Network, parseAddress, parseIpv4, parseIpv6 } from './ip.ts';
+import type { Literal, Operator } from './language.ts';
 import { servicePort } from './services.ts';
 
 /**

@@ -1,10 +1,10 @@
 /** Exceptions of rules: checked, and written as conditions (spec/falco-engine.md §1.5). */
 
 import type { Catalogue } from '../events/field.ts';
-import { listOperators, modifiers, orderingOperators, textOperators } from './ast.ts';
 import { checkTerm } from './check.ts';
 import { type Entry, type ExceptionDefinition, isEntryList } from './definitions.ts';
 import { type Context, failLoad } from './issue.ts';
+import { listOperators, modifiers, orderingOperators, textOperators } from './language.ts';
 import { parseTerm } from './parser.ts';
 import { Problem } from './problem.ts';
 import { ComposedText, placeInScalar } from './source.ts';

@@ -2,8 +2,8 @@
 
 import { suggest } from '../core/errors.ts';
 import type { Catalogue, Event, FieldRef, Form, Reader, Value } from '../events/field.ts';
-import type { Span } from './ast.ts';
 import { checkTerm } from './check.ts';
+import type { Span } from './language.ts';
 import { parseTermAt } from './parser.ts';
 import { printTerm } from './print.ts';
 import { Problem } from './problem.ts';

@@ -1,7 +1,7 @@
 /** Advice for conditions that do not parse: what people write who know another language. */
 
 import { suggest } from '../core/errors.ts';
-import { listOperators, orderingOperators, textOperators } from './ast.ts';
+import { listOperators, orderingOperators, textOperators } from './language.ts';
 import { type Priority, parsePriority, priorities } from './priority.ts';
 import type { Scanner } from './scanner.ts';
 

@@ -1,21 +1,15 @@
 /** Parses conditions (spec/falco-engine.md §2.1): recursive descent, operators tried in Falco's order. */
 
+import type { Check, Expr, FeedRef, ListName, LiteralList, Right, Term } from './ast.ts';
 import {
-  type Check,
-  type Expr,
-  type FeedRef,
-  type ListName,
   type Literal,
-  type LiteralList,
   listOperators,
   type Modifier,
   type Operator,
   orderingOperators,
-  type Right,
   type Span,
-  type Term,
   textOperators,
-} from './ast.ts';
+} from './language.ts';
 import type { ListFeed } from './list-feed.ts';
 import { hintAfter, ITEMS, isUnclosed, numberHint, operatorHint, valueHint } from './parse-hints.ts';
 import { Problem } from './problem.ts';

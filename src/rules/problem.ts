@@ -1,7 +1,8 @@
 /** Errors in the texts of the rule language, before it is known which file and line a text came from. */
 
 import { type Diagnostic, exitCode, renderDiagnostic, UserError } from '../core/errors.ts';
-import type { MacroRef, Span } from './ast.ts';
+import type { MacroRef } from './ast.ts';
+import type { Span } from './language.ts';
 
 export interface ProblemOptions {
   /** Falco's wording, where ours says it better. */

@@ -1,6 +1,6 @@
 /** Reads a condition or format piece by piece. */
 
-import type { Literal, Span } from './ast.ts';
+import type { Literal, Span } from './language.ts';
 import { Problem } from './problem.ts';
 
 const bareText = /[^()"' \t\n\v\f\r=,]+/y;

@@ -2,7 +2,7 @@
 
 import { isScalar, type Scalar } from 'yaml';
 import type { Place } from '../core/errors.ts';
-import { listOperators, modifiers, type Span, textOperators } from './ast.ts';
+import { listOperators, modifiers, type Span, textOperators } from './language.ts';
 
 /** The place of a span in a text: line and column from 1. */
 export function placeIn(file: string, text: string, { start, end }: Span): Place {

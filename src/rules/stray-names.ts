@@ -1,7 +1,8 @@
 /** What looks like the name of a list where there is none of that name: Falco compares with it as with any text. */
 
 import { suggest } from '../core/errors.ts';
-import type { Comparison, Expr, Literal, Span } from './ast.ts';
+import type { Comparison, Expr } from './ast.ts';
+import type { Literal, Span } from './language.ts';
 import type { ComposedText } from './source.ts';
 
 interface StrayName {

@@ -1,6 +1,7 @@
 /** Parses the parts of conditions that have a value: fields, transformers and literals (spec/falco-engine.md §2.1). */
 
-import type { Argument, ArgumentList, FieldTerm, Literal, Term, TransformerName, TransformerTerm } from './ast.ts';
+import type { Argument, ArgumentList, FieldTerm, Term, TransformerTerm } from './ast.ts';
+import type { Literal, TransformerName } from './language.ts';
 import { Scanner } from './scanner.ts';
 import {
   argumentError,

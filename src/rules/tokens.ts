@@ -1,6 +1,6 @@
 /** The words of the language (spec/falco-engine.md §2.1), as sticky patterns, and what the parser says when one is missing. */
 
-import { listOperators, modifiers, orderingOperators, textOperators, transformerNames } from './ast.ts';
+import { listOperators, modifiers, orderingOperators, textOperators, transformerNames } from './language.ts';
 
 export const fieldName = /[a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+/y;
 /** A field, or a name without a dot: of a macro, a transformer, a field of the event source `alert`. */

@@ -1,8 +1,9 @@
 /** Conditions that were checked, as trees: what back ends compile, and what all else about a condition is found out of. */
 
 import type { FieldRef } from '../events/field.ts';
-import type { Modifier, Operator, Span, Term } from './ast.ts';
+import type { Term } from './ast.ts';
 import type { Constant } from './constants.ts';
+import type { Modifier, Operator, Span } from './language.ts';
 import type { FeedItems } from './list-feed.ts';
 import type { TermType } from './types.ts';
 

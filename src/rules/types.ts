@@ -1,7 +1,7 @@
 /** Which operators a type of value takes (spec/falco-engine.md §2.4). */
 
 import type { FieldType } from '../events/field.ts';
-import type { Modifier, Operator } from './ast.ts';
+import type { Modifier, Operator } from './language.ts';
 
 export interface TermType {
   readonly type: FieldType;

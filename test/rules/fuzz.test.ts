@@ -2,18 +2,16 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Place } from '../../src/core/errors.ts';
+import type { Argument, Expr, Term } from '../../src/rules/ast.ts';
+import { type Condition, compileCondition, compileFormat, type Format, RuleError } from '../../src/rules/index.ts';
 import {
-  type Argument,
-  type Expr,
   type Literal,
   listOperators,
   modifiers,
   orderingOperators,
   type Span,
-  type Term,
   textOperators,
-} from '../../src/rules/ast.ts';
-import { type Condition, compileCondition, compileFormat, type Format, RuleError } from '../../src/rules/index.ts';
+} from '../../src/rules/language.ts';
 import { parseCondition } from '../../src/rules/parser.ts';
 import { exactText } from './exact-text.ts';
 import { everyField, someCondition, someFile, someFormat, someText, someValues } from './made-texts.ts';
