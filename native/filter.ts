@@ -37,6 +37,7 @@ const PREFIX_MAX = 64;
 const NAME_MAX = 32;
 /** Bytes of a thread's name, with the one that ends it. */
 const COMM_ROOM = 16;
+const COMM_BITS = 1024;
 
 const indexes: ReadonlyMap<string, number> = new Map(Object.keys(CALLS).map((name, index) => [name, index + 1]));
 const SOCKETCALL = indexes.size + 1;
@@ -235,9 +236,9 @@ export function filterTables(filters: CallFilters, most = MOST_ENTRIES): Tables 
     starts: BigUint64Array.of(
       startsOf(paths.prefixes.keys(), true),
       startsOf(paths.names.keys(), false),
-      startsOf(comms.keys(), false),
       endsOf(paths.names.keys()),
     ),
+    commStarts: commStartsOf(comms.keys()),
     uring: [...filters.keys()].some((name) => URING.has(name)),
     history: [...filters.keys()].some(asksHistory),
   };
@@ -316,6 +317,18 @@ function endsOf(names: Iterable<string>): bigint {
   const ends = [...names].map((name) => Buffer.from(`/${name}`));
   if (ends.some(({ length }) => length < 4)) return ALL_STARTS;
   return ends.reduce((bits, end) => bits | startBit(end.readUInt32LE(end.length - 4)), 0n);
+}
+
+/** The bits of the first eight bytes of threads' names: COMM_BIT of native/bpf/shared.h. */
+function commStartsOf(comms: Iterable<string>): BigUint64Array {
+  const bits = new BigUint64Array(COMM_BITS / 64);
+  for (const comm of comms) {
+    const start = Buffer.alloc(8);
+    Buffer.from(comm).copy(start); // also where a character goes beyond it
+    const bit = Math.imul(start.readUInt32LE(0) ^ start.readUInt32LE(4), 0x9e3779b1) >>> 22;
+    bits[bit >>> 6] = (bits[bit >>> 6] ?? 0n) | (1n << BigInt(bit & 63));
+  }
+  return bits;
 }
 
 /** START_BIT of native/bpf/shared.h. */

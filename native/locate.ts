@@ -61,8 +61,9 @@ export interface AddonWanted {
   readonly ends: Uint8Array;
   /** Classes that are tested for an end: of addresses local and remote, of ports local and remote. */
   readonly endTests: Uint16Array;
-  /** Of the beginnings of prefixes, of names and of threads' names, and of the ends of names. */
+  /** Of the beginnings of prefixes and of names, and of the ends of names. */
   readonly starts: BigUint64Array;
+  readonly commStarts: BigUint64Array;
 }
 
 export interface AddonOptions extends AddonWanted {
@@ -80,7 +81,7 @@ export interface AddonRecordIndex {
 }
 
 export interface AddonSensor {
-  drain(into: Uint8Array): number;
+  drain(into: Uint8Array, index?: AddonRecordIndex, rows?: Uint32Array): number;
   arm(bytes: number): boolean;
   onDoorbell(callback: () => void): void;
   configure(wanted: AddonWanted): void;

@@ -92,9 +92,9 @@ std::vector<uint8_t> bytes_of(const Napi::Value &value) {
 }
 
 // Copies an array of u16 as far as there is room.
-template <size_t room>
-void copy_words(const Napi::Value &value, __u16 (&into)[room]) {
-  const auto words = value.As<Napi::Uint16Array>();
+template <typename Word, size_t room>
+void copy_words(const Napi::Value &value, Word (&into)[room]) {
+  const auto words = value.As<Napi::TypedArrayOf<Word>>();
   for (size_t i = 0; i < room && i < words.ElementLength(); i++) into[i] = words[i];
 }
 
@@ -128,8 +128,8 @@ Wanted wanted_of(const Napi::Object &given) {
   const auto starts = given.Get("starts").As<Napi::BigUint64Array>();
   words.prefix_starts = starts[0];
   words.name_starts = starts[1];
-  words.comm_starts = starts[2];
-  words.name_ends = starts[3];
+  words.name_ends = starts[2];
+  copy_words(given.Get("commStarts"), words.comm_starts);
   wanted.prefixes = bytes_of(given.Get("prefixes"));
   wanted.names = bytes_of(given.Get("names"));
   wanted.comms = bytes_of(given.Get("comms"));
@@ -137,6 +137,35 @@ Wanted wanted_of(const Napi::Object &given) {
   wanted.uring = flag("uring");
   return wanted;
 }
+
+class IndexHandle : public Napi::ObjectWrap<IndexHandle> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "RecordIndex", {InstanceMethod<&IndexHandle::index>("index")});
+  }
+
+  explicit IndexHandle(const Napi::CallbackInfo &info) : ObjectWrap(info) {}
+
+  RecordIndex *get() { return &index_; }
+
+  static bool has_room(const Napi::Uint32Array &rows, size_t length) {
+    return rows_for(length) * sizeof(Row) <= rows.ByteLength();
+  }
+
+ private:
+  // index(bytes, length, rows): how many are damaged.
+  Napi::Value index(const Napi::CallbackInfo &info) {
+    const auto bytes = info[0].As<Napi::Uint8Array>();
+    const size_t length = info[1].ToNumber().Uint32Value();
+    auto rows = info[2].As<Napi::Uint32Array>();
+    if (length > bytes.ByteLength() || !has_room(rows, length))
+      throw Napi::RangeError::New(info.Env(), "index(bytes, length, rows): no room for that many records");
+    const size_t damaged = index_.index(bytes.Data(), length, reinterpret_cast<Row *>(rows.Data()));
+    return Napi::Number::New(info.Env(), static_cast<double>(damaged));
+  }
+
+  RecordIndex index_;
+};
 
 class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
  public:
@@ -181,11 +210,22 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     return *sensor_;
   }
 
+  // drain(into, index?, rows?): the bytes copied; with an index, rows are written of them.
   Napi::Value drain(const Napi::CallbackInfo &info) {
     if (!info[0].IsTypedArray()) throw Napi::TypeError::New(info.Env(), "drain(into): into must be a Uint8Array");
     auto into = info[0].As<Napi::Uint8Array>();
+    Sensor &open = sensor(info.Env());
+    RecordIndex *index = nullptr;
+    if (info[1].IsObject()) {
+      auto rows = info[2].As<Napi::Uint32Array>();
+      if (!IndexHandle::has_room(rows, into.ByteLength()))
+        throw Napi::RangeError::New(info.Env(), "drain(into, index, rows): no room for that many records");
+      index = IndexHandle::Unwrap(info[1].As<Napi::Object>())->get();
+      index->begin(into.Data(), reinterpret_cast<Row *>(rows.Data()));
+    }
     bool stuck = false;
-    const size_t copied = sensor(info.Env()).drain(into.Data(), into.ByteLength(), &stuck);
+    const size_t copied = open.drain(into.Data(), into.ByteLength(), &stuck, index);
+    if (index != nullptr) index->end();
     if (stuck) throw Napi::RangeError::New(info.Env(), "drain(into): into is smaller than the next record");
     return Napi::Number::New(info.Env(), static_cast<double>(copied));
   }
@@ -285,29 +325,6 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
 
   std::unique_ptr<Sensor> sensor_;
   Bell *bell_ = nullptr;
-};
-
-class IndexHandle : public Napi::ObjectWrap<IndexHandle> {
- public:
-  static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "RecordIndex", {InstanceMethod<&IndexHandle::index>("index")});
-  }
-
-  explicit IndexHandle(const Napi::CallbackInfo &info) : ObjectWrap(info) {}
-
- private:
-  // index(bytes, length, rows): how many are damaged.
-  Napi::Value index(const Napi::CallbackInfo &info) {
-    const auto bytes = info[0].As<Napi::Uint8Array>();
-    const size_t length = info[1].ToNumber().Uint32Value();
-    auto rows = info[2].As<Napi::Uint32Array>();
-    if (length > bytes.ByteLength() || rows_for(length) * sizeof(Row) > rows.ByteLength())
-      throw Napi::RangeError::New(info.Env(), "index(bytes, length, rows): no room for that many records");
-    const size_t damaged = index_.index(bytes.Data(), length, reinterpret_cast<Row *>(rows.Data()));
-    return Napi::Number::New(info.Env(), static_cast<double>(damaged));
-  }
-
-  RecordIndex index_;
 };
 
 Napi::Value Probe(const Napi::CallbackInfo &info) {

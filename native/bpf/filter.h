@@ -54,7 +54,8 @@ static __always_inline bool comm_passes(struct call_context *call, __u32 bit)
   struct task_struct *task = named_task(call);
   __u64 first = *(__u64 *)task->comm;
   struct comm_key key = { .words[0] = before_zero(first) };
-  if (!(filter.comm_starts & START_BIT((__u32)key.words[0]))) return 0;
+  __u32 start = COMM_BIT(key.words[0]);
+  if (!(filter.comm_starts[start / 64] >> start % 64 & 1)) return 0;
   if (!zero_bytes(first)) key.words[1] = before_zero(*(__u64 *)(task->comm + 8));
   __u16 *found = bpf_map_lookup_elem(&comms, &key);
   return found && *found & bit;

@@ -46,6 +46,10 @@ enum socket_kind {
 // The bit of four bytes in a set of 64.
 #define START_BIT(word) (1ull << ((__u32)((word) * 0x9e3779b1u) >> 26))
 
+// The bit of eight bytes in a set of COMM_BITS.
+#define COMM_BITS 1024
+#define COMM_BIT(word) ((__u32)(((word) ^ (word) >> 32) * 0x9e3779b1u) >> 22)
+
 // Classes of outcome, a bit for each: of files whose path has a property.
 struct path_classes {
   __u16 text; // the path that the call names
@@ -107,7 +111,7 @@ struct filter {
   __u64 prefix_starts;           // a bit for the first four bytes of each prefix, and of each name: most paths differ
   __u64 name_starts;             // there already
   __u64 name_ends;               // a bit for the last four bytes of each name; one of three bytes has a slash before it
-  __u64 comm_starts;             // the same of threads' names
+  __u64 comm_starts[COMM_BITS / 64]; // a bit for the first eight bytes of each thread's name: rules know many
   __u16 calls[CALL_NUMBERS];     // by number: low byte the native ABI's call, high byte the 32-bit ABI's
   __u16 keep[CALLS_ROOM];        // by call: the classes that are sent
   __u16 test[CALLS_ROOM];        // the classes that are sent when the path passes, or an end of the socket

@@ -242,7 +242,7 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
 
   test('the name of the thread, to its last byte, of opens and of other calls', async () => {
     const wanted: Necessary = [
-      { comms: ['sh', 'bash', 'a-name-of-15-by'], results: new Set(['ok']) },
+      { comms: ['sh', 'bash', 'a-name-of-15-by', '1234567\u{1f600}'], results: new Set(['ok']) },
       { paths: [path('text', 'prefix', under('etc'))] },
     ];
     const sensor = watch(actor, {
@@ -254,6 +254,7 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     try {
       // Behind a short name the kernel may keep what is left of a longer one.
       const names = ['a-name-of-15-by', 'bash', 'sh', 'sh-not', 'bas', 'a-name-of-15-bx', 'a-name-of-15', 'sh'];
+      names.unshift('1234567\u{1f600}'); // a character that goes beyond the eighth byte
       for (const name of names) {
         await actor.ask(`comm ${name}`);
         const fd = await actor.ask(`open ${under('dir/file')} 0`);
@@ -262,9 +263,14 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
         await actor.ask(`open ${under('missing')} 0`);
       }
       await actor.ask(`open ${under('etc/sub')} 0`);
-      const sent = drainAll(sensor).map(({ kind, comm, raw }) => [kind, comm, raw]);
+      const sent = drainAll(sensor).map(({ kind, comm, raw }) => [
+        kind,
+        Buffer.from(String(comm), 'latin1').toString(),
+        raw,
+      ]);
       const file = under('dir/file');
       expect(sent).toEqual([
+        ['open', '1234567\u{1f600}', file],
         ['open', 'a-name-of-15-by', file],
         ['open', 'bash', file],
         ['call', 'bash', ''],
@@ -273,7 +279,7 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
         ['open', 'sh', under('etc/sub')],
       ]);
       const { filtered } = sensor.counters();
-      expect([filtered[OPEN], filtered.dup]).toEqual([12, 7]);
+      expect([filtered[OPEN], filtered.dup]).toEqual([13, 8]);
     } finally {
       sensor.close();
     }
