@@ -3,9 +3,8 @@
 import { Command, Option } from 'commander';
 import { exitCode, suggest, UserError } from '../core/errors.ts';
 import { endWithOutput } from './output-gone.ts';
-
-const collect = (value: string, before: string[] = []) => [...before, value];
-const output = () => new Option('-o, --output <form>', 'how to print').choices(['text', 'json']).default('text');
+import { collect, output } from './program-options.ts';
+import { addRules } from './program-rules.ts';
 
 /** The whole command line, ready to parse. */
 export function createProgram(): Command {
@@ -41,6 +40,19 @@ export function createProgram(): Command {
     await (await import('./version.ts')).printVersion(options.output);
   });
 
+  for (const add of VERBS) add(program);
+  // Only now: verbs would inherit it. What is in excess here is a verb that does not exist.
+  return program.allowExcessArguments();
+}
+
+function unknownVerb({ args, commands }: Command): UserError {
+  const names = commands.map((command) => command.name());
+  const near = suggest(args[0] ?? '', names);
+  const hint = near ? `did you mean "${near}"?` : `there are ${names.join(', ')}`;
+  return new UserError(`There is no verb "${args[0]}"; ${hint}`, { exit: exitCode.usage });
+}
+
+function addRun(program: Command): void {
   program
     .command('run <pipeline>')
     .description('Run a pipeline until its sources end or a signal stops it.')
@@ -55,7 +67,9 @@ export function createProgram(): Command {
       '\nExamples:\n  falco-pipe run pipelines/default.yaml\n  falco-pipe run pipelines/default.yaml -o json | jq .rule\n  falco-pipe run pipelines/demo.yaml --set sources.past.rate=10\n\nSignals: SIGINT, SIGTERM stop in order (twice: at once); SIGHUP loads the pipeline anew; SIGUSR1 opens output files again.',
     )
     .action(async (pipeline, options) => (await import('./run.ts')).run(pipeline, options));
+}
 
+function addValidate(program: Command): void {
   program
     .command('validate <files...>')
     .description(
@@ -68,68 +82,9 @@ export function createProgram(): Command {
       '\nExamples:\n  falco-pipe validate pipelines/default.yaml\n  falco-pipe validate rules/host.yaml my-rules.yaml -o json\n\nOf a pipeline it also says which rules cannot fire there. Rules files are loaded together, in order.',
     )
     .action(async (files, options) => (await import('./validate.ts')).validate(files, options));
+}
 
-  const ofWhat = "\nFILES are rules files, or one pipeline. Default: the program's own rules.";
-  const ruleList = '\nExamples:\n  falco-pipe rules list\n  falco-pipe rules list pipelines/default.yaml -o json';
-  const ruleExample = '\nExample:\n  falco-pipe rules';
-  const rules = program
-    .command('rules')
-    .description(
-      'Look at rules: what there is, what each consists of, why it does or does not fire, what ends a false alarm.',
-    )
-    .addHelpText('after', ruleList);
-  rules
-    .command('list [files...]')
-    .description('List rules.')
-    .addOption(output())
-    .addHelpText('after', `${ruleList}\n${ofWhat}`)
-    .action(async (files, options) => (await import('./rules.ts')).listRules(files, options));
-  rules
-    .command('show <name> [files...]')
-    .description('Show what a rule consists of.')
-    .addOption(output())
-    .addHelpText('after', `${ruleExample} show "Scheduled job changed"\n${ofWhat}`)
-    .action(async (name, files, options) => (await import('./rules.ts')).showRule(name, files, options));
-  rules
-    .command('explain <name> [files...]')
-    .description('Show where each part of a rule comes from and what it needs; with an event, why it does (not) match.')
-    .addOption(output())
-    .option('--event <file>', 'records to judge, one JSON object a line (.gz: compressed; -: standard input)')
-    .option('--event-line <n>', 'which line of them, from 1')
-    .addHelpText(
-      'after',
-      `${ruleExample} explain "Scheduled job changed" --event pipelines/demo.jsonl.gz --event-line 1\n${ofWhat}`,
-    )
-    .action(async (name, files, options) => (await import('./rules.ts')).explain(name, files, options));
-  rules
-    .command('demand [files...]')
-    .description('Show what the kernel sends for rules: every one or a part of each system call, and because of which.')
-    .addOption(output())
-    .option('--live', 'how often, as the running program of the pipeline has counted: a second, since its start')
-    .addHelpText(
-      'after',
-      `\nExamples:\n  falco-pipe rules demand falco_rules.yaml my-rules.yaml\n  falco-pipe rules demand pipelines/default.yaml --live\n${ofWhat}`,
-    )
-    .action(async (files, options) => (await import('./demand.ts')).demand(files, options));
-  rules
-    .command('except <alerts> [files...]')
-    .description(
-      'Print the exceptions with which rules are silent about these alerts, and about as little else as can be.',
-    )
-    .addOption(output())
-    .option(
-      '--by <fields>',
-      'what to compare, separated by commas (default: fields that tell the program, its object, …)',
-    )
-    .option('--rule <name>', 'only the alerts of this rule (repeatable)', collect)
-    .option('--rows <n>', 'values for a rule, at most: those that end the most alerts', '200')
-    .option('--events <file>', 'records to judge with and without them (.gz: compressed; -: standard input)')
-    .addHelpText(
-      'after',
-      `\nExamples:\n  falco-pipe rules except alerts.jsonl falco_rules.yaml > exceptions.yaml\n  falco-pipe rules except alerts.jsonl.gz falco_rules.yaml --rule "Read sensitive file untrusted" --by proc.exepath,fd.name\n  falco-pipe run pipelines/demo.yaml -o json | falco-pipe rules except - rules/host.yaml --events pipelines/demo.jsonl.gz\n\nALERTS are JSON as Falco, sinks and their services have it (.gz: compressed); -: standard input.${ofWhat}`,
-    )
-    .action(async (alerts, files, options) => (await import('./except/index.ts')).except(alerts, files, options));
-
+function addTest(program: Command): void {
   program
     .command('test <paths...>')
     .description('Run tests of rules and pipelines: recorded events or real system calls, and what must come of them.')
@@ -147,7 +102,9 @@ export function createProgram(): Command {
       '\nExamples:\n  falco-pipe test rules/ --coverage\n  sudo falco-pipe test scenarios/\n  sudo falco-pipe test --rules falco_rules.yaml run_shell_untrusted.yaml -o junit > report.xml\n\nExit status: 0 when every test passed or was skipped, 1 when one failed, 2 when a file cannot be used.',
     )
     .action(async (paths, options) => (await import('./test.ts')).test(paths, options));
+}
 
+function addGenerate(program: Command): void {
   program
     .command('generate [pattern]')
     .description(
@@ -169,7 +126,9 @@ export function createProgram(): Command {
       '\nExamples:\n  falco-pipe generate --list --all\n  sudo falco-pipe generate "ptrace|shadow"\n  sudo falco-pipe generate --loop --rate 50 --for 1m\n  sudo falco-pipe generate --against http://127.0.0.1:2801\n\nA pattern is a regular expression, and is looked for in the names of actions and of rules.\nExit status: 0, or 1 when an action failed or its alert did not come.',
     )
     .action(async (pattern, options) => (await import('./generate.ts')).generate(pattern, options));
+}
 
+function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description(
@@ -178,7 +137,9 @@ export function createProgram(): Command {
     .addOption(output())
     .addHelpText('after', '\nExample:\n  sudo falco-pipe doctor')
     .action(async (options) => (await import('./doctor.ts')).doctor(options));
+}
 
+function addSink(program: Command): void {
   const sinkExample = '\nExample:\n  falco-pipe sink test pipelines/default.yaml out';
   program
     .command('sink')
@@ -190,7 +151,9 @@ export function createProgram(): Command {
     .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
     .addHelpText('after', sinkExample)
     .action(async (pipeline, id, options) => (await import('./sink.ts')).testSink(pipeline, id, options));
+}
 
+function addList(program: Command): void {
   program
     .command('list <what> [pipeline]')
     .description('List sources, operators, sinks, fields, or the rules of a pipeline.')
@@ -201,20 +164,26 @@ export function createProgram(): Command {
       '\nExamples:\n  falco-pipe list operators\n  falco-pipe list fields --source alert\n  falco-pipe list rules pipelines/default.yaml',
     )
     .action(async (what, pipeline, options) => (await import('./list.ts')).list(what, pipeline, options));
+}
 
+function addSchema(program: Command): void {
   program
     .command('schema [pipeline]')
     .description('Print the JSON Schema of pipeline files; with a pipeline, of its own components too.')
     .addHelpText('after', '\nExample:\n  falco-pipe schema pipelines/default.yaml > pipeline.schema.json')
     .action(async (pipeline) => (await import('./schema.ts')).schema(pipeline));
+}
 
+function addCreate(program: Command): void {
   program
     .command('create <kind> <name>')
     .description('Write a component of your own: its file, a test, and what an editor needs.')
     .option('--in <folder>', 'where to write', '.')
     .addHelpText('after', '\nExample:\n  falco-pipe create operator mark-night')
     .action(async (kind, name, options) => (await import('./create.ts')).create(kind, name, options));
+}
 
+function addRecord(program: Command): void {
   program
     .command('record <file>')
     .description('Record kernel events as records that `replay` and tests read; gzip when the name ends in .gz.')
@@ -229,10 +198,11 @@ export function createProgram(): Command {
       '\nExamples:\n  falco-pipe record events.jsonl.gz --rules rules/host.yaml --for 30s\n  falco-pipe record slabs.raw --raw --for 10s',
     )
     .action(async (file, options) => (await import('./record.ts')).record(file, options));
+}
 
-  const running = '[program]';
+function addStatus(program: Command): void {
   program
-    .command(`status ${running}`)
+    .command('status [program]')
     .description('Show what a running program says of itself; it is named by its pipeline file or its pid.')
     .addOption(output())
     .addHelpText(
@@ -240,13 +210,17 @@ export function createProgram(): Command {
       '\nExample:\n  falco-pipe status pipelines/default.yaml\n\nExit status: 0 when it is ready, 1 when it is not, 69 when none runs.',
     )
     .action(async (name, options) => (await import('./status.ts')).status(name, options));
+}
 
+function addTop(program: Command): void {
   program
-    .command(`top ${running}`)
+    .command('top [program]')
     .description('Watch every component of a running program: in, out, dropped, waiting, errors.')
     .addHelpText('after', '\nExample:\n  falco-pipe top')
     .action(async (name) => (await import('./top.ts')).top(name));
+}
 
+function addTap(program: Command): void {
   program
     .command('tap <id>')
     .description('Print a live sample of what leaves a source or operator of a running program, or reaches a sink.')
@@ -255,7 +229,9 @@ export function createProgram(): Command {
     .option('--limit <n>', 'stop after so many events')
     .addHelpText('after', '\nExample:\n  falco-pipe tap detect --limit 3 | jq .')
     .action(async (id, options) => (await import('./tap.ts')).tap(id, options));
+}
 
+function addGraph(program: Command): void {
   program
     .command('graph <pipeline>')
     .description('Draw a pipeline.')
@@ -263,7 +239,9 @@ export function createProgram(): Command {
     .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
     .addHelpText('after', '\nExample:\n  falco-pipe graph pipelines/default.yaml --format svg > graph.svg')
     .action(async (pipeline, options) => (await import('./graph.ts')).graph(pipeline, options));
+}
 
+function addCloudtrail(program: Command): void {
   const verifyExample = '\nExample:\n  falco-pipe cloudtrail verify audit-logs --interval 7d --account 111111111111';
   program
     .command('cloudtrail')
@@ -285,7 +263,9 @@ export function createProgram(): Command {
       `${verifyExample}\n\nPrints what is missing, modified, not signed, or not covered by a digest. Exit status: 0 when nothing is, 1 when something is.`,
     )
     .action(async (bucket, options) => (await import('./cloudtrail.ts')).verifyTrail(bucket, options));
+}
 
+function addDlq(program: Command): void {
   program
     .command('dlq <action> [ids...]')
     .description(
@@ -305,14 +285,25 @@ export function createProgram(): Command {
       '\nExamples:\n  falco-pipe dlq list --state /var/lib/falco-pipe\n  falco-pipe dlq show 17 --state /var/lib/falco-pipe\n  falco-pipe dlq retry --sink siem --state /var/lib/falco-pipe\n  falco-pipe dlq drop 17 --state /var/lib/falco-pipe',
     )
     .action(async (action, ids, options) => (await import('./dlq.ts')).dlq(action, ids, options));
-
-  // Only now: verbs would inherit it. What is in excess here is a verb that does not exist.
-  return program.allowExcessArguments();
 }
 
-function unknownVerb({ args, commands }: Command): UserError {
-  const names = commands.map((command) => command.name());
-  const near = suggest(args[0] ?? '', names);
-  const hint = near ? `did you mean "${near}"?` : `there are ${names.join(', ')}`;
-  return new UserError(`There is no verb "${args[0]}"; ${hint}`, { exit: exitCode.usage });
-}
+/** In the order of the help. */
+const VERBS: readonly ((program: Command) => void)[] = [
+  addRun,
+  addValidate,
+  addRules,
+  addTest,
+  addGenerate,
+  addDoctor,
+  addSink,
+  addList,
+  addSchema,
+  addCreate,
+  addRecord,
+  addStatus,
+  addTop,
+  addTap,
+  addGraph,
+  addCloudtrail,
+  addDlq,
+];
