@@ -22,6 +22,11 @@ const OF_COMPONENTS: Readonly<Record<string, Metric>> = {
   sent: counter('falco_pipe_sent_events_total', 'Events that left an operator.'),
   delivered: counter('falco_pipe_delivered_events_total', 'Events that a sink has written.'),
   dropped: counter('falco_pipe_dropped_events_total', 'Events that were lost here, by reason.', 'reason'),
+  gaps: counter(
+    'falco_pipe_gaps_total',
+    'How often a component knew that it had missed events, by reason; the log has how many, or from when to when.',
+    'reason',
+  ),
   spooled: counter('falco_pipe_spooled_events_total', 'Events that a sink left on disk for later.'),
   dead_lettered: counter(
     'falco_pipe_dead_lettered_events_total',

@@ -15,16 +15,20 @@ interface Pending {
 
 export class Reports {
   readonly #log: Logger;
+  readonly #counted: (report: Report) => void;
   readonly #listeners = new Set<(report: Report) => void>();
   readonly #pending = new Map<string, Pending>();
 
-  constructor(log: Logger) {
+  /** @param counted told of each report, also of those that are said together */
+  constructor(log: Logger, counted: (report: Report) => void) {
     this.#log = log;
+    this.#counted = counted;
   }
 
   /** Says a report, now or together with those like it. */
   add(report: Report): void {
     const { component, type, fields } = report;
+    this.#counted(report);
     const key = JSON.stringify([component, type, fields.reason, fields.event_type]);
     const pending = this.#pending.get(key);
     if (pending) {

@@ -70,7 +70,9 @@ export class Runtime {
     this.log = log;
     this.store = store;
     this.memory = store ?? new Transient(positions);
-    this.reports = new Reports(log);
+    this.reports = new Reports(log, ({ component, type, fields }) => {
+      if (type === 'gap') this.counters(component).add('gaps', fields.reason ?? '', 1);
+    });
     this.#resolve = resolve;
   }
 

@@ -82,6 +82,7 @@ async function pageOf(mood: 'good' | 'bad'): Promise<() => string> {
     ctx.trouble('it has no connection');
     ctx.metrics.counter('unfetched').value = 2;
     ctx.metrics.counter('behind').value = 7200;
+    ctx.report('gap', { reason: 'stream_limits', count: 5, message: 'five events were missed' });
     run.loadings.refused('a mistake', true);
     const isWrong = { dropped: expect.any(Number), on_disk: 3, dead_lettered: expect.any(Number) };
     await vi.waitFor(() => expect(run.totals.summary()).toMatchObject(isWrong), 20_000);

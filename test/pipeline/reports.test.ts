@@ -12,7 +12,8 @@ afterEach(() => {
 
 it('gaps that come soon after one another are said together, from the beginning of the first to the end of the last', () => {
   const { log, lines } = recordedLog();
-  const reports = new Reports(log);
+  const counted: Report[] = [];
+  const reports = new Reports(log, (report) => counted.push(report));
   const said: Report['fields'][] = [];
   reports.listen(({ fields }) => said.push(fields));
   const gap = (from: bigint, to: bigint) =>
@@ -22,11 +23,12 @@ it('gaps that come soon after one another are said together, from the beginning 
   vi.advanceTimersByTime(10_000);
   expect(said.slice(1)).toMatchObject([{ from: 3_000_000_000n, to: 7_500_000_000n, count: 3 }]);
   expect(lines).toHaveLength(2);
+  expect(counted).toHaveLength(4);
 });
 
 it('a message says itself how many: nothing is added that it may have said in other words', () => {
   const { log, lines } = recordedLog();
-  const reports = new Reports(log);
+  const reports = new Reports(log, () => {});
   reports.add({ component: 'hub', type: 'gap', fields: { reason: 'expired', count: 12, message: 'a dozen events' } });
   reports.flush();
   expect(lines).toEqual(['warn: hub: a dozen events']);
@@ -34,7 +36,7 @@ it('a message says itself how many: nothing is added that it may have said in ot
 
 it('losses that come soon after one another are said with their sum, and no message speaks of another number', () => {
   const { log, lines } = recordedLog();
-  const reports = new Reports(log);
+  const reports = new Reports(log, () => {});
   const said: Report['fields'][] = [];
   reports.listen(({ fields }) => said.push(fields));
   const drop = (count: number) =>
