@@ -1,23 +1,99 @@
 /** The store's thread: the only one that touches the state file. */
 
+import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { messageOf } from '../core/errors.ts';
 import { explain, openDatabase } from './database.ts';
 import type { Change, First, Kept, Message, Opened, Question, Reply, SpoolRow } from './messages.ts';
+import { type Statements, statements } from './statements.ts';
 
 /** Ids of one source that are remembered, the youngest; more would only make the file grow. */
 const SEEN = 1_000_000;
 /** Every so many ids the oldest are forgotten. */
 const FORGET_EVERY = 10_000;
 
-function serve(): void {
-  const { folder } = workerData as { folder: string };
-  const database = openDatabase(folder);
-  const run = statements(database);
-  let added = 0;
+type Changes = { readonly [Kind in Change['kind']]: (change: Extract<Change, { kind: Kind }>) => void };
 
-  const changes: { [Kind in Change['kind']]: (change: Extract<Change, { kind: Kind }>) => void } = {
+/** The state file, and what is done with it. */
+class StateFile {
+  readonly #database: DatabaseSync;
+  readonly #run: Statements;
+  readonly #changes: Changes;
+
+  constructor(folder: string) {
+    this.#database = openDatabase(folder);
+    this.#run = statements(this.#database);
+    this.#changes = changesBy(this.#run);
+  }
+
+  /** What a program that begins has to know. */
+  opened(): Opened {
+    return {
+      positions: (this.#run.positions() as { key: string; value: string }[]).map(({ key, value }) => [key, value]),
+      snapshots: this.#run.snapshots() as Opened['snapshots'],
+      kept: this.#kept(),
+    };
+  }
+
+  /** All of them, or none. */
+  commit(all: readonly Change[]): void {
+    this.#database.exec('BEGIN');
+    try {
+      for (const change of all) (this.#changes[change.kind] as (change: Change) => void)(change);
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  answer(question: Question): unknown {
+    switch (question.ask) {
+      case 'seen':
+        return question.ids.filter((id) => this.#run.isSeen(question.source, id) !== undefined);
+      case 'spooled':
+        return this.#spooled(question);
+      case 'kept':
+        return this.#kept();
+      case 'dead':
+        return this.#run.listDead(question.sink ?? null, question.sink ?? null);
+      case 'close':
+        this.#database.close();
+        parentPort?.close();
+        return undefined;
+      case 'letter': {
+        const row = this.#run.getDead(question.id) as { data: Uint8Array } | undefined;
+        return row && (readable(row.data).text ?? unreadable(row.data));
+      }
+    }
+  }
+
+  /** Whole rows, until they hold as many events as are wanted; at least one. */
+  #spooled({ sink, after, events }: Extract<Question, { ask: 'spooled' }>): SpoolRow[] {
+    const rows: SpoolRow[] = [];
+    let count = 0;
+    for (const row of this.#run.readSpool(sink, after) as Iterable<{ id: number; count: number; data: Uint8Array }>) {
+      if (rows.length > 0 && count + row.count > events) break;
+      count += row.count;
+      rows.push({ id: row.id, count: row.count, ...readable(row.data) });
+    }
+    return rows;
+  }
+
+  #kept(): Kept {
+    const bySink = (rows: unknown[], what: 'events' | 'bytes' = 'events') =>
+      Object.fromEntries(
+        (rows as { sink: string; events: number; bytes: number }[]).map((row) => [row.sink, row[what]]),
+      );
+    const dead = this.#run.countDead();
+    return { waiting: bySink(this.#run.countSpool()), dead: bySink(dead), deadBytes: bySink(dead, 'bytes') };
+  }
+}
+
+function changesBy(run: Statements): Changes {
+  let added = 0;
+  return {
     position: ({ key, value }) => run.setPosition(key, value),
     seen: ({ source, ids, time }) => {
       for (const id of ids) run.setSeen(source, id, time);
@@ -45,130 +121,12 @@ function serve(): void {
     },
     snapshot: ({ operator, identity, data }) => run.setSnapshot(operator, identity, data),
   };
-
-  function commit(all: readonly Change[]): void {
-    database.exec('BEGIN');
-    try {
-      for (const change of all) (changes[change.kind] as (change: Change) => void)(change);
-      database.exec('COMMIT');
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK');
-      throw error;
-    }
-  }
-
-  function answer(question: Question): unknown {
-    switch (question.ask) {
-      case 'seen':
-        return question.ids.filter((id) => run.isSeen(question.source, id) !== undefined);
-      case 'spooled':
-        return spooled(question);
-      case 'kept':
-        return kept();
-      case 'dead':
-        return run.listDead(question.sink ?? null, question.sink ?? null);
-      case 'close':
-        database.close();
-        parentPort?.close();
-        return undefined;
-      case 'letter': {
-        const row = run.getDead(question.id) as { data: Uint8Array } | undefined;
-        return row && (readable(row.data).text ?? unreadable(row.data));
-      }
-    }
-  }
-
-  // Whole rows, until they hold as many events as are wanted; at least one.
-  function spooled({ sink, after, events }: Extract<Question, { ask: 'spooled' }>): SpoolRow[] {
-    const rows: SpoolRow[] = [];
-    let count = 0;
-    for (const row of run.readSpool(sink, after) as Iterable<{ id: number; count: number; data: Uint8Array }>) {
-      if (rows.length > 0 && count + row.count > events) break;
-      count += row.count;
-      rows.push({ id: row.id, count: row.count, ...readable(row.data) });
-    }
-    return rows;
-  }
-
-  function kept(): Kept {
-    const bySink = (rows: unknown[], what: 'events' | 'bytes' = 'events') =>
-      Object.fromEntries(
-        (rows as { sink: string; events: number; bytes: number }[]).map((row) => [row.sink, row[what]]),
-      );
-    const dead = run.countDead();
-    return { waiting: bySink(run.countSpool()), dead: bySink(dead), deadBytes: bySink(dead, 'bytes') };
-  }
-
-  const opened: Opened = {
-    positions: (run.positions() as { key: string; value: string }[]).map(({ key, value }) => [key, value]),
-    snapshots: run.snapshots() as Opened['snapshots'],
-    kept: kept(),
-  };
-  say({ opened });
-  parentPort?.on('message', (message: Message) => {
-    try {
-      if ('changes' in message) say({ id: message.id, answer: commit(message.changes) });
-      else say({ id: message.id, answer: answer(message.question) });
-    } catch (error) {
-      say({ id: message.id, error: messageOf(error) });
-    }
-  });
-}
-
-function statements(database: ReturnType<typeof openDatabase>) {
-  const run = (sql: string) => {
-    const statement = database.prepare(sql);
-    return (...values: (string | number | null | Uint8Array)[]): void => void statement.run(...values);
-  };
-  const all = (sql: string) => {
-    const statement = database.prepare(sql);
-    return (...values: (string | number | null)[]): unknown[] => statement.all(...values);
-  };
-  const one = (sql: string) => {
-    const statement = database.prepare(sql);
-    return (...values: (string | number)[]): unknown => statement.get(...values);
-  };
-  const rows = (sql: string) => {
-    const statement = database.prepare(sql);
-    return (...values: (string | number)[]): Iterable<unknown> => statement.iterate(...values);
-  };
-  const chosen = 'WHERE (? IS NULL OR sink = ?) AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))';
-  // What a source has rejected stays: there is no sink to deliver it to.
-  const deliverable = `${chosen} AND sink NOT LIKE 'source %'`;
-  return {
-    positions: all('SELECT key, value FROM position'),
-    setPosition: run('INSERT INTO position VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value'),
-    isSeen: one('SELECT 1 FROM seen WHERE source = ? AND id = ?'),
-    setSeen: run('INSERT OR IGNORE INTO seen VALUES (?, ?, ?)'),
-    forgetSeen: run(`DELETE FROM seen WHERE source = ? AND time <
-      (SELECT time FROM seen WHERE source = ? ORDER BY time DESC LIMIT 1 OFFSET ?)`),
-    addSpool: run('INSERT INTO spool (sink, count, data) VALUES (?, ?, ?)'),
-    removeSpool: run('DELETE FROM spool WHERE id = ?'),
-    buryRow: run(`INSERT INTO dead (sink, reason, message, time, count, data)
-      SELECT sink, ?, ?, ?, count, data FROM spool WHERE id = ?`),
-    readSpool: rows('SELECT id, count, data FROM spool WHERE sink = ? AND id > ? ORDER BY id'),
-    countSpool: all('SELECT sink, sum(count) AS events FROM spool GROUP BY sink'),
-    countDead: all('SELECT sink, sum(count) AS events, sum(length(data)) AS bytes FROM dead GROUP BY sink'),
-    addDead: run('INSERT INTO dead (sink, reason, message, time, count, data) VALUES (?, ?, ?, ?, ?, ?)'),
-    listDead: all(`SELECT id, sink, reason, message, time, count FROM dead WHERE (? IS NULL OR sink = ?) ORDER BY id`),
-    getDead: one('SELECT data FROM dead WHERE id = ?'),
-    respool: run(`INSERT INTO spool (sink, count, data) SELECT sink, count, data FROM dead ${deliverable} ORDER BY id`),
-    removeDead: run(`DELETE FROM dead ${deliverable}`),
-    discardDead: run(`DELETE FROM dead ${chosen}`),
-    snapshots: all('SELECT operator, identity, data FROM snapshot'),
-    setSnapshot: run(`INSERT INTO snapshot VALUES (?, ?, ?)
-      ON CONFLICT (operator) DO UPDATE SET identity = excluded.identity, data = excluded.data`),
-  };
-}
-
-function text(data: Uint8Array): string {
-  return zstdDecompressSync(data).toString();
 }
 
 // What waits behind a damaged row must not wait for ever.
 function readable(data: Uint8Array): { text?: string } {
   try {
-    return { text: text(data) };
+    return { text: zstdDecompressSync(data).toString() };
   } catch {
     return {};
   }
@@ -183,9 +141,23 @@ function say(message: Reply | First): void {
   parentPort?.postMessage(message);
 }
 
+function serve(folder: string): void {
+  const file = new StateFile(folder);
+  say({ opened: file.opened() });
+  parentPort?.on('message', (message: Message) => {
+    try {
+      if ('changes' in message) say({ id: message.id, answer: file.commit(message.changes) });
+      else say({ id: message.id, answer: file.answer(message.question) });
+    } catch (error) {
+      say({ id: message.id, error: messageOf(error) });
+    }
+  });
+}
+
+const { folder } = workerData as { folder: string };
 try {
-  serve();
+  serve(folder);
 } catch (error) {
-  const { message, exit } = explain((workerData as { folder: string }).folder, error);
+  const { message, exit } = explain(folder, error);
   say({ message, exit });
 }
