@@ -123,13 +123,8 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
   for (const { diagnostic } of compileWarnings) diagnostics.push(diagnostic);
   const feeds = [...collector.lists.values()].flatMap(({ feed }) => (feed?.isUsed ? [feed] : []));
   if (results.every(({ ok }) => ok)) yield* loadFeeds(feeds, options.items ?? readItemsFile, results, diagnostics);
-  const unmet = checkPlugins([...collector.requiredPlugins.keys()], plugins);
-  if (unmet !== undefined) {
-    const at = collector.requiredPlugins.get(unmet.unmet)?.placeOf(null);
-    const there = plugins.map(({ name, version }) => `${name} ${version}`).join(', ');
-    const hint = `Plugins are not loaded here: built in is what corresponds to ${there}.`;
-    diagnostics.push({ severity: 'error', code: 'LOAD_ERR_VALIDATE', message: unmet.message, ...(at && { at }), hint });
-  }
+  const unmet = unmetPlugin(collector, plugins);
+  if (unmet !== undefined) diagnostics.push(unmet);
   return {
     ok: unmet === undefined && results.every(({ ok }) => ok),
     rules: compiled.map((rule) => ({ ...rule, enabled: isEnabled(rule, options) })),
@@ -143,6 +138,16 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
     replaced: collector.replaced,
     parsedMacros,
   };
+}
+
+/** What is wrong where files ask for a plugin that is not there. */
+function unmetPlugin({ requiredPlugins }: Collector, plugins: readonly Plugin[]): Diagnostic | undefined {
+  const unmet = checkPlugins([...requiredPlugins.keys()], plugins);
+  if (unmet === undefined) return undefined;
+  const at = requiredPlugins.get(unmet.unmet)?.placeOf(null);
+  const there = plugins.map(({ name, version }) => `${name} ${version}`).join(', ');
+  const hint = `Plugins are not loaded here: built in is what corresponds to ${there}.`;
+  return { severity: 'error', code: 'LOAD_ERR_VALIDATE', message: unmet.message, ...(at && { at }), hint };
 }
 
 /** Loads lists; what is wrong with one is an issue of the file that defines it. */
