@@ -31,6 +31,11 @@ const rules = `
   condition: evt.type = connect and proc.name in (actions, actions32)
   output: "%evt.type %evt.res %evt.arg.addr %fd.typechar %fd.l4proto"
   priority: WARNING
+- rule: asked
+  desc: a port of the server's end, which the kernel looks at
+  condition: evt.type = sendto and fd.sport = 53
+  output: "%evt.type %evt.res %fd.sip %fd.sport %fd.l4proto"
+  priority: WARNING
 - rule: removed
   desc: a call with a text, through a ring too
   condition: evt.type in (unlinkat, mkdirat) and proc.name in (actions, actions32)
@@ -48,8 +53,14 @@ const rules = `
   priority: WARNING
 `;
 
+/** From a socket of its own. */
+const sendOn = (architecture: Architecture, port: number) => `sys ${numberOf('socket', architecture)} 2 2 0
+sys ${numberOf('sendto', architecture)} $ 'x 1 0 in:${port}@127.0.0.9 16`;
+
 /** Actions of test/native/actions. The last of them is the last thing that the agent has to see. */
 const actionsOn = (architecture: Architecture) => `connect inet 9
+${sendOn(architecture, 54)}
+${sendOn(architecture, 53)}
 sys ${numberOf('unlinkat', architecture)} -100 'gone 0x200
 uring plain 37 -100 'made 0700 0 0
 sys ${numberOf('sendmmsg', architecture)} 999 0 1 0
@@ -98,6 +109,7 @@ export function expectAlerts(said: string, before: readonly unknown[] = []): voi
     ...before,
     'execve /opt/actions actions /root/ sh 0',
     'connect ECONNREFUSED 127.0.0.1:9 4 <NA>',
+    'sendto SUCCESS 127.0.0.9 53 udp',
     'unlinkat SUCCESS false <NA> /root/gone',
     'mkdirat SUCCESS true /root/made <NA>',
     'sendmmsg -9 999',
