@@ -16,6 +16,7 @@ import {
   type RunningProgram,
 } from './locate.ts';
 import { hasBtf } from './probe.ts';
+import { drainIndexed } from './record-index.ts';
 import { explain, noBtf } from './sensor-error.ts';
 
 export { CALLS, type Call } from './calls.ts';
@@ -117,9 +118,11 @@ export interface Sensor {
   /**
    * Copies whole records out of the ring, oldest first, each behind the ring's own 8-byte header (u32 length, u32
    * unused), and frees their room. The next header is at the next multiple of 8. Returns the bytes copied, 0 when there
-   * is nothing. A record has at most 96 KiB: give at least 128 KiB.
+   * is nothing. A record has at most 96 KiB: give at least 128 KiB. With `rows` it writes those of what it has copied, as
+   * `indexRecords` does.
+   * @throws {RangeError} `into` is smaller than the next record, or there are fewer rows than `into` may need.
    */
-  drain(into: Uint8Array): number;
+  drain(into: Uint8Array, rows?: Uint32Array): number;
   /**
    * Asks for one ring of the doorbell when so many bytes are in the ring, or a little more; default 1: at the next record.
    * Until the next `drain`. True when they are there already: then drain, do not sleep.
@@ -243,7 +246,7 @@ const COUNTED_NAMES: readonly (readonly [name: string, place: number])[] = [
 function wrap(sensor: AddonSensor, demand: SensorDemand): Sensor {
   const configure = configuring(sensor, demand);
   return {
-    drain: (into) => sensor.drain(into),
+    drain: (into, rows) => (rows ? drainIndexed(sensor, into, rows) : sensor.drain(into)),
     arm: (bytes = 1) => sensor.arm(bytes),
     onDoorbell: (callback) => sensor.onDoorbell(callback),
     configure,

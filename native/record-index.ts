@@ -1,6 +1,6 @@
 /** What is in bytes that came from the ring, told by the addon: it looks at them faster than JavaScript. */
 
-import { type AddonRecordIndex, loadAddon } from './locate.ts';
+import { type AddonRecordIndex, type AddonSensor, loadAddon } from './locate.ts';
 
 /** Where a row of `indexRecords` has what, in numbers, and how many it has. */
 export const ROW = { offset: 0, kind: 1, text: 2, real: 3, again: 4, way: 5, wayHigh: 6, size: 7 } as const;
@@ -10,9 +10,15 @@ export const PATH = { crooked: 1, hidden: 2, nameShift: 2 } as const;
 
 let index: AddonRecordIndex | undefined;
 
+/** One for all: it gives ways their numbers. */
+function theIndex(): AddonRecordIndex {
+  index ??= new (loadAddon().addon.RecordIndex)();
+  return index;
+}
+
 /**
  * Finds the records in the first `length` bytes, which are 8-aligned and framed as in `Sensor.drain`. Writes a row for
- * each whole one, and one of kind 0 behind the last. `offset` is where the record begins, behind the ring's header; `again`
+ * each whole one, and one of kind 0 behind the last, whose `offset` is how many were damaged. `offset` is where the record begins, behind the ring's header; `again`
  * is 1 where it says of its process (id, start, program, parent, cgroup) what the row before says, and the kind of neither
  * is one that makes it another.
  *
@@ -26,6 +32,10 @@ let index: AddonRecordIndex | undefined;
  * @throws {RangeError} there are not enough rows: one for each 104 bytes, and one more, are.
  */
 export function indexRecords(bytes: Uint8Array, length: number, rows: Uint32Array): number {
-  index ??= new (loadAddon().addon.RecordIndex)();
-  return index.index(bytes, length, rows);
+  return theIndex().index(bytes, length, rows);
+}
+
+/** As `Sensor.drain`: each record is indexed as it is copied, while the next ones come from the processor that wrote them. */
+export function drainIndexed(sensor: AddonSensor, into: Uint8Array, rows: Uint32Array): number {
+  return sensor.drain(into, theIndex(), rows);
 }

@@ -68,28 +68,44 @@ RecordIndex::~RecordIndex() = default;
 size_t rows_for(size_t length) { return length / (kRingHeader + sizeof(record_header)) + 1; }
 
 size_t RecordIndex::index(const uint8_t *bytes, size_t length, Row *rows) {
-  size_t damaged = 0;
-  const record_header *before = nullptr;
-  for (size_t at = 0; at + kRingHeader <= length;) {
+  begin(bytes, rows);
+  add(length);
+  return end();
+}
+
+void RecordIndex::begin(const uint8_t *bytes, Row *rows) {
+  bytes_ = bytes;
+  row_ = rows;
+  at_ = damaged_ = 0;
+  before_ = nullptr;
+}
+
+void RecordIndex::add(size_t length) {
+  while (at_ + kRingHeader <= length) {
     uint32_t head;
-    memcpy(&head, bytes + at, sizeof head);
-    const size_t size = head & ~(kBusy | kDiscarded), offset = at + kRingHeader;
+    memcpy(&head, bytes_ + at_, sizeof head);
+    const size_t size = head & ~(kBusy | kDiscarded), offset = at_ + kRingHeader;
     if (size > length - offset) {
-      damaged++;
-      break;
+      damaged_++;
+      at_ = length;  // where the next one begins is not known
+      return;
     }
-    at = offset + ((size + 7) & ~size_t{7});
+    at_ = offset + ((size + 7) & ~size_t{7});
     if (head & kDiscarded) continue;
-    if (!is_whole(bytes + offset, size)) {
-      damaged++;
+    if (!is_whole(bytes_ + offset, size)) {
+      damaged_++;
       continue;
     }
-    const auto *header = reinterpret_cast<const record_header *>(bytes + offset);
-    *rows = {static_cast<uint32_t>(offset), header->kind, 0, 0, before != nullptr && is_again(*before, *header), 0, 0};
-    if (header->kind == KIND_OPEN) opened_->look(reinterpret_cast<const open_record *>(header), rows);
-    before = header;
-    rows++;
+    const auto *header = reinterpret_cast<const record_header *>(bytes_ + offset);
+    const bool again = before_ != nullptr && is_again(*before_, *header);
+    *row_ = {static_cast<uint32_t>(offset), header->kind, 0, 0, again, 0, 0};
+    if (header->kind == KIND_OPEN) opened_->look(reinterpret_cast<const open_record *>(header), row_);
+    before_ = header;
+    row_++;
   }
-  *rows = {};
-  return damaged;
+}
+
+size_t RecordIndex::end() {
+  *row_ = {static_cast<uint32_t>(damaged_), 0, 0, 0, 0, 0, 0};
+  return damaged_;
 }

@@ -6,7 +6,7 @@
 
 // One record. `kind` is 0 behind the last; native/record-index.ts has the places of its numbers.
 struct Row {
-  uint32_t offset;  // of the record, behind the ring's header
+  uint32_t offset;  // of the record, behind the ring's header; behind the last: how many were damaged
   uint32_t kind;
   uint32_t text;  // of an open: what its path is like as the call names it,
   uint32_t real;  // and the canonical one
@@ -23,6 +23,7 @@ constexpr uint32_t kNameShift = 2;
 size_t rows_for(size_t length);
 
 class OpenedPaths;
+struct record_header;
 
 class RecordIndex {
  public:
@@ -33,6 +34,16 @@ class RecordIndex {
   // sizes or lengths that point outside. Reading any field or text of a record that has a row stays inside it.
   size_t index(const uint8_t *bytes, size_t length, Row *rows);
 
+  // The same in pieces: `add` after more records have come, `length` bytes by then.
+  void begin(const uint8_t *bytes, Row *rows);
+  void add(size_t length);
+  size_t end();
+
  private:
   const std::unique_ptr<OpenedPaths> opened_;
+  const uint8_t *bytes_ = nullptr;
+  Row *row_ = nullptr;
+  size_t at_ = 0;
+  size_t damaged_ = 0;
+  const record_header *before_ = nullptr;
 };

@@ -73,25 +73,30 @@ uint64_t word_at(const uint8_t *from) {
   return word;
 }
 
-uint64_t mix(uint64_t sum, uint64_t next) {
-  const uint64_t mixed = (sum ^ next) * 0x9e3779b97f4a7c15ull;
-  return mixed ^ (mixed >> 32);
+uint64_t mix(uint64_t a, uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
 // In front of the bytes there are at least eight of their record.
 uint64_t hash(const uint8_t *bytes, size_t length) {
+  constexpr uint64_t kFirst = 0x9e3779b97f4a7c15ull, kSecond = 0xe7037ed1a0b428dbull;
   uint64_t even = length, odd = 0;
   size_t at = 0;
-  for (; at + 16 <= length; at += 16) {
-    even = mix(even, word_at(bytes + at));
-    odd = mix(odd, word_at(bytes + at + 8));
+  for (; at + 32 <= length; at += 32) {
+    even = mix(even ^ word_at(bytes + at), kFirst ^ word_at(bytes + at + 8));
+    odd = mix(odd ^ word_at(bytes + at + 16), kSecond ^ word_at(bytes + at + 24));
+  }
+  if (at + 16 <= length) {
+    even = mix(even ^ word_at(bytes + at), kFirst ^ word_at(bytes + at + 8));
+    at += 16;
   }
   if (at + 8 <= length) {
-    even = mix(even, word_at(bytes + at));
+    odd ^= word_at(bytes + at);
     at += 8;
   }
-  if (at < length) odd = mix(odd, word_at(bytes + length - 8) >> (8 * (8 - (length - at))));
-  return mix(even, odd * 3);
+  if (at < length) even ^= word_at(bytes + length - 8) >> (8 * (8 - (length - at)));
+  return mix(even ^ kFirst, odd ^ kSecond);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "index.h"
 
 namespace {
 
@@ -18,6 +19,8 @@ constexpr uint32_t kHeader = 8;
 // What the kernel wrote on another CPU comes a cache line at a time: those of the next records are asked for ahead.
 constexpr uint64_t kAhead = 2048;
 constexpr uint64_t kLine = 64;
+// Records are copied, and indexed, so many bytes at a time: meanwhile those that were asked for come.
+constexpr uint64_t kPiece = 512;
 
 }  // namespace
 
@@ -45,7 +48,7 @@ size_t Ring::used() const { return __atomic_load_n(producer_, __ATOMIC_ACQUIRE) 
 
 void Ring::skip() { __atomic_store_n(consumer_, __atomic_load_n(producer_, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE); }
 
-size_t Ring::drain(uint8_t *into, size_t room, bool *stuck) {
+size_t Ring::drain(uint8_t *into, size_t room, bool *stuck, RecordIndex *index) {
   const uint64_t end = __atomic_load_n(producer_, __ATOMIC_ACQUIRE);
   uint64_t at = *consumer_;
   uint64_t run = at;  // what lies between run and at goes out in one copy
@@ -58,6 +61,8 @@ size_t Ring::drain(uint8_t *into, size_t room, bool *stuck) {
     memcpy(into + copied, data_ + from, whole);
     memcpy(into + copied + whole, data_, length - whole);
     copied += length;
+    run = at;
+    if (index != nullptr) index->add(copied);
   };
   uint64_t asked = at;
   while (at < end) {
@@ -68,8 +73,7 @@ size_t Ring::drain(uint8_t *into, size_t room, bool *stuck) {
     const uint64_t step = ((word & ~(kBusy | kDiscarded)) + kHeader + 7) & ~7ull;
     if (word & kDiscarded) {
       flush();
-      at += step;
-      run = at;
+      run = at += step;
       continue;
     }
     if (copied + (at - run) + step > room) {
@@ -77,6 +81,7 @@ size_t Ring::drain(uint8_t *into, size_t room, bool *stuck) {
       break;
     }
     at += step;
+    if (at - run >= kPiece) flush();
   }
   flush();
   __atomic_store_n(consumer_, at, __ATOMIC_RELEASE);

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+class RecordIndex;
+
 class Ring {
  public:
   // Maps the ring `fd` of `bytes` bytes. Throws Failure.
@@ -12,8 +14,8 @@ class Ring {
   Ring &operator=(const Ring &) = delete;
 
   // Copies whole committed records, each with its 8-byte header, and releases them. Returns the bytes copied.
-  // `stuck` is set when the first record is larger than `room`.
-  size_t drain(uint8_t *into, size_t room, bool *stuck);
+  // `stuck` is set when the first record is larger than `room`. `index`, if there is one, has begun at `into`.
+  size_t drain(uint8_t *into, size_t room, bool *stuck, RecordIndex *index);
   // Bytes in the ring, those that are not committed yet too.
   size_t used() const;
   // Releases everything, unread.

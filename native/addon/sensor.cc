@@ -328,9 +328,9 @@ bool Sensor::seed(uint32_t pid) {
   return true;
 }
 
-size_t Sensor::drain(uint8_t *into, size_t room, bool *stuck) {
+size_t Sensor::drain(uint8_t *into, size_t room, bool *stuck, RecordIndex *index) {
   __atomic_store_n(&control_->doorbell, 0u, __ATOMIC_RELAXED);
-  return ring_->drain(into, room, stuck);
+  return ring_->drain(into, room, stuck, index);
 }
 
 bool Sensor::arm(uint32_t bytes) {

@@ -60,7 +60,7 @@ class Sensor {
   Sensor &operator=(const Sensor &) = delete;
 
   // As of Ring. Who looks is awake: what was asked for by `arm` is taken back.
-  size_t drain(uint8_t *into, size_t room, bool *stuck);
+  size_t drain(uint8_t *into, size_t room, bool *stuck, RecordIndex *index);
   // Asks for a wakeup when so many bytes are in the ring, at least 1. True when they are there already; then none comes.
   bool arm(uint32_t bytes);
   // Readable when the bell has rung.

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bootOffsetNs, measurePrograms, notifySystemd, openSensor, probe } from '../../native/index.ts';
+import { indexRecords, ROW } from '../../native/record-index.ts';
 import { exitCode } from '../../src/core/errors.ts';
+import { rowsFor } from '../../src/events/kernel/records.ts';
 import { scratch } from '../scratch.ts';
 import { compileBpf } from './compile.ts';
 import { Actor, drainAll, everything, numberOf, only, prepare, watch, whyNot } from './harness.ts';
@@ -103,6 +105,34 @@ describe.skipIf(skipped)('the ring', () => {
       await actor.ask('open /etc/hostname');
       expect(() => sensor.drain(new Uint8Array(16))).toThrow(RangeError);
       expect(drainAll(sensor)).toHaveLength(1);
+    } finally {
+      sensor.close();
+    }
+  });
+
+  test('what is drained has the rows that its index has, over the end of the ring too', async () => {
+    const ringBytes = 65536;
+    const sensor = watch(actor, { ringBytes });
+    try {
+      const room = new Uint8Array(1 << 17);
+      const [rows, again] = [rowsFor(room.length), rowsFor(room.length)];
+      let drained = 0;
+      let records = 0;
+      while (drained < 2 * ringBytes) {
+        await actor.ask('opens 50 /etc/hostname');
+        await actor.ask('open /etc/there-is-no-such-file');
+        const length = sensor.drain(room, rows);
+        drained += length;
+        expect(indexRecords(room, length, again)).toBe(0);
+        let end = 0;
+        while (again[end + ROW.kind] !== 0) end += ROW.size;
+        records += end / ROW.size;
+        expect(rows.subarray(0, end + ROW.size)).toEqual(again.subarray(0, end + ROW.size));
+      }
+      expect(records).toBeGreaterThanOrEqual((2 * ringBytes) / 320);
+      expect(sensor.drain(room, rows)).toBe(0);
+      expect(rows[ROW.kind]).toBe(0);
+      expect(() => sensor.drain(room, rowsFor(room.length / 2))).toThrow(RangeError);
     } finally {
       sensor.close();
     }

@@ -88,11 +88,17 @@ export class KernelSlab implements EventList {
     this.#timeBefore = filled.context.lastTime;
   }
 
+  /** As `of`; the records are indexed first. */
+  static fill(filled: Filled, length: number, wanted: ReadonlySet<number>, pool: SlabPool): KernelSlab {
+    indexRecords(filled.memory.buffer, length, filled.memory.rows);
+    return KernelSlab.of(filled, length, wanted, pool);
+  }
+
   /**
-   * Indexes the records that `memory` holds and applies them to the processes, in their order. Records whose kind is not
+   * Applies the records that `memory` holds, and has rows of, to the processes, in their order. Records whose kind is not
    * among `wanted` only do that; the others become events.
    */
-  static fill(filled: Filled, length: number, wanted: ReadonlySet<number>, pool: SlabPool): KernelSlab {
+  static of(filled: Filled, length: number, wanted: ReadonlySet<number>, pool: SlabPool): KernelSlab {
     const { memory, processes, context } = filled;
     const { rows, images } = memory;
     let kinds = 0;
@@ -100,8 +106,8 @@ export class KernelSlab implements EventList {
     let events = 0;
     let last = -1;
     processes.begin(context.place);
-    const damaged = indexRecords(memory.buffer, length, rows);
-    for (let row = 0; rows[row + ROW.kind] !== 0; row += ROW.size) {
+    let row = 0;
+    for (; rows[row + ROW.kind] !== 0; row += ROW.size) {
       const kind = rows[row + ROW.kind] as number;
       const again = rows[row + ROW.again] !== 0;
       const image = processes.apply(memory, rows[row + ROW.offset] as number, kind, again);
@@ -111,7 +117,7 @@ export class KernelSlab implements EventList {
       if (last < 0 || images[last] !== image) images[++last] = image;
       rows[own + IMAGE] = last;
     }
-    const slab = new KernelSlab(filled, pool, events, last + 1, damaged);
+    const slab = new KernelSlab(filled, pool, events, last + 1, rows[row + ROW.offset] as number);
     context.place += length;
     context.events += slab.length;
     context.slabs++;

@@ -136,8 +136,8 @@ export class Capture {
     let events = 0;
     while (performance.now() < until) {
       const memory = this.#pool.take();
-      const length = sensor.drain(memory.buffer);
-      const slab = KernelSlab.fill({ memory, processes: this.processes, context }, length, this.kinds, this.#pool);
+      const length = sensor.drain(memory.buffer, memory.rows);
+      const slab = KernelSlab.of({ memory, processes: this.processes, context }, length, this.kinds, this.#pool);
       events += slab.length;
       slab.release();
       if (length === 0) break;
@@ -221,13 +221,13 @@ export class Capture {
     const { sensor, context, deliver } = this.#options;
     if (this.#closed) return 0;
     const memory = this.#pool.take();
-    const length = sensor.drain(memory.buffer);
+    const length = sensor.drain(memory.buffer, memory.rows);
     if (length === 0) {
       this.#pool.give(memory, 0);
       return 0;
     }
     this.#lastData = performance.now();
-    const slab = KernelSlab.fill({ memory, processes: this.processes, context }, length, this.kinds, this.#pool);
+    const slab = KernelSlab.of({ memory, processes: this.processes, context }, length, this.kinds, this.#pool);
     try {
       this.#losses.damaged(slab.damaged);
       if (slab.length > 0) deliver(slab);

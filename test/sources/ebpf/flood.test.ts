@@ -41,9 +41,9 @@ describe.skipIf(whyNot())('the loop over a real ring', () => {
       scope: { descendantsOf: shell.pid },
     });
     const seen = { looks: 0, opens: 0 };
-    const drain = (into: Uint8Array) => {
+    const drain = (into: Uint8Array, rows?: Uint32Array) => {
       seen.looks++;
-      return sensor.drain(into);
+      return sensor.drain(into, rows);
     };
     const ctx = contextFor({ fields: new Set(), types: 'all' });
     capture = new Capture({

@@ -1,6 +1,7 @@
 /** A context and a sensor for the source `ebpf`, without a pipeline and, where wanted, without a kernel. */
 
 import type { Sensor, Counters as SensorCounters, SensorDemand } from '../../../native/index.ts';
+import { indexRecords } from '../../../native/record-index.ts';
 import type { Demand, SourceContext } from '../../../src/core/component.ts';
 import { createLogger } from '../../../src/core/log.ts';
 import { Counters } from '../../../src/core/metrics.ts';
@@ -90,12 +91,14 @@ export class FakeSensor implements Sensor {
     if (this.awaited > 0 && this.used >= this.awaited) this.ring();
   }
 
-  drain(into: Uint8Array): number {
+  drain(into: Uint8Array, rows?: Uint32Array): number {
     this.drains++;
     this.awaited = 0;
     const bytes = this.#waiting.shift();
     into.set(bytes ?? []);
-    return bytes?.length ?? 0;
+    const length = bytes?.length ?? 0;
+    if (rows) indexRecords(into, length, rows);
+    return length;
   }
 
   arm(bytes = 1): boolean {
