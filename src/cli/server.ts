@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { addressOf } from '../core/address.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { wholeBody } from '../core/whole-body.ts';
 import { prometheusText } from '../pipeline/prometheus.ts';
 import type { Run } from '../pipeline/run.ts';
 import { versions } from '../pipeline/status.ts';
@@ -218,10 +219,5 @@ function json(value: unknown, code = 200): Answer {
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
-  let text = '';
-  for await (const chunk of request) {
-    text += chunk;
-    if (text.length > BODY) throw new Error('the request is too large');
-  }
-  return text;
+  return (await wholeBody(request, BODY, () => new Error('the request is too large'))).toString();
 }

@@ -1,6 +1,7 @@
 /** HTTP over a unix socket, as the API of Docker and Podman is offered. */
 
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { wholeBody } from '../core/whole-body.ts';
 import { parseExact } from '../events/exact-json.ts';
 
 export interface Limits {
@@ -37,14 +38,8 @@ export class HttpSocket {
   /** The JSON at a path; undefined where there is nothing. Rejects on any other failure. */
   async get(path: string, signal: AbortSignal, { most, patience } = USUAL): Promise<unknown> {
     const response = await this.#request(path, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > most) throw new Error(`the answer to ${path} is too large`);
-      chunks.push(chunk);
-    }
-    const text = Buffer.concat(chunks).toString();
+    const body = await wholeBody(response, most, () => new Error(`the answer to ${path} is too large`));
+    const text = body.toString();
     // Podman fails (500) on a container that is just being removed.
     if (response.statusCode === 404 || (response.statusCode === 500 && /no such/i.test(text))) return undefined;
     if (response.statusCode !== 200) throw new Error(`${path}: status ${response.statusCode}: ${text.slice(0, 200)}`);

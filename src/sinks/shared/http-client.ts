@@ -6,6 +6,7 @@ import { packageVersion } from '../../core/package.ts';
 import { proxySettings, undiciProxy } from '../../core/proxy.ts';
 import { reveal, type Secret, withoutSecrets } from '../../core/secret.ts';
 import { connectionError, readTls, type TlsConfig } from '../../core/tls.ts';
+import { wholeBody } from '../../core/whole-body.ts';
 import type { HttpResponse } from '../formats/format.ts';
 import { OAuth, type OAuthConfig } from './oauth.ts';
 import type { Dispatcher } from './undici.ts';
@@ -155,12 +156,6 @@ export class HttpClient {
 }
 
 async function read(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > LONGEST) throw new Error(`the answer is longer than ${LONGEST / 1024 / 1024} MiB`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  const tooLong = () => new Error(`the answer is longer than ${LONGEST / 1024 / 1024} MiB`);
+  return (await wholeBody(body, LONGEST, tooLong)).toString();
 }

@@ -17,6 +17,7 @@ import { addressOf } from '../../core/address.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
 import { readText } from '../../core/read-once.ts';
+import { wholeBody } from '../../core/whole-body.ts';
 import { ownError } from './own-error.ts';
 import type { ServerConfig } from './server-keys.ts';
 
@@ -273,17 +274,11 @@ export class HttpServer {
 
   async #body(request: IncomingMessage, share: Share): Promise<Buffer> {
     const { max_body: most } = this.#options.config;
-    const chunks: Buffer[] = [];
-    let length = 0;
     // One that is too slow is ended by Node (requestTimeout).
     // Who sends too much is told so: its connection has to last that long.
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-      length += chunk.length;
-      if (length > most) throw this.#tooLarge();
-      chunks.push(chunk);
-    }
-    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
-    this.#hold(share, length);
+    const pieces = request.iterator({ destroyOnReturn: false });
+    const body = await wholeBody(pieces, most, () => this.#tooLarge());
+    this.#hold(share, body.length);
     const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
     if (encoding === 'identity') return body;
     if (encoding !== 'gzip') {

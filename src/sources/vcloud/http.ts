@@ -4,6 +4,7 @@ import type { SourceContext } from '../../core/component.ts';
 import { proxySettings, undiciProxy } from '../../core/proxy.ts';
 import { retryAfter } from '../../core/retry.ts';
 import { connectionError, readTls } from '../../core/tls.ts';
+import { wholeBody } from '../../core/whole-body.ts';
 import { isObject } from '../../events/cloud/document.ts';
 import { readJson } from '../../events/exact-json.ts';
 import type { Agent, Dispatcher } from '../shared/undici.ts';
@@ -120,12 +121,6 @@ export function told({ status, body }: Answer): string {
 }
 
 async function read(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > LARGEST) throw new TooLarge(`an answer is larger than ${LARGEST / 1024 / 1024} MiB`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  const tooLarge = () => new TooLarge(`an answer is larger than ${LARGEST / 1024 / 1024} MiB`);
+  return (await wholeBody(body, LARGEST, tooLarge)).toString();
 }
