@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Context, PlanContext } from '../core/component.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
-import { proxyAgentFor } from '../core/proxy.ts';
+import { completeProxyAddresses, proxyAgentFor } from '../core/proxy.ts';
 import { secret } from '../core/secret.ts';
 
 const HOST = /^[a-z0-9.-]+(:\d+)?$/i;
@@ -75,6 +75,7 @@ export async function targetOf(config: ConnectionConfig, ctx: Pick<Context, 'res
   const read = readConnection(config, ctx);
   if (read) return { arguments: [read.text, read.hub], name: `${read.host}/${read.hub}` } as const;
   const { namespace = '', hub = '' } = config;
+  completeProxyAddresses();
   const { DefaultAzureCredential } = await import('./identity.ts');
   return { arguments: [namespace, hub, new DefaultAzureCredential()], name: `${namespace}/${hub}` } as const;
 }

@@ -40,6 +40,17 @@ export function undiciProxy({ HTTP_PROXY, HTTPS_PROXY, NO_PROXY }: ProxySettings
   return { ...(HTTP_PROXY ? { httpProxy: HTTP_PROXY } : {}), httpsProxy: HTTPS_PROXY, noProxy: NO_PROXY };
 }
 
+/**
+ * Adds `http://` in the environment to addresses that have it not, for libraries that go by it themselves and fail on such
+ * ones (Azure's). Throws as `proxySettings` does.
+ */
+export function completeProxyAddresses(): void {
+  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY']) {
+    const address = addressIn(name);
+    for (const each of [name, name.toLowerCase()]) if (address && process.env[each]) process.env[each] = address;
+  }
+}
+
 function variable(name: string): string | undefined {
   return process.env[name.toLowerCase()] || process.env[name] || undefined;
 }

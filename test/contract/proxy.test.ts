@@ -143,8 +143,7 @@ describe('by the environment', () => {
 
   it('all go by it, but to hosts that NO_PROXY names', { timeout: 90_000 }, async () => {
     const { asked, address } = await startProxy();
-    vi.stubEnv('HTTPS_PROXY', `http://${address}`);
-    vi.stubEnv('HTTP_PROXY', address);
+    for (const name of ['HTTPS_PROXY', 'HTTP_PROXY']) vi.stubEnv(name, address);
     await askedUntil(HOSTS, asked);
     const inner = HOSTS.filter((host) => host.endsWith('.example') && host !== 'lists.example');
     asked.clear();

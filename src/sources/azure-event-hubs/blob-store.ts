@@ -4,6 +4,7 @@ import { explained, isRefusal } from '../../azure/connection.ts';
 import type { CheckpointStore } from '../../azure/event-hubs.ts';
 import type { Context } from '../../core/component.ts';
 import { exitCode, SourceError, UserError } from '../../core/errors.ts';
+import { completeProxyAddresses } from '../../core/proxy.ts';
 import type { Config } from './config.ts';
 
 /** Tries of one request, and the first wait between them in ms. */
@@ -20,6 +21,7 @@ export async function openBlobStore(
   { connection, url = '', container }: NonNullable<Config['checkpoints']>,
   { resolve }: Pick<Context, 'resolve'>,
 ): Promise<BlobStore> {
+  completeProxyAddresses();
   const { BlobCheckpointStore, ContainerClient } = await import('../../azure/blobs.ts');
   let client: InstanceType<typeof ContainerClient>;
   if (connection) {
