@@ -5,20 +5,15 @@
  * Whatever else the condition says is left out, so this is true whenever the condition is, and often when it is not.
  */
 
-import type { Clause, Necessary, PathProperty, PathSet, Result } from '../events/necessary.ts';
+import type { Necessary, Result } from '../events/necessary.ts';
 import type { Constant } from './constants.ts';
 import { inferNames } from './event-types.ts';
 import { checkWithFew, feedsIn } from './few-items.ts';
 import { asTheyAre, type Lists } from './list-feed.ts';
-import { bothEnds, eitherEnds, ofSocket } from './necessary-sockets.ts';
-import type { TypedCheck, TypedExpr, TypedFeed, TypedTerm } from './typed-ast.ts';
-
-/** Anything may hold. */
-const ANYTHING: Necessary = [{}];
-/** More clauses than this are joined into one that says nothing. */
-const MOST = 64;
-/** More paths or names than this are too many to look for in the kernel: nothing is said of them. */
-const MOST_LISTED = 1000;
+import { ANYTHING, both, MOST_LISTED, merge } from './necessary-clauses.ts';
+import { ofListedPath, ofPath, UNDECODED } from './necessary-paths.ts';
+import { ofSocket } from './necessary-sockets.ts';
+import type { TypedCheck, TypedExpr } from './typed-ast.ts';
 
 /**
  * The necessary condition of `expr` for events of type `eventType`: one of the clauses holds. With lists from elsewhere it
@@ -69,90 +64,6 @@ function ofExpr(expr: TypedExpr, asked: Asked, negated: boolean): Necessary {
   }
 }
 
-/** Both hold: each clause of one with each of the other, as far as they do not contradict. */
-function both(a: Necessary, b: Necessary): Necessary {
-  if (a === ANYTHING) return b;
-  if (b === ANYTHING) return a;
-  if (a.length * b.length > MOST * MOST) return a;
-  return merge(a.flatMap((one) => b.flatMap((other) => conjunction(one, other) ?? [])));
-}
-
-function conjunction(a: Clause, b: Clause): Clause | undefined {
-  const results = a.results && b.results ? a.results.intersection(b.results) : (a.results ?? b.results);
-  if (results?.size === 0) return undefined;
-  for (const key of ['reads', 'writes'] as const) {
-    if (a[key] !== undefined && b[key] !== undefined && a[key] !== b[key]) return undefined;
-  }
-  const sockets = a.sockets && b.sockets ? a.sockets.intersection(b.sockets) : (a.sockets ?? b.sockets);
-  if (sockets?.size === 0) return undefined;
-  const ends = a.ends && b.ends ? bothEnds(a.ends, b.ends) : (a.ends ?? b.ends);
-  if (ends === undefined && a.ends) return undefined;
-  const paths = a.paths && b.paths ? narrower(a.paths, b.paths) : (a.paths ?? b.paths);
-  const comms = a.comms && b.comms ? [...new Set(a.comms).intersection(new Set(b.comms))] : (a.comms ?? b.comms);
-  if (comms?.length === 0) return undefined;
-  return {
-    ...a,
-    ...b,
-    ...(results ? { results } : {}),
-    ...(sockets ? { sockets } : {}),
-    ...(paths ? { paths } : {}),
-    ...(ends ? { ends } : {}),
-    ...(comms ? { comms } : {}),
-  };
-}
-
-/** Of two sets of properties the one that fewer paths have. Both are necessary, so either will do. */
-function narrower(a: readonly PathProperty[], b: readonly PathProperty[]): readonly PathProperty[] {
-  return breadth(a) <= breadth(b) ? a : b;
-}
-
-function breadth(paths: readonly PathProperty[]): number {
-  const each = ({ of, kind, value }: PathProperty) =>
-    (of === 'real' ? 1 : 0) + (kind === 'hidden' ? 40 : kind === 'name' ? 1 : Math.max(1, 40 - 4 * value.length));
-  return Math.max(...paths.map(each));
-}
-
-/** Clauses of one outcome that ask for the same things become one; where one asks for nothing more, it is the only one. */
-function merge(clauses: Necessary): Necessary {
-  const byOutcome = new Map<string, Map<string, Clause>>();
-  for (const clause of clauses) {
-    const { results, reads, writes, sockets, paths, ends, comms } = clause;
-    const key = JSON.stringify([results && [...results].sort(), reads, writes, sockets && [...sockets].sort()]);
-    const alike = byOutcome.get(key) ?? new Map<string, Clause>();
-    byOutcome.set(key, alike);
-    const asks = [paths && 'paths', ends && 'ends', comms && 'comms'].join(' ').trim();
-    const known = alike.get(asks);
-    alike.set(asks, known === undefined ? clause : either(known, clause));
-  }
-  const merged = [...byOutcome.values()].flatMap((alike) => {
-    const bare = alike.get(BARE);
-    return bare === undefined ? [...alike.values()] : [bare];
-  });
-  if (merged.some((clause) => Object.keys(clause).length === 0) || merged.length > MOST) return ANYTHING;
-  return merged;
-}
-
-const BARE = '';
-
-/** What holds whenever one of two clauses does that ask for the same things. */
-function either({ paths: somePaths, ends: someEnds, comms: someComms, ...outcome }: Clause, b: Clause): Clause {
-  const paths = eachOnce([...(somePaths ?? []), ...(b.paths ?? [])]);
-  const ends = eitherEnds(someEnds ?? [], b.ends ?? []);
-  const comms = new Set([...(someComms ?? []), ...(b.comms ?? [])]);
-  return {
-    ...outcome,
-    ...(somePaths && paths.length <= MOST_LISTED && { paths }),
-    ...(someEnds && ends && { ends }),
-    ...(someComms && comms.size <= MOST_LISTED && { comms: [...comms] }),
-  };
-}
-
-function eachOnce(paths: readonly PathProperty[]): readonly PathProperty[] {
-  return [...Map.groupBy(paths, ({ among }) => among).values()].flatMap((alike) => [
-    ...new Map(alike.map((path) => [`${path.of} ${path.kind} ${path.value}`, path])).values(),
-  ]);
-}
-
 function ofCheck(check: TypedCheck, { type, lists }: Asked, negated: boolean): Necessary {
   const names = inferNames(negated ? { kind: 'not', item: check } : check);
   if (names.names.has(type) === names.except) return [];
@@ -160,33 +71,8 @@ function ofCheck(check: TypedCheck, { type, lists }: Asked, negated: boolean): N
   if (negated) return ofSocket(check, type, true) ?? ANYTHING;
   const { right } = check;
   if (right?.kind !== 'feed') return ofPositive(check, type) ?? ANYTHING;
-  const paths = OPENS.has(type) ? ofFeeds(check, right, lists) : undefined;
+  const paths = OPENS.has(type) ? ofListedPath(check, right, lists) : undefined;
   return ofPositive(checkWithFew(check, lists), type) ?? (paths && [{ paths }]) ?? ANYTHING;
-}
-
-/** What a path begins with that is in a list, or begins like one there. */
-function ofFeeds(check: TypedCheck, { feeds, constants }: TypedFeed, lists: Lists): PathProperty[] | undefined {
-  const found = ofPath(check.left, check, constants);
-  for (const { items } of feeds) {
-    const { beginnings, paths } = lists(items);
-    const prefixes = beginnings && ofPath(check.left, { operator: 'startswith' }, beginnings);
-    const known = among(paths, check.left, prefixes) ?? prefixes;
-    if (found === undefined || known === undefined) return undefined;
-    found.push(...known);
-  }
-  return found;
-}
-
-/** What is known of a path besides how it begins; however that is, it may be among many. */
-function among(
-  paths: PathSet | undefined,
-  left: TypedTerm,
-  prefixes: readonly PathProperty[] | undefined,
-): readonly PathProperty[] | undefined {
-  const subject = subjectOf(left);
-  if (paths === undefined || subject?.part !== 'whole') return undefined;
-  const anything: PathProperty = { of: subject.of, kind: 'prefix', value: '' };
-  return (prefixes ?? [anything]).map((prefix) => ({ ...prefix, among: paths }));
 }
 
 const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat']);
@@ -304,90 +190,4 @@ function ofNames(constants: readonly Constant[]): Necessary | undefined {
   if (!constants.every(isKnown)) return undefined;
   const comms = constants.filter((name) => Buffer.byteLength(name) <= COMM_MAX);
   return comms.length === 0 ? [] : [{ comms }];
-}
-
-/** Properties one of which a path has when the check is true; undefined when it says nothing that can be looked for. */
-function ofPath(
-  left: TypedTerm,
-  check: Pick<TypedCheck, 'operator'>,
-  constants: readonly Constant[],
-): PathProperty[] | undefined {
-  const subject = subjectOf(left);
-  if (subject === undefined) return undefined;
-  const found = constants.map((constant) =>
-    typeof constant === 'string' ? ofText(subject, check.operator, constant) : undefined,
-  );
-  return found.every((one) => one !== undefined) ? found.flat() : undefined;
-}
-
-interface Subject {
-  readonly of: 'text' | 'real';
-  /** The whole path, the directory of it, its last name, the path before it was put in order. */
-  readonly part: 'whole' | 'directory' | 'name' | 'raw';
-}
-
-const SUBJECTS: Readonly<Record<string, Subject>> = {
-  'fd.name': { of: 'text', part: 'whole' },
-  'fs.path.name': { of: 'text', part: 'whole' },
-  'evt.arg.name': { of: 'text', part: 'whole' },
-  'fd.directory': { of: 'text', part: 'directory' },
-  'fd.filename': { of: 'text', part: 'name' },
-  'fd.nameraw': { of: 'text', part: 'raw' },
-  'fd.realpath': { of: 'real', part: 'whole' },
-};
-
-function subjectOf(term: TypedTerm): Subject | undefined {
-  if (term.kind === 'field') return SUBJECTS[term.ref.text];
-  if (term.kind !== 'call' || term.name !== 'basename' || term.args.length !== 1) return undefined;
-  const inner = subjectOf(term.args[0] as TypedTerm);
-  return inner?.part === 'whole' ? { ...inner, part: 'name' } : undefined;
-}
-
-/** What decoding makes of bytes that are not UTF-8, and what follows it. */
-const UNDECODED = /\ufffd.*$/s;
-
-type Find = (text: string) => PathProperty[] | undefined;
-
-/** Makes what looks for a property of one of the two paths. Only what a path certainly has may be asked of it. */
-function finders(of: Subject['of']): Readonly<Record<'prefix' | 'name' | 'hidden', Find>> {
-  const one = (kind: PathProperty['kind'], value: string): PathProperty[] => [{ of, kind, value }];
-  const prefix = (text: string) => (text.startsWith('/') && text !== '/' ? one('prefix', text) : undefined);
-  return {
-    // The root directory is in front of everything.
-    prefix: (text) => prefix(text.replace(UNDECODED, '')),
-    name: (text) => (text !== '' && !text.includes('/') && !UNDECODED.test(text) ? one('name', text) : undefined),
-    hidden: (text) => (text.includes('/.') ? one('hidden', '') : undefined),
-  };
-}
-
-function ofText({ of, part }: Subject, operator: TypedCheck['operator'], value: string): PathProperty[] | undefined {
-  const { prefix, name, hidden } = finders(of);
-  // What is written crookedly always passes, so this asks for nothing more: a name that no path has stands for it.
-  if (part === 'raw') return operator === 'contains' && value.includes('./') ? name('.') : undefined;
-  if (part === 'name') return operator === '=' || operator === 'in' ? name(value) : undefined;
-  switch (operator) {
-    case '=':
-    case 'in':
-    case 'startswith':
-      return prefix(value);
-    case 'pmatch':
-      return prefix(`/${beforeWildcards(value).split('/').filter(Boolean).join('/')}`);
-    case 'glob':
-      // In brackets and behind a backslash letters mean something else.
-      return prefix(beforeWildcards(value)) ?? (/[[\\]/.test(value) ? undefined : hidden(value.replace(/[*?]/g, '\0')));
-    case 'contains':
-      return hidden(value);
-    case 'endswith':
-      return (part === 'whole' ? ofEnd(value, name) : undefined) ?? hidden(value);
-    default:
-      return undefined;
-  }
-}
-
-const beforeWildcards = (pattern: string) => pattern.replace(/[*?[\\].*$/s, '');
-
-/** A path that ends in `/name` has that last name. */
-function ofEnd(value: string, name: Find): PathProperty[] | undefined {
-  const slash = value.lastIndexOf('/');
-  return slash < 0 ? undefined : name(value.slice(slash + 1));
 }
