@@ -250,6 +250,20 @@ describe.skipIf(!hasNats)('the source nats', () => {
     await until(() => expect(types(reading)).toHaveLength(60));
   });
 
+  it('a replica whose sink is down holds as much, leaves all else to the others, and that too once it stops', async () => {
+    const names = Array.from({ length: 60 }, (_, n) => `r${n}`);
+    await publish(names.slice(0, 30).map((name) => alertOf(name)));
+    const sick = await read({ max_in_flight: 20 }, { write: () => Promise.reject(new Error('down')) });
+    await until(async () => expect((await consumer()).num_ack_pending).toBe(20));
+    const well = await read();
+    await publish(names.slice(30).map((name) => alertOf(name)));
+    await until(() => expect(types(well)).toHaveLength(40));
+    expect((await consumer()).num_redelivered).toBe(0);
+    await sick.running.stop(0);
+    await until(() => expect(types(well).sort()).toEqual(names.toSorted()));
+    await settled();
+  });
+
   it('goes on after the server was away, and says that it was', async () => {
     const own = await NatsServer.start();
     const first = await connect({ servers: own.url });
