@@ -11,16 +11,16 @@ import { yamlFilesOf, yamlNamesIn } from '../core/yaml-folder.ts';
 import { STATE_FILE } from '../store/messages.ts';
 import { Answers } from './answers.ts';
 import { Claims } from './claims.ts';
+import { Connections } from './connections.ts';
 import { everything } from './demand.ts';
 import type { Path, PipelineDocument } from './document.ts';
 import { type Draft, type Drafts, draftComponents, type OperatorDraft, type SourceDraft } from './drafts.ts';
-import { didYouMean } from './explain.ts';
 import { Findings } from './findings.ts';
 import { openedPart } from './opened.ts';
 import { orderOf } from './order.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './planned.ts';
 import type { Registry } from './registry.ts';
-import { readPipeline, type Section } from './shape.ts';
+import { readPipeline } from './shape.ts';
 import { isPath } from './user-components.ts';
 import { warnOfVariables } from './variables.ts';
 import { Wanted } from './wanted.ts';
@@ -73,9 +73,10 @@ export class Planner {
     const drafts = draftComponents(file, this.#document, this.#registry, this.#findings);
     ({ sources: this.#sources, operators: this.#operators, sinks: this.#sinks } = drafts);
     const order = orderOf(this.#operators, this.#findings);
-    this.#check();
-    this.#checkOnly((this.#only = file.only));
-    this.#leaveOutUnsound(order);
+    this.#only = file.only;
+    const connections = new Connections(drafts, this.#document, this.#findings);
+    connections.check(file.only);
+    connections.leaveOutUnsound(order);
     this.#type(order);
     yield* this.#prepare(order);
     this.#findings.stopAtErrors(this.#texts);
@@ -117,84 +118,6 @@ export class Planner {
     // Packages are nobody's to write.
     for (const [index, each] of components.entries())
       if (isPath(each)) made(resolve(folder, each), ['components', index]);
-  }
-
-  #check(): void {
-    const read = new Set<string>();
-    for (const { id, from, path } of [...this.#operators.values(), ...this.#sinks.values()]) {
-      const single = !Array.isArray(this.#valueAt([...path, 'from']));
-      for (const [index, origin] of from.entries()) {
-        const at = single ? [...path, 'from'] : [...path, 'from', index];
-        read.add(origin);
-        if (from.indexOf(origin) !== index)
-          this.#findings.error('CONFIG_FROM', `${id} reads from "${origin}" twice`, at);
-        this.#checkOrigin(id, origin, at);
-      }
-    }
-    // What reads from them may be what is wrong already.
-    const unused = this.#findings.hasErrors ? [] : [...this.#sources.values(), ...this.#operators.values()];
-    for (const { id, path } of unused) {
-      if (read.has(id)) continue;
-      const hint = 'Connect it with `from`, or remove it.';
-      this.#findings.error('CONFIG_UNUSED', `Nothing reads from ${id}`, path, hint, 'key');
-    }
-    if (this.#sources.size === 0 && !this.#hasAny('sources'))
-      this.#findings.error('CONFIG_EMPTY', 'The pipeline has no source', ['sources'], undefined, 'key');
-    if (this.#sinks.size === 0 && !this.#hasAny('sinks'))
-      this.#findings.error('CONFIG_EMPTY', 'The pipeline has no sink', ['sinks'], undefined, 'key');
-  }
-
-  // What reads from nowhere, in a circle, or from what is wrong itself would only be blamed for that. The rest is planned.
-  #leaveOutUnsound(order: readonly string[]): void {
-    const sound = new Set(this.#sources.keys());
-    const isSound = ({ from }: { readonly from: readonly string[] }) => from.every((id) => sound.has(id));
-    for (const id of order) {
-      const operator = this.#operators.get(id);
-      if (operator && isSound(operator)) sound.add(id);
-      else this.#operators.delete(id);
-    }
-    for (const [id, sink] of this.#sinks) if (!isSound(sink)) this.#sinks.delete(id);
-  }
-
-  #checkOnly(only: readonly string[] = []): void {
-    const ids = Object.keys(this.#valueAt(['sources']) ?? {});
-    for (const [index, id] of only.entries()) {
-      if (ids.includes(id)) continue;
-      const hint = didYouMean(id, ids) ?? `Sources here: ${ids.join(', ')}`;
-      this.#findings.error(
-        'CONFIG_UNKNOWN_ID',
-        `\`only\` names "${id}", which is no source here`,
-        ['only', index],
-        hint,
-      );
-    }
-  }
-
-  #checkOrigin(id: string, origin: string, at: Path): void {
-    if (this.#isIn('sources', origin) || this.#isIn('operators', origin)) return;
-    if (this.#isIn('sinks', origin)) {
-      this.#findings.error('CONFIG_FROM', `${id} reads from "${origin}", which is a sink`, at);
-      return;
-    }
-    const ids = (['sources', 'operators'] as const).flatMap((section) => Object.keys(this.#valueAt([section]) ?? {}));
-    const hint = didYouMean(origin, ids) ?? `Ids here: ${ids.join(', ')}`;
-    this.#findings.error('CONFIG_UNKNOWN_ID', `${id} reads from "${origin}", which is nowhere`, at, hint);
-  }
-
-  #valueAt(path: Path): unknown {
-    return path.reduce<unknown>(
-      (value, part) => (value as Record<string, unknown> | undefined)?.[part],
-      this.#document.value(),
-    );
-  }
-
-  #isIn(section: Section, id: string): boolean {
-    const value = this.#valueAt([section]);
-    return typeof value === 'object' && value !== null && Object.hasOwn(value, id);
-  }
-
-  #hasAny(section: Section): boolean {
-    return Object.keys((this.#valueAt([section]) as object | null) ?? {}).length > 0;
   }
 
   #type(order: readonly string[]): void {
