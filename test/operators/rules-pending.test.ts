@@ -43,13 +43,21 @@ const RULES = `
   priority: NOTICE
 `;
 
+const PREFIX = `
+- rule: of images
+  desc: d
+  condition: evt.type = openat and fd.name = /data and container.image.repository startswith shop
+  output: opened %fd.name
+  priority: NOTICE
+`;
+
 const process = { tgid: 100, tid: 100, ppid: 1, start: 50, exec_id: 3, comm: 'cat', exe_path: '/bin/cat', cwd: '/' };
 const inside = { ...process, cgroup_path: `/docker/${ID}` };
 const open = (raw: string): Fields => ({ ...process, kind: 'open', nr: 257, ret: 3, dirfd: -100, raw, base: '/' });
 
-async function started(wait: number) {
+async function started(wait: number, more = '') {
   const file = join(folder, 'rules.yaml');
-  writeFileSync(file, RULES);
+  writeFileSync(file, RULES + more);
   const yaml = `sources: { in: { type: manual } }
 operators: { detect: { type: rules, from: in, files: ${file} } }
 sinks: { out: { type: collect, from: detect } }
@@ -134,5 +142,24 @@ describe('Rules on events of a container that is still looked up', () => {
     await settle();
     expect(alerts.at(-1)).toBe('shows the name: in <NA>');
     await run.stop();
+  });
+
+  it('one that fails then costs the others nothing, and the event is not passed off as judged', async () => {
+    const { run, give, answer, alerts } = await started(60_000, PREFIX);
+    give(open('/data'));
+    const repository = Object.assign(['odd'], {
+      toString() {
+        throw new Error('crafted');
+      },
+    });
+    const { image, ...rest } = containerOf({ id: ID, name: 'web' });
+    answer({ ...rest, image: { ...image, repository: repository as unknown as string } });
+    await settle();
+    expect(alerts.at(0)).toBe('any file: opened /data');
+    expect(alerts.at(-1)).toBe('shows the name: in web');
+    await run.stop();
+    expect(Object.keys(run.metrics.get('detect')?.byLabel('rule_errors') ?? {})).toEqual(['of images']);
+    expect(run.metrics.get('detect')?.byLabel('dropped')).toEqual({ operator_error: 1 });
+    expect(run.totals.summary()).toMatchObject({ seen: 1, dropped: 1, in_flight: 0 });
   });
 });
