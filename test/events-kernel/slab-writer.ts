@@ -26,7 +26,8 @@ import {
 } from '../../src/events/kernel/layout.ts';
 import { ProcessImages, type ProcessImagesOptions } from '../../src/events/kernel/process-images.ts';
 import { RING_HEADER, type Shape } from '../../src/events/kernel/records.ts';
-import { bytesOf, KernelSlab, SlabPool } from '../../src/events/kernel/slab.ts';
+import { KernelSlab } from '../../src/events/kernel/slab.ts';
+import { bytesOf, SlabPool } from '../../src/events/kernel/slab-memory.ts';
 import type { Bytes } from '../../src/events/kernel/text.ts';
 
 export interface Fields {

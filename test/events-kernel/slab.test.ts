@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { KernelEvent } from '../../src/events/kernel/event.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
-import { bytesOf } from '../../src/events/kernel/slab.ts';
+import { bytesOf } from '../../src/events/kernel/slab-memory.ts';
 import { pathAt, textAt } from '../../src/events/kernel/text.ts';
 import { open as openOf, shell } from './shell.ts';
 import { Bench, type Fields, record, ring, type State } from './slab-writer.ts';

@@ -5,7 +5,8 @@ import type { KernelEvent } from '../../../src/events/kernel/event.ts';
 import { KIND, OPEN_TEXTS } from '../../../src/events/kernel/layout.ts';
 import { type RawRecording, RawReplay } from '../../../src/events/kernel/raw-file.ts';
 import { eachRecord, textLength, textStart } from '../../../src/events/kernel/records.ts';
-import { bytesOf, type KernelSlab } from '../../../src/events/kernel/slab.ts';
+import type { KernelSlab } from '../../../src/events/kernel/slab.ts';
+import { bytesOf } from '../../../src/events/kernel/slab-memory.ts';
 
 export type Judge = (event: KernelEvent) => void;
 

@@ -9,7 +9,8 @@ import { FLAGS, HEADER, KIND } from './layout.ts';
 import { big, signed, unsigned } from './numbers.ts';
 import { type Shape, textLength, textStart } from './records.ts';
 import { released } from './released.ts';
-import { IMAGE, type KernelSlab, type SlabMemory } from './slab.ts';
+import type { KernelSlab } from './slab.ts';
+import { IMAGE, type SlabMemory } from './slab-memory.ts';
 import { nameAt, pathAt, textAt } from './text.ts';
 
 export class KernelEvent implements Event {

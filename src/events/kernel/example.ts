@@ -7,7 +7,8 @@ import type { KernelEvent } from './event.ts';
 import { EXEC_TEXTS, HEADER, KIND, OPEN, OPEN_TEXTS } from './layout.ts';
 import { ProcessImages } from './process-images.ts';
 import { RING_HEADER, type Shape } from './records.ts';
-import { KernelSlab, type SlabMemory, SlabPool } from './slab.ts';
+import { KernelSlab } from './slab.ts';
+import { type SlabMemory, SlabPool } from './slab-memory.ts';
 
 /** Bytes of a record that has room for what any kind has beside its texts, and for a few short ones. */
 const SIZE = 1024;

@@ -8,7 +8,8 @@ import { exitCode, messageOf, UserError } from '../../core/errors.ts';
 import { KernelContext, type Names } from './context.ts';
 import * as layout from './layout.ts';
 import { ProcessImages } from './process-images.ts';
-import { bytesOf, KernelSlab, SlabPool } from './slab.ts';
+import { KernelSlab } from './slab.ts';
+import { bytesOf, SlabPool } from './slab-memory.ts';
 
 const FORMAT = 'falco-pipe-raw';
 const VERSION = 1;
