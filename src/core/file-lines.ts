@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { exitCode, messageOf, UserError } from './errors.ts';
-import { begun } from './gzip.ts';
+import { sniffGzip } from './gzip.ts';
 
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -53,7 +53,7 @@ export async function* fileLines(path: string, options: FileLinesOptions): Async
 
 /** Its text in pieces, decompressed. */
 async function textOf(raw: Readable, path: string): Promise<AsyncIterable<string>> {
-  const { isEmpty, isGzip, pieces } = await begun(raw[Symbol.asyncIterator]());
+  const { isEmpty, isGzip, pieces } = await sniffGzip(raw[Symbol.asyncIterator]());
   if (path.endsWith('.gz') && !isGzip && !isEmpty) throw new Error('it is not gzip, though its name says so');
   const whole = Readable.from(pieces, { objectMode: false });
   // The error of one ends the other, and is met where that is read.

@@ -1,6 +1,6 @@
 /** Whether bytes are compressed is seen by what they begin with: names and headers are not to be relied on. */
 
-export interface Begun {
+export interface Sniffed {
   readonly isEmpty: boolean;
   readonly isGzip: boolean;
   /** All of them, what they begin with too. */
@@ -8,7 +8,7 @@ export interface Begun {
 }
 
 /** Waits for the first two bytes, or the end. */
-export async function begun(rest: AsyncIterator<Uint8Array>): Promise<Begun> {
+export async function sniffGzip(rest: AsyncIterator<Uint8Array>): Promise<Sniffed> {
   let start: Uint8Array = new Uint8Array();
   while (start.length < 2) {
     const { value, done } = await rest.next();

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { parentPort } from 'node:worker_threads';
 import { createGunzip, type Gunzip, type ZlibOptions } from 'node:zlib';
 import { messageOf } from '../../../core/errors.ts';
-import { begun } from '../../../core/gzip.ts';
+import { sniffGzip } from '../../../core/gzip.ts';
 import type { FromWorker, ToWorker, UnpackOptions } from './messages.ts';
 import { Packer } from './pack.ts';
 import { Rooms } from './rooms.ts';
@@ -62,7 +62,7 @@ class Job {
   }
 
   async #unpack(): Promise<void> {
-    const { isGzip, pieces } = await begun(this.#pieces());
+    const { isGzip, pieces } = await sniffGzip(this.#pieces());
     const all = Readable.from(pieces, { objectMode: false, highWaterMark: PIECE });
     const split = (source: AsyncIterable<Uint8Array>) => this.#split(source);
     const { signal } = this.#closed;
