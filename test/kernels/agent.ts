@@ -101,7 +101,7 @@ export const filesOf = (architecture: Architecture, before = '') => ({
 
 /** What the agent had to say of what was done `before`, and of all else. */
 export function expectAlerts(said: string, before: readonly unknown[] = []): void {
-  const alerts = said.split('\n').flatMap((line) => (line.startsWith('{"hostname"') ? [JSON.parse(line)] : []));
+  const alerts = said.split('\n').flatMap((line) => (/^\{"hostname".*\}$/.test(line) ? [JSON.parse(line)] : []));
   const outputs = alerts.map(({ output }) => output.slice(output.indexOf('Warning ') + 'Warning '.length));
   expect(outputs, said).toEqual([
     expect.stringMatching(/^openat SUCCESS \/root\/file \/bin\/busybox cat \/root\/link sh file \/dev\/console \d+$/),

@@ -8,6 +8,9 @@ const EMULATORS = {
   arm64: { program: 'qemu-system-aarch64', machine: ['-M', 'virt'], terminal: 'ttyAMA0' },
 } as const;
 
+/** Has a shell wait until the console has all that was written to it: what is under way when the machine is switched off is lost. */
+export const WRITTEN = 'stty -F /dev/console sane';
+
 /** As Node.js names them. */
 export type Architecture = keyof typeof EMULATORS;
 

@@ -7,7 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { scratch } from '../scratch.ts';
-import { type Architecture, boot, pack } from './emulate.ts';
+import { type Architecture, boot, pack, WRITTEN } from './emulate.ts';
 
 const repository = join(import.meta.dirname, '../..');
 /** Where the repository is in the machine. */
@@ -28,6 +28,7 @@ mount -t cgroup2 cgroup /sys/fs/cgroup
 ip link set lo up
 cd /root
 sh /script
+${WRITTEN}
 poweroff -f
 `;
 

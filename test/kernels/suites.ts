@@ -4,8 +4,10 @@ import type { System } from './system.ts';
 
 /** What is run on every kernel. */
 export const SUITES = [
-  ...['calls', 'filter', 'filter-sockets', 'perf', 'processes', 'roles'].map((name) => `test/native/${name}.test.ts`),
-  ...['calls', 'uring', 'state', 'live', 'lists', 'long', 'cgroup', 'overlay'].map(
+  ...['calls', 'filter', 'filter-sockets', 'perf', 'processes', 'roles', 'sensor'].map(
+    (name) => `test/native/${name}.test.ts`,
+  ),
+  ...['calls', 'uring', 'state', 'live', 'lists', 'long', 'cgroup', 'overlay', 'flood'].map(
     (name) => `test/sources/ebpf/${name}.test.ts`,
   ),
 ];

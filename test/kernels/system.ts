@@ -21,7 +21,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { clang } from '../native/compile.ts';
 import { scratch } from '../scratch.ts';
-import { boot, missing, pack } from './emulate.ts';
+import { boot, missing, pack, WRITTEN } from './emulate.ts';
 
 const repository = join(import.meta.dirname, '../..');
 /** Where the checkout is in the machine. */
@@ -76,6 +76,7 @@ ulimit -l unlimited
 cd ${HOME}
 setsid -w sh /script < /dev/null
 sync
+${WRITTEN}
 busybox poweroff -f
 `;
 
