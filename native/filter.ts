@@ -37,7 +37,7 @@ const PREFIX_MAX = 64;
 const NAME_MAX = 32;
 /** Bytes of a thread's name, with the one that ends it. */
 const COMM_ROOM = 16;
-const COMM_BITS = 1024;
+const LONG_STARTS = 1024;
 
 const indexes: ReadonlyMap<string, number> = new Map(Object.keys(CALLS).map((name, index) => [name, index + 1]));
 const SOCKETCALL = indexes.size + 1;
@@ -219,6 +219,9 @@ export function filterTables(filters: CallFilters, most = MOST_ENTRIES): Tables 
     }
   }
   paths.spread();
+  const prefixes = Object.groupBy(paths.prefixes.keys(), (prefix) =>
+    Buffer.byteLength(prefix) < 8 ? 'short' : 'long',
+  );
   const tested = [...paths.prefixes.values(), ...paths.names.values(), paths.hidden, paths.crooked];
   const any = (of: keyof Classes) => tested.reduce((bits, classes) => bits | classes[of], 0);
   return {
@@ -237,8 +240,10 @@ export function filterTables(filters: CallFilters, most = MOST_ENTRIES): Tables 
       startsOf(paths.prefixes.keys(), true),
       startsOf(paths.names.keys(), false),
       endsOf(paths.names.keys()),
+      startsOf(prefixes.short ?? [], true),
     ),
-    commStarts: commStartsOf(comms.keys()),
+    longStarts: longStartsOf(prefixes.long ?? []),
+    commStarts: longStartsOf(comms.keys()),
     uring: [...filters.keys()].some((name) => URING.has(name)),
     history: [...filters.keys()].some(asksHistory),
   };
@@ -319,12 +324,12 @@ function endsOf(names: Iterable<string>): bigint {
   return ends.reduce((bits, end) => bits | startBit(end.readUInt32LE(end.length - 4)), 0n);
 }
 
-/** The bits of the first eight bytes of threads' names: COMM_BIT of native/bpf/shared.h. */
-function commStartsOf(comms: Iterable<string>): BigUint64Array {
-  const bits = new BigUint64Array(COMM_BITS / 64);
-  for (const comm of comms) {
+/** The bits of the first eight bytes: LONG_START of native/bpf/shared.h. */
+function longStartsOf(texts: Iterable<string>): BigUint64Array {
+  const bits = new BigUint64Array(LONG_STARTS / 64);
+  for (const text of texts) {
     const start = Buffer.alloc(8);
-    Buffer.from(comm).copy(start); // also where a character goes beyond it
+    Buffer.from(text).copy(start); // also where a character goes beyond it
     const bit = Math.imul(start.readUInt32LE(0) ^ start.readUInt32LE(4), 0x9e3779b1) >>> 22;
     bits[bit >>> 6] = (bits[bit >>> 6] ?? 0n) | (1n << BigInt(bit & 63));
   }

@@ -61,8 +61,10 @@ export interface AddonWanted {
   readonly ends: Uint8Array;
   /** Classes that are tested for an end: of addresses local and remote, of ports local and remote. */
   readonly endTests: Uint16Array;
-  /** Of the beginnings of prefixes and of names, and of the ends of names. */
+  /** Of the beginnings of prefixes and of names, of the ends of names, of the beginnings of prefixes of less than eight bytes. */
   readonly starts: BigUint64Array;
+  /** Of the first eight bytes of prefixes, and of threads' names. */
+  readonly longStarts: BigUint64Array;
   readonly commStarts: BigUint64Array;
 }
 

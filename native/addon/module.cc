@@ -129,6 +129,8 @@ Wanted wanted_of(const Napi::Object &given) {
   words.prefix_starts = starts[0];
   words.name_starts = starts[1];
   words.name_ends = starts[2];
+  words.short_starts = starts[3];
+  copy_words(given.Get("longStarts"), words.long_starts);
   copy_words(given.Get("commStarts"), words.comm_starts);
   wanted.prefixes = bytes_of(given.Get("prefixes"));
   wanted.names = bytes_of(given.Get("names"));

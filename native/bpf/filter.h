@@ -47,6 +47,13 @@ static __always_inline __u64 before_zero(__u64 x)
   return x & (((zero & -zero) >> 7) - 1);
 }
 
+// Whether eight bytes are in a set; it may be said of others too.
+static __always_inline bool is_among(const __u64 *set, __u64 word)
+{
+  __u32 place = LONG_START(word);
+  return set[place / 64] >> place % 64 & 1;
+}
+
 // Whether the thread goes by a name that is wanted for a class of outcome.
 static __always_inline bool comm_passes(struct call_context *call, __u32 bit)
 {
@@ -54,8 +61,7 @@ static __always_inline bool comm_passes(struct call_context *call, __u32 bit)
   struct task_struct *task = named_task(call);
   __u64 first = *(__u64 *)task->comm;
   struct comm_key key = { .words[0] = before_zero(first) };
-  __u32 start = COMM_BIT(key.words[0]);
-  if (!(filter.comm_starts[start / 64] >> start % 64 & 1)) return 0;
+  if (!is_among(filter.comm_starts, key.words[0])) return 0;
   if (!zero_bytes(first)) key.words[1] = before_zero(*(__u64 *)(task->comm + 8));
   __u16 *found = bpf_map_lookup_elem(&comms, &key);
   return found && *found & bit;

@@ -2,6 +2,14 @@
 // the program itself. Whatever is not so simple is left to open_call.
 #pragma once
 
+// Whether a prefix that is looked for begins like a text.
+static __always_inline bool begins_like_prefix(const char *text)
+{
+  __u64 start = START_BIT(*(__u32 *)text);
+  if (!(filter.prefix_starts & start)) return 0;
+  return filter.short_starts & start || is_among(filter.long_starts, *(__u64 *)text);
+}
+
 // Whether no more than a look says that the path as text is not wanted: it starts at the root, no prefix begins like it and
 // no name that is looked for ends like it, it is in its shortest form and nothing in it is hidden. A global function
 // is verified once.
@@ -13,8 +21,8 @@ __noinline int text_unwanted(__u64 path)
   long read = bpf_probe_read_user_str(s->record + OPEN_TEXTS_AT, SCANNED_WORDS * 8, (void *)path);
   // What cannot be read may be wanted, and so may what is longer than what is looked at.
   if (read <= 1 || read == SCANNED_WORDS * 8) return 0;
-  __u32 start = *(__u32 *)text, end;
-  if ((start & 0xff) != '/' || filter.prefix_starts & START_BIT(start)) return 0;
+  __u32 end;
+  if (*text != '/' || begins_like_prefix(text)) return 0;
   return !neighbours(text, read - 1, &end) && !(filter.name_ends & START_BIT(end));
 }
 

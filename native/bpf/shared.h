@@ -46,9 +46,9 @@ enum socket_kind {
 // The bit of four bytes in a set of 64.
 #define START_BIT(word) (1ull << ((__u32)((word) * 0x9e3779b1u) >> 26))
 
-// The bit of eight bytes in a set of COMM_BITS.
-#define COMM_BITS 1024
-#define COMM_BIT(word) ((__u32)(((word) ^ (word) >> 32) * 0x9e3779b1u) >> 22)
+// The place of eight bytes in a set of LONG_STARTS bits.
+#define LONG_STARTS 1024
+#define LONG_START(word) ((__u32)(((word) ^ (word) >> 32) * 0x9e3779b1u) >> 22)
 
 // Classes of outcome, a bit for each: of files whose path has a property.
 struct path_classes {
@@ -111,7 +111,9 @@ struct filter {
   __u64 prefix_starts;           // a bit for the first four bytes of each prefix, and of each name: most paths differ
   __u64 name_starts;             // there already
   __u64 name_ends;               // a bit for the last four bytes of each name; one of three bytes has a slash before it
-  __u64 comm_starts[COMM_BITS / 64]; // a bit for the first eight bytes of each thread's name: rules know many
+  __u64 short_starts;            // a bit for the first four bytes of each prefix that has not eight
+  __u64 long_starts[LONG_STARTS / 64]; // for the first eight bytes of each that has
+  __u64 comm_starts[LONG_STARTS / 64]; // the same of threads' names: rules know many
   __u16 calls[CALL_NUMBERS];     // by number: low byte the native ABI's call, high byte the 32-bit ABI's
   __u16 keep[CALLS_ROOM];        // by call: the classes that are sent
   __u16 test[CALLS_ROOM];        // the classes that are sent when the path passes, or an end of the socket

@@ -100,7 +100,7 @@ test('let pass whatever either lets pass, by the same means', () => {
       for (const tables of [filterTables(one), filterTables(other)]) {
         for (const name of ['calls', 'keep', 'test', 'byComm', 'tests', 'hidden', 'endTests'] as const)
           expect(within(tables[name], both[name]), name).toBe(true);
-        for (const name of ['starts', 'commStarts'] as const)
+        for (const name of ['starts', 'longStarts', 'commStarts'] as const)
           for (const [index, bits] of tables[name].entries()) expect(bits & ~(both[name][index] ?? 0n)).toBe(0n);
         // As the programs find them, of an end that nothing longer fits.
         const ownEnds = endsOf(tables);

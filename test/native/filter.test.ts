@@ -157,6 +157,16 @@ describe.skipIf(whyNot())('filters in the kernel', () => {
     },
   );
 
+  test.each([3, 4, 7, 8, 9, 12])('a prefix of %d bytes', async (length) => {
+    const whole = under('file').slice(0, 14);
+    const places = Array.from(whole, (_, place) => place).slice(1);
+    const shorter = places.map((place) => whole.slice(0, place));
+    const others = places.map((place) => `${whole.slice(0, place)}X${whole.slice(place + 1)}`);
+    const prefix = path('text', 'prefix', whole.slice(0, length));
+    const { sent, expected } = await compare([{ paths: [prefix] }], [...shorter, ...others]);
+    expect(sent).toEqual(expected);
+  });
+
   test('a prefix that is too long is cut between characters', async () => {
     // The 64th byte is the third of four.
     const name = `${'x'.repeat(61 - Buffer.byteLength(under('x')) + 1)}\u{1f600}y`;
