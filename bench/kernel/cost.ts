@@ -161,6 +161,7 @@ const floors = {
   'sys_exit, return only': 'return_only',
   'sys_exit, path read': 'read_path',
   'sys_exit, path sent': 'send_record',
+  'sys_exit, path sent with all': 'send_known',
 } as const;
 
 async function floor(name: string, pid: number): Promise<Compared> {
