@@ -288,6 +288,11 @@ function toldOfRounds(replay: Replay, judges: readonly Judge[]): string {
   return `${median(many).toFixed(0)} ns; of 10 from a file ${next(few)}, of 10 in the rules ${next(literal)}`;
 }
 
+/** Paths of which the made-up events open none: their numbers are lower. */
+function likeNewPaths(n: number): string {
+  return `/srv/data/file${40_000 + n}${String.fromCharCode(65 + (n % 26), 65 + (n % 23))}`;
+}
+
 const kernelCases: readonly KernelCase[] = [
   {
     what: 'recorded, a list of the folders that are opened',
@@ -333,6 +338,18 @@ const kernelCases: readonly KernelCase[] = [
     events: 'new paths',
     condition: OPENS,
     item: (n) => `/srv/data/file1${n}x`,
+  },
+  {
+    what: 'at worst, each a new path that is as long as items and begins and ends as they do',
+    events: 'new paths',
+    condition: 'evt.type in (open, openat) and fd.name in (far)',
+    item: likeNewPaths,
+  },
+  {
+    what: 'at worst, the same, items as folders',
+    events: 'new paths',
+    condition: 'evt.type in (open, openat) and fd.name pmatch (far)',
+    item: likeNewPaths,
   },
   {
     what: 'at worst, each a connect to a new address, a list of addresses',

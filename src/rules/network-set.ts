@@ -4,9 +4,6 @@ import type { Scalar } from '../events/field.ts';
 import { type Address, addressOf, type Network } from './ip.ts';
 import { PrefixSet } from './prefix-set.ts';
 
-/** Sets of IPv4 networks that are each asked; of more, one look tells mostly that none has an address. */
-const FEW = 2;
-
 /** Words of 32 bits in an IPv6 address; an IPv4 address is one. */
 const WORDS = 4;
 
@@ -47,7 +44,7 @@ export class NetworkSet {
     this.#sets4 = largestFirst(this.#v4.values());
     this.#sets6 = largestFirst(this.#v6.values());
     const count = this.#sets4.reduce((sum, set) => sum + set.size, 0);
-    const ranges = this.#sets4.length <= FEW ? undefined : new Ranges(count);
+    const ranges = count === 0 ? undefined : new Ranges(count);
     for (const [prefix, set] of this.#v4) yield* set.finish(ranges && ((first) => ranges.add(first, prefix)));
     for (const set of this.#sets6) yield* set.finish();
     this.#ranges = ranges;

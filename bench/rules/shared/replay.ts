@@ -10,10 +10,10 @@ import { bytesOf } from '../../../src/events/kernel/slab-memory.ts';
 
 export type Judge = (event: KernelEvent) => void;
 
-/** Median CPU time; GC and compiling, which other threads do, included. */
-const ROUNDS = 9;
+/** Median CPU time of many short rounds, few of which a busy machine disturbs; GC and compiling, which other threads do, included. */
+const ROUNDS = 27;
 const WARM_UP = 12;
-const PLAYS = 3;
+const PLAYS = 1;
 
 export class Replay {
   readonly #recording: RawRecording;
