@@ -284,7 +284,7 @@ export class Delivery {
     let left: readonly Event[] = events;
     // The end does not wait for another try of what stays on disk.
     const signal = this.#stored ? AbortSignal.any([this.#stop.signal, this.#ending.signal]) : this.#stop.signal;
-    const write = async () => {
+    const write = async (): Promise<void> => {
       try {
         const events = left;
         await this.#limit.run((signal) => this.#sink.write(events, signal));
@@ -293,13 +293,14 @@ export class Delivery {
         this.#works();
       } catch (error) {
         const before = left.length;
-        const { refused, again } = outcomeOf(error, left);
+        const { refused, again, untried } = outcomeOf(error, left);
         left = again;
         const delivered = before - refused.length - again.length;
         this.#delivered(delivered);
         this.#left -= refused.length;
         for (const event of refused) lost.set(event, REFUSED);
         if (refused.length > 0) this.#refused(refused.length, error);
+        if (again.length > 0 && untried) return write();
         if (again.length > 0) throw error;
         if (delivered > 0) this.#works();
         else this.#trouble.problem = `${lastRefused((this.#refusals += before))}: ${messageOf(error)}`;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
 import type { Event } from '../../src/core/event.ts';
-import { WriteError } from '../../src/core/write-error.ts';
+import { encodeEach, WriteError } from '../../src/core/write-error.ts';
 import { deliveryOf } from './deliveries.ts';
 import { numbersOf } from './shared.ts';
 
@@ -216,6 +216,26 @@ describe('Delivery', () => {
     isBusy = false;
     await vi.runAllTimersAsync();
     expect(delivery.waiting).toBe(0);
+  });
+
+  it('what cannot be written down is refused, and its neighbours are written at once: that is no failure', async () => {
+    const written: unknown[][] = [];
+    const { delivery, offer, lines, metrics } = deliveryOf({
+      async write(events) {
+        encodeEach(events, (event) => {
+          if (event.get('n') === 1) throw new Error('crafted');
+        });
+        written.push(numbersOf(events));
+      },
+    });
+    const troubles: unknown[] = [];
+    delivery.onTrouble(() => troubles.push(delivery.problem));
+    offer(3);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(written).toEqual([[0, 2]]);
+    expect(lines).toEqual(['error: 1 event was refused and is lost: it cannot be written down: crafted']);
+    expect([metrics.byLabel('errors'), metrics.total('delivered')]).toEqual([{ refused: 1 }, 2]);
+    expect(troubles).toEqual([]);
   });
 
   it('a permanent error of any kind refuses the whole write, and says the same thing once', async () => {

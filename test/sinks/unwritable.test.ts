@@ -61,6 +61,8 @@ it('is refused by each, and the others arrive', { timeout: 60_000 }, async () =>
   const isDone = (id: string) => refused(id) === 1 && (PICKY.has(id) || run.metrics.get(id)?.total('delivered') === 2);
   await vi.waitFor(() => expect(sinksOf().filter((id) => !isDone(id))).toEqual([]), 20_000);
   expect(lines.filter((line) => line.includes('it cannot be written down: crafted')).length).toBeGreaterThan(10);
+  const failed = lines.filter((line) => line.includes('writing failed'));
+  expect(failed.filter((line) => ![...PICKY].some((id) => line.includes(id)))).toEqual([]);
   await run.stop(1000);
   for (const name of ['a', 'b', 'c']) expect(readFileSync(join(folder, name), 'utf8')).toMatch(/good\/1[\s\S]*good\/2/);
   vi.unstubAllEnvs();
