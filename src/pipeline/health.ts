@@ -2,7 +2,7 @@
 
 import type { Report } from '../core/report.ts';
 import type { Live } from './graph.ts';
-import type { Runtime } from './runtime.ts';
+import { PROGRAM, type Runtime } from './runtime.ts';
 
 /** Something that can fail for a while. */
 interface Patient {
@@ -17,7 +17,7 @@ interface Patient {
 }
 
 function patientsIn({ sinks }: Live, { memory }: Pick<Runtime, 'memory'>): Patient[] {
-  const state = { component: 'falco-pipe', problem: memory.problem, kind: 'state' as const };
+  const state = { component: PROGRAM, problem: memory.problem, kind: 'state' as const };
   return [
     { ...state, fails: (why) => why, works: 'the state is written again' },
     ...[...sinks].map(([id, { delivery }]) => ({

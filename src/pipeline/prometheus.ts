@@ -3,6 +3,7 @@
 import type { Histogram } from 'node:perf_hooks';
 import { packageVersion } from '../core/package.ts';
 import type { Plan } from './planned.ts';
+import { PROGRAM } from './runtime.ts';
 import type { ComponentStatus, RunStatus } from './status.ts';
 
 interface Metric {
@@ -45,6 +46,7 @@ const OF_COMPONENTS: Readonly<Record<string, Metric>> = {
   lag_seconds: gauge('falco_pipe_lag_seconds', 'How long after it had happened the last event of a source came.'),
   programs: gauge('falco_pipe_attached_programs', 'Programs of a source that are attached in the kernel.'),
   matches: counter('falco_pipe_rule_matches_total', 'Events that a rule matched.', 'rule'),
+  rule_errors: counter('falco_pipe_rule_errors_total', 'Events that a rule failed on.', 'rule'),
 };
 
 const OTHER = counter('falco_pipe_component_total', 'What else a component counts, by its own names.', 'name', 'label');
@@ -57,6 +59,10 @@ const DEAD_LETTERS = gauge(
 const IN_FLIGHT = gauge('falco_pipe_in_flight_events', 'Events of a replayable source that have not settled.');
 const UP = gauge('falco_pipe_component_up', '1 when a source or sink works, 0 when its last try failed.');
 const EVENTS = counter('falco_pipe_events_total', 'Events of all sources by what became of them.', 'fate');
+const FROM_DISK = counter(
+  'falco_pipe_delivered_from_disk_events_total',
+  'Events that a sink has written after they had waited on disk, also since earlier runs; by fate they are none, or `spooled`.',
+);
 const UNSETTLED = gauge('falco_pipe_unsettled_events', 'Events of all sources that are under way.');
 const RELOADS = counter('falco_pipe_reloads_total', 'Loadings of the pipeline while it ran.', 'result');
 const RELOADED = gauge(
@@ -99,6 +105,7 @@ export const allMetrics: readonly Metric[] = [
   IN_FLIGHT,
   UP,
   EVENTS,
+  FROM_DISK,
   UNSETTLED,
   RELOADS,
   RELOADED,
@@ -134,14 +141,7 @@ export function prometheusText(status: RunStatus, plan: Plan, turns?: Histogram)
 function ofComponent(page: Page, component: ComponentStatus): void {
   const { id, kind, type, counters, queue, dead_letters, in_flight, problem } = component;
   const labels = { component_id: id, component_kind: kind, component_type: type };
-  for (const [name, value] of Object.entries(counters)) {
-    const metric = OF_COMPONENTS[name];
-    const [label] = metric?.labels ?? [];
-    for (const [each, count] of byLabel(value)) {
-      if (!metric) page.add(OTHER, count, { ...labels, name, label: each });
-      else page.add(metric, count, label === undefined ? labels : { ...labels, [label]: each });
-    }
-  }
+  ofCounters(page, counters, labels);
   if (queue) {
     page.add(QUEUE_EVENTS, queue.events, { ...labels, where: 'memory' });
     page.add(QUEUE_EVENTS, queue.on_disk, { ...labels, where: 'disk' });
@@ -152,11 +152,24 @@ function ofComponent(page: Page, component: ComponentStatus): void {
   if (kind !== 'operator') page.add(UP, problem ? 0 : 1, labels);
 }
 
-function ofRun(page: Page, { totals, reloads, ready, digest }: RunStatus): void {
+function ofCounters(page: Page, counters: ComponentStatus['counters'], labels: Labels): void {
+  for (const [name, value] of Object.entries(counters)) {
+    const metric = OF_COMPONENTS[name];
+    const [label] = metric?.labels ?? [];
+    for (const [each, count] of byLabel(value)) {
+      if (!metric) page.add(OTHER, count, { ...labels, name, label: each });
+      else page.add(metric, count, label === undefined ? labels : { ...labels, [label]: each });
+    }
+  }
+}
+
+function ofRun(page: Page, { counters, totals, reloads, ready, digest }: RunStatus): void {
+  ofCounters(page, counters, { component_id: PROGRAM, component_kind: 'program', component_type: PROGRAM });
   const { delivered, filtered, dropped, spooled = 0, dead_lettered = 0, in_flight } = totals;
   for (const [fate, count] of Object.entries({ delivered, filtered, dropped, spooled, dead_lettered })) {
     page.add(EVENTS, count, { fate });
   }
+  page.add(FROM_DISK, totals.delivered_from_disk ?? 0);
   page.add(UNSETTLED, in_flight);
   for (const result of ['done', 'failed'] as const) page.add(RELOADS, reloads[result], { result });
   page.add(RELOADED, reloads.refused ? 0 : 1);

@@ -18,8 +18,8 @@ import { Loadings } from './loadings.ts';
 import { overlapping } from './overlapping.ts';
 import type { Plan, PlannedSource } from './planned.ts';
 import { Retiring } from './retiring.ts';
-import { type RunOptions, Runtime } from './runtime.ts';
-import { componentsOf, type RunStatus } from './status.ts';
+import { PROGRAM, type RunOptions, Runtime } from './runtime.ts';
+import { componentsOf, countersIn, type RunStatus } from './status.ts';
 import { stopInOrder } from './stopping.ts';
 import { watchHeld } from './stuck.ts';
 import { type Tap, tapNode, tapsBelow } from './tap.ts';
@@ -163,7 +163,7 @@ export class Run {
 
   /** Says something of the program itself: logged, and emitted by sources of type `internal`. */
   report(type: ReportType, fields: InternalFields): void {
-    this.#runtime.reports.add({ component: 'falco-pipe', type, fields });
+    this.#runtime.reports.add({ component: PROGRAM, type, fields });
   }
 
   /** Says which component holds events for more than twice the time that a write may take. Returns how to end that. */
@@ -204,6 +204,7 @@ export class Run {
       totals: this.totals.summary(),
       reloads: this.loadings.status,
       components,
+      counters: countersIn(this.metrics.get(PROGRAM)),
       ready: unready.length === 0,
       problems: [...unready, ...this.loadings.problems, ...wrong('sink'), ...this.#runtime.leftOnDisk(this.plan)],
     };

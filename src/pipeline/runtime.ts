@@ -11,7 +11,7 @@ import { lettersIn } from '../core/keep.ts';
 import type { Logger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { Trampoline } from '../core/trampoline.ts';
-import { componentOf, type LostFromDisk, lettersOf, ownerOf, SinkKeep, UNREADABLE } from '../store/keep.ts';
+import { componentOf, isOfSink, type LostFromDisk, lettersOf, ownerOf, SinkKeep, UNREADABLE } from '../store/keep.ts';
 import type { Store } from '../store/store.ts';
 import type { Plan } from './planned.ts';
 import { Reports } from './reports.ts';
@@ -33,6 +33,9 @@ export function unusable(what: string, error: unknown, exit: number): UserError 
   const own = error instanceof UserError ? error : { exit };
   return new UserError(`${what}: ${messageOf(error)}`, { ...own, cause: error });
 }
+
+/** The program itself, among the components that report and count. */
+export const PROGRAM = 'falco-pipe';
 
 /** Takes a batch through a graph, at once. */
 export type Process = (batch: Batch) => void;
@@ -85,8 +88,14 @@ export class Runtime {
   /** What a sink has on disk, or, by `lettersOf`, a source or an operator; the same each time. */
   keep(id: string): SinkKeep | undefined {
     let keep = this.keeps.get(id);
-    if (!keep && this.store)
-      this.keeps.set(id, (keep = new SinkKeep(this.store, id, { lost: (lost) => this.#lostFromDisk(id, lost) })));
+    if (!keep && this.store) {
+      const lost = (lost: LostFromDisk) => this.#lostFromDisk(id, lost);
+      // What was put back for an operator is seen once more, and counted like everything else.
+      const delivered = (count: number) => {
+        if (isOfSink(id)) this.totals.deliveredFromDisk += count;
+      };
+      this.keeps.set(id, (keep = new SinkKeep(this.store, id, { lost, delivered })));
+    }
     return keep;
   }
 

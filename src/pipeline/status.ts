@@ -37,6 +37,8 @@ export interface RunStatus {
   /** Loadings of the pipeline while it ran, by result. */
   readonly reloads: LoadingsStatus;
   readonly components: readonly ComponentStatus[];
+  /** What the program itself has counted: `gaps` between it and the run before it. */
+  readonly counters: ComponentStatus['counters'];
   /** It runs, its sources are open, its state can be written. A sink that fails does not change that. */
   readonly ready: boolean;
   /** All that is wrong now. */
@@ -65,7 +67,7 @@ export function componentsOf(
     id,
     type,
     from,
-    counters: shown(metrics.get(id)),
+    counters: countersIn(metrics.get(id)),
   });
   const letters = (name: string) => {
     const dead = deadOf(name);
@@ -90,7 +92,8 @@ export function componentsOf(
   ];
 }
 
-function shown(counters: Counters | undefined): ComponentStatus['counters'] {
+/** By name, and by label where they have one. */
+export function countersIn(counters: Counters | undefined): ComponentStatus['counters'] {
   const values = (counters?.names() ?? []).map((name) => {
     const byLabel = counters?.byLabel(name) ?? {};
     const plain = Object.keys(byLabel).every((label) => label === '');

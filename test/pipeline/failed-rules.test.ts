@@ -77,7 +77,7 @@ describe('an event on which a rule fails', () => {
     ]);
     const page = metrics();
     for (const rule of ['R0', 'R2']) {
-      expect(page).toMatch(new RegExp(`^falco_pipe_component_total\\{.*name="rule_errors",label="${rule}"\\} 1$`, 'm'));
+      expect(page).toMatch(new RegExp(`^falco_pipe_rule_errors_total\\{.*rule="${rule}"\\} 1$`, 'm'));
     }
     expect(page).toMatch(/^falco_pipe_errors_total\{component_id="detect".*what=""\} 1$/m);
     await end();
