@@ -53,6 +53,7 @@ export class PipelineDocument {
       { name, text },
       { name: SETS, text: sets.map((set) => set.replaceAll('\n', ' ')).join('\n') },
     ];
+    if (UTF_16.test(text)) throw configError(name, [inUtf16(name)], this.texts);
     this.#lines = new LineCounter();
     this.#document = parseDocument(text, { ...yaml, lineCounter: this.#lines, prettyErrors: false });
     const found = this.#document.errors.filter((error) => !tolerates?.(error, text));
@@ -162,9 +163,13 @@ export class PipelineDocument {
   #aliases(): Diagnostic[] {
     const found: Diagnostic[] = [];
     visit(this.#document, {
-      Alias: (_key, alias) => {
-        if (alias.resolve(this.#document) || !alias.range) return;
-        const message = `There is no anchor &${alias.source} above this alias`;
+      Alias: (_key, alias, above) => {
+        const anchored = alias.resolve(this.#document);
+        const isWithin = above.some((each) => each === anchored);
+        if ((anchored && !isWithin) || !alias.range) return;
+        const message = anchored
+          ? `This alias stands within what &${alias.source} names: it would have no end`
+          : `There is no anchor &${alias.source} above this alias`;
         const hint = 'A text that begins with * must be quoted.';
         const at = this.#at(alias.range[0], alias.range[1]);
         found.push({ severity: 'error', code: 'CONFIG_YAML', message, at, hint });
@@ -227,6 +232,20 @@ const SYNTAX: Record<string, readonly [string | undefined, string]> = {
   MULTILINE_IMPLICIT_KEY: ['This key has no colon', 'Write key: value.'],
   BAD_SCALAR_START: [undefined, 'Put the text in quotes.'],
 };
+
+/** How UTF-16 begins where it is read as UTF-8: with a byte order mark, or with a byte that is zero beside one that is not. */
+const UTF_16 = /^(?:\uFFFD\uFFFD|.\0|\0)/;
+
+function inUtf16(file: string): Diagnostic {
+  const hint = 'Save it as UTF-8: iconv -f UTF-16 -t UTF-8.';
+  return {
+    severity: 'error',
+    code: 'CONFIG_YAML',
+    message: 'This file is in UTF-16, not in UTF-8',
+    hint,
+    at: { file, line: 1, column: 1 },
+  };
+}
 
 /** Whether a file is for Kubernetes: keys that each of its manifests has, and no pipeline. */
 export function isManifest(value: unknown): boolean {

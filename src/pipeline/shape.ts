@@ -91,7 +91,8 @@ export function parseShape<Shape extends z.ZodType>(
 }
 
 /** Whether a file is a falco.yaml: keys that every one of them has, and no pipeline. */
-function isFalcos(value: object): boolean {
+function isFalcos(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
   return !('sources' in value) && ('rules_files' in value || 'engine' in value);
 }
 
