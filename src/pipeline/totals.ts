@@ -1,6 +1,7 @@
 /**
  * The books of a run: what came in, and what became of it.
- * seen = delivered + filtered + dropped + in flight, and with a state folder + spooled + dead letters.
+ * seen = delivered + filtered + dropped + in flight, and with a state folder + spooled + dead letters. What a sink gets from
+ * disk later is told apart: it was seen when it was put there, perhaps by an earlier run.
  */
 
 import type { Counts } from '../core/ack.ts';
@@ -15,6 +16,8 @@ export interface Summary {
   readonly spooled?: number;
   /** Waiting on disk at this moment, also from earlier runs: none of the sum; absent where nothing was or is there. */
   readonly on_disk?: number;
+  /** Written by a sink after it had waited on disk, also since earlier runs: none of the sum; absent when none. */
+  readonly delivered_from_disk?: number;
   /** On disk, given up; absent when none. */
   readonly dead_lettered?: number;
   /** At the end: not seen to the end, and given again by their sources at the next start; absent when none. */
@@ -29,6 +32,7 @@ export class Totals {
   filtered = 0;
   inFlight = 0;
   spooled = 0;
+  deliveredFromDisk = 0;
   deadLettered = 0;
   readonly #dropped = new Map<string, number>();
   readonly #onDisk: () => number;
@@ -61,7 +65,7 @@ export class Totals {
 
   /** @param left how many events their sources give again at the next start */
   summary(left = 0): Summary {
-    const { seen, delivered, filtered, dropped, inFlight, spooled, deadLettered } = this;
+    const { seen, delivered, filtered, dropped, inFlight, spooled, deadLettered, deliveredFromDisk } = this;
     const onDisk = this.#onDisk();
     return {
       seen,
@@ -71,6 +75,7 @@ export class Totals {
       in_flight: inFlight,
       ...(spooled > 0 ? { spooled } : {}),
       ...(spooled > 0 || onDisk > 0 ? { on_disk: onDisk } : {}),
+      ...(deliveredFromDisk > 0 ? { delivered_from_disk: deliveredFromDisk } : {}),
       ...(deadLettered > 0 ? { dead_lettered: deadLettered } : {}),
       ...(left > 0 ? { to_replay: left } : {}),
       reasons: Object.fromEntries(this.#dropped),

@@ -1,6 +1,6 @@
 /** The part of the store that belongs to one sink: its spool and its dead letters. */
 
-import { ackOf, type Status } from '../core/ack.ts';
+import { ackOf, type Fate } from '../core/ack.ts';
 import type { Event } from '../core/event.ts';
 import type { Keep } from '../core/keep.ts';
 import type { Parcel } from '../core/queue.ts';
@@ -26,6 +26,11 @@ export function isOfSource(name: string): boolean {
   return name.startsWith(lettersOf('source', ''));
 }
 
+/** Whether that name is a sink's. */
+export function isOfSink(name: string): boolean {
+  return !name.includes(' ');
+}
+
 /** The id of the component that has that name there. */
 export function componentOf(name: string): string {
   return name.slice(name.indexOf(' ') + 1);
@@ -33,8 +38,10 @@ export function componentOf(name: string): string {
 
 /** Whose the dead letters of that name are, for people: `the sink siem`, `the operator detect`. */
 export function ownerOf(name: string): string {
-  return name.includes(' ') ? `the ${name}` : `the sink ${name}`;
+  return isOfSink(name) ? `the sink ${name}` : `the ${name}`;
 }
+
+const DELIVERED: Fate = { status: 'delivered' };
 
 /** The reason of events that waited on disk and cannot be read any more. */
 export const UNREADABLE = 'unreadable';
@@ -50,6 +57,8 @@ interface KeepOptions {
   /** What the dead letters may hold. */
   readonly dead?: typeof DEAD;
   readonly lost?: (lost: LostFromDisk) => void;
+  /** Told how many events that waited have been delivered. */
+  readonly delivered?: (count: number) => void;
 }
 
 export class SinkKeep implements Keep {
@@ -58,6 +67,7 @@ export class SinkKeep implements Keep {
   readonly #sink: string;
   readonly #dead: typeof DEAD;
   readonly #lost: (lost: LostFromDisk) => void;
+  readonly #delivered: (count: number) => void;
   #waiting: number;
   readonly #buried: { events: number; bytes: number };
   // Of both, events on their way to disk.
@@ -68,11 +78,16 @@ export class SinkKeep implements Keep {
   readonly #taken = new Set<number>();
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(store: Store, sink: string, { dead = DEAD, lost = () => {} }: KeepOptions = {}) {
+  constructor(
+    store: Store,
+    sink: string,
+    { dead = DEAD, lost = () => {}, delivered = () => {} }: KeepOptions = {},
+  ) {
     this.#store = store;
     this.#sink = sink;
     this.#dead = dead;
     this.#lost = lost;
+    this.#delivered = delivered;
     this.#waiting = store.waiting(sink);
     this.#buried = { events: store.buried(sink), bytes: store.buriedBytes(sink) };
   }
@@ -179,7 +194,8 @@ export class SinkKeep implements Keep {
         return;
       }
       this.#waiting -= count;
-      for (let place = 0; place < events.length; place++) this.#tell(fates ? fates.get(place) : { status, reason });
+      const all: Fate = reason === undefined ? { status } : { status, reason };
+      this.#tell(events.map((_, place) => (fates ? (fates.get(place) ?? DELIVERED) : all)));
       // In one transaction with the end of the row.
       if (events.length < count) this.#setAside(row, count - events.length, others.join('\n'));
       void this.#store.unspool(id).then(() => this.#taken.delete(id));
@@ -189,8 +205,12 @@ export class SinkKeep implements Keep {
     return undefined;
   }
 
-  #tell({ status, reason = '' }: { readonly status?: Status; readonly reason?: string | undefined } = {}): void {
-    if (status === 'dropped' || status === 'dead_lettered') this.#lost({ status, reason, count: 1 });
+  #tell(fates: readonly Fate[]): void {
+    for (const { status, reason = '' } of fates) {
+      if (status === 'dropped' || status === 'dead_lettered') this.#lost({ status, reason, count: 1 });
+    }
+    const delivered = fates.filter(({ status }) => status === 'delivered').length;
+    if (delivered > 0) this.#delivered(delivered);
   }
 
   // What cannot be read is a dead letter, as long as there may be more: what cannot even be unpacked with the bytes that it has.

@@ -54,7 +54,10 @@ it('events that cannot be read on disk any more are in the books, named with the
   await vi.waitFor(() => expect(siem.got).toHaveLength(10 - lost), 20_000);
   await vi.waitFor(() => expect(run.totals.summary()).toMatchObject({ seen: lost, dead_lettered: lost }), 20_000);
   await store.committed();
-  expect(books(run.totals.summary())).toBe(`seen ${lost}, delivered 0, filtered 0, dropped 0, dead letters ${lost}`);
+  expect(books(run.totals.summary())).toBe(
+    `seen ${lost}, delivered 0, filtered 0, dropped 0, delivered from disk ${10 - lost}, dead letters ${lost}`,
+  );
+  expect(metric('falco_pipe_delivered_from_disk_events_total')).toEqual([expect.stringMatching(` ${10 - lost}$`)]);
   const said = lines.filter((line) => line.includes('cannot be read any more'));
   const first2 = `2 events that waited in ${folder} for siem cannot be read any more: check that disk`;
   expect(said[0]).toContain(`error: siem: ${first2}; what is left of them is a dead letter: 'falco-pipe dlq list`);
@@ -95,6 +98,9 @@ it('what is given up is said to be kept, where, and how it is delivered; a gauge
   run.exhumed(await store.exhume({}));
   await vi.waitFor(() => expect(siem.got).toHaveLength(4), 20_000);
   expect([gauge(), run.status().problems]).toEqual([['0'], []]);
+  expect(books(run.totals.summary())).toBe(
+    'seen 4, delivered 0, filtered 0, dropped 0, delivered from disk 4, dead letters 4',
+  );
   expect(metric('falco_pipe_dead_lettered_events_total.*siem')).toHaveLength(2);
   await run.stop(0);
   await store.close();

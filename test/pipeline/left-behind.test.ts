@@ -58,7 +58,9 @@ it('at a reload and at a start, once in the log, and for as long as it is so in 
   await vi.waitFor(() => expect(siem.got).toHaveLength(waiting), 20_000);
   await vi.waitFor(() => expect(second.run.status().problems).toEqual([]), 20_000);
   expect(said()).toHaveLength(2);
-  expect(await second.run.stop(0)).not.toHaveProperty('on_disk');
+  const end = await second.run.stop(0);
+  expect(books(end)).toBe(`seen 0, delivered 0, filtered 0, dropped 0, delivered from disk ${waiting}`);
+  expect(end).toMatchObject({ seen: 0, delivered: 0, delivered_from_disk: waiting });
   await second.store.close();
 });
 
@@ -77,7 +79,7 @@ it('what was left on disk and has been delivered since is on disk no more', asyn
   open();
   await vi.waitFor(() => expect(siem.got).toHaveLength(10), 20_000);
   const summary = await run.stop(1000);
-  expect(books(summary)).toBe('seen 10, delivered 1, filtered 0, dropped 0, spooled 9, on disk 0');
+  expect(books(summary)).toBe('seen 10, delivered 1, filtered 0, dropped 0, spooled 9, delivered from disk 9, on disk 0');
   await store.close();
 });
 
