@@ -68,20 +68,21 @@ export function readConnection(
 }
 
 /**
- * Where a client connects to, and as whom: what its constructor takes, and the name of the hub for people. Throws as
+ * Where a client connects to, and as whom: what its constructor takes, the host, and the name of the hub for people. Throws as
  * readConnection does.
  */
 export async function targetOf(config: ConnectionConfig, ctx: Pick<Context, 'resolve'>) {
   const read = readConnection(config, ctx);
-  if (read) return { arguments: [read.text, read.hub], name: `${read.host}/${read.hub}` } as const;
+  if (read) return { arguments: [read.text, read.hub], host: read.host, name: `${read.host}/${read.hub}` } as const;
   const { namespace = '', hub = '' } = config;
   completeProxyAddresses();
   const { DefaultAzureCredential } = await import('./identity.ts');
-  return { arguments: [namespace, hub, new DefaultAzureCredential()], name: `${namespace}/${hub}` } as const;
+  const credential = new DefaultAzureCredential();
+  return { arguments: [namespace, hub, credential], host: namespace, name: `${namespace}/${hub}` } as const;
 }
 
-/** Options of a client: how often it tries by itself, and how it connects. */
-export async function clientOptions({ transport }: ConnectionConfig, retries: number) {
+/** Options of a client: how often it tries by itself, and how it connects to the host. */
+export async function clientOptions({ transport }: ConnectionConfig, host: string, retries: number) {
   const exponential = 0;
   const retryOptions = {
     maxRetries: retries,
@@ -92,7 +93,7 @@ export async function clientOptions({ transport }: ConnectionConfig, retries: nu
   };
   if (transport === 'amqp') return { retryOptions };
   const { WebSocket } = await import('./sockets.ts');
-  const webSocketConstructorOptions = proxyAgentFor('wss:');
+  const webSocketConstructorOptions = proxyAgentFor(`wss://${host}`);
   return { retryOptions, webSocketOptions: { webSocket: WebSocket as never, webSocketConstructorOptions } };
 }
 

@@ -2,47 +2,83 @@
 
 import { Agent } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
+import type * as undici from 'undici';
 import { exitCode, UserError } from './errors.ts';
+import { noProxy } from './no-proxy.ts';
 
-export interface ProxySettings {
+interface ProxySettings {
   /** The proxy of what goes to http:// addresses, and to https:// ones: the other one where only that is named. */
   readonly HTTP_PROXY: string | undefined;
   readonly HTTPS_PROXY: string;
-  /** Hosts that are reached without, separated by commas. */
-  readonly NO_PROXY: string;
+  /** Whether a URL is reached without. */
+  readonly isDirect: (url: URL) => boolean;
 }
 
-/** Undefined where it names none. Throws a UserError (exit 78) for what is no address of one; it is not quoted: it may have a password. */
-export function proxySettings(): ProxySettings | undefined {
+// Undefined where the environment names none. Throws a UserError (exit 78) for what is no address of one, and a NO_PROXY of no use.
+function proxySettings(): ProxySettings | undefined {
   const plain = addressIn('HTTP_PROXY');
   const secure = addressIn('HTTPS_PROXY') ?? plain;
-  return secure === undefined
-    ? undefined
-    : { HTTP_PROXY: plain, HTTPS_PROXY: secure, NO_PROXY: variable('NO_PROXY') ?? '' };
+  if (secure === undefined) return undefined;
+  return { HTTP_PROXY: plain, HTTPS_PROXY: secure, isDirect: noProxy(variable('NO_PROXY') ?? '') };
 }
 
-/** What node:http and node:https take to go through it; undefined where there is none. Throws as `proxySettings` does. */
-export function proxyAgents(): { readonly httpAgent: Agent; readonly httpsAgent: TlsAgent } | undefined {
+/** Whether the environment names a proxy. Throws as `proxyAgents` does. */
+export function hasProxy(): boolean {
+  return proxySettings() !== undefined;
+}
+
+/** Agents of node:http and node:https that go through the proxy, and what is reached without. */
+export interface ProxyAgents {
+  readonly httpAgent: Agent;
+  readonly httpsAgent: TlsAgent;
+  readonly isDirect: (url: URL) => boolean;
+}
+
+/**
+ * Undefined where the environment names no proxy. Throws a UserError (exit 78) for what is no address of one, which is not
+ * quoted, since it may have a password, and for networks in NO_PROXY that are none.
+ */
+export function proxyAgents(): ProxyAgents | undefined {
   const settings = proxySettings();
   if (!settings) return undefined;
-  const options = { keepAlive: true, proxyEnv: { ...settings } };
-  return { httpAgent: new Agent(options), httpsAgent: new TlsAgent(options) };
+  const { HTTP_PROXY, HTTPS_PROXY, isDirect } = settings;
+  const options = { keepAlive: true, proxyEnv: { HTTP_PROXY, HTTPS_PROXY, NO_PROXY: '' } };
+  return { httpAgent: new Agent(options), httpsAgent: new TlsAgent(options), isDirect };
 }
 
-/** The option `agent` of a web socket to that address. One in the clear goes without: proxies forward no other protocol. */
+/**
+ * The option `agent` of a web socket to that address. One in the clear goes without: proxies forward no other protocol.
+ * Throws as `proxyAgents` does.
+ */
 export function proxyAgentFor(address: string): { readonly agent?: TlsAgent } {
   const agents = address.startsWith('wss:') ? proxyAgents() : undefined;
-  return agents ? { agent: agents.httpsAgent } : {};
+  const url = URL.parse(address);
+  return agents && !(url && agents.isDirect(url)) ? { agent: agents.httpsAgent } : {};
 }
 
-/** The same for undici's `EnvHttpProxyAgent`. */
-export function undiciProxy({ HTTP_PROXY, HTTPS_PROXY, NO_PROXY }: ProxySettings) {
-  return { ...(HTTP_PROXY ? { httpProxy: HTTP_PROXY } : {}), httpsProxy: HTTPS_PROXY, noProxy: NO_PROXY };
+type Options = undici.Pool.Options & Pick<undici.ProxyAgent.Options, 'proxyTls' | 'requestTls'>;
+
+/**
+ * What undici, which is loaded by whoever needs it, sends by the proxy, and to what is to be reached without; undefined
+ * where there is no proxy. Throws as `proxyAgents` does.
+ */
+export function proxyDispatcher(
+  { Agent: Origins, Pool, EnvHttpProxyAgent }: Pick<typeof undici, 'Agent' | 'Pool' | 'EnvHttpProxyAgent'>,
+  options: Options = {},
+): undici.Dispatcher | undefined {
+  const settings = proxySettings();
+  if (!settings) return undefined;
+  const { HTTP_PROXY: httpProxy = '', HTTPS_PROXY: httpsProxy, isDirect } = settings;
+  const proxied = { ...options, httpProxy, httpsProxy, noProxy: '' };
+  // By origin: which has connections of its own.
+  const factory = (origin: string | URL) =>
+    isDirect(new URL(origin)) ? new Pool(origin, options) : new EnvHttpProxyAgent(proxied);
+  return new Origins({ factory });
 }
 
 /**
  * Adds `http://` in the environment to addresses that have it not, for libraries that go by it themselves and fail on such
- * ones (Azure's). Throws as `proxySettings` does.
+ * ones (Azure's). Throws as `proxyAgents` does.
  */
 export function completeProxyAddresses(): void {
   for (const name of ['HTTP_PROXY', 'HTTPS_PROXY']) {
@@ -51,16 +87,28 @@ export function completeProxyAddresses(): void {
   }
 }
 
+// One that is empty is none, as curl has it.
 function variable(name: string): string | undefined {
   return process.env[name.toLowerCase()] || process.env[name] || undefined;
 }
 
-// As curl takes it: http:// may be left out.
 function addressIn(name: string): string | undefined {
   const value = variable(name);
-  if (value === undefined) return undefined;
-  const address = value.includes('://') ? value : `http://${value}`;
-  if (/^https?:$/.test(URL.parse(address)?.protocol ?? '')) return address;
-  const message = `the variable ${name} is no address of an HTTP proxy, such as http://proxy:3128; socks is not spoken`;
-  throw new UserError(message, { exit: exitCode.config });
+  return value === undefined ? undefined : proxyAddress(value, `the variable ${name}`);
+}
+
+/** The address of an HTTP proxy; as curl takes it, http:// may be left out. @throws UserError (exit 78) that never quotes it */
+export function proxyAddress(text: string, what: string): string {
+  const refuse = (why: string) => new UserError(`${what} ${why}`, { exit: exitCode.config });
+  const address = text.includes('://') ? text : `http://${text}`;
+  const url = URL.parse(address);
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw refuse('is no address of an HTTP proxy, such as http://proxy:3128; socks is not spoken');
+  }
+  try {
+    decodeURIComponent(url.username + url.password);
+  } catch {
+    throw refuse('has a % in its user or password that begins no escape: write %25 for it');
+  }
+  return address;
 }

@@ -141,7 +141,7 @@ class Hub {
     const { EventHubProducerClient } = await import('../azure/event-hubs.ts');
     const target = await targetOf(this.#config, this.#ctx);
     // Trying again is for the queue of the sink, which knows what else waits.
-    const options = await clientOptions(this.#config, 0);
+    const options = await clientOptions(this.#config, target.host, 0);
     this.name = target.name;
     const Client = EventHubProducerClient as unknown as new (...given: unknown[]) => EventHubProducerClient;
     this.#client ??= new Client(...target.arguments, options);

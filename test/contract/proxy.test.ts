@@ -6,11 +6,14 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { proxyAgentFor } from '../../src/core/proxy.ts';
 import { fetchByProxy } from '../../src/operators/shared/fetch.ts';
 import { loadPlan } from '../../src/pipeline/load.ts';
 import { Run } from '../../src/pipeline/run.ts';
 import { fetchItems } from '../../src/rules/items-fetch.ts';
+import { Aws } from '../../src/sources/cloudtrail/aws.ts';
 import { recordedLog } from '../core/shared.ts';
 import { atEnd, scratch } from '../scratch.ts';
 import { alerts, failureOf, receiving, ruleIn } from '../sinks/http-sinks.ts';
@@ -204,6 +207,46 @@ describe('the sink http', () => {
     }
   });
 
+  it('and other components go without to addresses of a network that NO_PROXY names', async () => {
+    const server = await Receiver.start();
+    atEnd(() => void server.stop());
+    const { asked, address } = await startProxy();
+    for (const name of ['HTTPS_PROXY', 'HTTP_PROXY']) vi.stubEnv(name, address);
+    const url = `http://127.0.0.1:${server.port}`;
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, 'k');
+    const each = {
+      async http() {
+        const sink = await to.sinkOf({ url });
+        await sink.write(alerts('a'), never).finally(() => sink.close());
+      },
+      async lists() {
+        const get = await fetchByProxy();
+        expect((await get(url)).status).toBe(200);
+      },
+      async aws() {
+        const sqs = await new Aws({ region: 'x', endpoint: url }, { resolve: String }).sqs();
+        const request = new GetQueueUrlCommand({ QueueName: 'q' });
+        await sqs.send(request).finally(() => sqs.destroy());
+      },
+    };
+    server.answer = () => ({ body: '{}' });
+    for (const [name, ask] of Object.entries(each)) {
+      const before = server.got.length;
+      asked.clear();
+      vi.stubEnv('NO_PROXY', '10.0.0.0/8');
+      await expect(ask(), name).rejects.toThrow();
+      expect([[...asked], server.got.length - before], name).toEqual([['127.0.0.1'], 0]);
+      asked.clear();
+      vi.stubEnv('NO_PROXY', 'localhost,127.0.0.0/8,10.0.0.0/8');
+      await ask();
+      expect([asked.size, server.got.length - before], name).toEqual([0, 1]);
+    }
+    expect([proxyAgentFor('wss://127.0.0.1/x'), Object.keys(proxyAgentFor('wss://192.0.2.1'))]).toEqual([
+      {},
+      ['agent'],
+    ]);
+  });
+
   it('says which variable is no address of a proxy, and does not quote it', async () => {
     vi.stubEnv('HTTPS_PROXY', 'socks5://me:hush@proxy:1080');
     const error = await to.sinkOf({ url: 'https://x' }).catch((reason) => reason);
@@ -212,5 +255,15 @@ describe('the sink http', () => {
       message: expect.stringMatching(/^the variable HTTPS_PROXY is no address/),
     });
     expect(String(error)).not.toContain('hush');
+  });
+
+  it('says of a % that begins no escape what to write, and does not quote the password', async () => {
+    const proxy = 'http://me:50%hush@proxy:3128';
+    const why = 'has a % in its user or password that begins no escape: write %25 for it';
+    const own = await to.sinkOf({ url: 'https://x', proxy }).catch((reason) => reason);
+    expect(own).toMatchObject({ exit: 78, message: `its proxy ${why}` });
+    vi.stubEnv('HTTPS_PROXY', proxy);
+    const named = await to.sinkOf({ url: 'https://x' }).catch((reason) => reason);
+    expect(named).toMatchObject({ exit: 78, message: `the variable HTTPS_PROXY ${why}` });
   });
 });

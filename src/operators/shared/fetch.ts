@@ -1,17 +1,16 @@
 /** Fetching by the proxy that the environment names, which Node's own `fetch` does only when Node is told so. */
 
-import { proxySettings, undiciProxy } from '../../core/proxy.ts';
+import { hasProxy, proxyDispatcher } from '../../core/proxy.ts';
 import { connectionError } from '../../core/tls.ts';
 
 /** `fetch`, by the proxy if there is one. Rejects with a UserError (exit 78) for what is no address of one. */
 export async function fetchByProxy(): Promise<typeof fetch> {
-  const named = proxySettings();
-  if (!named) return fetch;
+  if (!hasProxy()) return fetch;
   const undici = await import('./undici.ts');
-  const dispatcher = new undici.EnvHttpProxyAgent(undiciProxy(named));
+  const dispatcher = proxyDispatcher(undici);
   const get = async (address: string, options: object) => {
     try {
-      return await undici.fetch(address, { ...options, dispatcher });
+      return await undici.fetch(address, { ...options, ...(dispatcher ? { dispatcher } : {}) });
     } catch (error) {
       throw new Error(connectionError(error));
     }

@@ -3,7 +3,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { packageVersion } from '../../core/package.ts';
-import { proxySettings, undiciProxy } from '../../core/proxy.ts';
+import { proxyAddress, proxyDispatcher } from '../../core/proxy.ts';
 import { reveal, type Secret, withoutSecrets } from '../../core/secret.ts';
 import { connectionError, readTls, type TlsConfig } from '../../core/tls.ts';
 import { wholeBody } from '../../core/whole-body.ts';
@@ -99,11 +99,12 @@ export class HttpClient {
     const pool = { connections: concurrency, headersTimeout: 0, bodyTimeout: 0 };
     const { ca } = files;
     const tunnel = { requestTls: files, proxyTls: ca === undefined ? {} : { ca } };
-    if (proxy !== undefined) return new this.#undici.ProxyAgent({ ...pool, ...tunnel, uri: this.reveal(proxy) });
+    if (proxy !== undefined) {
+      const uri = proxyAddress(this.reveal(proxy), 'its proxy');
+      return new this.#undici.ProxyAgent({ ...pool, ...tunnel, uri });
+    }
     const direct = { ...pool, connect: { ...files, timeout: 0 } };
-    const named = proxySettings();
-    if (!named) return new this.#undici.Agent(direct);
-    return new this.#undici.EnvHttpProxyAgent({ ...direct, ...tunnel, ...undiciProxy(named) });
+    return proxyDispatcher(this.#undici, { ...direct, ...tunnel }) ?? new this.#undici.Agent(direct);
   }
 
   /** The text of what may be a secret, which no answer or error quotes from then on. Throws as Secret.read does. */

@@ -1,3 +1,3 @@
 /** What is used of undici, loaded by the first sink that needs it: a CommonJS package has no names for `import()`. */
 
-export { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request } from 'undici';
+export { Agent, type Dispatcher, EnvHttpProxyAgent, Pool, ProxyAgent, request } from 'undici';

@@ -103,7 +103,7 @@ export class Reader {
     await this.#check();
     if (this.#stopping) return;
     const options = {
-      ...(await clientOptions(this.#config, RETRIES)),
+      ...(await clientOptions(this.#config, target.host, RETRIES)),
       loadBalancingOptions: {
         // By turns where others want their share; all at once where there is nobody.
         strategy: checkpoints ? ('balanced' as const) : ('greedy' as const),

@@ -47,7 +47,7 @@ export class Aws {
     const { region, endpoint, profile, assume_role: role } = this.#config;
     const providers = await import('./sdk/credentials.ts');
     const agents = proxyAgents();
-    const through = agents ? { requestHandler: agents } : {};
+    const through = agents ? { requestHandler: new (await import('./sdk/handler.ts')).ProxyHandler(agents) } : {};
     const { config_file: configFile, credentials_file: credentialsFile } = this.#config;
     const files = {
       ...(profile === undefined ? {} : { profile }),
@@ -153,9 +153,23 @@ export const isThrottled = (error: unknown): boolean =>
 const LOGIN =
   '; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a `profile` that ~/.aws has, or run where a role is given';
 
+/** What an error of a call is, for people: also where what answered was no service of AWS, but whatever is in between. */
+export function toldBy(error: unknown): string {
+  const { $response: response, $responseBodyText: body } = (error ?? {}) as Unread;
+  if (response?.statusCode === undefined || body === undefined) return `${nameOf(error)}: ${messageOf(error)}`;
+  const said = body.replace(/\s+/g, ' ').trim().slice(0, 200);
+  return `what answered is not AWS: status ${response.statusCode}${said && `: ${said}`}`;
+}
+
+/** An error about an answer that could not be read, as the SDK gives it. */
+interface Unread {
+  readonly $response?: { readonly statusCode?: number };
+  readonly $responseBodyText?: string;
+}
+
 /** The error of a call that the whole source depends on: a SourceError where no other try can succeed. */
 export function explained(error: unknown, what: string): Error {
-  const message = `${what}: ${nameOf(error)}: ${messageOf(error)}${nameOf(error) === 'CredentialsProviderError' ? LOGIN : ''}`;
+  const message = `${what}: ${toldBy(error)}${nameOf(error) === 'CredentialsProviderError' ? LOGIN : ''}`;
   const hopeless = isUnknown(error) || isDenied(error) || MISSING.has(nameOf(error));
   if (!hopeless) return new Error(message, { cause: error });
   return new SourceError(message, { exit: exitCode.noPermission, cause: error });

@@ -1,13 +1,13 @@
 /** Requests to Cloud Director: answers that are not too large, and what to make of those that are errors. */
 
 import type { SourceContext } from '../../core/component.ts';
-import { proxySettings, undiciProxy } from '../../core/proxy.ts';
+import { proxyDispatcher } from '../../core/proxy.ts';
 import { retryAfter } from '../../core/retry.ts';
 import { connectionError, readTls } from '../../core/tls.ts';
 import { wholeBody } from '../../core/whole-body.ts';
 import { isObject } from '../../events/cloud/document.ts';
 import { readJson } from '../../events/exact-json.ts';
-import type { Agent, Dispatcher } from '../shared/undici.ts';
+import type { Dispatcher, Pool } from '../shared/undici.ts';
 import type { Config } from './config.ts';
 
 /** The largest answer that is read, in bytes: a page of 128 items. */
@@ -53,7 +53,7 @@ export class Http {
     this.#undici = undici;
     const files = () => readTls(config.tls, ctx.resolve);
     const atFirst = files();
-    const direct: Agent.Options = {
+    const direct: Pool.Options = {
       connections: 2,
       // Read for each connection: certificates are rotated.
       connect(options, done) {
@@ -64,11 +64,8 @@ export class Http {
         }
       },
     };
-    const named = proxySettings();
     // Through a proxy they are read once.
-    this.#dispatcher = named
-      ? new undici.EnvHttpProxyAgent({ ...direct, requestTls: atFirst, ...undiciProxy(named) })
-      : new undici.Agent(direct);
+    this.#dispatcher = proxyDispatcher(undici, { ...direct, requestTls: atFirst }) ?? new undici.Agent(direct);
     this.#now = () => ctx.now();
   }
 
