@@ -1,6 +1,6 @@
 /** How events get into a sink: queue, batching, time-out, retry and acks are the same for every sink. */
 
-import { aborted, now, sleep } from './clock.ts';
+import { aborted, sleep } from './clock.ts';
 import type { Sink } from './component.ts';
 import { counted } from './counted.ts';
 import type { DeliveryConfig } from './delivery-config.ts';
@@ -140,7 +140,7 @@ export class Delivery {
     return this.queue.events + this.#undelivered.waiting + (this.#stored ? 0 : this.#left);
   }
 
-  /** Since when it tries to write the same events: ms since the epoch. */
+  /** Since when it tries to write the same events: ms of a clock that nobody sets (`performance.now`). */
   get since(): number | undefined {
     return this.#writing ? this.#began : undefined;
   }
@@ -169,7 +169,7 @@ export class Delivery {
     const { events, size: bytes } = this.#config.queue;
     const { live } = this.queue;
     if (live === 0 || (live * 2 < events && this.queue.bytes * 2 < bytes)) return 0;
-    const time = now();
+    const time = performance.now();
     this.#idled = this.#moved ? 0 : this.#idled + Math.min(time - this.#asked, LOOK);
     this.#moved = false;
     this.#asked = time;
@@ -237,7 +237,7 @@ export class Delivery {
       const parcels = await this.#next();
       if (!parcels) return;
       this.#writing = true;
-      this.#began = now();
+      this.#began = performance.now();
       this.#moved = true;
       await this.#deliver(parcels);
       this.#writing = false;

@@ -4,7 +4,6 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { config, defer, Subject, Subscription } from 'rxjs';
 import { type Ack, ackOf, partAck } from '../core/ack.ts';
 import type { Batch } from '../core/batch.ts';
-import { now } from '../core/clock.ts';
 import type { Step } from '../core/component.ts';
 import type { Event, EventList } from '../core/event.ts';
 import type { Parcel } from '../core/queue.ts';
@@ -65,7 +64,7 @@ export class StreamPort {
     this.#options = options;
   }
 
-  /** What it has held longest: since when, in ms since the epoch, and whether no source waits for it. */
+  /** What it has held longest: since when, in ms of a clock that nobody sets (`performance.now`), and whether no source waits for it. */
   get oldest(): { readonly since: number; readonly live: boolean } | undefined {
     const [first] = this.#held;
     return first && { since: first[1].since, live: first[0].live };
@@ -102,7 +101,7 @@ export class StreamPort {
       return;
     }
     if (!this.#subscription) this.#subscribe();
-    const batch: Held = { since: now(), events, ack };
+    const batch: Held = { since: performance.now(), events, ack };
     const held = ackOf((status, reason, fates) => {
       this.#held.delete(held);
       batch.ack?.settle(status, reason, fates);

@@ -1,13 +1,12 @@
 /** Looking for what holds events for too long: without this an operator that forgets an ack stops its source silently. */
 
-import { now } from '../core/clock.ts';
 import type { Live } from './graph.ts';
 import type { Reports } from './reports.ts';
 
 /** Something that may hold events. */
 interface Holder {
   readonly id: string;
-  /** Since when, in ms since the epoch, it holds what it has held longest; undefined when it holds nothing. */
+  /** Since when, in ms of a clock that nobody sets (`performance.now`), it holds what it has held longest; undefined when it holds nothing. */
   readonly since: number | undefined;
   /** Whether a source waits for that. */
   readonly holdsUp: boolean;
@@ -50,11 +49,11 @@ class StuckWatch {
   readonly #said = new Set<string>();
 
   /** @param stuck told of each holder that holds something for longer than it may, and for how long in ms */
-  constructor(holders: () => readonly Holder[], now: () => number, stuck: (holder: Holder, ms: number) => void) {
+  constructor(holders: () => readonly Holder[], stuck: (holder: Holder, ms: number) => void) {
     this.#timer = setInterval(() => {
       for (const holder of holders()) {
         const { id, since, limit, failing } = holder;
-        const held = since === undefined ? 0 : now() - since;
+        const held = since === undefined ? 0 : performance.now() - since;
         if (held <= limit && !failing) this.#said.delete(id);
         else if (held > limit && !this.#said.has(id)) {
           this.#said.add(id);
@@ -77,6 +76,6 @@ export function watchHeld(live: () => Live, reports: Reports): () => void {
     const message = `${id} has held events for ${Math.round(ms / 1000)} s${so}`;
     reports.add({ component: id, type: 'health', fields: { reason: 'ack_held', message } });
   };
-  const watch = new StuckWatch(() => holdersIn(live()), now, stuck);
+  const watch = new StuckWatch(() => holdersIn(live()), stuck);
   return () => watch.close();
 }

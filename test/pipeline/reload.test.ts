@@ -304,6 +304,27 @@ describe('a component that holds events', () => {
     await stopped(run);
   });
 
+  it.each([86_400_000, -86_400_000])(
+    'is named by the time that it does, though a clock is set by %i ms',
+    async (by) => {
+      const source = observed();
+      const { run, lines } = await running(HOLDING, holding(source));
+      const unwatch = run.watchHeld();
+      const held = () => lines.filter((line) => line.includes('has held events'));
+      source.input.emit(1, 0, recordedAck());
+      vi.setSystemTime(Date.now() + by);
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(held()).toEqual([]);
+      await vi.advanceTimersByTimeAsync(40_000);
+      expect(held().map((line) => line.split(' for ')[0])).toEqual([
+        'odd: odd has held events',
+        'slow: slow has held events',
+      ]);
+      unwatch();
+      await stopped(run);
+    },
+  );
+
   it('of a live source, which goes on, is said to hold it up by nobody', async () => {
     const source = observed();
     const { run, lines } = await running(HOLDING, holding(source));
