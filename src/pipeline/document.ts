@@ -4,12 +4,13 @@ import { dirname, resolve } from 'node:path';
 import {
   type Document,
   type DocumentOptions,
+  isAlias,
   isMap,
   isNode,
-  isPair,
   isScalar,
+  isSeq,
   LineCounter,
-  type Node,
+  type Pair,
   type ParseOptions,
   parse,
   parseDocument,
@@ -55,7 +56,7 @@ export class PipelineDocument {
     ];
     if (UTF_16.test(text)) throw configError(name, [inUtf16(name)], this.texts);
     this.#lines = new LineCounter();
-    this.#document = parseDocument(text, { ...yaml, lineCounter: this.#lines, prettyErrors: false });
+    this.#document = parseDocument(text, { merge: true, ...yaml, lineCounter: this.#lines, prettyErrors: false });
     const found = this.#document.errors.filter((error) => !tolerates?.(error, text));
     this.#document.errors = found;
     // What follows a slip is often only its consequence.
@@ -107,12 +108,12 @@ export class PipelineDocument {
   place(path: Path, what: 'key' | 'value' = 'value'): Place {
     const set = this.#sets.findLastIndex((each) => each.path.every((part, index) => same(part, path[index])));
     if (set >= 0) return this.#atSet(set, what === 'key' && this.#sets[set]?.path.length === path.length);
-    const node = what === 'key' ? this.#key(path) : this.#document.getIn(path, true);
+    const node = what === 'key' ? this.#pair(this.#node(path.slice(0, -1)), path.at(-1))?.key : this.#node(path);
     const range = isNode(node) ? node.range : undefined;
     if (range) return this.#at(range[0], range[1]);
     // Where a list may stand, one value may stand for it.
     const above = path.slice(0, -1);
-    if (typeof path.at(-1) === 'number' && isScalar(this.#document.getIn(above, true))) return this.place(above);
+    if (typeof path.at(-1) === 'number' && isScalar(this.#node(above))) return this.place(above);
     // What the file does not have, a --set below it has made.
     const maker = this.#sets.findLastIndex(
       (each) => path.length > 0 && path.every((part, index) => same(part, each.path[index])),
@@ -125,17 +126,35 @@ export class PipelineDocument {
   /** Finds where a part of a text value stands, given its offsets in the value; of any other value, the whole. */
   placer(path: Path): (span: { readonly start: number; readonly end: number }) => Place {
     const whole = this.place(path);
-    const node = this.#document.getIn(path, true);
+    const node = this.#resolved(this.#node(path));
     if (whole.file !== this.name || !isScalar(node)) return () => whole;
     return scalarPlace(this.name, this.texts[0]?.text ?? '', node);
   }
 
-  #key(path: Path): Node | undefined {
-    const parent = this.#document.getIn(path.slice(0, -1), true);
-    const last = path.at(-1);
-    if (!isMap(parent)) return undefined;
-    const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && same(item.key.value, last));
-    return isNode(pair?.key) ? pair.key : undefined;
+  // What stands at a path, also behind aliases (*name) and merge keys (<<: *name).
+  #node(path: Path): unknown {
+    return path.reduce<unknown>((node, part) => {
+      const above = this.#resolved(node);
+      return isSeq(above) ? above.items[Number(part)] : this.#pair(above, part)?.value;
+    }, this.#document.contents);
+  }
+
+  #pair(node: unknown, key: string | number | undefined): Pair | undefined {
+    const map = this.#resolved(node);
+    if (!isMap(map)) return undefined;
+    const own = map.items.find((item) => isScalar(item.key) && same(item.key.value, key));
+    return own ?? map.items.flatMap((item) => this.#merged(item).map((each) => this.#pair(each, key))).find(Boolean);
+  }
+
+  // The maps that a pair with a merge key adds; of any other pair none.
+  #merged({ key, value }: Pair): readonly unknown[] {
+    if (!isScalar(key) || typeof key.value !== 'symbol') return [];
+    const given = this.#resolved(value);
+    return isSeq(given) ? given.items : [value];
+  }
+
+  #resolved(node: unknown): unknown {
+    return isAlias(node) ? node.resolve(this.#document) : node;
   }
 
   #at(from: number, to: number): Place {
@@ -151,7 +170,7 @@ export class PipelineDocument {
   }
 
   #syntax({ code, message, pos }: YAMLError, text: string): Diagnostic {
-    if (code === 'MULTIPLE_DOCS' && isManifest(this.#document.toJS())) return aboutManifest(this.#at(0, 0));
+    if (code === 'MULTIPLE_DOCS' && isManifest(this.value())) return aboutManifest(this.#at(0, 0));
     const at = this.#at(pos[0], pos[1]);
     const word = /^[^\s:,{}[\]]+/.exec(text.slice(pos[0]))?.[0] ?? '';
     const [said, hint] = SYNTAX[code] ?? [];
@@ -178,11 +197,17 @@ export class PipelineDocument {
     return found;
   }
 
-  // As a key of an object this word is none: what stands under it would not be seen.
+  // As a key of an object this word is none: what stands under it would not be seen. What is merged has to be maps.
   #keys(): Diagnostic[] {
     const found: Diagnostic[] = [];
     visit(this.#document, {
-      Pair: (_key, { key }) => {
+      Pair: (_key, pair) => {
+        const { key } = pair;
+        for (const each of this.#merged(pair)) {
+          if (!isNode(each) || !each.range || isMap(this.#resolved(each)) || !this.#resolved(each)) continue;
+          const at = this.#at(each.range[0], each.range[1]);
+          found.push({ severity: 'error', code: 'CONFIG_YAML', message: NO_MAP, at });
+        }
         if (!isScalar(key) || key.value !== PROTO || !key.range) return;
         const at = this.#at(key.range[0], key.range[1]);
         found.push({ severity: 'error', code: 'CONFIG_YAML', message: NO_KEY, at, hint: 'Give it another name.' });
@@ -217,6 +242,7 @@ export class PipelineDocument {
 }
 
 const PROTO = '__proto__';
+const NO_MAP = 'What << merges is a map, an alias of one, or a list of such';
 const NO_KEY = `"${PROTO}" cannot be a key`;
 
 /** What is said of common slips instead of the parser's words, and the advice; $ is the word at the place. */
