@@ -6,6 +6,9 @@ import { createGunzip } from 'node:zlib';
 import { exitCode, messageOf, UserError } from './errors.ts';
 import { sniffGzip } from './gzip.ts';
 
+/** The longest line, in UTF-16 units: a list of all alerts of a day may be one. */
+const LONGEST = 64 * 1024 * 1024;
+
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'it may not be read by this user',
@@ -25,20 +28,27 @@ export interface FileLinesOptions {
 /**
  * The lines of a file, which is not held; `-` is the standard input. What begins as gzip does is compressed, whatever its
  * name.
- * @throws UserError (exit 69) when it cannot be read; the signal's reason once that is aborted
+ * @throws UserError (exit 69) when it cannot be read, or a line has more than 64 MiB; the signal's reason once that is aborted
  */
 export async function* fileLines(path: string, options: FileLinesOptions): AsyncGenerator<string> {
   const { what, shown = path, signal } = options;
   const raw = path === '-' ? process.stdin : createReadStream(path, signal && { signal });
   let rest: string[] = [];
+  let length = 0;
+  let before = 0;
   try {
     for await (const chunk of await textOf(raw, path)) {
       const end = chunk.lastIndexOf('\n');
       if (end >= 0) {
-        yield* (rest.join('') + chunk.slice(0, end)).split('\n');
+        const lines = (rest.join('') + chunk.slice(0, end)).split('\n');
+        before += lines.length;
+        yield* lines;
         rest = [];
+        length = 0;
       }
       rest.push(chunk.slice(end + 1));
+      length += chunk.length - end - 1;
+      if (length > LONGEST) throw new Error(`line ${before + 1} has more than ${LONGEST / 1024 / 1024} MiB`);
     }
   } catch (error) {
     signal?.throwIfAborted();
