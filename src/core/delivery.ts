@@ -313,7 +313,7 @@ export class Delivery {
       const live = this.#stored ? 0 : liveIn(this.#parcels, left);
       this.#sheltered = live > 0 && this.#hasShelter(live);
       if (attempt === 1 && this.#outage.failed(problem)) {
-        const kept = this.#sheltered ? 'what comes waits on disk' : `trying again for ${giveUpAfter / 1000} s`;
+        const kept = this.#undelivered.saidNow(this.#sheltered, this.#stored, giveUpAfter);
         this.#log.warn(`writing failed: ${problem}; ${this.#stop.signal.aborted ? 'it is given up' : kept}`);
       }
       this.#pause = waitAfter(error, this.#config.retry, attempt);

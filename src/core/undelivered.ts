@@ -129,6 +129,12 @@ export class Undelivered {
     else ack.settle('failed', 'spool_full');
   }
 
+  /** What becomes of events that could not be written just now, for people; `sheltered`: they go to disk; `stored`: they are there. */
+  saidNow(sheltered: boolean, stored: boolean, giveUpAfter: number): string {
+    if (sheltered || (stored && this.#options.spills)) return 'what comes waits on disk';
+    return stored ? 'they stay on disk, and are tried again' : `trying again for ${giveUpAfter / 1000} s`;
+  }
+
   /**
    * Why events with these acks are given up and what becomes of them, for people; `stored`: they are on disk. Where there is
    * no room for them they are dropped, which is said by itself.

@@ -75,7 +75,7 @@ it('also where the sink works again only in the midst of it', async () => {
   expect(await end()).not.toHaveProperty('on_disk');
   expect(sorted(out)).toEqual(numbers(50));
   expect(lines).toEqual([
-    'warn: out: writing failed: down; trying again for 0.1 s',
+    'warn: out: writing failed: down; what comes waits on disk',
     expect.stringMatching(/^out: writing works again, /),
   ]);
 });

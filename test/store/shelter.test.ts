@@ -68,6 +68,12 @@ it('what waits when a write fails, and what comes then, is on disk at once, and 
   const numbers = rows.flatMap(({ text = '' }) => text.split('\n').map((line) => JSON.parse(line).fields.n));
   expect(numbers).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   await to.close(AbortSignal.abort());
+  // There the same is true, and said.
+  await store.close();
+  store = await Store.open(folder, () => {});
+  const next = delivery(() => Promise.reject(new Error('down')));
+  await vi.waitFor(() => expect(next.lines).toEqual(['warn: writing failed: down; what comes waits on disk']), 20_000);
+  await next.to.close(AbortSignal.abort());
 });
 
 it('no source waits for what is live, nor for what is on disk; for another it does, as long as it is being written', async () => {
