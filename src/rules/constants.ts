@@ -30,6 +30,14 @@ const widths: Readonly<Partial<Record<FieldType, readonly [bits: number, signed:
   DOUBLE: [32, true],
 };
 
+/** Characters that are quoted of a text in which something is wrong. */
+const QUOTED = 80;
+
+/** As much of a text as it takes to find it. */
+export function clipped(text: string): string {
+  return text.length > QUOTED ? `${text.slice(0, QUOTED)}…` : text;
+}
+
 /** Reads a constant. @throws Error whose message is Falco's. */
 export function readConstant(literal: Literal, type: FieldType, operator: Operator): Constant {
   if (type === 'BYTEBUF') return readBytes(literal, operator);
@@ -40,7 +48,7 @@ export function readConstant(literal: Literal, type: FieldType, operator: Operat
       return literal.text;
     case 'BOOL':
       if (literal.text !== 'true' && literal.text !== 'false') {
-        throw new Error(`filter error: unrecognized boolean value ${literal.text}`);
+        throw new Error(`filter error: unrecognized boolean value ${clipped(literal.text)}`);
       }
       return literal.text === 'true';
     case 'PORT':
@@ -74,7 +82,7 @@ function readEither(text: string): EitherConstant {
 function readInteger(text: string, type: FieldType): number | bigint {
   const value = integer(text);
   const [bits, signed] = widths[type] ?? [64, true];
-  if (value === undefined) throw new Error(`${text} is not a valid number`);
+  if (value === undefined) throw new Error(`${clipped(text)} is not a valid number`);
   if (signed) return toInteger(BigInt.asIntN(bits, within(value, -(2n ** 63n), 2n ** 63n - 1n)));
   const most = 2n ** 64n - 1n;
   return toInteger(BigInt.asUintN(bits, value < -most ? most : within(value, -most, most)));
@@ -88,14 +96,14 @@ function within(value: bigint, least: bigint, most: bigint): bigint {
 function readPort(text: string): number {
   if (/^\d*$/.test(text)) return Number(BigInt(text === '' ? 0 : text) & 0xffffn);
   const port = servicePort(text);
-  if (port === undefined) throw new Error(`unrecognized protocol ${text}`);
+  if (port === undefined) throw new Error(`unrecognized protocol ${clipped(text)}`);
   return port;
 }
 
 function readAddress(text: string): string {
   const four = text.includes('.');
   const address = four ? parseIpv4(text) : parseIpv6(text);
-  if (address === undefined) throw new Error(`unrecognized ${four ? 'IPv4' : 'IPv6'} address ${text}`);
+  if (address === undefined) throw new Error(`unrecognized ${four ? 'IPv4' : 'IPv6'} address ${clipped(text)}`);
   // Four numbers have one form only.
   return typeof address === 'number' ? text : addressText(address);
 }
@@ -103,13 +111,13 @@ function readAddress(text: string): string {
 function readNetwork(text: string): Network {
   const slash = text.indexOf('/');
   const address = slash < 0 ? undefined : parseAddress(text.slice(0, slash));
-  if (address === undefined) throw new Error(`unrecognized IP network ${text}`);
+  if (address === undefined) throw new Error(`unrecognized IP network ${clipped(text)}`);
   const mask = text.slice(slash + 1);
   const prefix = /^\d{1,3}$/.test(mask) ? Number(mask) : Number.NaN;
   if (typeof address === 'number') {
-    if (!(prefix >= 0 && prefix <= 32)) throw new Error(`invalid netmask ${mask}`);
+    if (!(prefix >= 0 && prefix <= 32)) throw new Error(`invalid netmask ${clipped(mask)}`);
   } else if (!(prefix >= 1 && prefix <= 128)) {
-    throw new Error(`invalid v6 netmask ${mask}`);
+    throw new Error(`invalid v6 netmask ${clipped(mask)}`);
   }
   return { address, prefix };
 }

@@ -19,8 +19,8 @@ const MOST_BYTES = 512 * 1024 * 1024;
 
 /**
  * Fetches what a list comes from; undefined when it still is what `tag` says.
- * @throws Error that says why it cannot be had: no answer within 30 s, another status than 200, more than 512 MiB, a secret
- * of its headers that is not there
+ * @throws Error that says why it cannot be had: no answer within 30 s, another status than 200, a web page, more than
+ * 512 MiB, a secret of its headers that is not there
  * @param get fetches, the way that there is
  */
 export async function fetchItems(
@@ -41,6 +41,11 @@ export async function fetchItems(
     if (response.status !== 200) {
       await response.body?.cancel();
       throw new Error(`the answer has the status ${response.status}`);
+    }
+    // Each line of a login page would be an item of a list of texts.
+    if (/^text\/html\b/i.test(response.headers.get('content-type') ?? '')) {
+      await response.body?.cancel();
+      throw new Error('the answer is a web page (text/html), no list');
     }
     const content = await readBody(response);
     const fresh = response.headers.get('etag');

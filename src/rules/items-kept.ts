@@ -56,6 +56,11 @@ export function makeKeeper(use: Use, expected: Expected): Keeper {
   }
 }
 
+/** Whether nearly any text is an item. */
+export function takesTexts(use: Use): boolean {
+  return use.kind === 'values' ? isText(use.type) : use.kind !== 'networks';
+}
+
 /** What an item is to conditions that use it so. @throws Error that says why it is none */
 export function constantOf(text: string, use: Use): Constant {
   if (use.kind === 'networks') return networkOf(text);

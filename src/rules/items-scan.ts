@@ -1,5 +1,6 @@
 /** Finds the items in a text: one a line, or one column of a table. */
 
+import { clipped } from './constants.ts';
 import type { ItemsFrom } from './items-from.ts';
 
 /** UTF-16 units, in bytes where all are ASCII. */
@@ -24,7 +25,7 @@ export class ScanError extends Error {
   }
 }
 
-const LINE_FEED = 10;
+export const LINE_FEED = 10;
 const QUOTE = 34;
 const HASH = 35;
 const COMMA = 44;
@@ -35,13 +36,21 @@ const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 /** Lines between two chances to do something else. */
 const STEP = 8192;
 
-/** How many lines there are at most. */
+/** Bytes that a line has at most: paths have 4,096, and what is no list often has no lines. */
+export const LONGEST_LINE = 64 * 1024;
+
+/** How many lines there are at most. @throws ScanError for one that is too long */
 export function* countLines(bytes: Buffer): Generator<void, number> {
   let count = 1;
-  for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) {
+  for (let start = 0; ; ) {
+    const feed = bytes.indexOf(LINE_FEED, start);
+    if ((feed < 0 ? bytes.length : feed) - start > LONGEST_LINE) {
+      throw new ScanError(`the line has more than ${LONGEST_LINE / 1024} KiB: it is no list`, count);
+    }
+    if (feed < 0) return count;
+    start = feed + 1;
     if (++count % STEP === 0) yield;
   }
-  return count;
 }
 
 /** Finds items in order. Empty lines and those that begin with # hold none. */
@@ -129,7 +138,7 @@ export class ItemScanner implements FoundItem {
     const cells = cellsOf(row.replace(/\r$/, ''));
     this.#place = cells.findIndex((cell) => cell.trim() === column);
     if (this.#place < 0) {
-      throw new ScanError(`the table has no column '${column}'; it has ${cells.join(', ')}`, this.line);
+      throw new ScanError(`the table has no column '${column}'; it has ${clipped(cells.join(', '))}`, this.line);
     }
   }
 

@@ -6,8 +6,9 @@ import type { PathSet } from '../events/necessary.ts';
 import type { Constant } from './constants.ts';
 import { type Issue, makeIssue } from './issue.ts';
 import { readInSteps } from './items-file.ts';
+import { refuseBinary, refuseOtherForms } from './items-form.ts';
 import type { ItemsFrom } from './items-from.ts';
-import { constantOf, type Keeper, type Kept, makeKeeper, type Use } from './items-kept.ts';
+import { constantOf, type Keeper, type Kept, makeKeeper, takesTexts, type Use } from './items-kept.ts';
 import { countLines, type FoundItem, ItemScanner, ScanError } from './items-scan.ts';
 
 /**
@@ -124,7 +125,9 @@ export class ListFeed {
   /** Reads a text in steps; what comes of it is exchanged by the caller. @throws ScanError */
   *build(content: Uint8Array): Generator<void, Built> {
     const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+    refuseOtherForms(bytes);
     const expected = { items: yield* countLines(bytes), bytes: bytes.length };
+    if ([...this.#uses.values()].some(({ use }) => takesTexts(use))) yield* refuseBinary(bytes);
     const making: Making[] = [];
     for (const { use, items } of this.#uses.values()) {
       // Much memory is asked for.
