@@ -1,6 +1,6 @@
 /** The sink `file`: events as lines at the end of a file. */
 
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { z } from 'zod';
 import { writing } from '../core/claim.ts';
 import { defineSink } from '../core/component.ts';
@@ -13,7 +13,7 @@ const MODE = 'a file mode is three octal digits in quotes ("600")';
 export const file = defineSink({
   type: 'file',
   summary:
-    'Appends events to a file, which it can rotate; SIGUSR1 opens it again after somebody else has. One that is removed is made anew.',
+    'Appends events to a file, which it can rotate; SIGUSR1 opens it again after somebody else has. One that is removed is made anew. A named pipe is written as long as somebody reads it.',
   config: z.strictObject({
     path: z.string().min(1).describe('The file; it and its folder are made when missing.'),
     mode: z
@@ -34,9 +34,14 @@ export const file = defineSink({
   reads: lineReads,
   prepare(config, plan) {
     const path = plan.resolve(config.path);
-    if (isFolder(path)) {
+    const found = statusOf(path);
+    if (found?.isDirectory()) {
       const message = `${config.path} is a folder`;
       plan.report({ severity: 'error', code: 'CONFIG_FILE', message, hint: 'Name a file in it.' }, ['path']);
+    }
+    if (config.rotate && found?.isFIFO()) {
+      const message = `${config.path} is a pipe: there is nothing of it to put aside`;
+      plan.report({ severity: 'error', code: 'CONFIG_FILE', message, hint: 'Leave `rotate` out.' }, ['rotate']);
     }
     plan.claim([...writing(path), ...writingAside(path), ...(config.rotate ? rotating(path) : [])], ['path']);
   },
@@ -71,10 +76,10 @@ export const file = defineSink({
   },
 });
 
-function isFolder(path: string): boolean {
+function statusOf(path: string): Stats | undefined {
   try {
-    return statSync(path).isDirectory();
+    return statSync(path);
   } catch {
-    return false;
+    return undefined;
   }
 }

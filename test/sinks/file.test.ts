@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { file } from '../../src/sinks/file.ts';
@@ -65,6 +75,31 @@ describe('the sink file', () => {
     const all = [4, 9, 14, 19].map((n) => rulesIn(`${path}.${n}`));
     expect([...all.flat(), ...rulesIn(path)]).toEqual(Array.from({ length: 20 }, (_, n) => `rule ${n}`));
     expect(all.every((rules) => rules.length > 0)).toBe(true);
+  });
+
+  it('that is a pipe is written as long as somebody reads it; else that is said, and a write that waits can be given up', async () => {
+    const path = join(folder, 'pipe');
+    execFileSync('mkfifo', [path]);
+    const sink = await openSink(file, { path });
+    const reader = () => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const chunk = Buffer.alloc(1 << 20);
+    const got = (fd: number) => chunk.toString('utf8', 0, readSync(fd, chunk)).trim();
+    for (const rule of ['a', 'b']) {
+      await expect(sink.write([alertOf('lost')], never)).rejects.toThrow(`nobody reads ${path}`);
+      const fd = reader();
+      await sink.write([alertOf(rule)], never);
+      expect(JSON.parse(got(fd)).rule).toBe(rule);
+      closeSync(fd);
+    }
+    const fd = reader();
+    const more = Array.from({ length: 2000 }, (_, n) => alertOf(`r${n}`));
+    await expect(sink.write(more, AbortSignal.timeout(100))).rejects.toThrow('timeout');
+    await sink.reopen?.();
+    got(fd);
+    await sink.write([alertOf('c')], never);
+    expect(JSON.parse(got(fd)).rule).toBe('c');
+    await sink.close();
+    closeSync(fd);
   });
 
   it('that was removed is made anew before more is written; that cannot be, and nothing counts as written', async () => {

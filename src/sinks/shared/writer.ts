@@ -13,6 +13,8 @@ const openFd = promisify(open);
 const closeFd = promisify(close);
 const writeFd: (fd: number, bytes: Buffer) => Promise<{ bytesWritten: number }> = promisify(write);
 
+// A pipe without a reader would keep the thread that opens it for ever. To a file O_NONBLOCK is nothing (open(2)).
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY;
 const NEVER = new AbortController().signal;
 const NEWLINE = 0x0a;
 const POLL = 20; // ms between tries at a full pipe
@@ -49,11 +51,16 @@ export class Writer {
     this.#open = reopen;
   }
 
-  /** Appends to a file, made with its folder when it is not there; one level: a longer path is rather a mistake. */
+  /**
+   * Appends to a file, made with its folder when it is not there; one level: a longer path is rather a mistake. A pipe that is
+   * there is written as long as somebody reads it; else a write rejects, and says so.
+   */
   static async toFile(path: string, mode: number): Promise<Writer> {
     const openFile = async () => {
       await mkdir(dirname(path)).catch(() => {});
-      const fd = await openFd(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, mode);
+      const open = () => openFd(path, APPEND, mode);
+      if (statSync(path, { throwIfNoEntry: false })?.isFIFO()) return namedPipe(path, open);
+      const fd = await open();
       return { ...descriptor(fd), removed: () => isRemoved(fd, path) };
     };
     return new Writer(await openFile(), openFile);
@@ -196,6 +203,28 @@ function descriptor(fd: number): Target {
   return {
     write: async (bytes) => (await writeFd(fd, bytes)).bytesWritten,
     close: () => closeFd(fd),
+  };
+}
+
+// Without a reader it can be neither opened (ENXIO) nor, where it is open, written (EPIPE): fifo(7). A reader may come again.
+async function namedPipe(path: string, open: () => Promise<number>): Promise<Target> {
+  const isUnread = (error: unknown) => ['ENXIO', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
+  let fd = await open().catch((error) => {
+    if (!isUnread(error)) throw error;
+    return undefined;
+  });
+  return {
+    async write(bytes) {
+      try {
+        return writeSync((fd ??= await open()), bytes);
+      } catch (error) {
+        throw isUnread(error) ? new Error(`nobody reads ${path}`, { cause: error }) : error;
+      }
+    },
+    removed: () => fd !== undefined && isRemoved(fd, path),
+    close: async () => {
+      if (fd !== undefined) await closeFd(fd);
+    },
   };
 }
 

@@ -1,7 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PipelineDocument } from '../../../src/pipeline/document.ts';
 import { planPipeline } from '../../../src/pipeline/plan.ts';
 import { builtIn } from '../../../src/pipeline/registry.ts';
+import { scratch } from '../../scratch.ts';
 import { ok, shown, THROTTLE } from './shown.ts';
 
 describe('wrong: values', () => {
@@ -259,6 +262,16 @@ describe('wrong: files', () => {
     const log = lone('type: k8s_audit, mode: file, file: /none/audit.log');
     expect(warnings(log)).toEqual(['There is no /none/audit.log yet: it is followed once it is there']);
     expect(warnings(log.replace('/none/audit.log', '/dev/null'))).toEqual([]);
+  });
+
+  it('a pipe that is to be rotated', () => {
+    const path = join(scratch(), 'pipe');
+    execFileSync('mkfifo', [path]);
+    const out = (more: string) => ok.replace(/out: .*/, `out: { type: file, from: calm, path: ${path}${more} }`);
+    expect(shown(out(', rotate: { age: 1d }'))).toContain(
+      `error: ${path} is a pipe: there is nothing of it to put aside\n`,
+    );
+    expect(shown(out(''))).toBe('ok');
   });
 
   it('a folder where a file is to be written', () => {
