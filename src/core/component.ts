@@ -215,6 +215,8 @@ export interface OperatorContext<State = unknown> extends Context {
   readonly state: State;
   /** Something of it, named by `what`, could not judge an event: counted, and reported once a while. The rest goes on. */
   failed(event: Event, error: unknown, what?: string): void;
+  /** Says what it cannot do as it should, until it is called without: it goes on with what it has. */
+  trouble(problem?: string): void;
   /**
    * An event of a `stream` that could not be judged: with a state folder it is a dead letter, which people can give to the
    * operator again, else dropped; counted and reported. Its ack settles then.

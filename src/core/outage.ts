@@ -1,18 +1,23 @@
 /** A failure that goes on: when it is said, and how long it was. An outage of a night must not fill the log. */
 
-/** The same failure is said again after so many ms. */
+/** The same failure is said again after so many ms, unless it is said otherwise. */
 const AGAIN = 300_000;
 
 export class Outage {
+  readonly #again: number;
   #since: number | undefined;
   #said: { readonly message: string; readonly at: number } | undefined;
+
+  constructor(again = AGAIN) {
+    this.#again = again;
+  }
 
   /** Notes a failure; true when it is to be said: at first, when it is another one, and once in a while. */
   failed(message: string): boolean {
     // A clock that is set must not put off what is said, nor make an outage longer than it was.
     const time = performance.now();
     this.#since ??= time;
-    if (this.#said?.message === message && time - this.#said.at < AGAIN) return false;
+    if (this.#said?.message === message && time - this.#said.at < this.#again) return false;
     this.#said = { message, at: time };
     return true;
   }

@@ -16,7 +16,7 @@ export const internalFields: readonly Field[] = defineFields('internal', [
   [
     'internal.reason',
     'CHARBUF',
-    'Why, in one stable word: `queue_full`, `ring_full`; `sink_failing` and `sink_works`, `state_failing` and `state_works`.',
+    'Why, in one stable word: `queue_full`, `ring_full`; `sink_failing` and `sink_works`, `operator_failing` and `operator_works`, `state_failing` and `state_works`.',
   ],
   ['internal.count', 'UINT64', 'How many events are concerned.'],
   ['internal.event_type', 'CHARBUF', 'The type of those events, where it is known.'],

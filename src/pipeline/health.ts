@@ -11,15 +11,22 @@ interface Patient {
   /** What is wrong with it now. */
   readonly problem: string | undefined;
   /** What its reasons begin with. */
-  readonly kind: 'sink' | 'state';
+  readonly kind: 'operator' | 'sink' | 'state';
   readonly fails: (problem: string) => string;
   readonly works: string;
 }
 
-function patientsIn({ sinks }: Live, { memory }: Pick<Runtime, 'memory'>): Patient[] {
+function patientsIn({ operators, sinks }: Live, { memory }: Pick<Runtime, 'memory'>): Patient[] {
   const state = { component: PROGRAM, problem: memory.problem, kind: 'state' as const };
   return [
     { ...state, fails: (why) => why, works: 'the state is written again' },
+    ...[...operators].map(([id, { problem }]) => ({
+      component: id,
+      problem,
+      kind: 'operator' as const,
+      fails: (why: string) => `${id}: ${why}`,
+      works: `${id} works as it should again`,
+    })),
     ...[...sinks].map(([id, { delivery }]) => ({
       component: id,
       problem: delivery.problem,

@@ -4,6 +4,7 @@ import { type Ack, LOST } from '../core/ack.ts';
 import type { Context, Demands, EventStep, OperatorContext, Step } from '../core/component.ts';
 import { exitCode, messageOf } from '../core/errors.ts';
 import type { Event, EventForm } from '../core/event.ts';
+import { Trouble } from '../core/trouble.ts';
 import { EventRecord } from '../events/record.ts';
 import { recordJson } from '../events/record-json.ts';
 import { redactCommon, redacted } from '../events/redact.ts';
@@ -35,6 +36,7 @@ export class LiveOperator {
   again: Process = () => {};
   readonly #runtime: Runtime;
   readonly #own = new AbortController();
+  readonly #trouble = new Trouble();
   readonly #step: BoundOnce | undefined;
   readonly #stream: StreamPort | undefined;
   #snapshots: Snapshots | undefined;
@@ -49,6 +51,7 @@ export class LiveOperator {
     this.#runtime = runtime;
     const context = runtime.context(id, AbortSignal.any([signal, this.#own.signal]));
     this.#lost = this.#letters(context);
+    this.#trouble.changed.add(runtime.lookAtHealth);
     let step: Step;
     try {
       this.stateIdentity = stateIdentity(planned);
@@ -56,6 +59,9 @@ export class LiveOperator {
         ...context,
         state: prepared.state,
         failed: this.#failed,
+        trouble: (problem) => {
+          this.#trouble.problem = problem;
+        },
         lose: (event, error, ack) => this.#lose(event, error, ack),
         saved: () => runtime.memory.snapshot(id, this.stateIdentity),
         takesOver: () => this.#takesOver,
@@ -109,6 +115,11 @@ export class LiveOperator {
   /** Resolves when it has made what the first events would wait for, of the kinds that it was bound for so far. */
   async ready(): Promise<void> {
     await Promise.allSettled(this.#step?.made.map(({ ready }) => ready) ?? []);
+  }
+
+  /** What it cannot do as it should now. */
+  get problem(): string | undefined {
+    return this.#trouble.problem;
   }
 
   /** What a stream has held longest. */

@@ -69,9 +69,7 @@ export class LiveSink {
     const keep = runtime.keep(id);
     delivery = new Delivery(sink, planned.delivery, context.log, context.metrics, lost, keep);
     runtime.deliveries.add(delivery);
-    delivery.onTrouble(() => {
-      for (const troubled of runtime.troubled) troubled();
-    });
+    delivery.onTrouble(runtime.lookAtHealth);
     const closed = () => runtime.deliveries.delete(delivery as Delivery);
     own.signal.addEventListener('abort', closed, { once: true });
     return new LiveSink(planned, sink, delivery, own, context.log);

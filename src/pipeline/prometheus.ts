@@ -46,6 +46,9 @@ const OF_COMPONENTS: Readonly<Record<string, Metric>> = {
   lag_seconds: gauge('falco_pipe_lag_seconds', 'How long after it had happened the last event of a source came.'),
   programs: gauge('falco_pipe_attached_programs', 'Programs of a source that are attached in the kernel.'),
   matches: counter('falco_pipe_rule_matches_total', 'Events that a rule matched.', 'rule'),
+  list_items: gauge('falco_pipe_list_items', 'Items of a list that comes from a file or the web.', 'list'),
+  list_failures: counter('falco_pipe_list_failures_total', 'Times that a list could not be read again.', 'list'),
+  list_refreshes: counter('falco_pipe_list_refreshes_total', 'Times that a list was exchanged.', 'list'),
   rule_errors: counter('falco_pipe_rule_errors_total', 'Events that a rule failed on.', 'rule'),
 };
 
@@ -57,7 +60,7 @@ const DEAD_LETTERS = gauge(
   'Events in dead letters now, where there is a state folder.',
 );
 const IN_FLIGHT = gauge('falco_pipe_in_flight_events', 'Events of a replayable source that have not settled.');
-const UP = gauge('falco_pipe_component_up', '1 when a source or sink works, 0 when its last try failed.');
+const UP = gauge('falco_pipe_component_up', '1 when a component works, 0 when its last try failed.');
 const EVENTS = counter('falco_pipe_events_total', 'Events of all sources by what became of them.', 'fate');
 const FROM_DISK = counter(
   'falco_pipe_delivered_from_disk_events_total',
@@ -149,7 +152,7 @@ function ofComponent(page: Page, component: ComponentStatus): void {
   }
   if (dead_letters !== undefined) page.add(DEAD_LETTERS, dead_letters, labels);
   if (in_flight !== undefined) page.add(IN_FLIGHT, in_flight, labels);
-  if (kind !== 'operator') page.add(UP, problem ? 0 : 1, labels);
+  page.add(UP, problem ? 0 : 1, labels);
 }
 
 function ofCounters(page: Page, counters: ComponentStatus['counters'], labels: Labels): void {

@@ -206,7 +206,12 @@ export class Run {
       components,
       counters: countersIn(this.metrics.get(PROGRAM)),
       ready: unready.length === 0,
-      problems: [...unready, ...this.loadings.problems, ...wrong('sink'), ...this.#runtime.leftOnDisk(this.plan)],
+      problems: [
+        ...unready,
+        ...this.loadings.problems,
+        ...wrong('operator sink'),
+        ...this.#runtime.leftOnDisk(this.plan),
+      ],
     };
   }
 
@@ -254,6 +259,8 @@ export class Run {
     this.#runtime.plan = live.plan;
     // It has happened: what goes wrong from here on is said, and undoes nothing.
     this.#retire(old, live);
+    // What had failed may be another one now.
+    this.#runtime.lookAtHealth();
   }
 
   readonly #changeReads: ChangeReads = (operator, reads, change) =>

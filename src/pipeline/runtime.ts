@@ -64,7 +64,7 @@ export class Runtime {
   /** The ways into the sinks that are open. */
   readonly deliveries = new Set<Delivery>();
   readonly keeps = new Map<string, SinkKeep>();
-  /** Called when a sink begins to fail, or works again. */
+  /** Called when a sink or an operator begins to fail, or works again. */
   readonly troubled = new Set<() => void>();
   readonly #saidOf = new Set<string>();
   readonly #resolve: (path: string) => string;
@@ -78,6 +78,11 @@ export class Runtime {
     });
     this.#resolve = resolve;
   }
+
+  /** Has it looked at whether a sink or an operator has begun to fail, or works again. */
+  readonly lookAtHealth = (): void => {
+    for (const troubled of this.troubled) troubled();
+  };
 
   counters(id: string): Counters {
     let counters = this.metrics.get(id);

@@ -62,7 +62,7 @@ export function componentsOf(
   metrics: ReadonlyMap<string, Counters>,
   deadOf: (name: string) => number | undefined,
 ): ComponentStatus[] {
-  const { plan, sources, sinks } = live;
+  const { plan, sources, operators, sinks } = live;
   const common = ({ id, type }: Placed, from: readonly string[]) => ({
     id,
     type,
@@ -80,7 +80,8 @@ export function componentsOf(
       return { kind: 'source' as const, ...common(source, []), ...letters(lettersOf('source', source.id)), ...own };
     }),
     ...plan.operators.map((operator) => {
-      const own = letters(lettersOf('operator', operator.id));
+      const problem = operators.get(operator.id)?.problem;
+      const own = { ...letters(lettersOf('operator', operator.id)), ...(problem ? { problem } : {}) };
       return { kind: 'operator' as const, ...common(operator, operator.from), ...own };
     }),
     ...plan.sinks.map((sink) => {

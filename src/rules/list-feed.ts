@@ -82,13 +82,17 @@ export class FeedItems implements Outline {
   }
 }
 
-/** What was made of a text. */
-export interface Built {
+/** What a text has. */
+export interface Tally {
   /** How many items it has. */
   readonly items: number;
   /** How many things in it are no items, and what is wrong with the first. */
   readonly skipped: number;
   readonly problem?: { readonly message: string; readonly line: number };
+}
+
+/** What was made of a text. */
+export interface Built extends Tally {
   /** With them in the place of those that are there. */
   readonly lists: Lists;
   /** Puts them there. */
@@ -101,6 +105,8 @@ const STEP = 1024;
 export class ListFeed {
   readonly name: string;
   readonly from: ItemsFrom;
+  /** What the text had that its items are of. */
+  tally: Tally = { items: 0, skipped: 0 };
   readonly #uses = new Map<string, { readonly use: Use; readonly items: FeedItems }>();
 
   constructor(name: string, from: ItemsFrom) {
@@ -148,13 +154,13 @@ export class ListFeed {
     }
     const made = new Map<FeedItems, Content>();
     for (const each of making) made.set(each.items, yield* each.finish());
+    const tally = { items, skipped, ...(problem === undefined ? {} : { problem }) };
     return {
-      items,
-      skipped,
-      ...(problem === undefined ? {} : { problem }),
+      ...tally,
       lists: (items) => made.get(items) ?? asTheyAre(items),
       exchange: () => {
         for (const [items, content] of made) items.exchange(content);
+        this.tally = tally;
       },
     };
   }
@@ -230,13 +236,21 @@ export function* loadFeed(feed: ListFeed, read: ReadItems): Generator<void, read
   }
 }
 
-function contentIssues({ items, skipped, problem }: Built, { from, name }: ListFeed): readonly Issue[] {
+/** What was left out of a list, in words; undefined: nothing. */
+export function leftOut({ name }: ListFeed, { skipped, problem }: Tally): string | undefined {
+  if (problem === undefined) return undefined;
+  const others = skipped > 2 ? `, as are ${skipped - 1} others` : skipped === 2 ? ', as is another' : '';
+  return `${problem.message}: left out of the list ${name}${others}`;
+}
+
+function contentIssues(built: Built, feed: ListFeed): readonly Issue[] {
+  const { items, problem } = built;
+  const { from, name } = feed;
   if (problem !== undefined) {
-    const others = skipped > 2 ? `, as are ${skipped - 1} others` : skipped === 2 ? ', as is another' : '';
     const found =
       items === 0
         ? issue('error', 'LOAD_ERR_EXTENSION', `no item of the list ${name} can be used: ${problem.message}`, from)
-        : issue('warning', 'LOAD_WARNING_EXTENSION', `${problem.message}: left out of the list ${name}${others}`, from);
+        : issue('warning', 'LOAD_WARNING_EXTENSION', leftOut(feed, built) ?? '', from);
     return [atLine(found, from, problem.line)];
   }
   if (items > 0) return [];

@@ -51,6 +51,7 @@ export function runSteps(
     ...context,
     state: undefined,
     failed,
+    trouble: () => {},
     lose: (event, error, ack) => {
       failed(event, error);
       ack.settle('dropped');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createHistogram } from 'node:perf_hooks';
 import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { type SourceContext, where } from '../../src/core/component.ts';
+import { type OperatorContext, type SourceContext, where } from '../../src/core/component.ts';
 import { WriteError } from '../../src/core/write-error.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
@@ -59,11 +59,13 @@ async function pageOf(mood: 'good' | 'bad'): Promise<() => string> {
     picky.write = () => Promise.reject(new WriteError('no', { permanent: true }));
   }
   let ctx!: SourceContext;
-  const op = () =>
-    where((event) => {
+  const op = (own: OperatorContext) => {
+    if (isBad) own.trouble('a list stays as it is');
+    return where((event) => {
       if (isBad && event.get('n') === 19) throw new Error('crafted');
       return true;
     });
+  };
   const open = (given: SourceContext) => {
     ctx = given;
     return source.input;
@@ -203,6 +205,7 @@ const errors = (what: string) => of('falco_pipe_errors_total', component('operat
 const SOURCE = component('source', 'cloudtrail');
 const RECEIVED = of('falco_pipe_received_events_total', SOURCE);
 const UP = of('falco_pipe_component_up', SOURCE);
+const OPERATOR_UP = of('falco_pipe_component_up', component('operator', 'rules'));
 const BACKLOG = of('falco_pipe_queue_events', component('sink', 'http', ',where="disk"'));
 const DELAY = of('falco_pipe_event_loop_delay_seconds', 'percentile="99"');
 /** For half an hour, then down for two minutes, then the same again: at minute 33 it has begun for the second time. */
@@ -279,6 +282,7 @@ test('what is usual is not heard: one reconnect, what waits or is slow for a mom
       series: gone,
       firing: { 65: [], 359: [], 380: ['FalcoPipeSourceSilent'], 420: [] },
     },
+    { name: 'an old list', series: { [OPERATOR_UP]: '1 0x200' }, firing: { 100: [], 182: ['FalcoPipeListStays'] } },
     {
       name: 'a source that is down',
       series: { ...gone, [UP]: '0x400' },

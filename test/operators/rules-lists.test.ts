@@ -4,6 +4,7 @@ import { renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { liveAck } from '../../src/core/ack.ts';
 import { UserError } from '../../src/core/errors.ts';
@@ -21,7 +22,7 @@ import { scratch } from '../scratch.ts';
 const folder = scratch();
 let server: Server;
 let url: string;
-let answer: { status: number; body: string; tag?: string };
+let answer: { status: number; body: string | Uint8Array; tag?: string; type?: string };
 let asked: (string | undefined)[] = [];
 let shown: IncomingHttpHeaders = {};
 
@@ -31,7 +32,10 @@ beforeAll(async () => {
     asked.push(tag);
     shown = request.headers;
     const status = answer.tag !== undefined && tag === answer.tag ? 304 : answer.status;
-    response.writeHead(status, answer.tag === undefined ? {} : { etag: answer.tag });
+    response.writeHead(status, {
+      ...(answer.tag === undefined ? {} : { etag: answer.tag }),
+      ...(answer.type === undefined ? {} : { 'content-type': answer.type }),
+    });
     response.end(status === 304 ? undefined : answer.body);
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -50,7 +54,7 @@ function registry(input: ManualSource, sink: ManualSink) {
 }
 
 /** Starts a pipeline with rules on files and on a process of the list `far`. */
-async function started(from: string) {
+async function started(from: string, field = 'fd.name') {
   const input = new ManualSource();
   const alerts: unknown[] = [];
   const sink = new ManualSink();
@@ -62,12 +66,12 @@ async function started(from: string) {
   items_from: { ${from} }
 - rule: listed
   desc: d
-  condition: evt.type = openat and fd.name in (far)
+  condition: evt.type = openat and ${field} in (far)
   output: "%fd.name"
   priority: NOTICE
 - rule: listed process
   desc: d
-  condition: evt.type = openat and proc.name in (far)
+  condition: evt.type = openat and ${field === 'fd.name' ? 'proc.name' : field} in (far)
   output: "%proc.name"
   priority: NOTICE
 `,
@@ -121,6 +125,75 @@ describe('a list from a file', () => {
     rmSync(file);
     await until(() => lines.some((line) => line.includes('ENOENT')));
     expect(await judged('/data/one')).toEqual(['cat']);
+    await run.stop(1000);
+  });
+});
+
+describe('a list that becomes something else', () => {
+  it('stays as it was, which is said once, is a problem meanwhile, and said to be over', async () => {
+    const { run, judged, lines } = await started(`url: "${url}", refresh: 1s`);
+    const counter = (name: string) => run.metrics.get('detect')?.byLabel(name).far;
+    const said = (words: string) => lines.filter((line) => line.includes(words)).length;
+    expect(await judged('/data/one')).toEqual(['/data/one']);
+    const page = '<!DOCTYPE html>\n<title>Log in</title>\n';
+    for (const [body, type, words] of [
+      [page, 'text/html; charset=utf-8', 'a web page (text/html)'],
+      [page, 'text/plain', 'line 1: it looks like a web page'],
+      [gzipSync('/data/two\n'), undefined, 'line 1: it looks like gzip'],
+      [Buffer.from('\x7fELF\n/data/two\n'), undefined, 'line 1: it looks like a program'],
+      ['/data/two\nx\0\n', undefined, 'line 2: it has a byte that is zero'],
+    ] as const) {
+      answer = { status: 200, body, ...(type === undefined ? {} : { type }) };
+      await until(() => said(words) > 0);
+      const failures = counter('list_failures') ?? 0;
+      await until(() => (counter('list_failures') ?? 0) > failures + 1);
+      expect(said(words)).toBe(1);
+      expect(run.status().problems).toEqual([
+        expect.stringMatching(/^operator detect: the list far stays as it is: .*(?:it |a web page)/),
+      ]);
+      expect(JSON.stringify(run.status().problems)).toContain(words);
+      expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
+    }
+    expect(counter('list_refreshes')).toBeUndefined();
+    answer = { status: 200, body: '/data/two\n' };
+    await until(async () => (await judged('/data/two')).length > 0);
+    await until(() => run.status().problems.length === 0);
+    expect(said('the list far is read again, after')).toBe(1);
+    await run.stop(1000);
+  });
+});
+
+describe('a list that is read again', () => {
+  it('says when it has lost more than half of its items, and how many it has', async () => {
+    const items = (count: number) => Array.from({ length: count }, (_, n) => `/data/${n}\n`).join('');
+    answer = { status: 200, body: items(101) };
+    const { run, judged, lines } = await started(`url: "${url}", refresh: 1s`);
+    const size = () => run.metrics.get('detect')?.byLabel('list_items').far;
+    expect(size()).toBe(101);
+    for (const count of [51, 25, 13]) {
+      answer = { status: 200, body: items(count) };
+      await until(() => size() === count);
+    }
+    expect(await judged('/data/12', '/data/13')).toEqual(['/data/12']);
+    expect(lines.filter((line) => line.includes('→')).map((line) => /\d+ → \d+ items/.exec(line)?.[0])).toEqual([
+      '51 → 25 items',
+    ]);
+    await run.stop(1000);
+  });
+
+  it('says what it leaves out, once', async () => {
+    answer = { status: 200, body: '10.0.0.1\nfirst\n' };
+    const { run, lines } = await started(`url: "${url}", refresh: 1s`, 'fd.sip');
+    const said = (words: string) => lines.filter((line) => line.includes(words)).length;
+    const refreshes = () => run.metrics.get('detect')?.byLabel('list_refreshes').far ?? 0;
+    await until(() => refreshes() > 1);
+    // It was said at the start already.
+    expect(said('first')).toBe(0);
+    answer = { status: 200, body: '10.0.0.1\n\nsecond\nthird\n' };
+    await until(() => said('line 3: unrecognized IPv6 address second: left out of the list far, as is another') > 0);
+    const before = refreshes();
+    await until(() => refreshes() > before + 1);
+    expect(said('second')).toBe(1);
     await run.stop(1000);
   });
 });

@@ -1,6 +1,7 @@
-/** What sources of type `internal` hear of sinks that fail and of a state that cannot be written. */
+/** What sources of type `internal` hear of sinks and operators that fail and of a state that cannot be written. */
 
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type OperatorContext, where } from '../../src/core/component.ts';
 import type { Event } from '../../src/core/event.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
@@ -22,7 +23,7 @@ afterEach(() => void vi.useRealTimers());
 /** What is lost meanwhile is told too, as ever. */
 const said = (events: readonly Event[]) =>
   events
-    .filter((event) => /^(sink|state)_(failing|works)$/.test(String(event.get('internal.reason'))))
+    .filter((event) => /^(operator|sink|state)_(failing|works)$/.test(String(event.get('internal.reason'))))
     .map((event) =>
       [event.type, ...['component', 'reason', 'message'].map((name) => event.get(`internal.${name}`))].join(' '),
     );
@@ -153,4 +154,37 @@ it('a state that cannot be written', async () => {
   unwatch();
   await run.stop(0);
   await store.close();
+});
+
+it('an operator that cannot do all of its work, once, whatever else is wrong with it meanwhile', async () => {
+  const [source, { sink: pager, heard }] = [new ManualSource(), hearing()];
+  let trouble!: (problem?: string) => void;
+  const operators = {
+    op: (ctx: OperatorContext) => {
+      ({ trouble } = ctx);
+      return where(() => true);
+    },
+  };
+  const yaml = `sources: { src: { type: src }, self: { type: internal } }
+operators: { detect: { type: op, from: src } }
+sinks: { pager: { type: pager, from: [self, detect] } }`;
+  const { run } = await start(yaml, { sources: { src: () => source.input }, operators, sinks: { pager } });
+  const unwatch = run.watchHealth();
+  trouble('the list bad stays as it is: it looks like gzip');
+  expect(run.status()).toMatchObject({
+    ready: true,
+    problems: ['operator detect: the list bad stays as it is: it looks like gzip'],
+  });
+  await vi.advanceTimersByTimeAsync(2000);
+  trouble('the list bad stays as it is: it has no items');
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(heard).toEqual(['error detect operator_failing detect: the list bad stays as it is: it looks like gzip']);
+  trouble();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(heard.slice(1)).toEqual([
+    expect.stringMatching(/^health detect operator_works detect works as it should again, after 60\d s$/),
+  ]);
+  expect(run.status().problems).toEqual([]);
+  unwatch();
+  await stopped(run);
 });

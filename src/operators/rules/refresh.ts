@@ -4,49 +4,107 @@ import { readFile, stat } from 'node:fs/promises';
 import type { OperatorContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
 import { stampOf } from '../../core/file-stamp.ts';
+import { Outage } from '../../core/outage.ts';
 import { inSlices } from '../../core/steps.ts';
-import type { Built, ItemsFrom, ListFeed } from '../../rules/index.ts';
+import { type Built, type ItemsFrom, type ListFeed, leftOut, ScanError, type Tally } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/items-fetch.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
 import { refreshing } from '../shared/refreshing.ts';
 
-type Context = Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics'>;
+type Context = Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics' | 'trouble'>;
 
 /** Puts other items in the place of those that were there. Rejects, and the old ones stay. */
 type Exchange = (built: Built) => Promise<void>;
 
-/** Reads lists again as they say. What fails leaves the old items. */
+/** Reads lists again as they say. What fails leaves the old items, and is a problem of the operator until it is over. */
 export function keepFresh(feeds: readonly ListFeed[], ctx: Context, exchange: Exchange): void {
+  const problems = new Map<ListFeed, string>();
+  const trouble = (feed: ListFeed, problem?: string) => {
+    if (problem === undefined) problems.delete(feed);
+    else problems.set(feed, problem);
+    ctx.trouble(problems.size === 0 ? undefined : [...problems.values()].join('; '));
+  };
   for (const feed of feeds) {
-    if (feed.from.refresh !== undefined) void follow(feed, feed.from.refresh, { ctx, exchange });
+    ctx.metrics.counter('list_items', feed.name).value = feed.tally.items;
+    if (feed.from.refresh === undefined) continue;
+    const follower = new Follower(feed, { ctx, exchange, trouble: (problem) => trouble(feed, problem) });
+    void refreshing(feed.from.refresh, ctx, follower.refresh, follower.failed);
   }
 }
 
-function follow(
-  feed: ListFeed,
-  every: number,
-  { ctx, exchange }: { readonly ctx: Context; readonly exchange: Exchange },
-): Promise<void> {
-  const reader = new Reader(feed.from);
-  const refreshed = ctx.metrics.counter('list_refreshes', feed.name);
-  const failed = ctx.metrics.counter('list_failures', feed.name);
-  const refresh = async () => {
-    const content = await reader.read(ctx.signal);
-    if (content === undefined) return;
+interface Surroundings {
+  readonly ctx: Context;
+  readonly exchange: Exchange;
+  /** Says what is wrong with the list, or that nothing is. */
+  readonly trouble: (problem?: string) => void;
+}
+
+/** Reads one list again. */
+class Follower {
+  readonly #feed: ListFeed;
+  readonly #reader: Reader;
+  readonly #around: Surroundings;
+  /** Feeds fail for weeks: why is said once. */
+  readonly #outage = new Outage(Number.POSITIVE_INFINITY);
+
+  constructor(feed: ListFeed, around: Surroundings) {
+    this.#feed = feed;
+    this.#reader = new Reader(feed.from);
+    this.#around = around;
+  }
+
+  readonly refresh = async (): Promise<void> => {
+    const content = await this.#reader.read(this.#around.ctx.signal);
+    if (content !== undefined) await this.#take(content);
+    this.#works();
+  };
+
+  readonly failed = (error: unknown): void => {
+    const { ctx, trouble } = this.#around;
+    const { name, from } = this.#feed;
+    ctx.metrics.add('list_failures', name, 1);
+    const why = error instanceof ScanError ? `line ${error.line}: ${error.message}` : messageOf(error);
+    const stays = `the list ${name} stays as it is`;
+    if (this.#outage.failed(why)) ctx.log.warn(`${stays}: ${from.location}: ${why}`);
+    // An address may have a key in it, which only those who read the log may see.
+    trouble(`${stays}: ${why}`);
+  };
+
+  async #take(content: Uint8Array): Promise<void> {
+    const feed = this.#feed;
+    const { metrics } = this.#around.ctx;
     const built = await inSlices(feed.build(content));
     refuseEmpty(built);
-    await exchange(built);
-    reader.accept();
-    refreshed.value++;
-  };
-  return refreshing(every, ctx, refresh, (error) => {
-    failed.value++;
-    ctx.log.warn(`the list ${feed.name} stays as it is: ${feed.from.location}: ${messageOf(error)}`);
-  });
+    const before = feed.tally;
+    await this.#around.exchange(built);
+    this.#reader.accept();
+    metrics.add('list_refreshes', feed.name, 1);
+    metrics.counter('list_items', feed.name).value = built.items;
+    this.#sayWhatIsLess(before, built);
+  }
+
+  #sayWhatIsLess(before: Tally, now: Tally): void {
+    const { log } = this.#around.ctx;
+    const { name, from } = this.#feed;
+    if (now.items * 2 < before.items) {
+      log.warn(`the list ${name}: ${before.items} → ${now.items} items, from ${from.location}`);
+    }
+    const less = leftOut(this.#feed, now);
+    if (less !== undefined && less !== leftOut(this.#feed, before)) {
+      log.warn(`${from.location}: line ${now.problem?.line}: ${less}`);
+    }
+  }
+
+  #works(): void {
+    const seconds = this.#outage.over();
+    if (seconds === undefined) return;
+    this.#around.ctx.log.info(`the list ${this.#feed.name} is read again, after ${seconds} s`);
+    this.#around.trouble();
+  }
 }
 
 /** A list that was cut short must not silence the rules that use it. */
-function refuseEmpty({ items, problem }: Built): void {
+function refuseEmpty({ items, problem }: Tally): void {
   if (items === 0)
     throw new Error(problem === undefined ? 'it has no items' : `line ${problem.line}: ${problem.message}`);
 }
