@@ -46,7 +46,7 @@ export interface FusedNode {
 type Push = (event: Event) => void;
 
 /** What events go through, and where they begin to matter there (`EventStep.next`), if that can be told. */
-interface Way {
+interface Entry {
   readonly push: Push;
   readonly next?: EventStep['next'];
 }
@@ -73,7 +73,7 @@ export class Segment {
   readonly #heads: readonly (FusedNode | Port)[];
   readonly #totals: Totals | undefined;
   readonly #broken: (error: unknown) => void;
-  readonly #entries = new Map<EventForm, Map<string, Way>>();
+  readonly #entries = new Map<EventForm, Map<string, Entry>>();
   readonly #outlets = new Map<Port, Map<string, Outlet>>();
   // The event in hand: whether it has reached a port, its index among those that did, whether anything threw.
   #list: EventList = [];
@@ -164,29 +164,29 @@ export class Segment {
     });
   }
 
-  #entry(form: EventForm, source: string): Way {
+  #entry(form: EventForm, source: string): Entry {
     let bySource = this.#entries.get(form);
     if (!bySource) this.#entries.set(form, (bySource = new Map()));
-    let way = bySource.get(source);
-    if (!way) bySource.set(source, (way = this.#fanOut(this.#heads, form, source)));
-    return way;
+    let entry = bySource.get(source);
+    if (!entry) bySource.set(source, (entry = this.#fanOut(this.#heads, form, source)));
+    return entry;
   }
 
-  #fanOut(targets: readonly (FusedNode | Port)[], form: EventForm, source: string): Way {
-    const ways = targets.map((target) =>
+  #fanOut(targets: readonly (FusedNode | Port)[], form: EventForm, source: string): Entry {
+    const entries = targets.map((target) =>
       'step' in target ? this.#node(target, form, source) : { push: this.#port(target, form, source) },
     );
-    const [only, second] = ways;
+    const [only, second] = entries;
     if (!only) return { push: () => {} };
     if (!second) return only;
-    const pushes = ways.map(({ push }) => push);
+    const pushes = entries.map(({ push }) => push);
     const push = (event: Event) => {
       for (const each of pushes) each(event);
     };
     return { push };
   }
 
-  #node(node: FusedNode, form: EventForm, source: string): Way {
+  #node(node: FusedNode, form: EventForm, source: string): Entry {
     const step = bound(node, form, source);
     const push = this.#push(node, step, form, source);
     const { next } = step;
@@ -201,6 +201,8 @@ export class Segment {
         } catch {
           // What cannot be looked at is given to it: that says what is wrong.
         }
+        // People write it too: whatever it says, the loop goes on from there, and ends.
+        index = Math.min(Math.max(index | 0, from), events.length);
         received.value += index - from;
         return index;
       },

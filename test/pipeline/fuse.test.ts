@@ -381,6 +381,17 @@ describe('an operator that tells which events matter to it', () => {
     expect(totals).toMatchObject({ seen: 7, filtered: 5, in_flight: 2 });
   });
 
+  it.each([0, -1, Number.NaN, 0.5])('is given each event once when it says %d', (index) => {
+    const { numbers, node } = runStep({ ...where(() => true), next: () => index }, eventsOf(3));
+    expect({ numbers, received: node.received.value }).toEqual({ numbers: [0, 1, 2], received: 3 });
+  });
+
+  it('is given none when it says an index far behind the last', () => {
+    const { numbers, node, totals } = runStep({ ...where(() => true), next: () => 1e9 }, eventsOf(3));
+    expect({ numbers, received: node.received.value }).toEqual({ numbers: [], received: 3 });
+    expect(totals).toMatchObject({ seen: 3, filtered: 3 });
+  });
+
   it('is given an event that it cannot tell of', () => {
     const torn = () => {
       throw new Error('torn record');

@@ -75,14 +75,9 @@ export class Judge {
    * a rule has failed: the event is not judged whole.
    */
   judge(event: Event, emit: Emit, hold: ((held: Held) => void) | undefined): void {
-    this.#judge(event, emit, hold);
-    if (this.#failure) this.#end();
-  }
-
-  #end(): void {
-    const failure = this.#failure;
     this.#failure = undefined;
-    throw failure;
+    this.#judge(event, emit, hold);
+    if (this.#failure) throw this.#failure;
   }
 
   #judge(event: Event, emit: Emit, hold: ((held: Held) => void) | undefined): void {
@@ -140,6 +135,7 @@ export class Judge {
   }
 
   #judgeBy(rules: readonly Rule[], event: Event, emit: Emit): void {
+    this.#failure = undefined;
     for (const rule of rules) {
       try {
         if (!this.#conditionOf(rule)(event)) continue;
@@ -150,7 +146,7 @@ export class Judge {
       }
       if (this.#options.matching === 'first') break;
     }
-    if (this.#failure) this.#end();
+    if (this.#failure) throw this.#failure;
   }
 
   #conditionOf(rule: Rule): (event: Event) => boolean {
