@@ -31,6 +31,8 @@ export class CloudTrailApi {
   keys: PublicKey[] = [];
   /** Errors that are answered first, by their names. */
   errors: string[] = [];
+  /** What is answered to all, as by something in between. */
+  page: { readonly status: number; readonly body: string } | undefined;
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -43,6 +45,10 @@ export class CloudTrailApi {
     server.on('request', async (request, response) => {
       let body = '';
       for await (const chunk of request) body += chunk;
+      if (api.page) {
+        response.writeHead(api.page.status).end(api.page.body);
+        return;
+      }
       const operation = String(request.headers['x-amz-target']).split('.')[1];
       const error = api.errors.shift();
       const answer =

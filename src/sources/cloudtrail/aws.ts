@@ -7,6 +7,7 @@ import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
 import { proxyAgents } from '../../core/proxy.ts';
 import type { Config } from './config.ts';
+import { keepAnswers, unreadAnswer } from './no-answer.ts';
 
 export type AccessConfig = Pick<
   Config,
@@ -28,19 +29,19 @@ export class Aws {
     const { AWS_ENDPOINT_URL_S3: ofS3, AWS_ENDPOINT_URL: ofAll } = process.env;
     // A server that is not AWS's has no host for each bucket.
     const forcePathStyle = (this.#config.endpoint ?? ofS3 ?? ofAll) !== undefined;
-    return new S3Client({ ...(await this.#options()), forcePathStyle });
+    return keepAnswers(new S3Client({ ...(await this.#options()), forcePathStyle }));
   }
 
   async sqs(): Promise<SQSClient> {
     const { SQSClient } = await import('./sdk/sqs.ts');
-    return new SQSClient(await this.#options());
+    return keepAnswers(new SQSClient(await this.#options()));
   }
 
   async cloudTrail(region?: string): Promise<CloudTrailClient> {
     const { CloudTrailClient } = await import('./sdk/api.ts');
     // It is told here when it asks too often, and waits for longer.
     const options = { ...(await this.#options()), maxAttempts: 1 };
-    return new CloudTrailClient(region === undefined ? options : { ...options, region });
+    return keepAnswers(new CloudTrailClient(region === undefined ? options : { ...options, region }));
   }
 
   async #options() {
@@ -153,23 +154,10 @@ export const isThrottled = (error: unknown): boolean =>
 const LOGIN =
   '; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a `profile` that ~/.aws has, or run where a role is given';
 
-/** What an error of a call is, for people: also where what answered was no service of AWS, but whatever is in between. */
-export function toldBy(error: unknown): string {
-  const { $response: response, $responseBodyText: body } = (error ?? {}) as Unread;
-  if (response?.statusCode === undefined || body === undefined) return `${nameOf(error)}: ${messageOf(error)}`;
-  const said = body.replace(/\s+/g, ' ').trim().slice(0, 200);
-  return `what answered is not AWS: status ${response.statusCode}${said && `: ${said}`}`;
-}
-
-/** An error about an answer that could not be read, as the SDK gives it. */
-interface Unread {
-  readonly $response?: { readonly statusCode?: number };
-  readonly $responseBodyText?: string;
-}
-
 /** The error of a call that the whole source depends on: a SourceError where no other try can succeed. */
 export function explained(error: unknown, what: string): Error {
-  const message = `${what}: ${toldBy(error)}${nameOf(error) === 'CredentialsProviderError' ? LOGIN : ''}`;
+  const told = unreadAnswer(error) ?? `${nameOf(error)}: ${messageOf(error)}`;
+  const message = `${what}: ${told}${nameOf(error) === 'CredentialsProviderError' ? LOGIN : ''}`;
   const hopeless = isUnknown(error) || isDenied(error) || MISSING.has(nameOf(error));
   if (!hopeless) return new Error(message, { cause: error });
   return new SourceError(message, { exit: exitCode.noPermission, cause: error });

@@ -15,6 +15,7 @@ import { parseInterval } from './interval.ts';
 import { type Failure, type Found, Kept, type Marks } from './kept.ts';
 import { keyAt, parseKey } from './key.ts';
 import { giveLogFile } from './log-file.ts';
+import { unreadAnswer } from './no-answer.ts';
 import { nameOf, Objects } from './objects.ts';
 import { KeptParcel } from './parcel.ts';
 import { Recent } from './recent.ts';
@@ -242,7 +243,7 @@ export class Listing {
         return;
       } catch (error) {
         if (this.#stop.signal.aborted) throw error;
-        const message = `${name}: ${(error as Error).name}: ${messageOf(error)}`;
+        const message = `${name}: ${unreadAnswer(error) ?? `${(error as Error).name}: ${messageOf(error)}`}`;
         const lost = lostFor(error);
         if (lost !== undefined) {
           this.#ctx.reject(name, { reason: lost, message });

@@ -38,6 +38,8 @@ export class Lookup {
   /** What cannot be read, which each look finds again. */
   readonly #spoilt = new Recent();
   #sdk!: typeof import('./sdk/api.ts');
+  // Whether any has answered.
+  #answered = false;
   // Up to where each region was asked; what was emitted may not have settled yet.
   #asked: Position;
 
@@ -147,6 +149,7 @@ export class Lookup {
       await this.#ctx.sleep(APART);
       try {
         const answer = await client.send(command, { abortSignal: this.#stop.signal });
+        this.#answered = true;
         this.#ctx.trouble();
         return answer;
       } catch (error) {
@@ -154,8 +157,8 @@ export class Lookup {
         const known = explained(error, `CloudTrail in ${region} cannot be asked`);
         if (known instanceof SourceError) throw known;
         this.#ctx.metrics.add(isThrottled(error) ? 'throttled' : 'errors', region, 1);
-        // It may be others who ask too often: that is no trouble before it lasts.
-        if (attempt > 3) this.#ctx.trouble(messageOf(known));
+        // It may be others who ask too often: that is no trouble before it lasts, once there was an answer.
+        if (attempt > 3 || !this.#answered) this.#ctx.trouble(messageOf(known));
         await this.#ctx.sleep(backoff(AGAIN, attempt));
       }
     }

@@ -13,6 +13,7 @@ import type { Config } from './config.ts';
 import { keepHidden, LONGEST } from './hidden.ts';
 import { giveLogFile } from './log-file.ts';
 import { type StoredObject, tellMessage } from './message.ts';
+import { unreadAnswer } from './no-answer.ts';
 import { nameOf, Objects } from './objects.ts';
 import { LentParcel } from './parcel.ts';
 import { Recent } from './recent.ts';
@@ -291,7 +292,7 @@ export class Queue {
   }
 
   async #failed(message: Message, error: unknown): Promise<void> {
-    const why = messageOf(error);
+    const why = unreadAnswer(error) ?? messageOf(error);
     if (!(error instanceof Poison)) {
       if (isUnknown(error)) this.#fatal.reject(explained(error, 'a log file cannot be fetched'));
       // Others may be readable: only this one is left.
@@ -352,7 +353,10 @@ export class Queue {
     try {
       await say();
     } catch (error) {
-      this.#ctx.report('error', { reason, message: `${messageOf(error)}; the message comes again` });
+      this.#ctx.report('error', {
+        reason,
+        message: `${unreadAnswer(error) ?? messageOf(error)}; the message comes again`,
+      });
     }
   }
 

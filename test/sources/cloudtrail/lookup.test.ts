@@ -1,6 +1,6 @@
 /** Mode lookup_events, with the real client against a server of our own. */
 
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { cloudtrail } from '../../../src/sources/cloudtrail/index.ts';
 import { CloudTrailApi, type LookedUp } from '../../aws/cloudtrail-api.ts';
@@ -137,3 +137,21 @@ test('goes on where a clock was ahead', async () => {
   await it.until(({ events }) => events.length === 1);
   expect(api.asked[0]).toMatchObject({ StartTime: NOW / 1000 - 900, EndTime: NOW / 1000 });
 });
+
+test.each([
+  [500, 'boom\n there', ': boom there'],
+  [403, '<html>blocked by policy</html>', ': <html>blocked by policy</html>'],
+  [200, 'a portal', `: Unexpected token 'a', "a portal" is not valid JSON`],
+])(
+  'says at once, and goes on, where what is in between answers with a page of its own: %i',
+  async (status, body, said) => {
+    api.page = { status, body };
+    api.events = [event('a', 60)];
+    const it = start({}, { settle: () => undefined });
+    const told = `CloudTrail in ${REGION} cannot be asked: status ${status} with an answer that is not AWS's${said}`;
+    await vi.waitFor(() => expect(it.trouble).toBe(told), 10_000);
+    api.page = undefined;
+    await it.until(({ events }) => events.length === 1);
+    expect(it.trouble).toBeUndefined();
+  },
+);

@@ -2,13 +2,13 @@
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { SourceError } from '../../../src/core/errors.ts';
+import { messageOf, SourceError } from '../../../src/core/errors.ts';
 import { Aws } from '../../../src/sources/cloudtrail/aws.ts';
 import { Front } from '../../aws/front.ts';
 import { hasMoto, keyOf, logFile, recordOf } from '../../aws/moto.ts';
@@ -38,6 +38,30 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue, in trouble', () => 
       await it.until(({ said }) => said.length === 2);
       expect(it.said).toEqual(['error access_denied 1', 'drop access_denied 1']);
       await it.stop();
+    } finally {
+      front.stop();
+    }
+  }, 20_000);
+
+  test('says the status and the beginning of a page that what is in between answers with, of queue and bucket', async () => {
+    const front = await Front.before(queue.moto.endpoint);
+    try {
+      const page = (status: number) => (response: ServerResponse) =>
+        response.writeHead(status).end('<p>blocked by policy');
+      front.answer(keyOf('paged'), page(403));
+      await deliver(keyOf('paged'), logFile([recordOf('p1')]));
+      const it = start({ endpoint: front.endpoint, queue: queue.url });
+      await it.until(({ said }) => said.length > 0);
+      const told = (status: number) => `status ${status} with an answer that is not AWS's: <p>blocked by policy`;
+      expect(it.reports[0]?.fields).toMatchObject({
+        reason: 'fetch_failed',
+        message: `${told(403)}; the message comes again`,
+      });
+      await it.stop();
+      front.answer('/', page(407));
+      const other = start({ endpoint: front.endpoint });
+      await other.until(({ end }) => end !== 'open');
+      expect(messageOf(other.end)).toBe(`the queue ${queue.name} cannot be had: ${told(407)}`);
     } finally {
       front.stop();
     }
