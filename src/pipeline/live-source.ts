@@ -67,7 +67,7 @@ export class LiveSource {
       open: () => {
         // What a failed source had under way is emitted again by the one that follows, on credit of its own.
         this.#credit = new Credit(MAX_IN_FLIGHT);
-        this.#opened = now();
+        this.#opened = performance.now();
         return definition.open(config, ctx);
       },
       trampoline: runtime.trampoline,
@@ -119,7 +119,7 @@ export class LiveSource {
     if (this.#trouble !== undefined) {
       return this.#problem === undefined ? this.#trouble : `${this.#trouble}; before: ${this.#problem}`;
     }
-    return this.#opened !== undefined && now() - this.#opened > SETTLED ? undefined : this.#problem;
+    return this.#opened !== undefined && performance.now() - this.#opened > SETTLED ? undefined : this.#problem;
   }
 
   start(): void {
