@@ -79,7 +79,7 @@ export interface AddonOptions extends AddonWanted {
 }
 
 export interface AddonRecordIndex {
-  index(bytes: Uint8Array, length: number, rows: Uint32Array): number;
+  index(bytes: Uint8Array, length: number, rows: Uint32Array): void;
 }
 
 export interface AddonSensor {

@@ -67,10 +67,10 @@ RecordIndex::~RecordIndex() = default;
 
 size_t rows_for(size_t length) { return length / (kRingHeader + sizeof(record_header)) + 1; }
 
-size_t RecordIndex::index(const uint8_t *bytes, size_t length, Row *rows) {
+void RecordIndex::index(const uint8_t *bytes, size_t length, Row *rows) {
   begin(bytes, rows);
   add(length);
-  return end();
+  end();
 }
 
 void RecordIndex::begin(const uint8_t *bytes, Row *rows) {
@@ -105,7 +105,4 @@ void RecordIndex::add(size_t length) {
   }
 }
 
-size_t RecordIndex::end() {
-  *row_ = {static_cast<uint32_t>(damaged_), 0, 0, 0, 0, 0, 0};
-  return damaged_;
-}
+void RecordIndex::end() { *row_ = {static_cast<uint32_t>(damaged_), 0, 0, 0, 0, 0, 0}; }

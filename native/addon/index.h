@@ -30,14 +30,14 @@ class RecordIndex {
   RecordIndex();
   ~RecordIndex();
 
-  // Writes a row for each whole record, and the one behind the last. Returns how many were damaged: unknown kinds, and
-  // sizes or lengths that point outside. Reading any field or text of a record that has a row stays inside it.
-  size_t index(const uint8_t *bytes, size_t length, Row *rows);
+  // Writes a row for each whole record, and the one behind the last. Damaged are unknown kinds, and sizes or lengths that
+  // point outside. Reading any field or text of a record that has a row stays inside it.
+  void index(const uint8_t *bytes, size_t length, Row *rows);
 
   // The same in pieces: `add` after more records have come, `length` bytes by then.
   void begin(const uint8_t *bytes, Row *rows);
   void add(size_t length);
-  size_t end();
+  void end();
 
  private:
   const std::unique_ptr<OpenedPaths> opened_;

@@ -155,15 +155,15 @@ class IndexHandle : public Napi::ObjectWrap<IndexHandle> {
   }
 
  private:
-  // index(bytes, length, rows): how many are damaged.
+  // index(bytes, length, rows): writes the rows.
   Napi::Value index(const Napi::CallbackInfo &info) {
     const auto bytes = info[0].As<Napi::Uint8Array>();
     const size_t length = info[1].ToNumber().Uint32Value();
     auto rows = info[2].As<Napi::Uint32Array>();
     if (length > bytes.ByteLength() || !has_room(rows, length))
       throw Napi::RangeError::New(info.Env(), "index(bytes, length, rows): no room for that many records");
-    const size_t damaged = index_.index(bytes.Data(), length, reinterpret_cast<Row *>(rows.Data()));
-    return Napi::Number::New(info.Env(), static_cast<double>(damaged));
+    index_.index(bytes.Data(), length, reinterpret_cast<Row *>(rows.Data()));
+    return info.Env().Undefined();
   }
 
   RecordIndex index_;

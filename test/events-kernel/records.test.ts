@@ -11,13 +11,14 @@ function indexed(given: Uint8Array, room = given.length) {
   const bytes = Uint8Array.from(given);
   const rows = rowsFor(room);
   rows.fill(0xffff_ffff);
-  const damaged = indexRecords(bytes, bytes.length, rows);
+  indexRecords(bytes, bytes.length, rows);
   const found: { offset: number; kind: number; text: number; real: number; again: number; way: bigint }[] = [];
-  for (let row = 0; rows[row + ROW.kind] !== 0; row += ROW.size) {
+  let row = 0;
+  for (; rows[row + ROW.kind] !== 0; row += ROW.size) {
     const [offset = 0, kind = 0, text = 0, real = 0, again = 0, low = 0, high = 0] = rows.subarray(row, row + ROW.size);
     found.push({ offset, kind, text, real, again, way: (BigInt(high) << 32n) | BigInt(low) });
   }
-  return { damaged, found };
+  return { damaged: rows[row + ROW.damaged], found };
 }
 
 /** What is said of a path, from its text. */

@@ -123,9 +123,10 @@ describe.skipIf(skipped)('the ring', () => {
         await actor.ask('open /etc/there-is-no-such-file');
         const length = sensor.drain(room, rows);
         drained += length;
-        expect(indexRecords(room, length, again)).toBe(0);
+        indexRecords(room, length, again);
         let end = 0;
         while (again[end + ROW.kind] !== 0) end += ROW.size;
+        expect(again[end + ROW.damaged]).toBe(0);
         records += end / ROW.size;
         expect(rows.subarray(0, end + ROW.size)).toEqual(again.subarray(0, end + ROW.size));
       }

@@ -72,7 +72,7 @@ export class KernelSlab implements EventList {
       if (last < 0 || images[last] !== image) images[++last] = image;
       rows[own + IMAGE] = last;
     }
-    const slab = new KernelSlab(filled, pool, events, last + 1, rows[row + ROW.offset] as number);
+    const slab = new KernelSlab(filled, pool, events, last + 1, rows[row + ROW.damaged] as number);
     context.place += length;
     context.events += slab.length;
     context.slabs++;
