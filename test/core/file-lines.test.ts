@@ -8,7 +8,9 @@ import { scratch } from '../scratch.ts';
 async function linesOf(content: string | Uint8Array): Promise<string[]> {
   const path = join(scratch(), 'lines');
   writeFileSync(path, content);
-  return Array.fromAsync(fileLines(path, { what: 'events', shown: 'given' }));
+  const lines: string[] = [];
+  for await (const line of fileLines(path, { what: 'events', shown: 'given' })) lines.push(line);
+  return lines;
 }
 
 it('gives the lines of a file, whatever their ends fall on', async () => {
