@@ -1,8 +1,9 @@
 /** `falco-pipe validate`: everything that is wrong or doubtful about pipelines and rules, without running them. */
 
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { counted } from '../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
+import { packageRoot } from '../core/package.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
 import { loadPlan } from '../pipeline/load.ts';
@@ -47,6 +48,11 @@ function isTests(path: string, content: string): boolean {
   return /\.test\.ya?ml$/.test(path) || /^tests\s*:/m.test(content);
 }
 
+function verbFor(path: string): string {
+  const isOfGenerate = dirname(resolve(path)) === join(packageRoot, 'actions');
+  return isOfGenerate ? "what 'falco-pipe generate' does, no pipeline" : `tests, no pipeline: falco-pipe test ${path}`;
+}
+
 /** One bad file does not hide what is wrong with the next. */
 async function attempt(check: () => void | Promise<void>): Promise<void> {
   const before = process.exitCode;
@@ -62,7 +68,7 @@ async function validatePipeline({ name: path, content }: RulesFile, options: Val
   const json = options.output === 'json';
   try {
     if (isTests(path, content)) {
-      throw new UserError(`${path} has tests, no pipeline: falco-pipe test ${path}`, { exit: exitCode.config });
+      throw new UserError(`${path} has ${verbFor(path)}`, { exit: exitCode.config });
     }
     const { plan, document } = await loadPlan(path, options.set);
     // It may be meant for another machine.

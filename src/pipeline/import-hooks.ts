@@ -23,6 +23,16 @@ const OURS: Record<string, string> = isBuilt
       'falco-pipe/testing': 'src/testing/index.ts',
     };
 
+/** The names of what is ours. */
+export const SHARED = [
+  'falco-pipe',
+  'falco-pipe/rules',
+  'falco-pipe/testing',
+  'rxjs',
+  'rxjs/operators',
+  'zod',
+] as const;
+
 const require = createRequire(import.meta.url);
 
 function ours(specifier: string): string | undefined {

@@ -1,10 +1,11 @@
 /** Components that people write: modules named under `components:`, in TypeScript or JavaScript. */
 
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { exitCode, messageOf, UserError } from '../core/errors.ts';
-import { hookImports, renewImports } from './import-hooks.ts';
+import { exitCode, messageOf, suggest, UserError } from '../core/errors.ts';
+import { hookImports, renewImports, SHARED } from './import-hooks.ts';
 import type { Registry } from './registry.ts';
 
 /**
@@ -28,11 +29,27 @@ export function isPath(name: string): boolean {
 }
 
 async function load(name: string, folder: string): Promise<{ default?: unknown }> {
+  const path = placeOf(name, folder);
   try {
-    const path = isPath(name) ? resolve(folder, name) : createRequire(join(folder, 'package.json')).resolve(name);
     return (await import(pathToFileURL(path).href)) as { default?: unknown };
   } catch (error) {
     throw new UserError(explain(name, error), { exit: exitCode.config, cause: error });
+  }
+}
+
+function placeOf(name: string, folder: string): string {
+  const missing = (what: string, advice: string, cause?: unknown) =>
+    new UserError(`The component ${name} cannot be found: ${what}. ${advice}`, { exit: exitCode.config, cause });
+  if (isPath(name)) {
+    const path = resolve(folder, name);
+    if (existsSync(path)) return path;
+    throw missing(`there is no ${path}`, 'Paths start at the folder of the pipeline file.');
+  }
+  try {
+    return createRequire(join(folder, 'package.json')).resolve(name);
+  } catch (error) {
+    const advice = 'Install the package there, or write a path with ./ in front.';
+    throw missing(messageOf(error).split('\n')[0] ?? '', advice, error);
   }
 }
 
@@ -44,10 +61,11 @@ function explain(name: string, error: unknown): string {
     return `${name} has TypeScript that is more than types: ${message}. ${advice} (tsc checks that with erasableSyntaxOnly).`;
   }
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
-    const advice = isPath(name)
-      ? 'Paths start at the folder of the pipeline file.'
-      : 'Install the package there, or write a path with ./ in front.';
-    return `The component ${name} cannot be found: ${message.split('\n')[0]}. ${advice}`;
+    // It is there; what it imports, or what that imports, is not.
+    const [, what] = /^Cannot find package '([^']+)'/.exec(message) ?? [];
+    const meant = what === undefined ? undefined : suggest(what, SHARED);
+    const advice = meant === undefined ? 'Install it there, or correct the import.' : `Did you mean "${meant}"?`;
+    return `The component ${name} cannot be loaded, for an import of it fails: ${message.split('\n')[0]}. ${advice}`;
   }
   const place = stack
     ?.split('\n')

@@ -148,7 +148,13 @@ describe('is refused with what to do', () => {
       {},
       /defines "from", a key that every operator has/,
     ],
-    ['an import that is nowhere', `import 'left-pad';\n${MINE}`, {}, /cannot be found: .*left-pad/],
+    [
+      'an import that is nowhere',
+      `import 'left-pad';\n${MINE}`,
+      {},
+      /The component .* cannot be loaded, for an import of it fails: .*left-pad/,
+    ],
+    ['an import that is misspelt', MINE.replaceAll("'falco-pipe'", "'falco-pip'"), {}, /Did you mean "falco-pipe"\?/],
     [
       'a misspelt key of its configuration',
       MINE,
