@@ -3,7 +3,7 @@
 import { Command, Option } from 'commander';
 import { exitCode, suggest, UserError } from '../core/errors.ts';
 import { endWithOutput } from './output-gone.ts';
-import { collect, output } from './program-options.ts';
+import { collect, output, pathOf } from './program-options.ts';
 import { addRules } from './program-rules.ts';
 
 /** The whole command line, ready to parse. */
@@ -58,7 +58,7 @@ function addRun(program: Command): void {
     .description('Run a pipeline until its sources end or a signal stops it.')
     .addOption(output())
     .option('--set <a.b=value>', 'change a value of the pipeline (repeatable)', collect)
-    .option('--state <folder>', 'remember there where replayable sources stood')
+    .option('--state <folder>', 'remember there where replayable sources stood', pathOf)
     .option('--stop-timeout <time>', 'how long an orderly stop may take', '10s')
     .option('--http <host:port>', 'serve /healthz, /readyz, /metrics, /status and /versions there')
     .option('--no-watch', 'reload at SIGHUP only, not when a file of the pipeline has changed')
@@ -272,8 +272,8 @@ function addDlq(program: Command): void {
       'Events that sinks gave up, or operators failed on: list them, show their events, retry: have them go on after all, drop: delete them.',
     )
     .addOption(output())
-    .option('--state <folder>', 'the state folder')
-    .option('--pipeline <file>', 'a pipeline whose `state:` it is')
+    .option('--state <folder>', 'the state folder', pathOf)
+    .option('--pipeline <file>', 'a pipeline whose `state:` it is', pathOf)
     .option(
       '--sink <id>',
       'those of one sink; of an operator or a source: "operator ID", "source ID" (list, retry, drop)',

@@ -1,4 +1,4 @@
-/** The words of configuration that components share: lengths of time, sizes. */
+/** The words of configuration that components share: lengths of time, sizes, paths. */
 
 import { z } from 'zod';
 
@@ -21,6 +21,13 @@ export function size() {
     .string(wrong)
     .regex(/^\d+(\.\d+)?(B|KiB|MiB|GiB)$/, wrong)
     .transform((text) => Math.round(quantity(text, SIZE)));
+}
+
+/** A path, or a list of them. An empty one is refused: resolved, it would be the pipeline's own folder. */
+export function paths() {
+  return z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .transform((value) => (Array.isArray(value) ? value : [value]));
 }
 
 function quantity(text: string, units: Record<string, number>): number {

@@ -24,9 +24,9 @@ export function tlsNames<Given extends object>(given: Given): Given & TlsNames {
 }
 
 const files = {
-  ca: z.string().optional().describe('File with the certificates (PEM) to trust instead of the public ones.'),
-  cert: z.string().optional().describe('File with the certificate (PEM) to show to the server.'),
-  key: z.string().optional().describe('File with the private key (PEM) of that certificate.'),
+  ca: z.string().min(1).optional().describe('File with the certificates (PEM) to trust instead of the public ones.'),
+  cert: z.string().min(1).optional().describe('File with the certificate (PEM) to show to the server.'),
+  key: z.string().min(1).optional().describe('File with the private key (PEM) of that certificate.'),
 };
 
 const isPair = ({ cert, key }: { readonly cert?: string | undefined; readonly key?: string | undefined }) =>
@@ -177,6 +177,15 @@ function wordsOf(error: unknown): string {
   if (code.startsWith('ERR_SSL_') && reason) return reason;
   return messageOf(error)
     .replace(/; if the root CA is installed locally, .*/s, '')
-    .replace(/^Proxy response \((\d+)\) !== 200 .*/, 'the proxy does not lead there: its answer has the status $1')
+    .replace(
+      /^Failed to establish tunnel to .*: HTTP\/\S+ (\d+).*|^Proxy response \((\d+)\) !== 200 .*/s,
+      (_, ...status) => refusedBy(status[0] ?? status[1]),
+    )
     .replace(/:\s*$/, '');
+}
+
+// What a proxy answers that is asked for a tunnel.
+function refusedBy(status: string): string {
+  const why = status === '407' ? 'wants another user and password' : 'does not lead there';
+  return `the proxy ${why}: its answer has the status ${status}`;
 }

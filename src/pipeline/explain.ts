@@ -122,12 +122,14 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, scene: Scene): Diagno
   const message = [...new Set(forms)].join(' or ');
   const path = [...scene.base, ...(issue.path as Path)];
   const given = named(valueAt(scene.document.value(), path));
+  const isEmpty = given === 'empty' && errors.flat().some(({ code }) => code === 'too_small');
+  const said = isEmpty ? 'must not be empty' : `must be ${message}, not ${given}`;
   const at = scene.document.place(path);
   const hint = described(scene.shape, issue.path as Path, valueAt(scene.document.value(), path.slice(0, -1)));
   const diagnostic = {
     severity: 'error',
     code: 'CONFIG_VALUE',
-    message: `${path.join('.')} must be ${message}, not ${given}`,
+    message: `${path.join('.')} ${said}`,
     at,
   } as const;
   return [hint ? { ...diagnostic, hint } : diagnostic];

@@ -1,11 +1,12 @@
 /** Making a plan: components are drafted, connected, typed from the sources down, and asked from the sinks up. */
 
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { join, parse, resolve } from 'node:path';
 import { type Claim, listening, reading, STDOUT, standardOutput, writing } from '../core/claim.ts';
 import type { Demand, Demands, PlanContext, Prepared, ProvidedField } from '../core/component.ts';
 import { messageOf, type SourceText, UserError } from '../core/errors.ts';
+import { isHandedOver, isReadOnce, readLimited, readText } from '../core/read-once.ts';
 import type { Steps } from '../core/steps.ts';
 import { yamlFilesOf, yamlNamesIn } from '../core/yaml-folder.ts';
 import { STATE_FILE } from '../store/messages.ts';
@@ -14,6 +15,7 @@ import { Claims } from './claims.ts';
 import { Connections } from './connections.ts';
 import { everything } from './demand.ts';
 import type { Path, PipelineDocument } from './document.ts';
+import { warnOfTexts } from './doubtful-texts.ts';
 import { type Draft, type Drafts, draftComponents, type OperatorDraft, type SourceDraft } from './drafts.ts';
 import { Findings } from './findings.ts';
 import { openedPart } from './opened.ts';
@@ -22,7 +24,6 @@ import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from '
 import type { Registry } from './registry.ts';
 import { readPipeline } from './shape.ts';
 import { isPath } from './user-components.ts';
-import { warnOfVariables } from './variables.ts';
 import { Wanted } from './wanted.ts';
 import { type Contents, contentOf, digestOf } from './watch.ts';
 
@@ -69,7 +70,7 @@ export class Planner {
       this.#given.state ?? (file.state === undefined ? undefined : resolve(this.#document.folder, file.state));
     const http = this.#given.http ?? file.http?.listen;
     this.#claimOwn(http, state, file.components);
-    warnOfVariables(this.#document, this.#findings);
+    warnOfTexts(this.#document, this.#findings);
     const drafts = draftComponents(file, this.#document, this.#registry, this.#findings);
     ({ sources: this.#sources, operators: this.#operators, sinks: this.#sinks } = drafts);
     const order = orderOf(this.#operators, this.#findings);
@@ -96,9 +97,22 @@ export class Planner {
       texts: this.#texts,
     };
     const opened = openedPart(plan, file.only);
+    if (state === undefined) this.#sayNowhereToSpill(opened);
     this.#findings.all.push(...this.#claims.collisions(opened));
     this.#findings.stopAtErrors(this.#texts);
     return opened;
+  }
+
+  // Who only looks does not know whether the run will have --state.
+  #sayNowhereToSpill({ sinks }: Plan): void {
+    const severity = this.#given.here ? 'error' : 'warning';
+    for (const { id, delivery } of sinks) {
+      if (delivery.queue.when_full !== 'spill') continue;
+      const message = `The sink ${id} has nowhere to spill to: without a state folder it cannot run`;
+      const hint = 'Name one with `state:`, or with --state when it runs; or choose another `when_full`.';
+      const at = this.#findings.place(['sinks', id, 'queue', 'when_full']);
+      this.#findings.all.push({ severity, code: 'CONFIG_STATE', message, hint, at });
+    }
   }
 
   // What the program itself has comes before what components want.
@@ -295,7 +309,7 @@ export class Planner {
     const file = resolve(this.#document.folder, path);
     this.#read.set(file, digestOf(undefined));
     try {
-      const content = readFileSync(file);
+      const content = contentOfNamed(file);
       this.#note(file, content);
       const text = content.toString();
       this.#texts.push({ name: path, text });
@@ -308,4 +322,11 @@ export class Planner {
       return undefined;
     }
   }
+}
+
+/** What a file that a pipeline names has. Who only looks waits for nobody who writes: no pipe, but one that is handed over. */
+function contentOfNamed(file: string): Buffer {
+  if (!isReadOnce(file) || file === devNull) return readLimited(file);
+  if (isHandedOver(file)) return Buffer.from(readText(file));
+  throw new Error('it is no regular file');
 }

@@ -45,7 +45,7 @@ export const fileShape = z.strictObject({
   operators: z.record(id, component).default({}).describe('What is done with events, by id.'),
   sinks: z.record(id, component).describe('Where events go, by id.'),
   components: z
-    .array(z.string())
+    .array(z.string().min(1))
     .default([])
     .describe('Modules with components of your own: a path (./my-operator.ts) or the name of an installed package.'),
   http: z
@@ -56,7 +56,7 @@ export const fileShape = z.strictObject({
     })
     .optional()
     .describe('Serves /healthz, /readyz, /metrics, /status and /versions; as --http.'),
-  state: z.string().optional().describe('Folder that remembers where replayable sources stood; as --state.'),
+  state: z.string().min(1).optional().describe('Folder that remembers where replayable sources stood; as --state.'),
 });
 
 export type PipelineFile = z.output<typeof fileShape>;

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Batch } from '../core/batch.ts';
 import { reading } from '../core/claim.ts';
 import { defineSource, type SourceContext } from '../core/component.ts';
+import { paths } from '../core/config.ts';
 import { type Diagnostic, exitCode, messageOf, renderDiagnostic, UserError } from '../core/errors.ts';
 import { fileLines } from '../core/file-lines.ts';
 import { Redelivery } from '../core/redelivery.ts';
@@ -18,12 +19,8 @@ const BATCH = 256;
 /** Where a replay stands: lines that are settled, in the file at that index. */
 const Position = z.object({ file: z.int().min(0), line: z.int().min(0) });
 
-const paths = z
-  .union([z.string(), z.array(z.string()).min(1)])
-  .transform((value) => (Array.isArray(value) ? value : [value]));
-
 const config = z.strictObject({
-  files: paths.describe('The file, or files one after the other: a record a line; plain or gzip.'),
+  files: paths().describe('The file, or files one after the other: a record a line; plain or gzip.'),
   rate: z.number().positive().optional().describe('Events a second. Default: as fast as they are taken.'),
   emits: z
     .array(z.string())

@@ -126,3 +126,15 @@ describe('an output that cannot be written', () => {
     },
   );
 });
+
+test('an empty --state, as of a variable that is not set, is no run without one', async () => {
+  for (const args of [
+    ['run', 'pipelines/demo.yaml', '--state', ''],
+    ['run', 'pipelines/demo.yaml', '--state='],
+    ['dlq', 'list', '--state', ''],
+  ]) {
+    const { code, stderr } = await run(args);
+    expect(code).toBe(2);
+    expect(stderr).toContain("option '--state <folder>' argument '' is invalid. It is empty; is a variable not set?");
+  }
+});

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { launcher } from '../e2e/program.ts';
+import { launcher, repository } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
 import { runIn } from './in-process.ts';
 
@@ -127,6 +127,9 @@ test('a file of tests: which verb runs it', async () => {
     const { code, stderr } = await validated({ [name]: text });
     expect({ code, stderr }).toEqual({ code: 78, stderr: `${name} has tests, no pipeline: falco-pipe test ${name}\n` });
   }
+  const { code, stderr } = await runIn(repository, ['validate', 'actions/incubating.yaml']);
+  expect(code).toBe(78);
+  expect(stderr).toBe("actions/incubating.yaml has what 'falco-pipe generate' does, no pipeline\n");
 });
 
 test.each([
@@ -153,4 +156,61 @@ sinks:
   expect(stderr).toContain(
     'Give the whole value by --set sinks.out.url=…; addresses and secrets may also be { env: NAME }',
   );
+});
+
+describe('files without an end, or for which somebody would have to write', () => {
+  const rules = (files: string) =>
+    `sources: { past: { type: replay, files: /dev/null } }
+operators: { detect: { type: rules, from: past, files: [${files}] } }
+sinks: { out: { type: stdout, from: detect } }
+`;
+
+  test('rules that are a device or a FIFO are refused, where they are named', async () => {
+    const cwd = scratch();
+    spawnSync('mkfifo', [join(cwd, 'fifo')]);
+    for (const file of ['/dev/zero', 'fifo']) {
+      writeFileSync(join(cwd, 'p.yaml'), rules(file));
+      const { code, stderr } = await runIn(cwd, ['validate', 'p.yaml']);
+      expect(code).toBe(78);
+      expect(stderr).toContain(`p.yaml:2:57: error: Cannot read ${file}: it is no regular file`);
+    }
+  });
+
+  test('a pipeline that is a device is read up to a limit', async () => {
+    const { code, stderr } = await runIn(scratch(), ['validate', '/dev/zero']);
+    expect({ code, stderr }).toEqual({
+      code: 78,
+      stderr: expect.stringContaining('it has more than 128 MiB, or no end'),
+    });
+  });
+
+  test('what a shell hands over is read: the pipeline, its rules, and both', () => {
+    const cwd = scratch();
+    writeFileSync(join(cwd, 'r.yaml'), rule('R', 'evt.type = execve'));
+    writeFileSync(join(cwd, 'p.yaml'), rules('/dev/fd/9'));
+    const shell = `${launcher} validate p.yaml 9< <(cat r.yaml) && ${launcher} validate <(cat p.yaml) 9< <(cat r.yaml)`;
+    const { status, stdout } = spawnSync('bash', ['-c', shell], { cwd, encoding: 'utf8' });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^p\.yaml: ok .*\n\/dev\/fd\/\d+: ok /);
+  });
+});
+
+test('spill without a state folder is a warning: --state is not known', async () => {
+  const pipeline = (more = '') =>
+    `sources: { self: { type: internal } }\nsinks: { out: { type: stdout, from: self, queue: { when_full: spill } } }\n${more}`;
+  const without = await validated({ 'p.yaml': pipeline() });
+  expect(without.code).toBe(0);
+  expect(without.stderr).toContain('p.yaml:2:63: warning: The sink out has nowhere to spill to');
+  expect((await validated({ 'p.yaml': pipeline('state: here\n') })).stderr).toBe('');
+});
+
+test('a password in an address is a warning that does not show it', async () => {
+  const pipeline = (url: string) =>
+    `sources: { self: { type: internal } }\nsinks: { out: { type: http, from: self, url: '${url}' } }\n`;
+  const { code, stdout, stderr } = await validated({ 'p.yaml': pipeline('https://jane:hush@sink.example') });
+  expect(code).toBe(0);
+  expect(stderr).toContain('p.yaml:2:46: warning: sinks.out.url: the address has a password');
+  expect(stdout + stderr).not.toContain('hush');
+  for (const url of ['https://jane@sink.example', 'https://sink.example/a:b@c', 'https://sink.example/?q=a:b@c'])
+    expect((await validated({ 'p.yaml': pipeline(url) })).stderr).not.toContain('password');
 });

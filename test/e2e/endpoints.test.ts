@@ -268,6 +268,6 @@ describe('the command line', () => {
     );
     const { code, stderr } = await Program.run(['run', join(folder, 'p.yaml')]);
     expect(code).toBe(78);
-    expect(stderr).toContain('The sink out has nowhere to spill to: name a state folder');
+    expect(stderr).toContain('The sink out has nowhere to spill to: without a state folder it cannot run');
   });
 });

@@ -11,6 +11,7 @@ import {
   expand,
   type Prepared,
 } from '../../core/component.ts';
+import { paths } from '../../core/config.ts';
 import { hostName } from '../../core/host.ts';
 import { joinHosts } from '../../core/hosts.ts';
 import type { Necessary } from '../../core/necessary.ts';
@@ -70,12 +71,9 @@ const addition = z.strictObject({
 });
 
 const config = z.strictObject({
-  files: z
-    .union([z.string(), z.array(z.string()).min(1)])
-    .transform((value) => (Array.isArray(value) ? value : [value]))
-    .describe(
-      "Rules files, in order: Falco's, ours, yours. A folder stands for the *.yaml and *.yml in it, by name, but for *.test.yaml.",
-    ),
+  files: paths().describe(
+    "Rules files, in order: Falco's, ours, yours. A folder stands for the *.yaml and *.yml in it, by name, but for *.test.yaml.",
+  ),
   matching: z
     .enum(['all', 'first'])
     .default('all')

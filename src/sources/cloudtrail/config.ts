@@ -1,7 +1,7 @@
 /** The configuration of the source `cloudtrail`. */
 
 import { z } from 'zod';
-import { duration, size } from '../../core/config.ts';
+import { duration, paths, size } from '../../core/config.ts';
 import { isInterval } from './interval.ts';
 
 const account = z.string().regex(/^\d{12}$/, 'an account has twelve digits');
@@ -46,9 +46,7 @@ export const config = z.strictObject({
     .describe(
       's3: reads the log files of a time, by their names, and ends: `5d` (until now), `5d-2d`, `2026-03-01T00:00:00Z-2026-03-02T00:00:00Z`. Default: goes on with what comes.',
     ),
-  files: z
-    .union([z.string(), z.array(z.string()).min(1)])
-    .transform((value) => (Array.isArray(value) ? value : [value]))
+  files: paths()
     .optional()
     .describe('file: files or folders with log files, also gzip; folders with all that is below them.'),
   every: duration().prefault('60s').describe('s3, lookup_events: how often there is a look for more.'),

@@ -20,6 +20,7 @@ const config = z.strictObject({
   ...serverKeys(9765, '/k8s-audit'),
   file: z
     .string()
+    .min(1)
     .optional()
     .describe('Of mode file: the log (`--audit-log-path`), an event a line; its rotation is followed.'),
   start: z

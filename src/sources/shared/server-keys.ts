@@ -11,10 +11,14 @@ import { tlsNames } from '../../core/tls.ts';
 
 const tlsKeys = z
   .strictObject({
-    cert: z.string().describe('File with the certificate (PEM) that is shown, and those between it and its authority.'),
-    key: z.string().describe('File with the private key (PEM) of that certificate.'),
+    cert: z
+      .string()
+      .min(1)
+      .describe('File with the certificate (PEM) that is shown, and those between it and its authority.'),
+    key: z.string().min(1).describe('File with the private key (PEM) of that certificate.'),
     client_ca: z
       .string()
+      .min(1)
       .optional()
       .describe('File with the certificates (PEM) of authorities: only clients with a certificate of theirs get in.'),
   })

@@ -295,3 +295,15 @@ it.each([
   )}`;
   expect(shown(alerts)).toContain(`Priorities have names, no numbers: priority in (${names}).`);
 });
+
+it('an empty path is none: it would be the folder of the pipeline', () => {
+  const empty = ' must not be empty';
+  const detect = (files: string) => ok.replace(THROTTLE, `type: rules, from: past, files: ${files}`);
+  expect(shown(detect("''"))).toContain(`p.yaml:4:43: error: operators.calm.files${empty}`);
+  expect(shown(detect("['']"))).toContain(`p.yaml:4:44: error: operators.calm.files.0${empty}`);
+  expect(shown(ok.replace('[/dev/null]', "''"))).toContain(`sources.past.files${empty}`);
+  expect(shown(`${ok}state: ''\n`)).toContain(`state${empty}`);
+  expect(shown(`${ok}components: ['']\n`)).toContain(`components.0${empty}`);
+  const http = (tls: string) => ok.replace('type: stdout', `type: http, url: 'https://x.example', tls: { ${tls}: '' }`);
+  for (const key of ['ca', 'cert', 'key']) expect(shown(http(key))).toContain(`sinks.out.tls.${key}${empty}`);
+});
