@@ -4,8 +4,8 @@ import { isUtf8 } from 'node:buffer';
 import { LINE_FEED, ScanError } from './items-scan.ts';
 
 const HASH = 35;
-/** Bytes that are looked at in one step; no line is longer. */
-const SLICE = 256 * 1024;
+/** Bytes that are looked at in one step; no line is as long. */
+const SLICE = 128 * 1024;
 
 /** What content that is no list begins with, in latin1. */
 const BEGINNINGS: readonly (readonly [begins: string, what: string])[] = [
