@@ -56,6 +56,22 @@ export function proxyAgentFor(address: string): { readonly agent?: TlsAgent } {
   return agents && !(url && agents.isDirect(url)) ? { agent: agents.httpsAgent } : {};
 }
 
+/** The proxy that a URL is asked by, as `http://proxy:3128`: never with a user and password. Undefined: it is asked without one. */
+export function proxyOf(url: URL): string | undefined {
+  const settings = proxySettings();
+  if (!settings || settings.isDirect(url)) return undefined;
+  const address = /^(https|wss):$/.test(url.protocol) ? settings.HTTPS_PROXY : settings.HTTP_PROXY;
+  return address === undefined || url.protocol === 'ws:' ? undefined : new URL(address).origin;
+}
+
+/** What went wrong with a URL, for people, with the proxy by which it was asked, where there is one. */
+export function saidOf(why: string, proxy: string | undefined): string {
+  if (proxy === undefined) return why;
+  return why.startsWith('the proxy ')
+    ? why.replace('the proxy', `the proxy ${proxy}`)
+    : `by the proxy ${proxy}: ${why}`;
+}
+
 type Options = undici.Pool.Options & Pick<undici.ProxyAgent.Options, 'proxyTls' | 'requestTls'>;
 
 /**

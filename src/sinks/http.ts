@@ -341,10 +341,11 @@ function isTaken(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-function told({ status, headers, body }: HttpResponse, advice = ADVICE[status]): string {
+function told({ status, headers, body, proxy }: HttpResponse, advice = ADVICE[status]): string {
   const to = status >= 300 && status < 400 && headers.location ? ` to ${headers.location}: put that into url` : '';
   const said = body.replace(/\s+/g, ' ').trim().slice(0, 200);
-  return `status ${status}${to}${said ? `: ${said}` : ''}${advice ? ` (${advice})` : ''}`;
+  const notes = [...(proxy === undefined ? [] : [`perhaps of the proxy ${proxy}`]), ...(advice ? [advice] : [])];
+  return `status ${status}${to}${said ? `: ${said}` : ''}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
 }
 
 const AGAIN = 'files of secrets are read again for each request';
@@ -362,7 +363,8 @@ const ADVICE: Readonly<Record<number, string>> = {
 };
 
 /** An answer for people, as HTTP has it. */
-function shown({ status, headers, body }: HttpResponse): string {
+function shown({ status, headers, body, proxy }: HttpResponse): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  return [`HTTP status ${status}`, ...lines, '', body.slice(0, 4096)].join('\n').trimEnd();
+  const whose = proxy === undefined ? '' : ` (perhaps of the proxy ${proxy})`;
+  return [`HTTP status ${status}${whose}`, ...lines, '', body.slice(0, 4096)].join('\n').trimEnd();
 }

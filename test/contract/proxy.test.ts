@@ -184,7 +184,7 @@ describe('the sink http', () => {
   it('says what a proxy answers that does not lead there, and so do lists of rules', async () => {
     const { address } = await startProxy();
     vi.stubEnv('HTTPS_PROXY', address);
-    const why = 'the proxy does not lead there: its answer has the status 502';
+    const why = `the proxy http://${address} does not lead there: its answer has the status 502`;
     const sink = await to.sinkOf({ url: 'https://sink.example' });
     expect((await failureOf(sink.write(alerts('a'), never))).message).toBe(`https://sink.example: ${why}`);
     await sink.close();

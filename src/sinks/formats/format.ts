@@ -16,6 +16,8 @@ export interface HttpResponse {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** The proxy by which it came in the clear, and which may have given it itself. */
+  readonly proxy?: string;
 }
 
 /** What became of the alerts of a request that was answered with 2xx. */

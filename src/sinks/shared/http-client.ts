@@ -3,7 +3,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { packageVersion } from '../../core/package.ts';
-import { proxyAddress, proxyDispatcher } from '../../core/proxy.ts';
+import { proxyAddress, proxyDispatcher, proxyOf, saidOf } from '../../core/proxy.ts';
 import { reveal, type Secret, withoutSecrets } from '../../core/secret.ts';
 import { connectionError, readTls, type TlsConfig } from '../../core/tls.ts';
 import { wholeBody } from '../../core/whole-body.ts';
@@ -39,6 +39,8 @@ export class HttpClient {
   readonly #undici: typeof import('./undici.ts');
   readonly #oauth: OAuth | undefined;
   #dispatcher: Dispatcher;
+  // Of its own, without a user and password.
+  #proxy: string | undefined;
   // What was sent and is nobody's to see; servers like to repeat it in their errors.
   #secrets = new Set<string>();
 
@@ -83,9 +85,9 @@ export class HttpClient {
     return this.#dispatcher.destroy();
   }
 
-  #cleaned({ status, headers, body }: HttpResponse): HttpResponse {
+  #cleaned({ headers, body, ...more }: HttpResponse): HttpResponse {
     const clean = Object.entries(headers).map(([name, value]) => [name, this.#clean(value)]);
-    return { status, headers: Object.fromEntries(clean), body: this.#clean(body) };
+    return { ...more, headers: Object.fromEntries(clean), body: this.#clean(body) };
   }
 
   #clean(text: string): string {
@@ -101,6 +103,7 @@ export class HttpClient {
     const tunnel = { requestTls: files, proxyTls: ca === undefined ? {} : { ca } };
     if (proxy !== undefined) {
       const uri = proxyAddress(this.reveal(proxy), 'its proxy');
+      this.#proxy = new URL(uri).origin;
       return new this.#undici.ProxyAgent({ ...pool, ...tunnel, uri });
     }
     const direct = { ...pool, connect: { ...files, timeout: 0 } };
@@ -144,13 +147,20 @@ export class HttpClient {
     method: 'POST' | 'PUT',
     signal: AbortSignal,
   ): Promise<HttpResponse> {
+    const proxy = this.#proxy ?? proxyOf(url);
     try {
       const response = await this.#undici.request(url, { method, headers, body, signal, dispatcher: this.#dispatcher });
       const given = Object.entries(response.headers).map(([name, value]) => [name, String(value)]);
-      return { status: response.statusCode, headers: Object.fromEntries(given), body: await read(response.body) };
+      const answer = {
+        status: response.statusCode,
+        headers: Object.fromEntries(given),
+        body: await read(response.body),
+      };
+      // What comes in a tunnel is the server's.
+      return proxy === undefined || url.protocol === 'https:' ? answer : { ...answer, proxy };
     } catch (error) {
       signal.throwIfAborted();
-      const what = `${url.origin}: ${this.#clean(connectionError(error))}`;
+      const what = `${url.origin}: ${saidOf(this.#clean(connectionError(error)), proxy)}`;
       throw new Error(what, { cause: error });
     }
   }

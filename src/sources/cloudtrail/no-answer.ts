@@ -12,6 +12,8 @@ const UNREAD: ReadonlySet<string> = new Set(['SyntaxError', 'Error', 'Unknown'])
 interface Response {
   readonly statusCode: number;
   body?: AsyncIterable<Buffer> | Uint8Array | string;
+  /** The proxy by which it came in the clear. */
+  readonly proxy?: string;
 }
 
 type Handler = (args: object) => Promise<{ readonly response: unknown }>;
@@ -45,10 +47,13 @@ export function unreadAnswer(error: unknown): string | undefined {
   if (!(error instanceof Error) || !UNREAD.has(error.name)) return undefined;
   const { $response: response } = error as { readonly $response?: Response };
   if (!response) return undefined;
-  const { statusCode: status, body } = response;
+  const { statusCode: status, body, proxy } = response;
   const isKept = typeof body === 'string' || body instanceof Uint8Array;
   // Of a good status: what the SDK says of its first word.
   const text = isKept ? Buffer.from(body as string).toString() : (messageOf(error).split('\n')[0] ?? '');
   const said = text.replace(/\s+/g, ' ').trim().slice(0, 200);
-  return said ? `status ${status} with an answer that is not AWS's: ${said}` : `status ${status} with an empty answer`;
+  const whose = proxy === undefined ? '' : ` (perhaps of the proxy ${proxy})`;
+  return said
+    ? `status ${status} with an answer that is not AWS's${whose}: ${said}`
+    : `status ${status} with an empty answer${whose}`;
 }

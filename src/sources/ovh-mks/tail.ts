@@ -4,7 +4,7 @@ import { liveAck } from '../../core/ack.ts';
 import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { SourceError } from '../../core/errors.ts';
-import { proxyAgentFor } from '../../core/proxy.ts';
+import { proxyAgentFor, proxyOf, saidOf } from '../../core/proxy.ts';
 import { backoff } from '../../core/retry.ts';
 import { withoutSecrets } from '../../core/secret.ts';
 import { connectionError, readTls } from '../../core/tls.ts';
@@ -128,7 +128,7 @@ export class Tail {
         socket.terminate();
       });
       socket.on('error', (error) => {
-        if (!answered) why = `no connection to ${address.host}: ${clean(error)}`;
+        if (!answered) why = `no connection to ${address.host}: ${saidOf(clean(error), proxyOf(address))}`;
       });
       socket.on('close', (code) => {
         clearInterval(watch);

@@ -2,7 +2,7 @@
 
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError, UserError } from '../../core/errors.ts';
-import { proxyAgentFor } from '../../core/proxy.ts';
+import { proxyAgentFor, proxyOf, saidOf } from '../../core/proxy.ts';
 import { backoff } from '../../core/retry.ts';
 import { connectionError, readTls } from '../../core/tls.ts';
 import type { Config } from './config.ts';
@@ -124,7 +124,8 @@ export class Bus {
         const { code } = error as { code?: unknown };
         // MQTT 3.1.1 §3.2.2.3: a bad user name or password, not authorized.
         if (code === 4 || code === 5) refuse(error.message);
-        else if (!end.refused && !end.why.startsWith('status ')) end.why = connectionError(error);
+        else if (!end.refused && !end.why.startsWith('status '))
+          end.why = saidOf(connectionError(error), proxyOf(new URL(url)));
         client.end(true);
       });
       client.on('close', () => {

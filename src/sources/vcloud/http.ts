@@ -1,7 +1,7 @@
 /** Requests to Cloud Director: answers that are not too large, and what to make of those that are errors. */
 
 import type { SourceContext } from '../../core/component.ts';
-import { proxyDispatcher } from '../../core/proxy.ts';
+import { proxyDispatcher, proxyOf, saidOf } from '../../core/proxy.ts';
 import { retryAfter } from '../../core/retry.ts';
 import { connectionError, readTls } from '../../core/tls.ts';
 import { wholeBody } from '../../core/whole-body.ts';
@@ -20,6 +20,8 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>;
   /** Parsed JSON; undefined where it is none. */
   readonly body: unknown;
+  /** The proxy by which it came in the clear, and which may have given it itself. */
+  readonly proxy?: string;
 }
 
 export interface Asked {
@@ -80,6 +82,7 @@ export class Http {
     // What filters need is encoded whole: a plus would be a blank.
     const search = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
     url.search = search.join('&');
+    const proxy = proxyOf(url);
     const limit = AbortSignal.timeout(TIMEOUT);
     let answer: Answer;
     try {
@@ -93,10 +96,11 @@ export class Http {
       const given = Object.entries(response.headers).map(([name, value]) => [name, String(value)] as const);
       const text = await read(response.body);
       answer = { status: response.statusCode, headers: Object.fromEntries(given), body: readJson(text) };
+      if (proxy !== undefined && url.protocol === 'http:') answer = { ...answer, proxy };
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof TooLarge) throw error;
-      throw new Unavailable(`no answer from ${url.host}: ${connectionError(error)}`);
+      throw new Unavailable(`no answer from ${url.host}: ${saidOf(connectionError(error), proxy)}`);
     }
     const { status } = answer;
     if (status !== 408 && status !== 429 && status < 500) return answer;
@@ -112,9 +116,10 @@ export class Http {
 }
 
 /** An error for people: the status, and what the service says of it. */
-export function told({ status, body }: Answer): string {
+export function told({ status, body, proxy }: Answer): string {
   const said = isObject(body) ? (body.message ?? body.error_description ?? body.error) : undefined;
-  return `status ${status}${typeof said === 'string' ? `: ${said.replace(/\s+/g, ' ').slice(0, 200)}` : ''}`;
+  const whose = proxy === undefined ? '' : ` (perhaps of the proxy ${proxy})`;
+  return `status ${status}${typeof said === 'string' ? `: ${said.replace(/\s+/g, ' ').slice(0, 200)}` : ''}${whose}`;
 }
 
 async function read(body: AsyncIterable<Buffer>): Promise<string> {

@@ -153,6 +153,8 @@ export class Session {
     const message = `${what} was refused by ${new URL(this.#http.origin).host}: ${told(answer)}`;
     // An answer that should have been good, and was none.
     if (answer.status < 300) return new Unavailable(`${what}: the answer of ${this.#http.origin} makes no sense`);
+    // It may be another's word, which may change: only the service asks for another login.
+    if (answer.proxy !== undefined && answer.status !== 401) return new Unavailable(message);
     return new SourceError(message, { exit: exitCode.noPermission });
   }
 }

@@ -1,7 +1,8 @@
 /** Requests of the SDK where the environment names a proxy. */
 
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import type { ProxyAgents } from '../../../core/proxy.ts';
+import { type ProxyAgents, proxyOf, saidOf } from '../../../core/proxy.ts';
+import { connectionError } from '../../../core/tls.ts';
 
 type Handle = NodeHttpHandler['handle'];
 
@@ -15,10 +16,21 @@ export class ProxyHandler extends NodeHttpHandler {
     this.#isDirect = isDirect;
   }
 
-  override handle(...given: Parameters<Handle>): ReturnType<Handle> {
+  override async handle(...given: Parameters<Handle>): ReturnType<Handle> {
     const [{ protocol, hostname, port }] = given;
-    const isDirect = this.#isDirect(new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`));
-    return isDirect ? this.#direct.handle(...given) : super.handle(...given);
+    const url = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`);
+    if (this.#isDirect(url)) return this.#direct.handle(...given);
+    const proxy = proxyOf(url);
+    try {
+      const answer = await super.handle(...given);
+      // What comes in a tunnel is the server's.
+      if (url.protocol === 'http:') Object.assign(answer.response, { proxy });
+      return answer;
+    } catch (error) {
+      // The SDK goes by its name and code.
+      if (error instanceof Error && error.name !== 'AbortError') error.message = saidOf(connectionError(error), proxy);
+      throw error;
+    }
   }
 
   override destroy(): void {
