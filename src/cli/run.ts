@@ -110,6 +110,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     const summary = running.summary();
     log.info({ ...summary }, books(summary));
     if (end?.error !== undefined) fail(end.error);
+    else if (end?.pressing === false && haveSinksLost(running)) process.exitCode = exitCode.failure;
   } finally {
     servers?.close();
     await store?.close();
@@ -123,6 +124,13 @@ function checked<Shape extends z.ZodType>(option: string, shape: Shape, given: u
   const result = shape.safeParse(given);
   if (result.success) return result.data;
   throw new UserError(`${option}: ${result.error.issues[0]?.message}`, { exit: exitCode.usage });
+}
+
+// Who runs it in a script for what it delivers has to learn of that; a service that is stopped has told it long since.
+function haveSinksLost({ plan, metrics }: Run): boolean {
+  return plan.sinks.some(({ id }) =>
+    Object.values(metrics.get(id)?.byLabel('dropped') ?? {}).some((count) => count > 0),
+  );
 }
 
 // What is in flight and on disk belongs to the folder that the run began with.

@@ -105,3 +105,23 @@ sinks: { siem: { type: http, from: self, format: json_lines, url: '${url}', queu
   await third.stop();
   expect(third.stderr).not.toContain('did not end in order');
 });
+
+test('a run that comes to its end fails where a sink has lost events, and not where they are kept as dead letters', async () => {
+  const server = createServer((_, response) => void response.writeHead(400).end()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  atEnd(() => void server.close());
+  const folder = scratch();
+  const path = pipeline(
+    folder,
+    `sources: { past: { type: replay, files: ${repository}/pipelines/demo.jsonl.gz } }
+operators: { detect: { type: rules, from: past, files: ${repository}/rules/host.yaml } }
+sinks: { down: { type: http, from: detect, url: 'http://127.0.0.1:${(server.address() as AddressInfo).port}' } }
+`,
+  );
+  const lost = await Program.run(['run', path]);
+  expect(lost.stderr).toMatch(/seen \d+, delivered 0, filtered \d+, dropped 13 \(/);
+  expect(lost.code).toBe(1);
+  const kept = await Program.run(['run', path, '--state', join(folder, 'state')]);
+  expect(kept.stderr).toMatch(/dropped 0, dead letters 13/);
+  expect(kept.code).toBe(0);
+});

@@ -11,8 +11,8 @@ const introduction = 'Data goes to the standard output, logs and errors to the s
 
 /** What each exit status of src/core/errors.ts means to people. */
 const meanings: Readonly<Record<keyof typeof exitCode, string>> = {
-  ok: 'all went well',
-  failure: 'it failed while it ran',
+  ok: 'all went well; a run that a signal has ended in order tells in its last line what was dropped',
+  failure: 'it failed while it ran; also a run that came to the end of its sources, when a sink has lost events',
   usage: 'the command line is wrong',
   unavailable: 'something that it needs is not here: a kernel feature, the addon, a newer Node.js, a file to replay',
   software: 'a fault of the program',
