@@ -2,13 +2,16 @@
 
 import { counted } from '../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
 import type { RulesConfig } from '../operators/rules/index.ts';
+import { shrunkLists } from '../operators/rules/lists.ts';
 import type { Plan, PlannedOperator } from '../pipeline/planned.ts';
 import { filesOf, isBlankText } from './rules-files.ts';
 
 /**
- * Throws a UserError (exit 78) when a rules file that had items is empty now, or when an operator that judged by rules
- * would have none left, though the pipeline asks for the same as before.
+ * Throws a UserError (exit 78) when a rules file or a list from elsewhere that had items is empty now, or when an operator
+ * that judged by rules would have none left, though the pipeline asks for the same as before. A list may be missing where
+ * it is optional.
  */
 export function refuseSilence(plan: Plan, before: Plan): void {
   const diagnostics = plan.operators.flatMap((operator) => {
@@ -24,6 +27,8 @@ function silenced(operator: PlannedOperator, plan: Plan, old: PlannedOperator, b
   const files = filesOf(operator);
   const emptied = files.filter((name) => textOf(plan, name).trim() === '' && !isBlankText(textOf(before, name)));
   if (emptied.length > 0) return emptied.map((file) => gone('The file is empty and was not', file));
+  const lists = shrunkLists(operator.prepared, old.prepared).filter(({ now, from }) => now === 0 && !from.optional);
+  if (lists.length > 0) return lists.map(({ message, from }) => emptyList(message, from.location));
   const [had, isAsked] = [enabledOf(old), JSON.stringify(operator.config) !== JSON.stringify(old.config)];
   if (isAsked || had === 0 || enabledOf(operator) > 0) return [];
   const message = `${operator.id} would have no rule that is enabled any more: it has ${counted(had, 'rule')}`;
@@ -36,6 +41,20 @@ function enabledOf({ notes }: PlannedOperator): number {
 
 function textOf({ texts }: Plan, file: string): string {
   return texts.find(({ name }) => name === file)?.text ?? '';
+}
+
+/** Says of lists from elsewhere that they have lost more than half of their items. */
+export function sayShrunkLists(log: Logger, plan: Plan, before: Plan): void {
+  for (const { id, type, prepared } of plan.operators) {
+    const old = before.operators.find((each) => each.id === id && each.type === type);
+    if (type !== 'rules' || old === undefined) continue;
+    for (const { message } of shrunkLists(prepared, old.prepared)) log.warn(message);
+  }
+}
+
+function emptyList(message: string, file: string): Diagnostic {
+  const hint = 'When that is meant, take the list out of the rules, or start anew.';
+  return { severity: 'error', code: 'LIST_GONE', message, at: { file, line: 1, column: 1 }, hidden: true, hint };
 }
 
 function gone(message: string, file = ''): Diagnostic {

@@ -123,7 +123,7 @@ async function gone(before: Record<string, string>, after: Record<string, string
       mkdirSync(resolve(folder, named));
     }
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-    const detect = `{ type: rules, from: node, files: [${named ?? Object.keys(files)}]${keys} }`;
+    const detect = `{ type: rules, from: node, files: [${named ?? Object.keys(files).filter((name) => !name.endsWith('.txt'))}]${keys} }`;
     const file = join(folder, 'pipeline.yaml');
     writeFileSync(
       file,
@@ -155,6 +155,38 @@ test('rules that are gone though the pipeline asks for them still: the old ones 
       'a.yaml:1:1: error: detect would have no rule that is enabled any more: it has 1 rule\n  When that is meant',
     );
   }
+});
+
+test('a list from elsewhere that has become empty: the old one stays; that one has lost more than half is said', async () => {
+  const listed = (from: string) =>
+    `- list: far\n  items_from: { ${from} }\n${rule('A').replace('=open', '=open and proc.name in (far)')}`;
+  const items = (count: number) => Array.from({ length: count }, (_, n) => `name-${n}\n`).join('');
+  const between = (before: number, after: number, from = 'file: far.txt') =>
+    gone({ 'a.yaml': listed(from), 'far.txt': items(before) }, { 'a.yaml': listed(from), 'far.txt': items(after) });
+  const emptied = await between(101, 0);
+  expect(emptied.over).toBe(0);
+  expect(emptied.said).toContain('far.txt:1:1: error: the list far: 101 → 0 items, from far.txt');
+  expect(await between(101, 0, 'file: far.txt, optional: true')).toMatchObject({
+    over: 1,
+    said: expect.stringContaining('the list far: 101 → 0 items'),
+  });
+  expect((await between(101, 1)).said).toContain('the list far: 101 → 1 item, from far.txt');
+  for (const [before, after] of [
+    [101, 51],
+    [0, 0],
+    [0, 7],
+    [7, 101],
+  ] as const) {
+    const { over, said } = await between(before, after);
+    expect([over, said.includes('→')]).toEqual([1, false]);
+  }
+  // Another list of that name.
+  writeFileSync(join(folder, 'other.txt'), 'x\n');
+  const other = await gone(
+    { 'a.yaml': listed('file: far.txt'), 'far.txt': items(101) },
+    { 'a.yaml': listed('file: other.txt') },
+  );
+  expect([other.over, other.said.includes('→')]).toEqual([1, false]);
 });
 
 test('a file of a folder is as one that is named by itself', async () => {

@@ -10,6 +10,7 @@ import { type Built, type ItemsFrom, type ListFeed, leftOut, ScanError, type Tal
 import { fetchItems } from '../../rules/items-fetch.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
 import { refreshing } from '../shared/refreshing.ts';
+import { shrunk, shrunkText } from './lists.ts';
 
 type Context = Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics' | 'trouble'>;
 
@@ -86,9 +87,7 @@ class Follower {
   #sayWhatIsLess(before: Tally, now: Tally): void {
     const { log } = this.#around.ctx;
     const { name, from } = this.#feed;
-    if (now.items * 2 < before.items) {
-      log.warn(`the list ${name}: ${before.items} → ${now.items} items, from ${from.location}`);
-    }
+    if (shrunk(before.items, now.items)) log.warn(shrunkText(name, before.items, now.items, from.location));
     const less = leftOut(this.#feed, now);
     if (less !== undefined && less !== leftOut(this.#feed, before)) {
       log.warn(`${from.location}: line ${now.problem?.line}: ${less}`);
