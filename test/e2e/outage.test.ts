@@ -100,6 +100,10 @@ sinks: { siem: { type: http, from: self, format: json_lines, url: '${url}', queu
   await vi.waitFor(() => expect(state.got).toContain('unclean_end'), 20_000);
   await second.stop();
   expect(second.stderr).toMatch(/the last run, of \d{4}-\S+Z, did not end in order: what it had of live sources/);
+  const [, late] =
+    /seen \d+, delivered \d+, filtered 0, dropped 0,(?: spooled \d+,)? delivered from disk (\d+)/.exec(second.stderr) ??
+    [];
+  expect(Number(late)).toBeGreaterThanOrEqual(on_disk);
   const third = Program.start(['run', path]);
   await third.ready();
   await third.stop();

@@ -90,6 +90,12 @@ describe('other events', () => {
     );
   });
 
+  it('with the time in the form that alerts have theirs', () => {
+    const time = (iso8601: boolean, event: EventRecord) => lineOf(config({ iso8601 }))(event).split(': ')[0];
+    for (const iso8601 of [true, false]) expect(time(iso8601, recordOf({}))).toBe(time(iso8601, alertOf('Shell')));
+    expect(time(false, recordOf({}))).toMatch(/^\d\d:\d\d:20\.123456789$/);
+  });
+
   it('in JSON as records, which replay reads', () => {
     const record = recordOf({ 'evt.num': 2n ** 60n });
     expect(json(record)).toBe(recordJson(record));

@@ -9,7 +9,7 @@ import { alertJson, alertText } from '../../events/alert.ts';
 import { EventRecord } from '../../events/record.ts';
 import { recordJson } from '../../events/record-json.ts';
 import { redactCommon, redacted } from '../../events/redact.ts';
-import { iso8601 } from '../../events/time.ts';
+import { clockTime, iso8601 } from '../../events/time.ts';
 
 /** The key of every sink whose events leave this program: what is secret stays here unless it is told otherwise. */
 export const redactKey = {
@@ -103,7 +103,8 @@ function plainOf(config: LineConfig): (event: Event) => string {
   if (format === 'json') {
     return (event) => (event.source === 'alert' ? alertJson(shown(event), { iso8601: iso }) : recordJson(shown(event)));
   }
-  return (event) => (event.source === 'alert' ? alertText(shown(event), { iso8601: iso }) : sentence(shown(event)));
+  return (event) =>
+    event.source === 'alert' ? alertText(shown(event), { iso8601: iso }) : sentence(shown(event), iso);
 }
 
 function asRecord(event: Event): EventRecord {
@@ -111,9 +112,10 @@ function asRecord(event: Event): EventRecord {
   throw new TypeError(`an event of ${event.source} came to a sink without having been made a record`);
 }
 
-function sentence({ time, source, type, fields }: EventRecord): string {
+// Its time as alerts beside it have theirs.
+function sentence({ time, source, type, fields }: EventRecord, iso: boolean): string {
   const values = Object.entries(fields).map(([name, value]) => `${name}=${printed(value)}`);
-  return [`${iso8601(time)}:`, source, type, ...values].join(' ');
+  return [`${iso ? iso8601(time) : clockTime(time)}:`, source, type, ...values].join(' ');
 }
 
 // Quoted as JSON where blanks or control characters would make the line ambiguous.
