@@ -57,7 +57,10 @@ async function said(scheme: 'http' | 'https'): Promise<Record<string, string>> {
   const sink = await to.sinkOf({ url: `${scheme}://there.example` });
   const http = await failureOf(sink.write(alerts('a'), never)).finally(() => sink.close());
   const get = await fetchByProxy();
-  const lists = scheme === 'https' ? messageOf(await failureOf(get(`${scheme}://there.example`))) : '';
+  const lists = messageOf(await failureOf(get(`${scheme}://there.example`)));
+  const oauth = { token_url: `${scheme}://there.example`, client_id: 'i', client_secret: { env: 'SOME_KEY' } };
+  const withToken = await to.sinkOf({ url: 'https://there.example', oauth });
+  const token = messageOf(await failureOf(withToken.write(alerts('a'), never)).finally(() => withToken.close()));
   const aws = new Aws({ region: 'x', endpoint: `${scheme}://there.example` }, { resolve: String });
   const [sqs, s3] = [await aws.sqs(), await aws.s3()];
   const queue = await failureOf(sqs.send(new GetQueueUrlCommand({ QueueName: 'q' }))).finally(() => sqs.destroy());
@@ -73,7 +76,7 @@ async function said(scheme: 'http' | 'https'): Promise<Record<string, string>> {
   const troubles = { vcloud: director.trouble ?? '', ovh: tail.trouble ?? '' };
   await Promise.all([director.stop(), tail.stop()]);
   const told = (error: unknown) => messageOf(explained(error, 'AWS'));
-  return { http: messageOf(http), lists, queue: told(queue), bucket: told(bucket), ...troubles };
+  return { http: messageOf(http), lists, token, queue: told(queue), bucket: told(bucket), ...troubles };
 }
 
 it('a proxy that is not there', async () => {
@@ -82,6 +85,7 @@ it('a proxy that is not there', async () => {
   expect(await said('https')).toEqual({
     http: `https://there.example: ${why}`,
     lists: why,
+    token: `https://there.example: ${why}`,
     queue: `AWS: Error: ${why}`,
     bucket: `AWS: Error: ${why}`,
     vcloud: `no answer from there.example: ${why}`,
@@ -100,6 +104,7 @@ it.each([
     expect(await said('https')).toEqual({
       http: `https://there.example: ${why}`,
       lists: why,
+      token: `https://there.example: ${why}`,
       queue: `AWS: Error: ${why}`,
       bucket: `AWS: Error: ${why}`,
       vcloud: `no answer from there.example: ${why}`,
@@ -112,10 +117,12 @@ it.each([
 it('a proxy that may have answered itself, in the clear: no source ends for that', async () => {
   const proxy = await refusing(403);
   const whose = `(perhaps of the proxy ${proxy}`;
-  const { ovh: _, lists: __, ...clear } = await said('http');
+  const { ovh: _, ...clear } = await said('http');
   const aws = `AWS: status 403 with an answer that is not AWS's ${whose}): blocked by policy`;
   expect(clear).toEqual({
     http: expect.stringContaining(`status 403: blocked by policy ${whose}; look at its credentials`),
+    lists: `the answer has the status 403 ${whose})`,
+    token: `no token from http://there.example: status 403 ${whose})`,
     queue: aws,
     bucket: aws,
     vcloud: `the login was refused by there.example: status 403 ${whose})`,

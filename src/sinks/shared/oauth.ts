@@ -68,11 +68,12 @@ export class OAuth {
       'content-type': 'application/x-www-form-urlencoded',
       accept: 'application/json',
     };
-    const { status, body } = await this.#send({ url: new URL(url), headers, body: form.toString() }, signal);
+    const { status, body, proxy } = await this.#send({ url: new URL(url), headers, body: form.toString() }, signal);
     const answer = parsed(body);
     if (status !== 200 || typeof answer.access_token !== 'string') {
       const why = [answer.error, answer.error_description].filter((each) => typeof each === 'string').join(': ');
-      throw new Error(`no token from ${new URL(url).origin}: status ${status}${why ? `, ${why}` : ''}`);
+      const whose = proxy === undefined ? '' : ` (perhaps of the proxy ${proxy})`;
+      throw new Error(`no token from ${new URL(url).origin}: status ${status}${whose}${why ? `, ${why}` : ''}`);
     }
     const lasts = Number(answer.expires_in ?? UNSAID) * 1000;
     // A token that is good for less than half a minute is used for half of its time.
