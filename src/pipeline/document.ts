@@ -269,6 +269,8 @@ function inUtf16(file: string): Diagnostic {
     code: 'CONFIG_YAML',
     message: 'This file is in UTF-16, not in UTF-8',
     hint,
+    // Its bytes read as another encoding tell nothing.
+    hidden: true,
     at: { file, line: 1, column: 1 },
   };
 }
