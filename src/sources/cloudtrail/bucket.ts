@@ -79,6 +79,9 @@ export class Bucket {
       const page = await this.#client.send(command, options).catch((error: unknown) => {
         throw explained(error, `the bucket ${this.name} cannot be listed`);
       });
+      // S3 names the bucket, also where nothing is; a page of somebody in between reads as one with no files.
+      if (page.Name === undefined)
+        throw new Error(`the list of the bucket ${this.name} has an answer that is not S3's`);
       token = page.IsTruncated ? page.NextContinuationToken : undefined;
       yield page;
     } while (token !== undefined);
