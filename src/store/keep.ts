@@ -78,11 +78,7 @@ export class SinkKeep implements Keep {
   readonly #taken = new Set<number>();
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    store: Store,
-    sink: string,
-    { dead = DEAD, lost = () => {}, delivered = () => {} }: KeepOptions = {},
-  ) {
+  constructor(store: Store, sink: string, { dead = DEAD, lost = () => {}, delivered = () => {} }: KeepOptions = {}) {
     this.#store = store;
     this.#sink = sink;
     this.#dead = dead;

@@ -79,7 +79,9 @@ it('what was left on disk and has been delivered since is on disk no more', asyn
   open();
   await vi.waitFor(() => expect(siem.got).toHaveLength(10), 20_000);
   const summary = await run.stop(1000);
-  expect(books(summary)).toBe('seen 10, delivered 1, filtered 0, dropped 0, spooled 9, delivered from disk 9, on disk 0');
+  expect(books(summary)).toBe(
+    'seen 10, delivered 1, filtered 0, dropped 0, spooled 9, delivered from disk 9, on disk 0',
+  );
   await store.close();
 });
 
