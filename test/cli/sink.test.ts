@@ -123,7 +123,7 @@ describe('a pipeline with a sink http', () => {
   test('what is refused is dropped and counted by that name, not tried for ever', async () => {
     receiver.answer = ({ body }) => (Number(JSON.parse(body).output_fields.n) % 3 === 0 ? { status: 400 } : {});
     const { code, stderr } = await Program.run(['run', pipelineOf(`url: '${receiver.url}'`)]);
-    expect(code).toBe(0);
+    expect(code).toBe(1);
     expect(stderr).toContain('seen 300, delivered 200, filtered 0, dropped 100 (refused 100)');
     expect(receiver.got).toHaveLength(300);
   });
