@@ -79,18 +79,21 @@ async function said(scheme: 'http' | 'https'): Promise<Record<string, string>> {
   return { http: messageOf(http), lists, token, queue: told(queue), bucket: told(bucket), ...troubles };
 }
 
+/** What is said of a failure on the way to an https:// address. */
+const eachSays = (why: string) => ({
+  http: `https://there.example: ${why}`,
+  lists: why,
+  token: `https://there.example: ${why}`,
+  queue: `AWS: Error: ${why}`,
+  bucket: `AWS: Error: ${why}`,
+  vcloud: `no answer from there.example: ${why}`,
+  ovh: `no connection to there.example: ${why}`,
+});
+
 it('a proxy that is not there', async () => {
   const proxy = named(1);
   const why = `by the proxy ${proxy}: connect ECONNREFUSED 127.0.0.1:1`;
-  expect(await said('https')).toEqual({
-    http: `https://there.example: ${why}`,
-    lists: why,
-    token: `https://there.example: ${why}`,
-    queue: `AWS: Error: ${why}`,
-    bucket: `AWS: Error: ${why}`,
-    vcloud: `no answer from there.example: ${why}`,
-    ovh: `no connection to there.example: ${why}`,
-  });
+  expect(await said('https')).toEqual(eachSays(why));
 }, 30_000);
 
 it.each([
@@ -101,15 +104,7 @@ it.each([
   async (status, what) => {
     const proxy = await refusing(status);
     const why = `the proxy ${proxy} ${what}: its answer has the status ${status}`;
-    expect(await said('https')).toEqual({
-      http: `https://there.example: ${why}`,
-      lists: why,
-      token: `https://there.example: ${why}`,
-      queue: `AWS: Error: ${why}`,
-      bucket: `AWS: Error: ${why}`,
-      vcloud: `no answer from there.example: ${why}`,
-      ovh: `no connection to there.example: ${why}`,
-    });
+    expect(await said('https')).toEqual(eachSays(why));
   },
   30_000,
 );
