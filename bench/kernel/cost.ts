@@ -182,11 +182,12 @@ async function configurations(): Promise<ReadonlyMap<string, Open>> {
   for (const [name, files] of ruleSets) demands.push([name, await demandOf(files, true)]);
   const [name, files] = ruleSets.at(-1) as (typeof ruleSets)[number];
   demands.push([`${name}, no pushdown`, await demandOf(files, false)]);
-  const calls = (opens: 'all' | Necessary, real: boolean) => ({ ...none, calls: of(opens), real, file: true });
+  const calls = (opens: 'all' | Necessary, real: boolean, file = true) => ({ ...none, calls: of(opens), real, file });
   const connects = (wanted: 'all' | Necessary) => ({ ...none, calls: new Map([['connect', wanted]]) });
   demands.push(
     ['opens with real path', calls('all', true)],
     ['opens with path as text', calls('all', false)],
+    ['opens with path, nothing of the file', calls('all', false, false)],
     ['opens dropped by flags', calls(writes, false)],
     ['opens dropped by text', calls(etc, false)],
     ['opens dropped by real path', calls(real, true)],

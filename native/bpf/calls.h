@@ -226,7 +226,7 @@ static __always_inline int returned(struct task_struct *task, struct pt_regs *re
   struct call_context call;
   call.compat = is_compat(task);
   call.which = call.compat ? both >> 8 : both & 0xff;
-  if (!call.which || (!call.compat && quick_open(regs, ret, call.which))) return 0;
+  if (!call.which || (!call.compat && quick_open(task, regs, ret, call.which))) return 0;
   call.ret = ret;
   call.file = 0;
   call.uring = call.fixed = call.cut = 0;

@@ -54,11 +54,10 @@ static __always_inline bool is_among(const __u64 *set, __u64 word)
   return set[place / 64] >> place % 64 & 1;
 }
 
-// Whether the thread goes by a name that is wanted for a class of outcome.
-static __always_inline bool comm_passes(struct call_context *call, __u32 bit)
+// Whether the task, whose call it is, goes by a name that is wanted for a class of outcome.
+static __always_inline bool comm_passes(struct task_struct *task, struct call_context *call, __u32 bit)
 {
   if (!(filter.by_comm[call->which & (CALLS_ROOM - 1)] & bit)) return 0;
-  struct task_struct *task = named_task(call);
   __u64 first = *(__u64 *)task->comm;
   struct comm_key key = { .words[0] = before_zero(first) };
   if (!is_among(filter.comm_starts, key.words[0])) return 0;
@@ -70,7 +69,7 @@ static __always_inline bool comm_passes(struct call_context *call, __u32 bit)
 // Whether a call of that outcome is of interest whatever else is said of it.
 static __always_inline bool is_kept(struct call_context *call, __u32 bit)
 {
-  return filter.keep[call->which & (CALLS_ROOM - 1)] & bit || comm_passes(call, bit);
+  return filter.keep[call->which & (CALLS_ROOM - 1)] & bit || comm_passes(named_task(call), call, bit);
 }
 
 // Whether what is of interest may take room in the ring.

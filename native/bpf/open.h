@@ -159,12 +159,12 @@ static __always_inline bool ring_texts(struct open_record *r, const __u32 room, 
   return 1;
 }
 
-static __always_inline bool in_ring(struct call_context *call, struct opening *o, const __u32 room,
-                                    struct counters *counters)
+static __always_inline bool in_ring(struct call_context *call, struct opening *o, struct task_struct *caller,
+                                    const __u32 room, struct counters *counters)
 {
   struct open_record *r = bpf_ringbuf_reserve(&ring, room, 0);
   if (!r) return 0;
-  struct task_struct *task = current_task();
+  struct task_struct *task = untrusted(caller);
   struct file *file = opened_file(call, task);
   r->header.flags = call_flags(call);
   r->header.size = room;
@@ -173,7 +173,7 @@ static __always_inline bool in_ring(struct call_context *call, struct opening *o
     bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
     return 0;
   }
-  identify(&r->header, bpf_get_current_task_btf(), KIND_OPEN);
+  identify(&r->header, caller, KIND_OPEN);
   bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
   emitted(counters, counted_as(call), room, 0);
   return 1;
@@ -182,7 +182,7 @@ static __always_inline bool in_ring(struct call_context *call, struct opening *o
 // Sends what is wanted whatever its path is, with the canonical one; returns 0 when it does not fit, or the ring is full.
 __noinline int open_in_ring(struct call_context *call, struct opening *o)
 {
-  return call && o && in_ring(call, o, OPEN_ROOM_REAL, counters_here());
+  return call && o && in_ring(call, o, bpf_get_current_task_btf(), OPEN_ROOM_REAL, counters_here());
 }
 
 // Puts an open together in the scratch memory, and looks at its paths as it does.
@@ -231,7 +231,7 @@ static __always_inline __u32 on_open(struct call_context *call)
   __u32 slot = call->which & (CALLS_ROOM - 1);
   read_open_arguments(call, &o);
   __u32 bit = class_bit(access_of(o.how.flags), call->ret);
-  o.wanted = filter.keep[slot] & bit || o.unread || comm_passes(call, bit);
+  o.wanted = filter.keep[slot] & bit || o.unread || comm_passes(named_task(call), call, bit);
   if (o.wanted) {
     if (refused(counters_here(), counted_as(call))) return 0;
     if (filter.real && !call->uring && !o.unread && !has_state(call) && open_in_ring(call, &o)) return 0;

@@ -1,5 +1,6 @@
 // The usual opens: open and openat of the machine's own ABI. They are so frequent that they are decided on registers, in
-// the program itself. Whatever is not so simple is left to open_call.
+// the program itself: where returns are guarded against speculation each call of a function, ours or a helper, costs some
+// ns. Whatever is not so simple is left to open_call.
 #pragma once
 
 // Whether a prefix that is looked for begins like a text.
@@ -11,9 +12,8 @@ static __always_inline bool begins_like_prefix(const char *text)
 }
 
 // Whether no more than a look says that the path as text is not wanted: it starts at the root, no prefix begins like it and
-// no name that is looked for ends like it, it is in its shortest form and nothing in it is hidden. A global function
-// is verified once.
-__noinline int text_unwanted(__u64 path)
+// no name that is looked for ends like it, it is in its shortest form and nothing in it is hidden.
+static __always_inline bool text_unwanted(__u64 path)
 {
   struct scratch *s = scratch_of(SCRATCH_CALL);
   if (!s) return 0;
@@ -27,9 +27,8 @@ __noinline int text_unwanted(__u64 path)
 }
 
 // The same of the canonical path. Without a file there is none, and nothing that is asked of one holds.
-static __always_inline bool real_unwanted(struct call_context *call)
+static __always_inline bool real_unwanted(struct task_struct *task, struct call_context *call)
 {
-  struct task_struct *task = current_task();
   struct fs_struct *fs = task->fs;
   struct file *file = fs ? opened_file(call, task) : 0;
   if (!file) return 1;
@@ -39,14 +38,15 @@ static __always_inline bool real_unwanted(struct call_context *call)
   return names_unwanted(SCRATCH_CALL);
 }
 
-static __always_inline bool path_unwanted(struct call_context *call, struct opening *o, __u32 bit)
+static __always_inline bool path_unwanted(struct task_struct *task, struct call_context *call, struct opening *o,
+                                          __u32 bit)
 {
-  if (filter.tests.real & bit && !real_unwanted(call)) return 0;
+  if (filter.tests.real & bit && !real_unwanted(task, call)) return 0;
   return !(filter.tests.text & bit) || text_unwanted(o->path);
 }
 
 // Whether it has been dealt with.
-static __noinline bool quick_open(struct pt_regs *regs, long ret, __u32 which)
+static __always_inline bool quick_open(struct task_struct *task, struct pt_regs *regs, long ret, __u32 which)
 {
   barrier_var(which);
   which &= CALLS_ROOM - 1; // the compiler knows of a bound, older verifiers do not
@@ -59,10 +59,10 @@ static __noinline bool quick_open(struct pt_regs *regs, long ret, __u32 which)
   if (filter.keep[which] & bit) {
     if (filter.real || has_state(&call)) return 0;
     struct counters *counters = counters_here();
-    return refused(counters, counted_as(&call)) || in_ring(&call, &o, OPEN_ROOM, counters);
+    return refused(counters, counted_as(&call)) || in_ring(&call, &o, task, OPEN_ROOM, counters);
   }
-  if (RARELY(comm_passes(&call, bit))) return 0;
-  if (filter.test[which] & bit && !path_unwanted(&call, &o, bit)) return 0;
+  if (RARELY(comm_passes(untrusted(task), &call, bit))) return 0;
+  if (filter.test[which] & bit && !path_unwanted(untrusted(task), &call, &o, bit)) return 0;
   filtered(counted_as(&call));
   return 1;
 }
