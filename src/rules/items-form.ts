@@ -9,7 +9,7 @@ const SLICE = 128 * 1024;
 
 /** What content that is no list begins with, in latin1. */
 const BEGINNINGS: readonly (readonly [begins: string, what: string])[] = [
-  ['\x1f\x8b', 'gzip: unpack it first'],
+  ['\x1f\x8b', 'gzip in gzip: unpack it first'],
   ['\x28\xb5\x2f\xfd', 'zstd: unpack it first'],
   ['\xfd7zXZ', 'xz: unpack it first'],
   ['PK\x03\x04', 'a zip file: unpack it first'],

@@ -8,6 +8,7 @@ import { type Issue, makeIssue } from './issue.ts';
 import { readInSteps } from './items-file.ts';
 import { refuseBinary, refuseOtherForms } from './items-form.ts';
 import type { ItemsFrom } from './items-from.ts';
+import { unpackedAtOnce } from './items-gzip.ts';
 import { constantOf, type Keeper, type Kept, makeKeeper, takesTexts, type Use } from './items-kept.ts';
 import { countLines, type FoundItem, ItemScanner, ScanError } from './items-scan.ts';
 
@@ -128,9 +129,11 @@ export class ListFeed {
     return found.items;
   }
 
-  /** Reads a text in steps; what comes of it is exchanged by the caller. @throws ScanError */
+  /** Reads a text, compressed or not, in steps; what comes of it is exchanged by the caller. @throws ScanError */
   *build(content: Uint8Array): Generator<void, Built> {
-    const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+    const text = unpackedAtOnce(content);
+    yield;
+    const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
     refuseOtherForms(bytes);
     const expected = { items: yield* countLines(bytes), bytes: bytes.length };
     if ([...this.#uses.values()].some(({ use }) => takesTexts(use))) yield* refuseBinary(bytes);

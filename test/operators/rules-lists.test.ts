@@ -22,7 +22,7 @@ import { scratch } from '../scratch.ts';
 const folder = scratch();
 let server: Server;
 let url: string;
-let answer: { status: number; body: string | Uint8Array; tag?: string; type?: string };
+let answer: { status: number; body: string | Uint8Array; tag?: string; type?: string; encoding?: string };
 let asked: (string | undefined)[] = [];
 let shown: IncomingHttpHeaders = {};
 
@@ -35,6 +35,7 @@ beforeAll(async () => {
     response.writeHead(status, {
       ...(answer.tag === undefined ? {} : { etag: answer.tag }),
       ...(answer.type === undefined ? {} : { 'content-type': answer.type }),
+      ...(answer.encoding === undefined ? {} : { 'content-encoding': answer.encoding }),
     });
     response.end(status === 304 ? undefined : answer.body);
   });
@@ -139,7 +140,11 @@ describe('a list that becomes something else', () => {
     for (const [body, type, words] of [
       [page, 'text/html; charset=utf-8', 'a web page (text/html)'],
       [page, 'text/plain', 'line 1: it looks like a web page'],
-      [gzipSync('/data/two\n'), undefined, 'line 1: it looks like gzip'],
+      [
+        gzipSync('/data/two\n').subarray(0, 20),
+        undefined,
+        'line 1: it is gzip that cannot be unpacked: unexpected end',
+      ],
       [Buffer.from('\x7fELF\n/data/two\n'), undefined, 'line 1: it looks like a program'],
       ['/data/two\nx\0\n', undefined, 'line 2: it has a byte that is zero'],
     ] as const) {
@@ -159,6 +164,41 @@ describe('a list that becomes something else', () => {
     await until(async () => (await judged('/data/two')).length > 0);
     await until(() => run.status().problems.length === 0);
     expect(said('the list far is read again, after')).toBe(1);
+    await run.stop(1000);
+  });
+});
+
+describe('a list in gzip', () => {
+  it('is unpacked at the start and when it is read again, however it comes', async () => {
+    answer = { status: 200, body: gzipSync('/data/one\n'), type: 'application/gzip' };
+    const { run, judged, reload } = await started(`url: "${url}", refresh: 1s`);
+    expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
+    const packed = (name: string) => gzipSync(`${name}\n`);
+    for (const [name, next] of [
+      ['/data/two', { status: 200, body: packed('/data/two') }],
+      ['/data/three', { status: 200, body: packed('/data/three'), encoding: 'gzip' }],
+      ['/data/four', { status: 200, body: gzipSync(packed('/data/four')), encoding: 'gzip' }],
+    ] as const) {
+      answer = next;
+      await until(async () => (await judged(name)).length > 0);
+      expect(await judged('/data/one', '/data/two', '/data/three', '/data/four')).toEqual([name]);
+    }
+    expect(run.status().problems).toEqual([]);
+    answer = { status: 200, body: packed('/data/five') };
+    await reload();
+    expect(await judged('/data/four', '/data/five')).toEqual(['/data/five']);
+    await run.stop(1000);
+  });
+
+  it('may be a file, which is looked at again', async () => {
+    const file = join(folder, 'far.txt.gz');
+    writeFileSync(file, gzipSync('/data/one\n'));
+    const { run, judged } = await started(`file: ${file}, refresh: 1s`);
+    expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
+    writeFileSync(`${file}.new`, gzipSync('/data/two\n'));
+    renameSync(`${file}.new`, file);
+    await until(async () => (await judged('/data/two')).length > 0);
+    expect(await judged('/data/one')).toEqual([]);
     await run.stop(1000);
   });
 });

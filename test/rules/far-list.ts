@@ -11,7 +11,7 @@ import { catalogue, eventOf, form, namesFound, rule, type Values } from './suppo
 export const folder = scratch();
 
 /** Rules over the fields of support.ts, with a list `far` that holds what `content` says. */
-export function load(condition: string, content: string, { from = '', more = '' } = {}): LoadResult {
+export function load(condition: string, content: string | Uint8Array, { from = '', more = '' } = {}): LoadResult {
   writeFileSync(join(folder, 'far.txt'), content);
   const list = `- list: far\n  items_from: { file: far.txt${from} }\n`;
   return loadText(`${list}${more}${rule({ source: 'test', condition })}`);

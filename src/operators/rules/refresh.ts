@@ -8,6 +8,7 @@ import { Outage } from '../../core/outage.ts';
 import { inSlices } from '../../core/steps.ts';
 import { type Built, type ItemsFrom, type ListFeed, leftOut, ScanError, type Tally } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/items-fetch.ts';
+import { unpacked } from '../../rules/items-gzip.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
 import { refreshing } from '../shared/refreshing.ts';
 import { shrunk, shrunkText } from './lists.ts';
@@ -74,7 +75,7 @@ class Follower {
   async #take(content: Uint8Array): Promise<void> {
     const feed = this.#feed;
     const { metrics } = this.#around.ctx;
-    const built = await inSlices(feed.build(content));
+    const built = await inSlices(feed.build(await unpacked(content)));
     refuseEmpty(built);
     const before = feed.tally;
     await this.#around.exchange(built);
