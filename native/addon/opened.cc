@@ -143,7 +143,7 @@ void OpenedPaths::look(const open_record *open, Row *row) {
 OpenedPaths::How OpenedPaths::how_of(const open_record *open) {
   const uint32_t flags = open->header.flags & (FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE | FLAG_UNREAD);
   const auto error = static_cast<uint32_t>(open->ret < 0 ? open->ret : 0);
-  return {flags, error, open->nr, open->open_flags, open->mode, open->resolve, open->created};
+  return {flags, error, open->nr, open->open_flags, open->mode, open->resolve, open->created, open->layer};
 }
 
 void OpenedPaths::fill(Row *row, const Way &way) {

@@ -21,7 +21,7 @@ class OpenedPaths {
 
  private:
   struct How {
-    uint32_t flags, error, nr, open_flags, mode, resolve, created;
+    uint32_t flags, error, nr, open_flags, mode, resolve, created, layer;
     bool operator==(const How &) const = default;
   };
   struct Way {

@@ -141,6 +141,7 @@ describe('the index of records', () => {
       mode: fc.constantFrom(0, 0o644),
       resolve: fc.constantFrom(0, 0, 0x10),
       created: fc.constantFrom(0, 1),
+      layer: fc.constantFrom(0, 0, 1, 2),
       flags: fc.subarray(['path_partial', 'path_outside', 'unread'] as const),
     };
     const way = fc.record(fields);
@@ -150,7 +151,6 @@ describe('the index of records', () => {
       time: fc.nat(),
       dirfd: fc.nat(9),
       ino: fc.nat(),
-      layer: fc.constantFrom(0, 1),
       comm: fc.constantFrom('a', 'b'),
     });
     const another = fc.oneof(

@@ -53,6 +53,7 @@ const changes: readonly ((open: Fields) => Fields)[] = [
   (open) => ({ ...open, open_flags: 1 }),
   (open) => ({ ...open, comm: 'sh' }),
   (open) => ({ ...open, flags: ['path_partial'] }),
+  (open) => ({ ...open, layer: 1 }),
   (open) => ({ ...open, nr: 437, resolve: 0x10 }),
   (open) => ({ ...open, raw: Buffer.concat([Buffer.from(open.raw as string | Buffer), Buffer.from('x')]) }),
   (open) => ({
@@ -142,6 +143,15 @@ describe('a look at an open', () => {
       recordOf({ ret: 3, flags: 0, raw: paths[n % 3] as string, base: '/', real: '' }),
     );
     for (const found of judgedByAll(texts, opens)) expect(found).toEqual(opens.map((_, n) => ['0 3', '2', ''][n % 3]));
+  });
+
+  it('keeps no verdict of a file for one of the same path in another layer', () => {
+    const plain = recordOf({ ret: 3, flags: 0, raw: '/usr/a', base: '/', real: '/usr/a' });
+    const opens = [2, 1, 2, 1, 0].map((layer) => ({ ...plain, layer }));
+    const texts = ['FD_UPPER_LAYER', 'FD_LOWER_LAYER'].map(
+      (name) => `evt.type = openat and evt.arg.flags contains ${name}`,
+    );
+    for (const found of judgedByAll(texts, opens)) expect(found).toEqual(['1', '0', '1', '0', '']);
   });
 
   it('tells apart results, reading and writing, and paths', () => {
