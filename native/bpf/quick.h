@@ -45,8 +45,8 @@ static __always_inline bool path_unwanted(struct task_struct *task, struct call_
   return !(filter.tests.text & bit) || text_unwanted(o->path);
 }
 
-// Whether it has been dealt with.
-static __always_inline bool quick_open(struct task_struct *task, struct pt_regs *regs, long ret, __u32 which)
+// Whether it has been dealt with. A function of its own: its stack must not lie below that of the calls that are left.
+static __noinline bool quick_open(struct task_struct *task, struct pt_regs *regs, long ret, __u32 which)
 {
   barrier_var(which);
   which &= CALLS_ROOM - 1; // the compiler knows of a bound, older verifiers do not
