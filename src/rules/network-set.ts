@@ -47,6 +47,7 @@ export class NetworkSet {
     const ranges = count === 0 ? undefined : new Ranges(count);
     for (const [prefix, set] of this.#v4) yield* set.finish(ranges && ((first) => ranges.add(first, prefix)));
     for (const set of this.#sets6) yield* set.finish();
+    ranges?.finish();
     this.#ranges = ranges;
   }
 
@@ -74,22 +75,55 @@ export class NetworkSet {
   }
 }
 
-/** Bits for each network; the table stays as small as it can be, so that it is near. */
+/** Bits for each network. */
 const BITS = 8;
 /** Addresses in a range, at least and at most, in bits. */
 const NARROWEST = 8;
 const WIDEST = 22;
+/** Of wide ranges there are so few that what is known of them stays near; they are asked first while most have none. */
+const WIDE = 12;
 
-/** Which ranges of IPv4 addresses have any of some networks: where there are none one look says so. */
+/** Which ranges of IPv4 addresses have any of some networks: where there are none one look says so, mostly at what is near. */
 class Ranges {
+  readonly #narrow: RangeBits;
+  #wide: RangeBits | undefined;
+
+  /** @param count of networks */
+  constructor(count: number) {
+    const within = Math.max(NARROWEST, Math.min(WIDEST, 32 - Math.ceil(Math.log2(count * BITS))));
+    this.#narrow = new RangeBits(within);
+    if (within < WIDE) this.#wide = new RangeBits(WIDE);
+  }
+
+  add(first: number, prefix: number): void {
+    this.#narrow.add(first, prefix);
+    this.#wide?.add(first, prefix);
+  }
+
+  finish(): void {
+    if (this.#wide?.isMostlyFull) this.#wide = undefined;
+  }
+
+  has(address: number): boolean {
+    return this.#wide?.has(address) !== false && this.#narrow.has(address);
+  }
+}
+
+/** A bit for each range of so many addresses. */
+class RangeBits {
   /** Bits of an address within its range. */
   readonly #within: number;
   readonly #bits: Int32Array;
 
-  /** @param count of networks */
-  constructor(count: number) {
-    this.#within = Math.max(NARROWEST, Math.min(WIDEST, 32 - Math.ceil(Math.log2(count * BITS))));
-    this.#bits = new Int32Array(2 ** (32 - this.#within - 5));
+  constructor(within: number) {
+    this.#within = within;
+    this.#bits = new Int32Array(2 ** (32 - within - 5));
+  }
+
+  get isMostlyFull(): boolean {
+    let set = 0;
+    for (let range = 0; range < this.#bits.length * 32; range++) set += this.#isSet(range) ? 1 : 0;
+    return set > this.#bits.length * 16;
   }
 
   add(first: number, prefix: number): void {
@@ -100,7 +134,10 @@ class Ranges {
   }
 
   has(address: number): boolean {
-    const range = address >>> this.#within;
+    return this.#isSet(address >>> this.#within);
+  }
+
+  #isSet(range: number): boolean {
     return (((this.#bits[range >>> 5] as number) >>> (range & 31)) & 1) !== 0;
   }
 }

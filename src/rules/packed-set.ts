@@ -1,11 +1,11 @@
 /**
  * A set of many texts in few bytes: one buffer of UTF-8 and a table of hashes, neither of which the garbage collector
- * looks at. Who asks has a hash of the text: its place in the table and the text itself are all that is looked at.
+ * looks at.
  */
 
 import { touch } from './fresh-memory.ts';
 import { textOf, type Units } from './items-scan.ts';
-import { spread } from './text-hash.ts';
+import { hashNext, hashStart, spread } from './text-hash.ts';
 
 /** The table is at most so full. */
 const LOAD = 0.6;
@@ -39,10 +39,12 @@ export class PackedSet {
     return touch(this.#table);
   }
 
-  /** Adds a text unless it is there. `hash` is made of it like those that are asked for. */
-  add(units: Units, start: number, end: number, hash: number): void {
+  /** Adds a text unless it is there. */
+  add(units: Units, start: number, end: number): void {
     if ((this.#size + 1) / LOAD > this.#mask + 1) this.#grow();
     const table = this.#table;
+    let hash = hashStart;
+    for (let from = start; from < end; from++) hash = hashNext(hash, units[from] as number);
     let at = spread(hash) & this.#mask;
     for (; table[at * 2 + 1] !== 0; at = (at + 1) & this.#mask) {
       if (table[at * 2] === hash >>> 0 && this.#isText((table[at * 2 + 1] as number) - 1, units, start, end)) return;
@@ -65,14 +67,30 @@ export class PackedSet {
     this.#bytes = bytes;
   }
 
-  /** Whether what stands in a text from `from` to `to` is in the set; `hash` is made of it. */
-  has(text: string, from: number, to: number, hash: number): boolean {
+  /** Whether what stands in a text from `from` to `to` is in the set. */
+  has(text: string, from: number, to: number): boolean {
     const table = this.#table;
+    let hash = hashStart;
+    for (let at = from; at < to; at++) hash = hashNext(hash, text.charCodeAt(at));
     for (let at = spread(hash) & this.#mask; ; at = (at + 1) & this.#mask) {
       const start = table[at * 2 + 1] as number;
       if (start === 0) return false;
       if (table[at * 2] === hash >>> 0 && this.#isPart(start - 1, text, from, to)) return true;
     }
+  }
+
+  /** Whether a text may be in the set, of which these are the bytes: of its hash it is certain, and of what is not ASCII nothing. */
+  mayHave(bytes: Uint8Array, start: number, end: number): boolean {
+    const table = this.#table;
+    let hash = hashStart;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] as number;
+      if (byte >= 0x80) return true;
+      hash = hashNext(hash, byte);
+    }
+    for (let at = spread(hash) & this.#mask; table[at * 2 + 1] !== 0; at = (at + 1) & this.#mask)
+      if (table[at * 2] === hash >>> 0) return true;
+    return false;
   }
 
   #append(units: Units, start: number, end: number): void {

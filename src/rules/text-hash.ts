@@ -21,3 +21,23 @@ export function spread(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   return mixed ^ (mixed >>> 13);
 }
+
+/** Bytes that are hashed at once. */
+export const WORD = 4;
+
+/** The four bytes from `at` on as one number. */
+export function wordAt(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24)
+  );
+}
+
+/** The same of up to four bytes; what lies behind the end counts as 0. */
+export function partAt(bytes: Uint8Array, at: number, end: number): number {
+  let part = 0;
+  for (let from = at; from < end; from++) part |= (bytes[from] as number) << ((from - at) * 8);
+  return part;
+}

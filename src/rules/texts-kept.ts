@@ -3,13 +3,14 @@
 import type { Scalar } from '../events/field.ts';
 import type { PathSet } from '../events/necessary.ts';
 import { Cover } from './cover.ts';
+import { fold, foldUnit } from './folded.ts';
 import { hasWildcard } from './glob.ts';
 import { HashMarks } from './hash-marks.ts';
 import type { Expected, Keeper, Kept } from './items-kept.ts';
 import { type FoundItem, textOf, type Units, unitsOf } from './items-scan.ts';
 import { PackedSet } from './packed-set.ts';
 import { prefixTest } from './pmatch.ts';
-import { hashNext, hashStart } from './text-hash.ts';
+import { hashNext, hashStart, hashWord, partAt, WORD, wordAt } from './text-hash.ts';
 
 /** How texts end: their lengths, the long ones together, and the last unit of those of each length. */
 class Endings {
@@ -78,26 +79,31 @@ abstract class Items implements Keeper, Kept, PathSet {
   }
 
   protected addUnits(units: Units, start: number, end: number): void {
-    this.endings.add(end - start, units[end - 1] as number);
     this.cover(units, start, end);
-    this.set.add(units, start, end, this.mark(units, start, end));
-    if (!(units instanceof Uint8Array)) this.#markBytes(textOf(units, start, end));
+    this.set.add(units, start, end);
+    if (units instanceof Uint8Array) this.#mark(units, start, end);
+    else this.#markText(textOf(units, start, end));
   }
 
   /** What is asked for by its bytes is found as well. */
-  #markBytes(text: string): void {
+  #markText(text: string): void {
     if (text.includes(UNDECODED)) this.#isUndecoded = true;
     const bytes = Buffer.from(text);
-    this.endings.add(bytes.length, bytes.at(-1) as number);
-    this.mark(bytes, 0, bytes.length);
+    this.#mark(bytes, 0, bytes.length);
+    this.#mark(fold(text, 0, text.length), 0, text.length);
+  }
+
+  #mark(bytes: Uint8Array, start: number, end: number): void {
+    this.endings.add(end - start, bytes[end - 1] as number);
+    this.mark(bytes, start, end);
   }
 
   protected cover(units: Units, start: number, end: number): void {
     this.#cover?.add(units, start, end);
   }
 
-  /** Marks an item, so that most of what is asked for is let go early; returns its hash. */
-  protected abstract mark(units: Units, start: number, end: number): number;
+  /** Marks an item, so that most of what is asked for is let go early. */
+  protected abstract mark(bytes: Uint8Array, start: number, end: number): void;
 
   *finish(): Generator<void, Kept> {
     yield* this.set.finish();
@@ -113,7 +119,7 @@ abstract class Items implements Keeper, Kept, PathSet {
 
 /** Of texts that are longer so many units are looked at before all of them are. */
 const SHORT = 16;
-const SAMPLE = 8;
+const SAMPLE = 2 * WORD;
 
 /** Texts that a value equals. A few units of each are marked, from the whole of it: most texts differ in some of them. */
 export class Texts extends Items {
@@ -122,43 +128,56 @@ export class Texts extends Items {
     super(expected, 1, arePaths ? new Cover() : undefined);
   }
 
-  protected mark(units: Units, start: number, end: number): number {
-    this.marks.add(sampleOf(units, start, end));
-    let hash = hashStart;
-    for (let at = start; at < end; at++) hash = hashNext(hash, units[at] as number);
-    return hash;
+  protected mark(bytes: Uint8Array, start: number, end: number): void {
+    this.marks.add(sampleOf(bytes, start, end));
   }
 
   count(value: Scalar): number {
     if (typeof value !== 'string') return 0;
     const { length } = value;
-    if (!this.endings.has(length, value.charCodeAt(length - 1))) return 0;
-    const count = length > SHORT ? SAMPLE : length;
-    let sample = hashNext(hashStart, length);
-    for (let n = 1; n <= count; n++) sample = hashNext(sample, value.charCodeAt(sampleAt(n, length)));
-    if (!this.marks.has(sample)) return 0;
-    let hash = hashStart;
-    for (let at = 0; at < length; at++) hash = hashNext(hash, value.charCodeAt(at));
-    return this.set.has(value, 0, length, hash) ? 1 : 0;
+    if (!this.endings.has(length, foldUnit(value.charCodeAt(length - 1)))) return 0;
+    return this.marks.has(sampleOfText(value)) && this.set.has(value, 0, length) ? 1 : 0;
   }
 
   mayHave(bytes: Uint8Array, start: number, end: number): boolean {
     const isEnding = this.endings.has(end - start, bytes[end - 1] as number);
-    return isEnding && this.marks.has(sampleOf(bytes, start, end));
+    return isEnding && this.marks.has(sampleOf(bytes, start, end)) && this.set.mayHave(bytes, start, end);
   }
 }
 
-function sampleOf(units: Units, start: number, end: number): number {
+function sampleOf(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
-  const count = length > SHORT ? SAMPLE : length;
-  let sample = hashNext(hashStart, length);
-  for (let n = 1; n <= count; n++) sample = hashNext(sample, units[start + sampleAt(n, length)] as number);
+  if (length <= SHORT) return hashName(hashStart, bytes, start, end);
+  let sample = hashWord(hashStart, length);
+  for (let n = 1; n <= SAMPLE; n += WORD) {
+    const word =
+      (bytes[start + sampleAt(n, length)] as number) |
+      ((bytes[start + sampleAt(n + 1, length)] as number) << 8) |
+      ((bytes[start + sampleAt(n + 2, length)] as number) << 16) |
+      ((bytes[start + sampleAt(n + 3, length)] as number) << 24);
+    sample = hashWord(sample, word);
+  }
   return sample;
 }
 
-/** Where the nth unit is that is looked at, from 1; the last of them is the text's last. */
+function sampleOfText(text: string): number {
+  const { length } = text;
+  if (length <= SHORT) return hashName(hashStart, fold(text, 0, length), 0, length);
+  let sample = hashWord(hashStart, length);
+  for (let n = 1; n <= SAMPLE; n += WORD) {
+    const word =
+      foldUnit(text.charCodeAt(sampleAt(n, length))) |
+      (foldUnit(text.charCodeAt(sampleAt(n + 1, length))) << 8) |
+      (foldUnit(text.charCodeAt(sampleAt(n + 2, length))) << 16) |
+      (foldUnit(text.charCodeAt(sampleAt(n + 3, length))) << 24);
+    sample = hashWord(sample, word);
+  }
+  return sample;
+}
+
+/** Where the nth unit is that is looked at of a long text, from 1; the last of them is the text's last. */
 function sampleAt(n: number, length: number): number {
-  return length > SHORT ? (((n * length) / SAMPLE) | 0) - 1 : n - 1;
+  return ((n * length) >>> 3) - 1;
 }
 
 /**
@@ -169,29 +188,40 @@ const MARKED = [4, 8, 12, 16, 20, 24, 32, 48, 2 ** 30 - 1] as const;
 /** Marks that an item has, about: many begin alike. */
 const MARKS = 2;
 
-/** Items whose hashes are marked, and those of what they begin with. */
-abstract class Marked extends Items {
+/** Texts that a value begins with. Their hashes are marked, and those of what they begin with. */
+export class Beginnings extends Items {
   constructor(expected: Expected) {
     super(expected, MARKS, new Cover());
   }
 
-  protected mark(units: Units, start: number, end: number): number {
+  protected mark(bytes: Uint8Array, start: number, end: number): void {
     let hash = hashStart;
     let at = start;
     for (const length of MARKED) {
       // An item that ends here is marked itself.
       if (start + length >= end) break;
-      for (; at < start + length; at++) hash = hashNext(hash, units[at] as number);
+      for (; at < start + length; at++) hash = hashNext(hash, bytes[at] as number);
       this.marks.add(hash);
     }
-    for (; at < end; at++) hash = hashNext(hash, units[at] as number);
+    for (; at < end; at++) hash = hashNext(hash, bytes[at] as number);
     this.marks.add(hash);
-    return hash;
   }
 
-  /** Whether what stands in a text from `from` to `to` is an item; `hash` is made of it. */
-  protected isItem(text: string, from: number, to: number, hash: number): boolean {
-    return this.marks.has(hash) && this.set.has(text, from, to, hash);
+  count(value: Scalar): number {
+    if (typeof value !== 'string') return 0;
+    const most = Math.min(value.length, this.endings.longest);
+    let found = 0;
+    let hash = hashStart;
+    let mark = 0;
+    for (let length = 1; length <= most; length++) {
+      const unit = foldUnit(value.charCodeAt(length - 1));
+      hash = hashNext(hash, unit);
+      if (this.endings.has(length, unit) && this.marks.has(hash) && this.set.has(value, 0, length)) found++;
+      if (length !== MARKED[mark]) continue;
+      if (!this.marks.has(hash)) break;
+      mark++;
+    }
+    return found;
   }
 
   mayHave(bytes: Uint8Array, start: number, end: number): boolean {
@@ -201,48 +231,31 @@ abstract class Marked extends Items {
       const unit = bytes[at++] as number;
       hash = hashNext(hash, unit);
       const length = at - start;
-      const isWhole = this.mayEnd(bytes, at, end) && this.endings.has(length, unit);
-      if (isWhole && this.marks.has(hash)) return true;
+      if (this.endings.has(length, unit) && this.marks.has(hash) && this.set.mayHave(bytes, start, at)) return true;
       if (length !== MARKED[mark]) continue;
       if (!this.marks.has(hash)) return false;
       mark++;
     }
     return false;
   }
-
-  /** Whether an item may end there in a path. */
-  protected mayEnd(_bytes: Uint8Array, _at: number, _end: number): boolean {
-    return true;
-  }
-}
-
-/** Texts that a value begins with. */
-export class Beginnings extends Marked {
-  count(value: Scalar): number {
-    if (typeof value !== 'string') return 0;
-    const most = Math.min(value.length, this.endings.longest);
-    let found = 0;
-    let hash = hashStart;
-    let mark = 0;
-    for (let length = 1; length <= most; length++) {
-      const unit = value.charCodeAt(length - 1);
-      hash = hashNext(hash, unit);
-      if (this.endings.has(length, unit) && this.isItem(value, 0, length, hash)) found++;
-      if (length !== MARKED[mark]) continue;
-      if (!this.marks.has(hash)) break;
-      mark++;
-    }
-    return found;
-  }
 }
 
 const SLASH = 47;
 
-/** Paths that a value is or lies below. Those with wildcards are apart. */
-export class Paths extends Marked {
+/**
+ * Paths that a value is or lies below. The folders that they lie in are marked apart: values come from few folders, so that
+ * what tells of these stays near. Those with wildcards are apart, too.
+ */
+export class Paths extends Items {
   readonly #wild: string[] = [];
   #wildTest: ((path: string) => boolean) | undefined;
   #isAll = false;
+  readonly #folders: HashMarks;
+
+  constructor(expected: Expected) {
+    super(expected, 1, new Cover());
+    this.#folders = new HashMarks(expected.items);
+  }
 
   override get size(): number {
     return super.size + this.#wild.length + Number(this.#isAll);
@@ -256,12 +269,37 @@ export class Paths extends Marked {
     return this.#isAll || this.#wild.length > 0 ? undefined : super.paths;
   }
 
-  override mayHave(bytes: Uint8Array, start: number, end: number): boolean {
-    return super.mayHave(bytes, bytes[start] === SLASH ? start + 1 : start, end);
+  protected mark(bytes: Uint8Array, start: number, end: number): void {
+    let hash = hashStart;
+    for (let at = start; ; ) {
+      const to = endOfName(bytes, at, end);
+      hash = hashName(hash, bytes, at, to);
+      if (to === end) break;
+      this.#folders.add(hash);
+      at = to + 1;
+    }
+    this.marks.add(hash);
   }
 
-  protected override mayEnd(bytes: Uint8Array, at: number, end: number): boolean {
-    return at === end || bytes[at] === SLASH;
+  mayHave(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#find(bytes, bytes[start] === SLASH ? start + 1 : start, end, undefined, 0);
+  }
+
+  /** Whether an item is or leads to the bytes, which are those of a text from `from` on; undefined: whether it may be. */
+  #find(bytes: Uint8Array, start: number, end: number, text: string | undefined, from: number): boolean {
+    let hash = hashStart;
+    for (let at = start; ; ) {
+      const to = endOfName(bytes, at, end);
+      const isEnding = this.endings.has(to - start, bytes[to - 1] as number);
+      if (to === end && !isEnding) return false;
+      hash = hashName(hash, bytes, at, to);
+      if (isEnding && this.marks.has(hash)) {
+        if (text === undefined ? this.set.mayHave(bytes, start, to) : this.set.has(text, from, from + to - start))
+          return true;
+      }
+      if (to === end || !this.#folders.has(hash)) return false;
+      at = to + 1;
+    }
   }
 
   override add(item: FoundItem): void {
@@ -299,20 +337,29 @@ export class Paths extends Marked {
     let to = value.length;
     while (value.charCodeAt(from) === SLASH) from++;
     while (to > from && value.charCodeAt(to - 1) === SLASH) to--;
-    let hash = hashStart;
-    let mark = 0;
-    for (let at = from; at < to; ) {
-      const unit = value.charCodeAt(at++);
-      hash = hashNext(hash, unit);
-      const isEnd = at === to || value.charCodeAt(at) === SLASH;
-      if (isEnd && this.endings.has(at - from, unit) && this.isItem(value, from, at, hash)) return true;
-      if (isEnd && at < to && value.charCodeAt(at + 1) === SLASH) return this.#leadsTo(componentsOf(value));
-      if (at - from !== MARKED[mark]) continue;
-      if (!this.marks.has(hash)) return false;
-      mark++;
-    }
-    return false;
+    // Where the longest item may end shows in what follows.
+    to = Math.min(to, from + this.endings.longest + 1);
+    const bytes = fold(value, from, to);
+    for (let at = 1; at < to - from; at++)
+      if (bytes[at] === SLASH && bytes[at - 1] === SLASH) return this.#leadsTo(componentsOf(value));
+    return this.#find(bytes, 0, to - from, value, from);
   }
+}
+
+/** Where a name in a path ends that begins at `at`. */
+function endOfName(bytes: Uint8Array, at: number, end: number): number {
+  let to = at;
+  while (to < end && bytes[to] !== SLASH) to++;
+  return to;
+}
+
+/** The hash of a path that goes on with a name. */
+function hashName(before: number, bytes: Uint8Array, start: number, end: number): number {
+  let hash = hashWord(before, end - start);
+  if (end - start < WORD) return hashWord(hash, partAt(bytes, start, end));
+  const last = end - WORD;
+  for (let at = start; at < last; at += WORD) hash = hashWord(hash, wordAt(bytes, at));
+  return hashWord(hash, wordAt(bytes, last));
 }
 
 const STAR = 42;
