@@ -14,6 +14,7 @@ import {
   loadAddon,
   loadedAddon,
   type RunningProgram,
+  type TurnWatch,
 } from './locate.ts';
 import { hasBtf } from './probe.ts';
 import { drainIndexed } from './record-index.ts';
@@ -22,7 +23,7 @@ import { explain, noBtf } from './sensor-error.ts';
 export { CALLS, type Call } from './calls.ts';
 export type { CallFilters } from './filter.ts';
 export { KIND, type Kind } from './kinds.ts';
-export type { RunningProgram } from './locate.ts';
+export type { RunningProgram, TurnWatch } from './locate.ts';
 export { type Capability, type Feature, isOptional, type Probe, probe } from './probe.ts';
 export { SensorError } from './sensor-error.ts';
 
@@ -125,9 +126,10 @@ export interface Sensor {
   drain(into: Uint8Array, rows?: Uint32Array): number;
   /**
    * Asks for one ring of the doorbell when so many bytes are in the ring, or a little more; default 1: at the next record.
-   * Until the next `drain`. True when they are there already: then drain, do not sleep.
+   * Until the next `drain`. With `within` it rings after so many ms at the latest, unless `arm` is called again before. True
+   * when so much is there already: then drain, do not sleep.
    */
-  arm(bytes?: number): boolean;
+  arm(bytes?: number, within?: number): boolean;
   /** Called when the doorbell rings. Keeps the process alive until `close`. */
   onDoorbell(callback: () => void): void;
   /**
@@ -247,7 +249,7 @@ function wrap(sensor: AddonSensor, demand: SensorDemand): Sensor {
   const configure = configuring(sensor, demand);
   return {
     drain: (into, rows) => (rows ? drainIndexed(sensor, into, rows) : sensor.drain(into)),
-    arm: (bytes = 1) => sensor.arm(bytes),
+    arm: (bytes = 1, within = 0) => sensor.arm(bytes, within),
     onDoorbell: (callback) => sensor.onDoorbell(callback),
     configure,
     scan: (tgid = 0) => sensor.scan(tgid),
@@ -319,6 +321,12 @@ export function notifySystemd(state: string): boolean {
  */
 export function sendDatagram(path: string, bytes: Uint8Array): string | undefined {
   return loadAddon().addon.sendDatagram(path, bytes) || undefined;
+}
+
+/** Watches the turns of the event loop; undefined where the addon is not in use. */
+export function watchTurns(): TurnWatch | undefined {
+  const addon = loadedAddon();
+  return addon && new addon.TurnWatch();
 }
 
 /** CLOCK_REALTIME - CLOCK_BOOTTIME in ns: what turns a record's time into the time of day. */

@@ -10,6 +10,7 @@ import { isOfFileLimit, MORE_FILES } from '../src/core/file-limit.ts';
 export interface Addon {
   readonly Sensor: new (options: AddonOptions) => AddonSensor;
   readonly RecordIndex: new () => AddonRecordIndex;
+  readonly TurnWatch: new () => TurnWatch;
   probe(): { readonly libbpf: string; readonly features: { name: string; present: boolean; error: string }[] };
   measurePrograms(milliseconds: number): RunningProgram[];
   notifySystemd(state: string): boolean;
@@ -78,13 +79,20 @@ export interface AddonOptions extends AddonWanted {
   readonly spareFiles: number;
 }
 
+/** How long the turns of this thread's event loop take, without what it sleeps. It keeps no program alive. */
+export interface TurnWatch {
+  /** Turns since this was last called, in ns: the first 16,384 of them, and the longest of all. */
+  take(): Float64Array;
+  close(): void;
+}
+
 export interface AddonRecordIndex {
   index(bytes: Uint8Array, length: number, rows: Uint32Array): void;
 }
 
 export interface AddonSensor {
   drain(into: Uint8Array, index?: AddonRecordIndex, rows?: Uint32Array): number;
-  arm(bytes: number): boolean;
+  arm(bytes: number, within: number): boolean;
   onDoorbell(callback: () => void): void;
   configure(wanted: AddonWanted): void;
   awaitPrograms(): void;

@@ -1,6 +1,7 @@
 // The JavaScript door of the addon. Everything is per environment, so worker threads may load it too.
 #include <cstdint>
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@
 #include "memory.h"
 #include "probe.h"
 #include "sensor.h"
+#include "turns.h"
 
 namespace {
 
@@ -27,8 +29,9 @@ Napi::Error to_error(Napi::Env env, const Failure &failure) {
   return error;
 }
 
-// Calls a function of the JavaScript side whenever the bell rings. It is stopped by its owner or by the end of the
-// environment, whichever comes first, empties the owner's `slot` then, and frees itself when its handle is closed.
+// Calls a function of the JavaScript side when the bell rings, and when it has been waited for long enough: a timer of
+// Node.js's own costs twice as much. It is stopped by its owner or by the end of the environment, whichever comes first,
+// empties the owner's `slot` then, and frees itself when its handles are closed.
 class Bell {
  public:
   static void start(Napi::Env env, Sensor *sensor, Napi::Function callback, Bell **slot) {
@@ -38,10 +41,17 @@ class Bell {
     const int error = uv_poll_init(loop, &bell->poll_, sensor->bell_fd());
     if (error != 0) throw Failure{"doorbell", -error, ""};
     Bell *running = bell.release();
-    running->poll_.data = running;
+    running->poll_.data = running->timer_.data = running;
+    uv_timer_init(loop, &running->timer_);
     uv_poll_start(&running->poll_, UV_READABLE, rung);
     napi_add_async_cleanup_hook(env, ended, running, &running->hook_);
     *slot = running;
+  }
+
+  // As if it rang after so many ms, unless this is called again before; 0: not.
+  void ring_after(uint64_t ms) {
+    if (ms > 0) uv_timer_start(&timer_, due, ms, 0);
+    else uv_timer_stop(&timer_);
   }
 
   void stop() {
@@ -49,10 +59,11 @@ class Bell {
     *slot_ = nullptr;
     slot_ = nullptr;
     callback_.Reset();
-    uv_close(reinterpret_cast<uv_handle_t *>(&poll_), [](uv_handle_t *handle) {
-      auto *bell = static_cast<Bell *>(handle->data);
-      napi_remove_async_cleanup_hook(bell->hook_);
-      delete bell;
+    uv_timer_stop(&timer_);
+    // The descriptor is let go at once: another may wait for it now.
+    uv_close(reinterpret_cast<uv_handle_t *>(&poll_), [](uv_handle_t *poll) {
+      auto *bell = static_cast<Bell *>(poll->data);
+      uv_close(reinterpret_cast<uv_handle_t *>(&bell->timer_), closed);
     });
   }
 
@@ -66,14 +77,27 @@ class Bell {
 
   static void ended(napi_async_cleanup_hook_handle, void *bell) { static_cast<Bell *>(bell)->stop(); }
 
+  static void closed(uv_handle_t *timer) {
+    auto *bell = static_cast<Bell *>(timer->data);
+    napi_remove_async_cleanup_hook(bell->hook_);
+    delete bell;
+  }
+
   static void rung(uv_poll_t *poll, int, int) {
     auto *bell = static_cast<Bell *>(poll->data);
     bell->sensor_->silence();
-    const Napi::HandleScope scope(bell->env_);
+    uv_timer_stop(&bell->timer_);
+    bell->call();
+  }
+
+  static void due(uv_timer_t *timer) { static_cast<Bell *>(timer->data)->call(); }
+
+  void call() {
+    const Napi::HandleScope scope(env_);
     try {
-      bell->callback_.MakeCallback(bell->env_.Global(), std::initializer_list<napi_value>{}, bell->context_);
+      callback_.MakeCallback(env_.Global(), std::initializer_list<napi_value>{}, context_);
     } catch (const Napi::Error &error) {
-      napi_fatal_exception(bell->env_, error.Value());
+      napi_fatal_exception(env_, error.Value());
     }
   }
 
@@ -82,6 +106,7 @@ class Bell {
   Napi::FunctionReference callback_;
   Napi::AsyncContext context_;
   uv_poll_t poll_{};
+  uv_timer_t timer_{};
   napi_async_cleanup_hook_handle hook_ = nullptr;
   Bell **slot_;
 };
@@ -232,8 +257,12 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
     return Napi::Number::New(info.Env(), static_cast<double>(copied));
   }
 
+  // arm(bytes, within): `within` in ms, 0 for as long as it takes.
   Napi::Value arm(const Napi::CallbackInfo &info) {
-    return Napi::Boolean::New(info.Env(), sensor(info.Env()).arm(info[0].ToNumber().Uint32Value()));
+    const bool there = sensor(info.Env()).arm(info[0].ToNumber().Uint32Value());
+    const double within = info[1].ToNumber().DoubleValue();
+    if (bell_ != nullptr) bell_->ring_after(there ? 0 : static_cast<uint64_t>(std::ceil(within)));
+    return Napi::Boolean::New(info.Env(), there);
   }
 
   Napi::Value on_doorbell(const Napi::CallbackInfo &info) {
@@ -381,6 +410,7 @@ Napi::Value TrimMemory(const Napi::CallbackInfo &info) {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Sensor", SensorHandle::define(env));
   exports.Set("RecordIndex", IndexHandle::define(env));
+  exports.Set("TurnWatch", define_turn_watch(env));
   exports.Set("probe", Napi::Function::New<Probe>(env));
   exports.Set("measurePrograms", Napi::Function::New<MeasurePrograms>(env));
   exports.Set("notifySystemd", Napi::Function::New<NotifySystemd>(env));

@@ -69,7 +69,6 @@ export class Capture {
   readonly #pool = new SlabPool(SLAB);
   readonly #losses: Losses;
   readonly #timers: NodeJS.Timeout[] = [];
-  #later: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
   #lastData = 0;
   #wait = POLL_MS;
@@ -118,7 +117,6 @@ export class Capture {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#later);
     clearImmediate(this.#soon);
     for (const timer of this.#timers) clearInterval(timer);
     try {
@@ -193,12 +191,10 @@ export class Capture {
     const wait = this.#wait;
     this.#wait = this.#isAnyKept() ? POLL_MS : Math.min(maxWait, wait * 2);
     const later = !alone && performance.now() - this.#lastData < wait;
-    if (sensor.arm(later ? ringBytes * URGENT : 1)) {
-      this.#again(() => this.#turn());
-      return;
-    }
     this.#asleep = later ? 'until later' : 'until next';
-    if (later) this.#later = setTimeout(() => this.#guard(() => this.#turn()), this.#wait);
+    if (!(later ? sensor.arm(ringBytes * URGENT, this.#wait) : sensor.arm())) return;
+    this.#asleep = 'no';
+    this.#again(() => this.#turn());
   }
 
   /** Whether events were given to a sink, or are under way to one, since this was asked before. */
@@ -212,7 +208,6 @@ export class Capture {
   /** The doorbell has rung. That of a moment ago may be heard late, while nobody sleeps or has only just lain down. */
   #wake(): void {
     if (this.#asleep === 'no') return;
-    clearTimeout(this.#later);
     this.#alone = this.#asleep === 'until next' && performance.now() - this.#lastData > this.#wait;
     this.#guard(() => this.#turn());
   }

@@ -70,9 +70,11 @@ export class FakeSensor implements Sensor {
   };
   #waiting: Buffer[] = [];
   #rung: () => void = () => {};
+  #due: NodeJS.Timeout | undefined;
 
   ring(): void {
     this.awaited = 0;
+    clearTimeout(this.#due);
     this.#rung();
   }
 
@@ -101,8 +103,10 @@ export class FakeSensor implements Sensor {
     return length;
   }
 
-  arm(bytes = 1): boolean {
+  arm(bytes = 1, within = 0): boolean {
     this.awaited = this.used < bytes ? bytes : 0;
+    clearTimeout(this.#due);
+    if (this.awaited > 0 && within > 0) this.#due = setTimeout(() => this.#rung(), within);
     return this.awaited === 0;
   }
 
@@ -134,6 +138,7 @@ export class FakeSensor implements Sensor {
   }
 
   close(): void {
+    clearTimeout(this.#due);
     this.closed++;
   }
 }
