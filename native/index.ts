@@ -125,9 +125,9 @@ export interface Sensor {
    */
   drain(into: Uint8Array, rows?: Uint32Array): number;
   /**
-   * Asks for one ring of the doorbell when so many bytes are in the ring, or a little more; default 1: at the next record.
-   * Until the next `drain`. With `within` it rings after so many ms at the latest, unless `arm` is called again before. True
-   * when so much is there already: then drain, do not sleep.
+   * Asks for one ring of the doorbell when so many bytes are in the ring, or a little more, and after `within` ms at the
+   * latest. Default: at the next record, however long that takes. Until the next `drain`. True when so much is there already:
+   * then drain, do not sleep.
    */
   arm(bytes?: number, within?: number): boolean;
   /** Called when the doorbell rings. Keeps the process alive until `close`. */

@@ -48,7 +48,7 @@ class Bell {
     *slot = running;
   }
 
-  // As if it rang after so many ms, unless this is called again before; 0: not.
+  // Calls after so many ms as if it had rung, unless this is called again before; 0: not.
   void ring_after(uint64_t ms) {
     if (ms > 0) uv_timer_start(&timer_, due, ms, 0);
     else uv_timer_stop(&timer_);
@@ -250,6 +250,7 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
       index = IndexHandle::Unwrap(info[1].As<Napi::Object>())->get();
       index->begin(into.Data(), reinterpret_cast<Row *>(rows.Data()));
     }
+    if (bell_ != nullptr) bell_->ring_after(0);
     bool stuck = false;
     const size_t copied = open.drain(into.Data(), into.ByteLength(), &stuck, index);
     if (index != nullptr) index->end();

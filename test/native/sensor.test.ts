@@ -2,9 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bootOffsetNs, measurePrograms, notifySystemd, openSensor, probe } from '../../native/index.ts';
+import { bootOffsetNs, measurePrograms, notifySystemd, openSensor, probe, type Sensor } from '../../native/index.ts';
 import { indexRecords, ROW } from '../../native/record-index.ts';
 import { exitCode } from '../../src/core/errors.ts';
 import { rowsFor } from '../../src/events/kernel/records.ts';
@@ -196,6 +197,48 @@ describe.skipIf(skipped)('the ring', () => {
       }
     },
   );
+
+  test('the doorbell rings after a while although nothing has come, once', async () => {
+    const sensor = watch(actor);
+    try {
+      let rings = 0;
+      const rung = () => new Promise<number>((done) => sensor.onDoorbell(() => done(++rings)));
+      for (const within of [0.25, 1, 20]) {
+        rings = 0;
+        const next = rung();
+        const began = performance.now();
+        expect(sensor.arm(1 << 20, within)).toBe(false);
+        expect(await next).toBe(1);
+        // libuv counts whole milliseconds, from the beginning of the turn.
+        expect(performance.now() - began).toBeGreaterThan(within - 2);
+        await sleep(10);
+        expect(rings).toBe(1);
+      }
+    } finally {
+      sensor.close();
+    }
+  });
+
+  test.each<[string, (sensor: Sensor) => unknown]>([
+    ['what is armed without end', (sensor) => sensor.arm()],
+    ['who has looked', (sensor) => drainAll(sensor)],
+    ['a doorbell that rang for a record', (sensor) => actor.ask('open /etc/hostname').then(() => sensor)],
+    ['a closed sensor', (sensor) => sensor.close()],
+  ])('after a while nothing rings any more for %s', async (_, then) => {
+    const sensor = watch(actor);
+    try {
+      let rings = 0;
+      sensor.onDoorbell(() => rings++);
+      expect(sensor.arm(1, 30)).toBe(false);
+      await then(sensor);
+      await sleep(5);
+      const before = rings;
+      await sleep(60);
+      expect(rings).toBe(before);
+    } finally {
+      sensor.close();
+    }
+  });
 
   test('who looks at the ring is not rung for', async () => {
     const sensor = watch(actor, { ringBytes: 65536 });
