@@ -25,8 +25,17 @@ export function spread(hash: number): number {
 /** Bytes that are hashed at once. */
 export const WORD = 4;
 
-/** The four bytes from `at` on as one number. */
-export function wordAt(bytes: Uint8Array, at: number): number {
+/** The hash of what goes on with some bytes; so many bytes have to follow wherever that is the hash. */
+export function hashBytes(before: number, bytes: Uint8Array, start: number, end: number): number {
+  if (end - start < WORD) return hashWord(before, partAt(bytes, start, end));
+  const last = end - WORD;
+  let hash = before;
+  for (let at = start; at < last; at += WORD) hash = hashWord(hash, wordAt(bytes, at));
+  // It may have some of the bytes before once more.
+  return hashWord(hash, wordAt(bytes, last));
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
   return (
     (bytes[at] as number) |
     ((bytes[at + 1] as number) << 8) |
@@ -35,8 +44,7 @@ export function wordAt(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** The same of up to four bytes; what lies behind the end counts as 0. */
-export function partAt(bytes: Uint8Array, at: number, end: number): number {
+function partAt(bytes: Uint8Array, at: number, end: number): number {
   let part = 0;
   for (let from = at; from < end; from++) part |= (bytes[from] as number) << ((from - at) * 8);
   return part;

@@ -10,7 +10,7 @@ import type { Expected, Keeper, Kept } from './items-kept.ts';
 import { type FoundItem, textOf, type Units, unitsOf } from './items-scan.ts';
 import { PackedSet } from './packed-set.ts';
 import { prefixTest } from './pmatch.ts';
-import { hashNext, hashStart, hashWord, partAt, WORD, wordAt } from './text-hash.ts';
+import { hashBytes, hashNext, hashStart, hashWord, WORD } from './text-hash.ts';
 
 /** How texts end: their lengths, the long ones together, and the last unit of those of each length. */
 class Endings {
@@ -243,18 +243,19 @@ export class Beginnings extends Items {
 const SLASH = 47;
 
 /**
- * Paths that a value is or lies below. The folders that they lie in are marked apart: values come from few folders, so that
- * what tells of these stays near. Those with wildcards are apart, too.
+ * Paths that a value is or lies below. The folders that they lie in and the first halves of their names are marked apart:
+ * where many are alike what tells of these stays near, and where they are not it tells as much as the whole. Those with
+ * wildcards are apart, too.
  */
 export class Paths extends Items {
   readonly #wild: string[] = [];
   #wildTest: ((path: string) => boolean) | undefined;
   #isAll = false;
-  readonly #folders: HashMarks;
+  readonly #starts: HashMarks;
 
   constructor(expected: Expected) {
     super(expected, 1, new Cover());
-    this.#folders = new HashMarks(expected.items);
+    this.#starts = new HashMarks(expected.items);
   }
 
   override get size(): number {
@@ -273,9 +274,10 @@ export class Paths extends Items {
     let hash = hashStart;
     for (let at = start; ; ) {
       const to = endOfName(bytes, at, end);
+      if (to === end) this.#starts.add(hashHalf(hash, bytes, at, to));
       hash = hashName(hash, bytes, at, to);
       if (to === end) break;
-      this.#folders.add(hash);
+      this.#starts.add(hash);
       at = to + 1;
     }
     this.marks.add(hash);
@@ -292,12 +294,14 @@ export class Paths extends Items {
       const to = endOfName(bytes, at, end);
       const isEnding = this.endings.has(to - start, bytes[to - 1] as number);
       if (to === end && !isEnding) return false;
+      const mayBeItem = isEnding && this.#starts.has(hashHalf(hash, bytes, at, to));
+      if (to === end && !mayBeItem) return false;
       hash = hashName(hash, bytes, at, to);
-      if (isEnding && this.marks.has(hash)) {
+      if (mayBeItem && this.marks.has(hash)) {
         if (text === undefined ? this.set.mayHave(bytes, start, to) : this.set.has(text, from, from + to - start))
           return true;
       }
-      if (to === end || !this.#folders.has(hash)) return false;
+      if (to === end || !this.#starts.has(hash)) return false;
       at = to + 1;
     }
   }
@@ -355,11 +359,12 @@ function endOfName(bytes: Uint8Array, at: number, end: number): number {
 
 /** The hash of a path that goes on with a name. */
 function hashName(before: number, bytes: Uint8Array, start: number, end: number): number {
-  let hash = hashWord(before, end - start);
-  if (end - start < WORD) return hashWord(hash, partAt(bytes, start, end));
-  const last = end - WORD;
-  for (let at = start; at < last; at += WORD) hash = hashWord(hash, wordAt(bytes, at));
-  return hashWord(hash, wordAt(bytes, last));
+  return hashBytes(hashWord(before, end - start), bytes, start, end);
+}
+
+/** The same with the first half of a name so long. */
+function hashHalf(before: number, bytes: Uint8Array, start: number, end: number): number {
+  return hashBytes(hashWord(before, end - start), bytes, start, (start + end) >>> 1);
 }
 
 const STAR = 42;
