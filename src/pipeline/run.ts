@@ -19,7 +19,7 @@ import { overlapping } from './overlapping.ts';
 import type { Plan, PlannedSource } from './planned.ts';
 import { Retiring } from './retiring.ts';
 import { PROGRAM, type RunOptions, Runtime } from './runtime.ts';
-import { componentsOf, countersIn, type RunStatus } from './status.ts';
+import { type RunState, type RunStatus, statusOf } from './status.ts';
 import { stopInOrder } from './stopping.ts';
 import { watchHeld } from './stuck.ts';
 import { type Tap, tapNode, tapsBelow } from './tap.ts';
@@ -57,7 +57,7 @@ export class Run {
   // While sources are being opened: whether one cannot be.
   #failure: { error: unknown } | 'none' | undefined;
   #reloading: Promise<void> = Promise.resolve();
-  #state: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting';
+  #state: RunState = 'starting';
 
   private constructor(plan: Plan, options: RunOptions) {
     this.#live = { plan, sources: new Map(), operators: new Map(), sinks: new Map() };
@@ -188,31 +188,7 @@ export class Run {
 
   /** What there is to say of it now. */
   status(): RunStatus {
-    const components = componentsOf(this.#live, this.metrics, (name) => this.#runtime.deadOf(name));
-    const wrong = (kinds: string) =>
-      components.flatMap(({ kind, id, problem }) =>
-        problem && kinds.includes(kind) ? [`${kind} ${id}: ${problem}`] : [],
-      );
-    const unready = [
-      ...(this.#state === 'running' ? [] : [`the pipeline is ${this.#state}`]),
-      ...[this.#runtime.memory.problem].filter((each) => each !== undefined),
-      ...wrong('source'),
-    ];
-    return {
-      state: this.#state,
-      digest: this.plan.digest,
-      totals: this.totals.summary(),
-      reloads: this.loadings.status,
-      components,
-      counters: countersIn(this.metrics.get(PROGRAM)),
-      ready: unready.length === 0,
-      problems: [
-        ...unready,
-        ...this.loadings.problems,
-        ...wrong('operator sink'),
-        ...this.#runtime.leftOnDisk(this.plan),
-      ],
-    };
+    return statusOf({ state: this.#state, live: this.#live, runtime: this.#runtime, loadings: this.loadings });
   }
 
   /** Tells sinks what is on disk for them: dead letters were put back. */

@@ -7,8 +7,9 @@ import { lettersOf } from '../store/keep.ts';
 import type { Live } from './graph.ts';
 import type { LiveSink } from './live-sink.ts';
 import type { LiveSource } from './live-source.ts';
-import type { LoadingsStatus } from './loadings.ts';
+import type { Loadings, LoadingsStatus } from './loadings.ts';
 import type { Placed } from './planned.ts';
+import { PROGRAM, type Runtime } from './runtime.ts';
 import type { Summary } from './totals.ts';
 
 export interface ComponentStatus {
@@ -29,8 +30,10 @@ export interface ComponentStatus {
   readonly problem?: string;
 }
 
+export type RunState = 'starting' | 'running' | 'stopping' | 'stopped';
+
 export interface RunStatus {
-  readonly state: 'starting' | 'running' | 'stopping' | 'stopped';
+  readonly state: RunState;
   /** sha256 of the pipeline and of every file that it names. */
   readonly digest: string;
   readonly totals: Summary;
@@ -56,8 +59,38 @@ export function versions(): Record<string, string> {
   };
 }
 
+/** What there is to say now of a run in that state. */
+export function statusOf(run: {
+  readonly state: RunState;
+  readonly live: Live;
+  readonly runtime: Runtime;
+  readonly loadings: Loadings;
+}): RunStatus {
+  const { state, live, runtime, loadings } = run;
+  const components = componentsOf(live, runtime.metrics, (name) => runtime.deadOf(name));
+  const wrong = (...kinds: ComponentStatus['kind'][]) =>
+    components.flatMap(({ kind, id, problem }) =>
+      problem && kinds.includes(kind) ? [`${kind} ${id}: ${problem}`] : [],
+    );
+  const unready = [
+    ...(state === 'running' ? [] : [`the pipeline is ${state}`]),
+    ...[runtime.memory.problem].filter((each) => each !== undefined),
+    ...wrong('source'),
+  ];
+  return {
+    state,
+    digest: live.plan.digest,
+    totals: runtime.totals.summary(),
+    reloads: loadings.status,
+    components,
+    counters: countersIn(runtime.metrics.get(PROGRAM)),
+    ready: unready.length === 0,
+    problems: [...unready, ...loadings.problems, ...wrong('operator', 'sink'), ...runtime.leftOnDisk(live.plan)],
+  };
+}
+
 /** Every component at work. `deadOf`: events in dead letters of that name. */
-export function componentsOf(
+function componentsOf(
   live: Live,
   metrics: ReadonlyMap<string, Counters>,
   deadOf: (name: string) => number | undefined,
@@ -94,7 +127,7 @@ export function componentsOf(
 }
 
 /** By name, and by label where they have one. */
-export function countersIn(counters: Counters | undefined): ComponentStatus['counters'] {
+function countersIn(counters: Counters | undefined): ComponentStatus['counters'] {
   const values = (counters?.names() ?? []).map((name) => {
     const byLabel = counters?.byLabel(name) ?? {};
     const plain = Object.keys(byLabel).every((label) => label === '');
