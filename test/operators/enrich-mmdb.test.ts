@@ -80,14 +80,22 @@ describe('enrich by a MaxMind DB file', () => {
       put('garbage');
       await vi.advanceTimersByTimeAsync(10_000);
       await vi.waitFor(() => expect(running.counters()).toMatchObject({ errors: 1 }), 20_000);
+      await vi.advanceTimersByTimeAsync(10_000);
+      await vi.waitFor(() => expect(running.counters()).toMatchObject({ errors: 2 }), 20_000);
       expect(await countryOf()).toBe('FR');
+      expect(running.running.status().problems).toEqual([
+        expect.stringMatching(/^operator op: .*places\.mmdb stays as it was: no MaxMind DB: /),
+      ]);
+      expect(running.lines.filter((line) => line.includes('stays as it was'))).toHaveLength(1);
       put(mmdb({ '203.0.113.0/24': { country: { iso_code: 'XX' } } }));
       await vi.advanceTimersByTimeAsync(10_000);
       await vi.waitFor(() => expect(running.counters()).toMatchObject({ refreshes: 1 }), 20_000);
       expect(await countryOf()).toBe('XX');
+      expect(running.running.status().problems).toEqual([]);
+      expect(running.lines.some((line) => /places\.mmdb is read again, after \d+ s/.test(line))).toBe(true);
       rmSync(file);
       await vi.advanceTimersByTimeAsync(10_000);
-      await vi.waitFor(() => expect(running.counters()).toMatchObject({ errors: 2 }), 20_000);
+      await vi.waitFor(() => expect(running.counters()).toMatchObject({ errors: 3 }), 20_000);
       expect(await countryOf()).toBe('XX');
       await running.running.stop();
     } finally {

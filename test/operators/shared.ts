@@ -59,6 +59,8 @@ export function errorsOf(operator: string): string {
 export class OperatorRun {
   readonly events: EventRecord[];
   readonly running: Run;
+  /** What was logged. */
+  readonly lines: readonly string[];
   readonly #inputs: Readonly<Record<string, Subject<Batch>>>;
   readonly #registry: Registry;
 
@@ -67,7 +69,9 @@ export class OperatorRun {
     events: EventRecord[],
     inputs: Readonly<Record<string, Subject<Batch>>>,
     registry: Registry,
+    lines: readonly string[],
   ) {
+    this.lines = lines;
     this.running = running;
     this.events = events;
     this.#inputs = inputs;
@@ -112,9 +116,9 @@ export async function start(
     await write();
     got.push(...events);
   });
-  const { log } = recordedLog();
+  const { log, lines } = recordedLog();
   const options = { log, resolve: String, ...(store ? { store } : {}) };
-  return new OperatorRun(await Run.start(planOf(operator, registry), options), got, inputs, registry);
+  return new OperatorRun(await Run.start(planOf(operator, registry), options), got, inputs, registry, lines);
 }
 
 /** Runs events through an operator and returns what came out once the pipeline has stopped. */

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { Reader } from 'mmdb-lib';
 import type { OperatorContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
+import { Outage } from '../../core/outage.ts';
 import { refreshing } from '../shared/refreshing.ts';
 
 /** Addresses whose answers are kept. */
@@ -112,20 +113,32 @@ function isPlain(value: unknown): value is string | number | bigint | boolean {
   return ['string', 'number', 'bigint', 'boolean'].includes(typeof value);
 }
 
-/** Looks again and again whether a file has been replaced, until the operator stops. What fails leaves the old one. */
+/**
+ * Looks again and again whether a file has been replaced, until the operator stops. What fails leaves the old one, which is
+ * said once, and is a problem of the operator until it is over.
+ */
 export function follow(
   database: Mmdb,
   every: number,
-  ctx: Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics'>,
+  ctx: Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics' | 'trouble'>,
 ): Promise<void> {
-  const { log, metrics } = ctx;
+  const { log, metrics, trouble } = ctx;
+  const outage = new Outage(Number.POSITIVE_INFINITY);
   const refresh = async () => {
-    if (!(await database.refresh())) return;
+    const replaced = await database.refresh();
+    const seconds = outage.over();
+    if (seconds !== undefined) {
+      trouble();
+      log.info(`${database.path} is read again, after ${seconds} s`);
+    }
+    if (!replaced) return;
     metrics.add('refreshes', '', 1);
     log.info(`${database.path} was replaced: ${database.title}`);
   };
   return refreshing(every, ctx, refresh, (error) => {
     metrics.add('errors', 'refresh', 1);
-    log.warn(`${database.path} stays as it was: ${messageOf(error)}`);
+    const problem = `${database.path} stays as it was: ${messageOf(error)}`;
+    if (outage.failed(problem)) log.warn(problem);
+    trouble(problem);
   });
 }
