@@ -44,7 +44,7 @@ export class NetworkSet {
     this.#sets4 = largestFirst(this.#v4.values());
     this.#sets6 = largestFirst(this.#v6.values());
     const count = this.#sets4.reduce((sum, set) => sum + set.size, 0);
-    const ranges = count === 0 ? undefined : new Ranges(count);
+    const ranges = count === 0 ? undefined : new Ranges(count, this.#v4.size);
     for (const [prefix, set] of this.#v4) yield* set.finish(ranges && ((first) => ranges.add(first, prefix)));
     for (const set of this.#sets6) yield* set.finish();
     ranges?.finish();
@@ -85,18 +85,21 @@ const WIDE = 12;
 
 /** Which ranges of IPv4 addresses have any of some networks: where there are none one look says so, mostly at what is near. */
 class Ranges {
-  readonly #narrow: RangeBits;
+  readonly #narrow: RangeBits | undefined;
   #wide: RangeBits | undefined;
 
-  /** @param count of networks */
-  constructor(count: number) {
+  /**
+   * @param count of networks
+   * @param lengths of their prefixes: where there is only one, its set says no as soon as narrow ranges would
+   */
+  constructor(count: number, lengths: number) {
     const within = Math.max(NARROWEST, Math.min(WIDEST, 32 - Math.ceil(Math.log2(count * BITS))));
-    this.#narrow = new RangeBits(within);
+    if (within >= WIDE || lengths > 1) this.#narrow = new RangeBits(within);
     if (within < WIDE) this.#wide = new RangeBits(WIDE);
   }
 
   add(first: number, prefix: number): void {
-    this.#narrow.add(first, prefix);
+    this.#narrow?.add(first, prefix);
     this.#wide?.add(first, prefix);
   }
 
@@ -105,7 +108,7 @@ class Ranges {
   }
 
   has(address: number): boolean {
-    return this.#wide?.has(address) !== false && this.#narrow.has(address);
+    return this.#wide?.has(address) !== false && this.#narrow?.has(address) !== false;
   }
 }
 
