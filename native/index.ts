@@ -126,7 +126,7 @@ export interface Sensor {
   drain(into: Uint8Array, rows?: Uint32Array): number;
   /**
    * Asks for one ring of the doorbell when so many bytes are in the ring, or a little more, and after `within` ms at the
-   * latest. Default: at the next record, however long that takes. Until the next `drain`. True when so much is there already:
+   * latest (from now, in whole ms). Default: at the next record, however long that takes. Until the next `drain`. True when so much is there already:
    * then drain, do not sleep.
    */
   arm(bytes?: number, within?: number): boolean;

@@ -21,6 +21,8 @@
 
 namespace {
 
+constexpr double kLongestWait = 1e12;  // ms; longer is as long as it takes
+
 Napi::Error to_error(Napi::Env env, const Failure &failure) {
   Napi::Error error = Napi::Error::New(env, failure.step + ": " + failure.reason());
   error.Set("step", failure.step);
@@ -50,8 +52,12 @@ class Bell {
 
   // Calls after so many ms as if it had rung, unless this is called again before; 0: not.
   void ring_after(uint64_t ms) {
-    if (ms > 0) uv_timer_start(&timer_, due, ms, 0);
-    else uv_timer_stop(&timer_);
+    if (ms == 0) {
+      uv_timer_stop(&timer_);
+      return;
+    }
+    uv_update_time(timer_.loop);  // else it counts from when this turn of the loop began
+    uv_timer_start(&timer_, due, ms, 0);
   }
 
   void stop() {
@@ -261,8 +267,9 @@ class SensorHandle : public Napi::ObjectWrap<SensorHandle> {
   // arm(bytes, within): `within` in ms, 0 for as long as it takes.
   Napi::Value arm(const Napi::CallbackInfo &info) {
     const bool there = sensor(info.Env()).arm(info[0].ToNumber().Uint32Value());
-    const double within = info[1].ToNumber().DoubleValue();
-    if (bell_ != nullptr) bell_->ring_after(there ? 0 : static_cast<uint64_t>(std::ceil(within)));
+    const double within = std::ceil(info[1].ToNumber().DoubleValue());
+    const bool waits = !there && within > 0 && within <= kLongestWait;
+    if (bell_ != nullptr) bell_->ring_after(waits ? static_cast<uint64_t>(within) : 0);
     return Napi::Boolean::New(info.Env(), there);
   }
 

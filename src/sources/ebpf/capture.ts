@@ -205,7 +205,7 @@ export class Capture {
     return this.#kept !== before;
   }
 
-  /** The doorbell has rung. That of a moment ago may be heard late, while nobody sleeps or has only just lain down. */
+  /** The doorbell has rung, or it is time. A ring of a moment ago may be heard late, while nobody sleeps or has only just lain down. */
   #wake(): void {
     if (this.#asleep === 'no') return;
     this.#alone = this.#asleep === 'until next' && performance.now() - this.#lastData > this.#wait;

@@ -96,6 +96,7 @@ export class FakeSensor implements Sensor {
   drain(into: Uint8Array, rows?: Uint32Array): number {
     this.drains++;
     this.awaited = 0;
+    clearTimeout(this.#due);
     const bytes = this.#waiting.shift();
     into.set(bytes ?? []);
     const length = bytes?.length ?? 0;
