@@ -8,9 +8,12 @@ const RANGE = { lowest: 1000, highest: 3.6e12, figures: 2 } as const;
 /** How often it is looked whether a turn was long, in ms. */
 const EVERY = 1000;
 
+/** Of one second; when there are more turns, most are alike. */
+const MOST = 16_384;
+
 /**
- * Measures every turn, without what the loop sleeps. A timer that is late would tell it too, but it wakes a program that has
- * nothing to do, and misses what is over before it is due.
+ * Measures turns, without what the loop sleeps: of each second the longest, and the first 16,384. A timer that is late would
+ * tell it too, but it wakes a program that has nothing to do, and misses what is over before it is due.
  */
 export class LoopWatch {
   readonly #histogram = createHistogram(RANGE);
@@ -54,13 +57,16 @@ const active = () => performance.now() - performance.nodeTiming.idleTime;
 /** Where there is no addon: by an immediate in every turn. */
 class ImmediateTurns {
   #taken: number[] = [];
+  #longest = 0;
   #next: NodeJS.Immediate;
   #active = active();
   // One function for all turns, and no call that it can do without, take half as long.
   readonly #turn = () => {
     const now = active();
-    this.#taken.push((now - this.#active) * 1e6);
+    const ns = (now - this.#active) * 1e6;
     this.#active = now;
+    if (ns > this.#longest) this.#longest = ns;
+    if (this.#taken.length < MOST) this.#taken.push(ns);
     this.#next = this.#again();
   };
 
@@ -70,7 +76,9 @@ class ImmediateTurns {
 
   take(): readonly number[] {
     const taken = this.#taken;
+    if (taken.length === MOST) taken[MOST - 1] = this.#longest;
     this.#taken = [];
+    this.#longest = 0;
     return taken;
   }
 

@@ -10,7 +10,7 @@ export function hashNext(hash: number, unit: number): number {
   return Math.imul(hash ^ unit, 0x01000193);
 }
 
-/** The hash of what goes on with 32 bits. */
+/** The hash of what goes on with 32 bits. Words that collide can be made: what it finds is looked at whole. */
 export function hashWord(hash: number, word: number): number {
   const mixed = Math.imul(hash ^ word, 0x85ebca6b);
   return mixed ^ (mixed >>> 15);
@@ -25,7 +25,7 @@ export function spread(hash: number): number {
 /** Bytes that are hashed at once. */
 export const WORD = 4;
 
-/** The hash of what goes on with some bytes; so many bytes have to follow wherever that is the hash. */
+/** The hash of what goes on with some bytes. Texts of different lengths may share it: who compares by it compares lengths, too. */
 export function hashBytes(before: number, bytes: Uint8Array, start: number, end: number): number {
   if (end - start < WORD) return hashWord(before, partAt(bytes, start, end));
   const last = end - WORD;

@@ -119,7 +119,8 @@ abstract class Items implements Keeper, Kept, PathSet {
 
 /** Of texts that are longer so many units are looked at before all of them are. */
 const SHORT = 16;
-const SAMPLE = 2 * WORD;
+const SAMPLE_BITS = 3;
+const SAMPLE = 1 << SAMPLE_BITS;
 
 /** Texts that a value equals. A few units of each are marked, from the whole of it: most texts differ in some of them. */
 export class Texts extends Items {
@@ -177,7 +178,7 @@ function sampleOfText(text: string): number {
 
 /** Where the nth unit is that is looked at of a long text, from 1; the last of them is the text's last. */
 function sampleAt(n: number, length: number): number {
-  return ((n * length) >>> 3) - 1;
+  return ((n * length) >>> SAMPLE_BITS) - 1;
 }
 
 /**

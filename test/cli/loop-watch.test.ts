@@ -52,9 +52,9 @@ test.each(ways)('%s: what the loop sleeps is no part of a turn, and it sleeps on
   expect(longest).toBeGreaterThan(39);
 });
 
-test('more turns than are kept: the longest of all is told', () => {
+test.each(ways)('%s: of more turns than are kept the longest of all is told', (_, way) => {
   const longest = alone(
-    WITH_ADDON,
+    way,
     `
     const watch = new LoopWatch(1e6, () => {});
     let turns = 0;

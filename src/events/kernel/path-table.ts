@@ -93,6 +93,7 @@ export class PathTable {
     found |= this.#beginsWith(this.#prefixed, bytes, start, end, baseStart, baseEnd);
     if ((found & IN_SET) === 0) return found;
     // Of what is joined no more is asked than how it begins.
+    found &= ~IN_SET;
     if (baseStart < baseEnd) return found | this.#beginsWith(this.#among, bytes, start, end, baseStart, baseEnd);
     for (const [set, bits] of this.#sets) if (set.mayHave(bytes, start, end)) found |= bits;
     return found;
