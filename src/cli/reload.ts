@@ -11,7 +11,7 @@ import type { Run } from '../pipeline/run.ts';
 import { type Contents, Watcher } from '../pipeline/watch.ts';
 import { rulesOf, sayWarnings } from './books.ts';
 import { failure } from './fail.ts';
-import { refuseSilence, sayShrunkLists } from './silenced.ts';
+import { refuseSilence, sayDoubtfulLists } from './silenced.ts';
 import { reloadingState, tellSystemd } from './systemd.ts';
 
 /** A file that was written less than so many ms ago may be half of what it will be. */
@@ -92,7 +92,7 @@ export class Reloader {
       log.info(now, what);
       run.loadings.done(what);
       sayWarnings(log, this.#options.sets, plan, before);
-      sayShrunkLists(log, plan, before);
+      sayDoubtfulLists(log, plan, before);
     } catch (error) {
       const what = failure(error);
       const asBefore = !(error instanceof HalfUndone);

@@ -4,7 +4,7 @@ import { counted } from '../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { RulesConfig } from '../operators/rules/index.ts';
-import { shrunkLists } from '../operators/rules/lists.ts';
+import { doubts, emptiedText, sameLists } from '../operators/rules/lists.ts';
 import type { Plan, PlannedOperator } from '../pipeline/planned.ts';
 import { filesOf, isBlankText } from './rules-files.ts';
 
@@ -27,8 +27,12 @@ function silenced(operator: PlannedOperator, plan: Plan, old: PlannedOperator, b
   const files = filesOf(operator);
   const emptied = files.filter((name) => textOf(plan, name).trim() === '' && !isBlankText(textOf(before, name)));
   if (emptied.length > 0) return emptied.map((file) => gone('The file is empty and was not', file));
-  const lists = shrunkLists(operator.prepared, old.prepared).filter(({ now, from }) => now === 0 && !from.optional);
-  if (lists.length > 0) return lists.map(({ message, from }) => emptyList(message, from.location));
+  const lists = sameLists(operator.prepared, old.prepared).flatMap((list) => {
+    const { from } = list.feed;
+    const message = from.optional ? undefined : emptiedText(list);
+    return message === undefined ? [] : [emptyList(message, from.location)];
+  });
+  if (lists.length > 0) return lists;
   const [had, isAsked] = [enabledOf(old), JSON.stringify(operator.config) !== JSON.stringify(old.config)];
   if (isAsked || had === 0 || enabledOf(operator) > 0) return [];
   const message = `${operator.id} would have no rule that is enabled any more: it has ${counted(had, 'rule')}`;
@@ -43,12 +47,12 @@ function textOf({ texts }: Plan, file: string): string {
   return texts.find(({ name }) => name === file)?.text ?? '';
 }
 
-/** Says of lists from elsewhere that they have lost more than half of their items. */
-export function sayShrunkLists(log: Logger, plan: Plan, before: Plan): void {
+/** Says what people should look at of lists from elsewhere: what is lost of them, or new in kind. */
+export function sayDoubtfulLists(log: Logger, plan: Plan, before: Plan): void {
   for (const { id, type, prepared } of plan.operators) {
     const old = before.operators.find((each) => each.id === id && each.type === type);
     if (type !== 'rules' || old === undefined) continue;
-    for (const { message } of shrunkLists(prepared, old.prepared)) log.warn(message);
+    for (const message of sameLists(prepared, old.prepared).flatMap(doubts)) log.warn(message);
   }
 }
 

@@ -19,8 +19,8 @@ const MOST_BYTES = 512 * 1024 * 1024;
 
 /**
  * Fetches what a list comes from; undefined when it still is what `tag` says.
- * @throws Error that says why it cannot be had: no answer within 30 s, another status than 200, a web page, more than
- * 512 MiB, a secret of its headers that is not there
+ * @throws Error that says why it cannot be had: no answer within 30 s, another status than 200, a web page, JSON, more
+ * than 512 MiB, a secret of its headers that is not there
  * @param get fetches, the way that there is
  */
 export async function fetchItems(
@@ -42,10 +42,10 @@ export async function fetchItems(
       await response.body?.cancel();
       throw new Error(`the answer has the status ${response.status}`);
     }
-    // Each line of a login page would be an item of a list of texts.
-    if (/^text\/html\b/i.test(response.headers.get('content-type') ?? '')) {
+    const other = otherForm(response.headers.get('content-type') ?? '');
+    if (other !== undefined) {
       await response.body?.cancel();
-      throw new Error('the answer is a web page (text/html), no list');
+      throw new Error(`the answer is ${other}, no list`);
     }
     const content = await readBody(response);
     const fresh = response.headers.get('etag');
@@ -56,6 +56,14 @@ export async function fetchItems(
     const cause = error instanceof Error ? error.cause : undefined;
     throw new Error(messageOf(cause ?? error), { cause: error });
   }
+}
+
+/** What an answer of a type is that is no list: each line of a login page, or of an error, would be an item of texts. */
+function otherForm(type: string): string | undefined {
+  if (/^text\/html\b/i.test(type)) return 'a web page (text/html)';
+  // What else ends in +json may be the list as it is: GitHub calls a raw file so.
+  const [json] = /^application\/(?:problem\+)?json\b/i.exec(type) ?? [];
+  return json === undefined ? undefined : `JSON (${json})`;
 }
 
 async function readBody(response: Response): Promise<Uint8Array> {

@@ -19,6 +19,8 @@ const BEGINNINGS: readonly (readonly [begins: string, what: string])[] = [
 ];
 const WEB_PAGE = /^(?:\xef\xbb\xbf)?\s*<(?:!doctype|html)[\s>]/i;
 const XML = /^(?:\xef\xbb\xbf)?\s*<\?xml\s/i;
+/** Not each `[`: programs are called so. */
+const JSON_TEXT = /^(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*["{\]])/;
 
 /** Refuses what begins like something else than a list. @throws ScanError */
 export function refuseOtherForms(bytes: Buffer): void {
@@ -29,6 +31,7 @@ export function refuseOtherForms(bytes: Buffer): void {
 function lookOf(start: string): string | undefined {
   if (WEB_PAGE.test(start)) return 'a web page';
   if (XML.test(start)) return 'XML';
+  if (JSON_TEXT.test(start)) return 'JSON';
   return BEGINNINGS.find(([begins]) => start.startsWith(begins))?.[1];
 }
 

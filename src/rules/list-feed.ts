@@ -13,9 +13,9 @@ import { constantOf, type Keeper, type Kept, makeKeeper, takesTexts, type Use } 
 import { countLines, type FoundItem, ItemScanner, ScanError } from './items-scan.ts';
 
 /**
- * Reads what a list comes from, at once or in steps. Undefined: it is not here yet, and the list stays empty until it is
+ * The text of a list, unpacked, at once or in steps. Undefined: it is not here yet, and the list stays empty until it is
  * loaded again.
- * @throws Error that says why it cannot be read
+ * @throws ScanError for what is no text, another Error that says why it cannot be read
  */
 export type ReadItems = (from: ItemsFrom) => Uint8Array | undefined | Generator<void, Uint8Array | undefined>;
 
@@ -90,6 +90,8 @@ export interface Tally {
   /** How many things in it are no items, and what is wrong with the first. */
   readonly skipped: number;
   readonly problem?: { readonly message: string; readonly line: number };
+  /** How many items begin with a slash. */
+  readonly absolute: number;
 }
 
 /** What was made of a text. */
@@ -100,6 +102,7 @@ export interface Built extends Tally {
   exchange(): void;
 }
 
+const SLASH = 47;
 /** Items between two chances to do something else. */
 const STEP = 1024;
 
@@ -107,7 +110,7 @@ export class ListFeed {
   readonly name: string;
   readonly from: ItemsFrom;
   /** What the text had that its items are of. */
-  tally: Tally = { items: 0, skipped: 0 };
+  tally: Tally = { items: 0, skipped: 0, absolute: 0 };
   readonly #uses = new Map<string, { readonly use: Use; readonly items: FeedItems }>();
 
   constructor(name: string, from: ItemsFrom) {
@@ -129,10 +132,8 @@ export class ListFeed {
     return found.items;
   }
 
-  /** Reads a text, compressed or not, in steps; what comes of it is exchanged by the caller. @throws ScanError */
-  *build(content: Uint8Array): Generator<void, Built> {
-    const text = unpackedAtOnce(content);
-    yield;
+  /** Reads a text in steps; what comes of it is exchanged by the caller. @throws ScanError */
+  *build(text: Uint8Array): Generator<void, Built> {
     const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
     refuseOtherForms(bytes);
     const expected = { items: yield* countLines(bytes), bytes: bytes.length };
@@ -148,16 +149,19 @@ export class ListFeed {
     yield;
     let items = 0;
     let skipped = 0;
+    let absolute = 0;
     let problem: Built['problem'];
     for (const scanner = new ItemScanner(bytes, this.from); scanner.next(); ) {
       const wrong = addTo(making, scanner);
-      if (wrong === undefined) items++;
-      else if (skipped++ === 0) problem = { message: wrong, line: scanner.line };
+      if (wrong === undefined) {
+        items++;
+        if (scanner.units[scanner.start] === SLASH) absolute++;
+      } else if (skipped++ === 0) problem = { message: wrong, line: scanner.line };
       if ((items + skipped) % STEP === 0) yield;
     }
     const made = new Map<FeedItems, Content>();
     for (const each of making) made.set(each.items, yield* each.finish());
-    const tally = { items, skipped, ...(problem === undefined ? {} : { problem }) };
+    const tally = { items, skipped, absolute, ...(problem === undefined ? {} : { problem }) };
     return {
       ...tally,
       lists: (items) => made.get(items) ?? asTheyAre(items),
@@ -221,6 +225,7 @@ export function* loadFeed(feed: ListFeed, read: ReadItems): Generator<void, read
     const found = read(from);
     content = found !== undefined && 'next' in found ? yield* found : found;
   } catch (error) {
+    if (error instanceof ScanError) return [scanIssue(error, from)];
     const message = `Cannot read ${from.location}: ${messageOf(error)}`;
     if (!from.optional)
       return [issue('error', 'LOAD_ERR_FILE_READ', message, from, 'Say optional: true where it may be missing.')];
@@ -235,8 +240,12 @@ export function* loadFeed(feed: ListFeed, read: ReadItems): Generator<void, read
     return contentIssues(built, feed);
   } catch (error) {
     if (!(error instanceof ScanError)) throw error;
-    return [atLine(issue('error', 'LOAD_ERR_EXTENSION', error.message, from), from, error.line)];
+    return [scanIssue(error, from)];
   }
+}
+
+function scanIssue({ message, line }: ScanError, from: ItemsFrom): Issue {
+  return atLine(issue('error', 'LOAD_ERR_EXTENSION', message, from), from, line);
 }
 
 /** What was left out of a list, in words; undefined: nothing. */
@@ -283,8 +292,8 @@ function atLine(found: Issue, { location }: ItemsFrom, line: number): Issue {
   };
 }
 
-/** Reads files; addresses of the web are somebody else's. */
-export function readItemsFile({ kind, address }: ItemsFrom): Generator<void, Uint8Array> {
+/** Reads files, compressed or not; addresses of the web are somebody else's. */
+export function* readItemsFile({ kind, address }: ItemsFrom): Generator<void, Uint8Array> {
   if (kind === 'url') throw new Error('nothing here fetches from the web');
-  return readInSteps(address);
+  return unpackedAtOnce(yield* readInSteps(address));
 }

@@ -180,6 +180,9 @@ test('a list from elsewhere that has become empty: the old one stays; that one h
     const { over, said } = await between(before, after);
     expect([over, said.includes('→')]).toEqual([1, false]);
   }
+  const listedPaths = (text: string) => ({ 'a.yaml': listed('file: far.txt'), 'far.txt': text });
+  const strange = await gone(listedPaths('/a\n/b\n'), listedPaths('/a\nb\n'));
+  expect(strange).toMatchObject({ over: 1, said: expect.stringContaining('the list far: 1 item without / in front') });
   // Another list of that name.
   writeFileSync(join(folder, 'other.txt'), 'x\n');
   const other = await gone(

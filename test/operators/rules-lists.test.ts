@@ -140,6 +140,8 @@ describe('a list that becomes something else', () => {
     for (const [body, type, words] of [
       [page, 'text/html; charset=utf-8', 'a web page (text/html)'],
       [page, 'text/plain', 'line 1: it looks like a web page'],
+      ['{"message":"API rate limit exceeded"}', 'application/json; charset=utf-8', 'JSON (application/json), no list'],
+      ['{"message":"API rate limit exceeded"}', 'application/vnd.github.raw+json', 'line 1: it looks like JSON'],
       [
         gzipSync('/data/two\n').subarray(0, 20),
         undefined,
@@ -154,7 +156,7 @@ describe('a list that becomes something else', () => {
       await until(() => (counter('list_failures') ?? 0) > failures + 1);
       expect(said(words)).toBe(1);
       expect(run.status().problems).toEqual([
-        expect.stringMatching(/^operator detect: the list far stays as it is: .*(?:it |a web page)/),
+        expect.stringMatching(/^operator detect: the list far stays as it is: .*(?:it |a web page|JSON)/),
       ]);
       expect(JSON.stringify(run.status().problems)).toContain(words);
       expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
@@ -218,6 +220,23 @@ describe('a list that is read again', () => {
     expect(lines.filter((line) => line.includes('→')).map((line) => /\d+ → \d+ items/.exec(line)?.[0])).toEqual([
       '51 → 25 items',
     ]);
+    await run.stop(1000);
+  });
+
+  it('says when it has paths that do not begin with a slash, where all did', async () => {
+    const { run, lines } = await started(`url: "${url}", refresh: 1s`);
+    const size = () => run.metrics.get('detect')?.byLabel('list_items').far;
+    const told = () => lines.filter((line) => line.includes('without /'));
+    for (const [body, count] of [
+      ['/data/one\n/data/two\n', 2],
+      ['/data/one\nrate limit\n/data/two\n', 3],
+      ['/data/one\nrate limit\n/data/two\nexceeded\n', 4],
+    ] as const) {
+      answer = { status: 200, body, type: 'application/vnd.github.raw+json' };
+      await until(() => size() === count);
+      expect(told()).toHaveLength(count === 2 ? 0 : 1);
+    }
+    expect(told()[0]).toContain(`the list far: 1 item without / in front, where all had one, from ${url}`);
     await run.stop(1000);
   });
 

@@ -25,6 +25,10 @@ describe('content that is no list of texts', () => {
     ['a page after blanks', '\n  <HTML lang="en">\n<body>\n', 'a web page'],
     ['a page after a mark', '\uFEFF<!doctype html>\n', 'a web page'],
     ['an answer in XML', '<?xml version="1.0"?>\n<Error>AccessDenied</Error>\n', 'XML'],
+    ['an error in JSON', '{"message":"API rate limit exceeded"}', 'JSON'],
+    ['one over several lines', '\uFEFF{\n  "error": {}\n}\n', 'JSON'],
+    ['an array', '[\n  {"code": 7}\n]\n', 'JSON'],
+    ['no answers', '[]\n', 'JSON'],
     ['gzip in gzip', gzipSync(gzipSync('bad\nworse\n')), 'gzip in gzip'],
     ['a login page in gzip', gzipSync('<!DOCTYPE html>\n<title>Log in</title>\n'), 'a web page'],
     ['a program', readFileSync(process.execPath).subarray(0, 100_000), 'a program'],
@@ -72,6 +76,10 @@ describe('content that is no list of texts', () => {
       expect(verdict(result, { 't.s': item })).toBe(true);
     }
     expect(verdict(load(CONDITION, '<NA>\n'), { 't.s': '<NA>' })).toBe(true);
+    for (const programs of ['[\n2to3\n', '[\n[[\nacpid\n', '[kworker]\n', '{pool}\n']) {
+      const [first = ''] = programs.split('\n');
+      expect(verdict(load(CONDITION, programs), { 't.s': first })).toBe(true);
+    }
   });
 });
 

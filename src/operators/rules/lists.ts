@@ -2,35 +2,43 @@
 
 import type { Prepared } from '../../core/component.ts';
 import { counted } from '../../core/counted.ts';
-import type { ListFeed } from '../../rules/index.ts';
+import type { ListFeed, Tally } from '../../rules/index.ts';
 
-/** A list that would hold less than it does. */
-export interface Shrunk {
-  readonly from: ListFeed['from'];
-  readonly before: number;
-  readonly now: number;
-  /** For people. */
-  readonly message: string;
+/** A list whose items are others now, from the same place. */
+export interface Changed {
+  readonly feed: ListFeed;
+  readonly before: Tally;
 }
 
 const feedsOf = ({ state }: Prepared) => (state as { readonly feeds: readonly ListFeed[] }).feeds;
 
-/** The lists that have lost more than half of their items though they come from where they came from. */
-export function shrunkLists(prepared: Prepared, before: Prepared): readonly Shrunk[] {
+/** The lists that come from where they came from, with what they had. */
+export function sameLists(prepared: Prepared, before: Prepared): readonly Changed[] {
   const old = new Map(feedsOf(before).map((feed) => [feed.name, feed]));
-  return feedsOf(prepared).flatMap(({ name, from, tally: { items: now } }) => {
-    const had = old.get(name);
-    if (had === undefined || had.from.address !== from.address) return [];
-    return shrunk(had.tally.items, now)
-      ? [{ from, before: had.tally.items, now, message: shrunkText(name, had.tally.items, now, from.location) }]
-      : [];
+  return feedsOf(prepared).flatMap((feed) => {
+    const had = old.get(feed.name);
+    return had?.from.address === feed.from.address ? [{ feed, before: had.tally }] : [];
   });
 }
 
-export function shrunk(before: number, now: number): boolean {
-  return now * 2 < before;
+/** What people should look at of a list that has changed: it has lost more than half of its items, or has items of another kind. */
+export function doubts({ feed: { name, from, tally: now }, before }: Changed): readonly string[] {
+  const found: string[] = [];
+  if (now.items * 2 < before.items) found.push(shrunkText(name, from.location, before.items, now.items));
+  const others = now.items - now.absolute;
+  if (before.items > 0 && before.absolute === before.items && others > 0) {
+    found.push(
+      `the list ${name}: ${counted(others, 'item')} without / in front, where all had one, from ${from.location}`,
+    );
+  }
+  return found;
 }
 
-export function shrunkText(list: string, before: number, now: number, location: string): string {
+/** Says of a list that had items, and has none now, what it had. */
+export function emptiedText({ feed: { name, from, tally }, before }: Changed): string | undefined {
+  return tally.items === 0 && before.items > 0 ? shrunkText(name, from.location, before.items, 0) : undefined;
+}
+
+function shrunkText(list: string, location: string, before: number, now: number): string {
   return `the list ${list}: ${before} → ${counted(now, 'item')}, from ${location}`;
 }

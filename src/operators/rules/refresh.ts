@@ -11,7 +11,7 @@ import { fetchItems } from '../../rules/items-fetch.ts';
 import { unpacked } from '../../rules/items-gzip.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
 import { refreshing } from '../shared/refreshing.ts';
-import { shrunk, shrunkText } from './lists.ts';
+import { doubts } from './lists.ts';
 
 type Context = Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics' | 'trouble'>;
 
@@ -87,8 +87,8 @@ class Follower {
 
   #sayWhatIsLess(before: Tally, now: Tally): void {
     const { log } = this.#around.ctx;
-    const { name, from } = this.#feed;
-    if (shrunk(before.items, now.items)) log.warn(shrunkText(name, before.items, now.items, from.location));
+    const { from } = this.#feed;
+    for (const message of doubts({ feed: this.#feed, before })) log.warn(message);
     const less = leftOut(this.#feed, now);
     if (less !== undefined && less !== leftOut(this.#feed, before)) {
       log.warn(`${from.location}: line ${now.problem?.line}: ${less}`);
