@@ -23,6 +23,7 @@ import { orderOf } from './order.ts';
 import type { Placed, Plan, PlannedOperator, PlannedSink, PlannedSource } from './planned.ts';
 import type { Registry } from './registry.ts';
 import { readPipeline } from './shape.ts';
+import { type Reached, strayReads, takenFields } from './stray-reads.ts';
 import { isPath } from './user-components.ts';
 import { Wanted } from './wanted.ts';
 import { type Contents, contentOf, digestOf } from './watch.ts';
@@ -38,6 +39,7 @@ export interface Given {
 }
 
 type Asked = Pick<Draft<Placed>, 'id' | 'type' | 'path'>;
+type Reading = Asked & Pick<OperatorDraft, 'from' | 'reached'>;
 
 export class Planner {
   readonly #document: PipelineDocument;
@@ -171,7 +173,9 @@ export class Planner {
       const { definition, config, path, reached = [] } = sink;
       this.#ask(sink, () => definition.prepare?.(config, this.#context(path)));
       sink.notes = {};
-      sink.reads = this.#ask(sink, () => definition.reads?.(config, reached)) ?? everything(reached);
+      const reads = this.#ask(sink, () => definition.reads?.(config, reached));
+      this.#checkReads(sink, reads);
+      sink.reads = reads ?? everything(reached);
       wanted.add(sink.from, sink.reads);
     }
     for (const id of order.toReversed()) {
@@ -216,9 +220,11 @@ export class Planner {
     if (definition.prepare) {
       const answer = definition.prepare(operator.config, edge);
       const prepared = 'next' in answer ? yield* answer : answer;
+      this.#checkReads(operator, prepared.reads);
       operator.identity = `${operator.identity} ${edge.digest()} ${prepared.digest ?? ''}`;
       return prepared;
     }
+    this.#sayStrays(operator, takenFields(this.#providedBy(operator), reached));
     const { reads, types } = definition;
     const borrowed = origins.some(
       ({ definition: of, emits }) => of.borrows && emits?.some((each) => reached.includes(each)),
@@ -230,7 +236,25 @@ export class Planner {
       this.#findings.error('CONFIG_DEMAND', message, [...path, 'type'], hint);
     }
     const demanded: Demand = { fields: new Set(reads), types: types ? new Set(types) : 'all' };
+    this.#sayStrays(operator, strayReads(demanded, this.#reachedBy(operator)));
     return { reads: new Map(reached.map((source) => [source, demanded])) };
+  }
+
+  #reachedBy({ from, reached = [] }: Reading, sources = reached): Reached {
+    const isOpen = from.some((id) => this.#operators.has(id)) || reached.includes('alert');
+    return { sources, provided: this.#provided(from).map(({ name }) => name), isOpen };
+  }
+
+  #checkReads(component: Reading, reads: Demands = new Map()): void {
+    for (const [source, demand] of reads) {
+      this.#sayStrays(component, strayReads(demand, this.#reachedBy(component, [source])));
+    }
+  }
+
+  #sayStrays({ type, path }: Asked, strays: ReturnType<typeof strayReads>): void {
+    const at = this.#findings.place([...path, 'type']);
+    const code = 'CONFIG_DEMAND';
+    this.#findings.all.push(...strays.map((each) => ({ ...each, code, at, message: `${type} ${each.message}` })));
   }
 
   // What the author of a component did not foresee is an error of the pipeline, not a fault of this program.

@@ -213,6 +213,72 @@ describe('an operator that does not say what it reads', () => {
   });
 });
 
+describe('an operator that names what nothing has that comes to it', () => {
+  const { config, ...rest } = common;
+  const graph = 'operators: { mine: { type: mine, from: node } }\nsinks: { out: { type: stdout, from: mine } }';
+  type Definition = Parameters<typeof defineOperator<typeof config>>[0];
+  const said = (definition: Partial<Definition>, source = 'ebpf', yaml = graph) => {
+    const all = registry();
+    const create = () => where(() => true);
+    all.add(defineOperator({ ...rest, config, type: 'mine', create, ...definition }), 'test');
+    all.add(
+      defineOperator({ ...common, type: 'scores', provides: () => [SCORE], reads: ['proc.name'], create }),
+      'test',
+    );
+    const document = PipelineDocument.parse('p.yaml', `sources: { node: { type: ${source} } }\n${yaml}`);
+    try {
+      return planPipeline(document, all).warnings.map(
+        ({ severity, message, hint }) => `${severity}: ${message}. ${hint}`,
+      );
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return error.diagnostics.map(({ severity, message, hint }) => `${severity}: ${message}. ${hint}`);
+    }
+  };
+  const SCORE = { name: 'my.score', doc: 'For tests.', type: 'number' as const };
+  const below = graph
+    .replace('from: node', 'from: above')
+    .replace('{ mine', '{ above: { type: scores, from: node }, mine');
+
+  it('is refused for a field or a type, with what was probably meant', () => {
+    expect(said({ reads: ['proc.nmae', 'proc.aname[2]', 'evt.arg.flags'], types: ['exeve'] })).toEqual([
+      'error: mine reads "proc.nmae", which is no field of syscall events. Did you mean "proc.name"?',
+      'error: mine wants events of the type "exeve", which no syscall events have. Did you mean "execve"?',
+    ]);
+    const fields = new Set(['proc.nmae']);
+    const prepare = () => ({ reads: new Map([['syscall', { fields, types: 'all' as const }]]) });
+    expect(said({ prepare })).toEqual([expect.stringContaining('reads "proc.nmae"')]);
+  });
+
+  it('has the fields that operators above provide', () => {
+    expect(said({ reads: ['my.score'] }, 'ebpf', below)).toEqual([]);
+    // An operator may set what it does not announce.
+    expect(said({ reads: ['my.scroe'] }, 'ebpf', below)).toEqual([
+      'warning: mine reads "my.scroe", which is no field of syscall events. Did you mean "my.score"?',
+    ]);
+    expect(said({ reads: ['my.score'] })).toEqual([
+      'error: mine reads "my.score", which is no field of syscall events. A field that an operator above adds is named in its `provides`.',
+    ]);
+  });
+
+  it('may be made for several event sources, and for those of others', () => {
+    expect(said({ reads: ['proc.name', 'ct.user'], types: ['execve', 'ConsoleLogin'] })).toEqual([
+      'warning: mine wants events of the type "ConsoleLogin", which no syscall events have. undefined',
+    ]);
+    expect(said({ reads: ['ct.user'] })).toEqual([
+      'error: mine reads "ct.user", which is no field of syscall events. It is one of aws_cloudtrail events, and none come here.',
+    ]);
+    expect(said({ reads: ['anything'], types: ['whatever'] }, 'cloud')).toEqual([]);
+  });
+
+  it('adds no field that events have already', () => {
+    const provides = () => [{ name: 'proc.name', doc: 'For tests.' }];
+    expect(said({ reads: [], provides })).toEqual([
+      'error: mine adds "proc.name", which syscall events have already. Call it otherwise.',
+    ]);
+  });
+});
+
 it.each(['emits', 'prepare', 'reads'] as const)(
   'a component that throws in %s is named, and nobody thinks that we failed',
   (fault) => {
