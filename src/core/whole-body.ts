@@ -1,5 +1,10 @@
 /** Bodies of requests and answers as a whole, no larger than they may be. */
 
+import { setImmediate } from 'node:timers/promises';
+
+/** Bytes that are copied in one turn of the event loop, about. */
+const SLICE = 1024 * 1024;
+
 /** Their pieces together. Rejects with what `tooLarge` makes once they have more than `most` bytes. */
 export async function wholeBody(pieces: AsyncIterable<Buffer>, most: number, tooLarge: () => Error): Promise<Buffer> {
   const all: Buffer[] = [];
@@ -10,5 +15,20 @@ export async function wholeBody(pieces: AsyncIterable<Buffer>, most: number, too
     all.push(piece);
   }
   const [only] = all;
-  return only !== undefined && all.length === 1 ? only : Buffer.concat(all, length);
+  return only !== undefined && all.length === 1 ? only : await joined(all, length);
+}
+
+/** Copies pieces while others have their turn. */
+async function joined(pieces: Iterable<Uint8Array>, length: number): Promise<Buffer> {
+  const whole = Buffer.allocUnsafeSlow(length);
+  let end = 0;
+  let pause = SLICE;
+  for (const piece of pieces) {
+    whole.set(piece, end);
+    end += piece.length;
+    if (end < pause) continue;
+    await setImmediate();
+    pause = end + SLICE;
+  }
+  return whole;
 }

@@ -14,6 +14,7 @@ import { withFetchedItems } from '../../src/operators/rules/fetched-items.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { Run } from '../../src/pipeline/run.ts';
+import { type Contents, contentOf } from '../../src/pipeline/watch.ts';
 import { recordedLog } from '../core/shared.ts';
 import { Bench } from '../events-kernel/slab-writer.ts';
 import { ManualSink, ManualSource, registryOf } from '../pipeline/harness.ts';
@@ -82,7 +83,8 @@ operators: { detect: { type: rules, from: in, files: ${rules} } }
 sinks: { out: { type: collect, from: detect } }
 `;
   const known = registry(input, sink);
-  const planned = () => withFetchedItems(() => planPipeline(PipelineDocument.parse('test.yaml', yaml), known));
+  const read: Contents = new Map();
+  const planned = () => withFetchedItems(() => planPipeline(PipelineDocument.parse('test.yaml', yaml), known, read));
   const plan = await planned();
   const { log, lines } = recordedLog();
   const run = await Run.start(plan, { log, resolve: String });
@@ -99,7 +101,7 @@ sinks: { out: { type: collect, from: detect } }
     return [...alerts];
   };
   const reload = async () => run.reload(await planned());
-  return { run, judged, lines, reload };
+  return { run, judged, lines, reload, read };
 }
 
 /** Waits until something is so; fails by the test's own time limit. */
@@ -147,6 +149,7 @@ describe('a list that becomes something else', () => {
         undefined,
         'line 1: it is gzip that cannot be unpacked: unexpected end',
       ],
+      [gzipSync(gzipSync('/data/two\n')), undefined, 'line 1: it looks like gzip in gzip'],
       [Buffer.from('\x7fELF\n/data/two\n'), undefined, 'line 1: it looks like a program'],
       ['/data/two\nx\0\n', undefined, 'line 2: it has a byte that is zero'],
     ] as const) {
@@ -201,6 +204,19 @@ describe('a list in gzip', () => {
     renameSync(`${file}.new`, file);
     await until(async () => (await judged('/data/two')).length > 0);
     expect(await judged('/data/one')).toEqual([]);
+    await run.stop(1000);
+  });
+
+  it('may be a file that is read when the pipeline is loaded, and is told apart by what the file has', async () => {
+    const file = join(folder, 'far.txt.gz');
+    writeFileSync(file, gzipSync('/data/one\n'));
+    const { run, judged, reload, read } = await started(`file: ${file}`);
+    expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
+    writeFileSync(file, gzipSync('/data/two\n'));
+    expect(read.get(file)).not.toBe(contentOf(file));
+    await reload();
+    expect(read.get(file)).toBe(contentOf(file));
+    expect(await judged('/data/one', '/data/two')).toEqual(['/data/two']);
     await run.stop(1000);
   });
 });

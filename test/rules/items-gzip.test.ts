@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { unpacked, unpackedAtOnce } from '../../src/rules/items-gzip.ts';
+import { ScanError } from '../../src/rules/items-scan.ts';
 import { load, verdict } from './far-list.ts';
 
 const packed = gzipSync('bad\nworse\n');
@@ -45,6 +46,7 @@ describe('a list in gzip', () => {
     ['cut short', packed.subarray(0, packed.length - 9), 'unexpected end of file'],
     ['damaged', packed.with(packed.length - 5, 0x55 ^ (packed.at(-5) as number)), 'incorrect'],
     ['that is only the beginning of one', Uint8Array.of(0x1f, 0x8b), 'unexpected end of file'],
+    ['with another behind zeros', Buffer.concat([packed, Buffer.alloc(10), packed]), 'more stands behind zeros'],
   ])('%s is an error of the file, though the list may be missing', (_, content, why) => {
     for (const from of ['', ', optional: true']) {
       expect(load('t.s in (far)', content, { from }).diagnostics[0]).toMatchObject({
@@ -54,6 +56,41 @@ describe('a list in gzip', () => {
         at: { file: 'far.txt', line: 1 },
       });
     }
+  });
+
+  test('has all that it is made of, or is an error, at once and beside this thread', async () => {
+    const parts = { item: gzipSync('bad\n'), zeros: Buffer.alloc(3), other: Buffer.from('x') };
+    const names = Object.keys(parts) as (keyof typeof parts)[];
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.constantFrom(...names), { maxLength: 5 }), async (some) => {
+        const content = Buffer.concat([packed, ...some.map((name) => parts[name])]);
+        const shape = some.join(' ');
+        const text = /^(item ?)*(zeros ?)*$/.test(shape)
+          ? `bad\nworse\n${'bad\n'.repeat(some.filter((name) => name === 'item').length)}`
+          : undefined;
+        const atOnce = () => String(unpackedAtOnce(content));
+        const aside = unpacked(content).then(String);
+        if (text === undefined) {
+          expect(atOnce).toThrow(ScanError);
+          await expect(aside).rejects.toThrow(ScanError);
+        } else {
+          expect(atOnce()).toBe(text);
+          expect(await aside).toBe(text);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('is unpacked while others have their turn', async () => {
+    const text = Buffer.alloc(8 * 1024 * 1024, '/some/path\n');
+    const content = gzipSync(text);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    const found = await unpacked(content);
+    clearInterval(timer);
+    expect(text.equals(found)).toBe(true);
+    expect(turns).toBeGreaterThan(3);
   });
 
   test('that would be too large is refused before it is', async () => {

@@ -37,7 +37,7 @@ import {
 } from '../../rules/index.ts';
 import { cataloguesOn } from '../shared/catalogues.ts';
 import { demandedTypes } from '../shared/condition.ts';
-import { readItems } from './fetched-items.ts';
+import { findItems, readItems } from './fetched-items.ts';
 import { warnOfIdleRules } from './idle-rules.ts';
 import { EVENT_ID, Judge } from './judge.ts';
 import { keepFresh } from './refresh.ts';
@@ -134,10 +134,10 @@ export const rules = defineOperator<typeof config, Loaded>({
     const loaded = yield* loadInSteps(options, files, edge, function* (from) {
       let digest: { readonly sha256: string } | undefined;
       try {
-        const content = yield* readItems(from);
-        digest = content && { sha256: yield* sha256Of(content) };
+        const found = yield* findItems(from);
+        digest = found && { sha256: yield* sha256Of(found.raw) };
         lists.update(JSON.stringify([from.location, digest?.sha256 ?? null]));
-        return content;
+        return found?.text();
       } finally {
         // One that is read again by itself needs no reload.
         if (from.kind === 'file' && from.refresh === undefined) edge.note(from.address, digest);
