@@ -44,8 +44,8 @@ export async function run(path: string, options: RunOptions): Promise<void> {
   const log = createLogger(json ? { style: 'json' } : {});
   const given: Given = { http, state: options.state === undefined ? undefined : resolve(options.state), here: true };
   const contents: Contents = new Map();
-  const load = async (read: Contents) => {
-    const { document, plan } = await loadPlan(path, options.set, read, given);
+  const load = async (read: Contents, running?: Plan) => {
+    const { document, plan } = await loadPlan(path, options.set, read, running ? { ...given, running } : given);
     checkNeeds(plan, document, (each) => resolve(document.folder, each));
     return { folder: document.folder, plan: json ? withJson(plan) : plan };
   };
@@ -70,7 +70,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     const reloader = new Reloader({
       run: running,
       log,
-      load: async (read) => (await load(read)).plan,
+      load: async (read) => (await load(read, running.plan)).plan,
       sets: options.set ?? [],
       around: async (next, work) => {
         refuseMove(state, next.state);

@@ -6,6 +6,7 @@ export interface Counter {
 
 /** The counters of one component, by name and, where a name has them, by label value (a reason, an event type). */
 export class Counters {
+  readonly #gauges = new Set<string>();
   readonly #byName = new Map<string, Map<string, Counter>>();
 
   /** The counter of that name and label, made at first use. */
@@ -15,6 +16,12 @@ export class Counters {
     let counter = byLabel.get(label);
     if (!counter) byLabel.set(label, (counter = { value: 0 }));
     return counter;
+  }
+
+  /** The same for what goes up and down: that it is 0 is told. */
+  gauge(name: string, label = ''): Counter {
+    this.#gauges.add(name);
+    return this.counter(name, label);
   }
 
   add(name: string, label: string, count: number): void {
@@ -28,9 +35,11 @@ export class Counters {
     return sum;
   }
 
-  /** Label → value of a name, without zeros. */
+  /** Label → value of a name, without zeros but for gauges. */
   byLabel(name: string): Record<string, number> {
-    const entries = [...(this.#byName.get(name) ?? [])].filter(([, { value }]) => value !== 0);
+    const entries = [...(this.#byName.get(name) ?? [])].filter(
+      ([, { value }]) => value !== 0 || this.#gauges.has(name),
+    );
     return Object.fromEntries(entries.map(([label, { value }]) => [label, value]));
   }
 

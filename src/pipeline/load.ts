@@ -3,6 +3,9 @@
 import { resolve } from 'node:path';
 import { inSlices } from '../core/steps.ts';
 import { withFetchedItems } from '../operators/rules/fetched-items.ts';
+import { withHeldLists } from '../operators/rules/held-lists.ts';
+import { feedsOf } from '../operators/rules/lists.ts';
+import type { ListFeed } from '../rules/index.ts';
 import { PipelineDocument } from './document.ts';
 import { loadedFiles } from './import-hooks.ts';
 import { planInSteps } from './plan.ts';
@@ -40,9 +43,14 @@ export async function loadPlan(
   const document = PipelineDocument.load(path, sets);
   try {
     const registry = await loadRegistry(document);
-    const plan = await withFetchedItems(() => inSlices(planInSteps(document, registry, read, given)));
+    const make = () => withFetchedItems(() => inSlices(planInSteps(document, registry, read, given)));
+    const plan = await withHeldLists(listsOf(given.running), make);
     return { document, registry, plan };
   } finally {
     for (const [file, content] of loadedFiles()) read.set(file, content);
   }
+}
+
+function listsOf(plan: Plan | undefined): readonly ListFeed[] {
+  return (plan?.operators ?? []).flatMap(({ type, prepared }) => (type === 'rules' ? feedsOf(prepared) : []));
 }

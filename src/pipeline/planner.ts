@@ -36,6 +36,8 @@ export interface Given {
   readonly state?: string | undefined;
   /** It runs here: the standard output is that of this process. */
   readonly here?: true;
+  /** What runs, and is to be replaced. */
+  readonly running?: Plan;
 }
 
 type Asked = Pick<Draft<Placed>, 'id' | 'type' | 'path'>;

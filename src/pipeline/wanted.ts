@@ -47,9 +47,16 @@ export function readersOf(plan: Plan, id: string): ReadonlyMap<PlannedOperator |
   );
 }
 
-/** The same plan, with what operators that run on read now. */
+/** The same plan, with what operators that run on have and read now. */
 export function asItRuns(plan: Plan, operators: ReadonlyMap<string, LiveOperator>): Plan {
-  return withReads(plan, new Map([...operators].flatMap(([id, { reads }]) => (reads ? [[id, reads]] : []))));
+  const own = plan.operators.map((operator) => {
+    const { prepared } = operators.get(operator.id)?.planned ?? operator;
+    return { ...operator, prepared: { ...operator.prepared, state: prepared.state } };
+  });
+  return withReads(
+    { ...plan, operators: own },
+    new Map([...operators].flatMap(([id, { reads }]) => (reads ? [[id, reads]] : []))),
+  );
 }
 
 /** The same plan, where operators read what is given here by their ids: what is wanted of sources follows. */

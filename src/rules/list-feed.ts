@@ -81,6 +81,11 @@ export class FeedItems implements Outline {
   exchange(content: Content): void {
     this.#content = content;
   }
+
+  /** Goes on with what another one has, of the same use. */
+  takeOver(other: FeedItems): void {
+    this.#content = other.#content;
+  }
 }
 
 /** What a text has. */
@@ -111,6 +116,11 @@ export class ListFeed {
   readonly from: ItemsFrom;
   /** What the text had that its items are of. */
   tally: Tally = { items: 0, skipped: 0, absolute: 0 };
+  /** Whether its items are those of a text, which may be none. */
+  isRead = false;
+  /** Why its text could not be had when it was loaded; undefined: it could, or was read since. */
+  missed: string | undefined;
+  #hasBlindUses = false;
   readonly #uses = new Map<string, { readonly use: Use; readonly items: FeedItems }>();
 
   constructor(name: string, from: ItemsFrom) {
@@ -168,8 +178,31 @@ export class ListFeed {
       exchange: () => {
         for (const [items, content] of made) items.exchange(content);
         this.tally = tally;
+        this.isRead = true;
+        this.missed = undefined;
+        this.#hasBlindUses = false;
       },
     };
+  }
+
+  /** Its text cannot be had: it goes on with the items of lists that were read before, or has none. */
+  *goWithout(why: string, held: readonly ListFeed[] = []): Generator<void, void> {
+    (yield* this.build(new Uint8Array())).exchange();
+    for (const [key, { items }] of this.#uses) {
+      const [before] = held.flatMap((list) => list.#uses.get(key)?.items ?? []);
+      if (before === undefined) this.#hasBlindUses = true;
+      else items.takeOver(before);
+    }
+    this.tally = held[0]?.tally ?? this.tally;
+    this.isRead = held.length > 0;
+    this.missed = why;
+  }
+
+  /** What becomes of it while its text cannot be had, for people. */
+  get standing(): string {
+    if (!this.isRead) return `the list ${this.name} was never read: its rules see no items`;
+    const stays = `the list ${this.name} stays as it is`;
+    return this.#hasBlindUses ? `${stays}, and rules that are new see no items of it` : stays;
   }
 }
 
@@ -217,31 +250,57 @@ function addTo(making: readonly Making[], item: FoundItem): string | undefined {
   return wrong.length > 0 && wrong.length < making.length ? `${wrong[0]} (where it is compared as one)` : wrong[0];
 }
 
-/** Loads a list. What is wrong with it comes back; an error when the list cannot be used. */
-export function* loadFeed(feed: ListFeed, read: ReadItems): Generator<void, readonly Issue[]> {
-  const { from, name } = feed;
+/** Lists that were loaded before, run, and are to be what this one is. */
+export type HeldLists = (feed: ListFeed) => readonly ListFeed[];
+
+/**
+ * Loads a list. What is wrong with it comes back; an error when the list cannot be used. Of an address that cannot be read
+ * now, or gives no list, the items that are held of it go on.
+ */
+export function* loadFeed(feed: ListFeed, read: ReadItems, held: HeldLists): Generator<void, readonly Issue[]> {
+  const { from } = feed;
   let content: Uint8Array | undefined;
   try {
     const found = read(from);
     content = found !== undefined && 'next' in found ? yield* found : found;
   } catch (error) {
-    if (error instanceof ScanError) return [scanIssue(error, from)];
-    const message = `Cannot read ${from.location}: ${messageOf(error)}`;
-    if (!from.optional)
-      return [issue('error', 'LOAD_ERR_FILE_READ', message, from, 'Say optional: true where it may be missing.')];
-    // That it has no items is known.
-    (yield* feed.build(new Uint8Array())).exchange();
-    return [issue('warning', 'LOAD_WARNING_EXTENSION', `${message}; the list ${name} is empty`, from)];
+    return yield* loadWithout(feed, error, held);
   }
   if (content === undefined) return [];
+  let built: Built;
   try {
-    const built = yield* feed.build(content);
-    built.exchange();
-    return contentIssues(built, feed);
+    built = yield* feed.build(content);
+    const { items, problem } = built;
+    if (items === 0 && problem !== undefined) {
+      throw new ScanError(`no item of the list ${feed.name} can be used: ${problem.message}`, problem.line);
+    }
   } catch (error) {
     if (!(error instanceof ScanError)) throw error;
-    return [scanIssue(error, from)];
+    return yield* loadWithout(feed, error, held);
   }
+  built.exchange();
+  return contentIssues(built, feed);
+}
+
+function* loadWithout(feed: ListFeed, error: unknown, held: HeldLists): Generator<void, readonly Issue[]> {
+  const { from } = feed;
+  const before = from.kind === 'url' ? held(feed) : [];
+  if (before.length === 0) {
+    if (error instanceof ScanError) return [scanIssue(error, from)];
+    const hint = 'Say optional: true where it may be missing.';
+    if (!from.optional) return [issue('error', 'LOAD_ERR_FILE_READ', cannotRead(from, error), from, hint)];
+  }
+  yield* feed.goWithout(whyNot(error), before);
+  return [issue('warning', 'LOAD_WARNING_EXTENSION', `${cannotRead(from, error)}; ${feed.standing}`, from)];
+}
+
+/** Why a list cannot be read, with the line where that is in its text. */
+export function whyNot(error: unknown): string {
+  return error instanceof ScanError ? `line ${error.line}: ${error.message}` : messageOf(error);
+}
+
+function cannotRead({ location }: ItemsFrom, error: unknown): string {
+  return `Cannot read ${location}: ${whyNot(error)}`;
 }
 
 function scanIssue({ message, line }: ScanError, from: ItemsFrom): Issue {
@@ -259,10 +318,7 @@ function contentIssues(built: Built, feed: ListFeed): readonly Issue[] {
   const { items, problem } = built;
   const { from, name } = feed;
   if (problem !== undefined) {
-    const found =
-      items === 0
-        ? issue('error', 'LOAD_ERR_EXTENSION', `no item of the list ${name} can be used: ${problem.message}`, from)
-        : issue('warning', 'LOAD_WARNING_EXTENSION', leftOut(feed, built) ?? '', from);
+    const found = issue('warning', 'LOAD_WARNING_EXTENSION', leftOut(feed, built) ?? '', from);
     return [atLine(found, from, problem.line)];
   }
   if (items > 0) return [];

@@ -9,7 +9,7 @@ import { type CompiledRule, RuleCompiler } from './compile-rules.ts';
 import type { Definitions, ListDefinition, MacroDefinition } from './definitions.ts';
 import { Context, failLoad, type Issue, LoadFailure, makeIssue, type SourceFile } from './issue.ts';
 import { readItems } from './items.ts';
-import { type ListFeed, loadFeed, type ReadItems, readItemsFile } from './list-feed.ts';
+import { type HeldLists, type ListFeed, loadFeed, type ReadItems, readItemsFile } from './list-feed.ts';
 import { readPlainYaml } from './plain-yaml.ts';
 import { isAtLeast, type Priority } from './priority.ts';
 import type { Replaced } from './replaced.ts';
@@ -41,6 +41,8 @@ export interface LoadOptions {
   readonly base64?: boolean | undefined;
   /** Reads what lists come from; default: files, at once. */
   readonly items?: ReadItems | undefined;
+  /** The lists of rules that run, of which those go on that cannot be read now; default: none. */
+  readonly held?: HeldLists | undefined;
   /** What `required_plugin_versions` is held against; default: the plugins whose fields are built in. */
   readonly plugins?: readonly Plugin[] | undefined;
 }
@@ -122,7 +124,7 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
   // Later files can mend what was compiled with a warning: only the last compilation counts.
   for (const { diagnostic } of compileWarnings) diagnostics.push(diagnostic);
   const feeds = [...collector.lists.values()].flatMap(({ feed }) => (feed?.isUsed ? [feed] : []));
-  if (results.every(({ ok }) => ok)) yield* loadFeeds(feeds, options.items ?? readItemsFile, results, diagnostics);
+  if (results.every(({ ok }) => ok)) yield* loadFeeds(feeds, options, results, diagnostics);
   const unmet = unmetPlugin(collector, plugins);
   if (unmet !== undefined) diagnostics.push(unmet);
   return {
@@ -153,12 +155,12 @@ function unmetPlugin({ requiredPlugins }: Collector, plugins: readonly Plugin[])
 /** Loads lists; what is wrong with one is an issue of the file that defines it. */
 function* loadFeeds(
   feeds: readonly ListFeed[],
-  read: ReadItems,
+  { items = readItemsFile, held = () => [] }: LoadOptions,
   results: readonly Checked[],
   diagnostics: Diagnostic[],
 ): Generator<void, void> {
   for (const feed of feeds) {
-    const issues = yield* loadFeed(feed, read);
+    const issues = yield* loadFeed(feed, items, held);
     const result = results.findLast(({ name }) => name === feed.from.context.file.name);
     for (const issue of issues) {
       diagnostics.push(issue.diagnostic);

@@ -11,8 +11,11 @@ import { UserError } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/event.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
 import { withFetchedItems } from '../../src/operators/rules/fetched-items.ts';
+import { withHeldLists } from '../../src/operators/rules/held-lists.ts';
+import { feedsOf } from '../../src/operators/rules/lists.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
+import { prometheusText } from '../../src/pipeline/prometheus.ts';
 import { Run } from '../../src/pipeline/run.ts';
 import { type Contents, contentOf } from '../../src/pipeline/watch.ts';
 import { recordedLog } from '../core/shared.ts';
@@ -100,7 +103,10 @@ sinks: { out: { type: collect, from: detect } }
     await new Promise((resolve) => setImmediate(resolve));
     return [...alerts];
   };
-  const reload = async () => run.reload(await planned());
+  const reload = async () => {
+    const running = run.plan.operators.flatMap(({ prepared }) => feedsOf(prepared));
+    await run.reload(await withHeldLists(running, planned));
+  };
   return { run, judged, lines, reload, read };
 }
 
@@ -335,6 +341,87 @@ describe('headers of a list from the web', () => {
     answer = { status: 302, body: '' };
     const refused = await started(`url: "${url}", headers: { x-key: k }`).catch((error: unknown) => error);
     expect((refused as UserError).diagnostics[0]?.message).toContain('the answer has the status 302');
+  });
+});
+
+describe('a list from an address that does not answer', () => {
+  const down = () => void (answer = { status: 503, body: '' });
+  const series = (run: Run) =>
+    /falco_pipe_list_items\{.*list="far".*\} (\d+)/.exec(prometheusText(run.status(), run.plan))?.[1];
+
+  it.each(['', ', optional: true'])('goes on over a reload with the items that run, and says so; %s', async (more) => {
+    const { run, judged, lines, reload } = await started(`url: "${url}"${more}`);
+    const said = (words: string) => lines.filter((line) => line.includes(words)).length;
+    expect(await judged('/data/one')).toEqual(['/data/one']);
+    down();
+    await reload();
+    await reload();
+    expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
+    expect(series(run)).toBe('1');
+    const words = 'the list far stays as it is until a reload reads it';
+    expect(run.status().problems).toEqual([`operator detect: ${words}: the answer has the status 503`]);
+    expect(said(`${words}: ${url}: the answer has the status 503`)).toBe(1);
+    expect(run.plan.warnings).toMatchObject([{ message: expect.stringContaining('the list far stays as it is') }]);
+    // What is no list is none, either.
+    answer = { status: 200, body: '{"message":"later"}' };
+    await reload();
+    expect(await judged('/data/one')).toEqual(['/data/one']);
+    answer = { status: 200, body: '/data/two\n' };
+    await reload();
+    expect(await judged('/data/one', '/data/two')).toEqual(['/data/two']);
+    expect(run.status().problems).toEqual([]);
+    await run.stop(1000);
+  });
+
+  it('goes on with what was read since the start, also where nothing else has changed', async () => {
+    const { run, judged, reload } = await started(`url: "${url}", refresh: 1s`);
+    await reload();
+    answer = { status: 200, body: '/data/two\n' };
+    await until(async () => (await judged('/data/two')).length > 0);
+    down();
+    await reload();
+    expect(await judged('/data/one', '/data/two')).toEqual(['/data/two']);
+    expect(run.status().problems).toEqual([expect.stringContaining('the list far stays as it is: ')]);
+    answer = { status: 200, body: '/data/three\n' };
+    await until(async () => (await judged('/data/three')).length > 0);
+    await until(() => run.status().problems.length === 0);
+    await run.stop(1000);
+  });
+
+  it('was never read: that is said, a problem, and a series of 0, until it is', async () => {
+    down();
+    const { run, judged, lines, reload } = await started(`url: "${url}", optional: true`);
+    const words = 'the list far was never read: its rules see no items';
+    const isSaid = () => lines.filter((line) => line.includes(words)).length;
+    expect(run.status().problems).toEqual([
+      `operator detect: ${words} until a reload reads it: the answer has the status 503`,
+    ]);
+    expect([isSaid(), series(run), await judged('/data/one')]).toEqual([1, '0', []]);
+    await reload();
+    expect(run.status().problems).toHaveLength(1);
+    answer = { status: 200, body: '/data/one\n' };
+    await reload();
+    expect([isSaid(), series(run), await judged('/data/one')]).toEqual([1, '1', ['/data/one']]);
+    expect(run.status().problems).toEqual([]);
+    await run.stop(1000);
+    down();
+    const again = await started(`url: "${url}", optional: true, refresh: 1s`);
+    const failures = () => again.run.metrics.get('detect')?.byLabel('list_failures').far ?? 0;
+    await until(() => failures() > 1);
+    expect(again.lines.filter((line) => line.includes(words))).toHaveLength(1);
+    expect(again.run.status().problems).toEqual([`operator detect: ${words}: the answer has the status 503`]);
+    expect(series(again.run)).toBe('0');
+    answer = { status: 200, body: '/data/one\n' };
+    await until(() => again.run.status().problems.length === 0);
+    expect([series(again.run), await again.judged('/data/one')]).toEqual(['1', ['/data/one']]);
+    await again.run.stop(1000);
+  });
+
+  it('an optional file that is missing is said, and no problem', async () => {
+    const { run, lines } = await started('file: missing.txt, optional: true');
+    expect(lines.filter((line) => line.includes('the list far was never read'))).toHaveLength(1);
+    expect(run.status().problems).toEqual([]);
+    await run.stop(1000);
   });
 });
 

@@ -38,6 +38,7 @@ import {
 import { cataloguesOn } from '../shared/catalogues.ts';
 import { demandedTypes } from '../shared/condition.ts';
 import { findItems, readItems } from './fetched-items.ts';
+import { heldFor } from './held-lists.ts';
 import { warnOfIdleRules } from './idle-rules.ts';
 import { EVENT_ID, Judge } from './judge.ts';
 import { keepFresh } from './refresh.ts';
@@ -247,6 +248,7 @@ function loadInSteps(
     appendOutput: append_output.map((entry, index) => additionOf(entry, index, edge)),
     base64: buffer_format_base64,
     items,
+    held: heldFor,
   });
 }
 

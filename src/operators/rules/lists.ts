@@ -10,7 +10,8 @@ export interface Changed {
   readonly before: Tally;
 }
 
-const feedsOf = ({ state }: Prepared) => (state as { readonly feeds: readonly ListFeed[] }).feeds;
+/** Of a planned operator `rules`. */
+export const feedsOf = ({ state }: Prepared) => (state as { readonly feeds: readonly ListFeed[] }).feeds;
 
 /** The lists that come from where they came from, with what they had. */
 export function sameLists(prepared: Prepared, before: Prepared): readonly Changed[] {

@@ -2,11 +2,10 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import type { OperatorContext } from '../../core/component.ts';
-import { messageOf } from '../../core/errors.ts';
 import { stampOf } from '../../core/file-stamp.ts';
 import { Outage } from '../../core/outage.ts';
 import { inSlices } from '../../core/steps.ts';
-import { type Built, type ItemsFrom, type ListFeed, leftOut, ScanError, type Tally } from '../../rules/index.ts';
+import { type Built, type ItemsFrom, type ListFeed, leftOut, type Tally, whyNot } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/items-fetch.ts';
 import { unpacked } from '../../rules/items-gzip.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
@@ -27,10 +26,11 @@ export function keepFresh(feeds: readonly ListFeed[], ctx: Context, exchange: Ex
     ctx.trouble(problems.size === 0 ? undefined : [...problems.values()].join('; '));
   };
   for (const feed of feeds) {
-    ctx.metrics.counter('list_items', feed.name).value = feed.tally.items;
-    if (feed.from.refresh === undefined) continue;
+    ctx.metrics.gauge('list_items', feed.name).value = feed.tally.items;
     const follower = new Follower(feed, { ctx, exchange, trouble: (problem) => trouble(feed, problem) });
     void refreshing(feed.from.refresh, ctx, follower.refresh, follower.failed);
+    follower.sayWhatIsMissed();
+    if (feed.from.refresh === undefined) continue;
   }
 }
 
@@ -63,14 +63,23 @@ class Follower {
 
   readonly failed = (error: unknown): void => {
     const { ctx, trouble } = this.#around;
-    const { name, from } = this.#feed;
-    ctx.metrics.add('list_failures', name, 1);
-    const why = error instanceof ScanError ? `line ${error.line}: ${error.message}` : messageOf(error);
-    const stays = `the list ${name} stays as it is`;
-    if (this.#outage.failed(why)) ctx.log.warn(`${stays}: ${from.location}: ${why}`);
-    // An address may have a key in it, which only those who read the log may see.
-    trouble(`${stays}: ${why}`);
+    this.#around.ctx.metrics.add('list_failures', this.#feed.name, 1);
+    this.#say(whyNot(error), true);
   };
+
+  /** Says that it could not be read when it was loaded. An optional file may be missing: that is no problem. */
+  sayWhatIsMissed(): void {
+    const { missed, from } = this.#feed;
+    if (missed !== undefined) this.#say(missed, from.kind === 'url');
+  }
+
+  #say(why: string, isProblem: boolean): void {
+    const { from, standing } = this.#feed;
+    const what = from.refresh === undefined ? `${standing} until a reload reads it` : standing;
+    if (this.#outage.failed(why)) ctx.log.warn(`${what}: ${from.location}: ${why}`);
+    // An address may have a key in it, which only those who read the log may see.
+    if (isProblem) trouble(`${what}: ${why}`);
+  }
 
   async #take(content: Uint8Array): Promise<void> {
     const feed = this.#feed;
@@ -81,7 +90,7 @@ class Follower {
     await this.#around.exchange(built);
     this.#reader.accept();
     metrics.add('list_refreshes', feed.name, 1);
-    metrics.counter('list_items', feed.name).value = built.items;
+    metrics.gauge('list_items', feed.name).value = built.items;
     this.#sayWhatIsLess(before, built);
   }
 
