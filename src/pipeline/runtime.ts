@@ -11,7 +11,16 @@ import { lettersIn } from '../core/keep.ts';
 import type { Logger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { Trampoline } from '../core/trampoline.ts';
-import { componentOf, isOfSink, type LostFromDisk, lettersOf, ownerOf, SinkKeep, UNREADABLE } from '../store/keep.ts';
+import {
+  componentOf,
+  isOfSink,
+  type LostFromDisk,
+  lettersOf,
+  ownerOf,
+  type Settled,
+  SinkKeep,
+  UNREADABLE,
+} from '../store/keep.ts';
 import type { Store } from '../store/store.ts';
 import type { Plan } from './planned.ts';
 import { Reports } from './reports.ts';
@@ -95,11 +104,11 @@ export class Runtime {
     let keep = this.keeps.get(id);
     if (!keep && this.store) {
       const lost = (lost: LostFromDisk) => this.#lostFromDisk(id, lost);
-      // What was put back for an operator is seen once more, and counted like everything else.
-      const delivered = (count: number) => {
-        if (isOfSink(id)) this.totals.deliveredFromDisk += count;
+      const settled = (status: Settled, count: number) => {
+        if (!isOfSink(id)) this.totals.again(status, count);
+        else if (status === 'delivered') this.totals.deliveredFromDisk += count;
       };
-      this.keeps.set(id, (keep = new SinkKeep(this.store, id, { lost, delivered })));
+      this.keeps.set(id, (keep = new SinkKeep(this.store, id, { lost, settled })));
     }
     return keep;
   }

@@ -1,10 +1,12 @@
 /**
  * The books of a run: what came in, and what became of it.
  * seen = delivered + filtered + dropped + in flight, and with a state folder + spooled + dead letters. What a sink gets from
- * disk later is told apart: it was seen when it was put there, perhaps by an earlier run.
+ * disk later is told apart: it was seen when it was put there, perhaps by an earlier run. What an operator is given again,
+ * because it had failed on it, is seen once more when it has settled.
  */
 
 import type { Counts } from '../core/ack.ts';
+import type { Settled } from '../store/keep.ts';
 
 export interface Summary {
   readonly seen: number;
@@ -57,6 +59,14 @@ export class Totals {
     this.deadLettered += counts.dead_lettered;
     this.seen -= counts.failed;
     for (const [reason, count] of reasons) this.drop(reason, count);
+  }
+
+  /** What has become of events that were put back for an operator: they are seen once more. */
+  again(status: Settled, count: number): void {
+    this.seen += count;
+    if (status === 'delivered') this.delivered += count;
+    else if (status === 'spooled') this.spooled += count;
+    else this.filtered += count;
   }
 
   get dropped(): number {

@@ -1,6 +1,6 @@
 /** The part of the store that belongs to one sink: its spool and its dead letters. */
 
-import { ackOf, type Fate } from '../core/ack.ts';
+import { ackOf, type Fate, type Status } from '../core/ack.ts';
 import type { Event } from '../core/event.ts';
 import type { Keep } from '../core/keep.ts';
 import type { Parcel } from '../core/queue.ts';
@@ -53,12 +53,15 @@ export interface LostFromDisk {
   readonly count: number;
 }
 
+/** What else may become of them: a sink delivers, below an operator it may be any. */
+export type Settled = Exclude<Status, LostFromDisk['status'] | 'failed'>;
+
 interface KeepOptions {
   /** What the dead letters may hold. */
   readonly dead?: typeof DEAD;
   readonly lost?: (lost: LostFromDisk) => void;
-  /** Told how many events that waited have been delivered. */
-  readonly delivered?: (count: number) => void;
+  /** Told what has become of events that waited, where it is none of these. */
+  readonly settled?: (status: Settled, count: number) => void;
 }
 
 export class SinkKeep implements Keep {
@@ -67,7 +70,7 @@ export class SinkKeep implements Keep {
   readonly #sink: string;
   readonly #dead: typeof DEAD;
   readonly #lost: (lost: LostFromDisk) => void;
-  readonly #delivered: (count: number) => void;
+  readonly #settled: (status: Settled, count: number) => void;
   #waiting: number;
   readonly #buried: { events: number; bytes: number };
   // Of both, events on their way to disk.
@@ -78,12 +81,12 @@ export class SinkKeep implements Keep {
   readonly #taken = new Set<number>();
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(store: Store, sink: string, { dead = DEAD, lost = () => {}, delivered = () => {} }: KeepOptions = {}) {
+  constructor(store: Store, sink: string, { dead = DEAD, lost = () => {}, settled = () => {} }: KeepOptions = {}) {
     this.#store = store;
     this.#sink = sink;
     this.#dead = dead;
     this.#lost = lost;
-    this.#delivered = delivered;
+    this.#settled = settled;
     this.#waiting = store.waiting(sink);
     this.#buried = { events: store.buried(sink), bytes: store.buriedBytes(sink) };
   }
@@ -202,11 +205,12 @@ export class SinkKeep implements Keep {
   }
 
   #tell(fates: readonly Fate[]): void {
+    const settled = new Map<Settled, number>();
     for (const { status, reason = '' } of fates) {
       if (status === 'dropped' || status === 'dead_lettered') this.#lost({ status, reason, count: 1 });
+      else if (status !== 'failed') settled.set(status, (settled.get(status) ?? 0) + 1);
     }
-    const delivered = fates.filter(({ status }) => status === 'delivered').length;
-    if (delivered > 0) this.#delivered(delivered);
+    for (const [status, count] of settled) this.#settled(status, count);
   }
 
   // What cannot be read is a dead letter, as long as there may be more: what cannot even be unpacked with the bytes that it has.
