@@ -1,10 +1,13 @@
 /** `headers` of a list from the web: texts, or secrets that are named and read each time they are sent. */
 
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { messageOf } from '../core/errors.ts';
+import { readAtOnce } from '../core/regular-file.ts';
 import { type Context, failLoad } from './issue.ts';
 import type { YamlItem } from './yaml-item.ts';
+
+/** Bytes of the largest secret. */
+const MOST_BYTES = 1024 * 1024;
 
 /** A text, the name of an environment variable, or the absolute path of a file. */
 export type HeaderValue = string | { readonly env: string } | { readonly file: string };
@@ -55,7 +58,9 @@ function textOf(name: string, value: HeaderValue): string {
 
 function fileText(name: string, path: string): string {
   try {
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    return readAtOnce(path, MOST_BYTES)
+      .toString()
+      .replace(/\r?\n$/, '');
   } catch (cause) {
     throw new Error(`the header ${name} cannot be read: ${messageOf(cause)}`, { cause });
   }

@@ -1,6 +1,6 @@
 /** The operator enrich with MaxMind DB files that the test writes itself. */
 
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { makeAlert } from '../../src/events/alert.ts';
@@ -126,6 +126,9 @@ describe('enrich by a MaxMind DB file', () => {
     }
     rmSync(file);
     expect(errorsOf(operator())).toContain('ENOENT');
+    symlinkSync('/dev/zero', file);
+    expect(errorsOf(operator())).toContain(`Cannot read ${file}: it is a device, no regular file`);
+    rmSync(file);
     expect(errorsOf(operator(', table: x.csv'))).toContain('Name a `table`, an `mmdb` file or `dns`, one of them');
   });
 });

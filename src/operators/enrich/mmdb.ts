@@ -1,12 +1,12 @@
 /** What MaxMind DB files say of addresses: countries, cities, networks (maxmind.github.io/MaxMind-DB). */
 
-import { readFileSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Reader } from 'mmdb-lib';
 import type { OperatorContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
 import { Outage } from '../../core/outage.ts';
+import { readAside, readAtOnce } from '../../core/regular-file.ts';
 import { refreshing } from '../shared/refreshing.ts';
 
 /** Addresses whose answers are kept. */
@@ -40,7 +40,7 @@ export class Mmdb {
     this.#paths = Object.entries(fields).map(([field, text]) => [field, text.split('.')] as const);
     const tag = tagOf(path);
     const known = databases.get(path)?.deref();
-    this.#open = known?.tag === tag ? known : { tag, reader: readerOf(readFileSync(path)) };
+    this.#open = known?.tag === tag ? known : { tag, reader: readerOf(readAtOnce(path)) };
     databases.set(path, new WeakRef(this.#open));
   }
 
@@ -78,7 +78,7 @@ export class Mmdb {
   async refresh(): Promise<boolean> {
     const tag = tagOf(this.path);
     if (tag === this.#open.tag) return false;
-    const content = await readFile(this.path);
+    const content = await readAside(this.path);
     readerOf(content);
     this.#open.reader.load(content);
     this.#open.tag = tag;

@@ -1,12 +1,13 @@
 /** Lists that come from elsewhere are read again while rules judge. */
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { OperatorContext } from '../../core/component.ts';
 import { stampOf } from '../../core/file-stamp.ts';
 import { Outage } from '../../core/outage.ts';
 import { inSlices } from '../../core/steps.ts';
 import { type Built, type ItemsFrom, type ListFeed, leftOut, type Tally, whyNot } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/items-fetch.ts';
+import { readAside } from '../../rules/items-file.ts';
 import { unpacked } from '../../rules/items-gzip.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
 import { refreshing } from '../shared/refreshing.ts';
@@ -138,7 +139,7 @@ class Reader {
     }
     this.#seen = stampOf(await stat(address, { bigint: true }), Date.now());
     const isSame = this.#seen !== undefined && this.#seen === this.#accepted;
-    return isSame ? undefined : await readFile(address, { signal });
+    return isSame ? undefined : await readAside(address, signal);
   }
 
   accept(): void {
