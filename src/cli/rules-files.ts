@@ -1,7 +1,7 @@
 /** Rules as the verbs that look at them take them: from rules files, from a pipeline, or those that come with the program. */
 
 import { dirname, join, relative, resolve } from 'node:path';
-import { exitCode, messageOf, type SourceText, suggest, UserError } from '../core/errors.ts';
+import { exitCode, exitFor, messageOf, type SourceText, suggest, UserError } from '../core/errors.ts';
 import { packageRoot } from '../core/package.ts';
 import { readText } from '../core/read-once.ts';
 import { yamlFilesOf } from '../core/yaml-folder.ts';
@@ -161,12 +161,12 @@ function refuse({ ok, diagnostics }: LoadResult, texts: readonly SourceText[]): 
   if (!ok) throw rulesError(diagnostics, texts);
 }
 
-/** What is wrong with rules files: exit status 78. */
+/** What is wrong with rules files: exit status 78, or 75 where all may pass by itself. */
 export function rulesError(diagnostics: LoadResult['diagnostics'], texts: readonly SourceText[]): UserError {
   const [first, ...more] = diagnostics.filter(({ severity }) => severity === 'error');
   const what = more.length === 0 ? 'an error' : `${more.length + 1} errors`;
   const message = first?.at === undefined ? `There is ${what} in the rules` : `${first.at.file} has ${what}`;
-  return new UserError(message, { exit: exitCode.config, diagnostics, texts });
+  return new UserError(message, { exit: exitFor(diagnostics), diagnostics, texts });
 }
 
 /** Finds a rule by its name. @throws UserError (exit 2) that names the nearest one */

@@ -60,7 +60,7 @@ export class Servers {
 
   /**
    * Serves health and metrics at HOST:PORT from now on, or not at all, if `work` succeeds; else all is as before. Throws a
-   * UserError (exit 69) when the address cannot be had.
+   * UserError (exit 75 when it is taken, else 69) when the address cannot be had.
    */
   async listen(address: string | undefined, work: () => Promise<void> = async () => {}): Promise<void> {
     const old = this.#http;
@@ -81,7 +81,9 @@ export class Servers {
       return await this.#open(this.#public(), addressOf(address));
     } catch (error) {
       const message = `Health and metrics cannot be served at ${address}: ${messageOf(error)}`;
-      throw new UserError(message, { exit: exitCode.unavailable, cause: error });
+      // Who has it now, or gives this machine the address, may be done soon.
+      const isTaken = ['EADDRINUSE', 'EADDRNOTAVAIL'].includes((error as NodeJS.ErrnoException).code ?? '');
+      throw new UserError(message, { exit: isTaken ? exitCode.temporary : exitCode.unavailable, cause: error });
     }
   }
 

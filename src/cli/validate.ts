@@ -2,7 +2,7 @@
 
 import { dirname, join, resolve } from 'node:path';
 import { counted } from '../core/counted.ts';
-import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
+import { type Diagnostic, exitCode, exitFor, UserError } from '../core/errors.ts';
 import { packageRoot } from '../core/package.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
@@ -19,8 +19,9 @@ export interface ValidateOptions {
 }
 
 /**
- * Prints `FILE: ok` for each file, or what is wrong; exit status 0 or 78. Warnings do not fail. Pipelines are checked one
- * by one; rules files, told apart by their form, are loaded together in their order.
+ * Prints `FILE: ok` for each file, or what is wrong; exit status 0, 78, or 75 when all that is wrong may pass by itself.
+ * Warnings do not fail. Pipelines are checked one by one; rules files, told apart by their form, are loaded together in
+ * their order.
  */
 export async function validate(paths: readonly string[], options: ValidateOptions): Promise<void> {
   const files: RulesFile[] = [];
@@ -61,10 +62,15 @@ async function attempt(check: () => void | Promise<void>): Promise<void> {
   } catch (error) {
     fail(error);
   }
-  if (before !== undefined && before !== exitCode.ok) process.exitCode = before;
+  const after = process.exitCode;
+  const passes = before === exitCode.temporary && after !== exitCode.ok;
+  if (before !== undefined && before !== exitCode.ok && !passes) process.exitCode = before;
 }
 
-async function validatePipeline({ name: path, content }: RulesFile, options: ValidateOptions): Promise<void> {
+async function validatePipeline(
+  { name: path, content, unreadable }: RulesFile,
+  options: ValidateOptions,
+): Promise<void> {
   const json = options.output === 'json';
   try {
     if (isTests(path, content)) {
@@ -91,7 +97,8 @@ async function validatePipeline({ name: path, content }: RulesFile, options: Val
     const fallback: Diagnostic = { severity: 'error', code: 'CONFIG', message: error.message };
     const { diagnostics } = error;
     print({ pipeline: path, ok: false, diagnostics: diagnostics.length > 0 ? diagnostics : [fallback] });
-    process.exitCode = error.exit === exitCode.usage ? exitCode.usage : exitCode.config;
+    const own: number[] = [exitCode.usage, exitCode.temporary];
+    process.exitCode = own.includes(error.exit) ? error.exit : exitCode.config;
   }
 }
 
@@ -101,7 +108,7 @@ async function validateRules(files: readonly RulesFile[], { output }: ValidateOp
   if (output === 'json') {
     // Falco's places in conditions are not those of the file; the diagnostics' are.
     print({ falco_load_results: falcoLoadResults(result), diagnostics });
-    if (!ok) process.exitCode = exitCode.config;
+    if (!ok) process.exitCode = exitFor(diagnostics);
     return;
   }
   const texts = files.map(({ name, content }) => ({ name, text: content }));

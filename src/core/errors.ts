@@ -29,6 +29,8 @@ export interface Diagnostic {
   readonly at?: Place;
   /** The line at the place is not to be shown. */
   readonly hidden?: true;
+  /** It may pass by itself: another try may go well, with nothing changed here. */
+  readonly temporary?: true;
   /** What to do about it, or what was probably meant. */
   readonly hint?: string;
   /** How the place was reached, innermost first: "in macro m, defined at FILE:LINE:COLUMN". */
@@ -42,9 +44,16 @@ export const exitCode = {
   usage: 2,
   unavailable: 69,
   software: 70,
+  temporary: 75,
   noPermission: 77,
   config: 78,
 } as const;
+
+/** With what a program ends that cannot begin because of these errors. */
+export function exitFor(diagnostics: readonly Diagnostic[]): number {
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  return errors.length > 0 && errors.every(({ temporary }) => temporary) ? exitCode.temporary : exitCode.config;
+}
 
 /** An error whose message is for the user: printed without a stack, and the process exits with `exit`. */
 export class UserError extends Error {

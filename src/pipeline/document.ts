@@ -18,7 +18,15 @@ import {
   visit,
   type YAMLError,
 } from 'yaml';
-import { type Diagnostic, exitCode, messageOf, type Place, type SourceText, UserError } from '../core/errors.ts';
+import {
+  type Diagnostic,
+  exitCode,
+  exitFor,
+  messageOf,
+  type Place,
+  type SourceText,
+  UserError,
+} from '../core/errors.ts';
 import { readText } from '../core/read-once.ts';
 import { scalarPlace } from '../rules/source.ts';
 
@@ -291,12 +299,12 @@ function same(a: unknown, b: unknown): boolean {
   return b !== undefined && String(a) === String(b);
 }
 
-/** An error of configuration: exit status 78, with the places it was found at. */
+/** An error of configuration: exit status 78, or 75 where all may pass by itself, with the places it was found at. */
 export function configError(
   name: string,
   diagnostics: readonly Diagnostic[],
   texts: readonly SourceText[],
-  exit: number = exitCode.config,
+  exit: number = exitFor(diagnostics),
 ): UserError {
   const count = diagnostics.filter(({ severity }) => severity === 'error').length;
   return new UserError(`${name} has ${count === 1 ? 'an error' : `${count} errors`}`, { exit, diagnostics, texts });

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../core/errors.ts';
 import type { ItemsFrom } from './items-from.ts';
 import { sentHeaders } from './items-headers.ts';
+import { NoAnswer } from './no-answer.ts';
 
 export interface Fetched {
   readonly content: Uint8Array;
@@ -19,8 +20,8 @@ const MOST_BYTES = 512 * 1024 * 1024;
 
 /**
  * Fetches what a list comes from; undefined when it still is what `tag` says.
- * @throws Error that says why it cannot be had: no answer within 30 s, another status than 200, a web page, JSON, more
- * than 512 MiB, a secret of its headers that is not there
+ * @throws NoAnswer for what may pass: no connection, no answer within 30 s, a server that fails or is asked too often;
+ * another Error for another status than 200, a web page, JSON, more than 512 MiB, a secret of its headers that is not there
  * @param get fetches, the way that there is
  */
 export async function fetchItems(
@@ -40,22 +41,33 @@ export async function fetchItems(
     if (response.status === 304 && tag !== undefined) return undefined;
     if (response.status !== 200) {
       await response.body?.cancel();
-      throw new Error(`the answer has the status ${response.status}`);
+      throw statusError(response.status, own !== undefined);
     }
     const other = otherForm(response.headers.get('content-type') ?? '');
     if (other !== undefined) {
       await response.body?.cancel();
-      throw new Error(`the answer is ${other}, no list`);
+      throw new Unfit(`the answer is ${other}, no list`);
     }
     const content = await readBody(response);
     const fresh = response.headers.get('etag');
     return { content, ...(fresh === null ? {} : { tag: fresh }) };
   } catch (error) {
-    if (timeout.aborted) throw new Error(`no whole answer within ${TIMEOUT_MS / 1000} s`, { cause: error });
+    if (error instanceof Unfit || error instanceof NoAnswer) throw error;
+    if (timeout.aborted) throw new NoAnswer(`no whole answer within ${TIMEOUT_MS / 1000} s`, { cause: error });
     // What fetch says is "fetch failed"; why is in its cause.
     const cause = error instanceof Error ? error.cause : undefined;
-    throw new Error(messageOf(cause ?? error), { cause: error });
+    throw new NoAnswer(messageOf(cause ?? error), { cause: error });
   }
+}
+
+/** An answer that is no list; the next one will hardly be. */
+class Unfit extends Error {}
+
+function statusError(status: number, hasHeaders: boolean): Error {
+  const message = `the answer has the status ${status}`;
+  if (status >= 500 || [408, 425, 429].includes(status)) return new NoAnswer(message);
+  if (!hasHeaders || status < 300 || status > 399) return new Unfit(message);
+  return new Unfit(`${message}: with \`headers\`, which are for one server, redirects are not followed`);
 }
 
 /** What an answer of a type is that is no list: each line of a login page, or of an error, would be an item of texts. */
@@ -71,7 +83,7 @@ async function readBody(response: Response): Promise<Uint8Array> {
   let size = 0;
   for await (const part of response.body ?? []) {
     size += part.length;
-    if (size > MOST_BYTES) throw new Error(`the answer has more than ${MOST_BYTES / 1024 / 1024} MiB`);
+    if (size > MOST_BYTES) throw new Unfit(`the answer has more than ${MOST_BYTES / 1024 / 1024} MiB`);
     parts.push(part);
   }
   const content = Buffer.allocUnsafeSlow(size);

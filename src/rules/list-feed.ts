@@ -1,6 +1,6 @@
 /** A list whose items come from elsewhere: what conditions hold on to while its content is exchanged. */
 
-import { messageOf, placeText } from '../core/errors.ts';
+import { type Diagnostic, messageOf, placeText } from '../core/errors.ts';
 import type { Scalar } from '../events/field.ts';
 import type { PathSet } from '../events/necessary.ts';
 import type { Constant } from './constants.ts';
@@ -11,6 +11,7 @@ import type { ItemsFrom } from './items-from.ts';
 import { unpackedAtOnce } from './items-gzip.ts';
 import { constantOf, type Keeper, type Kept, makeKeeper, takesTexts, type Use } from './items-kept.ts';
 import { countLines, type FoundItem, ItemScanner, ScanError } from './items-scan.ts';
+import { NoAnswer } from './no-answer.ts';
 
 /**
  * The text of a list, unpacked, at once or in steps. Undefined: it is not here yet, and the list stays empty until it is
@@ -284,14 +285,23 @@ export function* loadFeed(feed: ListFeed, read: ReadItems, held: HeldLists): Gen
 
 function* loadWithout(feed: ListFeed, error: unknown, held: HeldLists): Generator<void, readonly Issue[]> {
   const { from } = feed;
-  const before = from.kind === 'url' ? held(feed) : [];
+  const isFile = from.kind === 'file';
+  const before = isFile ? [] : held(feed);
   if (before.length === 0) {
-    if (error instanceof ScanError) return [scanIssue(error, from)];
-    const hint = 'Say optional: true where it may be missing.';
-    if (!from.optional) return [issue('error', 'LOAD_ERR_FILE_READ', cannotRead(from, error), from, hint)];
+    if (error instanceof ScanError && (isFile || !from.optional)) return [scanIssue(error, from)];
+    if (!from.optional) return [unread(from, error)];
   }
   yield* feed.goWithout(whyNot(error), before);
   return [issue('warning', 'LOAD_WARNING_EXTENSION', `${cannotRead(from, error)}; ${feed.standing}`, from)];
+}
+
+function unread(from: ItemsFrom, error: unknown): Issue {
+  const temporary = error instanceof NoAnswer;
+  const start = 'With optional: true rules start all the same, and see no items of it until it is read.';
+  const again = 'It may answer later: the exit status is 75, with which systemd starts a run again.';
+  const hint =
+    from.kind === 'file' ? 'Say optional: true where it may be missing.' : temporary ? `${again} ${start}` : start;
+  return issue('error', 'LOAD_ERR_FILE_READ', cannotRead(from, error), from, { hint, ...(temporary && { temporary }) });
 }
 
 /** Why a list cannot be read, with the line where that is in its text. */
@@ -330,9 +340,9 @@ function issue(
   code: Issue['code'],
   message: string,
   { context }: ItemsFrom,
-  hint?: string,
+  diagnostic: Pick<Diagnostic, 'hint' | 'temporary'> = {},
 ): Issue {
-  return makeIssue(severity, code, message, context, { diagnostic: hint === undefined ? {} : { hint } });
+  return makeIssue(severity, code, message, context, { diagnostic });
 }
 
 /** The same issue, shown in the file that the items come from. */

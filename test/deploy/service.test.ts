@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { exitCode } from '../../src/core/errors.ts';
 import { cannotTrace, launcher, Program, pipeline, repository, Stage } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
 
@@ -20,6 +21,14 @@ test.skipIf(noSystemd)(`systemd-analyze finds nothing wrong${noSystemd ? ' (skip
   writeFileSync(path, unit.replace(/^(ExecStart=)\S+/m, `$1${launcher}`));
   const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', path], { encoding: 'utf8' });
   expect({ status, said: `${stdout}${stderr}` }).toEqual({ status: 0, said: '' });
+});
+
+test('a program that may begin later is started again for ever, and one that cannot is not', () => {
+  const value = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(unit)?.[1]?.split(' ');
+  expect(value('Restart')).toEqual(['on-failure']);
+  expect(value('StartLimitIntervalSec')).toEqual(['0']);
+  const { noPermission, unavailable, config } = exitCode;
+  expect(value('RestartPreventExitStatus')?.map(Number)).toEqual([noPermission, unavailable, config]);
 });
 
 describe('what systemd is told', () => {

@@ -113,7 +113,7 @@ describe('over HTTP', () => {
     const { path, env, run } = await started();
     await run.stop();
     const second = await Program.run(['run', path, '--http', `127.0.0.1:${port}`], { env });
-    expect(second.code).toBe(69);
+    expect(second.code).toBe(75);
     expect(second.stderr).toContain('EADDRINUSE');
     await new Promise((done) => server.close(done));
   });

@@ -16,6 +16,8 @@ const meanings: Readonly<Record<keyof typeof exitCode, string>> = {
   usage: 'the command line is wrong',
   unavailable: 'something that it needs is not here: a kernel feature, the addon, a newer Node.js, a file to replay',
   software: 'a fault of the program',
+  temporary:
+    'it may go well later: an address that a list of rules comes from does not answer, or `http.listen` is taken',
   noPermission: 'rights are missing',
   config: 'the pipeline, a rule or a component is wrong',
 };
