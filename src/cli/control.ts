@@ -66,15 +66,25 @@ export class Control {
 
 /** All programs that run here and answer. */
 export async function controls(): Promise<Control[]> {
+  return (await look()).found;
+}
+
+/** What runs here, and what of it this user may not ask: sockets, or folders of them. */
+async function look(): Promise<{ readonly found: Control[]; readonly forbidden: readonly string[] }> {
+  const forbidden: string[] = [];
+  const isForbidden = (path: string) => (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EACCES') forbidden.push(path);
+  };
   const sockets = socketFolders().flatMap((folder) => {
     try {
       return readdirSync(folder).flatMap((name) => (name.endsWith('.sock') ? [join(folder, name)] : []));
-    } catch {
+    } catch (error) {
+      isForbidden(folder)(error as Error);
       return [];
     }
   });
-  const found = await Promise.all(sockets.map(open));
-  return found.filter((control) => control !== undefined);
+  const answers = await Promise.all(sockets.map((socket) => open(socket, isForbidden(socket))));
+  return { found: answers.filter((control) => control !== undefined), forbidden };
 }
 
 /** The first program for which `test` is true. */
@@ -87,7 +97,7 @@ export async function controlOf(test: (status: ProgramStatus) => boolean): Promi
  * there is none (exit 69), or when several are meant (exit 2).
  */
 export async function controlFor(name: string | undefined, absolute: (path: string) => string): Promise<Control> {
-  const all = await controls();
+  const { found: all, forbidden } = await look();
   const meant = (status: ProgramStatus) =>
     name === undefined || String(status.pid) === name || status.pipeline === absolute(name);
   const found = all.filter(({ status }) => meant(status));
@@ -98,16 +108,19 @@ export async function controlFor(name: string | undefined, absolute: (path: stri
   const [only] = found;
   if (only) return only;
   const others = all.map(({ status }) => `  ${status.pid}  ${status.pipeline}`).join('\n');
-  const message = name === undefined ? 'No falco-pipe runs here' : `No falco-pipe runs ${name}`;
+  const which = forbidden.length > 0 ? ' that this user may ask' : '';
+  const whose = which && `: ${forbidden.join(', ')} ${forbidden.length > 1 ? 'are' : 'is'} another user's`;
+  const message = `No falco-pipe runs ${name ?? 'here'}${which}${whose}`;
   throw new UserError(`${message}${others ? `; there are\n${others}` : ''}`, { exit: exitCode.unavailable });
 }
 
-async function open(socket: string): Promise<Control | undefined> {
+async function open(socket: string, failed: (error: Error) => void): Promise<Control | undefined> {
   try {
     return new Control(socket, (await ask(socket, 'GET', '/status')) as ProgramStatus);
   } catch (error) {
     // Nobody listens any more: a program that was killed has left it.
     if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') forget(socket);
+    failed(error as Error);
     return undefined;
   }
 }

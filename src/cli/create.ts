@@ -15,9 +15,7 @@ export interface CreateOptions {
  * Writes NAME.ts, NAME.test.ts and, where there is none, tsconfig.json into a folder. Never overwrites. `name` is
  * kebab-case or snake_case; the type in pipelines is the snake_case of it.
  */
-export async function create(kind: string, name: string, { in: folder }: CreateOptions): Promise<void> {
-  if (kind !== 'operator')
-    throw new UserError(`Only operators can be created: falco-pipe create operator NAME`, { exit: exitCode.usage });
+export async function create(name: string, { in: folder }: CreateOptions): Promise<void> {
   if (!/^[a-z][a-z0-9]*([-_][a-z0-9]+)*$/.test(name)) {
     throw new UserError(`"${name}" is no name: small letters, digits and - only, such as mark-night`, {
       exit: exitCode.usage,

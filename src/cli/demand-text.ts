@@ -9,10 +9,13 @@ import { indented, list } from './rules-text.ts';
 /** What the kernel sends for each source. */
 export function demandText(demands: readonly KernelDemand[], live: Live | undefined): string {
   if (demands.length === 0) return 'No source here is the kernel: nothing is asked of it.\n';
-  const stale =
-    live?.current === false ? [`The program (pid ${live.pid}) runs another version of this pipeline.`, ''] : [];
+  const stale = (pid: number) => [
+    `The program (pid ${pid}) runs another version of this pipeline.`,
+    'If it was started with --set, say the same here.',
+    '',
+  ];
   const parts = demands.map((demand) => sourceLines(demand, live?.rates(demand.source.id)).join('\n'));
-  return `${[...stale, parts.join('\n\n')].join('\n')}\n`;
+  return `${[...(live?.current === false ? stale(live.pid) : []), parts.join('\n\n')].join('\n')}\n`;
 }
 
 function sourceLines({ source, pushdown, calls, lives, extras }: KernelDemand, rates?: Rates): readonly string[] {

@@ -20,13 +20,15 @@ import { say } from './say.ts';
 export interface DemandOptions {
   readonly output: string;
   readonly live?: true;
+  readonly set?: readonly string[];
 }
 
 /** Prints what the sources of a pipeline, or one for rules files alone, have the kernel send. */
 export async function demand(paths: readonly string[], options: DemandOptions): Promise<void> {
   const named = namedBy(paths);
   if ('files' in named && options.live) usage('--live goes with a pipeline: the counts are those of its run');
-  const plan = 'files' in named ? await planFor(named.files) : (await loadPlan(named.pipeline)).plan;
+  if ('files' in named && options.set) usage('--set changes a pipeline, and none is given');
+  const plan = 'files' in named ? await planFor(named.files) : (await loadPlan(named.pipeline, options.set)).plan;
   const live = 'pipeline' in named && options.live ? await liveOf(named.pipeline, plan) : undefined;
   const demands = kernelDemands(plan);
   if (options.output === 'json') print(demandJson(demands, live));

@@ -55,6 +55,7 @@ function addDemand(rules: Command): void {
     .description('Show what the kernel sends for rules: every one or a part of each system call, and because of which.')
     .addOption(output())
     .option('--live', 'how often, as the running program of the pipeline has counted: a second, since its start')
+    .option('--set <a.b=value>', 'change a value of the pipeline, as `run` was told to (repeatable)', collect)
     .addHelpText(
       'after',
       `\nExamples:\n  falco-pipe rules demand falco_rules.yaml my-rules.yaml\n  falco-pipe rules demand pipelines/default.yaml --live\n${OF_WHAT}`,

@@ -1,6 +1,6 @@
 /** The verbs of the command line and their help; each verb's code is loaded when it is called. */
 
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { exitCode, suggest, UserError } from '../core/errors.ts';
 import { endWithOutput } from './output-gone.ts';
 import { collect, output, pathOf } from './program-options.ts';
@@ -176,11 +176,13 @@ function addSchema(program: Command): void {
 
 function addCreate(program: Command): void {
   program
-    .command('create <kind> <name>')
+    .command('create')
+    .addArgument(new Argument('<kind>', 'what it is').choices(['operator']))
+    .argument('<name>', 'how it is called: mark-night')
     .description('Write a component of your own: its file, a test, and what an editor needs.')
     .option('--in <folder>', 'where to write', '.')
     .addHelpText('after', '\nExample:\n  falco-pipe create operator mark-night')
-    .action(async (kind, name, options) => (await import('./create.ts')).create(kind, name, options));
+    .action(async (_kind, name, options) => (await import('./create.ts')).create(name, options));
 }
 
 function addRecord(program: Command): void {

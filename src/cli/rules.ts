@@ -1,12 +1,14 @@
 /** `falco-pipe rules`: what rules there are, what each consists of, and why it does or does not match an event. */
 
-import { exitCode, UserError } from '../core/errors.ts';
+import { type Diagnostic, exitCode, type Place, suggest, UserError } from '../core/errors.ts';
+import { catalogues } from '../events/catalogue.ts';
 import { exactJson } from '../events/exact-json.ts';
 import { type EventRecord, recordForm } from '../events/record.ts';
 import { describeRule, describeRules, explainVerdict, type Rule } from '../rules/index.ts';
 import { readEvents } from './event-file.ts';
 import { explanationJson } from './explain-json.ts';
 import { explanationText, verdictText } from './explain-text.ts';
+import { warn } from './fail.ts';
 import { table } from './list.ts';
 import { findRule, loadFrom } from './rules-files.ts';
 import { ruleText } from './rules-text.ts';
@@ -75,9 +77,26 @@ function explainEvent(rule: Rule, event: EventRecord, line: number, { output, ev
     else say(`Rule "${rule.name}" does not match ${file}:${line}: ${why}.\n`);
     return;
   }
+  warn(unknownFields(event, { file: file ?? '', line, column: 1 }), []);
   const verdict = explainVerdict(rule, event, recordForm);
   if (output === 'json') print({ rule: rule.name, file, line, enabled: rule.enabled, ...verdict });
   else say(verdictText(rule, event, { verdict, file: `${file}:${line}` }));
+}
+
+/** Fields that such events do not have: no rule reads them. */
+function unknownFields({ source, fields }: EventRecord, at: Place): Diagnostic[] {
+  const catalogue = catalogues.get(source);
+  if (catalogue === undefined) return [];
+  return Object.keys(fields).flatMap((name) => {
+    if (catalogue.find(name)) return [];
+    const near = suggest(
+      name,
+      catalogue.fields.map((field) => field.name),
+    );
+    const message = `unknown field ${name} (event source ${source})`;
+    const hint = near ? { hint: `Did you mean ${near}?` } : {};
+    return { severity: 'warning', code: 'EVENT_UNKNOWN_FIELD', message, at, ...hint };
+  });
 }
 
 /** Of many events: which match. */

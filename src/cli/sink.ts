@@ -23,7 +23,7 @@ const CLOSE = 5000; // ms that a sink may take to close
 
 /** Prints what came back; exit status 0, or 69 when the sink did not take the alert. */
 export async function testSink(path: string, id: string, options: SinkTestOptions): Promise<void> {
-  const { document, plan } = await loadPlan(path, options.set);
+  const { document, plan } = await loadPlan(path, options.set, new Map(), { fetches: false });
   const planned = plan.sinks.find((sink) => sink.id === id);
   if (!planned) throw unknownSink(path, id, plan.sinks);
   const resolvePath = (each: string) => resolve(document.folder, each);

@@ -73,6 +73,10 @@ async function validatePipeline(
 ): Promise<void> {
   const json = options.output === 'json';
   try {
+    if (unreadable === undefined && isBlankText(content)) {
+      const message = `${path} has nothing in it: it is neither a pipeline nor a rules file`;
+      throw new UserError(message, { exit: exitCode.config });
+    }
     if (isTests(path, content)) {
       throw new UserError(`${path} has ${verbFor(path)}`, { exit: exitCode.config });
     }

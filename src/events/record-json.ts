@@ -51,6 +51,8 @@ export const recordSchema = {
 const keys = recordSchema.required;
 const SHAPE = 'Each line holds one record: {"source": …, "time": …, "type": …, "fields": {…}}.';
 
+const NO_ALERT = `An alert has only what its rule prints. Events are recorded with 'falco-pipe record FILE'. ${SHAPE}`;
+
 /** One line of JSON, without the line end; integers exact, bytes as `{"$bytes": BASE64}`. Numbers must be finite. */
 export function recordJson(record: EventRecord): string {
   const given: Readonly<Record<string, Value | null>> =
@@ -109,6 +111,7 @@ function hasLossyInteger(fields: unknown): boolean {
 
 function toRecord(value: unknown): EventRecord {
   const object = asObject(value, '', 'a record');
+  if ('rule' in object && 'output' in object) throw new Mismatch('this is an alert, not a record', 'rule', NO_ALERT);
   for (const key of Object.keys(object)) if (!(keys as readonly string[]).includes(key)) unknownKey(key);
   for (const key of keys) {
     if (object[key] === undefined) throw new Mismatch(`the record has no '${key}'`, '', SHAPE);

@@ -63,6 +63,7 @@ export class PipelineDocument {
       { name: SETS, text: sets.map((set) => set.replaceAll('\n', ' ')).join('\n') },
     ];
     if (UTF_16.test(text)) throw configError(name, [inUtf16(name)], this.texts);
+    if (text.includes('\0')) throw configError(name, [isNoText(name)], this.texts);
     this.#lines = new LineCounter();
     this.#document = parseDocument(text, { merge: true, ...yaml, lineCounter: this.#lines, prettyErrors: false });
     const found = this.#document.errors.filter((error) => !tolerates?.(error, text));
@@ -271,16 +272,17 @@ const SYNTAX: Record<string, readonly [string | undefined, string]> = {
 const UTF_16 = /^(?:\uFFFD\uFFFD|.\0|\0)/;
 
 function inUtf16(file: string): Diagnostic {
-  const hint = 'Save it as UTF-8: iconv -f UTF-16 -t UTF-8.';
-  return {
-    severity: 'error',
-    code: 'CONFIG_YAML',
-    message: 'This file is in UTF-16, not in UTF-8',
-    hint,
-    // Its bytes read as another encoding tell nothing.
-    hidden: true,
-    at: { file, line: 1, column: 1 },
-  };
+  return unreadable(file, 'This file is in UTF-16, not in UTF-8', 'Save it as UTF-8: iconv -f UTF-16 -t UTF-8.');
+}
+
+function isNoText(file: string): Diagnostic {
+  return unreadable(file, 'This file is no text: it has bytes that are zero', 'Pipelines and rules files are YAML.');
+}
+
+// Its bytes read as another encoding tell nothing.
+function unreadable(file: string, message: string, hint: string): Diagnostic {
+  const at = { file, line: 1, column: 1 };
+  return { severity: 'error', code: 'CONFIG_YAML', message, hint, hidden: true, at };
 }
 
 /** Whether a file is for Kubernetes: keys that each of its manifests has, and no pipeline. */

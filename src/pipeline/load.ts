@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { inSlices } from '../core/steps.ts';
-import { withFetchedItems } from '../operators/rules/fetched-items.ts';
+import { withFetchedItems, withoutFetching } from '../operators/rules/fetched-items.ts';
 import { withHeldLists } from '../operators/rules/held-lists.ts';
 import { feedsOf } from '../operators/rules/lists.ts';
 import type { ListFeed } from '../rules/index.ts';
@@ -31,19 +31,21 @@ export async function loadRegistry(document?: PipelineDocument): Promise<Registr
 
 /**
  * Reads, checks and plans a pipeline. Throws a UserError (exit 78, or 2 for a wrong `--set`). The files that it is made of
- * are noted in `read`, also when something is wrong with them; `given` is what a run has by its options.
+ * are noted in `read`, also when something is wrong with them; `given` is what a run has by its options;
+ * without `fetches` what lists from the web have does not matter.
  */
 export async function loadPlan(
   path: string,
   sets: readonly string[] = [],
   read: Contents = new Map(),
-  given: Given = {},
+  given: Given & { readonly fetches?: false } = {},
 ): Promise<Loaded> {
   read.set(resolve(path), contentOf(path));
   const document = PipelineDocument.load(path, sets);
   try {
     const registry = await loadRegistry(document);
-    const make = () => withFetchedItems(() => inSlices(planInSteps(document, registry, read, given)));
+    const inTurn = () => inSlices(planInSteps(document, registry, read, given));
+    const make = () => (given.fetches === false ? withoutFetching(inTurn) : withFetchedItems(inTurn));
     const plan = await withHeldLists(listsOf(given.running), make);
     return { document, registry, plan };
   } finally {

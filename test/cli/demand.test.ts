@@ -135,6 +135,14 @@ describe('rules demand', () => {
     expect(own.event_types.find(({ type }) => type === 'openat')?.wanted_by.length).toBeGreaterThan(10);
   });
 
+  test('of a pipeline as it is with --set', async () => {
+    const file = write('set.yaml', over('writes.yaml'));
+    const { pushdown } = await demandOf(file, '--set', 'sources.node.pushdown=false');
+    expect([pushdown, (await demandOf(file)).pushdown]).toEqual([false, true]);
+    const { code, stderr } = await run('rules', 'demand', good, '--set', 'a=b');
+    expect([code, stderr]).toEqual([2, '--set changes a pipeline, and none is given\n']);
+  });
+
   test('a rule without event types is the reason for all of them', async () => {
     const { event_types: types } = await demandOf('everything.yaml');
     expect(types.length).toBeGreaterThan(70);
@@ -295,6 +303,7 @@ describe.skipIf(cannotTrace)(`--live${cannotTrace ? ` (skipped: ${cannotTrace})`
     write('any.yaml', rule('other', 'evt.type = openat and proc.pname = bash'));
     const later = await Program.run(['rules', 'demand', file, '--live'], { cwd: folder });
     expect(later.stdout).toMatch(/^The program \(pid \d+\) runs another version of this pipeline\.$/m);
+    expect(later.stdout).toMatch(/^If it was started with --set, say the same here\.$/m);
     await program.stop();
   });
 });

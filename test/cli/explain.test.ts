@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { Program, repository } from '../e2e/program.ts';
 import { good, pipelineFile, run, write } from './rules-folder.ts';
 
+write('alert.jsonl', '{"hostname":"node1","output":"o","rule":"r","priority":"Notice","output_fields":{}}');
+
 describe('rules explain', () => {
   const name = 'Shell with a terminal';
 
@@ -100,10 +102,23 @@ describe('rules explain', () => {
     [['--event', 'events.jsonl', '--event-line', 'x'], 2, 'has no event there'],
     [['--event', 'nowhere.jsonl'], 69, 'Cannot read events from nowhere.jsonl'],
     [['--event', 'good.yaml'], 78, 'good.yaml:1:'],
+    [['--event', 'alert.jsonl'], 78, ': error: this is an alert, not a record'],
   ])('%o is refused', async (args, status, said) => {
     const { code, stdout, stderr } = await run('rules', 'explain', name, good, ...args);
     expect({ code, stdout }).toEqual({ code: status, stdout: '' });
     expect(stderr).toContain(said);
+  });
+
+  test('a field that such events do not have is said', async () => {
+    write(
+      'slip.jsonl',
+      '{"source":"syscall","time":1,"type":"execve","fields":{"proc.nmae":"bash","proc.aname[2]":"a"}}',
+    );
+    const { code, stderr } = await run('rules', 'explain', name, good, '--event', 'slip.jsonl');
+    expect(code).toBe(0);
+    expect(stderr).toBe(
+      'slip.jsonl:1:1: warning: unknown field proc.nmae (event source syscall)\n  Did you mean proc.name?\n',
+    );
   });
 
   test('every rule of the program is explained without anything missing', async () => {

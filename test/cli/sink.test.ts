@@ -9,6 +9,7 @@ import { recordJson } from '../../src/events/record-json.ts';
 import { Program, pipeline } from '../e2e/program.ts';
 import { scratch } from '../scratch.ts';
 import { Receiver } from '../sinks/servers.ts';
+import { runIn } from './in-process.ts';
 
 let receiver: Receiver;
 const folder = scratch();
@@ -51,6 +52,22 @@ describe('sink test', () => {
     const { code, json } = await Program.run(['sink', 'test', pipelineOf('url: http://x'), 'log', '-o', 'json']);
     expect(code).toBe(0);
     expect(json).toEqual([{ sink: 'log', type: 'file', taken: true }]);
+  });
+
+  test('does without lists that cannot be had now', async () => {
+    const rule = "- { rule: r, desc: d, condition: 'evt.type = open and fd.name in (far)', output: o, priority: INFO }";
+    const list = "- { list: far, items_from: { url: 'http://127.0.0.1:1/far.txt' } }";
+    writeFileSync(join(folder, 'far.yaml'), `${list}\n${rule}\n`);
+    const path = pipeline(
+      folder,
+      `sources: { past: { type: replay, files: events.jsonl.gz } }
+operators: { detect: { type: rules, from: past, files: far.yaml } }
+sinks: { log: { type: file, from: detect, path: far.jsonl } }
+`,
+      'far-pipeline.yaml',
+    );
+    const { code, stdout, stderr } = await runIn(folder, ['sink', 'test', path, 'log']);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'log (file) took the alert\n', stderr: '' });
   });
 
   test.each([

@@ -78,7 +78,11 @@ test.each([
     ['list', 'fields', '--source', 'sysclal'],
     'There is no event source "sysclal"',
   ],
-  ['a kind that cannot be created', ['create', 'sink', 'x'], 'Only operators can be created'],
+  [
+    'a kind that cannot be created',
+    ['create', 'sink', 'x'],
+    "'sink' is invalid for argument 'kind'. Allowed choices are operator.",
+  ],
   ['a name that is none', ['create', 'operator', 'Mark Night'], 'is no name'],
   ['a pid that is none', ['record', 'x.jsonl', '--descendants-of', 'init'], 'needs the id of a process'],
 ])('%s: exit 2, said on the standard error', async (_what, args, said) => {

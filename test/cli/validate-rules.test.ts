@@ -124,6 +124,18 @@ sinks: { out: { type: stdout, from: detect } }
     expect(await run('validate', write('nothing.yaml', ''))).toMatchObject({ code: 78, stdout: '' });
   });
 
+  test('a file of nothing, and one that is no text, are neither rules nor a pipeline', async () => {
+    write('nothing.yaml', '\n');
+    write('program.yaml', '\u007fELF\u0002\u0001\u0000\u0000');
+    const { code, stderr } = await run('validate', 'nothing.yaml', 'program.yaml');
+    expect(code).toBe(78);
+    expect(stderr).toBe(`nothing.yaml has nothing in it: it is neither a pipeline nor a rules file
+program.yaml:1:1: error: This file is no text: it has bytes that are zero
+  Pipelines and rules files are YAML.
+program.yaml has an error
+`);
+  });
+
   test('a warning does not fail', async () => {
     const { code, stdout, stderr } = await run('validate', 'doubtful.yaml');
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'doubtful.yaml: ok, 1 warning (0 rules, 0 macros, 1 list)\n' });

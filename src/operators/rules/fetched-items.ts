@@ -69,6 +69,11 @@ export function withFetchedItems<T>(load: () => T | Promise<T>): Promise<T> {
   });
 }
 
+/** Makes a plan in which lists from the web have nothing yet, whoever has them: for those who look at something else in it. */
+export function withoutFetching<T>(load: () => Promise<T>): Promise<T> {
+  return loading.run(new Lists(), load);
+}
+
 async function fetched(from: ItemsFrom): Promise<Uint8Array> {
   const answer = await fetchItems(from, undefined, undefined, await fetchByProxy());
   // Without a tag there is no answer that says that nothing has changed.
