@@ -26,14 +26,15 @@ export function secretEvents() {
 }
 
 const deeds: Record<string, (...args: string[]) => Promise<void>> = {
-  /** Writes more than the limit takes, lifts it, and writes the same again. */
-  async torn(path) {
+  /** Writes four events, more than the limit takes, lifts it, and writes so many from `first` on. */
+  async torn(path, first, count) {
     const sink = await openSink(file, { path });
-    const alerts = [0, 1, 2, 3].map((n) => alertOf(`r${n}`, 'Notice', 'x'.repeat(120)));
-    const failure = await sink.write(alerts, never).catch((error) => error.code);
+    const alerts = (from: number, length: number) =>
+      Array.from({ length }, (_, n) => alertOf(`r${from + n}`, 'Notice', 'x'.repeat(120)));
+    const failure = await sink.write(alerts(0, 4), never).catch((error) => error.code);
     console.log(failure);
     execFileSync('prlimit', ['--pid', String(process.pid), '--fsize=unlimited:unlimited']);
-    await sink.write(alerts, never);
+    await sink.write(alerts(Number(first), Number(count)), never);
     await sink.close();
   },
 

@@ -1,6 +1,6 @@
 /** Writing so that a stalled reader is waited for: the queue above stays the only place where events pile up. */
 
-import { close, constants, fstatSync, open, statSync, write, writeSync } from 'node:fs';
+import { close, constants, fstatSync, open, type Stats, statSync, write, writeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -17,6 +17,7 @@ const writeFd: (fd: number, bytes: Buffer) => Promise<{ bytesWritten: number }> 
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY;
 const NEVER = new AbortController().signal;
 const NEWLINE = 0x0a;
+const NOTHING: Buffer = Buffer.alloc(0);
 const POLL = 20; // ms between tries at a full pipe
 
 /** What is written to. */
@@ -25,6 +26,8 @@ interface Target {
   now?(bytes: Buffer): number;
   /** Writes some of the bytes, waiting as long as that takes, and resolves with how many. */
   write(bytes: Buffer): Promise<number>;
+  /** What it is as a file now; undefined: it is none. */
+  file?(): Stats | undefined;
   /** Whether nobody can find any more what is written: the file was removed. */
   removed?(): boolean;
   close(): Promise<void>;
@@ -43,6 +46,12 @@ export class Writer {
   #busy: Promise<void> | undefined;
   // A write that failed half-way leaves a torn line; the next one must not be glued to it.
   #torn = false;
+  // What the last write was asked for, and how many bytes of it were there before: -1 where a line had to be ended first.
+  #text = NOTHING;
+  #before = 0;
+  // What is in the file of a write that failed, and how long the file was then: the next try goes on behind it.
+  #there = NOTHING;
+  #size = 0;
   #users = 1;
   #closing: Promise<void> | undefined;
 
@@ -82,11 +91,14 @@ export class Writer {
     };
   }
 
-  /** Resolves when the system has taken all of it. Rejects with the system's error or the signal's. */
+  /**
+   * Resolves when the system has taken all of it. Rejects with the system's error or the signal's; the same text, or more of
+   * it, then goes on behind what a file has of it.
+   */
   async write(text: string, signal: AbortSignal): Promise<void> {
-    if (this.#busy) return this.#alone(() => this.#write(this.#bytesOf(text), signal), signal);
+    if (this.#busy) return this.#alone(() => this.#write(this.#begin(text), signal), signal);
     signal.throwIfAborted();
-    const bytes = this.#bytesOf(text);
+    const bytes = this.#begin(text);
     const rest = this.#after(bytes, this.#target.now?.(bytes) ?? 0);
     if (rest.length > 0) await this.#alone(() => this.#write(rest, signal), signal);
   }
@@ -98,25 +110,52 @@ export class Writer {
 
   async #write(bytes: Buffer, signal: AbortSignal): Promise<void> {
     let rest = bytes;
-    while (rest.length > 0) {
-      signal.throwIfAborted();
-      try {
-        rest = this.#after(rest, await this.#target.write(rest));
-      } catch (error) {
-        if (!isFull(error)) throw error;
-        await sleep(POLL);
+    try {
+      while (rest.length > 0) {
+        signal.throwIfAborted();
+        try {
+          rest = this.#after(rest, await this.#target.write(rest));
+        } catch (error) {
+          if (!isFull(error)) throw error;
+          await sleep(POLL);
+        }
       }
+    } finally {
+      // Whoever gave it up does not know that it is there after all.
+      if (rest.length > 0 || signal.aborted) this.#leave(bytes.length - rest.length);
     }
   }
 
-  #bytesOf(text: string): Buffer {
-    return Buffer.from(this.#torn ? `\n${text}` : text);
+  // What has to be written for a text.
+  #begin(text: string): Buffer {
+    if (text === '') return NOTHING;
+    const bytes = Buffer.from(text);
+    const there = this.#stillThere;
+    const length = Math.min(there.length, bytes.length);
+    const goesOn = length > 0 && there.subarray(0, length).equals(bytes.subarray(0, length));
+    this.#there = goesOn ? there.subarray(length) : NOTHING;
+    this.#text = bytes;
+    this.#before = goesOn ? length : this.#torn ? -1 : 0;
+    return this.#before < 0 ? Buffer.from(`\n${text}`) : bytes.subarray(this.#before);
   }
 
   // What is left when so many bytes have been written.
   #after(bytes: Buffer, count: number): Buffer {
     if (count > 0) this.#torn = bytes[count - 1] !== NEWLINE;
     return bytes.subarray(count);
+  }
+
+  // So many bytes were written for a text, and not all, as far as its writer knows.
+  #leave(count: number): void {
+    const file = this.#target.file?.();
+    if (file === undefined) return;
+    this.#there = this.#text.subarray(0, Math.max(this.#before + count, 0));
+    this.#size = file.size;
+  }
+
+  // Nothing once somebody else has written to the file, or cut it.
+  get #stillThere(): Buffer {
+    return this.#there.length > 0 && this.#target.file?.()?.size === this.#size ? this.#there : NOTHING;
   }
 
   /** Whether the file was removed: what is written to it is lost. One that was moved away is not. */
@@ -128,8 +167,18 @@ export class Writer {
   reopen(): Promise<void> {
     return this.#alone(async () => {
       const old = this.#target;
+      const before = old.file?.();
+      const there = this.#stillThere;
       this.#target = await this.#open();
-      this.#torn = false;
+      const file = this.#target.file?.();
+      const isSame = before !== undefined && before.ino === file?.ino && before.dev === file.dev;
+      if (!isSame) {
+        // In one that was moved away whole lines can be found; the torn one is written again.
+        const lines = before === undefined || before.nlink === 0 ? 0 : there.lastIndexOf(NEWLINE) + 1;
+        this.#there = there.subarray(0, lines);
+        this.#size = file?.size ?? 0;
+        this.#torn = false;
+      }
       await old.close();
     });
   }
@@ -202,6 +251,10 @@ function nonBlocking(fd: number): Target {
 function descriptor(fd: number): Target {
   return {
     write: async (bytes) => (await writeFd(fd, bytes)).bytesWritten,
+    file: () => {
+      const status = fstatSync(fd);
+      return status.isFile() ? status : undefined;
+    },
     close: () => closeFd(fd),
   };
 }
