@@ -8,7 +8,7 @@ import type { YamlItem } from './yaml-item.ts';
 
 export interface ItemsFrom {
   readonly kind: 'file' | 'url';
-  /** As it is written. */
+  /** As it is written; of a URL without what may be a secret. */
   readonly location: string;
   /** The file's absolute path, or the URL. */
   readonly address: string;
@@ -38,7 +38,6 @@ export function readItemsFrom(item: YamlItem, context: Context): ItemsFrom | und
   const kinds = (['file', 'url'] as const).filter((kind) => from.has(kind));
   const [kind] = kinds;
   if (kind === undefined || kinds.length > 1) wrong('items_from needs either a file or a url', place);
-  const { text: location } = from.scalar(kind, place);
   const format = readFormat(from, place);
   const column = readColumn(from, place);
   if (format === 'csv' && column === undefined) wrong('a table needs the column that holds the items', place);
@@ -47,8 +46,7 @@ export function readItemsFrom(item: YamlItem, context: Context): ItemsFrom | und
   if (headers !== undefined && kind === 'file') wrong('headers go with a url', at(from, 'headers', place));
   return {
     kind,
-    location,
-    address: kind === 'file' ? resolve(dirname(place.file.path ?? place.file.name), location) : readUrl(from, place),
+    ...(kind === 'url' ? readUrl(from, place) : readPath(from, place)),
     ...(headers === undefined ? {} : { headers }),
     ...readRefresh(from, place),
     format,
@@ -62,8 +60,10 @@ function at(from: YamlItem, key: string, place: Context): Context {
   return place.child('value for', key, from.get(key));
 }
 
-function wrong(message: string, context: Context, hint?: string): never {
-  failLoad('LOAD_ERR_YAML_VALIDATE', message, context, { diagnostic: hint === undefined ? {} : { hint } });
+function wrong(message: string, context: Context, hint?: string, more: { readonly hidden?: true } = {}): never {
+  failLoad('LOAD_ERR_YAML_VALIDATE', message, context, {
+    diagnostic: { ...(hint === undefined ? {} : { hint }), ...more },
+  });
 }
 
 function refuseUnknownKeys(from: YamlItem, place: Context): void {
@@ -75,13 +75,32 @@ function refuseUnknownKeys(from: YamlItem, place: Context): void {
   }
 }
 
-function readUrl(from: YamlItem, place: Context): string {
+type Whereabouts = Pick<ItemsFrom, 'location' | 'address'>;
+
+function readPath(from: YamlItem, place: Context): Whereabouts {
+  const { text } = from.scalar('file', place);
+  return { location: text, address: resolve(dirname(place.file.path ?? place.file.name), text) };
+}
+
+function readUrl(from: YamlItem, place: Context): Whereabouts {
   const { text } = from.scalar('url', place);
   const url = URL.parse(text);
+  // A login or a query may be a secret: it is shown nowhere.
+  const hidden = /[?@]/.test(text) ? ({ hidden: true } as const) : {};
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    wrong(`'${text}' is not an address of the web`, at(from, 'url', place), 'It begins with https:// or http://.');
+    const shown = hidden.hidden ? 'this' : `'${text}'`;
+    wrong(
+      `${shown} is not an address of the web`,
+      at(from, 'url', place),
+      'It begins with https:// or http://.',
+      hidden,
+    );
   }
-  return url.href;
+  if (url.username !== '' || url.password !== '') {
+    const hint = 'Say headers: { authorization: { env: NAME } }, with the whole value: Basic and the login in base64.';
+    wrong('a login does not stand in the address of a list', at(from, 'url', place), hint, hidden);
+  }
+  return { location: url.search === '' ? text : `${url.origin}${url.pathname}?…`, address: url.href };
 }
 
 function readFormat(from: YamlItem, place: Context): ItemsFrom['format'] {

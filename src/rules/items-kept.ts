@@ -2,8 +2,8 @@
 
 import type { FieldType, Scalar } from '../events/field.ts';
 import type { PathSet } from '../events/necessary.ts';
-import { type Constant, readConstant } from './constants.ts';
-import { IPV6_MOST, type Network, parseIpv4, parseIpv6, writeIpv6 } from './ip.ts';
+import { type Constant, clipped, readConstant } from './constants.ts';
+import { IPV6_MOST, type Network, parseAddress, parseIpv4, parseIpv6, writeIpv6 } from './ip.ts';
 import type { FoundItem } from './items-scan.ts';
 import { NetworkSet } from './network-set.ts';
 import { Beginnings, Paths, Texts } from './texts-kept.ts';
@@ -69,12 +69,24 @@ export function constantOf(text: string, use: Use): Constant {
 }
 
 function valueIn(text: string, type: FieldType): Constant {
-  return read(type === 'IPADDR' ? addressIn(text) : text, type);
+  if (type !== 'IPADDR') return read(text, type);
+  const address = addressIn(text);
+  try {
+    return read(address, type);
+  } catch {
+    throw new Error(`unrecognized ${address.includes('.') ? 'IPv4' : 'IPv6'} address ${clipped(text)}`);
+  }
 }
 
 function networkOf(text: string): Constant {
   const network = addressIn(text);
-  return read(network.includes('/') ? network : `${network}/${network.includes(':') ? 128 : 32}`, 'IPNET');
+  const isWhole = network.includes('/');
+  try {
+    return read(isWhole ? network : `${network}/${network.includes(':') ? 128 : 32}`, 'IPNET');
+  } catch (error) {
+    if (isWhole && parseAddress(network.slice(0, network.indexOf('/'))) !== undefined) throw error;
+    throw new Error(`unrecognized IP network ${clipped(text)}`);
+  }
 }
 
 function read(text: string, type: FieldType): Constant {

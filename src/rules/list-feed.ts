@@ -339,10 +339,12 @@ function issue(
   severity: Issue['severity'],
   code: Issue['code'],
   message: string,
-  { context }: ItemsFrom,
-  diagnostic: Pick<Diagnostic, 'hint' | 'temporary'> = {},
+  { context, kind, address }: ItemsFrom,
+  more: Pick<Diagnostic, 'hint' | 'temporary'> = {},
 ): Issue {
-  return makeIssue(severity, code, message, context, { diagnostic });
+  // The line has the query, which may have a secret.
+  const hidden = kind === 'url' && address.includes('?') ? ({ hidden: true } as const) : {};
+  return makeIssue(severity, code, message, context, { diagnostic: { ...more, ...hidden } });
 }
 
 /** The same issue, shown in the file that the items come from. */

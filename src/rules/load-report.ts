@@ -56,11 +56,11 @@ function falcoLocation({ itemType, itemName, name, line, column, offset }: Locat
   return { item_type: itemType, item_name: itemName, position: { name, line, column, offset } };
 }
 
-/** The line of the place with a caret under it. */
+/** The line of the place with a caret under it, unless it is not to be shown. */
 function snippetOf({ context, diagnostic }: Issue): string {
   const { at } = diagnostic;
   const line = at === undefined ? undefined : context.file.content.split('\n')[at.line - 1];
-  return at === undefined || line === undefined ? '' : `${line}\n${' '.repeat(at.column - 1)}^\n`;
+  return at === undefined || line === undefined || diagnostic.hidden ? '' : `${line}\n${' '.repeat(at.column - 1)}^\n`;
 }
 
 /** The text form, one block a file: `NAME: Ok`, or the errors and warnings with their places. */

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { failure } from '../../src/cli/fail.ts';
 import { liveAck } from '../../src/core/ack.ts';
 import { UserError } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/event.ts';
@@ -26,6 +27,8 @@ import { scratch } from '../scratch.ts';
 const folder = scratch();
 let server: Server;
 let url: string;
+/** As it is shown. */
+let shownUrl: string;
 let answer: { status: number; body: string | Uint8Array; tag?: string; type?: string; encoding?: string };
 let asked: (string | undefined)[] = [];
 let shown: IncomingHttpHeaders = {};
@@ -44,7 +47,8 @@ beforeAll(async () => {
     response.end(status === 304 ? undefined : answer.body);
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/feed?list=1`;
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/feed?key=s3cr3t`;
+  shownUrl = url.replace('key=s3cr3t', '…');
 });
 beforeEach(() => {
   asked = [];
@@ -258,7 +262,7 @@ describe('a list that is read again', () => {
       await until(() => size() === count);
       expect(told()).toHaveLength(count === 2 ? 0 : 1);
     }
-    expect(told()[0]).toContain(`the list far: 1 item without / in front, where all had one, from ${url}`);
+    expect(told()[0]).toContain(`the list far: 1 item without / in front, where all had one, from ${shownUrl}`);
     await run.stop(1000);
   });
 
@@ -340,7 +344,48 @@ describe('headers of a list from the web', () => {
   it('do not follow a redirect to somebody else', async () => {
     answer = { status: 302, body: '' };
     const refused = await started(`url: "${url}", headers: { x-key: k }`).catch((error: unknown) => error);
-    expect((refused as UserError).diagnostics[0]?.message).toContain('the answer has the status 302');
+    expect((refused as UserError).diagnostics[0]?.message).toContain(
+      'the answer has the status 302: with `headers`, which are for one server, redirects are not followed',
+    );
+  });
+});
+
+describe('a secret in an address', () => {
+  const isTold = (told: unknown) => (typeof told === 'string' ? told : JSON.stringify(told)).includes('s3cr3t');
+
+  it('is in nothing that is said of the list', async () => {
+    answer = { status: 200, body: '10.0.0.1\n' };
+    const { run, lines, reload } = await started(`url: "${url}", refresh: 1s`, 'fd.sip');
+    for (const [body, words] of [
+      ['', 'it has no items'],
+      ['first\n', 'its only item cannot be used: line 1: unrecognized IPv6 address first'],
+      ['\nfirst\nsecond\n', 'none of its 2 items can be used: line 2: unrecognized IPv6 address first'],
+      ['10.0.0.1\nfirst\n', 'line 2: unrecognized IPv6 address first: left out'],
+    ]) {
+      answer = { status: 200, body: body as string };
+      await until(() => lines.some((line) => line.includes(words as string)));
+    }
+    answer = { status: 503, body: '' };
+    await reload();
+    expect(lines.join()).toContain(shownUrl);
+    expect([lines.join(), run.status(), run.plan.warnings].map(isTold)).toEqual([false, false, false]);
+    await run.stop(1000);
+  });
+
+  it('nor in what refuses a start: the line of the rules is not shown', async () => {
+    answer = { status: 404, body: '' };
+    for (const from of [
+      `url: "${url}"`,
+      `url: "${url.replace('//', '//me:s3cr3t@')}"`,
+      `url: "${url.replace('http', 'htttp')}"`,
+    ]) {
+      const error = await started(from).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(UserError);
+      expect(isTold(failure(error))).toBe(false);
+      expect(failure(error)).toMatch(/rules.yaml:2:\d+: error: /);
+    }
+    const login = await started('url: "http://me:s3cr3t@127.0.0.1/"').catch((thrown: unknown) => thrown);
+    expect(failure(login)).toContain('Say headers: { authorization: { env: NAME } }');
   });
 });
 
@@ -360,7 +405,7 @@ describe('a list from an address that does not answer', () => {
     expect(series(run)).toBe('1');
     const words = 'the list far stays as it is until a reload reads it';
     expect(run.status().problems).toEqual([`operator detect: ${words}: the answer has the status 503`]);
-    expect(said(`${words}: ${url}: the answer has the status 503`)).toBe(1);
+    expect(said(`${words}: ${shownUrl}: the answer has the status 503`)).toBe(1);
     expect(run.plan.warnings).toMatchObject([{ message: expect.stringContaining('the list far stays as it is') }]);
     // What is no list is none, either.
     answer = { status: 200, body: '{"message":"later"}' };
@@ -448,7 +493,11 @@ describe('a list from the web', () => {
     const refused = await started(`url: "${url}"`).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(UserError);
     expect((refused as UserError).diagnostics).toMatchObject([
-      { code: 'LOAD_ERR_FILE_READ', message: `Cannot read ${url}: the answer has the status 404`, at: { line: 2 } },
+      {
+        code: 'LOAD_ERR_FILE_READ',
+        message: `Cannot read ${shownUrl}: the answer has the status 404`,
+        at: { line: 2 },
+      },
     ]);
     const { run, judged } = await started(`url: "${url}", optional: true`);
     expect(await judged('/data/one')).toEqual([]);

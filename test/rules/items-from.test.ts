@@ -133,6 +133,14 @@ describe('what is wrong is said with its place', () => {
       );
       expect(verdict(twice, { 't.s': 'hello' })).toBe(true);
     }
+    for (const [item, message] of [
+      ['{"error":"rate limit"}', 'unrecognized IP network {"error":"rate limit"}'],
+      ['http://a.b/c d', 'unrecognized IP network http://a.b/c d'],
+      ['10.0.0.0/33 x', 'invalid netmask 33'],
+    ] as const) {
+      const { diagnostics } = load('t.net in (far)', `10.0.0.1\n${item}\n`);
+      expect(diagnostics.map((each) => each.message)).toEqual([`${message}: left out of the list far`]);
+    }
     const all = load('t.i in (far)', 'a\nb\n');
     expect(all.ok).toBe(false);
     expect(all.diagnostics).toMatchObject([

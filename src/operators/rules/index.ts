@@ -137,7 +137,7 @@ export const rules = defineOperator<typeof config, Loaded>({
       try {
         const found = yield* findItems(from);
         digest = found && { sha256: yield* sha256Of(found.raw) };
-        lists.update(JSON.stringify([from.location, digest?.sha256 ?? null]));
+        lists.update(JSON.stringify([from.address, digest?.sha256 ?? null]));
         return found?.text();
       } finally {
         // One that is read again by itself needs no reload.

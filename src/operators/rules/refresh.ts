@@ -29,9 +29,9 @@ export function keepFresh(feeds: readonly ListFeed[], ctx: Context, exchange: Ex
   for (const feed of feeds) {
     ctx.metrics.gauge('list_items', feed.name).value = feed.tally.items;
     const follower = new Follower(feed, { ctx, exchange, trouble: (problem) => trouble(feed, problem) });
-    void refreshing(feed.from.refresh, ctx, follower.refresh, follower.failed);
     follower.sayWhatIsMissed();
     if (feed.from.refresh === undefined) continue;
+    void refreshing(feed.from.refresh, ctx, follower.refresh, follower.failed);
   }
 }
 
@@ -63,7 +63,6 @@ class Follower {
   };
 
   readonly failed = (error: unknown): void => {
-    const { ctx, trouble } = this.#around;
     this.#around.ctx.metrics.add('list_failures', this.#feed.name, 1);
     this.#say(whyNot(error), true);
   };
@@ -75,6 +74,7 @@ class Follower {
   }
 
   #say(why: string, isProblem: boolean): void {
+    const { ctx, trouble } = this.#around;
     const { from, standing } = this.#feed;
     const what = from.refresh === undefined ? `${standing} until a reload reads it` : standing;
     if (this.#outage.failed(why)) ctx.log.warn(`${what}: ${from.location}: ${why}`);
@@ -114,9 +114,11 @@ class Follower {
 }
 
 /** A list that was cut short must not silence the rules that use it. */
-function refuseEmpty({ items, problem }: Tally): void {
-  if (items === 0)
-    throw new Error(problem === undefined ? 'it has no items' : `line ${problem.line}: ${problem.message}`);
+function refuseEmpty({ items, skipped, problem }: Tally): void {
+  if (items > 0) return;
+  if (problem === undefined) throw new Error('it has no items');
+  const all = skipped === 1 ? 'its only item cannot be used' : `none of its ${skipped} items can be used`;
+  throw new Error(`${all}: line ${problem.line}: ${problem.message}`);
 }
 
 /** Reads what has changed since it was last accepted. */
