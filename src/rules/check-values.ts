@@ -1,11 +1,15 @@
 /** What deserves a warning in a value that a condition compares with. */
 
+import { suggest } from '../core/errors.ts';
+import { errorNames } from '../events/kernel/errno.ts';
 import type { Checking } from './checking.ts';
+import { clipped, wrapped } from './constants.ts';
+import { hasOpenBracket } from './glob.ts';
 import { addressText, mappedNetwork, parseAddress } from './ip.ts';
 import type { Literal, Operator } from './language.ts';
 import { parseTerm } from './parser.ts';
 import { isSimpleRegex } from './regex.ts';
-import type { TypedTerm } from './typed-ast.ts';
+import type { TypedField, TypedTerm } from './typed-ast.ts';
 import { isText } from './types.ts';
 
 export interface ValueWarning {
@@ -25,6 +29,8 @@ export function warningsAbout(
   operator: Operator,
   checker: Checking,
 ): readonly ValueWarning[] {
+  const never = left.kind === 'field' ? neverMatched(text, left, operator) : undefined;
+  if (never !== undefined) return [never];
   if ((left.type === 'IPNET' || left.type === 'IPADDR') && text.includes(':')) return ofAddress(text, left);
   const isRegex = operator === 'regex';
   if (!isRegex && !suspect.test(text)) return NONE;
@@ -51,6 +57,37 @@ export function warningsAbout(
   });
   return warnings;
 }
+
+const PARTS: ReadonlySet<string> = new Set(['startswith', 'endswith', 'contains', 'icontains']);
+/** Bytes of a thread's name that the kernel keeps. Of the parent's Falco's own rules ask for more: nothing is said of it. */
+const COMM = 15;
+const EQUALS: ReadonlySet<string> = new Set(['=', '==', '!=', 'in']);
+
+/** A value that the field never has, whatever happens. */
+function neverMatched(text: string, { ref, type }: TypedField, operator: Operator): ValueWarning | undefined {
+  const instead = wrapped(text, type);
+  if (instead !== undefined) {
+    return { message: `'${clipped(text)}' is no number that ${ref.text} can be: it is compared with ${instead}` };
+  }
+  if (ref.text === 'evt.res' && EQUALS.has(operator) && !isResult(text)) {
+    const meant = [text.toUpperCase()].find(isResult) ?? suggest(text, RESULTS);
+    const hint = meant ? `Did you mean ${meant}?` : 'It is SUCCESS or the name of an error: ENOENT, EACCES.';
+    return { message: `'${text}' never matches: evt.res is never that`, hint };
+  }
+  if (ref.text === 'proc.name' && PARTS.has(operator) && Buffer.byteLength(text) > COMM) {
+    const hint = 'proc.exepath and proc.exe have all of it.';
+    return { message: `'${text}' never matches: the kernel keeps ${COMM} bytes of a name in ${ref.text}`, hint };
+  }
+  if ((operator === 'glob' || operator === 'iglob') && hasOpenBracket(text)) {
+    const hint = 'Close it, or write [[] for a bracket that is meant.';
+    return { message: `the [ in '${text}' is not closed: it stands for itself`, hint };
+  }
+  return undefined;
+}
+
+const RESULTS: readonly string[] = ['SUCCESS', ...errorNames];
+/** An error without a name is its number; that none is -1, as Falco's rules ask, is true of all. */
+const isResult = (text: string) => text === 'SUCCESS' || errorNames.has(text) || /^-?\d+$/.test(text);
 
 /** What a call is about shows such addresses as IPv4; cloud services may tell them as they are. */
 function ofAddress(text: string, left: TypedTerm): readonly ValueWarning[] {

@@ -88,6 +88,18 @@ function readInteger(text: string, type: FieldType): number | bigint {
   return toInteger(BigInt.asUintN(bits, value < -most ? most : within(value, -most, most)));
 }
 
+/**
+ * What is compared with where a number is none of the type: see `readConstant`. Undefined for one that is; the upper half of
+ * what has no sign may be written as negative numbers, and the other way round.
+ */
+export function wrapped(text: string, type: FieldType): number | bigint | undefined {
+  const value = integer(text);
+  const [bits, signed] = widths[type] ?? [0, true];
+  if (value === undefined || bits === 0 || type === 'DOUBLE') return undefined;
+  const most = signed && bits === 64 ? 2n ** 63n - 1n : 2n ** BigInt(bits) - 1n;
+  return value > most || value < -(2n ** BigInt(bits - 1)) ? readInteger(text, type) : undefined;
+}
+
 function within(value: bigint, least: bigint, most: bigint): bigint {
   if (value < least) return least;
   return value > most ? most : value;

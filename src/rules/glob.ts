@@ -18,6 +18,19 @@ export function hasWildcard(text: string): boolean {
   return /[*?[]/.test(text);
 }
 
+/** Whether a pattern has a bracket that is not closed. */
+export function hasOpenBracket(pattern: string): boolean {
+  for (let at = 0; at < pattern.length; at++) {
+    if (pattern[at] === '\\') at++;
+    else if (pattern[at] === '[') {
+      const set = bracket(pattern, at);
+      if (set === undefined) return true;
+      at = set.end;
+    }
+  }
+  return false;
+}
+
 // Rules look for one word after the other in the same text.
 let lastFolded = { text: '', folded: '' };
 

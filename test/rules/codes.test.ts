@@ -1,7 +1,9 @@
 /** What is wrong with rules files by Falco's codes (spec/falco-engine.md §1.11): each is earned, and no other. */
 
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { catalogues } from '../../src/events/catalogue.ts';
+import { wrapped } from '../../src/rules/constants.ts';
 import { catalogue, codes, load, rule, syscall } from './support.ts';
 
 /** Every code, with the smallest file that earns it. */
@@ -229,4 +231,40 @@ describe('an IPv4-mapped address, which descriptors show as IPv4', () => {
     'not in %s',
     (condition) => expect(said(condition)).toEqual([]),
   );
+});
+
+describe('a value that the field never has', () => {
+  const said = (condition: string) =>
+    load(rule({ condition: `evt.type = open and ${condition}` }), { catalogues }).diagnostics.map(
+      ({ severity, message, hint }) => [severity, message, hint].filter(Boolean).join(': '),
+    );
+
+  test.each([
+    ['proc.pid = 99999999999999999999', /is no number that proc\.pid can be: it is compared with 9223372036854775807$/],
+    ['user.uid = 4294967296', /'4294967296' is no number that user\.uid can be: it is compared with 0$/],
+    ['evt.res = success', /'success' never matches: evt\.res is never that: Did you mean SUCCESS\?$/],
+    ['evt.res in (ENOENT, ENOACCES)', /'ENOACCES' never matches: .*Did you mean EACCES\?$/],
+    ['evt.res != ok', /It is SUCCESS or the name of an error/],
+    ['proc.name startswith averyveryverylongname', /the kernel keeps 15 bytes of a name in proc\.name: proc\.exepath/],
+    ['proc.name contains "ääääääää"', /15 bytes of a name in proc\.name/],
+    ['fd.name glob "/etc/["', /the \[ in '\/etc\/\[' is not closed: it stands for itself: Close it/],
+  ])('%s', (condition, warning) => expect(said(condition)).toEqual([expect.stringMatching(warning)]));
+
+  test.each([
+    'proc.pid = 4194304 and user.uid = -1 and user.loginuid in (-1, 4294967295) and evt.rawres = -9223372036854775808',
+    'evt.res in (SUCCESS, EACCES, ERESTARTSYS, "530") and evt.res startswith E',
+    'proc.name startswith systemd-network and proc.exepath startswith /usr/libexec/averyveryverylongname',
+    'fd.name glob "/etc/[[]a" and fd.name glob "/etc/[!]a]*" and fd.name = "/etc/["',
+  ])('not in %s', (condition) => expect(said(condition)).toEqual([]));
+
+  test('a number is said to be none exactly where another one is compared with', () => {
+    const isSaid = (text: string, type: 'UINT32' | 'INT64') => wrapped(text, type) !== undefined;
+    fc.assert(
+      fc.property(fc.bigInt(-(2n ** 70n), 2n ** 70n), (number) => {
+        expect(isSaid(String(number), 'INT64')).toBe(BigInt.asIntN(64, number) !== number);
+        const is32 = BigInt.asUintN(32, number) === number || BigInt.asIntN(32, number) === number;
+        expect(isSaid(String(number), 'UINT32')).toBe(!is32);
+      }),
+    );
+  });
 });

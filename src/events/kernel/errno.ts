@@ -21,6 +21,12 @@ const RESTARTS: Readonly<Record<number, string>> = {
 
 export const EINPROGRESS = 115;
 
+/** The names that errors have. */
+export const errorNames: ReadonlySet<string> = new Set([
+  ...NAMES.filter((name) => name !== '-'),
+  ...Object.values(RESTARTS),
+]);
+
 /** The name of an error, or its number as text when it has none. `number` is positive. */
 export function errnoName(number: number): string {
   const name = NAMES[number - 1];
