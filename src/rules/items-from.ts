@@ -2,6 +2,7 @@
 
 import { dirname, resolve } from 'node:path';
 import { suggest } from '../core/errors.ts';
+import { hiddenSecret } from './hidden-secret.ts';
 import { type Context, failLoad } from './issue.ts';
 import { type Headers, readHeaders } from './items-headers.ts';
 import type { YamlItem } from './yaml-item.ts';
@@ -60,9 +61,9 @@ function at(from: YamlItem, key: string, place: Context): Context {
   return place.child('value for', key, from.get(key));
 }
 
-function wrong(message: string, context: Context, hint?: string, more: { readonly hidden?: true } = {}): never {
+function wrong(message: string, context: Context, hint?: string): never {
   failLoad('LOAD_ERR_YAML_VALIDATE', message, context, {
-    diagnostic: { ...(hint === undefined ? {} : { hint }), ...more },
+    diagnostic: { ...(hint === undefined ? {} : { hint }), ...hiddenSecret(context) },
   });
 }
 
@@ -84,22 +85,17 @@ function readPath(from: YamlItem, place: Context): Whereabouts {
 
 function readUrl(from: YamlItem, place: Context): Whereabouts {
   const { text } = from.scalar('url', place);
+  const context = at(from, 'url', place);
   const url = URL.parse(text);
-  // A login or a query may be a secret: it is shown nowhere.
-  const hidden = /[?@]/.test(text) ? ({ hidden: true } as const) : {};
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    const shown = hidden.hidden ? 'this' : `'${text}'`;
-    wrong(
-      `${shown} is not an address of the web`,
-      at(from, 'url', place),
-      'It begins with https:// or http://.',
-      hidden,
-    );
+    const shown = hiddenSecret(context).hidden ? 'this' : `'${text}'`;
+    wrong(`${shown} is not an address of the web`, context, 'It begins with https:// or http://.');
   }
   if (url.username !== '' || url.password !== '') {
     const hint = 'Say headers: { authorization: { env: NAME } }, with the whole value: Basic and the login in base64.';
-    wrong('a login does not stand in the address of a list', at(from, 'url', place), hint, hidden);
+    wrong('a login does not stand in the address of a list', context, hint);
   }
+  // What stands behind `?` may be a secret, too.
   return { location: url.search === '' ? text : `${url.origin}${url.pathname}?…`, address: url.href };
 }
 

@@ -3,6 +3,7 @@
 import { dirname, resolve } from 'node:path';
 import { messageOf } from '../core/errors.ts';
 import { readAtOnce } from '../core/regular-file.ts';
+import { hiddenSecret } from './hidden-secret.ts';
 import { type Context, failLoad } from './issue.ts';
 import type { YamlItem } from './yaml-item.ts';
 
@@ -40,7 +41,7 @@ function readValue(map: YamlItem, name: string, context: Context): HeaderValue {
 }
 
 function wrong(message: string, context: Context): never {
-  failLoad('LOAD_ERR_YAML_VALIDATE', message, context);
+  failLoad('LOAD_ERR_YAML_VALIDATE', message, context, { diagnostic: hiddenSecret(context) });
 }
 
 /** What is sent. @throws Error that says which secret is missing, without any */

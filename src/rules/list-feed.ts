@@ -4,6 +4,7 @@ import { type Diagnostic, messageOf, placeText } from '../core/errors.ts';
 import type { Scalar } from '../events/field.ts';
 import type { PathSet } from '../events/necessary.ts';
 import type { Constant } from './constants.ts';
+import { hiddenSecret } from './hidden-secret.ts';
 import { type Issue, makeIssue } from './issue.ts';
 import { readInSteps } from './items-file.ts';
 import { refuseBinary, refuseOtherForms } from './items-form.ts';
@@ -339,12 +340,10 @@ function issue(
   severity: Issue['severity'],
   code: Issue['code'],
   message: string,
-  { context, kind, address }: ItemsFrom,
+  { context }: ItemsFrom,
   more: Pick<Diagnostic, 'hint' | 'temporary'> = {},
 ): Issue {
-  // The line has the query, which may have a secret.
-  const hidden = kind === 'url' && address.includes('?') ? ({ hidden: true } as const) : {};
-  return makeIssue(severity, code, message, context, { diagnostic: { ...more, ...hidden } });
+  return makeIssue(severity, code, message, context, { diagnostic: { ...more, ...hiddenSecret(context) } });
 }
 
 /** The same issue, shown in the file that the items come from. */

@@ -378,6 +378,11 @@ describe('a secret in an address', () => {
       `url: "${url}"`,
       `url: "${url.replace('//', '//me:s3cr3t@')}"`,
       `url: "${url.replace('http', 'htttp')}"`,
+      `url: "${url}", column: 1`,
+      `url: "${url}", format: nuts`,
+      `url: "${shownUrl}", headers: { authorization: Bearer s3cr3t }`,
+      `url: "${shownUrl}", headers: { authorization: Bearer s3cr3t, x: { y: z } }`,
+      `url: "${shownUrl}", headers: { authorization: Bearer s3cr3t }, no_such_key: 1`,
     ]) {
       const error = await started(from).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(UserError);
