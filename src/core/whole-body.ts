@@ -6,8 +6,12 @@ import { setImmediate } from 'node:timers/promises';
 const SLICE = 1024 * 1024;
 
 /** Their pieces together. Rejects with what `tooLarge` makes once they have more than `most` bytes. */
-export async function wholeBody(pieces: AsyncIterable<Buffer>, most: number, tooLarge: () => Error): Promise<Buffer> {
-  const all: Buffer[] = [];
+export async function wholeBody(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  most: number,
+  tooLarge: () => Error,
+): Promise<Buffer> {
+  const all: Uint8Array[] = [];
   let length = 0;
   for await (const piece of pieces) {
     length += piece.length;
@@ -15,7 +19,8 @@ export async function wholeBody(pieces: AsyncIterable<Buffer>, most: number, too
     all.push(piece);
   }
   const [only] = all;
-  return only !== undefined && all.length === 1 ? only : await joined(all, length);
+  if (only === undefined || all.length > 1) return await joined(all, length);
+  return Buffer.from(only.buffer, only.byteOffset, length);
 }
 
 /** Copies pieces while others have their turn. */

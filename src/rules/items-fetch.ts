@@ -1,7 +1,8 @@
 /** Fetches what lists come from over the web. */
 
-import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../core/errors.ts';
+import { wholeBody } from '../core/whole-body.ts';
+import { MOST_BYTES, MOST_TEXT } from './items-bounds.ts';
 import type { ItemsFrom } from './items-from.ts';
 import { sentHeaders } from './items-headers.ts';
 import { NoAnswer } from './no-answer.ts';
@@ -13,15 +14,11 @@ export interface Fetched {
 }
 
 const TIMEOUT_MS = 30_000;
-/** Bytes that are copied in one turn of the event loop, about. */
-const SLICE = 1024 * 1024;
-/** Larger answers are refused. */
-const MOST_BYTES = 512 * 1024 * 1024;
 
 /**
  * Fetches what a list comes from; undefined when it still is what `tag` says.
  * @throws NoAnswer for what may pass: no connection, no answer within 30 s, a server that fails or is asked too often;
- * another Error for another status than 200, a web page, JSON, more than 512 MiB, a secret of its headers that is not there
+ * another Error for another status than 200, a web page, JSON, more than 128 MiB, a secret of its headers that is not there
  * @param get fetches, the way that there is
  */
 export async function fetchItems(
@@ -48,7 +45,7 @@ export async function fetchItems(
       await response.body?.cancel();
       throw new Unfit(`the answer is ${other}, no list`);
     }
-    const content = await readBody(response);
+    const content = await wholeBody(response.body ?? [], MOST_BYTES, tooLarge);
     const fresh = response.headers.get('etag');
     return { content, ...(fresh === null ? {} : { tag: fresh }) };
   } catch (error) {
@@ -78,23 +75,6 @@ function otherForm(type: string): string | undefined {
   return json === undefined ? undefined : `JSON (${json})`;
 }
 
-async function readBody(response: Response): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of response.body ?? []) {
-    size += part.length;
-    if (size > MOST_BYTES) throw new Unfit(`the answer has more than ${MOST_BYTES / 1024 / 1024} MiB`);
-    parts.push(part);
-  }
-  const content = Buffer.allocUnsafeSlow(size);
-  let end = 0;
-  for (let turns = 0; parts.length > 0; ) {
-    const part = parts.shift() as Uint8Array;
-    content.set(part, end);
-    end += part.length;
-    if (end <= turns * SLICE) continue;
-    turns++;
-    await setImmediate();
-  }
-  return content;
+function tooLarge(): Error {
+  return new Unfit(`the answer has ${MOST_TEXT}`);
 }

@@ -1,7 +1,7 @@
 /** Files that lists come from: regular ones, and not without bound. */
 
 import * as regular from '../core/regular-file.ts';
-import { MOST_BYTES } from './items-gzip.ts';
+import { MOST_BYTES } from './items-bounds.ts';
 
 /** The content of a file, in steps of some ms. Throws for what is no regular file, or larger than a list may be. */
 export function readInSteps(path: string): Generator<void, Uint8Array> {

@@ -3,13 +3,11 @@
 import { createGunzip, type Gunzip, gunzipSync } from 'node:zlib';
 import { messageOf } from '../core/errors.ts';
 import { wholeBody } from '../core/whole-body.ts';
+import { MOST_BYTES, MOST_TEXT } from './items-bounds.ts';
 import { ScanError } from './items-scan.ts';
 
-const MiB = 1024 * 1024;
-/** Of a list. What has or becomes more is refused: a few hundred KB may become all the memory that there is. */
-export const MOST_BYTES = 512 * MiB;
 /** Bytes that are unpacked in one step. */
-const SLICE = MiB / 4;
+const SLICE = 256 * 1024;
 
 export const isGzip = (content: Uint8Array) => content[0] === 0x1f && content[1] === 0x8b;
 
@@ -52,7 +50,7 @@ function refuseRest(content: Uint8Array, read: number): void {
 }
 
 function tooLarge(): Error {
-  return new Error(`it would be more than ${MOST_BYTES / MiB} MiB`);
+  return new Error(`it would be ${MOST_TEXT}`);
 }
 
 function refuse(error: unknown): never {

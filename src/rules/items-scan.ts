@@ -1,6 +1,7 @@
 /** Finds the items in a text: one a line, or one column of a table. */
 
 import { clipped } from './constants.ts';
+import { MOST_LINES } from './items-bounds.ts';
 import type { ItemsFrom } from './items-from.ts';
 
 /** UTF-16 units, in bytes where all are ASCII. */
@@ -39,7 +40,7 @@ const STEP = 8192;
 /** Bytes that a line has at most: paths have 4,096, and what is no list often has no lines. */
 export const LONGEST_LINE = 64 * 1024;
 
-/** How many lines there are at most. @throws ScanError for one that is too long */
+/** How many lines there are at most. @throws ScanError for one that is too long, and when there are too many */
 export function* countLines(bytes: Buffer): Generator<void, number> {
   let count = 1;
   for (let start = 0; ; ) {
@@ -49,7 +50,11 @@ export function* countLines(bytes: Buffer): Generator<void, number> {
     }
     if (feed < 0) return count;
     start = feed + 1;
-    if (++count % STEP === 0) yield;
+    count++;
+    if (count > MOST_LINES && start < bytes.length) {
+      throw new ScanError(`it has more than ${MOST_LINES / 1e6} million lines`, count);
+    }
+    if (count % STEP === 0) yield;
   }
 }
 

@@ -57,8 +57,8 @@ it('that is a pipe or a device, or that is too large, refuses the start', { time
   expect(errorOf()).toBe('Cannot read far.txt: it is a device, no regular file');
   rmSync(list);
   writeFileSync(list, '');
-  truncateSync(list, 512 * 1024 ** 2 + 1);
-  expect(errorOf()).toBe('Cannot read far.txt: it has more than 512 MiB');
+  truncateSync(list, 128 * 1024 ** 2 + 1);
+  expect(errorOf()).toBe('Cannot read far.txt: it has more than 128 MiB');
   rmSync(list);
   writeFileSync(list, '/data/one\n');
   expect(errorOf()).toBeUndefined();

@@ -93,10 +93,20 @@ describe('a list in gzip', () => {
     expect(turns).toBeGreaterThan(3);
   });
 
+  test('that would have too many lines is refused: their number takes memory, not their length', () => {
+    const lines = 'a\n'.repeat(4_000_000);
+    expect(load('t.s in (far)', gzipSync(lines)).diagnostics).toEqual([]);
+    for (const more of ['a', '\n']) {
+      expect(load('t.s in (far)', gzipSync(lines + more)).diagnostics).toMatchObject([
+        { severity: 'error', message: 'it has more than 4 million lines', at: { file: 'far.txt', line: 4_000_001 } },
+      ]);
+    }
+  });
+
   test('that would be too large is refused before it is', async () => {
-    const part = gzipSync(Buffer.alloc(64 * 1024 * 1024 + 1, 'a\n'));
+    const part = gzipSync(Buffer.alloc(16 * 1024 * 1024 + 1, 'a\n'));
     const bomb = Buffer.concat(Array.from({ length: 8 }, () => part));
-    const message = 'it is gzip that cannot be unpacked: it would be more than 512 MiB';
+    const message = 'it is gzip that cannot be unpacked: it would be more than 128 MiB';
     expect(() => unpackedAtOnce(bomb)).toThrow(message);
     await expect(unpacked(bomb)).rejects.toThrow(message);
   });
