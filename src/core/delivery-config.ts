@@ -7,7 +7,11 @@ import { duration, size } from './config.ts';
 export const deliveryKeys = {
   queue: z
     .strictObject({
-      events: z.int().min(1).default(10_000).describe('Events that may wait.'),
+      events: z
+        .int()
+        .min(1)
+        .default(10_000)
+        .describe('Events that may wait; one batch may pass the bound, when nothing else waits.'),
       size: size().prefault('64MiB').describe('Memory that waiting events may hold.'),
       when_full: z
         .enum(['drop_oldest', 'drop_newest', 'spill'])
@@ -25,7 +29,7 @@ export const deliveryKeys = {
     .strictObject({
       initial: duration().prefault('1s').describe('Upper bound of the first wait.'),
       max: duration().prefault('30s').describe('Upper bound of every wait.'),
-      give_up_after: duration().prefault('5m').describe('Time after which a write is given up.'),
+      give_up_after: duration().prefault('5m').describe('Time after which a write is given up, with a last try then.'),
     })
     .prefault({})
     .describe('What happens after a failed write: waits grow, each chosen at random below a bound.'),

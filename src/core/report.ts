@@ -18,6 +18,8 @@ export interface Report {
   readonly component: string;
   readonly type: ReportType;
   readonly fields: InternalFields;
+  /** The message of so many, where several reports are said together. */
+  readonly summed?: (count: number) => string;
 }
 
 /** The fields of an `internal` event, without their prefix. */

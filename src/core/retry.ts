@@ -39,10 +39,10 @@ export function retryAfter(header = '', at = now()): number {
 }
 
 /**
- * Runs `work` until it succeeds. Rejects with its last error once the next try would begin after `giveUpAfter`, and
- * with the signal's reason when that is aborted during a wait. An error may ask for a longer wait (WriteFailure): that is
- * kept to also when there is no next try, so that what follows does not come sooner either. What `failed` throws ends it
- * at once.
+ * Runs `work` until it succeeds. Rejects with its last error once `giveUpAfter` is over, when it was tried for the last
+ * time, and with the signal's reason when that is aborted during a wait. An error may ask for a longer wait (WriteFailure):
+ * that is kept to also when there is no next try, so that what follows does not come sooner either. What `failed` throws
+ * ends it at once.
  */
 export async function retrying<T>(
   work: (attempt: number) => Promise<T>,
@@ -52,21 +52,18 @@ export async function retrying<T>(
 ): Promise<T> {
   // A clock that is set must not end the tries, nor prolong them.
   const start = performance.now();
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1, isLast = policy.giveUpAfter === 0; ; attempt++) {
     try {
       return await work(attempt);
     } catch (error) {
       failed(error, attempt);
       signal.throwIfAborted();
-      const asked = askedBy(error);
-      const wait = waitAfter(error, policy, attempt);
       const left = start + policy.giveUpAfter - performance.now();
-      if (wait < left) {
-        await sleep(wait, signal);
-        continue;
-      }
-      if (asked > 0 && left > 0) await sleep(left, signal);
-      throw error;
+      if (isLast || left <= 0) throw error;
+      const wait = waitAfter(error, policy, attempt);
+      isLast = wait >= left;
+      await sleep(Math.min(wait, left), signal);
+      if (askedBy(error) > left) throw error;
     }
   }
 }

@@ -63,8 +63,8 @@ export class LiveSink {
       clearTimeout(slow);
     }
     const lost = (reason: string, count: number) => {
-      const message = `${id} lost ${counted(count, 'event')}: ${reason}`;
-      runtime.reports.add({ component: id, type: 'drop', fields: { reason, count, message } });
+      const summed = (sum: number) => `${id} lost ${counted(sum, 'event')}: ${reason}`;
+      runtime.reports.add({ component: id, type: 'drop', fields: { reason, count, message: summed(count) }, summed });
     };
     const keep = runtime.keep(id);
     delivery = new Delivery(sink, planned.delivery, context.log, context.metrics, lost, keep);

@@ -66,7 +66,8 @@ export class Reports {
     const { report, count } = pending;
     const { message, count: own = 1 } = report.fields;
     // The last report speaks of its own events only.
-    const all = count === own ? message : `${message} (${count} in all since this was last said)`;
+    const all =
+      count === own ? message : (report.summed?.(count) ?? `${message} (${count} in all since this was last said)`);
     this.#say({ ...report, fields: { ...report.fields, count, message: all } });
   }
 

@@ -2,6 +2,7 @@ import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { aborted, now, sleep, within } from '../../src/core/clock.ts';
 import { backoff, retrying } from '../../src/core/retry.ts';
+import { WriteError } from '../../src/core/write-error.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }));
 afterEach(() => void vi.useRealTimers());
@@ -93,16 +94,39 @@ describe('retrying', () => {
     ]);
   });
 
-  it('gives up with the last error before its time is over', async () => {
+  it('gives up with the last error when its time is over', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.999);
     let tries = 0;
     const work = () => Promise.reject(new Error(`no ${++tries}`));
     const result = retrying(work, policy, signal).catch((error: Error) => error.message);
     await vi.runAllTimersAsync();
-    // Waits of just under a second: the first try at 0, the last one before 10 s.
-    expect(await result).toBe('no 11');
-    expect(now() - 1_000_000).toBeLessThan(10_000);
+    // Waits of just under a second: the first try at 0, the eleventh before 10 s, and the last one then.
+    expect(await result).toBe('no 12');
+    expect(now() - 1_000_000).toBe(10_000);
     vi.restoreAllMocks();
+  });
+
+  it('tries for the last time at the limit, however long the next wait would be', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999);
+    const times: number[] = [];
+    const work = () => {
+      times.push(now() - 1_000_000);
+      return Promise.reject(new Error('no'));
+    };
+    const result = retrying(work, { initial: 5000, max: 60_000, giveUpAfter: 10_000 }, signal).catch(() => {});
+    await vi.runAllTimersAsync();
+    await result;
+    expect(times.map((ms) => Math.round(ms / 100) / 10)).toEqual([0, 5, 10]);
+    vi.restoreAllMocks();
+  });
+
+  it('does not try before an error lets it, and gives up at the limit all the same', async () => {
+    let tries = 0;
+    const work = () => Promise.reject(new WriteError(`no ${++tries}`, { wait: 20_000 }));
+    const result = retrying(work, policy, signal).catch((error: Error) => error.message);
+    await vi.runAllTimersAsync();
+    expect(await result).toBe('no 1');
+    expect(now() - 1_000_000).toBe(10_000);
   });
 
   it('tries once when there is no time to give up after', async () => {

@@ -34,6 +34,16 @@ it('a message says itself how many: nothing is added that it may have said in ot
   expect(lines).toEqual(['warn: hub: a dozen events']);
 });
 
+it('losses of which a message can tell the sum are said with that alone', () => {
+  const { log, lines } = recordedLog();
+  const reports = new Reports(log, () => {});
+  const summed = (count: number) => `out lost ${count} events`;
+  for (const count of [2, 3, 4])
+    reports.add({ component: 'out', type: 'drop', fields: { reason: 'full', count, message: summed(count) }, summed });
+  reports.flush();
+  expect(lines).toEqual(['error: out: out lost 2 events', 'error: out: out lost 7 events']);
+});
+
 it('losses that come soon after one another are said with their sum, and no message speaks of another number', () => {
   const { log, lines } = recordedLog();
   const reports = new Reports(log, () => {});
