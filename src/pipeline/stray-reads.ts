@@ -3,6 +3,7 @@
 import type { Demand, ProvidedField } from '../core/component.ts';
 import type { Diagnostic } from '../core/errors.ts';
 import { catalogues } from '../events/catalogue.ts';
+import { NOT_PROVIDED } from '../operators/shared/catalogues.ts';
 import { didYouMean } from './explain.ts';
 
 /** Where a component stands. */
@@ -16,8 +17,6 @@ export interface Reached {
 }
 
 type Stray = Pick<Diagnostic, 'severity' | 'message' | 'hint'>;
-
-const NOT_ANNOUNCED = 'A field that an operator above adds is named in its `provides`.';
 
 /** Those fields and types that no event there has. Of event sources that are not known nothing is said. */
 export function strayReads({ fields, types }: Pick<Demand, 'fields' | 'types'>, at: Reached): Stray[] {
@@ -37,7 +36,7 @@ export function strayReads({ fields, types }: Pick<Demand, 'fields' | 'types'>, 
     if (other && isForThese) continue;
     const near = other ? undefined : didYouMean(text, [...names(here), ...at.provided]);
     const message = `reads "${text}", which is no field of ${events}`;
-    const hint = other ? `It is one of ${other.source} events, and none come here.` : (near ?? NOT_ANNOUNCED);
+    const hint = other ? `It is one of ${other.source} events, and none come here.` : (near ?? NOT_PROVIDED);
     found.push({ severity: at.isOpen ? 'warning' : 'error', message, hint });
   }
 

@@ -271,6 +271,15 @@ describe('an operator that names what nothing has that comes to it', () => {
     expect(said({ reads: ['anything'], types: ['whatever'] }, 'cloud')).toEqual([]);
   });
 
+  it('is what a condition points to whose field nothing has', () => {
+    const filter = (condition: string) =>
+      said({}, 'ebpf', below.replace('type: mine, from: above', `type: filter, from: above, condition: ${condition}`));
+    expect(filter('my.score > 3')).toEqual([]);
+    expect(filter('nobody.has > 3')).toEqual([
+      'error: On syscall events: unknown field nobody.has (event source syscall). A field that an operator above adds is named in its `provides`.',
+    ]);
+  });
+
   it('adds no field that events have already', () => {
     const provides = () => [{ name: 'proc.name', doc: 'For tests.' }];
     expect(said({ reads: [], provides })).toEqual([

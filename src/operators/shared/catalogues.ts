@@ -14,6 +14,9 @@ export function cataloguesOn(edge: Pick<Edge, 'provided'>): ReadonlyMap<string, 
 
 const TYPES = { text: 'CHARBUF', number: 'UINT64', time: 'ABSTIME' } as const;
 
+/** What to do about a field that nothing is called like. */
+export const NOT_PROVIDED = 'A field that an operator above adds is named in its `provides`.';
+
 /** The entry of a catalogue for a field that an operator adds. */
 export function fieldOf({ name, doc, type = 'text' }: ProvidedField): Field {
   return { name, type: TYPES[type], doc, class: 'provided' };

@@ -7,7 +7,7 @@ import type { Event, EventForm } from '../../core/event.ts';
 import { joinHosts } from '../../core/hosts.ts';
 import type { Form } from '../../events/field.ts';
 import { type Condition, compileCondition, hostsIn, necessaryByType, RuleError } from '../../rules/index.ts';
-import { cataloguesOn } from './catalogues.ts';
+import { cataloguesOn, NOT_PROVIDED } from './catalogues.ts';
 
 /** Conditions by the event source they are for. */
 export type EdgeCondition = ReadonlyMap<string, Condition>;
@@ -41,7 +41,9 @@ export function conditionOn(edge: Edge, text: string, source: string | undefined
       if (!(error instanceof RuleError)) throw error;
       const others = edge.sources.length > 1 && source === undefined;
       for (const diagnostic of error.diagnostics) {
-        const hints = [diagnostic.hint, others ? 'Or name the event source it is for: `source: …`.' : undefined];
+        const isUnknown = diagnostic.message.startsWith('unknown field');
+        const own = diagnostic.hint ?? (isUnknown ? NOT_PROVIDED : undefined);
+        const hints = [own, others ? 'Or name the event source it is for: `source: …`.' : undefined];
         const hint = hints.filter(Boolean).join(' ');
         edge.report({ ...diagnostic, message: `On ${each} events: ${diagnostic.message}`, ...(hint ? { hint } : {}) });
       }

@@ -47,7 +47,14 @@ const config = z.strictObject({
     .prefault('16MiB')
     .describe('Room for events between the kernel and this program.'),
   scope: z
-    .strictObject({ descendants_of: z.int().min(1).describe('A process id; the process itself is included.') })
+    .strictObject({
+      descendants_of: z
+        .int()
+        .min(1)
+        .describe(
+          'A process id; the process itself is included. Ancestors of it are not known: fields of them are `<NA>`.',
+        ),
+    })
     .optional()
     .describe('Only some processes. Default: all of the machine.'),
   failed_exec: z
