@@ -24,7 +24,7 @@ export { CALLS, type Call } from './calls.ts';
 export type { CallFilters } from './filter.ts';
 export { KIND, type Kind } from './kinds.ts';
 export type { RunningProgram, TurnWatch } from './locate.ts';
-export { type Capability, type Feature, isOptional, type Probe, probe } from './probe.ts';
+export { type Capability, capabilities, type Feature, isOptional, type Probe, probe, WITHOUT } from './probe.ts';
 export { SensorError } from './sensor-error.ts';
 
 /** What is collected; it may change while the sensor runs. */

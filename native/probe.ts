@@ -15,6 +15,12 @@ const CAPABILITY = {
 } as const;
 export type Capability = keyof typeof CAPABILITY;
 
+/** What is not seen without a right that the programs themselves do not need. */
+export const WITHOUT = {
+  sys_ptrace: 'names of users in containers and facts from /proc of others are not seen',
+  dac_read_search: 'files below /proc/PID/root of others cannot be read',
+} as const satisfies Partial<Record<Capability, string>>;
+
 export interface Feature {
   readonly name: string;
   readonly present: boolean;

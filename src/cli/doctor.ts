@@ -1,6 +1,15 @@
 /** `falco-pipe doctor`: what the kernel source needs, what of it is here, and how to mend the rest. */
 
-import { type Feature, isOptional, missable, openSensor, type Probe, probe, SensorError } from '../../native/index.ts';
+import {
+  type Feature,
+  isOptional,
+  missable,
+  openSensor,
+  type Probe,
+  probe,
+  SensorError,
+  WITHOUT,
+} from '../../native/index.ts';
 import { exitCode, messageOf } from '../core/errors.ts';
 import { agentLines, agents } from './agents.ts';
 import { say } from './say.ts';
@@ -117,8 +126,8 @@ function rightsChecks({ capabilities }: Probe): Check[] {
   return [
     check('bpf', 'the programs cannot be loaded', false),
     check('perfmon', 'the programs cannot be attached', false),
-    check('sys_ptrace', 'names of users in containers and facts from /proc of others are not seen', true),
-    check('dac_read_search', 'files below /proc/PID/root of others cannot be read', true),
+    check('sys_ptrace', WITHOUT.sys_ptrace, true),
+    check('dac_read_search', WITHOUT.dac_read_search, true),
   ];
 }
 

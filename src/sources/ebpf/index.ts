@@ -27,6 +27,7 @@ import { baseSyscallsConfig, warnOfBaseSyscalls } from './base-syscalls.ts';
 import { Capture } from './capture.ts';
 import { containersConfig, openContainers } from './containers.ts';
 import { longerBlocks } from './longer-blocks.ts';
+import { sayMissingRights } from './rights.ts';
 import { emitsHere, type Wanted, wantedFor } from './wanted.ts';
 
 const isPowerOfTwo = (bytes: number) => Number.isInteger(Math.log2(bytes));
@@ -151,6 +152,7 @@ function open(options: EbpfConfig, ctx: SourceContext, observer: Observer): { cl
   };
   countPrograms();
   sayMissable(sensor, ctx);
+  sayMissingRights(ctx.log);
   const sayUnseen = onceUnseen(sensor, ctx);
   sayUnseen(wanted);
   const containers = openContainers(options.containers, ctx);
