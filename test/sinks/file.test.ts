@@ -172,6 +172,21 @@ describe('the sink file', () => {
     ]);
   });
 
+  it('a line that a run left torn when it was killed stays alone, at the start and after a rotation', async () => {
+    const path = join(folder, 'alerts.jsonl');
+    writeFileSync(path, '{"rule":"a"}\n{"ru');
+    const sink = await openSink(file, { path });
+    await sink.write([alertOf('b')], never);
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, '{"rul');
+    await sink.reopen?.();
+    await sink.write([alertOf('c')], never);
+    await sink.close();
+    const linesOf = (name: string) => readFileSync(name, 'utf8').split('\n');
+    expect(linesOf(`${path}.1`)).toEqual(['{"rule":"a"}', '{"ru', expect.stringMatching(/"rule":"b".*\}$/), '']);
+    expect(linesOf(path)).toEqual(['{"rul', expect.stringMatching(/"rule":"c".*\}$/), '']);
+  });
+
   it('writes nothing for a write that was given up', async () => {
     const path = join(folder, 'alerts.jsonl');
     const sink = await openSink(file, { path });

@@ -1,6 +1,18 @@
 /** Writing so that a stalled reader is waited for: the queue above stays the only place where events pile up. */
 
-import { close, constants, fstatSync, open, type Stats, statSync, write, writeSync } from 'node:fs';
+import {
+  close,
+  closeSync,
+  constants,
+  fstatSync,
+  open,
+  openSync,
+  readSync,
+  type Stats,
+  statSync,
+  write,
+  writeSync,
+} from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -26,6 +38,8 @@ interface Target {
   now?(bytes: Buffer): number;
   /** Writes some of the bytes, waiting as long as that takes, and resolves with how many. */
   write(bytes: Buffer): Promise<number>;
+  /** Whether its last line had no end when it was opened. */
+  readonly torn?: boolean;
   /** What it is as a file now; undefined: it is none. */
   file?(): Stats | undefined;
   /** Whether nobody can find any more what is written: the file was removed. */
@@ -57,6 +71,7 @@ export class Writer {
 
   private constructor(target: Target, reopen: () => Promise<Target>) {
     this.#target = target;
+    this.#torn = target.torn ?? false;
     this.#open = reopen;
   }
 
@@ -70,7 +85,7 @@ export class Writer {
       const open = () => openFd(path, APPEND, mode);
       if (statSync(path, { throwIfNoEntry: false })?.isFIFO()) return namedPipe(path, open);
       const fd = await open();
-      return { ...descriptor(fd), removed: () => isRemoved(fd, path) };
+      return { ...descriptor(fd), torn: endsTorn(path), removed: () => isRemoved(fd, path) };
     };
     return new Writer(await openFile(), openFile);
   }
@@ -177,7 +192,7 @@ export class Writer {
         const lines = before === undefined || before.nlink === 0 ? 0 : there.lastIndexOf(NEWLINE) + 1;
         this.#there = there.subarray(0, lines);
         this.#size = file?.size ?? 0;
-        this.#torn = false;
+        this.#torn = this.#target.torn ?? false;
       }
       await old.close();
     });
@@ -219,6 +234,23 @@ function stdoutTarget(): Target {
   // One that another user opened is written as it was given.
   const anew = openAnew(1);
   return anew === undefined ? shared : nonBlocking(anew);
+}
+
+/** Whether somebody who was killed has left a torn line. Nobody knows where the file may not be read. */
+function endsTorn(path: string): boolean {
+  try {
+    const status = statSync(path);
+    if (!status.isFile() || status.size === 0) return false;
+    const last = Buffer.alloc(1);
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    try {
+      return readSync(fd, last, 0, 1, status.size - 1) === 1 && last[0] !== NEWLINE;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
+  }
 }
 
 function isRemoved(fd: number, path: string): boolean {
