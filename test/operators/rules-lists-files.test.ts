@@ -8,6 +8,7 @@ import type { UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { Run } from '../../src/pipeline/run.ts';
+import { sentHeaders } from '../../src/rules/items-headers.ts';
 import { recordedLog } from '../core/shared.ts';
 import { ManualSink, ManualSource, registryOf } from '../pipeline/harness.ts';
 import { scratch } from '../scratch.ts';
@@ -83,4 +84,13 @@ it('that becomes a pipe stays as it was, and holds up neither the end nor other 
   await vi.waitFor(() => expect(counted('list_items')).toBe(1), 10_000);
   expect(run.status().problems).toEqual([]);
   await run.stop(1000);
+});
+
+it('a secret that is sent for a list is read from a file only', { timeout: 10_000 }, () => {
+  execFileSync('mkfifo', [list]);
+  const send = () => sentHeaders({ 'x-key': { file: list } });
+  expect(send).toThrow('the header x-key cannot be read: it is a pipe, no regular file');
+  rmSync(list);
+  writeFileSync(list, 'k-1\n');
+  expect(send()).toEqual({ 'x-key': 'k-1' });
 });
