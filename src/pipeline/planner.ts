@@ -247,9 +247,12 @@ export class Planner {
     return { sources, provided: this.#provided(from).map(({ name }) => name), isOpen };
   }
 
+  // A field need not be one of each event source that comes; a type is asked of one.
   #checkReads(component: Reading, reads: Demands = new Map()): void {
-    for (const [source, demand] of reads) {
-      this.#sayStrays(component, strayReads(demand, this.#reachedBy(component, [source])));
+    const fields = new Set([...reads.values()].flatMap((demand) => [...demand.fields]));
+    this.#sayStrays(component, strayReads({ fields, types: 'all' }, this.#reachedBy(component)));
+    for (const [source, { types }] of reads) {
+      this.#sayStrays(component, strayReads({ fields: new Set(), types }, this.#reachedBy(component, [source])));
     }
   }
 

@@ -6,6 +6,9 @@ import { fail } from '../../src/cli/fail.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { exitCode } from '../../src/core/errors.ts';
 
+// Files of tests share a process, and each has modules of its own, which listen to the standard output once.
+process.stdout.setMaxListeners(0);
+
 /** Runs a verb in a folder, one at a time. `json`: the JSON lines of the standard output. */
 export async function runIn(folder: string, args: readonly string[]) {
   const said = { stdout: '', stderr: '' };

@@ -47,6 +47,10 @@ function registry(fault?: 'emits' | 'prepare' | 'reads') {
     open: () => NEVER,
   };
   all.add(defineSource(kernel), 'test');
+  all.add(
+    defineSource({ ...kernel, type: 'several', borrows: false, emits: () => ['azure_audit', 'k8s_audit'] }),
+    'test',
+  );
   all.add(defineSource({ ...kernel, type: 'cloud', borrows: false, emits: () => unless('emits', ['cloud']) }), 'test');
   const create = () => where(() => true);
   all.add(defineOperator({ ...common, type: 'execs', reads: ['proc.exe'], types: ['execve'], create }), 'test');
@@ -269,6 +273,15 @@ describe('an operator that names what nothing has that comes to it', () => {
       'error: mine reads "ct.user", which is no field of syscall events. It is one of aws_cloudtrail events, and none come here.',
     ]);
     expect(said({ reads: ['anything'], types: ['whatever'] }, 'cloud')).toEqual([]);
+  });
+
+  it('of several event sources that come a field need be one of one, also for a sink and what is prepared', () => {
+    const file = 'sinks: { out: { type: file, from: node, path: out, fields: [azure.correlationid, ka.verb] } }';
+    expect(said({}, 'several', file)).toEqual([]);
+    expect(said({}, 'several', file.replace('ka.verb', 'ka.vreb')).join()).toContain('ka.vreb');
+    const fields = new Set(['azure.correlationid', 'ka.verb']);
+    const both = ['azure_audit', 'k8s_audit'].map((source) => [source, { fields, types: 'all' as const }] as const);
+    expect(said({ prepare: () => ({ reads: new Map(both) }) }, 'several')).toEqual([]);
   });
 
   it('is what a condition points to whose field nothing has', () => {
