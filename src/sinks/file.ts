@@ -51,7 +51,8 @@ export const file = defineSink({
     const writer = await Writer.toFile(path, Number.parseInt(config.mode, 8));
     const { log, now } = ctx;
     const reopen = () => writer.reopen();
-    const rotation = config.rotate && (await Rotation.start({ path, config: config.rotate, log, now, reopen }));
+    const size = () => writer.size;
+    const rotation = config.rotate && (await Rotation.start({ path, config: config.rotate, log, now, size, reopen }));
     const openAgain = async () => {
       await reopen();
       await rotation?.reopened();
@@ -63,7 +64,8 @@ export const file = defineSink({
           log.warn(`${path} was removed by somebody: it was made anew`);
         }
         const text = lines(events);
-        await rotation?.before(Buffer.byteLength(text));
+        // A line that is torn is ended in the file where it began.
+        if (!writer.torn) await rotation?.before(Buffer.byteLength(text));
         await writer.write(text, signal);
       },
       rehearse: lines,

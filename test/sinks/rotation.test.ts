@@ -61,6 +61,14 @@ describe('rotation of a file', () => {
     expect(files()).toEqual([{ name: 'alerts.jsonl', rules: ['a', 'b', 'c'] }]);
   });
 
+  it('a write that fails is not in the file, and does not make it full', async () => {
+    const sink = await sinkOf({ size: `${length * 2}B` });
+    for (let n = 0; n < 5; n++) await expect(sink.write([alertOf('a')], AbortSignal.abort())).rejects.toThrow();
+    await sink.write([alertOf('a')], never);
+    await sink.close();
+    expect(files()).toEqual([{ name: 'alerts.jsonl', rules: ['a'] }]);
+  });
+
   it('by age, which is that of the file also after a restart', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const first = await sinkOf({ age: '1h', gzip: false });

@@ -1,7 +1,7 @@
 /** The sink file on a disk that is full again and again: what it has written stands there once, and whole. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { file } from '../../src/sinks/file.ts';
@@ -74,6 +74,27 @@ it('no line is torn and none stands there twice, however often a batch fails, al
     expect(files.at(-1)).not.toContain('torn');
     expect([failures > 5, moved > 0]).toEqual([true, true]);
   }
+});
+
+it('what is put aside ends with a whole line, also when the disk was full meanwhile', async ({ skip }) => {
+  const disk = smallDisk(16);
+  skip(disk === undefined, 'a small disk cannot be mounted here');
+  if (disk === undefined) return;
+  const { folder, grow } = disk;
+  const path = join(folder, 'alerts.jsonl');
+  const sink = await openSink(file, { path, rotate: { size: '8KiB', gzip: false } });
+  const alerts = Array.from({ length: 40 }, (_, n) => alertOf(`r${n}`, 'Notice', 'x'.repeat(400)));
+  await expect(sink.write(alerts, never)).rejects.toThrow('ENOSPC');
+  grow(48);
+  await sink.write(alerts, never);
+  await sink.write([alertOf('last')], never);
+  await sink.close();
+  const files = readdirSync(folder).sort();
+  expect(files).toHaveLength(2);
+  expect(files.flatMap((name) => rulesIn(join(folder, name)))).toEqual([
+    'last',
+    ...alerts.map((alert) => alert.get('rule')),
+  ]);
 });
 
 it('what somebody else has cut, removed or written to meanwhile is not gone on with', async ({ skip }) => {

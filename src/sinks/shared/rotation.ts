@@ -29,13 +29,14 @@ export interface RotationOptions {
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Bytes that are in the file. */
+  readonly size: () => number;
   /** Opens the path again, which makes a new file. */
   readonly reopen: () => Promise<void>;
 }
 
 export class Rotation {
   readonly #options: RotationOptions;
-  #size = 0;
   #born = 0;
   // Compressing goes on beside writing, one file after the other.
   #tidying: Promise<void> = Promise.resolve();
@@ -52,10 +53,9 @@ export class Rotation {
     return rotation;
   }
 
-  /** The file was opened again: its size and age are another's. */
+  /** The file was opened again: its age is another's. */
   async reopened(): Promise<void> {
     const found = await stat(this.#options.path);
-    this.#size = found.size;
     // Some file systems do not know when a file was made; then it is as old as its last change.
     this.#born = found.birthtimeMs > 0 ? found.birthtimeMs : found.mtimeMs;
   }
@@ -63,10 +63,10 @@ export class Rotation {
   /** Before a write of so many bytes: puts the file aside when it is time. */
   async before(bytes: number): Promise<void> {
     const { size: most, age } = this.#options.config;
-    const isFull = most !== undefined && this.#size + bytes > most;
+    const size = this.#options.size();
+    const isFull = most !== undefined && size + bytes > most;
     const isOld = age !== undefined && this.#options.now() - this.#born >= age;
-    if (this.#size > 0 && (isFull || isOld)) await this.#turn();
-    this.#size += bytes;
+    if (size > 0 && (isFull || isOld)) await this.#turn();
   }
 
   /** Resolves when what was put aside is compressed. */

@@ -178,6 +178,16 @@ export class Writer {
     return this.#target.removed?.() ?? false;
   }
 
+  /** Bytes that are in the file; 0: it is none. */
+  get size(): number {
+    return this.#target.file?.()?.size ?? 0;
+  }
+
+  /** Whether its last line has no end yet. */
+  get torn(): boolean {
+    return this.#torn;
+  }
+
   /** Opens the same path again: the file was moved away. */
   reopen(): Promise<void> {
     return this.#alone(async () => {
