@@ -2,9 +2,9 @@
 
 import type { FieldRef } from '../events/field.ts';
 import type { Clause, EndProperty, Outcome, PathProperty, SocketKind } from '../events/necessary.ts';
-import { feedsIn } from '../rules/few-items.ts';
+import { feedsIn } from '../rules/analysis/few-items.ts';
+import { necessary } from '../rules/analysis/necessary.ts';
 import type { Rule } from '../rules/index.ts';
-import { necessary } from '../rules/necessary.ts';
 import type { Feed } from './rules-files.ts';
 
 /** What a rule needs. Names map to the ids of the sources that have them: none, and it is always absent. */

@@ -2,7 +2,7 @@
 
 import { packageVersion } from '../core/package.ts';
 import { recordSchemaVersion } from '../events/record-json.ts';
-import { engineVersion } from '../rules/versions.ts';
+import { engineVersion } from '../rules/files/versions.ts';
 import { say } from './say.ts';
 
 /** Prints the versions of the program, of the rule engine it is compatible with, and of the records it writes. */

@@ -2,7 +2,7 @@
 
 import type { Counters } from '../core/metrics.ts';
 import { packageVersion } from '../core/package.ts';
-import { engineVersion } from '../rules/versions.ts';
+import { engineVersion } from '../rules/files/versions.ts';
 import { lettersOf } from '../store/keep.ts';
 import type { Live } from './graph.ts';
 import type { LiveSink } from './live-sink.ts';

@@ -3,26 +3,26 @@
 import type { Place } from '../core/errors.ts';
 import { suggest } from '../core/errors.ts';
 import type { Catalogue, Event, EventTypes, FieldRef, Form } from '../events/field.ts';
-import type { Expr } from './ast.ts';
-import type { Checked, Warning } from './check.ts';
-import { checkCondition } from './check.ts';
-import { checksWithin } from './checks-within.ts';
-import { compile, type Known, predicateOf } from './compile.ts';
-import type { Engine } from './engine.ts';
-import type { EventTypeSet, Names } from './event-types.ts';
-import { askedTypes, eventTypeChecks, eventTypesOf, inferNames, isEventTypeField } from './event-types.ts';
-import type { Format } from './format.ts';
-import { parseFormat } from './format.ts';
-import { canGenerate } from './generate.ts';
-import { makePredicate } from './judge.ts';
+import type { Checked, Warning } from './check/check.ts';
+import { checkCondition } from './check/check.ts';
+import { checksWithin } from './check/checks-within.ts';
+import type { EventTypeSet, Names } from './check/event-types.ts';
+import { askedTypes, eventTypeChecks, eventTypesOf, inferNames, isEventTypeField } from './check/event-types.ts';
+import type { TypedCheck, TypedExpr } from './check/typed-ast.ts';
+import { compile, type Known, predicateOf } from './judge/compile.ts';
+import type { Engine } from './judge/engine.ts';
+import { canGenerate } from './judge/generate.ts';
+import { makePredicate } from './judge/judge.ts';
+import { Nodes } from './judge/nodes.ts';
 import type { Span } from './language.ts';
-import { Nodes } from './nodes.ts';
-import { parseCondition } from './parser.ts';
-import { printFalco } from './print.ts';
-import type { ProblemOptions } from './problem.ts';
-import { Problem, RuleError } from './problem.ts';
+import type { Format } from './output/format.ts';
+import { parseFormat } from './output/format.ts';
 import { placeIn } from './source.ts';
-import type { TypedCheck, TypedExpr } from './typed-ast.ts';
+import type { Expr } from './syntax/ast.ts';
+import { parseCondition } from './syntax/parser.ts';
+import { printFalco } from './syntax/print.ts';
+import type { ProblemOptions } from './syntax/problem.ts';
+import { Problem, RuleError } from './syntax/problem.ts';
 
 /** A condition that is known to be right for one event source. */
 export interface Condition {

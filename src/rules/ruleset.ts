@@ -2,17 +2,17 @@
 
 import type { Event, Events, Form } from '../events/field.ts';
 import type { Necessary } from '../events/necessary.ts';
-import { compile, type Predicate } from './compile.ts';
-import type { Engine } from './engine.ts';
-import { feedsIn, withFewItems } from './few-items.ts';
-import { canGenerate } from './generate.ts';
-import { type Judge, makeJudge } from './judge.ts';
-import type { Part } from './judge-group.ts';
-import { asKeptHere } from './list-feed.ts';
-import { necessary } from './necessary.ts';
-import { type Node, Nodes } from './nodes.ts';
-import type { Rule } from './rule.ts';
-import type { TypedExpr } from './typed-ast.ts';
+import { feedsIn, withFewItems } from './analysis/few-items.ts';
+import { necessary } from './analysis/necessary.ts';
+import type { TypedExpr } from './check/typed-ast.ts';
+import type { Rule } from './files/rule.ts';
+import { compile, type Predicate } from './judge/compile.ts';
+import type { Engine } from './judge/engine.ts';
+import { canGenerate } from './judge/generate.ts';
+import { type Judge, makeJudge } from './judge/judge.ts';
+import type { Part } from './judge/judge-group.ts';
+import { type Node, Nodes } from './judge/nodes.ts';
+import { asKeptHere } from './lists/list-feed.ts';
 
 export type Hit<E extends Event> = (rule: Rule, event: E) => void;
 export type Failed<E extends Event> = (rule: Rule, error: unknown, event: E) => void;

@@ -3,9 +3,9 @@
 import { catalogues, makeCatalogue } from '../../src/events/catalogue.ts';
 import type { Catalogue } from '../../src/events/field.ts';
 import { anyEventFields } from '../../src/events/syscall/event-fields.ts';
+import type { Plugin } from '../../src/rules/files/versions.ts';
 import { type AppendOutput, type Issue, loadRules } from '../../src/rules/index.ts';
 import { parsePriority } from '../../src/rules/priority.ts';
-import type { Plugin } from '../../src/rules/versions.ts';
 import { type Case, differences } from './differences.ts';
 
 interface ExpectedIssue {

@@ -12,7 +12,7 @@ import { proxyAgentFor } from '../../src/core/proxy.ts';
 import { fetchByProxy } from '../../src/operators/shared/fetch.ts';
 import { loadPlan } from '../../src/pipeline/load.ts';
 import { Run } from '../../src/pipeline/run.ts';
-import { fetchItems } from '../../src/rules/items-fetch.ts';
+import { fetchItems } from '../../src/rules/lists/items-fetch.ts';
 import { Aws } from '../../src/sources/cloudtrail/aws.ts';
 import { recordedLog } from '../core/shared.ts';
 import { atEnd, scratch } from '../scratch.ts';

@@ -224,7 +224,7 @@ describe.skipIf(whyNot())('filters of sockets in the kernel', () => {
   });
 
   test('anything that may be asked for', async () => {
-    // Never IPv6 networks that have IPv4 in them (src/rules/necessary-sockets.ts).
+    // Never IPv6 networks that have IPv4 in them (src/rules/analysis/necessary-sockets.ts).
     const network = fc.constantFrom(
       '127.0.0.9',
       '127.0.0.0/8',

@@ -8,7 +8,7 @@ import type { UserError } from '../../src/core/errors.ts';
 import { PipelineDocument } from '../../src/pipeline/document.ts';
 import { planPipeline } from '../../src/pipeline/plan.ts';
 import { Run } from '../../src/pipeline/run.ts';
-import { sentHeaders } from '../../src/rules/items-headers.ts';
+import { sentHeaders } from '../../src/rules/lists/items-headers.ts';
 import { recordedLog } from '../core/shared.ts';
 import { ManualSink, ManualSource, registryOf } from '../pipeline/harness.ts';
 import { scratch } from '../scratch.ts';

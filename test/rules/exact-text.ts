@@ -1,7 +1,7 @@
 /** Writes a syntax tree so that parsing it gives the same tree; macros that are resolved stand in parentheses. */
 
-import type { Argument, Expr, Right, Term } from '../../src/rules/ast.ts';
 import type { Literal } from '../../src/rules/language.ts';
+import type { Argument, Expr, Right, Term } from '../../src/rules/syntax/ast.ts';
 
 export function exactText(expr: Expr): string {
   switch (expr.kind) {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Place } from '../../src/core/errors.ts';
-import type { Argument, Expr, Term } from '../../src/rules/ast.ts';
 import { type Condition, compileCondition, compileFormat, type Format, RuleError } from '../../src/rules/index.ts';
 import {
   type Literal,
@@ -12,7 +11,8 @@ import {
   type Span,
   textOperators,
 } from '../../src/rules/language.ts';
-import { parseCondition } from '../../src/rules/parser.ts';
+import type { Argument, Expr, Term } from '../../src/rules/syntax/ast.ts';
+import { parseCondition } from '../../src/rules/syntax/parser.ts';
 import { exactText } from './exact-text.ts';
 import { everyField, someCondition, someFile, someFormat, someText, someValues } from './made-texts.ts';
 import { Random, tryTexts } from './millions.ts';

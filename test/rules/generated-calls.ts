@@ -1,7 +1,7 @@
 /** Conditions on calls on sockets, and such calls for them, made at random. */
 
 import fc from 'fast-check';
-import { parseAddress } from '../../src/rules/ip.ts';
+import { parseAddress } from '../../src/rules/values/ip.ts';
 import { shell } from '../events-kernel/shell.ts';
 import type { Fields } from '../events-kernel/slab-writer.ts';
 import type { Called } from '../native/filter-model.ts';

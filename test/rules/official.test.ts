@@ -7,7 +7,7 @@ import { catalogues, makeCatalogue } from '../../src/events/catalogue.ts';
 import type { Field, FieldType } from '../../src/events/field.ts';
 import { anyEventFields } from '../../src/events/syscall/event-fields.ts';
 import { loadRules } from '../../src/rules/index.ts';
-import { parseCondition } from '../../src/rules/parser.ts';
+import { parseCondition } from '../../src/rules/syntax/parser.ts';
 import { sharedJson } from '../events/shared.ts';
 import { exactText } from './exact-text.ts';
 

@@ -6,9 +6,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Steps } from '../../core/steps.ts';
 import type { ItemsFrom } from '../../rules/index.ts';
-import { fetchItems } from '../../rules/items-fetch.ts';
-import { readInSteps } from '../../rules/items-file.ts';
-import { isGzip, unpacked, unpackedAtOnce } from '../../rules/items-gzip.ts';
+import { fetchItems } from '../../rules/lists/items-fetch.ts';
+import { readInSteps } from '../../rules/lists/items-file.ts';
+import { isGzip, unpacked, unpackedAtOnce } from '../../rules/lists/items-gzip.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
 
 /** What a list comes from. */

@@ -1,0 +1,103 @@
+/** Compiles what a rule prints. */
+
+import type { Place } from '../../core/errors.ts';
+import type { Catalogue } from '../../events/field.ts';
+import {
+  type AppendOutput,
+  addedText,
+  ExtraFieldProblem,
+  entriesFor,
+  placeOfAdded,
+  withExtraFields,
+} from '../output/append-output.ts';
+import { type Format, parseFormat } from '../output/format.ts';
+import type { ComposedText } from '../source.ts';
+import { Problem } from '../syntax/problem.ts';
+import type { PrintBytes } from '../values/values.ts';
+import { type Issue, type IssueCode, LoadFailure, makeIssue } from '../yaml/issue.ts';
+import { isDeprecated } from './condition-warnings.ts';
+import type { RuleDefinition } from './definitions.ts';
+
+export interface CompiledOutput {
+  /** Undefined where the rule is left out. */
+  readonly format: Format | undefined;
+  readonly warnings: readonly Issue[];
+}
+
+export interface OutputOptions {
+  readonly appendOutput: readonly AppendOutput[];
+  /** How bytes print; default: dots for what does not print. */
+  readonly bytes?: PrintBytes | undefined;
+}
+
+type MakeIssue = (severity: Issue['severity'], code: IssueCode) => Issue;
+
+/** Compiles the output of a rule with what is added to it; `via` says which rule that is. Throws LoadFailure. */
+export function compileOutput(
+  rule: RuleDefinition,
+  catalogue: Catalogue,
+  { appendOutput, bytes }: OutputOptions,
+  via: () => string,
+): CompiledOutput {
+  const entries = entriesFor(rule, appendOutput);
+  const isObsolete = rule.output.text.includes('%container.info');
+  const obsolete = isObsolete ? [makeIssue('warning', 'LOAD_DEPRECATED_ITEM', containerInfo, rule.context)] : [];
+  const own = isObsolete ? without(rule.output, '%container.info') : rule.output;
+  const output = entries.length === 0 ? own : own.concat(addedText(entries, catalogue));
+  try {
+    // Falco prints every message in the way that keeps absent values.
+    const format = withExtraFields(parseFormat(`*${output.text}`, catalogue, bytes), entries, catalogue, bytes);
+    return { format: { ...format, text: output.text }, warnings: [...obsolete, ...ofDeprecatedFields(format, rule)] };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    // The star in front is not part of the text that the user wrote.
+    const span = { start: Math.max(0, error.span.start - 1), end: Math.max(1, error.span.end - 1) };
+    const extra = error instanceof ExtraFieldProblem;
+    const isAdded = extra || span.start >= own.text.length;
+    const added = { start: span.start - own.text.length, end: span.end - own.text.length };
+    const elsewhere = extra ? error.place : isAdded ? placeOfAdded(entries, catalogue, added) : undefined;
+    const place = elsewhere ?? (extra ? undefined : output.locate(span).place);
+    const ways = isAdded ? ['added by append_output', via()] : [via()];
+    const warning = skipUnknown(rule, error, 'LOAD_ERR_COMPILE_OUTPUT', issueOf(rule, error, place, ways));
+    return { format: undefined, warnings: [...obsolete, warning] };
+  }
+}
+
+const containerInfo =
+  '%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. ' +
+  'The container plugin will automatically add required fields to the output message.';
+
+function without(text: ComposedText, part: string): ComposedText {
+  const at = text.text.indexOf(part);
+  return at < 0 ? text : without(text.replace(at, at + part.length, []), part);
+}
+
+function ofDeprecatedFields({ reads }: Format, { outputContext }: RuleDefinition): readonly Issue[] {
+  return reads
+    .filter(({ text }) => isDeprecated(text))
+    .map(({ text }) => {
+      const message = `usage of deprecated field '${text}' has been detected in the rule output`;
+      return makeIssue('warning', 'LOAD_DEPRECATED_ITEM', message, outputContext);
+    });
+}
+
+function issueOf(rule: RuleDefinition, problem: Problem, place: Place | undefined, via: readonly string[]): MakeIssue {
+  return (severity, code) =>
+    makeIssue(severity, code, problem.falco, rule.outputContext, {
+      diagnostic: {
+        message: problem.message,
+        ...(place === undefined ? {} : { at: place }),
+        ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }),
+        via,
+      },
+    });
+}
+
+/**
+ * With `skip-if-unknown-filter`, names that are not known are a warning and the rule is left out. Throws LoadFailure for
+ * whatever else is wrong.
+ */
+export function skipUnknown(rule: RuleDefinition, problem: Problem, code: IssueCode, make: MakeIssue): Issue {
+  if (!rule.skipIfUnknownFilter || !problem.options.unknownName) throw new LoadFailure(make('error', code));
+  return make('warning', 'LOAD_UNKNOWN_FILTER');
+}

@@ -1,0 +1,126 @@
+/** What deserves a warning in the condition of a rule that compiles. */
+
+import type { Catalogue } from '../../events/field.ts';
+import { mistakenNames } from '../analysis/socket-names.ts';
+import { checksWithin } from '../check/checks-within.ts';
+import { countEventCodes } from '../check/event-types.ts';
+import type { TypedCheck, TypedTerm } from '../check/typed-ast.ts';
+import type { Condition } from '../condition.ts';
+import { Problem } from '../syntax/problem.ts';
+import type { Context, IssueCode } from '../yaml/issue.ts';
+import type { RuleDefinition } from './definitions.ts';
+
+export interface ConditionWarning {
+  readonly code: IssueCode;
+  readonly message: string;
+  readonly context: Context;
+  /** Where in the condition, if it is about a part of it. */
+  readonly problem?: Problem;
+  /** Falco points at the context itself, not at that part. */
+  readonly whole?: true;
+}
+
+/** More event codes than this are "too many". */
+const MANY_EVENT_CODES = 100;
+
+export function conditionWarnings(
+  rule: RuleDefinition,
+  condition: Condition,
+  catalogue: Catalogue,
+): readonly ConditionWarning[] {
+  const { reads } = condition;
+  const warnings: ConditionWarning[] = [];
+  if (reads.some(({ text }) => isDeprecated(text))) warnings.push(...ofDeprecatedFields(rule, condition));
+  if (reads.some(({ text }) => comparedWithNa.test(text))) warnings.push(...ofUnsafeChecks(rule, condition));
+  warnings.push(...ofParts(rule, condition));
+  if (reads.some(({ field }) => field.type === 'IPNET')) warnings.push(...ofNetworks(rule, condition));
+  warnings.push(...ofSocketNames(rule, condition));
+  if (rule.warnEventTypes && asksTooMuch(condition, catalogue)) {
+    const message = 'Rule matches too many evt.type values. This has a significant performance penalty.';
+    warnings.push({ code: 'LOAD_NO_EVTTYPE', message, context: rule.context });
+  }
+  return warnings;
+}
+
+function ofParts({ conditionContext: context }: RuleDefinition, { warnings }: Condition): ConditionWarning[] {
+  return warnings.map(({ message, span, falcoStart, hint, within }) => {
+    const problem = new Problem('compile', message, span, { falcoStart, hint });
+    problem.within = within;
+    return { code: 'LOAD_COMPILE_CONDITION', message, context, problem };
+  });
+}
+
+function ofDeprecatedFields({ conditionContext }: RuleDefinition, condition: Condition): ConditionWarning[] {
+  // Falco points at the condition as a whole here, but calls it an expression.
+  const context = conditionContext.renamed('condition expression', '');
+  return condition.reads.flatMap(({ text: field }) => {
+    if (!isDeprecated(field)) return [];
+    const message =
+      field === 'evt.dir'
+        ? deprecatedDirection
+        : `usage of deprecated field '${field}' has been detected in the rule condition`;
+    const reads = ({ left, right }: TypedCheck) => readsField(left, field) || (right && readsField(right, field));
+    return [{ code: 'LOAD_DEPRECATED_ITEM', message, context, ...partOf(condition, message, (each) => !!reads(each)) }];
+  });
+}
+
+/** The first check of a kind, as the part that a warning about the whole condition is about. */
+function partOf({ ast, typed }: Condition, message: string, isMeant: (check: TypedCheck) => boolean) {
+  const [found] = checksWithin(ast, typed, isMeant);
+  if (found === undefined) return {};
+  const problem = new Problem('compile', message, found.check.span);
+  problem.within = found.within;
+  return { problem, whole: true } as const;
+}
+
+function readsField(term: TypedTerm, text: string): boolean {
+  if (term.kind === 'field') return term.ref.text === text;
+  if (term.kind === 'call') return term.args.some((each) => readsField(each, text));
+  return term.kind === 'list' && term.items.some((each) => readsField(each, text));
+}
+
+function ofNetworks({ conditionContext: context }: RuleDefinition, condition: Condition): ConditionWarning[] {
+  const { ast, typed } = condition;
+  const isMeant = ({ left, modifier }: TypedCheck) => modifier !== undefined && left.type === 'IPNET';
+  return checksWithin(ast, typed, isMeant).map(({ check, within }) => {
+    const message = `'${check.operator} ${check.modifier}' never finds an address in a network`;
+    const problem = new Problem('compile', message, check.span, { hint: 'As in Falco; `in` does: fd.net in (...)' });
+    problem.within = within;
+    return { code: 'LOAD_COMPILE_CONDITION', message, context, problem };
+  });
+}
+
+function ofSocketNames({ conditionContext: context }: RuleDefinition, condition: Condition): ConditionWarning[] {
+  return mistakenNames(condition).map(({ check, within, message, hint }) => {
+    const problem = new Problem('compile', message, check.span, { hint });
+    problem.within = within;
+    return { code: 'LOAD_COMPILE_CONDITION', message, context, problem };
+  });
+}
+
+function ofUnsafeChecks({ conditionContext: context }: RuleDefinition, condition: Condition): ConditionWarning[] {
+  const message =
+    'comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. ' +
+    "If you need to check for the existence of a field, consider using the 'exists' operator instead.";
+  const part = partOf(condition, message, comparesWithNa);
+  return part.problem === undefined ? [] : [{ code: 'LOAD_UNSAFE_NA_CHECK', message, context, ...part }];
+}
+
+function asksTooMuch({ names }: Condition, { eventTypes }: Catalogue): boolean {
+  return names !== undefined && eventTypes !== undefined && countEventCodes(names, eventTypes) > MANY_EVENT_CODES;
+}
+
+const deprecatedDirection =
+  "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always " +
+  "evaluates to false. The rule expression can be simplified by removing the condition on 'evt.dir'";
+
+/** Whether Falco has declared a field obsolete. */
+export function isDeprecated(field: string): boolean {
+  return field === 'evt.dir' || field === 'evt.wait_latency' || field.startsWith('evt.latency');
+}
+
+const comparedWithNa = /^(?:ka|jevt)\./;
+
+function comparesWithNa({ left, constants = [] }: TypedCheck): boolean {
+  return left.kind === 'field' && comparedWithNa.test(left.ref.text) && constants.includes('<NA>');
+}
