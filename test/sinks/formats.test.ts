@@ -2,6 +2,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { packageVersion } from '../../src/core/package.ts';
 import { makeAlert } from '../../src/events/alert.ts';
@@ -218,9 +219,13 @@ describe('the answer of a bulk request', () => {
     expect(verdictOf(JSON.stringify({ errors: true, items }))).toMatchObject({ refused: [], again: [0, 1, 2, 3] });
   });
 
-  it('without errors all were taken; what is no JSON says nothing, so all come again', () => {
+  it('without errors all were taken; what says nothing of each is not the answer of one, so all come again', () => {
     expect(verdictOf('{"errors":false}')).toBeUndefined();
-    expect(verdictOf('<html>')).toMatchObject({ refused: [], again: [0, 1, 2, 3] });
+    const items = [item(201), item(201), item(201)];
+    const fewer = JSON.stringify({ errors: true, items });
+    for (const body of ['<html>', '', 'null', '{}', '{"message":"log in first"}', '{"errors":true}', fewer]) {
+      expect(verdictOf(body)).toMatchObject({ refused: [], again: [0, 1, 2, 3] });
+    }
   });
 });
 
@@ -231,4 +236,57 @@ it('OTLP: what was rejected is refused, so many of them', () => {
   expect(verdictOf(JSON.stringify({ partialSuccess }))).toEqual({ refused: [0], again: [], why: 'too old' });
   for (const body of ['', '{}', '{"partialSuccess":{}}', '{"partialSuccess":{"rejectedLogRecords":0}}', 'null'])
     expect(verdictOf(body)).toBeUndefined();
+});
+
+describe('whatever is answered with 2xx', () => {
+  const alerts = [file, network, file];
+  /** Answers that mean that all was taken, and others that are near them. */
+  const bodies = fc.oneof(
+    fc.json(),
+    fc.string(),
+    fc
+      .record(
+        {
+          errors: fc.oneof(fc.boolean(), fc.jsonValue()),
+          items: fc.array(
+            fc.oneof(fc.jsonValue(), fc.record({ create: fc.record({ status: fc.integer(), error: fc.jsonValue() }) })),
+          ),
+          partialSuccess: fc.record(
+            { rejectedLogRecords: fc.jsonValue(), errorMessage: fc.jsonValue() },
+            { requiredKeys: [] },
+          ),
+          code: fc.oneof(fc.constant(0), fc.jsonValue()),
+          status: fc.oneof(fc.constant('success'), fc.jsonValue()),
+        },
+        { requiredKeys: [] },
+      )
+      .map((answer) => JSON.stringify(answer)),
+  );
+
+  it.each(cases)('%s: each alert has one fate at most, and nothing throws', (_, type, options) => {
+    const { accepted, canBeMended } = encoderOf(type, options);
+    fc.assert(
+      fc.property(bodies, (body) => {
+        const response = { status: 200, headers: {}, body };
+        canBeMended?.(response);
+        const { refused = [], again = [], why = '' } = accepted?.(response, alerts) ?? {};
+        const places = [...refused, ...again];
+        expect(new Set(places).size).toBe(places.length);
+        expect(places.every((place) => place in alerts)).toBe(true);
+        expect(typeof why).toBe('string');
+      }),
+    );
+  });
+
+  it.each(['alertmanager', 'datadog', 'elasticsearch', 'loki', 'otlp', 'pagerduty', 'slack', 'splunk_hec', 'teams'])(
+    '%s: a page that a proxy gives in place of the service takes no alert',
+    (type) => {
+      const body = '<!DOCTYPE html>\n<title>Please log in</title>';
+      expect(encoderOf(type).accepted?.({ status: 200, headers: {}, body }, alerts)).toEqual({
+        refused: [],
+        again: [0, 1, 2],
+        why: expect.stringContaining('<title>Please log in'),
+      });
+    },
+  );
 });

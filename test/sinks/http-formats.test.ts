@@ -48,7 +48,9 @@ describe('a format of a service', () => {
       to.receiver.answer = () => ({ body });
       const failure = await failureOf(sink.write(alerts('a', 'b'), never));
       expect(failure).toMatchObject({ refused: [], again: ['a', 'b'] });
-      expect(failure.message).toBe(`the answer is not that of a collector: ${body}`);
+      expect(failure.message).toBe(
+        `the answer with status 200 is not that of a collector (look at url and proxy): ${body}`,
+      );
     }
     delete process.env.TEST_HTTP_KEY;
   });

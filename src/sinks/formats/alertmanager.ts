@@ -6,6 +6,7 @@ import { rfc3339 } from '../../events/time.ts';
 import { byPriority, fieldText, presentFields, tagsOf, textOf } from '../shared/json.ts';
 import { labelName } from '../shared/labels.ts';
 import { defineFormat, JSON_TYPE } from './format.ts';
+import { unlessPage } from './own-answer.ts';
 
 const options = z.strictObject({
   labels: z.record(z.string(), z.string()).default({}).describe('Labels that every alert gets.'),
@@ -69,6 +70,7 @@ export const alertmanager = defineFormat({
     return {
       most: Number.POSITIVE_INFINITY,
       encode: (alerts) => ({ path: '/api/v2/alerts', headers: JSON_TYPE, body: JSON.stringify(alerts.map(one)) }),
+      accepted: unlessPage('Alertmanager'),
     };
   },
 });

@@ -11,7 +11,7 @@ import { type Alert, alertJson } from '../../events/alert.ts';
 import { bounded } from '../shared/bounded.ts';
 import { byPriority, fieldText, milliseconds, tagsOf } from '../shared/json.ts';
 import { defineFormat, inParts, JSON_TYPE } from './format.ts';
-import { isPage, notFrom } from './own-answer.ts';
+import { unlessPage } from './own-answer.ts';
 
 const options = z.strictObject({
   api_key: secret().describe('An API key of the organization.'),
@@ -70,7 +70,7 @@ export const datadog = defineFormat({
         }),
       }),
       // It answers 202 with {}; what takes logs in its place answers 200, too.
-      accepted: (response, alerts) => (isPage(response) ? notFrom('Datadog', response, alerts) : undefined),
+      accepted: unlessPage('Datadog'),
     };
   },
 });

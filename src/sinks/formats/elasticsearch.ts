@@ -5,6 +5,7 @@ import { type Alert, alertJson } from '../../events/alert.ts';
 import { rfc3339 } from '../../events/time.ts';
 import { ecsDocument } from '../shared/ecs.ts';
 import { defineFormat, type HttpResponse, isOfContent, type Verdict } from './format.ts';
+import { jsonIn, notFrom } from './own-answer.ts';
 
 const options = z.strictObject({
   index: z.string().min(1).default('falco').describe('The index or data stream.'),
@@ -48,33 +49,29 @@ function falcoDocument(alert: Alert): string {
   return `{"@timestamp":${JSON.stringify(rfc3339(alert.time))},${alertJson(alert, { iso8601: true }).slice(1)}`;
 }
 
-interface Item {
-  readonly status?: number;
-  readonly error?: { readonly type?: string; readonly reason?: string };
-}
+const TEXT = z.string().catch('');
+const OUTCOME = z.object({
+  status: z.int(),
+  error: z.object({ type: TEXT, reason: TEXT }).catch({ type: '', reason: '' }),
+});
+/** What is asked for of the answer: an outcome for each document, below the name of what was done with it. */
+const ANSWER = z.union([
+  z.object({ errors: z.literal(false) }),
+  z.object({ errors: z.literal(true), items: z.array(z.object({ create: OUTCOME })) }),
+]);
 
 // 409: a document of that id is there: the alert was sent before.
-function verdict({ body }: HttpResponse, alerts: readonly Alert[]): Verdict | undefined {
-  const answer = parsed(body);
-  if (!answer) return { refused: [], again: [...alerts.keys()], why: 'the answer to _bulk is no JSON' };
-  if (!answer.errors) return undefined;
-  const items = (answer.items ?? []).map((item) => Object.values(item)[0] ?? {});
-  const failed = items.flatMap(({ status = 0, error }, place) =>
+function verdict(response: HttpResponse, alerts: readonly Alert[]): Verdict | undefined {
+  const { data } = ANSWER.safeParse(jsonIn(response));
+  if (data?.errors === false) return undefined;
+  if (data?.items.length !== alerts.length) return notFrom('the bulk API', response, alerts);
+  const failed = data.items.flatMap(({ create: { status, error } }, place) =>
     status >= 400 && status !== 409 ? [{ place, status, error }] : [],
   );
   const [first] = failed;
   return {
     refused: failed.filter(({ status }) => isOfContent(status)).map(({ place }) => place),
     again: failed.filter(({ status }) => !isOfContent(status)).map(({ place }) => place),
-    why: first ? `${first.status} ${first.error?.type ?? ''}: ${first.error?.reason ?? ''}` : '',
+    why: first ? `${first.status} ${first.error.type}: ${first.error.reason}` : '',
   };
-}
-
-function parsed(body: string): { errors?: boolean; items?: Record<string, Item>[] } | undefined {
-  try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -5,6 +5,7 @@ import { type Alert, alertJson } from '../../events/alert.ts';
 import { fieldText, firstOf, tagsOf, textOf } from '../shared/json.ts';
 import { labelName } from '../shared/labels.ts';
 import { defineFormat, JSON_TYPE } from './format.ts';
+import { unlessPage } from './own-answer.ts';
 
 const options = z.strictObject({
   labels: z.record(z.string(), z.string()).default({}).describe('Labels that every stream gets.'),
@@ -50,6 +51,7 @@ export const loki = defineFormat({
         const body = JSON.stringify({ streams: [...streams.values()] });
         return { path: '/loki/api/v1/push', headers: JSON_TYPE, body };
       },
+      accepted: unlessPage('Loki'),
     };
   },
 });

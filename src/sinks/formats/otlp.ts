@@ -6,6 +6,7 @@ import { packageVersion } from '../../core/package.ts';
 import type { Alert } from '../../events/alert.ts';
 import { byPriority, fieldText, presentFields, tagsOf } from '../shared/json.ts';
 import { defineFormat, type HttpResponse, JSON_TYPE, type Verdict } from './format.ts';
+import { jsonIn, unlessPage } from './own-answer.ts';
 
 const options = z.strictObject({
   resource: z
@@ -75,18 +76,19 @@ function anyValue(value: Value): object {
   return { arrayValue: { values: value.map((item) => anyValue(item as Value)) } };
 }
 
-// A partial success says how many were rejected, never to be sent again, but not which.
-function verdict({ body }: HttpResponse, alerts: readonly Alert[]): Verdict | undefined {
-  const { rejectedLogRecords, errorMessage } = partialSuccess(body);
-  const count = Math.min(Number(rejectedLogRecords ?? 0), alerts.length);
-  if (!(count > 0)) return undefined;
-  return { refused: Array.from({ length: count }, (_, place) => place), again: [], why: String(errorMessage ?? '') };
-}
+/** A partial success says how many were rejected, never to be sent again, but not which. 64-bit integers are text. */
+const ANSWER = z.object({
+  partialSuccess: z.object({
+    rejectedLogRecords: z.coerce.number().int().min(0),
+    errorMessage: z.string().catch(''),
+  }),
+});
 
-function partialSuccess(body: string): { rejectedLogRecords?: unknown; errorMessage?: unknown } {
-  try {
-    return (JSON.parse(body) as { partialSuccess?: object } | null)?.partialSuccess ?? {};
-  } catch {
-    return {};
-  }
+const orPage = unlessPage('OpenTelemetry');
+
+function verdict(response: HttpResponse, alerts: readonly Alert[]): Verdict | undefined {
+  const partial = ANSWER.safeParse(jsonIn(response)).data?.partialSuccess;
+  if (!partial || partial.rejectedLogRecords === 0) return orPage(response, alerts);
+  const refused = [...alerts.keys()].slice(0, partial.rejectedLogRecords);
+  return { refused, again: [], why: partial.errorMessage };
 }

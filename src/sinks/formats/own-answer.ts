@@ -1,7 +1,7 @@
 /** Answers with 2xx that are not the service's own: a captive portal, or a proxy that wants a login, answers 200 to everything. */
 
 import type { Alert } from '../../events/alert.ts';
-import type { HttpResponse, Verdict } from './format.ts';
+import type { Encoder, HttpResponse, Verdict } from './format.ts';
 
 /** All alerts are to be sent again, for nothing of the kind came to `service`. */
 export function notFrom(service: string, { status, body }: HttpResponse, alerts: readonly Alert[]): Verdict {
@@ -10,7 +10,21 @@ export function notFrom(service: string, { status, body }: HttpResponse, alerts:
   return { refused: [], again: [...alerts.keys()], why };
 }
 
-/** Whether an answer is a page for people. */
-export function isPage({ headers, body }: HttpResponse): boolean {
-  return /^text\/html\b/i.test(headers['content-type'] ?? '') || /^\s*</.test(body);
+/** The JSON of an answer; undefined where it is none. */
+export function jsonIn({ body }: HttpResponse): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Judges the answers of a service that are no pages for people: of one that is, nothing came to `service`. */
+export function unlessPage(service: string): NonNullable<Encoder['accepted']> {
+  return (response, alerts) => (isPage(response) ? notFrom(service, response, alerts) : undefined);
+}
+
+// By what it begins with: Slack's own `ok` says that it is HTML.
+function isPage({ body }: HttpResponse): boolean {
+  return /^\s*</.test(body);
 }

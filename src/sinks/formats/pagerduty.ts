@@ -11,7 +11,7 @@ import { rfc3339 } from '../../events/time.ts';
 import { bounded, cutText } from '../shared/bounded.ts';
 import { byPriority, fieldText, firstOf, jsonOf, presentFields, tagsOf, textOf } from '../shared/json.ts';
 import { defineFormat, type HttpResponse, JSON_TYPE } from './format.ts';
-import { notFrom } from './own-answer.ts';
+import { jsonIn, notFrom } from './own-answer.ts';
 
 const options = z.strictObject({
   routing_key: secret().describe('The integration key of a service or of an orchestration, 32 characters.'),
@@ -100,13 +100,9 @@ function dedupKey(alert: Alert, fields: readonly string[]): string {
 /** A routing key that is wrong is 400 with errors such as "Length of 'routing_key' is incorrect" or "Invalid routing key". */
 function isOfKey(response: HttpResponse): boolean {
   const errors = answerOf(response)?.errors;
-  return Array.isArray(errors) && errors.some((each) => /routing.key/i.test(String(each)));
+  return Array.isArray(errors) && errors.some((each) => /routing.key/i.test(JSON.stringify(each)));
 }
 
-function answerOf({ body }: HttpResponse): { readonly status?: unknown; readonly errors?: unknown } | undefined {
-  try {
-    return JSON.parse(body) ?? undefined;
-  } catch {
-    return undefined;
-  }
+function answerOf(response: HttpResponse): { readonly status?: unknown; readonly errors?: unknown } | undefined {
+  return jsonIn(response) ?? undefined;
 }

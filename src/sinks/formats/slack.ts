@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Alert } from '../../events/alert.ts';
 import { byPriority, fieldText, presentFields, tagsOf, textOf } from '../shared/json.ts';
 import { defineFormat, JSON_TYPE } from './format.ts';
+import { unlessPage } from './own-answer.ts';
 
 const options = z.strictObject({
   show: z
@@ -49,6 +50,7 @@ export const slack = defineFormat({
       };
       return { path: '/', headers: JSON_TYPE, body: JSON.stringify(message) };
     },
+    accepted: unlessPage('Slack'),
   }),
 });
 

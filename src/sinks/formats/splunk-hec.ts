@@ -10,6 +10,7 @@ import { type Alert, alertJson } from '../../events/alert.ts';
 import { bounded } from '../shared/bounded.ts';
 import { fieldText, milliseconds } from '../shared/json.ts';
 import { defineFormat, type HttpResponse, inParts, JSON_TYPE, type Verdict } from './format.ts';
+import { jsonIn, notFrom } from './own-answer.ts';
 
 const options = z.strictObject({
   token: secret().describe('The token of the collector, sent as `Authorization: Splunk …`.'),
@@ -58,17 +59,11 @@ export const splunkHec = defineFormat({
 /** Codes with status 400 that tell of the token: an index that it may not write to, a channel (acknowledgement) that it wants. */
 const OF_THE_TOKEN: ReadonlySet<number> = new Set([7, 10, 11]);
 
-function codeOf({ body }: HttpResponse): number | undefined {
-  try {
-    const code = (JSON.parse(body) as { code?: unknown } | null)?.code;
-    return typeof code === 'number' ? code : undefined;
-  } catch {
-    return undefined;
-  }
+function codeOf(response: HttpResponse): number | undefined {
+  const code = (jsonIn(response) as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'number' ? code : undefined;
 }
 
 function verdict(response: HttpResponse, alerts: readonly Alert[]): Verdict | undefined {
-  if (codeOf(response) === 0) return undefined;
-  const why = `the answer is not that of a collector: ${response.body.replace(/\s+/g, ' ').trim().slice(0, 200)}`;
-  return { refused: [], again: [...alerts.keys()], why };
+  return codeOf(response) === 0 ? undefined : notFrom('a collector', response, alerts);
 }

@@ -10,7 +10,7 @@ import { iso8601 } from '../../events/time.ts';
 import { bounded, LEFT_OUT } from '../shared/bounded.ts';
 import { byPriority, fieldText, presentFields, tagsOf, textOf } from '../shared/json.ts';
 import { defineFormat, inParts, JSON_TYPE } from './format.ts';
-import { isPage, notFrom } from './own-answer.ts';
+import { unlessPage } from './own-answer.ts';
 
 const options = z.strictObject({
   alerts_per_message: z
@@ -47,7 +47,7 @@ export const teams = defineFormat({
       join: (items) => ({ path: '/', headers: JSON_TYPE, body: message(items) }),
     }),
     // 202 without a body, unless the workflow has a step of its own that answers.
-    accepted: (response, alerts) => (isPage(response) ? notFrom('a workflow', response, alerts) : undefined),
+    accepted: unlessPage('a workflow'),
   }),
 });
 
