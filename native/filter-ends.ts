@@ -3,7 +3,7 @@
  * the longest that fits says for which classes of outcome an end is wanted. native/bpf/ends.h is the other side.
  */
 
-import type { EndProperty } from '../src/core/necessary.ts';
+import type { EndProperty } from '../src/core/flow/necessary.ts';
 
 /** Bytes of a key with the length of its prefix, and of what is said of it. */
 const KEY = 24;

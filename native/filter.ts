@@ -3,7 +3,7 @@
  * of internet sockets by their ends. Everything here may let pass more than was asked for, never less. native/bpf/shared.h
  * and filter.h are the other side.
  */
-import type { Clause, Outcome, PathProperty, Result, SocketKind } from '../src/core/necessary.ts';
+import type { Clause, Outcome, PathProperty, Result, SocketKind } from '../src/core/flow/necessary.ts';
 import { numbersHere } from './abi.ts';
 import { CALLS, type Call } from './calls.ts';
 import { Ends } from './filter-ends.ts';

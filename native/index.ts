@@ -3,7 +3,7 @@
  * native/records.yaml says; src/events/kernel/layout.ts has the offsets.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Clause } from '../src/core/necessary.ts';
+import type { Clause } from '../src/core/flow/necessary.ts';
 import { CALLS } from './calls.ts';
 import { type CallFilters, filterTables, lookedFor, tablesOfBoth } from './filter.ts';
 import { KIND } from './kinds.ts';

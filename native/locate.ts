@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exitCode, messageOf, UserError } from '../src/core/errors.ts';
-import { isOfFileLimit, MORE_FILES } from '../src/core/file-limit.ts';
+import { isOfFileLimit, MORE_FILES } from '../src/core/files/file-limit.ts';
 
 /** What the addon exports; `native/addon/module.cc` is the other side. */
 export interface Addon {

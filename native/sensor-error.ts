@@ -1,6 +1,6 @@
 /** Why the kernel side cannot work here, in words, and what to do. */
 import { type Diagnostic, exitCode, messageOf, UserError } from '../src/core/errors.ts';
-import { MORE_FILES } from '../src/core/file-limit.ts';
+import { MORE_FILES } from '../src/core/files/file-limit.ts';
 import { capabilities, isOptional, lockdown, probe } from './probe.ts';
 
 /** The kernel side cannot work here: exit 77 for want of rights, 69 when the kernel lacks something. */

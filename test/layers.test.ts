@@ -11,7 +11,8 @@ const product = [
   ['src/events/'],
   ['src/rules/', 'src/containers/', 'src/nats/', 'src/azure/', 'src/store/'],
   ['src/sources/', 'src/operators/', 'src/sinks/'],
-  ['src/pipeline/'],
+  ['src/pipeline/plan/'],
+  ['src/pipeline/run/'],
   ['src/testing/', 'src/index.ts'],
   ['src/cli/'],
 ];

@@ -14,7 +14,7 @@ const { errors } = await build({
     index: 'src/index.ts',
     rules: 'src/rules/index.ts',
     testing: 'src/testing/index.ts',
-    register: 'src/pipeline/register.ts',
+    register: 'src/pipeline/plan/register.ts',
     'store-worker': 'src/store/worker.ts',
     'cloud-worker': 'src/sources/shared/cloud-worker/worker.ts',
     // One copy of RxJS and zod for us and for people's components.

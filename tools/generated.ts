@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { recordSchema } from '../src/events/record-json.ts';
-import { pipelineSchema } from '../src/pipeline/json-schema.ts';
-import { builtIn } from '../src/pipeline/registry.ts';
+import { pipelineSchema } from '../src/pipeline/plan/json-schema.ts';
+import { builtIn } from '../src/pipeline/plan/registry.ts';
 import { pipelineTestsShape } from '../src/testing/pipeline-tests/schema.ts';
 import { ruleTestsShape } from '../src/testing/rule-tests/schema.ts';
 import { cliPage } from './reference/cli.ts';

@@ -17,10 +17,10 @@ import { createLogger } from '../../src/core/log.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
 import { decodeDocument } from '../../src/events/cloud/decode.ts';
 import { cloudForm } from '../../src/events/cloud/event.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import { bindRules, loadRules } from '../../src/rules/index.ts';
 import { scratch } from '../shared/scratch.ts';
 

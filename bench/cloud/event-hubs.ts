@@ -6,9 +6,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { EventHubConsumerClient, earliestEventPosition } from '@azure/event-hubs';
-import type { Batch } from '../../src/core/batch.ts';
 import type { SourceContext } from '../../src/core/component.ts';
-import { Credit } from '../../src/core/credit.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
+import { Credit } from '../../src/core/flow/credit.ts';
 import { createLogger } from '../../src/core/log.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { azureEventHubs } from '../../src/sources/azure-event-hubs/index.ts';

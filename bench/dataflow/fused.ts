@@ -6,17 +6,17 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { Subject } from 'rxjs';
 import { z } from 'zod';
-import { liveAck } from '../../src/core/ack.ts';
-import type { Batch } from '../../src/core/batch.ts';
 import { defineSink, defineSource } from '../../src/core/component.ts';
-import { Hub } from '../../src/core/hub.ts';
+import { liveAck } from '../../src/core/flow/ack.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
+import { Hub } from '../../src/core/flow/hub.ts';
+import { Trampoline } from '../../src/core/flow/trampoline.ts';
 import { createLogger } from '../../src/core/log.ts';
-import { Trampoline } from '../../src/core/trampoline.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 
 const BATCH = 256;
 const ROUNDS = 7;

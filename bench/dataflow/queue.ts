@@ -1,15 +1,15 @@
 /** What an event holds while it waits for a sink: bytes of the heap, beside what the queue reckons with. */
 
 import { z } from 'zod';
-import { liveAck } from '../../src/core/ack.ts';
-import { Delivery } from '../../src/core/delivery.ts';
-import { deliveryKeys } from '../../src/core/delivery-config.ts';
+import { Delivery } from '../../src/core/delivery/delivery.ts';
+import { deliveryKeys } from '../../src/core/delivery/delivery-config.ts';
 import type { Event } from '../../src/core/event.ts';
+import { liveAck } from '../../src/core/flow/ack.ts';
 import { createLogger } from '../../src/core/log.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { makeAlert } from '../../src/events/alert.ts';
 import { EventRecord } from '../../src/events/record.ts';
-import { weigh } from '../../src/pipeline/weigh.ts';
+import { weigh } from '../../src/pipeline/run/weigh.ts';
 import { inUse } from '../../test/garbage.ts';
 
 const EVENTS = 100_000;

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Context, PlanContext } from '../core/component.ts';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
-import { completeProxyAddresses, proxyAgentFor } from '../core/proxy.ts';
+import { completeProxyAddresses, proxyAgentFor } from '../core/net/proxy.ts';
 import { secret } from '../core/secret.ts';
 
 const HOST = /^[a-z0-9.-]+(:\d+)?$/i;

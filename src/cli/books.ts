@@ -2,8 +2,8 @@
 
 import { counted } from '../core/counted.ts';
 import type { Logger } from '../core/log.ts';
-import type { Plan } from '../pipeline/planned.ts';
-import type { Summary } from '../pipeline/totals.ts';
+import type { Plan } from '../pipeline/plan/planned.ts';
+import type { Summary } from '../pipeline/run/totals.ts';
 
 /** What came in and what became of it; of what was lost also why, and what is not settled where something is. */
 export function books(summary: Summary): string {

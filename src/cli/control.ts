@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exitCode, UserError } from '../core/errors.ts';
-import type { RunStatus } from '../pipeline/status.ts';
+import type { RunStatus } from '../pipeline/run/status.ts';
 
 /** What a program says of itself. */
 export interface ProgramStatus extends RunStatus {

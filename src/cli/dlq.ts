@@ -7,7 +7,7 @@ import { exitCode, UserError } from '../core/errors.ts';
 import { visibleLine } from '../core/visible.ts';
 import { parseRecord, recordJson } from '../events/record-json.ts';
 import { redactCommon, redacted } from '../events/redact.ts';
-import { loadPlan } from '../pipeline/load.ts';
+import { loadPlan } from '../pipeline/plan/load.ts';
 import { isOfSource, ownerOf, UNREADABLE } from '../store/keep.ts';
 import { STATE_FILE } from '../store/messages.ts';
 import { type DeadLetter, Store } from '../store/store.ts';

@@ -1,7 +1,7 @@
 /** Files of events that verbs look at. */
 
 import { exitCode, UserError } from '../core/errors.ts';
-import { fileLines } from '../core/file-lines.ts';
+import { fileLines } from '../core/files/file-lines.ts';
 import type { EventRecord } from '../events/record.ts';
 import { parseRecord } from '../events/record-json.ts';
 

@@ -1,7 +1,7 @@
 /** The end of a verb that failed: everything that is wrong, for people, on the standard error, and the exit status. */
 
 import { type Diagnostic, exitCode, messageOf, renderDiagnostic, type SourceText, UserError } from '../core/errors.ts';
-import { isOfFileLimit, MORE_FILES } from '../core/file-limit.ts';
+import { isOfFileLimit, MORE_FILES } from '../core/files/file-limit.ts';
 import { sayAfterLog } from '../core/log-output.ts';
 import { visible } from '../core/visible.ts';
 

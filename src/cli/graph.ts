@@ -1,7 +1,7 @@
 /** `falco-pipe graph`: a pipeline as a picture: in text, for mermaid, or as SVG. */
 
-import { loadPlan } from '../pipeline/load.ts';
-import type { Plan } from '../pipeline/planned.ts';
+import { loadPlan } from '../pipeline/plan/load.ts';
+import type { Plan } from '../pipeline/plan/planned.ts';
 import { say } from './say.ts';
 
 interface Node {

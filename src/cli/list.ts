@@ -2,7 +2,7 @@
 
 import { exitCode, UserError } from '../core/errors.ts';
 import { catalogues } from '../events/catalogue.ts';
-import { loadPlan, loadRegistry } from '../pipeline/load.ts';
+import { loadPlan, loadRegistry } from '../pipeline/plan/load.ts';
 import { say } from './say.ts';
 
 export interface ListOptions {
@@ -26,7 +26,7 @@ async function rowsOf(what: string, pipeline: string | undefined, { source }: Li
     case 'sources':
     case 'operators':
     case 'sinks': {
-      const { PipelineDocument } = await import('../pipeline/document.ts');
+      const { PipelineDocument } = await import('../pipeline/plan/document.ts');
       const registry = await loadRegistry(pipeline === undefined ? undefined : PipelineDocument.load(pipeline));
       return [...registry[what].values()].map(({ type, summary }) => ({ type, summary }));
     }

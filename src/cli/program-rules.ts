@@ -23,7 +23,7 @@ function addList(rules: Command): void {
     .description('List rules.')
     .addOption(output())
     .addHelpText('after', `${LISTS}\n${OF_WHAT}`)
-    .action(async (files, options) => (await import('./rules.ts')).listRules(files, options));
+    .action(async (files, options) => (await import('./rules/rules.ts')).listRules(files, options));
 }
 
 function addShow(rules: Command): void {
@@ -32,7 +32,7 @@ function addShow(rules: Command): void {
     .description('Show what a rule consists of.')
     .addOption(output())
     .addHelpText('after', `${EXAMPLE} show "Scheduled job changed"\n${OF_WHAT}`)
-    .action(async (name, files, options) => (await import('./rules.ts')).showRule(name, files, options));
+    .action(async (name, files, options) => (await import('./rules/rules.ts')).showRule(name, files, options));
 }
 
 function addExplain(rules: Command): void {
@@ -46,7 +46,7 @@ function addExplain(rules: Command): void {
       'after',
       `${EXAMPLE} explain "Scheduled job changed" --event pipelines/demo.jsonl.gz --event-line 1\n${OF_WHAT}`,
     )
-    .action(async (name, files, options) => (await import('./rules.ts')).explain(name, files, options));
+    .action(async (name, files, options) => (await import('./rules/rules.ts')).explain(name, files, options));
 }
 
 function addDemand(rules: Command): void {
@@ -60,7 +60,7 @@ function addDemand(rules: Command): void {
       'after',
       `\nExamples:\n  falco-pipe rules demand falco_rules.yaml my-rules.yaml\n  falco-pipe rules demand pipelines/default.yaml --live\n${OF_WHAT}`,
     )
-    .action(async (files, options) => (await import('./demand.ts')).demand(files, options));
+    .action(async (files, options) => (await import('./rules/demand.ts')).demand(files, options));
 }
 
 function addExcept(rules: Command): void {

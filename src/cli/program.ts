@@ -66,7 +66,7 @@ function addRun(program: Command): void {
       'after',
       '\nExamples:\n  falco-pipe run pipelines/default.yaml\n  falco-pipe run pipelines/default.yaml -o json | jq .rule\n  falco-pipe run pipelines/demo.yaml --set sources.past.rate=10\n\nSignals: SIGINT, SIGTERM stop in order (twice: at once); SIGHUP loads the pipeline anew; SIGUSR1 opens output files again.',
     )
-    .action(async (pipeline, options) => (await import('./run.ts')).run(pipeline, options));
+    .action(async (pipeline, options) => (await import('./run/run.ts')).run(pipeline, options));
 }
 
 function addValidate(program: Command): void {

@@ -14,10 +14,10 @@ import { packageRoot } from '../core/package.ts';
 import { catalogues } from '../events/catalogue.ts';
 import type { EventRecord } from '../events/record.ts';
 import { recordJson } from '../events/record-json.ts';
-import { PipelineDocument } from '../pipeline/document.ts';
-import { planPipeline } from '../pipeline/plan.ts';
-import { builtIn } from '../pipeline/registry.ts';
-import { Run } from '../pipeline/run.ts';
+import { PipelineDocument } from '../pipeline/plan/document.ts';
+import { planPipeline } from '../pipeline/plan/plan.ts';
+import { builtIn } from '../pipeline/plan/registry.ts';
+import { Run } from '../pipeline/run/run.ts';
 
 export interface RecordOptions {
   readonly raw?: boolean;

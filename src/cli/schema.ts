@@ -1,8 +1,8 @@
 /** `falco-pipe schema`: JSON Schema of pipeline files, for editors. */
 
-import { PipelineDocument } from '../pipeline/document.ts';
-import { pipelineSchema } from '../pipeline/json-schema.ts';
-import { loadRegistry } from '../pipeline/load.ts';
+import { PipelineDocument } from '../pipeline/plan/document.ts';
+import { pipelineSchema } from '../pipeline/plan/json-schema.ts';
+import { loadRegistry } from '../pipeline/plan/load.ts';
 import { say } from './say.ts';
 
 /** Prints the schema; with a pipeline it includes the components that the pipeline names. */

@@ -8,10 +8,10 @@ import { hostName } from '../core/host.ts';
 import { createLogger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { type Alert, makeAlert } from '../events/alert.ts';
-import { loadPlan } from '../pipeline/load.ts';
-import { checkNeeds } from '../pipeline/needs.ts';
-import type { Plan, PlannedSink } from '../pipeline/planned.ts';
-import { originOf } from '../pipeline/runtime.ts';
+import { loadPlan } from '../pipeline/plan/load.ts';
+import { checkNeeds } from '../pipeline/plan/needs.ts';
+import type { Plan, PlannedSink } from '../pipeline/plan/planned.ts';
+import { originOf } from '../pipeline/run/runtime.ts';
 import { say } from './say.ts';
 
 export interface SinkTestOptions {

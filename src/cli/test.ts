@@ -11,7 +11,7 @@ import { coverageData, coverageLine, gapLines } from '../testing/rule-coverage/t
 import { runTests } from '../testing/run-tests.ts';
 import { watchTests } from '../testing/watch-tests.ts';
 import { complain, failure } from './fail.ts';
-import { isRulesText, readRulesFile } from './rules-files.ts';
+import { isRulesText, readRulesFile } from './rules/rules-files.ts';
 import { say } from './say.ts';
 
 export interface TestVerbOptions {

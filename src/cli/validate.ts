@@ -6,11 +6,11 @@ import { type Diagnostic, exitCode, exitFor, UserError } from '../core/errors.ts
 import { packageRoot } from '../core/package.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
-import { loadPlan } from '../pipeline/load.ts';
-import { filesOfTls } from '../pipeline/needs.ts';
+import { loadPlan } from '../pipeline/plan/load.ts';
+import { filesOfTls } from '../pipeline/plan/needs.ts';
 import { falcoLoadResults, loadRules, type RulesFile, replacedText } from '../rules/index.ts';
 import { complain, fail, warn } from './fail.ts';
-import { isBlankText, isRulesText, readRulesFiles, rulesError } from './rules-files.ts';
+import { isBlankText, isRulesText, readRulesFiles, rulesError } from './rules/rules-files.ts';
 import { say } from './say.ts';
 
 export interface ValidateOptions {

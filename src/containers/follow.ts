@@ -2,7 +2,7 @@
 
 import { now, sleep } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
-import { backoff } from '../core/retry.ts';
+import { backoff } from '../core/failure/retry.ts';
 import { CallError, STATUS } from './grpc.ts';
 import { Presence } from './presence.ts';
 import type { Lifecycle, Runtime } from './runtime.ts';

@@ -1,7 +1,7 @@
 /** HTTP over a unix socket, as the API of Docker and Podman is offered. */
 
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { wholeBody } from '../core/whole-body.ts';
+import { wholeBody } from '../core/net/whole-body.ts';
 import { parseExact } from '../events/exact-json.ts';
 
 export interface Limits {

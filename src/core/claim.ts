@@ -3,7 +3,7 @@
 import { fstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
-import { addressOf, hostsOf } from './address.ts';
+import { addressOf, hostsOf } from './net/address.ts';
 
 /** Symbolic links that are followed, as the system does: path_resolution(7). */
 const LINKS = 40;

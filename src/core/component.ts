@@ -2,14 +2,14 @@
 
 import type { Observable, OperatorFunction } from 'rxjs';
 import type { z } from 'zod';
-import type { Ack } from './ack.ts';
-import type { Batch } from './batch.ts';
 import type { Claim } from './claim.ts';
 import type { Diagnostic, Place } from './errors.ts';
 import type { Event, EventForm, EventList, Held } from './event.ts';
+import type { Ack } from './flow/ack.ts';
+import type { Batch } from './flow/batch.ts';
+import type { Necessary } from './flow/necessary.ts';
 import type { Logger } from './log.ts';
 import type { Counters } from './metrics.ts';
-import type { Necessary } from './necessary.ts';
 import type { Books, InternalFields, Report, ReportType } from './report.ts';
 import type { Steps } from './steps.ts';
 

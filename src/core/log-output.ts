@@ -1,7 +1,7 @@
 /** The standard error, as the log writes to it: its reader may be slow or gone, its disk full. No event waits for that. */
 
 import { constants, fstatSync, readFileSync, write, writeSync } from 'node:fs';
-import { openAnew } from './open-anew.ts';
+import { openAnew } from './files/open-anew.ts';
 
 /** Bytes that wait for a slow reader at most. */
 const LIMIT = 1 << 20;

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { exitCode, messageOf, UserError } from './errors.ts';
-import { readText } from './read-once.ts';
+import { readText } from './files/read-once.ts';
 
 type Reference = { readonly env: string } | { readonly file: string };
 

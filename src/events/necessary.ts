@@ -8,4 +8,4 @@ export type {
   PathSet,
   Result,
   SocketKind,
-} from '../core/necessary.ts';
+} from '../core/flow/necessary.ts';

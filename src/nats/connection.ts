@@ -3,14 +3,14 @@
 import { isIP } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import { z } from 'zod';
-import { hostsOf, isLoopback } from '../core/address.ts';
 import { now } from '../core/clock.ts';
 import type { Context, PlanContext } from '../core/component.ts';
-import { warnOfExposed } from '../core/exposed.ts';
-import { isReadOnce, readText } from '../core/read-once.ts';
-import { backoff } from '../core/retry.ts';
+import { backoff } from '../core/failure/retry.ts';
+import { isReadOnce, readText } from '../core/files/read-once.ts';
+import { hostsOf, isLoopback } from '../core/net/address.ts';
+import { warnOfExposed } from '../core/net/exposed.ts';
+import { connectionError, tlsFileKeys } from '../core/net/tls.ts';
 import { PLAIN_SECRET, type Secret, secret } from '../core/secret.ts';
-import { connectionError, tlsFileKeys } from '../core/tls.ts';
 import type { NatsConnection, NodeConnectionOptions, TlsOptions } from './client.ts';
 
 type Client = typeof import('./client.ts');

@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { bound, change, type Demand, defineOperator } from '../core/component.ts';
-import { joinTypes } from '../core/demanded-types.ts';
 import type { Event } from '../core/event.ts';
-import { joinHosts } from '../core/hosts.ts';
+import { joinTypes } from '../core/flow/demanded-types.ts';
+import { joinHosts } from '../core/flow/hosts.ts';
 import type { Counter } from '../core/metrics.ts';
 import { type EventRecord, recordForm } from '../events/record.ts';
 import { boundCondition, conditionOn, conditionReads, type EdgeCondition } from './shared/condition.ts';

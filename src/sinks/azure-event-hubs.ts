@@ -13,7 +13,7 @@ import {
 import type { EventHubProducerClient } from '../azure/event-hubs.ts';
 import { type Context, defineSink } from '../core/component.ts';
 import type { Event } from '../core/event.ts';
-import { encodeEach, WriteError } from '../core/write-error.ts';
+import { encodeEach, WriteError } from '../core/failure/write-error.ts';
 import { keyText } from '../events/key-text.ts';
 import { type EventMessage, eventMessage, messageKeys, messageReads } from './shared/message.ts';
 

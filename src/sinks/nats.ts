@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { defineSink, type Origin } from '../core/component.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
-import { encodeEach, WriteError } from '../core/write-error.ts';
+import { encodeEach, WriteError } from '../core/failure/write-error.ts';
 import { checkConnection, connectionKeys, oneLogin, subjectText } from '../nats/connection.ts';
 import { partitionKeys, partitionOf, partitionSubject } from '../nats/partition.ts';
 import { type Message, Publisher } from './shared/jetstream.ts';

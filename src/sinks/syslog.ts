@@ -3,8 +3,8 @@
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
 import type { Event } from '../core/event.ts';
-import { checkTlsUsed, tlsKeys } from '../core/tls.ts';
-import { encodeEach, WriteError } from '../core/write-error.ts';
+import { encodeEach, WriteError } from '../core/failure/write-error.ts';
+import { checkTlsUsed, tlsKeys } from '../core/net/tls.ts';
 import { type Alert, alertJson, alertText } from '../events/alert.ts';
 import { rfc3339 } from '../events/time.ts';
 import { parsePriority, priorities } from '../rules/priority.ts';

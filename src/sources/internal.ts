@@ -2,10 +2,10 @@
 
 import { Observable } from 'rxjs';
 import { z } from 'zod';
-import { liveAck } from '../core/ack.ts';
-import type { Batch } from '../core/batch.ts';
 import { defineSource, type SourceContext } from '../core/component.ts';
 import { duration } from '../core/config.ts';
+import { liveAck } from '../core/flow/ack.ts';
+import type { Batch } from '../core/flow/batch.ts';
 import type { Books, Report } from '../core/report.ts';
 import { internalEvent } from '../events/internal.ts';
 import { isSeenHere, originHere } from '../events/origin.ts';

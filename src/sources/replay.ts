@@ -3,13 +3,13 @@
 import { closeSync, openSync, statSync } from 'node:fs';
 import { Observable } from 'rxjs';
 import { z } from 'zod';
-import type { Batch } from '../core/batch.ts';
 import { reading } from '../core/claim.ts';
 import { defineSource, type SourceContext } from '../core/component.ts';
 import { paths } from '../core/config.ts';
 import { type Diagnostic, exitCode, messageOf, renderDiagnostic, UserError } from '../core/errors.ts';
-import { fileLines } from '../core/file-lines.ts';
-import { Redelivery } from '../core/redelivery.ts';
+import { fileLines } from '../core/files/file-lines.ts';
+import type { Batch } from '../core/flow/batch.ts';
+import { Redelivery } from '../core/flow/redelivery.ts';
 import { type EventRecord, recordForm } from '../events/record.ts';
 import { parseRecord } from '../events/record-json.ts';
 

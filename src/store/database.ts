@@ -4,7 +4,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
-import { hasFewFilesLeft, isOfFileLimit, MORE_FILES } from '../core/file-limit.ts';
+import { hasFewFilesLeft, isOfFileLimit, MORE_FILES } from '../core/files/file-limit.ts';
 import { STATE_FILE } from './messages.ts';
 
 /** The version of the file's layout; a newer file is refused, an older one is migrated. */

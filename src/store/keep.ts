@@ -1,9 +1,9 @@
 /** The part of the store that belongs to one sink: its spool and its dead letters. */
 
-import { ackOf, type Fate, type Status } from '../core/ack.ts';
+import type { Keep } from '../core/delivery/keep.ts';
 import type { Event } from '../core/event.ts';
-import type { Keep } from '../core/keep.ts';
-import type { Parcel } from '../core/queue.ts';
+import { ackOf, type Fate, type Status } from '../core/flow/ack.ts';
+import type { Parcel } from '../core/flow/queue.ts';
 import type { EventRecord } from '../events/record.ts';
 import { parseRecord, recordJson } from '../events/record-json.ts';
 import type { SpoolRow, Store } from './store.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { messageOf, UserError } from '../core/errors.ts';
+import { Trouble } from '../core/failure/trouble.ts';
 import { isBuilt, packageRoot } from '../core/package.ts';
-import { Trouble } from '../core/trouble.ts';
 import type { Change, DeadLetter, First, Kept, Message, Opened, Question, Reply, SpoolRow } from './messages.ts';
 
 export type { DeadLetter, Kept, SpoolRow } from './messages.ts';

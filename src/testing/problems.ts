@@ -2,8 +2,8 @@
 
 import type { z } from 'zod';
 import { type Diagnostic, exitCode, UserError } from '../core/errors.ts';
-import type { Path } from '../pipeline/document.ts';
-import { explain } from '../pipeline/explain.ts';
+import type { Path } from '../pipeline/plan/document.ts';
+import { explain } from '../pipeline/plan/explain.ts';
 import type { TestFile } from './test-kind.ts';
 
 /** What is wrong with a part of a test; the path leads there from the test. */

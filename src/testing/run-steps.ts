@@ -1,12 +1,12 @@
 /** Runs one operator over events, without a pipeline around it. */
 
-import { liveAck } from '../core/ack.ts';
 import type { OperatorDefinition } from '../core/component.ts';
 import type { Event, Value } from '../core/event.ts';
+import { liveAck } from '../core/flow/ack.ts';
 import { createLogger } from '../core/log.ts';
 import { Counters } from '../core/metrics.ts';
 import { EventRecord, recordForm } from '../events/record.ts';
-import { Segment } from '../pipeline/fuse.ts';
+import { Segment } from '../pipeline/run/fuse.ts';
 
 /** An event to test with: its fields; `source` defaults to `syscall`, `type` to `open`, `time` (ns) to 0. */
 export interface TestEvent {

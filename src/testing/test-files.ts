@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ScalarTag, YAMLError } from 'yaml';
 import { type Diagnostic, exitCode, messageOf, suggest, UserError } from '../core/errors.ts';
-import { PipelineDocument } from '../pipeline/document.ts';
+import { PipelineDocument } from '../pipeline/plan/document.ts';
 import type { TestFile, TestKind } from './test-kind.ts';
 
 /** Octal as event-generator's parser reads it: a mode is written 0644. */

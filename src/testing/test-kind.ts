@@ -1,7 +1,7 @@
 /** The frame of `falco-pipe test`: kinds of test files, told apart by their form, all with one kind of result. */
 
-import type { PipelineDocument } from '../pipeline/document.ts';
-import type { Contents } from '../pipeline/watch.ts';
+import type { PipelineDocument } from '../pipeline/plan/document.ts';
+import type { Contents } from '../pipeline/plan/watch.ts';
 import type { Rule } from '../rules/index.ts';
 import type { Coverage } from './rule-coverage/coverage.ts';
 

@@ -2,7 +2,7 @@
 
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Contents, contentOf, digestOf, Watcher } from '../pipeline/watch.ts';
+import { type Contents, contentOf, digestOf, Watcher } from '../pipeline/plan/watch.ts';
 import type { Rule } from '../rules/index.ts';
 import { type LoadedFile, loadTests, runLoaded, type TestOptions } from './run-tests.ts';
 

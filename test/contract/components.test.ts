@@ -6,11 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { z } from 'zod';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { pipelineSchema } from '../../src/pipeline/json-schema.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
-import { componentShape, type Section, sectionKeys } from '../../src/pipeline/shape.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { pipelineSchema } from '../../src/pipeline/plan/json-schema.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
+import { componentShape, type Section, sectionKeys } from '../../src/pipeline/plan/shape.ts';
 import { accepts, flaws, type Schema } from './json-schema.ts';
 
 type Properties = Record<string, Record<string, unknown>>;

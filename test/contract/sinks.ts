@@ -9,8 +9,8 @@ import { expect } from 'vitest';
 import type { SinkDefinition } from '../../src/core/component.ts';
 import { UserError } from '../../src/core/errors.ts';
 import { Counters } from '../../src/core/metrics.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
-import type { Run } from '../../src/pipeline/run.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
+import type { Run } from '../../src/pipeline/run/run.ts';
 import { recordedLog } from '../core/shared.ts';
 import { expectAnswered, Given, metricsOf, registryWith, SOON, started } from './running.ts';
 

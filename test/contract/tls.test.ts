@@ -7,11 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { z } from 'zod';
 import { UserError } from '../../src/core/errors.ts';
-import { readTls } from '../../src/core/tls.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { checkNeeds } from '../../src/pipeline/needs.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
+import { readTls } from '../../src/core/net/tls.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { checkNeeds } from '../../src/pipeline/plan/needs.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
 import { type Certificates, makeCertificates } from '../sinks/servers.ts';
 
 const registry = builtIn();

@@ -1,8 +1,8 @@
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { aborted, now, sleep, within } from '../../src/core/clock.ts';
-import { backoff, retrying } from '../../src/core/retry.ts';
-import { WriteError } from '../../src/core/write-error.ts';
+import { backoff, retrying } from '../../src/core/failure/retry.ts';
+import { WriteError } from '../../src/core/failure/write-error.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }));
 afterEach(() => void vi.useRealTimers());

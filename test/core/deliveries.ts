@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import type { Sink } from '../../src/core/component.ts';
-import { Delivery } from '../../src/core/delivery.ts';
-import { type DeliveryConfig, deliveryKeys } from '../../src/core/delivery-config.ts';
-import type { Keep } from '../../src/core/keep.ts';
+import { Delivery } from '../../src/core/delivery/delivery.ts';
+import { type DeliveryConfig, deliveryKeys } from '../../src/core/delivery/delivery-config.ts';
+import type { Keep } from '../../src/core/delivery/keep.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { eventsOf, recordedAck, recordedLog } from './shared.ts';
 

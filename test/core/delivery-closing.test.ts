@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ackOf } from '../../src/core/ack.ts';
-import type { Keep } from '../../src/core/keep.ts';
+import type { Keep } from '../../src/core/delivery/keep.ts';
+import { ackOf } from '../../src/core/flow/ack.ts';
 import { deliveryOf } from './deliveries.ts';
 import { eventsOf, numbersOf } from './shared.ts';
 

@@ -1,8 +1,8 @@
 /** What a source would give again to everybody waits at the sink that did not get it. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Ack, ackOf, type Status } from '../../src/core/ack.ts';
-import { WriteError } from '../../src/core/write-error.ts';
+import { WriteError } from '../../src/core/failure/write-error.ts';
+import { type Ack, ackOf, type Status } from '../../src/core/flow/ack.ts';
 import { deliveryOf } from './deliveries.ts';
 import { eventsOf, numbersOf } from './shared.ts';
 

@@ -1,6 +1,6 @@
 /** What tests of the runtime share: events, acks that remember, logs that can be read. */
 
-import { type Ack, ackOf, type Status } from '../../src/core/ack.ts';
+import { type Ack, ackOf, type Status } from '../../src/core/flow/ack.ts';
 import { createLogger, type Logger } from '../../src/core/log.ts';
 import { EventRecord } from '../../src/events/record.ts';
 

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
 import { examples, readGuide } from './guide.ts';
 
 const blocks = readGuide('cloud.md').blocks.filter(({ language }) => language === 'yaml');

@@ -1,6 +1,6 @@
 /** What native/bpf/filter.h, open.h and socket.h do, in plain words: for tests of what they must never drop. */
 
-import type { Clause, EndProperty, Necessary, PathProperty, SocketKind } from '../../src/core/necessary.ts';
+import type { Clause, EndProperty, Necessary, PathProperty, SocketKind } from '../../src/core/flow/necessary.ts';
 import { networkTest, parseAddress } from '../../src/rules/values/ip.ts';
 
 /** An open as the kernel sees it. */

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lookedFor } from '../../native/filter.ts';
 import type { Sensor } from '../../native/index.ts';
-import type { Clause, EndProperty, Necessary, SocketKind } from '../../src/core/necessary.ts';
+import type { Clause, EndProperty, Necessary, SocketKind } from '../../src/core/flow/necessary.ts';
 import { ipv4, ipv6 } from '../../src/events/kernel/addresses.ts';
 import { callOf } from '../../src/events/kernel/calls.ts';
 import { type Called, callPasses, kindOf } from './filter-model.ts';

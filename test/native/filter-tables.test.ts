@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { filterTables, tablesOfBoth } from '../../native/filter.ts';
-import type { Clause, EndProperty } from '../../src/core/necessary.ts';
+import type { Clause, EndProperty } from '../../src/core/flow/necessary.ts';
 
 const KEY = 4 + 64;
 

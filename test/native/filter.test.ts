@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sensor, SensorDemand } from '../../native/index.ts';
-import type { Necessary, PathProperty } from '../../src/core/necessary.ts';
+import type { Necessary, PathProperty } from '../../src/core/flow/necessary.ts';
 import { type Opened, passes } from './filter-model.ts';
 import { Actor, drainAll, only, prepare, watch, whyNot } from './harness.ts';
 

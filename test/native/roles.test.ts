@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CALLS } from '../../native/calls.ts';
 import type { CallFilters, Sensor } from '../../native/index.ts';
-import type { Necessary } from '../../src/core/necessary.ts';
+import type { Necessary } from '../../src/core/flow/necessary.ts';
 import { Actor, type Decoded, drainAll, numberOf, prepare, watch, whyNot } from './harness.ts';
 
 const [CLIENT, SERVER] = [1, 2];

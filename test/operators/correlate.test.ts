@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { Subject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Batch } from '../../src/core/batch.ts';
 import type { OperatorContext } from '../../src/core/component.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { type Alert, makeAlert } from '../../src/events/alert.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';

@@ -1,8 +1,8 @@
 import { map, Subject } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Ack, liveAck } from '../../src/core/ack.ts';
-import type { Batch } from '../../src/core/batch.ts';
+import { type Ack, liveAck } from '../../src/core/flow/ack.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
 import type { Counter } from '../../src/core/metrics.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { FieldRef } from '../../src/events/field.ts';

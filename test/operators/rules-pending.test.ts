@@ -3,14 +3,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { liveAck } from '../../src/core/ack.ts';
 import type { Event } from '../../src/core/event.ts';
+import { liveAck } from '../../src/core/flow/ack.ts';
 import type { Container, ContainerEntry } from '../../src/events/containers/container.ts';
 import { ContainerTable } from '../../src/events/containers/table.ts';
 import { kernelForm } from '../../src/events/kernel/form.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import { recordedLog, tick } from '../core/shared.ts';
 import { containerOf } from '../events/containers/shared.ts';
 import { Bench, type Fields } from '../events-kernel/slab-writer.ts';

@@ -4,10 +4,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/core/errors.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import type { Plan } from '../../src/pipeline/planned.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import type { Plan } from '../../src/pipeline/plan/planned.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
 import type { Rule } from '../../src/rules/index.ts';
 import { scratch } from '../scratch.ts';
 

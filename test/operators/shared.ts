@@ -2,16 +2,16 @@
 
 import { Subject } from 'rxjs';
 import { z } from 'zod';
-import { type Ack, liveAck } from '../../src/core/ack.ts';
-import type { Batch } from '../../src/core/batch.ts';
 import { defineSink, defineSource, type Sink } from '../../src/core/component.ts';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
+import { type Ack, liveAck } from '../../src/core/flow/ack.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
 import { type EventRecord, recordForm } from '../../src/events/record.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import type { PlannedOperator } from '../../src/pipeline/planned.ts';
-import { builtIn, type Registry } from '../../src/pipeline/registry.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import type { PlannedOperator } from '../../src/pipeline/plan/planned.ts';
+import { builtIn, type Registry } from '../../src/pipeline/plan/registry.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import type { Store } from '../../src/store/store.ts';
 import { recordedLog } from '../core/shared.ts';
 

@@ -3,8 +3,8 @@
 import { asyncScheduler, map, Subject, type Subscription } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Ack, liveAck } from '../../src/core/ack.ts';
-import type { Batch } from '../../src/core/batch.ts';
+import { type Ack, liveAck } from '../../src/core/flow/ack.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import { catalogues } from '../../src/events/catalogue.ts';
 import type { FieldRef } from '../../src/events/field.ts';

@@ -11,9 +11,9 @@ import {
   where,
 } from '../../src/core/component.ts';
 import { Stopping, UserError } from '../../src/core/errors.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import { recordedLog } from '../core/shared.ts';
 import { ManualSink, ManualSource, registryOf } from './harness.ts';
 

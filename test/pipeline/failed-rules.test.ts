@@ -3,12 +3,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { liveAck } from '../../src/core/ack.ts';
+import { liveAck } from '../../src/core/flow/ack.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { prometheusText } from '../../src/pipeline/prometheus.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { prometheusText } from '../../src/pipeline/run/prometheus.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import { Store } from '../../src/store/store.ts';
 import { recordedLog } from '../core/shared.ts';
 import { scratch } from '../scratch.ts';

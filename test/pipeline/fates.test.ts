@@ -1,8 +1,8 @@
 /** What is said of an event that goes several ways: in the books, and to the source that must give some again. */
 
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { ackOf, type Fates, type Status } from '../../src/core/ack.ts';
 import { where } from '../../src/core/component.ts';
+import { ackOf, type Fates, type Status } from '../../src/core/flow/ack.ts';
 import { ManualSink, ManualSource, start } from './harness.ts';
 
 beforeEach(() => void vi.useFakeTimers());

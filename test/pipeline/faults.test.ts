@@ -3,14 +3,14 @@
 import fc from 'fast-check';
 import { map, type OperatorFunction } from 'rxjs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Batch } from '../../src/core/batch.ts';
 import { stream, where } from '../../src/core/component.ts';
 import type { Event } from '../../src/core/event.ts';
-import { WriteError } from '../../src/core/write-error.ts';
+import { WriteError } from '../../src/core/failure/write-error.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
 import { EventRecord } from '../../src/events/record.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import { recordedAck, recordedLog } from '../core/shared.ts';
 import { ManualSink, ManualSource, registryOf } from './harness.ts';
 

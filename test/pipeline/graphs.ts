@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { bound, change, type EventStep, expand, type Step, where } from '../../src/core/component.ts';
 import type { Event, EventForm, EventList } from '../../src/core/event.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
-import type { FusedNode, Port } from '../../src/pipeline/fuse.ts';
+import type { FusedNode, Port } from '../../src/pipeline/run/fuse.ts';
 
 /** What an operator does to an event with the number n, and when it throws. */
 export interface Deed {

@@ -2,8 +2,6 @@
 
 import { type Observable, Subject } from 'rxjs';
 import { z } from 'zod';
-import { type Ack, liveAck } from '../../src/core/ack.ts';
-import type { Batch } from '../../src/core/batch.ts';
 import {
   defineOperator,
   defineSink,
@@ -14,11 +12,13 @@ import {
   type Step,
 } from '../../src/core/component.ts';
 import type { Event } from '../../src/core/event.ts';
+import { type Ack, liveAck } from '../../src/core/flow/ack.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
 import { recordForm } from '../../src/events/record.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn, type Registry } from '../../src/pipeline/registry.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn, type Registry } from '../../src/pipeline/plan/registry.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import { eventsOf, numbersOf, recordedLog } from '../core/shared.ts';
 
 /** A source that emits what the test gives it. */

@@ -1,7 +1,7 @@
 /** Names of metrics are told apart, and are as those who collect them expect it. */
 
 import { expect, test } from 'vitest';
-import { allMetrics } from '../../src/pipeline/prometheus.ts';
+import { allMetrics } from '../../src/pipeline/run/prometheus.ts';
 
 test('no two metrics have one name', () => {
   const names = allMetrics.map(({ name }) => name);

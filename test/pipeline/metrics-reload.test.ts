@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { SourceContext } from '../../src/core/component.ts';
 import { where } from '../../src/core/component.ts';
-import { WriteError } from '../../src/core/write-error.ts';
-import { prometheusText } from '../../src/pipeline/prometheus.ts';
+import { WriteError } from '../../src/core/failure/write-error.ts';
+import { prometheusText } from '../../src/pipeline/run/prometheus.ts';
 import { ManualSink, ManualSource } from './harness.ts';
 import { flush, running, stopped } from './reloading.ts';
 

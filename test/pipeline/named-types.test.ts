@@ -3,9 +3,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
 import { wantedFor } from '../../src/sources/ebpf/wanted.ts';
 import { scratch } from '../scratch.ts';
 

@@ -2,9 +2,9 @@
 
 import { Observable } from 'rxjs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Batch } from '../../src/core/batch.ts';
 import { type SourceContext, where } from '../../src/core/component.ts';
-import { Redelivery } from '../../src/core/redelivery.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
+import { Redelivery } from '../../src/core/flow/redelivery.ts';
 import { recordForm } from '../../src/events/record.ts';
 import { eventsOf } from '../core/shared.ts';
 import { ManualSink, start } from './harness.ts';

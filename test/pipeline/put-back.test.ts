@@ -3,9 +3,9 @@
 import { ignoreElements } from 'rxjs';
 import { expect, it, vi } from 'vitest';
 import { type OperatorContext, type Step, stream, where } from '../../src/core/component.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import { Store } from '../../src/store/store.ts';
 import { recordedLog } from '../core/shared.ts';
 import { scratch } from '../scratch.ts';

@@ -2,13 +2,13 @@
 
 import { endWith, ignoreElements } from 'rxjs';
 import { expect, it, vi } from 'vitest';
-import { liveAck } from '../../src/core/ack.ts';
-import type { Batch } from '../../src/core/batch.ts';
 import { stream } from '../../src/core/component.ts';
+import { liveAck } from '../../src/core/flow/ack.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
 import { recordForm } from '../../src/events/record.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import { Store } from '../../src/store/store.ts';
 import { eventsOf, recordedLog } from '../core/shared.ts';
 import { scratch } from '../scratch.ts';

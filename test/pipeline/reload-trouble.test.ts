@@ -3,11 +3,11 @@
 import { finalize, identity, Observable } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import type { Batch } from '../../src/core/batch.ts';
 import { defineOperator, type SourceContext, stream } from '../../src/core/component.ts';
 import { SourceError, UserError } from '../../src/core/errors.ts';
-import { HalfUndone } from '../../src/pipeline/half-undone.ts';
-import { LiveOperator } from '../../src/pipeline/live-operator.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
+import { HalfUndone } from '../../src/pipeline/run/half-undone.ts';
+import { LiveOperator } from '../../src/pipeline/run/live-operator.ts';
 import { ManualSink, ManualSource } from './harness.ts';
 import { flush, observed, running, stopped } from './reloading.ts';
 

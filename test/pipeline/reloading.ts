@@ -3,9 +3,9 @@
 import { expect, vi } from 'vitest';
 import type { AnyDefinition, SourceContext } from '../../src/core/component.ts';
 import { UserError } from '../../src/core/errors.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import { recordedLog } from '../core/shared.ts';
 import { ManualSource, type Parts, registryOf } from './harness.ts';
 

@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
 
 const DIVIDED = 'subject: a, partitions: { of: 4, mine: [0, 1] }';
 

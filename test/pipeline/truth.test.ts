@@ -3,15 +3,15 @@
 import fc from 'fast-check';
 import { map, Observable, type OperatorFunction } from 'rxjs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { ackOf, type Fates, type Status, splitAck } from '../../src/core/ack.ts';
-import type { Batch } from '../../src/core/batch.ts';
 import { expand, type OperatorContext, type Step, stream, where } from '../../src/core/component.ts';
 import type { Event } from '../../src/core/event.ts';
-import { WriteError } from '../../src/core/write-error.ts';
+import { WriteError } from '../../src/core/failure/write-error.ts';
+import { ackOf, type Fates, type Status, splitAck } from '../../src/core/flow/ack.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import { recordedLog } from '../core/shared.ts';
 import { ManualSink, ManualSource, registryOf } from './harness.ts';
 

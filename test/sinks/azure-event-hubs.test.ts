@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
 import { UserError } from '../../src/core/errors.ts';
-import type { WriteError } from '../../src/core/write-error.ts';
+import type { WriteError } from '../../src/core/failure/write-error.ts';
 import { parseRecord } from '../../src/events/record-json.ts';
 import { azureEventHubs } from '../../src/sinks/azure-event-hubs.ts';
 import { EventHub, type HubOptions } from '../azure/event-hubs.ts';

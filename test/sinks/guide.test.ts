@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { UserError } from '../../src/core/errors.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
 import { formats } from '../../src/sinks/formats/index.ts';
 
 const guides = join(import.meta.dirname, '../../docs/guides');

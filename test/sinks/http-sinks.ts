@@ -3,10 +3,10 @@
 import { afterEach, beforeEach } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
 import type { Diagnostic, UserError } from '../../src/core/errors.ts';
-import { WriteError } from '../../src/core/write-error.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
+import { WriteError } from '../../src/core/failure/write-error.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
 import { http } from '../../src/sinks/http.ts';
 import { Receiver } from './servers.ts';
 import { alertOf, openSink } from './shared.ts';

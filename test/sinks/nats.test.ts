@@ -4,7 +4,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
-import { WriteError } from '../../src/core/write-error.ts';
+import { WriteError } from '../../src/core/failure/write-error.ts';
 import { parseRecord, recordJson } from '../../src/events/record-json.ts';
 import { partitionOf } from '../../src/nats/partition.ts';
 import { nats } from '../../src/sinks/nats.ts';

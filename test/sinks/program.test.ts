@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
-import { WriteError } from '../../src/core/write-error.ts';
+import { WriteError } from '../../src/core/failure/write-error.ts';
 import { program } from '../../src/sinks/program.ts';
 import { recordedLog } from '../core/shared.ts';
 import { scratch } from '../scratch.ts';

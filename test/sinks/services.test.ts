@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Value } from '../../src/core/event.ts';
-import type { WriteError } from '../../src/core/write-error.ts';
+import type { WriteError } from '../../src/core/failure/write-error.ts';
 import { type Alert, makeAlert } from '../../src/events/alert.ts';
 import type { Format } from '../../src/sinks/formats/format.ts';
 import { formats } from '../../src/sinks/formats/index.ts';

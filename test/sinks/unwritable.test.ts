@@ -3,11 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
-import { liveAck } from '../../src/core/ack.ts';
+import { liveAck } from '../../src/core/flow/ack.ts';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { Run } from '../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { Run } from '../../src/pipeline/run/run.ts';
 import { formats } from '../../src/sinks/formats/index.ts';
 import { recordedLog } from '../core/shared.ts';
 import { ManualSource, registryOf } from '../pipeline/harness.ts';

@@ -1,11 +1,11 @@
 /** Runs a source on a context that remembers what it said, for as long as a test wants it. */
 
 import type { Observable } from 'rxjs';
-import type { Status } from '../../src/core/ack.ts';
-import type { Batch } from '../../src/core/batch.ts';
 import type { SourceContext, SourceDefinition } from '../../src/core/component.ts';
-import { Credit } from '../../src/core/credit.ts';
 import type { Event } from '../../src/core/event.ts';
+import type { Status } from '../../src/core/flow/ack.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
+import { Credit } from '../../src/core/flow/credit.ts';
 import { Counters } from '../../src/core/metrics.ts';
 import type { Report } from '../../src/core/report.ts';
 import { recordedLog } from '../core/shared.ts';

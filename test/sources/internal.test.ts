@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Batch } from '../../src/core/batch.ts';
+import type { Batch } from '../../src/core/flow/batch.ts';
 import type { Report } from '../../src/core/report.ts';
 import { internal } from '../../src/sources/internal.ts';
 import { contextFor } from './ebpf/support.ts';

@@ -2,9 +2,9 @@
 
 import { expect, it } from 'vitest';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
 
 function said(source: object, more: object = {}): string {
   const text = JSON.stringify({ sources: { in: source }, sinks: { out: { type: 'stdout', from: 'in' } }, ...more });

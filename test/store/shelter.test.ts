@@ -3,11 +3,11 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { Delivery } from '../../src/core/delivery.ts';
-import { deliveryKeys } from '../../src/core/delivery-config.ts';
+import { Delivery } from '../../src/core/delivery/delivery.ts';
+import { deliveryKeys } from '../../src/core/delivery/delivery-config.ts';
 import type { Event } from '../../src/core/event.ts';
+import { WriteError } from '../../src/core/failure/write-error.ts';
 import { Counters } from '../../src/core/metrics.ts';
-import { WriteError } from '../../src/core/write-error.ts';
 import { SinkKeep } from '../../src/store/keep.ts';
 import { Store } from '../../src/store/store.ts';
 import { eventsOf, numbersOf, recordedAck, recordedLog } from '../core/shared.ts';

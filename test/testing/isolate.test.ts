@@ -3,9 +3,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EventRecord, recordForm } from '../../src/events/record.ts';
-import { PipelineDocument } from '../../src/pipeline/document.ts';
-import { planPipeline } from '../../src/pipeline/plan.ts';
-import { builtIn } from '../../src/pipeline/registry.ts';
+import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../src/pipeline/plan/registry.ts';
 import { Bench } from '../../src/testing/pipeline-tests/bench.ts';
 import { reaches } from '../../src/testing/pipeline-tests/isolate.ts';
 

@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import type { OperatorDefinition, SinkDefinition, SourceDefinition } from '../../src/core/component.ts';
-import type { Registry } from '../../src/pipeline/registry.ts';
-import { componentShape, type Section, sectionKeys } from '../../src/pipeline/shape.ts';
+import type { Registry } from '../../src/pipeline/plan/registry.ts';
+import { componentShape, type Section, sectionKeys } from '../../src/pipeline/plan/shape.ts';
 import { keyColumns, keyRows, type Schema } from './keys.ts';
 import { code, fence, page, table } from './markdown.ts';
 

@@ -1,6 +1,6 @@
 /** The reference of metrics, out of the table that they are served from. */
 
-import { allMetrics, componentLabels } from '../../src/pipeline/prometheus.ts';
+import { allMetrics, componentLabels } from '../../src/pipeline/run/prometheus.ts';
 import { code, page, table } from './markdown.ts';
 
 const INTRODUCTION = `What \`/metrics\` serves where a pipeline has an \`http:\` block, or \`run\` has \`--http\`. Metrics of components have

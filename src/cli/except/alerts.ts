@@ -1,6 +1,6 @@
 /** Alerts that were written somewhere, read again, one document after the other: a day of them is not held. */
 
-import { fileLines } from '../../core/file-lines.ts';
+import { fileLines } from '../../core/files/file-lines.ts';
 import type { Alert } from '../../events/alert.ts';
 import { readFalcoAlert } from '../../events/falco-json.ts';
 import { documents } from './documents.ts';

@@ -6,7 +6,7 @@ import type { OutputFields } from '../../events/alert.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import type { Catalogue, Value } from '../../events/field.ts';
 import { comparisons, type Rule } from '../../rules/index.ts';
-import { type LoadedRules, noSuchRule } from '../rules-files.ts';
+import { type LoadedRules, noSuchRule } from '../rules/rules-files.ts';
 import { type Given, HINT } from './alerts.ts';
 import { isFleeting } from './fields.ts';
 import { LeftOut } from './left.ts';

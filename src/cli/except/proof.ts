@@ -3,7 +3,7 @@
 import { counted } from '../../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../../core/errors.ts';
 import type { Rule } from '../../rules/index.ts';
-import type { LoadedRules } from '../rules-files.ts';
+import type { LoadedRules } from '../rules/rules-files.ts';
 import type { Plan } from './plan.ts';
 import { Judged } from './seen.ts';
 import { exceptionsYaml, linesOf, linesText, rowsIn } from './yaml.ts';

@@ -1,7 +1,7 @@
 /** Batches of cloud events. */
 
-import type { Batch } from '../../core/batch.ts';
 import type { Event, EventList } from '../../core/event.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { CloudEvent, type CloudForm, cloudForm } from './event.ts';
 
 /** Events of one source in order. They may be kept as they are; what leaves the fused loop is a record all the same. */

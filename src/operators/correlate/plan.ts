@@ -1,8 +1,8 @@
 /** What `correlate` finds out while the pipeline is planned: its conditions, its key, the format of its alerts. */
 
 import type { Demand, Demands, Edge, ProvidedField } from '../../core/component.ts';
-import { joinTypes } from '../../core/demanded-types.ts';
-import { joinHosts } from '../../core/hosts.ts';
+import { joinTypes } from '../../core/flow/demanded-types.ts';
+import { joinHosts } from '../../core/flow/hosts.ts';
 import { makeCatalogue } from '../../events/catalogue.ts';
 import type { Catalogue, Field } from '../../events/field.ts';
 import { compileFormat, type Format, RuleError } from '../../rules/index.ts';

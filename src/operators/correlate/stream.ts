@@ -1,9 +1,9 @@
 /** `correlate` at work: events become part of its state, and are acknowledged when that is saved; matches become alerts. */
 
 import { Observable, type OperatorFunction } from 'rxjs';
-import { type Ack, ackOf, liveAck, splitAck } from '../../core/ack.ts';
-import type { Batch } from '../../core/batch.ts';
 import type { OperatorContext } from '../../core/component.ts';
+import { type Ack, ackOf, liveAck, splitAck } from '../../core/flow/ack.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
 import { alertOf } from './alert.ts';
 import type { CorrelateConfig } from './config.ts';

@@ -1,10 +1,10 @@
 /** Keeping the last of repeated events until their time is over, with how many there were. */
 
 import { asyncScheduler, Observable, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
-import { type Ack, ackOf, liveAck, splitAck } from '../../core/ack.ts';
-import type { Batch } from '../../core/batch.ts';
 import { now } from '../../core/clock.ts';
 import type { OperatorContext } from '../../core/component.ts';
+import { type Ack, ackOf, liveAck, splitAck } from '../../core/flow/ack.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import type { Counter } from '../../core/metrics.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
 import { parseRecord, recordJson } from '../../events/record-json.ts';

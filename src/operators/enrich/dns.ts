@@ -3,8 +3,8 @@
 import { Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { Observable, type OperatorFunction } from 'rxjs';
-import type { Batch } from '../../core/batch.ts';
 import { now, sleep } from '../../core/clock.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import type { Counters } from '../../core/metrics.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
 import { boundKey, type EdgeKey } from '../shared/key.ts';

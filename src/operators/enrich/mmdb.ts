@@ -5,8 +5,8 @@ import { isIP } from 'node:net';
 import { Reader } from 'mmdb-lib';
 import type { OperatorContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
-import { Outage } from '../../core/outage.ts';
-import { readAside, readAtOnce } from '../../core/regular-file.ts';
+import { Outage } from '../../core/failure/outage.ts';
+import { readAside, readAtOnce } from '../../core/files/regular-file.ts';
 import { refreshing } from '../shared/refreshing.ts';
 
 /** Addresses whose answers are kept. */

@@ -12,9 +12,9 @@ import {
   type Prepared,
 } from '../../core/component.ts';
 import { paths } from '../../core/config.ts';
+import { joinHosts } from '../../core/flow/hosts.ts';
+import type { Necessary } from '../../core/flow/necessary.ts';
 import { hostName } from '../../core/host.ts';
-import { joinHosts } from '../../core/hosts.ts';
-import type { Necessary } from '../../core/necessary.ts';
 import { atOnce, inSlices, type Steps } from '../../core/steps.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form } from '../../events/field.ts';

@@ -3,7 +3,7 @@
 import type { OperatorContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Event, EventList, Held } from '../../core/event.ts';
-import { REHEARSALS } from '../../core/rehearsal.ts';
+import { REHEARSALS } from '../../core/flow/rehearsal.ts';
 import { makeAlert } from '../../events/alert.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef, Form, Late, Value } from '../../events/field.ts';

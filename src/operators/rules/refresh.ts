@@ -2,8 +2,8 @@
 
 import { stat } from 'node:fs/promises';
 import type { OperatorContext } from '../../core/component.ts';
-import { stampOf } from '../../core/file-stamp.ts';
-import { Outage } from '../../core/outage.ts';
+import { Outage } from '../../core/failure/outage.ts';
+import { stampOf } from '../../core/files/file-stamp.ts';
 import { inSlices } from '../../core/steps.ts';
 import { type Built, type ItemsFrom, type ListFeed, leftOut, type Tally, whyNot } from '../../rules/index.ts';
 import { fetchItems } from '../../rules/lists/items-fetch.ts';

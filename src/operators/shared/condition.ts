@@ -1,10 +1,10 @@
 /** A condition on an edge: checked against each event source there, and bound to each form of event once. */
 
 import type { Demand, Demands, Edge } from '../../core/component.ts';
-import { joinTypes } from '../../core/demanded-types.ts';
 import { suggest } from '../../core/errors.ts';
 import type { Event, EventForm } from '../../core/event.ts';
-import { joinHosts } from '../../core/hosts.ts';
+import { joinTypes } from '../../core/flow/demanded-types.ts';
+import { joinHosts } from '../../core/flow/hosts.ts';
 import type { Form } from '../../events/field.ts';
 import { type Condition, compileCondition, hostsIn, necessaryByType, RuleError } from '../../rules/index.ts';
 import { cataloguesOn, NOT_PROVIDED } from './catalogues.ts';

@@ -1,7 +1,7 @@
 /** Fetching by the proxy that the environment names, which Node's own `fetch` does only when Node is told so. */
 
-import { hasProxy, proxyDispatcher, proxyOf, saidOf } from '../../core/proxy.ts';
-import { connectionError } from '../../core/tls.ts';
+import { hasProxy, proxyDispatcher, proxyOf, saidOf } from '../../core/net/proxy.ts';
+import { connectionError } from '../../core/net/tls.ts';
 
 /**
  * `fetch`, by the proxy if there is one: then what is fetched rejects where there is no answer, or one in the clear that is an

@@ -1,8 +1,8 @@
 /** So many events of each key in each while, by arrival: what `throttle` and `dedupe` count, kept over restarts. */
 
-import { liveAck } from '../../core/ack.ts';
 import type { OperatorContext } from '../../core/component.ts';
 import type { Event } from '../../core/event.ts';
+import { liveAck } from '../../core/flow/ack.ts';
 import type { Counter } from '../../core/metrics.ts';
 
 export interface WindowsOptions {

@@ -1,11 +1,11 @@
 /** `watch` at work: when each key was heard of last; silence and its end become alerts, which stay in the state until they have arrived. */
 
 import { asyncScheduler, Observable, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
-import { type Ack, ackOf, liveAck, splitAck } from '../../core/ack.ts';
-import type { Batch } from '../../core/batch.ts';
 import { now } from '../../core/clock.ts';
 import type { OperatorContext } from '../../core/component.ts';
 import type { Value } from '../../core/event.ts';
+import { type Ack, ackOf, liveAck, splitAck } from '../../core/flow/ack.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { hostName } from '../../core/host.ts';
 import { type Alert, makeAlert } from '../../events/alert.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';

@@ -1,7 +1,7 @@
 /** Fetches what lists come from over the web. */
 
 import { messageOf } from '../../core/errors.ts';
-import { wholeBody } from '../../core/whole-body.ts';
+import { wholeBody } from '../../core/net/whole-body.ts';
 import { MOST_BYTES, MOST_TEXT } from './items-bounds.ts';
 import type { ItemsFrom } from './items-from.ts';
 import { sentHeaders } from './items-headers.ts';

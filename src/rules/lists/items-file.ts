@@ -1,6 +1,6 @@
 /** Files that lists come from: regular ones, and not without bound. */
 
-import * as regular from '../../core/regular-file.ts';
+import * as regular from '../../core/files/regular-file.ts';
 import { MOST_BYTES } from './items-bounds.ts';
 
 /** The content of a file, in steps of some ms. Throws for what is no regular file, or larger than a list may be. */

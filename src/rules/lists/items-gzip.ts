@@ -2,7 +2,7 @@
 
 import { createGunzip, type Gunzip, gunzipSync } from 'node:zlib';
 import { messageOf } from '../../core/errors.ts';
-import { wholeBody } from '../../core/whole-body.ts';
+import { wholeBody } from '../../core/net/whole-body.ts';
 import { MOST_BYTES, MOST_TEXT } from './items-bounds.ts';
 import { ScanError } from './items-scan.ts';
 

@@ -2,7 +2,7 @@
 
 import { dirname, resolve } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
-import { readAtOnce } from '../../core/regular-file.ts';
+import { readAtOnce } from '../../core/files/regular-file.ts';
 import { hiddenSecret } from '../yaml/hidden-secret.ts';
 import { type Context, failLoad } from '../yaml/issue.ts';
 import type { YamlItem } from '../yaml/yaml-item.ts';

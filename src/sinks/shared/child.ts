@@ -4,8 +4,8 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import type { Context } from '../../core/component.ts';
 import { exitCode, messageOf, UserError } from '../../core/errors.ts';
-import { backoff } from '../../core/retry.ts';
-import { WriteError } from '../../core/write-error.ts';
+import { backoff } from '../../core/failure/retry.ts';
+import { WriteError } from '../../core/failure/write-error.ts';
 
 const AGAIN = { initial: 1000, max: 30_000 };
 const SOUND = 10_000; // ms that a program must last to be started again without a wait

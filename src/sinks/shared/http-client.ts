@@ -2,11 +2,11 @@
 
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { proxyAddress, proxyDispatcher, proxyOf, saidOf } from '../../core/net/proxy.ts';
+import { connectionError, readTls, type TlsConfig } from '../../core/net/tls.ts';
+import { wholeBody } from '../../core/net/whole-body.ts';
 import { packageVersion } from '../../core/package.ts';
-import { proxyAddress, proxyDispatcher, proxyOf, saidOf } from '../../core/proxy.ts';
 import { reveal, type Secret, withoutSecrets } from '../../core/secret.ts';
-import { connectionError, readTls, type TlsConfig } from '../../core/tls.ts';
-import { wholeBody } from '../../core/whole-body.ts';
 import type { HttpResponse } from '../formats/format.ts';
 import { OAuth, type OAuthConfig } from './oauth.ts';
 import type { Dispatcher } from './undici.ts';

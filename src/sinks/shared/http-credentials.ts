@@ -2,7 +2,7 @@
 
 import type { PlanContext } from '../../core/component.ts';
 import { placeText } from '../../core/errors.ts';
-import { type Exposed, exposedAt, warnOfExposed } from '../../core/exposed.ts';
+import { type Exposed, exposedAt, warnOfExposed } from '../../core/net/exposed.ts';
 import { Secret } from '../../core/secret.ts';
 import type { Format } from '../formats/format.ts';
 import type { ClientConfig } from './http-client.ts';

@@ -3,8 +3,8 @@
 import { z } from 'zod';
 import type { Demands } from '../../core/component.ts';
 import type { Event, Value } from '../../core/event.ts';
+import { encodeEach } from '../../core/failure/write-error.ts';
 import { visible } from '../../core/visible.ts';
-import { encodeEach } from '../../core/write-error.ts';
 import { alertJson, alertText } from '../../events/alert.ts';
 import { EventRecord } from '../../events/record.ts';
 import { recordJson } from '../../events/record-json.ts';

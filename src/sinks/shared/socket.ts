@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Context } from '../../core/component.ts';
 import { exitCode, UserError } from '../../core/errors.ts';
-import { connectionError, readTls, type TlsConfig, type TlsFiles } from '../../core/tls.ts';
+import { connectionError, readTls, type TlsConfig, type TlsFiles } from '../../core/net/tls.ts';
 import { Local } from './local-socket.ts';
 import type { MessageSocket } from './message-socket.ts';
 

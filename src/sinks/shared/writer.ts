@@ -19,7 +19,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { aborted } from '../../core/clock.ts';
-import { openAnew } from '../../core/open-anew.ts';
+import { openAnew } from '../../core/files/open-anew.ts';
 
 const openFd = promisify(open);
 const closeFd = promisify(close);

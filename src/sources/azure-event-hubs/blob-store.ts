@@ -4,7 +4,7 @@ import { explained, isRefusal } from '../../azure/connection.ts';
 import type { CheckpointStore } from '../../azure/event-hubs.ts';
 import type { Context } from '../../core/component.ts';
 import { exitCode, SourceError, UserError } from '../../core/errors.ts';
-import { completeProxyAddresses } from '../../core/proxy.ts';
+import { completeProxyAddresses } from '../../core/net/proxy.ts';
 import type { Config } from './config.ts';
 
 /** Tries of one request, and the first wait between them in ms. */

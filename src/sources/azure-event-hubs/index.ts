@@ -2,9 +2,9 @@
 
 import { Observable } from 'rxjs';
 import { checkConnection } from '../../azure/connection.ts';
-import type { Batch } from '../../core/batch.ts';
 import type { Claim } from '../../core/claim.ts';
 import { defineSource } from '../../core/component.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { type Config, config } from './config.ts';
 import { Reader } from './reader.ts';

@@ -1,9 +1,9 @@
 /** One partition that is read: from events of the hub to batches, and from settled batches to where it stands. */
 
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { counted } from '../../core/counted.ts';
-import { Redelivery } from '../../core/redelivery.ts';
+import type { Batch } from '../../core/flow/batch.ts';
+import { Redelivery } from '../../core/flow/redelivery.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 import type { Place } from './checkpoints.ts';

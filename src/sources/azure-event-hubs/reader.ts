@@ -2,10 +2,10 @@
 
 import { clientOptions, explained, isRefusal, readConnection, targetOf } from '../../azure/connection.ts';
 import type { CheckpointStore, EventHubConsumerClient, ProcessErrorHandler } from '../../azure/event-hubs.ts';
-import type { Batch } from '../../core/batch.ts';
 import { aborted, within } from '../../core/clock.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { messageOf, SourceError, UserError } from '../../core/errors.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { ownError } from '../shared/own-error.ts';
 import { openBlobStore } from './blob-store.ts';
 import { Claims, OwnStore, type Place, type Places } from './checkpoints.ts';

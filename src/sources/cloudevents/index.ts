@@ -2,8 +2,8 @@
 
 import { Observable } from 'rxjs';
 import { z } from 'zod';
-import type { Batch } from '../../core/batch.ts';
 import { defineSource, type SourceContext } from '../../core/component.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { documentFills } from '../../events/cloud/event.ts';
 import { type Answer, busy, HttpServer, Refusal, type Request } from '../shared/http-server.ts';
 import { Intake, NoCredit } from '../shared/intake.ts';

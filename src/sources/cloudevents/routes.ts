@@ -1,6 +1,6 @@
 /** What becomes of a CloudEvent: its type decides of which event source it is an event. */
 
-import type { Batch } from '../../core/batch.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import { type CloudSourceName, decodeDocument } from '../../events/cloud/decode.ts';
 import { evidence, isObject, json } from '../../events/cloud/document.ts';

@@ -5,7 +5,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
-import { proxyAgents } from '../../core/proxy.ts';
+import { proxyAgents } from '../../core/net/proxy.ts';
 import type { Config } from './config.ts';
 import { keepAnswers, unreadAnswer } from './no-answer.ts';
 

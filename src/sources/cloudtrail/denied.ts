@@ -1,6 +1,6 @@
 /** Prefixes of a bucket that we were denied to list: which they are, and when each is tried again. */
 
-import { backoff } from '../../core/retry.ts';
+import { backoff } from '../../core/failure/retry.ts';
 
 /** With such pauses, in ms: others mend it, in minutes or weeks. */
 const AGAIN = { initial: 60_000, max: 3_600_000 };

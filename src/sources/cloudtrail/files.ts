@@ -1,9 +1,9 @@
 /** Mode file: log files that are here already, each read once. */
 
 import { createReadStream, statSync } from 'node:fs';
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { Broken } from '../shared/cloud-worker/unpack.ts';
 import type { Config } from './config.ts';
 import { filesIn } from './files-in.ts';

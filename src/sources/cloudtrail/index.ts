@@ -2,10 +2,10 @@
 
 import { statSync } from 'node:fs';
 import { Observable } from 'rxjs';
-import type { Batch } from '../../core/batch.ts';
 import { type Claim, reading, readingBelow } from '../../core/claim.ts';
 import { defineSource, type PlanContext, type SourceContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { type Config, config, problemsOf } from './config.ts';
 import { ENDINGS, filesIn } from './files-in.ts';

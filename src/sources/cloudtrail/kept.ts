@@ -1,6 +1,6 @@
 /** Log files that were found and could not be fetched yet: which they are, and when each is tried again. */
 
-import { backoff } from '../../core/retry.ts';
+import { backoff } from '../../core/failure/retry.ts';
 
 /** So many are known by their names; of the others of a folder only how old the oldest is. */
 const MANY = 10_000;

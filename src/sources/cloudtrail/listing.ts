@@ -1,11 +1,11 @@
 /** Mode s3: log files are found by listing the bucket. What was read is known by its key. */
 
 import type { ListObjectsV2CommandOutput, S3Client } from '@aws-sdk/client-s3';
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
-import { Credit } from '../../core/credit.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
-import { backoff } from '../../core/retry.ts';
+import { backoff } from '../../core/failure/retry.ts';
+import type { Batch } from '../../core/flow/batch.ts';
+import { Credit } from '../../core/flow/credit.ts';
 import { Broken } from '../shared/cloud-worker/unpack.ts';
 import { Aws, isDenied, isUnknown, lostFor } from './aws.ts';
 import { Bucket, type Folder } from './bucket.ts';

@@ -1,11 +1,11 @@
 /** Mode lookup_events: the API is asked for what happened since, region by region, as often as it allows. */
 
 import type { CloudTrailClient, Event as LookedUp } from '@aws-sdk/client-cloudtrail';
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { messageOf, SourceError } from '../../core/errors.ts';
-import { Redelivery } from '../../core/redelivery.ts';
-import { backoff } from '../../core/retry.ts';
+import { backoff } from '../../core/failure/retry.ts';
+import type { Batch } from '../../core/flow/batch.ts';
+import { Redelivery } from '../../core/flow/redelivery.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import { decodeDocument } from '../../events/cloud/decode.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';

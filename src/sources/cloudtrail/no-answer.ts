@@ -1,7 +1,7 @@
 /** Answers that AWS never gave: what is in between, or a server in its place, may answer with a page of its own. */
 
 import { messageOf } from '../../core/errors.ts';
-import { wholeBody } from '../../core/whole-body.ts';
+import { wholeBody } from '../../core/net/whole-body.ts';
 
 /** Bytes of an answer that is an error; those of AWS have a few hundred. */
 const LONGEST = 1024 ** 2;

@@ -2,7 +2,7 @@
 
 import type { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { SourceContext } from '../../core/component.ts';
-import { backoff } from '../../core/retry.ts';
+import { backoff } from '../../core/failure/retry.ts';
 import { isNoObject } from './aws.ts';
 import type { StoredObject } from './message.ts';
 

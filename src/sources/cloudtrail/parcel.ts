@@ -1,9 +1,9 @@
 /** The events of one log file or message on their way: credit is taken before they go, and it is known when all have settled. */
 
-import { ackOf, failedPlaces } from '../../core/ack.ts';
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
-import { Redelivery } from '../../core/redelivery.ts';
+import { ackOf, failedPlaces } from '../../core/flow/ack.ts';
+import type { Batch } from '../../core/flow/batch.ts';
+import { Redelivery } from '../../core/flow/redelivery.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 

@@ -1,10 +1,10 @@
 /** Mode sqs: messages are deleted once everything that they tell of has settled and that is on disk. */
 
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
-import { Credit } from '../../core/credit.ts';
 import { messageOf } from '../../core/errors.ts';
+import type { Batch } from '../../core/flow/batch.ts';
+import { Credit } from '../../core/flow/credit.ts';
 import { decodeDocument } from '../../events/cloud/decode.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 import { Broken } from '../shared/cloud-worker/unpack.ts';

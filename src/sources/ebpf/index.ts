@@ -12,11 +12,11 @@ import {
   openSensor,
   type Sensor,
 } from '../../../native/index.ts';
-import { liveAck } from '../../core/ack.ts';
-import type { Batch } from '../../core/batch.ts';
 import { type Demands, defineSource, type SourceContext } from '../../core/component.ts';
 import { duration, size } from '../../core/config.ts';
 import type { EventList } from '../../core/event.ts';
+import { liveAck } from '../../core/flow/ack.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { Accounts } from '../../events/accounts.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import { ContainerAccounts } from '../../events/container-accounts.ts';

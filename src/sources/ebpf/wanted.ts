@@ -4,7 +4,7 @@ import { numbersHere } from '../../../native/abi.ts';
 import { CALLS } from '../../../native/calls.ts';
 import type { SensorDemand, StateDemand } from '../../../native/index.ts';
 import type { Demand } from '../../core/component.ts';
-import type { Necessary } from '../../core/necessary.ts';
+import type { Necessary } from '../../core/flow/necessary.ts';
 import { KIND } from '../../events/kernel/layout.ts';
 
 /** The event types that records of processes' lives become. */

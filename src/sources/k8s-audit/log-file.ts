@@ -1,10 +1,10 @@
 /** The audit log of kube-apiserver: an event a line, in a file that is rotated. */
 
 import { Observable } from 'rxjs';
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
-import { Redelivery } from '../../core/redelivery.ts';
+import type { Batch } from '../../core/flow/batch.ts';
+import { Redelivery } from '../../core/flow/redelivery.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 import { parseJson } from '../../events/exact-json.ts';

@@ -1,9 +1,9 @@
 /** The audit webhook: kube-apiserver posts batches of events, and keeps them until we have said 200. */
 
 import { Observable } from 'rxjs';
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { messageOf } from '../../core/errors.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';
 import { parseJson } from '../../events/exact-json.ts';

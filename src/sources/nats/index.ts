@@ -1,9 +1,9 @@
 /** The source `nats`: what edge agents have published to a NATS JetStream stream, by a durable pull consumer. */
 
 import { Observable } from 'rxjs';
-import type { Batch } from '../../core/batch.ts';
 import type { Claim } from '../../core/claim.ts';
 import { defineSource } from '../../core/component.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { accountsOf, checkConnection } from '../../nats/connection.ts';
 import { partitionOfValues } from '../../nats/partition.ts';
 import { config, consumersOf, type NatsConfig, ownPartitions } from './config.ts';

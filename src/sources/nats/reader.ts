@@ -1,10 +1,10 @@
 /** Reading from JetStream: messages are pulled as there is room, become batches, and are acknowledged once they are settled. */
 
-import { ackOf } from '../../core/ack.ts';
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
-import { Credit } from '../../core/credit.ts';
 import { exitCode, messageOf, renderDiagnostic, SourceError, UserError } from '../../core/errors.ts';
+import { ackOf } from '../../core/flow/ack.ts';
+import type { Batch } from '../../core/flow/batch.ts';
+import { Credit } from '../../core/flow/credit.ts';
 import { Alert } from '../../events/alert.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
 import { parseRecord } from '../../events/record-json.ts';

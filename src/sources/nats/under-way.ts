@@ -1,10 +1,10 @@
 /** Messages that were read and are not yet settled: by event, so that a second copy joins the first. */
 
-import type { Fates, Status } from '../../core/ack.ts';
 import { sleep } from '../../core/clock.ts';
 import type { SourceContext } from '../../core/component.ts';
-import type { Credit } from '../../core/credit.ts';
-import { backoff } from '../../core/retry.ts';
+import { backoff } from '../../core/failure/retry.ts';
+import type { Fates, Status } from '../../core/flow/ack.ts';
+import type { Credit } from '../../core/flow/credit.ts';
 import type { EventRecord } from '../../events/record.ts';
 import type { JsMsg } from '../../nats/client.ts';
 

@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { duration } from '../../core/config.ts';
+import { tlsKeys } from '../../core/net/tls.ts';
 import { PLAIN_SECRET, secret } from '../../core/secret.ts';
-import { tlsKeys } from '../../core/tls.ts';
 import { clusterKey } from '../shared/cluster-key.ts';
 
 export const config = z.strictObject({

@@ -1,13 +1,13 @@
 /** Follows a stream of Logs Data Platform: it has no places to go back to, so what was missed is said, not fetched. */
 
-import { liveAck } from '../../core/ack.ts';
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { SourceError } from '../../core/errors.ts';
-import { proxyAgentFor, proxyOf, saidOf } from '../../core/proxy.ts';
-import { backoff } from '../../core/retry.ts';
+import { backoff } from '../../core/failure/retry.ts';
+import { liveAck } from '../../core/flow/ack.ts';
+import type { Batch } from '../../core/flow/batch.ts';
+import { proxyAgentFor, proxyOf, saidOf } from '../../core/net/proxy.ts';
+import { connectionError, readTls } from '../../core/net/tls.ts';
 import { withoutSecrets } from '../../core/secret.ts';
-import { connectionError, readTls } from '../../core/tls.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import { decodeDocument } from '../../events/cloud/decode.ts';
 import type { CloudEvent } from '../../events/cloud/event.ts';

@@ -13,11 +13,11 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { Duplex } from 'node:stream';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { addressOf } from '../../core/address.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
-import { readText } from '../../core/read-once.ts';
-import { wholeBody } from '../../core/whole-body.ts';
+import { readText } from '../../core/files/read-once.ts';
+import { addressOf } from '../../core/net/address.ts';
+import { wholeBody } from '../../core/net/whole-body.ts';
 import { ownError } from './own-error.ts';
 import type { ServerConfig } from './server-keys.ts';
 

@@ -1,9 +1,9 @@
 /** Events that others bring: who brought them is told once they have settled, and need not keep them any longer. */
 
 import { setImmediate } from 'node:timers/promises';
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
-import { Redelivery } from '../../core/redelivery.ts';
+import type { Batch } from '../../core/flow/batch.ts';
+import { Redelivery } from '../../core/flow/redelivery.ts';
 import { Once } from './once.ts';
 
 /** Events in one batch, at most. */

@@ -1,13 +1,13 @@
 /** The keys of sources that listen: where, for whom, how much. */
 
 import { z } from 'zod';
-import { address, addressOf, isLoopback } from '../../core/address.ts';
 import { listening } from '../../core/claim.ts';
 import type { PlanContext } from '../../core/component.ts';
 import { duration, size } from '../../core/config.ts';
-import { warnOfExposed } from '../../core/exposed.ts';
+import { address, addressOf, isLoopback } from '../../core/net/address.ts';
+import { warnOfExposed } from '../../core/net/exposed.ts';
+import { tlsNames } from '../../core/net/tls.ts';
 import { secret } from '../../core/secret.ts';
-import { tlsNames } from '../../core/tls.ts';
 
 const tlsKeys = z
   .strictObject({

@@ -2,9 +2,9 @@
 
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError, UserError } from '../../core/errors.ts';
-import { proxyAgentFor, proxyOf, saidOf } from '../../core/proxy.ts';
-import { backoff } from '../../core/retry.ts';
-import { connectionError, readTls } from '../../core/tls.ts';
+import { backoff } from '../../core/failure/retry.ts';
+import { proxyAgentFor, proxyOf, saidOf } from '../../core/net/proxy.ts';
+import { connectionError, readTls } from '../../core/net/tls.ts';
 import type { Config } from './config.ts';
 import type { Session } from './session.ts';
 

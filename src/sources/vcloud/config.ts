@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { duration } from '../../core/config.ts';
+import { tlsKeys } from '../../core/net/tls.ts';
 import { secret } from '../../core/secret.ts';
-import { tlsKeys } from '../../core/tls.ts';
 
 const shape = z.strictObject({
   url: z

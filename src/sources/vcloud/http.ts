@@ -1,10 +1,10 @@
 /** Requests to Cloud Director: answers that are not too large, and what to make of those that are errors. */
 
 import type { SourceContext } from '../../core/component.ts';
-import { proxyDispatcher, proxyOf, saidOf } from '../../core/proxy.ts';
-import { retryAfter } from '../../core/retry.ts';
-import { connectionError, readTls } from '../../core/tls.ts';
-import { wholeBody } from '../../core/whole-body.ts';
+import { retryAfter } from '../../core/failure/retry.ts';
+import { proxyDispatcher, proxyOf, saidOf } from '../../core/net/proxy.ts';
+import { connectionError, readTls } from '../../core/net/tls.ts';
+import { wholeBody } from '../../core/net/whole-body.ts';
 import { isObject } from '../../events/cloud/document.ts';
 import { readJson } from '../../events/exact-json.ts';
 import type { Dispatcher, Pool } from '../shared/undici.ts';

@@ -1,10 +1,10 @@
 /** The source `vcloud`: the audit events of VMware Cloud Director. */
 
 import { Observable } from 'rxjs';
-import type { Batch } from '../../core/batch.ts';
 import { defineSource } from '../../core/component.ts';
-import { exposedAt, warnOfExposed } from '../../core/exposed.ts';
-import { checkTlsUsed } from '../../core/tls.ts';
+import type { Batch } from '../../core/flow/batch.ts';
+import { exposedAt, warnOfExposed } from '../../core/net/exposed.ts';
+import { checkTlsUsed } from '../../core/net/tls.ts';
 import { cloudFills } from '../../events/cloud/event.ts';
 import { ownError } from '../shared/own-error.ts';
 import { config } from './config.ts';

@@ -2,11 +2,11 @@
 
 import { hash } from 'node:crypto';
 import { z } from 'zod';
-import type { Batch } from '../../core/batch.ts';
 import type { SourceContext } from '../../core/component.ts';
 import { messageOf, UserError } from '../../core/errors.ts';
-import { Redelivery } from '../../core/redelivery.ts';
-import { backoff } from '../../core/retry.ts';
+import { backoff } from '../../core/failure/retry.ts';
+import type { Batch } from '../../core/flow/batch.ts';
+import { Redelivery } from '../../core/flow/redelivery.ts';
 import { cloudBatch } from '../../events/cloud/batch.ts';
 import { decodeDocument } from '../../events/cloud/decode.ts';
 import { evidence, isObject } from '../../events/cloud/document.ts';

@@ -3,8 +3,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { isLoopback } from '../../core/address.ts';
 import { exitCode, messageOf, UserError } from '../../core/errors.ts';
+import { isLoopback } from '../../core/net/address.ts';
 
 /** What is looked at of an alert of whichever detector. */
 export interface ForeignAlert {

@@ -2,17 +2,17 @@
 
 import { Observable, Subject } from 'rxjs';
 import { z } from 'zod';
-import { ackOf } from '../../core/ack.ts';
-import type { Batch } from '../../core/batch.ts';
 import { now } from '../../core/clock.ts';
 import { defineSink, defineSource } from '../../core/component.ts';
 import type { Event } from '../../core/event.ts';
+import { ackOf } from '../../core/flow/ack.ts';
+import type { Batch } from '../../core/flow/batch.ts';
 import { createLogger } from '../../core/log.ts';
-import { PipelineDocument } from '../../pipeline/document.ts';
-import { type Loaded, loadRegistry } from '../../pipeline/load.ts';
-import { planPipeline } from '../../pipeline/plan.ts';
-import type { Plan } from '../../pipeline/planned.ts';
-import { Run } from '../../pipeline/run.ts';
+import { PipelineDocument } from '../../pipeline/plan/document.ts';
+import { type Loaded, loadRegistry } from '../../pipeline/plan/load.ts';
+import { planPipeline } from '../../pipeline/plan/plan.ts';
+import type { Plan } from '../../pipeline/plan/planned.ts';
+import { Run } from '../../pipeline/run/run.ts';
 import { START } from '../given-events.ts';
 import { COLLECTED, collectorOf, GIVEN, giverOf, isolated, type Part } from './isolate.ts';
 import type { GivenTo, PipelineTest } from './load.ts';

@@ -1,6 +1,6 @@
 /** A part of a pipeline by itself: sources give what a test says, collectors take what leaves its components. */
 
-import type { Plan } from '../../pipeline/planned.ts';
+import type { Plan } from '../../pipeline/plan/planned.ts';
 
 /** What a test touches of a pipeline. */
 export interface Part {

@@ -3,10 +3,10 @@
 import { dirname, join, resolve } from 'node:path';
 import { suggest } from '../../core/errors.ts';
 import { catalogues } from '../../events/catalogue.ts';
-import type { Path } from '../../pipeline/document.ts';
-import { type Loaded, loadPlan } from '../../pipeline/load.ts';
-import type { Plan } from '../../pipeline/planned.ts';
-import type { Contents } from '../../pipeline/watch.ts';
+import type { Path } from '../../pipeline/plan/document.ts';
+import { type Loaded, loadPlan } from '../../pipeline/plan/load.ts';
+import type { Plan } from '../../pipeline/plan/planned.ts';
+import type { Contents } from '../../pipeline/plan/watch.ts';
 import { defaultProblems, type MadeEvent, makeEvent, timesOf } from '../given-events.ts';
 import { type Problem, Problems } from '../problems.ts';
 import type { TestFile } from '../test-kind.ts';

@@ -3,7 +3,7 @@
 import { suggest } from '../../core/errors.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import type { FieldRef } from '../../events/field.ts';
-import type { Path } from '../../pipeline/document.ts';
+import type { Path } from '../../pipeline/plan/document.ts';
 import type { Rule } from '../../rules/index.ts';
 import type { AlertExpectation, Outcome } from '../expected/shapes.ts';
 import { defaultProblems, type MadeEvent, makeEvent, timesOf, unknownField } from '../given-events.ts';

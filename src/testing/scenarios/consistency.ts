@@ -1,6 +1,6 @@
 /** What no shape can say of a test: what belongs together. */
 
-import type { Path } from '../../pipeline/document.ts';
+import type { Path } from '../../pipeline/plan/document.ts';
 import type { Problem } from '../problems.ts';
 import type { Item } from './cases.ts';
 import type { ScenarioShape } from './schema.ts';

@@ -10,11 +10,11 @@ import type { Event } from '../../core/event.ts';
 import { createLogger } from '../../core/log.ts';
 import { type Alert, toAlert } from '../../events/alert.ts';
 import type { EventRecord } from '../../events/record.ts';
-import { PipelineDocument } from '../../pipeline/document.ts';
-import { planPipeline } from '../../pipeline/plan.ts';
-import type { Plan } from '../../pipeline/planned.ts';
-import { builtIn } from '../../pipeline/registry.ts';
-import { Run } from '../../pipeline/run.ts';
+import { PipelineDocument } from '../../pipeline/plan/document.ts';
+import { planPipeline } from '../../pipeline/plan/plan.ts';
+import type { Plan } from '../../pipeline/plan/planned.ts';
+import { builtIn } from '../../pipeline/plan/registry.ts';
+import { Run } from '../../pipeline/run/run.ts';
 import type { Rule } from '../../rules/index.ts';
 
 /** The variable by which processes of tests are known (native/actor/actor.h): `ID/ROLE`. */

@@ -3,8 +3,8 @@
 import { z } from 'zod';
 import { type Diagnostic, exitCode, suggest, UserError } from '../../core/errors.ts';
 import { catalogues } from '../../events/catalogue.ts';
-import type { Path } from '../../pipeline/document.ts';
-import { explain } from '../../pipeline/explain.ts';
+import type { Path } from '../../pipeline/plan/document.ts';
+import { explain } from '../../pipeline/plan/explain.ts';
 import type { Rule } from '../../rules/index.ts';
 import type { Problem } from '../problems.ts';
 import type { TestFile } from '../test-kind.ts';

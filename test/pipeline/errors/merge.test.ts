@@ -1,7 +1,7 @@
 /** Aliases and merge keys in a pipeline file: what they stand for is meant, and errors are where the text is. */
 
 import { describe, expect, it } from 'vitest';
-import { PipelineDocument } from '../../../src/pipeline/document.ts';
+import { PipelineDocument } from '../../../src/pipeline/plan/document.ts';
 import { ok, shown } from './shown.ts';
 
 const merged = ok.replace(

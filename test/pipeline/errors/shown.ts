@@ -1,10 +1,10 @@
 /** What a user sees of a pipeline that is wrong. */
 
 import { renderDiagnostic, UserError } from '../../../src/core/errors.ts';
-import { PipelineDocument } from '../../../src/pipeline/document.ts';
-import { planPipeline } from '../../../src/pipeline/plan.ts';
-import type { Given } from '../../../src/pipeline/planner.ts';
-import { builtIn } from '../../../src/pipeline/registry.ts';
+import { PipelineDocument } from '../../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../../src/pipeline/plan/plan.ts';
+import type { Given } from '../../../src/pipeline/plan/planner.ts';
+import { builtIn } from '../../../src/pipeline/plan/registry.ts';
 
 /** A pipeline without an error, from which each test makes one that has some. */
 export const ok = `sources:

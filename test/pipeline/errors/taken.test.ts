@@ -2,7 +2,7 @@ import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { STDOUT, writing } from '../../../src/core/claim.ts';
-import type { Given } from '../../../src/pipeline/planner.ts';
+import type { Given } from '../../../src/pipeline/plan/planner.ts';
 import { scratch } from '../../scratch.ts';
 import { shown } from './shown.ts';
 

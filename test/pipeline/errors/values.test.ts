@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PipelineDocument } from '../../../src/pipeline/document.ts';
-import { planPipeline } from '../../../src/pipeline/plan.ts';
-import { builtIn } from '../../../src/pipeline/registry.ts';
+import { PipelineDocument } from '../../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../../src/pipeline/plan/registry.ts';
 import { scratch } from '../../scratch.ts';
 import { ok, shown, THROTTLE } from './shown.ts';
 

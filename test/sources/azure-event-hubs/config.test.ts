@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/core/errors.ts';
-import { PipelineDocument } from '../../../src/pipeline/document.ts';
-import { planPipeline } from '../../../src/pipeline/plan.ts';
-import { builtIn } from '../../../src/pipeline/registry.ts';
+import { PipelineDocument } from '../../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../../src/pipeline/plan/registry.ts';
 
 /** What is wrong with a pipeline that has this source, and an operator that keeps state by key below it. */
 function wrong(source: string): string[] {

@@ -2,9 +2,9 @@
 
 import { Observable } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Batch } from '../../../src/core/batch.ts';
 import type { SourceContext } from '../../../src/core/component.ts';
 import { SourceError } from '../../../src/core/errors.ts';
+import type { Batch } from '../../../src/core/flow/batch.ts';
 import { cloudtrail } from '../../../src/sources/cloudtrail/index.ts';
 import { Listing } from '../../../src/sources/cloudtrail/listing.ts';
 import { hasMoto, keyOf, REGION } from '../../aws/moto.ts';

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { Batch } from '../../../src/core/batch.ts';
+import type { Batch } from '../../../src/core/flow/batch.ts';
 import type { Value } from '../../../src/events/field.ts';
 import { ebpf } from '../../../src/sources/ebpf/index.ts';
 import { contextFor, type TestContext } from './support.ts';

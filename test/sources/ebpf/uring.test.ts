@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CALLS } from '../../../native/calls.ts';
-import type { Batch } from '../../../src/core/batch.ts';
+import type { Batch } from '../../../src/core/flow/batch.ts';
 import { catalogues } from '../../../src/events/catalogue.ts';
 import type { Form, Value } from '../../../src/events/field.ts';
 import { bindRules, loadRules } from '../../../src/rules/index.ts';

@@ -8,7 +8,7 @@ import type { Event } from '../../../src/core/event.ts';
 import { EventRecord } from '../../../src/events/record.ts';
 import { recordJson } from '../../../src/events/record-json.ts';
 import { partitionOf } from '../../../src/nats/partition.ts';
-import type { Run } from '../../../src/pipeline/run.ts';
+import type { Run } from '../../../src/pipeline/run/run.ts';
 import { nats as natsSink } from '../../../src/sinks/nats.ts';
 import { nats } from '../../../src/sources/nats/index.ts';
 import { hasNats, NatsServer } from '../../nats/server.ts';

@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import { defineSink } from '../../../src/core/component.ts';
 import type { Event } from '../../../src/core/event.ts';
-import { PipelineDocument } from '../../../src/pipeline/document.ts';
-import { planPipeline } from '../../../src/pipeline/plan.ts';
-import { builtIn } from '../../../src/pipeline/registry.ts';
-import { Run } from '../../../src/pipeline/run.ts';
+import { PipelineDocument } from '../../../src/pipeline/plan/document.ts';
+import { planPipeline } from '../../../src/pipeline/plan/plan.ts';
+import { builtIn } from '../../../src/pipeline/plan/registry.ts';
+import { Run } from '../../../src/pipeline/run/run.ts';
 import { recordedLog } from '../../core/shared.ts';
 
 /** What a pipeline that reads from NATS has got. */

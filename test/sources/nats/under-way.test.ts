@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Fates, Status } from '../../../src/core/ack.ts';
-import { Credit } from '../../../src/core/credit.ts';
+import type { Fates, Status } from '../../../src/core/flow/ack.ts';
+import { Credit } from '../../../src/core/flow/credit.ts';
 import { Counters } from '../../../src/core/metrics.ts';
 import type { JsMsg } from '../../../src/nats/client.ts';
 import { type Item, UnderWay } from '../../../src/sources/nats/under-way.ts';

@@ -1,8 +1,8 @@
 /** Requests of the SDK where the environment names a proxy. */
 
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { type ProxyAgents, proxyOf, saidOf } from '../../../core/proxy.ts';
-import { connectionError } from '../../../core/tls.ts';
+import { type ProxyAgents, proxyOf, saidOf } from '../../../core/net/proxy.ts';
+import { connectionError } from '../../../core/net/tls.ts';
 
 type Handle = NodeHttpHandler['handle'];
 

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { parentPort } from 'node:worker_threads';
 import { createGunzip, type Gunzip, type ZlibOptions } from 'node:zlib';
 import { messageOf } from '../../../core/errors.ts';
-import { sniffGzip } from '../../../core/gzip.ts';
+import { sniffGzip } from '../../../core/files/gzip.ts';
 import type { FromWorker, ToWorker, UnpackOptions } from './messages.ts';
 import { Packer } from './pack.ts';
 import { Rooms } from './rooms.ts';

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { CALLS } from '../../../../native/calls.ts';
-import type { Batch } from '../../../../src/core/batch.ts';
+import type { Batch } from '../../../../src/core/flow/batch.ts';
 import type { Value } from '../../../../src/events/field.ts';
 import { ebpf } from '../../../../src/sources/ebpf/index.ts';
 import { Actor, numberOf, prepare } from '../../../native/harness.ts';
