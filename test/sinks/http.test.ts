@@ -1,6 +1,9 @@
 /** The sink `http`: its requests, and what becomes of alerts by the answers. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { scratch } from '../scratch.ts';
+import { delivered } from './delivering.ts';
 import { alerts, failureOf, receiving, ruleIn } from './http-sinks.ts';
 import { Receiver } from './servers.ts';
 import { alertOf, never, recordOf } from './shared.ts';
@@ -44,6 +47,19 @@ describe('the sink http', () => {
     const failure = await failureOf(sink.write(alerts('a', 'b', 'c'), never));
     expect(failure).toEqual({ message: 'status 429: slow down', refused: [], again: ['a', 'b', 'c'], wait: 7000 });
     expect(to.receiver.got).toHaveLength(1);
+  });
+
+  it('a receiver that takes longer for all of them than a write may take gets each nevertheless', async () => {
+    to.receiver.answer = async () => {
+      await sleep(20);
+      return {};
+    };
+    const many = alerts(...Array.from({ length: 50 }, (_, n) => `r${n}`));
+    const sink = { url: to.receiver.url, concurrency: 1, timeout: '300ms' };
+    const { summary } = await delivered({ folder: scratch(), sink, alerts: many, retry: '5s' });
+    expect(summary).toMatchObject({ delivered: 50, dropped: 0 });
+    expect(new Set(to.receiver.bodies.map(ruleIn)).size).toBe(50);
+    expect(to.receiver.bodies.length).toBeLessThan(75);
   });
 
   it('reads Retry-After as a date too, and takes what it cannot read for none', async () => {

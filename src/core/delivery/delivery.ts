@@ -285,9 +285,13 @@ export class Delivery {
     // The end does not wait for another try of what stays on disk.
     const signal = this.#stored ? AbortSignal.any([this.#stop.signal, this.#ending.signal]) : this.#stop.signal;
     const write = async (): Promise<void> => {
+      let isOver = () => false;
       try {
         const events = left;
-        await this.#limit.run((signal) => this.#sink.write(events, signal));
+        await this.#limit.run((signal) => {
+          isOver = () => signal.aborted;
+          return this.#sink.write(events, signal);
+        });
         this.#moved = true;
         this.#delivered(left.length);
         this.#works();
@@ -300,7 +304,10 @@ export class Delivery {
         this.#left -= refused.length;
         for (const event of refused) lost.set(event, REFUSED);
         if (refused.length > 0) this.#refused(refused.length, error);
-        if (again.length > 0 && untried) return write();
+        // One that makes slow progress is cut off again and again: that is no failure.
+        const goesOn = delivered > 0 && isOver() && !this.#stop.signal.aborted;
+        if (goesOn) this.#goesOn();
+        if (again.length > 0 && (untried || goesOn)) return write();
         if (again.length > 0) throw error;
         if (delivered > 0) this.#works();
         else this.#trouble.problem = `${lastRefused((this.#refusals += before))}: ${messageOf(error)}`;
@@ -356,6 +363,12 @@ export class Delivery {
   #delivered(count: number): void {
     this.#metrics.add('delivered', '', count);
     this.#left -= count;
+  }
+
+  #goesOn(): void {
+    this.#moved = true;
+    this.#began = performance.now();
+    this.#works();
   }
 
   #works(): void {

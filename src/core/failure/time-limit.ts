@@ -7,6 +7,9 @@ interface Work {
   readonly cut: (reason: unknown) => void;
 }
 
+/** ms that work whose time is over has to say what of it was done; after that it is cut off. */
+const LAST_WORD = 100;
+
 /** One timer does for all: it looks what is under way when it rings, instead of being set and cleared for each piece. */
 export class TimeLimit {
   readonly #ms: number;
@@ -25,8 +28,9 @@ export class TimeLimit {
   }
 
   /**
-   * Settles as `work` does. When that takes too long, or is stopped, rejects and aborts the signal it was given, both with
-   * the same reason. The piece before must have settled.
+   * Settles as `work` does. When that takes too long, or is stopped, aborts the signal it was given, and rejects with the same
+   * reason: at once when stopped, else where the work does not settle by itself then, for a part of it may be done. The piece
+   * before must have settled.
    */
   run<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -59,9 +63,13 @@ export class TimeLimit {
   #look(): void {
     this.#timer = undefined;
     if (!this.#work) return;
-    const left = this.#work.due - performance.now();
-    if (left > 0) this.#timer = setTimeout(() => this.#look(), Math.ceil(left));
-    else this.#cut(new Error(`no answer within ${this.#ms / 1000} s`));
+    const { due, signal } = this.#work;
+    const left = due - performance.now();
+    if (left <= 0 && signal.signal.aborted) this.#cut(signal.signal.reason);
+    else {
+      this.#timer = setTimeout(() => this.#look(), left > 0 ? Math.ceil(left) : LAST_WORD);
+      if (left <= 0) signal.abort(new Error(`no answer within ${this.#ms / 1000} s`));
+    }
   }
 
   #end(reason: unknown): void {

@@ -177,6 +177,31 @@ describe('Delivery', () => {
     expect(lines[0]).toBe('warn: writing failed: no answer within 2 s; trying again for 300 s');
   });
 
+  it('a sink that says how far it came when its time is over goes on from there: slow is no failure', async () => {
+    const written: unknown[] = [];
+    const { delivery, offer, lines, metrics } = deliveryOf(
+      {
+        async write(events, signal) {
+          for (const [index, event] of events.entries()) {
+            await new Promise((resolve) => setTimeout(resolve, 160));
+            if (signal.aborted) throw new WriteError('cut off', { again: events.slice(index) });
+            written.push(event.get('n'));
+          }
+        },
+      },
+      { timeout: '2s', retry: { give_up_after: '3s' } },
+    );
+    const ack = offer(50);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(delivery.waiting).toBeLessThan(30);
+    // It is none that holds up the same events for long.
+    expect(performance.now() - (delivery.since ?? 0)).toBeLessThan(2500);
+    await vi.runAllTimersAsync();
+    expect(written).toEqual(Array.from({ length: 50 }, (_, n) => n));
+    expect(ack.settled).toEqual([['delivered', undefined]]);
+    expect([metrics.total('delivered'), metrics.total('errors'), lines]).toEqual([50, 0, []]);
+  });
+
   it('what is refused for good is dropped at once, also for a replayable source; its neighbours are delivered', async () => {
     const writes: unknown[][] = [];
     const { offer, lost, lines, metrics } = deliveryOf({

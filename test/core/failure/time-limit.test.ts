@@ -40,7 +40,7 @@ describe('TimeLimit', () => {
       }),
     );
     await vi.runAllTimersAsync();
-    expect(await late).toEqual({ error: 'no answer within 1 s', at: start + 5500 });
+    expect(await late).toEqual({ error: 'no answer within 1 s', at: start + 5500 + 100 });
     expect(signals[0]?.reason).toEqual(new Error('no answer within 1 s'));
     expect(vi.getTimerCount()).toBe(0);
   });
@@ -48,11 +48,26 @@ describe('TimeLimit', () => {
   it('what a piece that was cut off does in the end touches no other', async () => {
     const limit = new TimeLimit(1000, new AbortController().signal);
     const first = outcome(limit.run(lasting(1500)));
-    await vi.advanceTimersByTimeAsync(1000);
+    await vi.advanceTimersByTimeAsync(1100);
     expect(await first).toMatchObject({ error: 'no answer within 1 s' });
     const second = outcome(limit.run(lasting(5000)));
-    await vi.advanceTimersByTimeAsync(1000);
+    await vi.advanceTimersByTimeAsync(1100);
     expect(await second).toMatchObject({ error: 'no answer within 1 s' });
+  });
+
+  it('work that heeds its signal settles by itself, and takes no time from what follows', async () => {
+    const limit = new TimeLimit(1000, new AbortController().signal);
+    const start = performance.now();
+    const heeding = (signal: AbortSignal) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('half of it is done')));
+      });
+    const first = outcome(limit.run(heeding));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await first).toEqual({ error: 'half of it is done', at: start + 1000 });
+    const second = outcome(limit.run(lasting(999)));
+    await vi.runAllTimersAsync();
+    expect(await second).toEqual({ value: 999, at: start + 1999 });
   });
 
   it('a stop ends what is under way, and all that comes after', async () => {
