@@ -1,6 +1,6 @@
 /** `falco-pipe generate`: does what raises Falco's rules; alone, as a load, or to see whether another detector notices. */
 
-import { duration } from '../core/config.ts';
+import { wait } from '../core/config.ts';
 import { exitCode, UserError } from '../core/errors.ts';
 import { type Action, chooseActions, loadActions } from '../testing/actions/action.ts';
 import { Arrivals } from '../testing/actions/arrivals.ts';
@@ -185,7 +185,7 @@ function rateOf(text: string | undefined): number | undefined {
 }
 
 function timeOf(option: string, text: string): number {
-  const { success, data } = duration().safeParse(text);
+  const { success, data } = wait().safeParse(text);
   if (success) return data;
   throw usage(`${option} needs a time such as 10s, not "${text}"`);
 }

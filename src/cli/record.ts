@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
-import { duration } from '../core/config.ts';
+import { wait } from '../core/config.ts';
 import { exitCode, UserError } from '../core/errors.ts';
 import { createLogger } from '../core/log.ts';
 import { packageRoot } from '../core/package.ts';
@@ -123,7 +123,7 @@ class End {
   readonly #limit: number | undefined;
 
   constructor(time: string | undefined) {
-    const limit = time === undefined ? undefined : duration().safeParse(time);
+    const limit = time === undefined ? undefined : wait().safeParse(time);
     if (limit && !limit.success)
       throw new UserError(`--for: ${limit.error.issues[0]?.message}`, { exit: exitCode.usage });
     this.#limit = limit?.data;

@@ -7,9 +7,13 @@ export function now(): number {
   return asyncScheduler.now();
 }
 
+/** The longest that a timer waits, in ms: one that is to wait longer rings at once. */
+export const LONGEST_WAIT = 2 ** 31 - 1;
+
 /** Resolves after `ms` milliseconds; rejects with the signal's reason when it is aborted first. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.reject(signal.reason);
+  if (ms > LONGEST_WAIT) return sleep(LONGEST_WAIT, signal).then(() => sleep(ms - LONGEST_WAIT, signal));
   return new Promise((resolve, reject) => {
     const abort = () => {
       timer.unsubscribe();

@@ -1,6 +1,7 @@
 /** The words of configuration that components share: lengths of time, sizes, paths. */
 
 import { z } from 'zod';
+import { LONGEST_WAIT } from './clock.ts';
 
 const TIME: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SIZE: Record<string, number> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
@@ -12,6 +13,11 @@ export function duration() {
     .string(wrong)
     .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, wrong)
     .transform((text) => quantity(text, TIME));
+}
+
+/** As `duration`, for what a timer waits. */
+export function wait() {
+  return duration().refine((ms) => ms <= LONGEST_WAIT, 'at most 24d');
 }
 
 /** A size such as `16MiB`, `512KiB`, `100B`; bytes in the program. */

@@ -3,7 +3,7 @@
 import { Observable } from 'rxjs';
 import { z } from 'zod';
 import { defineSource, type SourceContext } from '../core/component.ts';
-import { duration } from '../core/config.ts';
+import { wait } from '../core/config.ts';
 import { liveAck } from '../core/flow/ack.ts';
 import type { Batch } from '../core/flow/batch.ts';
 import type { Books, Report } from '../core/report.ts';
@@ -16,7 +16,7 @@ export const internal = defineSource({
   summary:
     'What falco-pipe says of itself: drops, errors and gaps, each counted and named, what fails and works again, and that it is alive.',
   config: z.strictObject({
-    heartbeat: duration()
+    heartbeat: wait()
       .prefault('30s')
       .describe('How often it says that it is alive, with the books so far; at the end once more.'),
   }),

@@ -1,7 +1,8 @@
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { aborted, now, sleep, within } from '../../src/core/clock.ts';
-import { backoff, retrying } from '../../src/core/failure/retry.ts';
+import { duration, wait } from '../../src/core/config.ts';
+import { backoff, retryAfter, retrying } from '../../src/core/failure/retry.ts';
 import { WriteError } from '../../src/core/failure/write-error.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }));
@@ -30,6 +31,35 @@ describe('sleep', () => {
     await expect(promise).rejects.toThrow('enough');
     expect(vi.getTimerCount()).toBe(0);
   });
+  it('waits also longer than a timer can', async () => {
+    const days = 86_400_000;
+    let awake = 0;
+    for (const ms of [25 * days, 60 * days]) void sleep(ms).then(() => awake++);
+    void sleep(Number.POSITIVE_INFINITY).then(() => awake++);
+    await vi.advanceTimersByTimeAsync(25 * days - 1);
+    expect(awake).toBe(0);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(awake).toBe(1);
+    await vi.advanceTimersByTimeAsync(35 * days);
+    expect(awake).toBe(2);
+    await vi.advanceTimersByTimeAsync(365 * days);
+    expect(awake).toBe(2);
+  });
+});
+
+it('what a timer is to wait is no more than it can', () => {
+  expect(wait().parse('24d')).toBe(24 * 86_400_000);
+  expect(wait().safeParse('25d').error?.issues[0]?.message).toBe('at most 24d');
+  expect(duration().parse('365d')).toBe(365 * 86_400_000);
+});
+
+it('Retry-After is heeded up to an hour: a year is no wait that anybody means', () => {
+  const at = Date.UTC(2026, 0, 1);
+  expect(retryAfter('7', at)).toBe(7000);
+  for (const header of ['99999999999', '9'.repeat(400), 'Fri, 31 Dec 9999 23:59:59 GMT'])
+    expect(retryAfter(header, at)).toBe(3_600_000);
+  for (const header of ['', '-5', 'soon', '1e9', 'Thu, 01 Jan 1970 00:00:00 GMT'])
+    expect([header, retryAfter(header, at)]).toEqual([header, 0]);
 });
 
 describe('within', () => {

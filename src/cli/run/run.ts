@@ -3,11 +3,11 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { trimMemory } from '../../../native/index.ts';
-import { duration } from '../../core/config.ts';
-import { exitCode, UserError } from '../../core/errors.ts';
+import { wait } from '../../core/config.ts';
+import { exitCode, messageOf, UserError } from '../../core/errors.ts';
 import { createLogger } from '../../core/log.ts';
 import { address } from '../../core/net/address.ts';
-import { loadPlan } from '../../pipeline/plan/load.ts';
+import { type GivenHere, loadPlan } from '../../pipeline/plan/load.ts';
 import { checkNeeds } from '../../pipeline/plan/needs.ts';
 import type { Plan } from '../../pipeline/plan/planned.ts';
 import type { Given } from '../../pipeline/plan/planner.ts';
@@ -38,23 +38,24 @@ export interface RunOptions {
 
 /** Runs a pipeline; returns when it has ended, with the exit status set. */
 export async function run(path: string, options: RunOptions): Promise<void> {
-  const deadline = checked('--stop-timeout', duration(), options.stopTimeout);
+  const deadline = checked('--stop-timeout', wait(), options.stopTimeout);
   const http = checked('--http', address('127.0.0.1:8765').optional(), options.http);
   const json = options.output === 'json';
   const log = createLogger(json ? { style: 'json' } : {});
   const given: Given = { http, state: options.state === undefined ? undefined : resolve(options.state), here: true };
   const contents: Contents = new Map();
-  const load = async (read: Contents, running?: Plan) => {
-    const { document, plan } = await loadPlan(path, options.set, read, running ? { ...given, running } : given);
+  const load = async (read: Contents, before: Pick<GivenHere, 'running' | 'copies'> = {}) => {
+    const { document, plan, copies } = await loadPlan(path, options.set, read, { ...given, ...before });
     checkNeeds(plan, document, (each) => resolve(document.folder, each));
-    return { folder: document.folder, plan: json ? withJson(plan) : plan };
+    return { folder: document.folder, plan: json ? withJson(plan) : plan, copies };
   };
-  const { folder, plan } = await load(contents);
+  const { folder, plan, copies } = await load(contents);
   if (plan.closed.length > 0) log.info(`sources that \`only\` leaves closed: ${plan.closed.join(', ')}`);
   sayWarnings(log, options.set ?? [], plan);
   const { state } = plan;
   const { failed, recovered } = stateLog(log, state ?? '');
   const store = state === undefined ? undefined : await Store.open(state, failed, recovered);
+  await copies?.sweep().catch((error) => log.warn(`old copies of lists cannot be removed: ${messageOf(error)}`));
   const resort = lastResort(log, store);
   const signals = listen(log);
   let servers: Servers | undefined;
@@ -70,7 +71,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     const reloader = new Reloader({
       run: running,
       log,
-      load: async (read) => (await load(read, running.plan)).plan,
+      load: async (read) => (await load(read, { running: running.plan, copies })).plan,
       sets: options.set ?? [],
       around: async (next, work) => {
         refuseMove(state, next.state);
@@ -105,6 +106,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     const quiet = sayWhatWaits(running, log, presses ? deadline : undefined);
     await running.stop(end?.pressing ? deadline : undefined);
     quiet();
+    await copies?.settled();
     if (store) markEnd(store);
     await store?.close();
     const summary = running.summary();

@@ -1,7 +1,7 @@
 /** How events are delivered to a sink, as pipelines say it: the same keys for every sink. */
 
 import { z } from 'zod';
-import { duration, size } from '../config.ts';
+import { duration, size, wait } from '../config.ts';
 
 /** The keys that every sink has beside its own. */
 export const deliveryKeys = {
@@ -24,7 +24,9 @@ export const deliveryKeys = {
     .prefault({})
     .describe('Events that wait for this sink.'),
   batch: z.int().min(1).max(100_000).default(500).describe('Events in one write, at most.'),
-  timeout: duration().prefault('30s').describe('Time for one write; then it counts as failed.'),
+  timeout: wait()
+    .prefault('30s')
+    .describe('Time for one write; one of which nothing was taken by then counts as failed.'),
   retry: z
     .strictObject({
       initial: duration().prefault('1s').describe('Upper bound of the first wait.'),

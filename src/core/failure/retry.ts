@@ -31,11 +31,17 @@ function askedBy(error: unknown): number {
   return (error as WriteFailure | undefined)?.wait ?? 0;
 }
 
-/** The wait that the header Retry-After asks for (RFC 9110 §10.2.3: seconds or a date), in ms from `at` (ms since the epoch). */
+/** Whoever asks for more, in ms, is mistaken, or in the way of whom was asked: a proxy, a clock that is wrong. */
+const MOST = 3_600_000;
+
+/**
+ * The wait that the header Retry-After asks for (RFC 9110 §10.2.3: seconds or a date), in ms from `at` (ms since the epoch):
+ * an hour at most.
+ */
 export function retryAfter(header = '', at = now()): number {
   const value = header.trim();
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - at;
-  return Number.isNaN(ms) ? 0 : Math.max(ms, 0);
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(ms, 0), MOST);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Keeping the last of repeated events until their time is over, with how many there were. */
 
 import { asyncScheduler, Observable, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
-import { now } from '../../core/clock.ts';
+import { LONGEST_WAIT, now } from '../../core/clock.ts';
 import type { OperatorContext } from '../../core/component.ts';
 import { type Ack, ackOf, liveAck, splitAck } from '../../core/flow/ack.ts';
 import type { Batch } from '../../core/flow/batch.ts';
@@ -205,7 +205,7 @@ class Groups {
     const [oldest] = this.#groups.values();
     if (!oldest) return;
     const { within } = this.#options;
-    const wait = Math.min(within, Math.max(0, oldest.began + within - now()));
+    const wait = Math.min(within, LONGEST_WAIT, Math.max(0, oldest.began + within - now()));
     this.#timer = asyncScheduler.schedule(() => {
       this.#timer = undefined;
       this.#closeOver();

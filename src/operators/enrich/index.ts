@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { bound, change, defineOperator, type Edge, type OperatorContext, stream } from '../../core/component.ts';
-import { duration } from '../../core/config.ts';
+import { duration, wait } from '../../core/config.ts';
 import { messageOf } from '../../core/errors.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
 import { cataloguesOn } from '../shared/catalogues.ts';
@@ -13,7 +13,7 @@ import { follow, Mmdb } from './mmdb.ts';
 
 const dns = z
   .strictObject({
-    timeout: duration().prefault('1s').describe('How long an event waits for a name; then it goes on without.'),
+    timeout: wait().prefault('1s').describe('How long an event waits for a name; then it goes on without.'),
     cache: z.int().min(1).default(10_000).describe('Addresses whose names are kept.'),
     keep: duration().prefault('10m').describe('How long a name is kept; that there is none, a tenth of it.'),
     servers: z
@@ -44,7 +44,7 @@ const config = z
       .min(1)
       .optional()
       .describe('A MaxMind DB file of addresses; its columns are paths in its records: `country.iso_code`.'),
-    refresh: duration().prefault('1m').describe('How often it is looked whether the `mmdb` file was replaced.'),
+    refresh: wait().prefault('1m').describe('How often it is looked whether the `mmdb` file was replaced.'),
     fields: z
       .record(
         z.string().regex(/^[a-z]\w*(\.\w+)+$/, 'a field is words joined by dots (asset.owner)'),

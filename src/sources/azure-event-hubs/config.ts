@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { connectionKeys } from '../../azure/connection.ts';
-import { duration } from '../../core/config.ts';
+import { duration, wait } from '../../core/config.ts';
 import { secret } from '../../core/secret.ts';
 
 export const config = z.strictObject({
@@ -35,7 +35,7 @@ export const config = z.strictObject({
     .describe(
       'Events of the hub that are taken at a time, at most; three times as many of each partition are held in memory.',
     ),
-  wait: duration().prefault('1s').describe('How long a batch may wait for more.'),
+  wait: wait().prefault('1s').describe('How long a batch may wait for more.'),
   checkpoints: z
     .strictObject({
       connection: secret().optional().describe('The connection string of the storage account.'),
@@ -47,7 +47,7 @@ export const config = z.strictObject({
           '`https://ACCOUNT.blob.core.windows.net`, where we are who the environment says (DefaultAzureCredential).',
         ),
       container: z.string().min(3).describe('The container, which must be there.'),
-      every: duration().prefault('10s').describe('How often replicas look which partitions are free, or should be.'),
+      every: wait().prefault('10s').describe('How often replicas look which partitions are free, or should be.'),
       expires: duration()
         .prefault('60s')
         .describe('After how much silence of a replica the others take its partitions.'),

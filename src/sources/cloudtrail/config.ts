@@ -1,7 +1,7 @@
 /** The configuration of the source `cloudtrail`. */
 
 import { z } from 'zod';
-import { duration, paths, size } from '../../core/config.ts';
+import { duration, paths, size, wait } from '../../core/config.ts';
 import { isInterval } from './interval.ts';
 
 const account = z.string().regex(/^\d{12}$/, 'an account has twelve digits');
@@ -49,7 +49,7 @@ export const config = z.strictObject({
   files: paths()
     .optional()
     .describe('file: files or folders with log files, also gzip; folders with all that is below them.'),
-  every: duration().prefault('60s').describe('s3, lookup_events: how often there is a look for more.'),
+  every: wait().prefault('60s').describe('s3, lookup_events: how often there is a look for more.'),
   lookback: duration()
     .refine((ms) => ms <= 90 * 86_400_000, 'at most 90d')
     .prefault('15m')

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ContainerLookup } from '../../containers/lookup.ts';
 import { Runtimes, socketsConfig } from '../../containers/sockets.ts';
 import type { Demands, SourceContext } from '../../core/component.ts';
-import { duration } from '../../core/config.ts';
+import { wait } from '../../core/config.ts';
 import { catalogues } from '../../events/catalogue.ts';
 import { ContainerTable } from '../../events/containers/table.ts';
 import { kernelForm } from '../../events/kernel/form.ts';
@@ -15,7 +15,7 @@ export const containersConfig = z
     z.literal('off'),
     z.strictObject({
       sockets: socketsConfig.optional().describe('Where runtimes are reached. Default: the usual sockets that exist.'),
-      metadata_wait: duration()
+      metadata_wait: wait()
         .prefault('250ms')
         .describe('How long rules wait for what a runtime knows of a container, where their verdict depends on it.'),
     }),

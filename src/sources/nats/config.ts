@@ -1,7 +1,7 @@
 /** The configuration of the source `nats`. */
 
 import { z } from 'zod';
-import { duration, size } from '../../core/config.ts';
+import { duration, size, wait } from '../../core/config.ts';
 import { connectionKeys, oneLogin } from '../../nats/connection.ts';
 import { partitionKeys, partitionSubject } from '../../nats/partition.ts';
 
@@ -63,7 +63,7 @@ export const config = z
       .max(10_000)
       .default(10_000)
       .describe('Events that this replica may have read and not yet settled.'),
-    ack_wait: duration()
+    ack_wait: wait()
       .refine((ms) => ms >= 1000, 'at least 1s')
       .prefault('30s')
       .describe('After this long without a sign of life of a replica the server gives its events to another.'),

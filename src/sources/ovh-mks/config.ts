@@ -1,7 +1,7 @@
 /** The configuration of the source `ovh_mks`. */
 
 import { z } from 'zod';
-import { duration } from '../../core/config.ts';
+import { wait } from '../../core/config.ts';
 import { tlsKeys } from '../../core/net/tls.ts';
 import { PLAIN_SECRET, secret } from '../../core/secret.ts';
 import { clusterKey } from '../shared/cluster-key.ts';
@@ -23,7 +23,7 @@ export const config = z.strictObject({
     .optional()
     .describe('Only messages with one of these `_appID`, where the stream has those of other products too.'),
   cluster: clusterKey,
-  silence: duration()
+  silence: wait()
     .prefault('20s')
     .describe('After so much silence the server is asked whether it is there; after as much again it is left.'),
   tls: tlsKeys.optional(),

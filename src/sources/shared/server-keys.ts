@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { listening } from '../../core/claim.ts';
 import type { PlanContext } from '../../core/component.ts';
-import { duration, size } from '../../core/config.ts';
+import { size, wait } from '../../core/config.ts';
 import { address, addressOf, isLoopback } from '../../core/net/address.ts';
 import { warnOfExposed } from '../../core/net/exposed.ts';
 import { tlsNames } from '../../core/net/tls.ts';
@@ -39,7 +39,7 @@ export function serverKeys(port: number, path: string) {
     tls: tlsKeys.optional(),
     bearer_token: secret().optional().describe('The token that requests must bear: `Authorization: Bearer …`.'),
     max_body: size().prefault('12MiB').describe('The largest body of a request; a larger one is answered with 413.'),
-    timeout: duration()
+    timeout: wait()
       .prefault('20s')
       .describe('How long a request may take until its events have settled; then it is answered with 503.'),
   };

@@ -1,7 +1,7 @@
 /** The configuration of the source `vcloud`. */
 
 import { z } from 'zod';
-import { duration } from '../../core/config.ts';
+import { duration, wait } from '../../core/config.ts';
 import { tlsKeys } from '../../core/net/tls.ts';
 import { secret } from '../../core/secret.ts';
 
@@ -28,7 +28,7 @@ const shape = z.strictObject({
     .regex(/^\d+\.\d+$/, 'a version such as 37.0')
     .default('37.0')
     .describe('The version of the API: 37.0 is that of Cloud Director 10.4.'),
-  poll: duration().prefault('30s').describe('How often the trail is asked for what is new.'),
+  poll: wait().prefault('30s').describe('How often the trail is asked for what is new.'),
   overlap: duration()
     .prefault('60s')
     .describe('How far back each time: cells have clocks of their own. What comes again is known by its id.'),
