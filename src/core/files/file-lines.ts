@@ -1,9 +1,9 @@
 /** Files of lines that people name: read as they come, compressed or not, and what is wrong with one said in our words. */
 
-import { createReadStream } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { exitCode, messageOf, UserError } from '../errors.ts';
+import { fileStream } from './file-stream.ts';
 import { sniffGzip } from './gzip.ts';
 
 /** The longest line, in UTF-16 units: a list of all alerts of a day may be one. */
@@ -32,11 +32,12 @@ export interface FileLinesOptions {
  */
 export async function* fileLines(path: string, options: FileLinesOptions): AsyncGenerator<string> {
   const { what, shown = path, signal } = options;
-  const raw = path === '-' ? process.stdin : createReadStream(path, signal && { signal });
+  let raw: Readable | undefined;
   let rest: string[] = [];
   let length = 0;
   let before = 0;
   try {
+    raw = path === '-' ? process.stdin : fileStream(path, { signal });
     for await (const chunk of await textOf(raw, path)) {
       const end = chunk.lastIndexOf('\n');
       if (end >= 0) {
@@ -55,7 +56,7 @@ export async function* fileLines(path: string, options: FileLinesOptions): Async
     const why = WORDS[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
     throw new UserError(`Cannot read ${what} from ${shown}: ${why}`, { exit: exitCode.unavailable, cause: error });
   } finally {
-    raw.destroy();
+    raw?.destroy();
   }
   const last = rest.join('');
   if (last !== '') yield last;

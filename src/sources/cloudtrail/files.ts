@@ -1,8 +1,9 @@
 /** Mode file: log files that are here already, each read once. */
 
-import { createReadStream, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { SourceContext } from '../../core/component.ts';
 import { exitCode, messageOf, SourceError } from '../../core/errors.ts';
+import { fileStream } from '../../core/files/file-stream.ts';
 import type { Batch } from '../../core/flow/batch.ts';
 import { Broken } from '../shared/cloud-worker/unpack.ts';
 import type { Config } from './config.ts';
@@ -82,7 +83,7 @@ export class Files {
     const options = { config: this.#config, ctx: this.#ctx, recent: this.#recent, after: before };
     let isDone = true;
     try {
-      await giveLogFile(createReadStream(file, { highWaterMark: PIECE, signal }), file, parcel, options);
+      await giveLogFile(fileStream(file, { highWaterMark: PIECE, signal }), file, parcel, options);
     } catch (error) {
       if (error instanceof Broken) {
         this.#ctx.reject(file, { reason: 'bad_object', message: `${file}: ${messageOf(error)}` });
