@@ -10,7 +10,7 @@ import type { Expr } from '../syntax/ast.ts';
 import { parseCondition } from '../syntax/parser.ts';
 import { Problem } from '../syntax/problem.ts';
 import type { Context, Issue, IssueCode } from '../yaml/issue.ts';
-import { LoadFailure, makeIssue } from '../yaml/issue.ts';
+import { attempt, LoadFailure, makeIssue } from '../yaml/issue.ts';
 import { type CompiledOutput, compileOutput, type OutputOptions, skipUnknown } from './compile-output.ts';
 import { type ConditionPlace, conditionIssue, viaMacro, viaRule } from './condition-issue.ts';
 import { conditionWarnings } from './condition-warnings.ts';
@@ -59,11 +59,14 @@ export class RuleCompiler {
   readonly #definitions: Definitions;
   readonly #options: CompileOptions;
   #warnings: Issue[] = [];
+  #errors: Issue[] = [];
   #feedOf: ((name: string) => ListFeed | undefined) | undefined;
   #listDefinitions: ReadonlyMap<string, ListDefinition> = new Map();
   #lists = new ResolvedLists([]);
   #macros = new Map<string, Made<MacroDefinition, ParsedMacro>>();
   #parsedMacros = new Map<string, ParsedMacro>();
+  /** What cannot be compiled: nothing is said of the macros and rules that name it. */
+  readonly #failedMacros = new Set<string>();
   readonly #rules = new Map<string, Made<RuleDefinition, CompiledRule | undefined>>();
   readonly #parsed = new WeakMap<ComposedText, Expr>();
   readonly #outputs = new WeakMap<RuleDefinition, CompiledOutput>();
@@ -75,11 +78,12 @@ export class RuleCompiler {
   }
 
   /**
-   * Compiles everything, a macro or rule a step. Throws LoadFailure at the first error; the warnings until then are in
-   * `warnings`.
+   * Compiles everything, a macro or rule a step. What is wrong with each is one of the errors; the warnings until the
+   * first are in `warnings`. With errors it is not to be used again.
    */
-  *compile(warnings: Issue[]): Generator<void, Compilation> {
-    this.#warnings = warnings;
+  *compile(errors: Issue[], warnings: Issue[]): Generator<void, Compilation> {
+    this.#errors = errors;
+    this.#warnings = errors.length === 0 ? warnings : [];
     const { lists } = this.#definitions;
     const changedLists = changedNames(this.#listDefinitions, lists);
     // The only ones that conditions name as they are.
@@ -92,13 +96,20 @@ export class RuleCompiler {
     const rules: CompiledRule[] = [];
     for (const definition of inOrder(this.#definitions.rules.values())) {
       const old = this.#rules.get(definition.name);
-      const made = this.#made(definition, old, changedLists, changedMacros);
-      if (made.result !== undefined) rules.push(made.result);
+      const made = this.#attempt(() => this.#made(definition, old, changedLists, changedMacros));
+      if (made?.result !== undefined) rules.push(made.result);
       if (made !== old) yield;
     }
     const uses = { definitions: this.#definitions, macros: this.#macros, rules: this.#rules, lists: this.#lists };
-    this.#warnings.push(...unusedWarnings(uses));
+    if (errors.length === 0) this.#warnings.push(...unusedWarnings(uses));
     return { rules, macros: this.#parsedMacros };
+  }
+
+  /** As Falco, which ends with the first error, it tells no warnings after one. */
+  #attempt<Result>(act: () => Result): Result | undefined {
+    const result = attempt(this.#errors, act);
+    if (this.#errors.length > 0) this.#warnings = [];
+    return result;
   }
 
   /** Returns the names of those that are not what they were. */
@@ -114,8 +125,12 @@ export class RuleCompiler {
         made.set(name, old);
         continue;
       }
-      made.set(name, this.#macro(definition));
-      changed.add(name);
+      const macro = this.#attempt(() => this.#macro(definition));
+      if (macro === undefined) this.#failedMacros.add(name);
+      else {
+        made.set(name, macro);
+        changed.add(name);
+      }
       yield;
     }
     // What leads to one that has changed is put together again.
@@ -132,17 +147,20 @@ export class RuleCompiler {
     this.#parsedMacros = new Map();
     for (const [name, { result }] of made) this.#parsedMacros.set(name, result);
     this.#resolver = new MacroResolver(this.#parsedMacros);
-    for (const macro of this.#parsedMacros.values()) {
-      const { visibility } = macro.definition;
-      macro.resolved ??= this.#resolve(
-        macro.ast,
-        macro.text,
-        macro.definition.context,
-        ({ index }) => index < visibility,
-        () => viaMacro(macro.definition),
-      );
+    for (const [name, { macros }] of made) {
+      const macro = this.#parsedMacros.get(name) as ParsedMacro;
+      if (macro.resolved !== undefined) continue;
+      const isFit = this.#failedMacros.isDisjointFrom(macros);
+      const resolved = isFit ? this.#attempt(() => this.#resolveMacro(macro)) : undefined;
+      if (resolved === undefined) this.#failedMacros.add(name);
+      else macro.resolved = resolved;
     }
     return changed;
+  }
+
+  #resolveMacro({ ast, text, definition }: ParsedMacro): Expr {
+    const isVisible = ({ index }: MacroDefinition) => index < definition.visibility;
+    return this.#resolve(ast, text, definition.context, isVisible, () => viaMacro(definition));
   }
 
   #macro(definition: MacroDefinition): Made<MacroDefinition, ParsedMacro> {
@@ -270,6 +288,7 @@ export class RuleCompiler {
     const via = () => viaRule(rule);
     const ast = this.#parse(text, rule.conditionContext, via);
     for (const name of macrosIn(ast)) macros.add(name);
+    if (!this.#failedMacros.isDisjointFrom(macros)) return undefined;
     const resolved = this.#resolve(ast, text, rule.context, () => true, via);
     try {
       const condition = makeCondition(text.text, resolved, catalogue);

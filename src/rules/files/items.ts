@@ -5,8 +5,8 @@ import { isMap, isScalar, isSeq } from 'yaml';
 import { suggest } from '../../core/errors.ts';
 import { readItemsFrom } from '../lists/items-from.ts';
 import { ComposedText } from '../source.ts';
-import type { SourceFile } from '../yaml/issue.ts';
-import { Context, failLoad } from '../yaml/issue.ts';
+import type { Issue, SourceFile } from '../yaml/issue.ts';
+import { attempt, Context, failLoad } from '../yaml/issue.ts';
 import { Aliases, isNull, mergeKeys, YamlItem } from '../yaml/yaml-item.ts';
 import type { Collector, Warn } from './collector.ts';
 import type { RuleContent, RuleUpdate } from './definitions.ts';
@@ -33,20 +33,25 @@ const enabledDeprecated =
   "The standalone 'enabled' key usage is deprecated. " +
   "The correct approach requires also a 'replace' entry under the 'override' key (i.e. 'enabled: replace').";
 
-/** Reads what one document holds, an item a step. Throws LoadFailure at the first error. */
+/**
+ * Reads what one document holds, an item a step. What is wrong with an item is one of the errors; whether all is there that
+ * others can name. Throws LoadFailure for what holds no items.
+ */
 export function* readItems(
   root: Node | null,
   file: SourceFile,
   collector: Collector,
   warn: Warn,
-): Generator<void, void> {
-  if (root === null || isNull(root)) return;
+  errors: Issue[],
+): Generator<void, boolean> {
+  if (root === null || isNull(root)) return true;
   const context = Context.ofFile(file);
   if (isScalar(root)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Rules content is not yaml', context);
   if (!isSeq(root)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Rules content is not yaml array of objects', context);
   const reader = new ItemReader(collector, warn);
   const aliases = new Aliases(root);
   const helper = new YamlItem(root as never, aliases, file);
+  let isComplete = true;
   for (const node of helper.sequence(root)) {
     if (isNull(node)) continue;
     const place = context.child('rules content item', '', node);
@@ -57,9 +62,15 @@ export function* readItems(
         place,
       );
     }
-    reader.read(new YamlItem(node, aliases, file), context, place);
+    const item = new YamlItem(node, aliases, file);
+    const wrong: Issue[] = [];
+    attempt(wrong, () => reader.read(item, context, place));
+    // That nothing is there to append to may be so because it is wrong itself.
+    errors.push(...wrong.filter(({ code }) => errors.length === 0 || code === 'LOAD_ERR_YAML_VALIDATE'));
+    if (wrong.length > 0 && !item.has('rule')) isComplete = false;
     yield;
   }
+  return isComplete;
 }
 
 class ItemReader {

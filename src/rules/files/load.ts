@@ -47,7 +47,7 @@ export interface LoadOptions {
   readonly plugins?: readonly Plugin[] | undefined;
 }
 
-/** What became of one file. Loading ends with the first file that has an error. */
+/** What became of one file, as Falco tells it: of errors the first. Loading ends with the first file that has one. */
 export interface FileResult {
   readonly name: string;
   readonly ok: boolean;
@@ -90,36 +90,42 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
   const bytes = options.base64 ? base64Bytes : undefined;
   const reading: Issue[] = [];
   const warn: Warn = (code, message, context, details) => {
-    reading.push(makeIssue('warning', code, message, context, details));
+    // Falco ends with the first error.
+    if (errors.length === 0) reading.push(makeIssue('warning', code, message, context, details));
   };
   const collector = new Collector(catalogues, warn);
   const compiler = new RuleCompiler(collector, { catalogues, appendOutput, bytes });
   const results: Checked[] = [];
   const diagnostics: Diagnostic[] = [];
   let compiled: readonly CompiledRule[] = [];
+  let errors: Issue[] = [];
   let parsedMacros: ReadonlyMap<string, ParsedMacro> = new Map();
   let compileWarnings: Issue[] = [];
   for (const file of files.map(withoutMark)) {
     reading.length = 0;
     compileWarnings = [];
     const roots: (Node | null)[] = [];
-    const errors = yield* attempt(file, function* () {
+    yield* untilEnd(file, errors, function* () {
       if (file.unreadable !== undefined) {
         failLoad('LOAD_ERR_FILE_READ', `Cannot read ${file.name}: ${file.unreadable}`, Context.ofFile(file));
       }
       for (const root of yield* readDocuments(file)) {
         roots.push(root);
-        yield* readItems(root, file, collector, warn);
+    errors = [];
+        isComplete = (yield* readItems(root, file, collector, warn, errors)) && isComplete;
       }
       // Each file has to be right given the files before it.
-      const result = yield* compiler.compile(compileWarnings);
+      const result = yield* compiler.compile(errors, compileWarnings);
+      if (errors.length > 0) return;
       compiled = result.rules;
       parsedMacros = result.macros;
     });
+      let isComplete = true;
     const ok = errors.length === 0;
-    results.push(new Checked(file.name, errors, [...reading, ...compileWarnings], roots));
+    results.push(new Checked(file.name, errors.slice(0, 1), [...reading, ...compileWarnings], roots));
     for (const { diagnostic } of [...errors, ...reading]) diagnostics.push(diagnostic);
     if (!ok) break;
+      if (!isComplete) return;
   }
   // Later files can mend what was compiled with a warning: only the last compilation counts.
   for (const { diagnostic } of compileWarnings) diagnostics.push(diagnostic);
@@ -202,16 +208,16 @@ function isEnabled(rule: CompiledRule, { minPriority = 'Debug', selection = [] }
   return isAtLeast(rule.priority, minPriority) && isSelected({ ...rule, enabled: rule.enabledInFile }, selection);
 }
 
-/** Takes steps of loading; their error, or none. */
-function* attempt(file: SourceFile, steps: () => Generator<void, void>): Generator<void, readonly Issue[]> {
+/** Takes steps of loading, as far as they lead; what ends them is one of the errors. */
+function* untilEnd(file: SourceFile, errors: Issue[], steps: () => Generator<void, void>): Generator<void, void> {
   try {
     yield* steps();
-    return [];
   } catch (error) {
-    if (error instanceof LoadFailure) return [error.issue];
+    if (error instanceof LoadFailure) errors.push(error.issue);
     // Nesting without end exhausts the stack of whoever reads it.
-    if (!(error instanceof RangeError)) throw error;
-    return [makeIssue('error', 'LOAD_ERR_YAML_PARSE', 'the file nests too deeply', Context.ofFile(file))];
+    else if (error instanceof RangeError)
+      errors.push(makeIssue('error', 'LOAD_ERR_YAML_PARSE', 'the file nests too deeply', Context.ofFile(file)));
+    else throw error;
   }
 }
 

@@ -183,7 +183,18 @@ export class LoadFailure extends Error {
   }
 }
 
-/** Ends the loading of a file. */
+/** Does one of several things that can be wrong each by itself; undefined when it is, which is one error more. */
+export function attempt<Result>(errors: Issue[], act: () => Result): Result | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof LoadFailure)) throw error;
+    errors.push(error.issue);
+    return undefined;
+  }
+}
+
+/** Ends the loading of a file, or of what is attempted in it. */
 export function failLoad(code: IssueCode, message: string, context: Context, details: IssueDetails = {}): never {
   throw new LoadFailure(makeIssue('error', code, message, context, details));
 }

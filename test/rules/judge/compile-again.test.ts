@@ -77,7 +77,7 @@ test('what nothing has changed is as if it were compiled anew', () => {
       if (!result.ok) return;
       loaded++;
       const warnings: Issue[] = [];
-      const steps = new RuleCompiler(result.definitions, { catalogues, appendOutput: [] }).compile(warnings);
+      const steps = new RuleCompiler(result.definitions, { catalogues, appendOutput: [] }).compile([], warnings);
       let step = steps.next();
       while (!step.done) step = steps.next();
       const shown = (rules: typeof step.value.rules) =>
