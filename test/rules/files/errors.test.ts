@@ -2,8 +2,9 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { catalogues } from '../../../src/events/catalogue.ts';
 import { falcoLoadResults, loadRules } from '../../../src/rules/index.ts';
-import { catalogues, load, rule } from '../support.ts';
+import { load, rule } from '../support.ts';
 
 interface Item {
   readonly text: string;
