@@ -6,6 +6,7 @@ import { type Diagnostic, exitCode, exitFor, UserError } from '../core/errors.ts
 import { packageRoot } from '../core/package.ts';
 import { catalogues } from '../events/catalogue.ts';
 import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
+import { listText, type ToldList, toldLists } from '../operators/rules/lists.ts';
 import { loadPlan } from '../pipeline/plan/load.ts';
 import { filesOfTls } from '../pipeline/plan/needs.ts';
 import { falcoLoadResults, loadRules, type RulesFile, replacedText } from '../rules/index.ts';
@@ -19,7 +20,7 @@ export interface ValidateOptions {
 }
 
 /**
- * Prints `FILE: ok` for each file, or what is wrong; exit status 0, 78, or 75 when all that is wrong may pass by itself.
+ * Prints `FILE: ok` for each file, and how many items lists from elsewhere have, or what is wrong; exit status 0, 78, or 75 when all that is wrong may pass by itself.
  * Warnings do not fail. Pipelines are checked one by one; rules files, told apart by their form, are loaded together in
  * their order.
  */
@@ -84,18 +85,19 @@ async function validatePipeline(
     // It may be meant for another machine.
     const files = filesOfTls(plan, document, (each) => resolve(document.folder, each), 'warning');
     const warnings = [...plan.warnings, ...files];
-    if (json) return print({ pipeline: path, ok: true, digest: `sha256:${plan.digest}`, diagnostics: warnings });
-    warn(warnings, plan.texts);
     const { sources, operators, sinks } = plan;
-    for (const { notes } of operators)
-      for (const note of (notes.replaced as string[] | undefined) ?? []) complain(note);
+    const noted = <T>(key: string) => operators.flatMap(({ notes }) => (notes[key] as readonly T[] | undefined) ?? []);
+    const lists = noted<ToldList>('lists');
+    if (json) return print({ pipeline: path, ok: true, digest: `sha256:${plan.digest}`, diagnostics: warnings, lists });
+    warn(warnings, plan.texts);
+    for (const note of noted<string>('replaced')) complain(note);
     const parts = [
       counted(sources.length, 'source'),
       counted(operators.length, 'operator'),
       counted(sinks.length, 'sink'),
     ].join(', ');
     const closed = plan.closed.length > 0 ? `; not opened: ${plan.closed.join(', ')}` : '';
-    say(`${path}: ok${warned(warnings)} (${parts}, sha256:${plan.digest})${closed}\n`);
+    say(`${path}: ok${warned(warnings)} (${parts}, sha256:${plan.digest})${closed}\n${listLines(lists)}`);
   } catch (error) {
     if (!json || !(error instanceof UserError)) throw error;
     const fallback: Diagnostic = { severity: 'error', code: 'CONFIG', message: error.message };
@@ -109,9 +111,10 @@ async function validatePipeline(
 async function validateRules(files: readonly RulesFile[], { output }: ValidateOptions): Promise<void> {
   const result = await withFetchedItems(() => loadRules(files, { catalogues, items: readItems }));
   const { ok, diagnostics, rules, macros, lists, replaced } = result;
+  const told = toldLists(result.feeds);
   if (output === 'json') {
     // Falco's places in conditions are not those of the file; the diagnostics' are.
-    print({ falco_load_results: falcoLoadResults(result), diagnostics });
+    print({ falco_load_results: falcoLoadResults(result), diagnostics, ...(ok && { lists: told }) });
     if (!ok) process.exitCode = exitFor(diagnostics);
     return;
   }
@@ -123,7 +126,12 @@ async function validateRules(files: readonly RulesFile[], { output }: ValidateOp
     ', ',
   );
   const names = files.map(({ name }) => name).join(', ');
-  say(`${names}: ok${warned(diagnostics)} (${parts})\n`);
+  say(`${names}: ok${warned(diagnostics)} (${parts})\n${listLines(told)}`);
+}
+
+/** How many items the lists have that come from elsewhere. */
+function listLines(lists: readonly ToldList[]): string {
+  return lists.map((each) => `  ${listText(each)}\n`).join('');
 }
 
 function warned(warnings: readonly Diagnostic[]): string {

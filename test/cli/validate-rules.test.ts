@@ -1,6 +1,8 @@
 /** `falco-pipe validate` of rules files. */
 
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { launcher, Program } from '../e2e/program.ts';
@@ -168,6 +170,33 @@ program.yaml has an error
     expect(error.context.snippet).toContain('^');
     // Falco's places in conditions are no places of the file; these are.
     expect(diagnostics.at(0)?.at).toMatchObject({ file: 'bad.yaml', line: 4, column: 5 });
+  });
+
+  test('how many items a list from elsewhere has, not what may be a secret in its address', async () => {
+    const server = createServer((_, answer) => answer.end('10.0.0.0/8\n192.0.2.0/24\n203.0.113.0/24\n'));
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}/nets`;
+    const condition = 'evt.type = connect and fd.snet in (near, far)';
+    write('near.txt', '198.51.100.0/24\n');
+    write(
+      'lists.yaml',
+      `- { list: near, items_from: { file: near.txt } }
+- { list: far, items_from: { url: '${at}?key=secret' } }
+- { rule: R, desc: d, condition: '${condition}', output: o, priority: INFO }
+`,
+    );
+    write('lists-pipeline.yaml', readFileSync(join(folder, pipelineFile), 'utf8').replace('good.yaml', 'lists.yaml'));
+    const lines = `  the list near: 1 item, from near.txt\n  the list far: 3 items, from ${at}?…\n`;
+    const lists = [
+      { list: 'near', from: 'near.txt', items: 1 },
+      { list: 'far', from: `${at}?…`, items: 3 },
+    ];
+    for (const file of ['lists.yaml', 'lists-pipeline.yaml']) {
+      const { stdout } = await run('validate', file);
+      expect(stdout.slice(stdout.indexOf('\n') + 1)).toBe(lines);
+      expect(JSON.parse((await run('validate', file, '-o', 'json')).stdout)).toMatchObject({ lists });
+    }
+    server.close();
   });
 
   test('a file that cannot be read', async () => {

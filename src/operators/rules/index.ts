@@ -41,6 +41,7 @@ import { findItems, readItems } from './fetched-items.ts';
 import { heldFor } from './held-lists.ts';
 import { warnOfIdleRules } from './idle-rules.ts';
 import { EVENT_ID, Judge } from './judge.ts';
+import { toldLists } from './lists.ts';
 import { keepFresh } from './refresh.ts';
 import { unmatched } from './unmatched.ts';
 
@@ -188,6 +189,7 @@ export const rules = defineOperator<typeof config, Loaded>({
     const exchange = ({ lists, exchange: goOver }: Built) =>
       ctx.changeReads(
         () => ctx.state.reads(lists),
+        lists: toldLists(loaded.feeds),
         () => {
           goOver();
           for (const judge of judges.values()) {

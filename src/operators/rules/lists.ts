@@ -10,6 +10,19 @@ export interface Changed {
   readonly before: Tally;
 }
 
+/** A list as it is told in JSON: of the address where it comes from without what may be a secret. */
+export interface ToldList {
+  readonly list: string;
+  readonly from: string;
+  readonly items: number;
+}
+
+export const toldLists = (feeds: readonly ListFeed[]): readonly ToldList[] =>
+  feeds.map(({ name, from, tally }) => ({ list: name, from: from.location, items: tally.items }));
+
+export const listText = ({ list, from, items }: ToldList) =>
+  `the list ${list}: ${counted(items, 'item')}, from ${from}`;
+
 /** Of a planned operator `rules`. */
 export const feedsOf = ({ state }: Prepared) => (state as { readonly feeds: readonly ListFeed[] }).feeds;
 
