@@ -177,6 +177,7 @@ export const rules = defineOperator<typeof config, Loaded>({
         rules: active.length,
         list,
         replaced: loaded.replaced.map(replacedText),
+        lists: toldLists(loaded.feeds),
       },
       digest: lists.digest('hex'),
     };
@@ -189,7 +190,6 @@ export const rules = defineOperator<typeof config, Loaded>({
     const exchange = ({ lists, exchange: goOver }: Built) =>
       ctx.changeReads(
         () => ctx.state.reads(lists),
-        lists: toldLists(loaded.feeds),
         () => {
           goOver();
           for (const judge of judges.values()) {
