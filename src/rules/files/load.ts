@@ -88,6 +88,7 @@ export function loadRules(files: readonly RulesFile[], options: LoadOptions): Lo
 export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOptions): Generator<void, LoadResult> {
   const { catalogues, appendOutput = [], plugins = builtInPlugins } = options;
   const bytes = options.base64 ? base64Bytes : undefined;
+  let errors: Issue[] = [];
   const reading: Issue[] = [];
   const warn: Warn = (code, message, context, details) => {
     // Falco ends with the first error.
@@ -98,10 +99,10 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
   const results: Checked[] = [];
   const diagnostics: Diagnostic[] = [];
   let compiled: readonly CompiledRule[] = [];
-  let errors: Issue[] = [];
   let parsedMacros: ReadonlyMap<string, ParsedMacro> = new Map();
   let compileWarnings: Issue[] = [];
   for (const file of files.map(withoutMark)) {
+    errors = [];
     reading.length = 0;
     compileWarnings = [];
     const roots: (Node | null)[] = [];
@@ -109,23 +110,22 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
       if (file.unreadable !== undefined) {
         failLoad('LOAD_ERR_FILE_READ', `Cannot read ${file.name}: ${file.unreadable}`, Context.ofFile(file));
       }
+      let isComplete = true;
       for (const root of yield* readDocuments(file)) {
         roots.push(root);
-    errors = [];
         isComplete = (yield* readItems(root, file, collector, warn, errors)) && isComplete;
       }
+      if (!isComplete) return;
       // Each file has to be right given the files before it.
       const result = yield* compiler.compile(errors, compileWarnings);
       if (errors.length > 0) return;
       compiled = result.rules;
       parsedMacros = result.macros;
     });
-      let isComplete = true;
     const ok = errors.length === 0;
     results.push(new Checked(file.name, errors.slice(0, 1), [...reading, ...compileWarnings], roots));
     for (const { diagnostic } of [...errors, ...reading]) diagnostics.push(diagnostic);
     if (!ok) break;
-      if (!isComplete) return;
   }
   // Later files can mend what was compiled with a warning: only the last compilation counts.
   for (const { diagnostic } of compileWarnings) diagnostics.push(diagnostic);
