@@ -31,7 +31,7 @@ export { builtInPlugins, engineVersion } from './files/versions.ts';
 export type { Engine } from './judge/engine.ts';
 export type { ItemsFrom } from './lists/items-from.ts';
 export { ScanError } from './lists/items-scan.ts';
-export type { Built, HeldLists, ListFeed, Lists, ReadItems, Tally } from './lists/list-feed.ts';
+export type { Built, HeldLists, KeptItems, KeptText, ListFeed, Lists, ReadItems, Tally } from './lists/list-feed.ts';
 export { asTheyAre, asTheyStay, leftOut, readItemsFile, whyNot } from './lists/list-feed.ts';
 export type { AddedPart, AppendOutput } from './output/append-output.ts';
 export type { BoundFormat, Format } from './output/format.ts';

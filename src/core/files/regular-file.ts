@@ -31,6 +31,18 @@ export function readAtOnce(path: string, most?: number): Buffer {
   return atOnce(readInSteps(path, most));
 }
 
+/** Its first bytes, as many as it has of `length`. Throws as `readInSteps` does. */
+export function readBeginning(path: string, length: number): Buffer {
+  refuseOther(statSync(path), Number.POSITIVE_INFINITY);
+  const fd = openSync(path, FLAGS);
+  try {
+    const bytes = Buffer.alloc(length);
+    return bytes.subarray(0, readSync(fd, bytes));
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** As `readInSteps`, beside this thread. Rejects with the signal's reason between two steps. */
 export async function readAside(path: string, most = Number.POSITIVE_INFINITY, signal?: AbortSignal): Promise<Buffer> {
   refuseOther(await stat(path), most);

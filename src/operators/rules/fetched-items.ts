@@ -4,12 +4,13 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Steps } from '../../core/steps.ts';
-import type { ItemsFrom } from '../../rules/index.ts';
-import { fetchItems } from '../../rules/lists/items-fetch.ts';
+import { inSlices, type Steps } from '../../core/steps.ts';
+import type { ItemsFrom, KeptText } from '../../rules/index.ts';
+import { fetchItems, type Validators } from '../../rules/lists/items-fetch.ts';
 import { readInSteps } from '../../rules/lists/items-file.ts';
 import { isGzip, unpacked, unpackedAtOnce } from '../../rules/lists/items-gzip.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
+import type { Answer, Copy, ListCopies } from './list-copies.ts';
 
 /** What a list comes from. */
 export interface Found {
@@ -17,13 +18,31 @@ export interface Found {
   readonly raw: Uint8Array;
   /** What is in it; undefined while that is only wanted. Throws ScanError when it cannot be unpacked. */
   text(): Uint8Array | undefined;
+  /** Of the web: how it was come by. */
+  readonly fetched?: Fetched;
 }
+
+/** How an answer of the web was come by. */
+export interface Fetched {
+  readonly validators?: Validators | undefined;
+  /** Whether it is the copy that is kept. */
+  readonly isCopy: boolean;
+  /** Why the copy could not be used. */
+  readonly damage?: string;
+}
+
+type Raw = Omit<Found, 'text'>;
 
 /** Of one load. */
 class Lists {
   readonly found = new Map<string, Found | Error>();
   /** How to get what is wanted, as it is there. */
-  readonly wanted = new Map<string, () => Promise<Uint8Array>>();
+  readonly wanted = new Map<string, () => Promise<Raw>>();
+  readonly copies: ListCopies | undefined;
+
+  constructor(copies?: ListCopies) {
+    this.copies = copies;
+  }
 }
 
 // A load takes its time in slices: another may begin before it is done.
@@ -40,12 +59,12 @@ export function* findItems(from: ItemsFrom): Steps<Found | undefined> {
   if (found instanceof Error) throw found;
   if (found !== undefined) return found;
   if (from.kind === 'url') {
-    lists?.wanted.set(key, () => fetched(from));
+    lists?.wanted.set(key, () => fetched(from, lists.copies));
     return undefined;
   }
   const raw = yield* readInSteps(from.address);
   if (lists === undefined || !isGzip(raw)) return { raw, text: () => unpackedAtOnce(raw) };
-  lists.wanted.set(key, async () => raw);
+  lists.wanted.set(key, async () => ({ raw }));
   return { raw, text: () => undefined };
 }
 
@@ -54,9 +73,23 @@ export function* readItems(from: ItemsFrom): Steps<Uint8Array | undefined> {
   return (yield* findItems(from))?.text();
 }
 
-/** Loads rules or makes a plan; when lists were missing, waits for them and does it again. */
-export function withFetchedItems<T>(load: () => T | Promise<T>): Promise<T> {
-  const lists = new Lists();
+/** Where copies of lists are kept, for the load that goes on; undefined: nowhere. */
+export const listCopies = (): ListCopies | undefined => loading.getStore()?.copies;
+
+/** The copy of a list from the web; undefined when there is none. @throws Error that says why it cannot be used */
+export function* keptItems(from: ItemsFrom): Steps<(KeptText & Copy) | undefined> {
+  const copy = yield* listCopies()?.read(from) ?? nothing();
+  return copy && { ...copy, text: unpackedAtOnce(copy.content) };
+}
+
+function* nothing(): Steps<undefined> {}
+
+/**
+ * Loads rules or makes a plan; when lists were missing, waits for them and does it again. Of those that have a copy in `copies`
+ * their addresses are asked for another one only.
+ */
+export function withFetchedItems<T>(load: () => T | Promise<T>, copies?: ListCopies): Promise<T> {
+  const lists = new Lists(copies);
   return loading.run(lists, async () => {
     const first = await load();
     if (lists.wanted.size === 0) return first;
@@ -74,19 +107,31 @@ export function withoutFetching<T>(load: () => Promise<T>): Promise<T> {
   return loading.run(new Lists(), load);
 }
 
-async function fetched(from: ItemsFrom): Promise<Uint8Array> {
-  const answer = await fetchItems(from, undefined, undefined, await fetchByProxy());
-  // Without a tag there is no answer that says that nothing has changed.
-  return answer?.content ?? new Uint8Array();
+async function fetched(from: ItemsFrom, copies?: ListCopies): Promise<Raw> {
+  const get = await fetchByProxy();
+  const answer = await fetchItems(from, copies?.validatorsOf(from), undefined, get);
+  if (answer !== undefined) return rawOf(answer);
+  const copy = await inSlices(copies?.read(from) ?? nothing()).catch((error: Error) => error);
+  if (copy !== undefined && !(copy instanceof Error)) {
+    await copies?.confirm(from);
+    return { raw: copy.content, fetched: { validators: copy.validators, isCopy: true } };
+  }
+  // Asked without conditions it answers whole.
+  const whole = rawOf((await fetchItems(from, undefined, undefined, get)) ?? { content: new Uint8Array() });
+  return copy === undefined ? whole : { ...whole, fetched: { ...whole.fetched, damage: copy.message } };
 }
 
-async function unpackedAside(raw: Uint8Array): Promise<Found> {
+function rawOf({ content, validators }: Answer): Raw & { readonly fetched: Fetched } {
+  return { raw: content, fetched: { validators, isCopy: false } };
+}
+
+async function unpackedAside(raw: Raw): Promise<Found> {
   try {
-    const text = await unpacked(raw);
-    return { raw, text: () => text };
+    const text = await unpacked(raw.raw);
+    return { ...raw, text: () => text };
   } catch (error) {
     return {
-      raw,
+      ...raw,
       text: () => {
         throw error;
       },

@@ -23,13 +23,14 @@ import {
   asTheyAre,
   type Built,
   hostsIn,
+  type ItemsFrom,
   type ListFeed,
   type Lists,
+  type LoadOptions,
   type LoadResult,
   loadRulesInSteps,
   necessaryByType,
   priorities,
-  type ReadItems,
   type Rule,
   type RulesFile,
   replacedText,
@@ -37,10 +38,11 @@ import {
 } from '../../rules/index.ts';
 import { cataloguesOn } from '../shared/catalogues.ts';
 import { demandedTypes } from '../shared/condition.ts';
-import { findItems, readItems } from './fetched-items.ts';
+import { findItems, keptItems, listCopies, readItems } from './fetched-items.ts';
 import { heldFor } from './held-lists.ts';
 import { warnOfIdleRules } from './idle-rules.ts';
 import { EVENT_ID, Judge } from './judge.ts';
+import { Origins } from './list-origins.ts';
 import { toldLists } from './lists.ts';
 import { keepFresh } from './refresh.ts';
 import { unmatched } from './unmatched.ts';
@@ -104,6 +106,8 @@ interface Loaded {
   readonly extra: ReadonlyMap<string, readonly FieldRef[]>;
   /** Lists that come from elsewhere. */
   readonly feeds: readonly ListFeed[];
+  /** What there is to know of those from the web when they are read again. */
+  readonly origins: Origins;
   /** What the rules read, by what their lists hold. */
   readonly reads: (lists: Lists) => Steps<Demands>;
 }
@@ -133,10 +137,12 @@ export const rules = defineOperator<typeof config, Loaded>({
     });
     // Lists from elsewhere are part of what it is: a reload that finds others makes it anew.
     const lists = createHash('sha256');
-    const loaded = yield* loadInSteps(options, files, edge, function* (from) {
+    const origins = new Origins(listCopies());
+    const items = function* (from: ItemsFrom) {
       let digest: { readonly sha256: string } | undefined;
       try {
         const found = yield* findItems(from);
+        origins.found(from, found);
         digest = found && { sha256: yield* sha256Of(found.raw) };
         lists.update(JSON.stringify([from.address, digest?.sha256 ?? null]));
         return found?.text();
@@ -144,7 +150,13 @@ export const rules = defineOperator<typeof config, Loaded>({
         // One that is read again by itself needs no reload.
         if (from.kind === 'file' && from.refresh === undefined) edge.note(from.address, digest);
       }
-    });
+    };
+    const kept = function* (from: ItemsFrom) {
+      const copy = yield* keptItems(from);
+      if (copy !== undefined) origins.keeps(from, copy);
+      return copy;
+    };
+    const loaded = yield* loadInSteps(options, files, edge, { items, kept });
     for (const diagnostic of loaded.diagnostics) edge.report(diagnostic, ['files']);
     const active = loaded.rules.filter(({ enabled }) => enabled);
     const isRead = files.length === named.length;
@@ -170,7 +182,7 @@ export const rules = defineOperator<typeof config, Loaded>({
     const { sources } = edge;
     const reads = (lists: Lists) => readsOf(active, extra, { sources, lists });
     return {
-      state: { rules: active, extra, feeds: loaded.feeds, reads },
+      state: { rules: active, extra, feeds: loaded.feeds, origins, reads },
       reads: yield* reads(asTheyAre),
       notes: {
         files: files.map(({ name }) => name),
@@ -198,7 +210,7 @@ export const rules = defineOperator<typeof config, Loaded>({
           }
         },
       );
-    keepFresh(ctx.state.feeds, ctx, exchange);
+    keepFresh(ctx.state, ctx, exchange);
     return bound((form, source) => {
       const rules = ctx.state.rules.filter((rule) => rule.source === source);
       const extra = ctx.state.extra.get(source) ?? [];
@@ -241,7 +253,7 @@ function loadInSteps(
   { priority, select, append_output, buffer_format_base64 }: RulesConfig,
   files: readonly RulesFile[],
   edge?: Pick<Edge, 'placer' | 'provided'>,
-  items: ReadItems = readItems,
+  lists: Pick<LoadOptions, 'items' | 'kept'> = { items: readItems },
 ): Steps<LoadResult> {
   return loadRulesInSteps(files, {
     catalogues: cataloguesOn(edge ?? { provided: [] }),
@@ -249,7 +261,7 @@ function loadInSteps(
     selection: selectionOf(select),
     appendOutput: append_output.map((entry, index) => additionOf(entry, index, edge)),
     base64: buffer_format_base64,
-    items,
+    ...lists,
     held: heldFor,
   });
 }

@@ -1,4 +1,4 @@
-/** Lists that come from elsewhere are read again while rules judge. */
+/** Lists that come from elsewhere are read again while rules judge, and those from the web are kept. */
 
 import { stat } from 'node:fs/promises';
 import type { OperatorContext } from '../../core/component.ts';
@@ -6,30 +6,49 @@ import { Outage } from '../../core/failure/outage.ts';
 import { stampOf } from '../../core/files/file-stamp.ts';
 import { inSlices } from '../../core/steps.ts';
 import { type Built, type ItemsFrom, type ListFeed, leftOut, type Tally, whyNot } from '../../rules/index.ts';
-import { fetchItems } from '../../rules/lists/items-fetch.ts';
+import { fetchItems, type Validators } from '../../rules/lists/items-fetch.ts';
 import { readAside } from '../../rules/lists/items-file.ts';
 import { unpacked } from '../../rules/lists/items-gzip.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
 import { refreshing } from '../shared/refreshing.ts';
+import { Keeping } from './keeping.ts';
+import type { Answer } from './list-copies.ts';
+import type { Origin, Origins } from './list-origins.ts';
 import { doubts } from './lists.ts';
 
-type Context = Pick<OperatorContext, 'sleep' | 'signal' | 'log' | 'metrics' | 'trouble'>;
+type Context = Pick<OperatorContext, 'sleep' | 'now' | 'signal' | 'log' | 'metrics' | 'trouble'>;
 
 /** Puts other items in the place of those that were there. Rejects, and the old ones stay. */
 type Exchange = (built: Built) => Promise<void>;
 
-/** Reads lists again as they say. What fails leaves the old items, and is a problem of the operator until it is over. */
-export function keepFresh(feeds: readonly ListFeed[], ctx: Context, exchange: Exchange): void {
-  const problems = new Map<ListFeed, string>();
-  const trouble = (feed: ListFeed, problem?: string) => {
-    if (problem === undefined) problems.delete(feed);
-    else problems.set(feed, problem);
+/** The lists of an operator, and what is known of those from the web. */
+interface Loaded {
+  readonly feeds: readonly ListFeed[];
+  readonly origins: Origins;
+}
+
+/**
+ * Reads lists again as they say, and keeps those from the web where there is a state folder. What fails leaves the old items,
+ * and is a problem of the operator until it is over.
+ */
+export function keepFresh({ feeds, origins }: Loaded, ctx: Context, exchange: Exchange): void {
+  const problems = new Map<string, string>();
+  const trouble = (key: string) => (problem?: string) => {
+    if (problem === undefined) problems.delete(key);
+    else problems.set(key, problem);
     ctx.trouble(problems.size === 0 ? undefined : [...problems.values()].join('; '));
   };
   for (const feed of feeds) {
-    ctx.metrics.gauge('list_items', feed.name).value = feed.tally.items;
-    const follower = new Follower(feed, { ctx, exchange, trouble: (problem) => trouble(feed, problem) });
-    follower.sayWhatIsMissed();
+    const { copies } = origins;
+    const isKept = copies !== undefined && feed.from.kind === 'url';
+    const keeping = isKept ? new Keeping(feed, copies, ctx, trouble(`keeping ${feed.name}`)) : undefined;
+    const follower = new Follower(feed, origins.take(feed), {
+      ctx,
+      exchange,
+      keeping,
+      trouble: trouble(`reading ${feed.name}`),
+    });
+    follower.begin();
     if (feed.from.refresh === undefined) continue;
     void refreshing(feed.from.refresh, ctx, follower.refresh, follower.failed);
   }
@@ -38,6 +57,8 @@ export function keepFresh(feeds: readonly ListFeed[], ctx: Context, exchange: Ex
 interface Surroundings {
   readonly ctx: Context;
   readonly exchange: Exchange;
+  /** Undefined where it is not kept. */
+  readonly keeping: Keeping | undefined;
   /** Says what is wrong with the list, or that nothing is. */
   readonly trouble: (problem?: string) => void;
 }
@@ -45,20 +66,42 @@ interface Surroundings {
 /** Reads one list again. */
 class Follower {
   readonly #feed: ListFeed;
+  readonly #origin: Origin;
   readonly #reader: Reader;
   readonly #around: Surroundings;
   /** Feeds fail for weeks: why is said once. */
   readonly #outage = new Outage(Number.POSITIVE_INFINITY);
 
-  constructor(feed: ListFeed, around: Surroundings) {
+  constructor(feed: ListFeed, origin: Origin, around: Surroundings) {
     this.#feed = feed;
-    this.#reader = new Reader(feed.from);
+    this.#origin = origin;
+    this.#reader = new Reader(feed.from, origin.validators);
     this.#around = around;
   }
 
+  /** Says what is to be said of how it was loaded, and keeps it. */
+  begin(): void {
+    const { ctx, keeping } = this.#around;
+    const { name, missed, keptSince, tally } = this.#feed;
+    const { answer, damage } = this.#origin;
+    ctx.metrics.gauge('list_items', name).value = tally.items;
+    const read = ctx.metrics.gauge('list_read', name);
+    if (missed === undefined) read.value = seconds(ctx.now());
+    else if (keptSince !== undefined) {
+      read.value = seconds(keptSince);
+      ctx.metrics.add('list_failures', name, 1);
+    }
+    if (damage !== undefined) ctx.log.warn(`the list ${name} was read anew: ${damage}`);
+    this.#sayWhatIsMissed();
+    if (answer !== undefined) keeping?.keep(answer);
+  }
+
   readonly refresh = async (): Promise<void> => {
-    const content = await this.#reader.read(this.#around.ctx.signal);
-    if (content !== undefined) await this.#take(content);
+    const read = await this.#reader.read(this.#around.ctx.signal);
+    if (read === undefined) this.#around.keeping?.confirm();
+    else await this.#take(read);
+    this.#feed.confirm();
+    this.#around.ctx.metrics.gauge('list_read', this.#feed.name).value = seconds(this.#around.ctx.now());
     this.#works();
   };
 
@@ -68,7 +111,7 @@ class Follower {
   };
 
   /** Says that it could not be read when it was loaded. An optional file may be missing: that is no problem. */
-  sayWhatIsMissed(): void {
+  #sayWhatIsMissed(): void {
     const { missed, from } = this.#feed;
     if (missed !== undefined) this.#say(missed, from.kind === 'url');
   }
@@ -82,14 +125,15 @@ class Follower {
     if (isProblem) trouble(`${what}: ${why}`);
   }
 
-  async #take(content: Uint8Array): Promise<void> {
+  async #take(answer: Answer): Promise<void> {
     const feed = this.#feed;
     const { metrics } = this.#around.ctx;
-    const built = await inSlices(feed.build(await unpacked(content)));
+    const built = await inSlices(feed.build(await unpacked(answer.content)));
     refuseEmpty(built);
     const before = feed.tally;
     await this.#around.exchange(built);
     this.#reader.accept();
+    this.#around.keeping?.keep(answer);
     metrics.add('list_refreshes', feed.name, 1);
     metrics.gauge('list_items', feed.name).value = built.items;
     this.#sayWhatIsLess(before, built);
@@ -124,27 +168,31 @@ function refuseEmpty({ items, skipped, problem }: Tally): void {
 /** Reads what has changed since it was last accepted. */
 class Reader {
   readonly #from: ItemsFrom;
-  #accepted: string | undefined;
-  #seen: string | undefined;
+  #accepted: Validators | undefined;
+  #seen: Validators | undefined;
 
-  constructor(from: ItemsFrom) {
+  constructor(from: ItemsFrom, accepted: Validators | undefined) {
     this.#from = from;
+    this.#accepted = accepted;
   }
 
   /** Undefined when it is the same. */
-  async read(signal: AbortSignal): Promise<Uint8Array | undefined> {
+  async read(signal: AbortSignal): Promise<Answer | undefined> {
     const { kind, address } = this.#from;
     if (kind === 'url') {
       const fetched = await fetchItems(this.#from, this.#accepted, signal, await fetchByProxy());
-      this.#seen = fetched?.tag;
-      return fetched?.content;
+      this.#seen = fetched?.validators;
+      return fetched;
     }
-    this.#seen = stampOf(await stat(address, { bigint: true }), Date.now());
-    const isSame = this.#seen !== undefined && this.#seen === this.#accepted;
-    return isSame ? undefined : await readAside(address, signal);
+    const stamp = stampOf(await stat(address, { bigint: true }), Date.now());
+    this.#seen = stamp === undefined ? undefined : { etag: stamp };
+    const isSame = stamp !== undefined && stamp === this.#accepted?.etag;
+    return isSame ? undefined : { content: await readAside(address, signal) };
   }
 
   accept(): void {
     this.#accepted = this.#seen;
   }
 }
+
+const seconds = (ms: number) => ms / 1000;

@@ -4,13 +4,14 @@ import { resolve } from 'node:path';
 import { inSlices } from '../../core/steps.ts';
 import { withFetchedItems, withoutFetching } from '../../operators/rules/fetched-items.ts';
 import { withHeldLists } from '../../operators/rules/held-lists.ts';
+import { ListCopies } from '../../operators/rules/list-copies.ts';
 import { feedsOf } from '../../operators/rules/lists.ts';
 import type { ListFeed } from '../../rules/index.ts';
 import { PipelineDocument } from './document.ts';
 import { loadedFiles } from './import-hooks.ts';
 import { planInSteps } from './plan.ts';
 import type { Plan } from './planned.ts';
-import type { Given } from './planner.ts';
+import { type Given, stateFolder } from './planner.ts';
 import { builtIn, type Registry } from './registry.ts';
 import { readPipeline } from './shape.ts';
 import { loadComponents } from './user-components.ts';
@@ -20,6 +21,16 @@ export interface Loaded {
   readonly document: PipelineDocument;
   readonly registry: Registry;
   readonly plan: Plan;
+  /** Where a run with a state folder keeps lists from the web. */
+  readonly copies?: ListCopies | undefined;
+}
+
+/** What whoever loads a pipeline has beside it. */
+export interface GivenHere extends Given {
+  /** Whether lists from the web are fetched; without, what they have does not matter. */
+  readonly fetches?: false;
+  /** Where a run that goes on keeps them. */
+  readonly copies?: ListCopies | undefined;
 }
 
 /** The components that a pipeline may use: those that come with the program and those it names. */
@@ -31,26 +42,31 @@ export async function loadRegistry(document?: PipelineDocument): Promise<Registr
 
 /**
  * Reads, checks and plans a pipeline. Throws a UserError (exit 78, or 2 for a wrong `--set`). The files that it is made of
- * are noted in `read`, also when something is wrong with them; `given` is what a run has by its options;
- * without `fetches` what lists from the web have does not matter.
+ * are noted in `read`, also when something is wrong with them; `given` is what a run has by its options.
  */
 export async function loadPlan(
   path: string,
   sets: readonly string[] = [],
   read: Contents = new Map(),
-  given: Given & { readonly fetches?: false } = {},
+  given: GivenHere = {},
 ): Promise<Loaded> {
   read.set(resolve(path), contentOf(path));
   const document = PipelineDocument.load(path, sets);
   try {
     const registry = await loadRegistry(document);
     const inTurn = () => inSlices(planInSteps(document, registry, read, given));
-    const make = () => (given.fetches === false ? withoutFetching(inTurn) : withFetchedItems(inTurn));
+    const copies = given.copies ?? (given.here ? copiesOf(document, given) : undefined);
+    const make = () => (given.fetches === false ? withoutFetching(inTurn) : withFetchedItems(inTurn, copies));
     const plan = await withHeldLists(listsOf(given.running), make);
-    return { document, registry, plan };
+    return { document, registry, plan, copies };
   } finally {
     for (const [file, content] of loadedFiles()) read.set(file, content);
   }
+}
+
+function copiesOf(document: PipelineDocument, given: Given): ListCopies | undefined {
+  const state = stateFolder(readPipeline(document), document, given);
+  return state === undefined ? undefined : new ListCopies(state);
 }
 
 function listsOf(plan: Plan | undefined): readonly ListFeed[] {

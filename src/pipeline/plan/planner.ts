@@ -70,8 +70,7 @@ export class Planner {
   *plan(): Steps<Plan> {
     const file = readPipeline(this.#document);
     this.#hash.update(JSON.stringify(file));
-    const state =
-      this.#given.state ?? (file.state === undefined ? undefined : resolve(this.#document.folder, file.state));
+    const state = stateFolder(file, this.#document, this.#given);
     const http = this.#given.http ?? file.http?.listen;
     this.#claimOwn(http, state, file.components);
     warnOfTexts(this.#document, this.#findings);
@@ -351,6 +350,15 @@ export class Planner {
       return undefined;
     }
   }
+}
+
+/** The state folder of a run, absolute. */
+export function stateFolder(
+  file: Pick<ReturnType<typeof readPipeline>, 'state'>,
+  { folder }: Pick<PipelineDocument, 'folder'>,
+  given: Given,
+): string | undefined {
+  return given.state ?? (file.state === undefined ? undefined : resolve(folder, file.state));
 }
 
 /** What a file that a pipeline names has. Who only looks waits for nobody who writes: no pipe, but one that is handed over. */

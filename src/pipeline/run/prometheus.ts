@@ -48,6 +48,11 @@ const OF_COMPONENTS: Readonly<Record<string, Metric>> = {
   matches: counter('falco_pipe_rule_matches_total', 'Events that a rule matched.', 'rule'),
   list_items: gauge('falco_pipe_list_items', 'Items of a list that comes from a file or the web.', 'list'),
   list_failures: counter('falco_pipe_list_failures_total', 'Times that a list could not be read again.', 'list'),
+  list_read: gauge(
+    'falco_pipe_list_read_timestamp_seconds',
+    'When the items of a list were read, or were what there was to be read, in seconds since the epoch; 0: never.',
+    'list',
+  ),
   list_refreshes: counter('falco_pipe_list_refreshes_total', 'Times that a list was exchanged.', 'list'),
   rule_errors: counter('falco_pipe_rule_errors_total', 'Events that a rule failed on.', 'rule'),
 };

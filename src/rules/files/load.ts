@@ -3,7 +3,14 @@
 import { type Node, parseAllDocuments } from 'yaml';
 import type { Diagnostic } from '../../core/errors.ts';
 import type { Catalogue } from '../../events/field.ts';
-import { type HeldLists, type ListFeed, loadFeed, type ReadItems, readItemsFile } from '../lists/list-feed.ts';
+import {
+  type HeldLists,
+  type KeptItems,
+  type ListFeed,
+  loadFeed,
+  type ReadItems,
+  readItemsFile,
+} from '../lists/list-feed.ts';
 import type { AppendOutput } from '../output/append-output.ts';
 import { isAtLeast, type Priority } from '../priority.ts';
 import { base64Bytes } from '../values/values.ts';
@@ -43,6 +50,8 @@ export interface LoadOptions {
   readonly items?: ReadItems | undefined;
   /** The lists of rules that run, of which those go on that cannot be read now; default: none. */
   readonly held?: HeldLists | undefined;
+  /** What earlier runs have read of lists, with which those go on that cannot be read now, nor run; default: nothing. */
+  readonly kept?: KeptItems | undefined;
   /** What `required_plugin_versions` is held against; default: the plugins whose fields are built in. */
   readonly plugins?: readonly Plugin[] | undefined;
 }
@@ -161,12 +170,12 @@ function unmetPlugin({ requiredPlugins }: Collector, plugins: readonly Plugin[])
 /** Loads lists; what is wrong with one is an issue of the file that defines it. */
 function* loadFeeds(
   feeds: readonly ListFeed[],
-  { items = readItemsFile, held = () => [] }: LoadOptions,
+  { items = readItemsFile, held = () => [], kept = nothingKept }: LoadOptions,
   results: readonly Checked[],
   diagnostics: Diagnostic[],
 ): Generator<void, void> {
   for (const feed of feeds) {
-    const issues = yield* loadFeed(feed, items, held);
+    const issues = yield* loadFeed(feed, { items, held, kept });
     const result = results.findLast(({ name }) => name === feed.from.context.file.name);
     for (const issue of issues) {
       diagnostics.push(issue.diagnostic);
@@ -174,6 +183,8 @@ function* loadFeeds(
     }
   }
 }
+
+function* nothingKept(): Generator<void, undefined> {}
 
 class Checked implements FileResult {
   readonly name: string;

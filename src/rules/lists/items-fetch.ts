@@ -7,35 +7,40 @@ import type { ItemsFrom } from './items-from.ts';
 import { sentHeaders } from './items-headers.ts';
 import { NoAnswer } from './no-answer.ts';
 
+/** What a server says of an answer, by which it knows later whether it would give another one (RFC 9110 §8.8). */
+export interface Validators {
+  readonly etag?: string;
+  /** Its Last-Modified. */
+  readonly modified?: string;
+}
+
 export interface Fetched {
   readonly content: Uint8Array;
-  /** Says of a later answer whether it is another one (RFC 9110 §8.8.3). */
-  readonly tag?: string;
+  readonly validators?: Validators;
 }
 
 const TIMEOUT_MS = 30_000;
 
 /**
- * Fetches what a list comes from; undefined when it still is what `tag` says.
+ * Fetches what a list comes from; undefined when it still is what `known` says.
  * @throws NoAnswer for what may pass: no connection, no answer within 30 s, a server that fails or is asked too often;
  * another Error for another status than 200, a web page, JSON, more than 128 MiB, a secret of its headers that is not there
  * @param get fetches, the way that there is
  */
 export async function fetchItems(
   { address, headers: own }: Pick<ItemsFrom, 'address' | 'headers'>,
-  tag?: string,
+  known?: Validators,
   signal?: AbortSignal,
   get: typeof fetch = fetch,
 ): Promise<Fetched | undefined> {
-  const known = tag === undefined ? {} : { 'if-none-match': tag };
-  const headers = { 'user-agent': 'falco-pipe', ...sentHeaders(own), ...known };
+  const headers = { 'user-agent': 'falco-pipe', ...sentHeaders(own), ...conditions(known) };
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   try {
     const all = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     // What is meant for one server is not carried to another.
     const redirect = own === undefined ? 'follow' : 'manual';
     const response = await get(address, { headers, signal: all, redirect });
-    if (response.status === 304 && tag !== undefined) return undefined;
+    if (response.status === 304 && known !== undefined) return undefined;
     if (response.status !== 200) {
       await response.body?.cancel();
       throw statusError(response.status, own !== undefined);
@@ -46,8 +51,8 @@ export async function fetchItems(
       throw new Unfit(`the answer is ${other}, no list`);
     }
     const content = await wholeBody(response.body ?? [], MOST_BYTES, tooLarge);
-    const fresh = response.headers.get('etag');
-    return { content, ...(fresh === null ? {} : { tag: fresh }) };
+    const validators = validatorsIn(response.headers);
+    return { content, ...(validators === undefined ? {} : { validators }) };
   } catch (error) {
     if (error instanceof Unfit || error instanceof NoAnswer) throw error;
     if (timeout.aborted) throw new NoAnswer(`no whole answer within ${TIMEOUT_MS / 1000} s`, { cause: error });
@@ -55,6 +60,22 @@ export async function fetchItems(
     const cause = error instanceof Error ? error.cause : undefined;
     throw new NoAnswer(messageOf(cause ?? error), { cause: error });
   }
+}
+
+function conditions({ etag, modified }: Validators = {}): Record<string, string> {
+  return {
+    ...(etag === undefined ? {} : { 'if-none-match': etag }),
+    ...(modified === undefined ? {} : { 'if-modified-since': modified }),
+  };
+}
+
+function validatorsIn(headers: Headers): Validators | undefined {
+  const etag = headers.get('etag');
+  const modified = headers.get('last-modified');
+  // What has changed in the second in which it was sent may change once more in it (§8.8.2.2).
+  const isOld = modified !== null && Date.parse(headers.get('date') ?? '') - Date.parse(modified) >= 1000;
+  if (etag === null && !isOld) return undefined;
+  return { ...(etag === null ? {} : { etag }), ...(isOld ? { modified } : {}) };
 }
 
 /** An answer that is no list; the next one will hardly be. */

@@ -122,6 +122,8 @@ export class ListFeed {
   isRead = false;
   /** Why its text could not be had when it was loaded; undefined: it could, or was read since. */
   missed: string | undefined;
+  /** When its items were read, in ms since the epoch, where they are those of a copy that an earlier run has left. */
+  keptSince: number | undefined;
   #hasBlindUses = false;
   readonly #uses = new Map<string, { readonly use: Use; readonly items: FeedItems }>();
 
@@ -181,10 +183,16 @@ export class ListFeed {
         for (const [items, content] of made) items.exchange(content);
         this.tally = tally;
         this.isRead = true;
-        this.missed = undefined;
         this.#hasBlindUses = false;
+        this.confirm();
       },
     };
+  }
+
+  /** Its items are those that it has where it comes from. */
+  confirm(): void {
+    this.missed = undefined;
+    this.keptSince = undefined;
   }
 
   /** Its text cannot be had: it goes on with the items of lists that were read before, or has none. */
@@ -198,13 +206,28 @@ export class ListFeed {
     this.tally = held[0]?.tally ?? this.tally;
     this.isRead = held.length > 0;
     this.missed = why;
+    this.keptSince = held[0]?.keptSince;
+  }
+
+  /** Its text cannot be had: it goes on with what was made of a copy, which was read at `time`. */
+  goOnWith(copy: Built, time: number, why: string): void {
+    copy.exchange();
+    this.missed = why;
+    this.keptSince = time;
   }
 
   /** What becomes of it while its text cannot be had, for people. */
   get standing(): string {
     if (!this.isRead) return `the list ${this.name} was never read: its rules see no items`;
-    const stays = `the list ${this.name} stays as it is`;
+    const stays = `the list ${this.name} ${this.#stays}`;
     return this.#hasBlindUses ? `${stays}, and rules that are new see no items of it` : stays;
+  }
+
+  get #stays(): string {
+    if (this.keptSince === undefined) return 'stays as it is';
+    const { items } = this.tally;
+    const when = new Date(this.keptSince).toISOString();
+    return `goes on with the ${items} ${items === 1 ? 'item' : 'items'} of ${when}, from the state folder`;
   }
 }
 
@@ -255,54 +278,114 @@ function addTo(making: readonly Making[], item: FoundItem): string | undefined {
 /** Lists that were loaded before, run, and are to be what this one is. */
 export type HeldLists = (feed: ListFeed) => readonly ListFeed[];
 
+/** What an earlier run has read of a list: its text, unpacked, and when that was, in ms since the epoch. */
+export interface KeptText {
+  readonly text: Uint8Array;
+  readonly time: number;
+}
+
+/** Undefined: there is no copy. @throws Error that says why the copy cannot be used */
+export type KeptItems = (from: ItemsFrom) => Generator<void, KeptText | undefined>;
+
+/** Whence lists are loaded. */
+export interface Origins {
+  readonly items: ReadItems;
+  readonly held: HeldLists;
+  readonly kept: KeptItems;
+}
+
 /**
  * Loads a list. What is wrong with it comes back; an error when the list cannot be used. Of an address that cannot be read
- * now, or gives no list, the items that are held of it go on.
+ * now, or gives no list, the items that are held of it go on, or else those of its copy, which is for the caller to say.
  */
-export function* loadFeed(feed: ListFeed, read: ReadItems, held: HeldLists): Generator<void, readonly Issue[]> {
-  const { from } = feed;
+export function* loadFeed(feed: ListFeed, origins: Origins): Generator<void, readonly Issue[]> {
   let content: Uint8Array | undefined;
   try {
-    const found = read(from);
+    const found = origins.items(feed.from);
     content = found !== undefined && 'next' in found ? yield* found : found;
   } catch (error) {
-    return yield* loadWithout(feed, error, held);
+    return yield* loadWithout(feed, error, origins);
   }
   if (content === undefined) return [];
   let built: Built;
   try {
-    built = yield* feed.build(content);
-    const { items, problem } = built;
-    if (items === 0 && problem !== undefined) {
-      throw new ScanError(`no item of the list ${feed.name} can be used: ${problem.message}`, problem.line);
-    }
+    built = yield* buildUsable(feed, content);
   } catch (error) {
     if (!(error instanceof ScanError)) throw error;
-    return yield* loadWithout(feed, error, held);
+    return yield* loadWithout(feed, error, origins);
   }
   built.exchange();
   return contentIssues(built, feed);
 }
 
-function* loadWithout(feed: ListFeed, error: unknown, held: HeldLists): Generator<void, readonly Issue[]> {
+function* loadWithout(
+  feed: ListFeed,
+  error: unknown,
+  { held, kept }: Omit<Origins, 'items'>,
+): Generator<void, readonly Issue[]> {
   const { from } = feed;
   const isFile = from.kind === 'file';
   const before = isFile ? [] : held(feed);
+  let more = '';
   if (before.length === 0) {
-    if (error instanceof ScanError && (isFile || !from.optional)) return [scanIssue(error, from)];
-    if (!from.optional) return [unread(from, error)];
+    const copy = isFile ? 'none' : yield* loadKept(feed, error, kept);
+    if (copy === 'taken') return [];
+    if (copy !== 'none') more = `; ${copy}`;
+    if (error instanceof ScanError && (isFile || !from.optional)) return [scanIssue(error, from, more)];
+    if (!from.optional) return [unread(from, error, more)];
   }
-  yield* feed.goWithout(whyNot(error), before);
-  return [issue('warning', 'LOAD_WARNING_EXTENSION', `${cannotRead(from, error)}; ${feed.standing}`, from)];
+  yield* feed.goWithout(`${whyNot(error)}${more}`, before);
+  return [issue('warning', 'LOAD_WARNING_EXTENSION', `${cannotRead(from, error)}${more}; ${feed.standing}`, from)];
 }
 
-function unread(from: ItemsFrom, error: unknown): Issue {
+/** What can be used of a text. @throws ScanError when that is nothing */
+function* buildUsable(feed: ListFeed, text: Uint8Array): Generator<void, Built> {
+  const built = yield* feed.build(text);
+  const { items, problem } = built;
+  if (items === 0 && problem !== undefined) {
+    throw new ScanError(`no item of the list ${feed.name} can be used: ${problem.message}`, problem.line);
+  }
+  return built;
+}
+
+/** Goes on with the copy of a list, if there is one; in other words, why that cannot be. */
+function* loadKept(feed: ListFeed, error: unknown, kept: KeptItems): Generator<void, 'taken' | 'none' | string> {
+  let copy: KeptText | undefined;
+  try {
+    copy = yield* kept(feed.from);
+  } catch (failure) {
+    return messageOf(failure);
+  }
+  if (copy === undefined) return 'none';
+  try {
+    feed.goOnWith(yield* buildUsable(feed, copy.text), copy.time, whyNot(error));
+    return 'taken';
+  } catch (failure) {
+    if (!(failure instanceof ScanError)) throw failure;
+    return `its copy in the state folder cannot be used: ${whyNot(failure)}`;
+  }
+}
+
+function unread(from: ItemsFrom, error: unknown, more: string): Issue {
   const temporary = error instanceof NoAnswer;
+  const hint = from.kind === 'file' ? fileHint(error) : addressHint(temporary);
+  const message = `${cannotRead(from, error)}${more}`;
+  return issue('error', 'LOAD_ERR_FILE_READ', message, from, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(temporary && { temporary }),
+  });
+}
+
+function fileHint(error: unknown): string | undefined {
+  const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  return isMissing ? 'Say optional: true where it may be missing.' : undefined;
+}
+
+function addressHint(temporary: boolean): string {
   const start = 'With optional: true rules start all the same, and see no items of it until it is read.';
+  const kept = 'Once a run with a state folder has read it, later ones start with the items that it had.';
   const again = 'It may answer later: the exit status is 75, with which systemd starts a run again.';
-  const hint =
-    from.kind === 'file' ? 'Say optional: true where it may be missing.' : temporary ? `${again} ${start}` : start;
-  return issue('error', 'LOAD_ERR_FILE_READ', cannotRead(from, error), from, { hint, ...(temporary && { temporary }) });
+  return temporary ? `${again} ${kept} ${start}` : `${kept} ${start}`;
 }
 
 /** Why a list cannot be read, with the line where that is in its text. */
@@ -314,8 +397,8 @@ function cannotRead({ location }: ItemsFrom, error: unknown): string {
   return `Cannot read ${location}: ${whyNot(error)}`;
 }
 
-function scanIssue({ message, line }: ScanError, from: ItemsFrom): Issue {
-  return atLine(issue('error', 'LOAD_ERR_EXTENSION', message, from), from, line);
+function scanIssue({ message, line }: ScanError, from: ItemsFrom, more: string): Issue {
+  return atLine(issue('error', 'LOAD_ERR_EXTENSION', `${message}${more}`, from), from, line);
 }
 
 /** What was left out of a list, in words; undefined: nothing. */

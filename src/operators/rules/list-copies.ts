@@ -1,0 +1,207 @@
+/**
+ * Copies of what lists from the web had last, in a folder of the state folder: a start goes on with them where an address
+ * gives no list, and asks by them whether it has another one.
+ */
+
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, statfs, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readBeginning, readInSteps } from '../../core/files/regular-file.ts';
+import { inSlices, type Steps } from '../../core/steps.ts';
+import type { ItemsFrom } from '../../rules/index.ts';
+import { MOST_BYTES } from '../../rules/lists/items-bounds.ts';
+import type { Validators } from '../../rules/lists/items-fetch.ts';
+
+/** What an address gave, as it came. */
+export interface Answer {
+  readonly content: Uint8Array;
+  readonly validators?: Validators | undefined;
+}
+
+/** A copy of it, and when the address gave that last, in ms since the epoch. */
+export interface Copy extends Answer {
+  readonly time: number;
+}
+
+const FOLDER = 'lists';
+/** What a copy begins with: then come the SHA-256 of its name and of all that follows, the validators, and the answer. */
+const KIND = 'falco-pipe list 1 ';
+/** Bytes that stand before the answer, at most. */
+const HEAD = 64 * 1024;
+/** Bytes between two chances to do something else. */
+const SLICE = 1024 * 1024;
+/** What is ours in the folder. */
+const OURS = /^[0-9a-f]{64}(?:\.new)?$/;
+const LINE_END = 10;
+
+/** The copies of one run. Only one that has the state folder for itself writes. */
+export class ListCopies {
+  readonly #folder: string;
+  readonly #used = new Set<string>();
+  readonly #written = new WeakMap<Uint8Array, Promise<void>>();
+  #last: Promise<void> = Promise.resolve();
+
+  /** @param state the state folder */
+  constructor(state: string) {
+    this.#folder = join(state, FOLDER);
+  }
+
+  /** What its server said of the copy of a list; undefined when there is none, or none that can be read. */
+  validatorsOf(from: ItemsFrom): Validators | undefined {
+    try {
+      return headOf(readBeginning(this.#pathOf(from), HEAD)).validators;
+    } catch {
+      return undefined; // it is said when the copy is needed
+    }
+  }
+
+  /** The copy of a list; undefined when there is none. @throws Error that says why it cannot be used */
+  *read(from: ItemsFrom): Steps<Copy | undefined> {
+    const path = this.#pathOf(from);
+    try {
+      const { mtimeMs: time } = statSync(path);
+      const file = yield* readInSteps(path, MOST_BYTES + HEAD);
+      const { digest, rest, content, validators } = headOf(file);
+      if (digest !== (yield* digestOf(nameOf(from), rest))) throw new Error('it is damaged');
+      return { content, time, validators };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`its copy ${path} cannot be used: ${why}`, { cause: error });
+    }
+  }
+
+  /** Makes an answer the copy of a list; until it is on disk the one before it stays. */
+  write(from: ItemsFrom, answer: Answer): Promise<void> {
+    const { content } = answer;
+    let written = this.#written.get(content);
+    if (written === undefined) {
+      this.#written.set(content, (written = this.#last.then(() => this.#write(nameOf(from), answer))));
+      this.#last = written.catch(() => void this.#written.delete(content));
+    }
+    return written;
+  }
+
+  /** Notes that the address of a list would give again what it has a copy of. */
+  async confirm(from: ItemsFrom): Promise<void> {
+    const now = new Date();
+    // Without it the copy is older than it could be.
+    await utimes(this.#pathOf(from), now, now).catch(() => {});
+  }
+
+  /** Removes the copies of lists that nobody has asked for since this was made, and what a run that was killed has left. */
+  async sweep(): Promise<void> {
+    const files = await readdir(this.#folder).catch(() => []);
+    for (const file of files) {
+      if (OURS.test(file) && !this.#used.has(file)) await rm(join(this.#folder, file), { force: true });
+    }
+  }
+
+  /** Resolves when all that is to be written so far is, or cannot be. */
+  settled(): Promise<void> {
+    return this.#last;
+  }
+
+  #pathOf(from: ItemsFrom): string {
+    const name = nameOf(from);
+    this.#used.add(name);
+    return join(this.#folder, name);
+  }
+
+  async #write(name: string, { content, validators = {} }: Answer): Promise<void> {
+    const head = Buffer.from(`${JSON.stringify(validators)}\n`);
+    const digest = await inSlices(digestOf(name, head, content));
+    await mkdir(this.#folder, { mode: 0o700, recursive: true });
+    await this.#refuseWithoutRoom(content.length);
+    const [path, fresh] = [join(this.#folder, name), join(this.#folder, `${name}.new`)];
+    try {
+      await rm(fresh, { force: true });
+      await writeThrough(fresh, [Buffer.from(`${KIND}${digest}\n`), head, content]);
+      await rename(fresh, path);
+    } catch (error) {
+      await rm(fresh, { force: true }).catch(() => {});
+      throw error;
+    }
+    await syncFolder(this.#folder);
+  }
+
+  /** What would not fit must not take for a moment the room that the state file needs. */
+  async #refuseWithoutRoom(bytes: number): Promise<void> {
+    const { bavail, bsize, blocks } = await statfs(this.#folder);
+    // Some file systems do not tell.
+    if (blocks > 0 && bavail * bsize < bytes + HEAD) throw new Error('no space left on device');
+  }
+}
+
+/** No two lists have one, and what may be a secret in an address is not in it. */
+function nameOf({ address, headers }: ItemsFrom): string {
+  return createHash('sha256')
+    .update(JSON.stringify([address, headers]))
+    .digest('hex');
+}
+
+/** What stands before the answer, and the answer. Throws when it is not there. */
+function headOf(file: Uint8Array) {
+  const top = file.subarray(0, HEAD);
+  const first = top.indexOf(LINE_END) + 1;
+  const second = top.indexOf(LINE_END, first) + 1;
+  const [mark, head] = [top.subarray(0, first), top.subarray(first, second)].map((line) =>
+    Buffer.from(line).toString(),
+  );
+  if (first === 0 || !mark?.startsWith(KIND)) throw new Error('it is no copy of a list');
+  return {
+    digest: mark.slice(KIND.length, -1),
+    rest: file.subarray(first),
+    content: file.subarray(second),
+    validators: validatorsIn(head ?? ''),
+  };
+}
+
+function validatorsIn(head: string): Validators | undefined {
+  let told: Partial<Record<keyof Validators, unknown>>;
+  try {
+    told = JSON.parse(head) ?? {};
+  } catch (cause) {
+    throw new Error('it is damaged', { cause });
+  }
+  const { etag, modified } = told;
+  if (!isSent(etag) && !isSent(modified)) return undefined;
+  return { ...(isSent(etag) ? { etag } : {}), ...(isSent(modified) ? { modified } : {}) };
+}
+
+/** Whether it can stand in a header: it may be read before it is known to be sound. */
+function isSent(value: unknown): value is string {
+  return typeof value === 'string' && /^[\t\x20-\x7e\x80-\xff]+$/.test(value);
+}
+
+function* digestOf(name: string, ...parts: readonly Uint8Array[]): Steps<string> {
+  const hash = createHash('sha256').update(name);
+  for (const part of parts) {
+    for (let at = 0; at < part.length; at += SLICE) {
+      hash.update(part.subarray(at, at + SLICE));
+      yield;
+    }
+  }
+  return hash.digest('hex');
+}
+
+async function writeThrough(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for (const part of parts) await file.writeFile(part);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** What was renamed in it stays so. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

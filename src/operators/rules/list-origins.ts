@@ -1,0 +1,47 @@
+/** What is known of how lists from the web were come by, for whoever reads them again and keeps them. */
+
+import type { ItemsFrom, ListFeed } from '../../rules/index.ts';
+import type { Validators } from '../../rules/lists/items-fetch.ts';
+import type { Found } from './fetched-items.ts';
+import type { Answer, Copy, ListCopies } from './list-copies.ts';
+
+/** Of the items that a list has now. */
+export interface Origin {
+  /** What tells whether the address would give others. */
+  readonly validators?: Validators | undefined;
+  /** What is to be kept. */
+  readonly answer?: Answer;
+  /** Why the copy that there was could not be used. */
+  readonly damage?: string | undefined;
+}
+
+/** Of the lists of one plan. */
+export class Origins {
+  /** Where they are kept; undefined: nowhere. */
+  readonly copies: ListCopies | undefined;
+  readonly #known = new Map<ItemsFrom, Origin & { readonly isCopy: boolean }>();
+
+  constructor(copies: ListCopies | undefined) {
+    this.copies = copies;
+  }
+
+  found(from: ItemsFrom, found: Found | undefined): void {
+    if (found?.fetched === undefined) return;
+    const { validators, isCopy, damage } = found.fetched;
+    const answer = { content: found.raw, validators };
+    this.#known.set(from, { validators, isCopy, damage, ...(isCopy || this.copies === undefined ? {} : { answer }) });
+  }
+
+  /** What was found could not be used, and there is a copy. */
+  keeps(from: ItemsFrom, { validators }: Copy): void {
+    this.#known.set(from, { validators, isCopy: true });
+  }
+
+  /** What is known of a list that was loaded; its bytes are not held any longer. */
+  take({ from, isRead, missed }: ListFeed): Origin {
+    const { isCopy, ...origin } = this.#known.get(from) ?? { isCopy: false };
+    this.#known.delete(from);
+    // The items of one that was missed are those of its copy, if of anything that is known here.
+    return isRead && (missed === undefined || isCopy) ? origin : {};
+  }
+}
