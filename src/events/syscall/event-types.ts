@@ -3,6 +3,7 @@
 import type { EventTypes } from '../field.ts';
 import { genericSyscalls, metaRows, syscallRows, tracepointRows } from './event-table.ts';
 import type { FlagSet } from './flag-table.ts';
+import { flagSet } from './flags.ts';
 
 /** Falco's names of parameter types (spec/falco-engine.md §9). */
 export type ParamType =
@@ -198,6 +199,17 @@ export function isEventParam(name: string): boolean {
   // Only params have a colon.
   paramNames ??= new Set((syscallRows + tracepointRows + metaRows).match(/\w+(?=:)/g));
   return paramNames.has(name);
+}
+
+/** The names that params of a name can print, of flags or of values; undefined where there are none, or some print other texts. */
+export function namesInParam(param: string): ReadonlySet<string> | undefined {
+  const names = new Set<string>();
+  for (const [word] of (syscallRows + tracepointRows + metaRows).matchAll(new RegExp(`\\b${param}:\\S+`, 'g'))) {
+    const { type, flagset } = parseParam(word);
+    if (flagset === undefined && !/^U?INT/.test(type)) return undefined;
+    if (flagset !== undefined) for (const [name] of flagSet(flagset)) names.add(name);
+  }
+  return names.size === 0 ? undefined : names;
 }
 
 let names: ReadonlySet<string> | undefined;

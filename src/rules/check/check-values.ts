@@ -2,6 +2,7 @@
 
 import { suggest } from '../../core/errors.ts';
 import { errorNames } from '../../events/kernel/errno.ts';
+import { namesInParam } from '../../events/syscall/event-types.ts';
 import type { Literal, Operator } from '../language.ts';
 import { parseTerm } from '../syntax/parser.ts';
 import { clipped, wrapped } from '../values/constants.ts';
@@ -48,14 +49,22 @@ export function warningsAbout(
         "'=', 'contains', 'startswith', 'endswith'",
     });
   }
-  const term = isText(left.type) && termStart.test(text) ? parseTerm(text) : undefined;
-  if (term === undefined || !checker.isValid(term)) return warnings;
-  const isField = term.kind === 'field';
-  warnings.push({
-    message: `'${text}' may be a valid ${isField ? 'field' : 'field transformer'} misused as a const string value`,
-    hint: isField ? `To compare with the field write val(${text}).` : 'Remove the quotes to apply it.',
-  });
+  const field = isText(left.type) ? meantField(text, checker) : undefined;
+  if (field !== undefined) warnings.push(field);
   return warnings;
+}
+
+/** A field or transformer that is a text where it stands. */
+function meantField(text: string, checker: Checking): ValueWarning | undefined {
+  const asOutput = text.startsWith('%');
+  const written = asOutput ? text.slice(1) : text;
+  const term = termStart.test(written) ? parseTerm(written) : undefined;
+  if (term === undefined || !checker.isValid(term)) return undefined;
+  const isField = term.kind === 'field';
+  const misused = `may be a valid ${isField ? 'field' : 'field transformer'} misused as a const string value`;
+  const message = `'${text}' ${asOutput ? 'is a text like any other: % is for outputs' : misused}`;
+  if (isField) return { message, hint: `To compare with the field write val(${written}).` };
+  return { message, hint: `Remove the ${asOutput ? '% and the ' : ''}quotes to apply it.` };
 }
 
 const PARTS: ReadonlySet<string> = new Set(['startswith', 'endswith', 'contains', 'icontains']);
@@ -78,6 +87,12 @@ function neverMatched(text: string, { ref, type }: TypedField, operator: Operato
     const hint = 'proc.exepath and proc.exe have all of it.';
     return { message: `'${text}' never matches: the kernel keeps ${COMM} bytes of a name in ${ref.text}`, hint };
   }
+  if (ref.text.startsWith(ARGUMENT) && (operator === 'contains' || EQUALS.has(operator))) {
+    const strange = unknownName(text, ref.text.slice(ARGUMENT.length), operator === 'contains');
+    if (strange === undefined) return undefined;
+    const { name, hint } = strange;
+    return { message: `'${text}' never matches: no event has ${name} in ${ref.text}`, hint };
+  }
   if ((operator === 'glob' || operator === 'iglob') && hasOpenBracket(text)) {
     const hint = 'Close it, or write [[] for a bracket that is meant.';
     return { message: `the [ in '${text}' is not closed: it stands for itself`, hint };
@@ -88,6 +103,30 @@ function neverMatched(text: string, { ref, type }: TypedField, operator: Operato
 const RESULTS: readonly string[] = ['SUCCESS', ...errorNames];
 /** An error without a name is its number; that none is -1, as Falco's rules ask, is true of all. */
 const isResult = (text: string) => text === 'SUCCESS' || errorNames.has(text) || /^-?\d+$/.test(text);
+
+const ARGUMENT = 'evt.arg.';
+/** What has no letter beyond F may be a number in hex. */
+const isName = (text: string) => /^[A-Za-z_]\w*$/.test(text) && !/^[0-9A-Fa-f]+$/.test(text);
+
+/** A name of a flag or of a value that the argument of no event has; `asPart`: a part of one is enough. */
+function unknownName(
+  text: string,
+  param: string,
+  asPart: boolean,
+): { readonly name: string; readonly hint: string } | undefined {
+  const asked = text.split('|').filter(isName);
+  if (asked.length === 0) return undefined;
+  const names = [...(namesInParam(param) ?? [])];
+  if (names.length === 0) return undefined;
+  const name = asked.find((part) => !names.some((each) => (asPart ? each.includes(part) : each === part)));
+  if (name === undefined) return undefined;
+  // Falco leaves out what most begin with: RDONLY is MS_RDONLY.
+  const meant = names.find((each) => name.endsWith(`_${each}`)) ?? suggest(name, names);
+  return {
+    name,
+    hint: meant === undefined ? `It has ${names.length} names, as ${names[0]}.` : `Did you mean ${meant}?`,
+  };
+}
 
 /** What a call is about shows such addresses as IPv4; cloud services may tell them as they are. */
 function ofAddress(text: string, left: TypedTerm): readonly ValueWarning[] {

@@ -136,6 +136,25 @@ test('warnings of a condition come in the order of Falco', () => {
   expect(codes(load(rule({ condition })))).toEqual(['LOAD_DEPRECATED_ITEM', 'LOAD_COMPILE_CONDITION']);
 });
 
+test.each([
+  ['proc.name = proc.pname', "'proc.pname' may be a valid field misused as a const string value", 'val(proc.pname)'],
+  ['proc.name in (a, %proc.pname)', "'%proc.pname' is a text like any other: % is for outputs", 'val(proc.pname)'],
+  ['proc.name = "%toupper(proc.pname)"', "'%toupper(proc.pname)' is a text like any other", 'the % and the quotes'],
+])('a field that is no field behind an operator is warned of: %s', (condition, message, hint) => {
+  expect(load(rule({ condition: `evt.type=openat and ${condition}` })).diagnostics).toEqual([
+    expect.objectContaining({
+      severity: 'warning',
+      message: expect.stringContaining(message),
+      hint: expect.stringContaining(hint),
+    }),
+  ]);
+});
+
+test('a text with % that names no field is one', () => {
+  const condition = 'evt.type=openat and proc.name in (%proc.nme, %, 100%, "% proc.name", %proc)';
+  expect(codes(load(rule({ condition })))).toEqual([]);
+});
+
 test('comparing k8s audit fields with <NA> is warned of', () => {
   const ka = { ...catalogue, find: (text: string) => catalogue.find(text.startsWith('ka.') ? 't.s' : text) };
   const named = {
@@ -247,6 +266,10 @@ describe('a value that the field never has', () => {
     ['evt.res != ok', /It is SUCCESS or the name of an error/],
     ['proc.name startswith averyveryverylongname', /the kernel keeps 15 bytes of a name in proc\.name: proc\.exepath/],
     ['proc.name contains "ääääääää"', /15 bytes of a name in proc\.name/],
+    ['evt.arg.request = PTRACE_ATACH', /'PTRACE_ATACH' never matches: no event has .* Did you mean PTRACE_ATTACH\?$/],
+    ['evt.arg.request in (PTRACE_ATTACH, ATTACH)', /no event has ATTACH in evt\.arg\.request/],
+    ['evt.arg.flags contains "O_CREAT|MS_RDONLY"', /no event has MS_RDONLY in evt\.arg\.flags: Did you mean RDONLY\?$/],
+    ['evt.arg.how != shut', /It has 4 names, as SHUT_UNKNOWN\.$/],
     ['fd.name glob "/etc/["', /the \[ in '\/etc\/\[' is not closed: it stands for itself: Close it/],
   ])('%s', (condition, warning) => expect(said(condition)).toEqual([expect.stringMatching(warning)]));
 
@@ -254,6 +277,9 @@ describe('a value that the field never has', () => {
     'proc.pid = 4194304 and user.uid = -1 and user.loginuid in (-1, 4294967295) and evt.rawres = -9223372036854775808',
     'evt.res in (SUCCESS, EACCES, ERESTARTSYS, "530") and evt.res startswith E',
     'proc.name startswith systemd-network and proc.exepath startswith /usr/libexec/averyveryverylongname',
+    'evt.arg.request in (PTRACE_ATTACH, PTRACE_UNKNOWN, B703, 5401) and evt.arg.flags contains "CREAT|O_W"',
+    'evt.arg.flags = "O_WRONLY|O_CREAT" and evt.arg.type = ext4 and evt.arg.name contains PTRACE_FOO',
+    'evt.arg.request startswith PTRACE_PEAK and evt.arg[1] = PTRACE_FOO',
     'fd.name glob "/etc/[[]a" and fd.name glob "/etc/[!]a]*" and fd.name = "/etc/["',
   ])('not in %s', (condition) => expect(said(condition)).toEqual([]));
 
