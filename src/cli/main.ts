@@ -2,6 +2,7 @@
 
 import { CommanderError } from 'commander';
 import { exitCode } from '../core/errors.ts';
+import { endSoon } from './end-soon.ts';
 import { fail } from './fail.ts';
 import { createProgram } from './program.ts';
 
@@ -11,3 +12,4 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.usage;
   else fail(error);
 }
+endSoon();

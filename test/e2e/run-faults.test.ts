@@ -50,6 +50,22 @@ export default defineOperator({
     expect(new Set(names()).size).toBe(100);
   });
 
+  test('what a component leaves open keeps no run that has ended', async () => {
+    const path = stage('log: { type: file, from: late, path: log.jsonl }', {
+      events: records(50),
+      operators: '  late: { type: late, from: past }',
+      top: 'components: [./late.ts]',
+    });
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/ {2}detect: .*\n/, ''));
+    writeFileSync(join(folderOf(path), 'late.ts'), LATE('setInterval(() => {}, 1000)'));
+    const { code, stderr } = await Program.run(['run', path]);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining('something that was not closed (Timeout) holds up the end'),
+    ]);
+    expect(stderr).toContain('delivered 50');
+  });
+
   test('an operator that throws on an event loses that event alone, counted and said', async () => {
     const path = stage(
       'out: { type: stdout, from: picky, format: json }, all: { type: file, from: detect, path: all.jsonl }, said: { type: file, from: self, path: self.jsonl }',

@@ -100,6 +100,17 @@ describe('the sink syslog', () => {
     ]);
   });
 
+  it('an address that cannot be reached leaves no socket behind, however often it is tried', async () => {
+    const sockets = () => process.getActiveResourcesInfo().filter((kind) => /udp/i.test(kind)).length;
+    await datagrams();
+    const before = sockets();
+    expect(before).toBeGreaterThan(0);
+    // All of a network, which not everybody may send to: socket(7), SO_BROADCAST.
+    const sink = await sinkOf({ address: 'udp://255.255.255.255:514' });
+    for (let n = 0; n < 5; n++) await expect(sink.write([alertOf('a')], never)).rejects.toThrow('EACCES');
+    await until(() => sockets() <= before);
+  });
+
   it('a message that no datagram can carry is refused, the others are sent', async () => {
     const { got, server } = await datagrams();
     const sink = await sinkOf({ address: `udp://localhost:${portOf(server)}` });

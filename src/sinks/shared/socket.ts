@@ -70,7 +70,13 @@ class Datagrams implements MessageSocket {
     const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
     // Connected, so that the system tells when nobody listens there.
     socket.connect(this.#port, address);
-    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject)).catch(
+      (error) => {
+        // It is nobody's: left open, it would stay as long as the program, which could not end.
+        socket.close();
+        throw error;
+      },
+    );
     socket.on('error', (error) => {
       this.#refusal = error;
     });
