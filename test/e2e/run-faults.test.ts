@@ -59,10 +59,8 @@ export default defineOperator({
     writeFileSync(path, readFileSync(path, 'utf8').replace(/ {2}detect: .*\n/, ''));
     writeFileSync(join(folderOf(path), 'late.ts'), LATE('setInterval(() => {}, 1000)'));
     const { code, stderr } = await Program.run(['run', path]);
-    expect([code, stderr]).toEqual([
-      0,
-      expect.stringContaining('something that was not closed (Timeout) holds up the end'),
-    ]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/something that was not closed \(.*Timeout.*\) holds up the end/);
     expect(stderr).toContain('delivered 50');
   });
 
