@@ -75,7 +75,7 @@ it('that becomes a pipe stays as it was, and holds up neither the end nor other 
   rmSync(list);
   execFileSync('mkfifo', [list]);
   await vi.waitFor(() => expect(counted('list_failures')).toBeGreaterThan(1), 10_000);
-  const why = 'the list far stays as it is: it is a pipe, no regular file';
+  const why = 'the list far stays as it is: far.txt: it is a pipe, no regular file';
   expect(run.status().problems).toEqual([`operator detect: ${why}`]);
   expect(counted('list_items')).toBe(2);
   expect(lines.filter((line) => line.includes('no regular file'))).toHaveLength(1);

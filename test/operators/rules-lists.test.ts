@@ -29,6 +29,8 @@ let server: Server;
 let url: string;
 /** As it is shown. */
 let shownUrl: string;
+/** What status and events tell of it. */
+let origin: string;
 let answer: { status: number; body: string | Uint8Array; tag?: string; type?: string; encoding?: string };
 let asked: (string | undefined)[] = [];
 let shown: IncomingHttpHeaders = {};
@@ -49,6 +51,7 @@ beforeAll(async () => {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/feed?key=s3cr3t`;
   shownUrl = url.replace('key=s3cr3t', '…');
+  origin = new URL(url).origin;
 });
 beforeEach(() => {
   asked = [];
@@ -409,7 +412,7 @@ describe('a list from an address that does not answer', () => {
     expect(await judged('/data/one', '/data/two')).toEqual(['/data/one']);
     expect(series(run)).toBe('1');
     const words = 'the list far stays as it is until a reload reads it';
-    expect(run.status().problems).toEqual([`operator detect: ${words}: the answer has the status 503`]);
+    expect(run.status().problems).toEqual([`operator detect: ${words}: ${origin}: the answer has the status 503`]);
     expect(said(`${words}: ${shownUrl}: the answer has the status 503`)).toBe(1);
     expect(run.plan.warnings).toMatchObject([{ message: expect.stringContaining('the list far stays as it is') }]);
     // What is no list is none, either.
@@ -444,7 +447,7 @@ describe('a list from an address that does not answer', () => {
     const words = 'the list far was never read: its rules see no items';
     const isSaid = () => lines.filter((line) => line.includes(words)).length;
     expect(run.status().problems).toEqual([
-      `operator detect: ${words} until a reload reads it: the answer has the status 503`,
+      `operator detect: ${words} until a reload reads it: ${origin}: the answer has the status 503`,
     ]);
     expect([isSaid(), series(run), await judged('/data/one')]).toEqual([1, '0', []]);
     await reload();
@@ -459,7 +462,7 @@ describe('a list from an address that does not answer', () => {
     const failures = () => again.run.metrics.get('detect')?.byLabel('list_failures').far ?? 0;
     await until(() => failures() > 1);
     expect(again.lines.filter((line) => line.includes(words))).toHaveLength(1);
-    expect(again.run.status().problems).toEqual([`operator detect: ${words}: the answer has the status 503`]);
+    expect(again.run.status().problems).toEqual([`operator detect: ${words}: ${origin}: the answer has the status 503`]);
     expect(series(again.run)).toBe('0');
     answer = { status: 200, body: '/data/one\n' };
     await until(() => again.run.status().problems.length === 0);

@@ -121,8 +121,7 @@ class Follower {
     const { from, standing } = this.#feed;
     const what = from.refresh === undefined ? `${standing} until a reload reads it` : standing;
     if (this.#outage.failed(why)) ctx.log.warn(`${what}: ${from.location}: ${why}`);
-    // An address may have a key in it, which only those who read the log may see.
-    if (isProblem) trouble(`${what}: ${why}`);
+    if (isProblem) trouble(`${what}: ${whereabouts(from)}: ${why}`);
   }
 
   async #take(answer: Answer): Promise<void> {
@@ -155,6 +154,11 @@ class Follower {
     this.#around.ctx.log.info(`the list ${this.#feed.name} is read again, after ${seconds} s`);
     this.#around.trouble();
   }
+}
+
+/** Where a list comes from: the path of an address may be a key, which only those who read the log may see. */
+function whereabouts({ kind, address, location }: ItemsFrom): string {
+  return kind === 'url' ? new URL(address).origin : location;
 }
 
 /** A list that was cut short must not silence the rules that use it. */
