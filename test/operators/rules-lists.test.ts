@@ -462,7 +462,9 @@ describe('a list from an address that does not answer', () => {
     const failures = () => again.run.metrics.get('detect')?.byLabel('list_failures').far ?? 0;
     await until(() => failures() > 1);
     expect(again.lines.filter((line) => line.includes(words))).toHaveLength(1);
-    expect(again.run.status().problems).toEqual([`operator detect: ${words}: ${origin}: the answer has the status 503`]);
+    expect(again.run.status().problems).toEqual([
+      `operator detect: ${words}: ${origin}: the answer has the status 503`,
+    ]);
     expect(series(again.run)).toBe('0');
     answer = { status: 200, body: '/data/one\n' };
     await until(() => again.run.status().problems.length === 0);
