@@ -20,11 +20,14 @@ export interface Fetched {
 }
 
 const TIMEOUT_MS = 30_000;
+/** What fetch says of ports to which it never connects: https://fetch.spec.whatwg.org/#port-blocking. */
+const BAD_PORT = /\bbad port$/;
+const OTHER = 'have the server listen at another one';
 
 /**
  * Fetches what a list comes from; undefined when it still is what `known` says.
  * @throws NoAnswer for what may pass: no connection, no answer within 30 s, a server that fails or is asked too often;
- * another Error for another status than 200, a web page, JSON, more than 128 MiB, a secret of its headers that is not there
+ * another Error for another status than 200, a port that is never asked, a web page, JSON, more than 128 MiB, a secret of its headers that is not there
  * @param get fetches, the way that there is
  */
 export async function fetchItems(
@@ -58,7 +61,9 @@ export async function fetchItems(
     if (timeout.aborted) throw new NoAnswer(`no whole answer within ${TIMEOUT_MS / 1000} s`, { cause: error });
     // What fetch says is "fetch failed"; why is in its cause.
     const cause = error instanceof Error ? error.cause : undefined;
-    throw new NoAnswer(messageOf(cause ?? error), { cause: error });
+    const why = messageOf(cause ?? error);
+    if (BAD_PORT.test(why)) throw new Unfit(`its port is that of another protocol, and never asked by HTTP: ${OTHER}`);
+    throw new NoAnswer(why, { cause: error });
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { fetchItems } from '../../../src/rules/lists/items-fetch.ts';
+import { NoAnswer } from '../../../src/rules/lists/no-answer.ts';
 
 const MIB = Buffer.alloc(1024 * 1024, 'a');
 
@@ -28,3 +29,17 @@ test('an answer is refused as soon as it has more than 128 MiB', async () => {
   const { content } = (await answerOf(128 * MIB.length).fetched()) ?? {};
   expect(content?.length).toBe(128 * MIB.length);
 });
+
+test.each(['directly', 'by a proxy'])(
+  'a port that fetch never asks, %s, is no want of an answer: it will not pass',
+  async (how) => {
+    const get =
+      how === 'directly' ? fetch : async () => Promise.reject(new Error('by the proxy http://p:3128: bad port'));
+    // X11's.
+    const failed = await fetchItems({ address: 'http://127.0.0.1:6000/list' }, undefined, undefined, get).catch(
+      (error: Error) => error,
+    );
+    expect(failed).not.toBeInstanceOf(NoAnswer);
+    expect(failed).toMatchObject({ message: expect.stringContaining('its port is that of another protocol') });
+  },
+);
