@@ -25,7 +25,9 @@ export type FieldType =
   | 'UINT8'
   | 'UINT16'
   | 'UINT32'
-  | 'UINT64';
+  | 'UINT64'
+  | 'UID'
+  | 'GID';
 
 /** One entry of an event source's catalogue. */
 export interface Field {

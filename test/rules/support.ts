@@ -9,6 +9,8 @@ export const syscall = catalogues.get('syscall') as Catalogue;
 const fields: readonly (Partial<Field> & Pick<Field, 'name' | 'type'>)[] = [
   { name: 't.s', type: 'CHARBUF' },
   { name: 't.other', type: 'CHARBUF' },
+  { name: 't.path', type: 'FSPATH' },
+  { name: 't.uid', type: 'UID' },
   { name: 't.i', type: 'INT64' },
   { name: 't.i8', type: 'INT8' },
   { name: 't.u', type: 'UINT64' },

@@ -13,7 +13,7 @@ import { regexTest } from '../values/regex.ts';
 import { operatorError, operatorsOf, typeName } from '../values/types.ts';
 import { checkFeeds } from './check-feeds.ts';
 import { argumentProblem, constantHint } from './check-hints.ts';
-import { checkTransformer } from './check-transformer.ts';
+import { checkTransformer, falcoName, innerField } from './check-transformer.ts';
 import { type ValueWarning, warningsAbout } from './check-values.ts';
 import type { Checking } from './checking.ts';
 import { tellsType } from './event-types.ts';
@@ -233,23 +233,19 @@ class Checker implements Checking {
   }
 
   #rightTerm(expr: Comparison, left: TypedTerm, right: Term): TypedTerm {
-    if (left.type === 'IPNET') this.fail("field type 'IPNET' doesn't support right-hand side fields", right.span);
+    const typed = this.term(right);
     if (expr.operator === 'regex' || expr.operator === 'pmatch') {
       this.fail(`operator '${expr.operator.toUpperCase()}' doesn't support right-hand side fields`, right.span);
     }
-    if (left.kind === 'field' && left.candidates === 'any') {
-      this.fail(`field '${left.ref.field.name}' doesn't support right-hand side fields`, expr.left.span);
-    }
-    const typed = this.term(right);
-    if (typed.kind === 'field' && (typed.ref.field.noRhs || typed.candidates !== undefined)) {
-      this.fail(`field '${typed.ref.field.name}' can't be used as a right-hand side field`, right.span);
-    }
+    if (left.type === 'IPNET') this.fail("field type 'IPNET' doesn't support right-hand side fields", right.span);
+    if (isAlone(left)) this.fail(`field '${falcoName(left)}' doesn't support right-hand side fields`, expr.left.span);
+    if (isAlone(typed)) this.fail(`field '${falcoName(typed)}' can't be used as a right-hand side field`, right.span);
     if (typed.type !== left.type || typed.list !== left.list) {
-      this.fail(
-        `field '${printTerm(expr.left)}' has type '${typeName(left)}' while the right-hand side field ` +
-          `'${printTerm(unwrapVal(right))}' has incompatible type '${typeName(typed)}'`,
-        right.span,
-      );
+      const differ = (one: string, other: string) =>
+        `field '${one}' has type '${typeName(left)}' while the right-hand side field ` +
+        `'${other}' has incompatible type '${typeName(typed)}'`;
+      const falco = differ(falcoName(left), falcoName(typed));
+      this.fail(differ(printTerm(expr.left), printTerm(unwrapVal(right))), right.span, { falco });
     }
     return typed;
   }
@@ -286,6 +282,12 @@ class Checker implements Checking {
 
 function fieldText({ name, arg }: FieldTerm): string {
   return arg === undefined ? name : `${name}[${arg}]`;
+}
+
+/** Whether a term is compared with constants only. */
+function isAlone(term: TypedTerm): boolean {
+  const field = innerField(term);
+  return field !== undefined && (field.ref.field.noRhs === true || field.candidates !== undefined);
 }
 
 function unwrapVal(term: Term): Term {

@@ -2,7 +2,7 @@
 
 import type { FieldType } from '../../events/field.ts';
 import type { Literal, Operator } from '../language.ts';
-import { addressText, type Network, parseAddress, parseIpv4, parseIpv6 } from './ip.ts';
+import { addressText, type Network, parseIpv4, parseIpv6 } from './ip.ts';
 import { servicePort } from './services.ts';
 
 /**
@@ -122,15 +122,14 @@ function readAddress(text: string): string {
 
 function readNetwork(text: string): Network {
   const slash = text.indexOf('/');
-  const address = slash < 0 ? undefined : parseAddress(text.slice(0, slash));
-  if (address === undefined) throw new Error(`unrecognized IP network ${clipped(text)}`);
+  if (slash < 0) throw new Error(`unrecognized IP network ${clipped(text)}`);
+  const four = text.includes('.') && !text.includes(':');
+  const address = (four ? parseIpv4 : parseIpv6)(text.slice(0, slash));
+  if (address === undefined) throw new Error(`unrecognized ${four ? 'IP' : 'IPv6'} address ${clipped(text)}`);
   const mask = text.slice(slash + 1);
-  const prefix = /^\d{1,3}$/.test(mask) ? Number(mask) : Number.NaN;
-  if (typeof address === 'number') {
-    if (!(prefix >= 0 && prefix <= 32)) throw new Error(`invalid netmask ${clipped(mask)}`);
-  } else if (!(prefix >= 1 && prefix <= 128)) {
-    throw new Error(`invalid v6 netmask ${clipped(mask)}`);
-  }
+  const prefix = Number(readInteger(mask, 'INT64'));
+  const [least, most] = four ? [0, 32] : [1, 128];
+  if (prefix < least || prefix > most) throw new Error(`invalid ${four ? '' : 'v6 '}netmask ${clipped(mask)}`);
   return { address, prefix };
 }
 

@@ -9,7 +9,7 @@ export interface Option {
   readonly lacksValue?: true;
 }
 
-/** Reads the options that `letters` names: `x` is a flag, `x:` takes a value, `x::` a value in the same word. */
+/** Reads the options that `letters` names: `x` is a flag, `x:` takes a value, and so does `x::`, as in Falco. */
 export function readOptions(words: readonly string[], letters: string): readonly Option[] {
   const options: Option[] = [];
   for (let index = 0; index < words.length; index++) {
@@ -29,7 +29,7 @@ export function readOptions(words: readonly string[], letters: string): readonly
         continue;
       }
       const rest = word.slice(at + 1);
-      const next = rest !== '' || letters[place + 2] === ':' ? rest : words[++index];
+      const next = rest === '' ? words[++index] : rest;
       options.push(
         next === undefined ? { letter: written, value: '', lacksValue: true } : { letter: written, value: next },
       );

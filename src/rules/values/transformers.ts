@@ -13,7 +13,7 @@ export function applyUnary(name: string, value: Value): Value | undefined {
     case 'basename':
       return mapText(value, (text) => text.slice(text.lastIndexOf('/') + 1));
     case 'b64':
-      return decodeBase64(value as Scalar);
+      return Array.isArray(value) ? decodedAll(value) : decodeBase64(value as Scalar);
     default:
       return lengthOf(value);
   }
@@ -37,7 +37,12 @@ function lengthOf(value: Value): number {
   return Array.isArray(value) || value instanceof Uint8Array ? value.length : 0;
 }
 
-function decodeBase64(value: Scalar): Value | undefined {
+function decodedAll(values: readonly Scalar[]): Value | undefined {
+  const decoded = values.map(decodeBase64).filter((each) => each !== undefined);
+  return decoded.length === values.length ? decoded : undefined;
+}
+
+function decodeBase64(value: Scalar): Scalar | undefined {
   const text = value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value);
   const digits = text.replace(/={0,2}$/, '');
   if (!/^[A-Za-z0-9+/]*$/.test(digits) || digits.length % 4 === 1) return undefined;

@@ -8,7 +8,7 @@ export interface TermType {
   readonly list: boolean;
 }
 
-type Family = 'number' | 'bool' | 'text' | 'bytes' | 'address' | 'any';
+type Family = 'number' | 'bool' | 'text' | 'bytes' | 'address' | 'none' | 'any';
 
 const families: Readonly<Record<FieldType, Family>> = {
   CHARBUF: 'text',
@@ -30,6 +30,8 @@ const families: Readonly<Record<FieldType, Family>> = {
   UINT16: 'number',
   UINT32: 'number',
   UINT64: 'number',
+  UID: 'none',
+  GID: 'none',
 };
 
 /** Of what there may be lists in conditions. */
@@ -63,10 +65,11 @@ const operators: Readonly<Record<Exclude<Family, 'any'>, ReadonlySet<Operator>>>
   ]),
   bytes: new Set<Operator>([...equality, 'contains', 'startswith', 'endswith', 'bcontains', 'bstartswith']),
   address: new Set<Operator>(equality),
+  none: new Set<Operator>(),
 };
 
 /** How Falco names the values of a family in errors. */
-const filters: Readonly<Record<Exclude<Family, 'any'>, string>> = {
+const filters: Readonly<Record<Exclude<Family, 'any' | 'none'>, string>> = {
   number: 'for numeric',
   bool: 'for numeric',
   text: 'for string',
@@ -98,6 +101,7 @@ export function operatorError(type: TermType, operator: Operator, modifier: Modi
   }
   const family = families[type.type];
   if (family === 'any') return undefined;
+  if (family === 'none') return `filter error: '${shown}' operator not supported for type '${type.type}'`;
   if (family === 'address' && modifier !== undefined && !['=', '==', '!='].includes(operator)) {
     return `filter error: '${shown}' with modifier not supported ${filters.address} filters`;
   }
