@@ -187,7 +187,7 @@ export function refuseComputedEventTypes(trees: Trees, checks = eventTypeChecks(
     // What other operators compare narrows nothing, computed or not.
     if (!['=', '!=', 'in'].includes(check.operator) && (isPlain || check.operator !== 'exists')) continue;
     if (!isPlain) {
-      const falco = 'event code search does not support `evt.type`/`syscall.type` checks with transformers';
+      const falco = 'event code search does not support `evt.type` checks with transformers';
       refuse(trees, check, 'the event type is compared as it is: rules are found by it', { falco });
     }
     if (check.right === undefined) continue;

@@ -1,7 +1,6 @@
 /** Which event types a condition can be true for (spec/falco-engine.md §2.8): rules are found by them, syscalls chosen. */
 
 import type { EventTypes } from '../../events/field.ts';
-import type { Constant } from '../values/constants.ts';
 import type { TypedCheck, TypedExpr, TypedTerm } from './typed-ast.ts';
 
 /** Names of event types; `all` where the condition does not narrow them. */
@@ -107,16 +106,12 @@ function checkedNames({ left, operator, modifier, constants }: TypedCheck): Name
 /** `evt.num` counts from 1: whether a check of it is true for every event, or for none; undefined when it depends. */
 export function constantNumberCheck({ left, operator, modifier, constants }: TypedCheck): boolean | undefined {
   if (left.kind !== 'field' || left.ref.text !== 'evt.num' || modifier !== undefined) return undefined;
-  const values = (constants ?? []).filter(
-    (constant: Constant) => typeof constant === 'number' || typeof constant === 'bigint',
-  );
+  const values = constants?.filter((constant) => typeof constant === 'number' || typeof constant === 'bigint');
+  if (values === undefined) return undefined;
+  if (operator === '=' || operator === 'in') return values.every((each) => each < 1) ? false : undefined;
   const [value] = values;
   if (value === undefined) return undefined;
   switch (operator) {
-    case '=':
-    case 'in':
-    case 'intersects':
-      return values.every((each) => each < 1) ? false : undefined;
     case '!=':
       return value < 1 ? true : undefined;
     case '<':
