@@ -3,13 +3,12 @@
 import { suggest } from '../../core/errors.ts';
 import { errorNames } from '../../events/kernel/errno.ts';
 import { namesInParam } from '../../events/syscall/event-types.ts';
-import type { Literal, Operator } from '../language.ts';
+import { type Literal, type Operator, transformerNames } from '../language.ts';
 import { parseTerm } from '../syntax/parser.ts';
 import { clipped, wrapped } from '../values/constants.ts';
 import { hasOpenBracket } from '../values/glob.ts';
 import { addressText, mappedNetwork, parseAddress } from '../values/ip.ts';
 import { isSimpleRegex } from '../values/regex.ts';
-import { isText } from '../values/types.ts';
 import type { Checking } from './checking.ts';
 import type { TypedField, TypedTerm } from './typed-ast.ts';
 
@@ -21,17 +20,30 @@ export interface ValueWarning {
 /** What word processors and web pages make of quotes and blanks. */
 const pasted = /[\u00a0\u2000-\u200d\u2018-\u201f\u2028-\u202f\u2060\u3000\ufeff]/;
 const suspect = /[.(\u00a0\u2000-\u200d\u2018-\u201f\u2028-\u202f\u2060\u3000\ufeff]/;
-/** Every field and transformer begins so, and few values do that are none. */
-const termStart = /^[a-zA-Z][a-zA-Z0-9_]*(?:(?:\.[a-zA-Z][a-zA-Z0-9_]*)+(?:\[|$)|\()/;
+/** Falco overlooks them where a value looks like a field or a transformer. */
+const blanks = /[ \t\n\v\f\r]+/g;
+/** Every field begins so, and few values do that are none. */
+const fieldStart = /^[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_]*)+(?:\[|$)/;
+/** What is in the parentheses need not mean anything. */
+const transformerCall = new RegExp(`^(?:${transformerNames.join('|')})\\(.*\\)$`, 's');
 
 export function warningsAbout(
+  literal: Literal,
+  left: TypedTerm,
+  operator: Operator,
+  checker: Checking,
+): readonly ValueWarning[] {
+  const never = left.kind === 'field' ? neverMatched(literal.text, left, operator) : undefined;
+  const others = aboutText(literal, left, operator, checker);
+  return never === undefined ? others : [never, ...others];
+}
+
+function aboutText(
   { text, quoted }: Literal,
   left: TypedTerm,
   operator: Operator,
   checker: Checking,
 ): readonly ValueWarning[] {
-  const never = left.kind === 'field' ? neverMatched(text, left, operator) : undefined;
-  if (never !== undefined) return [never];
   if ((left.type === 'IPNET' || left.type === 'IPADDR') && text.includes(':')) return ofAddress(text, left);
   const isRegex = operator === 'regex';
   if (!isRegex && !suspect.test(text)) return NONE;
@@ -49,22 +61,26 @@ export function warningsAbout(
         "'=', 'contains', 'startswith', 'endswith'",
     });
   }
-  const field = isText(left.type) ? meantField(text, checker) : undefined;
-  if (field !== undefined) warnings.push(field);
+  const meant = meantTerm(text, checker);
+  if (meant !== undefined) warnings.push(meant);
   return warnings;
 }
 
 /** A field or transformer that is a text where it stands. */
-function meantField(text: string, checker: Checking): ValueWarning | undefined {
+function meantTerm(text: string, checker: Checking): ValueWarning | undefined {
   const asOutput = text.startsWith('%');
-  const written = asOutput ? text.slice(1) : text;
-  const term = termStart.test(written) ? parseTerm(written) : undefined;
-  if (term === undefined || !checker.isValid(term)) return undefined;
-  const isField = term.kind === 'field';
-  const misused = `may be a valid ${isField ? 'field' : 'field transformer'} misused as a const string value`;
+  const written = asOutput ? text.slice(1) : text.replace(blanks, '');
+  const isCall = transformerCall.test(written);
+  if (!isCall && !isField(written, checker)) return undefined;
+  const misused = `may be a valid ${isCall ? 'field transformer' : 'field'} misused as a const string value`;
   const message = `'${text}' ${asOutput ? 'is a text like any other: % is for outputs' : misused}`;
-  if (isField) return { message, hint: `To compare with the field write val(${written}).` };
-  return { message, hint: `Remove the ${asOutput ? '% and the ' : ''}quotes to apply it.` };
+  if (isCall) return { message, hint: `Remove the ${asOutput ? '% and the ' : ''}quotes to apply it.` };
+  return { message, hint: `To compare with the field write val(${written}).` };
+}
+
+function isField(text: string, checker: Checking): boolean {
+  const term = fieldStart.test(text) ? parseTerm(text) : undefined;
+  return term !== undefined && checker.isValid(term);
 }
 
 const PARTS: ReadonlySet<string> = new Set(['startswith', 'endswith', 'contains', 'icontains']);

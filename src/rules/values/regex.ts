@@ -119,7 +119,10 @@ function bracketEnd(pattern: string, start: number): number {
   return at + 1;
 }
 
-/** Whether a pattern is plain text between optional anchors and `.*`, `.+`, `.?`: a simpler operator would do. */
+/**
+ * Whether a pattern is plain text with at most one of an anchor and `.*`, `.+`, `.?` at either end, as Falco looks at it: a
+ * simpler operator would do.
+ */
 export function isSimpleRegex(pattern: string): boolean {
-  return /^\^?(?:\.[*+?])?[^\\.^$*+?()[\]{}|]*(?:\.[*+?])?\$?$/.test(pattern);
+  return /^(?:\^|\.[*+?])?[^\\.^$*+?()[\]{}|]*(?:\$|\.[*+?])?$/.test(pattern);
 }

@@ -167,6 +167,27 @@ test('comparing k8s audit fields with <NA> is warned of', () => {
   expect(codes(result)).toEqual(['LOAD_UNSAFE_NA_CHECK']);
 });
 
+describe('a value that looks like a field or a transformer is warned of', () => {
+  test.each([
+    ['evt.rawarg.name = proc.pname', 'val(proc.pname)'],
+    ['evt.buffer contains proc.pname', 'val(proc.pname)'],
+    ['proc.name = "proc. pname"', 'val(proc.pname)'],
+    ['proc.name = "val(proc.pname)"', 'Remove the quotes'],
+    ['proc.name = "tolower(it)"', 'Remove the quotes'],
+    ['evt.res = proc.name', 'val(proc.name)'],
+  ])('%s', (condition, hint) => {
+    const { diagnostics } = load(rule({ condition: `'evt.type = write and ${condition}'` }), { catalogues });
+    expect(diagnostics.map((each) => each.hint).filter((each) => each?.includes(hint))).toHaveLength(1);
+  });
+
+  test('a pattern that no simpler operator can take the place of is not', () => {
+    const said = (pattern: string) =>
+      codes(load(rule({ condition: `evt.type=open and proc.name regex '${pattern}'` })));
+    for (const pattern of ['^a.*$', '^.*a', 'a.*b', '.']) expect(said(pattern)).toEqual([]);
+    for (const pattern of ['^a.*', '.*a$', '^.*', 'a']) expect(said(pattern)).toEqual(['LOAD_COMPILE_CONDITION']);
+  });
+});
+
 test('a network compared with a modifier is warned of', () => {
   const result = load(rule({ condition: 'evt.type = connect and fd.snet = anyof (10.0.0.0/8)' }), { catalogues });
   expect(codes(result)).toEqual(['LOAD_COMPILE_CONDITION']);
