@@ -6,6 +6,7 @@ import { checkTerm } from '../check/check.ts';
 import type { TypedTerm } from '../check/typed-ast.ts';
 import { printerOf, termReader } from '../judge/terms.ts';
 import type { Span } from '../language.ts';
+import type { Argument } from '../syntax/ast.ts';
 import { parseTermAt } from '../syntax/parser.ts';
 import { printTerm } from '../syntax/print.ts';
 import { Problem } from '../syntax/problem.ts';
@@ -16,7 +17,7 @@ export interface Format {
   readonly text: string;
   /** The fields that it prints, each once. */
   readonly reads: readonly FieldRef[];
-  /** Fields and transformers in the order they are printed, fields inside transformers first. */
+  /** Fields and transformers in the order they are printed, as often as they are, what is inside transformers first. */
   readonly names: readonly string[];
   bind<E extends Event>(form: Form<E>): BoundFormat<E>;
 }
@@ -44,7 +45,7 @@ export function parseFormat(text: string, catalogue: Catalogue, bytes?: PrintByt
   const keepsAbsent = text.startsWith('*');
   const tokens: (string | Token)[] = [];
   const reads = new Map<string, FieldRef>();
-  const names = new Set<string>();
+  const names: string[] = [];
   let at = keepsAbsent ? 1 : 0;
   while (at < text.length) {
     const percent = text.indexOf('%', at);
@@ -56,21 +57,20 @@ export function parseFormat(text: string, catalogue: Catalogue, bytes?: PrintByt
     for (let index = 0; index < token.reads.length; index++) {
       const ref = token.reads[index] as FieldRef;
       reads.set(ref.text, ref);
-      names.add(ref.text);
     }
-    names.add(token.name);
+    names.push(...token.names);
     at = token.end;
   }
   return {
     text,
     reads: [...reads.values()],
-    names: [...names],
+    names,
     bind: (form) => new TokenFormat(tokens, [...reads.values()], { keepsAbsent, bytes }, form),
   };
 }
 
 interface ReadToken extends Token {
-  readonly name: string;
+  readonly names: readonly string[];
   readonly reads: readonly FieldRef[];
   readonly end: number;
 }
@@ -82,7 +82,7 @@ function readToken(text: string, percent: number, catalogue: Catalogue): ReadTok
   let start = percent + 1;
   while (isDigit(text.charCodeAt(start))) start++;
   const digits = text.slice(percent + 1, start);
-  const width = digits === '' ? undefined : Number(digits);
+  const width = Number(digits) || undefined;
   if (start >= text.length) {
     const what = digits === '' ? 'a %' : 'a number';
     throw new Problem(
@@ -114,7 +114,7 @@ function readToken(text: string, percent: number, catalogue: Catalogue): ReadTok
     );
   }
   const term: TypedTerm = { kind: 'field', ref, type: ref.field.type, list: ref.field.list === true };
-  return { term, width, name: ref.text, reads: [ref], end };
+  return { term, width, names: [ref.text], reads: [ref], end };
 }
 
 /** Falco's message goes on with the rest of a parser's error, which is empty here. */
@@ -145,7 +145,7 @@ function readTransformer(text: string, percent: number, start: number, catalogue
   try {
     const { term, end } = parseTermAt(text, start);
     const { term: typed, reads } = checkTerm(term, catalogue);
-    return { term: typed, name: printTerm(term), reads, end };
+    return { term: typed, names: namesWithin(term), reads, end };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     throw new Problem(
@@ -159,6 +159,16 @@ function readTransformer(text: string, percent: number, start: number, catalogue
       },
     );
   }
+}
+
+/** The transformer that another one has last goes without a name of its own, as in Falco. */
+function namesWithin(term: Argument): readonly string[] {
+  if (term.kind === 'literal') return [];
+  if (term.kind === 'arguments') return term.items.flatMap(namesWithin);
+  const name = printTerm(term);
+  if (term.kind === 'field') return [name];
+  const names = term.args.flatMap(namesWithin);
+  return [...(names.at(-1)?.includes('(') ? names.slice(0, -1) : names), name];
 }
 
 const transformer = /[a-z0-9]+\(/y;

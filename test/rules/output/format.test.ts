@@ -17,6 +17,7 @@ describe('the message', () => {
     ['%20t.s|', { 't.s': 'Hello World' }, 'Hello World         |'],
     ['%5t.s|', { 't.s': 'Hello World' }, 'Hello|'],
     ['%6t.s|', {}, '<NA>  |'],
+    ['%0t.s|', { 't.s': 'v' }, 'v|'],
     ['%t.hex %t.ns', { 't.hex': 255, 't.ns': 42 }, 'FF 000000042'],
     ['%t.b %t.d', { 't.b': true, 't.d': 0.39 }, 'true 0.4'],
     ['%t.list %t.list', { 't.list': ['a', 'b'] }, '(a,b) (a,b)'],
