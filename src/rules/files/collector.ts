@@ -110,16 +110,22 @@ export class Collector implements Definitions {
     this.rules.set(name, rule);
   }
 
-  /** Appends to a rule; what may be appended to is the caller's business. */
-  appendRule(name: string, update: RuleUpdate, context: Context): void {
-    const rule =
+  /** The rule that is appended to. Throws LoadFailure when there is none. */
+  requireRule(name: string, context: Context): RuleDefinition {
+    return (
       this.rules.get(name) ??
       failLoad(
         'LOAD_ERR_VALIDATE',
         "Rule uses 'append' or 'override.<key>: append' but no rule by that name already exists",
         context,
         meant(name, this.rules),
-      );
+      )
+    );
+  }
+
+  /** Appends to a rule; what may be appended to is the caller's business. */
+  appendRule(name: string, update: RuleUpdate, context: Context): void {
+    const rule = this.requireRule(name, context);
     this.#sameSource(rule, update.source, context);
     this.rules.set(name, {
       ...rule,
@@ -144,6 +150,17 @@ export class Collector implements Definitions {
     this.#sameSource(rule, update.source, context);
     const exceptions = update.exceptions?.map((each) => this.#complete(each, rule.source)) ?? rule.exceptions;
     this.rules.set(name, { ...rule, ...update, exceptions, visibility: this.#counter++ });
+  }
+
+  /** Changes a rule in steps: when one of them is refused, none is taken. */
+  changeRule(name: string, steps: () => void): void {
+    const before = this.rules.get(name);
+    try {
+      steps();
+    } catch (error) {
+      if (before !== undefined) this.rules.set(name, before);
+      throw error;
+    }
   }
 
   enableRule(name: string, enabled: boolean, context: Context): void {

@@ -30,8 +30,8 @@ export function conditionWarnings(
 ): readonly ConditionWarning[] {
   const { reads } = condition;
   const warnings: ConditionWarning[] = [];
-  if (reads.some(({ text }) => isDeprecated(text))) warnings.push(...ofDeprecatedFields(rule, condition));
   if (reads.some(({ text }) => comparedWithNa.test(text))) warnings.push(...ofUnsafeChecks(rule, condition));
+  if (reads.some(({ text }) => isDeprecated(text))) warnings.push(...ofDeprecatedFields(rule, condition));
   warnings.push(...ofParts(rule, condition));
   if (reads.some(({ field }) => field.type === 'IPNET')) warnings.push(...ofNetworks(rule, condition));
   warnings.push(...ofSocketNames(rule, condition));
@@ -121,6 +121,10 @@ export function isDeprecated(field: string): boolean {
 
 const comparedWithNa = /^(?:ka|jevt)\./;
 
-function comparesWithNa({ left, constants = [] }: TypedCheck): boolean {
-  return left.kind === 'field' && comparedWithNa.test(left.ref.text) && constants.includes('<NA>');
+/** Other operators look for a part of a value. */
+const equalities: ReadonlySet<string> = new Set(['=', '!=', 'in', 'intersects', 'pmatch']);
+
+function comparesWithNa({ left, operator, constants = [] }: TypedCheck): boolean {
+  if (!equalities.has(operator) || !constants.includes('<NA>')) return false;
+  return left.kind === 'field' && comparedWithNa.test(left.ref.text);
 }

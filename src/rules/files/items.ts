@@ -10,7 +10,7 @@ import { attempt, Context, failLoad } from '../yaml/issue.ts';
 import { Aliases, isNull, mergeKeys, YamlItem } from '../yaml/yaml-item.ts';
 import type { Collector, Warn } from './collector.ts';
 import type { RuleContent, RuleUpdate } from './definitions.ts';
-import { overrideKeys, readOverrides } from './overrides.ts';
+import { type OverrideKeys, overrideKeys, readOverrides, refuseUnexpected, requireOverridden } from './overrides.ts';
 import { readRuleContent } from './rule-content.ts';
 import type { Plugin } from './versions.ts';
 import { parseVersion } from './versions.ts';
@@ -238,27 +238,32 @@ class ItemReader {
     this.#unknownKeys(item, 'rule', context);
   }
 
-  #override(
-    item: YamlItem,
-    name: string,
-    context: Context,
-    overrides: { append: ReadonlySet<string>; replace: ReadonlySet<string> },
-  ): void {
+  #override(item: YamlItem, name: string, context: Context, overrides: OverrideKeys): void {
     const source = item.optionalScalar('source', context)?.text;
     const named = source === undefined ? {} : { source };
-    if (overrides.append.size > 0) {
-      this.#collector.appendRule(name, { ...named, ...this.#content(item, context, overrides.append, true) }, context);
-    }
-    if (overrides.replace.size > 0) {
-      this.#collector.replaceRule(
-        name,
-        { ...named, ...this.#content(item, context, overrides.replace, false) },
-        context,
-      );
-    }
+    this.#collector.changeRule(name, () => {
+      if (overrides.append.size > 0) {
+        requireOverridden(item, context, overrides, 'append');
+        this.#collector.appendRule(
+          name,
+          { ...named, ...this.#content(item, context, overrides.append, true) },
+          context,
+        );
+      }
+      if (overrides.replace.size > 0) {
+        requireOverridden(item, context, overrides, 'replace');
+        this.#collector.replaceRule(
+          name,
+          { ...named, ...this.#content(item, context, overrides.replace, false) },
+          context,
+        );
+      }
+      refuseUnexpected(item, context, overrides);
+    });
   }
 
   #legacyAppend(item: YamlItem, name: string, context: Context): void {
+    this.#collector.requireRule(name, context);
     if (!item.has('condition') && !item.has('exceptions')) {
       failLoad('LOAD_ERR_VALIDATE', 'Appended rule must have exceptions or condition property', context);
     }

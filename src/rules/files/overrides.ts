@@ -66,7 +66,6 @@ export function readOverrides(item: YamlItem, context: Context, keys: OverrideKe
       context,
     );
   }
-  if (append.size + replace.size > 0) checkKeys(item, context, keys, append, replace);
   return { append, replace };
 }
 
@@ -96,26 +95,25 @@ function readOperation(overrides: YamlItem, key: string, place: Context, keys: O
   );
 }
 
-function checkKeys(
+/** Refuses overrides of what the item does not have. */
+export function requireOverridden(
   item: YamlItem,
   context: Context,
-  keys: OverrideKeys,
-  append: ReadonlySet<string>,
-  replace: ReadonlySet<string>,
+  overrides: OverrideKeys,
+  operation: 'append' | 'replace',
 ): void {
-  for (const [operation, set] of [
-    ['append', append],
-    ['replace', replace],
-  ] as const) {
-    for (const key of set) {
-      if (item.has(key)) continue;
-      const rest = `override for '${key}' was specified but '${key}' is not defined`;
-      const message = `${operation === 'append' ? 'An append' : 'A replace'} ${rest}`;
-      // The article is Falco's.
-      failLoad('LOAD_ERR_YAML_VALIDATE', `An ${operation} ${rest}`, context, { diagnostic: { message } });
-    }
+  for (const key of overrides[operation]) {
+    if (item.has(key)) continue;
+    const rest = `override for '${key}' was specified but '${key}' is not defined`;
+    const message = `${operation === 'append' ? 'An append' : 'A replace'} ${rest}`;
+    // The article is Falco's.
+    failLoad('LOAD_ERR_YAML_VALIDATE', `An ${operation} ${rest}`, context, { diagnostic: { message } });
   }
-  for (const key of [...keys.replace].sort()) {
+}
+
+/** Refuses what the item of a rule has and overrides nothing with. */
+export function refuseUnexpected(item: YamlItem, context: Context, { append, replace }: OverrideKeys): void {
+  for (const key of [...overrideKeys.rule.replace].sort()) {
     if (!item.has(key) || append.has(key) || replace.has(key)) continue;
     failLoad(
       'LOAD_ERR_YAML_VALIDATE',

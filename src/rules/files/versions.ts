@@ -33,14 +33,14 @@ export function isCompatible(version: Version, required: Version): boolean {
   return version[1] !== required[1] ? version[1] > required[1] : version[2] >= required[2];
 }
 
-/** Why the plugins do not meet the requirements, and which; undefined when they do. */
+/** Why the plugins do not meet the requirements, and which; undefined when they do. The first alternative that is loaded counts. */
 export function checkPlugins(
   requirements: readonly PluginRequirement[],
   plugins: readonly Plugin[],
 ): { readonly message: string; readonly unmet: PluginRequirement } | undefined {
   for (const unmet of requirements) {
-    const loaded = plugins.find(({ name }) => unmet.some((each) => each.name === name));
-    const required = unmet.find(({ name }) => name === loaded?.name);
+    const required = unmet.find((each) => plugins.some(({ name }) => name === each.name));
+    const loaded = plugins.find(({ name }) => name === required?.name);
     if (loaded === undefined || required === undefined) {
       const names = unmet.map(({ name, version }) => `${name} (>= ${version})`).join(', ');
       return { message: `Plugin requirement not satisfied, must load one of: ${names}`, unmet };

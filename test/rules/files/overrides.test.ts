@@ -51,6 +51,15 @@ describe('what is wrong with an override', () => {
 
 describe('what is changed and is not there', () => {
   test.each([
+    ['an unexpected key', '- rule: r2\n  desc: d\n  output: o\n  override: {desc: append}\n'],
+    ['nothing to append', '- rule: r2\n  append: true\n'],
+  ])('comes before %s, as in Falco', (_, item) => {
+    const [file] = load(rule() + item).files;
+    const message = "Rule uses 'append' or 'override.<key>: append' but no rule by that name already exists";
+    expect(file?.errors.map((error) => error.message)).toEqual([message]);
+  });
+
+  test.each([
     ['- rule: r2\n  condition: and x\n  override: {condition: append}\n', 'Did you mean r1?'],
     ['- rule: r2\n  condition: x\n  override: {condition: replace}\n', 'Did you mean r1?'],
     ['- rule: r2\n  enabled: false\n', 'Did you mean r1?'],
