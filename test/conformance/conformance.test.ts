@@ -1,4 +1,4 @@
-/** Falco's own answers, where the reference data lies beside the repository. */
+/** Falco's own answers, where the reference data lies beside the repository, and more of the kind. */
 
 import { describe, expect, test } from 'vitest';
 import { sharedJson } from '../events/shared.ts';
@@ -24,5 +24,140 @@ describe.runIf(cases.length > 0)("Falco's answers", () => {
       return difference === undefined || better[each.id] !== undefined ? [] : [`${each.id}: ${difference}`];
     });
     expect(wrong).toEqual([]);
+  });
+});
+
+/** What the reference data has no case of, by its description and Falco's source. */
+describe('as Falco', () => {
+  const run = makeRunners('generated');
+  const difference = (kind: string, input: object, expect: object) =>
+    run[kind]?.({ id: kind, kind, ...input, expect: expect as Case['expect'] });
+
+  const fields = {
+    't.s': { type: 'string', value: 'Hello' },
+    't.same': { type: 'string', value: 'Hello' },
+    't.null': { type: 'string', value: null },
+    't.path': { type: 'fspath', value: '/bin/cat' },
+    't.i': { type: 'int64', value: -7 },
+    't.uid': { type: 'uid', value: 4294967295 },
+    't.buf': { type: 'bytes', value: 'Hello' },
+    't.net': { type: 'ipnet', value: '10.0.0.7' },
+    't.list': { type: 'string', list: true, value: ['a'] },
+    't.none': { type: 'string', list: true, value: [] },
+    't.ulist': { type: 'uint64', list: true, value: [1] },
+    't.arg': { type: 'string', value: 'x', arg: true },
+    't.alone': { type: 'string', value: 'x', no_rhs: true },
+  };
+  const mismatch = (left: string, type: string, right: string, other: string) =>
+    `field '${left}' has type '${type}' while the right-hand side field '${right}' has incompatible type '${other}'`;
+  const unsupported = (type: string, name: string, field: string) =>
+    `can't add field transformer: type '${type}' is not supported by '${name}' transformer applied on ${field}`;
+
+  test.each([
+    ['t.uid = 5', "filter error: '=' operator not supported for type 'UID'"],
+    ['t.uid == anyof (5)', "filter error: '=' operator not supported for type 'UID'"],
+    ['t.net = 10.0.0.0/x', 'x is not a valid number'],
+    ['t.net = 10.0.0/8', 'unrecognized IP address 10.0.0/8'],
+    ['t.net = localhost/8', 'unrecognized IPv6 address localhost/8'],
+    ['t.net = "10.0.0.0/-1"', 'invalid netmask -1'],
+    ['t.alone = val(t.s)', "field 't.alone' doesn't support right-hand side fields"],
+    ['tolower(t.alone) = val(t.i)', "field 't.alone' doesn't support right-hand side fields"],
+    ['t.s = tolower(t.alone)', "field 't.alone' can't be used as a right-hand side field"],
+    ['t.s regex val(no.field)', 'filter_check called with nonexistent field no.field'],
+    ['t.s pmatch val(t.alone)', "operator 'PMATCH' doesn't support right-hand side fields"],
+    ['len(t.s) = val(t.s)', mismatch('t.s', 'UINT64', 't.s', 'CHARBUF')],
+    ['t.s = len(t.list)', mismatch('t.s', 'CHARBUF', 't.list', 'UINT64')],
+    ['t.i = val(t.arg[x])', mismatch('t.i', 'INT64', 't.arg', 'CHARBUF')],
+    ['join("-", t.list) = val(t.i)', mismatch('NA', 'CHARBUF', 't.i', 'INT64')],
+    ['t.s in getopt(t.list, "n")', mismatch('t.s', 'CHARBUF', 'INTERNAL', 'CHARBUF (list)')],
+    ['b64(t.path) = x', unsupported('FSPATH', 'b64', "field 't.path'")],
+    ['tolower(t.ulist) in (1)', unsupported('UINT64', 'tolower', "list field 't.ulist'")],
+    ['concat(t.path, "x") = y', 'concat() arguments must be strings'],
+    ['concat(t.s) = x', "unknown field transfomer 'concat'"],
+    ['join("-", "a", "b") = x', 'join() requires exactly 2 arguments: separator and list'],
+    ['getopt(t.list, "n", "x") exists', 'getopt() requires exactly 2 arguments: args list and optstring'],
+    ['tolower(t.s, t.s) = x', 'unknown multivalue transformer'],
+  ])('%s: %s', (condition, error) => {
+    expect(difference('eval', { condition, fields }, { ok: false, stage: 'compile', error })).toBeUndefined();
+  });
+
+  const simple = (pattern: string) =>
+    `regex check with '${pattern}' may be optimized with simpler operators such as '=', 'contains', 'startswith', 'endswith'`;
+  const misused = (value: string, what = 'field') =>
+    `'${value}' may be a valid ${what} misused as a const string value`;
+  test.each<[string, boolean, ...string[]]>([
+    ["t.s regex '^Hell.*$'", true],
+    ["t.s regex '^.*lo'", true],
+    ["t.s regex '^Hell.*'", true, simple('^Hell.*')],
+    ["t.s regex '.*lo$'", true, simple('.*lo$')],
+    ["t.s regex '^.*'", true, simple('^.*')],
+    ['t.s = "t. same"', false, misused('t. same')],
+    ['t.s in (t.same, t.path, t.arg[x])', false, misused('t.same'), misused('t.path'), misused('t.arg[x]')],
+    ['t.buf = t.same', false, misused('t.same')],
+    ['t.s = "val(t.same)"', false, misused('val(t.same)', 'field transformer')],
+    ['t.s = "tolower( x )"', false, misused('tolower( x )', 'field transformer')],
+    ['t.s = "tolow(t.same)"', false],
+    ['basename(t.list) in (a)', true],
+    ['getopt(("-t", "v"), "t::")[t] = v', true],
+    // Only we say something of these.
+    ['t.s glob "[Hello"', false],
+    ['t.i = 99999999999999999999', false],
+  ])('%s is %s', (condition, result, ...warnings) => {
+    expect(difference('eval', { condition, fields }, { ok: true, result, warnings })).toBeUndefined();
+  });
+
+  test.each([
+    ['evt.around[1] = val(evt.buflen.in)', "field 'evt.around' doesn't support right-hand side fields"],
+    ['fd.ip = val(fd.sip)', "field 'fd.ip' doesn't support right-hand side fields"],
+    ['proc.aname[2] = val(proc.name)', "field 'proc.aname' doesn't support right-hand side fields"],
+    ['toupper(evt.rawarg.res) = -1', "field 'evt.rawarg' does not support transformers"],
+    ['tolower(proc.aname[2]) = x', "field 'proc.aname' does not support transformers"],
+  ])('%s: %s', (condition, error) => {
+    expect(difference('compile', { condition }, { ok: false, error })).toBeUndefined();
+  });
+
+  test.each<[string, object]>([
+    ['evt.num in ()', { all: false, count: 0 }],
+    ['evt.num intersects (0)', { all: true, count: 454 }],
+    ['evt.type!=nosuch', { all: true, count: 454 }],
+    [
+      'tolower(evt.type)=open',
+      { ok: false, error: 'event code search does not support `evt.type` checks with transformers' },
+    ],
+  ])('event types of %s', (condition, expected) => {
+    expect(difference('evttypes', { condition }, expected)).toBeUndefined();
+  });
+
+  test.each<[string, boolean, boolean, string, ...string[]]>([
+    ['%0t.s|', false, true, 'Hello|', 't.s'],
+    ['%t.s%t.s', false, true, 'HelloHello', 't.s', 't.s'],
+    [
+      '%join("-",(tolower(t.s),t.i))',
+      false,
+      true,
+      'hello--7',
+      't.s',
+      'tolower(t.s)',
+      't.i',
+      'join(-,(tolower(t.s),t.i))',
+    ],
+    ['%toupper(tolower(t.s))', false, true, 'HELLO', 't.s', 'toupper(tolower(t.s))'],
+    ['%t.i %t.null %t.s', true, false, '{"t.i":-7}', 't.i', 't.null', 't.s'],
+    ['%t.none %t.s', true, false, 'null', 't.none', 't.s'],
+    ['*%t.none %t.s', true, true, '{"t.none":null,"t.s":"Hello"}', 't.none', 't.s'],
+  ])('%s, json %s', (format, json, emitted, output, ...names) => {
+    expect(difference('format', { format, json, fields }, { ok: true, emitted, output, names })).toBeUndefined();
+  });
+
+  test('plugins: the first alternative that is loaded counts', () => {
+    const alternatives = '[{name: b, version: 0.2.0}]';
+    const content = `- required_plugin_versions: [{name: a, version: 0.1.0, alternatives: ${alternatives}}]\n`;
+    const plugins = [
+      { name: 'b', version: '0.2.9' },
+      { name: 'a', version: '0.0.9' },
+    ];
+    const error = "Plugin 'a' version '0.0.9' is not compatible with required plugin version '0.1.0'";
+    const expected = { ok: true, errors: [], warnings: [], schema_valid: [true], plugin_reqs: { ok: false, error } };
+    expect(difference('rules', { files: [{ name: 'a.yaml', content }], plugins }, expected)).toBeUndefined();
   });
 });

@@ -18,6 +18,15 @@ export function differences(expected: Record<string, unknown>, got: Record<strin
   return undefined;
 }
 
+/**
+ * Whether Falco says it too, of values in a condition and of keys of an item. What only we say of them is no difference:
+ * docs/compatibility.md.
+ */
+export function isFalcos(code: string, message: string, itemType?: string): boolean {
+  if (code === 'LOAD_COMPILE_CONDITION') return /^regex check with '|' may be a valid field/.test(message);
+  return code !== 'LOAD_UNKNOWN_KEY' || (message.startsWith('Unknown key') && itemType !== 'exception');
+}
+
 function shown(value: unknown): string {
   return (
     JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? `${each}` : each))?.slice(0, 300) ??
