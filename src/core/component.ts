@@ -64,8 +64,11 @@ export interface SourceContext extends Context {
   credit(count: number, signal?: AbortSignal): Promise<void>;
   /** Returns the credit of events that failed, where the source does not emit them again but their service will. */
   release(count: number): void;
-  /** Something that the source must say: counted, logged, and emitted by the source `internal`. */
-  report(type: ReportType, fields: InternalFields): void;
+  /**
+   * Something that the source must say: counted, logged, and emitted by the source `internal`. `summed`: its message for
+   * another count, where several of them are said together.
+   */
+  report(type: ReportType, fields: InternalFields, summed?: (count: number) => string): void;
   /**
    * What came is no event: kept whole as a dead letter where there is a state folder, else dropped; counted and said
    * either way.

@@ -221,14 +221,14 @@ export class LiveSource {
       credit: (count, signal) =>
         this.#credit.take(count, signal ? AbortSignal.any([context.signal, signal]) : context.signal),
       release: (count) => this.#credit.release(count),
-      report: (type, fields) => {
+      report: (type, fields, summed) => {
         if (type === 'drop' && fields.count) {
           // What a source lost was seen, and is gone: the books must say so.
           totals.seen += fields.count;
           totals.drop(fields.reason ?? 'source', fields.count);
           context.metrics.add('dropped', fields.reason ?? 'source', fields.count);
         }
-        reports.add({ component: id, type, fields });
+        reports.add({ component: id, type, fields, ...(summed && { summed }) });
       },
       reject: (text, why) => this.#reject(text, why),
       trouble: (problem) => {

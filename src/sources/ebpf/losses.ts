@@ -77,12 +77,9 @@ export class Losses {
   #drop(reason: string, count: number, eventType: string | undefined, why: string): void {
     if (count === 0) return;
     const what = eventType === undefined ? '' : ` of type ${eventType}`;
-    this.#ctx.report('drop', {
-      reason,
-      count,
-      ...(eventType === undefined ? {} : { event_type: eventType }),
-      message: `${counted(count, 'event')}${what} lost: ${why}`,
-    });
+    const summed = (sum: number) => `${counted(sum, 'event')}${what} lost (${reason}): ${why}`;
+    const type = eventType === undefined ? {} : { event_type: eventType };
+    this.#ctx.report('drop', { reason, count, ...type, message: summed(count) }, summed);
   }
 
   #since(name: string, value: number): number {

@@ -327,7 +327,9 @@ describe('capture', () => {
     ]);
     sensor.lose('connect', 1);
     capture.close();
-    expect(ctx.said.at(-1)?.fields.message).toBe('1 event of type connect lost: the ring was full');
+    const last = ctx.said.at(-1);
+    expect(last?.fields.message).toBe('1 event of type connect lost (ring_full): the ring was full');
+    expect(last?.summed?.(7)).toBe('7 events of type connect lost (ring_full): the ring was full');
     expect(sensor.scans).toEqual([undefined]);
   });
 
@@ -385,7 +387,7 @@ describe('capture', () => {
     expect([data?.container?.id, data?.cwd, data?.program?.exePath]).toEqual(['abababababab', '/tmp', shell.exe_path]);
     expect(ctx.said.map(({ fields }) => [fields.event_type, fields.message])).toContainEqual([
       undefined,
-      '1 event lost: the ring was full',
+      '1 event lost (ring_full): the ring was full',
     ]);
     capture.close();
   });

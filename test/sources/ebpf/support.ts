@@ -5,13 +5,10 @@ import { indexRecords } from '../../../native/record-index.ts';
 import type { Demand, SourceContext } from '../../../src/core/component.ts';
 import { createLogger } from '../../../src/core/log.ts';
 import { Counters } from '../../../src/core/metrics.ts';
-import type { InternalFields, ReportType } from '../../../src/core/report.ts';
+import type { Report } from '../../../src/core/report.ts';
 import { type Fields, record, ring } from '../../events-kernel/slab-writer.ts';
 
-export interface Said {
-  readonly type: ReportType;
-  readonly fields: InternalFields;
-}
+export type Said = Omit<Report, 'component'>;
 
 export interface TestContext extends SourceContext {
   readonly said: Said[];
@@ -38,7 +35,7 @@ export function contextFor(demand: Demand): TestContext {
     committed: async () => {},
     credit: async () => {},
     release: () => {},
-    report: (type, fields) => void said.push({ type, fields }),
+    report: (type, fields, summed) => void said.push({ type, fields, ...(summed && { summed }) }),
     reports: () => () => {},
     reject: (text, why) => void said.push({ type: 'drop', fields: { ...why, count: 1, event: text } }),
     trouble: () => {},
