@@ -1,5 +1,6 @@
 /** What may pass by itself ends a program with 75, with which a service is started again; all else that is wrong does not. */
 
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcp } from 'node:net';
@@ -96,6 +97,12 @@ test('a file that is missing, and what `optional` does for it', async () => {
   expect(code).toBe(78);
   expect(stderr).toContain('Say optional: true where it may be missing.');
   expect(stderr).not.toContain('75');
+  // What is there, and no file, would be missed for ever.
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  rules('file: pipe');
+  const piped = await runIn(folder, ['validate', 'rules.yaml']);
+  expect(piped.stderr).toContain('it is a pipe, no regular file');
+  expect(piped.stderr).not.toContain('optional');
 });
 
 test('an optional address that gives no list starts as one that gives nothing', async () => {

@@ -98,15 +98,16 @@ test('a full disk is a trouble until there is room: the items count all the same
   skip,
 }) => {
   const disk = scratch();
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk]);
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]);
   skip(status !== 0, 'a small disk cannot be mounted here');
   const path = staged(scratch());
   try {
     answer = gives('/etc/f0\n');
     const program = Program.start(['run', path, '--state', join(disk, 'state')]);
     await program.until(raises('/etc/f0'));
-    writeFileSync(join(disk, 'ballast'), Buffer.alloc(3 * 1024 ** 2));
-    answer = gives(`/etc/f1\n${'#\n'.repeat(1024 ** 2)}`);
+    // What is left is enough for the state file and its log.
+    writeFileSync(join(disk, 'ballast'), Buffer.alloc(11 * 1024 ** 2));
+    answer = gives(`/etc/f1\n${`${'#'.repeat(63)}\n`.repeat(100_000)}`);
     await program.until(raises('/etc/f1'));
     const words = 'the list far cannot be kept in the state folder: no space left on device';
     await vi.waitFor(async () => expect(await problems(program)).toContain(words), 10_000);

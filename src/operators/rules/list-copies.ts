@@ -60,7 +60,7 @@ export class ListCopies {
   *read(from: ItemsFrom): Steps<Copy | undefined> {
     const path = this.#pathOf(from);
     try {
-      const { mtimeMs: time } = statSync(path);
+      const time = statSync(path).mtime.getTime();
       const file = yield* readInSteps(path, MOST_BYTES + HEAD);
       const { digest, rest, content, validators } = headOf(file);
       if (digest !== (yield* digestOf(nameOf(from), rest))) throw new Error('it is damaged');

@@ -97,14 +97,17 @@ state: ${state}
     const running = await Run.start(plan, { log, resolve: (each) => resolve(folder, each), store });
     await running.over;
     const { problems } = running.status();
+    const { list_read: read, list_failures: failures } = Object.fromEntries(
+      ['list_read', 'list_failures'].map((name) => [name, running.metrics.get('detect')?.byLabel(name)]),
+    );
     await running.stop();
     await copies?.settled();
     await store.close();
     const alerts = [...readFileSync(out, 'utf8').matchAll(/Notice ([^"\s]+)/g)].map(([, name]) => name);
-    return { code: 0, alerts, said: lines, problems };
+    return { code: 0, alerts, said: lines, problems, read, failures };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { code: error.exit, alerts: [], said: [failure(error)], problems: [] };
+    return { code: error.exit, alerts: [], said: [failure(error)], problems: [], read: undefined, failures: undefined };
   }
 }
 
@@ -126,8 +129,9 @@ describe('an address that gives no list', () => {
     answer = how;
     for (const more of ['', ', optional: true']) {
       rules(more);
-      const { code, alerts, said, problems } = await run();
+      const { code, alerts, said, problems, read, failures } = await run();
       expect([code, alerts, said.length, problems.length]).toEqual([0, ['/etc/f0', '/etc/f2'], 1, 1]);
+      expect([read, failures]).toEqual([{ far: mtime.getTime() / 1000 }, { far: 1 }]);
       const words = `the list far goes on with the 2 items of ${mtime.toISOString()}, from the state folder until a reload reads it: `;
       expect(said[0]).toContain(`${words}${url.replace(/\?.*/, '?…')}: `);
       expect(problems[0]).toContain(`operator detect: ${words}`);
@@ -140,6 +144,47 @@ describe('an address that gives no list', () => {
     expect(await run()).toMatchObject({ code: 0, alerts: ['/etc/f1'], said: [] });
     answer = how;
     expect((await run()).alerts).toEqual(['/etc/f1']);
+  });
+
+  test('goes on with its copy over reloads, until it gives one', async () => {
+    await run();
+    writeFileSync(join(folder, 'slow.jsonl'), records(3600));
+    const path = join(folder, 'slow.yaml');
+    writeFileSync(
+      path,
+      `sources: { past: { type: replay, files: slow.jsonl, rate: 1 } }
+operators: { detect: { type: rules, from: past, files: rules.yaml } }
+sinks: { out: { type: file, from: detect, path: slow.out } }
+state: state
+`,
+    );
+    answer = down;
+    const first = await loadPlan(path, [], new Map(), { here: true });
+    const running = await Run.start(first.plan, { log: recordedLog().log, resolve: (each) => resolve(folder, each) });
+    const shown = () => {
+      const of = (name: string) => running.metrics.get('detect')?.byLabel(name).far;
+      return { items: of('list_items'), read: of('list_read'), problems: running.status().problems.length };
+    };
+    const reload = async () => {
+      const { copies } = first;
+      await running.reload((await loadPlan(path, [], new Map(), { here: true, running: running.plan, copies })).plan);
+    };
+    const old = { items: 2, read: statSync(copy()).mtime.getTime() / 1000, problems: 1 };
+    expect(shown()).toEqual(old);
+    await reload();
+    expect(shown()).toEqual(old);
+    // Made anew with other rules it goes on with what runs, which is as old.
+    appendFileSync(join(folder, 'rules.yaml'), '- macro: other\n  condition: (evt.type = open)\n');
+    await reload();
+    expect(shown()).toEqual(old);
+    expect(running.status().problems[0]).toContain('goes on with the 2 items of');
+    answer = gives('/etc/f1\n');
+    await reload();
+    expect(shown()).toMatchObject({ items: 1, problems: 0 });
+    expect(shown().read).toBeGreaterThan(old.read);
+    await running.stop(0);
+    await first.copies?.settled();
+    expect(readFileSync(copy(), 'utf8').endsWith('\n/etc/f1\n')).toBe(true);
   });
 
   test('a secret that is sent for it is missing', async () => {
