@@ -15,7 +15,7 @@ import type { ComposedText } from '../source.ts';
 import { Problem } from '../syntax/problem.ts';
 import type { PrintBytes } from '../values/values.ts';
 import { type Issue, type IssueCode, LoadFailure, makeIssue } from '../yaml/issue.ts';
-import { isDeprecated } from './condition-warnings.ts';
+import { deprecatedFields } from './condition-warnings.ts';
 import type { RuleDefinition } from './definitions.ts';
 
 export interface CompiledOutput {
@@ -47,7 +47,10 @@ export function compileOutput(
   try {
     // Falco prints every message in the way that keeps absent values.
     const format = withExtraFields(parseFormat(`*${output.text}`, catalogue, bytes), entries, catalogue, bytes);
-    return { format: { ...format, text: output.text }, warnings: [...obsolete, ...ofDeprecatedFields(format, rule)] };
+    return {
+      format: { ...format, text: output.text },
+      warnings: [...obsolete, ...ofDeprecatedFields(format, output.text, rule)],
+    };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     // The star in front is not part of the text that the user wrote.
@@ -72,11 +75,12 @@ function without(text: ComposedText, part: string): ComposedText {
   return at < 0 ? text : without(text.replace(at, at + part.length, []), part);
 }
 
-function ofDeprecatedFields({ reads }: Format, { outputContext }: RuleDefinition): readonly Issue[] {
-  return reads
-    .filter(({ text }) => isDeprecated(text))
-    .map(({ text }) => {
-      const message = `usage of deprecated field '${text}' has been detected in the rule output`;
+/** Falco looks for the names in the text. */
+function ofDeprecatedFields({ reads }: Format, output: string, { outputContext }: RuleDefinition): readonly Issue[] {
+  return deprecatedFields
+    .filter((field) => output.includes(field) || reads.some(({ text }) => text === field))
+    .map((field) => {
+      const message = `usage of deprecated field '${field}' has been detected in the rule output`;
       return makeIssue('warning', 'LOAD_DEPRECATED_ITEM', message, outputContext);
     });
 }

@@ -31,7 +31,7 @@ export function conditionWarnings(
   const { reads } = condition;
   const warnings: ConditionWarning[] = [];
   if (reads.some(({ text }) => comparedWithNa.test(text))) warnings.push(...ofUnsafeChecks(rule, condition));
-  if (reads.some(({ text }) => isDeprecated(text))) warnings.push(...ofDeprecatedFields(rule, condition));
+  warnings.push(...ofDeprecatedFields(rule, condition));
   warnings.push(...ofParts(rule, condition));
   if (reads.some(({ field }) => field.type === 'IPNET')) warnings.push(...ofNetworks(rule, condition));
   warnings.push(...ofSocketNames(rule, condition));
@@ -51,26 +51,35 @@ function ofParts({ conditionContext: context }: RuleDefinition, { warnings }: Co
 }
 
 function ofDeprecatedFields({ conditionContext }: RuleDefinition, condition: Condition): ConditionWarning[] {
+  const code = 'LOAD_DEPRECATED_ITEM';
   // Falco points at the condition as a whole here, but calls it an expression.
   const context = conditionContext.renamed('condition expression', '');
-  return condition.reads.flatMap(({ text: field }) => {
-    if (!isDeprecated(field)) return [];
-    const message =
-      field === 'evt.dir'
-        ? deprecatedDirection
-        : `usage of deprecated field '${field}' has been detected in the rule condition`;
-    const reads = ({ left, right }: TypedCheck) => readsField(left, field) || (right && readsField(right, field));
-    return [{ code: 'LOAD_DEPRECATED_ITEM', message, context, ...partOf(condition, message, (each) => !!reads(each)) }];
+  return deprecatedFields.flatMap((field) => {
+    if (!condition.reads.some(({ text }) => text === field)) return [];
+    const detected = `usage of deprecated field '${field}' has been detected in the rule condition`;
+    const [message, falco] = field === 'evt.dir' ? [deprecatedDirection] : [detected, deprecatedLatency];
+    return ofFirst(condition, { code, message, falco, context }, ({ left }) => readsField(left, field));
   });
 }
 
-/** The first check of a kind, as the part that a warning about the whole condition is about. */
-function partOf({ ast, typed }: Condition, message: string, isMeant: (check: TypedCheck) => boolean) {
+interface OnTheWhole {
+  readonly code: IssueCode;
+  readonly message: string;
+  readonly falco: string | undefined;
+  readonly context: Context;
+}
+
+/** A warning about the whole condition, shown where the first check of a kind is. */
+function ofFirst(
+  { ast, typed }: Condition,
+  { code, message, falco, context }: OnTheWhole,
+  isMeant: (check: TypedCheck) => boolean,
+): ConditionWarning[] {
   const [found] = checksWithin(ast, typed, isMeant);
-  if (found === undefined) return {};
-  const problem = new Problem('compile', message, found.check.span);
+  if (found === undefined) return [];
+  const problem = new Problem('compile', message, found.check.span, falco === undefined ? {} : { falco });
   problem.within = found.within;
-  return { problem, whole: true } as const;
+  return [{ code, message, context, problem, whole: true }];
 }
 
 function readsField(term: TypedTerm, text: string): boolean {
@@ -102,8 +111,8 @@ function ofUnsafeChecks({ conditionContext: context }: RuleDefinition, condition
   const message =
     'comparing a field value with <NA> is unsafe and can lead to unpredictable behavior of the rule condition. ' +
     "If you need to check for the existence of a field, consider using the 'exists' operator instead.";
-  const part = partOf(condition, message, comparesWithNa);
-  return part.problem === undefined ? [] : [{ code: 'LOAD_UNSAFE_NA_CHECK', message, context, ...part }];
+  // Falco has no words of its own for it.
+  return ofFirst(condition, { code: 'LOAD_UNSAFE_NA_CHECK', message, falco: '', context }, comparesWithNa);
 }
 
 function asksTooMuch({ names }: Condition, { eventTypes }: Catalogue): boolean {
@@ -114,10 +123,17 @@ const deprecatedDirection =
   "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always " +
   "evaluates to false. The rule expression can be simplified by removing the condition on 'evt.dir'";
 
-/** Whether Falco has declared a field obsolete. */
-export function isDeprecated(field: string): boolean {
-  return field === 'evt.dir' || field === 'evt.wait_latency' || field.startsWith('evt.latency');
-}
+const deprecatedLatency = 'field is not available due to the drop of enter events.';
+
+/** What Falco has declared obsolete, in its order. */
+export const deprecatedFields: readonly string[] = [
+  'evt.dir',
+  'evt.latency',
+  'evt.latency.s',
+  'evt.latency.ns',
+  'evt.latency.human',
+  'evt.wait_latency',
+];
 
 const comparedWithNa = /^(?:ka|jevt)\./;
 

@@ -136,6 +136,20 @@ test('warnings of a condition come in the order of Falco', () => {
   expect(codes(load(rule({ condition })))).toEqual(['LOAD_DEPRECATED_ITEM', 'LOAD_COMPILE_CONDITION']);
 });
 
+test('of deprecated fields Falco tells its words, in its order', () => {
+  const latency = 'field is not available due to the drop of enter events.';
+  const condition =
+    'evt.type=open and evt.latency.ns > 1 and evt.latency > 1 and evt.dir exists and len(evt.latency.human) > 1';
+  const { files, diagnostics } = load(rule({ condition, output: '"%evt.latency.ns %evt.dir"' }));
+  const detected = (field: string, where: string) =>
+    `usage of deprecated field '${field}' has been detected in the rule ${where}`;
+  const direction = expect.stringContaining("'evt.dir = <' always");
+  const output = ['evt.dir', 'evt.latency', 'evt.latency.ns'].map((field) => detected(field, 'output'));
+  expect(files[0]?.warnings.map(({ message }) => message)).toEqual([...output, direction, latency, latency, latency]);
+  const ours = ['evt.latency', 'evt.latency.ns', 'evt.latency.human'].map((field) => detected(field, 'condition'));
+  expect(diagnostics.map(({ message }) => message)).toEqual([...output, direction, ...ours]);
+});
+
 test.each([
   ['proc.name = proc.pname', "'proc.pname' may be a valid field misused as a const string value", 'val(proc.pname)'],
   ['proc.name in (a, %proc.pname)', "'%proc.pname' is a text like any other: % is for outputs", 'val(proc.pname)'],
@@ -165,6 +179,8 @@ test('comparing k8s audit fields with <NA> is warned of', () => {
   const content = rule({ source: 'k8s_audit', condition: 'ka.x != <NA>' });
   const result = load(content, { catalogues: new Map([['k8s_audit', named]]) });
   expect(codes(result)).toEqual(['LOAD_UNSAFE_NA_CHECK']);
+  expect(result.files[0]?.warnings[0]?.message).toBe('');
+  expect(result.diagnostics[0]?.message).toContain('comparing a field value with <NA> is unsafe');
 });
 
 describe('a value that looks like a field or a transformer is warned of', () => {
