@@ -26,6 +26,12 @@ export type FieldType =
   | 'UINT16'
   | 'UINT32'
   | 'UINT64'
+  | 'PID'
+  | 'FD'
+  | 'ERRNO'
+  | 'FLAGS32'
+  | 'MODE'
+  | 'SIGTYPE'
   | 'UID'
   | 'GID';
 

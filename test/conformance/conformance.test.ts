@@ -39,6 +39,9 @@ describe('as Falco', () => {
     't.null': { type: 'string', value: null },
     't.path': { type: 'fspath', value: '/bin/cat' },
     't.i': { type: 'int64', value: -7 },
+    't.pid': { type: 'pid', value: -7 },
+    't.pids': { type: 'pid', list: true, value: [1] },
+    't.mode': { type: 'mode', value: 4294967295 },
     't.uid': { type: 'uid', value: 4294967295 },
     't.buf': { type: 'bytes', value: 'Hello' },
     't.net': { type: 'ipnet', value: '10.0.0.7' },
@@ -65,6 +68,9 @@ describe('as Falco', () => {
     ['t.s = tolower(t.alone)', "field 't.alone' can't be used as a right-hand side field"],
     ['t.s regex val(no.field)', 'filter_check called with nonexistent field no.field'],
     ['t.s pmatch val(t.alone)', "operator 'PMATCH' doesn't support right-hand side fields"],
+    ['t.pid = val(t.i)', mismatch('t.pid', 'PID', 't.i', 'INT64')],
+    ['t.pids in (1)', "filter error: list filters are not supported for type 'PID'"],
+    ['t.mode contains 5', "filter error: 'contains' operator not supported for numeric filters"],
     ['len(t.s) = val(t.s)', mismatch('t.s', 'UINT64', 't.s', 'CHARBUF')],
     ['t.s = len(t.list)', mismatch('t.s', 'CHARBUF', 't.list', 'UINT64')],
     ['t.i = val(t.arg[x])', mismatch('t.i', 'INT64', 't.arg', 'CHARBUF')],
@@ -86,6 +92,7 @@ describe('as Falco', () => {
   const misused = (value: string, what = 'field') =>
     `'${value}' may be a valid ${what} misused as a const string value`;
   test.each<[string, boolean, ...string[]]>([
+    ['t.pid < -6 and t.mode = 4294967295 and t.pid = val(t.pid)', true],
     ["t.s regex '^Hell.*$'", true],
     ["t.s regex '^.*lo'", true],
     ["t.s regex '^Hell.*'", true, simple('^Hell.*')],

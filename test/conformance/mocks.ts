@@ -32,14 +32,14 @@ const types: Readonly<Record<string, FieldType>> = {
   uint16: 'UINT16',
   uint32: 'UINT32',
   uint64: 'UINT64',
-  pid: 'INT64',
-  fd: 'INT64',
-  errno: 'INT64',
+  pid: 'PID',
+  fd: 'FD',
+  errno: 'ERRNO',
   uid: 'UID',
   gid: 'GID',
-  flags32: 'UINT32',
-  mode: 'UINT32',
-  sigtype: 'UINT8',
+  flags32: 'FLAGS32',
+  mode: 'MODE',
+  sigtype: 'SIGTYPE',
 };
 
 function mockField(name: string, mock: MockField): Field {

@@ -30,6 +30,12 @@ const families: Readonly<Record<FieldType, Family>> = {
   UINT16: 'number',
   UINT32: 'number',
   UINT64: 'number',
+  PID: 'number',
+  FD: 'number',
+  ERRNO: 'number',
+  FLAGS32: 'number',
+  MODE: 'number',
+  SIGTYPE: 'number',
   UID: 'none',
   GID: 'none',
 };
