@@ -14,7 +14,7 @@ import { formats } from './formats/index.ts';
 import { asAlert } from './shared/as-alert.ts';
 import { HttpClient, type HttpRequest } from './shared/http-client.ts';
 import { checkExposed, checkHeaders, exposedTo } from './shared/http-credentials.ts';
-import { lineReads, redactKey } from './shared/lines.ts';
+import { lineReads, sendKeys } from './shared/lines.ts';
 import { oauthKeys } from './shared/oauth.ts';
 
 const names = formats.map(({ type }) => type) as [string, ...string[]];
@@ -59,11 +59,7 @@ const config = z.strictObject({
     .describe(
       'An HTTP proxy: `http://proxy:3128`, also with user and password. Default: the one that HTTPS_PROXY and HTTP_PROXY name, but for the hosts in NO_PROXY.',
     ),
-  ...redactKey,
-  fields: z
-    .array(z.string())
-    .optional()
-    .describe('Fields to send of events that are not alerts. Default: a few that say who did what.'),
+  ...sendKeys,
 });
 
 export const http = defineSink({

@@ -10,7 +10,7 @@ import { rfc3339 } from '../events/time.ts';
 import { parsePriority, priorities } from '../rules/priority.ts';
 import { asAlert } from './shared/as-alert.ts';
 import { fieldText } from './shared/json.ts';
-import { lineReads, redactKey } from './shared/lines.ts';
+import { lineReads, sendKeys } from './shared/lines.ts';
 import { type Framing, openSocket } from './shared/socket.ts';
 
 const facilities = [
@@ -42,11 +42,7 @@ const config = z.strictObject({
     .default('octets')
     .describe('How a stream tells messages apart: by their length, as RFC 5425 has it, or by line ends.'),
   tls: tlsKeys.optional(),
-  ...redactKey,
-  fields: z
-    .array(z.string())
-    .optional()
-    .describe('Fields to send of events that are not alerts. Default: a few that say who did what.'),
+  ...sendKeys,
 });
 
 export const syslog = defineSink({

@@ -1,6 +1,6 @@
 /** Keeping the last of repeated events until their time is over, with how many there were. */
 
-import { asyncScheduler, Observable, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
+import { asyncScheduler, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
 import { LONGEST_WAIT, now } from '../../core/clock.ts';
 import type { OperatorContext } from '../../core/component.ts';
 import { type Ack, ackOf, liveAck, splitAck } from '../../core/flow/ack.ts';
@@ -9,6 +9,7 @@ import type { Counter } from '../../core/metrics.ts';
 import { type EventRecord, recordForm } from '../../events/record.ts';
 import { parseRecord, recordJson } from '../../events/record-json.ts';
 import { boundKey, type EdgeKey } from '../shared/key.ts';
+import { type Taker, takenBy } from '../shared/taker.ts';
 import { isOpen } from '../shared/windows.ts';
 
 export interface LastOptions {
@@ -55,26 +56,10 @@ interface Saved {
 export function lastOfEach(options: LastOptions): OperatorFunction<Batch, Batch> {
   let groups: Groups | undefined;
   const absorb = options.ctx.keep((): Saved => ({ version: 1, groups: groups?.save() ?? [] }));
-  return (input) =>
-    new Observable((output) => {
-      const own = new Groups(options, output, absorb);
-      groups = own;
-      const subscription = input.subscribe({
-        next: (batch) => own.take(batch),
-        error: (error) => output.error(error),
-        complete: () => {
-          own.closeAll();
-          output.complete();
-        },
-      });
-      return () => {
-        subscription.unsubscribe();
-        own.stop();
-      };
-    });
+  return takenBy((output) => (groups = new Groups(options, output, absorb)));
 }
 
-class Groups {
+class Groups implements Taker {
   readonly #options: LastOptions;
   readonly #output: Subscriber<Batch>;
   // In the order in which they began.
@@ -126,7 +111,7 @@ class Groups {
     this.#schedule();
   }
 
-  closeAll(): void {
+  end(): void {
     for (const [key, group] of this.#groups) this.#close(key, group);
     this.#emit();
   }

@@ -1,6 +1,6 @@
 /** `watch` at work: when each key was heard of last; silence and its end become alerts, which stay in the state until they have arrived. */
 
-import { asyncScheduler, Observable, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
+import { asyncScheduler, type OperatorFunction, type Subscriber, type Subscription } from 'rxjs';
 import { now } from '../../core/clock.ts';
 import type { OperatorContext } from '../../core/component.ts';
 import type { Value } from '../../core/event.ts';
@@ -12,6 +12,7 @@ import { type EventRecord, recordForm } from '../../events/record.ts';
 import { parseRecord, recordJson } from '../../events/record-json.ts';
 import { boundCondition } from '../shared/condition.ts';
 import { boundKey, boundKeyValues } from '../shared/key.ts';
+import { type Taker, takenBy } from '../shared/taker.ts';
 import type { WatchConfig, WatchState } from './config.ts';
 import { Expected } from './expected.ts';
 
@@ -56,27 +57,14 @@ interface Saved {
 export function watched(config: WatchConfig, ctx: OperatorContext<WatchState>): OperatorFunction<Batch, Batch> {
   let watch: Watch | undefined;
   const absorb = ctx.keep(() => watch?.save());
-  return (input) =>
-    new Observable((output) => {
-      const own = new Watch(config, ctx, output, absorb);
-      watch = own;
-      own.start();
-      const subscription = input.subscribe({
-        next: (batch) => own.take(batch),
-        error: (error) => output.error(error),
-        complete: () => {
-          own.stop();
-          output.complete();
-        },
-      });
-      return () => {
-        subscription.unsubscribe();
-        own.stop();
-      };
-    });
+  return takenBy((output) => {
+    watch = new Watch(config, ctx, output, absorb);
+    watch.start();
+    return watch;
+  });
 }
 
-class Watch {
+class Watch implements Taker {
   readonly #config: WatchConfig;
   readonly #ctx: OperatorContext<WatchState>;
   readonly #output: Subscriber<Batch>;

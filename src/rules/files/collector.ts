@@ -69,14 +69,12 @@ export class Collector implements Definitions {
   }
 
   appendList(name: string, items: readonly ScalarText[], context: Context): void {
-    const list =
-      this.lists.get(name) ??
-      failLoad(
-        'LOAD_ERR_VALIDATE',
-        "List uses 'append' or 'override.items: append' but no list by that name already exists",
-        context,
-        meant(name, this.lists),
-      );
+    const list = known(
+      name,
+      this.lists,
+      context,
+      "List uses 'append' or 'override.items: append' but no list by that name already exists",
+    );
     this.lists.set(name, { ...list, items: [...list.items, ...items], visibility: this.#counter++ });
   }
 
@@ -88,14 +86,12 @@ export class Collector implements Definitions {
   }
 
   appendMacro(name: string, condition: ComposedText, context: Context): void {
-    const macro =
-      this.macros.get(name) ??
-      failLoad(
-        'LOAD_ERR_VALIDATE',
-        "Macro uses 'append' or 'override.condition: append' but no macro by that name already exists",
-        context,
-        meant(name, this.macros),
-      );
+    const macro = known(
+      name,
+      this.macros,
+      context,
+      "Macro uses 'append' or 'override.condition: append' but no macro by that name already exists",
+    );
     this.macros.set(name, { ...macro, condition: macro.condition.concat(' ', condition), visibility: this.#counter++ });
   }
 
@@ -112,14 +108,11 @@ export class Collector implements Definitions {
 
   /** The rule that is appended to. Throws LoadFailure when there is none. */
   requireRule(name: string, context: Context): RuleDefinition {
-    return (
-      this.rules.get(name) ??
-      failLoad(
-        'LOAD_ERR_VALIDATE',
-        "Rule uses 'append' or 'override.<key>: append' but no rule by that name already exists",
-        context,
-        meant(name, this.rules),
-      )
+    return known(
+      name,
+      this.rules,
+      context,
+      "Rule uses 'append' or 'override.<key>: append' but no rule by that name already exists",
     );
   }
 
@@ -139,14 +132,12 @@ export class Collector implements Definitions {
   }
 
   replaceRule(name: string, update: RuleUpdate, context: Context): void {
-    const rule =
-      this.rules.get(name) ??
-      failLoad(
-        'LOAD_ERR_VALIDATE',
-        "An 'override.<key>: replace' to a rule was requested but no rule by that name already exists",
-        context,
-        meant(name, this.rules),
-      );
+    const rule = known(
+      name,
+      this.rules,
+      context,
+      "An 'override.<key>: replace' to a rule was requested but no rule by that name already exists",
+    );
     this.#sameSource(rule, update.source, context);
     const exceptions = update.exceptions?.map((each) => this.#complete(each, rule.source)) ?? rule.exceptions;
     this.rules.set(name, { ...rule, ...update, exceptions, visibility: this.#counter++ });
@@ -164,14 +155,7 @@ export class Collector implements Definitions {
   }
 
   enableRule(name: string, enabled: boolean, context: Context): void {
-    const rule =
-      this.rules.get(name) ??
-      failLoad(
-        'LOAD_ERR_VALIDATE',
-        "Rule has 'enabled' key but no rule by that name already exists",
-        context,
-        meant(name, this.rules),
-      );
+    const rule = known(name, this.rules, context, "Rule has 'enabled' key but no rule by that name already exists");
     this.rules.set(name, { ...rule, enabled });
   }
 
@@ -235,12 +219,18 @@ export class Collector implements Definitions {
   }
 }
 
-/** What was probably meant by a name that nothing has. */
-function meant(name: string, named: ReadonlyMap<string, unknown>): IssueDetails {
-  const found = suggest(name, named.keys());
-  return {
-    diagnostic: { hint: found === undefined ? 'It is defined before, or in a file before.' : `Did you mean ${found}?` },
-  };
+/** What has a name; where nothing has it, `absent` is why that is wrong. */
+function known<Definition>(
+  name: string,
+  named: ReadonlyMap<string, Definition>,
+  context: Context,
+  absent: string,
+): Definition {
+  const found = named.get(name);
+  if (found !== undefined) return found;
+  const meant = suggest(name, named.keys());
+  const hint = meant === undefined ? 'It is defined before, or in a file before.' : `Did you mean ${meant}?`;
+  return failLoad('LOAD_ERR_VALIDATE', absent, context, { diagnostic: { hint } });
 }
 
 /** Each text once, in order. */

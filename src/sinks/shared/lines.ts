@@ -19,6 +19,15 @@ export const redactKey = {
     .describe('Replace passwords, tokens and AWS keys in texts, as the operator `redact` does.'),
 };
 
+/** The keys of sinks that send each event to a service. */
+export const sendKeys = {
+  ...redactKey,
+  fields: z
+    .array(z.string())
+    .optional()
+    .describe('Fields to send of events that are not alerts. Default: a few that say who did what.'),
+};
+
 /** The keys of sinks that print lines. */
 export const lineKeys = {
   format: z
