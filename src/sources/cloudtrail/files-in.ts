@@ -2,6 +2,7 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDigest } from './key.ts';
 
 /** What the names of log files below a folder end in, in whatever case. */
 export const ENDINGS: readonly string[] = ['.json', '.jsonl', '.ndjson'].flatMap((each) => [each, `${each}.gz`]);
@@ -15,5 +16,5 @@ export function filesIn(path: string): readonly string[] {
 }
 
 function isLogFile(name: string): boolean {
-  return ENDINGS.some((ending) => name.toLowerCase().endsWith(ending));
+  return ENDINGS.some((ending) => name.toLowerCase().endsWith(ending)) && !isDigest(name);
 }

@@ -17,6 +17,11 @@ export function parseKey(key: string): LogFile | undefined {
   return { account, region, time: Date.parse(`${year}-${month}-${day}T${hour}:${minute}:00Z`) };
 }
 
+/** Whether a key, or its last part, is that of a digest: it is where log files are that AWS signs, and has no events. */
+export function isDigest(key: string): boolean {
+  return /(?:^|\/)\d{12}_CloudTrail-Digest_[^/]*\.json\.gz$/.test(key);
+}
+
 const two = (value: number) => String(value).padStart(2, '0');
 
 /** The least key below the prefix of a region's log files that is not older than `time` (ms since the epoch). */

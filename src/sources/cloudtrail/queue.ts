@@ -11,6 +11,7 @@ import { Broken } from '../shared/cloud-worker/unpack.ts';
 import { Aws, explained, isDenied, isUnknown } from './aws.ts';
 import type { Config } from './config.ts';
 import { keepHidden, LONGEST } from './hidden.ts';
+import { isDigest } from './key.ts';
 import { giveLogFile } from './log-file.ts';
 import { type StoredObject, tellMessage } from './message.ts';
 import { unreadAnswer } from './no-answer.ts';
@@ -201,7 +202,7 @@ export class Queue {
       return true;
     }
     if ('record' in told) return await this.#deliverRecord(told.record);
-    return await this.#deliverObjects(told.objects);
+    return await this.#deliverObjects(told.objects.filter(({ key }) => !isDigest(key)));
   }
 
   /** Every one that can be read is, whatever the others are. */

@@ -2,6 +2,7 @@
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { SourceError } from '../../../src/core/errors.ts';
 import { cloudtrail } from '../../../src/sources/cloudtrail/index.ts';
@@ -44,6 +45,18 @@ describe('the source cloudtrail on files', () => {
     const again = read([folder, join(folder, 'a.json.gz')], { seen: it.seen });
     await again.until(({ end }) => end === 'complete');
     expect(again.events).toEqual([]);
+  });
+
+  test('leaves out the digests that stand beside log files', async () => {
+    const signed = join(folder, 'signed');
+    mkdirSync(signed);
+    const stem = join(signed, '111111111111_CloudTrail');
+    writeFileSync(`${stem}-Digest_eu-west-1_trail_eu-west-1_20260302T101500Z.json.gz`, gzipSync('{"logFiles":[]}'));
+    writeFileSync(`${stem}_eu-west-1_20260302T1015Z_x.json.gz`, logFile([recordOf('s1')]));
+    const it = read(signed);
+    await it.until(({ end }) => end === 'complete');
+    expect([it.values('evt.id'), it.reports]).toEqual([['s1'], []]);
+    rmSync(signed, { recursive: true });
   });
 
   test('a file of nothing, or of blanks, is a dead letter; one with an empty list is read', async () => {

@@ -113,6 +113,23 @@ describe.skipIf(!hasMoto)('the source cloudtrail on a queue', () => {
     expect(it.log.lines.join('')).toContain('S3 has tested the notification');
   });
 
+  test('asks for no digest, of which the bucket tells too: it has no events', async () => {
+    const digest = keyOf('x')
+      .replace('/CloudTrail/', '/CloudTrail-Digest/')
+      .replace('_CloudTrail_', '_CloudTrail-Digest_');
+    await queue.moto.put(BUCKET, digest, logFile([]));
+    await queue.moto.send(queue.url, notification(digest));
+    await queue.moto.send(queue.url, { s3Bucket: BUCKET, s3ObjectKey: [digest, keyOf('beside')] });
+    await queue.moto.put(BUCKET, keyOf('beside'), logFile([recordOf('beside')]));
+    const it = start();
+    await drained();
+    expect([it.values('evt.id'), [...it.seen], it.reports]).toEqual([
+      ['beside'],
+      [`s3://${BUCKET}/${keyOf('beside')}`],
+      [],
+    ]);
+  });
+
   test('gives a record once that is in two log files', async () => {
     await deliver(keyOf('one'), logFile([recordOf('d1'), recordOf('d2')]));
     await deliver(keyOf('two'), logFile([recordOf('d2'), recordOf('d3')]));
