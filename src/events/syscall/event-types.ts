@@ -3,7 +3,7 @@
 import type { EventTypes } from '../field.ts';
 import { genericSyscalls, metaRows, syscallRows, tracepointRows } from './event-table.ts';
 import type { FlagSet } from './flag-table.ts';
-import { flagSet } from './flags.ts';
+import { enumName, flagSet } from './flags.ts';
 
 /** Falco's names of parameter types (spec/falco-engine.md §9). */
 export type ParamType =
@@ -201,15 +201,25 @@ export function isEventParam(name: string): boolean {
   return paramNames.has(name);
 }
 
-/** The names that params of a name can print, of flags or of values; undefined where there are none, or some print other texts. */
-export function namesInParam(param: string): ReadonlySet<string> | undefined {
-  const names = new Set<string>();
+/** What params of a name can print by name: flags, of which there may be several, and values, each with its aliases. */
+export interface ParamNames {
+  readonly flags: ReadonlySet<string>;
+  readonly values: ReadonlySet<string>;
+}
+
+/** Undefined where there are no names, or some print other texts. */
+export function namesInParam(param: string): ParamNames | undefined {
+  const flags = new Set<string>();
+  const values = new Set<string>();
   for (const [word] of (syscallRows + tracepointRows + metaRows).matchAll(new RegExp(`\\b${param}:\\S+`, 'g'))) {
     const { type, flagset } = parseParam(word);
-    if (flagset === undefined && !/^U?INT/.test(type)) return undefined;
-    if (flagset !== undefined) for (const [name] of flagSet(flagset)) names.add(name);
+    if (flagset === undefined) {
+      if (!/^U?INT/.test(type)) return undefined;
+    } else if (type.startsWith('ENUM')) {
+      for (const [, value] of flagSet(flagset)) values.add(enumName(flagset, value) ?? '');
+    } else for (const [name] of flagSet(flagset)) flags.add(name);
   }
-  return names.size === 0 ? undefined : names;
+  return flags.size + values.size === 0 ? undefined : { flags, values };
 }
 
 let names: ReadonlySet<string> | undefined;

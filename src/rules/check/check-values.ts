@@ -131,13 +131,17 @@ function unknownName(
   asPart: boolean,
 ): { readonly name: string; readonly hint: string } | undefined {
   const asked = text.split('|').filter(isName);
-  if (asked.length === 0) return undefined;
-  const names = [...(namesInParam(param) ?? [])];
-  if (names.length === 0) return undefined;
-  const name = asked.find((part) => !names.some((each) => (asPart ? each.includes(part) : each === part)));
-  if (name === undefined) return undefined;
-  // Falco leaves out what most begin with: RDONLY is MS_RDONLY.
-  const meant = names.find((each) => name.endsWith(`_${each}`)) ?? suggest(name, names);
+  const known = asked.length === 0 ? undefined : namesInParam(param);
+  if (known === undefined) return undefined;
+  const { flags, values } = known;
+  const names = [...flags, ...values];
+  if (!asPart && values.has(text)) return undefined;
+  const isThere = (part: string) => (asPart ? names.some((each) => each.includes(part)) : flags.has(part));
+  if (asked.every(isThere)) return undefined;
+  const name = asked.find((part) => !isThere(part) && !values.has(part)) ?? text;
+  // A value may have two names, and Falco leaves out what most begin with: RDONLY is MS_RDONLY.
+  const isMeant = (each: string) => each.split('|').includes(name) || name.endsWith(`_${each}`);
+  const meant = names.find(isMeant) ?? suggest(name, names);
   return {
     name,
     hint: meant === undefined ? `It has ${names.length} names, as ${names[0]}.` : `Did you mean ${meant}?`,

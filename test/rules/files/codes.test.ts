@@ -306,6 +306,11 @@ describe('a value that the field never has', () => {
     ['evt.arg.request = PTRACE_ATACH', /'PTRACE_ATACH' never matches: no event has .* Did you mean PTRACE_ATTACH\?$/],
     ['evt.arg.request in (PTRACE_ATTACH, ATTACH)', /no event has ATTACH in evt\.arg\.request/],
     ['evt.arg.flags contains "O_CREAT|MS_RDONLY"', /no event has MS_RDONLY in evt\.arg\.flags: Did you mean RDONLY\?$/],
+    [
+      'evt.arg.domain in (AF_INET, AF_UNIX)',
+      /no event has AF_UNIX in evt\.arg\.domain: Did you mean AF_LOCAL\|AF_UNIX\?$/,
+    ],
+    ['evt.arg.domain = "AF_INET|AF_INET6"', /no event has AF_INET\|AF_INET6 in evt\.arg\.domain: It has \d+ names/],
     ['evt.arg.how != shut', /It has 4 names, as SHUT_UNKNOWN\.$/],
     ['fd.name glob "/etc/["', /the \[ in '\/etc\/\[' is not closed: it stands for itself: Close it/],
   ])('%s', (condition, warning) => expect(said(condition)).toEqual([expect.stringMatching(warning)]));
@@ -315,6 +320,7 @@ describe('a value that the field never has', () => {
     'evt.res in (SUCCESS, EACCES, ERESTARTSYS, "530") and evt.res startswith E',
     'proc.name startswith systemd-network and proc.exepath startswith /usr/libexec/averyveryverylongname',
     'evt.arg.request in (PTRACE_ATTACH, PTRACE_UNKNOWN, B703, 5401) and evt.arg.flags contains "CREAT|O_W"',
+    'evt.arg.domain in (AF_INET, "AF_LOCAL|AF_UNIX") and evt.arg.domain contains AF_UNIX',
     'evt.arg.flags = "O_WRONLY|O_CREAT" and evt.arg.type = ext4 and evt.arg.name contains PTRACE_FOO',
     'evt.arg.request startswith PTRACE_PEAK and evt.arg[1] = PTRACE_FOO',
     'fd.name glob "/etc/[[]a" and fd.name glob "/etc/[!]a]*" and fd.name = "/etc/["',
