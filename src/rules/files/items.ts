@@ -140,13 +140,13 @@ class ItemReader {
   }
 
   #pluginVersions(item: YamlItem, file: Context): void {
-    const node = item.get('required_plugin_versions');
-    const context = file.child('required plugin versions', '', node ?? item.keyNode('required_plugin_versions'));
+    const node = item.value('required_plugin_versions');
+    const context = file.child('required plugin versions', '', node);
     if (!isSeq(node))
       failLoad('LOAD_ERR_YAML_VALIDATE', 'Value of required_plugin_versions must be a sequence', context);
     for (const each of item.sequence(node)) {
       const [plugin, entry, place] = this.#plugin(item, each, context, 'required plugin versions entry');
-      const alternatives = entry.get('alternatives');
+      const alternatives = entry.value('alternatives');
       if (alternatives !== undefined && !isSeq(alternatives)) {
         failLoad('LOAD_ERR_YAML_VALIDATE', 'Value of plugin version alternatives must be a sequence', place);
       }

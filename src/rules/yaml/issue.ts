@@ -121,8 +121,9 @@ export class Context {
     const itemType = this.#itemType;
     const itemName = this.#itemName;
     if (this.#inText === undefined) {
-      const { line, column } = placeIn(name, content, { start: this.start, end: this.start });
-      return [...locations, { itemType, itemName, name, line: line - 1, column: column - 1, offset: this.start }];
+      const offset = this.start < this.end ? this.start : nextToken(content, this.start);
+      const { line, column } = placeIn(name, content, { start: offset, end: offset });
+      return [...locations, { itemType, itemName, name, line: line - 1, column: column - 1, offset }];
     }
     const [text, offset] = this.#inText;
     // To Falco a carriage return ends a line too.
@@ -141,6 +142,11 @@ export class Context {
       },
     ];
   }
+}
+
+/** Where to Falco a value is that is not written. */
+function nextToken(content: string, offset: number): number {
+  return offset + (/^(?:\s|#.*)*/.exec(content.slice(offset))?.[0].length ?? 0);
 }
 
 export interface Issue {

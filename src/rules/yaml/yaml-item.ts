@@ -69,8 +69,13 @@ export class YamlItem {
 
   /** The node of a key, aliases followed; undefined when missing or null. */
   get(key: string): Node | undefined {
-    const node = this.resolve(this.#pair(key)?.value);
+    const node = this.value(key);
     return node === undefined || isNull(node) ? undefined : node;
+  }
+
+  /** The node of a key, aliases followed, null too. */
+  value(key: string): Node | undefined {
+    return this.resolve(this.#pair(key)?.value);
   }
 
   keyNode(key: string): Node | undefined {
@@ -96,16 +101,19 @@ export class YamlItem {
     });
   }
 
+  #requireKey(key: string, context: Context): void {
+    if (this.has(key)) return;
+    const misspelt = this.#misspelt(key) ?? this.#misspelt('override');
+    const diagnostic =
+      misspelt === undefined
+        ? { hint: this.#missingHint(key) }
+        : { hint: misspelt.hint, at: context.placeOf(this.keyNode(misspelt.key)) };
+    failLoad('LOAD_ERR_YAML_VALIDATE', `Item has no mapping for key '${key}'`, context, { diagnostic });
+  }
+
   /** The value of a key that must be there with something in it. */
   #required(key: string, context: Context): Node {
-    if (!this.has(key)) {
-      const misspelt = this.#misspelt(key) ?? this.#misspelt('override');
-      const diagnostic =
-        misspelt === undefined
-          ? { hint: this.#missingHint(key) }
-          : { hint: misspelt.hint, at: context.placeOf(this.keyNode(misspelt.key)) };
-      failLoad('LOAD_ERR_YAML_VALIDATE', `Item has no mapping for key '${key}'`, context, { diagnostic });
-    }
+    this.#requireKey(key, context);
     const at = () => context.placeOf(this.keyNode(key));
     return (
       this.get(key) ??
@@ -178,7 +186,9 @@ export class YamlItem {
   }
 
   scalars(key: string, context: Context): readonly ScalarText[] {
-    const node = this.#required(key, context);
+    this.#requireKey(key, context);
+    const node = this.get(key);
+    if (node === undefined) this.#emptyList(key, context);
     const place = context.child('value for', key, node);
     if (!isSeq(node)) {
       const hint = isScalar(node) ? `Write a list: [${scalarText(node)}].` : 'Write a list: [a, b].';
@@ -188,11 +198,23 @@ export class YamlItem {
     const nodes = this.sequence(node);
     for (let index = 0; index < nodes.length; index++) {
       const each = nodes[index] as Node;
-      if (!isScalar(each) || isNull(each))
+      if (!isScalar(each) || isNull(each)) {
         failLoad('LOAD_ERR_YAML_VALIDATE', 'sequence value is not scalar', place.child('list item', '', each));
+      }
       found.push({ text: scalarText(each), from: this.#source(each) });
     }
     return found;
+  }
+
+  #emptyList(key: string, context: Context): never {
+    const place = context.child('value for', key, this.value(key));
+    failLoad('LOAD_ERR_YAML_VALIDATE', 'Value is not a sequence', place, {
+      diagnostic: {
+        message: `Mapping for key '${key}' is empty`,
+        at: context.placeOf(this.keyNode(key)),
+        hint: 'Write a list: [a, b]; [] has no items.',
+      },
+    });
   }
 
   #source(node: Scalar): ScalarSource {

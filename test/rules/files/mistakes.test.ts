@@ -84,6 +84,32 @@ describe('keys', () => {
     expect(said(content)).toMatchObject([{ message: "Mapping for key 'condition' is empty", at: 'condition:' }]);
   });
 
+  test('a list that is empty', () => {
+    const content = rule().replace('priority:', 'tags: # of nothing\n  priority:');
+    const hint = 'Write a list: [a, b]; [] has no items.';
+    expect(said(content)).toMatchObject([
+      { message: "Mapping for key 'tags' is empty", hint, at: 'tags: # of nothing' },
+    ]);
+  });
+
+  test.each([
+    ['- list: l\n  items: # none\n\n- list: k\n  items: [a]\n', 'Value is not a sequence', 3, 0],
+    ['- list: l\n  items: ~\n', 'Value is not a sequence', 1, 9],
+    ['- list: l\n  items:\n  - a\n  -\n', 'sequence value is not scalar', 4, 0],
+    ['- {list: l, items: }\n', 'Value is not a sequence', 0, 19],
+    ['- required_plugin_versions:\n', 'Value of required_plugin_versions must be a sequence', 1, 0],
+    [
+      '- required_plugin_versions: [{name: a, version: 1.0.0, alternatives: }]\n',
+      'Value of plugin version alternatives must be a sequence',
+      0,
+      29,
+    ],
+  ])('what is not written is to Falco where the next token is: %j', (content, message, line, column) => {
+    const error = load(content).files[0]?.errors[0];
+    expect(error?.message).toBe(message);
+    expect(error?.context.locations.at(-1)).toMatchObject({ line, column });
+  });
+
   test('a text where a list belongs', () => {
     expect(said(rule({ tags: 'a, b' }))).toMatchObject([{ hint: 'Write a list: [a, b].', at: 'a, b' }]);
     expect(said('- list: l\n  items: {a: b}\n')).toMatchObject([{ hint: 'Write a list: [a, b].', at: '{a: b}' }]);
