@@ -207,8 +207,15 @@ export interface ParamNames {
   readonly values: ReadonlySet<string>;
 }
 
+const paramTexts = new Map<string, ParamNames | undefined>();
+
 /** Undefined where there are no names, or some print other texts. */
 export function namesInParam(param: string): ParamNames | undefined {
+  if (!paramTexts.has(param)) paramTexts.set(param, readNames(param));
+  return paramTexts.get(param);
+}
+
+function readNames(param: string): ParamNames | undefined {
   const flags = new Set<string>();
   const values = new Set<string>();
   for (const [word] of (syscallRows + tracepointRows + metaRows).matchAll(new RegExp(`\\b${param}:\\S+`, 'g'))) {
