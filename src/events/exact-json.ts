@@ -23,11 +23,17 @@ function dollarBytes(value: Uint8Array): unknown {
   return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
 }
 
-/** JSON.parse, but an integer that no number holds exactly is a bigint. Throws a SyntaxError as JSON.parse does. */
+/** The longest integer that is kept exactly, in digits: what one takes grows faster than its length. */
+const DIGITS = 4096;
+
+/**
+ * JSON.parse, but an integer that no number holds exactly is a bigint, up to 4,096 digits. Throws a SyntaxError as JSON.parse
+ * does.
+ */
 export function parseExact(text: string): unknown {
   return json.parse(text, (_key, value, { source }) => {
     const lossy = typeof value === 'number' && source !== undefined && !Number.isSafeInteger(value);
-    return lossy && /^-?\d+$/.test(source) ? BigInt(source) : value;
+    return lossy && source.length <= DIGITS && /^-?\d+$/.test(source) ? BigInt(source) : value;
   });
 }
 

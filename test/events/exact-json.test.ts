@@ -51,3 +51,12 @@ test('what nests without end is read all the same', () => {
   const text = `[1152921504606846977,${'['.repeat(50_000)}7${']'.repeat(50_000)}]`;
   expect(readJson(text)).toHaveLength(2);
 });
+
+test('an integer of 4,096 digits is exact; one of a million is a number like others, and costs no time', () => {
+  const long = '9'.repeat(4096);
+  expect(json(readJson(`[${long}]`))).toBe(`[${long}]`);
+  expect(readJson(`{"n":${'9'.repeat(1_000_000)},"m":12345678901234567890}`)).toEqual({
+    n: Number.POSITIVE_INFINITY,
+    m: 12345678901234567890n,
+  });
+});
