@@ -51,7 +51,8 @@ struct socket_address {
 };
 
 // The address that the caller gave: after a failure the socket does not know it. Returns whether it is a unix path.
-static __always_inline bool read_address(struct socket_record *r, __u64 from, __u32 size, bool kernel)
+// `sends`: what is sent over IPv4 needs no family.
+static __always_inline bool read_address(struct socket_record *r, __u64 from, __u32 size, bool kernel, bool sends)
 {
   struct socket_address address = {};
   if (size < sizeof address.family) return 0;
@@ -61,6 +62,7 @@ static __always_inline bool read_address(struct socket_record *r, __u64 from, __
     r->header.flags |= FLAG_UNREAD;
     return 0;
   }
+  if (sends && r->family == AF_INET && address.family == AF_UNSPEC) address.family = AF_INET;
   r->addr_family = address.family;
   if (address.family == AF_INET || address.family == AF_INET6) {
     r->addr_port = __builtin_bswap16(address.port);
@@ -119,6 +121,12 @@ static __always_inline bool moves_data(__u32 which)
   return is_send(which) || which == CALL_RECVFROM || which == CALL_RECVMSG || which == CALL_RECVMMSG;
 }
 
+// Whether the address is a copy of the kernel's: that of who sent a message stands where the program wants it.
+static __always_inline bool is_kept_by_kernel(struct call_context *call)
+{
+  return call->uring && call->which != CALL_RECVMSG;
+}
+
 struct user_message { __u64 name; __u32 name_length; };
 struct compat_message { __u32 name, name_length; };
 
@@ -126,8 +134,11 @@ struct compat_message { __u32 name, name_length; };
 static __always_inline __u64 find_address(struct call_context *call, struct socket_record *r, __u32 *length)
 {
   __u8 where = shape_of(call)->address;
-  // Requests of io_uring to send and receive keep no address where it could be found again.
-  if (!where || (call->uring && moves_data(call->which))) return 0;
+  if (!where) return 0;
+  if (is_kept_by_kernel(call) && moves_data(call->which)) { // in the place of sendto's, if there is one
+    *length = r->args[5];
+    return r->args[4];
+  }
   __u32 at = (where & REGISTER) - 1;
   __u64 value = r->args[at & 7], next = r->args[(at + 1) & 7];
   if (where & IN_MESSAGE) {
@@ -197,6 +208,23 @@ static __always_inline bool is_forgotten(struct call_context *call, struct sock 
   return call->which == CALL_CONNECT && (!filter.history || is_tcp(sk));
 }
 
+// The other end of a datagram is the address that came with it. Raw sockets have no ports, and those of IPv6 take an address
+// of IPv4, too.
+static __always_inline void take_end(struct socket_record *r)
+{
+  __u32 *remote = (__u32 *)r->remote_addr;
+  if (r->addr_family == r->family) {
+    __builtin_memcpy(remote, r->addr, sizeof r->addr);
+  } else if (r->family == AF_INET6 && r->addr_family == AF_INET) {
+    remote[0] = remote[1] = 0;
+    remote[2] = MAPPED_PREFIX;
+    remote[3] = *(__u32 *)r->addr;
+  } else {
+    return;
+  }
+  r->remote_port = r->addr_port;
+}
+
 // Fills in role, changed and connected, and of a datagram the other end.
 static __always_inline void read_history(struct call_context *call, struct socket_record *r)
 {
@@ -204,10 +232,7 @@ static __always_inline void read_history(struct call_context *call, struct socke
   struct socket_history *known = has_history(call, r) ? bpf_map_lookup_elem(&histories, &key) : 0;
   bool datagram = moves_data(call->which) && r->sock_type != SOCK_STREAM && call->ret >= 0;
   enum role given = given_role(call, r);
-  if (datagram && r->addr_family == r->family && r->addr_port) {
-    __builtin_memcpy(r->remote_addr, r->addr, sizeof r->addr);
-    r->remote_port = r->addr_port;
-  }
+  if (datagram) take_end(r);
   r->role = given ? given : known && known->role ? known->role : guessed_role(r);
   r->connected = r->state == TCP_ESTABLISHED || (known && known->sent) || (datagram && is_send(call->which));
   __u64 *peer = (__u64 *)r->remote_addr;
@@ -249,7 +274,7 @@ __noinline int describe_socket(struct call_context *call, struct socket_record *
   struct sock *sk = file ? read_socket(r, file) : 0;
   __u32 size = 0;
   __u64 address = find_address(call, r, &size);
-  bool is_path = address && read_address(r, address, size, call->uring);
+  bool is_path = address && read_address(r, address, size, is_kept_by_kernel(call), is_send(call->which));
   if (sk && is_internet(r->family)) read_history(call, r);
   if (call->which == CALL_ACCEPT || call->which == CALL_ACCEPT4) read_queue(call, r);
   return is_path;
@@ -345,7 +370,7 @@ static __always_inline __u32 on_socket(struct call_context *call, struct scratch
   __u32 size = 0, length = 0;
   if (describe_socket(call, r)) {
     __u64 address = find_address(call, r, &size);
-    length = read_unix_path(r, address, size, call->uring);
+    length = read_unix_path(r, address, size, is_kept_by_kernel(call));
   }
   if (!length && sk && r->family == AF_UNIX) length = read_bound_path(r);
   r->lengths[SOCKET_UNIX_PATH] = length;

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 
 // sys NUMBER WORD ...: any call. A word is a number, or what a pointer is to lead to: 'text, in:PORT and in6:PORT, of this
-// machine or behind an @ of another address, un:PATH, unspec (no address), msg:PORT (a message to there), mmsg:PORT (two,
+// machine or behind an @ of another address, un:PATH, unspec (no address), unspec:PORT (one without a family), msg:PORT (a message to there), mmsg:PORT (two,
 // "one" and "three"), vec:TEXT (two buffers: three letters, and the rest), buf (64 bytes), len (128 as an int); $ is what the last call returned. sys32: the same by the 32-bit door, with numbers, 'text, vec:TEXT, msg:TEXT
 // and mmsg:TEXT (two messages: three letters, and the rest).
 static long last;
@@ -39,7 +39,11 @@ static long argument(const char *word)
     if (at) inet_pton(AF_INET, at + 1, &in.sin_addr);
     return (long)&in;
   }
-  if (!strcmp(word, "unspec")) return in = (struct sockaddr_in){ .sin_family = AF_UNSPEC }, (long)&in;
+  if (!strncmp(word, "unspec", 6)) {
+    in = word[6] ? loopback(atoi(word + 7)) : (struct sockaddr_in){ 0 };
+    in.sin_family = AF_UNSPEC;
+    return (long)&in;
+  }
   if (!strncmp(word, "in6:", 4)) {
     in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(atoi(word + 4)) };
     in6.sin6_addr = in6addr_loopback;
@@ -115,7 +119,7 @@ static long any_call32(void)
   return call32(number(1), a[0], a[1], a[2], a[3], a[4]);
 }
 
-// uring plain|async|sqpoll OPCODE FD ADDR LEN OFF FLAGS [SQE_FLAGS]: one request, words as for sys. Answers with its
+// uring plain|async|sqpoll OPCODE FD ADDR LEN OFF FLAGS [SQE_FLAGS [FILE_INDEX [IOPRIO]]]: one request, words as for sys. Answers with its
 // result; without a completion (IOSQE_CQE_SKIP_SUCCESS) with 0.
 static long through_uring(void)
 {
@@ -137,6 +141,7 @@ static long through_uring(void)
   sqe->open_flags = argument(words[7]);
   sqe->flags = number(8) | (words[1][0] == 'a' ? IOSQE_ASYNC : 0);
   if (count > 9) sqe->file_index = number(9);
+  if (count > 10) sqe->ioprio = number(10);
   *(unsigned *)(sq + p.sq_off.array) = 0;
   __atomic_store_n((unsigned *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
   int silent = sqe->flags & IOSQE_CQE_SKIP_SUCCESS;

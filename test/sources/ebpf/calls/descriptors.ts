@@ -134,6 +134,21 @@ export function descriptorCalls(stage: Stage): void {
     });
   });
 
+  test('whom datagrams go to, however the address is given', async () => {
+    const [AF_INET, AF_INET6, DGRAM, RAW, ICMP] = [2, 10, 2, 3, 1];
+    const to = { 'fd.typechar': '4', 'fd.rip': '127.0.0.1', 'fd.name_changed': true, 'fd.connected': true };
+    const four = (await call('socket', `${AF_INET} ${DGRAM} 0`))['evt.rawres'];
+    expect(await call('sendto', `${four} buf 3 0 in:7001 16`)).toMatchObject({ ...to, 'fd.sport': 7001 });
+    expect(await call('sendto', `${four} buf 3 0 unspec:7002 16`)).toMatchObject({ ...to, 'fd.sport': 7002 });
+    const six = (await call('socket', `${AF_INET6} ${DGRAM} 0`))['evt.rawres'];
+    expect(await call('sendto', `${six} buf 3 0 in:7003 16`)).toMatchObject({ ...to, 'fd.sport': 7003 });
+    expect(await call('sendmsg', `${six} msg:7004 0`)).toMatchObject({ ...to, 'fd.sport': 7004 });
+    expect(await call('sendmmsg', `${six} mmsg:7005 1 0`)).toMatchObject({ ...to, 'fd.sport': 7005 });
+    expect(await call('sendto', `${six} buf 3 0 in6:7005 28`)).toMatchObject({ 'fd.typechar': '6', 'fd.rip': '::1' });
+    const raw = (await call('socket', `${AF_INET} ${RAW} ${ICMP}`))['evt.rawres'];
+    expect(await call('sendto', `${raw} buf 8 0 in:0 16`)).toMatchObject({ ...to, 'fd.l4proto': 'icmp' });
+  });
+
   test('those who wait to be accepted', async () => {
     const fd = Number((await call('socket', '2 1 0'))['evt.rawres']);
     await call('bind', `${fd} in:0 16`);
