@@ -55,5 +55,6 @@ SEC("tp/io_uring/io_uring_complete")
 int on_uring_complete_perf(struct trace_event_raw_io_uring_complete *event)
 {
   if (event->req) completed(event->req, event->res, event->cflags);
+  else accepted((__u64)event->ctx, event->user_data, event->res);
   return 1;
 }

@@ -2,7 +2,7 @@
 // submitted, what came of it when it completes. It becomes the record of the system call that does the same.
 #pragma once
 
-#define URING_TEXT 1024   // longer paths are cut, and flagged
+#define URING_TEXT 1024   // longer paths are kept apart
 #define URING_ADDRESS 112
 #define CQE_SKIP_SUCCESS 64 // IOSQE_CQE_SKIP_SUCCESS and REQ_F_CQE_SKIP: no completion when it succeeds
 #define CQE_MORE 2          // IORING_CQE_F_MORE: others follow
@@ -12,9 +12,11 @@ struct uring_request {
   __u32 which, tgid;
   bool fixed;             // the descriptor it makes is none of the process's table
   bool cut;
-  char address[URING_ADDRESS];
+  bool is_long;           // its texts are kept apart
+  char address[URING_ADDRESS] __attribute__((aligned(8)));
   char text[2][URING_TEXT];
 };
+struct uring_long { char text[2][PATH_ROOM]; };
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -24,11 +26,34 @@ struct {
 } requests SEC(".maps");
 
 struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 64);
+  __type(key, __u64);        // the same
+  __type(value, struct uring_long);
+} long_requests SEC(".maps");
+
+// Of a request that accepts again and again only its ring and the program's number for it come with each connection.
+struct uring_number { __u64 ring, number; };
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 256);
+  __type(key, struct uring_number);
+  __type(value, __u64);      // address of the request
+} accepting SEC(".maps");
+
+struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, SCRATCHES); // as the scratches: one for each program
   __type(key, __u32);
   __type(value, struct uring_request);
 } looked_at SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct uring_long);
+} long_looked_at SEC(".maps");
 
 static __always_inline enum call uring_call(__u8 opcode)
 {
@@ -47,6 +72,8 @@ static __always_inline enum call uring_call(__u8 opcode)
   case 38: return CALL_SYMLINKAT;
   case 39: return CALL_LINKAT;
   case 45: return CALL_SOCKET;
+  case 47: return CALL_SENDTO; // without a copy of the data
+  case 48: return CALL_SENDMSG; // likewise
   case 56: return CALL_BIND;
   case 57: return CALL_LISTEN;
   default: return CALL_NONE;
@@ -67,11 +94,45 @@ static __always_inline bool is_wanted(enum call which)
   else _name = GET(type, operation, member); \
   _name; })
 
+// Functions of their own, for what they have on the stack must not lie below that of the calls of finish_request.
+static __noinline struct uring_long *long_here(void)
+{
+  __u32 zero = 0;
+  return bpf_map_lookup_elem(&long_looked_at, &zero);
+}
+
+// Keeps one of the two texts whole; `alone`: the other one is not long, as far as is known.
+static __noinline int keep_long_name(__u32 number, const char *name, bool alone)
+{
+  struct uring_long *l = long_here();
+  if (!l) return 0;
+  number &= 1;
+  if (alone) l->text[0][0] = l->text[1][0] = 0;
+  if (bpf_probe_read_kernel_str(l->text[number], PATH_ROOM, name) < 0) l->text[number][0] = 0;
+  return 0;
+}
+
+// Keeps a request until it completes.
+static __noinline int keep_request(struct uring_request *r, __u64 request, __u64 ring, __u64 user_data)
+{
+  __u64 key = request;
+  bpf_map_update_elem(&requests, &key, r, BPF_ANY);
+  struct uring_long *l = r->is_long ? long_here() : 0;
+  if (l) bpf_map_update_elem(&long_requests, &key, l, BPF_ANY);
+  if (r->which != CALL_ACCEPT) return 0;
+  struct uring_number number = { ring, user_data };
+  bpf_map_update_elem(&accepting, &number, &key, BPF_ANY);
+  return 0;
+}
+
 static __always_inline void keep_name(struct uring_request *r, int number, struct filename *name)
 {
-  long read = bpf_probe_read_kernel_str(r->text[number], URING_TEXT, GET(filename, name, name));
+  const char *text = GET(filename, name, name);
+  long read = bpf_probe_read_kernel_str(r->text[number], URING_TEXT, text);
   if (read < 0) r->text[number][0] = 0;
-  if (read == URING_TEXT) r->cut = 1;
+  if (read != URING_TEXT) return;
+  keep_long_name(number, text, !r->is_long);
+  r->is_long = 1;
 }
 
 // The kernel's copy of a sockaddr: bare, or inside of io_async_msghdr, whose first word is an aligned pointer.
@@ -88,12 +149,34 @@ static __always_inline void keep_address(struct uring_request *r, __u64 data)
   bpf_probe_read_kernel(r->address, sizeof r->address, (void *)data);
 }
 
-// Before Linux 6.10 a connect copies its address when it is performed: until then it is in the caller's memory.
+// Before Linux 6.10 the address is copied when the request is performed: until then it is in the caller's memory.
 static __always_inline void keep_user_address(struct uring_request *r, __u64 from, __u32 size)
 {
   barrier_var(size);
   if (size > URING_ADDRESS) size = URING_ADDRESS;
   if (read_user(r->address, size, from)) r->cut = 1;
+}
+
+// Whom a message goes to, if it says so; its length stands where sendto has it.
+static __always_inline void keep_receiver(struct uring_request *r, __u64 at, __u64 data)
+{
+  struct io_async_msghdr *message = (void *)data;
+  if (data) {
+    if (!bpf_core_field_exists(message->addr) || !GET(io_async_msghdr, data, msg.msg_name)) return;
+    r->args[5] = GET(io_async_msghdr, data, msg.msg_namelen);
+    bpf_probe_read_kernel(r->address, sizeof r->address, (void *)data + bpf_core_field_offset(struct io_async_msghdr, addr));
+    return;
+  }
+  if (!bpf_core_field_exists(((struct io_sr_msg *)at)->addr)) return;
+  if (r->which == CALL_SENDTO) {
+    r->args[5] = GET(io_sr_msg, at, addr_len);
+    keep_user_address(r, WORD_AT(at + bpf_core_field_offset(struct io_sr_msg, addr)), r->args[5]);
+    return;
+  }
+  struct user_message *given = (void *)r->address; // the stack has no room for it
+  if (read_user(given, sizeof *given, WORD_AT(at + bpf_core_field_offset(struct io_sr_msg, umsg)))) return;
+  r->args[5] = given->name_length;
+  keep_user_address(r, given->name, r->args[5]);
 }
 
 // Every operation's own struct lies over the beginning of the request. The descriptor of the request itself is only in
@@ -164,15 +247,20 @@ static __always_inline void keep_arguments(struct uring_request *r, struct io_ki
     if (bpf_core_type_exists(struct io_bind)) r->args[2] = GET(io_bind, at, addr_len); // since Linux 6.11
     keep_address(r, (__u64)GET(io_kiocb, req, async_data));
     break;
-  case CALL_SENDTO:
-  case CALL_RECVFROM: r->args[2] = GET(io_sr_msg, at, len);
+  case CALL_SENDTO: r->args[2] = GET(io_sr_msg, at, len); // fall through
+  case CALL_SENDMSG: keep_receiver(r, at, (__u64)GET(io_kiocb, req, async_data)); break;
+  case CALL_RECVFROM: r->args[2] = GET(io_sr_msg, at, len); break;
+  // Whom it came from stands there when it completes.
+  case CALL_RECVMSG: r->args[1] = WORD_AT(at + bpf_core_field_offset(struct io_sr_msg, umsg));
   }
 }
 
-// Points the arguments that are texts to those that were kept.
-static __always_inline void point_to_texts(struct call_context *call, struct uring_request *r)
+// Points the arguments that are texts to those that were kept; `l`: to long ones, 0 where there are none.
+static __always_inline void point_to_texts(struct call_context *call, struct uring_request *r, struct uring_long *l)
 {
   __u64 first = (__u64)r->text[0], second = (__u64)r->text[1];
+  if (l && l->text[0][0]) first = (__u64)l->text[0];
+  if (l && l->text[1][0]) second = (__u64)l->text[1];
   switch (call->which) {
   case CALL_SYMLINKAT:
     call->args[0] = first;
@@ -185,15 +273,18 @@ static __always_inline void point_to_texts(struct call_context *call, struct uri
   case CALL_UNLINKAT:
   case CALL_MKDIRAT: call->args[1] = first; break;
   case CALL_CONNECT:
-  case CALL_BIND: call->args[1] = (__u64)r->address;
+  case CALL_BIND: call->args[1] = (__u64)r->address; break;
+  case CALL_SENDTO:
+  case CALL_SENDMSG: call->args[4] = (__u64)r->address;
   }
 }
 
-static __always_inline void finish_request(struct uring_request *r, __u64 file, __s64 result, __u32 slot)
+static __always_inline void finish_request(struct uring_request *r, struct uring_long *l, __u64 file, __s64 result, __u32 slot)
 {
   struct call_context call = { .ret = result, .which = r->which, .uring = slot, .fixed = r->fixed, .cut = r->cut };
+  if (r->is_long && !l) call.cut = 1;
   __builtin_memcpy(call.args, r->args, sizeof call.args);
-  point_to_texts(&call, r);
+  point_to_texts(&call, r, l);
   // What makes a descriptor is about that one, not about the socket that it came through.
   if (!(shape_of(&call)->fd & FROM_RESULT)) call.file = file;
   send(&call, shape_of(&call)->kind == KIND_OPEN ? open_call(&call) : other_call(&call));
@@ -212,12 +303,11 @@ static __always_inline int submitted(struct io_kiocb *request)
   r->which = which;
   r->tgid = tgid;
   keep_arguments(r, req);
-  __u64 key = (__u64)request;
-  bpf_map_update_elem(&requests, &key, r, BPF_ANY);
+  keep_request(r, (__u64)request, (__u64)GET(io_kiocb, req, ctx), GET(io_kiocb, req, cqe.user_data));
   // Nobody will tell of its success, so that is told now; of a failure its completion tells.
   if (GET(io_kiocb, req, flags) & CQE_SKIP_SUCCESS) {
     r->fixed = 1;
-    finish_request(r, 0, 0, slot);
+    finish_request(r, r->is_long ? long_here() : 0, 0, 0, slot);
   }
   return 0;
 }
@@ -246,8 +336,27 @@ static __always_inline int completed(struct io_kiocb *req, __s32 result, __u32 f
     r->which = which;
     r->cut = 1;
   }
-  finish_request(r, (__u64)GET(io_kiocb, req, file), result, slot);
+  struct uring_long *l = r->is_long ? bpf_map_lookup_elem(&long_requests, &key) : 0;
+  finish_request(r, l, (__u64)GET(io_kiocb, req, file), result, slot);
   if (known && !(flags & CQE_MORE)) bpf_map_delete_elem(&requests, &key);
+  return 0;
+}
+
+// The request that accepts again and again, by its ring and its number; NULL when it is not known.
+static __noinline struct uring_request *accepting_request(__u64 ring, __u64 user_data)
+{
+  struct uring_number number = { ring, user_data };
+  __u64 *key = bpf_map_lookup_elem(&accepting, &number);
+  return key ? bpf_map_lookup_elem(&requests, key) : 0;
+}
+
+// A connection came through such a request, of which no more is said here.
+static __always_inline int accepted(__u64 ring, __u64 user_data, __s32 result)
+{
+  __u32 tgid = current_task()->tgid;
+  if (!is_wanted(CALL_ACCEPT) || !in_scope(tgid)) return 0;
+  struct uring_request *r = accepting_request(ring, user_data);
+  if (r && r->which == CALL_ACCEPT && r->tgid == tgid) finish_request(r, 0, 0, result, SCRATCH_COMPLETE);
   return 0;
 }
 
@@ -268,12 +377,13 @@ int BPF_PROG(on_uring_submit_sqe, struct io_kiocb *request)
 SEC("tp_btf/io_uring_complete")
 int BPF_PROG(on_uring_complete, void *ring, void *request, struct io_uring_cqe *cqe)
 {
-  if (!request || !cqe) return 0;
+  if (!cqe) return 0;
+  if (!request) return accepted((__u64)ring, GET(io_uring_cqe, cqe, user_data), GET(io_uring_cqe, cqe, res));
   return completed(request, GET(io_uring_cqe, cqe, res), GET(io_uring_cqe, cqe, flags));
 }
 
 SEC("tp_btf/io_uring_complete") // before Linux 6.16
 int BPF_PROG(on_uring_complete_numbers, void *ring, void *request, __u64 user_data, int result, __u32 flags)
 {
-  return request ? completed(request, result, flags) : 0;
+  return request ? completed(request, result, flags) : accepted((__u64)ring, user_data, result);
 }

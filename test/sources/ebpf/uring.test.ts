@@ -11,12 +11,13 @@ import type { Form, Value } from '../../../src/events/field.ts';
 import { bindRules, loadRules } from '../../../src/rules/index.ts';
 import { ebpf } from '../../../src/sources/ebpf/index.ts';
 import { sharedText } from '../../events/shared.ts';
-import { Actor, before, prepare, whyNot } from '../../native/harness.ts';
+import { Actor, before, numberOf, prepare, whyNot } from '../../native/harness.ts';
 import { scratch } from '../../scratch.ts';
 import { contextFor } from './support.ts';
 
 /** enum io_uring_op */
 const OP = { ACCEPT: 13, CONNECT: 16, OPENAT: 18, SEND: 26, OPENAT2: 28, RENAMEAT: 35, UNLINKAT: 36, MKDIRAT: 37 };
+const MESSAGES = { SENDMSG: 9, RECVMSG: 10, SEND_ZC: 47, SENDMSG_ZC: 48 };
 const MORE = { SYMLINKAT: 38, LINKAT: 39, SOCKET: 45, BIND: 56, LISTEN: 57 };
 const SKIP_SUCCESS = 64;
 
@@ -24,7 +25,7 @@ type Row = Record<string, Value | undefined>;
 const FIELDS = (
   'evt.type evt.is_io_uring evt.res evt.rawres evt.arg.path evt.arg.name evt.arg.oldpath evt.arg.newpath evt.arg.target ' +
   'evt.arg.linkpath evt.arg.flags evt.arg.addr evt.arg.backlog fd.num fd.name fd.realpath fd.typechar fd.sip fd.sport ' +
-  'fd.connected proc.name proc.pid thread.tid evt.is_open_write'
+  'fd.connected fd.rip fd.name_changed proc.name proc.pid thread.tid evt.is_open_write'
 ).split(' ');
 
 const skipped =
@@ -91,11 +92,11 @@ describe.skipIf(skipped)('io_uring', () => {
     alerts.length = 0;
     const result = await actor.ask(`uring ${mode} ${words}`);
     for (let waited = 0; waited < 400; waited++) {
-      const found = rows.filter((row) => row['evt.is_io_uring']);
+      const found = rows.filter((row) => row['evt.is_io_uring'] && row['evt.rawres'] === result);
       const [row] = found;
       if (row !== undefined) {
         expect(found).toHaveLength(1);
-        expect(row).toMatchObject({ 'evt.rawres': result, 'proc.name': 'actions', 'proc.pid': actor.pid });
+        expect(row).toMatchObject({ 'proc.name': 'actions', 'proc.pid': actor.pid });
         return row;
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -166,6 +167,67 @@ describe.skipIf(skipped)('io_uring', () => {
       'evt.arg.addr': '127.0.0.1:1',
     });
     expect(await ring(`${OP.SEND} ${fd} buf 1 0 0`, mode)).toMatchObject({ 'evt.type': 'sendto', 'fd.sport': port });
+  });
+
+  test.each(['plain', 'async', 'sqpoll'])('datagrams, by a ring that is %s', async (mode) => {
+    const socket = async () => Number((await ring(`${MORE.SOCKET} 2 0 0 2 0`))['evt.rawres']);
+    const fd = await socket();
+    const to = { 'fd.rip': '127.0.0.1', 'fd.name_changed': true };
+    expect(await ring(`${MESSAGES.SENDMSG} ${fd} msg:7002 1 0 0`, mode)).toMatchObject({
+      ...to,
+      'evt.type': 'sendmsg',
+      'fd.sport': 7002,
+    });
+    const own = await socket();
+    await actor.ask(`sys ${numberOf('bind')} ${own} in:0 16`);
+    const at = Number((await ring(`${OP.SEND} ${own} buf 1 0 0 0`, mode))['fd.sport']);
+    await actor.ask(`sys ${numberOf('sendto')} ${own} buf 1 0 in:${at} 16`);
+    expect(await ring(`${MESSAGES.RECVMSG} ${own} msg:0 1 0 0`, mode)).toMatchObject({
+      'evt.type': 'recvmsg',
+      'fd.rip': '127.0.0.1',
+    });
+    if (before(6, 2)) return; // until then no address comes with the other operations
+    for (const [op, port, type] of [
+      [OP.SEND, 7001, 'sendto'],
+      [MESSAGES.SEND_ZC, 7003, 'sendto'],
+    ] as const)
+      expect(await ring(`${op} ${fd} buf 1 in:${port} 0 0 16`, mode)).toMatchObject({
+        ...to,
+        'evt.type': type,
+        'fd.sport': port,
+      });
+    expect(await ring(`${MESSAGES.SENDMSG_ZC} ${fd} msg:7004 1 0 0`, mode)).toMatchObject({
+      ...to,
+      'evt.type': 'sendmsg',
+    });
+  });
+
+  test('paths that take a long way round', async () => {
+    const way = `${'/.'.repeat(1200)}${under('own')}`;
+    expect(await ring(`${OP.OPENAT} -100 '${way} 0 0 0`)).toMatchObject({ 'fd.name': under('own') });
+    expect(await ring(`${OP.UNLINKAT} -100 '${way}er 0 0 0`)).toMatchObject({ 'evt.arg.name': `${under('own')}er` });
+    expect(await ring(`${OP.RENAMEAT} -100 '${way}er -100 'c 0`)).toMatchObject({
+      'evt.arg.oldpath': `${under('own')}er`,
+      'evt.arg.newpath': under('c'),
+    });
+    expect(await ring(`${MORE.LINKAT} -100 'nowhere -100 '${way} 0`)).toMatchObject({
+      'evt.arg.oldpath': under('nowhere'),
+      'evt.arg.newpath': under('own'),
+    });
+  });
+
+  test('each connection of a request that accepts again and again', async () => {
+    const fd = await actor.ask(`sys ${numberOf('socket')} 2 1 0`);
+    await actor.ask(`sys ${numberOf('bind')} ${fd} in:0 16`);
+    await actor.ask(`sys ${numberOf('listen')} ${fd} 5`);
+    const at = Number((await ring(`${OP.SEND} ${fd} buf 1 0 0`))['fd.sport']);
+    const client = await actor.ask(`sys ${numberOf('socket')} 2 1 0`);
+    await actor.ask(`sys ${numberOf('connect')} ${client} in:${at} 16`);
+    expect(await ring(`${OP.ACCEPT} ${fd} 0 0 0 0 0 0 1`)).toMatchObject({
+      'evt.type': 'accept',
+      'evt.res': 'SUCCESS',
+      'fd.sport': at,
+    });
   });
 
   test('a server, from Linux 6.11 on', async (ctx) => {
