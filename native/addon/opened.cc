@@ -141,7 +141,8 @@ void OpenedPaths::look(const open_record *open, Row *row) {
 
 // Whatever descriptor an open that did not fail has given.
 OpenedPaths::How OpenedPaths::how_of(const open_record *open) {
-  const uint32_t flags = open->header.flags & (FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE | FLAG_UNREAD);
+  constexpr uint32_t kOfPaths = FLAG_CUT | FLAG_PATH_PARTIAL | FLAG_PATH_OUTSIDE | FLAG_BASE_PARTIAL | FLAG_UNREAD;
+  const uint32_t flags = open->header.flags & kOfPaths;
   const auto error = static_cast<uint32_t>(open->ret < 0 ? open->ret : 0);
   return {flags, error, open->nr, open->open_flags, open->mode, open->resolve, open->created, open->layer};
 }

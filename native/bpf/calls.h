@@ -24,7 +24,7 @@ static __always_inline __u32 on_chdir(struct call_context *call, struct scratch 
   struct fs_struct *fs = current_task()->fs;
   struct chdir_record *r = (void *)s->record;
   if (!fs) return 0;
-  __u32 length = path_text(s, slot_of(call), CHDIR_TEXTS_AT, PATH_OF(fs_struct, fs, pwd), fs);
+  __u32 length = directory_text(s, slot_of(call), CHDIR_TEXTS_AT, PATH_OF(fs_struct, fs, pwd), fs);
   r->lengths[CHDIR_CWD] = length;
   return finished(call, s, CHDIR_TEXTS_AT + length, KIND_CHDIR);
 }

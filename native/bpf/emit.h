@@ -30,8 +30,8 @@ struct {
 
 #define PATH_ROOM 4096      // a path with its NUL
 #define NAME_ROOM 256
-#define TEXTS_END 19456     // above where the last text of the longest record, exec, can end: 240 + 2 * (4095 + 5120 + 255)
-                            // (no call has more than four texts)
+#define TEXTS_END 23040     // above where the last text of the longest record, exec, can end: 240 + 2 * (4095 + 5120) + 4095
+                            // + 255 (no call has more than four texts)
 
 // What a look at a text found; in the map, else the verifier would follow each place that the last slash can have.
 struct text_scan {
@@ -178,11 +178,12 @@ static __always_inline __u32 caller_text(struct scratch *s, __u32 at, __u64 from
   if (!BOUND(at)) return 0;
   long read = kernel ? bpf_probe_read_kernel_str(IN_RECORD(s, at), PATH_ROOM, (void *)from)
                      : bpf_probe_read_user_str(IN_RECORD(s, at), PATH_ROOM, (void *)from);
-  // An empty copy is one that could not be kept.
-  if (read <= 0 || (kernel && read == 1)) {
+  // An empty copy is one that could not be kept. Of an empty text of the program older kernels say 0.
+  if (read < 0 || (kernel && read <= 1)) {
     header->flags |= FLAG_UNREAD;
     return 0;
   }
+  if (!read) return 0;
   if (read == PATH_ROOM && !kernel) {
     char last = 0;
     read_user(&last, 1, from + PATH_ROOM - 1);

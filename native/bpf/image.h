@@ -204,7 +204,7 @@ static __always_inline __u32 image(struct scratch *s, __u32 slot, struct task_st
   length = mm ? image_exe(s, slot, at, t, mm, fs) : 0;
   r->lengths[EXEC_EXE_PATH] = length;
   at += length;
-  length = fs ? path_text(s, slot, at, PATH_OF(fs_struct, fs, pwd), fs) : 0;
+  length = fs ? directory_text(s, slot, at, PATH_OF(fs_struct, fs, pwd), fs) : 0;
   r->lengths[EXEC_CWD] = length;
   at += length;
   length = mm ? image_strings(s, at, task, mm->arg_start, mm->arg_end, &r->args_total, scan) : 0;
@@ -216,8 +216,12 @@ static __always_inline __u32 image(struct scratch *s, __u32 slot, struct task_st
   length = 0;
   if (filename && BOUND(at)) {
     long read = bpf_probe_read_kernel_str(IN_RECORD(s, at), EXEC_FILENAME_MAX + 1, filename);
-    if (read == EXEC_FILENAME_MAX + 1) r->header.flags |= FLAG_CUT;
-    length = read > 0 ? (read - 1) & (NAME_ROOM - 1) : 0;
+    if (read == EXEC_FILENAME_MAX + 1) {
+      char last = 0;
+      bpf_probe_read_kernel(&last, 1, filename + EXEC_FILENAME_MAX);
+      if (last) r->header.flags |= FLAG_CUT;
+    }
+    length = read > 0 ? (read - 1) & (PATH_ROOM - 1) : 0;
   }
   r->lengths[EXEC_FILENAME] = length;
   at += length;

@@ -2,7 +2,7 @@
 #pragma once
 
 #define LONG_SMALL 32768  // room in the ring is of fixed sizes
-#define LONG_LARGE 98304  // more than the longest needs: 240 + 2 * (4095 + HEAD_MAX + EXEC_ARGS_TAIL + 255) + PIECE
+#define LONG_LARGE 98304  // more than the longest needs: 240 + 2 * (4095 + HEAD_MAX + EXEC_ARGS_TAIL) + 4095 + 255 + PIECE
 #define PIECE 16384       // more than any part of a record beside argv and the environment
 
 // How much of a text of `total` bytes is kept.

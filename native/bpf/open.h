@@ -42,6 +42,9 @@ static __always_inline void read_open_arguments(struct call_context *call, struc
     o->how.flags = call->args[2];
     o->how.mode = call->args[3];
     if (!call->uring && read_user(&o->how, sizeof o->how, call->args[2])) o->unread = 1;
+    // Another thread may have changed it since: how the file is open stands in the file.
+    struct file *file = !call->uring && call->ret >= 0 ? file_of(current_task(), call->ret) : 0;
+    if (file) o->how.flags = (o->how.flags & ~(__u64)O_ACCMODE) | (GET(file, file, f_flags) & O_ACCMODE);
   }
   if (call->uring) o->how.resolve = call->args[4];
 }
@@ -71,7 +74,7 @@ static __always_inline void read_opened(struct open_record *r, struct file *file
   r->layer = layer_of(inode, r->magic);
 }
 
-#define TEXT_DOUBTFUL (FLAG_UNREAD | FLAG_CUT | FLAG_PATH_PARTIAL)
+#define TEXT_DOUBTFUL (FLAG_UNREAD | FLAG_CUT | FLAG_BASE_PARTIAL)
 
 // Whether the path as text, which stands in the record, is wanted for that class of outcome.
 static __always_inline bool text_passes(struct open_record *r, __u32 slot, bool in_root, __u32 bit)
@@ -116,7 +119,8 @@ static __always_inline struct file *opened_file(struct call_context *call, struc
 #define RING_PATH_MAX 96
 
 // Appends a path to a record in the ring. Returns its length; -1 when there is no room for it.
-static __always_inline int ring_path(char *record, const __u32 room, __u32 at, struct path *path, struct fs_struct *fs)
+static __always_inline int ring_path(char *record, const __u32 room, __u32 at, struct path *path, struct fs_struct *fs,
+                                     bool is_base)
 {
   struct record_header *header = (void *)record;
   struct scratch *s = scratch_of(SCRATCH_CALL);
@@ -124,7 +128,7 @@ static __always_inline int ring_path(char *record, const __u32 room, __u32 at, s
   begin_walk(s, path, fs);
   int walked = append_path(SCRATCH_CALL, 0, 1);
   __u32 from = walked & (PATH_ROOM - 1), length = PATH_ROOM - 1 - from;
-  header->flags |= walk_flags(walked >> 16);
+  header->flags |= walk_flags(walked >> 16, is_base);
   if (length > RING_PATH_MAX || at + length > room - 8) return -1;
   for (__u32 i = 0; i < RING_PATH_MAX; i += 8) {
     __u32 to = at + i;
@@ -148,10 +152,10 @@ static __always_inline bool ring_texts(struct open_record *r, const __u32 room, 
   int base = 0, real = 0;
   if (RARELY(record[OPEN_TEXTS_AT] != '/' || o->how.resolve & RESOLVE_IN_ROOT)) {
     struct path *from = base_of(task, fs, o->dirfd);
-    if (from) base = ring_path(record, room, at, from, fs);
-    if (base < 0) return 0;
+    if (from) base = ring_path(record, room, at, from, fs, 1);
+    if (base < 0 || r->header.flags & FLAG_BASE_PARTIAL) return 0;
   }
-  if (room == OPEN_ROOM_REAL && file) real = ring_path(record, room, at + base, PATH_OF(file, file, f_path), fs);
+  if (room == OPEN_ROOM_REAL && file) real = ring_path(record, room, at + base, PATH_OF(file, file, f_path), fs, 0);
   if (real < 0) return 0;
   r->lengths[OPEN_RAW] = read - 1;
   r->lengths[OPEN_BASE] = base;
@@ -209,7 +213,8 @@ static __always_inline __u32 by_path(struct call_context *call, struct opening *
   passed = passed || text_passes(r, slot, path.always_base, bit);
   if (!passed && !by_real) return not_sent(call);
   real = 0;
-  if (file && (filter.real || !passed || r->header.flags & FLAG_UNREAD))
+  // Where the text says nothing certain the canonical path stands for it.
+  if (file && (filter.real || !passed || r->header.flags & TEXT_DOUBTFUL))
     real = path_text(s, slot, at, PATH_OF(file, file, f_path), fs);
   if (!passed && !real_passes(r, slot, at, real, bit)) return not_sent(call);
   if (!o->wanted && refused(counters_here(), counted_as(call))) return 0;

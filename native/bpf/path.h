@@ -46,7 +46,7 @@ static __always_inline bool step_up(struct walk *w, __u64 *name)
     __u64 mount = w->mount;
     __u64 up = (__u64)GET(mount, mount, mnt_parent);
     if (up == mount || !up) {
-      w->state = WALK_OUTSIDE;
+      w->mount_root = 0; // mounted nowhere: the rest of the way is that in its file system
       return 0;
     }
     w->dentry = (__u64)GET(mount, mount, mnt_mountpoint);
@@ -147,18 +147,33 @@ __noinline int append_path(__u32 slot, __u32 to, bool stays)
   return (result & (PATH_ROOM - 1)) | state << 16;
 }
 
-static __always_inline __u16 walk_flags(__u32 state)
+// `is_base`: of a directory that others start from, which may lie outside.
+static __always_inline __u16 walk_flags(__u32 state, bool is_base)
 {
-  return state == WALK_OUTSIDE ? FLAG_PATH_OUTSIDE : state == WALK_COMPLETE ? 0 : FLAG_PATH_PARTIAL;
+  if (state == WALK_COMPLETE) return 0;
+  if (state == WALK_OUTSIDE) return is_base ? 0 : FLAG_PATH_OUTSIDE;
+  return is_base ? FLAG_BASE_PARTIAL : FLAG_PATH_PARTIAL;
 }
 
 // Appends a path and flags the record when it is not whole; returns its length.
-static __always_inline __u32 path_text(struct scratch *s, __u32 slot, __u32 at, struct path *path, struct fs_struct *fs)
+static __always_inline __u32 flagged_text(struct scratch *s, __u32 slot, __u32 at, struct path *path, struct fs_struct *fs,
+                                          bool is_base)
 {
   begin_walk(s, path, fs);
   int walked = append_path(slot, at, 0);
-  ((struct record_header *)s->record)->flags |= walk_flags(walked >> 16);
+  ((struct record_header *)s->record)->flags |= walk_flags(walked >> 16, is_base);
   return walked & (PATH_ROOM - 1);
+}
+
+static __always_inline __u32 path_text(struct scratch *s, __u32 slot, __u32 at, struct path *path, struct fs_struct *fs)
+{
+  return flagged_text(s, slot, at, path, fs, 0);
+}
+
+// The same of a directory that paths start from.
+static __always_inline __u32 directory_text(struct scratch *s, __u32 slot, __u32 at, struct path *path, struct fs_struct *fs)
+{
+  return flagged_text(s, slot, at, path, fs, 1);
 }
 
 #define PATH_OF(type, pointer, member) \

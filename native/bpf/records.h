@@ -26,6 +26,7 @@ enum record_flag {
   FLAG_UNREAD = 32,
   FLAG_URING = 64,
   FLAG_STATE = 128,
+  FLAG_BASE_PARTIAL = 256,
 };
 
 struct record_header {
@@ -107,7 +108,7 @@ struct exec_record {
 #define EXEC_ENV_MAX 5120
 #define EXEC_ENV_TAIL 1024
 #define EXEC_FILENAME 4
-#define EXEC_FILENAME_MAX 255
+#define EXEC_FILENAME_MAX 4095
 #define EXEC_CGROUP_PATH 5
 #define EXEC_CGROUP_PATH_MAX 255
 

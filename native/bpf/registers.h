@@ -154,7 +154,7 @@ static __always_inline __u32 base_text(struct scratch *s, __u32 slot, struct tas
 {
   struct fs_struct *fs = task->fs;
   struct path *base = fs ? base_of(task, fs, dirfd) : 0;
-  return base ? path_text(s, slot, at, base, fs) : 0;
+  return base ? directory_text(s, slot, at, base, fs) : 0;
 }
 
 // Appends a path as the caller wrote it and, where it needs one, its base. Returns the length of the first, and that of

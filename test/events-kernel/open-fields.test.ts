@@ -30,9 +30,20 @@ describe('paths', () => {
       'etc/shadow',
     ]);
     const deep = `/q${'/q'.repeat(2000)}`;
-    expect(read(open('etc/shadow', { base: deep, flags: ['path_partial'] }), ['fd.name'])).toEqual([
-      '<UNKNOWN>etc/shadow',
+    const below = { base: deep, flags: ['base_partial'] } as const;
+    expect(read(open('etc/shadow', below), ['fd.name'])).toEqual(['<UNKNOWN>etc/shadow']);
+    // What was opened may tell it.
+    const found = { ...below, real: '/etc/shadow' };
+    expect(read(open('../etc/shadow', found), ['fd.name', 'fd.realpath'])).toEqual(['/etc/shadow', '/etc/shadow']);
+    expect(read(open('../etc/shadow', { ...found, flags: ['base_partial', 'path_partial'] }), ['fd.name'])).toEqual([
+      '<UNKNOWN>../etc/shadow',
     ]);
+  });
+
+  it('that are not whole do not pass for others', () => {
+    const long = '/.'.repeat(511);
+    expect(read(open(long, { flags: ['cut'] }), ['fd.name'])).toEqual([`<UNKNOWN>${long}`]);
+    expect(read(open(long, { flags: ['cut'], real: '/etc/shadow' }), ['fd.name'])).toEqual(['/etc/shadow']);
   });
 
   it('stay inside the root of openat2 with RESOLVE_IN_ROOT', () => {

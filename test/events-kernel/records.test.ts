@@ -142,7 +142,7 @@ describe('the index of records', () => {
       resolve: fc.constantFrom(0, 0, 0x10),
       created: fc.constantFrom(0, 1),
       layer: fc.constantFrom(0, 0, 1, 2),
-      flags: fc.subarray(['path_partial', 'path_outside', 'unread'] as const),
+      flags: fc.subarray(['path_partial', 'path_outside', 'base_partial', 'unread'] as const),
     };
     const way = fc.record(fields);
     // Of these a number says nothing.

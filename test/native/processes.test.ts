@@ -108,14 +108,17 @@ describe.skipIf(whyNot())('processes', () => {
   const SIZES = [4095, 4096, 4097, 5119, 5120, 5121, 8191, 8192, 9000, 17_000, 33_791, 33_792, 33_793, 100_000];
 
   /** Runs `true` with two blocks of that size, arguments and environment, and returns the record of it. */
-  async function long(size: number): Promise<Decoded & { readonly whole: Record<'args' | 'env', string> }> {
+  async function long(
+    size: number,
+    program = '/bin/true',
+  ): Promise<Decoded & { readonly whole: Record<'args' | 'env', string> }> {
     const fill = (length: number) => Array.from({ length }, (_, at) => 'abcdefghijklmnopqrstuvw'[at % 23]).join('');
     const whole = { args: '', env: '' };
-    whole.args = `/bin/true\0${fill(size - '/bin/true'.length - 'tail'.length - 3)}\0tail\0`;
+    whole.args = `${program}\0${fill(size - program.length - 'tail'.length - 3)}\0tail\0`;
     whole.env = `A=${fill(size - 'A='.length - 'Z=end'.length - 2)}\0Z=end\0`;
     const [, first, last] = whole.args.split('\0');
     const [a, z] = whole.env.split('\0');
-    writeFileSync(join(place.folder, 'long.sh'), `exec /usr/bin/env -i '${a}' ${z} /bin/true '${first}' ${last}\n`);
+    writeFileSync(join(place.folder, 'long.sh'), `exec /usr/bin/env -i '${a}' ${z} ${program} '${first}' ${last}\n`);
     const execs = (await act('run /bin/sh long.sh')).filter(({ comm }) => comm === 'true');
     expect(execs.map(({ kind }) => kind)).toEqual(['exec', 'exit']);
     return { ...(execs[0] as Decoded), whole };
@@ -132,6 +135,15 @@ describe.skipIf(whyNot())('processes', () => {
     expect(exec.args === kept(exec.whole.args, 4096)).toBe(true);
     expect(exec.env === kept(exec.whole.env, 4096)).toBe(true);
     expect(exec.cgroup_path).toBe(cgroupOf(actor.pid));
+  });
+
+  /** As long as a path can be. */
+  const longWay = '/bin/true'.padStart(4095, '/');
+
+  test('the path that execve was given, whole', async () => {
+    const exec = await long(20_000, longWay);
+    expect(exec.filename === longWay).toBe(true);
+    expect(exec).toMatchObject({ exe_path: '/usr/bin/true', cgroup_path: cgroupOf(actor.pid), flags: 0 });
   });
 
   test('many arguments, and many variables', async () => {
@@ -160,6 +172,14 @@ describe.skipIf(whyNot())('processes', () => {
     test.each(SIZES)('%d bytes are kept, or their beginning and end', async (size) => {
       const exec = await long(size);
       expect(exec).toMatchObject({ args_total: size, env_total: size, filename: '/bin/true', flags: FLAGS.state });
+      expect(exec.args === kept(exec.whole.args, heads.argsHead)).toBe(true);
+      expect(exec.env === kept(exec.whole.env, heads.envHead)).toBe(true);
+      expect(exec.cgroup_path).toBe(cgroupOf(actor.pid));
+    });
+
+    test('the longest of all is whole but for what is cut', async () => {
+      const exec = await long(70_000, longWay);
+      expect(exec.filename === longWay).toBe(true);
       expect(exec.args === kept(exec.whole.args, heads.argsHead)).toBe(true);
       expect(exec.env === kept(exec.whole.env, heads.envHead)).toBe(true);
       expect(exec.cgroup_path).toBe(cgroupOf(actor.pid));

@@ -9,11 +9,21 @@ import { type Argument, directory, error, flags, hex, octal, signalName } from '
 import { argumentsOfCall, callArguments } from './call-arguments.ts';
 import { joinedPath, rawText } from './call-paths.ts';
 import { callNumbers, NR, RET } from './calls.ts';
+import { enteredDirectory } from './entered.ts';
 import type { KernelEvent } from './event.ts';
 import type { Program } from './image.ts';
-import { CHDIR, CHDIR_TEXTS, EXEC, EXIT, FORK, HEADER, OPEN } from './layout.ts';
+import { CHDIR, EXEC, EXIT, FORK, HEADER, OPEN } from './layout.ts';
 import { groupNameAt, loginNameAt, userAt } from './names.ts';
-import { isCreat, linuxFlags, NR_OPENAT2, openName, opensADirectory, rawPath, succeeded } from './open-fields.ts';
+import {
+  isCreat,
+  linuxFlags,
+  makesFile,
+  NR_OPENAT2,
+  openName,
+  opensADirectory,
+  rawPath,
+  succeeded,
+} from './open-fields.ts';
 import { falcoCloneFlags, falcoOpenFlags } from './open-flags.ts';
 import { byKind } from './records.ts';
 import { UNSET } from './user-fields.ts';
@@ -58,7 +68,11 @@ const openFlags: Argument = {
   raw: (event) => falcoOpenFlags(linuxFlags(event), created(event), event.u16(OPEN.layer)),
   means: flags('file_flags'),
 };
-const mode: Argument = { name: 'mode', raw: (event) => event.u32(OPEN.mode), print: octal };
+const mode: Argument = {
+  name: 'mode',
+  raw: (event) => (makesFile(event) ? event.u32(OPEN.mode) & 0o7777 : 0),
+  print: octal,
+};
 const resolve: Argument = { name: 'resolve', raw: falcoResolve, means: flags('openat2_flags') };
 const device: Argument = { name: 'dev', raw: (event) => event.u32(OPEN.dev), print: hex };
 const inode: Argument = { name: 'ino', raw: (event) => event.u64(OPEN.ino) };
@@ -184,14 +198,14 @@ const EXIT_ARGUMENTS: readonly Argument[] = [
 
 const CHDIR_ARGUMENTS: readonly Argument[] = [
   { name: 'res', raw: (event) => event.i64(RET) },
-  { name: 'path', raw: (event) => event.text(CHDIR_TEXTS, CHDIR_TEXTS.cwd) },
+  { name: 'path', raw: enteredDirectory },
 ];
 const FCHDIR_ARGUMENTS: readonly Argument[] = [
   ...CHDIR_ARGUMENTS.slice(0, 1),
   {
     name: 'fd',
     raw: (event) => event.i32(CHDIR.fd),
-    means: (event) => `<d>${event.text(CHDIR_TEXTS, CHDIR_TEXTS.cwd)}`,
+    means: (event) => `<d>${enteredDirectory(event) ?? ''}`,
   },
 ];
 

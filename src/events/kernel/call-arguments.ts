@@ -166,6 +166,9 @@ const BYTES: Readonly<Record<string, Raw>> = { data: movedData, img: moduleImage
 /** Falco's numbers of calls that have no event of their own (data/falco/falco_events.json). */
 const GENERIC: Readonly<Record<string, number>> = { pivot_root: 137, perf_event_open: 234, fchmodat2: 413 };
 
+/** Calls whose events have the parameters of another one too: in Falco they have none. */
+const LIKE: Readonly<Record<string, string>> = { fchmodat2: 'fchmodat' };
+
 /** The number of the call where it was made. */
 function nativeNumber(call: NamedCall): Raw {
   const { own, compat } = numbersHere(call);
@@ -211,7 +214,9 @@ export function argumentsOfCall(nr: number): readonly Argument[] {
 
 function makeArguments(nr: number): readonly Argument[] {
   const call = callOf(nr);
-  const type = call && eventType(call.name);
-  if (call === undefined || type === undefined) return [];
-  return type.params.flatMap((param, index) => argumentOf(param, call, index === type.fdParam) ?? []);
+  if (call === undefined) return [];
+  return [call.name, LIKE[call.name] ?? []].flat().flatMap((name) => {
+    const type = eventType(name);
+    return type?.params.flatMap((param, index) => argumentOf(param, call, index === type.fdParam) ?? []) ?? [];
+  });
 }

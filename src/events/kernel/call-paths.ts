@@ -2,7 +2,7 @@
 
 import { callOf, NR, RET } from './calls.ts';
 import type { KernelEvent } from './event.ts';
-import { CALL_TEXTS, KIND } from './layout.ts';
+import { CALL, CALL_TEXTS, KIND } from './layout.ts';
 import { joined } from './path-cache.ts';
 
 const TEXT_MAX = 4095;
@@ -19,14 +19,27 @@ export function rawText(event: KernelEvent, which: Which): string | undefined {
   return text === '' && event.has('unread') ? undefined : text;
 }
 
+const AT_EMPTY_PATH = 0x1000;
+/** The register with the flags of calls that know AT_EMPTY_PATH. */
+const FLAGS_IN: Readonly<Record<string, number>> = { linkat: 4, fchownat: 4, fchmodat2: 3, execveat: 4 };
+
+/** Whether an empty path means what the descriptor leads to. */
+function namesDescriptor(event: KernelEvent): boolean {
+  const register = FLAGS_IN[event.type];
+  return register !== undefined && (event.u32(CALL.args + 8 * register) & AT_EMPTY_PATH) !== 0;
+}
+
 /** A path, absolute and normalised; `<UNKNOWN>` in front when the directory that it starts from is not known. */
 export function joinedPath(event: KernelEvent, which: Which): string | undefined {
+  // Without its end a path would pass for another one.
+  if (event.has('cut')) return UNKNOWN + (rawText(event, which) ?? '');
   if (event.firstByte(CALL_TEXTS, RAW[which]) === SLASH) return event.path(CALL_TEXTS, RAW[which]);
   const raw = rawText(event, which);
-  if (raw === undefined || raw === '') return raw;
+  if (raw === undefined) return undefined;
   const base = event.text(CALL_TEXTS, BASE[which]);
-  // Without its beginning a directory would pass for another one.
-  const cut = event.has('path_partial') && event.textLength(CALL_TEXTS, BASE[which]) >= TEXT_MAX - 256;
+  // So would a directory without its beginning; a walk gives up when the next name, of at most 255 bytes, does not fit.
+  const cut = event.has('base_partial') && event.textLength(CALL_TEXTS, BASE[which]) >= TEXT_MAX - 256;
+  if (raw === '') return !namesDescriptor(event) ? '' : cut ? UNKNOWN : base;
   return base === '' || cut ? UNKNOWN + raw : joined(base, raw);
 }
 

@@ -12,8 +12,8 @@ import type { KernelEvent } from './event.ts';
 import { HEADER, KIND, OPEN } from './layout.ts';
 import { movedData, movedLength, movedLengthOf } from './moved-data.ts';
 import { exact } from './numbers.ts';
-import { linuxFlags, openName, succeeded } from './open-fields.ts';
-import { creates, makesTemporary, reads, writes } from './open-flags.ts';
+import { linuxFlags, makesFile, openName, succeeded } from './open-fields.ts';
+import { makesTemporary, reads, writes } from './open-flags.ts';
 import { given, type KernelReader, plain, type ReaderMaker } from './readers.ts';
 
 const SECOND = 1_000_000_000n;
@@ -65,10 +65,7 @@ const openFamily =
     event.kind === KIND.open && test(event);
 
 /** The call makes a file that may be executed. */
-const makesExecutable = openFamily((event) => {
-  const flags = linuxFlags(event);
-  return (creates(flags) || makesTemporary(flags)) && (event.u32(OPEN.mode) & 0o111) !== 0;
-});
+const makesExecutable = openFamily((event) => makesFile(event) && (event.u32(OPEN.mode) & 0o111) !== 0);
 const created = openFamily(
   (event) => event.u16(OPEN.created) !== 0 || (makesTemporary(linuxFlags(event)) && succeeded(event)),
 );

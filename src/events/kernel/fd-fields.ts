@@ -3,8 +3,9 @@
 import type { Value } from '../field.ts';
 import { onePath, pairPath } from './call-paths.ts';
 import { descriptorName, descriptorType, isDirectory } from './descriptor.ts';
+import { enteredDirectory } from './entered.ts';
 import type { KernelEvent } from './event.ts';
-import { CALL, CHDIR, CHDIR_TEXTS, HEADER, KIND, OPEN, SOCKET } from './layout.ts';
+import { CALL, CHDIR, HEADER, KIND, OPEN, SOCKET } from './layout.ts';
 import { major, minor, openName, openParts, opensADirectory, rawPath, realPath, succeeded } from './open-fields.ts';
 import { split } from './path-cache.ts';
 import { type KernelReader, ofDescriptor, on, perKind, plain, type ReaderMaker } from './readers.ts';
@@ -37,9 +38,6 @@ const UNKNOWN_TRANSPORT = '<NA>';
 
 const never = () => false;
 
-/** The directory of fchdir is where the process then is. */
-const entered = (event: KernelEvent) => event.text(CHDIR_TEXTS, CHDIR_TEXTS.cwd);
-
 const number = either(
   (event) => (succeeded(event) ? event.i64(OPEN.ret) : -1),
   (_, event) => event.i32(SOCKET.fd),
@@ -47,7 +45,7 @@ const number = either(
   (event) => event.i32(CHDIR.fd),
 );
 
-const name = either(openName, (socket) => socket.name, descriptorName, entered);
+const name = either(openName, (socket) => socket.name, descriptorName, enteredDirectory);
 
 const directory = either(
   (event) => {
@@ -61,7 +59,7 @@ const directory = either(
     if (!path.startsWith('/')) return undefined;
     return isDirectory(event) ? path : split(path).directory;
   },
-  entered,
+  enteredDirectory,
 );
 
 /** Absent for directories and for what could not be opened. */
@@ -154,7 +152,7 @@ const pathName = (event: KernelEvent): string | undefined => {
   if (event.kind === KIND.open) return succeeded(event) ? openName(event) : undefined;
   if (event.kind === KIND.call) return openedPath(event);
   const isChdir = event.kind === KIND.chdir && event.u32(CHDIR.nr) === 80;
-  return isChdir ? event.text(CHDIR_TEXTS, CHDIR_TEXTS.cwd) : undefined;
+  return isChdir ? enteredDirectory(event) : undefined;
 };
 
 const rawName = (event: KernelEvent) => (event.has('unread') ? undefined : rawPath(event));

@@ -2,10 +2,10 @@
 
 import type { ContainerEntry } from '../containers/container.ts';
 import type { ContainerTable } from '../containers/table.ts';
-import { EXEC, EXEC_TAILS, EXEC_TEXTS, HEADER } from './layout.ts';
+import { EXEC, EXEC_TAILS, EXEC_TEXTS, FLAGS, HEADER } from './layout.ts';
 import { unsigned } from './numbers.ts';
 import type { ProcessLook } from './process-slots.ts';
-import { textLength, textStart } from './records.ts';
+import { flagsOf, textLength, textStart } from './records.ts';
 import { type Block, cutStrings, type LongerBlock, type Strings, wholeStrings } from './strings.ts';
 import { type Bytes, nameAt, textAt } from './text.ts';
 
@@ -163,11 +163,13 @@ export function imageOfExec(bytes: Bytes, offset: number, containers: ContainerT
   const u32 = (field: number) => words[(offset + field) >>> 2] as number;
   const u64 = (field: number) => unsigned(u32(field + 4), u32(field));
   const cgroupPath = text(bytes, offset, EXEC_TEXTS.cgroup_path);
+  const flags = flagsOf(bytes, offset);
   return {
     execId: u32(HEADER.exec_id),
     program: programOf(bytes, offset, longer),
     comm: nameAt(bytes, offset + HEADER.comm),
-    cwd: text(bytes, offset, EXEC_TEXTS.cwd),
+    // Of one that is not whole there is its end, which would pass for another one.
+    cwd: flags & FLAGS.base_partial ? undefined : text(bytes, offset, EXEC_TEXTS.cwd),
     vpid: u32(EXEC.vpid),
     sid: u32(EXEC.sid),
     pgid: u32(EXEC.pgid),

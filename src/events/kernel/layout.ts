@@ -11,6 +11,7 @@ export const FLAGS = {
   unread: 32,
   uring: 64,
   state: 128,
+  base_partial: 256,
 } as const;
 
 /** Byte offsets in the header, from the start of a record. */

@@ -3,7 +3,7 @@
 import { joinPath } from '../paths.ts';
 import type { KernelEvent } from './event.ts';
 import { OPEN, OPEN_TEXTS } from './layout.ts';
-import { CREAT_FLAGS, opensDirectory } from './open-flags.ts';
+import { CREAT_FLAGS, creates, makesTemporary, opensDirectory } from './open-flags.ts';
 import { openedPath } from './opened-paths.ts';
 import { type SplitPath, split } from './path-cache.ts';
 
@@ -11,7 +11,6 @@ const NR_CREAT = 85;
 export const NR_OPENAT2 = 437;
 export const AT_FDCWD = -100;
 const RESOLVE_IN_ROOT = 0x10;
-const TEXT_MAX = 4095;
 const UNKNOWN = '<UNKNOWN>';
 
 const MEMO_NAME = 2;
@@ -33,8 +32,8 @@ export function rawPath(event: KernelEvent): string {
 }
 
 /**
- * The path as the call names it, absolute and normalised; `<UNKNOWN>` in front when its directory is not known. A path
- * that the kernel could not read from the caller's memory is undefined, or the canonical one when the call succeeded.
+ * The path as the call names it, absolute and normalised. Where the kernel could not read all of it from the caller's memory,
+ * or its directory is not known, it is the canonical one when the call succeeded; else undefined, or with `<UNKNOWN>` in front.
  */
 export function openName(event: KernelEvent): string | undefined {
   const path = openedPath(event);
@@ -51,11 +50,12 @@ export function isInRoot(event: KernelEvent): boolean {
 function makeName(event: KernelEvent): string | undefined {
   const inRoot = isInRoot(event);
   const raw = rawPath(event);
-  if (!inRoot && raw.startsWith('/')) return joinPath('', raw);
   if (raw === '') return event.has('unread') ? realPath(event) : '';
+  // Without its end a path would pass for another one, and so would a directory without its beginning.
+  if (event.has('cut')) return realPath(event) ?? UNKNOWN + raw;
+  if (!inRoot && raw.startsWith('/')) return joinPath('', raw);
   const base = event.text(OPEN_TEXTS, OPEN_TEXTS.base);
-  // Without its beginning a directory would pass for another one.
-  if (base === '' || baseIsCut(event)) return UNKNOWN + raw;
+  if (base === '' || baseIsCut(event)) return realPath(event) ?? UNKNOWN + raw;
   return joinPath(base, inRoot ? joinPath('', `/${raw}`).slice(1) || '.' : raw);
 }
 
@@ -65,10 +65,8 @@ export function openParts(event: KernelEvent, name: string): SplitPath {
   return path === undefined ? split(name) : (path.parts ??= split(name));
 }
 
-/** A walk gives up when the next name, of at most 255 bytes, does not fit. */
-export function baseIsCut(event: KernelEvent): boolean {
-  return event.has('path_partial') && event.textLength(OPEN_TEXTS, OPEN_TEXTS.base) >= TEXT_MAX - 256;
-}
+/** Whether the directory that the path starts from lacks its beginning. */
+export const baseIsCut = (event: KernelEvent) => event.has('base_partial');
 
 /** The canonical path of what was opened; undefined unless it is complete and as the process sees it. */
 export function realPath(event: KernelEvent): string | undefined {
@@ -86,6 +84,12 @@ function makeReal(event: KernelEvent): string | undefined {
 export function realIsWhole(event: KernelEvent): boolean {
   const length = event.textLength(OPEN_TEXTS, OPEN_TEXTS.real);
   return length > 0 && !event.has('path_partial') && !event.has('path_outside');
+}
+
+/** Whether the call may make a file: else its mode means nothing, and may be whatever stood in the register. */
+export function makesFile(event: KernelEvent): boolean {
+  const flags = linuxFlags(event);
+  return creates(flags) || makesTemporary(flags);
 }
 
 export const opensADirectory = (event: KernelEvent) => opensDirectory(linuxFlags(event));

@@ -180,7 +180,7 @@ function ofText(event: KernelEvent, table: PathTable): number {
   const path = memory.rows[event.index * ROW.size + ROW.text] as number;
   const start = offset + OPEN_TEXTS.first;
   const end = start + textLength(memory, offset, OPEN_TEXTS, OPEN_TEXTS.raw);
-  if (start === end || (path & PATH.crooked) !== 0 || isInRoot(event)) return EVERY;
+  if (start === end || (path & PATH.crooked) !== 0 || isInRoot(event) || event.has('cut')) return EVERY;
   if (memory.buffer[start] === SLASH) return table.find(memory.buffer, path, start, end);
   const length = textLength(memory, offset, OPEN_TEXTS, OPEN_TEXTS.base);
   if (length === 0 || baseIsCut(event)) return EVERY;

@@ -6,9 +6,9 @@
 
 import { ContainerTable } from '../containers/table.ts';
 import { type ImageData, imageOfExec, Process, ProcessImage, unknownImage } from './image.ts';
-import { CGROUP_TEXTS, CHANGES_PROCESS, CHDIR_TEXTS, EXIT, FORK, HEADER, KIND } from './layout.ts';
+import { CGROUP_TEXTS, CHANGES_PROCESS, CHDIR_TEXTS, EXIT, FLAGS, FORK, HEADER, KIND } from './layout.ts';
 import { ProcessTable } from './process-table.ts';
-import { eachRecord, textLength, textStart } from './records.ts';
+import { eachRecord, flagsOf, textLength, textStart } from './records.ts';
 import { isCut, type LongerBlock } from './strings.ts';
 import { type Bytes, nameAt, textAt } from './text.ts';
 
@@ -311,7 +311,8 @@ export class ProcessImages {
   #moved(bytes: Bytes, offset: number, place: number): ProcessImage {
     const image = this.#current(bytes, offset, place);
     const start = textStart(bytes, offset, CHDIR_TEXTS, CHDIR_TEXTS.cwd);
-    const cwd = textAt(bytes, start, textLength(bytes, offset, CHDIR_TEXTS, CHDIR_TEXTS.cwd));
+    const isWhole = (flagsOf(bytes, offset) & FLAGS.base_partial) === 0;
+    const cwd = isWhole ? textAt(bytes, start, textLength(bytes, offset, CHDIR_TEXTS, CHDIR_TEXTS.cwd)) : undefined;
     return cwd === image.data.cwd ? image : this.#table.put(image.process, { ...image.data, cwd }, image.parent, place);
   }
 

@@ -1,7 +1,7 @@
 /** The records in bytes that came from the ring (native/records.yaml). */
 
 import { indexRecords, ROW } from '../../../native/record-index.ts';
-import { HEADER_SIZE, KIND } from './layout.ts';
+import { HEADER, HEADER_SIZE, KIND } from './layout.ts';
 import type { Bytes } from './text.ts';
 
 /** A record in the ring follows 8 bytes of its own: u32 length with two flags, u32 page offset (bpf ring buffer). */
@@ -40,6 +40,11 @@ export function textStart({ view }: Bytes, offset: number, shape: Shape, index: 
   let start = offset + shape.first;
   for (let text = 0; text < index; text++) start += view.getUint16(offset + shape.lengths + 2 * text, true);
   return start;
+}
+
+/** The flags of a record (FLAGS). */
+export function flagsOf({ view }: Bytes, offset: number): number {
+  return view.getUint16(offset + HEADER.flags, true);
 }
 
 /** How long text number `index` of a record is, in bytes. */

@@ -79,8 +79,40 @@ static long race(void)
   return times;
 }
 
+// race-how PATH TIMES: openat2 again and again for reading, while another thread turns that into writing and back. How
+// often it was opened for writing.
+static struct open_how raced_how;
+static void *turn_how(void *unused)
+{
+  volatile __u64 *flags = &raced_how.flags;
+  while (racing) {
+    *flags = O_WRONLY;
+    for (volatile int i = 0; i < 200; i++) {}
+    *flags = O_RDONLY;
+    for (volatile int i = 0; i < 200; i++) {}
+  }
+  return unused;
+}
+
+static long race_how(void)
+{
+  pthread_t thread;
+  long written = 0;
+  racing = 1;
+  pthread_create(&thread, NULL, turn_how, NULL);
+  for (long i = 0; i < number(2); i++) {
+    int fd = syscall(SYS_openat2, AT_FDCWD, words[1], &raced_how, sizeof raced_how);
+    written += (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
+    close(fd);
+  }
+  racing = 0;
+  pthread_join(thread, NULL);
+  return written;
+}
+
 long act_on_files(const char *what)
 {
+  if (!strcmp(what, "race-how")) return race_how();
   if (!strcmp(what, "race")) return race();
   if (!strcmp(what, "open")) return result(plain_open(words[1], number(2), number(3)));
   if (!strcmp(what, "creat")) return result(plain_creat(words[1], 0600));

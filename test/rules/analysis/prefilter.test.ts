@@ -22,7 +22,7 @@ const odd: fc.Arbitrary<Fields> = fc
     open: opened,
     nr: fc.constantFrom(257, 257, 257, 437),
     resolve: fc.constantFrom(0, 0x10),
-    flags: fc.subarray(['path_partial', 'path_outside', 'unread'] as const),
+    flags: fc.subarray(['path_partial', 'path_outside', 'base_partial', 'cut', 'unread'] as const),
     base: fc.constantFrom('', '/', '/etc', '/home/u/.ssh', `/${'x'.repeat(3900)}`),
     raw: fc.constantFrom(
       undefined,
@@ -53,6 +53,7 @@ const changes: readonly ((open: Fields) => Fields)[] = [
   (open) => ({ ...open, open_flags: 1 }),
   (open) => ({ ...open, comm: 'sh' }),
   (open) => ({ ...open, flags: ['path_partial'] }),
+  (open) => ({ ...open, flags: ['base_partial'] }),
   (open) => ({ ...open, layer: 1 }),
   (open) => ({ ...open, nr: 437, resolve: 0x10 }),
   (open) => ({ ...open, raw: Buffer.concat([Buffer.from(open.raw as string | Buffer), Buffer.from('x')]) }),
@@ -113,7 +114,7 @@ describe('a look at an open', () => {
     const plain = recordOf({ ret: 3, flags: 0, raw: 'id', base: '/', real: '' });
     const opens: Fields[] = [
       { ...plain, base: '' },
-      { ...plain, base: `/${'x'.repeat(3900)}`, flags: ['path_partial'] },
+      { ...plain, base: `/${'x'.repeat(3900)}`, flags: ['base_partial'] },
       plain,
     ];
     const texts = ['evt.type = openat and basename(fd.name) = "<UNKNOWN>id"', 'evt.type = openat and fd.name = /id'];

@@ -47,6 +47,17 @@ export function pathCalls(stage: Stage): void {
       'evt.arg.newpath': under('dir/b2'),
       'evt.arg.flags': 'AT_SYMLINK_FOLLOW',
     });
+    const own = await stage.actor.ask('open own');
+    expect(await call('linkat', `${own} ' ${dir} 'own2 0x1000`)).toMatchObject({
+      'evt.res': 'SUCCESS',
+      'evt.arg.oldpath': under('own'),
+      'evt.rawarg.oldpath': '',
+      'fs.path.target': under('own'),
+    });
+    expect(await call('linkat', `${own} ' ${dir} 'own3 0`)).toMatchObject({
+      'evt.res': 'ENOENT',
+      'evt.arg.oldpath': '',
+    });
     if (has('symlink'))
       expect(await call('symlink', `'/etc/shadow 'soft`)).toMatchObject({
         'evt.arg.target': '/etc/shadow',
@@ -113,7 +124,12 @@ export function pathCalls(stage: Stage): void {
       'evt.arg.filename': under('dir/y'),
       'evt.arg.mode': 'S_IROTH|S_IRGRP|S_IWUSR|S_IRUSR',
     });
-    expect(await call('fchmodat2', `${dir} 'y 0644 0`)).toMatchObject({ 'evt.type': 'fchmodat2' });
+    expect(await call('fchmodat2', `${dir} 'y 04644 0`)).toMatchObject({
+      'evt.type': 'fchmodat2',
+      'evt.arg.filename': under('dir/y'),
+      'evt.arg.mode': expect.stringContaining('S_ISUID'),
+    });
+    expect(await call('fchmodat2', `${own} ' 0600 0x1000`)).toMatchObject({ 'evt.arg.filename': under('own') });
     if (has('chown'))
       expect(await call('chown', `'own 1 2`)).toMatchObject({ 'evt.arg.path': under('own'), 'evt.arg.uid': '1' });
     if (has('lchown'))
@@ -122,6 +138,10 @@ export function pathCalls(stage: Stage): void {
     expect(await call('fchownat', `${dir} 'y 0 0 0x100`)).toMatchObject({
       'evt.arg.pathname': under('dir/y'),
       'evt.arg.flags': 'AT_SYMLINK_NOFOLLOW',
+    });
+    expect(await call('fchownat', `${own} ' 0 0 0x1000`)).toMatchObject({
+      'evt.arg.pathname': under('own'),
+      'fs.path.name': under('own'),
     });
     if (has('mknod'))
       expect(await call('mknod', `'fifo 010644 0`)).toMatchObject({
@@ -176,6 +196,11 @@ export function pathCalls(stage: Stage): void {
     });
     const dir = await openDirectory('dir');
     expect(await call('execveat', `${dir} 'nowhere 0 0 0`)).toMatchObject({ 'evt.arg.filename': under('dir/nowhere') });
+    const own = await stage.actor.ask('open own');
+    expect(await call('execveat', `${own} ' 0 0 0x1000`)).toMatchObject({
+      'evt.res': 'EACCES',
+      'evt.arg.filename': under('own'),
+    });
   });
 
   test('the open family', async () => {
@@ -184,5 +209,44 @@ export function pathCalls(stage: Stage): void {
     if (has('creat')) expect(await call('creat', `'made 0600`)).toMatchObject({ 'fd.name': under('made') });
     expect(await call('openat', `${AT_FDCWD} 'own 2`)).toMatchObject({ 'evt.arg.flags': 'O_RDWR' });
     expect(await call('openat2', `${AT_FDCWD} 'own 0 0`)).toMatchObject({ 'evt.res': 'EINVAL', 'fd.num': -1 });
+    // Where no file is made the mode is what happens to stand in the register.
+    expect(await call('openat', `${AT_FDCWD} 'own 0 04777`)).toMatchObject({ 'evt.rawarg.mode': 0 });
+    expect(await call('openat', `${AT_FDCWD} 'own 0100 0100600`)).toMatchObject({ 'evt.arg.mode': '0600' });
+  });
+
+  test('paths from a directory that is deeper than a path can be long', async () => {
+    await stage.actor.ask(`descend 24 ${'d'.repeat(200)}`);
+    const up = `${'../'.repeat(24)}own`;
+    expect(await call('openat', `${AT_FDCWD} '${up} 0`)).toMatchObject({
+      'fd.name': under('own'),
+      'fd.realpath': under('own'),
+      'fd.nameraw': up,
+      'proc.cwd': undefined,
+    });
+    expect(await call('openat', `${AT_FDCWD} '${up}er 0`)).toMatchObject({ 'fd.name': `<UNKNOWN>${up}er` });
+    expect(await call('unlinkat', `${AT_FDCWD} '${up}er 0`)).toMatchObject({ 'evt.arg.name': `<UNKNOWN>${up}er` });
+    const further = await call('chdir', `'.`);
+    expect(further).toMatchObject({ 'evt.res': 'SUCCESS', 'evt.arg.path': undefined, 'fs.path.name': undefined });
+    expect(await call('chdir', `'${stage.folder}`)).toMatchObject({ 'proc.cwd': `${stage.folder}/` });
+  });
+
+  test('paths from a directory that is mounted nowhere', async () => {
+    const OPEN_TREE = 428; // everywhere; with OPEN_TREE_CLONE
+    const tree = await stage.actor.ask(`sys ${OPEN_TREE} ${AT_FDCWD} '${under('dir')} 1`);
+    expect(tree).toBeGreaterThanOrEqual(0);
+    const row = await call('openat', `${tree} 'y 0`);
+    // As its file system has it.
+    expect(row['fd.name']).toMatch(/^\/.*dir\/y$/);
+    expect(row['fd.realpath']).toBeUndefined();
+  });
+
+  test('openat2 is what it was opened for, whatever stands in its memory since', async () => {
+    const { rows } = stage;
+    rows.length = 0;
+    const times = 3000;
+    const written = await stage.actor.ask(`race-how own ${times}`);
+    const opens = () => rows.filter((row) => row['evt.type'] === 'openat2');
+    while (opens().length < times) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(opens().filter((row) => row['evt.is_open_write'])).toHaveLength(written);
   });
 }

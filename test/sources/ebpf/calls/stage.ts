@@ -26,10 +26,10 @@ type Row = Record<string, Value | undefined>;
 
 const FIELDS = [
   'evt.type evt.res evt.rawres evt.failed evt.category evt.args evt.is_io evt.io_dir evt.abspath evt.abspath.src',
-  'fd.num fd.type fd.typechar fd.name fd.directory fd.filename fd.l4proto fd.sockfamily fd.cip fd.sip fd.sport fd.cport',
+  'fd.num fd.type fd.typechar fd.name fd.realpath fd.nameraw fd.directory fd.filename fd.l4proto fd.sockfamily fd.cip fd.sip fd.sport fd.cport',
   'fd.ip fd.port fd.rip fd.lport fd.is_server fd.connected fd.name_changed fd.ino',
   'evt.buffer evt.buflen evt.buflen.in evt.buflen.out evt.buflen.file evt.buflen.file.in evt.buflen.net.out evt.cpu',
-  'fs.path.name fs.path.source fs.path.target fs.path.nameraw user.uid proc.name',
+  'fs.path.name fs.path.source fs.path.target fs.path.nameraw user.uid proc.name proc.cwd evt.is_open_write',
   ...[
     ...new Set(Object.values(CALLS).flatMap(({ args }) => Object.keys(args))),
     ...'res fd flags comm data img msgcontrol ID nativeID queuelen queuemax queuepct'.split(' '),
