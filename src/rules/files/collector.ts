@@ -140,7 +140,10 @@ export class Collector implements Definitions {
     );
     this.#sameSource(rule, update.source, context);
     const exceptions = update.exceptions?.map((each) => this.#complete(each, rule.source)) ?? rule.exceptions;
-    this.rules.set(name, { ...rule, ...update, exceptions, visibility: this.#counter++ });
+    // To Falco they stay where they were.
+    const { conditionContext, outputContext } = rule;
+    const visibility = this.#counter++;
+    this.rules.set(name, { ...rule, ...update, exceptions, conditionContext, outputContext, visibility });
   }
 
   /** Changes a rule in steps: when one of them is refused, none is taken. */

@@ -49,7 +49,7 @@ export function compileOutput(
     const format = withExtraFields(parseFormat(`*${output.text}`, catalogue, bytes), entries, catalogue, bytes);
     return {
       format: { ...format, text: output.text },
-      warnings: [...obsolete, ...ofDeprecatedFields(format, output.text, rule)],
+      warnings: [...obsolete, ...ofDeprecatedFields(format, output, rule)],
     };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -76,12 +76,19 @@ function without(text: ComposedText, part: string): ComposedText {
 }
 
 /** Falco looks for the names in the text. */
-function ofDeprecatedFields({ reads }: Format, output: string, { outputContext }: RuleDefinition): readonly Issue[] {
+function ofDeprecatedFields(
+  { reads }: Format,
+  output: ComposedText,
+  { outputContext }: RuleDefinition,
+): readonly Issue[] {
   return deprecatedFields
-    .filter((field) => output.includes(field) || reads.some(({ text }) => text === field))
+    .filter((field) => output.text.includes(field) || reads.some(({ text }) => text === field))
     .map((field) => {
       const message = `usage of deprecated field '${field}' has been detected in the rule output`;
-      return makeIssue('warning', 'LOAD_DEPRECATED_ITEM', message, outputContext);
+      const start = output.text.indexOf(field);
+      const place = start < 0 ? undefined : output.locate({ start, end: start + field.length }).place;
+      const diagnostic = place === undefined ? {} : { at: place };
+      return makeIssue('warning', 'LOAD_DEPRECATED_ITEM', message, outputContext, { diagnostic });
     });
 }
 

@@ -129,6 +129,20 @@ test('a deprecated field is shown where it is compared', () => {
   expect(files[0]?.warnings[0]?.context.locations.at(-1)).toMatchObject({ line: 4, column: 13 });
 });
 
+test('a deprecated field is shown where it is printed', () => {
+  expect(said(rule({ output: '"o %evt.dir"' }))).toMatchObject([{ code: 'LOAD_DEPRECATED_ITEM', at: 'evt.dir"' }]);
+});
+
+test('what replaces a condition or an output is shown where it is; to Falco it is where the rule is defined', () => {
+  const replace = (key: string, value: string) =>
+    `${rule()}- rule: r1\n  ${key}: '${value}'\n  override: {${key}: replace}\n`;
+  const [condition, output] = [replace('condition', 'evt.type=open and no.field=1'), replace('output', 'o %evt.dir')];
+  expect(said(condition)).toMatchObject([{ code: 'LOAD_ERR_COMPILE_CONDITION', at: "no.field=1'" }]);
+  expect(said(output)).toMatchObject([{ code: 'LOAD_DEPRECATED_ITEM', at: "evt.dir'" }]);
+  expect(load(condition).files[0]?.errors[0]?.context.locations.at(-1)).toMatchObject({ line: 3, column: 32 });
+  expect(load(output).files[0]?.warnings[0]?.context.locations.at(-1)).toMatchObject({ line: 3, column: 10 });
+});
+
 test('a source that is not there', () => {
   expect(said(rule({ source: 'sycall' }))).toMatchObject([{ hint: 'Did you mean syscall?' }]);
   expect(said(rule({ source: 'nothing_like_it' }))).toMatchObject([{ hint: expect.stringContaining('syscall') }]);
