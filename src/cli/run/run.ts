@@ -92,7 +92,8 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     const starting = sayWhenReady(running, log);
     const rest = feedWatchdog(log);
     const watches = [running.watchHeld(), running.watchHealth()];
-    void running.ready().then(giveBack);
+    // Until lists from the web are kept, the answers that they came in are needed.
+    void Promise.all([running.ready(), copies?.settled()]).then(giveBack);
     if (signals.early) void signals.reload();
     // At the end of the sources nothing presses; a signal means that somebody waits.
     void signals.stop.then(() => running.hurry(deadline));

@@ -91,14 +91,20 @@ function* nothing(): Steps<undefined> {}
 export function withFetchedItems<T>(load: () => T | Promise<T>, copies?: ListCopies): Promise<T> {
   const lists = new Lists(copies);
   return loading.run(lists, async () => {
-    const first = await load();
-    if (lists.wanted.size === 0) return first;
-    await Promise.all(
-      [...lists.wanted].map(async ([key, get]) => {
-        lists.found.set(key, await get().then(unpackedAside, (error: Error) => error));
-      }),
-    );
-    return await load();
+    try {
+      const first = await load();
+      if (lists.wanted.size === 0) return first;
+      await Promise.all(
+        [...lists.wanted].map(async ([key, get]) => {
+          lists.found.set(key, await get().then(unpackedAside, (error: Error) => error));
+        }),
+      );
+      return await load();
+    } finally {
+      // Connections that it has opened hold on to where they were opened from.
+      lists.found.clear();
+      lists.wanted.clear();
+    }
   });
 }
 

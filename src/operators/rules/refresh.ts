@@ -42,13 +42,10 @@ export function keepFresh({ feeds, origins }: Loaded, ctx: Context, exchange: Ex
     const { copies } = origins;
     const isKept = copies !== undefined && feed.from.kind === 'url';
     const keeping = isKept ? new Keeping(feed, copies, ctx, trouble(`keeping ${feed.name}`)) : undefined;
-    const follower = new Follower(feed, origins.take(feed), {
-      ctx,
-      exchange,
-      keeping,
-      trouble: trouble(`reading ${feed.name}`),
-    });
-    follower.begin();
+    const origin = origins.take(feed);
+    const around = { ctx, exchange, keeping, trouble: trouble(`reading ${feed.name}`) };
+    const follower = new Follower(feed, origin.validators, around);
+    follower.begin(origin);
     if (feed.from.refresh === undefined) continue;
     void refreshing(feed.from.refresh, ctx, follower.refresh, follower.failed);
   }
@@ -66,24 +63,21 @@ interface Surroundings {
 /** Reads one list again. */
 class Follower {
   readonly #feed: ListFeed;
-  readonly #origin: Origin;
   readonly #reader: Reader;
   readonly #around: Surroundings;
   /** Feeds fail for weeks: why is said once. */
   readonly #outage = new Outage(Number.POSITIVE_INFINITY);
 
-  constructor(feed: ListFeed, origin: Origin, around: Surroundings) {
+  constructor(feed: ListFeed, known: Validators | undefined, around: Surroundings) {
     this.#feed = feed;
-    this.#origin = origin;
-    this.#reader = new Reader(feed.from, origin.validators);
+    this.#reader = new Reader(feed.from, known);
     this.#around = around;
   }
 
   /** Says what is to be said of how it was loaded, and keeps it. */
-  begin(): void {
+  begin({ answer, damage }: Origin): void {
     const { ctx, keeping } = this.#around;
     const { name, missed, keptSince, tally } = this.#feed;
-    const { answer, damage } = this.#origin;
     ctx.metrics.gauge('list_items', name).value = tally.items;
     const read = ctx.metrics.gauge('list_read', name);
     if (missed === undefined) read.value = seconds(ctx.now());
