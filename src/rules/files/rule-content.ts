@@ -71,35 +71,40 @@ function readExceptions(
   if (node === undefined) return [];
   const place = context.child('exceptions', '', node);
   if (!isSeq(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Rule exceptions must be a sequence', place);
-  const names = new Set<string>();
+  const known = new Map<string, number>();
   return item.sequence(node).map((each) => {
-    const exception = readException(item, each, place, appending, warn);
-    const { context, values } = exception;
-    if (names.has(exception.name)) {
-      const message = `Multiple definitions of exception '${exception.name}' in the same rule`;
-      warn('LOAD_EXCEPTION_NAME_NOT_UNIQUE', message, context);
+    const { entry, name, at } = nameException(item, each, context, place);
+    const before = known.get(name) ?? 0;
+    known.set(name, before + 1);
+    // Falco says it of each of them.
+    for (let count = 0; count < before; count++) {
+      warn('LOAD_EXCEPTION_NAME_NOT_UNIQUE', `Multiple definitions of exception '${name}' in the same rule`, at);
     }
-    if (appending && values.length === 0) {
-      warn('LOAD_APPEND_NO_VALUES', 'Overriding/appending exception with no values', context);
+    const exception = readException(entry, name, at, appending, warn);
+    if (appending && !entry.has('values')) {
+      warn('LOAD_APPEND_NO_VALUES', 'Overriding/appending exception with no values', at);
     }
-    names.add(exception.name);
     return exception;
   });
+}
+
+/** Which exception a node is of. To Falco one that has a name stands in the rule itself. */
+function nameException(item: YamlItem, node: Node, rule: Context, exceptions: Context) {
+  const unnamed = exceptions.child('exception', '', node);
+  const entry = item.map(node) ?? failLoad('LOAD_ERR_YAML_VALIDATE', 'Rule exception must be a mapping', unnamed);
+  const { text: name } = entry.scalar('name', unnamed);
+  return { entry, name, at: rule.child('exception', name, node) };
 }
 
 const exceptionKeys: ReadonlySet<string> = new Set(['name', 'fields', 'comps', 'values']);
 
 function readException(
-  item: YamlItem,
-  node: Node,
-  exceptions: Context,
+  entry: YamlItem,
+  name: string,
+  context: Context,
   appending: boolean,
   warn: Warn,
 ): ExceptionDefinition {
-  const unnamed = exceptions.child('exception', '', node);
-  const entry = item.map(node) ?? failLoad('LOAD_ERR_YAML_VALIDATE', 'Rule exception must be a mapping', unnamed);
-  const { text: name } = entry.scalar('name', unnamed);
-  const context = exceptions.child('exception', name, node);
   for (const { key, node: keyNode } of entry.keyNodes) {
     if (exceptionKeys.has(key)) continue;
     const meant = suggest(key, exceptionKeys);
@@ -122,9 +127,12 @@ function readException(
 function readValues(entry: YamlItem, exception: Context): readonly Entry[] {
   if (!entry.has('values')) return [];
   const node = entry.get('values');
-  const place = exception.child('exception values', '', node ?? entry.keyNode('values'));
-  if (!isSeq(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Rule exception values must be a sequence', place);
-  return entry.sequence(node).map((each) => readEntry(entry, each, () => place.child('exception value', '', each)));
+  const place = exception.child('exception values', '', entry.value('values'));
+  if (!isSeq(node)) {
+    const at = exception.placeOf(node ?? entry.keyNode('values'));
+    failLoad('LOAD_ERR_YAML_VALIDATE', 'Rule exception values must be a sequence', place, { diagnostic: { at } });
+  }
+  return entry.sequence(node).map((each) => readEntry(entry, each, () => within(place, 'exception value', each)));
 }
 
 function readEntry(item: YamlItem, node: Node, place: () => Context): Entry {
@@ -133,7 +141,11 @@ function readEntry(item: YamlItem, node: Node, place: () => Context): Entry {
     if (isNull(node)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Value is not a scalar value', place());
     return item.scalarOf(node, place);
   }
-  return item.sequence(node).map((each) => readEntry(item, each, () => place().child('exception value', '', each)));
+  return item.sequence(node).map((each) => readEntry(item, each, () => within(place(), 'exception', each)));
+}
+
+function within(context: Context, itemType: string, node: Node): Context {
+  return context.child(itemType, '', node).child('value for', '', node);
 }
 
 /** A value without the blanks around it. */

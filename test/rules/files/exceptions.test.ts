@@ -93,19 +93,45 @@ describe('what is wrong with an exception is said where it stands', () => {
   });
 });
 
+describe('as Falco', () => {
+  test('a third of the same name is one too many for each of the two', () => {
+    const each = '{name: e, fields: proc.name}';
+    expect(codes(load(rule({ exceptions: `[${each}, ${each}, ${each}]` })))).toEqual(
+      new Array(3).fill('LOAD_EXCEPTION_NAME_NOT_UNIQUE'),
+    );
+  });
+
+  test('a second of the same name is said of one that is wrong, too', () => {
+    const content = rule({ exceptions: '[{name: e, fields: proc.name}, {name: e}]' });
+    expect(codes(load(content))).toEqual(['LOAD_ERR_YAML_VALIDATE', 'LOAD_EXCEPTION_NAME_NOT_UNIQUE']);
+  });
+
+  test.each([
+    ['fields: proc.name, values: [""]', 'exception value'],
+    ['fields: [proc.name], values: [[""]]', 'exception'],
+    ['fields: [""]', 'exception'],
+  ])('the way to a value that is empty: %s', (exception, last) => {
+    const error = load(withException(exception)).files[0]?.errors[0];
+    const steps = error?.context.locations.map(({ itemType }) => itemType);
+    expect(steps?.slice(0, 3)).toEqual(['rules content', 'rule', 'exception']);
+    expect(steps?.slice(-2)).toEqual([last, 'value for']);
+  });
+});
+
 describe('what is appended', () => {
   const first = withException('fields: proc.name, values: [cat]');
   const appended = (exception: string) =>
     load(`${first}- rule: r1\n  exceptions: [${exception}]\n  override: {exceptions: append}\n`);
 
-  test.each(['{name: e}', '{name: e, values: []}'])(
-    'changes nothing without values, and that is said: %s',
-    (exception) => {
-      const result = appended(exception);
-      expect(codes(result)).toEqual(['LOAD_APPEND_NO_VALUES']);
-      expect(result.rules[0]?.condition.compiled).toBe('(evt.type = openat and not proc.name in (cat))');
-    },
-  );
+  test.each([
+    ['{name: e}', ['LOAD_APPEND_NO_VALUES']],
+    // An empty list is to Falco what was meant.
+    ['{name: e, values: []}', []],
+  ])('changes nothing without values: %s', (exception, warned) => {
+    const result = appended(exception);
+    expect(codes(result)).toEqual(warned);
+    expect(result.rules[0]?.condition.compiled).toBe('(evt.type = openat and not proc.name in (cat))');
+  });
 
   test('what is wrong is shown in the file that appends', () => {
     const more = '- rule: r1\n  exceptions: [{name: e, values: [[x]]}]\n  override: {exceptions: append}\n';
