@@ -157,7 +157,9 @@ export async function connectTo(
 
 /** An error of a connection, with the servers it is about. */
 export function explained({ servers }: Pick<ConnectionConfig, 'servers'>, error: unknown): string {
-  return `${[servers].flat().join(', ')}: ${connectionError(error)}`;
+  // What the client says of a server that says nothing.
+  const why = connectionError(error).replace(/.*node provided an undefined error$/, 'the server has hung up');
+  return `${[servers].flat().join(', ')}: ${why}`;
 }
 
 /** Whether the server knows us, and lets us not in: another try will not help. */

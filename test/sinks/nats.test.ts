@@ -1,5 +1,7 @@
 /** The sink `nats` against a real nats-server on loopback. */
 
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -9,8 +11,27 @@ import { parseRecord, recordJson } from '../../src/events/record-json.ts';
 import { partitionOf } from '../../src/nats/partition.ts';
 import { nats } from '../../src/sinks/nats.ts';
 import { freePort, hasNats, NatsServer } from '../nats/server.ts';
-import { makeCertificates } from './servers.ts';
+import { makeCertificates, until } from './servers.ts';
 import { alertOf, never, openSink, recordOf } from './shared.ts';
+
+it('asks a server that says nothing for one connection, however many writes are given up meanwhile', async () => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => sockets.push(socket.on('error', () => {})));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const sink = await openSink(nats, { servers: `nats://127.0.0.1:${port}` });
+  const write = () => sink.write([alertOf('a')], never).catch((error: Error) => error.message);
+  const writes = [write(), write()];
+  await until(() => sockets.length > 0);
+  writes.push(write());
+  sockets[0]?.end();
+  const failed = `nats://127.0.0.1:${port}: the server has hung up`;
+  expect(await Promise.all(writes)).toEqual([failed, failed, failed]);
+  expect(sockets).toHaveLength(1);
+  await sink.close();
+  silent.close();
+});
 
 describe.skipIf(!hasNats)('the sink nats', () => {
   let server: NatsServer;

@@ -211,6 +211,15 @@ describe('the sink syslog', () => {
     expect(got.text).not.toContain('b happened');
   });
 
+  it('says of what speaks no TLS that it does not', async () => {
+    const server = createServer((socket) => socket.on('error', () => {}).write('220 not TLS at all\r\n'));
+    await serve(server, loopback);
+    const sink = await sinkOf({ address: `tls://127.0.0.1:${portOf(server)}` });
+    await expect(sink.write([alertOf('a')], never)).rejects.toThrow(
+      /^wrong version number: what answers there does not speak TLS$/,
+    );
+  });
+
   it('keys of TLS without TLS are refused when it is planned: nothing is in the clear by mistake', () => {
     const plan = (address: string) => {
       const yaml = `sources: { in: { type: replay, files: /dev/null } }

@@ -163,18 +163,26 @@ const HINTS: Record<string, string> = {
 
 /** What went wrong with a connection, and what to do where that is known. */
 export function connectionError(error: unknown): string {
-  const { code = '', errors, cause } = error as NodeJS.ErrnoException & { errors?: unknown[] };
+  const { errors, cause } = error as { errors?: unknown[]; cause?: unknown };
+  const { code, reason } = openSslOf(error) ?? { code: (error as NodeJS.ErrnoException).code ?? '' };
   // One host, several addresses: none of them answered.
   if (errors && errors.length > 0) return [...new Set(errors.map(connectionError))].join('; ');
   if (cause instanceof Error && !HINTS[code]) return connectionError(cause);
   const hint = HINTS[code];
-  return hint ? `${wordsOf(error)}: ${hint}` : wordsOf(error) || code;
+  const words = reason ?? wordsOf(error);
+  return hint ? `${words}: ${hint}` : words || code;
+}
+
+/** What OpenSSL says, which where Node writes stands in the midst of a message of its own. */
+function openSslOf(error: unknown): { readonly code: string; readonly reason: string } | undefined {
+  const { code = '', reason } = error as NodeJS.ErrnoException & { reason?: string };
+  if (code.startsWith('ERR_SSL_') && reason) return { code, reason };
+  const [, said] = (code === 'EPROTO' && /:SSL routines:[^:]*:([^:]+):/.exec(messageOf(error))) || [];
+  return said === undefined ? undefined : { code: `ERR_SSL_${said.toUpperCase().replaceAll(' ', '_')}`, reason: said };
 }
 
 /** What Node and undici say, without what is not for our users: names of their sources, options of their own. */
 function wordsOf(error: unknown): string {
-  const { code = '', reason } = error as NodeJS.ErrnoException & { reason?: string };
-  if (code.startsWith('ERR_SSL_') && reason) return reason;
   return messageOf(error)
     .replace(/; if the root CA is installed locally, .*/s, '')
     .replace(

@@ -30,6 +30,9 @@ export class Publisher {
   readonly #nats: typeof import('../../nats/client.ts');
   #connection: NatsConnection | undefined;
   #client: JetStreamClient | undefined;
+  // A write that was given up may have left it: who writes next waits for the same.
+  #connecting: Promise<JetStreamClient> | undefined;
+  #closed = false;
   // The connection is lost and not made again yet: what is published meanwhile waits in the client, for a while.
   #isOffline = false;
 
@@ -55,6 +58,7 @@ export class Publisher {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#connection?.close();
   }
 
@@ -77,7 +81,18 @@ export class Publisher {
 
   async #connected(): Promise<JetStreamClient> {
     if (this.#client && this.#connection && !this.#connection.isClosed()) return this.#client;
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<JetStreamClient> {
     const connection = await connectTo(this.#config, this.#ctx, this.#nats);
+    if (this.#closed) {
+      await connection.close();
+      throw new Error('the sink is closed');
+    }
     this.#isOffline = false;
     watchConnection(connection, {
       lost: () => {
