@@ -43,6 +43,9 @@ describe('as Falco', () => {
     't.pids': { type: 'pid', list: true, value: [1] },
     't.mode': { type: 'mode', value: 4294967295 },
     't.uid': { type: 'uid', value: 4294967295 },
+    't.dev': { type: 'int32', value: -1, fmt: 'hex' },
+    't.oct': { type: 'int64', value: -2, fmt: 'oct' },
+    't.pad': { type: 'int64', value: -42, fmt: 'pad10' },
     't.buf': { type: 'bytes', value: 'Hello' },
     't.net': { type: 'ipnet', value: '10.0.0.7' },
     't.list': { type: 'string', list: true, value: ['a'] },
@@ -137,6 +140,8 @@ describe('as Falco', () => {
 
   test.each<[string, boolean, boolean, string, ...string[]]>([
     ['%0t.s|', false, true, 'Hello|', 't.s'],
+    ['%t.dev %t.oct %t.pad', false, true, 'FFFFFFFF 1777777777777777777776 -00000042', 't.dev', 't.oct', 't.pad'],
+    ['%t.dev %t.pad', true, true, '{"t.dev":"FFFFFFFF","t.pad":"-00000042"}', 't.dev', 't.pad'],
     ['%t.s%t.s', false, true, 'HelloHello', 't.s', 't.s'],
     [
       '%join("-",(tolower(t.s),t.i))',

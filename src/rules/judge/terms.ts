@@ -133,9 +133,8 @@ function joinReader<E extends Event>(
 export function printerOf(term: TypedTerm, bytes?: PrintBytes): (value: Value) => string {
   const field = term.kind === 'field' ? term.ref.field : undefined;
   if (field?.candidates === 'any') return (value) => (Array.isArray(value) ? joined(value) : printValue(value));
-  const format = field?.print;
-  const double = term.type === 'DOUBLE';
-  return (value) => printValue(value, format, double, bytes);
+  const of = { type: term.type, print: field?.print };
+  return (value) => printValue(value, of, bytes);
 }
 
 /** A reader of a term's text; undefined when no event of the form ever has it. */

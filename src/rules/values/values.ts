@@ -1,39 +1,50 @@
 /** How values print (spec/falco-engine.md §3.1). */
 
-import type { Field, Scalar, Value } from '../../events/field.ts';
+import type { Field, FieldType, Scalar, Value } from '../../events/field.ts';
 
-export type PrintFormat = NonNullable<Field['print']>;
+/** What a value is of, and how that prints. */
+export interface Printed {
+  readonly type: FieldType;
+  readonly print?: Field['print'] | undefined;
+}
 
 /** How bytes print. */
 export type PrintBytes = (bytes: Uint8Array) => string;
 
 /** The text of a value; lists print as `(a,b)`, a DOUBLE with one decimal. */
-export function printValue(value: Value, format?: PrintFormat, double = false, bytes = printBytes): string {
+export function printValue(value: Value, of?: Printed, bytes = printBytes): string {
   if (typeof value === 'string') return value;
-  if (Array.isArray(value)) return `(${value.map((each) => printValue(each, format, double, bytes)).join(',')})`;
-  return printScalar(value as Scalar, format, double, bytes);
+  if (Array.isArray(value)) return `(${value.map((each) => printValue(each, of, bytes)).join(',')})`;
+  return printScalar(value as Scalar, of, bytes);
 }
 
-function printScalar(value: Scalar, format: PrintFormat | undefined, double: boolean, bytes: PrintBytes): string {
+function printScalar(value: Scalar, of: Printed | undefined, bytes: PrintBytes): string {
   if (typeof value === 'number' || typeof value === 'bigint') {
-    if (double) return Number(value).toFixed(1);
-    return printInteger(value, format);
+    if (of?.type === 'DOUBLE') return Number(value).toFixed(1);
+    return of === undefined ? String(value) : printInteger(value, of);
   }
   return value instanceof Uint8Array ? bytes(value) : String(value);
 }
 
-function printInteger(value: number | bigint, format: PrintFormat | undefined): string {
-  switch (format) {
+function printInteger(value: number | bigint, { print, type }: Printed): string {
+  switch (print) {
     case 'hex':
-      return value.toString(16).toUpperCase();
+      return unsigned(value, type).toString(16).toUpperCase();
     case 'oct':
-      return value.toString(8);
+      return unsigned(value, type).toString(8);
     // Falco's name for it says ten, its format pads to nine: the nanoseconds of a second.
     case 'pad10':
-      return String(value).padStart(9, '0');
+      return value < 0 ? `-${String(-value).padStart(8, '0')}` : String(value).padStart(9, '0');
     default:
       return String(value);
   }
+}
+
+const SHORT: ReadonlySet<FieldType> = new Set(['INT8', 'INT16', 'INT32']);
+
+/** The bits of a number: C prints what is short as an int. */
+function unsigned(value: number | bigint, type: FieldType): number | bigint {
+  return value < 0 ? BigInt.asUintN(SHORT.has(type) ? 32 : 64, BigInt(value)) : value;
 }
 
 /** Bytes as text, with a dot for each byte outside printable ASCII. */
@@ -69,5 +80,5 @@ function typedScalar(value: Scalar, field: Field, bytes: PrintBytes): Scalar {
   if (typeof value !== 'number' && typeof value !== 'bigint') return value;
   // A DOUBLE that is declared to print as an integer is one in JSON too (measured).
   if (field.type === 'DOUBLE') return field.print === 'dec' ? Math.trunc(Number(value)) : value;
-  return field.print === undefined || field.print === 'dec' ? value : printInteger(value, field.print);
+  return field.print === undefined || field.print === 'dec' ? value : printInteger(value, field);
 }
