@@ -1,7 +1,7 @@
 /** Lists from the web outlive a kill, and the outage of their address: in the state folder of the built program. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -73,6 +73,13 @@ test('killed, and started while the address is down: the rules see what they saw
   await vi.waitFor(() => expect(kept('\n/etc/f0\n')).toBe(true), 10_000);
   answer = gives('/etc/f1\n');
   await first.until(raises('/etc/f1'));
+  await vi.waitFor(() => expect(kept('\n/etc/f1\n')).toBe(true), 10_000);
+  // What comes again is not written again, but is newer.
+  const copy = join(state, 'lists', copies()[0] as string);
+  const { ino, mtimeMs } = statSync(copy);
+  await vi.waitFor(() => expect(statSync(copy).mtimeMs).toBeGreaterThan(mtimeMs), 10_000);
+  expect(statSync(copy).ino).toBe(ino);
+  rmSync(copy);
   await vi.waitFor(() => expect(kept('\n/etc/f1\n')).toBe(true), 10_000);
   await first.stop('SIGKILL');
   writeFileSync(join(state, 'lists', `${copies()[0]}.new`), 'half');

@@ -40,6 +40,8 @@ export class ListCopies {
   readonly #folder: string;
   readonly #used = new Set<string>();
   readonly #written = new WeakMap<Uint8Array, Promise<void>>();
+  /** The digests of copies that are sound: what comes again every few minutes is not written again. */
+  readonly #sound = new Map<string, string>();
   #last: Promise<void> = Promise.resolve();
 
   /** @param state the state folder */
@@ -64,6 +66,7 @@ export class ListCopies {
       const file = yield* readInSteps(path, MOST_BYTES + HEAD);
       const { digest, rest, content, validators } = headOf(file);
       if (digest !== (yield* digestOf(nameOf(from), rest))) throw new Error('it is damaged');
+      this.#sound.set(nameOf(from), digest);
       return { content, time, validators };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -85,9 +88,7 @@ export class ListCopies {
 
   /** Notes that the address of a list would give again what it has a copy of. */
   async confirm(from: ItemsFrom): Promise<void> {
-    const now = new Date();
-    // Without it the copy is older than it could be.
-    await utimes(this.#pathOf(from), now, now).catch(() => {});
+    await touch(this.#pathOf(from));
   }
 
   /** Removes the copies of lists that nobody has asked for since this was made, and what a run that was killed has left. */
@@ -112,9 +113,12 @@ export class ListCopies {
   async #write(name: string, { content, validators = {} }: Answer): Promise<void> {
     const head = Buffer.from(`${JSON.stringify(validators)}\n`);
     const digest = await inSlices(digestOf(name, head, content));
+    const path = join(this.#folder, name);
+    if (this.#sound.get(name) === digest && (await touch(path))) return;
+    this.#sound.delete(name);
     await mkdir(this.#folder, { mode: 0o700, recursive: true });
     await this.#refuseWithoutRoom(content.length);
-    const [path, fresh] = [join(this.#folder, name), join(this.#folder, `${name}.new`)];
+    const fresh = `${path}.new`;
     try {
       await rm(fresh, { force: true });
       await writeThrough(fresh, [Buffer.from(`${KIND}${digest}\n`), head, content]);
@@ -124,6 +128,7 @@ export class ListCopies {
       throw error;
     }
     await syncFolder(this.#folder);
+    this.#sound.set(name, digest);
   }
 
   /** What would not fit must not take for a moment the room that the state file needs. */
@@ -184,6 +189,17 @@ function* digestOf(name: string, ...parts: readonly Uint8Array[]): Steps<string>
     }
   }
   return hash.digest('hex');
+}
+
+/** Makes it as old as this moment. Whether it is there. */
+async function touch(path: string): Promise<boolean> {
+  const now = new Date();
+  try {
+    await utimes(path, now, now);
+    return true;
+  } catch {
+    return false; // then it is older than it could be
+  }
 }
 
 async function writeThrough(path: string, parts: readonly Uint8Array[]): Promise<void> {
