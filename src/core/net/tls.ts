@@ -164,7 +164,7 @@ const HINTS: Record<string, string> = {
 /** What went wrong with a connection, and what to do where that is known. */
 export function connectionError(error: unknown): string {
   const { errors, cause } = error as { errors?: unknown[]; cause?: unknown };
-  const { code, reason } = openSslOf(error) ?? { code: (error as NodeJS.ErrnoException).code ?? '' };
+  const { code, reason } = openSslOf(error) ?? { code: codeOf(error) };
   // One host, several addresses: none of them answered.
   if (errors && errors.length > 0) return [...new Set(errors.map(connectionError))].join('; ');
   if (cause instanceof Error && !HINTS[code]) return connectionError(cause);
@@ -173,9 +173,15 @@ export function connectionError(error: unknown): string {
   return hint ? `${words}: ${hint}` : words || code;
 }
 
+// That of a DOMException is a number.
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code ?? '');
+}
+
 /** What OpenSSL says, which where Node writes stands in the midst of a message of its own. */
 function openSslOf(error: unknown): { readonly code: string; readonly reason: string } | undefined {
-  const { code = '', reason } = error as NodeJS.ErrnoException & { reason?: string };
+  const code = codeOf(error);
+  const { reason } = error as { reason?: string };
   if (code.startsWith('ERR_SSL_') && reason) return { code, reason };
   const [, said] = (code === 'EPROTO' && /:SSL routines:[^:]*:([^:]+):/.exec(messageOf(error))) || [];
   return said === undefined ? undefined : { code: `ERR_SSL_${said.toUpperCase().replaceAll(' ', '_')}`, reason: said };
