@@ -2,9 +2,11 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Sink } from '../../src/core/component.ts';
+import type { Context, Sink } from '../../src/core/component.ts';
 import { WriteError } from '../../src/core/failure/write-error.ts';
+import { Counters } from '../../src/core/metrics.ts';
 import { program } from '../../src/sinks/program.ts';
+import { Child } from '../../src/sinks/shared/child.ts';
 import { recordedLog } from '../core/shared.ts';
 import { scratch } from '../scratch.ts';
 import { until } from './servers.ts';
@@ -70,6 +72,28 @@ describe('the sink program', () => {
     expect(wait).toBeGreaterThan(0);
     expect(wait).toBeLessThanOrEqual(1000);
     await sink.close();
+  });
+
+  it('waits for the end of the program alone, not for what that leaves behind', async () => {
+    const sink = await shell('sleep 1000 & echo $! > "$1.pid"; exec cat > "$1"');
+    await sink.write([alertOf('a')], never);
+    await sink.close();
+    const left = Number(readFileSync(join(folder, 'out.pid'), 'utf8'));
+    expect(process.kill(left, 'SIGKILL')).toBe(true);
+    expect(rules()).toEqual(['a']);
+  });
+
+  it('leaves none behind that does not heed SIGTERM', async () => {
+    const { log, lines } = recordedLog();
+    const end = new AbortController();
+    const given = { signal: end.signal, log, metrics: new Counters(), now: Date.now, resolve: String };
+    const ctx = given as Partial<Context> as Context;
+    const deaf = 'trap "" TERM; : > "$1"; while :; do sleep 0.05; done';
+    const child = await Child.start(['sh', '-c', deaf, 'sh', join(folder, 'out')], ctx);
+    await until(() => existsSync(join(folder, 'out')));
+    end.abort();
+    await until(() => lines.join().includes('ended by SIGKILL'));
+    await child.close();
   });
 
   it('a program that does not read is ended, and what it was given is not given up for good', async () => {

@@ -9,6 +9,8 @@ import { WriteError } from '../../core/failure/write-error.ts';
 
 const AGAIN = { initial: 1000, max: 30_000 };
 const SOUND = 10_000; // ms that a program must last to be started again without a wait
+const OBEY = 1000; // ms that a program has to end when it is told to
+const LINGER = 100; // ms in which its last words come
 const LAST_WORDS = 2048; // characters of its standard error that are kept for when it ends
 
 type Spawned = ChildProcessByStdio<Writable, null, Readable>;
@@ -27,7 +29,7 @@ export class Child {
     this.#command = command;
     this.#ctx = ctx;
     // When time is over it is not left behind.
-    ctx.signal.addEventListener('abort', () => this.#running?.kill('SIGTERM'), { once: true });
+    ctx.signal.addEventListener('abort', () => this.#end(), { once: true });
   }
 
   /** Rejects with a UserError when the program cannot be run. */
@@ -71,6 +73,12 @@ export class Child {
     await this.#ended;
   }
 
+  #end(): void {
+    const running = this.#running;
+    running?.kill('SIGTERM');
+    setTimeout(() => running?.kill('SIGKILL'), OBEY).unref();
+  }
+
   async #startAgain(): Promise<Spawned> {
     const wait = Math.min(this.#notBefore - this.#ctx.now(), AGAIN.max); // the clock may have been set back
     if (wait > 0) throw new WriteError(this.#why, { wait });
@@ -86,6 +94,8 @@ export class Child {
       words = (words + data).slice(-LAST_WORDS);
     });
     child.stdin.on('error', () => {}); // the write that failed says so itself
+    // What it has started may hold its standard error for ever.
+    child.once('exit', () => setTimeout(() => child.stderr.destroy(), LINGER).unref());
     this.#ended = new Promise((resolve) => {
       child.once('close', (code, signal) => {
         this.#running = undefined;
