@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, statfs, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../core/errors.ts';
 import { readBeginning, readInSteps } from '../../core/files/regular-file.ts';
 import { inSlices, type Steps } from '../../core/steps.ts';
 import type { ItemsFrom } from '../../rules/index.ts';
@@ -60,18 +61,18 @@ export class ListCopies {
 
   /** The copy of a list; undefined when there is none. @throws Error that says why it cannot be used */
   *read(from: ItemsFrom): Steps<Copy | undefined> {
-    const path = this.#pathOf(from);
+    const [name, path] = [nameOf(from), this.#pathOf(from)];
     try {
       const time = statSync(path).mtime.getTime();
       const file = yield* readInSteps(path, MOST_BYTES + HEAD);
       const { digest, rest, content, validators } = headOf(file);
-      if (digest !== (yield* digestOf(nameOf(from), rest))) throw new Error('it is damaged');
-      this.#sound.set(nameOf(from), digest);
+      if (digest !== (yield* digestOf(name, rest))) throw new Error('it is damaged');
+      this.#sound.set(name, digest);
       return { content, time, validators };
     } catch (error) {
+      this.#sound.delete(name);
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      const why = error instanceof Error ? error.message : String(error);
-      throw new Error(`its copy ${path} cannot be used: ${why}`, { cause: error });
+      throw new Error(`its copy ${path} cannot be used: ${messageOf(error)}`, { cause: error });
     }
   }
 

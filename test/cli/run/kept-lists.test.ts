@@ -111,6 +111,28 @@ state: ${state}
   }
 }
 
+/** A run that goes on, and may be loaded anew. */
+async function goingOn() {
+  writeFileSync(join(folder, 'slow.jsonl'), records(3600));
+  const path = join(folder, 'slow.yaml');
+  writeFileSync(
+    path,
+    `sources: { past: { type: replay, files: slow.jsonl, rate: 1 } }
+operators: { detect: { type: rules, from: past, files: rules.yaml } }
+sinks: { out: { type: file, from: detect, path: slow.out } }
+state: state
+`,
+  );
+  const { plan, copies } = await loadPlan(path, [], new Map(), { here: true });
+  const { log, lines } = recordedLog();
+  const running = await Run.start(plan, { log, resolve: (each) => resolve(folder, each) });
+  const reload = async () => {
+    const next = await loadPlan(path, [], new Map(), { here: true, running: running.plan, copies });
+    await running.reload(next.plan);
+  };
+  return { running, reload, lines, settled: async () => copies?.settled() };
+}
+
 const copies = () => (existsSync(lists) ? readdirSync(lists) : []);
 /** The only copy. */
 const copy = () => join(lists, copies()[0] as string);
@@ -148,26 +170,11 @@ describe('an address that gives no list', () => {
 
   test('goes on with its copy over reloads, until it gives one', async () => {
     await run();
-    writeFileSync(join(folder, 'slow.jsonl'), records(3600));
-    const path = join(folder, 'slow.yaml');
-    writeFileSync(
-      path,
-      `sources: { past: { type: replay, files: slow.jsonl, rate: 1 } }
-operators: { detect: { type: rules, from: past, files: rules.yaml } }
-sinks: { out: { type: file, from: detect, path: slow.out } }
-state: state
-`,
-    );
     answer = down;
-    const first = await loadPlan(path, [], new Map(), { here: true });
-    const running = await Run.start(first.plan, { log: recordedLog().log, resolve: (each) => resolve(folder, each) });
+    const { running, reload, settled } = await goingOn();
     const shown = () => {
       const of = (name: string) => running.metrics.get('detect')?.byLabel(name).far;
       return { items: of('list_items'), read: of('list_read'), problems: running.status().problems.length };
-    };
-    const reload = async () => {
-      const { copies } = first;
-      await running.reload((await loadPlan(path, [], new Map(), { here: true, running: running.plan, copies })).plan);
     };
     const old = { items: 2, read: statSync(copy()).mtime.getTime() / 1000, problems: 1 };
     expect(shown()).toEqual(old);
@@ -183,7 +190,7 @@ state: state
     expect(shown()).toMatchObject({ items: 1, problems: 0 });
     expect(shown().read).toBeGreaterThan(old.read);
     await running.stop(0);
-    await first.copies?.settled();
+    await settled();
     expect(readFileSync(copy(), 'utf8').endsWith('\n/etc/f1\n')).toBe(true);
   });
 
@@ -292,6 +299,25 @@ describe('a copy', () => {
     bytes[place] = (bytes[place] as number) ^ 1;
     writeFileSync(copy(), bytes);
   }
+  test('that is damaged while its list runs is written again once that is found', async () => {
+    const etag = '"1"';
+    answer = (response, request) =>
+      request.headers['if-none-match'] === etag
+        ? fails(304)(response, request)
+        : gives('/etc/f0\n', { etag })(response, request);
+    const { running, reload, settled, lines } = await goingOn();
+    await settled();
+    const before = readFileSync(copy());
+    flip(-2);
+    // What has not changed goes on as it is; one that is made anew keeps what it was made of.
+    appendFileSync(join(folder, 'rules.yaml'), '- macro: other\n  condition: (evt.type = open)\n');
+    await reload();
+    await settled();
+    expect(readFileSync(copy())).toEqual(before);
+    expect(lines.filter((line) => line.includes('the list far was read anew: its copy '))).toHaveLength(1);
+    await running.stop(0);
+  });
+
   async function foreign(): Promise<void> {
     rules('', ['near']);
     answer = gives('/etc/f1\n');
