@@ -18,7 +18,7 @@ const CHECKED = 64 * 1024 ** 2;
 
 /**
  * Opens, or makes, the state file in a folder, for this process alone. Throws a UserError: exit 78 when another process
- * has it, when a newer program wrote it or it is damaged; 77 when it may not be written.
+ * has it, when a newer program wrote it or it is damaged; 77 when it may not be written; 75 when its disk is full.
  */
 export function openDatabase(folder: string): DatabaseSync {
   const path = join(folder, STATE_FILE);
@@ -97,8 +97,15 @@ export function explain(folder: string, error: unknown): UserError {
     const what = `${path} cannot be opened, for this process may have no more files open`;
     return new UserError(`${what}: ${MORE_FILES}`, { exit: exitCode.unavailable, cause: error });
   }
-  const { code } = error as NodeJS.ErrnoException;
-  if (/readonly|unable to open/.test(message) || (code && /^E(ACCES|PERM|ROFS|EXIST|NOTDIR|NOENT|NOSPC)$/.test(code))) {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (['ENOSPC', 'EDQUOT', 'EIO'].includes(code) || /disk is full|disk I\/O error/.test(message)) {
+    const advice = 'Make room on its disk, and look whether that is well; what the file has is left as it is';
+    return new UserError(`${path} cannot be written: ${message}. ${advice}.`, {
+      exit: exitCode.temporary,
+      cause: error,
+    });
+  }
+  if (/readonly|unable to open/.test(message) || /^E[A-Z]+$/.test(code)) {
     const advice = 'Name a folder that this user may write to with --state or `state:`';
     return new UserError(`${path} cannot be written: ${message}. ${advice}.`, {
       exit: exitCode.noPermission,

@@ -212,6 +212,20 @@ describe('the store', () => {
   });
 });
 
+it('a disk that is full when it is opened: told from damage, and left as it is', async ({ skip }) => {
+  const disk = scratch();
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', disk]);
+  skip(status !== 0, 'a small disk cannot be mounted here');
+  try {
+    expect(() => writeFileSync(join(disk, 'ballast'), Buffer.alloc(1024 ** 2))).toThrow(/ENOSPC/);
+    const error = await Store.open(join(disk, 'state'), () => {}).catch((reason) => reason);
+    expect(error.message).toMatch(/state.db cannot be written: .*(full|ENOSPC|I\/O).*\. Make room on its disk/);
+    expect(error.exit).toBe(75);
+  } finally {
+    execFileSync('umount', [disk]);
+  }
+});
+
 /** A process of its own with a store. */
 function childWith(script: string) {
   const head = `const { Store } = await import(${JSON.stringify(`file://${module}`)}); const folder = ${JSON.stringify(folder)};`;
