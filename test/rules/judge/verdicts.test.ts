@@ -25,7 +25,7 @@ const conditions = [
   'evt.type = openat and proc.cwd = /d1/ and fd.name endswith x',
   'evt.type = openat and not (fd.name startswith /etc or proc.name = vim) and proc.pid != 10',
   'evt.type = openat and (fd.name = /etc/passwd and proc.name = cat or fd.name = /tmp/x and proc.pname = sh)',
-  'evt.type in (execve, clone, procexit, chdir) and proc.name = sh and proc.pname = sshd',
+  'evt.type in (execve, clone, procexit, chdir) and proc.name in (sh, cat) and proc.pname in (sshd, sh)',
   'evt.type = ptrace and (proc.acmdline contains "vim -x" or proc.acmdline contains "sh -x") and evt.failed = true',
   'evt.type = openat and fd.type = directory or evt.is_open_exec = true',
   'evt.type = openat and proc.exepath = val(fd.name)',
