@@ -55,7 +55,7 @@ function useOf({ left, operator, modifier }: Comparing): Use | undefined {
   const several = left.kind === 'field' && left.candidates !== undefined;
   // Which of several items holds is counted only where each of them can hold by itself.
   if (modifier === 'allof' || (modifier === 'oneof' && several)) return undefined;
-  // A network with a modifier never holds an address (compile.ts).
+  // See isNeverInNetworks.
   if (modifier !== undefined && type === 'IPNET') return undefined;
   const isMember = operator === 'in' || operator === 'intersects' || (operator === '=' && modifier !== undefined);
   if (isMember && type === 'IPNET') return { kind: 'networks' };

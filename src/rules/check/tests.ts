@@ -7,7 +7,7 @@ import { foldAscii, globTest } from '../values/glob.ts';
 import { type Network, networkTest } from '../values/ip.ts';
 import { prefixTest } from '../values/pmatch.ts';
 import { regexTest } from '../values/regex.ts';
-import type { TypedOperator } from './typed-ast.ts';
+import type { TypedCheck, TypedOperator } from './typed-ast.ts';
 
 export type Test = (value: Scalar) => boolean;
 export type PairTest = (left: Scalar, right: Scalar) => boolean;
@@ -15,6 +15,19 @@ export type PairTest = (left: Scalar, right: Scalar) => boolean;
 /** Whether equal values of a type are identical in JavaScript, so that `===` and Set find them. */
 export function isIdentity(type: FieldType): boolean {
   return type !== 'BYTEBUF' && type !== 'IPNET' && type !== 'DYNAMIC';
+}
+
+/**
+ * Whether a check looks for an address in a set of networks, where Falco finds none (measured; by its source it compares
+ * with each network for other modifiers). Rules are warned of it when they load.
+ */
+export function isNeverInNetworks({
+  left,
+  operator,
+  modifier,
+}: Pick<TypedCheck, 'left' | 'operator' | 'modifier'>): boolean {
+  if (left.type !== 'IPNET') return false;
+  return operator === '=' ? modifier === 'anyof' : operator === '!=' && modifier === 'allof';
 }
 
 // A condition is compiled once for each event type: its sets, trees and expressions are made once for all.

@@ -2,7 +2,7 @@
 
 import type { Event, Form, Reader, Scalar, Value } from '../../events/field.ts';
 import { feedCheck } from '../check/check-feeds.ts';
-import { pairTest, testOf } from '../check/tests.ts';
+import { isNeverInNetworks, pairTest, testOf } from '../check/tests.ts';
 import type { TypedCheck, TypedExpr, TypedOperator, TypedTerm } from '../check/typed-ast.ts';
 import type { Modifier } from '../language.ts';
 import type { Constant } from '../values/constants.ts';
@@ -167,8 +167,7 @@ export function valueTest(
     if (candidates === undefined) return testOf(left.type, operator, each) as (value: Value) => boolean;
     return candidateTest(left, operator, candidates, each);
   };
-  // In Falco no network with a modifier ever holds an address (measured); rules are warned of it when they load.
-  if (modifier !== undefined && left.type === 'IPNET') return () => operator === '!=';
+  if (isNeverInNetworks({ left, operator, modifier })) return () => operator === '!=' && constants.length > 0;
   if (modifier === 'anyof' && !left.list) {
     const test = anyOfTest(left, operator, constants);
     if (test !== undefined)
