@@ -1,7 +1,6 @@
 /** Conditions and formats that stand alone: in a pipeline file, a test, a program. Rules files are the loader's. */
 
 import type { Place } from '../core/errors.ts';
-import { suggest } from '../core/errors.ts';
 import type { Catalogue, Event, EventTypes, FieldRef, Form } from '../events/field.ts';
 import type { Checked, Warning } from './check/check.ts';
 import { checkCondition } from './check/check.ts';
@@ -155,34 +154,16 @@ class CheckedCondition implements Condition {
   }
 }
 
-/** Refuses what compares event types in a way that tells nothing of them, and names that are none. Throws a Problem. */
-export function refuseEventTypes(condition: Pick<Condition, 'ast' | 'typed'>, catalogue: Catalogue): void {
-  const known = catalogue.eventTypes?.names;
-  if (known === undefined) return;
-  const checks = eventTypeChecks(condition.typed);
-  refuseComputedEventTypes(condition, checks);
-  refuseUnknown(condition, checks, known);
+/** Refuses what compares event types in a way that tells nothing of them, where they are known. Throws a Problem. */
+export function refuseEventTypes(condition: Trees, catalogue: Catalogue): void {
+  if (catalogue.eventTypes !== undefined) refuseComputedEventTypes(condition);
 }
 
 type Trees = Pick<Condition, 'ast' | 'typed'>;
 
-function refuseUnknown(trees: Trees, checks: readonly TypedCheck[], known: ReadonlySet<string>): void {
-  for (const check of checks) {
-    if (!['=', '!=', 'in'].includes(check.operator)) continue;
-    for (const name of check.constants ?? []) {
-      if (typeof name !== 'string' || known.has(name)) continue;
-      const meant = suggest(name, known);
-      refuse(trees, check, `unknown event type ${name}`, {
-        unknownName: true,
-        hint: meant === undefined ? undefined : `Did you mean ${meant}?`,
-      });
-    }
-  }
-}
-
 /** Refuses comparisons that hide which types are meant: rules are found by them. Throws a Problem. */
-export function refuseComputedEventTypes(trees: Trees, checks = eventTypeChecks(trees.typed)): void {
-  for (const check of checks) {
+export function refuseComputedEventTypes(trees: Trees): void {
+  for (const check of eventTypeChecks(trees.typed)) {
     const isPlain = isEventTypeField(check.left);
     // What other operators compare narrows nothing, computed or not.
     if (!['=', '!=', 'in'].includes(check.operator) && (isPlain || check.operator !== 'exists')) continue;

@@ -109,6 +109,13 @@ describe('as Falco', () => {
     ['t.s = "tolow(t.same)"', false],
     ['basename(t.list) in (a)', true],
     ['getopt(("-t", "v"), "t::")[t] = v', true],
+    ['t.net == oneof (10.0.0.0/8, 11.0.0.0/8)', true],
+    ['t.net == oneof (10.0.0.0/8, 10.0.0.7/32)', false],
+    ['t.net == allof (10.0.0.0/8, 10.0.0.7/32)', true],
+    ['t.net != anyof (10.0.0.0/8, 10.0.0.7/32)', false],
+    ['t.net == anyof (10.0.0.0/8)', false],
+    ['t.net != allof (10.0.0.0/8)', true],
+    ['t.net != allof ()', false],
     // Only we say something of these.
     ['t.s glob "[Hello"', false],
     ['t.i = 99999999999999999999', false],
@@ -159,6 +166,97 @@ describe('as Falco', () => {
     ['*%t.none %t.s', true, true, '{"t.none":null,"t.s":"Hello"}', 't.none', 't.s'],
   ])('%s, json %s', (format, json, emitted, output, ...names) => {
     expect(difference('format', { format, json, fields }, { ok: true, emitted, output, names })).toBeUndefined();
+  });
+
+  const rule = (condition: string, more = '') =>
+    `- rule: r\n  desc: d\n  condition: ${condition}\n  output: o\n  priority: NOTICE\n${more}`;
+  const file = (content: string) => ({ files: [{ name: 'a.yaml', content }], plugins: [] });
+  const issue = (
+    code: string,
+    message: string,
+    item_type: string,
+    item_name: string,
+    line: number,
+    column: number,
+  ) => ({
+    code,
+    message,
+    at: { item_type, item_name, line, column },
+  });
+  const refused = (message: string, column: number) =>
+    issue('LOAD_ERR_COMPILE_CONDITION', message, 'condition expression', '', 3, column);
+  const noField = 'filter_check called with nonexistent field no.field';
+  const ofDelay = 'field is not available due to the drop of enter events.';
+  const warned = issue('LOAD_DEPRECATED_ITEM', ofDelay, 'condition expression', '', 2, 13);
+
+  test.each<[string, unknown[], unknown[]]>([
+    ['evt.type=nosuch and no.field=1', [refused('unknown event type nosuch', 14)], []],
+    ['no.field=1 and evt.type=nosuch', [refused(noField, 14)], []],
+    ['evt.type in (open, nosuch) or proc.pid=x', [refused('unknown event type nosuch', 14)], []],
+    ['evt.type intersects (nosuch)', [refused('unknown event type nosuch', 14)], []],
+    ['evt.latency > 1 and no.field=1', [refused(noField, 34)], [warned]],
+  ])('errors of %s', (condition, errors, warnings) => {
+    const expected = { ok: false, errors, warnings, schema_valid: [true] };
+    expect(difference('rules', file(rule(condition)), expected)).toBeUndefined();
+  });
+
+  test('skip-if-unknown-filter forgives what is added to the output, and no field that is added beside it', () => {
+    const input = file(rule('evt.type=open', '  skip-if-unknown-filter: true\n'));
+    const unknown = "unknown filter: unexpected token after '";
+    const found = (code: string) => issue(code, unknown, 'rule output', '', 3, 10);
+    const forgiven = {
+      ok: true,
+      errors: [],
+      warnings: [found('LOAD_UNKNOWN_FILTER')],
+      schema_valid: [true],
+      rules: [],
+    };
+    expect(difference('rules', { ...input, extra_output: [{ format: '%no.field' }] }, forgiven)).toBeUndefined();
+    const failed = { ok: false, errors: [found('LOAD_ERR_COMPILE_OUTPUT')], warnings: [], schema_valid: [true] };
+    expect(difference('rules', { ...input, extra_fields: [{ key: 'no.field' }] }, failed)).toBeUndefined();
+  });
+
+  test.each([
+    ['0x1F', false, 31],
+    ['010', true, 8],
+    ['+5', true, 5],
+    ['"5 "', false, 5],
+    ['4294967295', true, 4294967295],
+  ])('a capture_duration of %s', (written, isValid, capture_duration) => {
+    const input = file(rule('evt.type=open', `  capture_duration: ${written}\n`));
+    const expected = {
+      ok: true,
+      errors: [],
+      warnings: [],
+      schema_valid: [isValid],
+      rules: [{ name: 'r', capture_duration }],
+    };
+    expect(difference('rules', input, expected)).toBeUndefined();
+  });
+
+  test.each(['08', '-1', '" 5"', '1e3', '1_000', '0x', '0o17', '1.0', '4294967296'])(
+    'a capture_duration of %s',
+    (written) => {
+      const input = file(rule('evt.type=open', `  capture_duration: ${written}\n`));
+      const error = issue(
+        'LOAD_ERR_YAML_VALIDATE',
+        "Can't decode YAML scalar value",
+        'value for',
+        'capture_duration',
+        5,
+        20,
+      );
+      const { files, plugins } = input;
+      const schema_valid = [/^(?:08|-1|4294967296)$/.test(written)];
+      expect(
+        difference('rules', { files, plugins }, { ok: false, errors: [error], warnings: [], schema_valid }),
+      ).toBeUndefined();
+    },
+  );
+
+  test.each(['0x3f', '077', '63', '0.63.0-rc1'])('required_engine_version: %s', (version) => {
+    const expected = { ok: true, errors: [], warnings: [], schema_valid: [true] };
+    expect(difference('rules', file(`- required_engine_version: ${version}\n`), expected)).toBeUndefined();
   });
 
   test('plugins: the first alternative that is loaded counts', () => {

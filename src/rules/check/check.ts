@@ -16,7 +16,7 @@ import { argumentProblem, constantHint } from './check-hints.ts';
 import { checkTransformer, falcoName, innerField } from './check-transformer.ts';
 import { type ValueWarning, warningsAbout } from './check-values.ts';
 import type { Checking } from './checking.ts';
-import { tellsType } from './event-types.ts';
+import { isEventTypeField, tellsType } from './event-types.ts';
 import type { TypedCheck, TypedExpr, TypedField, TypedJunction, TypedTerm } from './typed-ast.ts';
 
 export interface Warning {
@@ -259,6 +259,7 @@ class Checker implements Checking {
       const word = literal.quoted ? {} : { word: literal.text };
       return this.fail((error as Error).message, literal.span, { hint: constantHint(left, literal.text), ...word });
     }
+    if (isEventTypeField(left) && wholeNames.has(expr.operator)) this.#refuseUnknownType(literal);
     const warnings = warningsAbout(literal, left, expr.operator, this);
     for (let index = 0; index < warnings.length; index++) {
       const { span } = literal;
@@ -266,6 +267,14 @@ class Checker implements Checking {
       this.warnings.push({ ...at, ...(warnings[index] as ValueWarning) });
     }
     return constant;
+  }
+
+  #refuseUnknownType({ text, span }: Literal): void {
+    const known = this.#catalogue.eventTypes?.names;
+    if (known === undefined || known.has(text)) return;
+    const meant = suggest(text, known);
+    const hint = meant === undefined ? undefined : `Did you mean ${meant}?`;
+    this.fail(`unknown event type ${text}`, span, { unknownName: true, hint });
   }
 
   isValid(term: Term): boolean {
@@ -279,6 +288,9 @@ class Checker implements Checking {
     }
   }
 }
+
+/** Operators that compare with the whole name of an event type. */
+const wholeNames: ReadonlySet<string> = new Set(['=', '==', '!=', 'in', 'intersects']);
 
 function fieldText({ name, arg }: FieldTerm): string {
   return arg === undefined ? name : `${name}[${arg}]`;

@@ -61,7 +61,10 @@ export function compileOutput(
     const elsewhere = extra ? error.place : isAdded ? placeOfAdded(entries, catalogue, added) : undefined;
     const place = elsewhere ?? (extra ? undefined : output.locate(span).place);
     const ways = isAdded ? ['added by append_output', via()] : [via()];
-    const warning = skipUnknown(rule, error, 'LOAD_ERR_COMPILE_OUTPUT', issueOf(rule, error, place, ways));
+    const make = issueOf(rule, error, place, ways);
+    // As in Falco: a mistake in what is added as fields is that of the configuration, no rule's.
+    if (extra) throw new LoadFailure(make('error', 'LOAD_ERR_COMPILE_OUTPUT'));
+    const warning = skipUnknown(rule, error, 'LOAD_ERR_COMPILE_OUTPUT', make);
     return { format: undefined, warnings: [...obsolete, warning] };
   }
 }

@@ -13,7 +13,7 @@ import type { Context, Issue, IssueCode } from '../yaml/issue.ts';
 import { attempt, LoadFailure, makeIssue } from '../yaml/issue.ts';
 import { type CompiledOutput, compileOutput, type OutputOptions, skipUnknown } from './compile-output.ts';
 import { type ConditionPlace, conditionIssue, viaMacro, viaRule } from './condition-issue.ts';
-import { conditionWarnings } from './condition-warnings.ts';
+import { type ConditionWarning, conditionWarnings, parsedWarnings } from './condition-warnings.ts';
 import type { Definitions, ListDefinition, MacroDefinition, RuleDefinition } from './definitions.ts';
 import { withExceptions } from './exceptions.ts';
 import type { ParsedMacro } from './resolve-macros.ts';
@@ -290,10 +290,11 @@ export class RuleCompiler {
     for (const name of macrosIn(ast)) macros.add(name);
     if (!this.#failedMacros.isDisjointFrom(macros)) return undefined;
     const resolved = this.#resolve(ast, text, rule.context, () => true, via);
+    this.#warnCondition(rule, text, parsedWarnings(rule, resolved));
     try {
       const condition = makeCondition(text.text, resolved, catalogue);
       refuseEventTypes(condition, catalogue);
-      this.#warnCondition(rule, condition, catalogue, text);
+      this.#warnCondition(rule, text, conditionWarnings(rule, condition, catalogue));
       this.#warnStrays(ast, words, { text, context: rule.conditionContext, via });
       return condition;
     } catch (error) {
@@ -305,8 +306,8 @@ export class RuleCompiler {
     }
   }
 
-  #warnCondition(rule: RuleDefinition, condition: Condition, catalogue: Catalogue, text: ComposedText): void {
-    for (const { code, problem, message, context, whole } of conditionWarnings(rule, condition, catalogue)) {
+  #warnCondition(rule: RuleDefinition, text: ComposedText, warnings: readonly ConditionWarning[]): void {
+    for (const { code, problem, message, context, whole } of warnings) {
       this.#warnings.push(
         problem === undefined
           ? makeIssue('warning', code, message, context)

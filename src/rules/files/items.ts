@@ -7,7 +7,7 @@ import { readItemsFrom } from '../lists/items-from.ts';
 import { ComposedText } from '../source.ts';
 import type { Issue, SourceFile } from '../yaml/issue.ts';
 import { attempt, Context, failLoad } from '../yaml/issue.ts';
-import { Aliases, isNull, mergeKeys, YamlItem } from '../yaml/yaml-item.ts';
+import { Aliases, isNull, mergeKeys, parseUnsigned, YamlItem } from '../yaml/yaml-item.ts';
 import type { Collector, Warn } from './collector.ts';
 import type { RuleContent, RuleUpdate } from './definitions.ts';
 import { type OverrideKeys, overrideKeys, readOverrides, refuseUnexpected, requireOverridden } from './overrides.ts';
@@ -125,7 +125,8 @@ class ItemReader {
   #engineVersion(item: YamlItem, file: Context): void {
     const context = file.child('required_engine_version', '', item.node);
     const { text, from } = item.scalar('required_engine_version', context);
-    const version = /^\d+$/.test(text) ? `0.${text}.0` : text;
+    const minor = parseUnsigned(text);
+    const version = minor === undefined ? text : `0.${minor}.0`;
     if (parseVersion(version) === undefined) {
       const hint = /^\d+\.\d+$/.test(text) ? `Write ${text}.0.` : 'Write three numbers: 0.57.0.';
       failLoad(

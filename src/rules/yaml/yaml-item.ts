@@ -170,8 +170,7 @@ export class YamlItem {
   unsigned(key: string, context: Context): number | undefined {
     const scalar = this.optionalScalar(key, context);
     if (scalar === undefined) return undefined;
-    const value = /^\d+$/.test(scalar.text) ? Number(scalar.text) : Number.NaN;
-    return value <= 0xffffffff ? value : this.#undecodable(key, context, 'Write a whole number below 2^32.');
+    return parseUnsigned(scalar.text) ?? this.#undecodable(key, context, 'Write a whole number below 2^32.');
   }
 
   #undecodable(key: string, context: Context, hint: string): never {
@@ -261,6 +260,13 @@ export function isNull(node: Node): boolean {
 }
 
 /** The words of YAML 1.1, in lower case, upper case or capitalised. */
+/** A whole number below 2^32, read as Falco's YAML reader does: 0x10 is 16, and 010 is 8. Undefined for anything else. */
+export function parseUnsigned(text: string): number | undefined {
+  const [, hex, octal, decimal] = /^\+?(?:0[xX]([0-9a-fA-F]+)|0([0-7]+)|(0|[1-9]\d*))\s*$/.exec(text) ?? [];
+  const value = hex ? Number(`0x${hex}`) : octal ? Number(`0o${octal}`) : Number(decimal ?? Number.NaN);
+  return value <= 0xffffffff ? value : undefined;
+}
+
 function parseBoolean(text: string): boolean | undefined {
   const word = text.toLowerCase();
   if (text !== word && text !== text.toUpperCase() && text.slice(1) !== word.slice(1)) return undefined;
