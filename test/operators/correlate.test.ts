@@ -227,6 +227,26 @@ describe('correlate and acks', () => {
     expect(await spansAfter(alert('b', 4, 'bob'))).toEqual([[1, 4]]);
   });
 
+  it('counts once what a source gives again after a restart, and each of several that are alike', async () => {
+    const folder = scratch();
+    const three = yaml('threshold: { count: 3 }');
+    const spansAfter = async (...alerts: Alert[]) => {
+      const store = await Store.open(folder, (error) => {
+        throw error;
+      });
+      const running = await start(three, store);
+      running.put(alerts);
+      await running.running.stop();
+      await store.close();
+      return spans(running.events);
+    };
+    expect(await spansAfter(alert('a', 0), alert('a', 0))).toEqual([]);
+    // It had not settled everywhere when the program was killed: it comes again.
+    expect(await spansAfter(alert('a', 0), alert('a', 0))).toEqual([]);
+    expect(await spansAfter(alert('a', 0))).toEqual([]);
+    expect(await spansAfter(alert('a', 0), alert('a', 0), alert('a', 0))).toEqual([[0, 0]]);
+  });
+
   it('matches again when an alert could not be delivered and its last event comes again', () => {
     const left: Batch[] = [];
     const { config, prepared } = planned(pair);

@@ -64,7 +64,7 @@ class Correlation {
     const saved = ctx.saved() as Saved | undefined;
     if (saved?.version === 1) {
       this.#window.restore(saved.window);
-      for (const { key, values, events } of saved.spent) this.#window.putBack(key, values, events);
+      for (const { key, values, events } of saved.spent) this.#window.bringBack(key, values, events);
     }
     this.#absorb = ctx.keep((): Saved => ({ version: 1, window: this.#window.save(), spent: [...this.#spent] }));
   }

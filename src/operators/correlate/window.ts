@@ -21,6 +21,8 @@ export interface Group {
   readonly values: readonly (Value | undefined)[];
   /** Oldest first. */
   events: Seen[];
+  /** Those of before the start that have not come again: a source gives again what had not settled on all its ways. */
+  again: Seen[];
   /** Time of the youngest. */
   newest: bigint;
 }
@@ -61,8 +63,8 @@ export class Window {
   }
 
   /**
-   * Adds an event and returns its group, and the event's place in it; undefined when it comes too late. `now`: ms since the
-   * epoch; times far beyond it are taken for five minutes ahead.
+   * Adds an event and returns its group, and the event's place in it; undefined when it comes too late, or was here before the
+   * start. `now`: ms since the epoch; times far beyond it are taken for five minutes ahead.
    */
   add(key: string, values: Group['values'], event: Seen, now: number): { group: Group; place: number } | undefined {
     const { metrics, maxPerKey } = this.#options;
@@ -80,8 +82,13 @@ export class Window {
     }
     this.#forget(oldest);
     const group = this.#group(key, values);
-    const over = group.events.findIndex(({ time }) => time >= oldest);
-    if (over !== 0) group.events.splice(0, over < 0 ? group.events.length : over);
+    cut(group.events, oldest);
+    cut(group.again, oldest);
+    const known = group.again.findIndex((each) => isSame(each, seen));
+    if (known >= 0) {
+      group.again.splice(known, 1);
+      return undefined;
+    }
     if (group.events.length >= maxPerKey) {
       group.events.shift();
       metrics.add('evicted', 'max_per_key', 1);
@@ -102,6 +109,13 @@ export class Window {
     group.events.splice(0, Math.max(0, group.events.length - this.#options.maxPerKey));
   }
 
+  /** Puts events back that were here before the start: each of them counts once, also when it comes again. */
+  bringBack(key: string, values: Group['values'], events: readonly Seen[]): void {
+    this.putBack(key, values, events);
+    const { again } = this.#group(key, values);
+    for (const event of events) again.splice(placeOf(again, event.time), 0, event);
+  }
+
   save(): SavedWindow {
     const groups = [...this.#groups].map(([key, { values, events }]) => [key, values, [...events]] as const);
     return { latest: this.#latest, groups };
@@ -109,7 +123,7 @@ export class Window {
 
   restore({ latest, groups }: SavedWindow): void {
     this.#latest = latest;
-    for (const [key, values, events] of groups) this.putBack(key, values, events);
+    for (const [key, values, events] of groups) this.bringBack(key, values, events);
   }
 
   /** When the clock is set back, events that come from then on are not late: what was latest goes back with it. */
@@ -124,7 +138,7 @@ export class Window {
   }
 
   #group(key: string, values: Group['values']): Group {
-    const group = this.#groups.get(key) ?? { values, events: [], newest: 0n };
+    const group = this.#groups.get(key) ?? { values, events: [], again: [], newest: 0n };
     this.#groups.delete(key);
     this.#groups.set(key, group);
     if (this.#groups.size > this.#options.maxKeys) {
@@ -141,6 +155,17 @@ export class Window {
       this.#groups.delete(key);
     }
   }
+}
+
+/** Removes what is older. */
+function cut(events: Seen[], oldest: bigint): void {
+  const over = events.findIndex(({ time }) => time >= oldest);
+  if (over !== 0) events.splice(0, over < 0 ? events.length : over);
+}
+
+function isSame(a: Seen, b: Seen): boolean {
+  const alike = a.time === b.time && a.steps === b.steps && a.value === b.value;
+  return alike && a.what === b.what && a.source === b.source;
 }
 
 /** Behind those of the same time: what came first is first. */
