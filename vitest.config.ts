@@ -10,10 +10,10 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** Files that look at the process that they run in: its children, its memory, what it has open, how it begins and ends. */
-const ALONE = [
+export const ALONE = [
   'test/*.test.ts',
   'test/{deploy,e2e,kernels,native,tools}/**/*.test.ts',
-  'test/pipeline/rehearse.test.ts',
+  'test/pipeline/run/rehearse.test.ts',
   'test/sources/ebpf/**/*.test.ts',
   'test/sources/{bad-input,container}.test.ts',
   'test/sources/cloudtrail/queue-trouble.test.ts',

@@ -47,7 +47,7 @@ const PATTERNS: readonly RegExp[] = [
   /(\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk_live_|npm_))[\w-]{10,}/g,
   /(\bAIza)[\w-]{35}/g,
   // Of the places in a word where one may begin the first is as good as any: no other is tried, which took time by the square.
-  /(?<![\w-])(?=((?:[\w-]*?-)?eyJ))\1[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+/g,
+  /(?<![\w-])(?=((?:[\w-]*?-)??eyJ))\1[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+/g,
   /(-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----)[^-]*/g,
 ];
 

@@ -89,6 +89,16 @@ describe('redactCommon', () => {
     );
   });
 
+  it('leaves no web token whole, wherever in a word it begins', () => {
+    const parts = fc.constantFrom('eyJ', '-', '_', '.', 'a', 'abcdefgh', 'eyJabcdefgh', ' ');
+    fc.assert(
+      fc.property(fc.array(parts, { minLength: 3, maxLength: 14 }), (all) => {
+        expect(redactCommon(all.join(''))).not.toMatch(/\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+/);
+      }),
+      { numRuns: process.env.FALCO_PIPE_LONG ? 1_000_000 : 20_000 },
+    );
+  });
+
   // So many letters that with quadratic time none of these would end within the time that a test has.
   const words = [
     'password',

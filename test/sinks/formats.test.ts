@@ -289,4 +289,14 @@ describe('whatever is answered with 2xx', () => {
       });
     },
   );
+
+  it.each(['datadog', 'slack', 'teams'])('%s: what says that it is a page is one, whatever it begins with', (type) => {
+    const answer = { status: 200, headers: { 'content-type': 'text/html' }, body: 'Please log in' };
+    expect(encoderOf(type).accepted?.(answer, alerts)).toMatchObject({ again: [0, 1, 2] });
+  });
+
+  it('slack: its own ok says that it is a page, and is none', () => {
+    const answer = { status: 200, headers: { 'content-type': 'text/html' }, body: 'ok' };
+    expect(encoderOf('slack').accepted?.(answer, alerts)).toBeUndefined();
+  });
 });

@@ -19,12 +19,12 @@ export function jsonIn({ body }: HttpResponse): unknown {
   }
 }
 
-/** Judges the answers of a service that are no pages for people: of one that is, nothing came to `service`. */
-export function unlessPage(service: string): NonNullable<Encoder['accepted']> {
-  return (response, alerts) => (isPage(response) ? notFrom(service, response, alerts) : undefined);
+/** Judges the answers of a service that are no pages for people: of one that is, nothing came to `service`. `own` is its own word. */
+export function unlessPage(service: string, own?: string): NonNullable<Encoder['accepted']> {
+  return (response, alerts) =>
+    isPage(response) && response.body !== own ? notFrom(service, response, alerts) : undefined;
 }
 
-// By what it begins with: Slack's own `ok` says that it is HTML.
-function isPage({ body }: HttpResponse): boolean {
-  return /^\s*</.test(body);
+function isPage({ headers, body }: HttpResponse): boolean {
+  return /^text\/html\b/i.test(headers['content-type'] ?? '') || /^\s*</.test(body);
 }

@@ -50,7 +50,8 @@ export const slack = defineFormat({
       };
       return { path: '/', headers: JSON_TYPE, body: JSON.stringify(message) };
     },
-    accepted: unlessPage('Slack'),
+    // Its `ok` says that it is HTML.
+    accepted: unlessPage('Slack', 'ok'),
   }),
 });
 
