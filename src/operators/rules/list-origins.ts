@@ -19,7 +19,9 @@ export interface Origin {
 export class Origins {
   /** Where they are kept; undefined: nowhere. */
   readonly copies: ListCopies | undefined;
-  readonly #known = new Map<ItemsFrom, Origin & { readonly isCopy: boolean }>();
+  readonly #known = new Map<ItemsFrom, Origin>();
+  /** Of these the copy goes on in the place of what was found. */
+  readonly #kept = new Set<ItemsFrom>();
 
   constructor(copies: ListCopies | undefined) {
     this.copies = copies;
@@ -29,19 +31,20 @@ export class Origins {
     if (found?.fetched === undefined) return;
     const { validators, isCopy, damage } = found.fetched;
     const answer = { content: found.raw, validators };
-    this.#known.set(from, { validators, isCopy, damage, ...(isCopy || this.copies === undefined ? {} : { answer }) });
+    this.#known.set(from, { validators, damage, ...(isCopy || this.copies === undefined ? {} : { answer }) });
   }
 
   /** What was found could not be used, and there is a copy. */
   keeps(from: ItemsFrom, { validators }: Copy): void {
-    this.#known.set(from, { validators, isCopy: true });
+    this.#known.set(from, { validators });
+    this.#kept.add(from);
   }
 
   /** What is known of a list that was loaded; its bytes are not held any longer. */
   take({ from, isRead, missed }: ListFeed): Origin {
-    const { isCopy, ...origin } = this.#known.get(from) ?? { isCopy: false };
+    const origin = this.#known.get(from) ?? {};
     this.#known.delete(from);
-    // The items of one that was missed are those of its copy, if of anything that is known here.
-    return isRead && (missed === undefined || isCopy) ? origin : {};
+    // The items of one that was missed are those of its copy, or of a list that ran before, of which nothing is known here.
+    return isRead && (missed === undefined || this.#kept.has(from)) ? origin : {};
   }
 }

@@ -16,6 +16,7 @@ import {
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { failure } from '../../../src/cli/fail.ts';
@@ -391,6 +392,23 @@ describe('what has not changed is not sent again', () => {
     const after = statSync(copy());
     expect(after.ino).toBe(before.ino);
     expect(after.mtimeMs).toBeGreaterThan(before.mtimeMs);
+  });
+
+  test('what a new use cannot read of it stays a problem, also when its address has nothing new', async () => {
+    answer = (response, request) =>
+      request.headers['if-none-match'] === '"a"'
+        ? fails(304)(response, request)
+        : gives('/etc/f1\n', { etag: '"a"' })(response, request);
+    rules(', refresh: 1s');
+    const { running, reload, settled } = await goingOn();
+    await settled();
+    const path = join(folder, 'rules.yaml');
+    writeFileSync(path, readFileSync(path, 'utf8').replace('fd.name in', 'fd.snet in'));
+    await reload();
+    const before = asked.length;
+    while (asked.length < before + 2) await sleep(50);
+    expect(running.status().problems[0]).toContain('rules that are new see no items of it');
+    await running.stop(0);
   });
 
   test('what has changed in the second in which it was sent may change again', async () => {
