@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Keep } from '../../src/core/delivery/keep.ts';
+import { WriteError } from '../../src/core/failure/write-error.ts';
 import { ackOf } from '../../src/core/flow/ack.ts';
 import { deliveryOf } from './deliveries.ts';
 import { eventsOf, numbersOf } from './shared.ts';
@@ -8,6 +9,26 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const never = new AbortController().signal;
+
+/** A keep that has so many events until they are delivered. */
+function keepOf(count: number): Keep {
+  const events = eventsOf(count);
+  let waiting = count;
+  return {
+    folder: 'state',
+    get waiting() {
+      return waiting;
+    },
+    get onDisk() {
+      return waiting;
+    },
+    ready: true,
+    spool: () => undefined,
+    bury: () => undefined,
+    woken: new Set(),
+    next: async () => [{ events, bytes: 10, ack: ackOf((status) => void (status === 'failed' || (waiting = 0))) }],
+  };
+}
 
 describe('closing', () => {
   it('writes what waits, then closes the sink, once', async () => {
@@ -94,22 +115,7 @@ describe('closing', () => {
   });
 
   it('does not wait for another try of what is on disk', async () => {
-    const events = eventsOf(2);
-    let waiting = events.length;
-    const keep: Keep = {
-      folder: 'state',
-      get waiting() {
-        return waiting;
-      },
-      get onDisk() {
-        return waiting;
-      },
-      ready: true,
-      spool: () => undefined,
-      bury: () => undefined,
-      woken: new Set(),
-      next: async () => [{ events, bytes: 10, ack: ackOf((status) => void (status === 'failed' || (waiting = 0))) }],
-    };
+    const keep = keepOf(2);
     let writes = 0;
     const write = () => {
       writes++;
@@ -128,7 +134,32 @@ describe('closing', () => {
     const closed = delivery.close(never);
     await vi.advanceTimersByTimeAsync(0);
     await closed;
-    expect([writes, waiting]).toEqual([before, 2]);
+    expect([writes, keep.waiting]).toEqual([before, 2]);
     expect(lines.filter((line) => line.startsWith('error'))).toHaveLength(1);
+  });
+
+  it('nor for the rest of it, where the sink is slow', async () => {
+    const keep = keepOf(50);
+    let writes = 0;
+    const { delivery, lines, metrics } = deliveryOf(
+      {
+        async write(events, signal) {
+          writes++;
+          for (const index of events.keys()) {
+            await new Promise((resolve) => setTimeout(resolve, 160));
+            if (signal.aborted) throw new WriteError('cut off', { again: events.slice(index) });
+          }
+        },
+      },
+      { timeout: '2s' },
+      keep,
+    );
+    delivery.begin();
+    await vi.advanceTimersByTimeAsync(3000);
+    const start = performance.now();
+    const closed = delivery.close(never).then(() => performance.now() - start);
+    await vi.runAllTimersAsync();
+    expect(await closed).toBeLessThan(2000);
+    expect([writes, keep.waiting, metrics.total('errors'), lines]).toEqual([2, 50, 0, []]);
   });
 });

@@ -6,7 +6,7 @@ import { counted } from '../counted.ts';
 import { messageOf } from '../errors.ts';
 import type { Event } from '../event.ts';
 import { Outage } from '../failure/outage.ts';
-import { retrying, waitAfter } from '../failure/retry.ts';
+import { askedBy, retrying, waitAfter } from '../failure/retry.ts';
 import { TimeLimit } from '../failure/time-limit.ts';
 import { Trouble } from '../failure/trouble.ts';
 import { outcomeOf } from '../failure/write-error.ts';
@@ -284,33 +284,35 @@ export class Delivery {
     let left: readonly Event[] = events;
     // The end does not wait for another try of what stays on disk.
     const signal = this.#stored ? AbortSignal.any([this.#stop.signal, this.#ending.signal]) : this.#stop.signal;
+    // Resolves also when something is left that is to be written at once.
     const write = async (): Promise<void> => {
       let isOver = () => false;
+      const given = left;
       try {
-        const events = left;
-        await this.#limit.run((signal) => {
-          isOver = () => signal.aborted;
-          return this.#sink.write(events, signal);
+        await this.#limit.run((time) => {
+          isOver = () => time.aborted;
+          return this.#sink.write(given, time);
         });
+        left = [];
         this.#moved = true;
-        this.#delivered(left.length);
+        this.#delivered(given.length);
         this.#works();
       } catch (error) {
-        const before = left.length;
-        const { refused, again, untried } = outcomeOf(error, left);
+        const { refused, again, untried } = outcomeOf(error, given);
         left = again;
-        const delivered = before - refused.length - again.length;
+        const delivered = given.length - refused.length - again.length;
         this.#delivered(delivered);
         this.#left -= refused.length;
         for (const event of refused) lost.set(event, REFUSED);
         if (refused.length > 0) this.#refused(refused.length, error);
         // One that makes slow progress is cut off again and again: that is no failure.
-        const goesOn = delivered > 0 && isOver() && !this.#stop.signal.aborted;
+        const goesOn = again.length < given.length && isOver() && askedBy(error) === 0;
+        if (again.length > 0 && !untried && !goesOn) throw error;
         if (goesOn) this.#goesOn();
-        if (again.length > 0 && (untried || goesOn)) return write();
-        if (again.length > 0) throw error;
         if (delivered > 0) this.#works();
-        else this.#trouble.problem = `${lastRefused((this.#refusals += before))}: ${messageOf(error)}`;
+        else if (again.length === 0 || goesOn) {
+          this.#trouble.problem = `${lastRefused((this.#refusals += refused.length))}: ${messageOf(error)}`;
+        }
       }
     };
     const failed = (error: unknown, attempt: number) => {
@@ -328,8 +330,12 @@ export class Delivery {
       this.#shelter();
     };
     try {
-      await retrying(write, { initial, max, giveUpAfter }, signal, failed);
-      return true;
+      // What is left of a write that came further has all the time again.
+      for (;;) {
+        await retrying(write, { initial, max, giveUpAfter }, signal, failed);
+        if (left.length === 0) return true;
+        signal.throwIfAborted();
+      }
     } catch (error) {
       const stopped = signal.aborted;
       this.#problem = messageOf(error);
@@ -368,7 +374,6 @@ export class Delivery {
   #goesOn(): void {
     this.#moved = true;
     this.#began = performance.now();
-    this.#works();
   }
 
   #works(): void {

@@ -27,7 +27,8 @@ export function waitAfter(error: unknown, policy: Pick<RetryPolicy, 'initial' | 
   return Math.max(backoff(policy, attempt), askedBy(error));
 }
 
-function askedBy(error: unknown): number {
+/** The wait that an error asks for, in ms. */
+export function askedBy(error: unknown): number {
   return (error as WriteFailure | undefined)?.wait ?? 0;
 }
 

@@ -202,6 +202,78 @@ describe('Delivery', () => {
     expect([metrics.total('delivered'), metrics.total('errors'), lines]).toEqual([50, 0, []]);
   });
 
+  it('a slow sink that fails once has all the time for other tries, however long it has been slow', async () => {
+    let taken = 0;
+    let hasFailed = false;
+    const { offer, lost, lines } = deliveryOf(
+      {
+        async write(events, signal) {
+          for (const index of events.keys()) {
+            await new Promise((resolve) => setTimeout(resolve, 160));
+            const fails = taken === 30 && !hasFailed;
+            if (fails) hasFailed = true;
+            if (fails || signal.aborted)
+              throw new WriteError(fails ? '503' : 'cut off', { again: events.slice(index) });
+            taken++;
+          }
+        },
+      },
+      { timeout: '2s', retry: { initial: '100ms', give_up_after: '3s' } },
+    );
+    const ack = offer(50, 0, true);
+    await vi.runAllTimersAsync();
+    expect([taken, lost, ack.settled]).toEqual([50, [], [['delivered', undefined]]]);
+    expect(lines).toEqual([
+      'warn: writing failed: 503; trying again for 3 s',
+      expect.stringMatching(/^writing works again/),
+    ]);
+  });
+
+  it('a slow sink that asks to be left alone is, whatever it has taken', async () => {
+    const times: number[] = [];
+    const start = Date.now();
+    const { offer, lines } = deliveryOf(
+      {
+        async write(events, signal) {
+          times.push(Date.now() - start);
+          if (times.length > 1) return;
+          await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          throw new WriteError('429', { again: events.slice(1), wait: 60_000 });
+        },
+      },
+      { timeout: '2s' },
+    );
+    offer(5);
+    await vi.runAllTimersAsync();
+    expect(times).toEqual([0, 62_000]);
+    expect(lines[0]).toBe('warn: writing failed: 429; trying again for 300 s');
+  });
+
+  it('slow refusals are progress too: each event is judged, and what is wrong is that all are refused', async () => {
+    let judged = 0;
+    const { delivery, offer, lost, metrics } = deliveryOf(
+      {
+        async write(events, signal) {
+          for (const index of events.keys()) {
+            await new Promise((resolve) => setTimeout(resolve, 160));
+            if (signal.aborted) {
+              throw new WriteError('no', { refused: events.slice(0, index), again: events.slice(index) });
+            }
+            judged++;
+          }
+          throw new WriteError('no', { permanent: true });
+        },
+      },
+      { timeout: '2s', retry: { give_up_after: '3s' } },
+    );
+    offer(50, 0, true);
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(delivery.problem).toBe('the last 12 events were refused: no');
+    await vi.runAllTimersAsync();
+    expect([judged, lost]).toEqual([50, [['refused', 50]]]);
+    expect([metrics.total('delivered'), delivery.problem]).toEqual([0, 'the last 50 events were refused: no']);
+  });
+
   it('what is refused for good is dropped at once, also for a replayable source; its neighbours are delivered', async () => {
     const writes: unknown[][] = [];
     const { offer, lost, lines, metrics } = deliveryOf({
