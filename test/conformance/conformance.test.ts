@@ -90,6 +90,17 @@ describe('as Falco', () => {
     expect(difference('eval', { condition, fields }, { ok: false, stage: 'compile', error })).toBeUndefined();
   });
 
+  test.each([
+    ['join("-", (a.b', "expected ')'", 14],
+    ['join("-", (a.b c.d)) = x', "expected ')'", 15],
+    ['join("-", (a.b)', "expected a ')' token closing the transformer", 15],
+    ['a.b in and c.d = 1', "unexpected token after 'and', expecting 'or', 'and'", 11],
+    ['m or(c) and d', "unexpected token after ')', expecting 'or', 'and'", 8],
+  ])('%s: %s', (condition, error, idx) => {
+    const pos = { idx, line: 1, col: idx + 1 };
+    expect(difference('parse', { condition }, { ok: false, error, pos })).toBeUndefined();
+  });
+
   const simple = (pattern: string) =>
     `regex check with '${pattern}' may be optimized with simpler operators such as '=', 'contains', 'startswith', 'endswith'`;
   const misused = (value: string, what = 'field') =>

@@ -181,7 +181,8 @@ class Parser extends TermParser {
     const modifier = mayBe ? (scanner.take(modifierWord) as Modifier | undefined) : undefined;
     if (modifier !== undefined) {
       scanner.skipBlanks();
-      const right = this.#literalList() ?? this.#listName();
+      // `and` and `or` go on with the condition: the modifier was an ordinary value.
+      const right = this.#literalList() ?? (scanner.peek(andOr) ? undefined : this.#listName());
       if (right !== undefined) return { ...this.#finish(left, operator, right, start), modifier } as Check;
       scanner.position = afterOperator;
     }
@@ -247,11 +248,9 @@ class Parser extends TermParser {
     return feeds.length === 0 ? { kind: 'list', items, span } : { kind: 'list', items, feeds, span };
   }
 
-  /** After a modifier `and` and `or` go on with the condition: the modifier was an ordinary value. */
   #listName(): ListName | LiteralList | undefined {
     const scanner = this.scanner;
     const start = scanner.position;
-    if (scanner.peek(andOr)) return undefined;
     const name = scanner.take(identifier);
     if (name === undefined) return undefined;
     const span = scanner.span(start);

@@ -156,7 +156,7 @@ export class TermParser {
         items.push(this.#element() ?? scanner.fail(elementError));
         scanner.skipBlanks();
       } while (scanner.takeWord(','));
-      if (!scanner.takeWord(')')) scanner.fail("expected a ')' token closing the transformer list");
+      if (!scanner.takeWord(')')) scanner.fail("expected ')'");
     }
     return { kind: 'arguments', items, span: scanner.span(start) };
   }
