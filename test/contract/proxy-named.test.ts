@@ -57,7 +57,9 @@ async function said(scheme: 'http' | 'https'): Promise<Record<string, string>> {
   const sink = await to.sinkOf({ url: `${scheme}://there.example` });
   const http = await failureOf(sink.write(alerts('a'), never)).finally(() => sink.close());
   const get = await fetchByProxy();
-  const lists = messageOf(await failureOf(get(`${scheme}://there.example`)));
+  const lists = messageOf(
+    await failureOf(get(`${scheme}://there.example`, { headers: {}, signal: never, redirects: true })),
+  );
   const oauth = { token_url: `${scheme}://there.example`, client_id: 'i', client_secret: { env: 'SOME_KEY' } };
   const withToken = await to.sinkOf({ url: 'https://there.example', oauth });
   const token = messageOf(await failureOf(withToken.write(alerts('a'), never)).finally(() => withToken.close()));

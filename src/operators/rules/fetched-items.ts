@@ -115,7 +115,7 @@ export function withoutFetching<T>(load: () => Promise<T>): Promise<T> {
 
 async function fetched(from: ItemsFrom, copies?: ListCopies): Promise<Raw> {
   const get = await fetchByProxy();
-  const answer = await fetchItems(from, copies?.validatorsOf(from), undefined, get);
+  const answer = await fetchItems(from, get, copies?.validatorsOf(from));
   if (answer !== undefined) return rawOf(answer);
   const copy = await inSlices(copies?.read(from) ?? nothing()).catch((error: Error) => error);
   if (copy !== undefined && !(copy instanceof Error)) {
@@ -123,7 +123,7 @@ async function fetched(from: ItemsFrom, copies?: ListCopies): Promise<Raw> {
     return { raw: copy.content, fetched: { validators: copy.validators, isCopy: true } };
   }
   // Asked without conditions it answers whole.
-  const whole = rawOf((await fetchItems(from, undefined, undefined, get)) ?? { content: new Uint8Array() });
+  const whole = rawOf((await fetchItems(from, get)) ?? { content: new Uint8Array() });
   return copy === undefined ? whole : { ...whole, fetched: { ...whole.fetched, damage: copy.message } };
 }
 

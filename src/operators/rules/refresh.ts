@@ -178,7 +178,7 @@ class Reader {
   async read(signal: AbortSignal): Promise<Answer | undefined> {
     const { kind, address } = this.#from;
     if (kind === 'url') {
-      const fetched = await fetchItems(this.#from, this.#accepted, signal, await fetchByProxy());
+      const fetched = await fetchItems(this.#from, await fetchByProxy(), this.#accepted, signal);
       this.#seen = fetched?.validators;
       return fetched;
     }

@@ -1,3 +1,3 @@
-/** What is used of undici, loaded by the first list that is fetched by a proxy: a CommonJS package has no names for `import()`. */
+/** What is used of undici, loaded by the first list that is fetched: a CommonJS package has no names for `import()`. */
 
-export { Agent, EnvHttpProxyAgent, fetch, Pool } from 'undici';
+export { Agent, EnvHttpProxyAgent, interceptors, Pool, request } from 'undici';

@@ -4,7 +4,9 @@ import { messageOf } from '../../core/errors.ts';
 import { wholeBody } from '../../core/net/whole-body.ts';
 import { MOST_BYTES, MOST_TEXT } from './items-bounds.ts';
 import type { ItemsFrom } from './items-from.ts';
+import { isGzip, unpacked } from './items-gzip.ts';
 import { sentHeaders } from './items-headers.ts';
+import { ScanError } from './items-scan.ts';
 import { NoAnswer } from './no-answer.ts';
 
 /** What a server says of an answer, by which it knows later whether it would give another one (RFC 9110 §8.8). */
@@ -19,51 +21,61 @@ export interface Fetched {
   readonly validators?: Validators;
 }
 
+/** An answer, as it was sent: what has a Content-Encoding is not unpacked. */
+export interface Response {
+  readonly status: number;
+  /** Its last header of a name, which is in small letters. */
+  readonly header: (name: string) => string | undefined;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Lets go of a body that nobody reads. */
+  readonly discard: () => void;
+}
+
+/** Asks an address; rejects where there is no answer. */
+export type Get = (
+  address: string,
+  options: {
+    readonly headers: Record<string, string>;
+    readonly signal: AbortSignal;
+    /** Whether it goes where it is sent on to. */
+    readonly redirects: boolean;
+  },
+) => Promise<Response>;
+
 const TIMEOUT_MS = 30_000;
-/** What fetch says of ports to which it never connects: https://fetch.spec.whatwg.org/#port-blocking. */
-const BAD_PORT = /\bbad port$/;
-const OTHER = 'have the server listen at another one';
 
 /**
  * Fetches what a list comes from; undefined when it still is what `known` says.
  * @throws NoAnswer for what may pass: no connection, no answer within 30 s, a server that fails or is asked too often;
- * another Error for another status than 200, a port that is never asked, a web page, JSON, more than 128 MiB, a secret of its headers that is not there
- * @param get fetches, the way that there is
+ * ScanError for what is compressed and cannot be unpacked; another Error for another status than 200, a web page, JSON, more
+ * than 128 MiB, a compression that was not asked for, a secret of its headers that is not there
  */
 export async function fetchItems(
   { address, headers: own }: Pick<ItemsFrom, 'address' | 'headers'>,
+  get: Get,
   known?: Validators,
   signal?: AbortSignal,
-  get: typeof fetch = fetch,
 ): Promise<Fetched | undefined> {
-  const headers = { 'user-agent': 'falco-pipe', ...sentHeaders(own), ...conditions(known) };
+  const headers = { 'user-agent': 'falco-pipe', 'accept-encoding': 'gzip', ...sentHeaders(own), ...conditions(known) };
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   try {
     const all = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     // What is meant for one server is not carried to another.
-    const redirect = own === undefined ? 'follow' : 'manual';
-    const response = await get(address, { headers, signal: all, redirect });
-    if (response.status === 304 && known !== undefined) return undefined;
-    if (response.status !== 200) {
-      await response.body?.cancel();
-      throw statusError(response.status, own !== undefined);
+    const response = await get(address, { headers, signal: all, redirects: own === undefined });
+    const isSame = response.status === 304 && known !== undefined;
+    const why = isSame ? undefined : refusal(response, own !== undefined);
+    if (isSame || why !== undefined) {
+      response.discard();
+      if (why !== undefined) throw why;
+      return undefined;
     }
-    const other = otherForm(response.headers.get('content-type') ?? '');
-    if (other !== undefined) {
-      await response.body?.cancel();
-      throw new Unfit(`the answer is ${other}, no list`);
-    }
-    const content = await wholeBody(response.body ?? [], MOST_BYTES, tooLarge);
-    const validators = validatorsIn(response.headers);
+    const content = await decoded(await wholeBody(response.body, MOST_BYTES, tooLarge), response);
+    const validators = validatorsIn(response);
     return { content, ...(validators === undefined ? {} : { validators }) };
   } catch (error) {
-    if (error instanceof Unfit || error instanceof NoAnswer) throw error;
+    if (error instanceof Unfit || error instanceof NoAnswer || error instanceof ScanError) throw error;
     if (timeout.aborted) throw new NoAnswer(`no whole answer within ${TIMEOUT_MS / 1000} s`, { cause: error });
-    // What fetch says is "fetch failed"; why is in its cause.
-    const cause = error instanceof Error ? error.cause : undefined;
-    const why = messageOf(cause ?? error);
-    if (BAD_PORT.test(why)) throw new Unfit(`its port is that of another protocol, and never asked by HTTP: ${OTHER}`);
-    throw new NoAnswer(why, { cause: error });
+    throw new NoAnswer(messageOf(error), { cause: error });
   }
 }
 
@@ -74,17 +86,24 @@ function conditions({ etag, modified }: Validators = {}): Record<string, string>
   };
 }
 
-function validatorsIn(headers: Headers): Validators | undefined {
-  const etag = headers.get('etag');
-  const modified = headers.get('last-modified');
+function validatorsIn({ header }: Response): Validators | undefined {
+  const etag = header('etag');
+  const modified = header('last-modified');
   // What has changed in the second in which it was sent may change once more in it (§8.8.2.2).
-  const isOld = modified !== null && Date.parse(headers.get('date') ?? '') - Date.parse(modified) >= 1000;
-  if (etag === null && !isOld) return undefined;
-  return { ...(etag === null ? {} : { etag }), ...(isOld ? { modified } : {}) };
+  const isOld = modified !== undefined && Date.parse(header('date') ?? '') - Date.parse(modified) >= 1000;
+  if (etag === undefined && !isOld) return undefined;
+  return { ...(etag === undefined ? {} : { etag }), ...(isOld ? { modified } : {}) };
 }
 
 /** An answer that is no list; the next one will hardly be. */
 class Unfit extends Error {}
+
+/** Why an answer is none that could be read; undefined: it is. */
+function refusal({ status, header }: Response, hasHeaders: boolean): Error | undefined {
+  if (status !== 200) return statusError(status, hasHeaders);
+  const other = otherForm(header('content-type') ?? '');
+  return other === undefined ? undefined : new Unfit(`the answer is ${other}, no list`);
+}
 
 function statusError(status: number, hasHeaders: boolean): Error {
   const message = `the answer has the status ${status}`;
@@ -99,6 +118,18 @@ function otherForm(type: string): string | undefined {
   // What else ends in +json may be the list as it is: GitHub calls a raw file so.
   const [json] = /^application\/(?:problem\+)?json\b/i.exec(type) ?? [];
   return json === undefined ? undefined : `JSON (${json})`;
+}
+
+/** What was compressed for its way here; names of no compression, which some servers send, mean nothing. */
+async function decoded(content: Uint8Array, { header }: Response): Promise<Uint8Array> {
+  const [coding, ...more] =
+    (header('content-encoding') ?? '').toLowerCase().match(/\b(?:gzip|deflate|br|zstd|compress)\b/g) ?? [];
+  if (coding === undefined || content.length === 0) return content;
+  if (coding !== 'gzip' || more.length > 0) {
+    throw new Unfit(`the answer is compressed as was not asked for (${[coding, ...more].join(', ')})`);
+  }
+  if (!isGzip(content)) throw new Unfit('the answer is no gzip, which its server says that it is');
+  return await unpacked(content);
 }
 
 function tooLarge(): Error {
