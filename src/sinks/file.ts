@@ -4,7 +4,7 @@ import { type Stats, statSync } from 'node:fs';
 import { z } from 'zod';
 import { writing } from '../core/claim.ts';
 import { defineSink } from '../core/component.ts';
-import { jsonLineKeys, lineReads, linesOf } from './shared/lines.ts';
+import { jsonLineKeys, lineReads, linesOf, writeLines } from './shared/lines.ts';
 import { Rotation, rotateKeys, rotating, writingAside } from './shared/rotation.ts';
 import { Writer } from './shared/writer.ts';
 
@@ -63,10 +63,10 @@ export const file = defineSink({
           await openAgain();
           log.warn(`${path} was removed by somebody: it was made anew`);
         }
-        const text = lines(events);
+        const all = lines(events);
         // A line that is torn is ended in the file where it began.
-        if (!writer.torn) await rotation?.before(Buffer.byteLength(text));
-        await writer.write(text, signal);
+        if (!writer.torn) await rotation?.before(Buffer.byteLength(all.join('')));
+        await writeLines(writer, all, events, signal);
       },
       rehearse: lines,
       reopen: openAgain,

@@ -27,7 +27,7 @@ export const program = defineSink({
     const lines = linesOf(config);
     const child = await Child.start(config.command as [string, ...string[]], ctx);
     return {
-      write: (events, signal) => child.write(lines(events), signal),
+      write: (events, signal) => child.write(lines(events).join(''), signal),
       rehearse: lines,
       close: () => child.close(),
     };

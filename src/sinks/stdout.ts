@@ -4,7 +4,7 @@ import { isatty } from 'node:tty';
 import { z } from 'zod';
 import { writingToStdout } from '../core/claim.ts';
 import { defineSink } from '../core/component.ts';
-import { lineKeys, lineReads, linesOf } from './shared/lines.ts';
+import { lineKeys, lineReads, linesOf, writeLines } from './shared/lines.ts';
 import { Writer } from './shared/writer.ts';
 
 export const stdout = defineSink({
@@ -30,7 +30,7 @@ export const stdout = defineSink({
     return {
       async write(events, signal) {
         try {
-          await writer.write(lines(events), signal);
+          await writeLines(writer, lines(events), events, signal);
         } catch (error) {
           // `falco-pipe run … | head`: nobody reads any more, so there is nothing left to do.
           if ((error as NodeJS.ErrnoException).code === 'EPIPE') ctx.stop('nobody reads the standard output any more');

@@ -2,6 +2,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Event } from '../../src/core/event.ts';
 import { file } from '../../src/sinks/file.ts';
 import { stdout } from '../../src/sinks/stdout.ts';
 import { alertOf, never, openSink, recordOf } from './shared.ts';
@@ -82,6 +83,19 @@ const deeds: Record<string, (...args: string[]) => Promise<void>> = {
     }
     await sink.close();
     console.error(tries.join(' '));
+  },
+
+  /** Writes so many alerts to a reader that is too slow for one write; tells whether there was more than one. */
+  async slow(count) {
+    const sink = await openSink(stdout, {});
+    let left: readonly Event[] = Array.from({ length: Number(count) }, (_, n) => alertOf(`r${n}`));
+    let tries = 0;
+    for (; left.length > 0; tries++) {
+      const error = await sink.write(left, AbortSignal.timeout(50)).catch((reason) => reason);
+      left = error ? (error.again ?? left) : [];
+    }
+    await sink.close();
+    console.error(tries > 3 ? 'several' : 'at once');
   },
 
   /** Writes to a reader that has gone away. */

@@ -12,6 +12,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Event } from '../../src/core/event.ts';
+import type { WriteError } from '../../src/core/failure/write-error.ts';
 import { file } from '../../src/sinks/file.ts';
 import { recordedLog } from '../core/shared.ts';
 import { scratch } from '../scratch.ts';
@@ -100,6 +102,30 @@ describe('the sink file', () => {
     expect(JSON.parse(got(fd)).rule).toBe('c');
     await sink.close();
     closeSync(fd);
+  });
+
+  it('that is a pipe whose reader is slow has each line once: a write that is given up says what is there', async () => {
+    const path = join(folder, 'pipe');
+    execFileSync('mkfifo', [path]);
+    const sink = await openSink(file, { path });
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const all = Array.from({ length: 2000 }, (_, n) => alertOf(`r${n}`));
+    const chunk = Buffer.alloc(1 << 20);
+    const text: string[] = [];
+    let tries = 0;
+    for (let left: readonly Event[] = all; left.length > 0; tries++) {
+      const error: WriteError | undefined = await sink.write(left, AbortSignal.timeout(30)).then(
+        () => undefined,
+        (reason) => reason,
+      );
+      left = error ? (error.again ?? left) : [];
+      text.push(chunk.toString('utf8', 0, readSync(fd, chunk)));
+    }
+    await sink.close();
+    closeSync(fd);
+    expect(tries).toBeGreaterThan(3);
+    const lines = text.join('').trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line).rule)).toEqual(all.map(({ type }) => type));
   });
 
   it('that was removed is made anew before more is written; that cannot be, and nothing counts as written', async () => {

@@ -33,6 +33,14 @@ describe('the standard output as', () => {
     expect(lines).toHaveLength(15_000);
   });
 
+  it('a pipe whose reader takes longer than a write may: each line is written once', () => {
+    const reader = 'for n in {1..20}; do head -c 10000; sleep 0.05; done; cat';
+    const { stdout, stderr } = shell(`${commandOf('slow', ['5000'])} | (${reader})`);
+    expect(stderr).toBe('several\n');
+    expect(stdout.trimEnd().split('\n')).toHaveLength(5000);
+    expect(rulesOf(stdout)).toEqual(rules(5000));
+  });
+
   it('a pipe that others share: it stays blocking for them', () => {
     // The second program would fail with EAGAIN if the first had made their pipe non-blocking.
     const { stdout, stderr } = shell(`(${commandOf('lines', ['1000'])}; seq 1 50000) | (sleep 0.5; cat)`);
@@ -42,7 +50,7 @@ describe('the standard output as', () => {
 
   it('a pipe that nobody reads: a write can be given up, again and again, and the process can end', () => {
     const { stderr } = shell(`mkfifo ${folder}/p; exec 3<>${folder}/p; ${commandOf('stalled')} >&3`);
-    expect(stderr).toBe('TimeoutError TimeoutError TimeoutError\n');
+    expect(stderr).toBe('WriteError TimeoutError TimeoutError\n');
   });
 
   it('a socket, as of a service: it waits, and everything arrives in order', async () => {
@@ -57,6 +65,22 @@ describe('the standard output as', () => {
     expect(rulesOf(text)).toEqual(rules(5000));
   });
 
+  it('a socket whose reader takes longer than a write may: each line is written once', async () => {
+    const child = spawn('bash', ['-c', `exec ${commandOf('slow', ['20000'])}`]);
+    let text = '';
+    let said = '';
+    child.stderr.on('data', (data) => void (said += data));
+    child.stdout.setEncoding('utf8').on('data', (data) => {
+      text += data;
+      child.stdout.pause();
+      setTimeout(() => child.stdout.resume(), 20);
+    });
+    await once(child, 'close');
+    expect(said).toBe('several\n');
+    expect(text.trimEnd().split('\n')).toHaveLength(20_000);
+    expect(rulesOf(text)).toEqual(rules(20_000));
+  });
+
   it('a socket that nobody reads: a write can be given up, and the process can end', async () => {
     const child = spawn('bash', ['-c', `exec ${commandOf('stalled')}`], { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
@@ -64,7 +88,7 @@ describe('the standard output as', () => {
     child.stdout.pause();
     await once(child, 'exit');
     child.stdout.destroy();
-    expect(said).toBe('TimeoutError TimeoutError TimeoutError\n');
+    expect(said).toBe('WriteError TimeoutError TimeoutError\n');
   });
 
   it('a file: it goes on where the shell stands, and the shell after it', () => {

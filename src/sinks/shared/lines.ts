@@ -3,13 +3,14 @@
 import { z } from 'zod';
 import type { Demands } from '../../core/component.ts';
 import type { Event, Value } from '../../core/event.ts';
-import { encodeEach } from '../../core/failure/write-error.ts';
+import { encodeEach, WriteError } from '../../core/failure/write-error.ts';
 import { visible } from '../../core/visible.ts';
 import { alertJson, alertText } from '../../events/alert.ts';
 import { EventRecord } from '../../events/record.ts';
 import { recordJson } from '../../events/record-json.ts';
 import { redactCommon, redacted } from '../../events/redact.ts';
 import { clockTime, iso8601 } from '../../events/time.ts';
+import { type Writer, WrittenInPart } from './writer.ts';
 
 /** The key of every sink whose events leave this program: what is secret stays here unless it is told otherwise. */
 export const redactKey = {
@@ -86,10 +87,25 @@ export interface Reader {
   readonly terminal?: boolean;
 }
 
-/** A function that gives events as whole lines. */
-export function linesOf(config: LineConfig, reader: Reader = {}): (events: readonly Event[]) => string {
+/** A function that gives events as whole lines, one for each. */
+export function linesOf(config: LineConfig, reader: Reader = {}): (events: readonly Event[]) => string[] {
   const line = lineOf(config, reader);
-  return (events) => encodeEach(events, (event) => `${line(event)}\n`).join('');
+  return (events) => encodeEach(events, (event) => `${line(event)}\n`);
+}
+
+/** Writes the lines of events. When it is given up, only those are to be tried again whose lines are not there. */
+export async function writeLines(
+  writer: Pick<Writer, 'write'>,
+  lines: readonly string[],
+  events: readonly Event[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await writer.write(lines, signal);
+  } catch (error) {
+    if (!(error instanceof WrittenInPart)) throw error;
+    throw new WriteError(error.message, { again: events.slice(error.lines) }, { cause: error });
+  }
 }
 
 /** A function that gives the line of an event, without its end. */

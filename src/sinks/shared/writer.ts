@@ -19,6 +19,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { aborted } from '../../core/clock.ts';
+import { messageOf } from '../../core/errors.ts';
 import { openAnew } from '../../core/files/open-anew.ts';
 
 const openFd = promisify(open);
@@ -31,6 +32,7 @@ const NEVER = new AbortController().signal;
 const NEWLINE = 0x0a;
 const NOTHING: Buffer = Buffer.alloc(0);
 const POLL = 20; // ms between tries at a full pipe
+const LAST_WORD = 50; // ms that a write that is given up has to say what of it was written
 
 /** What is written to. */
 interface Target {
@@ -50,6 +52,17 @@ interface Target {
 /** What one of those has who write to the same: it closes its own share, once. */
 export type SharedWriter = Pick<Writer, 'write' | 'rehearse' | 'close'>;
 
+/** What a write is rejected with that was given up when some of its lines were written. */
+export class WrittenInPart extends Error {
+  /** How many of its first lines are there: the next write may begin with the one behind them. */
+  readonly lines: number;
+
+  constructor(lines: number, cause: unknown) {
+    super(messageOf(cause), { cause });
+    this.lines = lines;
+  }
+}
+
 /** While it is used. */
 let standardOutput: Writer | undefined;
 
@@ -61,9 +74,10 @@ export class Writer {
   // A write that failed half-way leaves a torn line; the next one must not be glued to it.
   #torn = false;
   // What the last write was asked for, and how many bytes of it were there before: -1 where a line had to be ended first.
+  #lines: readonly string[] = [];
   #text = NOTHING;
   #before = 0;
-  // What is in the file of a write that failed, and how long the file was then: the next try goes on behind it.
+  // What is there of a write that failed, and how long a file was then: the next try goes on behind it.
   #there = NOTHING;
   #size = 0;
   #users = 1;
@@ -100,31 +114,43 @@ export class Writer {
     const shared = standardOutput;
     let closing: Promise<void> | undefined;
     return {
-      write: (text, signal) => shared.write(text, signal),
+      write: (lines, signal) => shared.write(lines, signal),
       rehearse: () => shared.rehearse(),
       close: () => (closing ??= shared.#release()),
     };
   }
 
   /**
-   * Resolves when the system has taken all of it. Rejects with the system's error or the signal's; the same text, or more of
-   * it, then goes on behind what a file has of it.
+   * Resolves when the system has taken all of them. Rejects with the system's error, the signal's or WrittenInPart; the same
+   * lines, or more of them, then go on behind what is there of them.
    */
-  async write(text: string, signal: AbortSignal): Promise<void> {
-    if (this.#busy) return this.#alone(() => this.#write(this.#begin(text), signal), signal);
+  async write(lines: readonly string[], signal: AbortSignal): Promise<void> {
+    if (this.#busy) return this.#waiting(() => this.#begin(lines), signal);
     signal.throwIfAborted();
-    const bytes = this.#begin(text);
+    const bytes = this.#begin(lines);
     const rest = this.#after(bytes, this.#target.now?.(bytes) ?? 0);
-    if (rest.length > 0) await this.#alone(() => this.#write(rest, signal), signal);
+    if (rest.length > 0) await this.#waiting(() => rest, signal, bytes.length - rest.length);
   }
 
   /** Writes nothing. */
   rehearse(): Promise<void> {
-    return this.write('', NEVER);
+    return this.write([], NEVER);
   }
 
-  async #write(bytes: Buffer, signal: AbortSignal): Promise<void> {
+  // Writes what may have to wait, when so many bytes were written before.
+  async #waiting(bytes: () => Buffer, signal: AbortSignal, before = 0): Promise<void> {
+    let isGivenUp = false;
+    const givenUp = aborted(signal).catch(async (reason) => {
+      await sleep(LAST_WORD);
+      isGivenUp = true;
+      throw reason;
+    });
+    await this.#alone(() => this.#write(bytes(), before, signal, () => isGivenUp), givenUp);
+  }
+
+  async #write(bytes: Buffer, before: number, signal: AbortSignal, isGivenUp: () => boolean): Promise<void> {
     let rest = bytes;
+    const leave = () => this.#leave(before + bytes.length - rest.length);
     try {
       while (rest.length > 0) {
         signal.throwIfAborted();
@@ -132,23 +158,27 @@ export class Writer {
           rest = this.#after(rest, await this.#target.write(rest));
         } catch (error) {
           if (!isFull(error)) throw error;
-          await sleep(POLL);
+          await sleep(POLL, undefined, { signal }).catch(() => {});
         }
       }
-    } finally {
-      // Whoever gave it up does not know that it is there after all.
-      if (rest.length > 0 || signal.aborted) this.#leave(bytes.length - rest.length);
+    } catch (error) {
+      leave();
+      throw signal.aborted && !isGivenUp() ? this.#inPart(error) : error;
     }
+    // Whoever has given it up does not know that it is there after all.
+    if (isGivenUp()) leave();
   }
 
-  // What has to be written for a text.
-  #begin(text: string): Buffer {
-    if (text === '') return NOTHING;
+  // What has to be written for lines.
+  #begin(lines: readonly string[]): Buffer {
+    if (lines.length === 0) return NOTHING;
+    const text = lines.join('');
     const bytes = Buffer.from(text);
     const there = this.#stillThere;
     const length = Math.min(there.length, bytes.length);
     const goesOn = length > 0 && there.subarray(0, length).equals(bytes.subarray(0, length));
     this.#there = goesOn ? there.subarray(length) : NOTHING;
+    this.#lines = lines;
     this.#text = bytes;
     this.#before = goesOn ? length : this.#torn ? -1 : 0;
     return this.#before < 0 ? Buffer.from(`\n${text}`) : bytes.subarray(this.#before);
@@ -160,17 +190,29 @@ export class Writer {
     return bytes.subarray(count);
   }
 
-  // So many bytes were written for a text, and not all, as far as its writer knows.
+  // So many bytes were written for lines, and not all, as far as their writer knows.
   #leave(count: number): void {
-    const file = this.#target.file?.();
-    if (file === undefined) return;
     this.#there = this.#text.subarray(0, Math.max(this.#before + count, 0));
-    this.#size = file.size;
+    this.#size = this.size;
+  }
+
+  // What is to be said of what is there: it counts as written up to the end of a line.
+  #inPart(reason: unknown): unknown {
+    let lines = 0;
+    let end = 0;
+    for (const line of this.#lines) {
+      const next = end + Buffer.byteLength(line);
+      if (next > this.#there.length) break;
+      end = next;
+      lines++;
+    }
+    this.#there = this.#there.subarray(end);
+    return lines > 0 ? new WrittenInPart(lines, reason) : reason;
   }
 
   // Nothing once somebody else has written to the file, or cut it.
   get #stillThere(): Buffer {
-    return this.#there.length > 0 && this.#target.file?.()?.size === this.#size ? this.#there : NOTHING;
+    return this.size === this.#size ? this.#there : NOTHING;
   }
 
   /** Whether the file was removed: what is written to it is lost. One that was moved away is not. */
@@ -208,15 +250,15 @@ export class Writer {
     });
   }
 
-  async #alone(work: () => Promise<void>, signal: AbortSignal = NEVER): Promise<void> {
-    while (this.#busy) await Promise.race([this.#busy, aborted(signal)]);
+  async #alone(work: () => Promise<void>, givenUp: Promise<never> = new Promise(() => {})): Promise<void> {
+    while (this.#busy) await Promise.race([this.#busy, givenUp]);
     const done = work();
     this.#busy = done
       .catch(() => {})
       .then(() => {
         this.#busy = undefined;
       });
-    await Promise.race([done, aborted(signal)]);
+    await Promise.race([done, givenUp]);
   }
 
   /** Another call does nothing: the number of the descriptor may be somebody else's by then. */
@@ -234,8 +276,8 @@ export class Writer {
 }
 
 // A blocked write would hold a thread that nothing can end. So a pipe or terminal is opened anew, non-blocking for us
-// alone, and a socket (the journal's, of a service) is made so by Node, which writes what it does not take at once. A
-// file is written through the shell's descriptor, with which it shares the offset, and never blocks.
+// alone, and a socket (the journal's, of a service) is made so by Node. A file is written through the shell's descriptor,
+// with which it shares the offset, and never blocks.
 function stdoutTarget(): Target {
   const stdout = fstatSync(1);
   if (stdout.isSocket()) return socket(1);
@@ -325,14 +367,6 @@ async function namedPipe(path: string, open: () => Promise<number>): Promise<Tar
 
 function socket(fd: number): Target {
   const stream = new Socket({ fd, readable: false, writable: true });
-  stream.on('error', () => {}); // the write that failed says so itself
-  return {
-    // Node has made it non-blocking.
-    now: (bytes) => writeNow(fd, bytes),
-    write: (bytes) =>
-      new Promise((resolve, reject) => {
-        stream.write(bytes, (error) => (error ? reject(error) : resolve(bytes.length)));
-      }),
-    close: async () => void stream.destroy(),
-  };
+  stream.on('error', () => {});
+  return { ...nonBlocking(fd), close: async () => void stream.destroy() };
 }
