@@ -11,6 +11,7 @@ import { readInSteps } from '../../rules/lists/items-file.ts';
 import { isGzip, unpacked, unpackedAtOnce } from '../../rules/lists/items-gzip.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
 import type { Answer, Copy, ListCopies } from './list-copies.ts';
+import type { Had } from './lists.ts';
 
 /** What a list comes from. */
 export interface Found {
@@ -29,6 +30,8 @@ export interface Fetched {
   readonly isCopy: boolean;
   /** Why the copy could not be used. */
   readonly damage?: string;
+  /** What the copy has, at a start that has other items. */
+  readonly before?: Had | undefined;
 }
 
 type Raw = Omit<Found, 'text'>;
@@ -115,20 +118,21 @@ export function withoutFetching<T>(load: () => Promise<T>): Promise<T> {
 
 async function fetched(from: ItemsFrom, copies?: ListCopies): Promise<Raw> {
   const get = await fetchByProxy();
+  const before = copies?.tallyOf(from);
   const answer = await fetchItems(from, get, copies?.validatorsOf(from));
-  if (answer !== undefined) return rawOf(answer);
+  if (answer !== undefined) return rawOf(answer, { before });
   const copy = await inSlices(copies?.read(from) ?? nothing()).catch((error: Error) => error);
   if (copy !== undefined && !(copy instanceof Error)) {
     await copies?.confirm(from);
     return { raw: copy.content, fetched: { validators: copy.validators, isCopy: true } };
   }
   // Asked without conditions it answers whole.
-  const whole = rawOf((await fetchItems(from, get)) ?? { content: new Uint8Array() });
-  return copy === undefined ? whole : { ...whole, fetched: { ...whole.fetched, damage: copy.message } };
+  const whole = (await fetchItems(from, get)) ?? { content: new Uint8Array() };
+  return rawOf(whole, copy === undefined ? {} : { damage: copy.message });
 }
 
-function rawOf({ content, validators }: Answer): Raw & { readonly fetched: Fetched } {
-  return { raw: content, fetched: { validators, isCopy: false } };
+function rawOf({ content, validators }: Answer, more: Omit<Fetched, 'validators' | 'isCopy'> = {}): Raw {
+  return { raw: content, fetched: { validators, isCopy: false, ...more } };
 }
 
 async function unpackedAside(raw: Raw): Promise<Found> {

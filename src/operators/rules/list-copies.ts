@@ -13,11 +13,14 @@ import { inSlices, type Steps } from '../../core/steps.ts';
 import type { ItemsFrom } from '../../rules/index.ts';
 import { MOST_BYTES } from '../../rules/lists/items-bounds.ts';
 import type { Validators } from '../../rules/lists/items-fetch.ts';
+import type { Had } from './lists.ts';
 
 /** What an address gave, as it came. */
 export interface Answer {
   readonly content: Uint8Array;
   readonly validators?: Validators | undefined;
+  /** What was found in it. */
+  readonly tally?: Had | undefined;
 }
 
 /** A copy of it, and when the address gave that last, in ms since the epoch. */
@@ -26,7 +29,10 @@ export interface Copy extends Answer {
 }
 
 const FOLDER = 'lists';
-/** What a copy begins with: then come the SHA-256 of its name and of all that follows, the validators, and the answer. */
+/**
+ * What a copy begins with: then come the SHA-256 of its name and of all that follows, the
+ * validators and what was found in it, and the answer.
+ */
 const KIND = 'falco-pipe list 1 ';
 /** Bytes that stand before the answer, at most. */
 const HEAD = 64 * 1024;
@@ -56,6 +62,16 @@ export class ListCopies {
       return headOf(readBeginning(this.#pathOf(from), HEAD)).validators;
     } catch {
       return undefined; // it is said when the copy is needed
+    }
+  }
+
+  /** What was found in the copy of a list, for whoever asks of that list for the first time; undefined: that is not known. */
+  tallyOf(from: ItemsFrom): Had | undefined {
+    if (this.#used.has(nameOf(from))) return undefined;
+    try {
+      return headOf(readBeginning(this.#pathOf(from), HEAD)).tally;
+    } catch {
+      return undefined;
     }
   }
 
@@ -111,8 +127,9 @@ export class ListCopies {
     return join(this.#folder, name);
   }
 
-  async #write(name: string, { content, validators = {} }: Answer): Promise<void> {
-    const head = Buffer.from(`${JSON.stringify(validators)}\n`);
+  async #write(name: string, { content, validators, tally }: Answer): Promise<void> {
+    const { items, absolute } = tally ?? {};
+    const head = Buffer.from(`${JSON.stringify({ ...validators, items, absolute })}\n`);
     const digest = await inSlices(digestOf(name, head, content));
     const path = join(this.#folder, name);
     if (this.#sound.get(name) === digest && (await touch(path))) return;
@@ -160,20 +177,23 @@ function headOf(file: Uint8Array) {
     digest: mark.slice(KIND.length, -1),
     rest: file.subarray(first),
     content: file.subarray(second),
-    validators: validatorsIn(head ?? ''),
+    ...toldIn(head ?? ''),
   };
 }
 
-function validatorsIn(head: string): Validators | undefined {
-  let told: Partial<Record<keyof Validators, unknown>>;
+function toldIn(head: string): Pick<Answer, 'validators' | 'tally'> {
+  let told: Partial<Record<keyof Validators | keyof Had, unknown>>;
   try {
     told = JSON.parse(head) ?? {};
   } catch (cause) {
     throw new Error('it is damaged', { cause });
   }
-  const { etag, modified } = told;
-  if (!isSent(etag) && !isSent(modified)) return undefined;
-  return { ...(isSent(etag) ? { etag } : {}), ...(isSent(modified) ? { modified } : {}) };
+  const { etag, modified, items, absolute } = told;
+  const validators = { ...(isSent(etag) ? { etag } : {}), ...(isSent(modified) ? { modified } : {}) };
+  return {
+    ...(Object.keys(validators).length === 0 ? {} : { validators }),
+    ...(typeof items === 'number' && typeof absolute === 'number' ? { tally: { items, absolute } } : {}),
+  };
 }
 
 /** Whether it can stand in a header: it may be read before it is known to be sound. */

@@ -4,6 +4,7 @@ import type { ItemsFrom, ListFeed } from '../../rules/index.ts';
 import type { Validators } from '../../rules/lists/items-fetch.ts';
 import type { Found } from './fetched-items.ts';
 import type { Answer, Copy, ListCopies } from './list-copies.ts';
+import type { Had } from './lists.ts';
 
 /** Of the items that a list has now. */
 export interface Origin {
@@ -13,6 +14,8 @@ export interface Origin {
   readonly answer?: Answer;
   /** Why the copy that there was could not be used. */
   readonly damage?: string | undefined;
+  /** What an earlier run had. */
+  readonly before?: Had | undefined;
 }
 
 /** Of the lists of one plan. */
@@ -29,9 +32,9 @@ export class Origins {
 
   found(from: ItemsFrom, found: Found | undefined): void {
     if (found?.fetched === undefined) return;
-    const { validators, isCopy, damage } = found.fetched;
-    const answer = { content: found.raw, validators };
-    this.#known.set(from, { validators, damage, ...(isCopy || this.copies === undefined ? {} : { answer }) });
+    const { isCopy, ...origin } = found.fetched;
+    const answer = { content: found.raw, validators: origin.validators };
+    this.#known.set(from, { ...origin, ...(isCopy || this.copies === undefined ? {} : { answer }) });
   }
 
   /** What was found could not be used, and there is a copy. */

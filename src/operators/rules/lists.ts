@@ -4,10 +4,13 @@ import type { Prepared } from '../../core/component.ts';
 import { counted } from '../../core/counted.ts';
 import type { ListFeed, Tally } from '../../rules/index.ts';
 
+/** What is known of items that a list had. */
+export type Had = Pick<Tally, 'items' | 'absolute'>;
+
 /** A list whose items are others now, from the same place. */
 export interface Changed {
   readonly feed: ListFeed;
-  readonly before: Tally;
+  readonly before: Had;
 }
 
 /** A list as it is told in JSON: of the address where it comes from without what may be a secret. */

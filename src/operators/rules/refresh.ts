@@ -9,6 +9,7 @@ import { type Built, type ItemsFrom, type ListFeed, leftOut, type Tally, whyNot 
 import { fetchItems, type Validators } from '../../rules/lists/items-fetch.ts';
 import { readAside } from '../../rules/lists/items-file.ts';
 import { unpacked } from '../../rules/lists/items-gzip.ts';
+import { NO_ITEMS } from '../../rules/lists/list-feed.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
 import { refreshing } from '../shared/refreshing.ts';
 import { Keeping } from './keeping.ts';
@@ -75,7 +76,7 @@ class Follower {
   }
 
   /** Says what is to be said of how it was loaded, and keeps it. */
-  begin({ answer, damage }: Origin): void {
+  begin({ answer, damage, before }: Origin): void {
     const { ctx, keeping } = this.#around;
     const { name, missed, keptSince, tally } = this.#feed;
     ctx.metrics.gauge('list_items', name).value = tally.items;
@@ -87,7 +88,8 @@ class Follower {
     }
     if (damage !== undefined) ctx.log.warn(`the list ${name} was read anew: ${damage}`);
     this.#sayWhatIsMissed();
-    if (answer !== undefined) keeping?.keep(answer);
+    if (before !== undefined) for (const message of doubts({ feed: this.#feed, before })) ctx.log.warn(message);
+    if (answer !== undefined) keeping?.keep({ ...answer, tally });
   }
 
   readonly refresh = async (): Promise<void> => {
@@ -126,7 +128,7 @@ class Follower {
     const before = feed.tally;
     await this.#around.exchange(built);
     this.#reader.accept();
-    this.#around.keeping?.keep(answer);
+    this.#around.keeping?.keep({ ...answer, tally: built });
     metrics.add('list_refreshes', feed.name, 1);
     metrics.gauge('list_items', feed.name).value = built.items;
     this.#sayWhatIsLess(before, built);
@@ -158,7 +160,7 @@ function whereabouts({ kind, address, location }: ItemsFrom): string {
 /** A list that was cut short must not silence the rules that use it. */
 function refuseEmpty({ items, skipped, problem }: Tally): void {
   if (items > 0) return;
-  if (problem === undefined) throw new Error('it has no items');
+  if (problem === undefined) throw new Error(NO_ITEMS);
   const all = skipped === 1 ? 'its only item cannot be used' : `none of its ${skipped} items can be used`;
   throw new Error(`${all}: line ${problem.line}: ${problem.message}`);
 }

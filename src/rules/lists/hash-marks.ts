@@ -1,4 +1,7 @@
-/** Hashes of texts, without the texts: says no for certain, yes probably, and looks at one place only. */
+/**
+ * Hashes of texts, without the texts: says no for certain, yes probably, and looks at one place only. That a text is a folder
+ * is a mark of its own in the same place: to ask for both fetches no more memory.
+ */
 
 import { spread } from '../values/text-hash.ts';
 
@@ -20,13 +23,30 @@ export class HashMarks {
 
   add(hash: number): void {
     const mixed = spread(hash);
-    const at = mixed & this.#mask;
-    this.#words[at] = (this.#words[at] as number) | pair(mixed);
+    this.#set(mixed, pair(mixed));
   }
 
   has(hash: number): boolean {
     const mixed = spread(hash);
-    const bits = pair(mixed);
+    return this.#isSet(mixed, pair(mixed));
+  }
+
+  addFolder(hash: number): void {
+    const mixed = spread(hash);
+    this.#set(mixed, folderPair(mixed));
+  }
+
+  hasFolder(hash: number): boolean {
+    const mixed = spread(hash);
+    return this.#isSet(mixed, folderPair(mixed));
+  }
+
+  #set(mixed: number, bits: number): void {
+    const at = mixed & this.#mask;
+    this.#words[at] = (this.#words[at] as number) | bits;
+  }
+
+  #isSet(mixed: number, bits: number): boolean {
     return ((this.#words[mixed & this.#mask] as number) & bits) === bits;
   }
 }
@@ -34,4 +54,9 @@ export class HashMarks {
 /** Two bits of a word, chosen by the upper bits. */
 function pair(mixed: number): number {
   return (1 << (mixed >>> 27)) | (1 << (mixed >>> 22));
+}
+
+/** Two others, chosen by all bits. */
+function folderPair(mixed: number): number {
+  return pair(Math.imul(mixed, 0x9e3779b1));
 }

@@ -296,7 +296,7 @@ export interface Origins {
 
 /**
  * Loads a list. What is wrong with it comes back; an error when the list cannot be used. Of an address that cannot be read
- * now, or gives no list, the items that are held of it go on, or else those of its copy, which is for the caller to say.
+ * now, or gives no list or none with items, those that are held of it go on, or else those of its copy, which is for the caller to say.
  */
 export function* loadFeed(feed: ListFeed, origins: Origins): Generator<void, readonly Issue[]> {
   let content: Uint8Array | undefined;
@@ -314,8 +314,34 @@ export function* loadFeed(feed: ListFeed, origins: Origins): Generator<void, rea
     if (!(error instanceof ScanError)) throw error;
     return yield* loadWithout(feed, error, origins);
   }
+  const isEmptied = built.items === 0 && feed.from.kind === 'url';
+  const before = isEmptied ? yield* loadBefore(feed, origins) : undefined;
+  if (before !== undefined) return before;
   built.exchange();
   return contentIssues(built, feed);
+}
+
+/** What is wrong with an answer that has no items. */
+export const NO_ITEMS = 'it has no items';
+
+/**
+ * An address gives an empty list: that is an accident where it had items, by which rules would fall silent. Those that are held
+ * of it go on, or else those of its copy; undefined when neither has any.
+ */
+function* loadBefore(
+  feed: ListFeed,
+  { held, kept }: Omit<Origins, 'items'>,
+): Generator<void, readonly Issue[] | undefined> {
+  const running = held(feed);
+  if (running.length === 0) return (yield* loadKept(feed, new Error(NO_ITEMS), kept, 1)) === 'taken' ? [] : undefined;
+  const before = running.filter(({ tally }) => tally.items > 0);
+  if (before.length === 0) return undefined;
+  yield* feed.goWithout(NO_ITEMS, before);
+  return [goneOnWithout(feed, NO_ITEMS)];
+}
+
+function goneOnWithout({ from, standing }: ListFeed, why: string): Issue {
+  return issue('warning', 'LOAD_WARNING_EXTENSION', `Cannot read ${from.location}: ${why}; ${standing}`, from);
 }
 
 function* loadWithout(
@@ -334,8 +360,9 @@ function* loadWithout(
     if (error instanceof ScanError && (isFile || !from.optional)) return [scanIssue(error, from, more)];
     if (!from.optional) return [unread(from, error, more)];
   }
-  yield* feed.goWithout(`${whyNot(error)}${more}`, before);
-  return [issue('warning', 'LOAD_WARNING_EXTENSION', `${cannotRead(from, error)}${more}; ${feed.standing}`, from)];
+  const why = `${whyNot(error)}${more}`;
+  yield* feed.goWithout(why, before);
+  return [goneOnWithout(feed, why)];
 }
 
 /** What can be used of a text. @throws ScanError when that is nothing */
@@ -348,8 +375,13 @@ function* buildUsable(feed: ListFeed, text: Uint8Array): Generator<void, Built> 
   return built;
 }
 
-/** Goes on with the copy of a list, if there is one; in other words, why that cannot be. */
-function* loadKept(feed: ListFeed, error: unknown, kept: KeptItems): Generator<void, 'taken' | 'none' | string> {
+/** Goes on with the copy of a list, if there is one with so many items; in other words, why that cannot be. */
+function* loadKept(
+  feed: ListFeed,
+  error: unknown,
+  kept: KeptItems,
+  least = 0,
+): Generator<void, 'taken' | 'none' | string> {
   let copy: KeptText | undefined;
   try {
     copy = yield* kept(feed.from);
@@ -358,7 +390,9 @@ function* loadKept(feed: ListFeed, error: unknown, kept: KeptItems): Generator<v
   }
   if (copy === undefined) return 'none';
   try {
-    feed.goOnWith(yield* buildUsable(feed, copy.text), copy.time, whyNot(error));
+    const built = yield* buildUsable(feed, copy.text);
+    if (built.items < least) return 'none';
+    feed.goOnWith(built, copy.time, whyNot(error));
     return 'taken';
   } catch (failure) {
     if (!(failure instanceof ScanError)) throw failure;

@@ -4,7 +4,7 @@ import type { Scalar } from '../../events/field.ts';
 import type { PathSet } from '../../events/necessary.ts';
 import { hasWildcard } from '../values/glob.ts';
 import { prefixTest } from '../values/pmatch.ts';
-import { hashBytes, hashNext, hashStart, hashWord, WORD } from '../values/text-hash.ts';
+import { hashNext, hashOn, hashStart, hashWord } from '../values/text-hash.ts';
 import { Cover } from './cover.ts';
 import { fold, foldUnit } from './folded.ts';
 import { HashMarks } from './hash-marks.ts';
@@ -148,9 +148,9 @@ export class Texts extends Items {
 
 function sampleOf(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
-  if (length <= SHORT) return hashName(hashStart, bytes, start, end);
+  if (length <= SHORT) return hashOn(hashStart, bytes, start, end);
   let sample = hashWord(hashStart, length);
-  for (let n = 1; n <= SAMPLE; n += WORD) {
+  for (let n = 1; n <= SAMPLE; n += 4) {
     const word =
       (bytes[start + sampleAt(n, length)] as number) |
       ((bytes[start + sampleAt(n + 1, length)] as number) << 8) |
@@ -163,9 +163,9 @@ function sampleOf(bytes: Uint8Array, start: number, end: number): number {
 
 function sampleOfText(text: string): number {
   const { length } = text;
-  if (length <= SHORT) return hashName(hashStart, fold(text, 0, length), 0, length);
+  if (length <= SHORT) return hashOn(hashStart, fold(text, 0, length), 0, length);
   let sample = hashWord(hashStart, length);
-  for (let n = 1; n <= SAMPLE; n += WORD) {
+  for (let n = 1; n <= SAMPLE; n += 4) {
     const word =
       foldUnit(text.charCodeAt(sampleAt(n, length))) |
       (foldUnit(text.charCodeAt(sampleAt(n + 1, length))) << 8) |
@@ -244,19 +244,19 @@ export class Beginnings extends Items {
 const SLASH = 47;
 
 /**
- * Paths that a value is or lies below. The folders that they lie in and the first halves of their names are marked apart:
- * where many are alike what tells of these stays near, and where they are not it tells as much as the whole. Those with
- * wildcards are apart, too.
+ * Paths that a value is or lies below. The folders that they lie in are marked as such, beside what would tell of them as
+ * items, and the paths up to the middle of their last names apart: where many are alike what tells of these stays near, and
+ * where they are not it tells as much as the whole. Those with wildcards are apart, too.
  */
 export class Paths extends Items {
   readonly #wild: string[] = [];
   #wildTest: ((path: string) => boolean) | undefined;
   #isAll = false;
-  readonly #starts: HashMarks;
+  readonly #halves: HashMarks;
 
   constructor(expected: Expected) {
     super(expected, 1, new Cover());
-    this.#starts = new HashMarks(expected.items);
+    this.#halves = new HashMarks(expected.items);
   }
 
   override get size(): number {
@@ -272,16 +272,19 @@ export class Paths extends Items {
   }
 
   protected mark(bytes: Uint8Array, start: number, end: number): void {
+    const name = startOfName(bytes, start, end);
     let hash = hashStart;
-    for (let at = start; ; ) {
-      const to = endOfName(bytes, at, end);
-      if (to === end) this.#starts.add(hashHalf(hash, bytes, at, to));
-      hash = hashName(hash, bytes, at, to);
-      if (to === end) break;
-      this.#starts.add(hash);
+    for (let at = start; at < name; ) {
+      const to = endOfName(bytes, at, name);
+      hash = hashOn(hash, bytes, at, to);
+      this.marks.addFolder(hash);
+      hash = hashNext(hash, SLASH);
       at = to + 1;
     }
-    this.marks.add(hash);
+    const half = (name + end) >>> 1;
+    hash = hashOn(hash, bytes, name, half);
+    this.#halves.add(hashWord(hash, end - start));
+    this.marks.add(hashOn(hash, bytes, half, end));
   }
 
   mayHave(bytes: Uint8Array, start: number, end: number): boolean {
@@ -290,21 +293,24 @@ export class Paths extends Items {
 
   /** Whether an item is or leads to the bytes, which are those of a text from `from` on; undefined: whether it may be. */
   #find(bytes: Uint8Array, start: number, end: number, text: string | undefined, from: number): boolean {
-    let hash = hashStart;
-    for (let at = start; ; ) {
-      const to = endOfName(bytes, at, end);
-      const isEnding = this.endings.has(to - start, bytes[to - 1] as number);
-      if (to === end && !isEnding) return false;
-      const mayBeItem = isEnding && this.#starts.has(hashHalf(hash, bytes, at, to));
-      if (to === end && !mayBeItem) return false;
-      hash = hashName(hash, bytes, at, to);
-      if (mayBeItem && this.marks.has(hash)) {
-        if (text === undefined ? this.set.mayHave(bytes, start, to) : this.set.has(text, from, from + to - start))
-          return true;
-      }
-      if (to === end || !this.#starts.has(hash)) return false;
+    const isItem = (to: number) =>
+      text === undefined ? this.set.mayHave(bytes, start, to) : this.set.has(text, from, from + to - start);
+    const name = startOfName(bytes, start, end);
+    // Integers from the start (see hashOn).
+    let hash = hashStart | 0;
+    for (let at = start | 0; at < name; ) {
+      const to = endOfName(bytes, at, name);
+      hash = hashOn(hash, bytes, at, to);
+      if (this.endings.has(to - start, bytes[to - 1] as number) && this.marks.has(hash) && isItem(to)) return true;
+      if (!this.marks.hasFolder(hash)) return false;
+      hash = hashNext(hash, SLASH);
       at = to + 1;
     }
+    if (!this.endings.has(end - start, bytes[end - 1] as number)) return false;
+    const half = (name + end) >>> 1;
+    hash = hashOn(hash, bytes, name, half);
+    if (!this.#halves.has(hashWord(hash, end - start))) return false;
+    return this.marks.has(hashOn(hash, bytes, half, end)) && isItem(end);
   }
 
   override add(item: FoundItem): void {
@@ -351,21 +357,18 @@ export class Paths extends Items {
   }
 }
 
+/** Where the last name of a path begins. */
+function startOfName(bytes: Uint8Array, start: number, end: number): number {
+  let from = end | 0;
+  while (from > start && bytes[from - 1] !== SLASH) from--;
+  return from;
+}
+
 /** Where a name in a path ends that begins at `at`. */
 function endOfName(bytes: Uint8Array, at: number, end: number): number {
-  let to = at;
+  let to = at | 0;
   while (to < end && bytes[to] !== SLASH) to++;
   return to;
-}
-
-/** The hash of a path that goes on with a name. */
-function hashName(before: number, bytes: Uint8Array, start: number, end: number): number {
-  return hashBytes(hashWord(before, end - start), bytes, start, end);
-}
-
-/** The same with the first half of a name so long. */
-function hashHalf(before: number, bytes: Uint8Array, start: number, end: number): number {
-  return hashBytes(hashWord(before, end - start), bytes, start, (start + end) >>> 1);
 }
 
 const STAR = 42;

@@ -362,14 +362,67 @@ describe('a copy', () => {
     expect((await run()).code).toBe(75);
   });
 
-  test('of a list that is empty is empty', async () => {
-    await run();
-    answer = gives('');
+  test('of a list that was empty from the beginning is empty', async () => {
+    answer = gives('# soon\n');
     expect((await run()).alerts).toEqual([]);
+    answer = gives('');
+    expect(await run()).toMatchObject({ alerts: [], said: [], problems: [] });
     answer = down;
     const { alerts, said } = await run();
     expect([alerts, said.length]).toEqual([[], 1]);
     expect(said[0]).toContain('goes on with the 0 items of');
+  });
+
+  test('that has far more items than the list has now: that is said, once', async () => {
+    const items = (count: number) => Array.from({ length: count }, (_, index) => `/etc/f${index}\n`).join('');
+    answer = gives(items(100));
+    await run();
+    answer = gives(items(1));
+    const { alerts, said, problems } = await run();
+    expect([alerts, problems]).toEqual([['/etc/f0'], []]);
+    expect(said).toEqual([expect.stringMatching(/the list far: 100 → 1 item, from /)]);
+    expect((await run()).said).toEqual([]);
+    answer = gives(`${items(1)}no path\n`);
+    expect((await run()).said).toEqual([expect.stringContaining('1 item without / in front, where all had one')]);
+  });
+});
+
+describe('an address that gives an empty list', () => {
+  test.each(['', '\n', '# nothing\n'])(
+    '%j: a start goes on with the items that it had, as at a refresh',
+    async (body) => {
+      await run();
+      const before = readFileSync(copy());
+      answer = gives(body, { etag: '"empty"' });
+      for (const more of ['', ', optional: true']) {
+        rules(more);
+        const { alerts, said, problems } = await run();
+        expect(alerts).toEqual(['/etc/f0', '/etc/f2']);
+        expect(said).toEqual([expect.stringMatching(/the list far goes on with the 2 items of .*: it has no items$/)]);
+        expect(problems).toEqual([expect.stringMatching(/the list far goes on with .*: it has no items$/)]);
+        expect(readFileSync(copy())).toEqual(before);
+      }
+    },
+  );
+
+  test.each(['', ', optional: true'])('a reload goes on with the items that run, and says so; %s', async (more) => {
+    rules(more);
+    const { running, reload, settled, lines } = await goingOn();
+    await settled();
+    const before = readFileSync(copy());
+    answer = gives('');
+    await reload();
+    expect(running.metrics.get('detect')?.byLabel('list_items').far).toBe(2);
+    expect(running.status().problems).toEqual([
+      expect.stringMatching(/the list far stays as it is until a reload reads it: .*: it has no items$/),
+    ]);
+    expect(lines.filter((line) => line.includes('it has no items'))).toHaveLength(1);
+    answer = gives('/etc/f1\n/etc/f3\n');
+    await reload();
+    expect([running.status().problems, lines.filter((line) => line.includes('→'))]).toEqual([[], []]);
+    await running.stop(0);
+    await settled();
+    expect(readFileSync(copy())).not.toEqual(before);
   });
 });
 
