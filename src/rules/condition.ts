@@ -93,15 +93,16 @@ function explained<T>(place: (span: Span) => Place, make: () => T): T {
     return make();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const code = error.stage === 'parse' ? 'CONDITION_SYNTAX' : 'CONDITION_INVALID';
-    const { hint } = error.options;
-    throw new RuleError(error, {
-      severity: 'error',
-      code,
-      message: error.message,
-      at: place(error.span),
-      ...(hint === undefined ? {} : { hint }),
-    });
+    throw new RuleError(
+      error,
+      [error, ...error.others].map(({ stage, message, span, options: { hint } }) => ({
+        severity: 'error',
+        code: stage === 'parse' ? 'CONDITION_SYNTAX' : 'CONDITION_INVALID',
+        message,
+        at: place(span),
+        ...(hint === undefined ? {} : { hint }),
+      })),
+    );
   }
 }
 

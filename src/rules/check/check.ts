@@ -3,7 +3,7 @@
 import { suggest } from '../../core/errors.ts';
 import type { Catalogue, FieldRef } from '../../events/field.ts';
 import type { Literal, Span } from '../language.ts';
-import type { Comparison, Expr, FieldTerm, Junction, MacroRef, Right, Term } from '../syntax/ast.ts';
+import type { Comparison, Exists, Expr, FieldTerm, Junction, MacroRef, Right, Term } from '../syntax/ast.ts';
 import { printTerm } from '../syntax/print.ts';
 import type { ProblemOptions } from '../syntax/problem.ts';
 import { Problem } from '../syntax/problem.ts';
@@ -34,10 +34,21 @@ export interface Checked {
   readonly reads: readonly FieldRef[];
 }
 
-/** Checks a condition. Throws a Problem for the first thing that is wrong. */
+/** Checks a condition. Throws a Problem for the first thing that is wrong, with the others in it. */
 export function checkCondition(expr: Expr, catalogue: Catalogue): Checked {
-  const checker = new Checker(catalogue);
-  const typed = checker.expr(expr);
+  const found = new Mistakes();
+  const checker = new Checker(catalogue, found);
+  let typed: TypedExpr;
+  try {
+    typed = checker.expr(expr);
+  } catch (error) {
+    typed = found.add(error);
+  }
+  const [first, ...others] = found.problems;
+  if (first !== undefined) {
+    first.others = others;
+    throw first;
+  }
   return { expr: typed, warnings: checker.warnings, reads: [...checker.reads.values()] };
 }
 
@@ -65,8 +76,25 @@ interface CheckedBody {
 /** Macros are in many conditions: their bodies are checked once for each catalogue, and are the same objects in all of them. */
 const bodies = new WeakMap<Catalogue, WeakMap<Expr, CheckedBody>>();
 
+/** What is wrong with a condition. */
+class Mistakes {
+  readonly problems: Problem[] = [];
+  /** Bodies of macros that are wrong: once is enough. */
+  readonly bodies = new Set<Expr>();
+
+  /** Notes a Problem; the part that it is of stands for nothing, and the others are looked at all the same. */
+  add(problem: unknown): TypedExpr {
+    if (!(problem instanceof Problem)) throw problem;
+    this.problems.push(problem);
+    return NOTHING;
+  }
+}
+
+const NOTHING: TypedExpr = { kind: 'and', items: [], asksType: false };
+
 class Checker implements Checking {
   readonly #catalogue: Catalogue;
+  readonly #mistakes: Mistakes;
   readonly #bodies: WeakMap<Expr, CheckedBody>;
   readonly warnings: Warning[] = [];
   readonly reads = new Map<string, FieldRef>();
@@ -80,8 +108,9 @@ class Checker implements Checking {
   /** How many checks have said something of the event's type. */
   #typeChecks = 0;
 
-  constructor(catalogue: Catalogue, within: readonly MacroRef[] = [], size = 0) {
+  constructor(catalogue: Catalogue, mistakes = new Mistakes(), within: readonly MacroRef[] = [], size = 0) {
     this.#catalogue = catalogue;
+    this.#mistakes = mistakes;
     this.#within = within;
     this.#size = size;
     let known = bodies.get(catalogue);
@@ -100,11 +129,18 @@ class Checker implements Checking {
       case 'macro':
         return this.#macro(expr, depth);
       case 'exists':
-        this.#start = expr.span.start;
-        return { kind: 'check', left: this.#left(expr.left), operator: 'exists', span: expr.span };
       case 'compare':
-        this.#start = expr.span.start;
-        return this.#comparison(expr);
+        return this.#check(expr);
+    }
+  }
+
+  #check(expr: Exists | Comparison): TypedExpr {
+    this.#start = expr.span.start;
+    try {
+      if (expr.kind === 'compare') return this.#comparison(expr);
+      return { kind: 'check', left: this.#left(expr.left), operator: 'exists', span: expr.span };
+    } catch (error) {
+      return this.#mistakes.add(error);
     }
   }
 
@@ -143,8 +179,10 @@ class Checker implements Checking {
 
   /** Checks the body of a macro, apart from all else. */
   #body(body: Expr, within: readonly MacroRef[], depth: number): CheckedBody {
-    const inner = new Checker(this.#catalogue, within, this.#size);
-    const expr = inner.expr(body, depth + 1);
+    const { problems, bodies: wrong } = this.#mistakes;
+    const before = problems.length;
+    const inner = new Checker(this.#catalogue, this.#mistakes, within, this.#size);
+    const expr = wrong.has(body) ? NOTHING : inner.expr(body, depth + 1);
     const checked = {
       expr,
       reads: inner.reads,
@@ -153,7 +191,8 @@ class Checker implements Checking {
       depth: inner.#deepest - depth,
       typeChecks: inner.#typeChecks,
     };
-    this.#bodies.set(body, checked);
+    if (problems.length > before) wrong.add(body);
+    else if (!wrong.has(body)) this.#bodies.set(body, checked);
     return checked;
   }
 

@@ -30,7 +30,7 @@ export interface OutputOptions {
   readonly bytes?: PrintBytes | undefined;
 }
 
-type MakeIssue = (severity: Issue['severity'], code: IssueCode) => Issue;
+type MakeIssue = (severity: Issue['severity'], code: IssueCode, problem: Problem) => Issue;
 
 /** Compiles the output of a rule with what is added to it; `via` says which rule that is. Throws LoadFailure. */
 export function compileOutput(
@@ -53,17 +53,19 @@ export function compileOutput(
     };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    // The star in front is not part of the text that the user wrote.
-    const span = { start: Math.max(0, error.span.start - 1), end: Math.max(1, error.span.end - 1) };
-    const extra = error instanceof ExtraFieldProblem;
-    const isAdded = extra || span.start >= own.text.length;
-    const added = { start: span.start - own.text.length, end: span.end - own.text.length };
-    const elsewhere = extra ? error.place : isAdded ? placeOfAdded(entries, catalogue, added) : undefined;
-    const place = elsewhere ?? (extra ? undefined : output.locate(span).place);
-    const ways = isAdded ? ['added by append_output', via()] : [via()];
-    const make = issueOf(rule, error, place, ways);
+    const make: MakeIssue = (severity, code, problem) => {
+      // The star in front is not part of the text that the user wrote.
+      const span = { start: Math.max(0, problem.span.start - 1), end: Math.max(1, problem.span.end - 1) };
+      const extra = problem instanceof ExtraFieldProblem;
+      const isAdded = extra || span.start >= own.text.length;
+      const added = { start: span.start - own.text.length, end: span.end - own.text.length };
+      const elsewhere = extra ? problem.place : isAdded ? placeOfAdded(entries, catalogue, added) : undefined;
+      const place = elsewhere ?? (extra ? undefined : output.locate(span).place);
+      const ways = isAdded ? ['added by append_output', via()] : [via()];
+      return issueOf(severity, code, rule, problem, place, ways);
+    };
     // As in Falco: a mistake in what is added as fields is that of the configuration, no rule's.
-    if (extra) throw new LoadFailure(make('error', 'LOAD_ERR_COMPILE_OUTPUT'));
+    if (error instanceof ExtraFieldProblem) throw new LoadFailure(make('error', 'LOAD_ERR_COMPILE_OUTPUT', error));
     const warning = skipUnknown(rule, error, 'LOAD_ERR_COMPILE_OUTPUT', make);
     return { format: undefined, warnings: [...obsolete, warning] };
   }
@@ -95,16 +97,17 @@ function ofDeprecatedFields(
     });
 }
 
-function issueOf(rule: RuleDefinition, problem: Problem, place: Place | undefined, via: readonly string[]): MakeIssue {
-  return (severity, code) =>
-    makeIssue(severity, code, problem.falco, rule.outputContext, {
-      diagnostic: {
-        message: problem.message,
-        ...(place === undefined ? {} : { at: place }),
-        ...(problem.options.hint === undefined ? {} : { hint: problem.options.hint }),
-        via,
-      },
-    });
+function issueOf(
+  severity: Issue['severity'],
+  code: IssueCode,
+  { outputContext }: RuleDefinition,
+  { falco, message, options: { hint } }: Problem,
+  at: Place | undefined,
+  via: readonly string[],
+): Issue {
+  return makeIssue(severity, code, falco, outputContext, {
+    diagnostic: { message, ...(at === undefined ? {} : { at }), ...(hint === undefined ? {} : { hint }), via },
+  });
 }
 
 /**
@@ -112,6 +115,11 @@ function issueOf(rule: RuleDefinition, problem: Problem, place: Place | undefine
  * whatever else is wrong.
  */
 export function skipUnknown(rule: RuleDefinition, problem: Problem, code: IssueCode, make: MakeIssue): Issue {
-  if (!rule.skipIfUnknownFilter || !problem.options.unknownName) throw new LoadFailure(make('error', code));
-  return make('warning', 'LOAD_UNKNOWN_FILTER');
+  const isForgiven = ({ options }: Problem) => rule.skipIfUnknownFilter && options.unknownName === true;
+  if (isForgiven(problem)) return make('warning', 'LOAD_UNKNOWN_FILTER', problem);
+  const others = problem.others.filter((each) => !isForgiven(each));
+  throw new LoadFailure(
+    make('error', code, problem),
+    others.map((each) => make('error', code, each)),
+  );
 }

@@ -23,12 +23,13 @@ import { strayNames } from './stray-names.ts';
 import {
   changedNames,
   inOrder,
-  type ListNames,
+  ListNames,
   ResolvedLists,
   resolveLists,
   substituteLists,
   wordsOf,
 } from './substitute-lists.ts';
+import { Unread } from './unread.ts';
 import { type Naming, unusedWarnings } from './unused.ts';
 
 /** A rule without what is decided for all rules together. */
@@ -65,8 +66,9 @@ export class RuleCompiler {
   #lists = new ResolvedLists([]);
   #macros = new Map<string, Made<MacroDefinition, ParsedMacro>>();
   #parsedMacros = new Map<string, ParsedMacro>();
-  /** What cannot be compiled: nothing is said of the macros and rules that name it. */
+  /** What cannot be read or compiled: nothing is said of the macros and rules that name it. */
   readonly #failedMacros = new Set<string>();
+  #failedLists = new ListNames();
   readonly #rules = new Map<string, Made<RuleDefinition, CompiledRule | undefined>>();
   readonly #parsed = new WeakMap<ComposedText, Expr>();
   readonly #outputs = new WeakMap<RuleDefinition, CompiledOutput>();
@@ -80,9 +82,12 @@ export class RuleCompiler {
   /**
    * Compiles everything, a macro or rule a step. What is wrong with each is one of the errors; the warnings until the
    * first are in `warnings`. With errors it is not to be used again.
+   * @param unread what is not among the definitions because it is wrong
    */
-  *compile(errors: Issue[], warnings: Issue[]): Generator<void, Compilation> {
+  *compile(errors: Issue[], warnings: Issue[], unread = new Unread()): Generator<void, Compilation> {
     this.#errors = errors;
+    for (const name of unread.macros) this.#failedMacros.add(name);
+    this.#failedLists = unread.listsAmong(this.#definitions.lists.values());
     this.#warnings = errors.length === 0 ? warnings : [];
     const { lists } = this.#definitions;
     const changedLists = changedNames(this.#listDefinitions, lists);
@@ -126,8 +131,8 @@ export class RuleCompiler {
         continue;
       }
       const macro = this.#attempt(() => this.#macro(definition));
-      if (macro === undefined) this.#failedMacros.add(name);
-      else {
+      if (macro === undefined || this.#failedLists.areIn(macro.text, macro.words)) this.#failedMacros.add(name);
+      if (macro !== undefined) {
         made.set(name, macro);
         changed.add(name);
       }
@@ -189,7 +194,8 @@ export class RuleCompiler {
     }
     const from = this.#warnings.length;
     const lists = new Set(isSame ? old.lists : []);
-    const condition = withExceptions(definition.condition, definition.exceptions);
+    const { condition: own, exceptions } = definition;
+    const condition = this.#attempt(() => withExceptions(own, exceptions)) ?? own;
     const words = wordsOf(condition.text);
     const kept = isSame ? old.result?.composed : undefined;
     // A rule that is left out is made of its macros too: another one may mend it.
@@ -241,15 +247,16 @@ export class RuleCompiler {
   ): CompiledRule | undefined {
     const catalogue = this.#options.catalogues.get(rule.source);
     if (rule.unknownSource || catalogue === undefined) return undefined;
-    const output = this.#output(rule, catalogue);
+    const before = this.#errors.length;
+    const output = this.#attempt(() => this.#output(rule, catalogue));
     const composed = compose();
-    if (output === undefined) {
+    if (output === undefined && this.#errors.length === before) {
       // What is right but for its output uses what it names all the same.
       for (const word of wordsOf(rule.condition.text)) if (this.#macros.has(word)) macros.add(word);
       return undefined;
     }
     const condition = this.#condition(rule, composed, words, catalogue, macros);
-    if (condition === undefined) return undefined;
+    if (output === undefined || condition === undefined) return undefined;
     const { place } = rule.context;
     return {
       name: rule.name,
@@ -288,7 +295,7 @@ export class RuleCompiler {
     const via = () => viaRule(rule);
     const ast = this.#parse(text, rule.conditionContext, via);
     for (const name of macrosIn(ast)) macros.add(name);
-    if (!this.#failedMacros.isDisjointFrom(macros)) return undefined;
+    if (!this.#failedMacros.isDisjointFrom(macros) || this.#failedLists.areIn(text.text, words)) return undefined;
     const resolved = this.#resolve(ast, text, rule.context, () => true, via);
     this.#warnCondition(rule, text, parsedWarnings(rule, resolved));
     try {
@@ -299,8 +306,8 @@ export class RuleCompiler {
       return condition;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      const make = (severity: Issue['severity'], code: IssueCode) =>
-        this.#issue(severity, code, error, { text, context: rule.conditionContext, via });
+      const make = (severity: Issue['severity'], code: IssueCode, problem: Problem) =>
+        this.#issue(severity, code, problem, { text, context: rule.conditionContext, via });
       this.#warnings.push(skipUnknown(rule, error, 'LOAD_ERR_COMPILE_CONDITION', make));
       return undefined;
     }

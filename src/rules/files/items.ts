@@ -12,6 +12,7 @@ import type { Collector, Warn } from './collector.ts';
 import type { RuleContent, RuleUpdate } from './definitions.ts';
 import { type OverrideKeys, overrideKeys, readOverrides, refuseUnexpected, requireOverridden } from './overrides.ts';
 import { readRuleContent } from './rule-content.ts';
+import type { Unread } from './unread.ts';
 import type { Plugin } from './versions.ts';
 import { parseVersion } from './versions.ts';
 
@@ -34,8 +35,8 @@ const enabledDeprecated =
   "The correct approach requires also a 'replace' entry under the 'override' key (i.e. 'enabled: replace').";
 
 /**
- * Reads what one document holds, an item a step. What is wrong with an item is one of the errors; whether all is there that
- * others can name. Throws LoadFailure for what holds no items.
+ * Reads what one document holds, an item a step. What is wrong with an item is one of the errors, and the item one of those
+ * that are not read. Throws LoadFailure for what holds no items.
  */
 export function* readItems(
   root: Node | null,
@@ -43,15 +44,15 @@ export function* readItems(
   collector: Collector,
   warn: Warn,
   errors: Issue[],
-): Generator<void, boolean> {
-  if (root === null || isNull(root)) return true;
+  unread: Unread,
+): Generator<void, void> {
+  if (root === null || isNull(root)) return;
   const context = Context.ofFile(file);
   if (isScalar(root)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Rules content is not yaml', context);
   if (!isSeq(root)) failLoad('LOAD_ERR_YAML_VALIDATE', 'Rules content is not yaml array of objects', context);
   const reader = new ItemReader(collector, warn);
   const aliases = new Aliases(root);
   const helper = new YamlItem(root as never, aliases, file);
-  let isComplete = true;
   for (const node of helper.sequence(root)) {
     if (isNull(node)) continue;
     const place = context.child('rules content item', '', node);
@@ -66,11 +67,11 @@ export function* readItems(
     const wrong: Issue[] = [];
     attempt(wrong, () => reader.read(item, context, place));
     // That nothing is there to append to may be so because it is wrong itself.
-    errors.push(...wrong.filter(({ code }) => errors.length === 0 || code === 'LOAD_ERR_YAML_VALIDATE'));
-    if (wrong.length > 0 && !item.has('rule')) isComplete = false;
+    const follows = unread.touches(item);
+    errors.push(...wrong.filter(({ code }) => !follows || code !== 'LOAD_ERR_VALIDATE'));
+    if (wrong.length > 0) unread.add(item);
     yield;
   }
-  return isComplete;
 }
 
 class ItemReader {

@@ -1,7 +1,7 @@
 /** Loads rules files. */
 
 import { type Node, parseAllDocuments } from 'yaml';
-import type { Diagnostic } from '../../core/errors.ts';
+import { type Diagnostic, placeText } from '../../core/errors.ts';
 import type { Catalogue } from '../../events/field.ts';
 import {
   type HeldLists,
@@ -26,6 +26,7 @@ import type { ParsedMacro } from './resolve-macros.ts';
 import type { Rule } from './rule.ts';
 import { checkSchema, type SchemaResult } from './schema.ts';
 import { isSelected, type SelectionEntry } from './selection.ts';
+import { Unread } from './unread.ts';
 import { builtInPlugins, checkPlugins, type Plugin } from './versions.ts';
 
 export interface RulesFile {
@@ -119,27 +120,27 @@ export function* loadRulesInSteps(files: readonly RulesFile[], options: LoadOpti
       if (file.unreadable !== undefined) {
         failLoad('LOAD_ERR_FILE_READ', `Cannot read ${file.name}: ${file.unreadable}`, Context.ofFile(file));
       }
-      let isComplete = true;
+      const unread = new Unread();
       for (const root of yield* readDocuments(file)) {
         roots.push(root);
-        isComplete = (yield* readItems(root, file, collector, warn, errors)) && isComplete;
+        yield* readItems(root, file, collector, warn, errors, unread);
       }
-      if (!isComplete) return;
+      if (unread.hidesAll) return;
       // Each file has to be right given the files before it.
-      const result = yield* compiler.compile(errors, compileWarnings);
+      const result = yield* compiler.compile(errors, compileWarnings, unread);
       if (errors.length > 0) return;
       compiled = result.rules;
       parsedMacros = result.macros;
     });
     const ok = errors.length === 0;
     results.push(new Checked(file.name, errors.slice(0, 1), [...reading, ...compileWarnings], roots));
-    for (const { diagnostic } of [...errors, ...reading]) diagnostics.push(diagnostic);
+    for (const { diagnostic } of [...eachOnce(errors), ...reading]) diagnostics.push(diagnostic);
     if (!ok) break;
   }
   // Later files can mend what was compiled with a warning: only the last compilation counts.
   for (const { diagnostic } of compileWarnings) diagnostics.push(diagnostic);
   const feeds = [...collector.lists.values()].flatMap(({ feed }) => (feed?.isUsed ? [feed] : []));
-  if (results.every(({ ok }) => ok)) yield* loadFeeds(feeds, options, results, diagnostics);
+  yield* loadFeeds(feeds, options, results, diagnostics);
   const unmet = unmetPlugin(collector, plugins);
   if (unmet !== undefined) diagnostics.push(unmet);
   return {
@@ -167,21 +168,35 @@ function unmetPlugin({ requiredPlugins }: Collector, plugins: readonly Plugin[])
   return { severity: 'error', code: 'LOAD_ERR_VALIDATE', message: unmet.message, ...(at && { at }), hint };
 }
 
-/** Loads lists; what is wrong with one is an issue of the file that defines it. */
+/** Loads lists; what is wrong with one is an issue of the file that defines it, unless Falco has ended before. */
 function* loadFeeds(
   feeds: readonly ListFeed[],
   { items = readItemsFile, held = () => [], kept = nothingKept }: LoadOptions,
   results: readonly Checked[],
   diagnostics: Diagnostic[],
 ): Generator<void, void> {
+  const isRight = results.every(({ ok }) => ok);
   for (const feed of feeds) {
     const issues = yield* loadFeed(feed, { items, held, kept });
+    if (!isRight) {
+      for (const { severity, diagnostic } of issues) if (severity === 'error') diagnostics.push(diagnostic);
+      continue;
+    }
     const result = results.findLast(({ name }) => name === feed.from.context.file.name);
     for (const issue of issues) {
       diagnostics.push(issue.diagnostic);
       (issue.severity === 'error' ? result?.errors : result?.warnings)?.push(issue);
     }
   }
+}
+
+/** What is wrong with a macro or list is wrong with each rule that names it. */
+function eachOnce(errors: readonly Issue[]): readonly Issue[] {
+  const told = new Set<string>();
+  return errors.filter(({ diagnostic: { message, at } }) => {
+    const key = `${at === undefined ? '' : placeText(at)}: ${message}`;
+    return !told.has(key) && told.add(key);
+  });
 }
 
 function* nothingKept(): Generator<void, undefined> {}

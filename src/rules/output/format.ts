@@ -39,20 +39,29 @@ interface Token {
   readonly width: number | undefined;
 }
 
-/** Compiles a format; `bytes` says how bytes print. Throws a Problem whose span is the place in the text. */
+/**
+ * Compiles a format; `bytes` says how bytes print. Throws a Problem whose span is the place in the text, with what else is
+ * wrong with it.
+ */
 export function parseFormat(text: string, catalogue: Catalogue, bytes?: PrintBytes): Format {
   if (text === '') throw new Problem('parse', 'empty formatting token', { start: 0, end: 1 });
   const keepsAbsent = text.startsWith('*');
   const tokens: (string | Token)[] = [];
   const reads = new Map<string, FieldRef>();
   const names: string[] = [];
+  const problems: Problem[] = [];
   let at = keepsAbsent ? 1 : 0;
   while (at < text.length) {
     const percent = text.indexOf('%', at);
     const end = percent < 0 ? text.length : percent;
     if (end > at) tokens.push(text.slice(at, end));
     if (percent < 0) break;
-    const token = readToken(text, percent, catalogue);
+    const token = attemptToken(text, percent, catalogue);
+    if (token instanceof Problem) {
+      problems.push(token);
+      at = Math.max(token.span.end, percent + 1);
+      continue;
+    }
     tokens.push(token);
     for (let index = 0; index < token.reads.length; index++) {
       const ref = token.reads[index] as FieldRef;
@@ -60,6 +69,11 @@ export function parseFormat(text: string, catalogue: Catalogue, bytes?: PrintByt
     }
     names.push(...token.names);
     at = token.end;
+  }
+  const [first, ...others] = problems;
+  if (first !== undefined) {
+    first.others = others;
+    throw first;
   }
   return {
     text,
@@ -77,6 +91,15 @@ interface ReadToken extends Token {
 
 /** A wider column is a mistake: each alert would carry its blanks, and from 2^29 on there is no such text. */
 const MOST_WIDTH = 65_535;
+
+function attemptToken(text: string, percent: number, catalogue: Catalogue): ReadToken | Problem {
+  try {
+    return readToken(text, percent, catalogue);
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+}
 
 function readToken(text: string, percent: number, catalogue: Catalogue): ReadToken {
   let start = percent + 1;

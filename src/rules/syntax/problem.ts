@@ -23,6 +23,8 @@ export class Problem extends Error {
   readonly options: ProblemOptions;
   /** The macros that lead to the place, outermost first. */
   within: readonly MacroRef[] = [];
+  /** What else is wrong with it, each by itself. */
+  others: readonly Problem[] = [];
 
   constructor(stage: 'parse' | 'compile', message: string, span: Span, options: ProblemOptions = {}) {
     super(message);
@@ -44,8 +46,9 @@ export class RuleError extends UserError {
   readonly falco: string;
   readonly stage: 'parse' | 'compile';
 
-  constructor(problem: Problem, diagnostic: Diagnostic) {
-    super(renderDiagnostic(diagnostic), { exit: exitCode.config, diagnostics: [diagnostic], cause: problem });
+  constructor(problem: Problem, diagnostics: readonly Diagnostic[]) {
+    const message = diagnostics.map((each) => renderDiagnostic(each)).join('\n');
+    super(message, { exit: exitCode.config, diagnostics, cause: problem });
     this.name = 'RuleError';
     this.falco = problem.falco;
     this.stage = problem.stage;

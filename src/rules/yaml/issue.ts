@@ -183,19 +183,22 @@ export function makeIssue(
 /** Thrown to end the loading of a file. */
 export class LoadFailure extends Error {
   readonly issue: Issue;
-  constructor(issue: Issue) {
+  /** What else is wrong with the same. */
+  readonly others: readonly Issue[];
+  constructor(issue: Issue, others: readonly Issue[] = []) {
     super(issue.message);
     this.issue = issue;
+    this.others = others;
   }
 }
 
-/** Does one of several things that can be wrong each by itself; undefined when it is, which is one error more. */
+/** Does one of several things that can be wrong each by itself; undefined when it is, which is an error more, or several. */
 export function attempt<Result>(errors: Issue[], act: () => Result): Result | undefined {
   try {
     return act();
   } catch (error) {
     if (!(error instanceof LoadFailure)) throw error;
-    errors.push(error.issue);
+    errors.push(error.issue, ...error.others);
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
 import { type Diagnostic, renderDiagnostic } from '../../../src/core/errors.ts';
-import { compileCondition, RuleError, scalarPlace } from '../../../src/rules/index.ts';
+import { compileCondition, compileFormat, RuleError, scalarPlace } from '../../../src/rules/index.ts';
 import { catalogue, load, rule } from '../support.ts';
 
 /** The text of the file that a diagnostic underlines. */
@@ -143,6 +143,14 @@ describe('a condition outside rules files', () => {
     const error = catchError(() => compileCondition('t.i = 1\n  and t.nosuch = 2', catalogue));
     expect(error.diagnostics[0]?.at).toEqual({ file: 'condition', line: 2, column: 7, length: 8 });
     expect(error.exit).toBe(78);
+  });
+
+  test('each thing that is wrong with it has its own', () => {
+    const inCondition = catchError(() => compileCondition('t.no = 1 and not (t.i = x or t.i = 2)', catalogue));
+    expect(inCondition.diagnostics.map(({ at }) => at?.column)).toEqual([1, 25]);
+    const inFormat = catchError(() => compileFormat('%t.no %t.i %toupper(t.no) %', catalogue));
+    expect(inFormat.diagnostics.map(({ at }) => at?.column)).toEqual([1, 12, 27]);
+    expect(inFormat.message.match(/error:/g)).toHaveLength(3);
   });
 
   test('or in the file that its caller names', () => {
