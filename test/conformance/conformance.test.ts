@@ -148,6 +148,8 @@ describe('as Falco', () => {
     ['evt.num in ()', { all: false, count: 0 }],
     ['evt.num intersects (0)', { all: true, count: 454 }],
     ['evt.type!=nosuch', { all: true, count: 454 }],
+    ['evt.type in (setuid, setuid32)', { all: false, count: 4, sc: ['setuid', 'setuid32'] }],
+    ['evt.type!=pread64', { all: false, count: 452, sc_all_except: [] }],
     [
       'tolower(evt.type)=open',
       { ok: false, error: 'event code search does not support `evt.type` checks with transformers' },
@@ -209,6 +211,11 @@ describe('as Falco', () => {
   ])('errors of %s', (condition, errors, warnings) => {
     const expected = { ok: false, errors, warnings, schema_valid: [true] };
     expect(difference('rules', file(rule(condition)), expected)).toBeUndefined();
+  });
+
+  test('names of calls whose event is called otherwise are event types', () => {
+    const expected = { ok: true, errors: [], warnings: [], schema_valid: [true] };
+    expect(difference('rules', file(rule('evt.type in (setuid, setuid32)')), expected)).toBeUndefined();
   });
 
   test('skip-if-unknown-filter forgives what is added to the output, and no field that is added beside it', () => {

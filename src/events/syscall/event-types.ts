@@ -113,6 +113,8 @@ interface Tables {
   /** The rows by the names that they begin with. */
   readonly rows: ReadonlyMap<string, { readonly row: string; readonly origin: EventType['origin'] }>;
   readonly generic: ReadonlySet<string>;
+  /** Calls whose event has another name. */
+  readonly renamed: ReadonlySet<string>;
 }
 
 let tables: Tables | undefined;
@@ -127,7 +129,9 @@ function load(): Tables {
       rows.set(row.slice(0, row.indexOf(' ')), { row, origin });
     }
   }
-  tables = { rows, generic: new Set(genericSyscalls.trim().split(/\s+/)) };
+  const renamed = new Set(Object.values(callsOf).flatMap((calls) => calls.split(' ')));
+  for (const name of rows.keys()) renamed.delete(name);
+  tables = { rows, generic: new Set(genericSyscalls.trim().split(/\s+/)), renamed };
   return tables;
 }
 
@@ -171,13 +175,16 @@ function parseParam(word: string): EventParam {
   };
 }
 
-/** The event type of that name; a call without its own one has the generic event's, under its own name. */
+/**
+ * The event type of that name; a call without its own one has the generic event's, under its own name. So have calls whose
+ * event is called otherwise: Falco takes their names for `evt.type`, and no event has them.
+ */
 export function eventType(name: string): EventType | undefined {
-  if (load().generic.has(name)) {
-    const shared = typeOf('syscall');
-    return shared && { ...shared, name, syscalls: [name] };
-  }
-  return typeOf(name);
+  const { generic, renamed } = load();
+  const isGeneric = generic.has(name);
+  if (!isGeneric && !renamed.has(name)) return typeOf(name);
+  const shared = typeOf('syscall');
+  return shared && { ...shared, name, syscalls: isGeneric ? [name] : [] };
 }
 
 const parsed = new Map<string, EventType>();
@@ -231,11 +238,11 @@ function readNames(param: string): ParamNames | undefined {
 
 let names: ReadonlySet<string> | undefined;
 
-/** What `evt.type` may be for system calls. */
+/** What `evt.type` may be compared with for system calls. */
 export const syscallEventTypes: EventTypes = {
   get names(): ReadonlySet<string> {
-    const { rows, generic } = load();
-    names ??= new Set([...rows.keys(), ...generic]);
+    const { rows, generic, renamed } = load();
+    names ??= new Set([...rows.keys(), ...generic, ...renamed]);
     return names;
   },
   codeCount,
