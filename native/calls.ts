@@ -25,6 +25,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
   creat: { id: 85, kind: 'open', numbers: [[85], [8], [], [8]], fd: true, args: {} },
   openat: { id: 257, kind: 'open', numbers: [[257], [295], [56], [322]], fd: true, args: {} },
   openat2: { id: 437, kind: 'open', numbers: [[437], [437], [437], [437]], fd: true, args: {} },
+  open_by_handle_at: { id: 304, kind: 'open', numbers: [[304], [342], [265], [371]], fd: true, args: {} },
   chdir: { id: 80, kind: 'chdir', numbers: [[80], [12], [49], [12]], fd: false, args: { path: 'path0' } },
   fchdir: { id: 81, kind: 'chdir', numbers: [[81], [133], [50], [133]], fd: true, args: { fd: '0' } },
   execve: { id: 59, kind: 'call', numbers: [[59, 520], [11], [221], [11]], fd: false, args: { filename: 'path0' } },

@@ -226,7 +226,7 @@ struct inet_sock { struct sock sk; struct ipv6_pinfo *pinet6; __be32 inet_saddr;
 struct inet_bind_bucket { signed char fastreuse; };
 struct inet_connection_sock { struct inet_bind_bucket *icsk_bind_hash; };
 struct unix_address { int len; };
-struct unix_sock { struct sock sk; struct unix_address *addr; struct sock *peer; };
+struct unix_sock { struct sock sk; struct unix_address *addr; struct path path; struct sock *peer; };
 struct socket { struct sock *sk; };
 
 // Registers and iterators.

@@ -38,8 +38,9 @@ static __always_inline void read_open_arguments(struct call_context *call, struc
       return;
     }
     o->dirfd = call->args[0];
-    o->path = call->args[1];
     o->how.flags = call->args[2];
+    if (call->which == CALL_OPEN_BY_HANDLE_AT) return; // names no path
+    o->path = call->args[1];
     o->how.mode = call->args[3];
     if (!call->uring && read_user(&o->how, sizeof o->how, call->args[2])) o->unread = 1;
     // Another thread may have changed it since: how the file is open stands in the file.

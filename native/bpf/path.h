@@ -155,11 +155,9 @@ static __always_inline __u16 walk_flags(__u32 state, bool is_base)
   return is_base ? FLAG_BASE_PARTIAL : FLAG_PATH_PARTIAL;
 }
 
-// Appends a path and flags the record when it is not whole; returns its length.
-static __always_inline __u32 flagged_text(struct scratch *s, __u32 slot, __u32 at, struct path *path, struct fs_struct *fs,
-                                          bool is_base)
+// Appends the path whose walk has begun, and flags the record when it is not whole; returns its length.
+static __always_inline __u32 walked_text(struct scratch *s, __u32 slot, __u32 at, bool is_base)
 {
-  begin_walk(s, path, fs);
   int walked = append_path(slot, at, 0);
   ((struct record_header *)s->record)->flags |= walk_flags(walked >> 16, is_base);
   return walked & (PATH_ROOM - 1);
@@ -167,13 +165,15 @@ static __always_inline __u32 flagged_text(struct scratch *s, __u32 slot, __u32 a
 
 static __always_inline __u32 path_text(struct scratch *s, __u32 slot, __u32 at, struct path *path, struct fs_struct *fs)
 {
-  return flagged_text(s, slot, at, path, fs, 0);
+  begin_walk(s, path, fs);
+  return walked_text(s, slot, at, 0);
 }
 
 // The same of a directory that paths start from.
 static __always_inline __u32 directory_text(struct scratch *s, __u32 slot, __u32 at, struct path *path, struct fs_struct *fs)
 {
-  return flagged_text(s, slot, at, path, fs, 1);
+  begin_walk(s, path, fs);
+  return walked_text(s, slot, at, 1);
 }
 
 #define PATH_OF(type, pointer, member) \

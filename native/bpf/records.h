@@ -171,14 +171,16 @@ struct socket_record {
   __u64 ino;
   __u64 sock;
   __u64 peer;
-  __u16 lengths[3];
+  __u16 lengths[4];
 };
-#define SOCKET_TEXTS_AT 270
+#define SOCKET_TEXTS_AT 272
 #define SOCKET_UNIX_PATH 0
 #define SOCKET_UNIX_PATH_MAX 108
-#define SOCKET_DATA 1
+#define SOCKET_REAL 1
+#define SOCKET_REAL_MAX 4095
+#define SOCKET_DATA 2
 #define SOCKET_DATA_MAX 4095
-#define SOCKET_CONTROL 2
+#define SOCKET_CONTROL 3
 #define SOCKET_CONTROL_MAX 1023
 
 struct cgroup_record {

@@ -111,6 +111,26 @@ static __always_inline __u32 read_bound_path(struct socket_record *r)
   return unix_length(to, room);
 }
 
+static __always_inline bool has_file(__u64 sock)
+{
+  return sock && GET(unix_sock, sock, path.dentry);
+}
+
+// Begins the walk up from the file that a unix socket is bound to, or its peer; 0: there is none. A function of its own, for the
+// stack of who calls it lies below other calls, too.
+__noinline int begin_bound_walk(__u32 slot, bool of_peer)
+{
+  struct scratch *s = scratch_of(slot);
+  struct fs_struct *fs = current_task()->fs;
+  if (!s || !fs) return 0;
+  struct socket_record *r = (void *)s->record;
+  __u64 sock = of_peer ? r->peer : r->sock;
+  if (!has_file(sock)) sock = of_peer ? r->sock : r->peer;
+  if (!has_file(sock)) return 0;
+  begin_walk(s, PATH_OF(unix_sock, sock, path), fs);
+  return 1;
+}
+
 static __always_inline bool is_send(__u32 which)
 {
   return which == CALL_SENDTO || which == CALL_SENDMSG || which == CALL_SENDMMSG;
@@ -343,8 +363,15 @@ static __always_inline bool described_passes(struct call_context *call, struct s
   __u32 slot = slot_of(call);
   if (is_internet(r->family)) return ends_pass(slot, bit) || (call->which == CALL_CONNECT && !r->addr_family);
   if (r->header.flags & FLAG_UNREAD) return 1;
-  __u32 length = r->lengths[SOCKET_UNIX_PATH];
-  return length && classes_of(slot, SOCKET_TEXTS_AT, length, 0, 0) & bit;
+  __u32 length = r->lengths[SOCKET_UNIX_PATH], real = r->lengths[SOCKET_REAL];
+  if (length && classes_of(slot, SOCKET_TEXTS_AT, length, 0, 0) & bit) return 1;
+  return real && (__u32)classes_of(slot, SOCKET_TEXTS_AT + length, real, 0, 0) >> 16 & bit;
+}
+
+// Whether a unix socket of the call leads to what its peer is bound to; others are bound themselves.
+static __always_inline bool leads_to_peer(__u32 which)
+{
+  return which == CALL_CONNECT || is_send(which);
 }
 
 static __always_inline __u32 on_socket(struct call_context *call, struct scratch *s)
@@ -374,11 +401,17 @@ static __always_inline __u32 on_socket(struct call_context *call, struct scratch
   }
   if (!length && sk && r->family == AF_UNIX) length = read_bound_path(r);
   r->lengths[SOCKET_UNIX_PATH] = length;
+  length += SOCKET_TEXTS_AT;
+  if (sk && r->family == AF_UNIX && (filter.real || filter.tests.real & bit) &&
+      begin_bound_walk(slot_of(call), leads_to_peer(call->which))) {
+    __u32 real = walked_text(s, slot_of(call), length, 0);
+    r->lengths[SOCKET_REAL] = real;
+    length += real;
+  }
   if (open) {
     if (!described_passes(call, r, bit)) return not_sent(call);
     if (!has_room(call)) return 0;
   }
-  length += SOCKET_TEXTS_AT;
   __u32 data = moved_data(call, length);
   r->lengths[SOCKET_DATA] = data;
   length += data;

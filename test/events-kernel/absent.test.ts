@@ -63,6 +63,7 @@ const records: Readonly<Record<string, Fields>> = {
   openat: { ...process, kind: 'open', nr: 257 },
   openat2: { ...process, kind: 'open', nr: 437 },
   creat: { ...process, kind: 'open', nr: 85 },
+  open_by_handle_at: { ...process, kind: 'open', nr: 304 },
   chdir: { ...process, kind: 'chdir', nr: 80 },
   fchdir: { ...process, kind: 'chdir', nr: 81 },
 };
@@ -87,7 +88,9 @@ it('what events of a type are said not to have is absent there', () => {
       }
     }
   }
-  expect(denied.size).toBe(eventTypes.size);
+  // What is about a descriptor may be about a file or a socket: that has every field.
+  const sure = [...eventTypes].filter((type) => records[type] !== undefined || CALLS[type]?.fd === false);
+  expect([...denied.keys()].sort()).toEqual(sure.sort());
 });
 
 describe('parameters', () => {

@@ -69,6 +69,8 @@ export interface Called {
   readonly addressFamily: number;
   /** The path of a unix socket, or of the address that the caller gave; NUL begins an abstract one. */
   readonly path: string;
+  /** The canonical one of the file that a unix socket leads to; empty when there is none. */
+  readonly real: string;
   readonly comm: string;
 }
 
@@ -117,7 +119,7 @@ function endHolds({ end, of, values, outside }: EndProperty, call: Called): bool
 
 /** Whether a call on a socket reaches user space. */
 export function callPasses(necessary: Necessary, call: Called): boolean {
-  const { type, ret, path, comm } = call;
+  const { type, ret, path, real, comm } = call;
   const kind = kindOf(call);
   const isInternet = kind === 'tcp' || kind === 'other_ip';
   // A connect that gave no address, or none that could be read, has no other end to anybody who looks at it.
@@ -126,7 +128,11 @@ export function callPasses(necessary: Necessary, call: Called): boolean {
     const { sockets, paths, ends, comms } = clause;
     if (!resultHolds(clause, ret) || sockets?.has(kind) === false) return false;
     if ((paths !== undefined && isInternet) || (ends !== undefined && !isInternet)) return false;
-    if (paths !== undefined) return path !== '' && (isCrooked(path) || paths.some((one) => has(one, path)));
+    const holds = (property: PathProperty) => {
+      const whose = property.of === 'real' ? real : path;
+      return whose !== '' && has(property, whose);
+    };
+    if (paths !== undefined) return (path !== '' && isCrooked(path)) || paths.some(holds);
     if (comms !== undefined) return comms.includes(comm);
     return (
       ends === undefined || isUnknown || call.remote.port === 0 || ends.some((property) => endHolds(property, call))

@@ -1,5 +1,6 @@
 /** The filter of the kernel programs on real calls on sockets: it drops what the model drops, and nothing else. */
 
+import { symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -35,6 +36,7 @@ describe.skipIf(whyNot())('filters of sockets in the kernel', () => {
     await listen(0, 0, '127.0.0.1');
     await listen(1, join(place.folder, 'docker.sock'));
     await listen(2, join(place.folder, 'other.sock'));
+    symlinkSync('docker.sock', join(place.folder, 'way'));
     const address = servers[0]?.address();
     port = typeof address === 'object' && address ? address.port : 0;
     actor = await Actor.start(place.program, place.folder);
@@ -89,6 +91,7 @@ describe.skipIf(whyNot())('filters of sockets in the kernel', () => {
     for (const name of ['docker.sock', 'other.sock', '.hidden/docker.sock', 'x//docker.sock', 'sock']) {
       await actor.ask(`connect-unix ${join(place.folder, '/').concat(name)}`);
     }
+    await actor.ask(`connect-unix ${join(place.folder, 'way')}`);
     await actor.ask('connect-unix @/abstract/docker.sock');
     await call('connect', await socket(1, 1, 0), 'un:docker.sock', 110);
     await call('connect', await socket(1, 1, 0), 0, 110);
@@ -124,12 +127,13 @@ describe.skipIf(whyNot())('filters of sockets in the kernel', () => {
       remote: isSocket ? address(record, 'remote') : { ip: '0.0.0.0', port: 0 },
       addressFamily: isSocket ? (record.addr_family as number) : 0,
       path: isSocket ? (record.unix_path as string) : '',
+      real: isSocket ? (record.real as string) : '',
       comm: record.comm as string,
     };
   }
 
-  const show = ({ type, ret, path, local: _, remote, ...call }: Called) =>
-    `${type} ${kindOf({ type, ret, path, local: _, remote, ...call })} ${ret} ${remote.ip}:${remote.port} ${path}`;
+  const show = (call: Called) =>
+    `${call.type} ${kindOf(call)} ${call.ret} ${call.remote.ip}:${call.remote.port} ${call.path}`;
 
   async function compare(necessary: Necessary): Promise<{ sent: number; all: number }> {
     const calls = new Map(TYPES.map((type) => [type as string, necessary]));
@@ -154,6 +158,7 @@ describe.skipIf(whyNot())('filters of sockets in the kernel', () => {
   }
 
   const path = (kind: 'prefix' | 'name' | 'hidden', value: string) => ({ of: 'text', kind, value }) as const;
+  const real = (kind: 'prefix' | 'name' | 'hidden', value: string) => ({ of: 'real', kind, value }) as const;
   const end = (whose: EndProperty['end'], what: EndProperty['of'], ...values: string[]): EndProperty => ({
     end: whose,
     of: what,
@@ -170,6 +175,7 @@ describe.skipIf(whyNot())('filters of sockets in the kernel', () => {
     ]),
     ['unix sockets that fail', () => [{ sockets: new Set(['unix']), results: new Set(['failed']) }]],
     ['the name of a unix socket', () => [{ paths: [path('name', 'docker.sock')] }]],
+    ['the name of the file that it leads to', () => [{ paths: [real('name', 'docker.sock')] }]],
     ['the beginning of its path', () => [{ paths: [path('prefix', join(place.folder, 'docker'))] }]],
     ['hidden names in it', () => [{ paths: [path('hidden', '')] }]],
     ['a port of the other end', () => [{ ends: [end('remote', 'port', '53', '440-445')] }]],
@@ -243,9 +249,8 @@ describe.skipIf(whyNot())('filters of sockets in the kernel', () => {
       values(network).map((each) => outside(...each)),
       values(range).map((each) => ({ ...end('remote', 'port', ...each), outside: true as const })),
     );
-    const paths = fc.subarray([path('name', 'docker.sock'), path('prefix', '/nowhere'), path('hidden', '')], {
-      minLength: 1,
-    });
+    const properties = [path('name', 'docker.sock'), path('prefix', '/nowhere'), path('hidden', '')];
+    const paths = fc.subarray([...properties, real('name', 'docker.sock'), real('prefix', '/tmp')], { minLength: 1 });
     const outcome = {
       results: fc.subarray(['ok', 'in_progress', 'failed'] as const, { minLength: 1 }).map((some) => new Set(some)),
       sockets: fc

@@ -94,6 +94,11 @@ const checks = [
   'fd.name pmatch (/run)',
   'fd.name glob "*docker*"',
   'fd.name exists',
+  'fd.realpath endswith /docker.sock',
+  'fd.realpath startswith /run',
+  'fd.realpath in (/run/docker.sock, /tmp/x)',
+  'fd.realpath contains /.',
+  'fd.realpath exists',
   'fd.name = ""',
   'tolower(fd.name) endswith /docker.sock',
   'evt.arg.domain contains AF_PACKET',
@@ -174,6 +179,7 @@ const facts = fc.record({
   addressFamily: fc.constantFrom(0, 1, 2, 10),
   isGiven: fc.boolean(),
   path: fc.constantFrom(...UNIX_PATHS, ...UNIX_PATHS.map((path) => `\0${path}`)),
+  real: fc.constantFrom('', '/run/docker.sock', '/run/x', '/tmp/.x/sock'),
   comm: fc.constantFrom('bash', 'sh', 'curl', 'sshd'),
   descriptor: fc.constantFrom(...DESCRIPTORS),
 });
@@ -245,6 +251,7 @@ export function recordOfCall(call: Described): Fields {
     peer: peer ? 0xdef : 0,
     role: connects ? 1 : type === 'accept4' && ret >= 0 ? 2 : call.role,
     unix_path: isPath ? call.path : '',
+    real: family === 1 ? call.real : '',
     ...(isInternet(family)
       ? {
           local_addr: bytesOf(local.ip),
@@ -260,4 +267,5 @@ export function recordOfCall(call: Described): Fields {
 export const seen = (call: Called): Called => ({
   ...call,
   path: call.family === 1 || call.addressFamily === 1 ? call.path : '',
+  real: call.family === 1 ? call.real : '',
 });

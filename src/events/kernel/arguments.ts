@@ -14,16 +14,7 @@ import type { KernelEvent } from './event.ts';
 import type { Program } from './image.ts';
 import { CHDIR, EXEC, EXIT, FORK, HEADER, OPEN } from './layout.ts';
 import { groupNameAt, loginNameAt, userAt } from './names.ts';
-import {
-  isCreat,
-  linuxFlags,
-  makesFile,
-  NR_OPENAT2,
-  openName,
-  opensADirectory,
-  rawPath,
-  succeeded,
-} from './open-fields.ts';
+import { linuxFlags, makesFile, NR_OPENAT2, openName, opensADirectory, rawPath, succeeded } from './open-fields.ts';
 import { falcoCloneFlags, falcoOpenFlags } from './open-flags.ts';
 import { byKind } from './records.ts';
 import { UNSET } from './user-fields.ts';
@@ -85,6 +76,14 @@ function falcoResolve(event: KernelEvent): number {
   return RESOLVE.reduce((sum, falco, bit) => ((bits >>> bit) & 1 ? sum | falco : sum), 0);
 }
 
+const OPEN_BY_HANDLE_ARGUMENTS: readonly Argument[] = [
+  descriptor,
+  { ...dirfd, name: 'mountfd' },
+  openFlags,
+  { name: 'path', raw: openName },
+  device,
+  inode,
+];
 const OPEN_ARGUMENTS = [descriptor, path, openFlags, mode, device, inode];
 const OPENAT_ARGUMENTS = [descriptor, dirfd, path, openFlags, mode, device, inode];
 const OPENAT2_ARGUMENTS = [descriptor, dirfd, path, openFlags, mode, resolve, device, inode];
@@ -96,6 +95,14 @@ const CREAT_ARGUMENTS = [
   inode,
   { name: 'creat_flags', raw: (event: KernelEvent) => event.u16(OPEN.layer), means: flags('creat_flags') },
 ];
+
+/** By the number of the call. */
+const OPENS: Readonly<Record<number, readonly Argument[]>> = {
+  2: OPEN_ARGUMENTS,
+  85: CREAT_ARGUMENTS,
+  304: OPEN_BY_HANDLE_ARGUMENTS,
+  [NR_OPENAT2]: OPENAT2_ARGUMENTS,
+};
 
 const comm: Argument = { name: 'comm', raw: self };
 const uid: Argument = { name: 'uid', raw: (event) => event.u32(HEADER.euid), means: user };
@@ -216,11 +223,7 @@ const lists = byKind<(event: KernelEvent) => readonly Argument[]>({
   fork: () => CLONE_ARGUMENTS,
   exec: (event) => (event.type === 'execveat' ? EXEC_ARGUMENTS : EXECVE_ARGUMENTS),
   exit: () => EXIT_ARGUMENTS,
-  open: (event) => {
-    if (isCreat(event)) return CREAT_ARGUMENTS;
-    const nr = event.u32(OPEN.nr);
-    return nr === 2 ? OPEN_ARGUMENTS : nr === NR_OPENAT2 ? OPENAT2_ARGUMENTS : OPENAT_ARGUMENTS;
-  },
+  open: (event) => OPENS[event.u32(OPEN.nr)] ?? OPENAT_ARGUMENTS,
   socket: callArguments,
   chdir: (event) => (event.type === 'fchdir' ? FCHDIR_ARGUMENTS : CHDIR_ARGUMENTS),
   call: (event) => (EXECUTIONS.has(event.u32(NR)) ? FAILED_ARGUMENTS : callArguments(event)),
@@ -232,7 +235,8 @@ let names: ReadonlySet<string> | undefined;
 
 /** Whether some record has an argument of that name. */
 export function isArgument(name: string): boolean {
-  const lists = () => [CLONE_ARGUMENTS, EXECVE_ARGUMENTS, EXIT_ARGUMENTS, OPENAT2_ARGUMENTS, CREAT_ARGUMENTS];
+  const opens = [OPENAT2_ARGUMENTS, CREAT_ARGUMENTS, OPEN_BY_HANDLE_ARGUMENTS];
+  const lists = () => [CLONE_ARGUMENTS, EXECVE_ARGUMENTS, EXIT_ARGUMENTS, ...opens];
   names ??= new Set([...lists(), ...callNumbers.map(argumentsOfCall)].flat().map((argument) => argument.name));
   return names.has(name);
 }

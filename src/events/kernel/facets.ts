@@ -6,7 +6,7 @@ import { openedPath } from './opened-paths.ts';
 import { processSlot } from './process-slots.ts';
 
 /** The event types of opens. */
-export const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat']);
+export const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat', 'open_by_handle_at']);
 
 /** What `openedPath` tells apart is all that these depend on. */
 const PATH_FIELDS = new Set([

@@ -5,7 +5,7 @@ import { onePath, pairPath } from './call-paths.ts';
 import { descriptorName, descriptorType, isDirectory } from './descriptor.ts';
 import { enteredDirectory } from './entered.ts';
 import type { KernelEvent } from './event.ts';
-import { CALL, CHDIR, HEADER, KIND, OPEN, SOCKET } from './layout.ts';
+import { CALL, CALL_TEXTS, CHDIR, HEADER, KIND, OPEN, SOCKET, SOCKET_TEXTS } from './layout.ts';
 import { major, minor, openName, openParts, opensADirectory, rawPath, realPath, succeeded } from './open-fields.ts';
 import { split } from './path-cache.ts';
 import { type KernelReader, ofDescriptor, on, perKind, plain, type ReaderMaker } from './readers.ts';
@@ -16,6 +16,13 @@ type OfSocket = (socket: Socket, event: KernelEvent) => Value | undefined;
 
 const ofOpen = (read: Make): KernelReader => on([KIND.open], read);
 const ofOpened = (read: Make): KernelReader => ofOpen((event) => (succeeded(event) ? read(event) : undefined));
+/** The path of a descriptor's file; undefined unless it is complete and as the process sees it. */
+const canonical =
+  (read: (event: KernelEvent) => string): KernelReader =>
+  (event) => {
+    const path = event.has('path_partial') || event.has('path_outside') ? '' : read(event);
+    return path.startsWith('/') ? path : undefined;
+  };
 const ofSocket = (read: OfSocket): KernelReader => on([KIND.socket], (event) => read(socketOf(event), event));
 
 /**
@@ -191,7 +198,13 @@ export const fdReaders: Readonly<Record<string, ReaderMaker>> = plain({
     () => 'd',
   ),
   'fd.name': name,
-  'fd.realpath': ofOpened(realPath),
+  'fd.realpath': perKind(
+    new Map<number, KernelReader>([
+      [KIND.open, ofOpened(realPath)],
+      [KIND.socket, canonical((event) => event.text(SOCKET_TEXTS, SOCKET_TEXTS.real))],
+      [KIND.call, ofDescriptor(canonical((event) => event.text(CALL_TEXTS, CALL_TEXTS.real)))],
+    ]),
+  ),
   'fd.directory': directory,
   'fd.filename': filename,
   'fd.nameraw': either(

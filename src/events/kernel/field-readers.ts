@@ -40,6 +40,7 @@ const kinds: Readonly<Record<string, readonly number[]>> = {
   openat: [KIND.open],
   openat2: [KIND.open],
   creat: [KIND.open],
+  open_by_handle_at: [KIND.open],
   execve: [KIND.exec, KIND.call],
   execveat: [KIND.exec, KIND.call],
   clone: [KIND.fork],

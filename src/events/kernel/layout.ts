@@ -108,7 +108,7 @@ export const EXIT = {
 /** open: byte offsets from the start of a record. */
 export const OPEN = {
   ret: 96, // s64: descriptor or -errno
-  nr: 104, // u32: system call: 2 open, 85 creat, 257 openat, 437 openat2 (x86-64 numbers on every machine)
+  nr: 104, // u32: system call: 2 open, 85 creat, 257 openat, 304 open_by_handle_at, 437 openat2 (x86-64 numbers on every machine)
   open_flags: 108, // u32: the flags argument (openat2 reads how.flags)
   mode: 112, // u32: the mode argument
   dirfd: 116, // s32: -100 is AT_FDCWD
@@ -159,12 +159,13 @@ export const SOCKET = {
 } as const;
 /** socket: the order of the texts; `lengths`: where their u16 lengths are, `first`: where the first begins. */
 export const SOCKET_TEXTS = {
-  count: 3,
+  count: 4,
   lengths: 264,
-  first: 270,
+  first: 272,
   unix_path: 0, // unix sockets: the path given, else the socket's own or its peer's; abstract names begin with NUL
-  data: 1, // what the call moved: its beginning, as much as is asked for
-  control: 2, // recvmsg: the beginning of its ancillary data, when it is asked for
+  real: 1, // unix sockets: canonical path of the file that it leads to, when that is asked for
+  data: 2, // what the call moved: its beginning, as much as is asked for
+  control: 3, // recvmsg: the beginning of its ancillary data, when it is asked for
 } as const;
 
 /** cgroup: byte offsets from the start of a record. */

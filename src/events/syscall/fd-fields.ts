@@ -20,7 +20,7 @@ export const fdFields: readonly Field[] = defineFields('fd', [
   [
     'fd.realpath',
     'FSPATH',
-    'The file that was opened, from the kernel: symbolic links resolved, no race. Absent when unknown. Not in Falco.',
+    'The file behind the descriptor, or that a unix socket leads to, from the kernel: symbolic links resolved, no race. Absent when unknown. Not in Falco.',
   ],
   ['fd.directory', 'CHARBUF', 'The directory part of fd.name.'],
   ['fd.filename', 'CHARBUF', 'The last part of fd.name.'],

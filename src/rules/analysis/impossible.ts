@@ -68,7 +68,7 @@ function fieldOf(term: TypedTerm | undefined): string | undefined {
   return term?.kind === 'field' ? term.ref.text : undefined;
 }
 
-const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat']);
+const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat', 'open_by_handle_at']);
 /** What is opened is named by its absolute path in these. */
 const PATHS: ReadonlySet<string> = new Set(['fd.name', 'fd.directory', 'fd.realpath', 'fs.path.name', 'evt.arg.name']);
 /** Absolute paths, those of which the directory is not known (`<UNKNOWN>`), and names of what has none (`memfd:x`). */

@@ -5,6 +5,9 @@ import type { TypedCheck, TypedFeed, TypedTerm } from '../check/typed-ast.ts';
 import type { Lists } from '../lists/list-feed.ts';
 import type { Constant } from '../values/constants.ts';
 
+/** The calls that open. */
+export const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat', 'open_by_handle_at']);
+
 /** Properties one of which a path has when the check is true; undefined when it says nothing that can be looked for. */
 export function ofPath(
   left: TypedTerm,

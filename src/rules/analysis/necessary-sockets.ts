@@ -9,6 +9,7 @@ import type { TypedCheck, TypedOperator } from '../check/typed-ast.ts';
 import { valueTest } from '../judge/compile.ts';
 import type { Constant } from '../values/constants.ts';
 import { type Address, addressText, type Network, networkTest, parseAddress } from '../values/ip.ts';
+import { OPENS } from './necessary-paths.ts';
 
 type End = EndProperty['end'];
 
@@ -16,6 +17,12 @@ type End = EndProperty['end'];
 const MOST_VALUES = 1000;
 
 const INTERNET: ReadonlySet<SocketKind> = new Set(['tcp', 'other_ip']);
+/** The calls whose events are about a socket, if about a descriptor. */
+export const SOCKET_CALLS: ReadonlySet<string> = new Set(
+  'socket bind connect listen accept accept4 sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg'.split(' '),
+);
+
+const UNIX: ReadonlySet<SocketKind> = new Set(['unix']);
 const NOT_INTERNET: ReadonlySet<SocketKind> = new Set(['unix', 'other']);
 
 interface OfEnd {
@@ -87,6 +94,8 @@ function ofKind(field: string, check: TypedCheck, type: string): ReadonlySet<Soc
       return type === 'socket' ? ofDomain(check, constants) : undefined;
     case 'fd.name':
       return constants.every((value) => isNoAddress(operator, value)) ? NOT_INTERNET : undefined;
+    case 'fd.realpath':
+      return OPENS.has(type) ? undefined : SOCKET_CALLS.has(type) ? UNIX : NOT_INTERNET;
     default:
       return undefined;
   }

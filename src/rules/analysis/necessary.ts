@@ -12,8 +12,8 @@ import { asTheyAre, type Lists } from '../lists/list-feed.ts';
 import type { Constant } from '../values/constants.ts';
 import { checkWithFew, feedsIn } from './few-items.ts';
 import { ANYTHING, both, MOST_LISTED, merge } from './necessary-clauses.ts';
-import { ofListedPath, ofPath, UNDECODED } from './necessary-paths.ts';
-import { ofSocket } from './necessary-sockets.ts';
+import { OPENS, ofListedPath, ofPath, UNDECODED } from './necessary-paths.ts';
+import { ofSocket, SOCKET_CALLS } from './necessary-sockets.ts';
 
 /**
  * The necessary condition of `expr` for events of type `eventType`: one of the clauses holds. With lists from elsewhere it
@@ -75,10 +75,7 @@ function ofCheck(check: TypedCheck, { type, lists }: Asked, negated: boolean): N
   return ofPositive(checkWithFew(check, lists), type) ?? (paths && [{ paths }]) ?? ANYTHING;
 }
 
-const OPENS: ReadonlySet<string> = new Set(['open', 'openat', 'openat2', 'creat']);
-const SOCKET_CALLS: ReadonlySet<string> = new Set(
-  'socket bind connect listen accept accept4 sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg'.split(' '),
-);
+const UNIX_PATHS: ReadonlySet<string> = new Set(['fd.name', 'fd.realpath']);
 
 function ofPositive(check: TypedCheck, type: string): Necessary | undefined {
   const { left, constants, modifier } = check;
@@ -104,11 +101,11 @@ function ofPositive(check: TypedCheck, type: string): Necessary | undefined {
   return known;
 }
 
-/** Whether it is about the path of a unix socket: `fd.name` is that, or ends in it behind `HEX->HEX `. */
+/** Whether it is about a path of a unix socket: `fd.name` is the one given, or ends in it behind `HEX->HEX `. */
 function isUnixName({ left, operator }: TypedCheck, type: string, socket: Necessary | undefined): boolean {
   const isText = operator !== 'glob' && operator !== 'pmatch';
   return (
-    SOCKET_CALLS.has(type) && socket !== undefined && isText && left.kind === 'field' && left.ref.text === 'fd.name'
+    SOCKET_CALLS.has(type) && socket !== undefined && isText && left.kind === 'field' && UNIX_PATHS.has(left.ref.text)
   );
 }
 

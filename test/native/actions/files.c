@@ -27,6 +27,18 @@ static long openat_in(const char *directory, const char *path, int flags, int re
   return result(syscall(SYS_openat2, base, path, &how, sizeof how));
 }
 
+// open-by-handle PATH FLAGS: by what the file system knows the file by.
+static long open_by_handle(const char *path, int flags)
+{
+  union { struct file_handle head; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } handle = { 0 };
+  int mount, on = open(path, O_RDONLY);
+  handle.head.handle_bytes = MAX_HANDLE_SZ;
+  name_to_handle_at(AT_FDCWD, path, &handle.head, &mount, 0);
+  long fd = result(open_by_handle_at(on, &handle.head, flags));
+  close(on);
+  return fd;
+}
+
 // A directory deeper than PATH_MAX, made and entered step by step.
 static long descend(int levels, const char *name)
 {
@@ -118,6 +130,7 @@ long act_on_files(const char *what)
   if (!strcmp(what, "creat")) return result(plain_creat(words[1], 0600));
   if (!strcmp(what, "openat")) return openat_in(words[1], words[2], number(3), -1);
   if (!strcmp(what, "openat2")) return openat_in(words[1], words[2], number(3), number(4));
+  if (!strcmp(what, "open-by-handle")) return open_by_handle(words[1], number(2));
   if (!strcmp(what, "open32")) return open32(words[1]);
   if (!strcmp(what, "open-null")) return result(plain_open(NULL, O_RDONLY, 0));
   if (!strcmp(what, "opens")) return repeat_open(number(1), words[2]);

@@ -67,6 +67,12 @@ describe('necessary conditions of calls on sockets', () => {
     expect(needs('fd.type = unix and fd.name endswith /docker.sock')).toEqual([{ sockets: new Set(['unix']), paths }]);
     expect(needs('fd.typechar = u and fd.name endswith /docker.sock')).toEqual([{ sockets: others, paths }]);
     expect(needs('fd.name endswith /docker.sock')).toEqual([{ sockets: others, paths }]);
+    const real = [{ of: 'real', kind: 'name', value: 'docker.sock' }];
+    expect(needs('fd.realpath endswith /docker.sock')).toEqual([{ sockets: new Set(['unix']), paths: real }]);
+    expect(needs('fd.realpath endswith /docker.sock', 'write')).toEqual([{ sockets: others }]);
+    expect(needs('fd.realpath startswith /run', 'openat')).toEqual([
+      { paths: [{ of: 'real', kind: 'prefix', value: '/run' }] },
+    ]);
     expect(needs('fd.name contains docker')).toEqual([{ sockets: others }]);
     expect(needs('fd.name startswith 127.0')).toEqual([{}]);
     expect(needs('fd.name = /run/x or fd.name contains docker')).toEqual([{ sockets: others }]);

@@ -105,7 +105,18 @@ export function dataCalls(stage: Stage): void {
     const client = Number((await call('socket', '1 1 0'))['evt.rawres']);
     const connected = await call('connect', `${client} un:${under('sock')} 110`);
     expect(connected['fd.name']).toMatch(new RegExp(`^[0-9a-f]+->[0-9a-f]+ ${under('sock')}$`));
-    expect((await call('accept', `${fd} 0 0`))['fd.name']).toMatch(new RegExp(` ${under('sock')}$`));
+    expect(connected['fd.realpath']).toBe(under('sock'));
+    const accepted = await call('accept', `${fd} 0 0`);
+    expect(accepted['fd.name']).toMatch(new RegExp(` ${under('sock')}$`));
+    expect(accepted['fd.realpath']).toBe(under('sock'));
+    // By another way to the same socket.
+    await call('symlinkat', `'sock -100 'way`);
+    const other = Number((await call('socket', '1 1 0'))['evt.rawres']);
+    const behind = await call('connect', `${other} un:way 110`);
+    expect(behind['fd.name']).toMatch(/^[0-9a-f]+->[0-9a-f]+ way$/);
+    expect(behind['fd.realpath']).toBe(under('sock'));
+    const third = Number((await call('socket', '1 1 0'))['evt.rawres']);
+    expect(await call('connect', `${third} un:nowhere 110`)).toMatchObject({ 'fd.realpath': undefined });
   });
 
   test('data: sendto, sendmsg, recvfrom, recvmsg', async () => {

@@ -118,7 +118,11 @@ export function pathCalls(stage: Stage): void {
       });
     const own = await stage.actor.ask('open own');
     const file = { 'fd.num': own, 'fd.name': under('own'), 'fd.typechar': 'f', 'fd.filename': 'own' };
-    expect(await call('fchmod', `${own} 0600`)).toMatchObject({ ...file, 'evt.arg.fd': `<f>${under('own')}` });
+    expect(await call('fchmod', `${own} 0600`)).toMatchObject({
+      ...file,
+      'evt.arg.fd': `<f>${under('own')}`,
+      'fd.realpath': under('own'),
+    });
     const dir = await openDirectory('dir');
     expect(await call('fchmodat', `${dir} 'y 0644`)).toMatchObject({
       'evt.arg.filename': under('dir/y'),
@@ -207,8 +211,21 @@ export function pathCalls(stage: Stage): void {
     if (has('open'))
       expect(await call('open', `'own 0`)).toMatchObject({ 'fd.name': under('own'), 'evt.arg.flags': 'O_RDONLY' });
     if (has('creat')) expect(await call('creat', `'made 0600`)).toMatchObject({ 'fd.name': under('made') });
+    else await call('openat', `${AT_FDCWD} 'made 0101 0600`);
     expect(await call('openat', `${AT_FDCWD} 'own 2`)).toMatchObject({ 'evt.arg.flags': 'O_RDWR' });
     expect(await call('openat2', `${AT_FDCWD} 'own 0 0`)).toMatchObject({ 'evt.res': 'EINVAL', 'fd.num': -1 });
+    // Not every file system has handles.
+    const { row, result } = await act(`open-by-handle ${under('made')} 1`, 'open_by_handle_at');
+    expect(row).toMatchObject({ 'evt.is_open_write': true, 'evt.arg.flags': 'O_WRONLY', 'evt.rawres': result });
+    if (result >= 0)
+      expect(row).toMatchObject({
+        'fd.num': result,
+        'fd.name': under('made'),
+        'fd.realpath': under('made'),
+        'fd.typechar': 'f',
+        'evt.arg.path': under('made'),
+        'evt.arg.fd': `<f>${under('made')}`,
+      });
     // Where no file is made the mode is what happens to stand in the register.
     expect(await call('openat', `${AT_FDCWD} 'own 0 04777`)).toMatchObject({ 'evt.rawarg.mode': 0 });
     expect(await call('openat', `${AT_FDCWD} 'own 0100 0100600`)).toMatchObject({ 'evt.arg.mode': '0600' });
