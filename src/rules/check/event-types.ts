@@ -91,16 +91,22 @@ function inferCheck(check: TypedCheck, negated: boolean): Names {
 }
 
 /** The names that a check of the event type lets pass. */
-function checkedNames({ left, operator, modifier, constants }: TypedCheck): Names | undefined {
+function checkedNames({ left, operator, modifier, constants = [] }: TypedCheck): Names | undefined {
   if (!isEventTypeField(left)) return undefined;
   if (operator === 'exists') return everything;
+  if (operator !== '=' && operator !== '!=' && operator !== 'in') return undefined;
+  /** Whether the check lets pass a name that so many constants are. */
+  const passes = (equal: number): boolean => {
+    const count = operator === '!=' ? constants.length - equal : equal;
+    if (modifier === 'oneof') return count === 1;
+    return modifier === 'allof' ? count > 0 && count === constants.length : count > 0;
+  };
+  const times = new Map<string, number>();
+  for (const name of constants) if (typeof name === 'string') times.set(name, (times.get(name) ?? 0) + 1);
+  const except = passes(0);
   const names = new Set<string>();
-  for (const constant of constants ?? []) if (typeof constant === 'string') names.add(constant);
-  const one = modifier === undefined || names.size === 1;
-  if (operator === 'in') return { except: false, names };
-  if (operator === '=' && (one || modifier === 'anyof' || modifier === 'oneof')) return { except: false, names };
-  if (operator === '!=' && (one || modifier === 'allof')) return { except: true, names };
-  return undefined;
+  for (const [name, equal] of times) if (passes(equal) !== except) names.add(name);
+  return { except, names };
 }
 
 /** `evt.num` counts from 1: whether a check of it is true for every event, or for none; undefined when it depends. */
