@@ -17,6 +17,8 @@ const ELSEWHERE = '(?![\\w-]{0,24}(?:stdin|file|path|env))';
 // In JSON, and in what a shell gives a shell, quotes have backslashes before them.
 const ESC = '\\\\{0,3}';
 const QUOTE = `(?:${ESC}["'])`;
+// No secret, but the character that a reader of JSON did not expect: "Unexpected token 'o'".
+const UNEXPECTED = `(?<!Unexpected (?=token '(?:[^]|[\\ud800-\\udbff][\\udc00-\\udfff])'))`;
 
 /*
  * Command lines are an attacker's to choose, so every pattern begins with something fixed and every repetition before
@@ -25,7 +27,10 @@ const QUOTE = `(?:${ESC}["'])`;
 const PATTERNS: readonly RegExp[] = [
   // What is quoted ends where the quote does, however far: --password="two words", TOKEN='x y'. The next begins behind it.
   new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:\\s]\\s{0,3}${ESC}")[^"]+?(?=${ESC}")`, 'gi'),
-  new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:\\s]\\s{0,3}${ESC}')[^']+?(?=${ESC}')`, 'gi'),
+  new RegExp(
+    `(${UNEXPECTED}${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:\\s]\\s{0,3}${ESC}')[^']+?(?=${ESC}')`,
+    'gi',
+  ),
   // --password=x, PGPASSWORD=x, "token": "x", secret: x
   new RegExp(`(${NAME}${ELSEWHERE}[\\w-]{0,24}${QUOTE}?\\s{0,3}[=:]\\s{0,3}${QUOTE}?)(?:(?!${QUOTE})[^\\s&;,])+`, 'gi'),
   // --password x, -token x
@@ -64,6 +69,14 @@ export function redactCommon(text: string): string {
   if (text.length < SHORTEST) return text;
   if (!(SEPARATOR.test(text) ? WORTH_A_LOOK : KNOWN_BY_LOOKS).test(text)) return text;
   return PATTERNS.reduce((rest, pattern) => rest.replace(pattern, `$1${REDACTED}`), text);
+}
+
+/** What readers of JSON quote of it: a piece out of the middle, without the name that would tell a secret in it. */
+const QUOTED_PIECE = /(?<=Unexpected token '.{1,2}'), (?:\.{3})?".{0,64}?"(?:\.{3})?(?= is not valid JSON)/gs;
+
+/** A message of what went wrong without secrets, and without what it quotes of JSON that cannot be read. */
+export function redactMessage(message: string): string {
+  return redactCommon(message.replace(QUOTED_PIECE, ''));
 }
 
 const OWN: ReadonlySet<string> = new Set(alertFields.map(({ name }) => name));

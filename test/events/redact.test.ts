@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Alert, makeAlert } from '../../src/events/alert.ts';
 import { EventRecord } from '../../src/events/record.ts';
-import { redactCommon, redacted } from '../../src/events/redact.ts';
+import { redactCommon, redacted, redactMessage } from '../../src/events/redact.ts';
 
 const R = '[redacted]';
 
@@ -119,6 +119,40 @@ describe('redactCommon', () => {
       expect(redactCommon(`${part.repeat(400_000 / part.length)} --password=x`)).toMatch(/\[redacted\]$/);
     },
   );
+});
+
+describe('redactMessage', () => {
+  const messageOf = (text: string): string => {
+    try {
+      JSON.parse(text);
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  it('tells what is wrong with JSON, and quotes nothing of it', () => {
+    const parts = fc.constantFrom(...'{}[],:"\'=ox ', '\u{1f600}', 'token', '"password"', 'hunter2secret', '"token": ');
+    let unexpected = 0;
+    fc.assert(
+      fc.property(fc.array(parts, { maxLength: 12 }), (all) => {
+        const message = messageOf(all.join(''));
+        const said = redactMessage(`the line is not JSON: ${message}`);
+        expect(said).not.toContain('unter2');
+        const [, token] = /^(Unexpected token '..?')/su.exec(message) ?? [];
+        if (token !== undefined) unexpected++;
+        expect(said).toBe(`the line is not JSON: ${token === undefined ? message : `${token} is not valid JSON`}`);
+      }),
+      { numRuns: 1000 },
+    );
+    expect(unexpected).toBeGreaterThan(100);
+  });
+
+  it.each([
+    ["failed: Unexpected token 'hunter2'", `failed: Unexpected token '${R}'`],
+    ["unknown --token 'o'", `unknown --token '${R}'`],
+    ['no answer of https://me:hunter2@host', `no answer of https://me:${R}@host`],
+  ])('hides secrets: %s', (message, clean) => expect(redactMessage(message)).toBe(clean));
 });
 
 describe('redacted', () => {

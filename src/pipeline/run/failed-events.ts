@@ -14,7 +14,7 @@ import type { Parcel } from '../../core/flow/queue.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Counters } from '../../core/metrics.ts';
 import { recordForm } from '../../events/record.ts';
-import { redactCommon } from '../../events/redact.ts';
+import { redactMessage } from '../../events/redact.ts';
 import type { LostPort } from './fuse.ts';
 
 /** Events that it is given again at once; more come when these have settled. */
@@ -101,7 +101,7 @@ export class FailedEvents implements LostPort {
   lose(events: readonly Event[], error: unknown, ack: Ack): boolean {
     const parcel = { events, bytes: 0, ack };
     try {
-      return this.#undelivered.bury(parcel, LOST.reason, redactCommon(messageOf(error)));
+      return this.#undelivered.bury(parcel, LOST.reason, redactMessage(messageOf(error)));
     } catch {
       this.#undelivered.drop(parcel, LOST.reason);
       return false;

@@ -7,7 +7,7 @@ import { Trouble } from '../../core/failure/trouble.ts';
 import { type Ack, LOST } from '../../core/flow/ack.ts';
 import { EventRecord } from '../../events/record.ts';
 import { recordJson } from '../../events/record-json.ts';
-import { redactCommon, redacted } from '../../events/redact.ts';
+import { redactCommon, redacted, redactMessage } from '../../events/redact.ts';
 import { lettersOf } from '../../store/keep.ts';
 import { fieldsOf } from '../plan/demand.ts';
 import type { PlannedOperator } from '../plan/planned.ts';
@@ -231,7 +231,7 @@ export class LiveOperator {
   #say(event: Event, error: unknown, what: string, count: number, isKept = false): void {
     const { id } = this.planned;
     this.#runtime.counters(id).add('errors', what === id ? '' : what, count);
-    const message = `${what} failed on an event of type ${event.type}: ${redactCommon(messageOf(error))}${isKept ? '; it is a dead letter' : ''}`;
+    const message = `${what} failed on an event of type ${event.type}: ${redactMessage(messageOf(error))}${isKept ? '; it is a dead letter' : ''}`;
     const fields = { reason: LOST.reason, count, message, ...shown(event) };
     this.#runtime.reports.add({ component: id, type: 'error', fields });
   }
@@ -279,7 +279,7 @@ export class LiveOperator {
       },
       failed: (error) => {
         errors.value++;
-        report('error', 'operator_error', `${id} failed and starts anew: ${redactCommon(messageOf(error))}`);
+        report('error', 'operator_error', `${id} failed and starts anew: ${redactMessage(messageOf(error))}`);
       },
       dropped: (events, error, ack) => {
         if (this.#lost) this.#lost.lose(events, error, ack);

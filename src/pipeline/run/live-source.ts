@@ -8,7 +8,7 @@ import type { Batch } from '../../core/flow/batch.ts';
 import { Credit } from '../../core/flow/credit.ts';
 import { Hub } from '../../core/flow/hub.ts';
 import { internalEvent } from '../../events/internal.ts';
-import { redactCommon } from '../../events/redact.ts';
+import { redactCommon, redactMessage } from '../../events/redact.ts';
 import { lettersOf } from '../../store/keep.ts';
 import { joinDemands } from '../plan/demand.ts';
 import type { PlannedSource } from '../plan/planned.ts';
@@ -190,7 +190,7 @@ export class LiveSource {
     const { totals, reports } = this.#runtime;
     const metrics = this.#runtime.counters(id);
     // It may quote what came.
-    const message = redactCommon(given);
+    const message = redactMessage(given);
     const letter = internalEvent('drop', BigInt(now()) * 1_000_000n, { component: id, reason, message });
     const whole = letter.with({ ...letter.fields, 'internal.event': text });
     const kept = this.#runtime.keep(lettersOf('source', id))?.bury([whole], reason, message);
