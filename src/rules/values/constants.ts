@@ -99,6 +99,7 @@ function readInteger(text: string, type: FieldType): number | bigint {
  * what has no sign may be written as negative numbers, and the other way round.
  */
 export function wrapped(text: string, type: FieldType): number | bigint | undefined {
+  if (type === 'PORT') return /^\d+$/.test(text) && BigInt(text) > 0xffffn ? readPort(text) : undefined;
   const value = integer(text);
   const [bits, signed] = widths[type] ?? [0, true];
   if (value === undefined || bits === 0 || type === 'DOUBLE') return undefined;

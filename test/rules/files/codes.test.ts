@@ -297,6 +297,7 @@ describe('a value that the field never has', () => {
 
   test.each([
     ['proc.pid = 99999999999999999999', /is no number that proc\.pid can be: it is compared with 9223372036854775807$/],
+    ['fd.sport in (80, 99999)', /'99999' is no number that fd\.sport can be: it is compared with 34463$/],
     ['user.uid = 4294967296', /'4294967296' is no number that user\.uid can be: it is compared with 0$/],
     ['evt.res = success', /'success' never matches: evt\.res is never that: Did you mean SUCCESS\?$/],
     ['evt.res in (ENOENT, ENOACCES)', /'ENOACCES' never matches: .*Did you mean EACCES\?$/],
