@@ -23,6 +23,35 @@ export async function wholeBody(
   return Buffer.from(only.buffer, only.byteOffset, length);
 }
 
+/** Bytes for which no more memory is asked for than they take. */
+const FEW = 1024 * 1024;
+
+/**
+ * The same for bodies that may have tens of MB. Each piece is copied to its place as it comes: kept until all are there, a
+ * thousand pieces would be twice the memory, and it would stay with the process, in pieces. What is asked for in their place
+ * takes memory only where something was written.
+ */
+export async function largeBody(
+  pieces: AsyncIterable<Uint8Array>,
+  most: number,
+  tooLarge: () => Error,
+): Promise<Buffer> {
+  let whole = Buffer.allocUnsafeSlow(Math.min(FEW, most));
+  let length = 0;
+  for await (const piece of pieces) {
+    const end = length + piece.length;
+    if (end > most) throw tooLarge();
+    if (end > whole.length) {
+      const few = whole.subarray(0, length);
+      whole = Buffer.allocUnsafeSlow(most);
+      whole.set(few);
+    }
+    whole.set(piece, length);
+    length = end;
+  }
+  return whole.subarray(0, length);
+}
+
 /** Copies pieces while others have their turn. */
 async function joined(pieces: Iterable<Uint8Array>, length: number): Promise<Buffer> {
   const whole = Buffer.allocUnsafeSlow(length);

@@ -1,7 +1,7 @@
 /** Fetches what lists come from over the web. */
 
 import { messageOf } from '../../core/errors.ts';
-import { wholeBody } from '../../core/net/whole-body.ts';
+import { largeBody } from '../../core/net/whole-body.ts';
 import { MOST_BYTES, MOST_TEXT } from './items-bounds.ts';
 import type { ItemsFrom } from './items-from.ts';
 import { isGzip, unpacked } from './items-gzip.ts';
@@ -69,7 +69,7 @@ export async function fetchItems(
       if (why !== undefined) throw why;
       return undefined;
     }
-    const content = await decoded(await wholeBody(response.body, MOST_BYTES, tooLarge), response);
+    const content = await decoded(await largeBody(response.body, MOST_BYTES, tooLarge), response);
     const validators = validatorsIn(response);
     return { content, ...(validators === undefined ? {} : { validators }) };
   } catch (error) {

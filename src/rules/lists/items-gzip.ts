@@ -2,7 +2,7 @@
 
 import { createGunzip, type Gunzip, gunzipSync } from 'node:zlib';
 import { messageOf } from '../../core/errors.ts';
-import { wholeBody } from '../../core/net/whole-body.ts';
+import { largeBody } from '../../core/net/whole-body.ts';
 import { MOST_BYTES, MOST_TEXT } from './items-bounds.ts';
 import { ScanError } from './items-scan.ts';
 
@@ -18,7 +18,7 @@ export async function unpacked(content: Uint8Array): Promise<Uint8Array> {
     const gunzip = createGunzip({ chunkSize: SLICE });
     // In one piece: of a piece behind its end nothing is said.
     gunzip.end(content);
-    const text = await wholeBody(gunzip, MOST_BYTES, tooLarge);
+    const text = await largeBody(gunzip, MOST_BYTES, tooLarge);
     refuseRest(content, gunzip.bytesWritten);
     return text;
   } catch (error) {
