@@ -81,6 +81,11 @@ function migrate(database: DatabaseSync, path: string): void {
   database.exec(`BEGIN; ${STEPS.slice(version).join('; ')}; PRAGMA user_version = ${LAYOUT}; COMMIT`);
 }
 
+/** Writes what is there already: fails as any other write does. */
+export function tryToWrite(database: DatabaseSync): void {
+  database.exec(`PRAGMA user_version = ${LAYOUT}`);
+}
+
 /** What is wrong with the state file in a folder, and what to do. */
 export function explain(folder: string, error: unknown): UserError {
   const path = join(folder, STATE_FILE);

@@ -79,6 +79,8 @@ export class SinkKeep implements Keep {
   // Rows up to here have been given out; of them and those behind, these are in somebody's hands or being removed.
   #given = 0;
   readonly #taken = new Set<number>();
+  // What the store has said of events on their way to disk.
+  readonly #leaving = new Map<readonly Event[], Promise<boolean | undefined>>();
   #reading: Promise<unknown> = Promise.resolve();
 
   constructor(store: Store, sink: string, { dead = DEAD, lost = () => {}, settled = () => {} }: KeepOptions = {}) {
@@ -89,6 +91,7 @@ export class SinkKeep implements Keep {
     this.#settled = settled;
     this.#waiting = store.waiting(sink);
     this.#buried = { events: store.buried(sink), bytes: store.buriedBytes(sink) };
+    store.trouble.changed.add(() => this.#wake());
   }
 
   get folder(): string {
@@ -103,8 +106,12 @@ export class SinkKeep implements Keep {
     return this.#waiting - this.#underWay.waiting;
   }
 
+  get failing(): boolean {
+    return this.#store.problem !== undefined;
+  }
+
   get ready(): boolean {
-    return this.#store.problem === undefined && this.#pending <= PENDING;
+    return !this.failing && this.#pending <= PENDING;
   }
 
   /** Events in dead letters, on disk. */
@@ -112,18 +119,26 @@ export class SinkKeep implements Keep {
     return this.#buried.events - this.#underWay.buried;
   }
 
-  spool(events: readonly Event[], limit: number): Promise<boolean> | undefined {
+  spool(events: readonly Event[], limit: number): Promise<boolean | undefined> | undefined {
     if (this.#waiting + events.length > limit || this.#pending > PENDING) return undefined;
     const text = textOf(events);
     const written = this.#store.spool(this.#sink, events.length, text);
     this.#waiting += events.length;
+    this.#leaving.set(events, written);
+    if (this.failing) this.#wake();
     return this.#onTheWay('waiting', events.length, text.length, written).then((isWritten) => {
+      this.#leaving.delete(events);
       this.#wake();
       return isWritten;
     });
   }
 
-  bury(events: readonly Event[], reason: string, message: string): Promise<boolean> | undefined {
+  async takeBack(events: readonly Event[]): Promise<boolean> {
+    const spooled = this.#leaving.get(events);
+    return spooled !== undefined && this.#store.takeBack(spooled);
+  }
+
+  bury(events: readonly Event[], reason: string, message: string): Promise<boolean | undefined> | undefined {
     if (!this.#hasGrave(events.length)) return undefined;
     return this.#bury(textOf(events), events.length, reason, message);
   }
@@ -133,7 +148,7 @@ export class SinkKeep implements Keep {
     return this.#buried.events + count <= events && this.#buried.bytes <= bytes && this.#pending <= PENDING;
   }
 
-  #bury(text: string, count: number, reason: string, message: string): Promise<boolean> {
+  #bury(text: string, count: number, reason: string, message: string): Promise<boolean | undefined> {
     const letter = { sink: this.#sink, reason, message, time: Date.now(), count };
     this.#buried.events += count;
     this.#buried.bytes += text.length;
@@ -230,8 +245,8 @@ export class SinkKeep implements Keep {
     kind: 'waiting' | 'buried',
     count: number,
     length: number,
-    written: Promise<boolean>,
-  ): Promise<boolean> {
+    written: Promise<boolean | undefined>,
+  ): Promise<boolean | undefined> {
     this.#pending += length;
     this.#underWay[kind] += count;
     const isWritten = await written;

@@ -16,9 +16,17 @@ const GROUP = { ms: 10, changes: 256 };
 /** After a failure the same group is tried again in this many ms. */
 const AGAIN = 1000;
 
+/** What becomes of a change: it is on disk, or never will be; undefined: it was taken back. */
+type Written = boolean | undefined;
+
 interface Group {
-  changes: Change[];
-  done: ((isWritten: boolean) => void)[];
+  readonly changes: Map<Promise<Written>, { readonly change: Change; readonly done: (written: Written) => void }>;
+  /** Called when all of it is on disk. */
+  readonly committed: (() => void)[];
+}
+
+function emptyGroup(): Group {
+  return { changes: new Map(), committed: [] };
 }
 
 /** Who is told how writing goes. */
@@ -28,8 +36,14 @@ interface Watcher {
   readonly recovered: () => void;
 }
 
-function eventsIn(changes: readonly Change[]): number {
-  return changes.reduce((sum, change) => sum + ('count' in change ? change.count : 0), 0);
+function eventsIn({ changes }: Group): number {
+  return [...changes.values()].reduce((sum, { change }) => sum + ('count' in change ? change.count : 0), 0);
+}
+
+function settle({ changes, committed }: Group, isWritten: boolean): void {
+  for (const { done } of changes.values()) done(isWritten);
+  changes.clear();
+  if (isWritten) for (const resolve of committed) resolve();
 }
 
 /**
@@ -44,7 +58,10 @@ export class Store {
   readonly #snapshots: Map<string, Opened['snapshots'][number]>;
   readonly #kept: Kept;
   readonly #replies = new Map<number, (reply: Reply) => void>();
-  #gathered: Group = { changes: [], done: [] };
+  #gathered = emptyGroup();
+  // What is being written, and whether the try that is under way, or was the last, has written it.
+  #group = emptyGroup();
+  #trying: Promise<boolean> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #next = 0;
@@ -150,8 +167,20 @@ export class Store {
   }
 
   /** Adds events, as lines of JSON, to the spool of a sink; resolves when they are written, or with false when they never are. */
-  spool(sink: string, count: number, text: string): Promise<boolean> {
+  spool(sink: string, count: number, text: string): Promise<Written> {
     return this.#change({ kind: 'spool', sink, count, text });
+  }
+
+  /** Takes back what `spool` has returned, which then resolves with undefined. False: it is on disk, or lost. */
+  async takeBack(spooled: Promise<Written>): Promise<boolean> {
+    await this.#trying;
+    for (const { changes } of [this.#group, this.#gathered]) {
+      const found = changes.get(spooled);
+      if (!changes.delete(spooled)) continue;
+      found?.done(undefined);
+      return true;
+    }
+    return false;
   }
 
   /** The oldest rows of a spool behind the row `after`, with about so many events. */
@@ -165,12 +194,12 @@ export class Store {
   }
 
   /** Makes a row of a spool a dead letter, its bytes as they are; resolves when that is written. */
-  condemn(id: number, why: Pick<DeadLetter, 'reason' | 'message' | 'time'>): Promise<boolean> {
+  condemn(id: number, why: Pick<DeadLetter, 'reason' | 'message' | 'time'>): Promise<Written> {
     return this.#change({ kind: 'condemn', id, ...why });
   }
 
   /** Adds events that a sink gave up; resolves as `spool` does. */
-  bury(letter: Omit<DeadLetter, 'id'>, text: string): Promise<boolean> {
+  bury(letter: Omit<DeadLetter, 'id'>, text: string): Promise<Written> {
     return this.#change({ kind: 'bury', ...letter, text });
   }
 
@@ -198,9 +227,9 @@ export class Store {
 
   /** Resolves when everything that was noted so far is on disk. */
   async committed(): Promise<void> {
-    const { changes, done } = this.#gathered;
-    if (changes.length === 0) await this.#writing;
-    else await new Promise<void>((resolve) => done.push((isWritten) => isWritten && resolve()));
+    const { changes, committed } = this.#gathered;
+    if (changes.size === 0) await this.#writing;
+    else await new Promise<void>((resolve) => committed.push(resolve));
   }
 
   /** Writes what is gathered, once more also after a failure, and closes the file. What is not on disk then never will be. */
@@ -219,45 +248,49 @@ export class Store {
     });
   }
 
-  // False when it cannot be written, and the file is being closed.
-  #change(change: Change): Promise<boolean> {
-    const { changes, done } = this.#gathered;
-    changes.push(change);
-    if (changes.length >= GROUP.changes) queueMicrotask(() => this.#flush());
+  #change(change: Change): Promise<Written> {
+    const { changes } = this.#gathered;
+    const { promise, resolve: done } = Promise.withResolvers<Written>();
+    changes.set(promise, { change, done });
+    if (changes.size >= GROUP.changes) queueMicrotask(() => this.#flush());
     else this.#timer ??= setTimeout(() => this.#flush(), GROUP.ms);
-    return new Promise((resolve) => done.push(resolve));
+    return promise;
   }
 
   // One group at a time, so that their order is kept whatever fails.
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#writing || this.#gathered.changes.length === 0) return;
-    const group = this.#gathered;
-    this.#gathered = { changes: [], done: [] };
-    this.#writing = this.#write(group).then(() => {
+    if (this.#writing || this.#gathered.changes.size === 0) return;
+    this.#group = this.#gathered;
+    this.#gathered = emptyGroup();
+    this.#writing = this.#write(this.#group).then(() => {
       this.#writing = undefined;
-      if (this.#gathered.changes.length > 0) this.#flush();
+      if (this.#gathered.changes.size > 0) this.#flush();
     });
   }
 
-  async #write({ changes, done }: Group): Promise<void> {
-    for (;;) {
-      try {
-        await this.#send((id) => ({ id, changes }));
-        if (this.problem !== undefined) this.#watcher.recovered();
-        this.trouble.problem = undefined;
-        for (const resolve of done) resolve(true);
-        return;
-      } catch (error) {
-        this.trouble.problem = `the state cannot be written to ${this.folder}: ${messageOf(error)}`;
-        this.#watcher.failed(error, this.#closing ? eventsIn(changes) : undefined);
-        if (this.#closing) {
-          for (const resolve of done) resolve(false);
-          return;
-        }
-        await new Promise((resolve) => setTimeout(resolve, AGAIN));
-      }
+  // A group that all was taken back from is tried too: so it is known when the file can be written again.
+  async #write(group: Group): Promise<void> {
+    while (!(await (this.#trying = this.#try(group)))) {
+      if (this.#closing) return settle(group, false);
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    }
+  }
+
+  async #try(group: Group): Promise<boolean> {
+    try {
+      const changes = [...group.changes.values()].map(({ change }) => change);
+      await this.#send((id) => ({ id, changes }));
+      if (this.problem !== undefined) this.#watcher.recovered();
+      this.trouble.problem = undefined;
+      settle(group, true);
+      return true;
+    } catch (error) {
+      this.trouble.problem = `the state cannot be written to ${this.folder}: ${messageOf(error)}`;
+      const isOver = this.#closing && group.changes.size === 0;
+      if (!isOver) this.#watcher.failed(error, this.#closing ? eventsIn(group) : undefined);
+      return false;
     }
   }
 

@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { messageOf } from '../core/errors.ts';
-import { explain, openDatabase } from './database.ts';
+import { explain, openDatabase, tryToWrite } from './database.ts';
 import type { Change, First, Kept, Message, Opened, Question, Reply, SpoolRow } from './messages.ts';
 import { type Statements, statements } from './statements.ts';
 
@@ -36,10 +36,11 @@ class StateFile {
     };
   }
 
-  /** All of them, or none. */
+  /** All of them, or none. Also without any the file is written. */
   commit(all: readonly Change[]): void {
     this.#database.exec('BEGIN');
     try {
+      if (all.length === 0) tryToWrite(this.#database);
       for (const change of all) (this.#changes[change.kind] as (change: Change) => void)(change);
       this.#database.exec('COMMIT');
     } catch (error) {

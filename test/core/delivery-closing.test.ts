@@ -23,7 +23,9 @@ function keepOf(count: number): Keep {
       return waiting;
     },
     ready: true,
+    failing: false,
     spool: () => undefined,
+    takeBack: async () => false,
     bury: () => undefined,
     woken: new Set(),
     next: async () => [{ events, bytes: 10, ack: ackOf((status) => void (status === 'failed' || (waiting = 0))) }],

@@ -39,7 +39,7 @@ async function onSmallDisk(
   try {
     await test(folder, fill);
   } finally {
-    execFileSync('umount', [folder]);
+    execFileSync('umount', ['--lazy', folder]);
   }
 }
 
@@ -161,5 +161,76 @@ it('events flow on while the disk is full, and all of them are there once it is 
     store = await Store.open(folder, (error) => errors.push(error));
     expect([store.waiting('spills'), store.get('past {}')]).toEqual([0, 10]);
     await store.close();
+  });
+});
+
+/** A sink that spills, with room for three in memory, and its state in a folder. */
+async function spilling(folder: string, write: (events: readonly Event[]) => Promise<void>, keys = 'batch: 4, ') {
+  const { log, lines } = recordedLog();
+  const { failed, recovered } = stateLog(log, folder);
+  const store = await Store.open(folder, failed, recovered);
+  const [live, spills] = [new ManualSource(), new ManualSink()];
+  spills.write = write;
+  const registry = registryOf({ sources: { live: () => live.input }, sinks: { spills } });
+  const retry = 'retry: { initial: 1ms, max: 20ms }';
+  const yaml = `sources: { live: { type: live } }
+sinks: { spills: { type: spills, from: live, ${keys}queue: { events: 3, when_full: spill }, ${retry} } }`;
+  const plan = planPipeline(PipelineDocument.parse('test.yaml', yaml), registry);
+  const run = await Run.start(plan, { log, resolve: String, store });
+  const queue = () => run.status().components.find(({ id }) => id === 'spills')?.queue;
+  return { run, store, live, got: spills.got, lines, queue };
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+it.for([10, 0])(
+  'what cannot be written to a full disk goes to a sink that takes events again, behind the %d that are there',
+  async (stored, { skip }) => {
+    await onSmallDisk(skip, async (folder, fill) => {
+      let isDown = true;
+      const { run, store, live, got, lines, queue } = await spilling(folder, async () => {
+        if (isDown) throw new Error('down');
+      });
+      if (stored > 0) live.emit(stored);
+      await vi.waitFor(() => expect(queue()?.on_disk).toBe(stored), 10_000);
+      fill();
+      live.emit(2, stored);
+      await vi.waitFor(() => expect(run.status().ready).toBe(false), 10_000);
+      for (let n = stored + 2; n < 40; n += 2) live.emit(2, n);
+      isDown = false;
+      await vi.waitFor(() => expect(got).toEqual(numbers(40)), 10_000);
+      // What comes now goes the same way.
+      live.emit(2, 40);
+      live.emit(2, 42);
+      await vi.waitFor(() => expect(got).toEqual(numbers(44)), 10_000);
+      expect([queue()?.events, run.status().ready]).toEqual([0, false]);
+      // Though nothing is left that is to be written, that it can be is found out.
+      rmSync(join(folder, 'ballast'));
+      await vi.waitFor(() => expect(run.status().ready).toBe(true), 10_000);
+      expect(await run.stop(5000)).toMatchObject({ seen: 44, dropped: 0, in_flight: 0 });
+      await store.close();
+      expect(lines.filter((line) => line.includes('is written again'))).toHaveLength(1);
+      const next = await Store.open(folder, () => {});
+      expect(next.waiting('spills')).toBe(0);
+      await next.close();
+    });
+  },
+);
+
+it('at the end what cannot be written to a full disk goes to a sink that takes events, once', async ({ skip }) => {
+  await onSmallDisk(skip, async (folder, fill) => {
+    let isDown = true;
+    const { run, store, live, got, lines } = await spilling(folder, async () => {
+      if (isDown) throw new Error('down');
+    });
+    fill();
+    for (let n = 0; n < 40; n += 2) live.emit(2, n);
+    await vi.waitFor(() => expect(run.status().ready).toBe(false), 10_000);
+    const stopped = run.stop(5000);
+    setTimeout(() => (isDown = false), 100);
+    expect(await stopped).toMatchObject({ seen: 40, delivered: 40, dropped: 0, in_flight: 0 });
+    await store.close();
+    expect(got.toSorted((a, b) => Number(a) - Number(b))).toEqual(numbers(40));
+    expect(lines.filter((line) => line.includes('lost'))).toEqual([]);
   });
 });

@@ -12,8 +12,8 @@ export function stateLog(log: Logger, folder: string) {
     failed(error: unknown, lost?: number): void {
       const message = `the state could not be written to ${folder}: ${messageOf(error)}`;
       const isNew = outage.failed(message);
-      if (lost !== undefined)
-        log.error(`${message}; ${counted(lost, 'event')} on the way there lost, positions stay behind`);
+      const gone = lost ? `${counted(lost, 'event')} on the way there lost, ` : '';
+      if (lost !== undefined) log.error(`${message}; ${gone}positions stay behind`);
       else if (isNew) log.error(`${message}; trying again each second`);
     },
     recovered(): void {

@@ -60,6 +60,8 @@ export class Delivery {
   #refusals = 0;
   #problem = '';
   #closing = false;
+  // Whether at the end, too, something was given up.
+  #isHopeless = false;
   readonly #ending = new AbortController();
   // The error of the last write, until events are taken again.
   readonly #trouble = new Trouble();
@@ -193,7 +195,6 @@ export class Delivery {
     await this.#done;
     this.#limit.close();
     deadline.removeEventListener('abort', give);
-    await this.#undelivered.kept();
     const closeSink = async () => this.#sink.close();
     // A sink that cannot even close must not keep the program from ending.
     await Promise.race([closeSink(), aborted(deadline)]).catch((error) => {
@@ -239,22 +240,43 @@ export class Delivery {
       this.#writing = true;
       this.#began = performance.now();
       this.#moved = true;
+      const isLast = this.#closing;
       await this.#deliver(parcels);
       this.#writing = false;
-      if (this.#sheltered) await sleep(this.#pause, this.#ending.signal).catch(() => {});
+      this.#isHopeless = isLast && this.#givenUp.lasts;
+      // What went to disk, or is kept though it was given up, is not tried again at once.
+      const isKept = this.#sheltered || (this.#givenUp.lasts && (this.#stored || this.#spills));
+      if (isKept) await sleep(this.#pause, this.#ending.signal).catch(() => {});
     }
   }
 
-  // What waits on disk came after what waits in memory, and before what comes now. At the end it stays there.
+  // What waits on disk came after what waits in memory, and before what is on its way there. At the end it stays there.
   async #next(): Promise<Parcel[] | undefined> {
     for (;;) {
-      const reads = this.#begun && !this.#closing && this.#kept && this.queue.events === 0;
+      const isFree = this.queue.events === 0;
+      const reads = isFree && this.#begun && !this.#closing && this.#kept;
       const kept = reads ? await this.#reader?.next(this.#config.batch) : undefined;
       this.#stored = kept !== undefined;
       if (kept) return [...kept];
+      const back = isFree ? await this.#takeBack() : [];
+      if (back.length > 0) return back;
       const parcels = await this.queue.take(this.#config.batch);
-      if (parcels?.length !== 0) return parcels;
+      if (parcels === undefined) return this.#last();
+      if (parcels.length > 0) return parcels;
     }
+  }
+
+  // At the end, when nothing waits in memory any more.
+  async #last(): Promise<Parcel[] | undefined> {
+    await this.#undelivered.kept();
+    const back = await this.#takeBack();
+    return back.length > 0 ? back : undefined;
+  }
+
+  // What cannot be written to disk is delivered straight.
+  async #takeBack(): Promise<Parcel[]> {
+    if (this.#stop.signal.aborted || this.#isHopeless) return [];
+    return this.#undelivered.takeBack(this.#config.batch);
   }
 
   // Parcels are taken up to a batch; only one alone can be larger, and is written in several.

@@ -75,6 +75,8 @@ export class Undelivered {
   readonly #options: UndeliveredOptions;
   readonly #parked = new Map<Parcel, Subscription>();
   readonly #keeping = new Set<Promise<unknown>>();
+  // On their way to wait on disk, the oldest first.
+  readonly #spooling = new Set<Parcel>();
   #underWay = 0;
   #closed = false;
 
@@ -127,6 +129,19 @@ export class Undelivered {
     if (this.#spool(parcel)) return;
     if (ack.live) this.drop(parcel, 'spool_full');
     else ack.settle('failed', 'spool_full');
+  }
+
+  /** Takes back what is on its way to a disk that cannot be written now: the oldest, up to so many events, at least one parcel. */
+  async takeBack(maxEvents: number): Promise<Parcel[]> {
+    const { keep } = this.#options;
+    const back: Parcel[] = [];
+    let events = 0;
+    for (const parcel of this.#spooling) {
+      events += parcel.events.length;
+      if (!keep?.failing || (back.length > 0 && events > maxEvents) || !(await keep.takeBack(parcel.events))) break;
+      back.push(parcel);
+    }
+    return back;
   }
 
   /** What becomes of events that could not be written just now, for people; `sheltered`: they go to disk; `stored`: they are there. */
@@ -203,7 +218,10 @@ export class Undelivered {
   #spool(parcel: Parcel, reason?: string): boolean {
     const { keep, limit } = this.#options;
     const written = keep?.spool(parcel.events, limit);
-    if (written) this.#once(written, parcel, 'spooled', reason);
+    if (written) {
+      this.#spooling.add(parcel);
+      this.#once(written, parcel, 'spooled', reason);
+    }
     return written !== undefined;
   }
 
@@ -213,12 +231,19 @@ export class Undelivered {
     return written !== undefined;
   }
 
-  #once(written: Promise<boolean>, parcel: Parcel, status: 'spooled' | 'dead_lettered', reason?: string): void {
+  #once(
+    written: Promise<boolean | undefined>,
+    parcel: Parcel,
+    status: 'spooled' | 'dead_lettered',
+    reason?: string,
+  ): void {
     const { ack, events } = parcel;
     this.#underWay += events.length;
     const keeping = written.then((isWritten) => {
       this.#underWay -= events.length;
       this.#keeping.delete(keeping);
+      this.#spooling.delete(parcel);
+      if (isWritten === undefined) return;
       if (isWritten) {
         this.#options.metrics.add(status, status === 'spooled' ? '' : (reason ?? ''), events.length);
         ack.settle(status, reason);
