@@ -69,6 +69,7 @@ describe('as Falco', () => {
     ['t.alone = val(t.s)', "field 't.alone' doesn't support right-hand side fields"],
     ['tolower(t.alone) = val(t.i)', "field 't.alone' doesn't support right-hand side fields"],
     ['t.s = tolower(t.alone)', "field 't.alone' can't be used as a right-hand side field"],
+    [String.raw`t.s regex a\ `, String.raw`invalid regex pattern: trailing \ `.trimEnd()],
     ['t.s regex val(no.field)', 'filter_check called with nonexistent field no.field'],
     ['t.s pmatch val(t.alone)', "operator 'PMATCH' doesn't support right-hand side fields"],
     ['t.pid = val(t.i)', mismatch('t.pid', 'PID', 't.i', 'INT64')],

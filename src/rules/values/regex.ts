@@ -92,7 +92,7 @@ function fromPosix(pattern: string): string {
 /** An escape, checked: POSIX has no classes such as `\s`, no `\b`, no `\Q`. */
 function readEscape(pattern: string, at: number): string {
   const char = pattern[at + 1];
-  if (char === undefined) throw new Error('trailing \\: \\');
+  if (char === undefined) throw new Error('trailing \\');
   if (/[dDsSwWbBAzZQEC]/.test(char)) throw new Error(`invalid escape sequence: \\${char}`);
   if (char === 'p' || char === 'P') return /^\\[pP](?:\{[^}]*\}|.)/.exec(pattern.slice(at))?.[0] ?? `\\${char}`;
   if (char === 'x') return /^\\x(?:\{[^}]*\}|..)/.exec(pattern.slice(at))?.[0] ?? '\\x';
