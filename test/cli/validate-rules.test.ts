@@ -105,6 +105,19 @@ sinks: { out: { type: stdout, from: detect } }
     );
   });
 
+  test('a list whose items are wrong is the matter of the rules file that names it', async () => {
+    write('login.html', '<!DOCTYPE html><html><body>Log in</body></html>\n');
+    const condition = 'evt.type = open and fd.name in (far)';
+    const list = write(
+      'far.yaml',
+      `- list: far\n  items_from: { file: login.html }\n- rule: Far\n  desc: d\n  condition: ${condition}\n  output: o\n  priority: INFO\n`,
+    );
+    const { code, stderr } = await run('validate', list);
+    expect(code).toBe(78);
+    expect(stderr).toMatch(/^login\.html:1:1: error: .*\nfar\.yaml has an error\n$/s);
+    expect((await run('validate', good, list)).stderr).toMatch(/\nThe rules have an error\n$/);
+  });
+
   test('files are loaded together, in order', async () => {
     const more = write('more.yaml', '- list: shells\n  items: [fish]\n  override: {items: append}\n');
     expect(await run('validate', good, more)).toMatchObject({ code: 0 });

@@ -163,9 +163,11 @@ function refuse({ ok, diagnostics }: LoadResult, texts: readonly SourceText[]): 
 
 /** What is wrong with rules files: exit status 78, or 75 where all may pass by itself. */
 export function rulesError(diagnostics: LoadResult['diagnostics'], texts: readonly SourceText[]): UserError {
-  const [first, ...more] = diagnostics.filter(({ severity }) => severity === 'error');
-  const what = more.length === 0 ? 'an error' : `${more.length + 1} errors`;
-  const message = first?.at === undefined ? `There is ${what} in the rules` : `${first.at.file} has ${what}`;
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  const what = errors.length === 1 ? 'an error' : `${errors.length} errors`;
+  // Of a list from elsewhere the place is in that.
+  const named = texts.length === 1 ? texts : texts.filter(({ name }) => errors.every(({ at }) => at?.file === name));
+  const message = named[0] === undefined ? `The rules have ${what}` : `${named[0].name} has ${what}`;
   return new UserError(message, { exit: exitFor(diagnostics), diagnostics, texts });
 }
 
