@@ -201,6 +201,33 @@ it.skipIf(!hasOfficial)("of Falco's rules and ours, all enabled, none is said to
   expect(idle).toEqual([`Rule "${name}" compares k8s.ns.name with an empty list: it cannot fire`]);
 });
 
+it('of a list from elsewhere that is empty it is said that it is; others may come where it is read again', () => {
+  const file = join(folder, 'feeds.yaml');
+  writeFileSync(join(folder, 'none.txt'), '# soon\n');
+  const said = (more: string) => {
+    const condition = 'evt.type = openat and fd.name in (far)';
+    writeFileSync(
+      file,
+      `- list: far
+  items_from: { file: none.txt${more} }
+- rule: it
+  desc: d
+  condition: ${condition}
+  output: o
+  priority: NOTICE
+`,
+    );
+    const yaml = `sources: { in: { type: ebpf } }
+operators: { detect: { type: rules, from: in, files: ${file} } }
+sinks: { out: { type: stdout, from: detect } }
+`;
+    const { warnings } = planPipeline(PipelineDocument.parse(join(folder, 'p.yaml'), yaml), builtIn());
+    return warnings.map(({ message }) => message).filter((message) => message.endsWith('cannot fire'));
+  };
+  expect(said('')).toEqual(['Rule "it" compares fd.name with an empty list: it cannot fire']);
+  expect(said(', refresh: 1m')).toEqual([]);
+});
+
 it('entries that choose rules and choose none are said, each at its place', () => {
   const file = join(folder, 'rules.yaml');
   const rule = (name: string, tag: string) =>

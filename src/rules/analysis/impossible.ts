@@ -2,6 +2,8 @@
 
 import { inferNames } from '../check/event-types.ts';
 import type { TypedCheck, TypedExpr, TypedTerm } from '../check/typed-ast.ts';
+import { asTheyStay } from '../lists/list-feed.ts';
+import { checkWithFew } from './few-items.ts';
 
 /** Of a field: such events do not have it, it is compared with no value at all, or it is never that relative path. */
 export interface Impossible {
@@ -53,7 +55,8 @@ function ofCheck(check: TypedCheck, { eventType, isAbsent }: Events, negated: bo
   if (negated) return undefined;
   const field = [check.left, check.right].map(fieldOf).find((text) => text !== undefined && isAbsent(text));
   if (field !== undefined) return { field, why: 'absent' };
-  return ofValues(check) ?? (OPENS.has(eventType) ? ofPath(check) : undefined);
+  const withItems = checkWithFew(check, asTheyStay);
+  return ofValues(withItems) ?? (OPENS.has(eventType) ? ofPath(withItems) : undefined);
 }
 
 // Nothing is one of none; only all the values of a list that has none are.
