@@ -402,7 +402,7 @@ function* loadKept(
 
 function unread(from: ItemsFrom, error: unknown, more: string): Issue {
   const temporary = error instanceof NoAnswer;
-  const hint = from.kind === 'file' ? fileHint(error) : addressHint(temporary);
+  const hint = temporary ? LATER : from.kind === 'file' ? fileHint(error) : undefined;
   const message = `${cannotRead(from, error)}${more}`;
   return issue('error', 'LOAD_ERR_FILE_READ', message, from, {
     ...(hint === undefined ? {} : { hint }),
@@ -415,12 +415,11 @@ function fileHint(error: unknown): string | undefined {
   return isMissing ? 'Say optional: true where it may be missing.' : undefined;
 }
 
-function addressHint(temporary: boolean): string {
-  const start = 'With optional: true rules start all the same, and see no items of it until it is read.';
-  const kept = 'Once a run with a state folder has read it, later ones start with the items that it had.';
-  const again = 'It may answer later: the exit status is 75, with which systemd starts a run again.';
-  return temporary ? `${again} ${kept} ${start}` : `${kept} ${start}`;
-}
+/** What would help where the address may give a list some other time; where it will not, nothing here does. */
+const LATER =
+  'It may answer later: the exit status is 75, with which systemd starts a run again. ' +
+  'Once a run with a state folder has read it, later ones start with the items that it had. ' +
+  'With optional: true rules start all the same, and see no items of it until it is read.';
 
 /** Why a list cannot be read, with the line where that is in its text. */
 export function whyNot(error: unknown): string {
