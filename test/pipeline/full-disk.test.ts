@@ -234,3 +234,16 @@ it('at the end what cannot be written to a full disk goes to a sink that takes e
     expect(lines.filter((line) => line.includes('lost'))).toEqual([]);
   });
 });
+
+it('what the disk has not taken at the end is said with its sum', async ({ skip }) => {
+  await onSmallDisk(skip, async (folder, fill) => {
+    const { run, store, live, lines } = await spilling(folder, () => Promise.reject(new Error('down')));
+    fill();
+    for (let n = 0; n < 20; n++) live.emit(2, n);
+    await run.stop(100);
+    await store.close();
+    expect(run.closed()).toMatchObject({ seen: 40, dropped: 40, reasons: { unwritten: 40 } });
+    const lost = lines.flatMap((line) => / spills lost (\d+) events?: unwritten/.exec(line)?.slice(1).map(Number) ?? []);
+    expect(lost).toEqual([2, 38]);
+  });
+});

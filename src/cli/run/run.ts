@@ -110,7 +110,7 @@ export async function run(path: string, options: RunOptions): Promise<void> {
     await copies?.settled();
     if (store) markEnd(store);
     await store?.close();
-    const summary = running.summary();
+    const summary = running.closed();
     log.info({ ...summary }, books(summary));
     if (end?.error !== undefined) fail(end.error);
     else if (end?.pressing === false && haveSinksLost(running)) process.exitCode = exitCode.failure;

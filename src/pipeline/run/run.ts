@@ -142,6 +142,12 @@ export class Run {
     return this.totals.summary(sources.reduce((sum, { inFlight = 0 }) => sum + inFlight, 0));
   }
 
+  /** As `summary`, once the state file is closed; and says what that has not taken. */
+  closed(): Summary {
+    this.#runtime.reports.flush();
+    return this.summary();
+  }
+
   /** Gives a stop that is under way, or comes, this many ms and no more. */
   hurry(ms: number): void {
     const at = now() + ms;
