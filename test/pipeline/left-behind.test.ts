@@ -166,3 +166,29 @@ it('none of it goes to a sink of a reload that is refused', async () => {
   await run.stop(0);
   await store.close();
 }, 60_000);
+
+/** Stops, with time enough, while most of 30 events wait on disk for a sink that takes so many more. */
+async function stopAmidst(takes: number) {
+  const live = new ManualSource();
+  const [out, siem] = [new ManualSink(), new ManualSink()];
+  let isOpen = false;
+  siem.write = async () => {
+    if (!isOpen || siem.got.length >= takes) throw new Error('down');
+  };
+  const registry = registryOf({ sources: { live: () => live.input }, sinks: { out, siem } });
+  const store = await Store.open(scratch(), () => {});
+  const plan = planPipeline(PipelineDocument.parse('test.yaml', WITH), registry);
+  const run = await Run.start(plan, { log: recordedLog().log, resolve: String, store });
+  for (let n = 0; n < 30; n++) live.emit(1, n);
+  await vi.waitFor(() => expect(run.totals.summary().on_disk).toBe(30), 20_000);
+  isOpen = true;
+  await vi.waitFor(() => expect(siem.got.length).toBeGreaterThan(0), { timeout: 20_000, interval: 1 });
+  const summary = await run.stop(600_000);
+  await store.close();
+  return { got: siem.got.length, onDisk: summary.on_disk };
+}
+
+it('when it is stopped, a sink gets what waits on disk as long as it takes it', async () => {
+  expect(await stopAmidst(30)).toEqual({ got: 30, onDisk: 0 });
+  expect(await stopAmidst(20)).toEqual({ got: 20, onDisk: 10 });
+}, 60_000);

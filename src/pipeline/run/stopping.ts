@@ -3,6 +3,7 @@
 import { sleep } from '../../core/clock.ts';
 import type { Plan } from '../plan/planned.ts';
 import type { Live } from './graph.ts';
+import type { LiveSink } from './live-sink.ts';
 import type { Reports } from './reports.ts';
 import type { Retiring } from './retiring.ts';
 
@@ -24,11 +25,12 @@ export interface Ending {
 
 /**
  * Resolves when all is closed. What gets no events of a source of type `internal` closes first, for those that do are told
- * what was lost there. Unless it presses operators and sinks first get what waits for them on disk, as far as they take it.
+ * what was lost there. First sinks get what waits for them on disk, as far as they take it, and, unless it presses, operators.
  */
 export async function stopInOrder(live: Live, { signal, presses, retiring, reports }: Ending): Promise<void> {
   const { plan, sources } = live;
-  await emptied([...live.operators.values()], presses);
+  const operators = [...live.operators.values()];
+  await until(() => presses() || operators.every(({ hasMore }) => !hasMore));
   const own = new Set(plan.sources.filter(({ type }) => type === 'internal').map(({ id }) => id));
   const told = reachedFrom(own, plan);
   for (const [id, source] of sources) if (!own.has(id)) source.stop();
@@ -61,13 +63,14 @@ async function deliver(
   const sinks = [...live.sinks].filter(([id]) => which(id)).map(([, sink]) => sink);
   // Upstream first: what one stream still emits may go through the next.
   for (const operator of operators) await operator.close(signal);
-  await emptied(sinks, presses);
+  // Nobody who waits for the end waits for a sink that is down.
+  const isLeft = ({ hasMore, delivery }: LiveSink) => !hasMore || (presses() && delivery.problem !== undefined);
+  await until(() => signal.aborted || sinks.every(isLeft));
   await Promise.all(sinks.map((sink) => sink.close(signal)));
   // Nothing is on its way any more: what a stream has not settled by now it never will.
   await Promise.all(operators.map((operator) => operator.finish(AbortSignal.abort())));
 }
 
-/** Resolves when none has more on disk that it may get now, or when it `presses`. */
-async function emptied(those: readonly { readonly hasMore: boolean }[], presses: () => boolean): Promise<void> {
-  while (!presses() && those.some(({ hasMore }) => hasMore)) await sleep(LOOK);
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await sleep(LOOK);
 }
