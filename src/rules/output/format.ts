@@ -1,8 +1,9 @@
 /** Output formats (spec/falco-engine.md §3.1): text with `%field` and `%transformer(…)` in it. */
 
 import { suggest } from '../../core/errors.ts';
-import type { Catalogue, Event, FieldRef, Form, Reader, Value } from '../../events/field.ts';
+import type { Catalogue, Event, Field, FieldRef, Form, Reader, Value } from '../../events/field.ts';
 import { checkTerm } from '../check/check.ts';
+import { argumentProblem } from '../check/check-hints.ts';
 import type { TypedTerm } from '../check/typed-ast.ts';
 import { printerOf, termReader } from '../judge/terms.ts';
 import type { Span } from '../language.ts';
@@ -153,15 +154,27 @@ function unknown(text: string, percent: number, start: number, catalogue: Catalo
       hint: 'There is no way to print a percent sign itself.',
     });
   }
+  const field = catalogue.fields.find((each) => each.name === name);
+  if (field !== undefined) {
+    const problem = argumentIn(text.slice(start + name.length), field);
+    throw new Problem('compile', problem, span, { falco: unknownFilter, unknownName: true });
+  }
   const meant = suggest(
     name,
-    catalogue.fields.map((field) => field.name),
+    catalogue.fields.map((each) => each.name),
   );
   throw new Problem('compile', `unknown field %${name} (event source ${catalogue.source})`, span, {
     falco: unknownFilter,
     unknownName: true,
     hint: meant === undefined ? undefined : `Did you mean %${meant}?`,
   });
+}
+
+/** What is wrong with what stands behind the name of a field. */
+function argumentIn(rest: string, field: Field): string {
+  const arg = /^\[([^\]]*)\]/.exec(rest)?.[1];
+  if (arg === undefined && rest.startsWith('[')) return `the [ behind %${field.name} is not closed`;
+  return argumentProblem(field.name, arg, field);
 }
 
 function readTransformer(text: string, percent: number, start: number, catalogue: Catalogue): Omit<ReadToken, 'width'> {

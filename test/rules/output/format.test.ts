@@ -104,6 +104,14 @@ describe('what is refused', () => {
     expect(() => compileFormat(format, catalogue)).toThrow(message);
   });
 
+  test.each([
+    ['%fd.name %evt.arg[0', 'the [ behind %evt.arg is not closed'],
+    ['%evt.arg is', 'field evt.arg needs an argument: evt.arg.NAME'],
+    ['%evt.arg[no name]', 'field evt.arg takes a number: evt.arg[1]'],
+  ])('an argument that is none or missing: %s', (format, message) => {
+    expect(() => compileFormat(format, syscall)).toThrow(message);
+  });
+
   test('a misspelt field is suggested', () => {
     expect(() => compileFormat('%proc.nmae', syscall)).toThrow('Did you mean %proc.name?');
   });
