@@ -243,7 +243,9 @@ it('what the disk has not taken at the end is said with its sum', async ({ skip 
     await run.stop(100);
     await store.close();
     expect(run.closed()).toMatchObject({ seen: 40, dropped: 40, reasons: { unwritten: 40 } });
-    const lost = lines.flatMap((line) => / spills lost (\d+) events?: unwritten/.exec(line)?.slice(1).map(Number) ?? []);
+    const lost = lines.flatMap(
+      (line) => / spills lost (\d+) events?: unwritten/.exec(line)?.slice(1).map(Number) ?? [],
+    );
     expect(lost).toEqual([2, 38]);
   });
 });
