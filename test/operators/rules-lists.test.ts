@@ -269,18 +269,42 @@ describe('a list that is read again', () => {
     await run.stop(1000);
   });
 
+  it('is exchanged only for other items, from the web and from a file', async () => {
+    const file = join(folder, 'same.txt');
+    writeFileSync(file, '/data/one\n');
+    const change = (text: string) => {
+      answer = { status: 200, body: text };
+      writeFileSync(file, text);
+    };
+    for (const from of [`url: "${url}"`, `file: ${file}`]) {
+      const { run, judged } = await started(`${from}, refresh: 1s`);
+      const counted = (name: string) => run.metrics.get('detect')?.byLabel(name).far ?? 0;
+      const time = counted('list_read');
+      await until(() => counted('list_read') > time);
+      expect(counted('list_refreshes')).toBe(0);
+      change('/data/two\n');
+      await until(async () => (await judged('/data/two')).length > 0);
+      expect(counted('list_refreshes')).toBe(1);
+      change('/data/one\n');
+      await until(async () => (await judged('/data/one')).length > 0);
+      expect(counted('list_refreshes')).toBe(2);
+      await run.stop(1000);
+    }
+  });
+
   it('says what it leaves out, once', async () => {
     answer = { status: 200, body: '10.0.0.1\nfirst\n' };
     const { run, lines } = await started(`url: "${url}", refresh: 1s`, 'fd.sip');
     const said = (words: string) => lines.filter((line) => line.includes(words)).length;
-    const refreshes = () => run.metrics.get('detect')?.byLabel('list_refreshes').far ?? 0;
-    await until(() => refreshes() > 1);
+    const read = () => run.metrics.get('detect')?.byLabel('list_read').far ?? 0;
+    const start = read();
+    await until(() => read() > start);
     // It was said at the start already.
     expect(said('first')).toBe(0);
     answer = { status: 200, body: '10.0.0.1\n\nsecond\nthird\n' };
     await until(() => said('line 3: unrecognized IPv6 address second: left out of the list far, as is another') > 0);
-    const before = refreshes();
-    await until(() => refreshes() > before + 1);
+    answer = { status: 200, body: '10.0.0.2\n\nsecond\nthird\n' };
+    await until(() => run.metrics.get('detect')?.byLabel('list_refreshes').far === 2);
     expect(said('second')).toBe(1);
     await run.stop(1000);
   });

@@ -38,6 +38,7 @@ import {
 } from '../../rules/index.ts';
 import { cataloguesOn } from '../shared/catalogues.ts';
 import { demandedTypes } from '../shared/condition.ts';
+import { sha256Of } from './content-digest.ts';
 import { findItems, keptItems, listCopies, readItems } from './fetched-items.ts';
 import { heldFor } from './held-lists.ts';
 import { warnOfIdleRules } from './idle-rules.ts';
@@ -144,6 +145,7 @@ export const rules = defineOperator<typeof config, Loaded>({
         const found = yield* findItems(from);
         origins.found(from, found);
         digest = found && { sha256: yield* sha256Of(found.raw) };
+        if (digest !== undefined) origins.digested(from, digest.sha256);
         lists.update(JSON.stringify([from.address, digest?.sha256 ?? null]));
         return found?.text();
       } finally {
@@ -228,18 +230,6 @@ export type RulesConfig = z.output<typeof config>;
 /** Loads rules files as the operator is configured to. Without `edge` errors in its additions have no place. */
 export function loadConfigured(options: RulesConfig, files: readonly RulesFile[]): LoadResult {
   return atOnce(loadInSteps(options, files));
-}
-
-/** Bytes between two chances to do something else. */
-const SLICE = 1024 * 1024;
-
-function* sha256Of(content: Uint8Array): Steps<string> {
-  const hash = createHash('sha256');
-  for (let at = 0; at < content.length; at += SLICE) {
-    hash.update(content.subarray(at, at + SLICE));
-    yield;
-  }
-  return hash.digest('hex');
 }
 
 /** What each rule that a planned operator judges by reads by itself, of events of its source. */

@@ -37,9 +37,9 @@ export class Keeping {
     if (!this.#working) void this.#work();
   }
 
-  /** Its address would give again what is kept of it. */
-  confirm(): void {
-    if (this.#wanted === undefined) void this.#copies.confirm(this.#feed.from);
+  /** Its address would give again what is kept of it. Whether that is there, or will be. */
+  async confirm(): Promise<boolean> {
+    return this.#wanted !== undefined || (await this.#copies.confirm(this.#feed.from));
   }
 
   async #work(): Promise<void> {

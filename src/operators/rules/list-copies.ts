@@ -103,9 +103,9 @@ export class ListCopies {
     return written;
   }
 
-  /** Notes that the address of a list would give again what it has a copy of. */
-  async confirm(from: ItemsFrom): Promise<void> {
-    await touch(this.#pathOf(from));
+  /** Notes that the address of a list would give again what it has a copy of. Whether it has one. */
+  confirm(from: ItemsFrom): Promise<boolean> {
+    return touch(this.#pathOf(from));
   }
 
   /** Removes the copies of lists that nobody has asked for since this was made, and what a run that was killed has left. */

@@ -10,6 +10,8 @@ import type { Had } from './lists.ts';
 export interface Origin {
   /** What tells whether the address would give others. */
   readonly validators?: Validators | undefined;
+  /** The SHA-256 of what its items are of. */
+  readonly sha256?: string;
   /** What is to be kept. */
   readonly answer?: Answer;
   /** Why the copy that there was could not be used. */
@@ -35,6 +37,10 @@ export class Origins {
     const { isCopy, ...origin } = found.fetched;
     const answer = { content: found.raw, validators: origin.validators };
     this.#known.set(from, { ...origin, ...(isCopy || this.copies === undefined ? {} : { answer }) });
+  }
+
+  digested(from: ItemsFrom, sha256: string): void {
+    this.#known.set(from, { ...this.#known.get(from), sha256 });
   }
 
   /** What was found could not be used, and there is a copy. */

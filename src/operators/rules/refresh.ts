@@ -6,12 +6,13 @@ import { Outage } from '../../core/failure/outage.ts';
 import { stampOf } from '../../core/files/file-stamp.ts';
 import { inSlices } from '../../core/steps.ts';
 import { type Built, type ItemsFrom, type ListFeed, leftOut, type Tally, whyNot } from '../../rules/index.ts';
-import { fetchItems, type Validators } from '../../rules/lists/items-fetch.ts';
+import { fetchItems } from '../../rules/lists/items-fetch.ts';
 import { readAside } from '../../rules/lists/items-file.ts';
 import { unpacked } from '../../rules/lists/items-gzip.ts';
 import { NO_ITEMS } from '../../rules/lists/list-feed.ts';
 import { fetchByProxy } from '../shared/fetch.ts';
 import { refreshing } from '../shared/refreshing.ts';
+import { sha256Of } from './content-digest.ts';
 import { Keeping } from './keeping.ts';
 import type { Answer } from './list-copies.ts';
 import type { Origin, Origins } from './list-origins.ts';
@@ -45,7 +46,7 @@ export function keepFresh({ feeds, origins }: Loaded, ctx: Context, exchange: Ex
     const keeping = isKept ? new Keeping(feed, copies, ctx, trouble(`keeping ${feed.name}`)) : undefined;
     const origin = origins.take(feed);
     const around = { ctx, exchange, keeping, trouble: trouble(`reading ${feed.name}`) };
-    const follower = new Follower(feed, origin.validators, around);
+    const follower = new Follower(feed, origin, around);
     follower.begin(origin);
     if (feed.from.refresh === undefined) continue;
     void refreshing(feed.from.refresh, ctx, follower.refresh, follower.failed);
@@ -69,7 +70,7 @@ class Follower {
   /** Feeds fail for weeks: why is said once. */
   readonly #outage = new Outage(Number.POSITIVE_INFINITY);
 
-  constructor(feed: ListFeed, known: Validators | undefined, around: Surroundings) {
+  constructor(feed: ListFeed, known: Origin, around: Surroundings) {
     this.#feed = feed;
     this.#reader = new Reader(feed.from, known);
     this.#around = around;
@@ -93,11 +94,17 @@ class Follower {
   }
 
   readonly refresh = async (): Promise<void> => {
-    const read = await this.#reader.read(this.#around.ctx.signal);
-    if (read === undefined) this.#around.keeping?.confirm();
-    else await this.#take(read);
+    const { keeping, ctx } = this.#around;
+    const answer = await this.#reader.read(ctx.signal);
+    if (answer === undefined) {
+      // Somebody has removed its copy: what is asked for without conditions is kept anew.
+      if ((await keeping?.confirm()) === false) this.#reader.forget();
+    } else if (this.#reader.isSame) {
+      this.#reader.accept();
+      keeping?.keep({ ...answer, tally: this.#feed.tally });
+    } else await this.#take(answer);
     this.#feed.confirm();
-    this.#around.ctx.metrics.gauge('list_read', this.#feed.name).value = seconds(this.#around.ctx.now());
+    ctx.metrics.gauge('list_read', this.#feed.name).value = seconds(ctx.now());
     this.#works();
   };
 
@@ -165,33 +172,50 @@ function refuseEmpty({ items, skipped, problem }: Tally): void {
   throw new Error(`${all}: line ${problem.line}: ${problem.message}`);
 }
 
-/** Reads what has changed since it was last accepted. */
+/** What tells of content whether it is the same. */
+type Known = Pick<Origin, 'validators' | 'sha256'>;
+
+/** Reads what may have changed since it was last accepted. */
 class Reader {
   readonly #from: ItemsFrom;
-  #accepted: Validators | undefined;
-  #seen: Validators | undefined;
+  #accepted: Known;
+  #seen: Known = {};
 
-  constructor(from: ItemsFrom, accepted: Validators | undefined) {
+  constructor(from: ItemsFrom, accepted: Known) {
     this.#from = from;
     this.#accepted = accepted;
   }
 
-  /** Undefined when it is the same. */
+  /** Undefined when where it comes from says that it is the same. */
   async read(signal: AbortSignal): Promise<Answer | undefined> {
+    const answer = await this.#answer(signal);
+    const { validators } = answer ?? {};
+    if (answer !== undefined) this.#seen = { validators, sha256: await inSlices(sha256Of(answer.content)) };
+    return answer;
+  }
+
+  async #answer(signal: AbortSignal): Promise<Answer | undefined> {
     const { kind, address } = this.#from;
-    if (kind === 'url') {
-      const fetched = await fetchItems(this.#from, await fetchByProxy(), this.#accepted, signal);
-      this.#seen = fetched?.validators;
-      return fetched;
-    }
+    const { validators } = this.#accepted;
+    if (kind === 'url') return fetchItems(this.#from, await fetchByProxy(), validators, signal);
     const stamp = stampOf(await stat(address, { bigint: true }), Date.now());
-    this.#seen = stamp === undefined ? undefined : { etag: stamp };
-    const isSame = stamp !== undefined && stamp === this.#accepted?.etag;
-    return isSame ? undefined : { content: await readAside(address, signal) };
+    if (stamp !== undefined && stamp === validators?.etag) return undefined;
+    return { content: await readAside(address, signal), validators: stamp === undefined ? undefined : { etag: stamp } };
+  }
+
+  /** Whether what was read last is what was accepted. */
+  get isSame(): boolean {
+    return this.#seen.sha256 === this.#accepted.sha256;
   }
 
   accept(): void {
     this.#accepted = this.#seen;
+  }
+
+  /** Has it read as a whole the next time. */
+  forget(): void {
+    const { sha256 } = this.#accepted;
+    this.#accepted = sha256 === undefined ? {} : { sha256 };
   }
 }
 

@@ -18,7 +18,7 @@ import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { failure } from '../../../src/cli/fail.ts';
 import { UserError } from '../../../src/core/errors.ts';
 import { loadPlan } from '../../../src/pipeline/plan/load.ts';
@@ -319,6 +319,23 @@ describe('a copy', () => {
     await settled();
     expect(readFileSync(copy())).toEqual(before);
     expect(lines.filter((line) => line.includes('the list far was read anew: its copy '))).toHaveLength(1);
+    await running.stop(0);
+  });
+
+  test.each([{ etag: '"1"' }, {}])('that is removed while its list runs is written again: %j', async (headers) => {
+    rules(', refresh: 1s');
+    answer = (response, request) =>
+      'etag' in headers && request.headers['if-none-match'] === headers.etag
+        ? fails(304)(response, request)
+        : gives('/etc/f0\n', headers)(response, request);
+    const { running, settled } = await goingOn();
+    await settled();
+    const before = readFileSync(copy());
+    rmSync(copy());
+    await vi.waitFor(() => expect(copies()).toHaveLength(1), 10_000);
+    await settled();
+    expect(readFileSync(copy())).toEqual(before);
+    expect(running.metrics.get('detect')?.byLabel('list_refreshes').far).toBeUndefined();
     await running.stop(0);
   });
 
