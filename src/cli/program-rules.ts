@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { collect, output } from './program-options.ts';
 
 const OF_WHAT = "\nFILES are rules files, or one pipeline. Default: the program's own rules.";
+const OF_RULE = `\nNAME is a rule's, or what an alert of it says.${OF_WHAT}`;
 const LISTS = '\nExamples:\n  falco-pipe rules list\n  falco-pipe rules list pipelines/default.yaml -o json';
 const EXAMPLE = '\nExample:\n  falco-pipe rules';
 
@@ -31,7 +32,7 @@ function addShow(rules: Command): void {
     .command('show <name> [files...]')
     .description('Show what a rule consists of.')
     .addOption(output())
-    .addHelpText('after', `${EXAMPLE} show "Scheduled job changed"\n${OF_WHAT}`)
+    .addHelpText('after', `${EXAMPLE} show "Scheduled job changed"\n${OF_RULE}`)
     .action(async (name, files, options) => (await import('./rules/rules.ts')).showRule(name, files, options));
 }
 
@@ -44,7 +45,7 @@ function addExplain(rules: Command): void {
     .option('--event-line <n>', 'which line of them, from 1')
     .addHelpText(
       'after',
-      `${EXAMPLE} explain "Scheduled job changed" --event pipelines/demo.jsonl.gz --event-line 1\n${OF_WHAT}`,
+      `${EXAMPLE} explain "Scheduled job changed" --event pipelines/demo.jsonl.gz --event-line 1\n${OF_RULE}`,
     )
     .action(async (name, files, options) => (await import('./rules/rules.ts')).explain(name, files, options));
 }

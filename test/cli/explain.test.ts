@@ -22,6 +22,35 @@ describe('rules explain', () => {
     expect(stdout).toContain('What the kernel can test before anything is copied\n');
   });
 
+  test('of an alert, which does not say the name of its rule', async () => {
+    const one = (rule: string, output: string) =>
+      `- { rule: ${rule}, desc: d, condition: 'evt.type = open', output: '${output}', priority: INFO }\n`;
+    const files = write(
+      'said.yaml',
+      one('First', 'A secret was read (file=%fd.name by %proc.aname[2])') +
+        one('Second', 'A secret was read by %tolower(proc.name) at night') +
+        one('Third', '%proc.name was read'),
+    );
+    const explain = (text: string) => run('rules', 'explain', text, files);
+    for (const [text, rule] of [
+      ['A secret was read (file=', 'First'],
+      ['22:13:20.000000000: Informational A secret was read (file=/srv/a (b) by sh)', 'First'],
+      ['at night', 'Second'],
+      ['12:00:00.000000000: Informational A secret was read by cat at night', 'Second'],
+    ] as const) {
+      const { code, stdout, stderr } = await explain(text);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: `That is what alerts of the rule "${rule}" say\n` });
+      expect(stdout).toMatch(new RegExp(`^${rule}\\n`));
+    }
+    const several = await explain('A secret was read');
+    expect(several).toMatchObject({ code: 2, stdout: '' });
+    expect(several.stderr).toContain('but alerts of these say it: "First", "Second"\n');
+    for (const none of ['read', 'cat was read at noon', 'A secret was read by cat at noon']) {
+      expect((await explain(none)).stderr).toContain(`There is no rule "${none}"; `);
+    }
+    expect((await run('rules', 'show', 'at night', files)).stdout).toMatch(/^Second\n/);
+  });
+
   test('what the kernel tests of lists that are read again is by what they hold now', async () => {
     write(
       'listed.yaml',

@@ -11,7 +11,8 @@ import { table } from '../list.ts';
 import { say } from '../say.ts';
 import { explanationJson } from './explain-json.ts';
 import { explanationText, verdictText } from './explain-text.ts';
-import { findRule, loadFrom } from './rules-files.ts';
+import { findRuleOrAlert } from './rule-of-alert.ts';
+import { loadFrom } from './rules-files.ts';
 import { ruleText } from './rules-text.ts';
 
 export interface RulesOptions {
@@ -45,7 +46,7 @@ export async function listRules(paths: readonly string[], { output }: RulesOptio
 
 /** Prints what a rule consists of. */
 export async function showRule(name: string, paths: readonly string[], { output }: RulesOptions): Promise<void> {
-  const { rule, load } = findRule(name, await loadFrom(paths));
+  const { rule, load } = findRuleOrAlert(name, await loadFrom(paths));
   const described = describeRule(rule, load.result);
   if (output === 'json') print({ falco_describe_results: { rules: [described] } });
   else say(ruleText(rule, described));
@@ -54,7 +55,7 @@ export async function showRule(name: string, paths: readonly string[], { output 
 /** Prints where each part of a rule comes from and what it needs; with an event, why it does or does not match. */
 export async function explain(name: string, paths: readonly string[], options: ExplainOptions): Promise<void> {
   if (options.eventLine !== undefined && options.event === undefined) usage('--event-line goes with --event FILE');
-  const { rule, load } = findRule(name, await loadFrom(paths));
+  const { rule, load } = findRuleOrAlert(name, await loadFrom(paths));
   if (options.event === undefined) {
     if (options.output === 'json') {
       const described = { rules: [describeRule(rule, load.result)] };
