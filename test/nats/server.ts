@@ -55,9 +55,22 @@ export class NatsServer {
     });
   }
 
-  async halt(): Promise<void> {
+  /** It says nothing any more. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  halt(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     if (!this.#child) return;
-    this.#child.kill('SIGTERM');
+    this.#child.kill(signal);
     await once(this.#child, 'close');
     this.#child = undefined;
   }

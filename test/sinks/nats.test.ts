@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
+import { messageOf } from '../../src/core/errors.ts';
 import { WriteError } from '../../src/core/failure/write-error.ts';
 import { parseRecord, recordJson } from '../../src/events/record-json.ts';
 import { partitionOf } from '../../src/nats/partition.ts';
@@ -154,20 +155,31 @@ describe.skipIf(!hasNats)('the sink nats', () => {
     await own.halt();
     const said = `${own.url}: the connection is lost, and is made again as soon as that can be`;
     await expect(sink.write([alertOf('b')], never)).rejects.toThrow(said);
+    // No write waits for what the client does not send: twenty that did, 5 s each, would be too late.
+    for (let tries = 0; tries < 20; tries++) await expect(sink.write([alertOf('b')], never)).rejects.toThrow(said);
     await own.run();
     // As Delivery would: again, until it is taken.
-    for (let tries = 0; tries < 20; tries++) {
-      const taken = await sink.write([alertOf('b')], never).then(
-        () => true,
-        () => false,
-      );
-      if (taken) break;
-    }
+    await vi.waitFor(() => sink.write([alertOf('b')], never), { timeout: 30_000, interval: 200 });
     const again = await connect({ servers: own.url });
     expect((await stored(again)).map((message) => JSON.parse(message.string()).type)).toEqual(['a', 'b']);
     await again.close();
     await sink.close();
     await own.halt();
+  });
+
+  it('a write that waits for an answer is given up when the connection is lost', async () => {
+    const own = await NatsServer.start();
+    const sink = await openSink(nats, { servers: own.url, subject });
+    // No stream is there yet.
+    await expect(sink.write([alertOf('a')], never)).rejects.toThrow('no stream takes');
+    own.pause();
+    const written = sink.write([alertOf('a')], never).catch(messageOf);
+    await own.kill();
+    const late = new Promise((resolve) => setTimeout(resolve, 4000, 'as late as the client gives it up'));
+    expect(await Promise.race([written, late])).toBe(
+      `${own.url}: the connection is lost, and is made again as soon as that can be`,
+    );
+    await sink.close();
   });
 
   it('a server that is not there is named', async () => {

@@ -33,8 +33,10 @@ export class Publisher {
   // A write that was given up may have left it: who writes next waits for the same.
   #connecting: Promise<JetStreamClient> | undefined;
   #closed = false;
-  // The connection is lost and not made again yet: what is published meanwhile waits in the client, for a while.
+  // The connection is lost and not made again yet: what is published meanwhile the client throws away.
   #isOffline = false;
+  // Of writes that wait for the stream: called when the connection is lost, for no answer comes then.
+  readonly #waiting = new Set<() => void>();
 
   private constructor(config: ConnectionConfig, ctx: Context, nats: typeof import('../../nats/client.ts')) {
     this.#config = config;
@@ -49,12 +51,21 @@ export class Publisher {
     return new Publisher(config, ctx, nats);
   }
 
-  /** One outcome a message, in their order. Rejects when there is no connection. */
+  /** One outcome a message, in their order, at once when the connection is lost. Rejects when there is none. */
   async publish(messages: readonly Message[], signal: AbortSignal): Promise<Outcome[]> {
     const client = await this.#connected();
     signal.throwIfAborted();
+    if (this.#isOffline) throw new Error(this.#lost);
     const most = this.#connection?.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    return Promise.all(messages.map((message) => this.#publish(client, message, most)));
+    const outcomes = messages.map((): Outcome => ({ fate: 'again', what: this.#lost }));
+    const { promise: lost, resolve: giveUp } = Promise.withResolvers<void>();
+    this.#waiting.add(giveUp);
+    const each = messages.map(async (message, place) => {
+      outcomes[place] = await this.#publish(client, message, most);
+    });
+    await Promise.race([Promise.all(each), lost]);
+    this.#waiting.delete(giveUp);
+    return [...outcomes];
   }
 
   async close(): Promise<void> {
@@ -97,6 +108,7 @@ export class Publisher {
     watchConnection(connection, {
       lost: () => {
         this.#isOffline = true;
+        for (const giveUp of this.#waiting) giveUp();
       },
       back: () => {
         this.#isOffline = false;
@@ -114,9 +126,10 @@ export class Publisher {
     if (name === 'JetStreamNotEnabled' || name === 'NoRespondersError') {
       return `no stream takes the subject ${subject}: make one, or enable JetStream on the server`;
     }
-    const said = this.#isOffline
-      ? new Error('the connection is lost, and is made again as soon as that can be')
-      : error;
-    return explained(this.#config, said);
+    return this.#isOffline ? this.#lost : explained(this.#config, error);
+  }
+
+  get #lost(): string {
+    return explained(this.#config, new Error('the connection is lost, and is made again as soon as that can be'));
   }
 }
