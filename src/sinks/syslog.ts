@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { defineSink } from '../core/component.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Event } from '../core/event.ts';
 import { encodeEach, WriteError } from '../core/failure/write-error.ts';
 import { checkTlsUsed, tlsKeys } from '../core/net/tls.ts';
@@ -64,16 +65,18 @@ export const syslog = defineSink({
   prepare: ({ address, tls }, plan) => checkTlsUsed(tls, [address], plan),
   async open(given, ctx) {
     const socket = openSocket(given.address, given.framing as Framing, given.tls, ctx);
-    const message = messageOf(given);
+    const message = messagesOf(given);
+    // An event that is written again has the message that it had: the socket may have begun to send it.
+    let written: ReadonlyMap<Event, string> = new Map();
     return {
       async write(events, signal) {
-        const tooLong = await socket.send(
-          encodeEach(events, (event) => message(asAlert(event, given.redact))),
-          signal,
-        );
+        const messages = encodeEach(events, (event) => written.get(event) ?? message(asAlert(event, given.redact)));
+        written = new Map(events.map((event, place) => [event, messages[place] as string]));
+        const { count, tooLong } = await socket.send(messages, signal);
         const refused = tooLong.map((place) => events[place] as Event);
-        if (refused.length > 0)
-          throw new WriteError('a message is longer than a datagram can be', { refused, again: [] });
+        const again = events.slice(count);
+        const why = refused.length > 0 ? 'a message is longer than a datagram can be' : messageOf(signal.reason);
+        if (refused.length + again.length > 0) throw new WriteError(why, { refused, again });
       },
       reopen: () => socket.reopen(),
       close: () => socket.close(),
@@ -83,7 +86,7 @@ export const syslog = defineSink({
 
 const LAST = 2 ** 31 - 1; // of sequenceId, which then begins again with 1 (RFC 5424 §7.3.1)
 
-function messageOf({ facility, app_name: app, format }: z.output<typeof config>): (alert: Alert) => string {
+function messagesOf({ facility, app_name: app, format }: z.output<typeof config>): (alert: Alert) => string {
   let sequence = 0;
   return (alert) => {
     sequence = (sequence % LAST) + 1;

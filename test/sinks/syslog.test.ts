@@ -3,10 +3,12 @@ import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Sink } from '../../src/core/component.ts';
 import { renderDiagnostic, UserError } from '../../src/core/errors.ts';
+import type { Event } from '../../src/core/event.ts';
 import { WriteError } from '../../src/core/failure/write-error.ts';
 import { PipelineDocument } from '../../src/pipeline/plan/document.ts';
 import { planPipeline } from '../../src/pipeline/plan/plan.ts';
@@ -57,6 +59,17 @@ async function serve(server: Server, where: { port: number; host: string } | { p
     return new Promise((done) => server.close(done));
   });
   return got;
+}
+
+/** Why a write fails that is given up after so many ms. */
+async function writeFor(sink: Sink, events: readonly Event[], ms: number): Promise<WriteError | undefined> {
+  const limit = new AbortController();
+  const written = sink.write(events, limit.signal);
+  setTimeout(() => limit.abort(new Error('over')), ms);
+  return written.then(
+    () => undefined,
+    (error) => error,
+  );
 }
 
 const loopback = { port: 0, host: '127.0.0.1' };
@@ -195,6 +208,48 @@ describe('the sink syslog', () => {
     await expect((await sinkOf({ address })).write([alertOf('a')], never)).rejects.toThrow(/ECONNREFUSED/);
   });
 
+  it('a server that takes longer than a write may gets each message; none twice but those that a connection was closed for', async () => {
+    const server = createServer();
+    const got = await serve(server, loopback);
+    const texts: string[] = [];
+    server.on('connection', (socket) => {
+      const place = texts.push('') - 1;
+      socket.on('data', (data) => {
+        texts[place] = `${texts[place]}${data}`;
+        socket.pause();
+        setTimeout(() => socket.resume(), 10);
+      });
+    });
+    const address = `tcp://127.0.0.1:${portOf(server)}`;
+    const sink = await sinkOf({ address, format: 'json', redact: false });
+    const all = Array.from({ length: 300 }, (_, n) => alertOf(`r${n}`, 'Notice', 'x'.repeat(50_000)));
+    let left: readonly Event[] = all;
+    let tries = 0;
+    for (; left.length > 0 && tries < 50; tries++) {
+      const error = await writeFor(sink, left, 300);
+      left = error ? (error.again ?? left) : [];
+    }
+    expect([left, tries > 2]).toEqual([[], true]);
+    const rules = () => texts.flatMap((text) => [...text.matchAll(/"rule":"(r\d+)"/g)].map(([, rule]) => rule));
+    await until(async () => {
+      await sleep(100);
+      return new Set(rules()).size === all.length;
+    });
+    expect(rules().length - all.length).toBeLessThan(got.sockets.size);
+  });
+
+  it('a server that has stopped to read is an error, also where the connection has taken some', async () => {
+    const server = createServer();
+    const got = await serve(server, loopback);
+    server.on('connection', (socket) => socket.pause());
+    const sink = await sinkOf({ address: `tcp://127.0.0.1:${portOf(server)}` });
+    const all = Array.from({ length: 400 }, (_, n) => alertOf(`r${n}`, 'Notice', 'x'.repeat(50_000)));
+    const first = await writeFor(sink, all, 300);
+    expect(first?.again?.length).toBeLessThan(400);
+    const second = await writeFor(sink, first?.again ?? [], 300);
+    expect([second?.again, second?.message, got.sockets.size]).toEqual([undefined, 'over', 1]);
+  });
+
   it('speaks TLS with an authority of its own and shows its certificate', async () => {
     const { ca, clientCert: cert, clientKey: key, server: options } = makeCertificates();
     const server = createTlsServer(options(true));
@@ -263,6 +318,18 @@ sinks: { out: { type: syslog, from: in, address: '${address}', tls: { server_nam
           ([, rule]) => rule,
         ),
       ).toEqual(many.map(({ type }) => type));
+      got = '';
+      let left: readonly Event[] = many;
+      let tries = 0;
+      for (; left.length > 0; tries++) {
+        const error = await writeFor(sink, left, 100);
+        left = error ? (error.again ?? left) : [];
+      }
+      expect(tries).toBeGreaterThan(2);
+      await until(() => got.split('\n').length > 100);
+      expect([...got.matchAll(/Warning (r\d+) happened/g)].map(([, rule]) => rule)).toEqual(
+        many.map(({ type }) => type),
+      );
       const long = alertOf('long', 'Warning', 'x'.repeat(4_000_000));
       const failure: WriteError = await sink.write([alertOf('b'), long], never).catch((error) => error);
       expect(failure.refused).toEqual([long]);

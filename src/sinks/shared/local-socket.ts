@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sendDatagram } from '../../../native/index.ts';
-import type { MessageSocket } from './message-socket.ts';
+import type { MessageSocket, Sent } from './message-socket.ts';
 
 /** ms between tries when the reader does not keep up. */
 const POLL = 20;
@@ -24,23 +24,26 @@ export class Local implements MessageSocket {
     this.#stream = stream;
   }
 
-  async send(messages: readonly string[], signal: AbortSignal): Promise<readonly number[]> {
+  async send(messages: readonly string[], signal: AbortSignal): Promise<Sent> {
+    signal.throwIfAborted();
     const tooLong: number[] = [];
     for (const [place, message] of this.#isStream ? [] : messages.entries()) {
       const error = await this.#sendOne(Buffer.from(message), signal);
       if (error === 'EMSGSIZE') tooLong.push(place);
+      else if (error === 'EAGAIN' && place > 0) return { count: place, tooLong };
+      else if (error === 'EAGAIN') throw signal.reason;
       else if (error === 'EPROTOTYPE' && place === 0) this.#isStream = true;
       else if (error) throw new Error(`${this.#path}: ${WHY[error] ?? 'it takes nothing'} (${error})`);
       if (this.#isStream) break;
     }
-    return this.#isStream ? this.#stream.send(messages, signal) : tooLong;
+    return this.#isStream ? this.#stream.send(messages, signal) : { count: messages.length, tooLong };
   }
 
+  // The error, if any; EAGAIN: it was given up.
   async #sendOne(bytes: Buffer, signal: AbortSignal): Promise<string | undefined> {
     for (;;) {
-      signal.throwIfAborted();
       const error = sendDatagram(this.#path, bytes);
-      if (error !== 'EAGAIN') return error;
+      if (error !== 'EAGAIN' || signal.aborted) return error;
       await sleep(POLL);
     }
   }

@@ -8,7 +8,7 @@ import type { Context } from '../../core/component.ts';
 import { exitCode, UserError } from '../../core/errors.ts';
 import { connectionError, readTls, type TlsConfig, type TlsFiles } from '../../core/net/tls.ts';
 import { Local } from './local-socket.ts';
-import type { MessageSocket } from './message-socket.ts';
+import type { MessageSocket, Sent } from './message-socket.ts';
 
 /** `octets`: the length in front (RFC 6587 §3.4.1); `newline`: a line end behind. */
 export type Framing = 'octets' | 'newline';
@@ -49,20 +49,21 @@ class Datagrams implements MessageSocket {
     this.#port = port;
   }
 
-  async send(messages: readonly string[], signal: AbortSignal): Promise<readonly number[]> {
+  async send(messages: readonly string[], signal: AbortSignal): Promise<Sent> {
+    signal.throwIfAborted();
     const tooLong: number[] = [];
     for (const [place, message] of messages.entries()) {
+      if (signal.aborted && place > 0) return { count: place, tooLong };
       const bytes = Buffer.from(message);
       if (bytes.length > LONGEST) {
         tooLong.push(place);
         continue;
       }
-      signal.throwIfAborted();
       this.#throwRefusal();
       const socket = (this.#socket ??= await this.#open());
       await new Promise<void>((resolve, reject) => socket.send(bytes, (error) => (error ? reject(error) : resolve())));
     }
-    return tooLong;
+    return { count: messages.length, tooLong };
   }
 
   async #open(): Promise<DatagramSocket> {
@@ -101,11 +102,23 @@ class Datagrams implements MessageSocket {
   }
 }
 
+const PIECE = 16_384; // bytes at least, but at the end, after which it is known again what the system has taken
+
+/** What is given to a socket at once. */
+interface Piece {
+  readonly socket: Socket;
+  readonly messages: readonly string[];
+  /** Resolves when the system has taken it. */
+  readonly taken: Promise<void>;
+}
+
 class Stream implements MessageSocket {
   readonly #dial: () => Socket;
   readonly #framing: Framing;
   readonly #read: () => void;
   #socket: Socket | undefined;
+  // What was on its way when the last send was given up: the socket goes on with it.
+  #left: Piece | undefined;
 
   constructor(dial: () => Socket, framing: Framing, read: () => void = () => {}) {
     this.#dial = dial;
@@ -113,29 +126,52 @@ class Stream implements MessageSocket {
     this.#read = read;
   }
 
-  async send(messages: readonly string[], signal: AbortSignal): Promise<readonly number[]> {
+  async send(messages: readonly string[], signal: AbortSignal): Promise<Sent> {
     signal.throwIfAborted();
     const socket = this.#socket ?? this.#connect();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const gone = (error?: unknown) => reject(new Error(error ? connectionError(error) : 'the server has hung up'));
-    // What it holds unsent would be sent twice.
-    const give = () => {
-      socket.destroy();
-      reject(signal.reason);
-    };
+    const { promise: ended, reject } = Promise.withResolvers<never>();
+    const give = () => reject(signal.reason);
+    const closed = () => reject(new Error('the server has hung up'));
     signal.addEventListener('abort', give, { once: true });
-    const closed = () => gone();
-    socket.once('error', gone).once('close', closed);
-    socket.write(Buffer.concat(messages.map((message) => this.#framed(message))), (error) =>
-      error ? gone(error) : resolve(),
-    );
+    socket.once('error', reject).once('close', closed);
+    let count = 0;
+    let piece: Piece | undefined;
     try {
-      await promise;
+      while (count < messages.length) {
+        piece = this.#next(socket, messages, count);
+        await Promise.race([piece.taken, ended]);
+        count += piece.messages.length;
+      }
+    } catch (error) {
+      if (error !== signal.reason) throw new Error(connectionError(error));
+      if (count === 0) {
+        // What it holds unsent would be sent twice.
+        this.#socket = undefined;
+        socket.destroy();
+        throw error;
+      }
+      this.#left = piece;
     } finally {
       signal.removeEventListener('abort', give);
-      socket.off('error', gone).off('close', closed);
+      socket.off('error', reject).off('close', closed);
     }
-    return [];
+    return { count, tooLong: [] };
+  }
+
+  // Gives the next messages to the socket, unless it has them already.
+  #next(socket: Socket, messages: readonly string[], from: number): Piece {
+    const left = this.#left;
+    this.#left = undefined;
+    const goesOn = left?.socket === socket && left.messages.every((message, place) => message === messages[place]);
+    if (left && goesOn) return left;
+    const framed: Buffer[] = [];
+    for (let bytes = 0; bytes < PIECE && from + framed.length < messages.length; bytes += framed.at(-1)?.length ?? 0) {
+      framed.push(this.#framed(messages[from + framed.length] as string));
+    }
+    const { promise: taken, resolve, reject } = Promise.withResolvers<void>();
+    taken.catch(() => {});
+    socket.write(Buffer.concat(framed), (error) => (error ? reject(error) : resolve()));
+    return { socket, messages: messages.slice(from, from + framed.length), taken };
   }
 
   #connect(): Socket {
@@ -164,6 +200,9 @@ class Stream implements MessageSocket {
   async close(): Promise<void> {
     const socket = this.#socket;
     this.#socket = undefined;
+    // What is on its way is sent again.
+    if (this.#left) socket?.destroy();
+    this.#left = undefined;
     if (!socket || socket.destroyed) return;
     await new Promise<void>((resolve) => socket.once('close', () => resolve()).end(() => socket.destroySoon()));
   }
