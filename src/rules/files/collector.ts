@@ -201,7 +201,8 @@ export class Collector implements Definitions {
       const previous = exceptions[at];
       if (previous === undefined) {
         if (fields === undefined) {
-          failLoad('LOAD_ERR_VALIDATE', 'Rule exception must have fields property with a list of fields', context);
+          const message = 'Rule exception must have fields property with a list of fields';
+          failLoad('LOAD_ERR_VALIDATE', message, context, { diagnostic: noException(rule, name) });
         }
         if (values.length === 0) {
           failLoad('LOAD_ERR_VALIDATE', 'Rule exception must have values property with a list of values', context);
@@ -234,6 +235,15 @@ function known<Definition>(
   const meant = suggest(name, named.keys());
   const hint = meant === undefined ? 'It is defined before, or in a file before.' : `Did you mean ${meant}?`;
   return failLoad('LOAD_ERR_VALIDATE', absent, context, { diagnostic: { hint } });
+}
+
+/** That a rule has no exception to which values could be added, for people. */
+function noException(rule: RuleDefinition, name: string): { readonly message: string; readonly hint: string } {
+  const names = rule.exceptions.map((each) => each.name);
+  const meant = suggest(name, names);
+  const others = names.length === 0 ? 'It has none' : `It has ${names.join(', ')}`;
+  const hint = meant === undefined ? `${others}; one of its own has fields.` : `Did you mean ${meant}?`;
+  return { message: `rule '${rule.name}' has no exception ${name}`, hint };
 }
 
 /** Each text once, in order. */

@@ -106,7 +106,7 @@ const kinds: readonly ((n: number) => Item)[] = [
   (n) => ({
     text: rule({}, `r${n}`) + more('rule', `r${n}`, 'exceptions', '[{ name: e, values: [[a]] }]'),
     stage: 0,
-    errors: ['must have fields'],
+    errors: ['has no exception e'],
   }),
   (n) => ({
     text:

@@ -144,6 +144,22 @@ describe('what is appended', () => {
     expect(found?.at).toMatchObject({ file: 'second', line: 2 });
   });
 
+  test('to one that the rule does not have: people are told which it has, Falco what a new one needs', () => {
+    const result = appended('{name: far, values: [cat]}');
+    expect(result.diagnostics.map(({ message }) => message)).toEqual(["rule 'r1' has no exception far"]);
+    expect(result.diagnostics[0]?.hint).toBe('It has e; one of its own has fields.');
+    expect(messages(result)).toEqual(['Rule exception must have fields property with a list of fields']);
+    const near = load(
+      withException('fields: proc.name').replace('name: e,', 'name: backups,') +
+        '- rule: r1\n  exceptions: [{name: bakcups, values: [cat]}]\n  override: {exceptions: append}\n',
+    );
+    expect(near.diagnostics[0]?.hint).toBe('Did you mean backups?');
+    const none = load(
+      `${rule({})}- rule: r1\n  exceptions: [{name: e, values: [a]}]\n  override: {exceptions: append}\n`,
+    );
+    expect(none.diagnostics[0]?.hint).toBe('It has none; one of its own has fields.');
+  });
+
   test('a new one needs values', () => {
     expect(messages(appended('{name: f, fields: fd.name}'))).toEqual([
       'Rule exception must have values property with a list of values',
