@@ -62,7 +62,8 @@ export async function dlq(action: string, ids: readonly string[], options: DlqOp
 
 async function stateFolder(pipeline: string | undefined, state: string | undefined): Promise<string> {
   if (state !== undefined) return resolve(state);
-  const planned = pipeline === undefined ? undefined : (await loadPlan(pipeline)).plan.state;
+  const planned =
+    pipeline === undefined ? undefined : (await loadPlan(pipeline, [], new Map(), { fetches: false })).plan.state;
   if (planned !== undefined) return planned;
   const message = 'Name the state folder with --state, or a pipeline that has a `state:`';
   throw new UserError(message, { exit: exitCode.usage });
@@ -76,7 +77,9 @@ async function open(folder: string): Promise<Letters> {
     const message = `There is no state in ${folder}: no falco-pipe has run with it as --state or \`state:\``;
     throw new UserError(message, { exit: exitCode.unavailable });
   }
-  const store = await Store.open(folder, () => {});
+  const store = await Store.open(folder, () => {}).catch((error) => {
+    throw withOwner(folder, error);
+  });
   return {
     list: (sink) => store.dead(sink),
     show: (id) => store.letter(id),
@@ -94,6 +97,15 @@ function isThere(path: string): boolean {
   } catch (error) {
     return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
   }
+}
+
+// Events are for their owner alone, and SQLite writes also where one only looks.
+function withOwner(folder: string, error: unknown): unknown {
+  const uid = statSync(folder, { throwIfNoEntry: false })?.uid;
+  const isForeign = uid !== undefined && uid !== process.getuid?.();
+  if (!isForeign || !(error instanceof UserError) || error.exit !== exitCode.noPermission) return error;
+  const message = `The state in ${folder} is another user's (uid ${uid}): run 'falco-pipe dlq' as that one, or as root`;
+  return new UserError(message, { exit: exitCode.noPermission, cause: error });
 }
 
 function remote(control: Control): Letters {

@@ -15,7 +15,7 @@ interface Node {
 
 /** Prints the graph of a pipeline file. */
 export async function graph(path: string, options: { format: string; set?: readonly string[] }): Promise<void> {
-  const nodes = nodesOf((await loadPlan(path, options.set)).plan);
+  const nodes = nodesOf((await loadPlan(path, options.set, new Map(), { fetches: false })).plan);
   const draw = { text, mermaid, svg }[options.format] ?? text;
   say(`${draw(nodes)}\n`);
 }

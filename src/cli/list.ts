@@ -49,7 +49,7 @@ async function rowsOf(what: string, pipeline: string | undefined, { source }: Li
     case 'rules': {
       if (pipeline === undefined)
         throw new UserError('list rules needs a pipeline: falco-pipe list rules PIPELINE', { exit: exitCode.usage });
-      const { plan } = await loadPlan(pipeline);
+      const { plan } = await loadPlan(pipeline, [], new Map(), { fetches: false });
       return plan.operators.flatMap(({ notes }) => (notes.list as Row[] | undefined) ?? []);
     }
     default:

@@ -2,7 +2,7 @@
 
 import { exitCode, UserError } from '../../core/errors.ts';
 import { inSlices } from '../../core/steps.ts';
-import { withFetchedItems } from '../../operators/rules/fetched-items.ts';
+import { type Unread, withFetchedItems } from '../../operators/rules/fetched-items.ts';
 import { PipelineDocument } from '../../pipeline/plan/document.ts';
 import { loadPlan } from '../../pipeline/plan/load.ts';
 import { planInSteps } from '../../pipeline/plan/plan.ts';
@@ -15,7 +15,7 @@ import { demandText } from './demand-text.ts';
 import { kernelDemands } from './kernel-demand.ts';
 import { liveOf } from './live-rates.ts';
 import { print, usage } from './rules.ts';
-import { namedBy } from './rules-files.ts';
+import { namedBy, sayUnread } from './rules-files.ts';
 
 export interface DemandOptions {
   readonly output: string;
@@ -28,7 +28,12 @@ export async function demand(paths: readonly string[], options: DemandOptions): 
   const named = namedBy(paths);
   if ('files' in named && options.live) usage('--live goes with a pipeline: the counts are those of its run');
   if ('files' in named && options.set) usage('--set changes a pipeline, and none is given');
-  const plan = 'files' in named ? await planFor(named.files) : (await loadPlan(named.pipeline, options.set)).plan;
+  const unread: Unread = new Map();
+  const plan =
+    'files' in named
+      ? await planFor(named.files, unread)
+      : (await loadPlan(named.pipeline, options.set, new Map(), { unread })).plan;
+  sayUnread(unread);
   const live = 'pipeline' in named && options.live ? await liveOf(named.pipeline, plan) : undefined;
   const demands = kernelDemands(plan);
   if (options.output === 'json') print(demandJson(demands, live));
@@ -36,7 +41,7 @@ export async function demand(paths: readonly string[], options: DemandOptions): 
 }
 
 /** A pipeline of the kernel and rules files: what this program can see by itself. */
-function planFor(files: readonly RulesFile[]): Promise<Plan> {
+function planFor(files: readonly RulesFile[], unread: Unread): Promise<Plan> {
   const unreadable = files.find((file) => file.unreadable !== undefined);
   if (unreadable)
     throw new UserError(`Cannot read ${unreadable.name}: ${unreadable.unreadable}`, { exit: exitCode.config });
@@ -46,5 +51,5 @@ function planFor(files: readonly RulesFile[]): Promise<Plan> {
     sinks: { out: { type: 'stdout', from: 'rules' } },
   };
   const document = PipelineDocument.parse('rules', JSON.stringify(pipeline));
-  return withFetchedItems(() => inSlices(planInSteps(document, builtIn())));
+  return withFetchedItems(() => inSlices(planInSteps(document, builtIn())), undefined, unread);
 }

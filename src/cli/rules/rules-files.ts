@@ -6,11 +6,12 @@ import { readText } from '../../core/files/read-once.ts';
 import { yamlFilesOf } from '../../core/files/yaml-folder.ts';
 import { packageRoot } from '../../core/package.ts';
 import { catalogues } from '../../events/catalogue.ts';
-import { readItems, withFetchedItems } from '../../operators/rules/fetched-items.ts';
+import { readItems, type Unread, withFetchedItems } from '../../operators/rules/fetched-items.ts';
 import { loadConfigured, type RulesConfig } from '../../operators/rules/index.ts';
 import { loadPlan, loadRegistry } from '../../pipeline/plan/load.ts';
 import type { Plan, PlannedOperator, PlannedSource } from '../../pipeline/plan/planned.ts';
 import { type LoadResult, loadRules, type Rule, type RulesFile } from '../../rules/index.ts';
+import { complain } from '../fail.ts';
 
 /** A source that feeds rules. */
 export interface Feed {
@@ -89,9 +90,9 @@ export function namedBy(
 export async function loadFrom(paths: readonly string[]): Promise<readonly LoadedRules[]> {
   const named = namedBy(paths);
   if ('files' in named) return [await loadFiles(named.files)];
-  const { plan } = await loadPlan(named.pipeline);
+  const { plan } = await loadPlan(named.pipeline, [], new Map(), { fetches: false });
   const operators = plan.operators.filter(({ type }) => type === 'rules');
-  return withFetchedItems(() => operators.map((operator) => loadOperator(plan, operator, named.pipeline)));
+  return looking(() => operators.map((operator) => loadOperator(plan, operator, named.pipeline)));
 }
 
 /** The path of the rules that come with the program, as short as it can be written. */
@@ -101,9 +102,22 @@ function shipped(): string {
   return near.startsWith('..') ? path : near;
 }
 
+/** Loads rules for somebody who looks at them: without a list from the web that cannot be had now, which is said. */
+async function looking<T>(load: () => T): Promise<T> {
+  const unread: Unread = new Map();
+  const loaded = await withFetchedItems(load, undefined, unread);
+  sayUnread(unread);
+  return loaded;
+}
+
+/** Says which lists are taken for empty. */
+export function sayUnread(unread: Unread): void {
+  for (const [location, why] of unread) complain(`a list is shown without its items: ${location}: ${why}`);
+}
+
 async function loadFiles(files: readonly RulesFile[]): Promise<LoadedRules> {
   const load = (all: readonly RulesFile[]) => loadRules(all, { catalogues, items: readItems });
-  const result = await withFetchedItems(() => load(files));
+  const result = await looking(() => load(files));
   const texts = files.map(({ name, content }) => ({ name, text: content }));
   refuse(result, texts);
   // Without a pipeline the question is what this program can see by itself.

@@ -5,7 +5,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { inSlices, type Steps } from '../../core/steps.ts';
-import type { ItemsFrom, KeptText } from '../../rules/index.ts';
+import { type ItemsFrom, type KeptText, whyNot } from '../../rules/index.ts';
 import { fetchItems, type Validators } from '../../rules/lists/items-fetch.ts';
 import { readInSteps } from '../../rules/lists/items-file.ts';
 import { isGzip, unpacked, unpackedAtOnce } from '../../rules/lists/items-gzip.ts';
@@ -42,11 +42,16 @@ class Lists {
   /** How to get what is wanted, as it is there. */
   readonly wanted = new Map<string, () => Promise<Raw>>();
   readonly copies: ListCopies | undefined;
+  readonly unread: Unread | undefined;
 
-  constructor(copies?: ListCopies) {
+  constructor(copies?: ListCopies, unread?: Unread) {
     this.copies = copies;
+    this.unread = unread;
   }
 }
+
+/** Lists from the web that could not be had, by where they are: why. Who gives it goes on without their items. */
+export type Unread = Map<string, string>;
 
 // A load takes its time in slices: another may begin before it is done.
 const loading = new AsyncLocalStorage<Lists>();
@@ -59,7 +64,11 @@ export function* findItems(from: ItemsFrom): Steps<Found | undefined> {
   const key = keyOf(from);
   const lists = loading.getStore();
   const found = lists?.found.get(key);
-  if (found instanceof Error) throw found;
+  if (found instanceof Error) {
+    if (from.kind === 'file' || lists?.unread === undefined) throw found;
+    lists.unread.set(from.location, whyNot(found));
+    return undefined;
+  }
   if (found !== undefined) return found;
   if (from.kind === 'url') {
     lists?.wanted.set(key, () => fetched(from, lists.copies));
@@ -89,10 +98,10 @@ function* nothing(): Steps<undefined> {}
 
 /**
  * Loads rules or makes a plan; when lists were missing, waits for them and does it again. Of those that have a copy in `copies`
- * their addresses are asked for another one only.
+ * their addresses are asked for another one only. Those that cannot be had are errors of the rules, or noted in `unread`.
  */
-export function withFetchedItems<T>(load: () => T | Promise<T>, copies?: ListCopies): Promise<T> {
-  const lists = new Lists(copies);
+export function withFetchedItems<T>(load: () => T | Promise<T>, copies?: ListCopies, unread?: Unread): Promise<T> {
+  const lists = new Lists(copies, unread);
   return loading.run(lists, async () => {
     try {
       const first = await load();

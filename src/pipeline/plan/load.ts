@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { inSlices } from '../../core/steps.ts';
-import { withFetchedItems, withoutFetching } from '../../operators/rules/fetched-items.ts';
+import { type Unread, withFetchedItems, withoutFetching } from '../../operators/rules/fetched-items.ts';
 import { withHeldLists } from '../../operators/rules/held-lists.ts';
 import { ListCopies } from '../../operators/rules/list-copies.ts';
 import { feedsOf } from '../../operators/rules/lists.ts';
@@ -29,6 +29,8 @@ export interface Loaded {
 export interface GivenHere extends Given {
   /** Whether lists from the web are fetched; without, what they have does not matter. */
   readonly fetches?: false;
+  /** Notes those that cannot be had, and are gone without. */
+  readonly unread?: Unread;
   /** Where a run that goes on keeps them. */
   readonly copies?: ListCopies | undefined;
 }
@@ -56,7 +58,8 @@ export async function loadPlan(
     const registry = await loadRegistry(document);
     const inTurn = () => inSlices(planInSteps(document, registry, read, given));
     const copies = given.copies ?? (given.here ? copiesOf(document, given) : undefined);
-    const make = () => (given.fetches === false ? withoutFetching(inTurn) : withFetchedItems(inTurn, copies));
+    const make = () =>
+      given.fetches === false ? withoutFetching(inTurn) : withFetchedItems(inTurn, copies, given.unread);
     const plan = await withHeldLists(listsOf(given.running), make);
     return { document, registry, plan, copies };
   } finally {
