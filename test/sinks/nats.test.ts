@@ -182,6 +182,23 @@ describe.skipIf(!hasNats)('the sink nats', () => {
     await sink.close();
   });
 
+  it('a write that is given up says what has no answer yet, and only that is written again', async () => {
+    const partitions = { of: 2, key: 'user.name' };
+    const events = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => recordOf({ 'user.name': name }));
+    const silent = events.filter((event) => partitionOf(event, partitions) === 1);
+    expect(silent.length % events.length).toBeGreaterThan(0);
+    await (await jetstreamManager(connection)).streams.update(`S${count}`, { subjects: [`${subject}.0`] });
+    // It takes what it gets, and answers nothing.
+    connection.subscribe(`${subject}.1`);
+    await connection.flush();
+    const limit = new AbortController();
+    setTimeout(() => limit.abort(new Error('no answer within 1 s')), 1000);
+    const error: WriteError = await (await sinkOf({ partitions }))
+      .write(events, limit.signal)
+      .catch((reason) => reason);
+    expect([error.message, error.again]).toEqual([`${server.url}: no answer within 1 s`, silent]);
+  });
+
   it('a server that is not there is named', async () => {
     const sink = await sinkOf({ servers: `nats://127.0.0.1:${await freePort()}` });
     await expect(sink.write([alertOf('a')], never)).rejects.toThrow(/^nats:\/\/127\.0\.0\.1:\d+: /);

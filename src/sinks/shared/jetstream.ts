@@ -51,21 +51,28 @@ export class Publisher {
     return new Publisher(config, ctx, nats);
   }
 
-  /** One outcome a message, in their order, at once when the connection is lost. Rejects when there is none. */
+  /**
+   * One outcome a message, in their order, at once when the connection is lost or the signal aborted. Rejects when there is no
+   * connection.
+   */
   async publish(messages: readonly Message[], signal: AbortSignal): Promise<Outcome[]> {
     const client = await this.#connected();
     signal.throwIfAborted();
     if (this.#isOffline) throw new Error(this.#lost);
     const most = this.#connection?.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    const outcomes = messages.map((): Outcome => ({ fate: 'again', what: this.#lost }));
-    const { promise: lost, resolve: giveUp } = Promise.withResolvers<void>();
-    this.#waiting.add(giveUp);
+    const outcomes: Outcome[] = [];
+    const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<string>();
+    const lost = () => giveUp(this.#lost);
+    const late = () => giveUp(explained(this.#config, signal.reason));
+    this.#waiting.add(lost);
+    signal.addEventListener('abort', late, { once: true });
     const each = messages.map(async (message, place) => {
       outcomes[place] = await this.#publish(client, message, most);
     });
-    await Promise.race([Promise.all(each), lost]);
-    this.#waiting.delete(giveUp);
-    return [...outcomes];
+    const what = await Promise.race([Promise.all(each).then(() => ''), givenUp]);
+    signal.removeEventListener('abort', late);
+    this.#waiting.delete(lost);
+    return messages.map((_, place) => outcomes[place] ?? { fate: 'again', what });
   }
 
   async close(): Promise<void> {
