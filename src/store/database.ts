@@ -86,6 +86,16 @@ export function tryToWrite(database: DatabaseSync): void {
   database.exec(`PRAGMA user_version = ${LAYOUT}`);
 }
 
+/** The id of the user that a folder belongs to, where that is another one and can be known. */
+function foreignOwner(folder: string): number | undefined {
+  try {
+    const { uid } = statSync(folder);
+    return uid === process.getuid?.() ? undefined : uid;
+  } catch {
+    return undefined;
+  }
+}
+
 /** What is wrong with the state file in a folder, and what to do. */
 export function explain(folder: string, error: unknown): UserError {
   const path = join(folder, STATE_FILE);
@@ -111,7 +121,9 @@ export function explain(folder: string, error: unknown): UserError {
     });
   }
   if (/readonly|unable to open/.test(message) || /^E[A-Z]+$/.test(code)) {
-    const advice = 'Name a folder that this user may write to with --state or `state:`';
+    const owner = foreignOwner(folder);
+    const name = owner === undefined ? 'Name' : `It belongs to the user ${owner}: run this as that one, or name`;
+    const advice = `${name} a folder that this user may write to with --state or \`state:\``;
     return new UserError(`${path} cannot be written: ${message}. ${advice}.`, {
       exit: exitCode.noPermission,
       cause: error,

@@ -376,6 +376,9 @@ describe('a state file that cannot be used', () => {
       ['--input-type=module', '-e', root ? script : script.replace(/process.setgid.*/, '')],
       { encoding: 'utf8' },
     );
-    expect(stdout).toMatch(/^77 .*state.db cannot be written: .* Name a folder that this user may write to/);
+    const advice = root ? 'It belongs to the user 0: run this as that one, or name' : 'Name';
+    expect(stdout).toMatch(
+      new RegExp(`^77 .*state.db cannot be written: .* ${advice} a folder that this user may write to`),
+    );
   });
 });
