@@ -34,6 +34,9 @@ export interface Fetched {
   readonly before?: Had | undefined;
 }
 
+/** Where a copy can go on, a start waits so many ms for an answer to begin. */
+const WAIT_WITH_COPY = 5000;
+
 type Raw = Omit<Found, 'text'>;
 
 /** Of one load. */
@@ -128,7 +131,8 @@ export function withoutFetching<T>(load: () => Promise<T>): Promise<T> {
 async function fetched(from: ItemsFrom, copies?: ListCopies): Promise<Raw> {
   const get = await fetchByProxy();
   const before = copies?.tallyOf(from);
-  const answer = await fetchItems(from, get, copies?.validatorsOf(from));
+  const wait = copies?.has(from) ? WAIT_WITH_COPY : undefined;
+  const answer = await fetchItems(from, get, copies?.validatorsOf(from), undefined, wait);
   if (answer !== undefined) return rawOf(answer, { before });
   const copy = await inSlices(copies?.read(from) ?? nothing()).catch((error: Error) => error);
   if (copy !== undefined && !(copy instanceof Error)) {

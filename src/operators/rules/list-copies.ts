@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, statfs, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
@@ -63,6 +63,11 @@ export class ListCopies {
     } catch {
       return undefined; // it is said when the copy is needed
     }
+  }
+
+  /** Whether a list has a copy, of whatever worth. */
+  has(from: ItemsFrom): boolean {
+    return existsSync(this.#pathOf(from));
   }
 
   /** What was found in the copy of a list, for whoever asks of that list for the first time; undefined: that is not known. */

@@ -49,7 +49,9 @@ export function keepFresh({ feeds, origins }: Loaded, ctx: Context, exchange: Ex
     const follower = new Follower(feed, origin, around);
     follower.begin(origin);
     if (feed.from.refresh === undefined) continue;
-    void refreshing(feed.from.refresh, ctx, follower.refresh, follower.failed);
+    // Where the start went on with a copy, it did not wait for long.
+    const first = feed.keptSince === undefined ? feed.from.refresh : 0;
+    void refreshing(feed.from.refresh, ctx, follower.refresh, follower.failed, first);
   }
 }
 

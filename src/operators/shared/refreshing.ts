@@ -4,7 +4,7 @@ import type { OperatorContext } from '../../core/component.ts';
 import { Stopping } from '../../core/errors.ts';
 
 /**
- * Calls `refresh` every so many ms, one after the other, until the operator stops. What fails is told to `failed`; the next
+ * Calls `refresh` every so many ms, for the first time after `first`, one after the other, until the operator stops. What fails is told to `failed`; the next
  * one comes all the same.
  */
 export async function refreshing(
@@ -12,10 +12,11 @@ export async function refreshing(
   { sleep, signal }: Pick<OperatorContext, 'sleep' | 'signal'>,
   refresh: () => Promise<void>,
   failed: (error: unknown) => void,
+  first = every,
 ): Promise<void> {
-  for (;;) {
+  for (let pause = first; ; pause = every) {
     try {
-      await sleep(every);
+      await sleep(pause);
     } catch {
       return;
     }

@@ -46,7 +46,8 @@ const TIMEOUT_MS = 30_000;
 
 /**
  * Fetches what a list comes from; undefined when it still is what `known` says.
- * @throws NoAnswer for what may pass: no connection, no answer within 30 s, a server that fails or is asked too often;
+ * @param wait ms in which its answer has to begin
+ * @throws NoAnswer for what may pass: no connection, no whole answer within 30 s, a server that fails or is asked too often;
  * ScanError for what is compressed and cannot be unpacked; another Error for another status than 200, a web page, JSON, more
  * than 128 MiB, a compression that was not asked for, a secret of its headers that is not there
  */
@@ -55,13 +56,17 @@ export async function fetchItems(
   get: Get,
   known?: Validators,
   signal?: AbortSignal,
+  wait = TIMEOUT_MS,
 ): Promise<Fetched | undefined> {
   const headers = { 'user-agent': 'falco-pipe', 'accept-encoding': 'gzip', ...sentHeaders(own), ...conditions(known) };
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const silence = new AbortController();
+  const waiting = setTimeout(() => silence.abort(), wait);
   try {
-    const all = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    const all = AbortSignal.any([silence.signal, timeout, ...(signal === undefined ? [] : [signal])]);
     // What is meant for one server is not carried to another.
     const response = await get(address, { headers, signal: all, redirects: own === undefined });
+    clearTimeout(waiting);
     const isSame = response.status === 304 && known !== undefined;
     const why = isSame ? undefined : refusal(response, own !== undefined);
     if (isSame || why !== undefined) {
@@ -74,8 +79,11 @@ export async function fetchItems(
     return { content, ...(validators === undefined ? {} : { validators }) };
   } catch (error) {
     if (error instanceof Unfit || error instanceof NoAnswer || error instanceof ScanError) throw error;
+    if (silence.signal.aborted) throw new NoAnswer(`no answer within ${wait / 1000} s`, { cause: error });
     if (timeout.aborted) throw new NoAnswer(`no whole answer within ${TIMEOUT_MS / 1000} s`, { cause: error });
     throw new NoAnswer(messageOf(error), { cause: error });
+  } finally {
+    clearTimeout(waiting);
   }
 }
 

@@ -169,6 +169,25 @@ describe('an address that gives no list', () => {
     expect((await run()).alerts).toEqual(['/etc/f1']);
   });
 
+  test('says nothing: a start with a copy does not wait for long, and asks again at once where it may', {
+    timeout: 40_000,
+  }, async () => {
+    await run();
+    const held: ServerResponse[] = [];
+    answer = (response) => void held.push(response);
+    rules(', refresh: 1h');
+    const { running, lines } = await goingOn();
+    expect(lines.filter((line) => line.includes('goes on with the 2 items of'))).toEqual([
+      expect.stringContaining(': no answer within 5 s'),
+    ]);
+    await vi.waitFor(() => expect(held).toHaveLength(2), 10_000);
+    held[1]?.end('/etc/f1\n');
+    await vi.waitFor(() => expect(running.metrics.get('detect')?.byLabel('list_items').far).toBe(1), 10_000);
+    expect(running.status().problems).toEqual([]);
+    held[0]?.destroy();
+    await running.stop(0);
+  });
+
   test('goes on with its copy over reloads, until it gives one', async () => {
     await run();
     answer = down;
