@@ -145,6 +145,12 @@ test.each([
   ]);
 });
 
+test('a mistake in a macro is one, however often its condition comes to it', () => {
+  const doubled = Array.from({ length: 17 }, (_, n) => inMacro(`m${n + 1}`, `m${n} or m${n}`));
+  const text = inMacro('m0', 'no.f=1') + doubled.join('') + rule({ condition: 'm17' });
+  expect(errorsOf(text)).toEqual([expect.stringContaining('no.f')]);
+});
+
 test('what is skipped for names that there are not has no other mistakes than those that are told of it', () => {
   const skip = { 'skip-if-unknown-filter': 'true' };
   expect(errorsOf(rule({ ...skip, condition: 'no.f=1 and evt.num=x', output: 'o %no.o' }))).toEqual([]);
