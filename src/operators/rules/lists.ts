@@ -2,7 +2,7 @@
 
 import type { Prepared } from '../../core/component.ts';
 import { counted } from '../../core/counted.ts';
-import type { ListFeed, Tally } from '../../rules/index.ts';
+import type { ItemsFrom, ListFeed, Tally } from '../../rules/index.ts';
 
 /** What is known of items that a list had. */
 export type Had = Pick<Tally, 'items' | 'absolute'>;
@@ -18,6 +18,11 @@ export interface ToldList {
   readonly list: string;
   readonly from: string;
   readonly items: number;
+}
+
+/** Where a list comes from, for the log and `status`: of an address the server, for its path may be a key. */
+export function whereabouts({ kind, address, location }: ItemsFrom): string {
+  return kind === 'url' ? new URL(address).origin : location;
 }
 
 export const toldLists = (feeds: readonly ListFeed[]): readonly ToldList[] =>
@@ -41,11 +46,11 @@ export function sameLists(prepared: Prepared, before: Prepared): readonly Change
 /** What people should look at of a list that has changed: it has lost more than half of its items, or has items of another kind. */
 export function doubts({ feed: { name, from, tally: now }, before }: Changed): readonly string[] {
   const found: string[] = [];
-  if (now.items * 2 < before.items) found.push(shrunkText(name, from.location, before.items, now.items));
+  if (now.items * 2 < before.items) found.push(shrunkText(name, from, before.items, now.items));
   const others = now.items - now.absolute;
   if (before.items > 0 && before.absolute === before.items && others > 0) {
     found.push(
-      `the list ${name}: ${counted(others, 'item')} without / in front, where all had one, from ${from.location}`,
+      `the list ${name}: ${counted(others, 'item')} without / in front, where all had one, from ${whereabouts(from)}`,
     );
   }
   return found;
@@ -53,9 +58,9 @@ export function doubts({ feed: { name, from, tally: now }, before }: Changed): r
 
 /** Says of a list that had items, and has none now, what it had. */
 export function emptiedText({ feed: { name, from, tally }, before }: Changed): string | undefined {
-  return tally.items === 0 && before.items > 0 ? shrunkText(name, from.location, before.items, 0) : undefined;
+  return tally.items === 0 && before.items > 0 ? shrunkText(name, from, before.items, 0) : undefined;
 }
 
-function shrunkText(list: string, location: string, before: number, now: number): string {
-  return `the list ${list}: ${before} → ${counted(now, 'item')}, from ${location}`;
+function shrunkText(list: string, from: ItemsFrom, before: number, now: number): string {
+  return `the list ${list}: ${before} → ${counted(now, 'item')}, from ${whereabouts(from)}`;
 }

@@ -16,7 +16,7 @@ import { sha256Of } from './content-digest.ts';
 import { Keeping } from './keeping.ts';
 import type { Answer } from './list-copies.ts';
 import type { Origin, Origins } from './list-origins.ts';
-import { doubts } from './lists.ts';
+import { doubts, whereabouts } from './lists.ts';
 
 type Context = Pick<OperatorContext, 'sleep' | 'now' | 'signal' | 'log' | 'metrics' | 'trouble'>;
 
@@ -125,8 +125,9 @@ class Follower {
     const { ctx, trouble } = this.#around;
     const { from, standing } = this.#feed;
     const what = from.refresh === undefined ? `${standing} until a reload reads it` : standing;
-    if (this.#outage.failed(why)) ctx.log.warn(`${what}: ${from.location}: ${why}`);
-    if (isProblem) trouble(`${what}: ${whereabouts(from)}: ${why}`);
+    const message = `${what}: ${whereabouts(from)}: ${why}`;
+    if (this.#outage.failed(why)) ctx.log.warn(message);
+    if (isProblem) trouble(message);
   }
 
   async #take(answer: Answer): Promise<void> {
@@ -149,7 +150,7 @@ class Follower {
     for (const message of doubts({ feed: this.#feed, before })) log.warn(message);
     const less = leftOut(this.#feed, now);
     if (less !== undefined && less !== leftOut(this.#feed, before)) {
-      log.warn(`${from.location}: line ${now.problem?.line}: ${less}`);
+      log.warn(`${whereabouts(from)}: line ${now.problem?.line}: ${less}`);
     }
   }
 
@@ -159,11 +160,6 @@ class Follower {
     this.#around.ctx.log.info(`the list ${this.#feed.name} is read again, after ${seconds} s`);
     this.#around.trouble();
   }
-}
-
-/** Where a list comes from: the path of an address may be a key, which only those who read the log may see. */
-function whereabouts({ kind, address, location }: ItemsFrom): string {
-  return kind === 'url' ? new URL(address).origin : location;
 }
 
 /** A list that was cut short must not silence the rules that use it. */
