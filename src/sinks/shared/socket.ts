@@ -128,7 +128,7 @@ class Stream implements MessageSocket {
 
   async send(messages: readonly string[], signal: AbortSignal): Promise<Sent> {
     signal.throwIfAborted();
-    const socket = this.#socket ?? this.#connect();
+    const socket = this.#socket?.destroyed === false ? this.#socket : this.#connect();
     const { promise: ended, reject } = Promise.withResolvers<never>();
     const give = () => reject(signal.reason);
     const closed = () => reject(new Error('the server has hung up'));
@@ -146,7 +146,6 @@ class Stream implements MessageSocket {
       if (error !== signal.reason) throw new Error(connectionError(error));
       if (count === 0) {
         // What it holds unsent would be sent twice.
-        this.#socket = undefined;
         socket.destroy();
         throw error;
       }
