@@ -95,7 +95,8 @@ export interface Counters {
   /**
    * By program: how often the kernel skipped it, because a task that it had interrupted was inside it: also for what would
    * not have been sent. `io_uring`:
-   * requests that completed when their process was not there any more.
+   * requests that completed when their process was not there any more, and those that accept again and again, of which
+   * too many were pending to keep them all.
    */
   readonly missed: Record<string, number>;
   /** Records, of `exec`, that have less of arguments or environment than is asked for: the ring had no room for more. */

@@ -39,6 +39,7 @@ enum { BPF_RB_AVAIL_DATA = 0, BPF_RB_RING_SIZE = 1 };
 #define PIPEFS_MAGIC 0x50495045
 #define RLIMIT_NOFILE 7
 #define EINPROGRESS 115
+#define ECANCELED 125
 #define PR_SET_NAME 15
 #define PR_GET_NAME 16
 #define O_ACCMODE 3
@@ -192,7 +193,7 @@ struct io_mkdir___since_7_0 { struct delayed_filename filename; };
 struct io_rename___since_7_0 { struct delayed_filename oldpath, newpath; };
 struct io_link___since_7_0 { struct delayed_filename oldpath, newpath; };
 struct io_socket { int domain, type, protocol; __u32 file_slot; };
-struct io_accept { int flags; __u32 file_slot; };
+struct io_accept { int flags; __u32 file_slot; int iou_flags; };
 struct io_connect { void *addr; int addr_len; };
 struct io_bind { int addr_len; };
 struct io_listen { int backlog; };

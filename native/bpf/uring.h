@@ -6,10 +6,16 @@
 #define URING_ADDRESS 112
 #define CQE_SKIP_SUCCESS 64 // IOSQE_CQE_SKIP_SUCCESS and REQ_F_CQE_SKIP: no completion when it succeeds
 #define CQE_MORE 2          // IORING_CQE_F_MORE: others follow
+#define ACCEPT_MULTISHOT 1  // IORING_ACCEPT_MULTISHOT
+
+// Of a request that accepts again and again only this comes with each connection. A program may give a number twice.
+struct uring_number { __u64 ring, number, tgid; };
 
 struct uring_request {
   __u64 args[6];          // as the system call has them, but for texts and addresses
-  __u32 which, tgid;
+  struct uring_number number;
+  __u32 which;
+  bool again;             // it accepts again and again, as far as is known
   bool fixed;             // the descriptor it makes is none of the process's table
   bool cut;
   bool is_long;           // its texts are kept apart
@@ -32,13 +38,16 @@ struct {
   __type(value, struct uring_long);
 } long_requests SEC(".maps");
 
-// Of a request that accepts again and again only its ring and the program's number for it come with each connection.
-struct uring_number { __u64 ring, number; };
+// What accepts again and again under one number.
+struct uring_accepts {
+  __u32 live;                // requests that have not completed
+  __u32 fixed;               // as of a request; not when that is true of some only: no descriptor shall be hidden
+};
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 256);
+  __uint(max_entries, 256);  // fewer than requests, which tell when one of these was displaced
   __type(key, struct uring_number);
-  __type(value, __u64);      // address of the request
+  __type(value, struct uring_accepts);
 } accepting SEC(".maps");
 
 struct {
@@ -112,16 +121,47 @@ static __noinline int keep_long_name(__u32 number, const char *name, bool alone)
   return 0;
 }
 
+// The scratch for a request, of which only that is known.
+static __noinline struct uring_request *blank_request(__u32 slot, __u32 which)
+{
+  struct uring_request *r = bpf_map_lookup_elem(&looked_at, &slot);
+  if (!r) return 0;
+  __builtin_memset(r, 0, __builtin_offsetof(struct uring_request, text));
+  r->text[0][0] = r->text[1][0] = 0;
+  r->which = which;
+  return r;
+}
+
+static __always_inline void begin_accepts(struct uring_request *r)
+{
+  struct uring_accepts first = { .live = 1, .fixed = r->fixed };
+  struct uring_accepts *others = bpf_map_lookup_elem(&accepting, &r->number);
+  if (!others) {
+    bpf_map_update_elem(&accepting, &r->number, &first, BPF_ANY);
+    return;
+  }
+  __sync_fetch_and_add(&others->live, 1);
+  others->fixed &= r->fixed;
+}
+
+// Returns whether its connections could be told until now. By the number that it was kept with: a request that is refused
+// completes, too, though it was never submitted.
+static __noinline bool end_accepts(struct uring_request *r)
+{
+  struct uring_accepts *these = bpf_map_lookup_elem(&accepting, &r->number);
+  if (!these) return 0;
+  if (__sync_fetch_and_add(&these->live, -1) == 1) bpf_map_delete_elem(&accepting, &r->number);
+  return 1;
+}
+
 // Keeps a request until it completes.
-static __noinline int keep_request(struct uring_request *r, __u64 request, __u64 ring, __u64 user_data)
+static __noinline int keep_request(struct uring_request *r, __u64 request)
 {
   __u64 key = request;
   bpf_map_update_elem(&requests, &key, r, BPF_ANY);
   struct uring_long *l = r->is_long ? long_here() : 0;
   if (l) bpf_map_update_elem(&long_requests, &key, l, BPF_ANY);
-  if (r->which != CALL_ACCEPT) return 0;
-  struct uring_number number = { ring, user_data };
-  bpf_map_update_elem(&accepting, &number, &key, BPF_ANY);
+  if (r->again) begin_accepts(r);
   return 0;
 }
 
@@ -233,6 +273,8 @@ static __always_inline void keep_arguments(struct uring_request *r, struct io_ki
   case CALL_ACCEPT:
     r->args[3] = GET(io_accept, at, flags);
     r->fixed = GET(io_accept, at, file_slot);
+    // Before Linux 6.10 it is not kept.
+    r->again = !bpf_core_field_exists(((struct io_accept *)at)->iou_flags) || GET(io_accept, at, iou_flags) & ACCEPT_MULTISHOT;
     break;
   case CALL_LISTEN:
     if (bpf_core_type_exists(struct io_listen)) r->args[1] = GET(io_listen, at, backlog); // since Linux 6.11
@@ -296,20 +338,25 @@ static __always_inline int submitted(struct io_kiocb *request)
   enum call which = uring_call(GET(io_kiocb, req, opcode));
   __u32 slot = SCRATCH_SUBMIT, tgid = current_task()->tgid;
   if (!is_wanted(which) || !in_scope(tgid)) return 0;
-  struct uring_request *r = bpf_map_lookup_elem(&looked_at, &slot);
+  struct uring_request *r = blank_request(slot, which);
   if (!r) return 0;
-  __builtin_memset(r, 0, __builtin_offsetof(struct uring_request, text));
-  r->text[0][0] = r->text[1][0] = 0;
-  r->which = which;
-  r->tgid = tgid;
+  r->number.ring = (__u64)GET(io_kiocb, req, ctx);
+  r->number.number = GET(io_kiocb, req, cqe.user_data);
+  r->number.tgid = tgid;
   keep_arguments(r, req);
-  keep_request(r, (__u64)request, (__u64)GET(io_kiocb, req, ctx), GET(io_kiocb, req, cqe.user_data));
+  keep_request(r, (__u64)request);
   // Nobody will tell of its success, so that is told now; of a failure its completion tells.
   if (GET(io_kiocb, req, flags) & CQE_SKIP_SUCCESS) {
     r->fixed = 1;
     finish_request(r, r->is_long ? long_here() : 0, 0, 0, slot);
   }
   return 0;
+}
+
+static __always_inline void lost(void)
+{
+  struct counters *c = counters_here();
+  if (c) c->uring_lost++;
 }
 
 static __always_inline int completed(struct io_kiocb *req, __s32 result, __u32 flags)
@@ -320,20 +367,18 @@ static __always_inline int completed(struct io_kiocb *req, __s32 result, __u32 f
   __u64 key = (__u64)req;
   struct uring_request *r = bpf_map_lookup_elem(&requests, &key);
   bool known = r && r->which == which;
-  // Not by the process that asked: it has ended, or its context says nothing.
-  if (known && r->tgid != tgid) {
-    struct counters *c = counters_here();
-    if (c) c->uring_lost++;
+  if (known && r->again && !end_accepts(r)) lost();
+  // Not by the process that asked: it has ended, or its context says nothing. What was cancelled did not happen.
+  if (known && r->number.tgid != tgid) {
+    if (result != -ECANCELED) lost();
+    bpf_map_delete_elem(&requests, &key);
     return 0;
   }
   if (!in_scope(tgid)) return 0;
   if (!known) {
     // Displaced by too many others: what is left is that it was done, and to what.
-    r = bpf_map_lookup_elem(&looked_at, &slot);
+    r = blank_request(slot, which);
     if (!r) return 0;
-    __builtin_memset(r, 0, __builtin_offsetof(struct uring_request, text));
-    r->text[0][0] = r->text[1][0] = 0;
-    r->which = which;
     r->cut = 1;
   }
   struct uring_long *l = r->is_long ? bpf_map_lookup_elem(&long_requests, &key) : 0;
@@ -342,12 +387,15 @@ static __always_inline int completed(struct io_kiocb *req, __s32 result, __u32 f
   return 0;
 }
 
-// The request that accepts again and again, by its ring and its number; NULL when it is not known.
-static __noinline struct uring_request *accepting_request(__u64 ring, __u64 user_data)
+// A connection of a request that accepts again and again; NULL when none has that number here: other operations complete
+// more than once, too.
+static __noinline struct uring_request *accepting_request(__u64 ring, __u64 user_data, __u64 tgid)
 {
-  struct uring_number number = { ring, user_data };
-  __u64 *key = bpf_map_lookup_elem(&accepting, &number);
-  return key ? bpf_map_lookup_elem(&requests, key) : 0;
+  struct uring_number number = { ring, user_data, tgid };
+  struct uring_accepts *these = bpf_map_lookup_elem(&accepting, &number);
+  struct uring_request *r = these ? blank_request(SCRATCH_COMPLETE, CALL_ACCEPT) : 0;
+  if (r) r->fixed = these->fixed;
+  return r;
 }
 
 // A connection came through such a request, of which no more is said here.
@@ -355,8 +403,8 @@ static __always_inline int accepted(__u64 ring, __u64 user_data, __s32 result)
 {
   __u32 tgid = current_task()->tgid;
   if (!is_wanted(CALL_ACCEPT) || !in_scope(tgid)) return 0;
-  struct uring_request *r = accepting_request(ring, user_data);
-  if (r && r->which == CALL_ACCEPT && r->tgid == tgid) finish_request(r, 0, 0, result, SCRATCH_COMPLETE);
+  struct uring_request *r = accepting_request(ring, user_data, tgid);
+  if (r) finish_request(r, 0, 0, result, SCRATCH_COMPLETE);
   return 0;
 }
 

@@ -11,6 +11,8 @@ const LIFE: readonly string[] = ['fork', 'exec', 'exit', 'cgroup', 'chdir', 'fch
 /** Programs that send them; on_call those of chdir and fchdir. */
 const LIFE_PROGRAMS: readonly string[] = ['on_fork', 'on_exec', 'on_exit', 'on_cgroup', 'on_call'];
 
+const OF_URING =
+  'io_uring did them for processes that had ended, or that had too many requests pending which accept again and again';
 const PRESSED = 'the ring was nearly full, the rest is for events that matter more';
 
 export class Losses {
@@ -43,8 +45,8 @@ export class Losses {
   }
 
   /** A program that is skipped cannot tell whether somebody would have read the event: nobody may have lost anything. */
-  #reportSkips({ io_uring: gone = 0, ...programs }: SensorCounters['missed']): boolean {
-    this.#drop('process_gone', this.#since('gone', gone), undefined, 'io_uring did them for processes that had ended');
+  #reportSkips({ io_uring: lost = 0, ...programs }: SensorCounters['missed']): boolean {
+    this.#drop('uring_lost', this.#since('uring', lost), undefined, OF_URING);
     let life = false;
     for (const [program, count] of Object.entries(programs)) {
       const more = this.#since(`missed ${program}`, count);

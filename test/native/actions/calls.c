@@ -119,20 +119,74 @@ static long any_call32(void)
   return call32(number(1), a[0], a[1], a[2], a[3], a[4]);
 }
 
-// uring plain|async|sqpoll OPCODE FD ADDR LEN OFF FLAGS [SQE_FLAGS [FILE_INDEX [IOPRIO]]]: one request, words as for sys. Answers with its
+struct uring {
+  int fd;
+  unsigned *tail, *array, *head; // of what is submitted; of what has completed
+  unsigned mask, completed_mask, *completed_tail;
+  void *both; // rings
+  size_t size, entries_size;
+  struct io_uring_sqe *entries;
+  struct io_uring_cqe *completions;
+};
+
+static bool open_uring(struct uring *u, unsigned flags)
+{
+  // Of what does not fit among the completions the kernel does not tell.
+  struct io_uring_params p = { .flags = flags | IORING_SETUP_CQSIZE, .cq_entries = 512, .sq_thread_idle = 50 };
+  u->fd = syscall(SYS_io_uring_setup, 4, &p);
+  if (u->fd < 0) return false;
+  u->size = p.sq_off.array + p.sq_entries * sizeof(unsigned);
+  size_t room = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
+  if (u->size < room) u->size = room;
+  u->entries_size = p.sq_entries * sizeof *u->entries;
+  int shared = MAP_SHARED | MAP_POPULATE;
+  char *both = u->both = mmap(0, u->size, PROT_READ | PROT_WRITE, shared, u->fd, IORING_OFF_SQ_RING);
+  u->entries = mmap(0, u->entries_size, PROT_READ | PROT_WRITE, shared, u->fd, IORING_OFF_SQES);
+  u->tail = (void *)(both + p.sq_off.tail);
+  u->array = (void *)(both + p.sq_off.array);
+  u->mask = p.sq_entries - 1;
+  u->head = (void *)(both + p.cq_off.head);
+  u->completed_tail = (void *)(both + p.cq_off.tail);
+  u->completed_mask = p.cq_entries - 1;
+  u->completions = (void *)(both + p.cq_off.cqes);
+  return true;
+}
+
+static void close_uring(struct uring *u)
+{
+  munmap(u->entries, u->entries_size);
+  munmap(u->both, u->size);
+  close(u->fd);
+}
+
+static struct io_uring_sqe *next_entry(struct uring *u)
+{
+  unsigned at = *u->tail & u->mask;
+  u->array[at] = at;
+  return memset(&u->entries[at], 0, sizeof u->entries[at]);
+}
+
+// Submits that entry, and waits for so many completions.
+static void submit_entry(struct uring *u, unsigned flags, unsigned wait)
+{
+  __atomic_store_n(u->tail, *u->tail + 1, __ATOMIC_RELEASE);
+  syscall(SYS_io_uring_enter, u->fd, 1, wait, flags | IORING_ENTER_GETEVENTS, NULL, 0);
+}
+
+static long next_result(struct uring *u)
+{
+  if (*u->head == __atomic_load_n(u->completed_tail, __ATOMIC_ACQUIRE))
+    syscall(SYS_io_uring_enter, u->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
+  return u->completions[(*u->head)++ & u->completed_mask].res;
+}
+
+// uring plain|async|sqpoll OPCODE FD ADDR LEN OFF FLAGS [SQE_FLAGS [FILE_INDEX]]: one request, words as for sys. Answers with its
 // result; without a completion (IOSQE_CQE_SKIP_SUCCESS) with 0.
 static long through_uring(void)
 {
-  struct io_uring_params p = { .flags = words[1][0] == 's' ? IORING_SETUP_SQPOLL : 0, .sq_thread_idle = 50 };
-  int ring = syscall(SYS_io_uring_setup, 4, &p);
-  if (ring < 0) return -errno;
-  size_t size = p.sq_off.array + p.sq_entries * sizeof(unsigned);
-  size_t room = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
-  if (size < room) size = room;
-  char *sq = mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
-  struct io_uring_sqe *sqe =
-    mmap(0, p.sq_entries * sizeof *sqe, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
-  memset(sqe, 0, sizeof *sqe);
+  struct uring u;
+  if (!open_uring(&u, words[1][0] == 's' ? IORING_SETUP_SQPOLL : 0)) return -errno;
+  struct io_uring_sqe *sqe = next_entry(&u);
   sqe->opcode = number(2);
   sqe->fd = argument(words[3]);
   sqe->addr = argument(words[4]);
@@ -141,20 +195,59 @@ static long through_uring(void)
   sqe->open_flags = argument(words[7]);
   sqe->flags = number(8) | (words[1][0] == 'a' ? IOSQE_ASYNC : 0);
   if (count > 9) sqe->file_index = number(9);
-  if (count > 10) sqe->ioprio = number(10);
-  *(unsigned *)(sq + p.sq_off.array) = 0;
-  __atomic_store_n((unsigned *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
   int silent = sqe->flags & IOSQE_CQE_SKIP_SUCCESS;
-  unsigned enter = IORING_ENTER_GETEVENTS | (words[1][0] == 's' ? IORING_ENTER_SQ_WAKEUP : 0);
-  syscall(SYS_io_uring_enter, ring, 1, silent ? 0 : 1, enter, NULL, 0);
-  struct io_uring_cqe *cqe = (void *)(sq + p.cq_off.cqes);
+  submit_entry(&u, words[1][0] == 's' ? IORING_ENTER_SQ_WAKEUP : 0, silent ? 0 : 1);
   // To close the ring would cancel what nobody can be seen to wait for.
   if (silent) usleep(100000);
-  last = silent ? 0 : cqe->res;
-  munmap(sqe, p.sq_entries * sizeof *sqe);
-  munmap(sq, size);
-  close(ring);
+  last = silent ? 0 : next_result(&u);
+  close_uring(&u);
   return last;
+}
+
+// Accepts again and again; `given`: its number in the ring, `slot`: where the descriptors go, 0 for those of the process.
+static void submit_accept(struct uring *u, int fd, long given, unsigned slot, unsigned length)
+{
+  struct io_uring_sqe *sqe = next_entry(u);
+  sqe->opcode = IORING_OP_ACCEPT;
+  sqe->fd = fd;
+  sqe->len = length;
+  sqe->user_data = given;
+  sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+  sqe->file_index = slot;
+  submit_entry(u, 0, 0);
+}
+
+static bool is_accepted(struct uring *u, struct sockaddr_in *to)
+{
+  int client = socket(AF_INET, SOCK_STREAM, 0);
+  return !connect(client, (void *)to, sizeof *to) && next_result(u) >= 0;
+}
+
+// uring-accepts OTHERS: in a child that ends while it accepts, one request accepts a connection; so many others begin to
+// accept; two under the number of the first fail, one that is submitted and one that is refused; the first accepts two more.
+// Answers with the port.
+static long accept_through_uring(void)
+{
+  struct sockaddr_in to = loopback(0);
+  socklen_t size = sizeof to;
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (bind(fd, (void *)&to, size) || listen(fd, 5) || getsockname(fd, (void *)&to, &size)) return -errno;
+  pid_t pid = fork();
+  if (pid == 0) {
+    struct uring u;
+    if (!open_uring(&u, 0)) _exit(1);
+    submit_accept(&u, fd, 7, 0, 0);
+    if (!is_accepted(&u, &to)) _exit(2);
+    for (long other = 0; other < number(1); other++) submit_accept(&u, fd, 100 + other, 0, 0);
+    submit_accept(&u, -1, 7, IORING_FILE_INDEX_ALLOC, 0);
+    if (next_result(&u) != -EBADF) _exit(3);
+    submit_accept(&u, fd, 7, 0, 1);
+    if (next_result(&u) != -EINVAL) _exit(4);
+    _exit(is_accepted(&u, &to) && is_accepted(&u, &to) ? 0 : 5);
+  }
+  close(fd);
+  int status = wait_for(pid);
+  return status ? -status : ntohs(to.sin_port);
 }
 
 // In a child of its own: what must not be done to this process.
@@ -174,6 +267,7 @@ long make_call(const char *what)
   if (!strcmp(what, "sys32")) return any_call32();
   if (!strcmp(what, "tag")) return set_tag();
   if (!strcmp(what, "uring")) return through_uring();
+  if (!strcmp(what, "uring-accepts")) return accept_through_uring();
   if (!strcmp(what, "sys-apart")) return any_call_apart();
   return NO_SUCH_ACTION;
 }

@@ -321,7 +321,7 @@ describe('capture', () => {
     sensor.counts.missed.io_uring = 1;
     await vi.advanceTimersByTimeAsync(3000);
     expect(ctx.said.map(({ type, fields }) => [type, fields.reason, fields.event_type, fields.count])).toEqual([
-      ['drop', 'process_gone', undefined, 1],
+      ['drop', 'uring_lost', undefined, 1],
       ['drop', 'ring_full', 'open', 7],
       ['drop', 'ring_pressure', 'open', 2],
     ]);
