@@ -91,6 +91,7 @@ class Follower {
     }
     if (damage !== undefined) ctx.log.warn(`the list ${name} was read anew: ${damage}`);
     this.#sayWhatIsMissed();
+    this.#sayWhatWasNoItem();
     if (before !== undefined) for (const message of doubts({ feed: this.#feed, before })) ctx.log.warn(message);
     if (answer !== undefined) keeping?.keep({ ...answer, tally });
   }
@@ -121,6 +122,14 @@ class Follower {
     if (missed !== undefined) this.#say(missed, from.kind === 'url');
   }
 
+  /** What is wrong with an answer is said when it comes: whoever looks later may be given another one. */
+  #sayWhatWasNoItem(): void {
+    const { name, from, isRead, missed, tally } = this.#feed;
+    if (from.kind === 'file' || !isRead || missed !== undefined) return;
+    this.#sayLeftOut(undefined, tally);
+    if (tally.items === 0) this.#around.ctx.log.warn(`the list ${name} is empty: ${whereabouts(from)}: ${NO_ITEMS}`);
+  }
+
   #say(why: string, isProblem: boolean): void {
     const { ctx, trouble } = this.#around;
     const { from, standing } = this.#feed;
@@ -145,13 +154,14 @@ class Follower {
   }
 
   #sayWhatIsLess(before: Tally, now: Tally): void {
-    const { log } = this.#around.ctx;
-    const { from } = this.#feed;
-    for (const message of doubts({ feed: this.#feed, before })) log.warn(message);
+    for (const message of doubts({ feed: this.#feed, before })) this.#around.ctx.log.warn(message);
+    this.#sayLeftOut(before, now);
+  }
+
+  #sayLeftOut(before: Tally | undefined, now: Tally): void {
     const less = leftOut(this.#feed, now);
-    if (less !== undefined && less !== leftOut(this.#feed, before)) {
-      log.warn(`${whereabouts(from)}: line ${now.problem?.line}: ${less}`);
-    }
+    if (less === undefined || (before !== undefined && less === leftOut(this.#feed, before))) return;
+    this.#around.ctx.log.warn(`${whereabouts(this.#feed.from)}: line ${now.problem?.line}: ${less}`);
   }
 
   #works(): void {
