@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { exitCode, messageOf, UserError } from '../core/errors.ts';
 import { catalogues } from '../events/catalogue.ts';
-import { readItems, withFetchedItems } from '../operators/rules/fetched-items.ts';
+import { readItems, withFetchedItems } from '../operators/rules/lists/fetched-items.ts';
 import { type LoadResult, loadRules, type RulesFile } from '../rules/index.ts';
 import type { TestFile } from './test-kind.ts';
 

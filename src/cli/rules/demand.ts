@@ -2,7 +2,7 @@
 
 import { exitCode, UserError } from '../../core/errors.ts';
 import { inSlices } from '../../core/steps.ts';
-import { type Unread, withFetchedItems } from '../../operators/rules/fetched-items.ts';
+import { type Unread, withFetchedItems } from '../../operators/rules/lists/fetched-items.ts';
 import { PipelineDocument } from '../../pipeline/plan/document.ts';
 import { loadPlan } from '../../pipeline/plan/load.ts';
 import { planInSteps } from '../../pipeline/plan/plan.ts';

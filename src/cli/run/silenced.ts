@@ -4,7 +4,7 @@ import { counted } from '../../core/counted.ts';
 import { type Diagnostic, exitCode, UserError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { RulesConfig } from '../../operators/rules/index.ts';
-import { doubts, emptiedText, sameLists } from '../../operators/rules/lists.ts';
+import { doubts, emptiedText, sameLists } from '../../operators/rules/lists/lists.ts';
 import type { Plan, PlannedOperator } from '../../pipeline/plan/planned.ts';
 import { filesOf, isBlankText } from '../rules/rules-files.ts';
 

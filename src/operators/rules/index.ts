@@ -39,13 +39,13 @@ import {
 import { cataloguesOn } from '../shared/catalogues.ts';
 import { demandedTypes } from '../shared/condition.ts';
 import { sha256Of } from './content-digest.ts';
-import { findItems, keptItems, listCopies, readItems } from './fetched-items.ts';
-import { heldFor } from './held-lists.ts';
 import { warnOfIdleRules } from './idle-rules.ts';
 import { EVENT_ID, Judge } from './judge.ts';
-import { Origins } from './list-origins.ts';
-import { toldLists } from './lists.ts';
-import { keepFresh } from './refresh.ts';
+import { findItems, keptItems, listCopies, readItems } from './lists/fetched-items.ts';
+import { heldFor } from './lists/held-lists.ts';
+import { Origins } from './lists/list-origins.ts';
+import { toldLists } from './lists/lists.ts';
+import { keepFresh } from './lists/refresh.ts';
 import { unmatched } from './unmatched.ts';
 
 const choice = z

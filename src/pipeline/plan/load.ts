@@ -2,10 +2,10 @@
 
 import { resolve } from 'node:path';
 import { inSlices } from '../../core/steps.ts';
-import { type Unread, withFetchedItems, withoutFetching } from '../../operators/rules/fetched-items.ts';
-import { withHeldLists } from '../../operators/rules/held-lists.ts';
-import { ListCopies } from '../../operators/rules/list-copies.ts';
-import { feedsOf } from '../../operators/rules/lists.ts';
+import { type Unread, withFetchedItems, withoutFetching } from '../../operators/rules/lists/fetched-items.ts';
+import { withHeldLists } from '../../operators/rules/lists/held-lists.ts';
+import { ListCopies } from '../../operators/rules/lists/list-copies.ts';
+import { feedsOf } from '../../operators/rules/lists/lists.ts';
 import type { ListFeed } from '../../rules/index.ts';
 import { PipelineDocument } from './document.ts';
 import { loadedFiles } from './import-hooks.ts';

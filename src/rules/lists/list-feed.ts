@@ -287,8 +287,8 @@ export interface KeptText {
 /** Undefined: there is no copy. @throws Error that says why the copy cannot be used */
 export type KeptItems = (from: ItemsFrom) => Generator<void, KeptText | undefined>;
 
-/** Whence lists are loaded. */
-export interface Origins {
+/** What lists are loaded with. */
+export interface ListReaders {
   readonly items: ReadItems;
   readonly held: HeldLists;
   readonly kept: KeptItems;
@@ -298,13 +298,13 @@ export interface Origins {
  * Loads a list. What is wrong with it comes back; an error when the list cannot be used. Of an address that cannot be read
  * now, or gives no list or none with items, those that are held of it go on, or else those of its copy, which is for the caller to say.
  */
-export function* loadFeed(feed: ListFeed, origins: Origins): Generator<void, readonly Issue[]> {
+export function* loadFeed(feed: ListFeed, readers: ListReaders): Generator<void, readonly Issue[]> {
   let content: Uint8Array | undefined;
   try {
-    const found = origins.items(feed.from);
+    const found = readers.items(feed.from);
     content = found !== undefined && 'next' in found ? yield* found : found;
   } catch (error) {
-    return yield* loadWithout(feed, error, origins);
+    return yield* loadWithout(feed, error, readers);
   }
   if (content === undefined) return [];
   let built: Built;
@@ -312,10 +312,10 @@ export function* loadFeed(feed: ListFeed, origins: Origins): Generator<void, rea
     built = yield* buildUsable(feed, content);
   } catch (error) {
     if (!(error instanceof ScanError)) throw error;
-    return yield* loadWithout(feed, error, origins);
+    return yield* loadWithout(feed, error, readers);
   }
   const isEmptied = built.items === 0 && feed.from.kind === 'url';
-  const before = isEmptied ? yield* loadBefore(feed, origins) : undefined;
+  const before = isEmptied ? yield* loadBefore(feed, readers) : undefined;
   if (before !== undefined) return before;
   built.exchange();
   return contentIssues(built, feed);
@@ -330,7 +330,7 @@ export const NO_ITEMS = 'it has no items';
  */
 function* loadBefore(
   feed: ListFeed,
-  { held, kept }: Omit<Origins, 'items'>,
+  { held, kept }: Omit<ListReaders, 'items'>,
 ): Generator<void, readonly Issue[] | undefined> {
   const running = held(feed);
   if (running.length === 0) return (yield* loadKept(feed, new Error(NO_ITEMS), kept, 1)) === 'taken' ? [] : undefined;
@@ -347,7 +347,7 @@ function goneOnWithout({ from, standing }: ListFeed, why: string): Issue {
 function* loadWithout(
   feed: ListFeed,
   error: unknown,
-  { held, kept }: Omit<Origins, 'items'>,
+  { held, kept }: Omit<ListReaders, 'items'>,
 ): Generator<void, readonly Issue[]> {
   const { from } = feed;
   const isFile = from.kind === 'file';

@@ -1,8 +1,8 @@
 /** What the lists of planned rules hold that come from elsewhere. */
 
-import type { Prepared } from '../../core/component.ts';
-import { counted } from '../../core/counted.ts';
-import type { ItemsFrom, ListFeed, Tally } from '../../rules/index.ts';
+import type { Prepared } from '../../../core/component.ts';
+import { counted } from '../../../core/counted.ts';
+import type { ItemsFrom, ListFeed, Tally } from '../../../rules/index.ts';
 
 /** What is known of items that a list had. */
 export type Had = Pick<Tally, 'items' | 'absolute'>;

@@ -1,18 +1,18 @@
 /** Lists that come from elsewhere are read again while rules judge, and those from the web are kept. */
 
 import { stat } from 'node:fs/promises';
-import type { OperatorContext } from '../../core/component.ts';
-import { Outage } from '../../core/failure/outage.ts';
-import { stampOf } from '../../core/files/file-stamp.ts';
-import { inSlices } from '../../core/steps.ts';
-import { type Built, type ItemsFrom, type ListFeed, leftOut, type Tally, whyNot } from '../../rules/index.ts';
-import { fetchItems } from '../../rules/lists/items-fetch.ts';
-import { readAside } from '../../rules/lists/items-file.ts';
-import { unpacked } from '../../rules/lists/items-gzip.ts';
-import { NO_ITEMS } from '../../rules/lists/list-feed.ts';
-import { fetchByProxy } from '../shared/fetch.ts';
-import { refreshing } from '../shared/refreshing.ts';
-import { sha256Of } from './content-digest.ts';
+import type { OperatorContext } from '../../../core/component.ts';
+import { Outage } from '../../../core/failure/outage.ts';
+import { stampOf } from '../../../core/files/file-stamp.ts';
+import { inSlices } from '../../../core/steps.ts';
+import { type Built, type ItemsFrom, type ListFeed, leftOut, type Tally, whyNot } from '../../../rules/index.ts';
+import { fetchItems } from '../../../rules/lists/items-fetch.ts';
+import { readAside } from '../../../rules/lists/items-file.ts';
+import { unpacked } from '../../../rules/lists/items-gzip.ts';
+import { NO_ITEMS } from '../../../rules/lists/list-feed.ts';
+import { fetchByProxy } from '../../shared/fetch.ts';
+import { refreshing } from '../../shared/refreshing.ts';
+import { sha256Of } from '../content-digest.ts';
 import { Keeping } from './keeping.ts';
 import type { Answer } from './list-copies.ts';
 import type { Origin, Origins } from './list-origins.ts';

@@ -1,7 +1,7 @@
 /** What is known of how lists from the web were come by, for whoever reads them again and keeps them. */
 
-import type { ItemsFrom, ListFeed } from '../../rules/index.ts';
-import type { Validators } from '../../rules/lists/items-fetch.ts';
+import type { ItemsFrom, ListFeed } from '../../../rules/index.ts';
+import type { Validators } from '../../../rules/lists/items-fetch.ts';
 import type { Found } from './fetched-items.ts';
 import type { Answer, Copy, ListCopies } from './list-copies.ts';
 import type { Had } from './lists.ts';

@@ -1,7 +1,7 @@
 /** The lists of rules that run, for a plan that is to take their place: what cannot be read now has the items that it has there. */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { ListFeed } from '../../rules/index.ts';
+import type { ListFeed } from '../../../rules/index.ts';
 
 const running = new AsyncLocalStorage<readonly ListFeed[]>();
 

@@ -4,12 +4,12 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { inSlices, type Steps } from '../../core/steps.ts';
-import { type ItemsFrom, type KeptText, whyNot } from '../../rules/index.ts';
-import { fetchItems, type Validators } from '../../rules/lists/items-fetch.ts';
-import { readInSteps } from '../../rules/lists/items-file.ts';
-import { isGzip, unpacked, unpackedAtOnce } from '../../rules/lists/items-gzip.ts';
-import { fetchByProxy } from '../shared/fetch.ts';
+import { inSlices, type Steps } from '../../../core/steps.ts';
+import { type ItemsFrom, type KeptText, whyNot } from '../../../rules/index.ts';
+import { fetchItems, type Validators } from '../../../rules/lists/items-fetch.ts';
+import { readInSteps } from '../../../rules/lists/items-file.ts';
+import { isGzip, unpacked, unpackedAtOnce } from '../../../rules/lists/items-gzip.ts';
+import { fetchByProxy } from '../../shared/fetch.ts';
 import type { Answer, Copy, ListCopies } from './list-copies.ts';
 import type { Had } from './lists.ts';
 

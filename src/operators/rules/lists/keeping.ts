@@ -1,9 +1,9 @@
 /** The items of a list are kept in the state folder, whenever they are others; what cannot be written is tried again. */
 
-import type { OperatorContext } from '../../core/component.ts';
-import { messageOf } from '../../core/errors.ts';
-import { Outage } from '../../core/failure/outage.ts';
-import type { ListFeed } from '../../rules/index.ts';
+import type { OperatorContext } from '../../../core/component.ts';
+import { messageOf } from '../../../core/errors.ts';
+import { Outage } from '../../../core/failure/outage.ts';
+import type { ListFeed } from '../../../rules/index.ts';
 import type { Answer, ListCopies } from './list-copies.ts';
 
 /** After a failure it is tried again in this many ms. */

@@ -7,12 +7,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, statfs, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../../core/errors.ts';
-import { readBeginning, readInSteps } from '../../core/files/regular-file.ts';
-import { inSlices, type Steps } from '../../core/steps.ts';
-import type { ItemsFrom } from '../../rules/index.ts';
-import { MOST_BYTES } from '../../rules/lists/items-bounds.ts';
-import type { Validators } from '../../rules/lists/items-fetch.ts';
+import { messageOf } from '../../../core/errors.ts';
+import { readBeginning, readInSteps } from '../../../core/files/regular-file.ts';
+import { inSlices, type Steps } from '../../../core/steps.ts';
+import type { ItemsFrom } from '../../../rules/index.ts';
+import { MOST_BYTES } from '../../../rules/lists/items-bounds.ts';
+import type { Validators } from '../../../rules/lists/items-fetch.ts';
 import type { Had } from './lists.ts';
 
 /** What an address gave, as it came. */
