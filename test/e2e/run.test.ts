@@ -146,7 +146,7 @@ export default defineSink({
       import { Writer } from ${JSON.stringify(`file://${repository}/src/sinks/shared/writer.ts`)};
       process.setuid(65534);
       const writer = await Writer.toStdout();
-      await writer.write("hello\\n", new AbortController().signal);
+      await writer.write(["hello\\n"], new AbortController().signal);
       await writer.close();`;
     const args = ['-c', `"${process.execPath}" --input-type=module -e '${script}' | cat`];
     expect(execFileSync('sh', args, { encoding: 'utf8', timeout: 20_000 })).toBe('hello\n');
