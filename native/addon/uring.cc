@@ -45,7 +45,10 @@ UringSupport uring_support(const btf *types) {
     return no("io_uring_submit_req passes no io_kiocb here");
   const bool by_entry = points_to(types, complete, 2, "io_uring_cqe");
   if (!by_entry && !passes_numbers(types, complete)) return no("io_uring_complete passes no result here");
-  return {{submit != nullptr ? "on_uring_submit" : "on_uring_submit_sqe",
-           by_entry ? "on_uring_complete" : "on_uring_complete_numbers"},
-          ""};
+  std::set<std::string> programs{submit != nullptr ? "on_uring_submit" : "on_uring_submit_sqe",
+                                 by_entry ? "on_uring_complete" : "on_uring_complete_numbers"};
+  // Before Linux 6.0 what finds the ring full passes io_uring_complete, too; the other tracepoint is of 6.1.
+  if (tracepoint(types, "io_uring_cqe_overflow") != nullptr && tracepoint(types, "io_uring_local_work_run") != nullptr)
+    programs.insert("on_uring_overflow");
+  return {programs, ""};
 }

@@ -5,9 +5,9 @@
 
 struct btf;
 
-// Programs for one tracepoint each, whose form has changed over the years: of each two a kernel takes one.
+// Programs for one tracepoint each. The form of two has changed over the years: of each two a kernel takes one.
 constexpr const char *kUringPrograms[] = {"on_uring_submit", "on_uring_submit_sqe", "on_uring_complete",
-                                          "on_uring_complete_numbers"};
+                                          "on_uring_complete_numbers", "on_uring_overflow"};
 
 struct UringSupport {
   std::set<std::string> programs;  // that fit this kernel; none: it cannot be seen

@@ -175,6 +175,7 @@ struct trace_event_raw_task_newtask { pid_t pid; unsigned long clone_flags; };
 struct trace_event_raw_sched_process_exec { __u32 __data_loc_filename; pid_t old_pid; };
 struct trace_event_raw_io_uring_submit_req { void *req; };
 struct trace_event_raw_io_uring_complete { void *ctx, *req; __u64 user_data; int res; unsigned int cflags; };
+struct trace_event_raw_io_uring_cqe_overflow { void *ctx; __u64 user_data; __s32 res; __u32 cflags; };
 
 // io_uring. What an operation keeps for itself lies over the beginning of its request.
 
@@ -201,7 +202,7 @@ struct io_sr_msg { void *umsg; unsigned int len; unsigned short addr_len; void *
 struct msghdr { void *msg_name; int msg_namelen; };
 struct sockaddr_storage { __u16 ss_family; };
 struct io_async_msghdr { struct msghdr msg; struct sockaddr_storage addr; };
-struct io_cqe { __u64 user_data; int fd; };
+struct io_cqe { __u64 user_data; __s32 res; int fd; __u32 flags; };
 struct io_kiocb { struct file *file; __u8 opcode; __u64 flags; struct io_cqe cqe; void *ctx, *async_data; };
 struct io_uring_cqe { __u64 user_data; __s32 res; __u32 flags; };
 

@@ -54,7 +54,14 @@ int on_uring_submit_perf(struct trace_event_raw_io_uring_submit_req *event)
 SEC("tp/io_uring/io_uring_complete")
 int on_uring_complete_perf(struct trace_event_raw_io_uring_complete *event)
 {
-  if (event->req) completed(event->req, event->res, event->cflags);
+  if (event->req) completed(event->req, event->res);
   else accepted((__u64)event->ctx, event->user_data, event->res);
+  return 1;
+}
+
+SEC("tp/io_uring/io_uring_cqe_overflow")
+int on_uring_overflow_perf(struct trace_event_raw_io_uring_cqe_overflow *event)
+{
+  overflowed((__u64)event->ctx, event->user_data, event->res, event->cflags);
   return 1;
 }

@@ -149,6 +149,6 @@ struct counters {                // of a processor; so many bytes that no two sh
   __u64 looked;                  // times that the ring could have been looked at before a low-priority record
   __u64 pressed;                 // it was nearly full then
   __u64 unlooked;                // bytes sent, while the consumer slept, since it was looked how many are in the ring
-  __u64 uring_lost;              // of io_uring: done when the process was not there any more, or by a request that was displaced
+  __u64 uring_lost;              // of io_uring: done when the process was not there any more, or by a request that was displaced, of which no more is known
   __u64 shortened;               // exec records with less of argv or the environment than is asked for: there was no room
 } __attribute__((aligned(64)));

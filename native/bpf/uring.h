@@ -5,7 +5,6 @@
 #define URING_TEXT 1024   // longer paths are kept apart
 #define URING_ADDRESS 112
 #define CQE_SKIP_SUCCESS 64 // IOSQE_CQE_SKIP_SUCCESS and REQ_F_CQE_SKIP: no completion when it succeeds
-#define CQE_MORE 2          // IORING_CQE_F_MORE: others follow
 #define ACCEPT_MULTISHOT 1  // IORING_ACCEPT_MULTISHOT
 
 // Of a request that accepts again and again only this comes with each connection. A program may give a number twice.
@@ -19,6 +18,7 @@ struct uring_request {
   bool fixed;             // the descriptor it makes is none of the process's table
   bool cut;
   bool is_long;           // its texts are kept apart
+  bool told;              // when it was submitted
   char address[URING_ADDRESS] __attribute__((aligned(8)));
   char text[2][URING_TEXT];
 };
@@ -49,6 +49,14 @@ struct {
   __type(key, struct uring_number);
   __type(value, struct uring_accepts);
 } accepting SEC(".maps");
+
+// Of each ring how many requests were kept and have not completed, whether they are still there or were displaced.
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 256);
+  __type(key, __u64);
+  __type(value, __s32);
+} pending SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -154,6 +162,14 @@ static __noinline bool end_accepts(struct uring_request *r)
   return 1;
 }
 
+static __noinline int count_pending(__u64 ring, __s32 change)
+{
+  __s32 *count = bpf_map_lookup_elem(&pending, &ring);
+  if (count) __sync_fetch_and_add(count, change);
+  else if (change > 0) bpf_map_update_elem(&pending, &ring, &change, BPF_ANY);
+  return 0;
+}
+
 // Keeps a request until it completes.
 static __noinline int keep_request(struct uring_request *r, __u64 request)
 {
@@ -162,6 +178,7 @@ static __noinline int keep_request(struct uring_request *r, __u64 request)
   struct uring_long *l = r->is_long ? long_here() : 0;
   if (l) bpf_map_update_elem(&long_requests, &key, l, BPF_ANY);
   if (r->again) begin_accepts(r);
+  if (!r->told) count_pending(r->number.ring, 1);
   return 0;
 }
 
@@ -343,10 +360,11 @@ static __always_inline int submitted(struct io_kiocb *request)
   r->number.ring = (__u64)GET(io_kiocb, req, ctx);
   r->number.number = GET(io_kiocb, req, cqe.user_data);
   r->number.tgid = tgid;
+  r->told = GET(io_kiocb, req, flags) & CQE_SKIP_SUCCESS;
   keep_arguments(r, req);
   keep_request(r, (__u64)request);
   // Nobody will tell of its success, so that is told now; of a failure its completion tells.
-  if (GET(io_kiocb, req, flags) & CQE_SKIP_SUCCESS) {
+  if (r->told) {
     r->fixed = 1;
     finish_request(r, r->is_long ? long_here() : 0, 0, 0, slot);
   }
@@ -359,7 +377,7 @@ static __always_inline void lost(void)
   if (c) c->uring_lost++;
 }
 
-static __always_inline int completed(struct io_kiocb *req, __s32 result, __u32 flags)
+static __always_inline int completed(struct io_kiocb *req, __s32 result)
 {
   enum call which = uring_call(GET(io_kiocb, req, opcode));
   __u32 tgid = current_task()->tgid, slot = SCRATCH_COMPLETE;
@@ -368,6 +386,7 @@ static __always_inline int completed(struct io_kiocb *req, __s32 result, __u32 f
   struct uring_request *r = bpf_map_lookup_elem(&requests, &key);
   bool known = r && r->which == which;
   if (known && r->again && !end_accepts(r)) lost();
+  if (known && !r->told) count_pending(r->number.ring, -1);
   // Not by the process that asked: it has ended, or its context says nothing. What was cancelled did not happen.
   if (known && r->number.tgid != tgid) {
     if (result != -ECANCELED) lost();
@@ -383,7 +402,7 @@ static __always_inline int completed(struct io_kiocb *req, __s32 result, __u32 f
   }
   struct uring_long *l = r->is_long ? bpf_map_lookup_elem(&long_requests, &key) : 0;
   finish_request(r, l, (__u64)GET(io_kiocb, req, file), result, slot);
-  if (known && !(flags & CQE_MORE)) bpf_map_delete_elem(&requests, &key);
+  if (known) bpf_map_delete_elem(&requests, &key);
   return 0;
 }
 
@@ -408,6 +427,60 @@ static __always_inline int accepted(__u64 ring, __u64 user_data, __s32 result)
   return 0;
 }
 
+// The request whose completion found the ring full: the kernel passes what it would have written there, not the request.
+struct overflow_search {
+  __u64 ring, user_data;
+  __s32 result;
+  __u32 flags;
+  __u64 found;
+  __s32 kept;                // of that ring, when it is not found
+};
+
+struct { // not on the stack: the verifier would follow what is counted there
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct overflow_search);
+} searched SEC(".maps");
+
+// A request that asks for no completion is still kept when it has ended, and looks as it did then.
+static long overflow_step(void *map, const void *key, void *value, void *context)
+{
+  __u32 zero = 0;
+  struct overflow_search *s = bpf_map_lookup_elem(&searched, &zero);
+  struct uring_request *r = value;
+  __u64 at = *(__u64 *)key;
+  if (!s) return 1;
+  if (r->number.ring != s->ring) return 0;
+  if (!r->told) s->kept++;
+  if (r->number.number != s->user_data || GET(io_kiocb, at, cqe.user_data) != s->user_data) return 0;
+  if (GET(io_kiocb, at, cqe.res) != s->result || GET(io_kiocb, at, cqe.flags) != s->flags) return 0;
+  if (uring_call(GET(io_kiocb, at, opcode)) != r->which || GET(io_kiocb, at, flags) & CQE_SKIP_SUCCESS) return 0;
+  s->found = at;
+  return 1;
+}
+
+static __noinline __u64 overflowing_request(__u64 ring, __u64 user_data, __s32 result, __u32 flags)
+{
+  __u32 zero = 0;
+  struct overflow_search *s = bpf_map_lookup_elem(&searched, &zero);
+  if (!s) return 0;
+  *s = (struct overflow_search){ .ring = ring, .user_data = user_data, .result = result, .flags = flags };
+  bpf_for_each_map_elem(&requests, overflow_step, 0, 0);
+  __s32 *count = s->found ? 0 : bpf_map_lookup_elem(&pending, &ring);
+  if (count && *count > s->kept) { // it may be one that was displaced
+    __sync_fetch_and_add(count, -1);
+    lost();
+  }
+  return s->found;
+}
+
+static __always_inline int overflowed(__u64 ring, __u64 user_data, __s32 result, __u32 flags)
+{
+  __u64 request = overflowing_request(ring, user_data, result, flags);
+  return request ? completed((struct io_kiocb *)request, result) : 0;
+}
+
 // The tracepoints of the running kernel are the ones whose programs the loader loads.
 
 SEC("tp_btf/io_uring_submit_req")
@@ -427,11 +500,17 @@ int BPF_PROG(on_uring_complete, void *ring, void *request, struct io_uring_cqe *
 {
   if (!cqe) return 0;
   if (!request) return accepted((__u64)ring, GET(io_uring_cqe, cqe, user_data), GET(io_uring_cqe, cqe, res));
-  return completed(request, GET(io_uring_cqe, cqe, res), GET(io_uring_cqe, cqe, flags));
+  return completed(request, GET(io_uring_cqe, cqe, res));
 }
 
 SEC("tp_btf/io_uring_complete") // before Linux 6.16
 int BPF_PROG(on_uring_complete_numbers, void *ring, void *request, __u64 user_data, int result, __u32 flags)
 {
-  return request ? completed(request, result, flags) : accepted((__u64)ring, user_data, result);
+  return request ? completed(request, result) : accepted((__u64)ring, user_data, result);
+}
+
+SEC("tp_btf/io_uring_cqe_overflow")
+int BPF_PROG(on_uring_overflow, void *ring, __u64 user_data, int result, __u32 flags)
+{
+  return overflowed((__u64)ring, user_data, result, flags);
 }

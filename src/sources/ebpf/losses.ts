@@ -11,8 +11,7 @@ const LIFE: readonly string[] = ['fork', 'exec', 'exit', 'cgroup', 'chdir', 'fch
 /** Programs that send them; on_call those of chdir and fchdir. */
 const LIFE_PROGRAMS: readonly string[] = ['on_fork', 'on_exec', 'on_exit', 'on_cgroup', 'on_call'];
 
-const OF_URING =
-  'io_uring did them for processes that had ended, or that had too many requests pending which accept again and again';
+const OF_URING = 'io_uring did them for processes that had ended, or that had too many requests pending at once';
 const PRESSED = 'the ring was nearly full, the rest is for events that matter more';
 
 export class Losses {

@@ -129,11 +129,10 @@ struct uring {
   struct io_uring_cqe *completions;
 };
 
-static bool open_uring(struct uring *u, unsigned flags)
+static bool open_uring(struct uring *u, unsigned flags, unsigned entries)
 {
-  // Of what does not fit among the completions the kernel does not tell.
-  struct io_uring_params p = { .flags = flags | IORING_SETUP_CQSIZE, .cq_entries = 512, .sq_thread_idle = 50 };
-  u->fd = syscall(SYS_io_uring_setup, 4, &p);
+  struct io_uring_params p = { .flags = flags | IORING_SETUP_CQSIZE, .cq_entries = entries, .sq_thread_idle = 50 };
+  u->fd = syscall(SYS_io_uring_setup, entries, &p);
   if (u->fd < 0) return false;
   u->size = p.sq_off.array + p.sq_entries * sizeof(unsigned);
   size_t room = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
@@ -185,7 +184,7 @@ static long next_result(struct uring *u)
 static long through_uring(void)
 {
   struct uring u;
-  if (!open_uring(&u, words[1][0] == 's' ? IORING_SETUP_SQPOLL : 0)) return -errno;
+  if (!open_uring(&u, words[1][0] == 's' ? IORING_SETUP_SQPOLL : 0, 4)) return -errno;
   struct io_uring_sqe *sqe = next_entry(&u);
   sqe->opcode = number(2);
   sqe->fd = argument(words[3]);
@@ -202,6 +201,36 @@ static long through_uring(void)
   last = silent ? 0 : next_result(&u);
   close_uring(&u);
   return last;
+}
+
+// uring-full plain|async COUNT OPCODE FD ADDR LEN OFF FLAGS: in a child, so many of them at once, when nothing more fits among
+// the completions. Answers with what went wrong, 0 if nothing did.
+static long overflow_uring(void)
+{
+  pid_t pid = fork();
+  if (pid == 0) {
+    struct uring u;
+    unsigned many = number(2);
+    if (!open_uring(&u, 0, many)) _exit(1);
+    unsigned room = u.completed_mask + 1;
+    for (unsigned i = 0; i < room + many; i++) {
+      struct io_uring_sqe *sqe = next_entry(&u);
+      __atomic_store_n(u.tail, *u.tail + 1, __ATOMIC_RELEASE);
+      if (i == room - 1 && syscall(SYS_io_uring_enter, u.fd, room, 0, 0, NULL, 0) != room) _exit(2);
+      if (i < room) continue; // IORING_OP_NOP
+      sqe->opcode = number(3);
+      sqe->fd = argument(words[4]);
+      sqe->addr = argument(words[5]);
+      sqe->len = argument(words[6]);
+      sqe->off = argument(words[7]);
+      sqe->open_flags = argument(words[8]);
+      sqe->flags = words[1][0] == 'a' ? IOSQE_ASYNC : 0;
+    }
+    if (syscall(SYS_io_uring_enter, u.fd, many, 0, 0, NULL, 0) != many) _exit(3);
+    usleep(100000); // what is asynchronous would be cancelled
+    _exit(0);
+  }
+  return wait_for(pid);
 }
 
 // Accepts again and again; `given`: its number in the ring, `slot`: where the descriptors go, 0 for those of the process.
@@ -235,7 +264,7 @@ static long accept_through_uring(void)
   pid_t pid = fork();
   if (pid == 0) {
     struct uring u;
-    if (!open_uring(&u, 0)) _exit(1);
+    if (!open_uring(&u, 0, 4)) _exit(1);
     submit_accept(&u, fd, 7, 0, 0);
     if (!is_accepted(&u, &to)) _exit(2);
     for (long other = 0; other < number(1); other++) submit_accept(&u, fd, 100 + other, 0, 0);
@@ -267,6 +296,7 @@ long make_call(const char *what)
   if (!strcmp(what, "sys32")) return any_call32();
   if (!strcmp(what, "tag")) return set_tag();
   if (!strcmp(what, "uring")) return through_uring();
+  if (!strcmp(what, "uring-full")) return overflow_uring();
   if (!strcmp(what, "uring-accepts")) return accept_through_uring();
   if (!strcmp(what, "sys-apart")) return any_call_apart();
   return NO_SUCH_ACTION;

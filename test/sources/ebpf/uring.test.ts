@@ -42,6 +42,7 @@ describe.skipIf(skipped)('io_uring', () => {
   let actor: Actor;
   let server: Server;
   let port = 0;
+  let ctx: ReturnType<typeof contextFor>;
   let stop = () => {};
   const rows: Row[] = [];
   const alerts: string[] = [];
@@ -60,7 +61,7 @@ describe.skipIf(skipped)('io_uring', () => {
     port = address && typeof address === 'object' ? address.port : 0;
     actor = await Actor.start(place.program, folder);
     const { rules } = loadRules(official, { catalogues });
-    const ctx = contextFor({ fields: new Set([...FIELDS]), types: new Set(Object.keys(CALLS)) });
+    ctx = contextFor({ fields: new Set([...FIELDS]), types: new Set(Object.keys(CALLS)) });
     const subscription = ebpf.open(ebpf.config.parse({ scope: { descendants_of: actor.pid } }), ctx).subscribe({
       next: (batch: Batch) => {
         const ruleset = bindRules(rules, batch.form as Form, { matching: 'all' });
@@ -216,6 +217,18 @@ describe.skipIf(skipped)('io_uring', () => {
     });
   });
 
+  test.each(['plain', 'async'])('what finds no room among the completions, by a ring that is %s', async (mode) => {
+    rows.length = 0;
+    const many = 100;
+    expect(await actor.ask(`uring-full ${mode} ${many} ${OP.OPENAT} -100 'own 0 0 0`)).toBe(0);
+    await actor.ask(`sys ${numberOf('unlinkat')} -100 'last 0`);
+    await vi.waitFor(() => expect(rows.map((row) => row['evt.arg.name'])).toContain(under('last')), 5000);
+    const opened = rows.filter((row) => row['evt.is_io_uring']);
+    expect(opened).toHaveLength(many);
+    for (const row of opened) expect(row).toMatchObject({ 'evt.type': 'openat', 'fd.name': under('own') });
+    expect(new Set(opened.map((row) => row['fd.num'])).size).toBe(many);
+  });
+
   test('each connection of a request that accepts again and again, whatever else has its number', async () => {
     rows.length = 0;
     const port = await actor.ask('uring-accepts 0');
@@ -232,6 +245,24 @@ describe.skipIf(skipped)('io_uring', () => {
     ]);
   });
 
+  test('what finds no room and is too much to keep is lost, and counted', async () => {
+    rows.length = 0;
+    const many = 2000;
+    const before = lostIn(ctx);
+    expect(await actor.ask(`uring-full plain ${many} ${OP.MKDIRAT} -100 'own 0700 0 0`)).toBe(0);
+    const told = () => rows.filter((row) => row['evt.is_io_uring']).length;
+    const known = () => told() + lostIn(ctx) - before;
+    // What another ring left at the same address may stand for one.
+    await vi.waitFor(() => expect(known()).toBeGreaterThan(0.99 * many), 5000);
+    expect(known()).toBeLessThanOrEqual(many);
+    expect(told()).toBeGreaterThan(100);
+  });
+
+  function lostIn({ said }: ReturnType<typeof contextFor>): number {
+    const lost = said.filter(({ fields }) => fields.reason === 'uring_lost');
+    return lost.reduce((sum, { fields }) => sum + Number(fields.count), 0);
+  }
+
   /** How many are lost, by what a source of its own says, until what ends while it accepts is cleared away. */
   async function lostOf(others: number): Promise<number> {
     const ctx = contextFor({ fields: new Set(['fd.sport']), types: new Set(['accept']) });
@@ -241,8 +272,7 @@ describe.skipIf(skipped)('io_uring', () => {
     const listening = `:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A`;
     await vi.waitFor(() => expect(readFileSync('/proc/net/tcp', 'utf8')).not.toContain(listening), 5000);
     subscription.unsubscribe();
-    const lost = ctx.said.filter(({ fields }) => fields.reason === 'uring_lost');
-    return lost.reduce((sum, { fields }) => sum + Number(fields.count), 0);
+    return lostIn(ctx);
   }
 
   test('a process that ends while it accepts has lost nothing; one that accepts too much at once has', async () => {
