@@ -77,9 +77,7 @@ async function open(folder: string): Promise<Letters> {
     const message = `There is no state in ${folder}: no falco-pipe has run with it as --state or \`state:\``;
     throw new UserError(message, { exit: exitCode.unavailable });
   }
-  const store = await Store.open(folder, () => {}).catch((error) => {
-    throw withOwner(folder, error);
-  });
+  const store = await Store.open(folder, () => {});
   return {
     list: (sink) => store.dead(sink),
     show: (id) => store.letter(id),
@@ -97,15 +95,6 @@ function isThere(path: string): boolean {
   } catch (error) {
     return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
   }
-}
-
-// Events are for their owner alone, and SQLite writes also where one only looks.
-function withOwner(folder: string, error: unknown): unknown {
-  const uid = statSync(folder, { throwIfNoEntry: false })?.uid;
-  const isForeign = uid !== undefined && uid !== process.getuid?.();
-  if (!isForeign || !(error instanceof UserError) || error.exit !== exitCode.noPermission) return error;
-  const message = `The state in ${folder} is another user's (uid ${uid}): run 'falco-pipe dlq' as that one, or as root`;
-  return new UserError(message, { exit: exitCode.noPermission, cause: error });
 }
 
 function remote(control: Control): Letters {
