@@ -70,7 +70,8 @@ std::vector<Feature> probe_features() {
 namespace {
 
 const std::set<std::string> kOurs = {"on_fork", "on_exec",         "on_exit",          "on_cgroup",
-                                     "on_call", "on_uring_submit", "on_uring_complete"};
+                                     "on_call", "on_uring_submit", "on_uring_complete",
+                                     "on_uring_overflow"};
 
 // By id: the kernel gives none to two programs.
 std::map<uint32_t, std::pair<std::string, bpf_prog_info>> our_programs() {

@@ -17,6 +17,15 @@ const BITS: Readonly<Partial<Record<FlagSet, Bits>>> = {
     [0o1000, 'O_TRUNC'],
   ],
   pidfd_open_flags: [[0o4000, 'PIDFD_NONBLOCK']],
+  io_uring_setup_flags: [
+    [1, 'IORING_SETUP_IOPOLL'],
+    [2, 'IORING_SETUP_SQPOLL'],
+    [4, 'IORING_SETUP_SQ_AFF'],
+    [8, 'IORING_SETUP_CQSIZE'],
+    [16, 'IORING_SETUP_CLAMP'],
+    [32, 'IORING_SETUP_ATTACH_RW'],
+    [64, 'IORING_SETUP_R_DISABLED'],
+  ],
   // Of calls that do not open: sockets, userfaultfd, dup3.
   file_flags: [
     [0o4000, 'O_NONBLOCK'],

@@ -45,14 +45,15 @@ export function descriptorCalls(stage: Stage): void {
       'fd.typechar': 'r',
       'evt.rawarg.entries': 4,
       'evt.rawarg.sq_entries': 4,
-      'evt.rawarg.cq_entries': 8,
-      'evt.rawarg.flags': 0,
+      'evt.rawarg.cq_entries': 4,
+      'evt.rawarg.flags': 8,
+      'evt.arg.flags': 'IORING_SETUP_CQSIZE',
       'evt.rawarg.sq_thread_cpu': 0,
       'evt.rawarg.sq_thread_idle': 50,
     });
     expect(ring['evt.arg.features']).toMatch(/^(?:[A-Z_]+\|)*[A-Z_]*NODROP/);
     const { row: polled } = await act('uring sqpoll 0 0 0 0 0 0', 'io_uring_setup');
-    expect(polled['evt.arg.flags']).toBe('IORING_SETUP_SQPOLL');
+    expect(polled['evt.arg.flags']).toBe('IORING_SETUP_SQPOLL|IORING_SETUP_CQSIZE');
     expect(await call('perf_event_open', '0 0 0 0 0')).toMatchObject({
       'evt.failed': true,
       'evt.arg.ID': 'perf_event_open',
