@@ -130,8 +130,14 @@ function inNote(param: EventParam, from: string): Argument {
   const { name, flagset } = param;
   const [, offset] = from.split(':');
   if (offset === undefined) return { name, raw: noteText };
-  const raw = (event: KernelEvent) => noteNumber(event, Number(offset));
-  return flagset === undefined ? { name, raw } : { name, raw, ...printed(param), means: flags(flagset) };
+  const number = (event: KernelEvent) => noteNumber(event, Number(offset));
+  if (flagset === undefined) return { name, raw: number };
+  const translate = falcoFlags(flagset);
+  const raw = (event: KernelEvent) => {
+    const value = number(event);
+    return value === undefined ? undefined : translate(value);
+  };
+  return { name, raw, ...printed(param), means: flags(flagset) };
 }
 
 const noteText = (event: KernelEvent) =>

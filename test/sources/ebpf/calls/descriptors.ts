@@ -46,7 +46,7 @@ export function descriptorCalls(stage: Stage): void {
       'evt.rawarg.entries': 4,
       'evt.rawarg.sq_entries': 4,
       'evt.rawarg.cq_entries': 4,
-      'evt.rawarg.flags': 8,
+      'evt.rawarg.flags': 16,
       'evt.arg.flags': 'IORING_SETUP_CQSIZE',
       'evt.rawarg.sq_thread_cpu': 0,
       'evt.rawarg.sq_thread_idle': 50,
