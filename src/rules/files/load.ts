@@ -3,14 +3,8 @@
 import { type Node, parseAllDocuments } from 'yaml';
 import { type Diagnostic, placeText } from '../../core/errors.ts';
 import type { Catalogue } from '../../events/field.ts';
-import {
-  type HeldLists,
-  type KeptItems,
-  type ListFeed,
-  loadFeed,
-  type ReadItems,
-  readItemsFile,
-} from '../lists/list-feed.ts';
+import type { ListFeed } from '../lists/list-feed.ts';
+import { type HeldLists, type KeptItems, loadFeed, type ReadItems, readItemsFile } from '../lists/load-feed.ts';
 import type { AppendOutput } from '../output/append-output.ts';
 import { isAtLeast, type Priority } from '../priority.ts';
 import { base64Bytes } from '../values/values.ts';

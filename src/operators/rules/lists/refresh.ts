@@ -9,7 +9,7 @@ import { type Built, type ItemsFrom, type ListFeed, leftOut, type Tally, whyNot 
 import { fetchItems } from '../../../rules/lists/items-fetch.ts';
 import { readAside } from '../../../rules/lists/items-file.ts';
 import { unpacked } from '../../../rules/lists/items-gzip.ts';
-import { NO_ITEMS } from '../../../rules/lists/list-feed.ts';
+import { NO_ITEMS } from '../../../rules/lists/load-feed.ts';
 import { fetchByProxy } from '../../shared/fetch.ts';
 import { refreshing } from '../../shared/refreshing.ts';
 import { sha256Of } from '../content-digest.ts';
